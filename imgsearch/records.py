@@ -1,0 +1,232 @@
+"""Every type that crosses a boundary between modules: frozen records and array aliases.
+
+Arrays: `Vectors` are C-contiguous float32 of shape (n, dim), every row of length 1; `Ids` are
+int64 of shape (n,). A score is a cosine similarity, float32 in [-1, 1], higher is better.
+Times are aware or naive as the camera wrote them; sizes are bytes; sides are pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not pay
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from imgsearch.errors import Reason
+
+    Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length 1
+    Vector: TypeAlias = NDArray[np.float32]  # (dim,), length 1
+    Ids: TypeAlias = NDArray[np.int64]  # (n,)
+    Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (3, side_px, side_px)
+    PixelBatch: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (n, 3, side_px, side_px)
+
+
+# ---------------------------------------------------------------------------- files
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What the file system says of one file, without reading it."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The difference between the disk and the library."""
+
+    upserts: tuple[FileStat, ...]  # new files, and known ones that changed
+    gone: tuple[Path, ...]  # known files that are no longer there
+    unchanged: int = 0
+
+
+# ---------------------------------------------------------------------------- photos
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a photo's file tells about it. Unknown is None, never a guess.
+
+    `taken_at` is the camera's local time, with its offset where the file gives one.
+    `lat` and `lon` are degrees (WGS 84), south and west negative. Sides are of the upright image.
+    """
+
+    format: str  # Pillow's name: JPEG, PNG, HEIF, …
+    width_px: int
+    height_px: int
+    taken_at: datetime | None = None
+    camera: str | None = None  # maker and model, the maker not said twice
+    lens: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An upright sRGB image, perhaps scaled down, with the facts of its file."""
+
+    image: Image
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo of the library: its bytes. Where it lies is a matter of paths."""
+
+    id: int
+    content_hash: str  # hexadecimal
+    size_bytes: int
+    facts: Facts
+
+    @property
+    def taken_at(self) -> datetime | None:
+        return self.facts.taken_at
+
+    @property
+    def width_px(self) -> int:
+        return self.facts.width_px
+
+    @property
+    def height_px(self) -> int:
+        return self.facts.height_px
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be indexed, and why."""
+
+    path: Path
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A photo folder the library follows. Offline when it is not there now."""
+
+    id: int
+    path: Path
+    online: bool
+    photos: int
+
+
+# ---------------------------------------------------------------------------- search
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The nearest vectors of one query: `ids` (m,) int64, `scores` (m,) float32 descending."""
+
+    ids: Ids
+    scores: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for: words, an example image, or both.
+
+    With both, the two vectors are added and brought back to length 1, so that a score stays a
+    cosine similarity.
+    """
+
+    text: str | None = None
+    image: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One photo of an answer: where it lies now and how well it fits (cosine, higher is better)."""
+
+    photo: Photo
+    paths: tuple[Path, ...]
+    score: float
+    offline: bool = False  # none of its paths can be reached now
+
+    @property
+    def path(self) -> Path:
+        return self.paths[0]
+
+
+# ---------------------------------------------------------------------------- indexing
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a long job: `done` of `total`, and the file it has just dealt with."""
+
+    done: int
+    total: int
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What one indexing run did, in files; `photos` is the size of the library afterwards."""
+
+    new: int = 0
+    moved: int = 0  # known content at a new path: a move, a copy or a restore
+    unchanged: int = 0
+    gone: int = 0
+    offline: int = 0  # files under folders that are not there now; nothing is forgotten
+    failed: int = 0
+    seconds: float = 0.0
+    photos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderInfo:
+    """One choice of model, as `imgsearch encoders` shows it."""
+
+    name: str  # what --encoder takes: "lite", "openclip:ARCH/PRETRAINED"
+    dim: int
+    size_mb: int  # download, in megabytes
+    licence: str
+    accuracy: str  # published or measured, with what it was measured on
+    weights_here: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """One immutable index file: all vectors up to `last_seq`, with its size and checksum."""
+
+    file_name: str
+    encoder_id: str
+    kind: str  # which VectorIndex wrote it
+    last_seq: int
+    vectors: int
+    size_bytes: int
+    sha256: str
+    built_at: datetime
+    details: dict[str, float | int | str] = field(default_factory=dict)  # nprobe, recall, …
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a library at one moment."""
+
+    data_dir: Path
+    roots: tuple[Root, ...]
+    photos: int
+    vectors: int
+    encoder: str | None
+    snapshot: SnapshotInfo | None
+    tail: int  # vectors not yet in the snapshot
+    failures: tuple[Failure, ...]
+    disk_bytes: int
+
+
+def as_paths(paths: Iterable[str | Path]) -> tuple[Path, ...]:
+    """The given paths, absolute and without `..`, symbolic links left as they are."""
+    import os
+
+    return tuple(Path(os.path.abspath(Path(p).expanduser())) for p in paths)
