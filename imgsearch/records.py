@@ -7,7 +7,6 @@ Times are aware or naive as the camera wrote them; sizes are bytes; sides are pi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +31,12 @@ if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not 
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What the file system says of one file, without reading it."""
+    """What the file system says of one file, without reading it.
 
-    path: Path
+    `path` is absolute text, not a Path: a hundred thousand of them are compared at every run.
+    """
+
+    path: str
     size_bytes: int
     mtime_ns: int
     inode: int
@@ -45,7 +47,7 @@ class Changes:
     """The difference between the disk and the library."""
 
     upserts: tuple[FileStat, ...]  # new files, and known ones that changed
-    gone: tuple[Path, ...]  # known files that are no longer there
+    gone: tuple[str, ...]  # known files that are no longer there
     unchanged: int = 0
 
 
@@ -107,6 +109,21 @@ class Failure:
     path: Path
     reason: Reason
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file: a photo with its vectors, known content, or a failure.
+
+    Known content has a hash alone; a photo new to the library has facts and `vectors`, shape
+    (parts, dim); a failure has a reason and a message.
+    """
+
+    stat: FileStat
+    content_hash: bytes | None = None
+    facts: Facts | None = None
+    vectors: Vectors | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +213,16 @@ class EncoderInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderRow:
+    """An encoder that a library has vectors of. `key` stands for its id in the database."""
+
+    key: int
+    encoder_id: str
+    name: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotInfo:
     """One immutable index file: all vectors up to `last_seq`, with its size and checksum."""
 
@@ -223,10 +250,3 @@ class Status:
     tail: int  # vectors not yet in the snapshot
     failures: tuple[Failure, ...]
     disk_bytes: int
-
-
-def as_paths(paths: Iterable[str | Path]) -> tuple[Path, ...]:
-    """The given paths, absolute and without `..`, symbolic links left as they are."""
-    import os
-
-    return tuple(Path(os.path.abspath(Path(p).expanduser())) for p in paths)

@@ -1,0 +1,114 @@
+"""Brings a database to the schema of this version, step by step, each step in one transaction.
+
+`PRAGMA user_version` counts the steps taken; `application_id` tells our files from others'.
+A step, once released, is never edited: a change is a new step at the end.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine
+
+from imgsearch.errors import SchemaTooNew, StoreError
+
+APPLICATION_ID = 0x696D6773  # "imgs"
+
+_FIRST = """
+CREATE TABLE roots (
+    id INTEGER NOT NULL PRIMARY KEY,
+    path BLOB NOT NULL UNIQUE,
+    added_at TEXT NOT NULL
+);
+CREATE TABLE photos (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    content_hash BLOB NOT NULL UNIQUE,
+    size_bytes INTEGER NOT NULL,
+    format TEXT NOT NULL,
+    width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL,
+    taken_at TEXT,
+    camera TEXT,
+    lens TEXT,
+    lat FLOAT,
+    lon FLOAT,
+    added_at TEXT NOT NULL
+);
+CREATE TABLE paths (
+    id INTEGER NOT NULL PRIMARY KEY,
+    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+    name BLOB NOT NULL,
+    photo_id INTEGER REFERENCES photos (id) ON DELETE CASCADE,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    UNIQUE (root_id, name)
+);
+CREATE INDEX paths_by_photo ON paths (photo_id);
+CREATE TABLE failures (
+    path_id INTEGER NOT NULL PRIMARY KEY REFERENCES paths (id) ON DELETE CASCADE,
+    reason TEXT NOT NULL,
+    message TEXT NOT NULL,
+    failed_at TEXT NOT NULL
+);
+CREATE TABLE encoders (
+    "key" INTEGER NOT NULL PRIMARY KEY,
+    encoder_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    dim INTEGER NOT NULL,
+    state TEXT NOT NULL
+);
+CREATE TABLE vectors (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    encoder_key INTEGER NOT NULL REFERENCES encoders ("key") ON DELETE CASCADE,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    part INTEGER NOT NULL,
+    vector BLOB NOT NULL,
+    UNIQUE (photo_id, encoder_key, part)
+);
+CREATE TABLE snapshots (
+    id INTEGER NOT NULL PRIMARY KEY,
+    encoder_key INTEGER NOT NULL UNIQUE REFERENCES encoders ("key") ON DELETE CASCADE,
+    file_name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    vectors INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    built_at TEXT NOT NULL,
+    details JSON NOT NULL
+);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST,)
+
+
+def schema_version(connection: Connection) -> int:
+    """How many steps this database has taken. Raises StoreError for a file that is not ours."""
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    application = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
+    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    if tables and application != APPLICATION_ID:
+        raise StoreError(
+            "The database in the data folder was not made by imgsearch. Choose another folder "
+            "with --data, or move that file away."
+        )
+    if version > len(STEPS):
+        raise SchemaTooNew(
+            f"This library was written by a newer imgsearch (schema {version}, this one knows "
+            f"{len(STEPS)}). Update imgsearch: pip install -U imgsearch-photos"
+        )
+    return version
+
+
+def migrate(engine: Engine) -> None:
+    """Take the steps that are missing. Each is all or nothing, and is safe to run again."""
+    with engine.connect() as connection:
+        taken = schema_version(connection)
+    for number in range(taken, len(STEPS)):
+        with engine.begin() as connection:
+            if schema_version(connection) != number:  # another process was faster
+                continue
+            for statement in STEPS[number].split(";\n"):
+                if statement.strip():
+                    connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {number + 1}")

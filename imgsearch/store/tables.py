@@ -1,0 +1,132 @@
+"""The tables of a library's database, as queries see them. `migrations` makes them on disk.
+
+Ids of photos are never used again, and a stored vector never changes; so a row with a higher
+`seq` is always news, and a FAISS file of everything up to some `seq` stays true.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class FileName(TypeDecorator[str]):
+    """A file name as the file system spells it: bytes on disk, `os.fsdecode`d text in Python.
+
+    Names need not be valid UTF-8, which SQLite's TEXT would not take.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else os.fsdecode(value)
+
+
+metadata = MetaData()
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", FileName, nullable=False, unique=True),
+    Column("added_at", Text, nullable=False),
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_hash", LargeBinary, nullable=False, unique=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("taken_at", Text),
+    Column("camera", Text),
+    Column("lens", Text),
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("added_at", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+paths = Table(
+    "paths",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
+    Column("name", FileName, nullable=False),  # relative to the root
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE")),  # none: see failures
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("inode", Integer, nullable=False),
+    UniqueConstraint("root_id", "name"),
+    Index("paths_by_photo", "photo_id"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("path_id", ForeignKey("paths.id", ondelete="CASCADE"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("failed_at", Text, nullable=False),
+)
+
+encoders = Table(
+    "encoders",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("encoder_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("dim", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # current | building
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), nullable=False),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), nullable=False),
+    Column("part", Integer, nullable=False),  # a photo may have several vectors
+    Column("vector", LargeBinary, nullable=False),  # fp16, little-endian
+    UniqueConstraint("photo_id", "encoder_key", "part"),
+    sqlite_autoincrement=True,
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), nullable=False, unique=True
+    ),
+    Column("file_name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("vectors", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("built_at", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+)

@@ -1,0 +1,206 @@
+"""Vectors, the encoders they came from, and the snapshots made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from imgsearch.records import EncoderRow, SnapshotInfo
+from imgsearch.store import tables
+
+if TYPE_CHECKING:
+    from imgsearch.records import Ids, Vectors
+
+CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
+
+
+class VectorStore:
+    """The half of the store that knows vectors. `Store` adds files and photos."""
+
+    def __init__(self, engine: Engine, data_dir: Path) -> None:
+        self._engine = engine
+        self.data_dir = data_dir
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """Where FAISS files lie."""
+        return self.data_dir / "snapshots"
+
+    # ------------------------------------------------------------------ encoders
+
+    def current_encoder(self) -> EncoderRow | None:
+        """The encoder that answers queries; None before the first run of the indexer."""
+        return self._encoder_in("current")
+
+    def building_encoder(self) -> EncoderRow | None:
+        """The encoder that `rebuild --encoder` is embedding everything with, if any."""
+        return self._encoder_in("building")
+
+    def _encoder_in(self, state: str) -> EncoderRow | None:
+        row_of = tables.encoders.c
+        query = select(row_of.key, row_of.encoder_id, row_of.name, row_of.dim)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.where(row_of.state == state)).first()
+        return None if row is None else EncoderRow(*row)
+
+    def add_encoder(self, encoder_id: str, name: str, dim: int) -> EncoderRow:
+        """Enter an encoder: as the current one if there is none, else beside it, as building.
+
+        Another unfinished one is dropped with its vectors; the same one is returned as it is.
+        """
+        row_of = tables.encoders.c
+        with self._engine.begin() as connection:
+            known = connection.execute(
+                select(row_of.key).where(row_of.encoder_id == encoder_id)
+            ).scalar()
+            if known is not None:
+                return EncoderRow(known, encoder_id, name, dim)
+            first = connection.execute(select(func.count()).select_from(tables.encoders)).scalar()
+            connection.execute(delete(tables.encoders).where(row_of.state == "building"))
+            state = "building" if first else "current"
+            key = connection.execute(
+                insert(tables.encoders)
+                .values(encoder_id=encoder_id, name=name, dim=dim, state=state)
+                .returning(row_of.key)
+            ).scalar_one()
+        return EncoderRow(key, encoder_id, name, dim)
+
+    def promote_encoder(self, encoder_key: int) -> None:
+        """Make the building encoder the current one, and drop the other with its vectors."""
+        row_of = tables.encoders.c
+        with self._engine.begin() as connection:
+            connection.execute(delete(tables.encoders).where(row_of.key != encoder_key))
+            connection.execute(
+                update(tables.encoders).where(row_of.key == encoder_key).values(state="current")
+            )
+
+    # ------------------------------------------------------------------ vectors
+
+    def add_vectors(self, encoder_key: int, photo_ids: Ids, vectors: Vectors) -> None:
+        """Append one vector a photo, in one transaction; photos that have one keep it."""
+        with self._engine.begin() as connection:
+            for photo_id, vector in zip(photo_ids.tolist(), vectors, strict=True):
+                insert_vectors(connection, encoder_key, photo_id, vector[None])
+
+    def vectors(
+        self, encoder_key: int, after_seq: int = 0, chunk_rows: int = CHUNK_ROWS
+    ) -> Iterator[tuple[int, Ids, Vectors]]:
+        """Chunks of (last seq, photo ids (n,), float32 rows (n, dim)) in the order of `seq`."""
+        import numpy as np
+
+        row_of = tables.vectors.c
+        query = (
+            select(row_of.seq, row_of.photo_id, row_of.vector)
+            .where(row_of.encoder_key == encoder_key)
+            .order_by(row_of.seq)
+            .limit(chunk_rows)
+        )
+        while True:
+            with self._engine.connect() as connection:
+                rows = connection.execute(query.where(row_of.seq > after_seq)).all()
+            if not rows:
+                return
+            after_seq = rows[-1].seq
+            ids = np.fromiter((row.photo_id for row in rows), np.int64, len(rows))
+            halves = np.frombuffer(b"".join(row.vector for row in rows), "<f2")
+            floats = halves.astype(np.float32).reshape(len(rows), -1)
+            # Rounding to fp16 moves a length off 1 by up to 2^-11, enough to reorder near ties.
+            floats /= np.linalg.norm(floats, axis=1, keepdims=True)
+            yield after_seq, ids, floats
+
+    def last_seq(self, encoder_key: int) -> int:
+        """The newest committed `seq` of an encoder, 0 when it has no vector."""
+        return self._vector_number(func.max(tables.vectors.c.seq), encoder_key)
+
+    def vector_count(self, encoder_key: int) -> int:
+        """How many vectors an encoder has, those of photos that no path points at included."""
+        return self._vector_number(func.count(), encoder_key)
+
+    def _vector_number(self, what: ColumnElement[int], encoder_key: int) -> int:
+        query = select(what).where(tables.vectors.c.encoder_key == encoder_key)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar() or 0
+
+    def live_ids(self, ids: Ids | None = None) -> Ids:
+        """The photos, of these or of all, that at least one path points at; sorted, unique."""
+        import numpy as np
+
+        photo_id = tables.paths.c.photo_id
+        query = select(photo_id).where(photo_id.is_not(None)).distinct().order_by(photo_id)
+        if ids is not None:
+            query = query.where(photo_id.in_(these_ids(ids.tolist())))
+        with self._engine.connect() as connection:
+            found = connection.execute(query).scalars().all()
+        return np.array(found, dtype=np.int64)
+
+    # ------------------------------------------------------------------ snapshots
+
+    def current_snapshot(self, encoder_key: int) -> SnapshotInfo | None:
+        """The index file that readers should open, if one was made."""
+        row_of = tables.snapshots.c
+        query = select(tables.snapshots, tables.encoders.c.encoder_id).join(tables.encoders)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.where(row_of.encoder_key == encoder_key)).first()
+        if row is None:
+            return None
+        return SnapshotInfo(
+            file_name=row.file_name,
+            encoder_id=row.encoder_id,
+            kind=row.kind,
+            last_seq=row.last_seq,
+            vectors=row.vectors,
+            size_bytes=row.size_bytes,
+            sha256=row.sha256,
+            built_at=datetime.fromisoformat(row.built_at),
+            details=row.details,
+        )
+
+    def publish_snapshot(self, encoder_key: int, info: SnapshotInfo) -> None:
+        """Make an index file, complete on disk, the current one: the step that counts."""
+        values = {
+            "encoder_key": encoder_key,
+            "file_name": info.file_name,
+            "kind": info.kind,
+            "last_seq": info.last_seq,
+            "vectors": info.vectors,
+            "size_bytes": info.size_bytes,
+            "sha256": info.sha256,
+            "built_at": info.built_at.isoformat(),
+            "details": info.details,
+        }
+        statement = upsert(tables.snapshots).values(values)
+        statement = statement.on_conflict_do_update(index_elements=["encoder_key"], set_=values)
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+
+    def snapshot_file_names(self) -> set[str]:
+        """The files that some encoder's current snapshot is in: all others may go."""
+        with self._engine.connect() as connection:
+            return set(connection.execute(select(tables.snapshots.c.file_name)).scalars())
+
+
+def insert_vectors(
+    connection: Connection, encoder_key: int, photo_id: int, vectors: Vectors
+) -> None:
+    """Store the (parts, dim) vectors of one photo as fp16, unless they are there already."""
+    rows = [
+        {
+            "encoder_key": encoder_key,
+            "photo_id": photo_id,
+            "part": part,
+            "vector": vector.astype("<f2").tobytes(),
+        }
+        for part, vector in enumerate(vectors)
+    ]
+    connection.execute(upsert(tables.vectors).on_conflict_do_nothing(), rows)
+
+
+def these_ids(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
+    """A list of ids as a subquery: SQLite limits how many parameters a statement may have."""
+    return text("SELECT value FROM json_each(:ids)").bindparams(ids=json.dumps(list(ids)))
