@@ -1,0 +1,115 @@
+"""Opens photo files: any format to an upright sRGB image, with the facts of its file.
+
+    FORMATS        suffix -> Family: which files are looked at, and what reads them
+    is_photo_name  whether a file of this name is worth opening
+    decode         a file -> Decoded
+    decode_bytes   the bytes of a file -> Decoded
+    thumbnail      a file or a Decoded -> small WebP
+
+Safe in any thread; the decoding itself holds no interpreter lock. Files are only ever read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from importlib import import_module
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from imgsearch.decode.formats import FORMATS, HEAD_BYTES, Family, family_of, is_photo_name
+from imgsearch.decode.request import Request, refusal
+from imgsearch.errors import PhotoError, Reason
+from imgsearch.records import Decoded
+
+__all__ = ["FORMATS", "Family", "decode", "decode_bytes", "is_photo_name", "thumbnail"]
+
+_SURPLUS = 2  # decode at least twice the side a model sees: scaling down from there is faithful
+
+
+def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded:
+    """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
+
+    Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
+    facts tell of the whole file. Embedded thumbnails are never used.
+
+    Raises PhotoError, with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
+    TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, seen before any pixel is decoded),
+    UNREADABLE, CHANGED (while it was read).
+    """
+    with _opened(path) as file:
+        before = os.fstat(file.fileno())
+        decoded = _decode(file, path.name, Request(_SURPLUS * min_side_px, max_megapixels))
+        after = os.fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise PhotoError(Reason.CHANGED, "It changed while it was read; index again.")
+    return decoded
+
+
+def decode_bytes(data: bytes, min_side_px: int, max_megapixels: float = 200) -> Decoded:
+    """As `decode`, for the bytes of a photo that lies in no file."""
+    return _decode(BytesIO(data), "", Request(_SURPLUS * min_side_px, max_megapixels))
+
+
+def thumbnail(source: Path | Decoded, side_px: int) -> bytes:
+    """A WebP of the photo whose long side is at most `side_px`. Raises PhotoError for a file."""
+    from PIL import Image
+
+    decoded = source if isinstance(source, Decoded) else decode(source, (side_px + 1) // 2)
+    small = decoded.image.copy()
+    small.thumbnail((side_px, side_px), Image.Resampling.BICUBIC)
+    buffer = BytesIO()
+    small.save(buffer, "WEBP", quality=80, method=2)
+    return buffer.getvalue()
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The regular file at `path`, for reading. A pipe or device is refused, not waited for."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise _unreadable(error) from error
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise PhotoError(Reason.UNREADABLE, "It is a folder, pipe or device, not a file.")
+    return os.fdopen(number, "rb")
+
+
+def _unreadable(error: OSError) -> PhotoError:
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return PhotoError(Reason.UNREADABLE, f"It cannot be read ({why}); check its permissions.")
+
+
+def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
+    try:
+        head = file.read(HEAD_BYTES)
+        if not head:
+            raise PhotoError(Reason.EMPTY, "The file is empty; copy it again from its source.")
+        family = family_of(head, name)
+        if family is None:
+            raise PhotoError(Reason.NOT_AN_IMAGE, "Its content is no image imgsearch knows.")
+        if family.needs and find_spec(family.needs) is None:
+            raise PhotoError(
+                Reason.UNSUPPORTED,
+                f"{family.name} files need one more package: "
+                f"pip install 'imgsearch-photos[{family.extra}]'",
+            )
+        return _read(file, family, request)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
+    module_name, _, function_name = family.reader.partition(":")
+    reader = getattr(import_module(f"imgsearch.decode.{module_name}"), function_name)
+    try:
+        decoded: Decoded = reader(file, family, request)
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not the decoder's
+            raise
+        raise refusal(error, family.name) from error
+    except Exception as error:  # on bad data a decoder may raise anything at all
+        raise refusal(error, family.name) from error
+    return decoded

@@ -1,0 +1,213 @@
+"""What EXIF and XMP tell about a photo: reads the dozen tags imgsearch keeps, and nothing else.
+
+Our own small reader rather than a library's, because metadata is written by anything: here no
+input raises, warns, loops or takes much memory; what makes no sense is None.
+Tags and types: CIPA DC-008 (Exif 2.32), sections 4.6.2 to 4.6.6.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from io import BytesIO
+from typing import BinaryIO
+
+Value = str | tuple[float, ...]
+Directory = Mapping[int, Value]
+
+_MAKE, _MODEL, _ORIENTATION, _DATE_TIME = 0x010F, 0x0110, 0x0112, 0x0132
+_EXIF_IFD, _GPS_IFD, _INTEROP_IFD = 0x8769, 0x8825, 0xA005
+_ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction of a second
+_DIGITISED = (0x9004, 0x9012, 0x9292)
+_CHANGED = (_DATE_TIME, 0x9010, 0x9290)
+_LENS_MODEL = 0xA434
+_LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
+_WANTED = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
+                     *_ORIGINAL, *_DIGITISED, *_CHANGED, 1, 2, 3, 4})  # fmt: skip
+
+# type -> bytes of one value, struct code; a rational is a pair
+_TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (4, "i"),
+          10: (8, "ii"), 13: (4, "I")}  # fmt: skip
+_MAX_VALUE_BYTES = 1024  # longer ones are not a name, a date or a coordinate
+
+_EXIF_DATE = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)[ T]\s?(\d?\d):(\d\d):(\d\d)")
+_XMP_DATE = re.compile(
+    rb"(?:exif:DateTimeOriginal|photoshop:DateCreated)\s*(?:=\s*[\"']|>)\s*"
+    rb"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)"
+)
+_OFFSET = re.compile(r"\s*([+-])(\d\d):(\d\d)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Exif:
+    """The facts of one EXIF block; whatever is missing or makes no sense is None.
+
+    `orientation` is 1 to 8 (1 upright). `adobe_rgb` is set when the camera says so without
+    embedding a profile (interoperability index R03).
+    """
+
+    orientation: int = 1
+    taken_at: datetime | None = None
+    camera: str | None = None
+    lens: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    adobe_rgb: bool = False
+
+
+def read_exif(block: bytes | BinaryIO | None, xmp: bytes | None = None) -> Exif:
+    """The facts in an EXIF block, or in a whole TIFF file, with XMP's date where EXIF has none.
+
+    Never raises on what the bytes say; reading the file may raise OSError.
+    """
+    if isinstance(block, bytes):
+        block = BytesIO(block.removeprefix(b"Exif\x00\x00"))
+    top, photo, gps, interop = _directories(block) if block else ({}, {}, {}, {})
+    orientation = _number(top.get(_ORIENTATION))
+    return Exif(
+        orientation=int(orientation) if orientation and 1 <= orientation <= 8 else 1,
+        taken_at=_taken_at(top, photo, xmp),
+        camera=_camera(_text(top.get(_MAKE)), _text(top.get(_MODEL))),
+        lens=_text(photo.get(_LENS_MODEL)),
+        lat=_degrees(gps, _LATITUDE),
+        lon=_degrees(gps, _LONGITUDE),
+        adobe_rgb=_text(interop.get(1)) == "R03",
+    )
+
+
+# ---------------------------------------------------------------------------- the structure
+
+
+def _directories(file: BinaryIO) -> tuple[Directory, Directory, Directory, Directory]:
+    """The main directory and those for the photo, its place and its interoperability."""
+    file.seek(0)
+    head = file.read(8)
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    if order is None or len(head) < 8:
+        return {}, {}, {}, {}
+    top = _directory(file, order, struct.unpack(order + "I", head[4:])[0])
+    photo = _directory(file, order, _number(top.get(_EXIF_IFD)))
+    gps = _directory(file, order, _number(top.get(_GPS_IFD)))
+    interop = _directory(file, order, _number(photo.get(_INTEROP_IFD)))
+    return top, photo, gps, interop
+
+
+def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
+    """The wanted tags of the directory at `offset`. No other directory is followed from here."""
+    if not offset or offset != int(offset) or offset < 0:
+        return {}
+    file.seek(int(offset))
+    head = file.read(2)
+    count = struct.unpack(order + "H", head)[0] if len(head) == 2 else 0
+    table = file.read(12 * count)
+    found: dict[int, Value] = {}
+    for at in range(0, len(table) - 11, 12):
+        tag, kind, length, inline = struct.unpack_from(order + "HHI4s", table, at)
+        if tag in _WANTED and tag not in found:
+            value = _value(file, order, (kind, length, inline))
+            if value is not None:
+                found[tag] = value
+    return found
+
+
+def _value(file: BinaryIO, order: str, entry: tuple[int, int, bytes]) -> Value | None:
+    kind, length, data = entry
+    if kind not in _TYPES:
+        return None
+    width, code = _TYPES[kind]
+    size_bytes = width * length
+    if not 0 < size_bytes <= _MAX_VALUE_BYTES:
+        return None
+    if size_bytes > 4:
+        file.seek(struct.unpack(order + "I", data)[0])
+        data = file.read(size_bytes)
+    if kind == 2:
+        return data[:size_bytes].split(b"\x00")[0].decode("utf-8", "replace")
+    if len(data) < size_bytes:
+        return None
+    numbers = struct.unpack(order + code * length, data[:size_bytes])
+    if len(code) == 1:
+        return numbers
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return tuple(over / under if under else math.nan for over, under in pairs)
+
+
+# ---------------------------------------------------------------------------- the meaning
+
+
+def _number(value: Value | None) -> float | None:
+    return value[0] if isinstance(value, tuple) else None
+
+
+def _text(value: Value | None) -> str | None:
+    """A readable line, or None for the blanks and dashes that stand for "unknown"."""
+    if not isinstance(value, str):
+        return None
+    text = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    return text if any(c.isalnum() for c in text) else None
+
+
+def _camera(make: str | None, model: str | None) -> str | None:
+    """Maker and model. A model that begins with a word of its maker's name stands alone."""
+    if not make or not model:
+        return model or make
+    first = model.casefold().split()[0]
+    said = any(first == word for word in make.casefold().split())
+    return model if said or model.casefold().startswith(make.casefold()) else f"{make} {model}"
+
+
+def _taken_at(top: Directory, photo: Directory, xmp: bytes | None) -> datetime | None:
+    """When the shutter went: EXIF original, else digitised, else what XMP says.
+
+    The date a file was changed counts only where a camera wrote it, for want of any other.
+    """
+    for tags in (_ORIGINAL, _DIGITISED):
+        if (moment := _moment(photo, photo, tags)) is not None:
+            return moment
+    if xmp and (match := _XMP_DATE.search(xmp)):
+        try:
+            return datetime.fromisoformat(match[1].decode("ascii"))
+        except ValueError:
+            pass
+    by_camera = _text(top.get(_MAKE)) or _text(top.get(_MODEL))
+    return _moment(top, photo, _CHANGED) if by_camera else None
+
+
+def _moment(dates: Directory, offsets: Directory, tags: tuple[int, int, int]) -> datetime | None:
+    date_tag, offset_tag, fraction_tag = tags
+    date, offset, fraction = dates.get(date_tag), offsets.get(offset_tag), offsets.get(fraction_tag)
+    match = _EXIF_DATE.match(date) if isinstance(date, str) else None
+    if match is None:
+        return None
+    zone = None
+    if isinstance(offset, str) and (sign := _OFFSET.match(offset)):
+        minutes = int(sign[2]) * 60 + int(sign[3])
+        if minutes <= 14 * 60:  # no place on Earth is further from UTC
+            zone = timezone(timedelta(minutes=-minutes if sign[1] == "-" else minutes))
+    digits = fraction.strip() if isinstance(fraction, str) else ""
+    microseconds = int(digits[:6].ljust(6, "0")) if digits.isascii() and digits.isdigit() else 0
+    year, month, day, hour, minute, second = map(int, match.groups())
+    try:
+        return datetime(year, month, day, hour, minute, second, microseconds, zone)
+    except ValueError:
+        return None
+
+
+def _degrees(gps: Directory, axis: tuple[int, int, float, str]) -> float | None:
+    """Signed degrees from degrees, minutes, seconds and a reference letter, if in range.
+
+    Without a reference the hemisphere is unknown, so the coordinate is too.
+    """
+    tag, reference_tag, limit, signs = axis
+    parts, reference = gps.get(tag), _text(gps.get(reference_tag))
+    if not isinstance(parts, tuple) or not 1 <= len(parts) <= 3 or reference is None:
+        return None
+    letter = reference[0].upper()
+    degrees = sum(part / 60.0**power for power, part in enumerate(parts))
+    if letter not in signs or any(not part >= 0 for part in parts) or degrees > limit:
+        return None
+    return -degrees if letter == signs[1] else degrees

@@ -1,0 +1,107 @@
+"""The table of image formats: which suffixes and first bytes mean what, and who reads it.
+
+A suffix only decides whether a file is looked at; what it is, its first bytes decide. So a PNG
+named `.jpg` is read as the PNG it is, and a text named `.jpg` is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+HEAD_BYTES = 64  # how much of a file `family_of` wants to see
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One image format: its names, its reader, and what must be installed to read it."""
+
+    name: str  # what Facts.format says
+    suffixes: tuple[str, ...]
+    reader: str  # "module:callable", the module inside this package
+    needs: str | None = None  # module that may not be installed
+    extra: str | None = None  # the extra of imgsearch-photos that brings it
+    hostile: bool = True  # read in a worker process, which may die
+
+
+_RAW = (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef",
+        ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2",
+        ".srf", ".srw", ".x3f")  # fmt: skip
+
+JPEG = Family("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), "pillow:read", hostile=False)
+PNG = Family("PNG", (".png", ".apng"), "pillow:read", hostile=False)
+GIF = Family("GIF", (".gif",), "pillow:read")
+WEBP = Family("WEBP", (".webp",), "pillow:read")
+BMP = Family("BMP", (".bmp", ".dib"), "pillow:read")
+TIFF = Family("TIFF", (".tif", ".tiff"), "pillow:read")
+JPEG2000 = Family("JPEG2000", (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"), "pillow:read")
+AVIF = Family("AVIF", (".avif",), "pillow:read")
+HEIF = Family("HEIF", (".heic", ".heif", ".hif"), "heif:read", "pi_heif", "heif")
+JXL = Family("JXL", (".jxl",), "jxl:read", "pillow_jxl", "jxl")
+RAW = Family("RAW", _RAW, "raw:read", "rawpy", "raw")
+
+FAMILIES = (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW)
+FORMATS: dict[str, Family] = {suffix: family for family in FAMILIES for suffix in family.suffixes}
+
+_MAGIC: tuple[tuple[bytes, Family], ...] = (
+    (b"\xff\xd8\xff", JPEG),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"GIF87a", GIF),
+    (b"GIF89a", GIF),
+    (b"BM", BMP),
+    (b"II*\x00", TIFF),
+    (b"MM\x00*", TIFF),
+    (b"II+\x00", TIFF),  # BigTIFF
+    (b"MM\x00+", TIFF),
+    (b"\xff\x4f\xff\x51", JPEG2000),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", JPEG2000),
+    (b"\xff\x0a", JXL),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", JXL),
+    (b"FUJIFILMCCD-RAW", RAW),
+    (b"IIU\x00", RAW),  # Panasonic
+    (b"IIRO", RAW),  # Olympus
+    (b"IIRS", RAW),
+    (b"MMOR", RAW),
+    (b"FOVb", RAW),  # Sigma
+    (b"\x00MRM", RAW),  # Minolta
+    (b"II\x1a\x00\x00\x00HEAPCCDR", RAW),  # Canon CRW
+)
+_ANY_CODEC = (b"mif1", b"mif2", b"msf1", b"heif")
+_BRANDS: dict[bytes, Family] = {
+    b"avif": AVIF,
+    b"avis": AVIF,
+    b"crx ": RAW,  # Canon CR3
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), HEIF),
+    **dict.fromkeys(_ANY_CODEC, HEIF),
+}
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file of this name (no folders) is worth opening as a photo.
+
+    False for hidden files: AppleDouble `._IMG.jpg`, Android's `.trashed-…-IMG.jpg`.
+    """
+    return not name.startswith(".") and PurePath(name).suffix.lower() in FORMATS
+
+
+def family_of(head: bytes, name: str = "") -> Family | None:
+    """The format that a file's first HEAD_BYTES bytes show, or None when they are no image.
+
+    `name` only tells RAW from TIFF: NEF, ARW, DNG, CR2 and more begin like any TIFF.
+    """
+    if head[4:8] == b"ftyp":
+        return _family_of_brands(head)
+    if head[:4] == b"RIFF":
+        return WEBP if head[8:12] == b"WEBP" else None
+    family = next((family for magic, family in _MAGIC if head.startswith(magic)), None)
+    if family is TIFF and (head[8:10] == b"CR" or PurePath(name).suffix.lower() in _RAW):
+        return RAW
+    return family
+
+
+def _family_of_brands(head: bytes) -> Family | None:
+    """ISO base media files say what they are in brands: the major one, then the compatible."""
+    size_bytes = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, size_bytes - 3, 4))]
+    brands.sort(key=lambda brand: brand in _ANY_CODEC)  # what names a codec says more
+    return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)

@@ -1,0 +1,129 @@
+"""From any Pillow image to upright sRGB: bit depth, colour profile, transparency, orientation."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageCms
+
+from imgsearch.decode.request import Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def upright_srgb(image: Image.Image, orientation: int, request: Request) -> Image.Image:
+    """`image` in 8-bit RGB, sRGB, upright, over white, its short side still what was asked.
+
+    `orientation` is EXIF's, 1 to 8. The colour profile is the one in `image.info`; one that is
+    broken or made for other channels is ignored, as every viewer does.
+    """
+    profile = image.info.get("icc_profile")
+    image = _scaled(_eight_bit(image), request)
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    if alpha is not None:
+        image = image.convert(image.mode[:-1])
+    image = _in_srgb(image, profile if isinstance(profile, bytes) else b"")
+    if alpha is not None:
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(image, mask=alpha)
+        image = paper
+    if orientation in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[orientation])
+    image.info.clear()
+    return image
+
+
+def _scaled(image: Image.Image, request: Request) -> Image.Image:
+    """Average whole blocks of pixels while the short side stays at least what was asked."""
+    factor = min(image.size) // request.side_px
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """The same picture in L, LA, RGB, RGBA, CMYK or LAB."""
+    if image.mode in ("LA", "RGBA", "CMYK", "LAB"):
+        return image
+    if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
+        return image.convert("RGBA")
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("PA", "RGBa"):
+        return image.convert("RGBA")
+    if image.mode == "La":
+        return image.convert("LA")
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _from_numbers(image)
+    return image.convert("RGB")  # P, RGBX, YCbCr, HSV
+
+
+def _from_numbers(image: Image.Image) -> Image.Image:
+    """Grey from 16-bit, 32-bit or floating-point samples.
+
+    16 bits go from 0 to 65535 and floats from 0 to 1; samples beyond have no agreed white, so
+    they are stretched from their least to their greatest.
+    """
+    import numpy as np
+
+    samples: NDArray[np.float32] = np.nan_to_num(np.asarray(image).astype(np.float32))
+    low, high = float(samples.min()), float(samples.max())
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and 255 < high <= 65535):
+        low, high = 0.0, 65535.0
+    elif image.mode == "F" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    samples -= low
+    samples *= 255.0 / max(high - low, 1e-30)
+    return Image.fromarray(samples.round().astype(np.uint8))
+
+
+# ---------------------------------------------------------------------------- colour
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """RGB in sRGB, through the embedded profile where it fits."""
+    transform = _from_lab() if image.mode == "LAB" else _to_srgb(profile, image.mode)
+    if transform is not None:
+        return ImageCms.applyTransform(image, transform) or image
+    return image.convert("RGB")
+
+
+@lru_cache(maxsize=32)  # building one takes milliseconds, and a library has few profiles
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The way from `profile` to sRGB, or None when there is nothing to do or it is unusable."""
+    if not profile:
+        return None
+    try:
+        source = ImageCms.getOpenProfile(BytesIO(profile))
+        if mode == "RGB" and ImageCms.getProfileDescription(source).strip().startswith("sRGB"):
+            return None
+        return ImageCms.buildTransform(
+            source, _srgb(), mode, "RGB", flags=ImageCms.Flags.BLACKPOINTCOMPENSATION
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=1)
+def _from_lab() -> ImageCms.ImageCmsTransform:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    return ImageCms.buildTransform(lab, _srgb(), "LAB", "RGB")
+
+
+@lru_cache(maxsize=1)
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

@@ -1,0 +1,58 @@
+"""What a reader is asked for, and how it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgsearch.errors import PhotoError, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How large an image is wanted, and how large one may be."""
+
+    side_px: int  # the short side of the result is at least this, if the photo has it
+    max_megapixels: float
+
+    def check(self, width_px: int, height_px: int) -> None:
+        """Refuse a photo of more pixels than allowed, before any of them is decoded."""
+        if width_px < 1 or height_px < 1:
+            raise PhotoError(Reason.DAMAGED, f"It says it is {width_px} × {height_px} pixels.")
+        megapixels = width_px * height_px / 1e6
+        if megapixels > self.max_megapixels:
+            raise PhotoError(
+                Reason.TOO_LARGE,
+                f"It has {width_px} × {height_px} pixels ({megapixels:.0f} megapixels), more than "
+                f"the limit of {self.max_megapixels:g}; raise max_megapixels to read it.",
+            )
+
+
+_CUT_OFF = ("truncated", "unexpected end", "end of file", "premature", "not enough image data")
+_NOT_READ = (
+    "unsupported",
+    "unknown pixel mode",
+    "not implemented",
+    "cannot handle",
+    "not available",
+)
+
+
+def refusal(error: Exception, format_name: str) -> PhotoError:
+    """The PhotoError that says what a decoder's exception means for the photo."""
+    if isinstance(error, PhotoError):
+        return error
+    if isinstance(error, MemoryError):
+        return PhotoError(
+            Reason.TOO_LARGE, f"This {format_name} needs more memory than a photo may take."
+        )
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, EOFError) or any(word in said.lower() for word in _CUT_OFF):
+        return PhotoError(
+            Reason.TRUNCATED,
+            f"The {format_name} ends before its image does; copy it again from its source.",
+        )
+    if any(word in said.lower() for word in _NOT_READ):
+        return PhotoError(
+            Reason.UNSUPPORTED, f"This kind of {format_name} cannot be read here ({said})."
+        )
+    return PhotoError(Reason.DAMAGED, f"The {format_name} is damaged ({said}).")
