@@ -7,10 +7,11 @@ Times are aware or naive as the camera wrote them; sizes are bytes; sides are pi
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not pay
     import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not 
     Ids: TypeAlias = NDArray[np.int64]  # (n,)
     Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (3, side_px, side_px)
     PixelBatch: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (n, 3, side_px, side_px)
+
+Result = TypeVar("Result")
 
 
 # ---------------------------------------------------------------------------- files
@@ -185,6 +188,46 @@ class Progress:
     path: Path | None = None
 
 
+class Job(Generic[Result]):
+    """A long job that is under way only while somebody iterates over its progress.
+
+    `run()` goes through all of it. Either way `report` is there afterwards. Stopping early is
+    safe: what was committed stays.
+    """
+
+    def __init__(self, steps: Generator[Progress, None, Result]) -> None:
+        self._steps = steps
+        self._report: Result | None = None
+
+    def __iter__(self) -> Iterator[Progress]:
+        return self
+
+    def __next__(self) -> Progress:
+        try:
+            return next(self._steps)
+        except StopIteration as stop:
+            if self._report is None:
+                self._report = stop.value
+            raise StopIteration(self._report) from None
+
+    def run(self) -> Result:
+        """Do the whole job and return its report."""
+        for _ in self:
+            pass
+        return self.report
+
+    @property
+    def report(self) -> Result:
+        """What the job did. Raises RuntimeError before it has ended."""
+        if self._report is None:
+            raise RuntimeError("The job has not ended: iterate over it, or call run().")
+        return self._report
+
+    def close(self) -> None:
+        """Stop now; what was committed stays."""
+        self._steps.close()
+
+
 @dataclass(frozen=True, slots=True)
 class SyncReport:
     """What one indexing run did, in files; `photos` is the size of the library afterwards."""
@@ -197,6 +240,16 @@ class SyncReport:
     failed: int = 0
     seconds: float = 0.0
     photos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What a rebuild did. With `missing` above 0 the old encoder is still the one that answers."""
+
+    encoder: str
+    vectors: int
+    missing: int  # photos that could not be read, so not embedded again
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,10 +82,10 @@ class VectorStore:
 
     # ------------------------------------------------------------------ vectors
 
-    def add_vectors(self, encoder_key: int, photo_ids: Ids, vectors: Vectors) -> None:
+    def add_vectors(self, encoder_key: int, photo_ids: Sequence[int], vectors: Vectors) -> None:
         """Append one vector a photo, in one transaction; photos that have one keep it."""
         with self._engine.begin() as connection:
-            for photo_id, vector in zip(photo_ids.tolist(), vectors, strict=True):
+            for photo_id, vector in zip(photo_ids, vectors, strict=True):
                 insert_vectors(connection, encoder_key, photo_id, vector[None])
 
     def vectors(

@@ -1,0 +1,37 @@
+# Everything a developer types. `make demo` and `make test` need nothing but Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Tests are about our code, not about how many threads a library takes.
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: help demo test check format install clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev]'
+	touch $@
+
+install: $(VENV)/.installed  ## Make .venv with everything in it
+
+demo: install  ## Index about 20 real photos and search them
+	$(BIN)/imgsearch demo
+
+test: install  ## Run all tests
+	$(BIN)/python -m pytest
+
+check: install  ## Lint, types, layers and size budgets
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
+
+format: install  ## Put the code into its usual form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## Remove the environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

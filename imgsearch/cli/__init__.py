@@ -1,0 +1,68 @@
+"""The command `imgsearch`: the only place that prints. One file a command, `output` for all.
+
+Results go to standard output, everything for people to standard error. Exit codes: 0 done,
+1 no result, 2 wrong usage, 3 and up by class of error (see `imgsearch.errors`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from imgsearch.cli import demo, encoders, index, rebuild, search, status
+from imgsearch.cli.output import complain
+from imgsearch.errors import ImgsearchError
+
+INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: imgsearch index ~/Pictures, then: imgsearch search 'a dog in snow'. "
+    "Every command explains itself: imgsearch COMMAND --help",
+)
+@click.version_option(package_name="imgsearch-photos", prog_name="imgsearch")
+def commands() -> None:
+    """Find your own photos by meaning, on your own machine.
+
+    Index your photo folders once; then search them by words or by an example image. Photos are
+    only read, never changed, and nothing leaves this machine.
+    """
+
+
+for command in (index, search, status, encoders, rebuild, demo):
+    commands.add_command(command.command)
+
+
+def main() -> None:
+    """Run the command and exit with its code; no failure shows a traceback.
+
+    With IMGSEARCH_DEBUG set, an error that nobody foresaw shows one.
+    """
+    try:
+        code = commands.main(prog_name="imgsearch", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = INTERRUPTED
+    except KeyboardInterrupt:
+        complain("Stopped. What was done so far is kept; run the same command to go on.")
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except ImgsearchError as error:
+        complain(str(error))
+        code = error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if os.environ.get("IMGSEARCH_DEBUG"):
+            raise
+        complain(
+            f"Something went wrong that should not have ({type(error).__name__}: {error}). Nothing "
+            "is lost. Run it again with IMGSEARCH_DEBUG=1 and report what it prints."
+        )
+        code = ImgsearchError.exit_code
+    sys.exit(code if isinstance(code, int) else 0)

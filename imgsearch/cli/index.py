@@ -1,0 +1,50 @@
+"""`imgsearch index`."""
+
+from __future__ import annotations
+
+import click
+
+from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
+
+
+@click.command("index", short_help="Add photo folders; bring the library up to date.")
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path())
+@click.option("--encoder", metavar="NAME", help="Model for a new library; see imgsearch encoders.")
+@json_option
+@data_option
+def command(
+    folders: tuple[str, ...], encoder: str | None, as_json: bool, data_dir: str | None
+) -> None:
+    """Add photo folders, and bring the library up to date with the disk.
+
+    Without FOLDER, all folders added before are looked at again. Only new and changed photos are
+    read; a photo that moved is recognised by its content. Stop with Ctrl-C whenever you like: the
+    next run goes on from there. Photos are never changed.
+    """
+    with open_library(data_dir, encoder) as library:
+        report = follow(library.index(folders), "Indexing")
+    if as_json:
+        print_json(
+            {
+                "new": report.new,
+                "moved": report.moved,
+                "unchanged": report.unchanged,
+                "gone": report.gone,
+                "offline": report.offline,
+                "failed": report.failed,
+                "seconds": report.seconds,
+                "photos": report.photos,
+            }
+        )
+        return
+    click.echo(
+        f"{report.new} new, {report.moved} moved or copied, {report.unchanged} unchanged, "
+        f"{report.gone} gone, {report.offline} offline, {report.failed} failed "
+        f"in {report.seconds:.1f} s"
+    )
+    if report.failed:
+        say("Why photos failed: imgsearch status")
+    if report.photos:
+        say(f"The library has {report.photos} photos. Search it: imgsearch search 'a dog in snow'")
+    else:
+        say("No photos were found there. Name a folder with photos: imgsearch index FOLDER")

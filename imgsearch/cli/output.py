@@ -1,0 +1,122 @@
+"""What all commands share: common options, safe printing, and progress for people and pipes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from imgsearch.library import Library
+    from imgsearch.records import Job
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+_Report = TypeVar("_Report")
+
+PLAIN_PROGRESS_EVERY_S = 5.0
+
+
+def data_option(function: _Command) -> _Command:
+    """`--data DIR`, which every command takes."""
+    return click.option(
+        "--data",
+        "data_dir",
+        metavar="DIR",
+        type=click.Path(),
+        help="Where the library lies. Else IMGSEARCH_DATA, else your user data folder.",
+    )(function)
+
+
+def json_option(function: _Command) -> _Command:
+    """`--json`, for commands that print results."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."
+    )(function)
+
+
+def open_library(data_dir: str | None, encoder: str | None = None) -> Library:
+    """The library that the options and the environment name; its remarks go to standard error."""
+    from imgsearch.config import Settings
+    from imgsearch.library import Library
+
+    return Library.open(Settings.load(data_dir=data_dir, encoder=encoder), tell=say)
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal."""
+    click.echo(printable(sentence), err=True)
+
+
+def complain(sentence: str) -> None:
+    """Tell the person what went wrong."""
+    click.echo(f"imgsearch: {printable(sentence)}", err=True)
+
+
+def print_json(value: object) -> None:
+    """One JSON value. ASCII only, so that file names that are not UTF-8 survive, escaped."""
+    click.echo(json.dumps(value, ensure_ascii=True, indent=2))
+
+
+def printable(text: str | Path) -> str:
+    """`text` with all that could move the cursor, hide or break a line shown as an escape."""
+    return "".join(
+        character
+        if character == " " or unicodedata.category(character)[0] not in "CZ"
+        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in str(text)
+    )
+
+
+def follow(job: Job[_Report], doing: str) -> _Report:
+    """Run a job: a bar with rate and time left on a terminal, a line now and then in a pipe."""
+    return _with_bar(job, doing) if sys.stderr.isatty() else _with_lines(job, doing)
+
+
+def _with_bar(job: Job[_Report], doing: str) -> _Report:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.0f} photos/s")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None)
+        for step in job:
+            bar.update(task, completed=step.done, total=step.total)
+    return job.report
+
+
+def _with_lines(job: Job[_Report], doing: str) -> _Report:
+    started = said = time.monotonic()
+    for step in job:
+        now = time.monotonic()
+        if now - said >= PLAIN_PROGRESS_EVERY_S:
+            said = now
+            rate = step.done / (now - started)
+            left_s = (step.total - step.done) / rate
+            say(f"{doing}: {step.done} of {step.total}, {rate:.0f} photos/s, {left_s:.0f} s left")
+    return job.report

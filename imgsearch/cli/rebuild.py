@@ -1,0 +1,42 @@
+"""`imgsearch rebuild`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
+from imgsearch.errors import FolderError
+
+
+@click.command("rebuild", short_help="Make the index again, or change the encoder.")
+@click.option("--encoder", metavar="NAME", help="Embed all photos again with this model.")
+@json_option
+@data_option
+def command(encoder: str | None, as_json: bool, data_dir: str | None) -> None:
+    """Make the index again from the stored vectors; no photo is read for that.
+
+    With --encoder, every photo is embedded again with another model. The old one goes on
+    answering until the new one is complete; stop with Ctrl-C and go on later as you like.
+    """
+    with open_library(data_dir) as library:
+        report = follow(library.rebuild(encoder), "Embedding again")
+    if as_json:
+        print_json(
+            {
+                "encoder": report.encoder,
+                "vectors": report.vectors,
+                "missing": report.missing,
+                "seconds": report.seconds,
+            }
+        )
+    else:
+        click.echo(f"{report.vectors} vectors of {report.encoder} in {report.seconds:.1f} s")
+    if report.missing:
+        say(
+            f"{report.missing} photos could not be read now, so the old encoder still answers. "
+            "Plug in their drives, or let the library forget what is gone with imgsearch index; "
+            "then run this again."
+        )
+        sys.exit(FolderError.exit_code)

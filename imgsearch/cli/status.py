@@ -1,0 +1,84 @@
+"""`imgsearch status`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsearch.cli.output import data_option, json_option, open_library, print_json, printable
+
+if TYPE_CHECKING:
+    from imgsearch.records import Status
+
+FAILURES_SHOWN = 10
+
+
+@click.command("status", short_help="Show folders, photos, index, failures, disk used.")
+@json_option
+@data_option
+def command(as_json: bool, data_dir: str | None) -> None:
+    """Show what the library holds: folders, photos, encoder, index, failures, disk used."""
+    with open_library(data_dir) as library:
+        status = library.status()
+    if as_json:
+        print_json(as_record(status))
+    else:
+        print_status(status)
+
+
+def as_record(status: Status) -> dict[str, object]:
+    """The status as the JSON that docs/cli.md promises."""
+    snapshot = status.snapshot
+    return {
+        "data_dir": str(status.data_dir),
+        "roots": [
+            {"path": str(root.path), "online": root.online, "photos": root.photos}
+            for root in status.roots
+        ],
+        "photos": status.photos,
+        "vectors": status.vectors,
+        "encoder": status.encoder,
+        "snapshot": None
+        if snapshot is None
+        else {
+            "file": snapshot.file_name,
+            "kind": snapshot.kind,
+            "vectors": snapshot.vectors,
+            "built_at": snapshot.built_at.isoformat(),
+            "size_bytes": snapshot.size_bytes,
+            **snapshot.details,
+        },
+        "tail": status.tail,
+        "failures": [
+            {"path": str(failure.path), "reason": failure.reason.value, "message": failure.message}
+            for failure in status.failures
+        ],
+        "disk_bytes": status.disk_bytes,
+    }
+
+
+def print_status(status: Status) -> None:
+    """The status for people."""
+    click.echo(f"Library   {printable(status.data_dir)} ({status.disk_bytes / 1e6:.1f} MB)")
+    for root in status.roots:
+        state = "online" if root.online else "offline"
+        click.echo(f"Folder    {printable(root.path)} ({root.photos} photos, {state})")
+    click.echo(f"Photos    {status.photos}")
+    click.echo(f"Encoder   {status.encoder or 'none yet'}")
+    snapshot = status.snapshot
+    if snapshot is None:
+        click.echo(f"Index     none yet; {status.vectors} vectors searched as they are")
+    else:
+        click.echo(
+            f"Index     {snapshot.kind}, {snapshot.vectors} vectors, "
+            f"{snapshot.built_at:%Y-%m-%d %H:%M} UTC; {status.tail} newer ones beside it"
+        )
+    click.echo(f"Failures  {len(status.failures)}")
+    for reason, number in Counter(failure.reason for failure in status.failures).most_common():
+        click.echo(f"  {reason.value}: {number}")
+    for failure in status.failures[:FAILURES_SHOWN]:
+        click.echo(f"  {printable(failure.path)}: {printable(failure.message)}")
+    if len(status.failures) > FAILURES_SHOWN:
+        click.echo(f"  … {len(status.failures) - FAILURES_SHOWN} more: imgsearch status --json")

@@ -1,0 +1,148 @@
+"""Settings: what a user may choose, read once.
+
+Later wins: defaults, `imgsearch.toml` in the data folder, `IMGSEARCH_*` variables, arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+from imgsearch.errors import SettingsError
+
+SETTINGS_FILE = "imgsearch.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a user may choose. Make one with `Settings.load`."""
+
+    data_dir: Path  # the library: database and index files
+    cache_dir: Path  # models made ready for this machine; may be deleted at any time
+    encoder: str = "auto"  # auto, lite, openclip:ARCH/PRETRAINED
+    device: str = "auto"  # auto, cpu, cuda, cuda:N
+    max_megapixels: float = 200.0  # larger images are refused, not decoded
+    threads: int = 0  # for decoding and the model; 0: one for each core we may use
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        data_dir: str | Path | None = None,
+        cache_dir: str | Path | None = None,
+        encoder: str | None = None,
+        device: str | None = None,
+        max_megapixels: float | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """Read the settings; an argument that is None is not given.
+
+        Raises SettingsError for an unknown name or a value that makes no sense.
+        """
+        given: dict[str, object] = {
+            name: value
+            for name, value in (
+                ("data_dir", data_dir),
+                ("cache_dir", cache_dir),
+                ("encoder", encoder),
+                ("device", device),
+                ("max_megapixels", max_megapixels),
+                ("threads", threads),
+            )
+            if value is not None
+        }
+        environment = _from_environment()
+        place = given.get("data_dir") or environment.get("data_dir") or default_data_dir()
+        data_folder = _folder("data_dir", place)
+        layers = {**_from_file(data_folder / SETTINGS_FILE), **environment, **given}
+        layers["data_dir"] = data_folder
+        layers.setdefault("cache_dir", default_cache_dir())
+        return cls._checked(layers)
+
+    @classmethod
+    def _checked(cls, values: dict[str, object]) -> Self:
+        kinds = get_type_hints(cls)
+        typed: dict[str, Any] = {
+            name: _convert(name, value, kinds[name]) for name, value in values.items()
+        }
+        settings = replace(cls(Path(), Path()), **typed)
+        if not settings.max_megapixels > 0:
+            raise SettingsError("max_megapixels must be above 0.")
+        if settings.threads < 0:
+            raise SettingsError("threads must be 0 (all cores) or more.")
+        return settings
+
+    @property
+    def thread_count(self) -> int:
+        """How many threads to use: as asked for, else one for each core this process may use."""
+        if self.threads:
+            return self.threads
+        if hasattr(os, "sched_getaffinity"):  # Linux: honours taskset and containers
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+
+def default_data_dir() -> Path:
+    """`index_data/` of the checkout when run from one, else the user's own data folder."""
+    checkout = Path(__file__).resolve().parent.parent
+    if (checkout / "index_data" / "README.md").is_file():
+        return checkout / "index_data"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("imgsearch", appauthor=False))
+
+
+def default_cache_dir() -> Path:
+    """The user's own cache folder."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("imgsearch", appauthor=False))
+
+
+def _from_environment() -> dict[str, object]:
+    """`IMGSEARCH_DATA`, `IMGSEARCH_CACHE`, and `IMGSEARCH_` with the name of any other setting."""
+    names = {field.name: f"IMGSEARCH_{field.name.upper()}" for field in fields(Settings)}
+    names.update(data_dir="IMGSEARCH_DATA", cache_dir="IMGSEARCH_CACHE")
+    return {
+        name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)
+    }
+
+
+def _from_file(file: Path) -> dict[str, object]:
+    try:
+        with file.open("rb") as stream:
+            values: dict[str, object] = tomllib.load(stream)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}. Mend it or delete it.") from error
+    known = {field.name for field in fields(Settings)} - {"data_dir"}
+    for name in values:
+        if name not in known:
+            raise SettingsError(
+                f"{file} has an unknown setting {name!r}. Known: {', '.join(sorted(known))}."
+            )
+    return values
+
+
+def _convert(name: str, value: object, kind: type) -> object:
+    if kind is Path:
+        return _folder(name, value)
+    if kind is str and isinstance(value, str) and value.strip():
+        return value.strip()
+    if kind in (int, float) and isinstance(value, str | int | float):
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    expected = {str: "a name", int: "a whole number", float: "a number"}[kind]
+    raise SettingsError(f"The setting {name} must be {expected}, not {value!r}.")
+
+
+def _folder(name: str, value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise SettingsError(f"The setting {name} must be a folder, not {value!r}.")
+    return Path(os.path.abspath(Path(value).expanduser()))  # noqa: PTH100  # keeps symbolic links

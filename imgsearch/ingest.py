@@ -1,0 +1,304 @@
+"""Brings the library up to date with changes on the disk: hash, decode, embed, record.
+
+Threads hash and decode ahead while the model works; every batch is one transaction, so an
+interrupted run loses at most the batch in hand, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from imgsearch.decode import decode
+from imgsearch.errors import PhotoError, Reason
+from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome, Progress, SyncReport
+
+if TYPE_CHECKING:
+    from imgsearch.encoders import Encoder
+    from imgsearch.records import PixelBatch, Pixels, Vectors
+    from imgsearch.store import Store
+
+RECORD_AT_MOST = 500  # files in one transaction: moves cost no batch of the model
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the work is done with."""
+
+    store: Store
+    encoder: Encoder
+    encoder_key: int
+    max_megapixels: float
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """A file after hashing: to be embedded, known already, a copy of one in hand, or bad."""
+
+    root_id: int
+    stat: FileStat
+    content_hash: bytes | None = None
+    facts: Facts | None = None
+    pixels: Pixels | None = None
+    failure: Failure | None = None
+    copy: bool = False
+
+
+def apply(
+    bench: Bench, work: Sequence[tuple[int, Changes]]
+) -> Generator[Progress, None, SyncReport]:
+    """Take in the upserts of several roots (root id, changes); one Progress a file.
+
+    Returns what became of them: `new`, `moved` and `failed`. A file that cannot be read becomes a
+    failure with a reason. Moves and copies embed nothing.
+    """
+    files = [(root_id, found) for root_id, changes in work for found in changes.upserts]
+    run = _Run(bench)
+    with _look_ahead(bench, run.examine, files) as examined:
+        for done, one in enumerate(examined, 1):
+            run.take(one)
+            yield Progress(done, len(files), Path(one.stat.path))
+        run.flush()
+    return run.report
+
+
+def embed_again(bench: Bench, photos: dict[int, Path]) -> Generator[Progress, None, int]:
+    """Embed known photos (id: path) with another encoder; returns how many could not be read.
+
+    A file that is gone or whose bytes are no longer those of the photo is left for the next
+    indexing run to find out.
+    """
+    hashes = {
+        photo.id: bytes.fromhex(photo.content_hash) for photo in bench.store.photos(photos).values()
+    }
+
+    def prepare(item: tuple[int, Path]) -> tuple[int, Path, Pixels | None]:
+        photo_id, path = item
+        try:
+            found = stat_of(path)
+            with open_regular(str(path)) as stream:
+                if hashlib.file_digest(stream, _hasher).digest() != hashes[photo_id]:
+                    return photo_id, path, None
+            return photo_id, path, _decode(bench, found).pixels
+        except (PhotoError, OSError):
+            return photo_id, path, None
+
+    unread = 0
+    ids: list[int] = []
+    batch: list[Pixels] = []
+    with _look_ahead(bench, prepare, list(photos.items())) as prepared:
+        for done, (photo_id, path, pixels) in enumerate(prepared, 1):
+            if pixels is None:
+                unread += 1
+            else:
+                ids.append(photo_id)
+                batch.append(pixels)
+            if batch and (len(batch) == bench.encoder.batch_size or done == len(photos)):
+                vectors = _embed(bench, batch)
+                bench.store.add_vectors(bench.encoder_key, ids, vectors)
+                ids, batch = [], []
+            yield Progress(done, len(photos), path)
+    return unread
+
+
+class _Run:
+    """One indexing run: what is in hand, and what became of each content so far."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.report = SyncReport()
+        self._bench = bench
+        self._batch: list[_Examined] = []
+        self._copies: list[_Examined] = []
+        self._claims = _Claims()
+        self._results: dict[bytes, Failure | None] = {}
+
+    def examine(self, item: tuple[int, FileStat]) -> _Examined:
+        """Hash a file and, when its content is news, decode it. Runs in any thread."""
+        root_id, found = item
+        try:
+            content_hash = _hash(found)
+        except PhotoError as error:
+            return _Examined(root_id, found, failure=_failure(found, error))
+        if not self._claims.first(content_hash):
+            return _Examined(root_id, found, content_hash, copy=True)
+        if self._bench.store.has_vectors(content_hash, self._bench.encoder_key):
+            return _Examined(root_id, found, content_hash)
+        try:
+            decoded = _decode(self._bench, found)
+        except PhotoError as error:
+            return _Examined(root_id, found, content_hash, failure=_failure(found, error))
+        return _Examined(root_id, found, content_hash, decoded.facts, decoded.pixels)
+
+    def take(self, one: _Examined) -> None:
+        (self._copies if one.copy else self._batch).append(one)
+        to_embed = sum(waiting.pixels is not None for waiting in self._batch)
+        waiting = len(self._batch) + len(self._copies)
+        if to_embed >= self._bench.encoder.batch_size or waiting >= RECORD_AT_MOST:
+            self.flush()
+
+    def flush(self) -> None:
+        """Embed and record what is in hand; a copy waits until its original is settled."""
+        outcomes = list(self._embedded())
+        for one in self._batch:
+            if one.content_hash is not None:
+                self._results[one.content_hash] = one.failure
+        settled = [one for one in self._copies if one.content_hash in self._results]
+        self._copies = [one for one in self._copies if one.content_hash not in self._results]
+        for one in settled:
+            assert one.content_hash is not None
+            failure = self._results[one.content_hash]
+            if failure is not None:
+                failure = replace(failure, path=Path(one.stat.path))
+            outcomes.append((one.root_id, Outcome(one.stat, one.content_hash, failure=failure)))
+        for root_id in {root_id for root_id, _ in outcomes}:
+            mine = [outcome for owner, outcome in outcomes if owner == root_id]
+            self._bench.store.record(root_id, self._bench.encoder_key, mine)
+        self._count([outcome for _, outcome in outcomes])
+        self._batch = []
+
+    def _embedded(self) -> Iterator[tuple[int, Outcome]]:
+        pixels = [one.pixels for one in self._batch if one.pixels is not None]
+        vectors = iter(_embed(self._bench, pixels) if pixels else ())
+        for one in self._batch:
+            mine = next(vectors)[None] if one.pixels is not None else None
+            yield (
+                one.root_id,
+                Outcome(one.stat, one.content_hash, one.facts, mine, one.failure),
+            )
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        failed = sum(outcome.failure is not None for outcome in outcomes)
+        new = sum(outcome.vectors is not None for outcome in outcomes)
+        self.report = replace(
+            self.report,
+            new=self.report.new + new,
+            failed=self.report.failed + failed,
+            moved=self.report.moved + len(outcomes) - new - failed,
+        )
+
+
+@dataclass
+class _Claims:
+    """Which contents some thread has taken: the second file with the same bytes is a copy."""
+
+    _taken: set[bytes] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def first(self, content_hash: bytes) -> bool:
+        with self._lock:
+            if content_hash in self._taken:
+                return False
+            self._taken.add(content_hash)
+            return True
+
+
+def _embed(bench: Bench, pixels: Sequence[Pixels]) -> Vectors:
+    import numpy as np
+
+    batch: PixelBatch = np.stack(pixels)  # type: ignore[assignment]  # all of one dtype
+    return bench.encoder.encode_pixels(batch)
+
+
+# ------------------------------------------------------------------------- reading one file
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    facts: Facts
+    pixels: Pixels
+
+
+def _hasher() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=32)
+
+
+def _hash(found: FileStat) -> bytes:
+    if found.size_bytes == 0:
+        raise PhotoError(Reason.EMPTY, "The file has no bytes.")
+    try:
+        with open_regular(found.path) as stream:
+            return hashlib.file_digest(stream, _hasher).digest()
+    except OSError as error:
+        raise PhotoError(
+            Reason.UNREADABLE, f"The file cannot be read: {error.strerror}."
+        ) from error
+
+
+def _decode(bench: Bench, found: FileStat) -> _Prepared:
+    """Decode and prepare one photo, and make sure that it stayed the same meanwhile."""
+    try:
+        decoded = decode(Path(found.path), bench.encoder.side_px, bench.max_megapixels)
+        pixels = bench.encoder.prepare(decoded.image)
+        now = stat_of(Path(found.path))
+    except OSError as error:
+        raise PhotoError(
+            Reason.UNREADABLE, f"The file cannot be read: {error.strerror}."
+        ) from error
+    except PhotoError:
+        raise
+    except Exception as error:  # whatever a photo does, it never ends the run
+        raise PhotoError(
+            Reason.DAMAGED, f"The image cannot be decoded ({type(error).__name__}: {error})."
+        ) from error
+    if (now.size_bytes, now.mtime_ns) != (found.size_bytes, found.mtime_ns):
+        raise PhotoError(
+            Reason.CHANGED, "The file changed while it was read; the next run reads it again."
+        )
+    return _Prepared(decoded.facts, pixels)
+
+
+def stat_of(path: Path) -> FileStat:
+    """What the file system says of `path` now."""
+    about = path.stat()
+    return FileStat(str(path), about.st_size, about.st_mtime_ns, about.st_ino)
+
+
+@contextmanager
+def open_regular(path: str) -> Iterator[FileIO]:
+    """Open a regular file for reading; anything else (a pipe would block) is an OSError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(0, "it is not a regular file")
+        yield stream
+
+
+def _failure(found: FileStat, error: PhotoError) -> Failure:
+    return Failure(Path(found.path), error.reason, str(error))
+
+
+@contextmanager
+def _look_ahead(
+    bench: Bench, work: Callable[[_Item], _Result], items: Iterable[_Item]
+) -> Iterator[Iterator[_Result]]:
+    """The results of `work`, in order, done by threads a bounded number of items ahead."""
+    pool = ThreadPoolExecutor(bench.threads, thread_name_prefix="imgsearch-decode")
+    ahead = 2 * bench.encoder.batch_size + bench.threads
+
+    def results() -> Iterator[_Result]:
+        waiting: deque[Future[_Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    try:
+        yield results()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,101 @@
+"""Answers a query: words or an example image into one vector, nearest photos out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from imgsearch.decode import decode
+from imgsearch.errors import ImgsearchError, PhotoError, QueryError
+from imgsearch.records import Hit, Query
+
+if TYPE_CHECKING:
+    from imgsearch.encoders import Encoder
+    from imgsearch.records import Ids, Neighbours, Vector, Vectors
+    from imgsearch.store import Store
+
+
+class LiveVectors(Protocol):
+    """Every committed vector of one encoder, searchable; never a photo without a path."""
+
+    def search(
+        self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
+    ) -> list[Neighbours]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a query is answered with. `online` says which roots can be reached now."""
+
+    store: Store
+    encoder: Encoder
+    vectors: LiveVectors
+    online: Mapping[int, bool]
+    max_megapixels: float
+
+
+def run(desk: Desk, query: Query, k: int) -> list[Hit]:
+    """The k photos nearest to the query, best first; fewer only where the library has fewer.
+
+    Raises QueryError for an empty query, a k below 1, or an image that cannot be read.
+    """
+    if k < 1:
+        raise QueryError(f"The number of results must be 1 or more, not {k}.")
+    vector = embed(desk, query)
+    # Words lie off the manifold of photos and need more of the index probed (design, section 5).
+    kind: Literal["text", "image"] = "text" if query.text else "image"
+    (found,) = desk.vectors.search(vector[None], k, kind=kind)
+    ids = found.ids.tolist()
+    photos, places = desk.store.photos(ids), desk.store.paths(ids)
+    hits = []
+    for photo_id, score in zip(ids, found.scores.tolist(), strict=True):
+        if photo_id not in photos or photo_id not in places:
+            continue  # deleted since the index was asked
+        reachable = sorted(places[photo_id], key=lambda place: not desk.online[place[0]])
+        hits.append(
+            Hit(
+                photo=photos[photo_id],
+                paths=tuple(path for _, path in reachable),
+                score=score,
+                offline=not desk.online[reachable[0][0]],
+            )
+        )
+    return hits
+
+
+def embed(desk: Desk, query: Query) -> Vector:
+    """The query as one vector of length 1: the sum of its parts, brought back to length 1."""
+    import numpy as np
+
+    parts: list[Vector] = []
+    if query.text is not None and not query.text.strip():
+        raise QueryError("The query is empty. Say what to look for, for instance: a dog in snow")
+    if query.text is not None:
+        parts.append(desk.encoder.encode_texts([query.text.strip()])[0])
+    if query.image is not None:
+        parts.append(_embed_image(desk, query.image))
+    if not parts:
+        raise QueryError("The query is empty. Give words, an example image, or both.")
+    total: Vector = np.stack(parts).sum(axis=0)
+    length = float(np.linalg.norm(total))
+    if not length > 1e-6:
+        raise QueryError("The words and the image cancel each other out. Change one of them.")
+    vector: Vector = total / np.float32(length)
+    return vector
+
+
+def _embed_image(desk: Desk, image: Path) -> Vector:
+    if not image.exists():
+        raise QueryError(f"The example image {image} does not exist.")
+    if not image.is_file():
+        raise QueryError(f"The example image {image} is not a file.")
+    try:
+        decoded = decode(image, desk.encoder.side_px, desk.max_megapixels)
+    except (PhotoError, OSError) as error:
+        reason = str(error) if isinstance(error, ImgsearchError) else error
+        raise QueryError(f"The example image {image} cannot be read. {reason}") from error
+    pixels = desk.encoder.prepare(decoded.image)
+    vector: Vector = desk.encoder.encode_pixels(pixels[None])[0]
+    return vector
