@@ -27,23 +27,7 @@ def open_engine(file: Path, writable: bool) -> Engine:
             "(or name another place with --data)."
         )
 
-    def connect() -> sqlite3.Connection:
-        try:
-            connection = sqlite3.connect(
-                _uri(file, writable),
-                uri=True,
-                timeout=BUSY_TIMEOUT_S,
-                isolation_level=None,  # we say BEGIN ourselves: DDL is transactional, too
-                check_same_thread=False,
-            )
-        except sqlite3.Error as error:
-            raise_translated(error, file)
-        connection.execute("PRAGMA foreign_keys = ON")
-        if writable:
-            connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
-
-    engine = create_engine("sqlite://", creator=connect)
+    engine = create_engine("sqlite://", creator=lambda: _connect(file, writable))
     event.listen(engine, "begin", _begin_writing if writable else _begin_reading)
 
     @event.listens_for(engine, "handle_error")
@@ -60,6 +44,23 @@ def open_engine(file: Path, writable: bool) -> Engine:
             engine.dispose()
             raise
     return engine
+
+
+def _connect(file: Path, writable: bool) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            _uri(file, writable),
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,  # we say BEGIN ourselves: DDL is transactional, too
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise_translated(error, file)
+    connection.execute("PRAGMA foreign_keys = ON")
+    if writable:
+        connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
 
 
 def _begin_writing(connection: Connection) -> None:

@@ -1,0 +1,64 @@
+"""Real photos for tests: those that scikit-image and scikit-learn ship, and small ones made here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+# No test asks a model hub; a test that needs the opposite says so itself.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+SHARED = Path(
+    os.environ.get("IMGSEARCH_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data")
+)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real photos beside the checkout; tests that need it are skipped without."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the real photos of ../shared/data (or IMGSEARCH_TEST_DATA)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def demo_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the 21 photos of `imgsearch demo`."""
+    from imgsearch.cli.demo import copy_photos
+
+    folder = tmp_path_factory.mktemp("demo-photos")
+    copy_photos(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_cache() -> Path:
+    """Where exported models lie: kept between runs, since exporting takes half a minute."""
+    from imgsearch.config import default_cache_dir
+
+    return default_cache_dir()
+
+
+@pytest.fixture
+def make_photo(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a small photo: a square of `colour` whose bytes differ with `colour` and `side_px`."""
+
+    def make(name: str, colour: tuple[int, int, int] = (200, 30, 30), side_px: int = 64) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (side_px, side_px), colour).save(path)
+        return path
+
+    return make
+
+
+def package_file(package: str, inside: str) -> Path:
+    """A file that an installed package ships."""
+    found = find_spec(package)
+    assert found is not None and found.origin is not None
+    return Path(found.origin).parent / inside
