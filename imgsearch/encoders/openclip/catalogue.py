@@ -1,0 +1,151 @@
+"""The open_clip models imgsearch recommends, with what is published of them, and their names.
+
+Sizes are those of the fp32 weight files. COCO R@1 is zero-shot text-to-image recall at 1 on
+COCO's 5,000 test photos: from open_clip's `docs/openclip_retrieval_results.csv` for the DataComp
+models, from big_vision's `README_siglip2.md` for SigLIP 2. ImageNet top-1 of MobileCLIP: its
+model card.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from imgsearch.errors import EncoderUnavailable, UsageError
+
+PREFIX = "openclip:"
+CPU_DEFAULT = "openclip:ViT-B-32-256/datacomp_s34b_b86k"
+GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One recommended model and where its files lie on the model hub."""
+
+    name: str  # openclip:ARCH/PRETRAINED
+    repo: str
+    dim: int
+    size_mb: int
+    licence: str
+    accuracy: str
+    note: str
+    tokenizer_file: str | None = None  # a file of the same repository; None: comes with open_clip
+
+
+MODELS = (
+    Model(
+        CPU_DEFAULT,
+        "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
+        512,
+        605,
+        "MIT",
+        "COCO R@1 .399",
+        "English; the default on a CPU",
+    ),
+    Model(
+        "openclip:ViT-B-16/datacomp_xl_s13b_b90k",
+        "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K",
+        512,
+        599,
+        "MIT",
+        "COCO R@1 .402",
+        "English; sees finer detail, about three times slower than the default",
+    ),
+    Model(
+        "openclip:ViT-L-14/datacomp_xl_s13b_b90k",
+        "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
+        768,
+        1710,
+        "MIT",
+        "COCO R@1 .457",
+        "English; wants a GPU",
+    ),
+    Model(
+        GPU_DEFAULT,
+        "timm/ViT-B-16-SigLIP2-256",
+        768,
+        1535,
+        "Apache-2.0",
+        "COCO R@1 .532",
+        "many languages; the default on a GPU",
+        "tokenizer.json",
+    ),
+    Model(
+        "openclip:ViT-L-16-SigLIP2-256/webli",
+        "timm/ViT-L-16-SigLIP2-256",
+        1024,
+        3560,
+        "Apache-2.0",
+        "COCO R@1 .547",
+        "many languages; wants a GPU",
+        "tokenizer.json",
+    ),
+    Model(
+        "openclip:MobileCLIP-S2/datacompdr",
+        "apple/MobileCLIP-S2-OpenCLIP",
+        512,
+        397,
+        "Apple AMLR",
+        "ImageNet top-1 .744",
+        "English; weights for research only",
+    ),
+)
+
+
+def model(name: str) -> Model:
+    """The recommended model of that name, which must be one."""
+    return next(model for model in MODELS if model.name == name)
+
+
+def known(name: str) -> Model | None:
+    """The recommended model of that name, or None."""
+    return next((model for model in MODELS if model.name == name), None)
+
+
+def split(name: str) -> tuple[str, str]:
+    """ARCH and PRETRAINED of `openclip:ARCH/PRETRAINED`, the architecture checked.
+
+    Raises UsageError for a name that is no such thing; the message names the nearest ones.
+    Costs a directory listing: open_clip itself is not imported.
+    """
+    arch, slash, tag = name.removeprefix(PREFIX).partition("/")
+    if arch not in architectures():
+        near = difflib.get_close_matches(arch, architectures(), n=3, cutoff=0.5)
+        raise UsageError(_unknown(name, f"open_clip has no architecture {arch!r}", near))
+    if not slash or not tag:
+        tags = [m.name for m in MODELS if m.name.startswith(f"{PREFIX}{arch}/")]
+        raise UsageError(_unknown(name, "the weights are missing after a slash", tags))
+    return arch, tag
+
+
+def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
+    """The error for weights that open_clip does not know for `arch`; `tags` are those it knows."""
+    wanted = name.rpartition("/")[2]
+    near = difflib.get_close_matches(wanted, tags, n=3, cutoff=0.0)
+    what = f"open_clip has no weights {wanted!r} for {arch}"
+    return UsageError(_unknown(name, what, [f"{PREFIX}{arch}/{tag}" for tag in near]))
+
+
+@cache
+def architectures() -> tuple[str, ...]:
+    """The architectures of the open_clip that is installed, by the names of its config files."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("open_clip")
+    if spec is None or spec.origin is None:
+        raise EncoderUnavailable(
+            "The package open_clip is not installed. Run: pip install 'open_clip_torch>=3.2,<4'"
+        )
+    folder = Path(spec.origin).parent / "model_configs"
+    return tuple(sorted(path.stem for path in folder.glob("*.json")))
+
+
+def _unknown(name: str, what: str, near: list[str]) -> str:
+    near = [n if n.startswith(PREFIX) else f"{PREFIX}{n}/…" for n in near]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"Unknown encoder {name!r}: {what}.{hint} "
+        "`imgsearch encoders` lists the choices; a name reads openclip:ARCH/PRETRAINED."
+    )

@@ -1,0 +1,195 @@
+"""The two towers in PyTorch: the one file that knows open_clip and torch.
+
+Loaded on a GPU, for the export to ONNX, and where ONNX Runtime cannot do the work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import open_clip
+import torch
+
+from imgsearch.encoders.openclip import catalogue
+from imgsearch.encoders.openclip.prepare import Preprocess
+from imgsearch.errors import EncoderError, EncoderUnavailable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgsearch.records import PixelBatch, Vectors
+
+
+class Towers:
+    """A loaded open_clip model: pixels and tokens in, rows of length 1 out."""
+
+    def __init__(self, model: torch.nn.Module, dim: int, device: torch.device) -> None:
+        self.model = model.to(device).eval()
+        self.dim = dim
+        self.device = device
+        self.preprocess = _preprocess_of(model)
+        self.logit_scale = float(cast(torch.Tensor, model.logit_scale).exp().item())
+        shape = (3, 1, 1)
+        self._scale = torch.tensor(self.preprocess.std, device=device).reshape(shape) * 255
+        self._shift = torch.tensor(self.preprocess.mean, device=device).reshape(shape) * 255
+
+    def images(self, batch: PixelBatch) -> Vectors:
+        """Embed uint8 pixels (n, 3, side_px, side_px); halves the batch when memory runs out."""
+        if len(batch) == 0:
+            return self._none()
+        try:
+            return self._forward_images(batch)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise EncoderError(
+                    f"Not even one photo fits into the memory of {self.device}. "
+                    "Choose a smaller model or --device cpu."
+                ) from None
+        torch.cuda.empty_cache()
+        half = len(batch) // 2
+        return np.concatenate([self.images(batch[:half]), self.images(batch[half:])])
+
+    def texts(self, tokens: NDArray[np.int64]) -> Vectors:
+        """Embed token ids (n, context_length) as rows of length 1."""
+        if len(tokens) == 0:
+            return self._none()
+        with torch.inference_mode(), self._autocast():
+            features = self.model.encode_text(torch.from_numpy(tokens).to(self.device))  # type: ignore[operator]
+            return self._rows(features)
+
+    @property
+    def batch_size(self) -> int:
+        """How many photos go through at once: 16 on a CPU, 64 to 256 by a GPU's memory."""
+        if self.device.type != "cuda":
+            return 16
+        gigabytes = torch.cuda.get_device_properties(self.device).total_memory / 1e9
+        return 256 if gigabytes >= 15 else 128 if gigabytes >= 7 else 64
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 pixels as the model wants them: (x / 255 - mean) / std, a channel at a time."""
+        return (pixels.float() - self._shift) / self._scale
+
+    def _forward_images(self, batch: PixelBatch) -> Vectors:
+        pixels = torch.from_numpy(np.ascontiguousarray(batch))
+        if self.device.type == "cuda":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        with torch.inference_mode(), self._autocast():
+            return self._rows(self.model.encode_image(self.normalise(pixels.to(self.device))))  # type: ignore[operator]
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"
+        )
+
+    def _rows(self, features: torch.Tensor) -> Vectors:
+        rows = torch.nn.functional.normalize(features.float(), dim=-1)
+        return rows.cpu().numpy()
+
+    def _none(self) -> Vectors:
+        return np.zeros((0, self.dim), np.float32)
+
+
+def pick_device(name: str) -> torch.device:
+    """The torch device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; auto: CUDA, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EncoderError(
+            f"The device {name!r} is not usable here ({str(error).splitlines()[0]}). "
+            "Use --device auto or --device cpu."
+        ) from error
+    return device
+
+
+def pretrained_config(arch: str, tag: str) -> dict[str, object]:
+    """open_clip's entry for the weights: where they lie and how their photos were prepared."""
+    config = open_clip.get_pretrained_cfg(arch, tag)
+    if not config:
+        name = f"{catalogue.PREFIX}{arch}/{tag}"
+        raise catalogue.unknown_tag(name, arch, open_clip.list_pretrained_tags_by_model(arch))
+    return dict(config)
+
+
+def build_random(arch: str, seed: int) -> torch.nn.Module:
+    """The architecture with random weights, the same for a seed. For tests and measurements."""
+    with torch.random.fork_rng(devices=[]), _quiet_root_logger():
+        torch.manual_seed(seed)
+        return _create(arch, None, {})
+
+
+def build_pretrained(arch: str, tag: str, weights: Path) -> torch.nn.Module:
+    """The architecture with the weights of a file, pickles read without running their code."""
+    return _create(arch, weights, pretrained_config(arch, tag))
+
+
+def _create(arch: str, weights: Path | None, config: dict[str, object]) -> torch.nn.Module:
+    preprocess = {
+        key: config[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in config
+    }
+    try:
+        model = open_clip.create_model(
+            arch,
+            pretrained=str(weights) if weights else None,
+            force_quick_gelu=bool(config.get("quick_gelu")),
+            force_preprocess_cfg=preprocess,
+            pretrained_text=False,
+        )
+    except OSError as error:
+        raise EncoderUnavailable(
+            f"open_clip needs a file for {arch} that is not on this machine and cannot be "
+            f"fetched ({str(error).splitlines()[0]}). Choose another model."
+        ) from error
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise EncoderError(
+            f"open_clip cannot build {arch} from {weights} ({str(error).splitlines()[0]}). If the "
+            "file is damaged, delete it and it is fetched again."
+        ) from error
+    return cast(torch.nn.Module, model)
+
+
+def dim_of(arch: str) -> int:
+    """Length of the vectors of an architecture."""
+    return int(open_clip.get_model_config(arch)["embed_dim"])
+
+
+def _preprocess_of(model: torch.nn.Module) -> Preprocess:
+    config = asdict(open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg))  # type: ignore[union-attr,arg-type]
+    size = config["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    if height != width:
+        raise EncoderError(f"The model wants {width}×{height} px; only square input is supported.")
+    return Preprocess(
+        side_px=int(width),
+        resize_mode=config["resize_mode"],
+        interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
+        mean=_three(config["mean"]),
+        std=_three(config["std"]),
+        fill_color=int(config["fill_color"]),
+    )
+
+
+def _three(values: Sequence[float] | float) -> tuple[float, float, float]:
+    if isinstance(values, int | float):
+        return (float(values),) * 3
+    red, green, blue = values
+    return float(red), float(green), float(blue)
+
+
+@contextmanager
+def _quiet_root_logger() -> Iterator[None]:
+    """open_clip warns on the root logger that random weights are random: here they are meant."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
