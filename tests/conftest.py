@@ -1,4 +1,4 @@
-"""Real photos for tests: those that scikit-image and scikit-learn ship, and small ones made here."""
+"""Real photos for tests: those that other packages ship, and small ones made here."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 
-from imgsearch.errors import DiskError, ImgsearchError, LibraryLocked, StoreError, UsageError
+from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
 
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another's short transaction
 
@@ -36,13 +35,6 @@ def open_engine(file: Path, writable: bool) -> Engine:
         if isinstance(original, sqlite3.Error):
             raise_translated(original, file)
 
-    if writable:
-        try:
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        except ImgsearchError:
-            engine.dispose()
-            raise
     return engine
 
 
@@ -55,11 +47,12 @@ def _connect(file: Path, writable: bool) -> sqlite3.Connection:
             isolation_level=None,  # we say BEGIN ourselves: DDL is transactional, too
             check_same_thread=False,
         )
+        connection.execute("PRAGMA foreign_keys = ON")
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.Error as error:
         raise_translated(error, file)
-    connection.execute("PRAGMA foreign_keys = ON")
-    if writable:
-        connection.execute("PRAGMA synchronous = NORMAL")
     return connection
 
 
@@ -88,10 +81,10 @@ def raise_translated(error: sqlite3.Error, file: Path) -> NoReturn:
         raise error  # a fault of this program, not of the disk
     text = str(error).lower()
     place = file.parent
-    if "disk is full" in text or ("disk i/o error" in text and _is_full(place)):
+    if "disk is full" in text or "disk i/o error" in text:
         raise DiskError(
-            f"The disk that holds {place} is full. Free some space and run the command again; "
-            "what was committed is safe."
+            f"The disk that holds {place} is full or failing ({error}). Free some space and run "
+            "the command again; what was committed is safe."
         ) from error
     if "readonly" in text or "read-only" in text:
         raise DiskError(
@@ -109,15 +102,9 @@ def raise_translated(error: sqlite3.Error, file: Path) -> NoReturn:
             f"Another process has kept the library in {place} busy for {BUSY_TIMEOUT_S:.0f} s. "
             "Wait for it to finish, then try again."
         ) from error
+    if not any(word in text for word in ("malformed", "not a database", "corrupt")):
+        raise StoreError(f"The database {file} cannot be used: {error}.") from error
     raise StoreError(
         f"The database {file} is damaged ({error}). Nothing was changed. Restore it from a "
         "backup; or move it away and run imgsearch index FOLDER, which reads the photos again."
     ) from error
-
-
-def _is_full(folder: Path) -> bool:
-    try:
-        space = os.statvfs(folder)
-    except OSError as error:
-        return error.errno == errno.ENOSPC
-    return space.f_bavail == 0

@@ -1,0 +1,299 @@
+"""The database: what goes in comes out, whole batches only, and damage is told, not hidden."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine
+
+from imgsearch.errors import DiskError, Reason, SchemaTooNew, StoreError, UsageError
+from imgsearch.records import Facts, Failure, FileStat, Outcome
+from imgsearch.store import Store, tables
+from imgsearch.store.migrations import STEPS
+
+DIM = 8
+FACTS = Facts(
+    format="JPEG",
+    width_px=400,
+    height_px=300,
+    taken_at=datetime(2023, 6, 1, 12, 30, tzinfo=timezone(timedelta(hours=2))),
+    camera="Canon EOS 40D",
+    lens="50mm",
+    lat=-33.9,
+    lon=18.4,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path, writable=True)
+    yield opened
+    opened.close()
+
+
+def unit_vector(seed: int) -> np.ndarray:
+    vector = np.random.default_rng(seed).normal(size=(1, DIM)).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def photo(path: str, content: bytes, seed: int = 0) -> Outcome:
+    return Outcome(FileStat(path, 10, 20, 30), content, FACTS, unit_vector(seed))
+
+
+def copy_of(path: str, content: bytes) -> Outcome:
+    return Outcome(FileStat(path, 10, 20, 30), content)
+
+
+def failed(path: str) -> Outcome:
+    failure = Failure(Path(path), Reason.TRUNCATED, "The image ends early.")
+    return Outcome(FileStat(path, 10, 20, 30), b"bad", failure=failure)
+
+
+def fill(store: Store, *outcomes: Outcome, root: str = "/p") -> tuple[int, int]:
+    root_id = store.add_root(root)
+    key = store.add_encoder("test/1", "test", DIM).key
+    store.record(root_id, key, outcomes)
+    return root_id, key
+
+
+def test_a_photo_comes_back_as_it_went_in(store: Store) -> None:
+    fill(store, photo("/p/a.jpg", b"one"), copy_of("/p/b/copy.jpg", b"one"))
+    (found,) = store.photos([1, 99]).values()
+    assert found.facts == FACTS
+    assert bytes.fromhex(found.content_hash) == b"one"
+    assert [path for _, path in store.paths([1])[1]] == [Path("/p/a.jpg"), Path("/p/b/copy.jpg")]
+    assert store.photo_count() == 1
+
+
+def test_vectors_survive_fp16_and_keep_length_1(store: Store) -> None:
+    _, key = fill(store, *(photo(f"/p/{n}.jpg", b"%d" % n, seed=n) for n in range(50)))
+    chunks = list(store.vectors(key, chunk_rows=20))
+    assert [len(ids) for _, ids, _ in chunks] == [20, 20, 10]
+    stored = np.concatenate([rows for _, _, rows in chunks])
+    original = np.concatenate([unit_vector(n) for n in range(50)])
+    assert np.allclose(np.linalg.norm(stored, axis=1), 1, atol=1e-6)
+    assert np.abs(stored - original).max() < 1e-3
+    after = chunks[1][0]
+    assert [seq for seq, _, _ in store.vectors(key, after_seq=after)] == [store.last_seq(key)]
+
+
+def test_a_name_that_is_not_utf8_is_kept_to_the_byte(store: Store) -> None:
+    name = os.fsdecode(b"/p/caf\xe9\n\x1b[31m.jpg")
+    root_id, _ = fill(store, photo(name, b"one"))
+    assert list(store.known(root_id)) == [name]
+    assert os.fsencode(store.paths([1])[1][0][1]) == b"/p/caf\xe9\n\x1b[31m.jpg"
+
+
+def test_known_is_limited_to_a_folder_and_not_to_one_whose_name_begins_alike(store: Store) -> None:
+    root_id, _ = fill(store, photo("/p/a/1.jpg", b"1"), photo("/p/ab/2.jpg", b"2"))
+    assert list(store.known(root_id, "/p/a")) == ["/p/a/1.jpg"]
+    assert len(store.known(root_id, "/p")) == 2
+
+
+def test_a_root_inside_a_root_is_the_same_root(store: Store) -> None:
+    root_id, _ = fill(store, photo("/p/a.jpg", b"one"))
+    assert store.add_root("/p/sub") == root_id
+    assert store.add_root("/pq") != root_id
+
+
+def test_a_root_above_takes_over_and_forgets_nothing(store: Store) -> None:
+    _, key = fill(store, photo("/p/x/a.jpg", b"one"), failed("/p/x/bad.jpg"), root="/p/x")
+    outer = store.add_root("/p")
+    assert store.roots() == {outer: "/p"}
+    assert set(store.known(outer)) == {"/p/x/a.jpg", "/p/x/bad.jpg"}
+    assert store.failures()[0].path == Path("/p/x/bad.jpg")
+    assert store.vector_count(key) == 1
+
+
+def test_a_batch_is_recorded_whole_or_not_at_all(store: Store) -> None:
+    root_id, key = fill(store, photo("/p/a.jpg", b"one"))
+    nameless = copy_of("/p/c.jpg", b"never seen")  # a copy of nothing cannot be entered
+    with pytest.raises(Exception, match="No row"):
+        store.record(root_id, key, [photo("/p/b.jpg", b"two"), nameless])
+    assert list(store.known(root_id)) == ["/p/a.jpg"]
+    assert store.vector_count(key) == 1
+
+
+def test_forgotten_paths_leave_the_vectors(store: Store) -> None:
+    root_id, key = fill(store, photo("/p/a.jpg", b"1"), copy_of("/p/b.jpg", b"1"))
+    assert store.forget(root_id, ["/p/a.jpg"]) == 0, "another path still has the photo"
+    assert store.live_ids().tolist() == [1]
+    assert store.forget(root_id, ["/p/b.jpg"]) == 1
+    assert store.live_ids().tolist() == []
+    assert store.has_vectors(b"1", key), "a photo that comes back is not embedded again"
+
+
+def test_a_mended_file_loses_its_failure(store: Store) -> None:
+    root_id, key = fill(store, failed("/p/a.jpg"))
+    assert [failure.reason for failure in store.failures()] == [Reason.TRUNCATED]
+    store.record(root_id, key, [photo("/p/a.jpg", b"good now")])
+    assert store.failures() == ()
+
+
+def test_a_photo_id_is_never_used_again(store: Store) -> None:
+    root_id, key = fill(store, photo("/p/a.jpg", b"1"))
+    with store._engine.begin() as connection:  # as a later prune does
+        connection.execute(tables.photos.delete())
+    store.record(root_id, key, [photo("/p/b.jpg", b"2")])
+    assert store.live_ids().tolist() == [2]
+    assert store.last_seq(key) == 2
+
+
+def test_a_reader_sees_whole_batches_and_never_waits(tmp_path: Path, store: Store) -> None:
+    root_id, key = fill(store, photo("/p/a.jpg", b"1"))
+    reader = Store.open(tmp_path, writable=False)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM paths")
+        assert reader.photo_count() == 1, "not committed, so not seen, and no waiting"
+    assert reader.photo_count() == 0
+    with pytest.raises(DiskError, match="cannot be written"):
+        reader.record(root_id, key, [photo("/p/b.jpg", b"2")])
+    reader.close()
+
+
+def test_a_second_encoder_waits_until_it_is_promoted(store: Store) -> None:
+    _, old = fill(store, photo("/p/a.jpg", b"1"))
+    new = store.add_encoder("other/1", "other", DIM)
+    assert store.current_encoder().encoder_id == "test/1"
+    assert store.unembedded(new.key) == {1: Path("/p/a.jpg")}
+    store.add_vectors(new.key, [1], unit_vector(3))
+    assert store.unembedded(new.key) == {}
+    store.promote_encoder(new.key)
+    assert store.current_encoder() == new
+    assert store.vector_count(old) == 0
+
+
+# ------------------------------------------------------------------------- the file
+
+
+def test_migrations_end_in_the_tables_that_queries_use(tmp_path: Path, store: Store) -> None:
+    def columns(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+        names = [
+            row[0]
+            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return {
+            name: sorted(row[1:4] for row in connection.execute(f"PRAGMA table_info({name})"))
+            for name in names
+            if name != "sqlite_sequence"
+        }
+
+    engine = create_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
+    tables.metadata.create_all(engine)
+    engine.dispose()
+    fresh = sqlite3.connect(tmp_path / "fresh.db")
+    migrated = sqlite3.connect(tmp_path / "library.db")
+    assert columns(fresh) == columns(migrated)
+    fresh.close()
+    migrated.close()
+
+
+def test_opening_twice_migrates_once(tmp_path: Path, store: Store) -> None:
+    fill(store, photo("/p/a.jpg", b"1"))
+    again = Store.open(tmp_path, writable=True)
+    assert again.photo_count() == 1
+    assert again.check() == "ok"
+    again.close()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path, store: Store) -> None:
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA user_version = {len(STEPS) + 1}")
+    for writable in (True, False):
+        with pytest.raises(SchemaTooNew, match="Update imgsearch"):
+            Store.open(tmp_path, writable=writable)
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "library.db")
+    other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with pytest.raises(StoreError, match="not made by imgsearch"):
+        Store.open(tmp_path, writable=True)
+
+
+def test_a_damaged_database_is_reported_and_left_as_it_is(tmp_path: Path) -> None:
+    damaged = b"this was a database once" * 400
+    (tmp_path / "library.db").write_bytes(damaged)
+    for writable in (True, False):
+        with pytest.raises(StoreError, match=r"damaged.*Nothing was changed"):
+            Store.open(tmp_path, writable=writable)
+    assert (tmp_path / "library.db").read_bytes() == damaged
+
+
+def test_a_reader_of_nothing_says_how_to_make_a_library(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="imgsearch index FOLDER"):
+        Store.open(tmp_path, writable=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to become nobody")
+def test_a_reader_works_on_a_read_only_folder(tmp_path: Path, store: Store) -> None:
+    fill(store, photo("/p/a.jpg", b"1"))
+    store.close()
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.owner() == "root" and folder != Path("/") and "pytest" in str(folder):
+            folder.chmod(0o755)
+    code = """
+import os, sys
+from pathlib import Path
+from imgsearch.errors import DiskError
+from imgsearch.store import Store
+import sqlalchemy.dialects.sqlite
+os.setuid(65534)  # once all is imported: nobody may not read root's Python
+store = Store.open(Path(sys.argv[1]), writable=False)
+print(store.photo_count())
+try:
+    Store.open(Path(sys.argv[1]), writable=True)
+except DiskError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
+    photos, message = done.stdout.splitlines() or (done.stderr, "")
+    assert photos == "1"
+    assert "cannot be written" in message
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+from imgsearch.errors import DiskError
+from imgsearch.records import Facts, FileStat, Outcome
+from imgsearch.store import Store
+import numpy as np, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = Store.open(Path(sys.argv[1]), writable=True)
+root, key = store.add_root('/p'), store.add_encoder('t/1', 't', 512).key
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+vector = np.ones((1, 512), np.float32)
+done = 0
+try:
+    for batch in range(100):
+        store.record(root, key, [
+            Outcome(FileStat(f'/p/{batch}-{n}', 1, 1, 1), b'%d-%d' % (batch, n),
+                    Facts('JPEG', 1, 1), vector)
+            for n in range(50)])
+        done += 50
+except DiskError as error:
+    print(done, error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    committed = int(done.stdout.split()[0])
+    assert "Free some space" in done.stdout
+    after = Store.open(tmp_path, writable=True)
+    assert after.photo_count() == committed > 0
+    assert after.check() == "ok"
+    after.close()
