@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import os
 import stat
-from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from imgsearch.decode.formats import FORMATS, HEAD_BYTES, Family, family_of, is_photo_name
-from imgsearch.decode.request import Request, refusal
+from imgsearch.decode.formats import FORMATS, HEAD_BYTES, PNG, Family, family_of, is_photo_name
+from imgsearch.decode.jpeg import buffered_work
+from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Decoded
 
 __all__ = ["FORMATS", "Family", "decode", "decode_bytes", "is_photo_name", "thumbnail"]
 
+_MAX_MEGAPIXELS_HERE = 60  # held in memory at once by one decoding thread of this process
+_MAX_SCANNED_MEGAPIXELS_HERE = 2000  # half a minute of work at worst; real photos need 500
 _SURPLUS = 2  # decode at least twice the side a model sees: scaling down from there is faithful
 
 
@@ -96,20 +98,21 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
                 f"{family.name} files need one more package: "
                 f"pip install 'imgsearch-photos[{family.extra}]'",
             )
-        return _read(file, family, request)
+        if family.isolated or _is_heavy(file, head, family):
+            from imgsearch.decode import isolate
+
+            return isolate.read(file, family, request)
+        from imgsearch.decode import reader
+
+        return reader.read(file, family, request)
     except OSError as error:
         raise _unreadable(error) from error
 
 
-def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
-    module_name, _, function_name = family.reader.partition(":")
-    reader = getattr(import_module(f"imgsearch.decode.{module_name}"), function_name)
-    try:
-        decoded: Decoded = reader(file, family, request)
-    except OSError as error:
-        if error.errno is not None:  # the disk's, not the decoder's
-            raise
-        raise refusal(error, family.name) from error
-    except Exception as error:  # on bad data a decoder may raise anything at all
-        raise refusal(error, family.name) from error
-    return decoded
+def _is_heavy(file: BinaryIO, head: bytes, family: Family) -> bool:
+    """Whether a JPEG or PNG may take more memory or time than this process should give it."""
+    if family is PNG:
+        width_px, height_px = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+        return width_px * height_px / 1e6 > _MAX_MEGAPIXELS_HERE
+    held, gone_over = buffered_work(file)
+    return held > _MAX_MEGAPIXELS_HERE or gone_over > _MAX_SCANNED_MEGAPIXELS_HERE

@@ -11,7 +11,7 @@ import math
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
@@ -32,6 +32,7 @@ _WANTED = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_
 # type -> bytes of one value, struct code; a rational is a pair
 _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (4, "i"),
           10: (8, "ii"), 13: (4, "I")}  # fmt: skip
+_CANON_HEAD_BYTES = 1 << 16
 _MAX_VALUE_BYTES = 1024  # longer ones are not a name, a date or a coordinate
 
 _EXIF_DATE = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)[ T]\s?(\d?\d):(\d\d):(\d\d)")
@@ -66,34 +67,68 @@ def read_exif(block: bytes | BinaryIO | None, xmp: bytes | None = None) -> Exif:
     """
     if isinstance(block, bytes):
         block = BytesIO(block.removeprefix(b"Exif\x00\x00"))
-    top, photo, gps, interop = _directories(block) if block else ({}, {}, {}, {})
-    orientation = _number(top.get(_ORIENTATION))
+    return _exif(_directories(block) if block else _Directories(), xmp)
+
+
+def read_canon_boxes(file: BinaryIO) -> Exif:
+    """The facts of a Canon CR3, whose directories are TIFF files of their own, in boxes."""
+    file.seek(0)
+    head = file.read(_CANON_HEAD_BYTES)
+    found = []
+    for name in (b"CMT1", b"CMT2", b"CMT4"):
+        at = head.find(name)
+        size_bytes = int.from_bytes(head[at - 4 : at], "big") if at >= 4 else 0
+        found.append(_first_directory(BytesIO(head[at + 4 : at - 4 + size_bytes])))
+    return _exif(_Directories(*found))
+
+
+def _exif(found: _Directories, xmp: bytes | None = None) -> Exif:
+    orientation = _number(found.top.get(_ORIENTATION))
     return Exif(
         orientation=int(orientation) if orientation and 1 <= orientation <= 8 else 1,
-        taken_at=_taken_at(top, photo, xmp),
-        camera=_camera(_text(top.get(_MAKE)), _text(top.get(_MODEL))),
-        lens=_text(photo.get(_LENS_MODEL)),
-        lat=_degrees(gps, _LATITUDE),
-        lon=_degrees(gps, _LONGITUDE),
-        adobe_rgb=_text(interop.get(1)) == "R03",
+        taken_at=_taken_at(found.top, found.photo, xmp),
+        camera=_camera(_text(found.top.get(_MAKE)), _text(found.top.get(_MODEL))),
+        lens=_text(found.photo.get(_LENS_MODEL)),
+        lat=_degrees(found.gps, _LATITUDE),
+        lon=_degrees(found.gps, _LONGITUDE),
+        adobe_rgb=_text(found.interop.get(1)) == "R03",
     )
 
 
 # ---------------------------------------------------------------------------- the structure
 
 
-def _directories(file: BinaryIO) -> tuple[Directory, Directory, Directory, Directory]:
-    """The main directory and those for the photo, its place and its interoperability."""
-    file.seek(0)
-    head = file.read(8)
-    order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None or len(head) < 8:
-        return {}, {}, {}, {}
-    top = _directory(file, order, struct.unpack(order + "I", head[4:])[0])
+@dataclass(frozen=True, slots=True)
+class _Directories:
+    """The main directory, and those for the photo, its place and its interoperability."""
+
+    top: Directory = field(default_factory=dict)
+    photo: Directory = field(default_factory=dict)
+    gps: Directory = field(default_factory=dict)
+    interop: Directory = field(default_factory=dict)
+
+
+def _directories(file: BinaryIO) -> _Directories:
+    order = _byte_order(file)
+    top = _first_directory(file)
     photo = _directory(file, order, _number(top.get(_EXIF_IFD)))
     gps = _directory(file, order, _number(top.get(_GPS_IFD)))
-    interop = _directory(file, order, _number(photo.get(_INTEROP_IFD)))
-    return top, photo, gps, interop
+    return _Directories(top, photo, gps, _directory(file, order, _number(photo.get(_INTEROP_IFD))))
+
+
+def _first_directory(file: BinaryIO) -> Directory:
+    order = _byte_order(file)
+    file.seek(4)
+    offset = file.read(4)
+    return (
+        _directory(file, order, struct.unpack(order + "I", offset)[0]) if len(offset) == 4 else {}
+    )
+
+
+def _byte_order(file: BinaryIO) -> str:
+    """How numbers are written; a file that does not say is read, and found to hold nothing."""
+    file.seek(0)
+    return ">" if file.read(2) == b"MM" else "<"
 
 
 def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:

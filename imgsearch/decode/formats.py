@@ -14,34 +14,50 @@ HEAD_BYTES = 64  # how much of a file `family_of` wants to see
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One image format: its names, its reader, and what must be installed to read it."""
+    """One image format: its names, its decoder, and what must be installed for it."""
 
     name: str  # what Facts.format says
     suffixes: tuple[str, ...]
-    reader: str  # "module:callable", the module inside this package
+    plugin: str  # "module:class" of a Pillow plugin; empty for RAW, which has its own reader
     needs: str | None = None  # module that may not be installed
     extra: str | None = None  # the extra of imgsearch-photos that brings it
-    hostile: bool = True  # read in a worker process, which may die
+    isolated: bool = True  # decoded in a process of its own, which may die
 
 
 _RAW = (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef",
         ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2",
         ".srf", ".srw", ".x3f")  # fmt: skip
 
-JPEG = Family("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), "pillow:read", hostile=False)
-PNG = Family("PNG", (".png", ".apng"), "pillow:read", hostile=False)
-GIF = Family("GIF", (".gif",), "pillow:read")
-WEBP = Family("WEBP", (".webp",), "pillow:read")
-BMP = Family("BMP", (".bmp", ".dib"), "pillow:read")
-TIFF = Family("TIFF", (".tif", ".tiff"), "pillow:read")
-JPEG2000 = Family("JPEG2000", (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"), "pillow:read")
-AVIF = Family("AVIF", (".avif",), "pillow:read")
-HEIF = Family("HEIF", (".heic", ".heif", ".hif"), "heif:read", "pi_heif", "heif")
-JXL = Family("JXL", (".jxl",), "jxl:read", "pillow_jxl", "jxl")
-RAW = Family("RAW", _RAW, "raw:read", "rawpy", "raw")
+JPEG = Family(
+    "JPEG",
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PIL.JpegImagePlugin:JpegImageFile",  # the first image of an MPO is an ordinary JPEG
+    isolated=False,
+)
+PNG = Family("PNG", (".png", ".apng"), "PIL.PngImagePlugin:PngImageFile", isolated=False)
+GIF = Family("GIF", (".gif",), "PIL.GifImagePlugin:GifImageFile")
+WEBP = Family("WEBP", (".webp",), "PIL.WebPImagePlugin:WebPImageFile")
+BMP = Family("BMP", (".bmp", ".dib"), "PIL.BmpImagePlugin:BmpImageFile")
+TIFF = Family("TIFF", (".tif", ".tiff"), "PIL.TiffImagePlugin:TiffImageFile")
+JPEG2000 = Family(
+    "JPEG2000",
+    (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+    "PIL.Jpeg2KImagePlugin:Jpeg2KImageFile",
+)
+AVIF = Family("AVIF", (".avif",), "PIL.AvifImagePlugin:AvifImageFile")
+HEIF = Family("HEIF", (".heic", ".heif", ".hif"), "pillow_heif:HeifImageFile")
+JXL = Family(
+    "JXL", (".jxl",), "pillow_jxl.JpegXLImagePlugin:JXLImageFile", needs="pillow_jxl", extra="jxl"
+)
+RAW = Family("RAW", _RAW, "", needs="rawpy", extra="raw")
 
-FAMILIES = (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW)
-FORMATS: dict[str, Family] = {suffix: family for family in FAMILIES for suffix in family.suffixes}
+FAMILIES = {
+    family.name: family
+    for family in (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW)
+}
+FORMATS: dict[str, Family] = {
+    suffix: family for family in FAMILIES.values() for suffix in family.suffixes
+}
 
 _MAGIC: tuple[tuple[bytes, Family], ...] = (
     (b"\xff\xd8\xff", JPEG),

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from imgsearch.errors import PhotoError, Reason
 
 
+class OutOfMemory(PhotoError):
+    """A photo needs more memory than its decoder was given."""
+
+    def __init__(self, message: str = "Decoding it takes too much memory.") -> None:
+        super().__init__(Reason.TOO_LARGE, message)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """How large an image is wanted, and how large one may be."""
@@ -27,6 +34,7 @@ class Request:
             )
 
 
+_NO_MEMORY = ("out of memory", "memory allocation", "cannot allocate", "bad_alloc")
 _CUT_OFF = ("truncated", "unexpected end", "end of file", "premature", "not enough image data")
 _NOT_READ = (
     "unsupported",
@@ -41,11 +49,9 @@ def refusal(error: Exception, format_name: str) -> PhotoError:
     """The PhotoError that says what a decoder's exception means for the photo."""
     if isinstance(error, PhotoError):
         return error
-    if isinstance(error, MemoryError):
-        return PhotoError(
-            Reason.TOO_LARGE, f"This {format_name} needs more memory than a photo may take."
-        )
     said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError) or any(word in said.lower() for word in _NO_MEMORY):
+        return OutOfMemory()
     if isinstance(error, EOFError) or any(word in said.lower() for word in _CUT_OFF):
         return PhotoError(
             Reason.TRUNCATED,

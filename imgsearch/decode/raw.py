@@ -1,0 +1,101 @@
+"""Reads camera RAW through LibRaw: the camera's own preview where it is large enough.
+
+A preview is what the camera made of the shot, takes milliseconds, and is what people expect to
+see. Where it is too small the sensor's data is developed at half size.
+"""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO
+
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from imgsearch.decode import reader
+from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
+from imgsearch.decode.formats import RAW, TIFF
+from imgsearch.decode.pixels import upright_srgb
+from imgsearch.decode.request import Request
+from imgsearch.records import Decoded
+
+if TYPE_CHECKING:
+    import rawpy
+
+_ORIENTATION_OF_FLIP = {0: 1, 3: 3, 5: 8, 6: 6}  # LibRaw's flip -> EXIF's orientation
+
+
+def read(file: BinaryIO, request: Request) -> Decoded:
+    """Decode a RAW file. A TIFF that only bears a RAW's name is read as the TIFF it is."""
+    import rawpy
+
+    file.seek(0)
+    try:
+        raw = rawpy.imread(file)
+    except rawpy.LibRawFileUnsupportedError:
+        file.seek(0)
+        if file.read(4) in (b"II*\x00", b"MM\x00*"):
+            return reader.read(file, TIFF, request)
+        raise
+    with raw:
+        sizes = raw.sizes
+        size_px = (sizes.width, sizes.height)
+        request.check(*size_px)
+        orientation = _ORIENTATION_OF_FLIP.get(sizes.flip, 1)
+        preview = _preview(raw, request)
+        if preview is None:
+            image, turn = _developed(raw), 1  # LibRaw turns what it develops
+        else:
+            image = preview
+            landscape = (image.width >= image.height) == (size_px[0] >= size_px[1])
+            turn = orientation if landscape else 1  # else the camera has turned it already
+        exif = _exif(file, image)
+        upright = upright_srgb(image, turn, request)
+    if orientation >= 5:
+        size_px = (size_px[1], size_px[0])
+    return Decoded(upright, reader.facts_of(exif, RAW.name, size_px))
+
+
+def _preview(raw: rawpy.RawPy, request: Request) -> Image.Image | None:
+    """The embedded JPEG, if its short side is as large as asked for."""
+    import rawpy
+
+    try:
+        thumbnail = raw.extract_thumb()
+    except rawpy.LibRawError:
+        return None
+    if thumbnail.format is not rawpy.ThumbFormat.JPEG or not isinstance(thumbnail.data, bytes):
+        return None
+    try:
+        image = JpegImageFile(BytesIO(thumbnail.data))
+        if min(image.size) < request.side_px:
+            return None
+        request.check(*image.size)
+        image.draft(None, (request.side_px, request.side_px))
+        image.load()
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return image
+
+
+def _developed(raw: rawpy.RawPy) -> Image.Image:
+    import rawpy
+
+    pixels = raw.postprocess(
+        half_size=True, use_camera_wb=True, output_color=rawpy.ColorSpace.sRGB, output_bps=8
+    )
+    return Image.fromarray(pixels)
+
+
+def _exif(file: BinaryIO, image: Image.Image) -> Exif:
+    """The facts where this maker keeps them: in TIFF tags, in Canon's boxes, or in the preview."""
+    file.seek(0)
+    head = file.read(108)
+    if head[4:12] == b"ftypcrx ":
+        return read_canon_boxes(file)
+    if head.startswith(b"FUJIFILMCCD-RAW") and len(head) >= 92:
+        (at,) = struct.unpack_from(">I", head, 84)
+        file.seek(at)
+        return read_exif(JpegImageFile(BytesIO(file.read(1 << 18))).info.get("exif"))
+    return read_exif(image.info.get("exif") if head[:2] not in (b"II", b"MM") else file)

@@ -1,0 +1,120 @@
+"""Turns an opened file of a known format into pixels and facts, in whatever process it runs."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from importlib import import_module
+from typing import BinaryIO
+
+from PIL import ImageFile
+
+from imgsearch.decode import colour
+from imgsearch.decode.exif import Exif, read_exif
+from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, TIFF, Family
+from imgsearch.decode.pixels import upright_srgb
+from imgsearch.decode.request import Request, refusal
+from imgsearch.records import Decoded, Facts
+
+_FROM_PILLOW = re.compile(r"PIL\.")
+
+
+def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
+    """Decode the first image of `file`, in this process.
+
+    Raises PhotoError for whatever is wrong with the photo, OSError when the disk fails.
+    """
+    try:
+        _hush_pillow()
+        if not family.plugin:
+            from imgsearch.decode import raw
+
+            return raw.read(file, request)
+        return _read(file, family, request)
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not a decoder's
+            raise
+        raise refusal(error, family.name) from error
+    except Exception as error:  # on bad data a decoder may raise anything at all
+        raise refusal(error, family.name) from error
+
+
+def facts_of(exif: Exif, format_name: str, size_px: tuple[int, int]) -> Facts:
+    """The facts of a photo whose upright image is `size_px` (width, height)."""
+    return Facts(
+        format=format_name,
+        width_px=size_px[0],
+        height_px=size_px[1],
+        taken_at=exif.taken_at,
+        camera=exif.camera,
+        lens=exif.lens,
+        lat=exif.lat,
+        lon=exif.lon,
+    )
+
+
+def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
+    if family is JXL:  # its plugin decodes all when it opens
+        from imgsearch.decode.jxl import size_px
+
+        request.check(*size_px(file))
+    image = _open(file, family)
+    width_px, height_px = image.size
+    request.check(width_px, height_px)
+    if family is JPEG:  # decodes at 1/2, 1/4 or 1/8 of the size for a fraction of the work
+        image.draft(None, (request.side_px, request.side_px))
+    image.load()
+    exif = _exif(image, file, family)
+    orientation = 1 if _turned_by_plugin(image, family) else exif.orientation
+    _settle_profile(image, file, family, exif)
+    if orientation >= 5:
+        width_px, height_px = height_px, width_px
+    facts = facts_of(exif, family.name, (width_px, height_px))
+    return Decoded(upright_srgb(image, orientation, request), facts)
+
+
+def _open(file: BinaryIO, family: Family) -> ImageFile.ImageFile:
+    """The plugin, called by name and not through Image.open: that would try every format there
+    is, and measure them by a limit that is global to the process."""
+    module_name, _, class_name = family.plugin.partition(":")
+    plugin: type[ImageFile.ImageFile] = getattr(import_module(module_name), class_name)
+    file.seek(0)
+    return plugin(file)
+
+
+def _exif(image: ImageFile.ImageFile, file: BinaryIO, family: Family) -> Exif:
+    xmp = image.info.get("xmp")
+    block = file if family is TIFF else image.info.get("exif")
+    return read_exif(block, xmp if isinstance(xmp, bytes) else None)
+
+
+def _turned_by_plugin(image: ImageFile.ImageFile, family: Family) -> bool:
+    """Whether the pixels are upright already, whatever EXIF says.
+
+    JPEG XL and HEIF keep the turn in the image itself; Pillow turns a TIFF. A JPEG inside a
+    JPEG XL comes out as the JPEG it was.
+    """
+    return family in (TIFF, HEIF) or (family is JXL and not getattr(image, "jpeg", False))
+
+
+def _settle_profile(image: ImageFile.ImageFile, file: BinaryIO, family: Family, exif: Exif) -> None:
+    """Give an image that names its colours without an ICC profile the profile it means."""
+    if image.info.get("icc_profile") or image.mode not in ("RGB", "RGBA"):
+        return
+    if family in (HEIF, AVIF, PNG):
+        profile = colour.profile_of_code_points(colour.code_points(file, family))
+    else:
+        profile = colour.adobe_rgb() if exif.adobe_rgb else None
+    if profile is not None:
+        image.info["icc_profile"] = profile
+
+
+def _hush_pillow() -> None:
+    """Let out none of Pillow's warnings about bad files: what matters of them is in PhotoError.
+
+    `warnings.catch_warnings` swaps lists that all threads share. One rule that stays is safe,
+    and putting it first again and again keeps it in force below a test's own rules.
+    """
+    rule = warnings.filters[0] if warnings.filters else None
+    if rule is None or rule[0] != "ignore" or rule[3] != _FROM_PILLOW:
+        warnings.filterwarnings("ignore", module=_FROM_PILLOW.pattern)

@@ -1,0 +1,130 @@
+"""The other side of `isolate`: a process that decodes what it is sent, and may die of it.
+
+Started with a socket as its standard input. Each request is a JSON line of the parent's with an
+open file beside it; each answer is a JSON line, then the pixels. It can write no file, has a
+limit of memory, and ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import resource
+import socket
+import struct
+import sys
+from datetime import datetime
+from typing import BinaryIO
+
+from imgsearch.decode.formats import FAMILIES
+from imgsearch.decode.request import OutOfMemory, Request
+from imgsearch.errors import PhotoError
+from imgsearch.records import Decoded, Facts
+
+LENGTH = struct.Struct("!I")  # before every JSON text
+MAX_TEXT_BYTES = 1 << 16
+
+
+def main() -> None:
+    """Serve until the parent closes the socket. The argument is the memory limit in bytes."""
+    channel = socket.socket(fileno=os.dup(0))
+    _give_up_powers(int(sys.argv[1]))
+    _load_decoders()
+    send_text(channel, {"ready": True})
+    while True:
+        header, descriptors, _, _ = socket.recv_fds(channel, LENGTH.size, 1)
+        if len(header) < LENGTH.size or not descriptors:
+            return
+        wanted = json.loads(receive(channel, LENGTH.unpack(header)[0]))
+        with os.fdopen(descriptors[0], "rb") as file:
+            answer, pixels = _answer(file, wanted)
+        send_text(channel, answer)
+        channel.sendall(pixels)
+
+
+def _answer(file: BinaryIO, wanted: dict[str, str | float]) -> tuple[dict[str, object], bytes]:
+    from imgsearch.decode.reader import read
+
+    request = Request(int(wanted["side_px"]), float(wanted["max_megapixels"]))
+    try:
+        decoded = read(file, FAMILIES[str(wanted["family"])], request)
+        pixels = decoded.image.tobytes()
+    except PhotoError as error:
+        out_of_memory = isinstance(error, OutOfMemory)
+        answer = {"reason": error.reason.value, "message": str(error)}
+        return answer | {"out_of_memory": out_of_memory}, b""
+    except OSError as error:
+        return {"errno": error.errno, "message": error.strerror}, b""
+    return {"size_px": decoded.image.size, "facts": _plain(decoded)}, pixels
+
+
+def _plain(decoded: Decoded) -> dict[str, object]:
+    facts = dataclasses.asdict(decoded.facts)
+    taken_at = decoded.facts.taken_at
+    facts["taken_at"] = taken_at.isoformat() if taken_at else None
+    return facts
+
+
+def facts_from(plain: dict[str, object]) -> Facts:
+    """The facts an answer carries; the inverse of what the worker sends."""
+    taken_at = plain.pop("taken_at")
+    facts = Facts(**plain)  # type: ignore[arg-type]  # the worker is our own code
+    moment = datetime.fromisoformat(taken_at) if isinstance(taken_at, str) else None
+    return dataclasses.replace(facts, taken_at=moment)
+
+
+def send_text(channel: socket.socket, content: dict[str, object]) -> None:
+    """One JSON text, its length before it."""
+    text = json.dumps(content).encode()
+    channel.sendall(LENGTH.pack(len(text)) + text)
+
+
+def receive(channel: socket.socket, size_bytes: int) -> bytearray:
+    """Exactly so many bytes. Raises EOFError when the other side is gone."""
+    data = bytearray(size_bytes)
+    view = memoryview(data)
+    while view:
+        count = channel.recv_into(view)
+        if not count:
+            raise EOFError
+        view = view[count:]
+    return data
+
+
+def _give_up_powers(memory_bytes: int) -> None:
+    """No memory beyond the limit, no file written, no core dumped, nothing said."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    for what, limit in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(what, (limit, limit))
+
+
+def _load_decoders() -> None:
+    """One thread each, as there are as many workers as cores; and no limit but the request's."""
+    import warnings
+
+    from PIL import AvifImagePlugin, Image
+
+    import imgsearch.decode.reader  # noqa: F401  # now rather than at the first photo
+
+    warnings.simplefilter("ignore")
+    Image.MAX_IMAGE_PIXELS = None
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    import pillow_heif
+
+    pillow_heif.options.DECODE_THREADS = 1
+    pillow_heif.options.THUMBNAILS = False
+    pillow_heif.options.DEPTH_IMAGES = False
+    pillow_heif.options.AUX_IMAGES = False
+
+
+if __name__ == "__main__":
+    main()
