@@ -1,10 +1,11 @@
 """Opens photo files: any format to an upright sRGB image, with the facts of its file.
 
-    FORMATS        suffix -> Family: which files are looked at, and what reads them
-    is_photo_name  whether a file of this name is worth opening
-    decode         a file -> Decoded
-    decode_bytes   the bytes of a file -> Decoded
-    thumbnail      a file or a Decoded -> small WebP
+    FORMATS           suffix -> Family: which files are looked at, and what reads them
+    is_photo_name     whether a file of this name is worth opening
+    decode            a file -> Decoded
+    decode_bytes      the bytes of a file -> Decoded
+    thumbnail         a file or a Decoded -> small WebP
+    decoder_versions  what reads files here, to know when a failed one is worth another try
 
 Safe in any thread; the decoding itself holds no interpreter lock. Files are only ever read.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import os
 import stat
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -24,10 +26,19 @@ from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Decoded
 
-__all__ = ["FORMATS", "Family", "decode", "decode_bytes", "is_photo_name", "thumbnail"]
+__all__ = [
+    "FORMATS",
+    "Family",
+    "decode",
+    "decode_bytes",
+    "decoder_versions",
+    "is_photo_name",
+    "thumbnail",
+]
 
 _MAX_MEGAPIXELS_HERE = 60  # held in memory at once by one decoding thread of this process
 _MAX_SCANNED_MEGAPIXELS_HERE = 2000  # half a minute of work at worst; real photos need 500
+_DECODER_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
 _SURPLUS = 2  # decode at least twice the side a model sees: scaling down from there is faithful
 
 
@@ -65,6 +76,21 @@ def thumbnail(source: Path | Decoded, side_px: int) -> bytes:
     buffer = BytesIO()
     small.save(buffer, "WEBP", quality=80, method=2)
     return buffer.getvalue()
+
+
+def decoder_versions() -> str:
+    """What decides how files are read here, as text: it changes when a decoder comes or goes.
+
+    A file that failed is worth another try when this is no longer what it was.
+    """
+    return "; ".join(f"{name} {_version(name)}" for name in _DECODER_PACKAGES)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-"
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imgsearch.decode import reader
 from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
-from imgsearch.decode.formats import RAW, TIFF
+from imgsearch.decode.formats import RAW
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import Request
 from imgsearch.records import Decoded
@@ -27,25 +27,18 @@ _ORIENTATION_OF_FLIP = {0: 1, 3: 3, 5: 8, 6: 6}  # LibRaw's flip -> EXIF's orien
 
 
 def read(file: BinaryIO, request: Request) -> Decoded:
-    """Decode a RAW file. A TIFF that only bears a RAW's name is read as the TIFF it is."""
+    """Decode a RAW file. Raises what LibRaw raises."""
     import rawpy
 
     file.seek(0)
-    try:
-        raw = rawpy.imread(file)
-    except rawpy.LibRawFileUnsupportedError:
-        file.seek(0)
-        if file.read(4) in (b"II*\x00", b"MM\x00*"):
-            return reader.read(file, TIFF, request)
-        raise
-    with raw:
+    with rawpy.imread(file) as raw:
         sizes = raw.sizes
         size_px = (sizes.width, sizes.height)
         request.check(*size_px)
         orientation = _ORIENTATION_OF_FLIP.get(sizes.flip, 1)
         preview = _preview(raw, request)
         if preview is None:
-            image, turn = _developed(raw), 1  # LibRaw turns what it develops
+            image, turn = _developed(raw, request), 1  # LibRaw turns what it develops
         else:
             image = preview
             landscape = (image.width >= image.height) == (size_px[0] >= size_px[1])
@@ -79,11 +72,17 @@ def _preview(raw: rawpy.RawPy, request: Request) -> Image.Image | None:
     return image
 
 
-def _developed(raw: rawpy.RawPy) -> Image.Image:
+def _developed(raw: rawpy.RawPy, request: Request) -> Image.Image:
+    """The sensor's data in colour, at half size where that is enough."""
     import rawpy
 
+    half_size = min(raw.sizes.width, raw.sizes.height) // 2 >= request.side_px
+
     pixels = raw.postprocess(
-        half_size=True, use_camera_wb=True, output_color=rawpy.ColorSpace.sRGB, output_bps=8
+        half_size=half_size,
+        use_camera_wb=True,
+        output_color=rawpy.ColorSpace.sRGB,
+        output_bps=8,
     )
     return Image.fromarray(pixels)
 

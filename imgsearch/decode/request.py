@@ -34,8 +34,10 @@ class Request:
             )
 
 
-_NO_MEMORY = ("out of memory", "memory allocation", "cannot allocate", "bad_alloc")
-_CUT_OFF = ("truncated", "unexpected end", "end of file", "premature", "not enough image data")
+_NO_MEMORY = ("out of memory", "memory allocation", "cannot allocate", "bad_alloc",
+              "sufficient memory", "pool overflow")  # fmt: skip
+_CUT_OFF = ("truncated", "unexpected end", "end of file", "premature", "not enough image data",
+            "input/output error")  # fmt: skip
 _NOT_READ = (
     "unsupported",
     "unknown pixel mode",
@@ -49,9 +51,11 @@ def refusal(error: Exception, format_name: str) -> PhotoError:
     """The PhotoError that says what a decoder's exception means for the photo."""
     if isinstance(error, PhotoError):
         return error
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = _said(error)
     if isinstance(error, MemoryError) or any(word in said.lower() for word in _NO_MEMORY):
         return OutOfMemory()
+    if "too big" in said.lower():
+        return PhotoError(Reason.TOO_LARGE, f"The {format_name} is too large for its decoder.")
     if isinstance(error, EOFError) or any(word in said.lower() for word in _CUT_OFF):
         return PhotoError(
             Reason.TRUNCATED,
@@ -62,3 +66,11 @@ def refusal(error: Exception, format_name: str) -> PhotoError:
             Reason.UNSUPPORTED, f"This kind of {format_name} cannot be read here ({said})."
         )
     return PhotoError(Reason.DAMAGED, f"The {format_name} is damaged ({said}).")
+
+
+def _said(error: Exception) -> str:
+    """A decoder's own words, one sentence of them."""
+    first = error.args[0] if error.args else ""
+    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split()).split(". ")[0][:120].strip() or type(error).__name__
