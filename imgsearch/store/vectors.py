@@ -122,6 +122,17 @@ class VectorStore:
         """How many vectors an encoder has, those of photos that no path points at included."""
         return self._vector_number(func.count(), encoder_key)
 
+    def live_vector_count(self, encoder_key: int, up_to_seq: int | None = None) -> int:
+        """How many vectors, of all or up to a `seq`, are of photos that some path points at."""
+        row_of = tables.vectors.c
+        live = select(tables.paths.c.photo_id).where(tables.paths.c.photo_id.is_not(None))
+        query = select(func.count()).select_from(tables.vectors)
+        query = query.where(row_of.encoder_key == encoder_key, row_of.photo_id.in_(live))
+        if up_to_seq is not None:
+            query = query.where(row_of.seq <= up_to_seq)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
     def _vector_number(self, what: ColumnElement[int], encoder_key: int) -> int:
         query = select(what).where(tables.vectors.c.encoder_key == encoder_key)
         with self._engine.connect() as connection:

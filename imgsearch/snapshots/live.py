@@ -1,0 +1,254 @@
+"""LiveIndex: the newest snapshot and everything committed since, as one index."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from imgsearch.errors import SnapshotError
+from imgsearch.indexes import Effort, VectorIndex, open_index
+from imgsearch.indexes.flat import FlatIndex, contains
+from imgsearch.indexes.ladder import Ladder
+from imgsearch.records import Neighbours
+from imgsearch.snapshots.files import verify
+
+if TYPE_CHECKING:
+    from imgsearch.records import Ids, SnapshotInfo, Vector, Vectors
+    from imgsearch.store import Store
+
+POLL_S = 0.25  # how old news may be at the start of a search
+_BLOCK_QUERIES = 256
+
+
+class LiveIndex:
+    """Every committed vector of one encoder, searchable; follows the writer without locks.
+
+    Safe in any number of threads. Each search looks for news first, if it has not for a quarter
+    of a second; a search under way goes on with the view it began with.
+    Raises SnapshotError when the current snapshot is damaged or missing; with `use_snapshot`
+    false it reads all vectors from the database instead, which needs no file, but memory and time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        encoder_key: int,
+        ladder: Ladder | None = None,
+        use_snapshot: bool = True,
+    ) -> None:
+        self.encoder_key = encoder_key
+        self._store = store
+        self._ladder = ladder or Ladder()
+        self._use_snapshot = use_snapshot
+        self._refreshing = Lock()
+        self._polled_s = 0.0
+        self._damaged: str | None = None  # a newer snapshot that could not be opened
+        self._view = _View(None, None, _Tail(), 0)
+        self.refresh()
+        if self._damaged is not None:
+            raise SnapshotError(self._damaged)
+
+    @property
+    def snapshot(self) -> SnapshotInfo | None:
+        """The snapshot in use."""
+        return self._view.info
+
+    @property
+    def tail(self) -> int:
+        """How many vectors came after the snapshot."""
+        return len(self._view.tail)
+
+    def __len__(self) -> int:
+        return self._view.vectors
+
+    def refresh(self) -> bool:
+        """Take in what was committed since; whether there was anything. Cheap when not."""
+        with self._refreshing:
+            self._polled_s = time.monotonic()
+            old = self._view
+            info = self._store.current_snapshot(self.encoder_key) if self._use_snapshot else None
+            last_seq = self._store.last_seq(self.encoder_key)
+            if info == old.info and last_seq == old.last_seq:
+                return False
+            base = old if info == old.info else self._open_newest(old)
+            self._view = self._read_tail(base, last_seq)
+            return True
+
+    def _open_newest(self, old: _View) -> _View:
+        """A view of the current snapshot with no tail yet; the old view if it cannot be opened.
+
+        The old view is still right, only its tail is longer.
+        """
+        previous = None
+        while True:
+            info = self._store.current_snapshot(self.encoder_key)
+            if info is None:
+                return _View(None, None, _Tail(), 0)
+            try:
+                path = verify(self._store.snapshots_dir, info)
+                index = open_index(info.kind, path, info.details, self._ladder)
+                self._damaged = None
+                return _View(info, index, _Tail(), info.last_seq)
+            except SnapshotError as error:
+                if info == previous:
+                    self._damaged = str(error)
+                    return old
+                previous = info  # perhaps it was replaced between our two looks
+
+    def _read_tail(self, view: _View, last_seq: int) -> _View:
+        if view.last_seq >= last_seq:
+            return view
+        tail = view.tail
+        seq = view.last_seq
+        for last, ids, vectors in self._store.vectors(self.encoder_key, after_seq=seq):
+            tail = tail.extended(ids, vectors)
+            seq = last
+        return _View(view.info, view.index, tail, seq)
+
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        only: Ids | None = None,
+        *,
+        kind: Literal["text", "image"] = "text",
+    ) -> list[Neighbours]:
+        """The k photos nearest to each query row (n, dim), best first, each photo once.
+
+        Shorter than k only when fewer photos qualify: those in `only`, if given, that some path
+        points at now. `kind` says where the queries come from, words or images. Any number of
+        rows may be asked at once; they are worked off in blocks, so that memory stays bounded.
+        """
+        if time.monotonic() - self._polled_s > POLL_S:
+            self.refresh()
+        if only is not None:
+            only = np.unique(np.asarray(only, np.int64))
+        view = self._view
+        answers: list[Neighbours] = []
+        for start in range(0, len(queries), _BLOCK_QUERIES):
+            block = _Question(queries[start : start + _BLOCK_QUERIES], max(0, k), only)
+            answers += self._answer(view, block, kind)
+        return answers
+
+    def _answer(self, view: _View, question: _Question, effort: Effort) -> list[Neighbours]:
+        """Ask for a few more than k, drop the dead and the doubled, and ask again if too few."""
+        answers = [_NOTHING] * len(question.queries)
+        pending = np.arange(len(answers)) if question.k else np.arange(0)
+        wanted = question.k + question.k // 8 + 8
+        while len(pending):
+            found = view.candidates(question.rows(pending), wanted, effort)
+            everyone = np.unique(np.concatenate([each.near.ids for each in found]))
+            live = self._store.live_ids(everyone)
+            short = []
+            for row, each in zip(pending.tolist(), found, strict=True):
+                answers[row] = _first_of_each(each.near, live, question.k)
+                if len(answers[row].ids) < question.k and not each.is_all:
+                    short.append(row)
+            if any(each.ran_dry for each in found):
+                effort = "exact"  # the lists probed hold too few: look into all
+            pending = np.array(short, np.int64)
+            wanted *= 4
+        return answers
+
+
+_NOTHING = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    queries: Vectors
+    k: int
+    only: Ids | None
+
+    def rows(self, rows: Ids) -> _Question:
+        return _Question(self.queries[rows], self.k, self.only)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The best candidates of one query, the dead and the doubled still among them."""
+
+    near: Neighbours
+    is_all: bool  # there are no others
+    ran_dry: bool  # there may be others, in lists that were not probed
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """Vectors in memory. Growing one copies seldom, and never changes what another sees."""
+
+    ids: Ids = field(default_factory=lambda: _NOTHING.ids)
+    vectors: Vectors | None = None  # with spare rows at the end, like `ids`
+    count: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def extended(self, ids: Ids, vectors: Vectors) -> _Tail:
+        """A longer tail. It shares its arrays with this one, and writes behind its end only."""
+        count = self.count + len(ids)
+        all_ids, all_vectors = self.ids, self.vectors
+        if all_vectors is None or count > len(all_ids):
+            rows = max(count, 2 * self.count, 1_024)
+            all_ids = np.empty(rows, np.int64)
+            all_vectors = np.empty((rows, vectors.shape[1]), np.float32)
+            if self.vectors is not None:
+                all_ids[: self.count] = self.ids[: self.count]
+                all_vectors[: self.count] = self.vectors[: self.count]
+        all_ids[self.count : count] = ids
+        all_vectors[self.count : count] = vectors
+        return _Tail(all_ids, all_vectors, count)
+
+    def search(self, queries: Vectors, k: int, only: Ids | None) -> list[Neighbours]:
+        if self.vectors is None:
+            return [_NOTHING] * len(queries)
+        index = FlatIndex(self.ids[: self.count], self.vectors[: self.count])
+        return index.search(queries, k, only)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one search sees from beginning to end: a snapshot, and its tail up to `last_seq`."""
+
+    info: SnapshotInfo | None
+    index: VectorIndex | None
+    tail: _Tail
+    last_seq: int
+
+    @property
+    def vectors(self) -> int:
+        return len(self.tail) + (0 if self.index is None else len(self.index))
+
+    def candidates(self, question: _Question, wanted: int, effort: Effort) -> list[_Found]:
+        """The best `wanted` vectors of snapshot and tail together, for each query row."""
+        queries, only = question.queries, question.only
+        recent = self.tail.search(queries, wanted, only)
+        older = [_NOTHING] * len(queries)
+        if self.index is not None:
+            older = self.index.search(queries, wanted, only, effort)
+        found = []
+        for new, old in zip(recent, older, strict=True):
+            dry = len(old.ids) < wanted and self.index is not None and effort != "exact"
+            is_all = len(new.ids) < wanted and len(old.ids) < wanted and not dry
+            found.append(_Found(_merged(new, old, wanted), is_all, dry))
+        return found
+
+
+def _merged(one: Neighbours, other: Neighbours, k: int) -> Neighbours:
+    ids, scores = np.append(one.ids, other.ids), np.append(one.scores, other.scores)
+    order = np.lexsort((ids, -scores))[:k]
+    return Neighbours(ids[order], scores[order])
+
+
+def _first_of_each(near: Neighbours, live: Ids, k: int) -> Neighbours:
+    """The k best photos that are live, each with its best score."""
+    alive = contains(live, near.ids)
+    ids: Ids = near.ids[alive]
+    scores: Vector = near.scores[alive]
+    _, first = np.unique(ids, return_index=True)
+    first = np.sort(first)[:k]
+    return Neighbours(ids[first], scores[first])
