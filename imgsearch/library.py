@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +41,7 @@ from imgsearch.store import Store
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.encoders import Encoder
+    from imgsearch.records import OnDownload, Vectors
 
 LOCK_FILE = "writer.lock"
 
@@ -52,21 +53,30 @@ class Library:
     number of processes; one at a time writes, and readers never wait.
     """
 
-    def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, tell: Callable[[str], None], on_download: OnDownload | None
+    ) -> None:
         self.settings = settings
         self._tell = tell
+        self._on_download = on_download
         self._store: Store | None = None
         self._encoder: Encoder | None = None
         self._vectors: snapshots.LiveIndex | None = None
 
     @classmethod
-    def open(cls, settings: Settings, tell: Callable[[str], None] | None = None) -> Self:
+    def open(
+        cls,
+        settings: Settings,
+        tell: Callable[[str], None] | None = None,
+        on_download: OnDownload | None = None,
+    ) -> Self:
         """Open the library in `settings.data_dir`; nothing is read or made before it is needed.
 
         `tell` is called with a sentence for a person now and then: which encoder was chosen and
-        why, a folder that cannot be read, an index file made anew.
+        why, a folder that cannot be read, an index file made anew. `on_download` hears how far
+        the download of a model is.
         """
-        return cls(settings, tell or (lambda sentence: None))
+        return cls(settings, tell or (lambda sentence: None), on_download)
 
     def __enter__(self) -> Self:
         return self
@@ -239,7 +249,10 @@ class Library:
             self._build(store, row)
 
     def _build(self, store: Store, row: EncoderRow) -> None:
-        snapshots.build_snapshot(store, row.key, row.encoder_id)
+        def encode_texts(texts: Sequence[str]) -> Vectors:
+            return self._open_encoder(row.name, row).encode_texts(texts)
+
+        snapshots.build_snapshot(store, row.key, row.encoder_id, encode_texts)
 
     # ------------------------------------------------------------------ looking
 
@@ -270,7 +283,7 @@ class Library:
         if (self.settings.data_dir / "library.db").exists():
             row = self._reader().current_encoder()
             if row is not None:
-                return row.name, "the library was made with it"
+                return row.name, f"The library was made with {row.name}, and keeps it."
         choice = encoders.choose(self.settings.encoder, self.settings.device)
         return choice.name, choice.why
 
@@ -302,11 +315,8 @@ class Library:
                 "writable, or choose another with --data."
             ) from error
         try:
-            store = Store.open(data_dir, writable=True)
-            try:
+            with Store.open(data_dir, writable=True) as store:
                 yield store
-            finally:
-                store.close()
         finally:
             lock.release()
 
@@ -323,7 +333,7 @@ class Library:
             self._tell(choice.why)
         if self._encoder is None or encoders.name_of(self._encoder.id) != choice.name:
             self._encoder = encoders.open_encoder(
-                choice.name, self.settings.cache_dir, self.settings.device
+                choice.name, self.settings.cache_dir, self.settings.device, self._on_download
             )
         if row is not None and self._encoder.id != row.encoder_id:
             raise EncoderMismatch(

@@ -7,7 +7,7 @@ Times are aware or naive as the camera wrote them; sizes are bytes; sides are pi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -250,6 +250,18 @@ class RebuildReport:
     vectors: int
     missing: int  # photos that could not be read, so not embedded again
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """How far one file has come. The first report has `done_bytes` 0 and tells the size."""
+
+    file: str
+    done_bytes: int
+    size_bytes: int
+
+
+OnDownload: TypeAlias = Callable[[Download], None]
 
 
 @dataclass(frozen=True, slots=True)

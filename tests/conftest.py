@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from imgsearch import Library
+    from imgsearch.encoders import Encoder
 
 # No test asks a model hub; a test that needs the opposite says so itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -42,6 +47,23 @@ def model_cache() -> Path:
     from imgsearch.config import default_cache_dir
 
     return default_cache_dir()
+
+
+@pytest.fixture(scope="session")
+def lite(model_cache: Path) -> Encoder:
+    """The built-in encoder."""
+    from imgsearch.encoders import open_encoder
+
+    return open_encoder("lite", model_cache)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    """An empty library with the built-in encoder, in a folder of its own."""
+    from imgsearch import Library, Settings
+
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -45,4 +45,4 @@ def command(as_json: bool, data_dir: str | None) -> None:
         )
         if choice.note:
             click.echo(f"    {choice.note}")
-    click.echo(f"* in use: {used}, because {why}")
+    click.echo(f"* in use. {why}")

@@ -14,7 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
-    from imgsearch.records import Job
+    from imgsearch.records import Download, Job
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Report = TypeVar("_Report")
@@ -45,7 +45,25 @@ def open_library(data_dir: str | None, encoder: str | None = None) -> Library:
     from imgsearch.config import Settings
     from imgsearch.library import Library
 
-    return Library.open(Settings.load(data_dir=data_dir, encoder=encoder), tell=say)
+    settings = Settings.load(data_dir=data_dir, encoder=encoder)
+    return Library.open(settings, tell=say, on_download=DownloadLines())
+
+
+class DownloadLines:
+    """Tells how a download goes: its size first, then every tenth of it."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+
+    def __call__(self, download: Download) -> None:
+        """Hear of a step of a download, and say so if it is worth a line."""
+        if not download.size_bytes:
+            return
+        tenth = 10 * download.done_bytes // download.size_bytes
+        if self._said.get(download.file) != tenth:
+            self._said[download.file] = tenth
+            size_mb = download.size_bytes / 1e6
+            say(f"Fetching {download.file}, {size_mb:.0f} MB: {10 * tenth} %")
 
 
 def say(sentence: str) -> None:
@@ -111,12 +129,14 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
 
 
 def _with_lines(job: Job[_Report], doing: str) -> _Report:
-    started = said = time.monotonic()
+    started = said = 0.0
     for step in job:
         now = time.monotonic()
-        if now - said >= PLAIN_PROGRESS_EVERY_S:
+        if not started:  # making the model ready is no part of the rate
+            started = said = now
+        elif now - said >= PLAIN_PROGRESS_EVERY_S:
             said = now
-            rate = step.done / (now - started)
+            rate = (step.done - 1) / (now - started)
             left_s = (step.total - step.done) / rate
             say(f"{doing}: {step.done} of {step.total}, {rate:.0f} photos/s, {left_s:.0f} s left")
     return job.report

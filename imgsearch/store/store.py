@@ -16,7 +16,7 @@ from imgsearch.records import Facts, Failure, FileStat, Outcome, Photo
 from imgsearch.store import tables
 from imgsearch.store.database import open_engine
 from imgsearch.store.migrations import migrate, schema_version
-from imgsearch.store.vectors import VectorStore, insert_vectors, these_ids
+from imgsearch.store.vectors import VectorStore, insert_vectors, renew_vectors, these_ids
 
 DATABASE = "library.db"
 
@@ -46,6 +46,12 @@ class Store(VectorStore):
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def check(self) -> str:
         """SQLite's own integrity check: "ok", or what is wrong."""
@@ -116,6 +122,8 @@ class Store(VectorStore):
         with self._engine.begin() as connection:
             for outcome in outcomes:
                 photo_id = _enter_photo(connection, outcome)
+                if photo_id is not None and outcome.vectors is None:
+                    renew_vectors(connection, photo_id)
                 if photo_id is not None and outcome.vectors is not None:
                     insert_vectors(connection, encoder_key, photo_id, outcome.vectors)
                 name = outcome.stat.path.removeprefix(prefix)

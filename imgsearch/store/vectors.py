@@ -212,6 +212,21 @@ def insert_vectors(
     connection.execute(upsert(tables.vectors).on_conflict_do_nothing(), rows)
 
 
+def renew_vectors(connection: Connection, photo_id: int) -> None:
+    """Number the vectors of a photo anew if no path points at it, because one is about to.
+
+    A snapshot built while it was away left it out; with new numbers it is in the tail of any.
+    """
+    row_of = tables.vectors.c
+    path = select(tables.paths.c.id).where(tables.paths.c.photo_id == photo_id)
+    statement = delete(tables.vectors).where(row_of.photo_id == photo_id, ~path.exists())
+    columns = (row_of.encoder_key, row_of.photo_id, row_of.part, row_of.vector)
+    rows = connection.execute(statement.returning(*columns)).mappings().all()
+    if rows:
+        rows = sorted(rows, key=lambda row: (row["encoder_key"], row["part"]))
+        connection.execute(insert(tables.vectors), [dict(row) for row in rows])
+
+
 def these_ids(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
     """A list of ids as a subquery: SQLite limits how many parameters a statement may have."""
     return text("SELECT value FROM json_each(:ids)").bindparams(ids=json.dumps(list(ids)))

@@ -1,0 +1,335 @@
+"""The command as a user types it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.store import Store
+
+SECONDS = 120
+
+
+def run(*arguments: str | Path, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `imgsearch`, with the built-in encoder for new libraries."""
+    return subprocess.run(
+        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
+        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite", **environment},
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=SECONDS,
+    )
+
+
+def start(*arguments: str | Path, data: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
+        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def many_photos(folder: Path, count: int) -> Path:
+    """`count` small photos, each of its own noise."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(0)
+    for n in range(count):
+        pixels = noise.integers(0, 255, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{n:04}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of an indexed demo library; tests that use it only read."""
+    data = tmp_path_factory.mktemp("demo")
+    done = run("index", demo_photos, "--json", data=data)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report.pop("seconds") > 0
+    assert report == {
+        "new": 21,
+        "moved": 0,
+        "unchanged": 0,
+        "gone": 0,
+        "offline": 0,
+        "failed": 0,
+        "photos": 21,
+    }
+    return data
+
+
+def test_results_as_json(demo: Path, demo_photos: Path) -> None:
+    done = run("search", "a", "cat", "-k", "2", "--json", data=demo)
+    assert done.returncode == 0
+    first, second = json.loads(done.stdout)
+    assert first["path"] == str(demo_photos / "chelsea.png")
+    assert first["paths"] == [first["path"]]
+    assert (first["rank"], second["rank"]) == (1, 2)
+    assert first["score"] > second["score"]
+    assert {"photo_id", "taken_at", "width_px", "height_px"} <= first.keys()
+
+
+def test_results_for_people_and_for_pipes(demo: Path, demo_photos: Path) -> None:
+    people = run("search", "a temple", "-k", "3", data=demo)
+    assert re.match(r" +1 +0\.\d{3} +.*china\.jpg\n", people.stdout)
+    lines = run("search", "a temple", "--paths", "-k", "3", data=demo)
+    assert lines.stdout.splitlines()[0] == str(demo_photos / "china.jpg")
+    nul = run("search", "a temple", "--paths", "-0", "-k", "3", data=demo)
+    assert nul.stdout.split("\0")[:-1] == lines.stdout.splitlines()
+
+
+def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> None:
+    done = run("search", "--image", demo_photos / "coffee.png", "--json", data=demo)
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)) >= 20
+    both = run("search", "a cat", "--image", demo_photos / "coffee.png", "--json", data=demo)
+    assert "chelsea.png" in {Path(hit["path"]).name for hit in json.loads(both.stdout)[:3]}
+
+
+def test_status_and_encoders(demo: Path, demo_photos: Path) -> None:
+    people = run("status", data=demo)
+    assert f"{demo_photos} (21 photos, online)" in people.stdout
+    status = json.loads(run("status", "--json", data=demo).stdout)
+    assert (status["photos"], status["vectors"], status["encoder"]) == (21, 21, "lite")
+    assert status["failures"] == []
+    names = json.loads(run("encoders", "--json", data=demo).stdout)
+    assert [row["name"] for row in names if row["in_use"]] == ["lite"]
+    assert all(row["licence"] and row["dim"] and row["accuracy"] for row in names)
+
+
+def test_rebuild_makes_the_index_from_what_is_stored(demo: Path) -> None:
+    before = run("search", "a rocket launch", "--json", data=demo).stdout
+    done = run("rebuild", "--json", data=demo)
+    assert json.loads(done.stdout)["vectors"] == 21
+    assert json.loads(run("status", "--json", data=demo).stdout)["snapshot"]["vectors"] == 21
+    assert run("search", "a rocket launch", "--json", data=demo).stdout == before
+
+
+def test_a_damaged_index_file_mends_itself(demo: Path) -> None:
+    run("rebuild", data=demo)
+    before = run("search", "a motorcycle", "--json", data=demo).stdout
+    (file,) = (demo / "snapshots").iterdir()
+    file.write_bytes(file.read_bytes()[:100])
+    done = run("search", "a motorcycle", "--json", data=demo)
+    assert done.returncode == 0
+    assert "made anew" in done.stderr
+    assert done.stdout == before
+    assert "made anew" not in run("search", "a motorcycle", data=demo).stderr
+
+
+def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "library.db").write_bytes(b"no database at all" * 300)
+    for command in (["index", str(tmp_path)], ["search", "x"], ["status"], ["rebuild"]):
+        done = run(*command, data=tmp_path)
+        assert done.returncode == 8
+        assert "damaged" in done.stderr and "backup" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert (tmp_path / "library.db").read_bytes() == b"no database at all" * 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["search"], 2, "Say what to look for"),
+        (["search", " "], 2, "The query is empty"),
+        (["search", "x", "-k", "0"], 2, "1 or more"),
+        (["search", "x", "-k", "many"], 2, "integer"),
+        (["search", "x", "--json", "--paths"], 2, "Choose one"),
+        (["search", "x", "-0"], 2, "goes with --paths"),
+        (["search", "--image", "nowhere.jpg"], 2, "does not exist"),
+        (["index", "/nowhere/at/all"], 4, "does not exist"),
+        (["index", "--encoder", "openclip:NoSuch/thing"], 6, "rebuild --encoder"),
+        (["rebuild", "--encoder", "lit"], 2, "lite"),
+        (["frobnicate"], 2, "No such command"),
+        (["search", "x", "--data", "/nowhere/library"], 2, "imgsearch index FOLDER"),
+    ],
+)
+def test_wrong_use_gets_a_sentence_and_a_code(
+    demo: Path, tmp_path: Path, arguments: list[str], code: int, says: str
+) -> None:
+    if arguments[:2] == ["index", "--encoder"]:
+        arguments = [*arguments, str(many_photos(tmp_path / "p", 1))]
+    done = run(*arguments, data=demo)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_hostile_names_cannot_touch_the_terminal(tmp_path: Path) -> None:
+    folder = many_photos(tmp_path / "photos", 1)
+    name = b"\xff\n\x1b[2J\xf0\x9f\x90\xb6.png"
+    os.rename(folder / "0000.png", os.path.join(os.fsencode(folder), name))
+    assert run("index", folder, data=tmp_path / "data").returncode == 0
+    shown = run("search", "noise", data=tmp_path / "data").stdout
+    assert shown.count("\n") == 1 and "\x1b" not in shown
+    assert r"\udcff\n\x1b[2J🐶.png" in shown
+    (hit,) = json.loads(run("search", "noise", "--json", data=tmp_path / "data").stdout)
+    assert os.fsencode(hit["path"]).endswith(b"/" + name)
+    paths = run("search", "noise", "--paths", "-0", data=tmp_path / "data").stdout
+    assert os.fsencode(paths) == os.path.join(os.fsencode(folder), name) + b"\0"
+
+
+def test_a_closed_pipe_is_no_error(demo: Path) -> None:
+    command = f"{sys.executable} -m imgsearch search cat --data {demo} | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=SECONDS)
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_help_of_every_command_is_there() -> None:
+    listing = subprocess.run(
+        [sys.executable, "-m", "imgsearch", "--help"], capture_output=True, text=True
+    ).stdout
+    commands = re.findall(r"^  ([a-z]+)  ", listing.partition("Commands:")[2], re.MULTILINE)
+    assert {"index", "search", "status", "encoders", "rebuild", "demo"} <= set(commands)
+    for name in commands:
+        page = subprocess.run(
+            [sys.executable, "-m", "imgsearch", name, "--help"], capture_output=True, text=True
+        ).stdout
+        assert "--data DIR" in page
+
+
+# ------------------------------------------------------------------------- interrupted runs
+
+
+def snapshot_of(data: Path) -> tuple[set[str], set[str], int]:
+    """Which contents and paths a library has, and how many vectors."""
+    with Store.open(data, writable=False) as store:
+        row = store.current_encoder()
+        ids = store.live_ids().tolist()
+        hashes = {photo.content_hash for photo in store.photos(ids).values()}
+        paths = {str(path) for places in store.paths(ids).values() for _, path in places}
+        assert store.check() == "ok"
+        assert row is not None and store.unembedded(row.key) == {}
+        return hashes, paths, store.vector_count(row.key)
+
+
+def wait_for_photos(process: subprocess.Popen[str], data: Path, count: int) -> None:
+    """Until the process has committed `count` photos, or has ended."""
+    until = time.monotonic() + SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        if (data / "library.db").exists():
+            try:
+                with Store.open(data, writable=False) as store:
+                    if store.photo_count() >= count:
+                        return
+            except Exception:  # between the file and its first table
+                pass
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, object]]:
+    """A folder of 400 photos, and the library of one run without disturbance."""
+    folder = many_photos(tmp_path_factory.mktemp("many") / "photos", 400)
+    data = tmp_path_factory.mktemp("undisturbed")
+    assert run("index", folder, data=data).returncode == 0
+    yield folder, snapshot_of(data)
+    shutil.rmtree(folder)
+
+
+def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: Path) -> None:
+    folder, whole = undisturbed
+    process = start("index", folder, data=tmp_path)
+    wait_for_photos(process, tmp_path, 1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, errors
+    assert "go on" in errors and "Traceback" not in errors
+    with Store.open(tmp_path, writable=False) as store:
+        kept = store.photo_count()
+    assert kept > 0
+    report = json.loads(run("index", "--json", data=tmp_path).stdout)
+    assert report["new"] == 400 - kept
+    assert snapshot_of(tmp_path) == whole
+
+
+def test_killed_at_ten_moments_ends_in_the_same_library(
+    undisturbed: tuple[Path, object], tmp_path: Path
+) -> None:
+    folder, whole = undisturbed
+    moments = np.random.default_rng()
+    for _ in range(10):
+        process = start("index", folder, data=tmp_path)
+        committed = 0
+        if (tmp_path / "library.db").exists():
+            with Store.open(tmp_path, writable=False) as store:
+                committed = store.photo_count()
+        if moments.random() < 0.5:
+            wait_for_photos(process, tmp_path, min(committed + 1, 399))
+        time.sleep(moments.uniform(0, 1.0))
+        process.kill()
+        process.communicate()
+    assert run("index", folder, data=tmp_path).returncode == 0
+    assert snapshot_of(tmp_path) == whole
+    assert not list(tmp_path.rglob("*.tmp*"))
+
+
+def test_a_second_writer_is_told_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
+    folder = many_photos(tmp_path / "photos", 200)
+    first = start("index", folder, data=tmp_path / "data")
+    wait_for_photos(first, tmp_path / "data", 1)
+    second = run("index", folder, data=tmp_path / "data")
+    if first.poll() is None:
+        assert second.returncode == 9
+        assert "Another imgsearch is writing" in second.stderr
+        assert run("search", "noise", data=tmp_path / "data").returncode == 0, "readers never wait"
+    first.kill()
+    first.communicate()
+    assert run("index", folder, data=tmp_path / "data").returncode == 0
+
+
+# ------------------------------------------------------------------------- disks
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_is_told_and_what_was_committed_stays(small_disk: Path, tmp_path: Path) -> None:
+    folder = many_photos(tmp_path / "photos", 500)
+    done = run("index", folder, data=small_disk)
+    assert done.returncode == 10, done.stderr
+    assert "Free some space" in done.stderr and "Traceback" not in done.stderr
+    subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
+    assert run("index", data=small_disk).returncode == 0
+    assert json.loads(run("status", "--json", data=small_disk).stdout)["photos"] == 500
+
+
+def test_a_read_only_disk_still_answers(small_disk: Path, tmp_path: Path) -> None:
+    folder = many_photos(tmp_path / "photos", 5)
+    assert run("index", folder, data=small_disk).returncode == 0
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    found = run("search", "noise", "--json", data=small_disk)
+    assert found.returncode == 0, found.stderr
+    assert len(json.loads(found.stdout)) == 5
+    refused = run("index", folder, data=small_disk)
+    assert refused.returncode == 10
+    assert "cannot be written" in refused.stderr

@@ -1,0 +1,67 @@
+"""Settings: the later layer wins, and a wrong value is named with its cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Settings
+from imgsearch.config import default_data_dir
+from imgsearch.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("IMGSEARCH_"):
+            monkeypatch.delenv(name)
+
+
+def test_defaults_run_from_a_checkout() -> None:
+    settings = Settings.load()
+    assert settings.data_dir == default_data_dir() == Path(__file__).parent.parent / "index_data"
+    assert settings.encoder == "auto"
+    assert settings.max_megapixels == 200
+    assert settings.thread_count >= 1
+
+
+def test_each_layer_overrides_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imgsearch.toml").write_text('encoder = "from-file"\nmax_megapixels = 50\n')
+    assert Settings.load(data_dir=tmp_path).encoder == "from-file"
+    monkeypatch.setenv("IMGSEARCH_ENCODER", "from-environment")
+    assert Settings.load(data_dir=tmp_path).encoder == "from-environment"
+    settings = Settings.load(data_dir=tmp_path, encoder="from-argument")
+    assert settings.encoder == "from-argument"
+    assert settings.max_megapixels == 50.0
+
+
+def test_the_data_folder_comes_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGSEARCH_DATA", str(tmp_path / "a"))
+    monkeypatch.setenv("IMGSEARCH_CACHE", str(tmp_path / "c"))
+    settings = Settings.load()
+    assert (settings.data_dir, settings.cache_dir) == (tmp_path / "a", tmp_path / "c")
+    assert Settings.load(data_dir=tmp_path / "b").data_dir == tmp_path / "b"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("encodr = 'lite'", "unknown setting 'encodr'"),
+        ("max_megapixels = 'many'", "max_megapixels must be a number"),
+        ("max_megapixels = 0", "must be above 0"),
+        ("threads = -1", "threads must be 0"),
+        ("encoder = 3", "encoder must be a name"),
+        ("encoder = ", "cannot be read"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "imgsearch.toml").write_text(content)
+    with pytest.raises(SettingsError, match=message):
+        Settings.load(data_dir=tmp_path)
