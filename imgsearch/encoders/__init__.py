@@ -17,8 +17,7 @@ from imgsearch.errors import UsageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.encoders.openclip.hub import OnDownload
-    from imgsearch.records import PixelBatch, Pixels, Vectors
+    from imgsearch.records import OnDownload, PixelBatch, Pixels, Vectors
 
 __all__ = ["Choice", "Encoder", "choose", "encoder_choices", "name_of", "open_encoder"]
 

@@ -12,26 +12,14 @@ import errno
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from imgsearch.errors import DiskError, EncoderUnavailable
+from imgsearch.records import Download, OnDownload
 
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _BLOB_NAME_CHARS = 64  # a large file's blob is named by its sha256, in hexadecimal
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """How far one file has come. The first report has `done_bytes` 0 and tells the size."""
-
-    file: str
-    done_bytes: int
-    size_bytes: int
-
-
-OnDownload = Callable[[Download], None]
 
 
 def weight_files(filename: str) -> tuple[str, ...]:
@@ -57,10 +45,9 @@ def sha256_of(path: Path) -> str:
     blob = path.resolve().name
     if len(blob) == _BLOB_NAME_CHARS and set(blob) <= set("0123456789abcdef"):
         return blob
-    import hashlib
+    from imgsearch.encoders.onnx_cache import sha256_of as computed
 
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return computed(path)
 
 
 def offline_by_setting() -> bool:
@@ -129,12 +116,13 @@ def _download(repo: str, file: str, on_download: OnDownload | None) -> Path:
     import inspect
     from functools import partial
 
-    from huggingface_hub import hf_hub_download, utils
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     get = partial(hf_hub_download, endpoint=_endpoint(), cache_dir=_cache_dir(), etag_timeout=10)
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
         return Path(get(repo, file, tqdm_class=_bar(file, on_download)))
-    utils.disable_progress_bars()  # an older client draws a bar of its own: a library must not
+    disable_progress_bars()  # an older client draws a bar of its own: a library must not
     return Path(get(repo, file))
 
 

@@ -6,8 +6,9 @@ travel.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image as PilImage
@@ -29,6 +30,11 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     fill_color: int = 0
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Preprocess:
+        """The one that `dataclasses.asdict` wrote down, as JSON gives it back."""
+        return cls(**{**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])})
 
     @property
     def fingerprint(self) -> str:

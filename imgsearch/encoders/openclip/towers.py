@@ -9,15 +9,18 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import open_clip
 import torch
+from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH
 
-from imgsearch.encoders.openclip import catalogue
+from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.prepare import Preprocess
+from imgsearch.encoders.openclip.torch_tokens import TorchTokens
 from imgsearch.errors import EncoderError, EncoderUnavailable
 
 if TYPE_CHECKING:
@@ -29,20 +32,27 @@ if TYPE_CHECKING:
 class Towers:
     """A loaded open_clip model: pixels and tokens in, rows of length 1 out."""
 
-    def __init__(self, model: torch.nn.Module, dim: int, device: torch.device) -> None:
+    def __init__(
+        self, arch: str, model: torch.nn.Module, weights_id: str, device: torch.device
+    ) -> None:
+        config = open_clip.get_model_config(arch)
+        self.arch, self.weights_id, self.device = arch, weights_id, device
+        self.label = f"torch on {device}"
         self.model = model.to(device).eval()
-        self.dim = dim
-        self.device = device
+        self.dim = int(config["embed_dim"])
+        self.context_length = int(config["text_cfg"].get("context_length", DEFAULT_CONTEXT_LENGTH))
         self.preprocess = _preprocess_of(model)
         self.logit_scale = float(cast(torch.Tensor, model.logit_scale).exp().item())
-        shape = (3, 1, 1)
-        self._scale = torch.tensor(self.preprocess.std, device=device).reshape(shape) * 255
-        self._shift = torch.tensor(self.preprocess.mean, device=device).reshape(shape) * 255
+        self._shift = torch.tensor(self.preprocess.mean, device=device).reshape(3, 1, 1) * 255
+        self._scale = torch.tensor(self.preprocess.std, device=device).reshape(3, 1, 1) * 255
+
+    @cached_property
+    def tokens(self) -> TorchTokens:
+        """open_clip's tokenizer of the architecture."""
+        return TorchTokens(self.arch)
 
     def images(self, batch: PixelBatch) -> Vectors:
         """Embed uint8 pixels (n, 3, side_px, side_px); halves the batch when memory runs out."""
-        if len(batch) == 0:
-            return self._none()
         try:
             return self._forward_images(batch)
         except torch.OutOfMemoryError:
@@ -55,12 +65,10 @@ class Towers:
         half = len(batch) // 2
         return np.concatenate([self.images(batch[:half]), self.images(batch[half:])])
 
-    def texts(self, tokens: NDArray[np.int64]) -> Vectors:
+    def texts(self, ids: NDArray[np.int64]) -> Vectors:
         """Embed token ids (n, context_length) as rows of length 1."""
-        if len(tokens) == 0:
-            return self._none()
         with torch.inference_mode(), self._autocast():
-            features = self.model.encode_text(torch.from_numpy(tokens).to(self.device))  # type: ignore[operator]
+            features = self.model.encode_text(torch.from_numpy(ids).to(self.device))  # type: ignore[operator]
             return self._rows(features)
 
     @property
@@ -91,11 +99,8 @@ class Towers:
         rows = torch.nn.functional.normalize(features.float(), dim=-1)
         return rows.cpu().numpy()
 
-    def _none(self) -> Vectors:
-        return np.zeros((0, self.dim), np.float32)
 
-
-def pick_device(name: str) -> torch.device:
+def _device(name: str) -> torch.device:
     """The torch device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; auto: CUDA, else the CPU."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -119,16 +124,18 @@ def pretrained_config(arch: str, tag: str) -> dict[str, object]:
     return dict(config)
 
 
-def build_random(arch: str, seed: int) -> torch.nn.Module:
+def random_towers(arch: str, seed: int, device: str) -> Towers:
     """The architecture with random weights, the same for a seed. For tests and measurements."""
     with torch.random.fork_rng(devices=[]), _quiet_root_logger():
         torch.manual_seed(seed)
-        return _create(arch, None, {})
+        model = _create(arch, None, {})
+    return Towers(arch, model, f"seed{seed}", _device(device))
 
 
-def build_pretrained(arch: str, tag: str, weights: Path) -> torch.nn.Module:
+def pretrained_towers(arch: str, tag: str, weights: Path, device: str) -> Towers:
     """The architecture with the weights of a file, pickles read without running their code."""
-    return _create(arch, weights, pretrained_config(arch, tag))
+    model = _create(arch, weights, pretrained_config(arch, tag))
+    return Towers(arch, model, hub.sha256_of(weights)[:16], _device(device))
 
 
 def _create(arch: str, weights: Path | None, config: dict[str, object]) -> torch.nn.Module:
@@ -154,11 +161,6 @@ def _create(arch: str, weights: Path | None, config: dict[str, object]) -> torch
             "file is damaged, delete it and it is fetched again."
         ) from error
     return cast(torch.nn.Module, model)
-
-
-def dim_of(arch: str) -> int:
-    """Length of the vectors of an architecture."""
-    return int(open_clip.get_model_config(arch)["embed_dim"])
 
 
 def _preprocess_of(model: torch.nn.Module) -> Preprocess:

@@ -1,0 +1,134 @@
+"""Models exported to ONNX, kept in the cache: made once, whole or not at all, checked when read.
+
+An export is a folder of files and a `manifest.json`, written last, that names what it was made
+for, the facts its reader needs, and size, time and sha256 of every file. A file whose size and
+time still agree is trusted; one that was copied is hashed; anything else is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from imgsearch.errors import DiskError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Facts: TypeAlias = dict[str, object]  # what JSON can hold
+_MANIFEST = "manifest.json"
+
+
+class OnnxModel:
+    """One exported graph with one input and one output, run by ONNX Runtime on the CPU.
+
+    Any number of threads may call it at once. `threads` 0 means one for each core.
+    """
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors only: the library does not write to the terminal
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
+        output: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
+        return output
+
+
+def read_export(folder: Path, made_for: str) -> Facts | None:
+    """The facts of a complete and undamaged export made for this, or None."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        if manifest["made_for"] != made_for:
+            return None
+        if not all(_is_whole(folder / name, entry) for name, entry in manifest["files"].items()):
+            return None
+        facts: Facts = manifest["facts"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return facts
+
+
+def write_export(folder: Path, made_for: str, build: Callable[[Path], Facts]) -> Facts:
+    """Make an export with `build`, which fills an empty folder and returns the facts.
+
+    Two processes do not do it twice: the second waits and reads what the first one made. What
+    `build` raises is passed on and leaves nothing behind. Raises DiskError where it cannot write.
+    """
+    from filelock import FileLock
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            facts = read_export(folder, made_for)
+            if facts is None:
+                facts = _make(folder, made_for, build)
+            return facts
+    except OSError as error:
+        raise DiskError(
+            f"The model cannot be written to {folder} ({error.strerror or error}). "
+            "Free some space there or make the folder writable."
+        ) from error
+
+
+def _make(folder: Path, made_for: str, build: Callable[[Path], Facts]) -> Facts:
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        facts = build(fresh)
+        entries = {path.name: _entry(path) for path in sorted(fresh.iterdir())}
+        manifest = {"made_for": made_for, "facts": facts, "files": entries}
+        (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        for path in (*fresh.iterdir(), fresh):
+            _flush(path)
+        if folder.exists():
+            shutil.rmtree(folder)
+        fresh.rename(folder)
+        return facts
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _entry(path: Path) -> dict[str, int | str]:
+    stat = path.stat()
+    return {
+        "size_bytes": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "sha256": sha256_of(path),
+    }
+
+
+def _is_whole(path: Path, entry: Mapping[str, object]) -> bool:
+    stat = path.stat()
+    if stat.st_size != entry["size_bytes"]:
+        return False
+    return stat.st_mtime_ns == entry["mtime_ns"] or sha256_of(path) == entry["sha256"]
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file or folder to the disk before the export gets its name."""
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

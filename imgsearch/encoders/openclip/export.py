@@ -1,0 +1,143 @@
+"""Both towers written as ONNX graphs: uint8 pixels or token ids in, rows of length 1 out.
+
+Each graph is run against the torch tower it came from before anyone may use it.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from imgsearch.encoders.onnx_cache import Facts, OnnxModel
+from imgsearch.encoders.openclip.tokens import PROBES
+from imgsearch.errors import EncoderError, EncoderUnavailable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgsearch.encoders.openclip.towers import Towers
+    from imgsearch.records import Vectors
+
+IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"
+LEAST_COSINE = 0.9999  # between a row of torch and the same row of ONNX Runtime
+_OPSET = 17
+
+
+def export(towers: Towers, folder: Path) -> Facts:
+    """Write both graphs and the tokenizer into `folder`; return what a reader needs besides.
+
+    Raises EncoderError where a graph cannot be written, run, or does not agree with torch.
+    """
+    pixels = _probe_pixels(towers.preprocess.side_px)
+    _write(_ImageGraph(towers), pixels[:2], folder / IMAGE)
+    _agree(OnnxModel(folder / IMAGE), pixels, towers.images(pixels))
+    try:
+        ids = towers.tokens.ids(PROBES)
+        tokenizer = towers.tokens.write(folder / TOKENIZER)
+    except EncoderUnavailable:  # its vocabulary is not here; the graph has no need of it
+        ids, tokenizer = np.ones((4, towers.context_length), np.int64), None
+    _write(_TextGraph(towers), ids[:2], folder / TEXT)
+    _agree(OnnxModel(folder / TEXT), ids, towers.texts(ids))
+    return {
+        "weights_id": towers.weights_id,
+        "dim": towers.dim,
+        "logit_scale": towers.logit_scale,
+        "context_length": towers.context_length,
+        "preprocess": asdict(towers.preprocess),
+        "tokenizer": tokenizer,
+    }
+
+
+class _ImageGraph(torch.nn.Module):
+    def __init__(self, towers: Towers) -> None:
+        super().__init__()
+        self.model, self.normalise = towers.model, towers.normalise
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        features = self.model.encode_image(self.normalise(pixels))  # type: ignore[operator]
+        return torch.nn.functional.normalize(features, dim=-1)
+
+
+class _TextGraph(torch.nn.Module):
+    def __init__(self, towers: Towers) -> None:
+        super().__init__()
+        self.model = towers.model
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        features = self.model.encode_text(tokens)  # type: ignore[operator]
+        return torch.nn.functional.normalize(features, dim=-1)
+
+
+def _write(graph: torch.nn.Module, example: NDArray[np.generic], path: Path) -> None:
+    try:
+        with _quiet(), _traceable_attention(), torch.no_grad():
+            torch.onnx.export(
+                graph.eval(),
+                (torch.from_numpy(example),),
+                str(path),
+                input_names=["input"],
+                output_names=["output"],
+                dynamic_axes={"input": {0: "n"}, "output": {0: "n"}},
+                opset_version=_OPSET,
+                dynamo=False,
+            )
+    except Exception as error:  # the exporter raises whatever a layer makes it stumble over
+        raise EncoderError(f"torch cannot export {path.name}: {_first_line(error)}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter by tracing warns of its age and prints what it cannot do; the newer one needs
+    a package more, onnxscript."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _traceable_attention() -> Iterator[None]:
+    """Attention in plain operators: ONNX has none for torch's fused one."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def _agree(model: OnnxModel, batch: NDArray[np.generic], expected: Vectors) -> None:
+    try:
+        found = np.concatenate([model(batch[:1]), model(batch[1:])])
+    except Exception as error:  # onnxruntime's errors have no class in common but this
+        raise EncoderError(f"ONNX Runtime cannot run it: {_first_line(error)}") from error
+    cosine = float((found * expected).sum(axis=1).min())
+    if not cosine >= LEAST_COSINE:
+        raise EncoderError(f"ONNX Runtime and torch disagree: cosine {cosine:.5f}")
+
+
+def _probe_pixels(side_px: int) -> NDArray[np.uint8]:
+    """Five pictures of different kinds: noise, two ramps, grey, stripes."""
+    noise = np.random.default_rng(0).integers(0, 256, (3, side_px, side_px), dtype=np.uint8)
+    ramp = np.broadcast_to(np.linspace(0, 255, side_px).astype(np.uint8), noise.shape)
+    stripes = np.where(np.arange(side_px) // 16 % 2 == 0, 30, 220).astype(np.uint8)
+    return np.stack(
+        [
+            noise,
+            ramp,
+            ramp.transpose(0, 2, 1),
+            np.full_like(noise, 128),
+            np.broadcast_to(stripes, noise.shape),
+        ]
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
