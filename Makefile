@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tests are about our code, not about how many threads a library takes.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test check format install clean
+.PHONY: help demo test check docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -28,6 +28,9 @@ check: install  ## Lint, types, layers and size budgets
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_house.py
+
+docs: install  ## Write the help texts into docs/cli.md
+	UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_docs.py
 
 format: install  ## Put the code into its usual form
 	$(BIN)/ruff format .

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgsearch.errors import ImgsearchError
 from imgsearch.store import Store
 
 SECONDS = 120
@@ -230,7 +231,7 @@ def wait_for_photos(process: subprocess.Popen[str], data: Path, count: int) -> N
                 with Store.open(data, writable=False) as store:
                     if store.photo_count() >= count:
                         return
-            except Exception:  # between the file and its first table
+            except ImgsearchError:  # between the file and its first table
                 pass
         time.sleep(0.02)
 

@@ -1,0 +1,74 @@
+"""The documentation says what is true: help texts, exit codes, settings, links."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imgsearch import Settings, errors
+from imgsearch.cli import commands
+
+HOUSE = Path(__file__).parent.parent
+PAGES = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+HELP = re.compile(r"(<!-- help: .* -->\n).*(<!-- /help -->)", re.DOTALL)
+
+
+def help_pages() -> str:
+    """The help text of every command, as docs/cli.md shows it."""
+    pages = []
+    for name in [None, *sorted(commands.commands)]:
+        words = [] if name is None else [name]
+        result = CliRunner().invoke(
+            commands, [*words, "--help"], prog_name="imgsearch", terminal_width=88
+        )
+        assert result.exit_code == 0
+        title = " ".join(["imgsearch", *words])
+        pages.append(f"### {title}\n\n```text\n{result.output.rstrip()}\n```\n")
+    return "\n" + "\n".join(pages) + "\n"
+
+
+def test_help_is_pinned() -> None:
+    page = HOUSE / "docs" / "cli.md"
+    now = HELP.sub(lambda found: found[1] + help_pages() + found[2], page.read_text())
+    if os.environ.get("UPDATE_DOCS"):
+        page.write_text(now)
+    assert page.read_text() == now, "run: make docs"
+
+
+def test_every_exit_code_is_documented() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    codes = {kind.exit_code for kind in classes if issubclass(kind, errors.ImgsearchError)}
+    documented = set(
+        map(int, re.findall(r"^\| (\d+) \|", (HOUSE / "docs/cli.md").read_text(), re.M))
+    )
+    assert documented == codes | {0, 1, 130}
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.ImgsearchError):
+            row = re.search(rf"\b{kind.__name__} +(\d+) ", errors.__doc__ or "")
+            assert row and int(row[1]) == kind.exit_code, kind
+
+
+def test_every_setting_is_documented() -> None:
+    table = (HOUSE / "docs" / "settings.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` \|", table, re.M))
+    assert documented == {field.name for field in fields(Settings)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_decisions_are_short(page: Path) -> None:
+    if page.parent.name == "decisions":
+        assert len(page.read_text().splitlines()) < 40
