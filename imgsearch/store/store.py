@@ -122,7 +122,7 @@ class Store(VectorStore):
         with self._engine.begin() as connection:
             for outcome in outcomes:
                 photo_id = _enter_photo(connection, outcome)
-                if photo_id is not None and outcome.vectors is None:
+                if photo_id is not None:
                     renew_vectors(connection, photo_id)
                 if photo_id is not None and outcome.vectors is not None:
                     insert_vectors(connection, encoder_key, photo_id, outcome.vectors)
