@@ -1,0 +1,242 @@
+"""What is read from EXIF and XMP, and that junk there is nothing worse than unknown."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgsearch.decode import decode_bytes
+from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
+
+ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 2, 3, 4, 5, 10
+Tag = tuple[int, int, object]
+
+
+def directory(tags: Sequence[Tag], at: int, order: str = "<") -> bytes:
+    """One TIFF directory that lies at offset `at`, its long values behind it."""
+    table, body = struct.pack(order + "H", len(tags)), b""
+    behind = at + 2 + 12 * len(tags) + 4
+    for tag, kind, value in tags:
+        if kind == ASCII:
+            data = str(value).encode() + b"\0"
+            count = len(data)
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            code = {SHORT: "H", LONG: "I", RATIONAL: "I", SRATIONAL: "i"}[kind]
+            data = struct.pack(f"{order}{len(values)}{code}", *values)
+            count = len(values) // (2 if kind in (RATIONAL, SRATIONAL) else 1)
+        if len(data) > 4:
+            inline = struct.pack(order + "I", behind + len(body))
+            body += data
+        else:
+            inline = data.ljust(4, b"\0")
+        table += struct.pack(order + "HHI", tag, kind, count) + inline
+    return table + bytes(4) + body
+
+
+def block(
+    top: Sequence[Tag] = (), photo: Sequence[Tag] = (), gps: Sequence[Tag] = (), order: str = "<"
+) -> bytes:
+    """An EXIF block with these tags."""
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    links: list[Tag] = [(0x8769, LONG, 0), (0x8825, LONG, 0)]
+    photo_at = 8 + len(directory([*top, *links], 8, order))
+    gps_at = photo_at + len(directory(photo, photo_at, order))
+    links = [(0x8769, LONG, photo_at), (0x8825, LONG, gps_at)]
+    return (
+        head
+        + directory([*top, *links], 8, order)
+        + directory(photo, photo_at, order)
+        + directory(gps, gps_at, order)
+    )
+
+
+def place(lat: object, lat_ref: str, lon: object, lon_ref: str) -> list[Tag]:
+    return [(1, ASCII, lat_ref), (2, RATIONAL, lat), (3, ASCII, lon_ref), (4, RATIONAL, lon)]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_all_facts_in_either_byte_order(order: str) -> None:
+    exif = read_exif(
+        block(
+            [(0x010F, ASCII, "Canon"), (0x0110, ASCII, "Canon EOS R5"), (0x0112, SHORT, 6)],
+            [
+                (0x9003, ASCII, "2021:07:04 12:34:56"),
+                (0x9011, ASCII, "-05:30"),
+                (0x9291, ASCII, "25"),
+                (0xA434, ASCII, "RF24-105mm F4 L IS USM"),
+            ],
+            place((48, 1, 51, 1, 2952, 100), "N", (2, 1, 17, 1, 4020, 100), "W"),
+            order,
+        )
+    )
+    zone = timezone(-timedelta(hours=5, minutes=30))
+    assert exif == Exif(
+        orientation=6,
+        taken_at=datetime(2021, 7, 4, 12, 34, 56, 250_000, zone),
+        camera="Canon EOS R5",
+        lens="RF24-105mm F4 L IS USM",
+        lat=pytest.approx(48.8582, abs=1e-6),
+        lon=pytest.approx(-2.2945, abs=1e-6),
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "camera"),
+    [
+        ("Canon", "Canon EOS 40D", "Canon EOS 40D"),
+        ("NIKON CORPORATION", "NIKON D70", "NIKON D70"),
+        ("Apple", "iPhone 15", "Apple iPhone 15"),
+        ("SONY", "ILCE-7M4", "SONY ILCE-7M4"),
+        ("EASTMAN KODAK COMPANY", "KODAK CX7530", "KODAK CX7530"),
+        ("", "Jolla", "Jolla"),
+        ("LEICA", "   ", "LEICA"),
+        ("\0\0\0", "--", None),
+        ("Acme\nInc.", "\x1b[31mX1", "Acme Inc. [31mX1"),
+    ],
+)
+def test_the_maker_is_not_said_twice(make: str, model: str, camera: str | None) -> None:
+    assert read_exif(block([(0x010F, ASCII, make), (0x0110, ASCII, model)])).camera == camera
+
+
+@pytest.mark.parametrize(
+    ("date", "taken_at"),
+    [
+        ("2008:05:30 15:56:01", datetime(2008, 5, 30, 15, 56, 1)),
+        ("2008-05-30T15:56:01", datetime(2008, 5, 30, 15, 56, 1)),
+        ("2008:05:30  5:56:01", datetime(2008, 5, 30, 5, 56, 1)),
+        ("0000:00:00 00:00:00", None),
+        ("2008:02:30 15:56:01", None),
+        ("2008:05:30 24:61:61", None),
+        ("    :  :     :  :  ", None),
+        ("2008:05:30", None),
+        ("yesterday", None),
+    ],
+)
+def test_dates_that_exist(date: str, taken_at: datetime | None) -> None:
+    assert read_exif(block([], [(0x9003, ASCII, date)])).taken_at == taken_at
+
+
+def test_which_date_counts() -> None:
+    changed, original, digitised = (f"20{year}:01:01 00:00:00" for year in (22, 20, 21))
+    camera: list[Tag] = [(0x0110, ASCII, "X1"), (0x0132, ASCII, changed)]
+    xmp = b'<x photoshop:DateCreated="2019-06-01T10:00:00.5+02:00"/>'
+    both: list[Tag] = [(0x9004, ASCII, digitised), (0x9003, ASCII, original)]
+
+    def year(top: list[Tag], photo: list[Tag], packet: bytes | None = None) -> int | None:
+        taken_at = read_exif(block(top, photo), packet).taken_at
+        return taken_at.year if taken_at else None
+
+    assert year(camera, both, xmp) == 2020
+    assert year(camera, both[:1], xmp) == 2021
+    assert year(camera, [], xmp) == 2019
+    assert year(camera, []) == 2022
+    assert year(camera[1:], []) is None, "a program wrote it, not a camera"
+    assert read_exif(None, xmp).taken_at == datetime(
+        2019, 6, 1, 10, 0, 0, 500_000, timezone(timedelta(hours=2))
+    )
+    assert read_exif(None, xmp.replace(b"+02:00", b"Z")).taken_at == datetime(
+        2019, 6, 1, 10, 0, 0, 500_000, UTC
+    )
+    assert read_exif(None, xmp.replace(b"-06-", b"-16-")).taken_at is None
+
+
+@pytest.mark.parametrize("offset", ["+15:00", "05:00", "", "+5", "UTC", "+aa:bb"])
+def test_an_offset_that_is_none_leaves_the_time_local(offset: str) -> None:
+    exif = read_exif(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))
+    assert exif.taken_at == datetime(2008, 5, 30, 15, 56, 1)
+
+
+@pytest.mark.parametrize(
+    "gps",
+    [
+        place((91, 1, 0, 1, 0, 1), "N", (181, 1, 0, 1, 0, 1), "E"),
+        place((1, 0, 0, 0, 0, 0), "N", (1, 0, 0, 0, 0, 0), "E"),
+        place((48, 1, 0, 1, 0, 1), "X", (2, 1, 0, 1, 0, 1), ""),
+        [(2, RATIONAL, (48, 1, 0, 1, 0, 1)), (4, RATIONAL, (2, 1, 0, 1, 0, 1))],
+        [(1, ASCII, "N"), (2, SRATIONAL, (-48, 1, 0, 1, 0, 1)), (3, ASCII, "E")],
+        [(1, ASCII, "N"), (2, ASCII, "48.5"), (3, ASCII, "E"), (4, ASCII, "2")],
+    ],
+)
+def test_a_place_that_cannot_be_is_unknown(gps: list[Tag]) -> None:
+    exif = read_exif(block(gps=gps))
+    assert (exif.lat, exif.lon) == (None, None)
+
+
+def test_decimal_minutes_count() -> None:
+    exif = read_exif(block(gps=place((48, 1, 5130, 100), "S", (2, 1), "E")))
+    assert exif.lat == pytest.approx(-48.855)
+    assert exif.lon == 2
+
+
+def test_canons_boxes() -> None:
+    def box(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + name + content
+
+    def tiff(tags: list[Tag]) -> bytes:
+        return b"II*\0" + struct.pack("<I", 8) + directory(tags, 8)
+
+    data = (
+        box(b"ftyp", b"crx \0\0\0\x01")
+        + box(b"CMT1", tiff([(0x0110, ASCII, "Canon EOS R6"), (0x0112, SHORT, 8)]))
+        + box(b"CMT2", tiff([(0x9003, ASCII, "2022:03:04 05:06:07")]))
+        + box(b"CMT4", tiff(place((1, 1), "N", (2, 1), "E")))
+    )
+    exif = read_canon_boxes(BytesIO(data))
+    assert (exif.camera, exif.orientation) == ("Canon EOS R6", 8)
+    assert exif.taken_at == datetime(2022, 3, 4, 5, 6, 7)
+    assert (exif.lat, exif.lon) == (1, 2)
+    assert read_canon_boxes(BytesIO(data[:60])).taken_at is None
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b""]))
+def test_no_bytes_at_all_can_upset_it(junk: bytes, head: bytes) -> None:
+    exif = read_exif(b"Exif\0\0" + head + junk, junk)
+    assert 1 <= exif.orientation <= 8
+
+
+@given(st.data())
+def test_no_change_of_a_real_block_can_upset_it(data: st.DataObject) -> None:
+    good = bytearray(
+        block(
+            [(0x010F, ASCII, "Canon"), (0x0112, SHORT, 6)],
+            [(0x9003, ASCII, "2021:07:04 12:34:56"), (0x9291, ASCII, "25")],
+            place((48, 1, 51, 1, 2952, 100), "N", (2, 1, 17, 1, 4020, 100), "W"),
+        )
+    )
+    for _ in range(data.draw(st.integers(1, 6))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    exif = read_exif(bytes(good))
+    assert exif.lat is None or -90 <= exif.lat <= 90
+    assert exif.lon is None or -180 <= exif.lon <= 180
+
+
+def test_junk_in_exif_and_xmp_never_fails_a_photo() -> None:
+    entities = b'<!DOCTYPE x [<!ENTITY a "' + b"&b;" * 9 + b'">]><x:xmpmeta>&a;</x:xmpmeta>'
+    junk = (
+        b"",
+        b"\xff" * 300,
+        b"II*\0\x08\0\0\0\xff\xff" + b"\x69\x87\x04\0\x01\0\0\0\x08\0\0\0" * 40,
+        b"MM\0*\xff\xff\xff\xff",
+        block([(0x0112, SHORT, 77)]),
+    )
+    for exif in junk:
+        for kind in ("JPEG", "PNG", "WEBP"):
+            buffer = BytesIO()
+            Image.new("RGB", (20, 10), "red").save(buffer, kind, exif=b"Exif\0\0" + exif)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                decoded = decode_bytes(buffer.getvalue(), 4)
+            assert decoded.image.size == (20, 10)
+            assert decoded.facts.taken_at is None
+    buffer = BytesIO()
+    Image.new("RGB", (20, 10)).save(buffer, "JPEG", xmp=entities)
+    assert decode_bytes(buffer.getvalue(), 4).facts.taken_at is None

@@ -1,0 +1,351 @@
+"""Formats beyond the everyday: HEIC, JPEG XL, RAW, wide colour; and the real camera files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.decode import FORMATS, decode, decode_bytes, decoder_versions, is_photo_name
+from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
+from imgsearch.errors import PhotoError, Reason
+from imgsearch.records import Facts
+
+RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 40), (30, 40, 210), (245, 245, 245)
+
+
+def scene(width_px: int = 96, height_px: int = 64) -> Image.Image:
+    """Four flat quarters that tell every turn and flip apart."""
+    image = Image.new("RGB", (width_px, height_px), WHITE)
+    image.paste(RED, (0, 0, width_px // 2, height_px // 2))
+    image.paste(GREEN, (width_px // 2, 0, width_px, height_px // 2))
+    image.paste(BLUE, (0, height_px // 2, width_px // 2, height_px))
+    return image
+
+
+def assert_quarters(image: Image.Image, wanted: list[tuple[int, int, int]], within: float) -> None:
+    width_px, height_px = image.size
+    xs, ys = (width_px // 4, width_px * 3 // 4), (height_px // 4, height_px * 3 // 4)
+    seen = np.array([image.getpixel((x, y)) for y in ys for x in xs], dtype=float)
+    assert np.abs(seen - np.array(wanted, dtype=float)).max() <= within, seen
+
+
+# ---------------------------------------------------------------------------- HEIC
+
+
+def heic(image: Image.Image, **options: object) -> bytes:
+    from pillow_heif import as_plugin
+
+    buffer = BytesIO()
+    image.encoderinfo = options  # its save is called directly: registering it is global
+    as_plugin._save_heif(image, buffer, "")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_heic_turns_by_its_own_boxes(orientation: int) -> None:
+    undo = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}
+    undo[8] = Image.Transpose.ROTATE_270
+    image = scene().transpose(undo[orientation]) if orientation in undo else scene()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode_bytes(heic(image, quality=95, exif=exif.tobytes()), 32)
+    assert_quarters(decoded.image, [RED, GREEN, BLUE, WHITE], 14)
+    assert (decoded.facts.width_px, decoded.facts.height_px) == (96, 64)
+    assert decoded.facts.format == "HEIF"
+
+
+def test_heic_with_many_images_shows_its_primary_one() -> None:
+    from pillow_heif import HeifFile
+
+    file = HeifFile()
+    for image in (Image.new("RGB", (64, 64), "black"), scene(), Image.new("RGB", (32, 32))):
+        file.add_from_pillow(image)
+    buffer = BytesIO()
+    file.save(buffer, quality=95, primary_index=1)
+    assert_quarters(decode_bytes(buffer.getvalue(), 32).image, [RED, GREEN, BLUE, WHITE], 14)
+
+
+def test_heic_of_ten_bits_and_with_alpha() -> None:
+    from pillow_heif import from_bytes
+
+    pixels = np.asarray(scene()).astype(np.uint16) * 257
+    buffer = BytesIO()
+    from_bytes(mode="RGB;16", size=(96, 64), data=pixels.tobytes()).save(
+        buffer, format="HEIF", quality=95
+    )
+    assert_quarters(decode_bytes(buffer.getvalue(), 32).image, [RED, GREEN, BLUE, WHITE], 14)
+    clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    assert decode_bytes(heic(clear, quality=95), 16).image.getpixel((9, 9)) == pytest.approx(
+        (255, 255, 255), abs=2
+    )
+
+
+# ---------------------------------------------------------------------------- JPEG XL
+
+
+def jxl(image: Image.Image, **options: object) -> bytes:
+    plugin = pytest.importorskip("pillow_jxl.JpegXLImagePlugin")
+    buffer = BytesIO()
+    image.encoderinfo = options
+    plugin._save(image, buffer, "")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("container", [False, True])
+def test_jpeg_xl(container: bool) -> None:
+    data = jxl(scene(), quality=95, use_container=container, num_threads=1)
+    decoded = decode_bytes(data, 32)
+    assert_quarters(decoded.image, [RED, GREEN, BLUE, WHITE], 14)
+    assert (decoded.facts.format, decoded.facts.width_px) == ("JXL", 96)
+
+
+@pytest.mark.parametrize("size_px", [(96, 64), (256, 256), (8, 8), (1000, 333), (1, 1), (640, 360)])
+def test_the_size_of_a_jpeg_xl_is_known_before_it_is_decoded(size_px: tuple[int, int]) -> None:
+    from imgsearch.decode.jxl import size_px as read_size_px
+
+    assert read_size_px(BytesIO(jxl(scene(*size_px), effort=1, num_threads=1))) == size_px
+    bomb = b"\xff\x0a" + bits((0, 1), (3, 2), (2**30 - 1, 30), (1, 3)) + bytes(20)
+    with pytest.raises(PhotoError) as caught:
+        decode_bytes(bomb, 32)
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+def bits(*fields: tuple[int, int]) -> bytes:
+    """(value, width) pairs packed from the low end."""
+    number, at = 0, 0
+    for value, width in fields:
+        number |= value << at
+        at += width
+    return number.to_bytes((at + 7) // 8, "little")
+
+
+# ---------------------------------------------------------------------------- RAW
+
+
+def dng(orientation: int = 1, width_px: int = 256, height_px: int = 192) -> bytes:
+    """A Digital Negative: `scene` as a sensor with red, green and blue filters would see it."""
+    y, x = np.mgrid[0:height_px, 0:width_px]
+    quarters = np.array([[(60000, 3000, 3000), (3000, 60000, 3000)],
+                         [(3000, 3000, 60000), (60000, 60000, 60000)]])  # fmt: skip
+    colours = quarters[y * 2 // height_px, x * 2 // width_px]
+    filters = np.array([[0, 1], [1, 2]])[y % 2, x % 2]
+    sensor = np.take_along_axis(colours, filters[..., None], 2).astype("<u2").tobytes()
+    matrix = [round(v * 1e7) for v in (3.2404542, -1.5371385, -0.4985314, -0.969266, 1.8760108,
+                                       0.041556, 0.0556434, -0.2040259, 1.0572252)]  # fmt: skip
+    tags: list[tuple[int, str, int, bytes]] = [
+        (254, "I", 4, struct.pack("<I", 0)),
+        (256, "I", 4, struct.pack("<I", width_px)),
+        (257, "I", 4, struct.pack("<I", height_px)),
+        (258, "H", 3, struct.pack("<H", 16)),
+        (259, "H", 3, struct.pack("<H", 1)),
+        (262, "H", 3, struct.pack("<H", 32803)),
+        (271, "s", 2, b"Acme\0"),
+        (272, "s", 2, b"Acme R1\0"),
+        (273, "I", 4, b"HERE"),
+        (274, "H", 3, struct.pack("<H", orientation)),
+        (277, "H", 3, struct.pack("<H", 1)),
+        (278, "I", 4, struct.pack("<I", height_px)),
+        (279, "I", 4, struct.pack("<I", len(sensor))),
+        (306, "s", 2, b"2020:01:02 03:04:05\0"),
+        (33421, "H", 3, struct.pack("<2H", 2, 2)),
+        (33422, "B", 1, bytes((0, 1, 1, 2))),
+        (50706, "B", 1, bytes((1, 4, 0, 0))),
+        (50708, "s", 2, b"Acme R1\0"),
+        (50717, "I", 4, struct.pack("<I", 65535)),
+        (50721, "ii", 10, b"".join(struct.pack("<2i", v, 10**7) for v in matrix)),
+        (50728, "II", 5, struct.pack("<6I", 1, 1, 1, 1, 1, 1)),
+        (50778, "H", 3, struct.pack("<H", 21)),
+    ]
+    body, table, start = b"", b"", 8 + 2 + 12 * len(tags) + 4
+    long_values = sum(len(v) + len(v) % 2 for _, _, _, v in tags if len(v) > 4)
+    for tag, code, kind, value in tags:
+        count = len(value) // struct.calcsize("<" + code)
+        if value == b"HERE":
+            value = struct.pack("<I", start + long_values)
+        if len(value) > 4:
+            inline = struct.pack("<I", start + len(body))
+            body += value + b"\0" * (len(value) % 2)
+        else:
+            inline = value.ljust(4, b"\0")
+        table += struct.pack("<HHI", tag, kind, count) + inline
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + table + bytes(4) + body + sensor
+
+
+@pytest.mark.parametrize(
+    ("orientation", "quarters", "size_px"),
+    [
+        (1, (0, 1, 2, 3), (256, 192)),
+        (3, (3, 2, 1, 0), (256, 192)),
+        (6, (2, 0, 3, 1), (192, 256)),
+        (8, (1, 3, 0, 2), (192, 256)),
+    ],
+)
+def test_raw_is_developed_upright(
+    tmp_path: Path, orientation: int, quarters: tuple[int, ...], size_px: tuple[int, int]
+) -> None:
+    pytest.importorskip("rawpy")
+    path = tmp_path / "photo.dng"
+    path.write_bytes(dng(orientation))
+    decoded = decode(path, 32)
+    colours = [(255, 47, 47), (47, 255, 47), (47, 47, 255), (255, 255, 255)]
+    assert_quarters(decoded.image, [colours[i] for i in quarters], 12)
+    assert (decoded.facts.width_px, decoded.facts.height_px) == size_px
+    assert decoded.facts.taken_at == datetime(2020, 1, 2, 3, 4, 5)
+    assert decoded.facts.camera == "Acme R1"
+    assert min(decode(path, 96).image.size) == 192, "developed whole when half is too small"
+
+
+def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    import imgsearch.decode as door
+
+    monkeypatch.setattr(door, "find_spec", lambda name: None)
+    with pytest.raises(PhotoError) as caught:
+        decode_bytes(b"FUJIFILMCCD-RAW" + bytes(100), 32)
+    assert caught.value.reason is Reason.UNSUPPORTED
+    assert "pip install 'imgsearch-photos[raw]'" in str(caught.value)
+
+
+def test_the_versions_of_decoders_are_told() -> None:
+    told = decoder_versions()
+    assert f"pillow {Image.__version__}" in told and "pillow-heif" in told
+
+
+# ---------------------------------------------------------------------------- colour
+
+
+def test_high_dynamic_range_is_brought_down_to_a_screen() -> None:
+    """In PQ, paper white (203 nits) is coded .58: it must come out light, and black black."""
+    coded = Image.new("RGB", (96, 64), (148, 148, 148))
+    coded.paste((0, 0, 0), (0, 0, 48, 64))
+    data = bytearray(png_with_code_points(coded, 9, 16))
+    seen = decode_bytes(bytes(data), 32).image
+    assert max(seen.getpixel((9, 9))) <= 2
+    assert all(160 < value < 225 for value in seen.getpixel((80, 30)))
+    plain = decode_bytes(png_with_code_points(coded, 1, 13), 32).image
+    assert plain.getpixel((80, 30)) == (148, 148, 148)
+
+
+def png_with_code_points(image: Image.Image, primaries: int, transfer: int) -> bytes:
+    import zlib
+
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    data = buffer.getvalue()
+    chunk = b"cICP" + bytes((primaries, transfer, 0, 1))
+    whole = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return data[:33] + whole + data[33:]
+
+
+def test_made_profiles_keep_grey_grey_and_white_white() -> None:
+    from PIL import ImageCms
+
+    for profile in (adobe_rgb(), profile_of_code_points((12, 13)), profile_of_code_points((9, 18))):
+        assert profile is not None
+        greys = Image.new("RGB", (3, 1))
+        for x, level in enumerate((0, 128, 255)):
+            greys.putpixel((x, 0), (level, level, level))
+        srgb = ImageCms.createProfile("sRGB")
+        seen = ImageCms.profileToProfile(greys, BytesIO(profile), srgb)
+        assert seen is not None
+        for x in range(3):
+            pixel = seen.getpixel((x, 0))
+            assert max(pixel) - min(pixel) <= 2
+        assert min(seen.getpixel((2, 0))) >= 252
+    assert profile_of_code_points((1, 13)) is None
+
+
+def test_p3_green_is_greener_than_srgb_can_show() -> None:
+    profile = profile_of_code_points((12, 13))
+    buffer = BytesIO()
+    Image.new("RGB", (32, 32), (60, 200, 60)).save(buffer, "PNG", icc_profile=profile)
+    assert decode_bytes(buffer.getvalue(), 8).image.getpixel((9, 9))[0] < 20
+
+
+# ---------------------------------------------------------------------------- the camera's files
+
+
+def test_nine_orientations_show_one_picture(shared_data: Path) -> None:
+    for folder, name in (("orientation", "Landscape"), ("orientation", "Portrait")):
+        pictures = []
+        for number in range(9):
+            image = decode(shared_data / "camera" / folder / f"{name}_{number}.jpg", 128).image
+            pictures.append(np.asarray(image.resize((60, 60))).astype(float))
+        for picture in pictures[1:]:
+            assert np.abs(picture - pictures[0]).mean() < 12
+
+
+def test_every_camera_file_is_read_with_the_facts_exiftool_reads(shared_data: Path) -> None:
+    """Date, camera, lens, place and upright size of all files, against exiftool's reading."""
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool")
+    root = shared_data / "camera"
+    checked = 0
+    for told in exiftool(root):
+        path = Path(str(told["SourceFile"]))
+        family = FORMATS.get(path.suffix.lower())
+        if not is_photo_name(path.name) or (family and family.needs and not installed(path)):
+            continue
+        facts = decode(path, 32).facts
+        assert_same_facts(facts, told, str(path.relative_to(root)))
+        checked += 1
+    assert checked > 130
+
+
+def exiftool(root: Path) -> list[dict[str, object]]:
+    tags = ["Model", "DateTimeOriginal", "CreateDate", "GPSLatitude", "GPSLongitude", "LensModel",
+            "ImageWidth", "ImageHeight", "Orientation", "Rotation"]  # fmt: skip
+    command = ["exiftool", "-json", "-n", "-G1", "-r", *(f"-{tag}" for tag in tags), str(root)]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    told = subprocess.run(command, capture_output=True, text=True, env=environment).stdout
+    return list(json.loads(told))
+
+
+def installed(path: Path) -> bool:
+    try:
+        decode(path, 8)
+    except PhotoError as error:
+        return error.reason is not Reason.UNSUPPORTED
+    return True
+
+
+def assert_same_facts(facts: Facts, told: dict[str, object], name: str) -> None:
+    date = told.get("ExifIFD:DateTimeOriginal") or told.get("ExifIFD:CreateDate")
+    if date:
+        assert facts.taken_at is not None, name
+        assert facts.taken_at.strftime("%Y:%m:%d %H:%M:%S") == date, name
+    model = " ".join(str(told.get("IFD0:Model") or "").split())
+    assert model in (facts.camera or ""), name
+    assert (facts.lens or "") == (told.get("ExifIFD:LensModel") or ""), name
+    lat, lon = told.get("Composite:GPSLatitude"), told.get("Composite:GPSLongitude")
+    assert (facts.lat is None) == (lat in (None, "")), name
+    if facts.lat is not None:
+        assert facts.lat == pytest.approx(lat, abs=1e-6), name
+        assert facts.lon == pytest.approx(lon, abs=1e-6), name
+    width, height = told.get("File:ImageWidth"), told.get("File:ImageHeight")
+    turned = int(str(told.get("IFD0:Orientation") or 1)) >= 5
+    if facts.format == "HEIF":
+        turned = told.get("QuickTime:Rotation") in (1, 3)  # quarter turns
+    if isinstance(width, int) and isinstance(height, int):
+        upright = (height, width) if turned else (width, height)
+        assert (facts.width_px, facts.height_px) == upright, name
+
+
+def test_fast_decoding_shows_what_full_decoding_shows(shared_data: Path) -> None:
+    """Pixels, at the size a model sees; what a model makes of it is measured in the benchmark."""
+    names = ("gps/DSCN0010.jpg", "mobile/jolla.jpg", "tests/42_IndexError.jpg")
+    for name in names:
+        path = shared_data / "camera" / "exif-samples" / "jpg" / name
+        fast = decode(path, 224).image.resize((224, 224), Image.Resampling.BICUBIC)
+        with Image.open(path) as whole:
+            full = whole.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
+        assert np.abs(np.asarray(fast, float) - np.asarray(full, float)).mean() < 2.5
