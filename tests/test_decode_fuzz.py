@@ -1,0 +1,196 @@
+"""A mutation fuzzer for decode. No bytes whatever may do worse than a PhotoError.
+
+IMGSEARCH_FUZZ_SECONDS sets how long it runs (default 3); IMGSEARCH_FUZZ_SEED where it begins.
+A finding is written to a file that the failure names; make it small and keep it in FINDINGS.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import time
+import warnings
+import zlib
+from collections import Counter
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.decode import decode_bytes, is_photo_name
+from imgsearch.errors import PhotoError, Reason
+from imgsearch.records import Decoded
+
+SECONDS = float(os.environ.get("IMGSEARCH_FUZZ_SECONDS", "3"))
+SEED = int(os.environ.get("IMGSEARCH_FUZZ_SEED", "0")) or int(time.time())
+SLOWEST_S = 20.0
+LARGEST_SEED_BYTES = 300_000
+MAX_MEGAPIXELS = 20.0
+NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+
+# name -> bytes that once did harm
+FINDINGS: dict[str, bytes] = {}
+
+
+def picture(mode: str = "RGB") -> Image.Image:
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).resize((112, 80)).convert(mode)
+
+
+def made_here() -> dict[str, bytes]:
+    """One small file of each format and kind that can be written here."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110], exif[0x0112] = "Canon", "Canon EOS R5", 6
+    exif.get_ifd(0x8769).update({0x9003: "2021:07:04 12:34:56", 0xA434: "RF50mm"})
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.5), 3: "W", 4: (2.0, 17.0, 40.2)})
+    kinds: dict[str, tuple[str, str, dict[str, object]]] = {
+        "plain.jpg": ("RGB", "JPEG", {"exif": exif}),
+        "progressive.jpg": ("RGB", "JPEG", {"progressive": True, "exif": exif}),
+        "cmyk.jpg": ("CMYK", "JPEG", {}),
+        "grey.jpg": ("L", "JPEG", {}),
+        "plain.png": ("RGB", "PNG", {"exif": exif}),
+        "palette.png": ("P", "PNG", {"transparency": 3}),
+        "animated.png": ("RGBA", "PNG", {"save_all": True, "append_images": [picture("RGBA")]}),
+        "animated.gif": ("P", "GIF", {"save_all": True, "append_images": [picture("P")]}),
+        "lossy.webp": ("RGB", "WEBP", {"exif": exif}),
+        "animated.webp": ("RGBA", "WEBP", {"save_all": True, "append_images": [picture("RGBA")]}),
+        "plain.bmp": ("RGB", "BMP", {}),
+        "lzw.tif": ("RGB", "TIFF", {"compression": "tiff_lzw", "exif": exif}),
+        "jpeg.tif": ("RGB", "TIFF", {"compression": "jpeg"}),
+        "grey.tif": ("F", "TIFF", {}),
+        "plain.jp2": ("RGB", "JPEG2000", {}),
+        "plain.avif": ("RGB", "AVIF", {"exif": exif}),
+    }
+    files = {}
+    for name, (mode, format_name, options) in kinds.items():
+        buffer = BytesIO()
+        picture(mode).save(buffer, format_name, **options)
+        files[name] = buffer.getvalue()
+    from pillow_heif import from_pillow
+
+    buffer = BytesIO()
+    from_pillow(picture()).save(buffer, format="HEIF")
+    return {**files, "plain.heic": buffer.getvalue()}
+
+
+def collected(root: Path) -> dict[str, bytes]:
+    """The small ones of the real camera files."""
+    small = [p for p in sorted(root.rglob("*")) if p.is_file() and is_photo_name(p.name)]
+    return {p.name: p.read_bytes() for p in small if p.stat().st_size <= LARGEST_SEED_BYTES}
+
+
+# ---------------------------------------------------------------------------- mutations
+
+
+def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
+    """`data` with one to eight changes; more of them near the beginning, where structure is."""
+    changed = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 3, 5, 8))):
+        if len(changed) < 16:
+            break
+        reach = len(changed) if chance.random() < 0.4 else min(len(changed), 800)
+        at = chance.randrange(reach)
+        change(changed, at, others, chance)
+    if changed.startswith(b"\x89PNG") and chance.random() < 0.8:
+        return with_right_checksums(bytes(changed))
+    return bytes(changed)
+
+
+def change(data: bytearray, at: int, others: list[bytes], chance: random.Random) -> None:
+    kind = chance.randrange(7)
+    if kind == 0:
+        data[at] ^= 1 << chance.randrange(8)
+    elif kind == 1:
+        data[at] = chance.randrange(256)
+    elif kind == 2:
+        width = chance.choice((2, 4))
+        number = chance.choice(NUMBERS) & (2 ** (8 * width) - 1)
+        data[at : at + width] = number.to_bytes(width, chance.choice(("big", "little")))
+    elif kind == 3:
+        del data[at : at + chance.choice((1, 2, 4, 64, 1024))]
+    elif kind == 4:
+        data[at:at] = data[at : at + chance.choice((1, 4, 64, 1024))] * chance.choice((1, 2, 40))
+    elif kind == 5:
+        other = chance.choice(others)
+        begin = chance.randrange(len(other))
+        data[at : at + 64] = other[begin : begin + chance.choice((8, 64, 2048))]
+    else:
+        del data[max(at, 16) :]
+
+
+def with_right_checksums(png: bytes) -> bytes:
+    """The same chunks, so that a decoder looks into them instead of at their sums."""
+    fixed, at = png[:8], 8
+    while at + 12 <= len(png):
+        (size,) = struct.unpack_from(">I", png, at)
+        body = png[at + 4 : at + 8 + size]
+        if len(body) < size + 4:
+            break
+        fixed += png[at : at + 4] + body + struct.pack(">I", zlib.crc32(body))
+        at += 12 + size
+    return fixed + png[at:]
+
+
+# ---------------------------------------------------------------------------- what must hold
+
+
+def outcome(data: bytes) -> str:
+    """What became of it, after checking that it is one of the things that may."""
+    begin = time.monotonic()
+    try:
+        decoded = decode_bytes(data, 32, MAX_MEGAPIXELS)
+    except PhotoError as error:
+        assert error.reason is not Reason.UNREADABLE, error
+        assert str(error) and "\n" not in str(error)
+        result = error.reason.value
+    else:
+        check(decoded)
+        result = "read"
+    assert time.monotonic() - begin < SLOWEST_S
+    return result
+
+
+def check(decoded: Decoded) -> None:
+    image, facts = decoded.image, decoded.facts
+    assert image.mode == "RGB"
+    assert min(image.size) >= 1
+    image.load()
+    assert facts.width_px * facts.height_px <= MAX_MEGAPIXELS * 1e6
+    assert min(image.size) >= min(64, facts.width_px, facts.height_px)
+    assert facts.lat is None or -90 <= facts.lat <= 90
+    assert facts.lon is None or -180 <= facts.lon <= 180
+    for text in (facts.camera, facts.lens):
+        assert text is None or text.isprintable()
+
+
+def test_past_findings_do_no_harm() -> None:
+    for data in FINDINGS.values():
+        outcome(data)
+
+
+@pytest.mark.timeout(SECONDS + 240)
+def test_no_mutation_does_harm(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> None:
+    seeds = made_here()
+    with suppress(pytest.skip.Exception):  # what is made here is enough to go on
+        seeds |= collected(request.getfixturevalue("shared_data") / "camera")
+    files, chance, outcomes = list(seeds.values()), random.Random(SEED), Counter[str]()
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        data = mutated(chance.choice(files), files, chance)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                outcomes[outcome(data)] += 1
+        except BaseException:
+            finding = tmp_path_factory.mktemp("finding") / "file.bin"
+            finding.write_bytes(data)
+            print(f"finding: {finding}, after {outcomes.total()} files of seed {SEED}")  # noqa: T201
+            raise
+    print(f"{outcomes.total()} files of seed {SEED}: {dict(outcomes)}")  # noqa: T201
+    assert outcomes["read"] and len(outcomes) >= 3, "the mutations are too mild or too wild"
