@@ -42,7 +42,15 @@ class SettingsError(UsageError):
 
 
 class QueryError(UsageError):
-    """A query is empty or malformed, or its example image cannot be read."""
+    """A query is empty or malformed, or its example image cannot be read.
+
+    Where one character of the query is at fault, `line` is what was typed and `at` its index.
+    """
+
+    def __init__(self, message: str, line: str | None = None, at: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        self.at = at
 
 
 class FolderError(ImgsearchError):

@@ -27,6 +27,7 @@ from imgsearch.records import (
     Changes,
     EncoderInfo,
     EncoderRow,
+    Example,
     Hit,
     Job,
     Progress,
@@ -35,6 +36,7 @@ from imgsearch.records import (
     Root,
     Status,
     SyncReport,
+    Term,
 )
 from imgsearch.store import Store
 
@@ -171,8 +173,10 @@ class Library:
         Raises QueryError for an empty query, an unreadable image or a k below 1, and UsageError
         where there is no library yet.
         """
-        example = None if image is None else Path(_absolute(image))
-        query = Query(text, example)
+        terms = [] if text is None else [Term(text)]
+        if image is not None:
+            terms.append(Term(Example(Path(_absolute(image)))))
+        query = Query(tuple(terms))
         store = self._reader()
         row = store.current_encoder()
         if row is None:

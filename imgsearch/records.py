@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not pay
     import numpy as np
@@ -61,7 +61,8 @@ class Changes:
 class Facts:
     """What a photo's file tells about it. Unknown is None, never a guess.
 
-    `taken_at` is the camera's local time, with its offset where the file gives one.
+    `taken_at` is the camera's local time, with its offset where the file gives one; `dated_by`
+    says who told it: "exif", "xmp", "iptc", or "sidecar" for an XMP file beside the photo.
     `lat` and `lon` are degrees (WGS 84), south and west negative. Sides are of the upright image.
     """
 
@@ -73,6 +74,9 @@ class Facts:
     lens: str | None = None
     lat: float | None = None
     lon: float | None = None
+    dated_by: str | None = None
+    rating: int | None = None  # 0 to 5 stars, -1 rejected
+    keywords: tuple[str, ...] = ()  # as written, hierarchical ones with their levels: A|B|C
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,29 +155,147 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What to look for: words, an example image, or both.
+class Region:
+    """A part of an upright image: its left and top edge, its width and height, in pixels.
 
-    With both, the two vectors are added and brought back to length 1, so that a score stays a
-    cosine similarity.
+    With `percent`, all four are in percent of the image's own sides.
     """
 
-    text: str | None = None
-    image: Path | None = None
+    x: float
+    y: float
+    width: float
+    height: float
+    percent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An image to look for: a file, a photo of the library by its id, or an image's bytes."""
+
+    source: Path | int | bytes
+    region: Region | None = None  # only this part of it counts
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Words or an example, and how much they count; below 0: photos unlike it."""
+
+    what: str | Example
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """All that lies within `radius_km` of a point; degrees (WGS 84), south and west negative."""
+
+    lat: float
+    lon: float
+    radius_km: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The numbers from `low` to `high`; None is no limit, an open end does not belong to it."""
+
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        low, high = self.low, self.high
+        above = low is None or number > low or (number == low and not self.low_open)
+        below = high is None or number < high or (number == high and not self.high_open)
+        return above and below
+
+
+FilterValue: TypeAlias = str | Place | Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on photos, as `imgsearch.query.FIELDS` names them: any of `values` will do.
+
+    Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and mean that whole span of time.
+    """
+
+    field: str
+    values: tuple[FilterValue, ...]
+    negated: bool = False
+
+
+Sort: TypeAlias = Literal["relevance", "date", "path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for: the terms add up to one vector, and all filters must hold.
+
+    The sum is brought back to length 1, so that a score stays a cosine. Without terms, the photos
+    that pass the filters are listed, newest first.
+    """
+
+    terms: tuple[Term, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    min_score: float | None = None
+    sort: Sort = "relevance"
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One photo of an answer: where it lies now and how well it fits (cosine, higher is better)."""
+    """One photo of an answer: where it lies now and how well it fits (cosine, higher is better).
+
+    Without words or examples to fit there is no score. `date` is when it was taken, or, where no
+    metadata tells, its file's time of modification; `dated_by` says which ("file" for the latter).
+    """
 
     photo: Photo
     paths: tuple[Path, ...]
-    score: float
+    score: float | None
     offline: bool = False  # none of its paths can be reached now
+    date: datetime | None = None
+    dated_by: str | None = None
 
     @property
     def path(self) -> Path:
         return self.paths[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page of hits. `cursor` asks for the page after it; None where there is no more.
+
+    A cursor stays good while the library changes: nothing is shown twice or left out for it.
+    """
+
+    hits: tuple[Hit, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one term of a query adds to a photo's score: the shares add up to it."""
+
+    term: Term
+    cosine: float  # of the term alone with the photo
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a photo is where it is in an answer, or why it is not there.
+
+    `reason` says in a sentence why it cannot be found at all, else it is None. `rank` counts from
+    1 among the photos that pass all filters; None where this one does not or there are no terms.
+    """
+
+    path: Path
+    reason: str | None = None
+    photo: Photo | None = None
+    rank: int | None = None
+    score: float | None = None
+    shares: tuple[Share, ...] = ()
+    filters: tuple[tuple[Filter, bool], ...] = ()  # each with whether the photo passes it
 
 
 # ---------------------------------------------------------------------------- indexing

@@ -45,7 +45,9 @@ def run(desk: Desk, query: Query, k: int) -> list[Hit]:
         raise QueryError(f"The number of results must be 1 or more, not {k}.")
     vector = embed(desk, query)
     # Words lie off the manifold of photos and need more of the index probed (design, section 5).
-    kind: Literal["text", "image"] = "text" if query.text else "image"
+    kind: Literal["text", "image"] = (
+        "text" if any(isinstance(term.what, str) for term in query.terms) else "image"
+    )
     (found,) = desk.vectors.search(vector[None], k, kind=kind)
     ids = found.ids.tolist()
     photos, places = desk.store.photos(ids), desk.store.paths(ids)
@@ -70,20 +72,25 @@ def embed(desk: Desk, query: Query) -> Vector:
     import numpy as np
 
     parts: list[Vector] = []
-    if query.text is not None and not query.text.strip():
-        raise QueryError("The query is empty. Say what to look for, for instance: a dog in snow")
-    if query.text is not None:
-        parts.append(desk.encoder.encode_texts([query.text.strip()])[0])
-    if query.image is not None:
-        parts.append(_embed_image(desk, query.image))
+    for term in query.terms:
+        if isinstance(term.what, str):
+            if not term.what.strip():
+                raise QueryError(
+                    "The query is empty. Say what to look for, for instance: a dog in snow"
+                )
+            vector = desk.encoder.encode_texts([term.what.strip()])[0]
+        else:
+            assert isinstance(term.what.source, Path)
+            vector = _embed_image(desk, term.what.source)
+        parts.append(np.float32(term.weight) * vector)
     if not parts:
         raise QueryError("The query is empty. Give words, an example image, or both.")
     total: Vector = np.stack(parts).sum(axis=0)
     length = float(np.linalg.norm(total))
     if not length > 1e-6:
         raise QueryError("The words and the image cancel each other out. Change one of them.")
-    vector: Vector = total / np.float32(length)
-    return vector
+    result: Vector = total / np.float32(length)
+    return result
 
 
 def _embed_image(desk: Desk, image: Path) -> Vector:

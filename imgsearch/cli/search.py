@@ -73,7 +73,7 @@ def as_record(rank: int, hit: Hit) -> dict[str, object]:
     taken_at = hit.photo.taken_at
     return {
         "rank": rank,
-        "score": round(hit.score, 4),
+        "score": None if hit.score is None else round(hit.score, 4),
         "path": str(hit.path),
         "paths": [str(path) for path in hit.paths],
         "photo_id": hit.photo.id,
@@ -93,4 +93,5 @@ def print_hits(hits: Sequence[Hit]) -> None:
         if hit.offline:
             marks.append("offline")
         mark = f"  ({', '.join(marks)})" if marks else ""
-        click.echo(f"{rank:3}  {hit.score:6.3f}  {printable(hit.path)}{mark}")
+        score = "     -" if hit.score is None else f"{hit.score:6.3f}"
+        click.echo(f"{rank:3}  {score}  {printable(hit.path)}{mark}")
