@@ -89,7 +89,8 @@ def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None
     if offline_by_setting():
         raise EncoderUnavailable(_cure(repo, files, "HF_HUB_OFFLINE forbids the network"))
     if not reachable(repo, files, within_s=10):  # the hub's client would retry for minutes
-        raise EncoderUnavailable(_cure(repo, files, "the model hub does not answer"))
+        reason = "the model hub does not answer or does not have it"
+        raise EncoderUnavailable(_cure(repo, files, reason))
     reason = "no such file"
     for file in files:
         try:
@@ -114,16 +115,14 @@ def fetch_if_there(repo: str, file: str) -> None:
 
 def _download(repo: str, file: str, on_download: OnDownload | None) -> Path:
     import inspect
-    from functools import partial
 
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    get = partial(hf_hub_download, endpoint=_endpoint(), cache_dir=_cache_dir(), etag_timeout=10)
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
-        return Path(get(repo, file, tqdm_class=_bar(file, on_download)))
+        return Path(hf_hub_download(repo, file, tqdm_class=_bar(file, on_download)))
     disable_progress_bars()  # an older client draws a bar of its own: a library must not
-    return Path(get(repo, file))
+    return Path(hf_hub_download(repo, file))
 
 
 def _bar(file: str, on_download: OnDownload | None) -> type:

@@ -155,7 +155,7 @@ def _create(arch: str, weights: Path | None, config: dict[str, object]) -> torch
             f"open_clip needs a file for {arch} that is not on this machine and cannot be "
             f"fetched ({str(error).splitlines()[0]}). Choose another model."
         ) from error
-    except (RuntimeError, ValueError, KeyError) as error:
+    except Exception as error:  # each format of weights has its own error for a damaged file
         raise EncoderError(
             f"open_clip cannot build {arch} from {weights} ({str(error).splitlines()[0]}). If the "
             "file is damaged, delete it and it is fetched again."

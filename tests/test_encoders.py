@@ -1,0 +1,607 @@
+"""The choice of an encoder, the model hub, and open_clip's models in every form they come in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from imgsearch.encoders import choose, encoder_choices, name_of, onnx_cache, open_encoder
+from imgsearch.encoders.openclip import catalogue, hub
+from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
+from imgsearch.records import Download
+
+SMALL = "openclip:ViT-S-32-alt/random"
+CLIP, SIGLIP = catalogue.CPU_DEFAULT, catalogue.GPU_DEFAULT
+COMMIT = "c" * 40
+
+
+# ---------------------------------------------------------------------------- a hub of our own
+
+
+class Hub:
+    """A model hub on this machine: it serves `files`, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        hub_of_this_test = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                hub_of_this_test.answer(self, body=False)
+
+            def do_GET(self) -> None:
+                hub_of_this_test.answer(self, body=True)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler, body: bool) -> None:
+        self.asked.append(f"{request.command} {request.path}")
+        data = self.files.get(request.path.replace("/resolve/main/", "/").lstrip("/"))
+        request.send_response(404 if data is None else 200)
+        if data is None:
+            request.send_header("X-Error-Code", "EntryNotFound")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        request.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+        request.send_header("X-Repo-Commit", COMMIT)
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        if body:
+            request.wfile.write(data)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache, with the network forbidden."""
+    folder = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return folder
+
+
+@pytest.fixture
+def our_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that can be reached, and an empty cache."""
+    served = Hub()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", served.address)
+    template = served.address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    yield served
+    served.server.shutdown()
+    served.server.server_close()
+
+
+def put(cache: Path, repo: str, file: str, content: bytes = b"weights") -> Path:
+    """Lay a file into the hub's cache as its own client does where links are not possible."""
+    folder = cache / f"models--{repo.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True, exist_ok=True)
+    (folder / "refs" / "main").write_text(COMMIT)
+    path = folder / "snapshots" / COMMIT / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+# ---------------------------------------------------------------------------- choosing
+
+
+def test_choosing_loads_nothing_heavy() -> None:
+    done = run_python(
+        "import sys; from imgsearch import encoders\n"
+        "encoders.encoder_choices(); encoders.choose('auto', 'cpu')\n"
+        "print(*(set(sys.modules) & {'torch', 'open_clip', 'onnxruntime', 'numpy', 'PIL',"
+        " 'transformers', 'tokenizers', 'timm'}))"
+    )
+    assert done.stdout.strip() == "", done.stderr
+
+
+def test_the_choices_are_what_open_clip_has(cache: Path) -> None:
+    import open_clip
+
+    choices = encoder_choices()
+    assert choices[0].name == "lite"
+    assert {CLIP, SIGLIP} <= {choice.name for choice in choices}
+    for choice, model in zip(choices[1:], catalogue.MODELS, strict=True):
+        arch, tag = catalogue.split(choice.name)
+        assert open_clip.get_pretrained_cfg(arch, tag)["hf_hub"] == f"{model.repo}/"
+        config = open_clip.get_model_config(arch)
+        assert choice.dim == config["embed_dim"]
+        assert config["text_cfg"].get("hf_tokenizer_name") == (
+            model.repo if model.tokenizer_file else None
+        )
+        assert not choice.weights_here
+
+
+def test_research_weights_say_so_and_random_ones_are_no_choice() -> None:
+    notes = {choice.name: choice.note for choice in encoder_choices()}
+    assert "research" in notes["openclip:MobileCLIP-S2/datacompdr"]
+    assert not any("random" in name for name in notes)
+
+
+def test_weights_here_looks_for_every_file(cache: Path) -> None:
+    model = catalogue.model(SIGLIP)
+
+    def here() -> bool:
+        return next(c.weights_here for c in encoder_choices() if c.name == SIGLIP)
+
+    put(cache, model.repo, "open_clip_model.safetensors")
+    assert not here()  # its vocabulary is still missing
+    put(cache, model.repo, "tokenizer.json")
+    assert here()
+
+
+def test_auto_takes_the_default_of_the_device_where_it_is_here(cache: Path) -> None:
+    put(cache, catalogue.model(CLIP).repo, "open_clip_pytorch_model.bin")
+    assert choose("auto", "cpu").name == CLIP
+    choice = choose("auto", "cuda")
+    assert choice.name == CLIP  # the GPU's own default is neither here nor to be had
+    assert "HF_HUB_OFFLINE" in choice.why
+    for file in ("open_clip_model.safetensors", "tokenizer.json"):
+        put(cache, catalogue.model(SIGLIP).repo, file)
+    assert choose("auto", "cuda").name == SIGLIP
+    assert choose("auto", "cpu").name == CLIP
+
+
+def test_auto_is_lite_when_the_network_is_forbidden(cache: Path) -> None:
+    choice = choose("auto", "cpu")
+    assert choice.name == "lite"
+    assert "HF_HUB_OFFLINE" in choice.why
+    assert "--encoder" in choice.why
+    assert "\n" not in choice.why
+
+
+def test_auto_takes_what_the_hub_has_and_tells_its_size(our_hub: Hub) -> None:
+    assert choose("auto", "cpu").name == "lite"  # the hub answers, but has no such file
+    repo = catalogue.model(CLIP).repo
+    our_hub.files[f"{repo}/open_clip_model.safetensors"] = b"weights"
+    choice = choose("auto", "cpu")
+    assert choice.name == CLIP
+    assert "605 MB" in choice.why
+    assert not any(asked.startswith("GET") for asked in our_hub.asked)  # looked, not fetched
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["accepts-and-is-silent", "refuses"])
+def test_auto_decides_in_five_seconds_behind_a_broken_network(tmp_path: Path, silent: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not silent:
+            server.close()
+        started = time.monotonic()
+        done = run_python(
+            "from imgsearch.encoders import choose; print(choose('auto', 'cpu').name)",
+            HF_ENDPOINT=f"http://127.0.0.1:{port}",
+            HF_HUB_OFFLINE="0",
+            HF_HOME=str(tmp_path),
+            no_proxy="127.0.0.1",
+        )
+        seconds = time.monotonic() - started
+    assert done.stdout.strip() == "lite", done.stderr
+    assert done.stderr == ""
+    assert seconds < (5 if silent else 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("light", "lite"),
+        ("ViT-B-32-256/datacomp_s34b_b86k", CLIP),
+        ("openclip:ViT-B-32-255/datacomp_s34b_b86k", "openclip:ViT-B-32-256/"),
+        ("openclip:ViT-L-14", "openclip:ViT-L-14/datacomp_xl_s13b_b90k"),
+        ("openclip:ViT-L-14/datacomp", "openclip:ViT-L-14/datacomp_xl_s13b_b90k"),
+        ("openclip:ViT-S-32-alt/random:x", "random:7"),
+        ("", "imgsearch encoders"),
+    ],
+)
+def test_an_unknown_name_is_told_the_nearest(name: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_encoder(name, tmp_path, "cpu")
+    assert hint in str(caught.value)
+
+
+def test_an_id_tells_the_name() -> None:
+    assert name_of("lite/1:abc") == "lite"
+    assert name_of(f"{CLIP}@0123/256px-shortest-bicubic-cc9102/1") == CLIP
+    with pytest.raises(UsageError, match="rebuild"):
+        name_of("future:model@1")
+
+
+# ---------------------------------------------------------------------------- fetching
+
+
+def test_a_download_tells_its_size_first_and_then_how_far_it_is(
+    our_hub: Hub, cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = os.urandom(3_000_000)
+    our_hub.files["some/model/open_clip_pytorch_model.bin"] = content
+    heard: list[Download] = []
+    path = hub.fetch("some/model", hub.WEIGHT_FILES, heard.append)  # the first name is not there
+    assert path.read_bytes() == content
+    assert heard[0] == Download("open_clip_pytorch_model.bin", 0, len(content))
+    assert heard[-1].done_bytes == heard[-1].size_bytes == len(content)
+    assert [d.done_bytes for d in heard] == sorted(d.done_bytes for d in heard)
+    assert hub.sha256_of(path) == hashlib.sha256(content).hexdigest()
+    assert hub.cached("some/model", hub.WEIGHT_FILES) == path
+    asked = len(our_hub.asked)
+    assert hub.fetch("some/model", hub.WEIGHT_FILES, heard.append) == path
+    assert len(our_hub.asked) == asked  # what is here is not asked for again
+    assert capfd.readouterr() == ("", "")
+
+
+def test_weights_that_are_not_to_be_had_say_what_to_do(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(EncoderUnavailable) as caught:
+        open_encoder(CLIP, tmp_path / "exports", "cpu")
+    assert catalogue.model(CLIP).repo in str(caught.value)
+    assert "--encoder lite" in str(caught.value)
+
+
+def test_a_hub_without_the_file_is_told_apart_from_none(our_hub: Hub) -> None:
+    with pytest.raises(EncoderUnavailable, match="does not have it"):
+        hub.fetch("some/model", hub.WEIGHT_FILES)
+
+
+# ---------------------------------------------------------------------------- trained weights
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name for weights that open_clip knows, of a small model, with settings of their own."""
+    import open_clip
+
+    monkeypatch.setitem(
+        open_clip.pretrained._PRETRAINED,
+        "ViT-S-32-alt",
+        {
+            "here": {
+                "hf_hub": "some/model/",
+                "mean": (0.5, 0.4, 0.3),
+                "std": (0.2, 0.3, 0.4),
+                "interpolation": "bilinear",
+                "resize_mode": "squash",
+                "quick_gelu": True,
+            }
+        },
+    )
+    return "openclip:ViT-S-32-alt/here"
+
+
+def weights_of_a_small_model() -> bytes:
+    import torch
+    from safetensors.torch import save
+
+    from imgsearch.encoders.openclip import towers
+
+    model = towers.random_towers("ViT-S-32-alt", 5, "cpu").model
+    return save({k: v.to(torch.float16).contiguous() for k, v in model.state_dict().items()})
+
+
+def test_trained_weights_are_fetched_and_used_as_open_clip_uses_them(
+    our_hub: Hub, trained: str, tmp_path: Path, demo_photos: Path
+) -> None:
+    import open_clip
+    import torch
+
+    content = weights_of_a_small_model()
+    our_hub.files["some/model/open_clip_model.safetensors"] = content
+    heard: list[Download] = []
+    encoder = open_encoder(trained, tmp_path / "exports", "cpu", heard.append)
+    assert heard[0] == Download("open_clip_model.safetensors", 0, len(content))
+    assert hashlib.sha256(content).hexdigest()[:16] in encoder.id
+    assert "224px-squash-bilinear" in encoder.id
+
+    file = hub.cached("some/model", hub.WEIGHT_FILES)
+    theirs, _, transform = open_clip.create_model_and_transforms(
+        "ViT-S-32-alt",
+        pretrained=str(file),
+        force_quick_gelu=True,
+        image_mean=(0.5, 0.4, 0.3),
+        image_std=(0.2, 0.3, 0.4),
+        image_interpolation="bilinear",
+        image_resize_mode="squash",
+    )
+    photos = [Image.open(path).convert("RGB") for path in sorted(demo_photos.iterdir())[:3]]
+    texts = ["a cat", "a cup of coffee"]
+    with torch.inference_mode():
+        wanted = theirs.eval().encode_image(torch.stack([transform(p) for p in photos]), True)
+        wanted_texts = theirs.encode_text(open_clip.tokenize(texts), True)
+    ours = encoder.encode_pixels(np.stack([encoder.prepare(photo) for photo in photos]))
+    assert (ours * wanted.numpy()).sum(axis=1).min() >= 0.9999
+    assert (encoder.encode_texts(texts) * wanted_texts.numpy()).sum(axis=1).min() >= 0.9999
+
+
+def test_damaged_weights_are_named_with_the_cure(cache: Path, trained: str, tmp_path: Path) -> None:
+    file = put(cache, "some/model", "open_clip_model.safetensors", b"\x08" + b"\0" * 100)
+    with pytest.raises(EncoderError, match="delete it") as caught:
+        open_encoder(trained, tmp_path, "cpu")
+    assert str(file) in str(caught.value)
+
+
+def test_two_seeds_are_two_models(tmp_path: Path) -> None:
+    from imgsearch.encoders.openclip.towers import random_towers
+
+    one, same, other = (random_towers("ViT-S-32-alt", seed, "cpu") for seed in (1, 1, 2))
+    ids = one.tokens.ids(["a cat"])
+    assert float((one.texts(ids) @ same.texts(ids).T).item()) >= 0.99999
+    assert float((one.texts(ids) @ other.texts(ids).T).item()) < 0.9
+
+
+def test_a_device_that_is_not_there_is_told() -> None:
+    from imgsearch.encoders.openclip.towers import random_towers
+
+    with pytest.raises(EncoderError, match="--device cpu"):
+        random_towers("ViT-S-32-alt", 0, "toaster")
+
+
+def test_the_batch_is_halved_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from imgsearch.encoders.openclip.towers import Towers, random_towers
+
+    towers = random_towers("ViT-S-32-alt", 0, "cpu")
+    batch = np.random.default_rng(0).integers(0, 256, (7, 3, 224, 224), np.uint8)
+    wanted = towers.images(batch)
+    whole, sizes, room = Towers._forward_images, [], 2
+
+    def cramped(self: Towers, part: np.ndarray) -> np.ndarray:
+        sizes.append(len(part))
+        if len(part) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(self, part)
+
+    monkeypatch.setattr(Towers, "_forward_images", cramped)
+    np.testing.assert_allclose(towers.images(batch), wanted, atol=1e-4)
+    assert max(sizes) == 7
+    room = 0
+    with pytest.raises(EncoderError, match="smaller model"):
+        towers.images(batch[:2])
+
+
+# ---------------------------------------------------------------------------- larger models
+
+
+def test_the_default_architecture_works(demo_photos: Path) -> None:
+    """ViT-B-32-256, the default on a CPU, with random weights, in torch."""
+    from imgsearch.encoders.openclip.towers import random_towers
+
+    towers = random_towers("ViT-B-32-256", 0, "cpu")
+    photo = Image.open(sorted(demo_photos.iterdir())[0])
+    pixels = towers.preprocess(photo)
+    assert pixels.shape == (3, 256, 256)
+    rows = towers.images(np.stack([pixels, pixels, pixels[:, ::-1]]))
+    assert rows.shape == (3, catalogue.model(CLIP).dim)
+    assert rows[0] @ rows[1] >= 0.99999 > rows[0] @ rows[2]
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert towers.texts(towers.tokens.ids(["a dog"])).shape == (1, 512)
+    assert towers.logit_scale == pytest.approx(1 / 0.07, rel=1e-4)
+
+
+def test_a_siglip_model_with_its_vocabulary_from_the_hub(cache: Path, demo_photos: Path) -> None:
+    from imgsearch.encoders.openclip.towers import random_towers
+
+    towers = random_towers("ViT-B-16-SigLIP-256", 0, "cpu")
+    with pytest.raises(EncoderUnavailable, match="timm/ViT-B-16-SigLIP"):
+        towers.tokens.ids(["a cat"])
+    put_vocabulary(cache)
+    photo = Image.open(sorted(demo_photos.iterdir())[0])
+    pixels = towers.preprocess(photo)
+    squashed = np.asarray(photo.resize((256, 256), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(pixels, squashed)
+    image, text = towers.images(pixels[None]), towers.texts(towers.tokens.ids(["a cat, a dog"]))
+    assert image.shape == text.shape == (1, 768)
+    np.testing.assert_allclose(np.linalg.norm(np.concatenate([image, text]), axis=1), 1, atol=1e-5)
+    assert towers.context_length == towers.tokens.context_length == 64
+
+
+def test_a_vocabulary_of_the_hub_is_written_down_exactly(cache: Path, tmp_path: Path) -> None:
+    from imgsearch.encoders.openclip.tokens import FastTokens
+    from imgsearch.encoders.openclip.torch_tokens import TorchTokens
+
+    put_vocabulary(cache)
+    theirs = TorchTokens("ViT-B-16-SigLIP-256")
+    arguments = theirs.write(tmp_path / "tokenizer.json")
+    assert arguments is not None
+    ours = FastTokens(tmp_path / "tokenizer.json", **arguments)
+    texts = ["A cat, a DOG_dog!", "", "a " * 100]
+    np.testing.assert_array_equal(ours.ids(texts), theirs.ids(texts))
+    assert [ours.count(text) for text in texts] == [theirs.count(text) for text in texts]
+
+
+def put_vocabulary(cache: Path) -> None:
+    """A small vocabulary in the cache where SigLIP's would lie, which is not to be had here."""
+    words = {"<unk>": 0, "<pad>": 1, "</s>": 2, "a": 3, "cat": 4, "dog": 5}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 2)]
+    )
+    marks = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", **marks}
+    repo = "timm/ViT-B-16-SigLIP"
+    put(cache, repo, "tokenizer.json", tokenizer.to_str().encode())
+    put(cache, repo, "tokenizer_config.json", json.dumps(settings).encode())
+
+
+# ---------------------------------------------------------------------------- preparing
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("mode", ["shortest", "squash", "longest"])
+def test_photos_are_prepared_as_open_clip_prepares_them(mode: str, interpolation: str) -> None:
+    import torch
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    from imgsearch.encoders.openclip.prepare import Preprocess
+
+    zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    theirs = image_transform_v2(
+        PreprocessCfg(224, "RGB", zero, one, interpolation, mode, fill_color=7), is_train=False
+    )
+    ours = Preprocess(224, mode, interpolation, zero, one, fill_color=7)
+    random = np.random.default_rng(0)
+    for width, height in [(640, 427), (427, 640), (224, 224), (100, 301), (999, 31), (225, 224)]:
+        photo = Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8))
+        wanted = (theirs(photo) * 255).round().to(torch.uint8).numpy()
+        np.testing.assert_array_equal(ours(photo), wanted, err_msg=f"{width}×{height}")
+
+
+# ---------------------------------------------------------------------------- exports
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the small model exported."""
+    folder = tmp_path_factory.mktemp("exports")
+    open_encoder(SMALL, folder, "cpu")
+    return folder
+
+
+def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> None:
+    from imgsearch.encoders.openclip.towers import random_towers
+
+    encoder, towers = open_encoder(SMALL, exported, "cpu"), random_towers("ViT-S-32-alt", 0, "cpu")
+    photos = [Image.open(path) for path in sorted(demo_photos.iterdir())[:8]]
+    pixels = np.stack([encoder.prepare(photo) for photo in photos])
+    assert (encoder.encode_pixels(pixels) * towers.images(pixels)).sum(axis=1).min() >= 0.9999
+    texts = ["a cat", "a rocket launch at night", ""]
+    wanted = towers.texts(towers.tokens.ids(texts))
+    assert (encoder.encode_texts(texts) * wanted).sum(axis=1).min() >= 0.9999
+
+
+def test_a_query_needs_neither_torch_nor_the_image_tower(exported: Path) -> None:
+    (exported / "openclip" / "ViT-S-32-alt--random" / "image.onnx").stat()
+    done = run_python(
+        "import sys; from pathlib import Path; from imgsearch.encoders import open_encoder\n"
+        f"encoder = open_encoder({SMALL!r}, Path({str(exported)!r}), 'cpu')\n"
+        "print(encoder.encode_texts(['a cat']).shape, encoder.token_count('a cat'))\n"
+        "print(encoder.runs_on, list(encoder._runtime._models))\n"
+        "print(*(set(sys.modules) & {'torch', 'open_clip', 'transformers', 'timm'}))"
+    )
+    assert done.stdout.splitlines() == ["(1, 256) 4", "ONNX Runtime on cpu ['text.onnx']", ""]
+
+
+def test_what_cannot_be_exported_runs_in_torch_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def fail(*args: object, **options: object) -> None:
+        sys.stdout.write("a page of internals")
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    with pytest.warns(RuntimeWarning, match="no such operator"):
+        encoder = open_encoder(SMALL, tmp_path, "cpu")
+    assert encoder.encode_texts(["a cat"]).shape == (1, 256)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".onnx"]
+
+
+def test_tokens_without_torch_are_open_clips(exported: Path) -> None:
+    from hypothesis import given
+    from hypothesis import strategies as st
+
+    from imgsearch.encoders.openclip.torch_tokens import TorchTokens
+
+    theirs = TorchTokens("ViT-S-32-alt")
+    ours = open_encoder(SMALL, exported, "cpu")._runtime.tokens  # type: ignore[attr-defined]
+
+    @given(st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=40))
+    def same(text: str) -> None:
+        np.testing.assert_array_equal(ours.ids([text]), theirs.ids([text]))
+        assert ours.count(text) == theirs.count(text)
+
+    same()
+
+
+def writer(content: bytes, calls: list[int]) -> Callable[[Path], onnx_cache.Facts]:
+    def build(folder: Path) -> onnx_cache.Facts:
+        calls.append(1)
+        time.sleep(0.05)
+        (folder / "model.onnx").write_bytes(content)
+        return {"dim": 3}
+
+    return build
+
+
+def test_an_export_is_made_once_and_by_one(tmp_path: Path) -> None:
+    folder, calls = tmp_path / "deep" / "model", []
+    build = writer(b"graph", calls)
+    with ThreadPoolExecutor(4) as pool:
+        facts = list(pool.map(lambda _: onnx_cache.write_export(folder, "m", build), range(4)))
+    assert facts == [{"dim": 3}] * 4
+    assert len(calls) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.onnx"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["model", "model.lock"]
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone", "changed", "manifest", "other"])
+def test_a_damaged_or_outdated_export_is_made_again(tmp_path: Path, harm: str) -> None:
+    folder, calls = tmp_path / "model", []
+    onnx_cache.write_export(folder, "format 1", writer(b"graph", calls))
+    file = folder / "model.onnx"
+    if harm == "cut":
+        file.write_bytes(b"gra")
+    elif harm == "gone":
+        file.unlink()
+    elif harm == "changed":
+        file.write_bytes(b"grapH")
+        os.utime(file, (1, 1))
+    elif harm == "manifest":
+        (folder / "manifest.json").write_text('{"made_for": "format 1"')
+    wanted = "format 2" if harm == "other" else "format 1"
+    assert onnx_cache.read_export(folder, wanted) is None
+    onnx_cache.write_export(folder, wanted, writer(b"graph", calls))
+    assert onnx_cache.read_export(folder, wanted) == {"dim": 3}
+    assert file.read_bytes() == b"graph"
+    assert len(calls) == 2
+
+
+def test_a_copied_export_is_good(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    onnx_cache.write_export(folder, "m", writer(b"graph", []))
+    os.utime(folder / "model.onnx", (1, 1))
+    assert onnx_cache.read_export(folder, "m") == {"dim": 3}
+
+
+def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
+    def build(folder: Path) -> onnx_cache.Facts:
+        (folder / "model.onnx").write_bytes(b"half")
+        raise EncoderError("stumbled")
+
+    with pytest.raises(EncoderError, match="stumbled"):
+        onnx_cache.write_export(tmp_path / "model", "m", build)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.lock"]
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="writable"):
+        onnx_cache.write_export(tmp_path / "file" / "model", "m", build)
