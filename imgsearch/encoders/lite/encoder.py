@@ -1,0 +1,151 @@
+"""The built-in encoder `lite`: photos and words in one space, on any CPU, with no model hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgsearch.encoders.lite import heads as heads_file
+from imgsearch.encoders.lite import towers
+from imgsearch.encoders.lite.heads import Heads
+from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX
+from imgsearch.encoders.lite.weights import sha256_of
+from imgsearch.errors import EncoderError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from PIL.Image import Image
+    from tokenizers import Tokenizer
+
+    from imgsearch.records import PixelBatch, Pixels, Vectors
+
+VERSION = 1  # raise it whenever vectors change for another reason than new heads
+HEADS = Path(__file__).with_name("heads.safetensors")
+HEADS_SHA256 = "1086f4b0e8c31381ec6ea55383eb5b0827324a9e9abb896b29169a2f14f2251a"
+
+_BATCH = 16  # larger batches fall out of the cache of a small CPU and are slower
+
+
+class Lite:
+    """An Encoder of 768 dimensions made of two frozen towers and small trained heads.
+
+    Each tower is prepared once in `cache_dir` and loads when first used: a text query loads no
+    image tower, and neither loads torch once prepared. Safe to use from several threads.
+    """
+
+    def __init__(self, cache_dir: Path, threads: int | None = None) -> None:
+        """Read the heads. `threads` defaults to the cores this process may use.
+
+        Raises EncoderUnavailable when a weight package is missing, EncoderError when a file is
+        not what `lite` was made with.
+        """
+        if not HEADS.is_file() or sha256_of(HEADS) != HEADS_SHA256:
+            raise EncoderError(
+                f"{HEADS} is damaged or missing. Install imgsearch-photos anew: "
+                "pip install --force-reinstall --no-deps imgsearch-photos"
+            )
+        towers.require()
+        self._heads: Heads = heads_file.load(HEADS)
+        self._cache_dir = cache_dir
+        self._threads = threads or towers.usable_cores()
+        self._loading = Lock()
+        self._image: InferenceSession | None = None
+        self._text: InferenceSession | None = None
+        self._words: Tokenizer | None = None
+
+    # ------------------------------------------------------------------------ facts
+
+    @property
+    def id(self) -> str:
+        """Model, preprocessing, version and heads: equal ids mean comparable vectors."""
+        return (
+            f"lite/{VERSION}:efficientnet-lite2-int8-{SIDE_PX}-squash"
+            f"+all-minilm-l6-v2-{CONTEXT_LENGTH}+heads-{HEADS_SHA256[:12]}"
+        )
+
+    @property
+    def dim(self) -> int:
+        return self._heads.dim
+
+    @property
+    def side_px(self) -> int:
+        return SIDE_PX
+
+    @property
+    def batch_size(self) -> int:
+        return _BATCH
+
+    @property
+    def logit_scale(self) -> float:
+        """Fitted on Flickr8k's dev split, to the likelihood of the right photo among 1,000."""
+        return self._heads.logit_scale
+
+    @property
+    def context_length(self) -> int:
+        return CONTEXT_LENGTH
+
+    # ------------------------------------------------------------------------ images
+
+    def prepare(self, image: Image) -> Pixels:
+        """The whole image squashed to a square, (3, 260, 260) uint8, nothing cropped away.
+
+        Bicubic with antialias. Safe in any thread.
+        """
+        from PIL.Image import Resampling
+
+        if image.mode != "RGB":
+            image = image.convert("RGB")
+        # A first coarse shrink by whole factors costs nothing that an eye or this model can see.
+        small = image.resize((SIDE_PX, SIDE_PX), Resampling.BICUBIC, reducing_gap=3.0)
+        return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+
+    def encode_pixels(self, batch: PixelBatch) -> Vectors:
+        """Embed prepared images, (n, 3, 260, 260) uint8, as (n, dim) float32 rows of length 1."""
+        if batch.dtype != np.uint8 or batch.shape[1:] != (3, SIDE_PX, SIDE_PX):
+            raise EncoderError(
+                f"`lite` takes uint8 of shape (n, 3, {SIDE_PX}, {SIDE_PX}), not {batch.dtype} "
+                f"of shape {batch.shape}. Make each image with its own prepare()."
+            )
+        tower, rows = self._image_tower(), [np.empty((0, self.dim), np.float32)]
+        for start in range(0, len(batch), _BATCH):
+            part = {"pixels": batch[start : start + _BATCH]}
+            features, logits = tower.run(["features", "logits"], part)
+            rows.append(self._heads.image_vectors(features, logits))
+        return np.concatenate(rows)
+
+    # ------------------------------------------------------------------------ texts
+
+    def token_count(self, text: str) -> int:
+        """How many word pieces `text` has, begin and end marks included, before it is cut off."""
+        return towers.count(self._tokenizer(), text)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts as (n, dim) float32 rows of length 1. Case makes no difference."""
+        rows = towers.encode(self._text_tower(), self._tokenizer(), texts)
+        return self._heads.text_vectors(rows)
+
+    # ------------------------------------------------------------------------ towers
+
+    def _image_tower(self) -> InferenceSession:
+        with self._loading:
+            if self._image is None:
+                self._image = towers.open_image_tower(
+                    self._cache_dir, self._heads.ranges, self._threads
+                )
+            return self._image
+
+    def _text_tower(self) -> InferenceSession:
+        with self._loading:
+            if self._text is None:
+                self._text = towers.open_text_tower(self._cache_dir, self._threads)
+            return self._text
+
+    def _tokenizer(self) -> Tokenizer:
+        with self._loading:
+            if self._words is None:
+                self._words = towers.open_tokenizer()
+            return self._words

@@ -1,0 +1,101 @@
+"""The part of `lite` that was trained here: small heads on top of the two frozen towers.
+
+An image has two halves. ConSE (Norouzi et al. 2014, arXiv 1312.5650) places it among the texts of
+the classes it most resembles, which serves photos of any kind; the head, trained on captions with
+CLIP's loss (Radford et al. 2021) over locked towers (LiT, Zhai et al. 2022), reads what happens in
+it. A text has the tower's own vector and the head's. Halves are weighed so that one inner product
+is alpha · cosine(conse, text) + (1 - alpha) · cosine(head, head).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from imgsearch.records import Vectors
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """All trained arrays, float32 in memory and float16 on disk where that loses nothing."""
+
+    class_texts: Floats  # (1000, 384): what the text tower makes of each ImageNet class, length 1
+    conse_map: Floats  # (384, out): C of the design
+    feature_map: Floats  # (1280, out): W, for raw pooled features
+    feature_bias: Floats  # (out,)
+    text_map: Floats  # (384, out): T
+    ranges: Floats  # (35, 2): the image tower's activation ranges
+    scalars: Floats  # alpha, ConSE temperature, ConSE classes, logit scale
+
+    @property
+    def alpha(self) -> float:
+        return float(self.scalars[0])
+
+    @property
+    def logit_scale(self) -> float:
+        return float(self.scalars[3])
+
+    @property
+    def dim(self) -> int:
+        return int(self.class_texts.shape[1] + self.text_map.shape[1])
+
+    def image_vectors(self, features: Floats, logits: Floats) -> Vectors:
+        """(n, 1280) features and (n, 1000) logits to (n, dim) rows of length 1."""
+        placed = conse(logits, self.class_texts, int(self.scalars[2]), float(self.scalars[1]))
+        read = placed @ self.conse_map + features @ self.feature_map + self.feature_bias
+        return self._joined(placed, read)
+
+    def text_vectors(self, texts: Floats) -> Vectors:
+        """(n, 384) rows of length 1 from the text tower to (n, dim) rows of length 1."""
+        return self._joined(texts, texts @ self.text_map)
+
+    def _joined(self, base: Floats, read: Floats) -> Vectors:
+        halves = (np.sqrt(self.alpha) * unit(base), np.sqrt(1 - self.alpha) * unit(read))
+        return np.ascontiguousarray(np.concatenate(halves, axis=1), np.float32)
+
+
+def conse(logits: Floats, class_texts: Floats, classes: int, temperature: float) -> Floats:
+    """The likeliest classes' text vectors, averaged by softmax(logits / temperature), length 1."""
+    best = np.argpartition(logits, -classes, axis=1)[:, -classes:]
+    weights = np.take_along_axis(logits, best, axis=1) / np.float32(temperature)
+    weights = np.exp(weights - weights.max(axis=1, keepdims=True))
+    return unit(np.einsum("nk,nkd->nd", weights, class_texts[best]))
+
+
+def unit(rows: Floats) -> Floats:
+    """Rows brought to length 1, float32."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
+
+
+# ---------------------------------------------------------------------------- on disk
+
+_EXACT = ("feature_bias", "ranges", "scalars")  # small, and used where half precision shows
+
+
+def load(path: Path) -> Heads:
+    """Read a heads file. The caller has checked its checksum."""
+    from safetensors.numpy import load_file
+
+    arrays = load_file(path)
+    return Heads(**{f.name: arrays[f.name].astype(np.float32) for f in fields(Heads)})
+
+
+def save(heads: Heads, path: Path) -> None:
+    """Write a heads file: one safetensors file, the same bytes for the same heads."""
+    from safetensors.numpy import save_file
+
+    arrays = {
+        f.name: np.ascontiguousarray(
+            getattr(heads, f.name), np.float32 if f.name in _EXACT else np.float16
+        )
+        for f in fields(heads)
+    }
+    save_file(arrays, path)
