@@ -20,7 +20,7 @@ from imgsearch.errors import (
     Reason,
     UsageError,
 )
-from imgsearch.store import Store
+from imgsearch.store import Store, writing
 
 MakePhoto = Callable[..., Path]
 
@@ -237,7 +237,7 @@ def test_one_writer_at_a_time(library: Library, make_photo: MakePhoto) -> None:
     folder = make_photo("photos/a.png").parent
     library.index([folder]).run()
     other = Library.open(library.settings)
-    with library._writing(), pytest.raises(LibraryLocked, match="searching works meanwhile"):
+    with writing(library.settings.data_dir), pytest.raises(LibraryLocked, match="meanwhile"):
         other.index().run()
     assert len(other.search("red")) == 1
     other.close()

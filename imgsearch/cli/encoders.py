@@ -16,7 +16,7 @@ def command(as_json: bool, data_dir: str | None) -> None:
     A library keeps its model. Another is taken with: imgsearch rebuild --encoder NAME
     """
     with open_library(data_dir) as library:
-        used, why = library.encoder_in_use()
+        used = library.encoder_in_use()
         choices = library.encoders()
     if as_json:
         print_json(
@@ -28,7 +28,7 @@ def command(as_json: bool, data_dir: str | None) -> None:
                     "licence": choice.licence,
                     "accuracy": choice.accuracy,
                     "weights_here": choice.weights_here,
-                    "in_use": choice.name == used,
+                    "in_use": choice.name == used.name,
                     "note": choice.note,
                 }
                 for choice in choices
@@ -36,7 +36,7 @@ def command(as_json: bool, data_dir: str | None) -> None:
         )
         return
     for choice in choices:
-        mark = "*" if choice.name == used else " "
+        mark = "*" if choice.name == used.name else " "
         here = "here" if choice.weights_here else "to be fetched"
         click.echo(f"{mark} {choice.name}")
         click.echo(
@@ -45,4 +45,4 @@ def command(as_json: bool, data_dir: str | None) -> None:
         )
         if choice.note:
             click.echo(f"    {choice.note}")
-    click.echo(f"* in use. {why}")
+    click.echo(f"* in use. {used.why}")

@@ -1,0 +1,69 @@
+"""The one model that is loaded: chosen when first needed, and the one the library was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from imgsearch import encoders
+from imgsearch.errors import EncoderMismatch
+from imgsearch.records import EncoderRow
+
+if TYPE_CHECKING:
+    from imgsearch.config import Settings
+    from imgsearch.encoders import Choice, Encoder
+    from imgsearch.records import OnDownload
+
+
+class Models:
+    """Opens encoders and keeps the last one, so that a second query does not load it again."""
+
+    def __init__(
+        self, settings: Settings, tell: Callable[[str], None], on_download: OnDownload | None
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._on_download = on_download
+        self._loaded: Encoder | None = None
+
+    def choose(self, row: EncoderRow | None = None) -> Choice:
+        """The encoder that a library with this row uses, or that a new one would; and why."""
+        if row is not None:
+            return encoders.Choice(row.name, f"The library was made with {row.name}, and keeps it.")
+        return encoders.choose(self._settings.encoder, self._settings.device)
+
+    def of(self, row: EncoderRow) -> Encoder:
+        """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
+        asked = self._settings.encoder
+        if asked not in ("auto", row.name):
+            raise EncoderMismatch(
+                f"This library was made with the encoder {row.name}, not {asked}. Leave --encoder "
+                f"out, or change the library: imgsearch rebuild --encoder {asked}"
+            )
+        encoder = self._open(row.name)
+        if encoder.id != row.encoder_id:
+            raise EncoderMismatch(
+                f"This library was made with {row.encoder_id}, and this imgsearch has "
+                f"{encoder.id}: their vectors do not compare. Bring the library up to it: "
+                f"imgsearch rebuild --encoder {row.name}"
+            )
+        return encoder
+
+    def new(self, name: str | None = None) -> Encoder:
+        """The encoder for a new library or a rebuild: `name`, else as the settings say."""
+        choice = encoders.choose(name or self._settings.encoder, self._settings.device)
+        self._tell(choice.why)
+        return self._open(choice.name)
+
+    def release(self) -> None:
+        """Let go of the model and its memory."""
+        self._loaded = None
+
+    def _open(self, name: str) -> Encoder:
+        if self._loaded is None or encoders.name_of(self._loaded.id) != name:
+            self._loaded = None  # not two models in memory at once
+            settings = self._settings
+            self._loaded = encoders.open_encoder(
+                name, settings.cache_dir, settings.device, self._on_download
+            )
+        return self._loaded
