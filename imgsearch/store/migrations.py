@@ -78,7 +78,41 @@ CREATE TABLE snapshots (
 );
 """
 
-STEPS: tuple[str, ...] = (_FIRST,)
+# What a library needs to keep itself: volumes of roots, photos held as missing, when the last path
+# of a photo went (triggers see every way a path can go), and folders that could not be read.
+_KEEPING = """
+ALTER TABLE roots ADD COLUMN volume TEXT;
+ALTER TABLE roots ADD COLUMN volume_path BLOB;
+ALTER TABLE roots ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE roots ADD COLUMN lost_at FLOAT NOT NULL DEFAULT 0;
+ALTER TABLE paths ADD COLUMN missing_since TEXT;
+CREATE INDEX paths_missing ON paths (root_id) WHERE missing_since IS NOT NULL;
+ALTER TABLE photos ADD COLUMN gone_at TEXT;
+CREATE INDEX photos_gone ON photos (gone_at) WHERE gone_at IS NOT NULL;
+UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+    WHERE id NOT IN (SELECT photo_id FROM paths WHERE photo_id IS NOT NULL);
+CREATE TRIGGER photo_comes AFTER INSERT ON paths WHEN new.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = NULL WHERE id = new.photo_id AND gone_at IS NOT NULL; END;
+CREATE TRIGGER photo_replaces AFTER UPDATE OF photo_id ON paths WHEN new.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = NULL WHERE id = new.photo_id AND gone_at IS NOT NULL; END;
+CREATE TRIGGER photo_goes AFTER DELETE ON paths WHEN old.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+        WHERE id = old.photo_id
+        AND NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = old.photo_id); END;
+CREATE TRIGGER photo_is_replaced AFTER UPDATE OF photo_id ON paths WHEN old.photo_id IS NOT NULL
+    BEGIN UPDATE photos SET gone_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+        WHERE id = old.photo_id
+        AND NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = old.photo_id); END;
+CREATE TABLE folders (
+    id INTEGER NOT NULL PRIMARY KEY,
+    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+    name BLOB NOT NULL,
+    message TEXT NOT NULL,
+    UNIQUE (root_id, name)
+);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING)
 
 
 def schema_version(connection: Connection) -> int:

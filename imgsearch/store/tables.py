@@ -49,6 +49,10 @@ roots = Table(
     Column("id", Integer, primary_key=True),
     Column("path", FileName, nullable=False, unique=True),
     Column("added_at", Text, nullable=False),
+    Column("volume", Text),  # none: the system gives it no identity
+    Column("volume_path", FileName),  # the root inside its volume, "/" first
+    Column("lost", Integer, nullable=False, server_default="0"),  # photos that left lately,
+    Column("lost_at", Float, nullable=False, server_default="0"),  # the last ones then (Unix s)
 )
 
 photos = Table(
@@ -66,6 +70,8 @@ photos = Table(
     Column("lat", Float),
     Column("lon", Float),
     Column("added_at", Text, nullable=False),
+    Column("gone_at", Text),  # since when no path points at it; kept by triggers
+    Index("photos_gone", "gone_at"),
     sqlite_autoincrement=True,
 )
 
@@ -79,6 +85,7 @@ paths = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
     Column("inode", Integer, nullable=False),
+    Column("missing_since", Text),  # one of many that vanished at once, and are held
     UniqueConstraint("root_id", "name"),
     Index("paths_by_photo", "photo_id"),
 )
@@ -90,6 +97,16 @@ failures = Table(
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("failed_at", Text, nullable=False),
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
+    Column("name", FileName, nullable=False),  # relative to the root
+    Column("message", Text, nullable=False),  # why it could not be read at the last look
+    UniqueConstraint("root_id", "name"),
 )
 
 encoders = Table(

@@ -1,0 +1,229 @@
+"""The photo folders that a library follows: where they lie, what they have lost, what is held."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from imgsearch.errors import Reason
+from imgsearch.records import Failure
+from imgsearch.store import tables
+from imgsearch.store.vectors import VectorStore, these_ids
+
+LATELY_S = 3600.0  # losses within an hour count as one: a slow deletion is still one deletion
+
+
+class RootStore(VectorStore):
+    """The part of the store that knows folders. `Store` adds files and photos."""
+
+    def roots(self) -> dict[int, str]:
+        """The photo folders that the library follows: id to absolute path."""
+        query = select(tables.roots.c.id, tables.roots.c.path).order_by(tables.roots.c.id)
+        with self._engine.connect() as connection:
+            return {row.id: row.path for row in connection.execute(query)}
+
+    def add_root(self, path: str) -> int:
+        """Follow `path`; the id of the root that covers it.
+
+        A folder inside a known root needs no root of its own. Roots inside a new one become part
+        of it, and their files keep all that is known of them.
+        """
+        known = self.roots()
+        for root_id, root in known.items():
+            if path == root or path.startswith(prefix_of(root)):
+                return root_id
+        with self._engine.begin() as connection:
+            new_id: int = connection.execute(
+                insert(tables.roots).values(path=path, added_at=now()).returning(tables.roots.c.id)
+            ).scalar_one()
+            for root_id, root in known.items():
+                if root.startswith(prefix_of(path)):
+                    _absorb(connection, root_id, root.removeprefix(prefix_of(path)), new_id)
+        return new_id
+
+    def remove_root(self, root_id: int) -> int:
+        """Follow a root no more; how many photos have left the library with it.
+
+        Their vectors stay until `prune`, so that indexing it again embeds nothing.
+        """
+        count = select(func.count(tables.paths.c.photo_id.distinct()))
+        with self._engine.begin() as connection:
+            before = connection.execute(count).scalar_one()
+            connection.execute(delete(tables.roots).where(tables.roots.c.id == root_id))
+            return before - connection.execute(count).scalar_one()
+
+    # ------------------------------------------------------------------ volumes
+
+    def volumes(self) -> dict[int, tuple[str, str]]:
+        """Roots on a volume that has an identity: id to (identity, path on that volume)."""
+        row_of = tables.roots.c
+        query = select(row_of.id, row_of.volume, row_of.volume_path).where(
+            row_of.volume.is_not(None)
+        )
+        with self._engine.connect() as connection:
+            return {key: (volume, path) for key, volume, path in connection.execute(query)}
+
+    def set_volume(self, root_id: int, volume: str, volume_path: str) -> None:
+        """Remember on which volume a root lies, and where on it."""
+        self._set_root(root_id, {"volume": volume, "volume_path": volume_path})
+
+    def move_root(self, root_id: int, path: str) -> None:
+        """The root is now at `path`; nothing else about it has changed."""
+        self._set_root(root_id, {"path": path})
+
+    # ------------------------------------------------------------------ losses
+
+    def lost_lately(self, root_id: int) -> int:
+        """How many photos left this root within the last hour."""
+        row_of = tables.roots.c
+        query = select(row_of.lost, row_of.lost_at).where(row_of.id == root_id)
+        with self._engine.connect() as connection:
+            lost, lost_at = connection.execute(query).one()
+        return int(lost) if abs(time.time() - lost_at) < LATELY_S else 0
+
+    def set_lost(self, root_id: int, photos: int) -> None:
+        """So many photos have left this root lately."""
+        self._set_root(root_id, {"lost": photos, "lost_at": time.time()})
+
+    def last_paths(self, gone: Mapping[int, Collection[str]]) -> dict[int, set[str]]:
+        """Those of the gone paths (by root) whose photo no other path points at any more.
+
+        A path that is itself held as missing does not count as another one.
+        """
+        row_of = tables.paths.c
+        gone_ids: dict[int, tuple[int, str, int]] = {}  # path id: root, path, photo
+        with self._engine.connect() as connection:
+            for root_id, names in self._names(gone):
+                query = select(row_of.id, row_of.photo_id).where(
+                    row_of.root_id == root_id, row_of.name == bindparam("wanted")
+                )
+                prefix = prefix_of(self.roots()[root_id])
+                for name in names:
+                    found = connection.execute(query, {"wanted": name}).first()
+                    if found is not None and found.photo_id is not None:
+                        gone_ids[found.id] = (root_id, prefix + name, found.photo_id)
+            photos = {photo_id for _, _, photo_id in gone_ids.values()}
+            places = connection.execute(
+                select(row_of.id, row_of.photo_id).where(
+                    row_of.photo_id.in_(these_ids(photos)), row_of.missing_since.is_(None)
+                )
+            ).all()
+        kept = {photo_id for path_id, photo_id in places if path_id not in gone_ids}
+        last: dict[int, set[str]] = {}
+        for root_id, path, photo_id in gone_ids.values():
+            if photo_id not in kept:
+                last.setdefault(root_id, set()).add(path)
+        return last
+
+    def missing(self, root_id: int | None = None) -> dict[str, int]:
+        """Paths held as missing, of one root or of all: path to photo id."""
+        row_of = tables.paths.c
+        query = (
+            select(tables.roots.c.path, row_of.name, row_of.photo_id)
+            .join_from(tables.paths, tables.roots)
+            .where(row_of.missing_since.is_not(None))
+        )
+        if root_id is not None:
+            query = query.where(row_of.root_id == root_id)
+        with self._engine.connect() as connection:
+            return {
+                prefix_of(root) + name: photo_id
+                for root, name, photo_id in connection.execute(query)
+            }
+
+    def mark_missing(self, root_id: int, paths: Collection[str], missing: bool) -> None:
+        """Hold paths as missing, or let them be there again."""
+        row_of = tables.paths.c
+        statement = (
+            update(tables.paths)
+            .where(row_of.root_id == root_id, row_of.name == bindparam("wanted"))
+            .values(missing_since=now() if missing else None)
+        )
+        with self._engine.begin() as connection:
+            for _, names in self._names({root_id: paths}):
+                if names:
+                    connection.execute(statement, [{"wanted": name} for name in names])
+
+    def missing_counts(self) -> dict[int, int]:
+        """How many files each root has that are held as missing; roots with none are left out."""
+        row_of = tables.paths.c
+        query = (
+            select(row_of.root_id, func.count().label("files"))
+            .where(row_of.missing_since.is_not(None))
+            .group_by(row_of.root_id)
+        )
+        with self._engine.connect() as connection:
+            return {row.root_id: row.files for row in connection.execute(query)}
+
+    # ------------------------------------------------------------------ unreadable folders
+
+    def set_unreadable(self, root_id: int, under: str, folders: Mapping[str, str]) -> None:
+        """These folders of a root, of all that lie under `under`, cannot be read, and why."""
+        prefix = prefix_of(self.roots()[root_id])
+        row_of = tables.folders.c
+        inside = under.removeprefix(prefix.rstrip(os.sep)).lstrip(os.sep)
+        with self._engine.begin() as connection:
+            query = select(row_of.id, row_of.name).where(row_of.root_id == root_id)
+            for folder_id, name in connection.execute(query).all():
+                if not inside or name == inside or name.startswith(prefix_of(inside)):
+                    connection.execute(delete(tables.folders).where(row_of.id == folder_id))
+            for path, message in folders.items():
+                name = path.removeprefix(prefix.rstrip(os.sep)).lstrip(os.sep)
+                connection.execute(
+                    insert(tables.folders).values(root_id=root_id, name=name, message=message)
+                )
+
+    def unreadable(self) -> tuple[Failure, ...]:
+        """Every folder that could not be read at the last look, by path."""
+        query = (
+            select(tables.roots.c.path, tables.folders.c.name, tables.folders.c.message)
+            .join_from(tables.folders, tables.roots)
+            .order_by(tables.roots.c.path, tables.folders.c.name)
+        )
+        with self._engine.connect() as connection:
+            return tuple(
+                Failure(Path(root, name), Reason.UNREADABLE, message)
+                for root, name, message in connection.execute(query)
+            )
+
+    # ------------------------------------------------------------------ parts
+
+    def _set_root(self, root_id: int, values: Mapping[str, object]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(tables.roots).where(tables.roots.c.id == root_id).values(dict(values))
+            )
+
+    def _names(self, paths: Mapping[int, Collection[str]]) -> Iterator[tuple[int, list[str]]]:
+        roots = self.roots()
+        for root_id, some in paths.items():
+            prefix = prefix_of(roots[root_id])
+            yield root_id, [path.removeprefix(prefix) for path in some]
+
+
+def prefix_of(folder: str) -> str:
+    """What the paths inside `folder` begin with."""
+    return folder if folder.endswith(os.sep) else folder + os.sep
+
+
+def now() -> str:
+    """This second, as the database writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _absorb(connection: Connection, old_id: int, inner: str, new_id: int) -> None:
+    row_of = tables.paths.c
+    renamed = [
+        {"b_id": path_id, "name": os.path.join(inner, name), "root_id": new_id}  # noqa: PTH118
+        for path_id, name in connection.execute(
+            select(row_of.id, row_of.name).where(row_of.root_id == old_id)
+        )
+    ]
+    if renamed:
+        connection.execute(update(tables.paths).where(row_of.id == bindparam("b_id")), renamed)
+    connection.execute(delete(tables.roots).where(tables.roots.c.id == old_id))
