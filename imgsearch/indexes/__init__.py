@@ -56,7 +56,7 @@ def open_index(kind: str, path: Path, details: Details, ladder: Ladder) -> Vecto
     if kind not in KINDS:
         raise SnapshotError(
             f"{path.name} is an index of the unknown kind {kind!r}, perhaps from a newer "
-            "imgsearch: run `imgsearch rebuild` to write one this version reads"
+            "imgsearch. Make one that this version reads: imgsearch rebuild"
         )
     module, _, name = KINDS[kind].partition(":")
     index = cast("type[VectorIndex]", getattr(import_module(module), name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 AT = 10  # recall@10
 _KEPT = 64  # of the exact answer, so that photos tied with the tenth count as well
 _TIE = 1e-5  # scores closer than this are equal: float32 sums differ in their order
+_CLOSE = 0.005  # of recall
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Recall over a sample of queries: its mean, in [0, 1], and the standard error of that."""
+
+    mean: float
+    error: float
 
 
 class Probed(Protocol):
@@ -58,8 +68,8 @@ class Exam:
             for known, new in zip(self._truth, found, strict=True)
         ]
 
-    def score(self, answers: Sequence[Neighbours]) -> float:
-        """Mean recall@10 of answers to the queries, in [0, 1]; 1 when there is nothing to find.
+    def score(self, answers: Sequence[Neighbours]) -> Recall:
+        """Recall@10 of answers to the queries; 1 when there is nothing to find.
 
         A photo counts once; one that scores as high as the tenth is as good as the tenth.
         """
@@ -72,7 +82,9 @@ class Exam:
                 goal = min(AT, len(best))
                 right = sum(i in best and best[i] >= floor for i in found)
                 shares.append(min(right, goal) / goal)
-        return float(np.mean(shares)) if shares else 1.0
+        if not shares:
+            return Recall(1.0, 0.0)
+        return Recall(float(np.mean(shares)), float(np.std(shares) / np.sqrt(len(shares))))
 
     @staticmethod
     def _best(truth: Neighbours, own: int) -> tuple[dict[int, float], float]:
@@ -86,14 +98,18 @@ class Exam:
     def recall(self, index: Probed, nprobe: int) -> float:
         """Recall@10 of an index that looks into `nprobe` lists."""
         # A few more than ten: the query's own photo, and photos with several vectors.
-        return self.score(index.probe(self.queries, AT + 6, nprobe))
+        return self.score(index.probe(self.queries, AT + 6, nprobe)).mean
 
     def smallest_nprobe(self, index: Probed, goal: float) -> tuple[int, float]:
-        """The fewest lists whose recall@10 reaches `goal`, and that recall; all lists at most."""
+        """The fewest lists whose recall@10 reaches `goal`, and that recall.
+
+        Where rounded vectors keep even all lists from it, the fewest that come close to all.
+        """
         enough, recall = 1, self.recall(index, 1)
         while recall < goal and enough < index.nlist:
             enough = min(2 * enough, index.nlist)
             recall = self.recall(index, enough)
+        goal = min(goal, recall - _CLOSE) if recall < goal else goal
         low = enough // 2  # too few, or 0
         while enough - low > 1:
             middle = (low + enough) // 2

@@ -71,10 +71,10 @@ class FlatIndex:
                 vectors: Any = _map(path, file)
         except (OSError, ValueError) as error:
             raise SnapshotError(
-                f"the index file {path} cannot be read ({error}): run `imgsearch rebuild`"
+                f"The index file {path} cannot be read ({error}). Make it anew: imgsearch rebuild"
             ) from error
         if ids.dtype != np.int64 or vectors.dtype != np.float32 or len(ids) != len(vectors):
-            raise SnapshotError(f"{path} is no index of imgsearch: run `imgsearch rebuild`")
+            raise SnapshotError(f"{path} is not an index file. Make it anew: imgsearch rebuild")
         return cls(ids, vectors)
 
 

@@ -21,8 +21,8 @@ try:
     faiss: Any = import_module("faiss")  # its type stubs do not know half of what we call
 except ImportError as error:
     raise MissingPackage(
-        "the index needs FAISS, and it is not installed: run "
-        "`pip install 'imgsearch-photos[cpu]'`, or `[gpu]` on a machine with an NVIDIA card"
+        "The index needs FAISS, which is not installed. Run: pip install 'imgsearch-photos[cpu]' "
+        "(or [gpu] on a machine with an NVIDIA card; one of the two, never both)"
     ) from error
 
 _BLOCK_RESULTS = 1 << 21  # answers held at once in a bulk search: 12 bytes each
@@ -110,7 +110,8 @@ class IvfIndex:
         except (RuntimeError, MemoryError, AttributeError) as error:
             reason = str(error).strip().splitlines()[-1:]
             raise SnapshotError(
-                f"the index file {path} cannot be read ({''.join(reason)}): run `imgsearch rebuild`"
+                f"The index file {path} cannot be read ({''.join(reason)}). "
+                "Make it anew: imgsearch rebuild"
             ) from error
         # FAISS would start 32 threads at every search to read ahead, which doubles its time.
         lists.prefetch_nthread = 0

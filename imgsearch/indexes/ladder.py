@@ -40,7 +40,7 @@ class Ladder:
     recall_target: float = 0.98  # recall@10, for text and for image queries each
     recall_margin: float = 0.005  # calibration aims above the target: its sample has noise
     recall_drift: float = 0.02  # old centroids are given up when their recall falls this far
-    image_queries: int = 256
+    image_queries: int = 512
 
     exact_filter_rows: int = 50_000  # a filter this small, or of this share, is searched exactly
     exact_filter_share: float = 0.05

@@ -25,6 +25,7 @@ Details: TypeAlias = dict[str, float | int | str]
 
 # Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
 _TEXT_FACTOR = 4
+_CHUNK_ROWS = 8_192  # vectors read and added at once
 
 
 def _quiet(step: str) -> None:
@@ -111,7 +112,7 @@ class _Source:
 
     def chunks(self) -> Iterator[tuple[Ids, Vectors]]:
         """Chunks of (ids, vectors), in the order of `seq`."""
-        for last_seq, ids, vectors in self.store.vectors(self.encoder_key):
+        for last_seq, ids, vectors in self.store.vectors(self.encoder_key, 0, _CHUNK_ROWS):
             self.last_seq = last_seq
             alive = contains(self._live, ids)
             yield (ids, vectors) if alive.all() else (ids[alive], vectors[alive])
@@ -122,16 +123,17 @@ class _Source:
         if count < self.count:
             generator = np.random.default_rng(seed)
             wanted = np.sort(generator.choice(self.count, count, replace=False))
-        ids, vectors, start = [], [], 0
+        ids = np.empty(len(wanted), np.int64)
+        vectors = np.empty((len(wanted), 0), np.float32)
+        start = last = 0
         for chunk_ids, chunk in self.chunks():
+            if not vectors.shape[1]:  # filled in place: a list of parts would need twice the memory
+                vectors = np.empty((len(wanted), chunk.shape[1]), np.float32)
             first, last = np.searchsorted(wanted, (start, start + len(chunk_ids)))
             rows = wanted[first:last] - start
-            ids.append(chunk_ids[rows])
-            vectors.append(chunk[rows])
+            ids[first:last], vectors[first:last] = chunk_ids[rows], chunk[rows]
             start += len(chunk_ids)
-        if not ids:
-            return np.empty(0, np.int64), np.empty((0, 1), np.float32)
-        return np.concatenate(ids), np.concatenate(vectors)
+        return ids[:last], vectors[:last]
 
 
 def _draft(source: _Source, encode_texts: EncodeTexts | None) -> _Draft:

@@ -75,12 +75,12 @@ def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
     to, or copied), and always when `full`, the checksum decides: about 2 GB/s once in memory.
     """
     path = folder / info.file_name
-    cure = "It holds nothing that the database does not: `imgsearch rebuild` makes it anew."
+    cure = "Nothing is lost; make it anew: imgsearch rebuild"
     try:
         found = path.stat()
         if found.st_size != info.size_bytes:
             raise SnapshotError(
-                f"the index file {path} has {found.st_size} bytes where {info.size_bytes} were "
+                f"The index file {path} has {found.st_size} bytes where {info.size_bytes} were "
                 f"written. {cure}"
             )
         stamp_s = info.built_at.timestamp()
@@ -90,10 +90,10 @@ def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise SnapshotError(
-            f"the index file {path} cannot be read ({error.strerror}). {cure}"
+            f"The index file {path} cannot be read ({error.strerror}). {cure}"
         ) from error
     if sha256 != info.sha256:
-        raise SnapshotError(f"the index file {path} is damaged: its checksum differs. {cure}")
+        raise SnapshotError(f"The index file {path} is damaged: its checksum differs. {cure}")
     with suppress(OSError):  # a sound copy gets its stamp back, where we may write
         os.utime(path, (stamp_s, stamp_s))
     return path
@@ -142,10 +142,10 @@ def _sync_folder(folder: Path) -> None:
 def _disk_error(folder: Path, error: OSError) -> DiskError:
     if error.errno in _FULL:
         return DiskError(
-            f"the disk is full: no room for a new index file in {folder}. The old one stays in "
-            "use and nothing is lost; free some space and run `imgsearch rebuild`"
+            f"The disk is full: a new index file does not fit into {folder}. The old one stays in "
+            "use and nothing is lost. Free some space, then run: imgsearch rebuild"
         )
     return DiskError(
-        f"no index file can be written in {folder} ({error.strerror}). The old one stays in use; "
-        "make the folder writable, or choose another data folder with --data"
+        f"No index file can be written in {folder} ({error.strerror}). The old one stays in use. "
+        "Make the folder writable, or choose another place with --data."
     )

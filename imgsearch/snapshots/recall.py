@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.indexes.calibration import AT, Exam, prompts
+from imgsearch.indexes.calibration import AT, Exam, Recall, prompts
 from imgsearch.indexes.flat import contains
 from imgsearch.indexes.ladder import Ladder
 from imgsearch.snapshots.files import verify
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecallReport:
-    """Mean recall@10 of what a search finds now, by the kind of query, each in [0, 1]."""
+    """Recall@10 of what a search finds now, by the kind of query, and what it should be."""
 
-    text: float
-    image: float
+    text: Recall
+    image: Recall
     target: float
 
     @property
     def is_enough(self) -> bool:
-        """Whether both reach the target."""
-        return min(self.text, self.image) >= self.target
+        """Whether both reach the target, give or take two standard errors of the sample."""
+        return all(each.mean + 2 * each.error >= self.target for each in (self.text, self.image))
 
 
 def check_recall(
@@ -70,4 +70,4 @@ def check_recall(
     recall = {
         exam.kind: exam.score(index.search(exam.queries, AT + 1, kind=exam.kind)) for exam in exams
     }
-    return RecallReport(recall["text"], recall.get("image", 1.0), ladder.recall_target)
+    return RecallReport(recall["text"], recall.get("image", Recall(1.0, 0.0)), ladder.recall_target)

@@ -1,0 +1,674 @@
+"""Snapshots and their live tail on a real database, on every rung of a ladder of small numbers."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imgsearch import snapshots
+from imgsearch.errors import DiskError, SnapshotError
+from imgsearch.indexes.ladder import Ladder
+from imgsearch.records import FileStat, Outcome, SnapshotInfo
+from imgsearch.snapshots import BuildOptions, LiveIndex, build_snapshot, check_recall, due
+from imgsearch.store import Store
+
+DIM = 32
+LADDER = Ladder(
+    ivf_from=500,
+    probe_from=1_000,
+    fp16_above=1_500,
+    sq8_above=2_000,
+    whole_nlist=8,
+    image_queries=100,
+    exact_filter_rows=50,
+    tail_rows=100,
+)
+CENTRES = np.random.default_rng(0).standard_normal((25, DIM))
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def vectors_of(count: int, seed: int = 1) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    rows = CENTRES[generator.integers(0, len(CENTRES), count)]
+    return unit(rows + 0.9 * generator.standard_normal((count, DIM)))
+
+
+def encode_texts(texts: Sequence[str]) -> np.ndarray:
+    """Words lie beside the photos: each near one of them, all moved the same way."""
+    gap = np.random.default_rng(77).standard_normal(DIM)
+    return unit(vectors_of(len(texts), seed=99) + 0.1 * gap)
+
+
+class Shelf:
+    """A store with one encoder, filled faster than photo by photo; `truth` is what is in it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(exist_ok=True)
+        self.store = Store.open(data_dir, writable=True)
+        self.root_id = self.store.add_root("/photos")
+        self.key = self.store.add_encoder("made@1", "made", DIM).key
+        self.photos = 0
+
+    def add(self, vectors: np.ndarray, again: bool = False) -> np.ndarray:
+        """Photos with these vectors, or with `again` another vector for the first photos."""
+        first = 1 if again else self.photos + 1
+        ids = list(range(first, first + len(vectors)))
+        with sqlite3.connect(self.store.data_dir / "library.db") as database:
+            if not again:
+                self.photos += len(vectors)
+                database.executemany(
+                    "INSERT INTO photos (id, content_hash, size_bytes, format, width_px, height_px,"
+                    " added_at) VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01T00:00:00+00:00')",
+                    ((i, b"%d" % i) for i in ids),
+                )
+                database.executemany(
+                    "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode)"
+                    " VALUES (?, ?, ?, 1, 1, 1)",
+                    ((self.root_id, b"%d.jpg" % i, i) for i in ids),
+                )
+            database.executemany(
+                "INSERT INTO vectors (encoder_key, photo_id, part, vector) VALUES (?, ?, ?, ?)",
+                (
+                    (self.key, i, int(again), vector.astype("<f2").tobytes())
+                    for i, vector in zip(ids, vectors, strict=True)
+                ),
+            )
+        database.close()
+        return np.array(ids)
+
+    def delete(self, ids: Sequence[int]) -> None:
+        self.store.forget(self.root_id, [f"/photos/{i}.jpg" for i in ids])
+
+    def bring_back(self, photo_id: int) -> None:
+        outcome = Outcome(FileStat(f"/photos/{photo_id}.jpg", 1, 1, 1), b"%d" % photo_id)
+        self.store.record(self.root_id, self.key, [outcome])
+
+    def build(self, ladder: Ladder = LADDER, **options: object) -> SnapshotInfo:
+        how = BuildOptions(ladder=ladder, **options)  # type: ignore[arg-type]
+        return build_snapshot(self.store, self.key, "made@1", encode_texts, how)
+
+    def open(self, ladder: Ladder = LADDER, use_snapshot: bool = True) -> LiveIndex:
+        return LiveIndex(self.store, self.key, ladder, use_snapshot)
+
+    def exact(self, query: np.ndarray, only: Sequence[int] | None = None) -> dict[int, float]:
+        """Every live photo that qualifies, with the best of its cosines, best first."""
+        live = set(self.store.live_ids().tolist())
+        live &= live if only is None else set(only)
+        best: dict[int, float] = {}
+        for _, ids, vectors in self.store.vectors(self.key):
+            for photo_id, score in zip(ids.tolist(), (vectors @ query).tolist(), strict=True):
+                if photo_id in live:
+                    best[photo_id] = max(score, best.get(photo_id, -2.0))
+        return dict(sorted(best.items(), key=lambda item: -item[1]))
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.store.snapshots_dir.glob("*"))
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    shelf = Shelf(tmp_path)
+    yield shelf
+    shelf.store.close()
+
+
+def is_exact(index: LiveIndex, shelf: Shelf, query: np.ndarray, k: int = 10) -> None:
+    (near,) = index.search(query[None], k)
+    truth = list(shelf.exact(query).items())[:k]
+    assert near.ids.tolist() == [photo_id for photo_id, _ in truth]
+    assert near.scores.tolist() == pytest.approx([score for _, score in truth], abs=1e-5)
+
+
+# -------------------------------------------------------------------- the ladder
+
+
+def test_the_ladder_has_the_rungs_of_the_design() -> None:
+    ladder = Ladder()
+    climbed = [
+        (n, rung.kind, rung.nlist, rung.storage, rung.whole)
+        for n in (4_999, 5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_001)
+        for rung in [ladder.rung(n)]
+    ]
+    assert climbed == [
+        (4_999, "flat", 0, "fp32", True),
+        (5_000, "ivf", 128, "fp32", True),
+        (99_999, "ivf", 128, "fp32", True),
+        (100_000, "ivf", 1_024, "fp32", False),
+        (1_000_000, "ivf", 4_096, "fp32", False),
+        (2_000_000, "ivf", 4_096, "fp16", False),
+        (4_000_001, "ivf", 8_192, "sq8", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "kind", "storage"),
+    [
+        (400, "flat", None),
+        (700, "ivf", "fp32"),
+        (1_200, "ivf", "fp32"),
+        (1_800, "ivf", "fp16"),
+        (2_500, "ivf", "sq8"),
+    ],
+)
+def test_every_rung_finds_what_it_promises(
+    shelf: Shelf, count: int, kind: str, storage: str | None
+) -> None:
+    shelf.add(vectors_of(count))
+    info = shelf.build()
+    assert (info.kind, info.details.get("storage"), info.vectors) == (kind, storage, count)
+    assert shelf.files() == [info.file_name]
+    assert shelf.store.current_snapshot(shelf.key) == info
+    index = shelf.open()
+    assert (len(index), index.tail, index.snapshot) == (count, 0, info)
+    report = check_recall(shelf.store, shelf.key, encode_texts, LADDER)
+    assert report.is_enough
+    if count < LADDER.probe_from:
+        assert (report.text.mean, report.image.mean) == (1.0, 1.0)
+        for query in vectors_of(5, seed=8):
+            is_exact(index, shelf, query)
+
+
+def test_calibration_is_kept_for_text_and_for_image_queries(shelf: Shelf) -> None:
+    shelf.add(vectors_of(1_500))
+    details = shelf.build().details
+    for kind in ("text", "image"):
+        assert 1 <= details[f"nprobe_{kind}"] < details["nlist"]
+        assert details[f"recall_{kind}"] >= LADDER.recall_target
+    assert details["nprobe_text"] > details["nprobe_image"]  # they lie off the photos' manifold
+    assert details["imbalance"] >= 1
+
+
+def test_without_a_text_encoder_words_get_four_times_the_lists(shelf: Shelf) -> None:
+    shelf.add(vectors_of(1_500))
+    info = build_snapshot(shelf.store, shelf.key, "made@1", None, BuildOptions(ladder=LADDER))
+    lists, image = info.details["nlist"], info.details["nprobe_image"]
+    assert info.details["nprobe_text"] == min(lists, 4 * image)
+    assert "recall_text" not in info.details
+
+
+def test_recall_below_the_target_is_told(shelf: Shelf) -> None:
+    shelf.add(vectors_of(1_500))
+    info = shelf.build()
+    hasty = replace(info, details=info.details | {"nprobe_text": 1, "nprobe_image": 1})
+    shelf.store.publish_snapshot(shelf.key, hasty)
+    report = check_recall(shelf.store, shelf.key, encode_texts, LADDER)
+    assert report.text.mean < report.target
+    assert not report.is_enough
+
+
+def test_same_vectors_same_file(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.add(vectors_of(1_500))
+    first = shelf.build()
+    assert shelf.build().sha256 == first.sha256  # with the centroids of the first
+    assert shelf.build(fresh=True).sha256 == first.sha256
+    other = Shelf(tmp_path / "other")
+    other.add(vectors_of(1_500))
+    assert other.build().sha256 == first.sha256
+    other.store.close()
+
+
+def test_centroids_are_kept_until_they_no_longer_suit(shelf: Shelf) -> None:
+    shelf.add(vectors_of(1_100))
+    ladder = replace(LADDER, sq8_above=10**6, fp16_above=10**6)
+    assert shelf.build(ladder).details["trained_on"] == 1_100
+    shelf.add(vectors_of(20, seed=2))
+    assert shelf.build(ladder).details["trained_on"] == 1_100
+    assert shelf.build(ladder, fresh=True).details["trained_on"] == 1_120
+    # Photos of quite another kind: the old lists, probed as before, miss too many of them.
+    shelf.add(unit(np.random.default_rng(5).standard_normal((80, DIM)) + 40 * CENTRES[0]))
+    shelf.add(unit(np.random.default_rng(6).standard_normal((100, DIM))))
+    retrained = replace(ladder, recall_drift=-0.03)  # a recall of 1 would not be enough
+    assert shelf.build(retrained).details["trained_on"] == 1_300
+
+
+# -------------------------------------------------------------------- tail and news
+
+
+def test_without_a_snapshot_the_tail_is_everything(shelf: Shelf) -> None:
+    index = shelf.open()
+    assert (len(index), index.tail, index.snapshot) == (0, 0, None)
+    assert [len(near.ids) for near in index.search(vectors_of(2), 5)] == [0, 0]
+    shelf.add(vectors_of(300))
+    assert index.refresh()
+    assert not index.refresh()
+    assert (len(index), index.tail) == (300, 300)
+    for query in vectors_of(5, seed=8):
+        is_exact(index, shelf, query)
+
+
+def test_snapshot_and_tail_answer_as_one(shelf: Shelf) -> None:
+    shelf.add(vectors_of(700))
+    shelf.build()
+    index = shelf.open()
+    for round_ in range(12):
+        shelf.add(vectors_of(200, seed=20 + round_))
+        index.refresh()
+        assert index.tail == 200 * (round_ + 1)
+        is_exact(index, shelf, vectors_of(1, seed=40 + round_)[0], k=25)
+    shelf.build(replace(LADDER, probe_from=10**6, fp16_above=10**6))
+    index.refresh()
+    assert index.tail == 0
+    is_exact(index, shelf, vectors_of(1, seed=60)[0], k=25)
+
+
+COMMITTER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_snapshots import Shelf, vectors_of
+shelf = Shelf(Path(sys.argv[2]))
+shelf.photos = 600
+print("ready", flush=True)
+sys.stdin.readline()
+shelf.add(vectors_of(1, seed=5))
+print(time.time(), flush=True)
+sys.stdin.readline()
+shelf.build()
+print(time.time(), flush=True)
+"""
+
+
+def test_another_process_sees_a_new_photo_within_two_seconds(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.add(vectors_of(600))
+    shelf.build()
+    reader = Store.open(tmp_path, writable=False)
+    index = LiveIndex(reader, shelf.key, LADDER)
+    query = vectors_of(1, seed=5)
+    assert index.search(query, 1)[0].scores[0] < 0.99
+    writer = subprocess.Popen(
+        [sys.executable, "-c", COMMITTER, str(Path(__file__).parent), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdin is not None
+    assert writer.stdout is not None
+    with writer:
+        assert writer.stdout.readline() == "ready\n"
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+        committed_s = float(writer.stdout.readline())
+        while index.search(query, 1)[0].ids[0] != 601:
+            assert time.time() - committed_s < 2
+            time.sleep(0.01)
+        assert index.tail == 1
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+        built_s = float(writer.stdout.readline())
+        while index.tail:
+            assert index.search(query, 1)[0].ids[0] == 601
+            assert time.time() - built_s < 2
+    reader.close()
+
+
+def test_a_swap_under_load_drops_no_query(shelf: Shelf) -> None:
+    vectors = vectors_of(1_200)
+    shelf.add(vectors)
+    shelf.build()
+    index = shelf.open()
+    stop = Event()
+    wrong: list[object] = []
+    asked = [0, 0, 0]
+
+    def ask(number: int) -> None:
+        generator = np.random.default_rng(number)
+        while not stop.is_set():
+            row = int(generator.integers(0, len(vectors)))
+            try:
+                (near,) = index.search(vectors[row : row + 1], 3, kind="image")
+                if near.ids[0] != row + 1 or len(near.ids) != 3:
+                    wrong.append((row, near))
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is a dropped query
+                wrong.append(error)
+            asked[number] += 1
+
+    threads = [Thread(target=ask, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    seen = set()
+    for round_ in range(3):
+        shelf.add(vectors_of(20, seed=100 + round_))
+        shelf.build(fresh=bool(round_ % 2))
+        index.refresh()
+        assert index.snapshot is not None
+        seen.add(index.snapshot.file_name)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert min(asked) > 0
+    assert len(seen) == 3
+    assert len(shelf.files()) == 1
+
+
+# -------------------------------------------------------------------- deletes, parts, filters
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_deleted_photo_is_gone_at_once_and_others_take_its_place(
+    shelf: Shelf, built: bool
+) -> None:
+    shelf.add(vectors_of(1_400))
+    if built:
+        shelf.build()
+    index = shelf.open()
+    query = vectors_of(1, seed=8)
+    nearest = index.search(query, 60)[0].ids.tolist()
+    assert len(nearest) == 60
+    shelf.delete(nearest[:50])
+    (near,) = index.search(query, 60)
+    assert len(near.ids) == 60
+    assert near.ids.tolist()[:10] == nearest[50:]
+    (near,) = index.search(query, 1_400)
+    assert len(near.ids) == 1_350
+    shelf.delete(range(1, 1_401))
+    assert len(index.search(query, 5)[0].ids) == 0
+
+
+def test_a_photo_that_comes_back_is_found_whatever_was_built_meanwhile(shelf: Shelf) -> None:
+    vectors = vectors_of(700)
+    shelf.add(vectors)
+    shelf.delete([7, 8])
+    assert shelf.build().vectors == 698
+    index = shelf.open()
+    assert index.search(vectors[6:7], 1)[0].ids[0] != 7
+    shelf.bring_back(7)
+    index.refresh()
+    (near,) = index.search(vectors[6:7], 1)
+    assert (near.ids[0], near.scores[0]) == (7, pytest.approx(1, abs=1e-5))
+    assert shelf.build().vectors == 699
+    index.refresh()
+    assert index.search(vectors[6:7], 1)[0].ids[0] == 7
+    # and one that was away for a moment only, still in the snapshot, comes once
+    shelf.delete([9])
+    shelf.bring_back(9)
+    index.refresh()
+    assert index.tail == 1
+    assert index.search(vectors[8:9], 700)[0].ids.tolist().count(9) == 1
+
+
+def test_a_photo_of_several_vectors_counts_once_with_its_best(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    shelf.add(vectors_of(600, seed=2), again=True)
+    shelf.build(replace(LADDER, probe_from=10**6))
+    index = shelf.open()
+    for query in vectors_of(5, seed=8):
+        is_exact(index, shelf, query, k=30)
+    assert sorted(index.search(query[None], 900)[0].ids.tolist()) == list(range(1, 601))
+
+
+def test_many_queries_at_once_get_the_answers_of_each_alone(shelf: Shelf) -> None:
+    shelf.add(vectors_of(1_200))
+    shelf.build()
+    shelf.add(vectors_of(50, seed=3))
+    index = shelf.open()
+    queries = vectors_of(700, seed=8)
+    together = index.search(queries, 5)
+    assert len(together) == 700
+    for row in range(0, 700, 50):
+        assert together[row].ids.tolist() == index.search(queries[row][None], 5)[0].ids.tolist()
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shelf, LiveIndex]]:
+    """900 photos in an exact snapshot, 150 of them with a second vector, and 150 in the tail."""
+    shelf = Shelf(tmp_path_factory.mktemp("crowd"))
+    vectors = vectors_of(900)
+    vectors[100:120] = vectors[0]  # the same picture over and over
+    shelf.add(vectors)
+    shelf.build(replace(LADDER, probe_from=10**6))
+    shelf.add(vectors_of(150, seed=2))
+    shelf.add(vectors_of(150, seed=3), again=True)
+    yield shelf, shelf.open(replace(LADDER, exact_filter_rows=0, exact_filter_share=0.0))
+    shelf.store.close()
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_any_filter_any_deletes_any_k(crowd: tuple[Shelf, LiveIndex], data: st.DataObject) -> None:
+    shelf, index = crowd
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**16)))
+    k = data.draw(st.sampled_from([0, 1, 7, 100, 3_000]))
+    share = data.draw(st.none() | st.floats(0, 1))
+    everyone = shelf.photos
+    deleted = np.flatnonzero(generator.random(everyone) < data.draw(st.sampled_from([0, 0.02]))) + 1
+    shelf.delete(deleted.tolist())
+    only = None
+    if share is not None:
+        only = np.flatnonzero(generator.random(everyone) < share) + 1
+    query = vectors_of(1, seed=int(generator.integers(2**16)))
+    if generator.random() < 0.3:
+        query = vectors_of(900)[:1]  # the picture that is there many times
+    (near,) = index.search(query, k, only)
+    truth = shelf.exact(query[0], None if only is None else only.tolist())
+    for photo_id in deleted.tolist():
+        shelf.bring_back(photo_id)
+    assert len(near.ids) == min(k, len(truth))
+    assert len(set(near.ids.tolist())) == len(near.ids)
+    best = list(truth.values())[: len(near.ids)]
+    assert near.scores.tolist() == pytest.approx(best, abs=1e-5)
+    for photo_id, score in zip(near.ids.tolist(), near.scores.tolist(), strict=True):
+        assert score == pytest.approx(truth[photo_id], abs=1e-5)
+
+
+# -------------------------------------------------------------------- when one is due
+
+
+def test_when_a_snapshot_is_due(shelf: Shelf) -> None:
+    assert due(shelf.store, shelf.key, LADDER) is None
+    shelf.add(vectors_of(99))
+    assert due(shelf.store, shelf.key, LADDER) is None
+    shelf.add(vectors_of(901, seed=2))
+    assert due(shelf.store, shelf.key, LADDER) == "1000 vectors have no index yet"
+    shelf.build()
+    assert due(shelf.store, shelf.key, LADDER) is None
+    shelf.add(vectors_of(100, seed=3))
+    assert due(shelf.store, shelf.key, LADDER) is None
+    shelf.add(vectors_of(1, seed=4))
+    assert "101 vectors have come" in str(due(shelf.store, shelf.key, LADDER))
+    shelf.build()
+    shelf.delete(range(1, 111))
+    assert due(shelf.store, shelf.key, LADDER) is None
+    shelf.delete(range(111, 113))
+    assert "have left the library" in str(due(shelf.store, shelf.key, LADDER))
+    assert shelf.build().vectors == 989
+    assert due(shelf.store, shelf.key, LADDER) is None
+
+
+# -------------------------------------------------------------------- damage
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def flip_a_bit(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 4
+    path.write_bytes(whole)
+
+
+def make_empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, make_empty, Path.unlink])
+@pytest.mark.parametrize("count", [300, 1_200])
+def test_a_damaged_snapshot_is_noticed_and_made_anew(
+    shelf: Shelf, count: int, damage: Callable[[Path], None]
+) -> None:
+    shelf.add(vectors_of(count))
+    info = shelf.build()
+    damage(shelf.store.snapshots_dir / info.file_name)
+    with pytest.raises(SnapshotError, match="imgsearch rebuild"):
+        shelf.open()
+    assert due(shelf.store, shelf.key, LADDER) is not None
+    is_exact(shelf.open(use_snapshot=False), shelf, vectors_of(1, seed=8)[0])
+    again = shelf.build()
+    assert again.sha256 == info.sha256
+    assert len(shelf.open()) == count
+
+
+def test_rot_that_leaves_no_trace_is_found_by_the_check(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    info = shelf.build()
+    path = shelf.store.snapshots_dir / info.file_name
+    before = path.stat()
+    flip_a_bit(path)
+    os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    with pytest.raises(SnapshotError, match="damaged"):
+        check_recall(shelf.store, shelf.key, encode_texts, LADDER)
+
+
+def test_a_copied_library_opens_and_is_checked_only_once(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    info = shelf.build()
+    path = shelf.store.snapshots_dir / info.file_name
+    os.utime(path)
+    shelf.open()
+    assert path.stat().st_mtime == info.built_at.timestamp()
+
+
+def test_a_reader_at_work_outlives_a_damaged_successor(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    shelf.build()
+    index = shelf.open()
+    shelf.add(vectors_of(50, seed=2))
+    info = shelf.build()
+    truncate(shelf.store.snapshots_dir / info.file_name)
+    index.refresh()
+    assert (len(index), index.tail) == (650, 50)
+    is_exact(index, shelf, vectors_of(1, seed=8)[0])
+    shelf.build()
+    index.refresh()
+    assert (len(index), index.tail) == (650, 0)
+
+
+def test_leftovers_of_a_crash_are_swept_up(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    info = shelf.build()
+    for name in ("1-9.partial", "1-9-0123456789abcdef.ivf"):
+        (shelf.store.snapshots_dir / name).write_bytes(b"half a file")
+    snapshots.clean(shelf.store)
+    assert shelf.files() == [info.file_name]
+
+
+def test_two_encoders_keep_a_snapshot_each(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    first = shelf.build()
+    other = shelf.store.add_encoder("other@1", "other", DIM).key
+    shelf.store.add_vectors(other, list(range(1, 601)), vectors_of(600, seed=2))
+    second = build_snapshot(shelf.store, other, "other@1", None, BuildOptions(ladder=LADDER))
+    assert shelf.files() == sorted([first.file_name, second.file_name])
+    is_exact(shelf.open(), shelf, vectors_of(1, seed=8)[0])
+
+
+# -------------------------------------------------------------------- disk and memory
+
+
+def test_a_full_disk_leaves_the_old_snapshot_in_use(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    info = shelf.build()
+    shelf.add(vectors_of(600, seed=2))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As large as the database may be, and far too small for an index of 1,200 vectors.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(DiskError, match="old one stays in use"):
+            shelf.build()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert shelf.files() == [info.file_name]
+    assert shelf.store.current_snapshot(shelf.key) == info
+    index = shelf.open()
+    assert (len(index), index.tail) == (1_200, 600)
+    is_exact(index, shelf, vectors_of(1, seed=8)[0])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+    shelf.store.snapshots_dir.mkdir()
+    shelf.store.snapshots_dir.chmod(0o500)
+    with pytest.raises(DiskError, match="--data"):
+        shelf.build()
+
+
+def test_an_interrupted_build_leaves_nothing(shelf: Shelf) -> None:
+    shelf.add(vectors_of(600))
+
+    def interrupt(step: str) -> None:
+        if step == "writing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shelf.build(step=interrupt)
+    assert shelf.files() == []
+
+
+PEAK = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_snapshots import *
+import imgsearch.indexes.ivf
+def peak_bytes():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+store = Store.open(Path(sys.argv[2]), writable=True)
+store.vector_count(1)
+before = peak_bytes()
+texts = lambda texts: unit(np.random.default_rng(1).standard_normal((len(texts), 384)))
+ladder = Ladder(probe_from=20_000, points_per_list=39)
+build_snapshot(store, 1, "made@1", texts, BuildOptions(ladder=ladder))
+print(peak_bytes() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_a_build_peaks_below_two_and_a_half_times_the_vectors(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    centres = np.random.default_rng(0).standard_normal((200, 384)).astype(np.float32)
+    for seed in range(3):
+        generator = np.random.default_rng(seed)
+        noise = generator.standard_normal((10_000, 384), np.float32)
+        shelf.add(unit(centres[generator.integers(0, 200, 10_000)] + noise))
+    shelf.store.close()
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(Path(__file__).parent), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) < 2.5 * 30_000 * 384 * 4
+
+
+def test_without_faiss_the_message_names_the_cure() -> None:
+    code = "import sys; sys.modules['faiss'] = None; import imgsearch.indexes.ivf"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "MissingPackage" in done.stderr
+    assert "pip install 'imgsearch-photos[cpu]'" in done.stderr
+
+
+def test_the_package_loads_neither_numpy_nor_faiss() -> None:
+    code = "import sys, imgsearch.snapshots; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "faiss"} & set(done.stdout.split())
