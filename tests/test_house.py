@@ -14,8 +14,8 @@ HOUSE = Path(__file__).parent.parent
 FLOORS = (
     {"errors"},
     {"records"},
-    {"config", "scan", "watch", "decode", "encoders", "indexes", "store"},
-    {"ingest", "models", "reconcile", "search", "snapshots"},
+    {"config", "scan", "watch", "mounts", "decode", "encoders", "indexes", "store"},
+    {"ingest", "models", "query", "reconcile", "search", "snapshots"},
     {"library"},
     {"cli"},
     {"ui"},

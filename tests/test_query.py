@@ -1,0 +1,267 @@
+"""The language of queries: what it means, that it reads back, and how it says what is wrong."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgsearch.errors import QueryError
+from imgsearch.query import FIELDS, example_of, filter_of, parse, region_of, term_of, to_text
+from imgsearch.records import Example, Filter, Interval, Place, Query, Region, Term
+
+
+def test_one_line_says_it_all() -> None:
+    query = parse(
+        "sunset over water -people after:2023-06 before:2024 in:Holidays camera:canon lens:50mm "
+        "near:48.85,2.35,5km type:raw orientation:landscape rating:>=4 keyword:family is:offline "
+        "t:0.25"
+    )
+    assert query.terms == (Term("sunset over water"), Term("people", -1.0))
+    assert query.filters == (
+        Filter("after", ("2023-06",)),
+        Filter("before", ("2024",)),
+        Filter("in", ("Holidays",)),
+        Filter("camera", ("canon",)),
+        Filter("lens", ("50mm",)),
+        Filter("near", (Place(48.85, 2.35, 5.0),)),
+        Filter("type", ("raw",)),
+        Filter("orientation", ("landscape",)),
+        Filter("rating", (Interval(low=4.0),)),
+        Filter("keyword", ("family",)),
+        Filter("is", ("offline",)),
+    )
+    assert query.min_score == 0.25
+
+
+@pytest.mark.parametrize(
+    ("line", "terms"),
+    [
+        ("a dog", (Term("a dog"),)),
+        ("  a   dog ", (Term("a dog"),)),
+        ("a dog -cat in snow", (Term("a dog in snow"), Term("cat", -1.0))),
+        ("-cat a dog", (Term("cat", -1.0), Term("a dog"))),
+        ('"a dog" "a cat"', (Term("a dog"), Term("a cat"))),
+        ("2:sunset", (Term("sunset", 2.0),)),
+        ('-.5:"red car" bus', (Term("red car", -0.5), Term("bus"))),
+        ("photo:12 -2:photo:7", (Term(Example(12)), Term(Example(7), -2.0))),
+        ('image:a.jpg image:"b c.jpg"', (Term(Example(Path("a.jpg"))),
+                                         Term(Example(Path("b c.jpg"))))),
+        ("a sign saying: stop", (Term("a sign saying: stop"),)),
+        ("t-shirt, 5% - no", None),
+        (r'"say \"cheese\" \\o/"', (Term(r'say "cheese" \o/'),)),
+        ("dog's 東京 🐶", (Term("dog's 東京 🐶"),)),
+        ("a|b c@d (e)", (Term("a|b c@d (e)"),)),
+    ],
+)  # fmt: skip
+def test_terms(line: str, terms: tuple[Term, ...] | None) -> None:
+    if terms is None:
+        with pytest.raises(QueryError, match="needs a word right after it"):
+            parse(line)
+    else:
+        assert parse(line) == Query(terms)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("camera:canon|nikon", Filter("camera", ("canon", "nikon"))),
+        ('-camera:"eos 5d"|r5', Filter("camera", ("eos 5d", "r5"), negated=True)),
+        ('keyword:"a|b"', Filter("keyword", ("a|b",))),
+        ("Camera:Canon", Filter("camera", ("Canon",))),
+        ("on:2023/6/5", Filter("on", ("2023-06-05",))),
+        ("after:2023-06-15T9:05", Filter("after", ("2023-06-15T09:05",))),
+        ("near:-33.9,151.2", Filter("near", (Place(-33.9, 151.2, 5.0),))),
+        ("near:0,0,500m", Filter("near", (Place(0.0, 0.0, 0.5),))),
+        ("rating:3..5", Filter("rating", (Interval(3.0, 5.0),))),
+        ("width:>3000", Filter("width", (Interval(low=3000.0, low_open=True),))),
+        ("height:<=1080", Filter("height", (Interval(high=1080.0),))),
+        ("megapixels:12.5", Filter("megapixels", (Interval(12.5, 12.5),))),
+        ("type:JPG|heic", Filter("type", ("jpeg", "heif"))),
+        ("is:online", Filter("is", ("online",))),
+    ],
+)
+def test_filters(line: str, expected: Filter) -> None:
+    assert parse(line).filters == (expected,)
+
+
+def test_settings() -> None:
+    query = parse("dog sort:date t:-0.1")
+    assert (query.sort, query.min_score) == ("date", -0.1)
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "says"),
+    [
+        ("dog taag:x", 4, "Did you mean keyword:?"),
+        ("dog camra:x", 4, "Did you mean camera:?"),
+        ("folder:x", 0, "Did you mean in:?"),
+        ("see http://x", 4, "put it in quotes"),
+        ("xyzzy:1", 0, "Known: after, before"),
+        ('a "b', 2, "never closed"),
+        ('a"b"', 1, "inside a word"),
+        ('"a"b', 3, "space is missing"),
+        ('camera:"a"b', 10, "space is missing"),
+        ("after:2023-13", 6, "no date"),
+        ("on:2023-02-29", 3, "no date"),
+        ("on:0000", 3, "no date"),
+        ("near:91,0", 5, "latitude 91 is out of range"),
+        ("near:0,181", 5, "longitude 181 is out of range"),
+        ("near:0,0,0km", 5, "makes no sense on Earth"),
+        ("near:Paris", 5, "no place"),
+        ("rating:many", 7, "no number"),
+        ("rating:5..3", 7, "ends before it begins"),
+        ("type:jpgg", 5, "Did you mean jpg?"),
+        ("is:lost", 3, "Known: offline, online"),
+        ("0:x", 0, "weight of 0"),
+        ("a -nan:x", 3, "weight of nan"),
+        ("1" + "0" * 400 + ":x", 0, "above 0"),
+        ("2:camera:x", 0, "A weight goes with"),
+        ("camera: canon", 6, "right after the colon"),
+        ("camera:a|", 9, "needs a value"),
+        ('camera:" "', 7, "needs a value"),
+        ('dog ""', 4, "nothing between"),
+        ("-", 1, "needs a word"),
+        ("2:- x", None, None),
+        ("photo:x", 6, "no photo's number"),
+        ("t:2", 2, "cosine from -1 to 1"),
+        ("t:nan", 2, "cosine from -1 to 1"),
+        ("t:.2 t:.3", 5, "given twice"),
+        ("-sort:date", 0, "turned round"),
+        ("sort:size", 5, "relevance, date, path"),
+    ],
+)
+def test_what_makes_no_sense_is_pointed_at(line: str, at: int | None, says: str | None) -> None:
+    if at is None:
+        assert parse(line).terms == (Term("-", 2.0), Term("x"))
+        return
+    with pytest.raises(QueryError) as caught:
+        parse(line)
+    assert says is not None and says in str(caught.value)
+    assert (caught.value.line, caught.value.at) == (line, at)
+    assert f"(character {at + 1})" in str(caught.value)
+
+
+def test_an_empty_line_is_no_query() -> None:
+    with pytest.raises(QueryError, match="empty"):
+        parse(" \n")
+
+
+def test_options_need_no_quotes() -> None:
+    assert filter_of("camera", "canon eos|nikon") == Filter("camera", ("canon eos", "nikon"))
+    assert term_of("2:two people") == Term("two people", 2.0)
+    assert term_of("at 3:30") == Term("at 3:30")
+    assert example_of("0.5:photo:3") == Term(Example(3), 0.5)
+    assert example_of("my photo.jpg") == Term(Example(Path("my photo.jpg")))
+    assert region_of("1, 2,3.5,4") == Region(1, 2, 3.5, 4)
+    assert region_of("25%,0%,50%,100%") == Region(25, 0, 50, 100, percent=True)
+    for make, text in (
+        (term_of, "0:x"),
+        (term_of, "  "),
+        (example_of, "photo:x"),
+        (example_of, ""),
+        (region_of, "1,2,3"),
+        (region_of, "1,2,0,4"),
+        (region_of, "1%,2,3,4"),
+    ):
+        with pytest.raises(QueryError) as caught:
+            make(text)
+        assert caught.value.line is None
+    with pytest.raises(QueryError, match="near: The latitude"):
+        filter_of("near", "99,0")
+
+
+# ------------------------------------------------------------------------- any query at all
+
+texts = st.text(st.characters(exclude_categories=()), min_size=1, max_size=20).filter(str.strip)
+words = st.lists(
+    st.sampled_from(
+        ["dog", "-", "-x", "2:", "2:x", "in:", "in:x", "t:1", '"', "a\\", "|", "é", "\n"]
+    ),
+    min_size=1,
+    max_size=4,
+).map(" ".join)
+weights = st.floats(1e-300, 1e300).flatmap(lambda weight: st.sampled_from([weight, -weight]))
+examples = st.one_of(
+    st.integers(1, (1 << 63) - 1), (texts | words).map(lambda text: Path(text.replace("\0", "")))
+).map(Example)
+terms = st.builds(Term, texts.map(str.strip).filter(bool) | words.filter(str.strip) | examples,
+                  st.just(1.0) | st.just(-1.0) | weights)  # fmt: skip
+dates = st.datetimes().flatmap(
+    lambda moment: st.sampled_from([4, 7, 10, 13, 16, 19]).map(
+        lambda length: moment.isoformat(timespec="seconds")[:length]
+    )
+)
+numbers = st.floats(-1e9, 1e9)
+intervals = st.one_of(
+    st.tuples(numbers, numbers).map(lambda ends: Interval(min(ends), max(ends))),
+    st.builds(Interval, low=numbers, low_open=st.booleans()),
+    st.builds(Interval, high=numbers, high_open=st.booleans()),
+)
+places = st.builds(Place, st.floats(-90, 90), st.floats(-180, 180), st.floats(1e-6, 20_000))
+VALUES = {
+    "DATE": dates,
+    "NUMBER": intervals,
+    "LAT,LON[,RADIUS]": places,
+    "TEXT": (texts | words).map(str.strip).filter(bool),
+    "FOLDER": (texts | words).map(str.strip).filter(bool),
+    "SOURCE": st.sampled_from(["exif", "xmp", "iptc", "sidecar", "file"]),
+    "TYPE": st.sampled_from(["jpeg", "heif", "raw"]),
+    "SHAPE": st.sampled_from(["landscape", "portrait", "square"]),
+    "STATE": st.sampled_from(["offline", "online"]),
+}
+filters = st.sampled_from(sorted(set(FIELDS) & {
+    name for name, field in FIELDS.items() if field.metavar in VALUES
+})).flatmap(
+    lambda name: st.builds(
+        Filter,
+        st.just(name),
+        st.lists(VALUES[FIELDS[name].metavar], min_size=1, max_size=3).map(tuple),
+        st.booleans(),
+    )
+)  # fmt: skip
+queries = st.builds(
+    Query,
+    st.lists(terms, max_size=4).map(tuple),
+    st.lists(filters, max_size=4).map(tuple),
+    st.none() | st.floats(-1, 1),
+    st.sampled_from(["relevance", "date", "path"]),
+).filter(lambda query: query != Query())
+
+
+@settings(deadline=None)
+@given(queries)
+def test_every_query_reads_back_from_its_line(query: Query) -> None:
+    line = to_text(query)
+    assert parse(line) == query
+    assert to_text(parse(line)) == line
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60) | st.lists(
+    st.sampled_from([*'-"|:.\\, ', "2:", "camera:", "dog", "on:2023", "near:1,2", "t:", "photo:"]),
+    max_size=12,
+).map("".join))  # fmt: skip
+def test_any_line_is_read_or_refused_at_one_of_its_characters(line: str) -> None:
+    try:
+        query = parse(line)
+    except QueryError as error:
+        assert error.line in (line, None)
+        assert 0 <= error.at <= len(line)
+    else:
+        assert parse(to_text(query)) == query, "the normal form means the same"
+
+
+def test_examples_without_a_line_are_refused() -> None:
+    for example in (Example(b"bytes"), Example(1, Region(0, 0, 1, 1))):
+        with pytest.raises(ValueError, match="no line"):
+            to_text(Query((Term(example),)))
+
+
+def test_an_interval_holds_its_numbers() -> None:
+    assert 4 in Interval(low=4) and 4 not in Interval(low=4, low_open=True)
+    assert 2 not in Interval(high=2, high_open=True) and 1.9 in Interval(high=2, high_open=True)
+    assert math.inf in Interval(low=0) and 3 in Interval(3, 3) and 3.1 not in Interval(3, 3)
