@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Mapping
@@ -11,47 +12,95 @@ from imgsearch.records import Changes, FileStat
 
 # Folders that other programs keep for themselves: thumbnails of NAS makers, recycle bins.
 _NOT_THE_USERS = frozenset({"@eadir", "#recycle", "$recycle.bin", "system volume information"})
+# What browsers and sync tools call a file, or a folder of files, that is not all there yet.
+_UNFINISHED_BEGINS = ("~syncthing~", "~$", "unconfirmed ")
+_UNFINISHED_ENDS = (
+    *(".download", ".crdownload", ".opdownload", ".part", ".partial", ".filepart", ".tmp"),
+    *(".!sync", ".bts", ".icloud", ".drivedownload", ".driveupload"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One walk of a folder: its photos by path, and the folders that could not be read."""
+    """One walk of a folder: its photos by path, and what could not be looked into.
+
+    `unreadable` are folders that exist and may not be read; `dangling` are symbolic links to
+    something that is not there now, perhaps a folder on a drive that is unplugged.
+    """
 
     files: Mapping[str, FileStat]
     unreadable: tuple[str, ...]
+    dangling: tuple[str, ...] = ()
 
 
-def look(folder: str, is_photo: Callable[[str], bool]) -> Seen:
+def look(folder: str, is_photo: Callable[[str], bool], deep: bool = True) -> Seen:
     """Walk `folder` (absolute) and stat every file whose name `is_photo`.
 
-    Hidden files and folders, recycle bins and NAS thumbnails are left out. Symbolic links are
-    followed; a folder that was already visited is not entered again, so loops end. A folder that
-    cannot be read is named in `unreadable` and does not end the walk.
+    Hidden files and folders, recycle bins, NAS thumbnails and unfinished downloads are left out.
+    Symbolic links are followed; a folder that was already visited is not entered again, so loops
+    end. A folder that cannot be read is named in `unreadable` and does not end the walk. With
+    `deep` false, folders inside are not entered.
     """
-    files: dict[str, FileStat] = {}
-    unreadable: list[str] = []
+    walk = _Walk(is_photo)
+    walk.folders.append(folder)
     visited: set[tuple[int, int]] = set()
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
+    while walk.folders or walk.links:
+        # Links last: a folder that is inside twice has the path that no link is part of.
+        here = walk.folders.pop() if walk.folders else walk.links.pop()
         try:
             about = os.stat(here)  # noqa: PTH116  # a Path for each of 100,000 files is slow
             if (about.st_dev, about.st_ino) in visited:
                 continue
             visited.add((about.st_dev, about.st_ino))
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    if is_ignored(entry.name):
-                        continue
-                    if _is_folder(entry):
-                        waiting.append(entry.path)
-                    elif is_photo(entry.name) and (found := _stat(entry)) is not None:
-                        files[entry.path] = found
+            walk.enter(here)
         except (FileNotFoundError, NotADirectoryError):
             continue  # gone since its name was read: so are its files
         except OSError:
-            unreadable.append(here)
-    return Seen(files, tuple(unreadable))
+            walk.unreadable.append(here)
+        if not deep:
+            break
+    return Seen(walk.files, tuple(walk.unreadable), tuple(walk.dangling))
+
+
+class _Walk:
+    """What a walk has found so far, and the folders that it has still to enter."""
+
+    def __init__(self, is_photo: Callable[[str], bool]) -> None:
+        self.files: dict[str, FileStat] = {}
+        self.unreadable: list[str] = []
+        self.dangling: list[str] = []
+        self.folders: list[str] = []
+        self.links: list[str] = []
+        self._is_photo = is_photo
+
+    def enter(self, folder: str) -> None:
+        """Note what is in one folder. Raises OSError where it cannot be read."""
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not is_ignored(entry.name):
+                    self._note(entry)
+
+    def _note(self, entry: os.DirEntry[str]) -> None:
+        try:
+            if entry.is_dir():
+                (self.links if entry.is_symlink() else self.folders).append(entry.path)
+                return
+            # A link that leads nowhere is noted whatever its name: it may have led to a folder.
+            if not (self._is_photo(entry.name) or entry.is_symlink()):
+                return
+            about = entry.stat()
+        except OSError as error:
+            if entry.is_symlink():
+                if error.errno != errno.ELOOP:  # it does not even lead to itself
+                    self.dangling.append(entry.path)
+                return
+            if isinstance(error, FileNotFoundError):  # gone since its name was read
+                return
+            raise  # the folder lets its names be read, but not its files
+        # A pipe or a device called .jpg is never opened.
+        if stat.S_ISREG(about.st_mode) and self._is_photo(entry.name):
+            path = entry.path
+            self.files[path] = FileStat(path, about.st_size, about.st_mtime_ns, about.st_ino)
 
 
 def diff(seen: Seen, known: Mapping[str, FileStat], unfinished: Collection[str] = ()) -> Changes:
@@ -59,7 +108,7 @@ def diff(seen: Seen, known: Mapping[str, FileStat], unfinished: Collection[str] 
 
     A file counts as changed when its size or its time of modification does: inodes are not
     stable on FAT and on network drives. Known files named in `unfinished` are to be read again.
-    Nothing is gone from a folder that could not be read.
+    Nothing is gone from a folder that could not be read, or whose link leads nowhere now.
     """
     upserts: list[FileStat] = []
     unchanged = 0
@@ -71,32 +120,24 @@ def diff(seen: Seen, known: Mapping[str, FileStat], unfinished: Collection[str] 
         else:
             upserts.append(now)
     missing = known.keys() - seen.files.keys()
-    gone = [path for path in missing if not _inside(path, seen.unreadable)]
+    closed = (*seen.unreadable, *seen.dangling)
+    gone = [path for path in missing if not (closed and is_inside(path, closed))]
     upserts.sort(key=lambda found: found.path)
     return Changes(tuple(upserts), tuple(sorted(gone)), unchanged)
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file or folder of this name is hidden or belongs to another program."""
-    return name.startswith(".") or name.lower() in _NOT_THE_USERS
+    """Whether a file or folder is hidden, unfinished, or another program's, by its name."""
+    if name.startswith("."):
+        return True
+    lower = name.lower()
+    return (
+        lower in _NOT_THE_USERS
+        or lower.endswith(_UNFINISHED_ENDS)
+        or lower.startswith(_UNFINISHED_BEGINS)
+    )
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a symbolic link that leads to itself
-        return False
-
-
-def _stat(entry: os.DirEntry[str]) -> FileStat | None:
-    try:
-        about = entry.stat()
-    except OSError:  # gone since the folder was listed, or a link to nothing
-        return None
-    if not stat.S_ISREG(about.st_mode):  # a pipe or a device called .jpg is never opened
-        return None
-    return FileStat(entry.path, about.st_size, about.st_mtime_ns, about.st_ino)
-
-
-def _inside(path: str, folders: Collection[str]) -> bool:
+def is_inside(path: str, folders: Collection[str]) -> bool:
+    """Whether `path` lies in one of these folders."""
     return any(path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)

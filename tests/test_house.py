@@ -12,7 +12,7 @@ import pytest
 
 HOUSE = Path(__file__).parent.parent
 FLOORS = (
-    {"errors"},
+    {"errors", "terms"},
     {"records"},
     {"config", "scan", "watch", "mounts", "decode", "encoders", "indexes", "store"},
     {"ingest", "models", "query", "reconcile", "search", "snapshots"},
