@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.errors import ImgsearchError
     from imgsearch.library import Library
-    from imgsearch.records import Hit, Photo, Query
+    from imgsearch.records import Hit, Photo
+from imgsearch.terms import Query
 
 __all__ = ["Hit", "ImgsearchError", "Library", "Photo", "Query", "Settings"]
 __version__ = "0.1.0"
@@ -26,7 +27,7 @@ _HOMES = {
     "ImgsearchError": "imgsearch.errors",
     "Library": "imgsearch.library",
     "Photo": "imgsearch.records",
-    "Query": "imgsearch.records",
+    "Query": "imgsearch.terms",
     "Settings": "imgsearch.config",
 }
 

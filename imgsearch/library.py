@@ -23,17 +23,15 @@ from imgsearch.models import Models
 from imgsearch.records import (
     EncoderInfo,
     EncoderRow,
-    Example,
     Hit,
     Job,
     Progress,
-    Query,
     RebuildReport,
     Status,
     SyncReport,
-    Term,
 )
 from imgsearch.store import DATABASE, Store, writing
+from imgsearch.terms import Example, Query, Term
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not pay
     import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not 
     from PIL.Image import Image
 
     from imgsearch.errors import Reason
+    from imgsearch.terms import Filter, Term
 
     Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length 1
     Vector: TypeAlias = NDArray[np.float32]  # (dim,), length 1
@@ -152,93 +153,6 @@ class Neighbours:
 
     ids: Ids
     scores: Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A part of an upright image: its left and top edge, its width and height, in pixels.
-
-    With `percent`, all four are in percent of the image's own sides.
-    """
-
-    x: float
-    y: float
-    width: float
-    height: float
-    percent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """An image to look for: a file, a photo of the library by its id, or an image's bytes."""
-
-    source: Path | int | bytes
-    region: Region | None = None  # only this part of it counts
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """Words or an example, and how much they count; below 0: photos unlike it."""
-
-    what: str | Example
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """All that lies within `radius_km` of a point; degrees (WGS 84), south and west negative."""
-
-    lat: float
-    lon: float
-    radius_km: float
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The numbers from `low` to `high`; None is no limit, an open end does not belong to it."""
-
-    low: float | None = None
-    high: float | None = None
-    low_open: bool = False
-    high_open: bool = False
-
-    def __contains__(self, number: float) -> bool:
-        low, high = self.low, self.high
-        above = low is None or number > low or (number == low and not self.low_open)
-        below = high is None or number < high or (number == high and not self.high_open)
-        return above and below
-
-
-FilterValue: TypeAlias = str | Place | Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A condition on photos, as `imgsearch.query.FIELDS` names them: any of `values` will do.
-
-    Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and mean that whole span of time.
-    """
-
-    field: str
-    values: tuple[FilterValue, ...]
-    negated: bool = False
-
-
-Sort: TypeAlias = Literal["relevance", "date", "path"]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to look for: the terms add up to one vector, and all filters must hold.
-
-    The sum is brought back to length 1, so that a score stays a cosine. Without terms, the photos
-    that pass the filters are listed, newest first.
-    """
-
-    terms: tuple[Term, ...] = ()
-    filters: tuple[Filter, ...] = ()
-    min_score: float | None = None
-    sort: Sort = "relevance"
 
 
 @dataclass(frozen=True, slots=True)

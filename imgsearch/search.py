@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from imgsearch.decode import decode
 from imgsearch.errors import ImgsearchError, PhotoError, QueryError
-from imgsearch.records import Hit, Query
+from imgsearch.records import Hit
+from imgsearch.terms import Query
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder

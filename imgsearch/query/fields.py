@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from imgsearch.decode.formats import FAMILIES, FORMATS
-from imgsearch.records import FilterValue, Interval, Place
+from imgsearch.terms import FilterValue, Interval, Place
 
 NEAR_RADIUS_KM = 5.0
 _HALF_ROUND_THE_EARTH_KM = 20_038

@@ -21,7 +21,7 @@ from typing import NoReturn, get_args
 
 from imgsearch.errors import QueryError
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, plain, written
-from imgsearch.records import Example, Filter, FilterValue, Query, Region, Sort, Term
+from imgsearch.terms import Example, Filter, FilterValue, Query, Region, Sort, Term
 
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
 _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
