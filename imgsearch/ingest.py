@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imgsearch.records import PixelBatch, Pixels, Vectors
     from imgsearch.store import Store
 
+_VANISHED = (FileNotFoundError, NotADirectoryError)  # a folder on the way may be a file now
 RECORD_AT_MOST = 500  # files in one transaction: moves cost no batch of the model
 
 _Item = TypeVar("_Item")
@@ -44,10 +45,15 @@ class Bench:
     max_megapixels: float
     threads: int
 
+    @property
+    def ahead(self) -> int:
+        """How many photos may wait decoded: enough for the next batch, and never all."""
+        return 2 * self.encoder.batch_size + self.threads
+
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
-    """A file after hashing: to be embedded, known already, a copy of one in hand, or bad."""
+    """A file after hashing: to be embedded, known already, a copy of one in hand, bad, or gone."""
 
     root_id: int
     stat: FileStat
@@ -56,6 +62,7 @@ class _Examined:
     pixels: Pixels | None = None
     failure: Failure | None = None
     copy: bool = False
+    vanished: bool = False  # deleted or moved since it was seen: the next look finds out where to
 
 
 def apply(
@@ -68,7 +75,7 @@ def apply(
     """
     files = [(root_id, found) for root_id, changes in work for found in changes.upserts]
     run = _Run(bench)
-    with _look_ahead(bench, run.examine, files) as examined:
+    with _look_ahead(bench.ahead, bench.threads, run.examine, files) as examined:
         for done, one in enumerate(examined, 1):
             run.take(one)
             yield Progress(done, len(files), Path(one.stat.path))
@@ -100,7 +107,7 @@ def embed_again(bench: Bench, photos: dict[int, Path]) -> Generator[Progress, No
     unread = 0
     ids: list[int] = []
     batch: list[Pixels] = []
-    with _look_ahead(bench, prepare, list(photos.items())) as prepared:
+    with _look_ahead(bench.ahead, bench.threads, prepare, list(photos.items())) as prepared:
         for done, (photo_id, path, pixels) in enumerate(prepared, 1):
             if pixels is None:
                 unread += 1
@@ -113,6 +120,29 @@ def embed_again(bench: Bench, photos: dict[int, Path]) -> Generator[Progress, No
                 ids, batch = [], []
             yield Progress(done, len(photos), path)
     return unread
+
+
+def changed_contents(
+    files: Sequence[FileStat], hashes: Mapping[str, bytes], threads: int
+) -> Generator[Progress, None, list[FileStat]]:
+    """Read all of these files, and return those whose bytes are not those of `hashes` (by path).
+
+    A file without a hash counts as changed; one that cannot be read keeps what is known of it.
+    """
+
+    def differs(found: FileStat) -> bool:
+        try:
+            return _hash(found) != hashes.get(found.path)
+        except (PhotoError, OSError):
+            return found.path not in hashes
+
+    changed = []
+    with _look_ahead(2 * threads, threads, differs, files) as answers:
+        for done, (found, differing) in enumerate(zip(files, answers, strict=True), 1):
+            if differing:
+                changed.append(found)
+            yield Progress(done, len(files), Path(found.path))
+    return changed
 
 
 class _Run:
@@ -131,6 +161,8 @@ class _Run:
         root_id, found = item
         try:
             content_hash = _hash(found)
+        except _VANISHED:
+            return _Examined(root_id, found, vanished=True)
         except PhotoError as error:
             return _Examined(root_id, found, failure=_failure(found, error))
         if not self._claims.first(content_hash):
@@ -139,16 +171,32 @@ class _Run:
             return _Examined(root_id, found, content_hash)
         try:
             decoded = _decode(self._bench, found)
+        except _VANISHED:
+            return _Examined(root_id, found, content_hash, vanished=True)
         except PhotoError as error:
             return _Examined(root_id, found, content_hash, failure=_failure(found, error))
         return _Examined(root_id, found, content_hash, decoded.facts, decoded.pixels)
 
     def take(self, one: _Examined) -> None:
+        """Add a file to what is in hand, and record all of that once it fills a batch."""
+        if one.vanished:
+            self._promote_copies(one)
+            return
         (self._copies if one.copy else self._batch).append(one)
         to_embed = sum(waiting.pixels is not None for waiting in self._batch)
         waiting = len(self._batch) + len(self._copies)
         if to_embed >= self._bench.encoder.batch_size or waiting >= RECORD_AT_MOST:
             self.flush()
+
+    def _promote_copies(self, vanished: _Examined) -> None:
+        """A copy of a file that vanished takes its place."""
+        if vanished.content_hash is None:
+            return
+        self._claims.release(vanished.content_hash)
+        copies = [one for one in self._copies if one.content_hash == vanished.content_hash]
+        self._copies = [one for one in self._copies if one not in copies]
+        for one in copies:
+            self.take(self.examine((one.root_id, one.stat)))
 
     def flush(self) -> None:
         """Embed and record what is in hand; a copy waits until its original is settled."""
@@ -205,6 +253,10 @@ class _Claims:
             self._taken.add(content_hash)
             return True
 
+    def release(self, content_hash: bytes) -> None:
+        with self._lock:
+            self._taken.discard(content_hash)
+
 
 def _embed(bench: Bench, pixels: Sequence[Pixels]) -> Vectors:
     import numpy as np
@@ -232,6 +284,8 @@ def _hash(found: FileStat) -> bytes:
     try:
         with open_regular(found.path) as stream:
             return hashlib.file_digest(stream, _hasher).digest()
+    except _VANISHED:
+        raise
     except OSError as error:
         raise PhotoError(
             Reason.UNREADABLE, f"The file cannot be read: {error.strerror}."
@@ -244,11 +298,15 @@ def _decode(bench: Bench, found: FileStat) -> _Prepared:
         decoded = decode(Path(found.path), bench.encoder.side_px, bench.max_megapixels)
         pixels = bench.encoder.prepare(decoded.image)
         now = stat_of(Path(found.path))
+    except _VANISHED:
+        raise
     except OSError as error:
         raise PhotoError(
             Reason.UNREADABLE, f"The file cannot be read: {error.strerror}."
         ) from error
-    except PhotoError:
+    except PhotoError as error:
+        if isinstance(error.__cause__, _VANISHED):
+            raise error.__cause__ from error
         raise
     except Exception as error:  # whatever a photo does, it never ends the run
         raise PhotoError(
@@ -283,11 +341,10 @@ def _failure(found: FileStat, error: PhotoError) -> Failure:
 
 @contextmanager
 def _look_ahead(
-    bench: Bench, work: Callable[[_Item], _Result], items: Iterable[_Item]
+    ahead: int, threads: int, work: Callable[[_Item], _Result], items: Iterable[_Item]
 ) -> Iterator[Iterator[_Result]]:
-    """The results of `work`, in order, done by threads a bounded number of items ahead."""
-    pool = ThreadPoolExecutor(bench.threads, thread_name_prefix="imgsearch-decode")
-    ahead = 2 * bench.encoder.batch_size + bench.threads
+    """The results of `work`, in order, done by threads up to `ahead` items ahead."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="imgsearch-decode")
 
     def results() -> Iterator[_Result]:
         waiting: deque[Future[_Result]] = deque()

@@ -142,6 +142,7 @@ class Root:
     path: Path
     online: bool
     photos: int
+    missing: int = 0  # of these photos: vanished with many others at once, and held
 
 
 # ---------------------------------------------------------------------------- search
@@ -167,6 +168,7 @@ class Hit:
     paths: tuple[Path, ...]
     score: float | None
     offline: bool = False  # none of its paths can be reached now
+    missing: bool = False  # it vanished from the disk with many others, and is held
     date: datetime | None = None
     dated_by: str | None = None
 
@@ -273,6 +275,7 @@ class SyncReport:
     unchanged: int = 0
     gone: int = 0
     offline: int = 0  # files under folders that are not there now; nothing is forgotten
+    missing: int = 0  # files that vanished with many others at once; held, not forgotten
     failed: int = 0
     seconds: float = 0.0
     photos: int = 0

@@ -52,17 +52,21 @@ def run(desk: Desk, query: Query, k: int) -> list[Hit]:
     (found,) = desk.vectors.search(vector[None], k, kind=kind)
     ids = found.ids.tolist()
     photos, places = desk.store.photos(ids), desk.store.paths(ids)
+    missing = desk.store.missing_paths(ids)
     hits = []
     for photo_id, score in zip(ids, found.scores.tolist(), strict=True):
         if photo_id not in photos or photo_id not in places:
             continue  # deleted since the index was asked
-        reachable = sorted(places[photo_id], key=lambda place: not desk.online[place[0]])
+        reachable = sorted(
+            places[photo_id], key=lambda place: (not desk.online[place[0]], place[1] in missing)
+        )
         hits.append(
             Hit(
                 photo=photos[photo_id],
                 paths=tuple(path for _, path in reachable),
                 score=score,
                 offline=not desk.online[reachable[0][0]],
+                missing=reachable[0][1] in missing,
             )
         )
     return hits

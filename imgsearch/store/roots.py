@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,21 +120,27 @@ class RootStore(VectorStore):
                 last.setdefault(root_id, set()).add(path)
         return last
 
-    def missing(self, root_id: int | None = None) -> dict[str, int]:
-        """Paths held as missing, of one root or of all: path to photo id."""
+    def missing(self, root_id: int) -> set[str]:
+        """The paths of one root that are held as missing."""
         row_of = tables.paths.c
         query = (
-            select(tables.roots.c.path, row_of.name, row_of.photo_id)
+            select(tables.roots.c.path, row_of.name)
             .join_from(tables.paths, tables.roots)
-            .where(row_of.missing_since.is_not(None))
+            .where(row_of.missing_since.is_not(None), row_of.root_id == root_id)
         )
-        if root_id is not None:
-            query = query.where(row_of.root_id == root_id)
         with self._engine.connect() as connection:
-            return {
-                prefix_of(root) + name: photo_id
-                for root, name, photo_id in connection.execute(query)
-            }
+            return {prefix_of(root) + name for root, name in connection.execute(query)}
+
+    def missing_paths(self, ids: Iterable[int]) -> set[Path]:
+        """The paths of these photos that are held as missing."""
+        row_of = tables.paths.c
+        query = (
+            select(tables.roots.c.path, row_of.name)
+            .join_from(tables.paths, tables.roots)
+            .where(row_of.photo_id.in_(these_ids(ids)), row_of.missing_since.is_not(None))
+        )
+        with self._engine.connect() as connection:
+            return {Path(root, name) for root, name in connection.execute(query)}
 
     def mark_missing(self, root_id: int, paths: Collection[str], missing: bool) -> None:
         """Hold paths as missing, or let them be there again."""
