@@ -21,6 +21,7 @@ from imgsearch.errors import ImgsearchError
 from imgsearch.store import Store
 
 SECONDS = 120
+PHOTOS = 150  # enough for several batches
 
 
 def run(*arguments: str | Path, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -238,8 +239,8 @@ def wait_for_photos(process: subprocess.Popen[str], data: Path, count: int) -> N
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, object]]:
-    """A folder of 400 photos, and the library of one run without disturbance."""
-    folder = many_photos(tmp_path_factory.mktemp("many") / "photos", 400)
+    """A folder of photos, and the library of one run without disturbance."""
+    folder = many_photos(tmp_path_factory.mktemp("many") / "photos", PHOTOS)
     data = tmp_path_factory.mktemp("undisturbed")
     assert run("index", folder, data=data).returncode == 0
     yield folder, snapshot_of(data)
@@ -258,7 +259,7 @@ def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: 
         kept = store.photo_count()
     assert kept > 0
     report = json.loads(run("index", "--json", data=tmp_path).stdout)
-    assert report["new"] == 400 - kept
+    assert report["new"] == PHOTOS - kept
     assert snapshot_of(tmp_path) == whole
 
 
@@ -274,7 +275,7 @@ def test_killed_at_ten_moments_ends_in_the_same_library(
             with Store.open(tmp_path, writable=False) as store:
                 committed = store.photo_count()
         if moments.random() < 0.5:
-            wait_for_photos(process, tmp_path, min(committed + 1, 399))
+            wait_for_photos(process, tmp_path, min(committed + 1, PHOTOS - 1))
         time.sleep(moments.uniform(0, 1.0))
         process.kill()
         process.communicate()
@@ -284,7 +285,7 @@ def test_killed_at_ten_moments_ends_in_the_same_library(
 
 
 def test_a_second_writer_is_told_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
-    folder = many_photos(tmp_path / "photos", 200)
+    folder = many_photos(tmp_path / "photos", 100)
     first = start("index", folder, data=tmp_path / "data")
     wait_for_photos(first, tmp_path / "data", 1)
     second = run("index", folder, data=tmp_path / "data")
@@ -302,11 +303,11 @@ def test_a_second_writer_is_told_and_a_dead_one_leaves_no_lock(tmp_path: Path) -
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
+    """A disk of 600 kB."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", place], capture_output=True
     )
     if mounted.returncode:
         pytest.skip("needs the right to mount a small disk")
@@ -315,13 +316,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_told_and_what_was_committed_stays(small_disk: Path, tmp_path: Path) -> None:
-    folder = many_photos(tmp_path / "photos", 500)
+    folder = many_photos(tmp_path / "photos", PHOTOS)
     done = run("index", folder, data=small_disk)
     assert done.returncode == 10, done.stderr
     assert "Free some space" in done.stderr and "Traceback" not in done.stderr
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
     assert run("index", data=small_disk).returncode == 0
-    assert json.loads(run("status", "--json", data=small_disk).stdout)["photos"] == 500
+    assert json.loads(run("status", "--json", data=small_disk).stdout)["photos"] == PHOTOS
 
 
 def test_a_read_only_disk_still_answers(small_disk: Path, tmp_path: Path) -> None:
