@@ -316,7 +316,9 @@ def test_trained_weights_are_fetched_and_used_as_open_clip_uses_them(
     content = weights_of_a_small_model()
     our_hub.files["some/model/open_clip_model.safetensors"] = content
     heard: list[Download] = []
-    encoder = open_encoder(trained, tmp_path / "exports", "cpu", heard.append)
+    (tmp_path / "file").touch()  # no export can be written there, which spares us making one
+    with pytest.warns(RuntimeWarning, match="runs in torch"):
+        encoder = open_encoder(trained, tmp_path / "file", "cpu", heard.append)
     assert heard[0] == Download("open_clip_model.safetensors", 0, len(content))
     assert hashlib.sha256(content).hexdigest()[:16] in encoder.id
     assert "224px-squash-bilinear" in encoder.id
@@ -377,7 +379,7 @@ def test_the_batch_is_halved_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> N
     def cramped(self: Towers, part: np.ndarray) -> np.ndarray:
         sizes.append(len(part))
         if len(part) > room:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return whole(self, part)
 
     monkeypatch.setattr(Towers, "_forward_images", cramped)
@@ -386,6 +388,20 @@ def test_the_batch_is_halved_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> N
     room = 0
     with pytest.raises(EncoderError, match="smaller model"):
         towers.images(batch[:2])
+
+
+def test_a_gpu_gives_the_vectors_of_the_cpu(tmp_path: Path, demo_photos: Path) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA GPU")
+    gpu, cpu = (open_encoder(SMALL, tmp_path, device) for device in ("cuda", "cpu"))
+    assert gpu.id == cpu.id
+    photos = [Image.open(path) for path in sorted(demo_photos.iterdir())[:8]]
+    pixels = np.stack([gpu.prepare(photo) for photo in photos])
+    assert (gpu.encode_pixels(pixels) * cpu.encode_pixels(pixels)).sum(axis=1).min() >= 0.999
+    texts = ["a cat", "a rocket launch at night"]
+    assert (gpu.encode_texts(texts) * cpu.encode_texts(texts)).sum(axis=1).min() >= 0.999
 
 
 # ---------------------------------------------------------------------------- larger models

@@ -53,7 +53,7 @@ def _auto(device: str) -> Choice:
     place = "on a GPU" if gpu else "on a CPU"
     if is_here(best):
         return Choice(best.name, f"Encoder {best.name}: the default {place}. {_CHANGE}")
-    if hub.reachable(best.repo, hub.WEIGHT_FILES):
+    if hub.find(best.repo, hub.WEIGHT_FILES):
         why = f"the default {place}, {best.size_mb} MB to fetch once"
         return Choice(best.name, f"Encoder {best.name}: {why}. {_CHANGE}")
     missing = f"{best.name} is not on this machine and the model hub cannot be reached"

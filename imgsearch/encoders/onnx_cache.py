@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from imgsearch.errors import DiskError
+from imgsearch.errors import DiskError, EncoderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 
 Facts: TypeAlias = dict[str, object]  # what JSON can hold
 _MANIFEST = "manifest.json"
+_LOCK_S = 600  # the largest model takes a few minutes; whoever holds on longer is stuck
 
 
 class OnnxModel:
     """One exported graph with one input and one output, run by ONNX Runtime on the CPU.
 
-    Any number of threads may call it at once. `threads` 0 means one for each core.
+    Any number of threads may call it at once. It works on all cores this process may use.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = _usable_cores()
         options.log_severity_level = 3  # errors only: the library does not write to the terminal
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
@@ -46,6 +47,13 @@ class OnnxModel:
     def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
         output: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
         return output
+
+
+def _usable_cores() -> int:
+    """Left alone, ONNX Runtime counts physical cores, and those of the whole machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def read_export(folder: Path, made_for: str) -> Facts | None:
@@ -66,17 +74,23 @@ def write_export(folder: Path, made_for: str, build: Callable[[Path], Facts]) ->
     """Make an export with `build`, which fills an empty folder and returns the facts.
 
     Two processes do not do it twice: the second waits and reads what the first one made. What
-    `build` raises is passed on and leaves nothing behind. Raises DiskError where it cannot write.
+    `build` raises is passed on and leaves nothing behind. Raises DiskError where it cannot write,
+    EncoderError where another process never comes to an end.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
+        with FileLock(f"{folder}.lock", timeout=_LOCK_S):
             facts = read_export(folder, made_for)
             if facts is None:
                 facts = _make(folder, made_for, build)
             return facts
+    except Timeout as error:
+        raise EncoderError(
+            f"Another process has been exporting a model to {folder} for {_LOCK_S // 60} minutes. "
+            "End it, then try again."
+        ) from error
     except OSError as error:
         raise DiskError(
             f"The model cannot be written to {folder} ({error.strerror or error}). "

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.encoders import Encoder, name_of, open_encoder
+from imgsearch.encoders import Encoder, encoder_choices, name_of, open_encoder
 
 if TYPE_CHECKING:
     from imgsearch.records import Vectors
@@ -80,7 +80,8 @@ def cosines(a: Vectors, b: Vectors) -> Vectors:
 def test_it_says_what_it_is(encoder: Encoder) -> None:
     assert name_of(encoder.id) in NAMES.values()
     assert encoder.id != name_of(encoder.id)  # weights and preprocessing are named too
-    assert encoder.dim > 0
+    listed = {choice.name: choice.dim for choice in encoder_choices()}
+    assert encoder.dim == listed.get(name_of(encoder.id), encoder.dim) > 0
     assert encoder.batch_size > 0
     assert encoder.logit_scale > 1
     assert encoder.context_length >= 16

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from imgsearch.encoders.openclip.runtime import Spec, open_runtime
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
     from imgsearch.records import OnDownload, PixelBatch, Pixels, Vectors
@@ -77,15 +78,19 @@ class OpenClip:
         return self._runtime.preprocess(image)
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
-        if len(batch) == 0:
-            return np.zeros((0, self.dim), np.float32)
-        return self._runtime.images(batch)
+        return self._in_batches(self._runtime.images, batch)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        if len(texts) == 0:
-            return np.zeros((0, self.dim), np.float32)
+        if len(texts) == 0:  # loads no tokenizer for nothing
+            return self._in_batches(self._runtime.texts, np.empty((0, 0), np.int64))
         ids = self._runtime.tokens.ids([_without_surrogates(text) for text in texts])
-        return self._runtime.texts(ids)
+        return self._in_batches(self._runtime.texts, ids)
+
+    def _in_batches(self, tower: Callable[[NDArray[Any]], Vectors], rows: NDArray[Any]) -> Vectors:
+        """What the tower makes of all rows, a batch at a time so that memory stays bounded."""
+        size = self.batch_size
+        parts = [tower(rows[start : start + size]) for start in range(0, len(rows), size)]
+        return np.concatenate([np.empty((0, self.dim), np.float32), *parts])
 
 
 def _seed_of(tag: str) -> int | None:

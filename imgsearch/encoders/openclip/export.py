@@ -17,16 +17,16 @@ import numpy as np
 import torch
 
 from imgsearch.encoders.onnx_cache import Facts, OnnxModel
+from imgsearch.encoders.openclip.runtime import IMAGE, TEXT, TOKENIZER
 from imgsearch.encoders.openclip.tokens import PROBES
+from imgsearch.encoders.openclip.towers import Towers, first_line
 from imgsearch.errors import EncoderError, EncoderUnavailable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imgsearch.encoders.openclip.towers import Towers
     from imgsearch.records import Vectors
 
-IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"
 LEAST_COSINE = 0.9999  # between a row of torch and the same row of ONNX Runtime
 _OPSET = 17
 
@@ -90,7 +90,7 @@ def _write(graph: torch.nn.Module, example: NDArray[np.generic], path: Path) -> 
                 dynamo=False,
             )
     except Exception as error:  # the exporter raises whatever a layer makes it stumble over
-        raise EncoderError(f"torch cannot export {path.name}: {_first_line(error)}") from error
+        raise EncoderError(f"torch cannot export {path.name}: {first_line(error)}") from error
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def _agree(model: OnnxModel, batch: NDArray[np.generic], expected: Vectors) -> N
     try:
         found = np.concatenate([model(batch[:1]), model(batch[1:])])
     except Exception as error:  # onnxruntime's errors have no class in common but this
-        raise EncoderError(f"ONNX Runtime cannot run it: {_first_line(error)}") from error
+        raise EncoderError(f"ONNX Runtime cannot run it: {first_line(error)}") from error
     cosine = float((found * expected).sum(axis=1).min())
     if not cosine >= LEAST_COSINE:
         raise EncoderError(f"ONNX Runtime and torch disagree: cosine {cosine:.5f}")
@@ -137,7 +137,3 @@ def _probe_pixels(side_px: int) -> NDArray[np.uint8]:
             np.broadcast_to(stripes, noise.shape),
         ]
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from imgsearch.errors import DiskError, EncoderUnavailable
@@ -20,6 +22,14 @@ from imgsearch.records import Download, OnDownload
 
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _BLOB_NAME_CHARS = 64  # a large file's blob is named by its sha256, in hexadecimal
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file that the hub has. Its size is 0 where the hub does not tell."""
+
+    file: str
+    size_bytes: int
 
 
 def weight_files(filename: str) -> tuple[str, ...]:
@@ -57,25 +67,24 @@ def offline_by_setting() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def reachable(repo: str, files: Sequence[str], within_s: float = 4.0) -> bool:
-    """Whether one of `files` can be fetched now. Answers in `within_s` seconds, whatever the net.
+def find(repo: str, files: Sequence[str], within_s: float = 4.0) -> Remote | None:
+    """The first of `files` that the hub has, if it answers in `within_s` seconds, else None.
 
     The request runs in a thread of its own, because neither name resolution nor a server that
     accepts and then keeps silent is bound by a socket timeout alone.
     """
     if offline_by_setting():
-        return False
-    found = threading.Event()
-    done = threading.Event()
+        return None
+    found: list[Remote] = []
 
     def ask() -> None:
-        if any(_answers(repo, file, within_s / 2) for file in files):
-            found.set()
-        done.set()
+        remotes = (_ask(repo, file, within_s / len(files)) for file in files)
+        found.extend(itertools.islice(filter(None, remotes), 1))
 
-    threading.Thread(target=ask, name="imgsearch-hub-probe", daemon=True).start()
-    done.wait(within_s)
-    return found.is_set()
+    asker = threading.Thread(target=ask, name="imgsearch-hub", daemon=True)
+    asker.start()
+    asker.join(within_s)
+    return found[0] if found else None
 
 
 def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None) -> Path:
@@ -88,81 +97,79 @@ def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None
         return path
     if offline_by_setting():
         raise EncoderUnavailable(_cure(repo, files, "HF_HUB_OFFLINE forbids the network"))
-    if not reachable(repo, files, within_s=10):  # the hub's client would retry for minutes
+    remote = find(repo, files, within_s=10)  # the hub's client would try for minutes
+    if remote is None:
         reason = "the model hub does not answer or does not have it"
         raise EncoderUnavailable(_cure(repo, files, reason))
-    reason = "no such file"
-    for file in files:
-        try:
-            return _download(repo, file, on_download)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise DiskError(
-                    f"The disk is full: {file} of {repo} does not fit under {_cache_dir()}. "
-                    "Free some space or point HF_HOME elsewhere."
-                ) from error
-            reason = str(error) or type(error).__name__
-        except Exception as error:  # noqa: BLE001 - the classes depend on the hub's HTTP client
-            reason = str(error) or type(error).__name__
-    raise EncoderUnavailable(_cure(repo, files, reason.splitlines()[0]))
+    try:
+        return _download(repo, remote, on_download or (lambda download: None))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise DiskError(
+                f"The disk is full: {remote.file} of {repo} does not fit under {_cache_dir()}. "
+                "Free some space or point HF_HOME elsewhere."
+            ) from error
+        # Anything else: which class it has depends on the hub client's HTTP library.
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise EncoderUnavailable(_cure(repo, files, reason)) from error
 
 
 def fetch_if_there(repo: str, file: str) -> None:
     """Bring a small companion file into the cache; that a repository lacks it is no error."""
-    if not offline_by_setting() and cached(repo, (file,)) is None and reachable(repo, (file,)):
+    if cached(repo, (file,)) is None and find(repo, (file,)) is not None:
         fetch(repo, (file,))
 
 
-def _download(repo: str, file: str, on_download: OnDownload | None) -> Path:
+def _download(repo: str, remote: Remote, on_download: OnDownload) -> Path:
     import inspect
 
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
+    on_download(Download(remote.file, 0, remote.size_bytes))
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
-        return Path(hf_hub_download(repo, file, tqdm_class=_bar(file, on_download)))
+        return Path(hf_hub_download(repo, remote.file, tqdm_class=_bar(remote, on_download)))
     disable_progress_bars()  # an older client draws a bar of its own: a library must not
-    return Path(hf_hub_download(repo, file))
+    path = Path(hf_hub_download(repo, remote.file))
+    on_download(Download(remote.file, remote.size_bytes, remote.size_bytes))
+    return path
 
 
-def _bar(file: str, on_download: OnDownload | None) -> type:
-    """A progress bar class that draws nothing and reports to `on_download`."""
-    from tqdm import tqdm  # type: ignore[import-untyped]
+def _bar(remote: Remote, on_download: OnDownload) -> type:
+    """A progress bar class for the hub's client: it draws nothing and tells `on_download`."""
+    from huggingface_hub.utils.tqdm import tqdm
 
-    class Reporter(tqdm):  # type: ignore[misc]
-        def __init__(self, *args: object, total: float | None = None, **kwargs: object) -> None:
-            initial = kwargs.get("initial", 0)
-            self.done_bytes = int(initial) if isinstance(initial, int | float) else 0
-            self.size_bytes = int(total or 0)
-            super().__init__(total=total, initial=self.done_bytes, disable=True)
-            self._report(0)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            self._report(int(n or 0))
-            return None
+    class Reporter(tqdm):
+        def update(self, n: float | None = 1) -> None:
+            self.n += int(n or 0)
+            on_download(Download(remote.file, int(self.n), remote.size_bytes))
 
         def update_transfer(self, n: float | None = 1) -> None:
-            """Bytes on the wire, of which a compressed transfer has fewer: not what we report."""
+            """Bytes on the wire, of which a compressed transfer has fewer: not what we tell."""
 
-        def _report(self, more_bytes: int) -> None:
-            self.done_bytes += more_bytes
-            if on_download is not None:
-                on_download(Download(file, self.done_bytes, self.size_bytes))
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            """Nothing: the library does not write to the terminal."""
+
+        def close(self) -> None:
+            """Nothing was drawn, so nothing is to be wiped away."""
 
     return Reporter
 
 
-def _answers(repo: str, file: str, timeout_s: float) -> bool:
+def _ask(repo: str, file: str, timeout_s: float) -> Remote | None:
     request = urllib.request.Request(f"{_endpoint()}/{repo}/resolve/main/{file}", method="HEAD")
     request.add_header("User-Agent", "imgsearch")
     try:
-        with urllib.request.build_opener(_StopAtRedirect).open(request, timeout=timeout_s):
-            return True
-    except urllib.error.HTTPError as answer:
-        with contextlib.closing(answer):
-            return 300 <= answer.code < 400  # the file lies on another host: it is there
+        with urllib.request.build_opener(_StopAtRedirect).open(request, timeout=timeout_s) as reply:
+            return Remote(file, int(reply.headers.get("Content-Length") or 0))
+    except urllib.error.HTTPError as reply:
+        with contextlib.closing(reply):
+            if not 300 <= reply.code < 400:
+                return None
+            # A large file lies on another host; the hub tells its size beside the way there.
+            return Remote(file, int(reply.headers.get("X-Linked-Size") or 0))
     except (OSError, ValueError):
-        return False
+        return None
 
 
 class _StopAtRedirect(urllib.request.HTTPRedirectHandler):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.openclip.towers import Towers
     from imgsearch.records import OnDownload, PixelBatch, Vectors
 
+IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
 _FORMAT = 1  # of an export: raise it when an older one must be made again
 
 
@@ -99,10 +100,10 @@ class OnnxRuntime:
             return self._tokens
 
     def images(self, batch: PixelBatch) -> Vectors:
-        return self._model("image.onnx")(batch)
+        return self._model(IMAGE)(batch)
 
     def texts(self, ids: NDArray[np.int64]) -> Vectors:
-        return self._model("text.onnx")(ids)
+        return self._model(TEXT)(ids)
 
     def _model(self, file: str) -> OnnxModel:
         with self._lock:
@@ -118,7 +119,7 @@ class OnnxRuntime:
             return TorchTokens(self._arch)
         from imgsearch.encoders.openclip.tokens import FastTokens
 
-        return FastTokens(self._folder / "tokenizer.json", **arguments)
+        return FastTokens(self._folder / TOKENIZER, **arguments)
 
 
 def open_runtime(

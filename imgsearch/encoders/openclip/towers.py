@@ -55,7 +55,7 @@ class Towers:
         """Embed uint8 pixels (n, 3, side_px, side_px); halves the batch when memory runs out."""
         try:
             return self._forward_images(batch)
-        except torch.OutOfMemoryError:
+        except torch.cuda.OutOfMemoryError:
             if len(batch) == 1:
                 raise EncoderError(
                     f"Not even one photo fits into the memory of {self.device}. "
@@ -91,9 +91,11 @@ class Towers:
             return self._rows(self.model.encode_image(self.normalise(pixels.to(self.device))))  # type: ignore[operator]
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"
-        )
+        on_gpu = self.device.type == "cuda"
+        fast = torch.bfloat16  # cards older than Ampere only imitate it
+        if on_gpu and torch.cuda.get_device_capability(self.device)[0] < 8:
+            fast = torch.float16
+        return torch.autocast(self.device.type, dtype=fast, enabled=on_gpu)
 
     def _rows(self, features: torch.Tensor) -> Vectors:
         rows = torch.nn.functional.normalize(features.float(), dim=-1)
@@ -109,7 +111,7 @@ def _device(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise EncoderError(
-            f"The device {name!r} is not usable here ({str(error).splitlines()[0]}). "
+            f"The device {name!r} is not usable here ({first_line(error)}). "
             "Use --device auto or --device cpu."
         ) from error
     return device
@@ -153,11 +155,11 @@ def _create(arch: str, weights: Path | None, config: dict[str, object]) -> torch
     except OSError as error:
         raise EncoderUnavailable(
             f"open_clip needs a file for {arch} that is not on this machine and cannot be "
-            f"fetched ({str(error).splitlines()[0]}). Choose another model."
+            f"fetched ({first_line(error)}). Choose another model."
         ) from error
     except Exception as error:  # each format of weights has its own error for a damaged file
         raise EncoderError(
-            f"open_clip cannot build {arch} from {weights} ({str(error).splitlines()[0]}). If the "
+            f"open_clip cannot build {arch} from {weights} ({first_line(error)}). If the "
             "file is damaged, delete it and it is fetched again."
         ) from error
     return cast(torch.nn.Module, model)
@@ -177,6 +179,11 @@ def _preprocess_of(model: torch.nn.Module) -> Preprocess:
         std=_three(config["std"]),
         fill_color=int(config["fill_color"]),
     )
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the pages that may follow."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _three(values: Sequence[float] | float) -> tuple[float, float, float]:
