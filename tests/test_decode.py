@@ -221,7 +221,7 @@ def wide_gamut_profile() -> bytes:
     return bytes(profile)
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "JPEG2000"])
 def test_a_large_photo_is_scaled_but_never_below_twice_the_side(format_name: str) -> None:
     for width_px, height_px in ((2000, 1500), (900, 2100), (100, 80), (4000, 40)):
         data = encoded(scene(width_px, height_px), format_name)

@@ -335,6 +335,12 @@ def test_a_jpeg_of_very_many_scans_is_seen_coming(monkeypatch: pytest.MonkeyPatc
     assert decode_bytes(progressive, 32).image
 
 
+def test_segments_without_end_are_seen_coming() -> None:
+    endless = b"\xff\xd8" + b"\xff\xe3\x00\x02" * 5000
+    assert buffered_work(BytesIO(endless + encoded(noise(), "JPEG")[2:]))[1] > 1e9
+    assert decode_bytes(endless + encoded(noise(), "JPEG")[2:], 16).image
+
+
 # ---------------------------------------------------------------------------- lies and accidents
 
 

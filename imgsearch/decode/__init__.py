@@ -36,6 +36,7 @@ __all__ = [
     "thumbnail",
 ]
 
+_MAX_BYTES_HERE = 64 << 20  # millions of tiny chunks take time, though they hold no pixel
 _MAX_MEGAPIXELS_HERE = 60  # held in memory at once by one decoding thread of this process
 _MAX_SCANNED_MEGAPIXELS_HERE = 2000  # half a minute of work at worst; real photos need 500
 _DECODER_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
@@ -137,6 +138,8 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
 
 def _is_heavy(file: BinaryIO, head: bytes, family: Family) -> bool:
     """Whether a JPEG or PNG may take more memory or time than this process should give it."""
+    if file.seek(0, os.SEEK_END) > _MAX_BYTES_HERE:
+        return True
     if family is PNG:
         width_px, height_px = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
         return width_px * height_px / 1e6 > _MAX_MEGAPIXELS_HERE

@@ -1,12 +1,17 @@
-"""What a JPEG will cost, read from its markers (ITU-T T.81, annex B) before it is decoded."""
+"""What a JPEG or JPEG 2000 will cost, read from its markers before it is decoded.
+
+ITU-T T.81, annex B; ITU-T T.800, annex A.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import BinaryIO
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = (0xC0, 0xC1)
 _START_OF_SCAN = 0xDA
+_JPEG2000_HEADER_BYTES = 1 << 16
 _MAX_SEGMENTS = 2000  # before the first scan; a real file has a few dozen
 
 
@@ -35,7 +40,7 @@ def buffered_work(file: BinaryIO) -> tuple[float, float]:
             megapixels = width_px * height_px / 1e6
             return megapixels, megapixels * _scans(file, at)
         at += 2 + int.from_bytes(head[2:4], "big")
-    return 0.0, 0.0
+    return math.inf, math.inf  # segments without end
 
 
 def _scans(file: BinaryIO, at: int) -> int:
@@ -46,3 +51,11 @@ def _scans(file: BinaryIO, at: int) -> int:
         count += (last + block).count(b"\xff\xda")
         last = block[-1:]
     return count
+
+
+def halvings_of_jpeg2000(file: BinaryIO) -> int:
+    """How often the sides of a JPEG 2000 can be halved while it is decoded, saving that work."""
+    file.seek(0)
+    head = file.read(_JPEG2000_HEADER_BYTES)
+    at = head.find(b"\xff\x52\x00")  # COD: a length of 2 bytes, then 5 bytes, then the levels
+    return min(head[at + 9], 32) if 0 <= at < len(head) - 9 else 0

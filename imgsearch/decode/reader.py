@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import warnings
 from importlib import import_module
 from typing import BinaryIO
 
 from PIL import ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from imgsearch.decode import colour
 from imgsearch.decode.exif import Exif, read_exif
 from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, TIFF, Family
+from imgsearch.decode.jpeg import halvings_of_jpeg2000
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import Request, refusal
 from imgsearch.records import Decoded, Facts
 
+# The disk's; any other number, as that of a seek to nowhere, comes from what the file says.
+_DISK_ERRORS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT,
+                errno.ENOTCONN, errno.EHOSTDOWN}  # fmt: skip
 _FROM_PILLOW = re.compile(r"PIL\.")
 
 
@@ -32,7 +38,7 @@ def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
             return raw.read(file, request)
         return _read(file, family, request)
     except OSError as error:
-        if error.errno is not None:  # the disk's, not a decoder's
+        if error.errno in _DISK_ERRORS:
             raise
         raise refusal(error, family.name) from error
     except Exception as error:  # on bad data a decoder may raise anything at all
@@ -61,9 +67,7 @@ def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     image = _open(file, family)
     width_px, height_px = image.size
     request.check(width_px, height_px)
-    if family is JPEG:  # decodes at 1/2, 1/4 or 1/8 of the size for a fraction of the work
-        image.draft(None, (request.side_px, request.side_px))
-    image.load()
+    _load(image, file, family, request)
     exif = _exif(image, file, family)
     orientation = 1 if _turned_by_plugin(image, family) else exif.orientation
     _settle_profile(image, file, family, exif)
@@ -80,6 +84,18 @@ def _open(file: BinaryIO, family: Family) -> ImageFile.ImageFile:
     plugin: type[ImageFile.ImageFile] = getattr(import_module(module_name), class_name)
     file.seek(0)
     return plugin(file)
+
+
+def _load(image: ImageFile.ImageFile, file: BinaryIO, family: Family, request: Request) -> None:
+    """Decode the pixels, at a fraction of size and work where the format has a way to."""
+    if family is JPEG:  # 1/2, 1/4 or 1/8
+        image.draft(None, (request.side_px, request.side_px))
+    if isinstance(image, Jpeg2KImageFile):
+        fewer = (min(image.size) // request.side_px).bit_length() - 1
+        image.reduce = max(0, min(fewer, halvings_of_jpeg2000(file)))
+        image.load()
+        image.reduce = 0  # what was a number is Pillow's method again
+    image.load()
 
 
 def _exif(image: ImageFile.ImageFile, file: BinaryIO, family: Family) -> Exif:

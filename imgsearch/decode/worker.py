@@ -14,6 +14,7 @@ import resource
 import socket
 import struct
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO
 
@@ -97,14 +98,16 @@ def _give_up_powers(memory_bytes: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    for what, limit in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(what)
-        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(what, (limit, limit))
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_CORE, 0)
+    with suppress(OSError, ValueError):  # macOS has no such limit
+        _limit(resource.RLIMIT_AS, memory_bytes)
+
+
+def _limit(what: int, amount: int) -> None:
+    _, hard = resource.getrlimit(what)
+    amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+    resource.setrlimit(what, (amount, amount))
 
 
 def _load_decoders() -> None:
