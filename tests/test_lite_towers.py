@@ -1,0 +1,117 @@
+"""The towers, drawn as graphs by us, compute what the models they are made from compute."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.encoders.lite import heads, image_tower, towers, weights
+from imgsearch.encoders.lite.encoder import HEADS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgsearch.encoders import Encoder
+    from imgsearch.encoders.lite.weights import Tensors
+
+TEXTS = ["a dog", "Two kids jumping into a lake .", "", "a very long walk " * 60]
+
+
+@pytest.fixture(scope="module")
+def tensors() -> Tensors:
+    return weights.image_tensors()
+
+
+@pytest.fixture(scope="module")
+def pixels(lite: Encoder, demo_photos: Path) -> NDArray[np.uint8]:
+    paths = sorted(demo_photos.iterdir())
+    return np.array([lite.prepare(Image.open(path)) for path in paths], np.uint8)
+
+
+@pytest.fixture(scope="module")
+def in_floats(
+    tensors: Tensors, pixels: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    import onnxruntime
+
+    model = image_tower.float_model(tensors).SerializeToString()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    features, logits = session.run(["features", "logits"], {"pixels": pixels})
+    return features, logits
+
+
+def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (heads.unit(a) * heads.unit(b)).sum(axis=1)
+
+
+def test_the_image_graph_is_timms_network(
+    tensors: Tensors,
+    pixels: NDArray[np.uint8],
+    in_floats: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> None:
+    timm = pytest.importorskip("timm")
+    import torch
+
+    model = timm.create_model("tf_efficientnet_lite2", pretrained=False).eval()
+    names = model.state_dict()
+    state = {name: torch.tensor(t) for name, t in zip(names, tensors.values(), strict=True)}
+    model.load_state_dict(state)
+    few = (torch.tensor(pixels[:4]).float() - 127) / 128
+    with torch.inference_mode():
+        np.testing.assert_allclose(model(few).numpy(), in_floats[1][:4], atol=1e-3)
+
+
+def test_integers_lose_little(
+    lite: Encoder,
+    pixels: NDArray[np.uint8],
+    in_floats: tuple[NDArray[np.float32], NDArray[np.float32]],
+    model_cache: Path,
+) -> None:
+    trained = heads.load(HEADS)
+    tower = towers.open_image_tower(model_cache, trained.ranges, threads=2)
+    features, _ = tower.run(["features", "logits"], {"pixels": pixels})
+    assert cosines(features, in_floats[0]).mean() >= 0.98  # scans and textures are the hardest
+    exact = trained.image_vectors(*in_floats)
+    assert cosines(lite.encode_pixels(pixels), exact).mean() >= 0.98
+
+
+def test_ranges_of_a_photo_hold_its_values(tensors: Tensors, pixels: NDArray[np.uint8]) -> None:
+    import onnxruntime
+
+    model = image_tower.float_model(tensors, with_ranges=True).SerializeToString()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    lows, highs = session.run(["lows", "highs"], {"pixels": pixels[:2]})
+    assert lows.shape == highs.shape == (2, len(heads.load(HEADS).ranges))
+    assert (lows < 0).all()
+    assert (highs > 0).all()
+
+
+def test_the_text_graph_is_the_original_network(model_cache: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # another project's deprecations are not ours to fix
+        transformers = pytest.importorskip("transformers")
+        torch = pytest.importorskip("torch")
+        folder = weights.TEXT.path().parent
+        model = transformers.AutoModel.from_pretrained(folder).eval()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        batch = tokenizer(TEXTS, padding=True, truncation=True, max_length=128, return_tensors="pt")
+        with torch.inference_mode():
+            hidden = model(**batch).last_hidden_state.numpy()
+    mask = batch["attention_mask"].numpy()[..., None]
+    expected = (hidden * mask).sum(axis=1) / mask.sum(axis=1)
+    tower = towers.open_text_tower(model_cache, threads=2)
+    found = towers.encode(tower, towers.open_tokenizer(), TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    assert cosines(found, expected).min() >= 0.9999
+
+
+def test_tokens_are_cut_with_their_end_mark_kept() -> None:
+    tokenizer = towers.open_tokenizer()
+    assert towers.count(tokenizer, "a dog") == 4
+    assert towers.count(tokenizer, "dog " * 500) == 502
+    assert towers.cut(list(range(502)))[-2:] == [126, 501]
