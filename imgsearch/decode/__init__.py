@@ -4,6 +4,7 @@
     is_photo_name     whether a file of this name is worth opening
     decode            a file -> Decoded
     decode_bytes      the bytes of a file -> Decoded
+    read_facts        a file -> Facts, without decoding its pixels where that is possible
     thumbnail         a file or a Decoded -> small WebP
     decoder_versions  what reads files here, to know when a failed one is worth another try
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import BytesIO
@@ -22,9 +24,10 @@ from typing import BinaryIO
 
 from imgsearch.decode.formats import FORMATS, HEAD_BYTES, PNG, Family, family_of, is_photo_name
 from imgsearch.decode.jpeg import buffered_work
+from imgsearch.decode.metadata import with_sidecar
 from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.records import Decoded
+from imgsearch.records import Decoded, Facts
 
 __all__ = [
     "FORMATS",
@@ -33,6 +36,7 @@ __all__ = [
     "decode_bytes",
     "decoder_versions",
     "is_photo_name",
+    "read_facts",
     "thumbnail",
 ]
 
@@ -47,7 +51,8 @@ def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded
     """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
 
     Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
-    facts tell of the whole file. Embedded thumbnails are never used.
+    facts tell of the whole file, corrected by an XMP file beside it. Embedded thumbnails are
+    never used.
 
     Raises PhotoError, with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
     TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, seen before any pixel is decoded),
@@ -59,7 +64,14 @@ def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise PhotoError(Reason.CHANGED, "It changed while it was read; index again.")
-    return decoded
+    return replace(decoded, facts=with_sidecar(decoded.facts, path))
+
+
+def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
+    """The facts of the photo at `path`, as `decode` gives them, for a fraction of the work."""
+    with _opened(path) as file:
+        decoded = _decode(file, path.name, Request(1, max_megapixels, facts_only=True))
+    return with_sidecar(decoded.facts, path)
 
 
 def decode_bytes(data: bytes, min_side_px: int, max_megapixels: float = 200) -> Decoded:

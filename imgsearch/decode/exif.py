@@ -1,4 +1,4 @@
-"""What EXIF and XMP tell about a photo: reads the dozen tags imgsearch keeps, and nothing else.
+"""What EXIF tells about a photo: reads the dozen tags imgsearch keeps, and nothing else.
 
 Our own small reader rather than a library's, because metadata is written by anything: here no
 input raises, warns, loops or takes much memory; what makes no sense is None.
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
 
-Value = str | tuple[float, ...]
+Value = str | bytes | tuple[float, ...]
 Directory = Mapping[int, Value]
 
 _MAKE, _MODEL, _ORIENTATION, _DATE_TIME = 0x010F, 0x0110, 0x0112, 0x0132
@@ -25,8 +25,10 @@ _ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction
 _DIGITISED = (0x9004, 0x9012, 0x9292)
 _CHANGED = (_DATE_TIME, 0x9010, 0x9290)
 _LENS_MODEL = 0xA434
+_RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
 _WANTED = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
+                     _RATING, _KEYWORDS, _XMP,
                      *_ORIGINAL, *_DIGITISED, *_CHANGED, 1, 2, 3, 4})  # fmt: skip
 
 # type -> bytes of one value, struct code; a rational is a pair
@@ -34,12 +36,9 @@ _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (
           10: (8, "ii"), 13: (4, "I")}  # fmt: skip
 _CANON_HEAD_BYTES = 1 << 16
 _MAX_VALUE_BYTES = 1024  # longer ones are not a name, a date or a coordinate
+_MAX_BYTES_OF = {_XMP: 4 << 20, _KEYWORDS: 1 << 16}
 
 _EXIF_DATE = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)[ T]\s?(\d?\d):(\d\d):(\d\d)")
-_XMP_DATE = re.compile(
-    rb"(?:exif:DateTimeOriginal|photoshop:DateCreated)\s*(?:=\s*[\"']|>)\s*"
-    rb"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)"
-)
 _OFFSET = re.compile(r"\s*([+-])(\d\d):(\d\d)\s*$")
 
 
@@ -48,7 +47,9 @@ class Exif:
     """The facts of one EXIF block; whatever is missing or makes no sense is None.
 
     `orientation` is 1 to 8 (1 upright). `adobe_rgb` is set when the camera says so without
-    embedding a profile (interoperability index R03).
+    embedding a profile (interoperability index R03). `changed_at` is when the file was last
+    changed, where a camera wrote that: a hint at when it was taken, for want of any other.
+    `xmp` is the packet that a TIFF, and so a RAW file, keeps among its tags.
     """
 
     orientation: int = 1
@@ -58,16 +59,20 @@ class Exif:
     lat: float | None = None
     lon: float | None = None
     adobe_rgb: bool = False
+    changed_at: datetime | None = None
+    rating: int | None = None
+    keywords: tuple[str, ...] = ()
+    xmp: bytes | None = None
 
 
-def read_exif(block: bytes | BinaryIO | None, xmp: bytes | None = None) -> Exif:
-    """The facts in an EXIF block, or in a whole TIFF file, with XMP's date where EXIF has none.
+def read_exif(block: bytes | BinaryIO | None) -> Exif:
+    """The facts in an EXIF block, or in a whole TIFF file.
 
     Never raises on what the bytes say; reading the file may raise OSError.
     """
     if isinstance(block, bytes):
         block = BytesIO(block.removeprefix(b"Exif\x00\x00"))
-    return _exif(_directories(block) if block else _Directories(), xmp)
+    return _exif(_directories(block) if block else _Directories())
 
 
 def read_canon_boxes(file: BinaryIO) -> Exif:
@@ -82,16 +87,22 @@ def read_canon_boxes(file: BinaryIO) -> Exif:
     return _exif(_Directories(*found))
 
 
-def _exif(found: _Directories, xmp: bytes | None = None) -> Exif:
-    orientation = _number(found.top.get(_ORIENTATION))
+def _exif(found: _Directories) -> Exif:
+    orientation, rating = (_number(found.top.get(tag)) for tag in (_ORIENTATION, _RATING))
+    keywords, xmp = found.top.get(_KEYWORDS), found.top.get(_XMP)
     return Exif(
         orientation=int(orientation) if orientation and 1 <= orientation <= 8 else 1,
-        taken_at=_taken_at(found.top, found.photo, xmp),
-        camera=_camera(_text(found.top.get(_MAKE)), _text(found.top.get(_MODEL))),
+        taken_at=_moment(found.photo, found.photo, _ORIGINAL)
+        or _moment(found.photo, found.photo, _DIGITISED),
+        camera=camera_name(_text(found.top.get(_MAKE)), _text(found.top.get(_MODEL))),
         lens=_text(found.photo.get(_LENS_MODEL)),
         lat=_degrees(found.gps, _LATITUDE),
         lon=_degrees(found.gps, _LONGITUDE),
         adobe_rgb=_text(found.interop.get(1)) == "R03",
+        changed_at=_changed_at(found),
+        rating=int(rating) if rating is not None and 0 < rating <= 5 else None,
+        keywords=_words(keywords) if isinstance(keywords, bytes) else (),
+        xmp=xmp if isinstance(xmp, bytes) else None,
     )
 
 
@@ -143,23 +154,25 @@ def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
     for at in range(0, len(table) - 11, 12):
         tag, kind, length, inline = struct.unpack_from(order + "HHI4s", table, at)
         if tag in _WANTED and tag not in found:
-            value = _value(file, order, (kind, length, inline))
+            value = _value(file, order, (tag, kind, length, inline))
             if value is not None:
                 found[tag] = value
     return found
 
 
-def _value(file: BinaryIO, order: str, entry: tuple[int, int, bytes]) -> Value | None:
-    kind, length, data = entry
-    if kind not in _TYPES:
+def _value(file: BinaryIO, order: str, entry: tuple[int, int, int, bytes]) -> Value | None:
+    tag, kind, length, data = entry
+    if kind not in _TYPES and not (kind == 7 and tag in _MAX_BYTES_OF):
         return None
-    width, code = _TYPES[kind]
+    width, code = _TYPES.get(kind, (1, "B"))
     size_bytes = width * length
-    if not 0 < size_bytes <= _MAX_VALUE_BYTES:
+    if not 0 < size_bytes <= _MAX_BYTES_OF.get(tag, _MAX_VALUE_BYTES):
         return None
     if size_bytes > 4:
         file.seek(struct.unpack(order + "I", data)[0])
         data = file.read(size_bytes)
+    if tag in _MAX_BYTES_OF:
+        return data[:size_bytes]
     if kind == 2:
         return data[:size_bytes].split(b"\x00")[0].decode("utf-8", "replace")
     if len(data) < size_bytes:
@@ -179,14 +192,21 @@ def _number(value: Value | None) -> float | None:
 
 
 def _text(value: Value | None) -> str | None:
-    """A readable line, or None for the blanks and dashes that stand for "unknown"."""
-    if not isinstance(value, str):
-        return None
-    text = " ".join("".join(c if c.isprintable() else " " for c in value).split())
-    return text if any(c.isalnum() for c in text) else None
+    return readable(value) if isinstance(value, str) else None
 
 
-def _camera(make: str | None, model: str | None) -> str | None:
+def readable(text: str | None) -> str | None:
+    """A line that can be read, or None for the blanks and dashes that stand for "unknown"."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+    return line if any(c.isalnum() for c in line) else None
+
+
+def _words(value: bytes) -> tuple[str, ...]:
+    """Microsoft's keywords: UTF-16, with semicolons between them."""
+    return tuple(value.decode("utf-16-le", "replace").rstrip("\0").split(";"))
+
+
+def camera_name(make: str | None, model: str | None) -> str | None:
     """Maker and model. A model that begins with a word of its maker's name stands alone."""
     if not make or not model:
         return model or make
@@ -195,21 +215,9 @@ def _camera(make: str | None, model: str | None) -> str | None:
     return model if said or model.casefold().startswith(make.casefold()) else f"{make} {model}"
 
 
-def _taken_at(top: Directory, photo: Directory, xmp: bytes | None) -> datetime | None:
-    """When the shutter went: EXIF original, else digitised, else what XMP says.
-
-    The date a file was changed counts only where a camera wrote it, for want of any other.
-    """
-    for tags in (_ORIGINAL, _DIGITISED):
-        if (moment := _moment(photo, photo, tags)) is not None:
-            return moment
-    if xmp and (match := _XMP_DATE.search(xmp)):
-        try:
-            return datetime.fromisoformat(match[1].decode("ascii"))
-        except ValueError:
-            pass
-    by_camera = _text(top.get(_MAKE)) or _text(top.get(_MODEL))
-    return _moment(top, photo, _CHANGED) if by_camera else None
+def _changed_at(found: _Directories) -> datetime | None:
+    by_camera = _text(found.top.get(_MAKE)) or _text(found.top.get(_MODEL))
+    return _moment(found.top, found.photo, _CHANGED) if by_camera else None
 
 
 def _moment(dates: Directory, offsets: Directory, tags: tuple[int, int, int]) -> datetime | None:

@@ -120,6 +120,7 @@ class _Worker:
             "family": family.name,
             "side_px": request.side_px,
             "max_megapixels": request.max_megapixels,
+            "facts_only": request.facts_only,
         }
         text = json.dumps(wanted).encode()
         socket.send_fds(self._channel, [LENGTH.pack(len(text))], [file.fileno()])

@@ -16,6 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from imgsearch.decode import reader
 from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
 from imgsearch.decode.formats import RAW
+from imgsearch.decode.metadata import read_xmp
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import Request
 from imgsearch.records import Decoded
@@ -47,7 +48,8 @@ def read(file: BinaryIO, request: Request) -> Decoded:
         upright = upright_srgb(image, turn, request)
     if orientation >= 5:
         size_px = (size_px[1], size_px[0])
-    return Decoded(upright, reader.facts_of(exif, RAW.name, size_px))
+    others = (read_xmp(exif.xmp),)
+    return Decoded(upright, reader.facts_of(exif, RAW.name, size_px, others))
 
 
 def _preview(raw: rawpy.RawPy, request: Request) -> Image.Image | None:

@@ -8,13 +8,14 @@ import warnings
 from importlib import import_module
 from typing import BinaryIO
 
-from PIL import ImageFile
+from PIL import Image, ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from imgsearch.decode import colour
 from imgsearch.decode.exif import Exif, read_exif
 from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, TIFF, Family
 from imgsearch.decode.jpeg import halvings_of_jpeg2000
+from imgsearch.decode.metadata import Account, read_iptc, read_xmp, settle
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import Request, refusal
 from imgsearch.records import Decoded, Facts
@@ -45,18 +46,21 @@ def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
         raise refusal(error, family.name) from error
 
 
-def facts_of(exif: Exif, format_name: str, size_px: tuple[int, int]) -> Facts:
-    """The facts of a photo whose upright image is `size_px` (width, height)."""
-    return Facts(
-        format=format_name,
-        width_px=size_px[0],
-        height_px=size_px[1],
-        taken_at=exif.taken_at,
-        camera=exif.camera,
-        lens=exif.lens,
-        lat=exif.lat,
-        lon=exif.lon,
+def facts_of(
+    exif: Exif, format_name: str, size_px: tuple[int, int], others: tuple[Account, ...] = ()
+) -> Facts:
+    """The facts of a photo whose upright image is `size_px` (width, height).
+
+    EXIF is believed first, as the camera wrote it, then the others; but its stars and the time
+    of the file's last change count least.
+    """
+    place = None if exif.lat is None or exif.lon is None else (exif.lat, exif.lon)
+    accounts = (
+        Account("exif", exif.taken_at, exif.camera, exif.lens, place),
+        *others,
+        Account("exif", exif.changed_at, rating=exif.rating, keywords=exif.keywords),
     )
+    return settle(Facts(format_name, *size_px), accounts)
 
 
 def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
@@ -67,13 +71,17 @@ def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     image = _open(file, family)
     width_px, height_px = image.size
     request.check(width_px, height_px)
-    _load(image, file, family, request)
+    if family is PNG or not request.facts_only:  # a PNG may have metadata behind its pixels
+        _load(image, file, family, request)
     exif = _exif(image, file, family)
     orientation = 1 if _turned_by_plugin(image, family) else exif.orientation
-    _settle_profile(image, file, family, exif)
     if orientation >= 5:
         width_px, height_px = height_px, width_px
-    facts = facts_of(exif, family.name, (width_px, height_px))
+    others = (read_xmp(_xmp(image)), read_iptc(image))
+    facts = facts_of(exif, family.name, (width_px, height_px), others)
+    if request.facts_only:
+        return Decoded(Image.new("RGB", (1, 1)), facts)
+    _settle_profile(image, file, family, exif)
     return Decoded(upright_srgb(image, orientation, request), facts)
 
 
@@ -99,9 +107,12 @@ def _load(image: ImageFile.ImageFile, file: BinaryIO, family: Family, request: R
 
 
 def _exif(image: ImageFile.ImageFile, file: BinaryIO, family: Family) -> Exif:
+    return read_exif(file if family is TIFF else image.info.get("exif"))
+
+
+def _xmp(image: ImageFile.ImageFile) -> bytes | None:
     xmp = image.info.get("xmp")
-    block = file if family is TIFF else image.info.get("exif")
-    return read_exif(block, xmp if isinstance(xmp, bytes) else None)
+    return xmp if isinstance(xmp, bytes) else None
 
 
 def _turned_by_plugin(image: ImageFile.ImageFile, family: Family) -> bool:

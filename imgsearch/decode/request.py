@@ -20,6 +20,7 @@ class Request:
 
     side_px: int  # the short side of the result is at least this, if the photo has it
     max_megapixels: float
+    facts_only: bool = False  # decode no more than it takes to read the metadata
 
     def check(self, width_px: int, height_px: int) -> None:
         """Refuse a photo of more pixels than allowed, before any of them is decoded."""

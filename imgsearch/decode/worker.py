@@ -24,7 +24,7 @@ from imgsearch.errors import PhotoError
 from imgsearch.records import Decoded, Facts
 
 LENGTH = struct.Struct("!I")  # before every JSON text
-MAX_TEXT_BYTES = 1 << 16
+MAX_TEXT_BYTES = 1 << 20
 
 
 def main() -> None:
@@ -47,7 +47,8 @@ def main() -> None:
 def _answer(file: BinaryIO, wanted: dict[str, str | float]) -> tuple[dict[str, object], bytes]:
     from imgsearch.decode.reader import read
 
-    request = Request(int(wanted["side_px"]), float(wanted["max_megapixels"]))
+    limits = (int(wanted["side_px"]), float(wanted["max_megapixels"]))
+    request = Request(*limits, facts_only=bool(wanted["facts_only"]))
     try:
         decoded = read(file, FAMILIES[str(wanted["family"])], request)
         pixels = decoded.image.tobytes()
@@ -69,10 +70,11 @@ def _plain(decoded: Decoded) -> dict[str, object]:
 
 def facts_from(plain: dict[str, object]) -> Facts:
     """The facts an answer carries; the inverse of what the worker sends."""
-    taken_at = plain.pop("taken_at")
+    taken_at, keywords = plain.pop("taken_at"), plain.pop("keywords")
     facts = Facts(**plain)  # type: ignore[arg-type]  # the worker is our own code
     moment = datetime.fromisoformat(taken_at) if isinstance(taken_at, str) else None
-    return dataclasses.replace(facts, taken_at=moment)
+    words = tuple(map(str, keywords)) if isinstance(keywords, list) else ()
+    return dataclasses.replace(facts, taken_at=moment, keywords=words)
 
 
 def send_text(channel: socket.socket, content: dict[str, object]) -> None:

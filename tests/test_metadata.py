@@ -1,0 +1,236 @@
+"""What XMP, IPTC, EXIF and sidecars say of a photo, and whose word counts."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from datetime import UTC, datetime, timedelta, timezone
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgsearch.decode import decode, decode_bytes, is_photo_name, read_facts
+from imgsearch.decode.metadata import Account, read_xmp, settle
+from imgsearch.errors import PhotoError
+from imgsearch.records import Facts
+
+NAMESPACES = " ".join(
+    f'xmlns:{prefix}="{uri}"'
+    for prefix, uri in {
+        "xmp": "http://ns.adobe.com/xap/1.0/",
+        "exif": "http://ns.adobe.com/exif/1.0/",
+        "tiff": "http://ns.adobe.com/tiff/1.0/",
+        "aux": "http://ns.adobe.com/exif/1.0/aux/",
+        "dc": "http://purl.org/dc/elements/1.1/",
+        "ps": "http://ns.adobe.com/photoshop/1.0/",
+        "lr": "http://ns.adobe.com/lightroom/1.0/",
+        "x": "adobe:ns:meta/",
+        "r": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    }.items()
+)
+
+
+def packet(attributes: str = "", inside: str = "", encoding: str = "utf-8") -> bytes:
+    """An XMP packet, with prefixes that are not the usual ones where that is allowed."""
+    text = (
+        f'<x:xmpmeta {NAMESPACES}><r:RDF><r:Description r:about="" {attributes}>{inside}'
+        "</r:Description></r:RDF></x:xmpmeta>"
+    )
+    return text.encode(encoding)
+
+
+def bag(name: str, *items: str) -> str:
+    return f"<{name}><r:Bag>{''.join(f'<r:li>{item}</r:li>' for item in items)}</r:Bag></{name}>"
+
+
+def test_properties_may_be_attributes_or_elements() -> None:
+    for said in (
+        packet('xmp:Rating="4" tiff:Make="Canon" tiff:Model="Canon EOS R5" aux:Lens="EF50mm"'),
+        packet(
+            "",
+            "<xmp:Rating>4</xmp:Rating><tiff:Make>Canon</tiff:Make>"
+            "<tiff:Model>Canon EOS R5</tiff:Model><aux:Lens> EF50mm </aux:Lens>",
+        ),
+    ):
+        account = read_xmp(said)
+        assert (account.rating, account.camera, account.lens) == (4, "Canon EOS R5", "EF50mm")
+
+
+def test_keywords_of_every_kind_once() -> None:
+    said = packet(
+        "", bag("dc:subject", "Familie", "Öl &amp; Wein", "familie") + bag("lr:hierarchicalSubject",
+                                                                       "Leute|Oma", "Familie")
+    )  # fmt: skip
+    assert read_xmp(said).keywords == ("Leute|Oma", "Familie", "Öl & Wein")
+    nested = packet("", "<dc:subject><r:Bag><r:li><r:Bag><r:li>no</r:li></r:Bag></r:li></r:Bag>"
+                        "</dc:subject>")  # fmt: skip
+    assert read_xmp(nested).keywords == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2019-06-01T10:00:00.5+02:00",
+         datetime(2019, 6, 1, 10, 0, 0, 500_000, timezone(timedelta(hours=2)))),
+        ("2019-06-01T10:00Z", datetime(2019, 6, 1, 10, tzinfo=UTC)),
+        ("2019-06-01", datetime(2019, 6, 1)),
+        ("2019-16-01T10:00:00", None),
+        ("2019", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_dates(text: str, moment: datetime | None) -> None:
+    assert read_xmp(packet(f'ps:DateCreated="{text}"')).taken_at == moment
+    both = f'xmp:CreateDate="2001-01-01" ps:DateCreated="{text}"'
+    assert read_xmp(packet(both)).taken_at == (moment or datetime(2001, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "place"),
+    [
+        ("48,51.4N", "2,21.0E", (48.856667, 2.35)),
+        ("33,51,36S", "151,12,36E", (-33.86, 151.21)),
+        ("48,51.4N", "", None),
+        ("95,0.0N", "2,21.0E", None),
+        ("48,51.4E", "2,21.0N", None),
+    ],
+)
+def test_places(lat: str, lon: str, place: tuple[float, float] | None) -> None:
+    said = read_xmp(packet(f'exif:GPSLatitude="{lat}" exif:GPSLongitude="{lon}"'))
+    assert said.place == (None if place is None else pytest.approx(place, abs=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("text", "stars"), [("5", 5), ("0", 0), ("-1", -1), ("3.0", 3), ("9", None), ("good", None)]
+)
+def test_ratings(text: str, stars: int | None) -> None:
+    assert read_xmp(packet(f'xmp:Rating="{text}"')).rating == stars
+
+
+def test_any_encoding_that_xmp_may_have() -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        assert read_xmp(packet('xmp:Rating="3"', encoding=encoding)).rating == 3
+    assert read_xmp(b"\0\0" + packet('xmp:Rating="3"') + b"\0 \n").rating == 3
+
+
+def test_what_is_no_xmp_says_nothing() -> None:
+    bomb = b'<!DOCTYPE x [<!ENTITY a "&b;&b;&b;">]>' + packet('xmp:Rating="5"')
+    nothing = Account("xmp")
+    for junk in (b"", b"<", b"\xff\xfe\0", bomb, b"<a>" * 10_000, packet("")[:-20] + b"\0<"):
+        assert read_xmp(junk) == nothing
+    assert read_xmp(packet('xmp:Rating="5"', "<a")).rating == 5, "what came before the fault counts"
+    assert read_xmp(packet('xmp:Rating="5"') + b" " * (5 << 20)) == nothing
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 500))
+def test_no_bytes_at_all_upset_it(junk: bytes, at: int) -> None:
+    read_xmp(junk)
+    good = packet('xmp:Rating="5" exif:GPSLatitude="48,51.4N"', bag("dc:subject", "a"))
+    read_xmp(good[:at] + junk + good[at:])
+
+
+def test_the_first_that_speaks_counts() -> None:
+    exif, xmp = datetime(2001, 1, 1), datetime(2002, 2, 2)
+    facts = settle(
+        Facts("JPEG", 1, 1),
+        [
+            Account("exif", taken_at=exif, camera="A"),
+            Account("xmp", xmp, "B", "L", (1.0, 2.0), 4, ("x", "y")),
+            Account("iptc", keywords=("Y", "z"), rating=1),
+        ],
+    )
+    assert (facts.taken_at, facts.dated_by, facts.camera, facts.lens) == (exif, "exif", "A", "L")
+    assert (facts.lat, facts.lon, facts.rating) == (1.0, 2.0, 4)
+    assert facts.keywords == ("x", "y", "z")
+
+
+# ------------------------------------------------------------------------------- in files
+
+
+def microsoft_exif() -> bytes:
+    """Stars and keywords as Windows writes them."""
+    words = "Strand;Möwe\0".encode("utf-16-le")
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", 2)
+    rating = struct.pack("<HHI4s", 0x4746, 3, 1, struct.pack("<I", 4))
+    keywords = struct.pack("<HHII", 0x9C9E, 1, len(words), 8 + 2 + 24 + 4)
+    return b"Exif\0\0" + head + rating + keywords + b"\0\0\0\0" + words
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_xmp_in_files(kind: str) -> None:
+    buffer = BytesIO()
+    image = Image.new("RGB", (20, 10))
+    said = packet('xmp:Rating="2" ps:DateCreated="2020-02-02T02:02:02"', bag("dc:subject", "sea"))
+    if kind == "TIFF":
+        image.save(buffer, kind, tiffinfo={700: said})
+    elif kind == "PNG":
+        from PIL.PngImagePlugin import PngInfo
+
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", said.decode())
+        image.save(buffer, kind, pnginfo=info)
+    else:
+        image.save(buffer, kind, xmp=said)
+    facts = decode_bytes(buffer.getvalue(), 4).facts
+    assert (facts.rating, facts.keywords, facts.dated_by) == (2, ("sea",), "xmp")
+    assert facts.taken_at == datetime(2020, 2, 2, 2, 2, 2)
+
+
+def test_stars_and_keywords_of_windows() -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (20, 10)).save(buffer, "JPEG", exif=microsoft_exif())
+    facts = decode_bytes(buffer.getvalue(), 4).facts
+    assert (facts.rating, facts.keywords) == (4, ("Strand", "Möwe"))
+
+
+@pytest.mark.parametrize("name", ["a.jpg.xmp", "a.xmp", "a.XMP"])
+def test_a_sidecar_has_the_last_word(tmp_path: Path, name: str) -> None:
+    photo = tmp_path / "a.jpg"
+    inside = packet('xmp:Rating="1" ps:DateCreated="2020-01-01"', bag("dc:subject", "one"))
+    Image.new("RGB", (20, 10)).save(photo, xmp=inside)
+    assert read_facts(photo).rating == 1
+    (tmp_path / name).write_bytes(packet('xmp:Rating="5"', bag("dc:subject", "two")))
+    facts = read_facts(photo)
+    assert (facts.rating, facts.dated_by, facts.keywords) == (5, "xmp", ("two", "one"))
+    assert decode(photo, 4).facts == facts
+    (tmp_path / name).write_bytes(packet('xmp:CreateDate="2001-02-03T04:05:06"'))
+    assert (read_facts(photo).taken_at, read_facts(photo).dated_by) == (
+        datetime(2001, 2, 3, 4, 5, 6),
+        "sidecar",
+    )
+    (tmp_path / name).write_bytes(b"no xml")
+    assert read_facts(photo).rating == 1
+
+
+def test_what_real_files_say(shared_data: Path, tmp_path: Path) -> None:
+    metadata = shared_data / "camera" / "formats" / "metadata"
+    assert read_facts(metadata / "rating" / "mongolels.jpg").rating == 3
+    assert read_facts(metadata / "tags" / "picasa.jpg").keywords == ("Frost", "Yard")
+    springs = read_facts(metadata / "gps-position" / "thompson-springs.jpg")
+    assert springs.keywords[-1] == "thompson springs"
+    assert springs.lens == "Canon EF 24-105mm f/4L IS II USM"
+    photo = tmp_path / "2000.jpg"
+    shutil.copy(metadata / "tags" / "picasa.jpg", photo)
+    shutil.copy(metadata / "xmp" / "dates" / "2000.xmp", tmp_path)
+    facts = read_facts(photo)
+    assert facts.dated_by == "sidecar"
+    assert facts.taken_at == datetime(2000, 9, 27, 14, 35, 33, tzinfo=timezone(timedelta(hours=2)))
+
+
+def test_reading_facts_alone_gives_the_same(shared_data: Path) -> None:
+    compared = 0
+    for photo in sorted((shared_data / "camera").rglob("*")):
+        if not is_photo_name(photo.name) or photo.stat().st_size > 3 << 20:
+            continue
+        try:
+            facts = decode(photo, 16).facts
+        except PhotoError:
+            continue
+        assert read_facts(photo) == facts, photo
+        compared += 1
+    assert compared > 100
