@@ -9,10 +9,11 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from imgsearch import encoders, ingest, reconcile, search, snapshots
+from imgsearch import duplicates, encoders, ingest, reconcile, search, snapshots
 from imgsearch.errors import (
     DiskError,
     LibraryLocked,
@@ -21,10 +22,12 @@ from imgsearch.errors import (
 )
 from imgsearch.models import Models
 from imgsearch.records import (
+    Counts,
     EncoderInfo,
     EncoderRow,
     Hit,
     Job,
+    Pairs,
     Progress,
     RebuildReport,
     Status,
@@ -32,11 +35,15 @@ from imgsearch.records import (
 )
 from imgsearch.store import DATABASE, Store, writing
 from imgsearch.terms import Example, Query, Term
+from imgsearch.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.encoders import Choice
     from imgsearch.records import OnDownload, Vectors
+
+
+PRUNE_DAYS = 30  # as long as common recycle bins keep a file
 
 
 class Library:
@@ -54,6 +61,7 @@ class Library:
         self._models = Models(settings, tell, on_download)
         self._store: Store | None = None
         self._vectors: snapshots.LiveIndex | None = None
+        self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
 
     @classmethod
     def open(
@@ -85,37 +93,88 @@ class Library:
 
     # ------------------------------------------------------------------ indexing
 
-    def index(self, folders: Iterable[str | Path] = ()) -> Job[SyncReport]:
+    def index(
+        self,
+        folders: Iterable[str | Path] = (),
+        *,
+        accept_removals: bool = False,
+        verify: bool = False,
+    ) -> Job[SyncReport]:
         """Add folders to the library, if need be, and bring them up to date; all known when none.
 
-        Originals are only read. Iterate over the job for its progress, or call `run()`.
+        Originals are only read. With `accept_removals`, photos that are held as missing are let
+        go; with `verify`, every file is read, to find edits that kept size and time.
+        Iterate over the job for its progress, or call `run()`.
         Raises FolderError, LibraryLocked, DiskError and the errors of the store and the encoder.
         """
-        return Job(self._index(tuple(_absolute(folder) for folder in folders)))
+        named = tuple(_absolute(folder) for folder in folders)
+        return Job(self._index(named, accept_removals, verify))
 
-    def _index(self, folders: tuple[str, ...]) -> Generator[Progress, None, SyncReport]:
+    def _index(
+        self, folders: tuple[str, ...], accept_removals: bool, verify: bool
+    ) -> Generator[Progress, None, SyncReport]:
         started = time.monotonic()
         known_roots = tuple(self._reader().roots().values()) if self._exists() else ()
         for folder in folders:
             reconcile.check_folder(folder, known_roots)
         with writing(self.settings.data_dir) as store:
-            found = reconcile.survey(store, folders, self._tell)
-            report = SyncReport()
-            if any(changes.upserts for _, changes in found.work):
-                report = yield from ingest.apply(self._bench(store), found.work)
-            # Only now: a photo that moved from one root to another has its new path already.
-            gone = sum(store.forget(root_id, changes.gone) for root_id, changes in found.work)
-            row = store.current_encoder()
-            if row is not None and snapshots.due(store, row.key):
-                self._build(store, row)
-            return replace(
-                report,
-                unchanged=sum(changes.unchanged for _, changes in found.work),
-                gone=gone,
-                offline=found.offline,
-                photos=store.photo_count(),
-                seconds=round(time.monotonic() - started, 3),
-            )
+            reconcile.follow_volumes(store, self._tell)
+            scopes = reconcile.scopes_of(store, folders)
+            seen = reconcile.survey(store, scopes, self._tell, list_same=verify)
+            if verify:
+                seen = yield from self._verified(store, seen)
+            report = yield from self._take_in(store, seen, accept_removals)
+        return replace(report, seconds=round(time.monotonic() - started, 3))
+
+    def _verified(
+        self, store: Store, seen: reconcile.Survey
+    ) -> Generator[Progress, None, reconcile.Survey]:
+        threads = self.settings.thread_count
+        hashes = store.hashes()
+        files = [one for found in seen.found for one in found.same]
+        changed = yield from ingest.changed_contents(files, hashes, threads)
+        return seen.with_upserts(changed)
+
+    def _take_in(
+        self, store: Store, seen: reconcile.Survey, accept_removals: bool = False
+    ) -> Generator[Progress, None, SyncReport]:
+        """Bring the library up to date with what was seen."""
+        report = SyncReport()
+        if any(changes.upserts for _, changes in seen.work):
+            report = yield from ingest.apply(self._bench(store), seen.work)
+        settled = reconcile.settle(store, seen, accept_removals, self._tell)
+        row = store.current_encoder()
+        if row is not None and snapshots.due(store, row.key):
+            self._build(store, row)
+        return replace(
+            report,
+            unchanged=sum(changes.unchanged for _, changes in seen.work),
+            gone=settled.gone,
+            missing=settled.missing,
+            offline=seen.offline,
+            photos=store.photo_count(),
+        )
+
+    def forget(self, folder: str | Path) -> int:
+        """Follow a root no more, on purpose; how many photos left the library with it.
+
+        Photos that also lie in another root stay. Nothing on the disk changes, and until `prune`
+        nothing is embedded again if the folder comes back. Raises UsageError for a folder that is
+        not a root, and LibraryLocked.
+        """
+        path = _absolute(folder)
+        self._reader()
+        with writing(self.settings.data_dir) as store:
+            return store.remove_root(reconcile.root_at(store, path))
+
+    def prune(self, days: float = PRUNE_DAYS) -> int:
+        """Drop photos and vectors that no path has pointed at for so many days; how many photos.
+
+        Photos of folders that are offline, and photos held as missing, have paths, and stay.
+        """
+        self._reader()
+        with writing(self.settings.data_dir) as store:
+            return store.prune(datetime.now(UTC) - timedelta(days=days))
 
     def _bench(self, store: Store, new_encoder: str | None = None) -> ingest.Bench:
         """What to embed with: the library's encoder, or a new one that is entered beside it."""
@@ -233,7 +292,7 @@ class Library:
             encoder=None if row is None else row.name,
             snapshot=snapshot,
             tail=vectors - (snapshot.vectors if snapshot else 0),
-            failures=store.failures(),
+            failures=(*store.unreadable(), *store.failures()),
             disk_bytes=_size_bytes(self.settings.data_dir),
         )
 
@@ -244,6 +303,41 @@ class Library:
     def encoder_in_use(self) -> Choice:
         """The encoder that a query or a first run would use, and why that one."""
         return self._models.choose(self._reader().current_encoder() if self._exists() else None)
+
+    def photo(self, photo_id: int) -> Hit | None:
+        """A photo of the library by its id, with where it lies; None where there is none."""
+        online = {root.id: root.online for root in reconcile.roots_of(self._reader())}
+        return next(iter(search.hits_of(self._reader(), online, [photo_id])), None)
+
+    def thumbnail(self, photo_id: int, side_px: int = 320) -> bytes | None:
+        """A WebP of a photo, upright, long side at most `side_px`; None where there is no such id.
+
+        Made at first sight and kept in the cache folder. Raises PhotoError where none was made
+        and the photo cannot be read now.
+        """
+        photo = self._reader().photos([photo_id]).get(photo_id)
+        if photo is None:
+            return None
+        places = self._reader().paths([photo_id]).get(photo_id, [])
+        return self._thumbnails.get(photo, [path for _, path in places], side_px)
+
+    def counts(self) -> Counts:
+        """What the library's photos can be narrowed down by, and how many have it."""
+        return self._reader().counts()
+
+    def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
+        """Every two photos at least that alike, best first; `groups` sorts them.
+
+        Exact, so it takes a while: minutes for 100,000 photos on two cores.
+        """
+        row = self._reader().current_encoder()
+        if row is None:
+            raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
+        return Job(duplicates.find_pairs(self._reader(), row.key, min_score))
+
+    def groups(self, pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
+        """The ids of photos that such pairs link, those with the most alike pair first."""
+        return duplicates.groups(pairs, min_score)
 
     # ------------------------------------------------------------------ parts
 

@@ -1,56 +1,128 @@
-"""Compares the library with the disk: which folders are there, and what changed in them."""
+"""Compares the library with the disk: which folders are there, and what changed in them.
+
+The disk is the truth, but not every absence is a deletion: a drive may be unplugged, another may
+be in its place, a folder may be locked, and a mistake or a sync tool may empty one at a stroke.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imgsearch import scan
+from imgsearch import mounts, scan
 from imgsearch.decode import is_photo_name
 from imgsearch.errors import FolderError, UsageError
-from imgsearch.records import Changes, Root
+from imgsearch.mounts import VolumePath
+from imgsearch.records import Changes, FileStat, Root
 from imgsearch.store import Store
+
+# A root that is there and loses this many of its photos at once, and this share, gets them held.
+HELD_FROM = 50
+HELD_SHARE = 0.2
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A folder to look at: with all inside it, or (not `deep`) its own files only."""
+
+    root_id: int
+    folder: str
+    deep: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at one scope has found."""
+
+    scope: Scope
+    changes: Changes
+    same: tuple[FileStat, ...]  # files of the size and time that are known, if asked for
+    back: tuple[str, ...]  # files that were held as missing, and are there
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The changes of each root (root id, changes), and how many known files are out of reach."""
+    """What was found in each scope, and how many known files are out of reach."""
 
-    work: tuple[tuple[int, Changes], ...]
+    found: tuple[Found, ...]
     offline: int
 
+    def with_upserts(self, changed: Iterable[FileStat]) -> Survey:
+        """The same, with files that turned out to differ after all among the changes."""
+        news = {one.path: one for one in changed}
+        found = []
+        for each in self.found:
+            mine = tuple(news[one.path] for one in each.same if one.path in news)
+            changes = replace(
+                each.changes,
+                upserts=each.changes.upserts + mine,
+                unchanged=each.changes.unchanged - len(mine),
+            )
+            found.append(replace(each, changes=changes))
+        return replace(self, found=tuple(found))
 
-def survey(store: Store, folders: Sequence[str], tell: Callable[[str], None]) -> Survey:
-    """Look at these folders, adding them as roots if need be; at all roots when none is named.
+    @property
+    def work(self) -> list[tuple[int, Changes]]:
+        """Root id and changes of each scope."""
+        return [(each.scope.root_id, each.changes) for each in self.found]
 
-    A root that is not there is offline: its files are counted, and nothing about them changes.
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many photos left the library, and how many files are held as missing."""
+
+    gone: int
+    missing: int
+
+
+# ------------------------------------------------------------------------- which folders
+
+
+def scopes_of(store: Store, folders: Sequence[str]) -> list[Scope]:
+    """These folders, added as roots if need be; all roots when none is named.
+
     Raises UsageError when there is no folder to look at.
     """
-    scopes = [(store.add_root(folder), folder) for folder in folders]
-    roots = store.roots()
-    scopes = scopes or list(roots.items())
+    if folders:
+        return merged(Scope(store.add_root(folder), folder) for folder in folders)
+    scopes = [Scope(root_id, root) for root_id, root in store.roots().items()]
     if not scopes:
         raise UsageError("No photo folder is known yet. Name one: imgsearch index FOLDER")
-    row = store.current_encoder()
-    unfinished = {str(path) for path in store.unembedded(row.key).values()} if row else set()
-    offline = 0
-    work = []
-    for root_id, folder in scopes:
-        known = store.known(root_id, folder)
-        if known and not is_there(roots[root_id]):
-            offline += len(known)
-            tell(
-                f"{folder} is not there now. Its {len(known)} files stay in the library, "
-                "marked offline; run this again when it is back."
-            )
+    return scopes
+
+
+def merged(scopes: Iterable[Scope]) -> list[Scope]:
+    """These scopes without those that another one covers, in the order of their folders."""
+    kept: list[Scope] = []
+    deep: set[tuple[int, str]] = set()
+    for scope in sorted(scopes, key=lambda one: (one.root_id, one.folder, not one.deep)):
+        above = [scope.folder, *map(str, Path(scope.folder).parents)]
+        if any((scope.root_id, folder) in deep for folder in above) or scope in kept[-1:]:
             continue
-        seen = scan.look(folder, is_photo_name)
-        for unreadable in seen.unreadable:
-            tell(f"{unreadable} cannot be read. What is known of its photos is kept.")
-        work.append((root_id, scan.diff(seen, known, unfinished)))
-    return Survey(tuple(work), offline)
+        kept.append(scope)
+        if scope.deep:
+            deep.add((scope.root_id, scope.folder))
+    return kept
+
+
+def follow_volumes(store: Store, tell: Tell) -> None:
+    """Find the roots whose drive is mounted elsewhere now: the library goes where they went."""
+    roots = store.roots()
+    for root_id, (volume, inside) in store.volumes().items():
+        here, home = roots[root_id], VolumePath(volume, inside)
+        if mounts.place_of(here) == home and is_there(here):
+            continue
+        there = mounts.find(home)
+        others = [path for other_id, path in roots.items() if other_id != root_id]
+        if there is None or there == here or _overlaps(there, others):
+            continue
+        store.move_root(root_id, there)
+        roots[root_id] = there
+        tell(f"The drive of {here} is mounted elsewhere now; its photos are at {there}.")
 
 
 def check_folder(folder: str, roots: Sequence[str]) -> None:
@@ -70,15 +142,27 @@ def check_folder(folder: str, roots: Sequence[str]) -> None:
         raise FolderError(f"The folder {folder} does not exist. Check its name.")
 
 
+def root_at(store: Store, folder: str) -> int:
+    """The id of the root at `folder`. Raises UsageError when there is none."""
+    roots = store.roots()
+    for root_id, root in roots.items():
+        if root == folder:
+            return root_id
+    names = ", ".join(roots.values()) or "none"
+    raise UsageError(f"{folder} is not one of the library's folders. They are: {names}")
+
+
 def roots_of(store: Store) -> tuple[Root, ...]:
-    """The photo folders of the library and whether each can be reached now."""
-    counts = store.photo_counts()
+    """The photo folders of the library, and whether each can be reached now."""
+    counts, missing, volumes = store.photo_counts(), store.missing_counts(), store.volumes()
     return tuple(
         Root(
             id=root_id,
             path=Path(path),
-            online=root_id not in counts or is_there(path),
+            online=root_id not in counts
+            or (is_there(path) and not _is_other_drive(path, volumes.get(root_id))),
             photos=counts.get(root_id, 0),
+            missing=missing.get(root_id, 0),
         )
         for root_id, path in store.roots().items()
     )
@@ -88,8 +172,154 @@ def is_there(folder: str) -> bool:
     """Whether a folder can be reached: an empty one is a mount point without its drive."""
     try:
         with os.scandir(folder) as entries:
-            return any(True for _ in entries)
+            return any(not scan.is_ignored(entry.name) for entry in entries)
     except PermissionError:
         return True
     except OSError:
         return False
+
+
+# ------------------------------------------------------------------------- what changed
+
+
+def survey(store: Store, scopes: Sequence[Scope], tell: Tell, list_same: bool = False) -> Survey:
+    """Look at the disk, and say what differs from what the library knows.
+
+    A root that is not there, is empty while it was full, or has another drive in its place is
+    offline: its files are counted, and nothing about them changes. Only what the store knows
+    about folders is written: their volumes, and which cannot be read.
+    """
+    roots = store.roots()
+    row = store.current_encoder()
+    unfinished = {str(path) for path in store.unembedded(row.key).values()} if row else set()
+    unfinished |= store.to_retry()
+    offline = 0
+    found = []
+    for scope in scopes:
+        known = store.known(scope.root_id, scope.folder, scope.deep)
+        seen, absent = _look(store, scope, roots[scope.root_id], known)
+        if absent:
+            offline += len(known)
+            tell(
+                f"{roots[scope.root_id]} {absent}. Its photos stay in the library, marked "
+                "offline, and come back by themselves. To let them go: imgsearch forget FOLDER"
+            )
+            continue
+        _note_unreadable(store, scope, _closed(seen, known), tell)
+        changes = scan.diff(seen, known, unfinished)
+        held = store.missing(scope.root_id)
+        same: tuple[FileStat, ...] = ()
+        if list_same:
+            upserts = {one.path for one in changes.upserts}
+            same = tuple(one for path, one in seen.files.items() if path not in upserts)
+        back = tuple(path for path in held if path in seen.files)
+        found.append(Found(scope, changes, same, back))
+    return Survey(tuple(found), offline)
+
+
+def _look(
+    store: Store, scope: Scope, root: str, known: dict[str, FileStat]
+) -> tuple[scan.Seen, str]:
+    """What a folder holds, and why that must not be believed, if so."""
+    before = _identity(root)
+    seen = scan.look(scope.folder, is_photo_name, scope.deep)
+    other_drive = _is_other_drive(root, store.volumes().get(scope.root_id))
+    if scope.deep and scope.folder == root and any(path in known for path in seen.files):
+        other_drive = False  # the photos have moved to a new drive, or were restored to one
+    if known and (before is None or _identity(root) != before):
+        return seen, "is not there now"
+    if known and not seen.files and not is_there(root):
+        return seen, "is empty now, as a mount point without its drive is"
+    if other_drive:
+        return seen, "holds another drive now"
+    _note_volume(store, scope.root_id, root)
+    return seen, ""
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """Which folder this is; None when it is not there. One that we may not see never changes."""
+    try:
+        about = os.stat(folder)  # noqa: PTH116  # as in scan
+    except PermissionError:
+        return (0, 0)
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def _is_other_drive(folder: str, home: tuple[str, str] | None) -> bool:
+    place = mounts.place_of(folder) if home else None
+    return home is not None and place is not None and place.volume != home[0]
+
+
+def _note_volume(store: Store, root_id: int, root: str) -> None:
+    place = mounts.place_of(root)
+    if place is not None and store.volumes().get(root_id) != (place.volume, place.path):
+        store.set_volume(root_id, place.volume, place.path)
+
+
+def _closed(seen: scan.Seen, known: Iterable[str]) -> dict[str, str]:
+    """Folders that could not be looked into, and why."""
+    closed = dict.fromkeys(seen.unreadable, "The folder cannot be read; check its permissions.")
+    for link in seen.dangling:
+        if any(scan.is_inside(path, (link,)) for path in known):
+            closed[link] = "This link leads to a folder that is not there now."
+    return closed
+
+
+def _note_unreadable(store: Store, scope: Scope, closed: dict[str, str], tell: Tell) -> None:
+    for folder, message in closed.items():
+        tell(f"{folder}: {message} What is known of its photos is kept.")
+    noted = {str(failure.path) for failure in store.unreadable()}
+    if closed or (scope.deep and any(Path(path).is_relative_to(scope.folder) for path in noted)):
+        store.set_unreadable(scope.root_id, scope.folder, closed)
+
+
+# ------------------------------------------------------------------------- what is gone
+
+
+def settle(store: Store, seen: Survey, accept_removals: bool, tell: Tell) -> Settled:
+    """Let go of the files that are gone. Call it once the new ones are in.
+
+    Only then is a photo that moved, within a root or to another one, known at its new path, and
+    no loss. Of a root that loses more than a fifth of its photos, and 50 or more, within an hour,
+    they are held as missing instead, unless `accept_removals`.
+    """
+    gone: dict[int, set[str]] = {}
+    for found in seen.found:
+        gone.setdefault(found.scope.root_id, set()).update(found.changes.gone)
+        if found.back:
+            store.mark_missing(found.scope.root_id, found.back, False)
+    last = store.last_paths(gone) if any(gone.values()) else {}
+    left = 0
+    for root_id, paths in gone.items():
+        lost = last.get(root_id, set())
+        if lost and not accept_removals:
+            lost = _hold(store, root_id, lost, tell)
+        left += store.forget(root_id, paths - last.get(root_id, set()) | lost)
+    return Settled(left, sum(store.missing_counts().values()))
+
+
+def _hold(store: Store, root_id: int, lost: set[str], tell: Tell) -> set[str]:
+    """Hold these lost files if they are too many to believe; the ones to be let go."""
+    held = store.missing(root_id)
+    lost = lost - held
+    lately = store.lost_lately(root_id)
+    count = len(lost) + len(held) + lately
+    total = store.photo_counts().get(root_id, 0) + lately
+    if lost and count >= HELD_FROM and count > HELD_SHARE * total:
+        store.mark_missing(root_id, lost, True)
+        tell(
+            f"{len(lost) + len(held)} of the {total} photos of {store.roots()[root_id]} went "
+            "missing all at once. They stay in the library, marked missing, and come back by "
+            "themselves. If you removed them on purpose: imgsearch index --accept-removals"
+        )
+        return set()
+    if lost:
+        store.add_lost(root_id, len(lost))
+    return lost
+
+
+def _overlaps(folder: str, others: Iterable[str]) -> bool:
+    path = Path(folder)
+    return any(path.is_relative_to(other) or Path(other).is_relative_to(path) for other in others)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,16 +79,20 @@ class RootStore(VectorStore):
     # ------------------------------------------------------------------ losses
 
     def lost_lately(self, root_id: int) -> int:
-        """How many photos left this root within the last hour."""
+        """How many photos have left this root in the hour that began with the first of them."""
         row_of = tables.roots.c
         query = select(row_of.lost, row_of.lost_at).where(row_of.id == root_id)
         with self._engine.connect() as connection:
             lost, lost_at = connection.execute(query).one()
         return int(lost) if abs(time.time() - lost_at) < LATELY_S else 0
 
-    def set_lost(self, root_id: int, photos: int) -> None:
-        """So many photos have left this root lately."""
-        self._set_root(root_id, {"lost": photos, "lost_at": time.time()})
+    def add_lost(self, root_id: int, photos: int) -> None:
+        """So many photos have left this root now."""
+        before = self.lost_lately(root_id)
+        values: dict[str, object] = {"lost": before + photos}
+        if not before:
+            values["lost_at"] = time.time()
+        self._set_root(root_id, values)
 
     def last_paths(self, gone: Mapping[int, Collection[str]]) -> dict[int, set[str]]:
         """Those of the gone paths (by root) whose photo no other path points at any more.
@@ -97,16 +101,17 @@ class RootStore(VectorStore):
         """
         row_of = tables.paths.c
         gone_ids: dict[int, tuple[int, str, int]] = {}  # path id: root, path, photo
+        query = select(row_of.id, row_of.photo_id).where(
+            row_of.root_id == bindparam("root"), row_of.name == bindparam("wanted")
+        )
+        prefixes = {root_id: prefix_of(root) for root_id, root in self.roots().items()}
         with self._engine.connect() as connection:
-            for root_id, names in self._names(gone):
-                query = select(row_of.id, row_of.photo_id).where(
-                    row_of.root_id == root_id, row_of.name == bindparam("wanted")
-                )
-                prefix = prefix_of(self.roots()[root_id])
-                for name in names:
-                    found = connection.execute(query, {"wanted": name}).first()
+            for root_id, paths in gone.items():
+                for path in paths:
+                    name = path.removeprefix(prefixes[root_id])
+                    found = connection.execute(query, {"root": root_id, "wanted": name}).first()
                     if found is not None and found.photo_id is not None:
-                        gone_ids[found.id] = (root_id, prefix + name, found.photo_id)
+                        gone_ids[found.id] = (root_id, path, found.photo_id)
             photos = {photo_id for _, _, photo_id in gone_ids.values()}
             places = connection.execute(
                 select(row_of.id, row_of.photo_id).where(
@@ -150,10 +155,11 @@ class RootStore(VectorStore):
             .where(row_of.root_id == root_id, row_of.name == bindparam("wanted"))
             .values(missing_since=now() if missing else None)
         )
-        with self._engine.begin() as connection:
-            for _, names in self._names({root_id: paths}):
-                if names:
-                    connection.execute(statement, [{"wanted": name} for name in names])
+        prefix = prefix_of(self.roots()[root_id])
+        names = [{"wanted": path.removeprefix(prefix)} for path in paths]
+        if names:
+            with self._engine.begin() as connection:
+                connection.execute(statement, names)
 
     def missing_counts(self) -> dict[int, int]:
         """How many files each root has that are held as missing; roots with none are left out."""
@@ -204,12 +210,6 @@ class RootStore(VectorStore):
             connection.execute(
                 update(tables.roots).where(tables.roots.c.id == root_id).values(dict(values))
             )
-
-    def _names(self, paths: Mapping[int, Collection[str]]) -> Iterator[tuple[int, list[str]]]:
-        roots = self.roots()
-        for root_id, some in paths.items():
-            prefix = prefix_of(roots[root_id])
-            yield root_id, [path.removeprefix(prefix) for path in some]
 
 
 def prefix_of(folder: str) -> str:

@@ -14,15 +14,16 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from imgsearch.errors import Reason
 from imgsearch.records import Facts, Failure, FileStat, Outcome, Photo
 from imgsearch.store import tables
+from imgsearch.store.counts import CountStore
 from imgsearch.store.database import open_engine
 from imgsearch.store.migrations import STEPS, migrate, schema_version
-from imgsearch.store.roots import RootStore, now, prefix_of
+from imgsearch.store.roots import now, prefix_of
 from imgsearch.store.vectors import insert_vectors, renew_vectors, these_ids
 
 DATABASE = "library.db"
 
 
-class Store(RootStore):
+class Store(CountStore):
     """One library's database. Safe to use from several threads."""
 
     @classmethod
@@ -89,6 +90,20 @@ class Store(RootStore):
                 path = prefix + decode(name)
                 known[path] = FileStat(path, size_bytes, mtime_ns, inode)
         return known
+
+    def hashes(self) -> dict[str, bytes]:
+        """The content hash of every photo file that is known, by path."""
+        row_of = tables.paths.c
+        query = (
+            select(tables.roots.c.path, row_of.name, tables.photos.c.content_hash)
+            .join_from(tables.paths, tables.roots)
+            .join(tables.photos)
+        )
+        with self._engine.connect() as connection:
+            return {
+                prefix_of(root) + name: content_hash
+                for root, name, content_hash in connection.execute(query)
+            }
 
     def has_vectors(self, content_hash: bytes, encoder_key: int) -> bool:
         """Whether a photo with this content is known and embedded: then it costs nothing more."""

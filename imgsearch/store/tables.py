@@ -52,7 +52,7 @@ roots = Table(
     Column("volume", Text),  # none: the system gives it no identity
     Column("volume_path", FileName),  # the root inside its volume, "/" first
     Column("lost", Integer, nullable=False, server_default="0"),  # photos that left lately,
-    Column("lost_at", Float, nullable=False, server_default="0"),  # the last ones then (Unix s)
+    Column("lost_at", Float, nullable=False, server_default="0"),  # the first of them then (Unix s)
 )
 
 photos = Table(
@@ -71,7 +71,13 @@ photos = Table(
     Column("lon", Float),
     Column("added_at", Text, nullable=False),
     Column("gone_at", Text),  # since when no path points at it; kept by triggers
+    Column("dated_by", Text),
+    Column("rating", Integer),
     Index("photos_gone", "gone_at"),
+    Index("photos_by_date", "taken_at"),
+    Index("photos_by_camera", "camera"),
+    Index("photos_by_lens", "lens"),
+    Index("photos_by_place", "lat", "lon"),
     sqlite_autoincrement=True,
 )
 
@@ -88,6 +94,22 @@ paths = Table(
     Column("missing_since", Text),  # one of many that vanished at once, and are held
     UniqueConstraint("root_id", "name"),
     Index("paths_by_photo", "photo_id"),
+)
+
+keywords = Table(
+    "keywords",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+photo_keywords = Table(
+    "photo_keywords",
+    metadata,
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("keyword_id", ForeignKey("keywords.id", ondelete="CASCADE"), primary_key=True),
+    Index("photo_keywords_by_keyword", "keyword_id"),
+    sqlite_with_rowid=False,
 )
 
 failures = Table(
