@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
+from imgsearch.store.conditions import is_called, lies_in
 
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another's short transaction
 
@@ -48,6 +49,8 @@ def _connect(file: Path, writable: bool) -> sqlite3.Connection:
             check_same_thread=False,
         )
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.create_function("lies_in", 3, lies_in, deterministic=True)
+        connection.create_function("is_called", 2, is_called, deterministic=True)
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")

@@ -112,7 +112,28 @@ CREATE TABLE folders (
 );
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING)
+# What filters ask for: stars and keywords, and who told the date.
+_METADATA = """
+ALTER TABLE photos ADD COLUMN dated_by TEXT;
+ALTER TABLE photos ADD COLUMN rating INTEGER;
+CREATE TABLE keywords (
+    id INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+CREATE TABLE photo_keywords (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    keyword_id INTEGER NOT NULL REFERENCES keywords (id) ON DELETE CASCADE,
+    PRIMARY KEY (photo_id, place)
+) WITHOUT ROWID;
+CREATE INDEX photo_keywords_by_keyword ON photo_keywords (keyword_id);
+CREATE INDEX photos_by_date ON photos (taken_at);
+CREATE INDEX photos_by_camera ON photos (camera);
+CREATE INDEX photos_by_lens ON photos (lens);
+CREATE INDEX photos_by_place ON photos (lat, lon);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA)
 
 
 def schema_version(connection: Connection) -> int:

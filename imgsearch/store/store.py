@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.errors import Reason
-from imgsearch.records import Facts, Failure, FileStat, Outcome, Photo
+from imgsearch.records import Failure, FileStat, Outcome
 from imgsearch.store import tables
 from imgsearch.store.counts import CountStore
 from imgsearch.store.database import open_engine
+from imgsearch.store.facts import FactStore, columns_of, enter_keywords
+from imgsearch.store.filters import FilterStore
 from imgsearch.store.migrations import STEPS, migrate, schema_version
 from imgsearch.store.roots import now, prefix_of
 from imgsearch.store.vectors import insert_vectors, renew_vectors, these_ids
@@ -23,7 +25,7 @@ from imgsearch.store.vectors import insert_vectors, renew_vectors, these_ids
 DATABASE = "library.db"
 
 
-class Store(CountStore):
+class Store(FactStore, FilterStore, CountStore):
     """One library's database. Safe to use from several threads."""
 
     @classmethod
@@ -168,12 +170,6 @@ class Store(CountStore):
 
     # ------------------------------------------------------------------ photos
 
-    def photos(self, ids: Iterable[int]) -> dict[int, Photo]:
-        """The photos with these ids; ids that are not known are left out."""
-        query = select(tables.photos).where(tables.photos.c.id.in_(these_ids(ids)))
-        with self._engine.connect() as connection:
-            return {row.id: _photo(row) for row in connection.execute(query)}
-
     def paths(self, ids: Iterable[int]) -> dict[int, list[tuple[int, Path]]]:
         """Where these photos lie: id to (root id, absolute path), in the order of the paths."""
         row_of = tables.paths.c
@@ -246,20 +242,17 @@ def _enter_photo(connection: Connection, outcome: Outcome) -> int | None:
         return None
     facts = outcome.facts
     if facts is not None:
-        values = {
+        news = {
             "content_hash": outcome.content_hash,
             "size_bytes": outcome.stat.size_bytes,
-            "format": facts.format,
-            "width_px": facts.width_px,
-            "height_px": facts.height_px,
-            "taken_at": None if facts.taken_at is None else facts.taken_at.isoformat(),
-            "camera": facts.camera,
-            "lens": facts.lens,
-            "lat": facts.lat,
-            "lon": facts.lon,
             "added_at": now(),
         }
-        connection.execute(upsert(tables.photos).values(values).on_conflict_do_nothing())
+        columns = columns_of(facts)
+        statement = upsert(tables.photos).values({**news, **columns})
+        statement = statement.on_conflict_do_update(index_elements=["content_hash"], set_=columns)
+        photo_id = connection.execute(statement.returning(tables.photos.c.id)).scalar_one()
+        enter_keywords(connection, photo_id, facts.keywords)
+        return int(photo_id)
     query = select(tables.photos.c.id).where(tables.photos.c.content_hash == outcome.content_hash)
     return int(connection.execute(query).scalar_one())
 
@@ -294,22 +287,3 @@ def _enter_failure(connection: Connection, path_id: int, failure: Failure | None
                 failed_at=now(),
             )
         )
-
-
-def _photo(row: Row[tuple[object, ...]]) -> Photo:
-    taken_at = None if row.taken_at is None else datetime.fromisoformat(row.taken_at)
-    return Photo(
-        id=row.id,
-        content_hash=row.content_hash.hex(),
-        size_bytes=row.size_bytes,
-        facts=Facts(
-            format=row.format,
-            width_px=row.width_px,
-            height_px=row.height_px,
-            taken_at=taken_at,
-            camera=row.camera,
-            lens=row.lens,
-            lat=row.lat,
-            lon=row.lon,
-        ),
-    )

@@ -107,7 +107,8 @@ photo_keywords = Table(
     "photo_keywords",
     metadata,
     Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
-    Column("keyword_id", ForeignKey("keywords.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),  # in the photo's own order
+    Column("keyword_id", ForeignKey("keywords.id", ondelete="CASCADE"), nullable=False),
     Index("photo_keywords_by_keyword", "keyword_id"),
     sqlite_with_rowid=False,
 )
