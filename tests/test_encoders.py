@@ -516,7 +516,6 @@ def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> No
 
 
 def test_a_query_needs_neither_torch_nor_the_image_tower(exported: Path) -> None:
-    (exported / "openclip" / "ViT-S-32-alt--random" / "image.onnx").stat()
     done = run_python(
         "import sys; from pathlib import Path; from imgsearch.encoders import open_encoder\n"
         f"encoder = open_encoder({SMALL!r}, Path({str(exported)!r}), 'cpu')\n"
@@ -601,6 +600,13 @@ def test_a_damaged_or_outdated_export_is_made_again(tmp_path: Path, harm: str) -
     assert onnx_cache.read_export(folder, wanted) == {"dim": 3}
     assert file.read_bytes() == b"graph"
     assert len(calls) == 2
+
+
+def test_a_graph_that_cannot_be_loaded_names_the_cure(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"no graph at all")
+    with pytest.raises(EncoderError, match="Delete the folder"):
+        onnx_cache.OnnxModel(file)
 
 
 def test_a_copied_export_is_good(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class OnnxModel:
     """One exported graph with one input and one output, run by ONNX Runtime on the CPU.
 
     Any number of threads may call it at once. It works on all cores this process may use.
+    Raises EncoderError for a file that cannot be loaded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,9 +40,16 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _usable_cores()
         options.log_severity_level = 3  # errors only: the library does not write to the terminal
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors have no other class in common
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise EncoderError(
+                f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is made "
+                "again at the next use."
+            ) from error
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
