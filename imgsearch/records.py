@@ -189,6 +189,34 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Two photos, by id, and how alike they are (cosine)."""
+
+    a: int
+    b: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """All pairs of photos that are alike by at least `min_score`, best first."""
+
+    min_score: float
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many photos of the library have what. Unknown is left out; keys are in order."""
+
+    cameras: dict[str, int]
+    formats: dict[str, int]
+    months: dict[str, int]  # taken, "2023-06"
+    added: dict[str, int]  # to the library, "2026-11-24"
+    folders: dict[Path, int]  # files right below each root
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """What one term of a query adds to a photo's score: the shares add up to it."""
 

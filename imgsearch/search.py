@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -50,22 +51,28 @@ def run(desk: Desk, query: Query, k: int) -> list[Hit]:
         "text" if any(isinstance(term.what, str) for term in query.terms) else "image"
     )
     (found,) = desk.vectors.search(vector[None], k, kind=kind)
-    ids = found.ids.tolist()
-    photos, places = desk.store.photos(ids), desk.store.paths(ids)
-    missing = desk.store.missing_paths(ids)
+    return hits_of(desk.store, desk.online, found.ids.tolist(), found.scores.tolist())
+
+
+def hits_of(
+    store: Store, online: Mapping[int, bool], ids: Sequence[int], scores: Sequence[float] = ()
+) -> list[Hit]:
+    """These photos with where each lies, in this order; those that are gone are left out."""
+    photos, places = store.photos(ids), store.paths(ids)
+    missing = store.missing_paths(ids)
     hits = []
-    for photo_id, score in zip(ids, found.scores.tolist(), strict=True):
+    for photo_id, score in zip_longest(ids, scores):
         if photo_id not in photos or photo_id not in places:
             continue  # deleted since the index was asked
         reachable = sorted(
-            places[photo_id], key=lambda place: (not desk.online[place[0]], place[1] in missing)
+            places[photo_id], key=lambda place: (not online[place[0]], place[1] in missing)
         )
         hits.append(
             Hit(
                 photo=photos[photo_id],
                 paths=tuple(path for _, path in reachable),
                 score=score,
-                offline=not desk.online[reachable[0][0]],
+                offline=not online[reachable[0][0]],
                 missing=reachable[0][1] in missing,
             )
         )

@@ -1,0 +1,88 @@
+"""Near-duplicates: exactly the pairs that are alike, and the groups they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgsearch import duplicates
+from imgsearch.records import Facts, FileStat, Job, Outcome, Pair, Pairs
+from imgsearch.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path, writable=True) as opened:
+        yield opened
+
+
+def fill(store: Store, vectors: np.ndarray) -> int:
+    """Photos with ids from 1 on, one for each row; the key of their encoder."""
+    root_id = store.add_root("/photos")
+    key = store.add_encoder("test", "test", vectors.shape[1]).key
+    outcomes = [
+        Outcome(
+            FileStat(f"/photos/{number}.jpg", 1, 1, number),
+            content_hash=bytes([number]) * 32,
+            facts=Facts("JPEG", 8, 8),
+            vectors=row[None],
+        )
+        for number, row in enumerate(vectors, 1)
+    ]
+    store.record(root_id, key, outcomes)
+    return key
+
+
+def some_vectors(count: int, dim: int = 4) -> np.ndarray:
+    rows = np.random.default_rng(7).normal(size=(count, dim)).astype(np.float32)
+    unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
+def test_pairs_are_exactly_those_above_the_score(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "BLOCK_ROWS", 16)  # several blocks, and a part of one
+    vectors = some_vectors(50)
+    key = fill(store, vectors)
+    scores = vectors @ vectors.T
+    expected = {(a + 1, b + 1) for a in range(50) for b in range(a + 1, 50) if scores[a, b] >= 0.9}
+    steps = Job(duplicates.find_pairs(store, key, 0.9))
+    assert [step.done for step in steps] == [16, 32, 48, 50]
+    found = steps.report
+    assert {(pair.a, pair.b) for pair in found.pairs} == expected and expected
+    listed = [pair.score for pair in found.pairs]
+    assert listed == sorted(listed, reverse=True) and max(listed) <= 1
+
+
+def test_photos_without_a_path_have_no_twins(store: Store) -> None:
+    vectors = some_vectors(3)
+    vectors[:] = vectors[0]
+    key = fill(store, vectors)
+    store.forget(1, ["/photos/2.jpg"])
+    found = Job(duplicates.find_pairs(store, key, 0.9)).run()
+    assert [(pair.a, pair.b) for pair in found.pairs] == [(1, 3)]
+
+
+def test_too_many_pairs_leave_the_best_and_say_so(store: Store) -> None:
+    key = fill(store, some_vectors(40))
+    everything = Job(duplicates.find_pairs(store, key, 0.5)).run()
+    few = Job(duplicates.find_pairs(store, key, 0.5, max_pairs=10)).run()
+    assert few.pairs == everything.pairs[:10]
+    assert few.min_score == pytest.approx(everything.pairs[9].score) and everything.min_score == 0.5
+
+
+def test_an_empty_library_has_none(store: Store) -> None:
+    key = store.add_encoder("test", "test", 4).key
+    assert Job(duplicates.find_pairs(store, key, 0.9)).run().pairs == ()
+
+
+def test_groups_follow_the_score() -> None:
+    pairs = Pairs(0.8, (Pair(5, 6, 0.99), Pair(1, 2, 0.95), Pair(2, 3, 0.9), Pair(3, 5, 0.85)))
+    assert duplicates.groups(pairs, 0.97) == ((5, 6),)
+    assert duplicates.groups(pairs, 0.9) == ((5, 6), (1, 2, 3))
+    assert duplicates.groups(pairs, 0.8) == ((1, 2, 3, 5, 6),)
+    assert duplicates.groups(pairs, 1.0) == ()

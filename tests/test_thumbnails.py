@@ -1,0 +1,82 @@
+"""Thumbnails: upright, small, kept in a bounded folder, there when the photo is not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgsearch.errors import PhotoError
+from imgsearch.records import Facts, Photo
+from imgsearch.thumbnails import Thumbnails
+
+MakePhoto = Callable[..., Path]
+
+
+def a_photo(number: int) -> Photo:
+    return Photo(number, f"{number:064x}", 1, Facts("JPEG", 64, 64))
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(BytesIO(content))
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+def test_a_thumbnail_is_upright_and_small(tmp_path: Path) -> None:
+    image = Image.new("RGB", (400, 200), (20, 20, 20))
+    image.paste((250, 0, 0), (0, 0, 200, 200))  # the left half is red
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it by 90 degrees: left becomes top
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    thumbnails = Thumbnails(tmp_path / "kept", 200)
+    small = opened(thumbnails.get(a_photo(1), [tmp_path / "turned.jpg"], 100))
+    assert small.format == "WEBP" and small.size == (50, 100)
+    assert small.convert("RGB").getpixel((25, 10))[0] > 200  # type: ignore[index]
+    assert small.convert("RGB").getpixel((25, 90))[0] < 60  # type: ignore[index]
+
+
+def test_it_stays_when_the_photo_goes(tmp_path: Path, make_photo: MakePhoto) -> None:
+    path = make_photo("gone.png")
+    first = Thumbnails(tmp_path / "kept", 200).get(a_photo(1), [path], 32)
+    path.unlink()
+    assert Thumbnails(tmp_path / "kept", 200).get(a_photo(1), [path], 32) == first
+    with pytest.raises(PhotoError, match="cannot be read"):
+        Thumbnails(tmp_path / "kept", 200).get(a_photo(2), [path], 32)
+
+
+def test_any_path_will_do(tmp_path: Path, make_photo: MakePhoto) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    thumbnails = Thumbnails(tmp_path / "kept", 200)
+    assert opened(thumbnails.get(a_photo(1), [broken, make_photo("good.png")], 16)).size == (16, 16)
+
+
+def test_the_least_recently_used_go_first(tmp_path: Path, make_photo: MakePhoto) -> None:
+    path = make_photo("one.png")
+    folder = tmp_path / "kept"
+    size_bytes = len(Thumbnails(folder, 200).get(a_photo(0), [path], 32))
+    thumbnails = Thumbnails(folder, 200, limit_bytes=10 * size_bytes)
+    for number in range(10):
+        thumbnails.get(a_photo(number), [path], 32)
+        (file,) = folder.rglob(f"{number:064x}-32.webp")
+        os.utime(file, (1000 + number, 1000 + number))
+    thumbnails.get(a_photo(0), [path], 32)  # used just now, so no longer the oldest
+    thumbnails.get(a_photo(10), [path], 32)  # one too many
+    names = {file.name.split("-")[0].lstrip("0") or "0" for file in files_in(folder)}
+    assert len(files_in(folder)) * size_bytes <= 10 * size_bytes
+    assert {"0", "a", "9"} <= names and "1" not in names
+
+
+def test_a_folder_that_cannot_be_written_costs_no_thumbnail(
+    tmp_path: Path, make_photo: MakePhoto
+) -> None:
+    (tmp_path / "kept").write_text("a file where the folder should be")
+    thumbnails = Thumbnails(tmp_path / "kept", 200)
+    assert opened(thumbnails.get(a_photo(1), [make_photo("a.png")], 16)).size == (16, 16)
