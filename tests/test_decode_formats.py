@@ -17,6 +17,7 @@ from PIL import Image
 
 from imgsearch.decode import FORMATS, decode, decode_bytes, decoder_versions, is_photo_name
 from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
+from imgsearch.decode.formats import FAMILIES
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Facts
 
@@ -269,6 +270,31 @@ def test_p3_green_is_greener_than_srgb_can_show() -> None:
     buffer = BytesIO()
     Image.new("RGB", (32, 32), (60, 200, 60)).save(buffer, "PNG", icc_profile=profile)
     assert decode_bytes(buffer.getvalue(), 8).image.getpixel((9, 9))[0] < 20
+
+
+def test_adobe_rgb_that_only_exif_tells_of_is_believed() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    for index, red in (("R03", 30), ("R98", 60)):
+        exif.get_ifd(0x8769)[0xA005] = {1: index}
+        buffer = BytesIO()
+        Image.new("RGB", (32, 32), (60, 200, 60)).save(buffer, "JPEG", exif=exif, quality=100)
+        seen = decode_bytes(buffer.getvalue(), 8).image.getpixel((9, 9))[0]
+        assert seen < red if index == "R03" else seen == pytest.approx(red, abs=4)
+
+
+# ---------------------------------------------------------------------------- what the docs say
+
+
+def test_the_table_of_formats_is_what_is_read() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "formats.md").read_text()
+    for family in FAMILIES.values():
+        row = next(line for line in text.splitlines() if line.startswith(f"| {family.name} |"))
+        cells = [cell.strip() for cell in row.split("|")]
+        assert cells[2] == " ".join(family.suffixes)
+        assert cells[4] == (f"`{family.extra}`" if family.extra else "–")
+    for reason in Reason:
+        assert f"| `{reason}` |" in text
 
 
 # ---------------------------------------------------------------------------- the camera's files
