@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import FileIO
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -212,8 +213,13 @@ class _Run:
             if failure is not None:
                 failure = replace(failure, path=Path(one.stat.path))
             outcomes.append((one.root_id, Outcome(one.stat, one.content_hash, failure=failure)))
-        for root_id in {root_id for root_id, _ in outcomes}:
-            mine = [outcome for owner, outcome in outcomes if owner == root_id]
+
+        # New photos of all roots first: a copy in one root may have its original in another.
+        def order(each: tuple[int, Outcome]) -> tuple[bool, int]:
+            return each[1].vectors is None, each[0]
+
+        for (_, root_id), group in groupby(sorted(outcomes, key=order), order):
+            mine = [outcome for _, outcome in group]
             self._bench.store.record(root_id, self._bench.encoder_key, mine)
         self._count([outcome for _, outcome in outcomes])
         self._batch = []

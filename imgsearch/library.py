@@ -30,6 +30,7 @@ from imgsearch.records import (
     Pairs,
     Progress,
     RebuildReport,
+    Root,
     Status,
     SyncReport,
 )
@@ -154,6 +155,12 @@ class Library:
             offline=seen.offline,
             photos=store.photo_count(),
         )
+
+    def root(self, folder: str | Path) -> Root:
+        """The photo folder of the library at `folder`. Raises UsageError when it is none."""
+        store = self._reader()
+        root_id = reconcile.root_at(store, _absolute(folder))
+        return next(root for root in reconcile.roots_of(store) if root.id == root_id)
 
     def forget(self, folder: str | Path) -> int:
         """Follow a root no more, on purpose; how many photos left the library with it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))  # what tests share
+
+from stand_in import StandIn
 
 if TYPE_CHECKING:
     from imgsearch import Library
@@ -55,6 +60,14 @@ def lite(model_cache: Path) -> Encoder:
     from imgsearch.encoders import open_encoder
 
     return open_encoder("lite", model_cache)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """In place of `lite`, an encoder that costs nothing and counts what it embeds."""
+    encoder = StandIn()
+    monkeypatch.setattr("imgsearch.encoders.open_encoder", lambda *arguments: encoder)
+    return encoder
 
 
 @pytest.fixture

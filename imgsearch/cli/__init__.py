@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from imgsearch.cli import demo, encoders, index, rebuild, search, status
+from imgsearch.cli import demo, encoders, forget, index, prune, rebuild, search, status
 from imgsearch.cli.output import complain
 from imgsearch.errors import ImgsearchError
 
@@ -32,7 +32,7 @@ def commands() -> None:
     """
 
 
-for command in (index, search, status, encoders, rebuild, demo):
+for command in (index, search, status, encoders, rebuild, demo, forget, prune):
     commands.add_command(command.command)
 
 

@@ -10,19 +10,37 @@ from imgsearch.cli.output import data_option, follow, json_option, open_library,
 @click.command("index", short_help="Add photo folders; bring the library up to date.")
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path())
 @click.option("--encoder", metavar="NAME", help="Model for a new library; see imgsearch encoders.")
+@click.option(
+    "--accept-removals",
+    is_flag=True,
+    help="Let go of photos that are held as missing, because you removed them on purpose.",
+)
+@click.option(
+    "--verify", is_flag=True, help="Read every file, to find edits that kept size and time."
+)
 @json_option
 @data_option
 def command(
-    folders: tuple[str, ...], encoder: str | None, as_json: bool, data_dir: str | None
+    folders: tuple[str, ...],
+    encoder: str | None,
+    accept_removals: bool,
+    verify: bool,
+    as_json: bool,
+    data_dir: str | None,
 ) -> None:
     """Add photo folders, and bring the library up to date with the disk.
 
     Without FOLDER, all folders added before are looked at again. Only new and changed photos are
     read; a photo that moved is recognised by its content. Stop with Ctrl-C whenever you like: the
     next run goes on from there. Photos are never changed.
+
+    A drive that is not plugged in is offline, and nothing of it is forgotten. When a folder has
+    lost more than a fifth of its photos at once, they are held as missing until they come back or
+    you say --accept-removals.
     """
     with open_library(data_dir, encoder) as library:
-        report = follow(library.index(folders), "Indexing")
+        job = library.index(folders, accept_removals=accept_removals, verify=verify)
+        report = follow(job, "Indexing")
     if as_json:
         print_json(
             {
@@ -31,6 +49,7 @@ def command(
                 "unchanged": report.unchanged,
                 "gone": report.gone,
                 "offline": report.offline,
+                "missing": report.missing,
                 "failed": report.failed,
                 "seconds": report.seconds,
                 "photos": report.photos,
@@ -39,7 +58,8 @@ def command(
         return
     click.echo(
         f"{report.new} new, {report.moved} moved or copied, {report.unchanged} unchanged, "
-        f"{report.gone} gone, {report.offline} offline, {report.failed} failed "
+        f"{report.gone} gone, {report.missing} missing, {report.offline} offline, "
+        f"{report.failed} failed "
         f"in {report.seconds:.1f} s"
     )
     if report.failed:

@@ -81,6 +81,7 @@ def as_record(rank: int, hit: Hit) -> dict[str, object]:
         "width_px": hit.photo.width_px,
         "height_px": hit.photo.height_px,
         "offline": hit.offline,
+        "missing": hit.missing,
     }
 
 
@@ -92,6 +93,8 @@ def print_hits(hits: Sequence[Hit]) -> None:
             marks.append(f"and {len(hit.paths) - 1} more of the same")
         if hit.offline:
             marks.append("offline")
+        if hit.missing:
+            marks.append("missing")
         mark = f"  ({', '.join(marks)})" if marks else ""
         score = "     -" if hit.score is None else f"{hit.score:6.3f}"
         click.echo(f"{rank:3}  {score}  {printable(hit.path)}{mark}")

@@ -34,7 +34,12 @@ def as_record(status: Status) -> dict[str, object]:
     return {
         "data_dir": str(status.data_dir),
         "roots": [
-            {"path": str(root.path), "online": root.online, "photos": root.photos}
+            {
+                "path": str(root.path),
+                "online": root.online,
+                "photos": root.photos,
+                "missing": root.missing,
+            }
             for root in status.roots
         ],
         "photos": status.photos,
@@ -65,6 +70,12 @@ def print_status(status: Status) -> None:
     for root in status.roots:
         state = "online" if root.online else "offline"
         click.echo(f"Folder    {printable(root.path)} ({root.photos} photos, {state})")
+        if root.missing:
+            click.echo(
+                f"          {root.missing} of them went missing at once, and are kept. If you "
+                "removed them on purpose:\n"
+                "          imgsearch index --accept-removals"
+            )
     click.echo(f"Photos    {status.photos}")
     click.echo(f"Encoder   {status.encoder or 'none yet'}")
     snapshot = status.snapshot

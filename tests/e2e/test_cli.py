@@ -70,6 +70,7 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "unchanged": 0,
         "gone": 0,
         "offline": 0,
+        "missing": 0,
         "failed": 0,
         "photos": 21,
     }

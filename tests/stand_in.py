@@ -1,0 +1,58 @@
+"""A small encoder for tests about files: it embeds in microseconds, and counts what it embeds.
+
+It is real in all that matters there: equal pictures get equal vectors of length 1, others differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from imgsearch.records import OnDownload, PixelBatch, Pixels, Vectors
+
+
+class StandIn:
+    """An encoder that projects a thumbnail of 8 × 8 pixels; goes by the name of `lite`."""
+
+    id = "lite/stand-in"
+    dim = 32
+    side_px = 8
+    batch_size = 16
+    logit_scale = 100.0
+    context_length = 77
+
+    def __init__(self) -> None:
+        self.embedded = 0
+        noise = np.random.default_rng(7)
+        self._matrix = noise.normal(size=(3 * 8 * 8, self.dim)).astype(np.float32)
+
+    def token_count(self, text: str) -> int:
+        return len(text.split()) + 2
+
+    def prepare(self, image: Image) -> Pixels:
+        return np.asarray(image.convert("RGB").resize((8, 8)), np.uint8).transpose(2, 0, 1).copy()
+
+    def encode_pixels(self, batch: PixelBatch) -> Vectors:
+        self.embedded += len(batch)
+        return self._unit(batch.reshape(len(batch), -1).astype(np.float32) + 1)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        rows = [np.frombuffer(text.encode().ljust(192)[:192], np.uint8) for text in texts]
+        return self._unit(np.stack(rows).astype(np.float32))
+
+    def _unit(self, rows: np.ndarray) -> Vectors:
+        vectors = rows @ self._matrix
+        return np.ascontiguousarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def open_stand_in(
+    name: str, cache_dir: Path, device: str = "auto", on_download: OnDownload | None = None
+) -> StandIn:
+    """In place of `imgsearch.encoders.open_encoder`."""
+    return StandIn()
