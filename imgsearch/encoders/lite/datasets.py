@@ -70,6 +70,18 @@ def labelled(place: Path) -> Labelled:
     return Labelled([path for path, _ in pairs], [row_of[label] for _, label in pairs], labels)
 
 
+def class_samples(place: Path, classes: int) -> tuple[list[Path], list[str]]:
+    """One photo and the name of each class, in class order, of a folder with `labels.csv`.
+
+    Two classes may share a name (a crane is a bird, and a machine), so this is no `Labelled`.
+    """
+    rows = list(_rows(place / "labels.csv", {"image", "class_index", "name"}))
+    rows.sort(key=lambda row: int(row["class_index"]))
+    if [int(row["class_index"]) for row in rows] != list(range(classes)):
+        raise UsageError(f"{place} must have exactly one photo of each of the {classes} classes.")
+    return [place / "images" / row["image"] for row in rows], [row["name"] for row in rows]
+
+
 def _rows(file: Path, columns: set[str]) -> Iterator[dict[str, str]]:
     try:
         with file.open(encoding="utf-8", newline="") as lines:

@@ -9,7 +9,7 @@ is alpha · cosine(conse, text) + (1 - alpha) · cosine(head, head).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from imgsearch.records import Vectors
 
 Floats = NDArray[np.float32]
+
+_CONSE_CLASSES, _CONSE_TEMPERATURE = 10, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,8 @@ class Heads:
     feature_bias: Floats  # (out,)
     text_map: Floats  # (384, out): T
     ranges: Floats  # (35, 2): the image tower's activation ranges
-    scalars: Floats  # alpha, ConSE temperature, ConSE classes, logit scale
-
-    @property
-    def alpha(self) -> float:
-        return float(self.scalars[0])
-
-    @property
-    def logit_scale(self) -> float:
-        return float(self.scalars[3])
+    alpha: float  # the weight of ConSE, 0 to 1
+    logit_scale: float
 
     @property
     def dim(self) -> int:
@@ -48,7 +43,7 @@ class Heads:
 
     def image_vectors(self, features: Floats, logits: Floats) -> Vectors:
         """(n, 1280) features and (n, 1000) logits to (n, dim) rows of length 1."""
-        placed = conse(logits, self.class_texts, int(self.scalars[2]), float(self.scalars[1]))
+        placed = conse(logits, self.class_texts)
         read = placed @ self.conse_map + features @ self.feature_map + self.feature_bias
         return self._joined(placed, read)
 
@@ -61,10 +56,10 @@ class Heads:
         return np.ascontiguousarray(np.concatenate(halves, axis=1), np.float32)
 
 
-def conse(logits: Floats, class_texts: Floats, classes: int, temperature: float) -> Floats:
-    """The likeliest classes' text vectors, averaged by softmax(logits / temperature), length 1."""
-    best = np.argpartition(logits, -classes, axis=1)[:, -classes:]
-    weights = np.take_along_axis(logits, best, axis=1) / np.float32(temperature)
+def conse(logits: Floats, class_texts: Floats) -> Floats:
+    """The ten likeliest classes' text vectors, averaged by softmax(logits / 2), length 1."""
+    best = np.argpartition(logits, -_CONSE_CLASSES, axis=1)[:, -_CONSE_CLASSES:]
+    weights = np.take_along_axis(logits, best, axis=1) / np.float32(_CONSE_TEMPERATURE)
     weights = np.exp(weights - weights.max(axis=1, keepdims=True))
     return unit(np.einsum("nk,nkd->nd", weights, class_texts[best]))
 
@@ -77,25 +72,28 @@ def unit(rows: Floats) -> Floats:
 
 # ---------------------------------------------------------------------------- on disk
 
-_EXACT = ("feature_bias", "ranges", "scalars")  # small, and used where half precision shows
+_HALF = ("class_texts", "conse_map", "feature_map", "text_map")
+_EXACT = ("feature_bias", "ranges")  # small, and used where half precision shows
+_NUMBERS = ("alpha", "logit_scale")
 
 
 def load(path: Path) -> Heads:
     """Read a heads file. The caller has checked its checksum."""
     from safetensors.numpy import load_file
 
-    arrays = load_file(path)
-    return Heads(**{f.name: arrays[f.name].astype(np.float32) for f in fields(Heads)})
+    kept = load_file(path)
+    arrays = {name: kept[name].astype(np.float32) for name in (*_HALF, *_EXACT)}
+    alpha, logit_scale = (round(kept[name].item(), 6) for name in _NUMBERS)
+    return Heads(**arrays, alpha=alpha, logit_scale=logit_scale)
 
 
 def save(heads: Heads, path: Path) -> None:
     """Write a heads file: one safetensors file, the same bytes for the same heads."""
     from safetensors.numpy import save_file
 
-    arrays = {
-        f.name: np.ascontiguousarray(
-            getattr(heads, f.name), np.float32 if f.name in _EXACT else np.float16
-        )
-        for f in fields(heads)
+    halves = {name: np.ascontiguousarray(getattr(heads, name), np.float16) for name in _HALF}
+    exact = {
+        name: np.ascontiguousarray(getattr(heads, name), np.float32)
+        for name in (*_EXACT, *_NUMBERS)
     }
-    save_file(arrays, path)
+    save_file(halves | exact, path)

@@ -1,0 +1,134 @@
+"""Training of the heads: CLIP's loss over frozen towers, with the image tower's classes as teacher.
+
+Two losses are added. The symmetric contrastive loss (Radford et al. 2021) pulls a photo and its
+caption together, apart from the other captions and photos of the batch. The teacher's (knowledge
+distillation, Hinton et al. 2015, arXiv 1503.02531) asks that the head, shown the names of all 1,000
+classes as texts, finds in every photo the classes that the image tower finds in it: so that the
+heads keep what the tower knows of things no caption speaks of.
+
+Several heads are trained from one start and their weights averaged (Wortsman et al. 2022, "Model
+soups", arXiv 2203.05482), which finds more than any one of them and costs nothing when used.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How to train. The defaults made the heads in the package."""
+
+    epochs: int = 30
+    batch: int = 512
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.1
+    feature_dropout: float = 0.4
+    text_dropout: float = 0.2
+    teacher_weight: float = 0.3
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What to train on: n photos in several views, each with a row of texts that fit it."""
+
+    features: Tensor  # (views, n, 1280), standardised
+    conse: Tensor  # (views, n, 384), length 1
+    logits: Tensor  # (views, n, 1000)
+    weights: Tensor  # (n,), how much a photo counts
+    texts: Tensor  # (m, 384), length 1
+    texts_of: Tensor  # (n, k), rows of texts
+    class_texts: Tensor  # (1000, 384), length 1
+
+
+class HeadsModel(nn.Module):
+    """image: normalize(C·conse + W·drop(features)); text: normalize(T·drop(text))."""
+
+    def __init__(self, schedule: Schedule, features: int, width: int) -> None:
+        super().__init__()
+        self.conse = nn.Linear(width, width, bias=False)
+        self.features = nn.Linear(features, width)
+        self.text = nn.Linear(width, width, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor(3.0))
+        self._drop_features = nn.Dropout(schedule.feature_dropout)
+        self._drop_text = nn.Dropout(schedule.text_dropout)
+        nn.init.eye_(self.conse.weight)
+        nn.init.eye_(self.text.weight)
+        nn.init.normal_(self.features.weight, std=1e-3)
+        nn.init.zeros_(self.features.bias)
+
+    def of_images(self, conse: Tensor, features: Tensor) -> Tensor:
+        read = self.conse(conse) + self.features(self._drop_features(features))
+        return functional.normalize(read, dim=-1)
+
+    def of_texts(self, texts: Tensor) -> Tensor:
+        return functional.normalize(self.text(self._drop_text(texts)), dim=-1)
+
+
+def fit(corpus: Corpus, schedule: Schedule) -> HeadsModel:
+    """The average of one trained model a seed. The same input gives the same model, bit for bit."""
+    torch.set_num_threads(1)  # sums in another order would be other sums
+    models = [_fit_one(corpus, schedule, seed) for seed in schedule.seeds]
+    averaged = models[0]
+    with torch.no_grad():
+        for same in zip(*(model.parameters() for model in models), strict=True):
+            same[0].copy_(torch.stack(list(same)).mean(dim=0))
+    return averaged.eval()
+
+
+def _fit_one(corpus: Corpus, schedule: Schedule, seed: int) -> HeadsModel:
+    torch.manual_seed(seed)
+    _, photos, features = corpus.features.shape
+    model = HeadsModel(schedule, features, corpus.texts.shape[1])
+    batch = min(schedule.batch, photos)
+    steps = photos // batch
+    optimiser = torch.optim.AdamW(_groups(model, schedule), lr=schedule.learning_rate)
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, schedule.learning_rate, total_steps=schedule.epochs * steps, pct_start=0.15
+    )
+    for epoch in range(schedule.epochs):
+        for rows in torch.randperm(photos)[: steps * batch].reshape(steps, batch):
+            loss = _loss(model, corpus, rows, schedule.teacher_weight)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            rate.step()
+        sys.stderr.write(f"\rseed {seed}: epoch {epoch + 1} of {schedule.epochs}, loss {loss:.3f}")
+    sys.stderr.write("\n")
+    return model
+
+
+def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
+    """Weights decay, biases and the scale do not."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return [
+        {"params": matrices, "weight_decay": schedule.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
+def _loss(model: HeadsModel, corpus: Corpus, rows: Tensor, teacher_weight: float) -> Tensor:
+    views = torch.randint(len(corpus.features), (len(rows),))
+    column = torch.randint(corpus.texts_of.shape[1], (len(rows),))
+    images = model.of_images(corpus.conse[views, rows], corpus.features[views, rows])
+    texts = model.of_texts(corpus.texts[corpus.texts_of[rows, column]])
+    scale = model.log_scale.exp().clamp(max=100)
+    scores = scale * images @ texts.T
+    right = torch.arange(len(rows))
+    both_ways = functional.cross_entropy(
+        scores, right, reduction="none"
+    ) + functional.cross_entropy(scores.T, right, reduction="none")
+    weights = corpus.weights[rows]
+    contrastive = (both_ways * weights).sum() / weights.sum() / 2
+    taught = functional.cross_entropy(
+        scale * images @ model.of_texts(corpus.class_texts).T,
+        corpus.logits[views, rows].softmax(dim=-1),
+    )
+    return contrastive + teacher_weight * taught
