@@ -156,6 +156,20 @@ def test_workers_are_used_again_and_replaced_in_time(monkeypatch: pytest.MonkeyP
     pool.close()
 
 
+def test_a_worker_that_has_left_is_no_photos_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = isolate._Pool()
+    monkeypatch.setattr(isolate, "_pool", pool)
+    gif = encoded(noise(), "GIF")
+    decode_bytes(gif, 4)
+    for wait_s in (0.5, 0.0):  # gone when it is looked for; gone just after
+        pool._idle[0]._process.kill()
+        time.sleep(wait_s)
+        assert decode_bytes(gif, 4).image
+        if not pool._idle:
+            decode_bytes(gif, 4)
+    pool.close()
+
+
 def test_workers_end_with_their_parent() -> None:
     code = """
         import io, os, sys

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import BinaryIO
 
@@ -90,6 +90,11 @@ class _Worker:
     @property
     def usable(self) -> bool:
         return self._files_left > 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there; one that was idle for long has left."""
+        return self._process.poll() is None
 
     def ask(self, file: BinaryIO, family: Family, request: Request) -> Decoded:
         """Have one file decoded. After anything but an answer the worker is not usable."""
@@ -179,10 +184,7 @@ class _Pool:
 
     def ask(self, file: BinaryIO, family: Family, request: Request) -> Decoded:
         with self._slots:
-            try:
-                worker = self._idle.pop()
-            except IndexError:
-                worker = _Worker(MEMORY_LIMIT_BYTES)
+            worker = self._idle_one() or _Worker(MEMORY_LIMIT_BYTES)
             try:
                 return worker.ask(file, family, request)
             finally:
@@ -190,6 +192,15 @@ class _Pool:
                     self._idle.append(worker)
                 else:
                     worker.close()
+
+    def _idle_one(self) -> _Worker | None:
+        with suppress(IndexError):
+            while True:
+                worker = self._idle.pop()
+                if worker.alive:
+                    return worker
+                worker.close()
+        return None
 
     def ask_alone(self, file: BinaryIO, family: Family, request: Request) -> Decoded:
         """With more memory than others, one at a time, in a worker no other file has touched."""

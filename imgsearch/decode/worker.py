@@ -25,18 +25,24 @@ from imgsearch.records import Decoded, Facts
 
 LENGTH = struct.Struct("!I")  # before every JSON text
 MAX_TEXT_BYTES = 1 << 20
+IDLE_LIMIT_S = 60.0  # a watcher that sees no photo for hours need not keep the memory
 
 
 def main() -> None:
-    """Serve until the parent closes the socket. The argument is the memory limit in bytes."""
+    """Serve until the parent is gone or asks no more. The argument: the memory limit in bytes."""
     channel = socket.socket(fileno=os.dup(0))
     _give_up_powers(int(sys.argv[1]))
     _load_decoders()
     send_text(channel, {"ready": True})
     while True:
-        header, descriptors, _, _ = socket.recv_fds(channel, LENGTH.size, 1)
+        channel.settimeout(IDLE_LIMIT_S)
+        try:
+            header, descriptors, _, _ = socket.recv_fds(channel, LENGTH.size, 1)
+        except TimeoutError:
+            return
         if len(header) < LENGTH.size or not descriptors:
             return
+        channel.settimeout(None)
         wanted = json.loads(receive(channel, LENGTH.unpack(header)[0]))
         with os.fdopen(descriptors[0], "rb") as file:
             answer, pixels = _answer(file, wanted)
