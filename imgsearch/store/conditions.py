@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true
 
 from imgsearch.store import tables
 from imgsearch.store.vectors import these_ids
@@ -125,14 +125,16 @@ def _box(place: Place) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _number(number: ColumnElement[float]) -> Condition:
+def _number(number: ColumnElement[float] | ColumnElement[int], unit: float = 1) -> Condition:
     def condition(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
         assert isinstance(value, Interval)
         ends: list[ColumnElement[bool]] = []
         if value.low is not None:
-            ends.append(number > value.low if value.low_open else number >= value.low)
+            low = value.low * unit
+            ends.append(number > low if value.low_open else number >= low)
         if value.high is not None:
-            ends.append(number < value.high if value.high_open else number <= value.high)
+            high = value.high * unit
+            ends.append(number < high if value.high_open else number <= high)
         return and_(true(), *ends)
 
     return condition
@@ -198,7 +200,7 @@ CONDITIONS: dict[str, Condition] = {
     "orientation": _orientation,
     "width": _number(_photo.width_px),
     "height": _number(_photo.height_px),
-    "megapixels": _number(_photo.width_px * _photo.height_px / literal(1e6)),
+    "megapixels": _number(_photo.width_px * _photo.height_px, unit=1e6),
     "is": _state,
 }
 

@@ -8,7 +8,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records import EncoderRow, SnapshotInfo
@@ -229,4 +240,5 @@ def renew_vectors(connection: Connection, photo_id: int) -> None:
 
 def these_ids(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
     """A list of ids as a subquery: SQLite limits how many parameters a statement may have."""
-    return text("SELECT value FROM json_each(:ids)").bindparams(ids=json.dumps(list(ids)))
+    value = bindparam("ids", json.dumps(list(ids)), unique=True)  # a statement may have several
+    return text("SELECT value FROM json_each(:ids)").bindparams(value)
