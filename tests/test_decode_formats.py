@@ -130,6 +130,54 @@ def bits(*fields: tuple[int, int]) -> bytes:
     return number.to_bytes((at + 7) // 8, "little")
 
 
+# ---------------------------------------------------------------------------- TIFF
+
+RAMP = np.linspace(0, 1, 32)[None, :].repeat(32, axis=0)
+
+
+def tiff(samples: np.ndarray, **options: object) -> bytes:
+    tifffile = pytest.importorskip("tifffile")
+    buffer = BytesIO()
+    tifffile.imwrite(buffer, samples, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(
+    ("bits", "options"),
+    [
+        (8, {}),
+        (16, {}),
+        (32, {}),
+        (8, {"photometric": "miniswhite"}),
+        (16, {"photometric": "miniswhite"}),
+        (16, {"tile": (16, 16)}),
+        (16, {"compression": "zlib"}),
+    ],
+)
+def test_grey_tiffs_of_any_depth(big: bool, bits: int, options: dict[str, object]) -> None:
+    ramp = 1 - RAMP if "photometric" in options else RAMP
+    samples = np.round(ramp * (2**bits - 1)).astype(f"u{bits // 8}")
+    seen = np.asarray(decode_bytes(tiff(samples, bigtiff=big, **options), 16).image, float)
+    assert np.abs(seen - 255 * RAMP[..., None]).max() <= 1.5
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_colour_tiffs_stored_pixel_by_pixel_or_plane_by_plane(bits: int) -> None:
+    colours = np.stack([RAMP, 1 - RAMP, RAMP * 0 + 0.5], axis=-1)
+    samples = np.round(colours * (2**bits - 1)).astype(f"u{bits // 8}")
+    seen = np.asarray(decode_bytes(tiff(samples, photometric="rgb"), 16).image, float)
+    assert np.abs(seen - 255 * colours).max() <= 1.5
+    planes = tiff(samples.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    if bits == 8:
+        seen = np.asarray(decode_bytes(planes, 16).image, float)
+        assert np.abs(seen - 255 * colours).max() <= 1.5
+    else:
+        with pytest.raises(PhotoError) as caught:
+            decode_bytes(planes, 16)
+        assert caught.value.reason is Reason.UNSUPPORTED
+
+
 # ---------------------------------------------------------------------------- RAW
 
 

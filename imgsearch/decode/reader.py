@@ -10,8 +10,9 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
-from imgsearch.decode import colour
+from imgsearch.decode import colour, tiff
 from imgsearch.decode.exif import Exif, read_exif
 from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, TIFF, Family
 from imgsearch.decode.jpeg import halvings_of_jpeg2000
@@ -71,6 +72,8 @@ def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     image = _open(file, family)
     width_px, height_px = image.size
     request.check(width_px, height_px)
+    if isinstance(image, TiffImageFile):
+        tiff.check(image)
     if family is PNG or not request.facts_only:  # a PNG may have metadata behind its pixels
         _load(image, file, family, request)
     exif = _exif(image, file, family)
@@ -82,7 +85,8 @@ def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     if request.facts_only:
         return Decoded(Image.new("RGB", (1, 1)), facts)
     _settle_profile(image, file, family, exif)
-    return Decoded(upright_srgb(image, orientation, request), facts)
+    settled = tiff.settled(image) if isinstance(image, TiffImageFile) else image
+    return Decoded(upright_srgb(settled, orientation, request), facts)
 
 
 def _open(file: BinaryIO, family: Family) -> ImageFile.ImageFile:
