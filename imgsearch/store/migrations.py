@@ -133,7 +133,38 @@ CREATE INDEX photos_by_lens ON photos (lens);
 CREATE INDEX photos_by_place ON photos (lat, lon);
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA)
+# Labels that were saved, and what an answer is held against to tell whether it is one.
+_LABELS = """
+CREATE TABLE facets (
+    id INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    classes JSON NOT NULL,
+    template TEXT,
+    none_of_these BOOLEAN NOT NULL,
+    encoder_key INTEGER REFERENCES encoders ("key") ON DELETE SET NULL,
+    last_seq INTEGER NOT NULL,
+    rows BLOB
+);
+CREATE TABLE labels (
+    facet_id INTEGER NOT NULL REFERENCES facets (id) ON DELETE CASCADE,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    label TEXT NOT NULL,
+    probability FLOAT NOT NULL,
+    PRIMARY KEY (facet_id, photo_id)
+) WITHOUT ROWID;
+CREATE INDEX labels_by_label ON labels (label, photo_id);
+CREATE INDEX labels_by_photo ON labels (photo_id);
+CREATE TABLE nulls (
+    encoder_key INTEGER NOT NULL PRIMARY KEY REFERENCES encoders ("key") ON DELETE CASCADE,
+    prompts BLOB NOT NULL,
+    photos BLOB NOT NULL,
+    mean BLOB NOT NULL,
+    prompts_sha256 TEXT NOT NULL,
+    vectors INTEGER NOT NULL
+);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS)
 
 
 def schema_version(connection: Connection) -> int:

@@ -16,16 +16,18 @@ from imgsearch.records import Failure, FileStat, Outcome
 from imgsearch.store import tables
 from imgsearch.store.counts import CountStore
 from imgsearch.store.database import open_engine
+from imgsearch.store.facets import FacetStore
 from imgsearch.store.facts import FactStore, columns_of, enter_keywords
 from imgsearch.store.filters import FilterStore
 from imgsearch.store.migrations import STEPS, migrate, schema_version
+from imgsearch.store.nulls import NullStore
 from imgsearch.store.roots import now, prefix_of
 from imgsearch.store.vectors import insert_vectors, renew_vectors, these_ids
 
 DATABASE = "library.db"
 
 
-class Store(FactStore, FilterStore, CountStore):
+class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore):
     """One library's database. Safe to use from several threads."""
 
     @classmethod

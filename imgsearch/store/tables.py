@@ -10,6 +10,7 @@ import os
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -169,4 +170,40 @@ snapshots = Table(
     Column("sha256", Text, nullable=False),
     Column("built_at", Text, nullable=False),
     Column("details", JSON, nullable=False),
+)
+
+facets = Table(
+    "facets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("classes", JSON, nullable=False),  # their names
+    Column("template", Text),
+    Column("none_of_these", Boolean, nullable=False),
+    Column("encoder_key", ForeignKey("encoders.key", ondelete="SET NULL")),  # labels are by it
+    Column("last_seq", Integer, nullable=False),  # up to it, photos are labelled
+    Column("rows", LargeBinary),  # float32, little-endian: see imgsearch.zero_shot
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("facet_id", ForeignKey("facets.id", ondelete="CASCADE"), primary_key=True),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("probability", Float, nullable=False),
+    Index("labels_by_label", "label", "photo_id"),
+    Index("labels_by_photo", "photo_id"),
+    sqlite_with_rowid=False,
+)
+
+nulls = Table(
+    "nulls",
+    metadata,
+    Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), primary_key=True),
+    Column("prompts", LargeBinary, nullable=False),  # fp16, little-endian, as are photos
+    Column("photos", LargeBinary, nullable=False),
+    Column("mean", LargeBinary, nullable=False),  # float32
+    Column("prompts_sha256", Text, nullable=False),
+    Column("vectors", Integer, nullable=False),  # how many photos and mean stand for
 )

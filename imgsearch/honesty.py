@@ -1,0 +1,126 @@
+"""Tells an answer from a list: which hits are meant, and whether anything here is.
+
+Every photo has a score with every query, so a best hit alone says nothing. Two things do.
+How far a photo scores above what unrelated queries reach *on the same photo* is its standing,
+in standard deviations; this takes away that some photos score high with everything (hubs,
+Radovanovic et al. 2010). The best of n photos stands out by chance as well, by about the largest
+of n normal values (Blom 1958); the ratio of both is the strength of an answer, and means the same
+in a library of twenty photos and of a million. Below the best hit, a photo belongs to the answer
+as long as its score is nearer to the best than to the library's usual score for the query.
+
+`docs/search.md` shows how well this separates; `tests/benchmarks/bench_honesty.py` measures it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Literal
+
+from imgsearch.findings import Verdict
+
+if TYPE_CHECKING:
+    from imgsearch.records import Neighbours, Vector, Vectors
+
+ENOUGH_PHOTOS = 12  # with fewer, a library has no usual score to speak of
+CLOSEST = 10  # the hits whose standing is looked at: the outstanding one is among them
+LOOK = 200  # the hits that are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where the lines are drawn. Chosen on captions of Flickr8k's dev split, see docs/search.md."""
+
+    found: float = 0.96  # strength from which there is an answer; 1: as chance would have it
+    sure: float = 1.5  # strength from which hits can be sure
+    likely_share: float = 0.35  # of the way from the usual score (0) to the best one (1)
+    sure_share: float = 0.8
+
+
+# Measured for `lite`. The scale is the same for every encoder, so others begin there.
+POINT = Point()
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What unrelated queries look like, and how a query usually scores in this library."""
+
+    prompts: Vectors  # (p, dim): texts that people might have asked for instead
+    photos: Vectors  # (s, dim): photos of the library that might have been the example
+    mean: Vector  # (dim,), of all photos; its length is not 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query as vectors: its own (length 1), and kind and weight of each term it is made of."""
+
+    vector: Vector
+    terms: Sequence[tuple[Literal["text", "image"], float]]
+
+
+def judge(
+    null: Null, asked: Asked, found: Neighbours, closest: Vectors, photos: int, point: Point = POINT
+) -> Verdict:
+    """What to think of an answer: `found` are its best hits, `closest` the vectors of the first.
+
+    `found` has at most `LOOK` hits, best first; `closest` is (m, dim) for the first m of them, m
+    about `CLOSEST`; `photos` is how many could have been found. With nothing found, the strength
+    is 0. Scores at or above `likely_from` are likely, at or above `sure_from` sure; both are
+    infinite where there is no answer.
+    """
+    if not len(found.ids) or not len(closest):
+        return Verdict(strength=0.0)
+    strength = standing(null, asked, closest) / chance(photos)
+    if strength < point.found:
+        return Verdict(strength=strength)
+    best, usual = float(found.scores[0]), float(asked.vector @ null.mean)
+    likely_from = best - (1 - point.likely_share) * max(0.0, best - usual)
+    sure_from = float("inf")
+    if strength >= point.sure:
+        sure_from = best - (1 - point.sure_share) * max(0.0, best - usual)
+    sure = int((found.scores >= sure_from).sum())
+    passing = int((found.scores >= likely_from).sum())
+    return Verdict(
+        strength=strength,
+        sure=sure,
+        likely=passing - sure,
+        more=passing == len(found.ids) < photos,
+        sure_from=sure_from,
+        likely_from=likely_from,
+    )
+
+
+def standing(null: Null, asked: Asked, photos: Vectors) -> float:
+    """The highest standing among photos (m, dim): how unusual the query's score is on one."""
+    others = unrelated(null, asked) @ photos.T
+    above = photos @ asked.vector - others.mean(axis=0)
+    return float((above / others.std(axis=0)).max())
+
+
+def chance(photos: int) -> float:
+    """The standing that the best of so many unrelated photos reaches by chance.
+
+    The expected largest of n normal values, after Blom (1958): quantile (n - 3/8) / (n + 1/4).
+    """
+    n = max(photos, ENOUGH_PHOTOS)
+    return NormalDist().inv_cdf((n - 0.375) / (n + 0.25))
+
+
+def unrelated(null: Null, asked: Asked) -> Vectors:
+    """Queries made like the one asked, of as many terms with the same weights, but about others.
+
+    Rows of length 1.
+    """
+    import numpy as np
+
+    banks = {"text": null.prompts, "image": null.photos}
+    rows = max(len(banks[kind]) for kind, _ in asked.terms)
+    total = np.zeros((rows, len(asked.vector)), np.float32)
+    for place, (kind, weight) in enumerate(asked.terms):
+        bank = banks[kind]
+        # Another stride for each term, so that the same two do not always come together.
+        total += np.float32(weight) * bank[(np.arange(rows) * (2 * place + 1) + place) % len(bank)]
+    lengths = np.linalg.norm(total, axis=1, keepdims=True)
+    result: Vectors = total / np.maximum(lengths, np.float32(1e-6))
+    return result

@@ -1,0 +1,59 @@
+"""What an answer is held against: unrelated queries, and the library's usual photo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from imgsearch.store import tables
+from imgsearch.store.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from imgsearch.honesty import Null
+
+
+class NullStore(VectorStore):
+    """The part of the store that knows what unrelated queries look like."""
+
+    def null(self, encoder_key: int) -> Null | None:
+        """What `set_null` was given last for this encoder."""
+        import numpy as np
+
+        from imgsearch.honesty import Null
+
+        row_of = tables.nulls.c
+        query = select(tables.nulls, tables.encoders.c.dim).join(tables.encoders)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.where(row_of.encoder_key == encoder_key)).first()
+        if row is None:
+            return None
+        prompts, photos = (
+            np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, row.dim)
+            for blob in (row.prompts, row.photos)
+        )
+        return Null(prompts, photos, np.frombuffer(row.mean, "<f4"))
+
+    def null_basis(self, encoder_key: int) -> tuple[str, int] | None:
+        """What the null was made from: the fingerprint of its prompts, and how many vectors."""
+        row_of = tables.nulls.c
+        query = select(row_of.prompts_sha256, row_of.vectors)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.where(row_of.encoder_key == encoder_key)).first()
+        return None if row is None else (row.prompts_sha256, row.vectors)
+
+    def set_null(self, encoder_key: int, null: Null, basis: tuple[str, int]) -> None:
+        """Keep a null and what it was made from, in the place of the one before."""
+        values = {
+            "encoder_key": encoder_key,
+            "prompts": null.prompts.astype("<f2").tobytes(),
+            "photos": null.photos.astype("<f2").tobytes(),
+            "mean": null.mean.astype("<f4").tobytes(),
+            "prompts_sha256": basis[0],
+            "vectors": basis[1],
+        }
+        statement = upsert(tables.nulls).values(values)
+        statement = statement.on_conflict_do_update(index_elements=["encoder_key"], set_=values)
+        with self._engine.begin() as connection:
+            connection.execute(statement)
