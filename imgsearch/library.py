@@ -6,14 +6,13 @@ It wires the parts together: who may write, which encoder answers, when an index
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Self
 
-from imgsearch import duplicates, encoders, ingest, reconcile, search, snapshots
+from imgsearch import duplicates, encoders, reconcile, search, snapshots
 from imgsearch.errors import (
     DiskError,
     LibraryLocked,
@@ -21,30 +20,31 @@ from imgsearch.errors import (
     UsageError,
 )
 from imgsearch.models import Models
+from imgsearch.query import parse
 from imgsearch.records import (
+    Answer,
     Counts,
     EncoderInfo,
     EncoderRow,
+    Explanation,
     Hit,
     Job,
     Pairs,
-    Progress,
     RebuildReport,
     Root,
     Status,
     SyncReport,
 )
-from imgsearch.store import DATABASE, Store, writing
+from imgsearch.store import DATABASE, Store
 from imgsearch.terms import Example, Query, Term
 from imgsearch.thumbnails import Thumbnails
+from imgsearch.upkeep import PRUNE_DAYS, Upkeep
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.encoders import Choice
-    from imgsearch.records import OnDownload, Vectors
-
-
-PRUNE_DAYS = 30  # as long as common recycle bins keep a file
+    from imgsearch.reconcile.follow import Rhythm
+    from imgsearch.records import News, OnDownload
 
 
 class Library:
@@ -60,6 +60,7 @@ class Library:
         self.settings = settings
         self._tell = tell
         self._models = Models(settings, tell, on_download)
+        self._upkeep = Upkeep(settings, self._models, tell)
         self._store: Store | None = None
         self._vectors: snapshots.LiveIndex | None = None
         self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
@@ -109,52 +110,23 @@ class Library:
         Raises FolderError, LibraryLocked, DiskError and the errors of the store and the encoder.
         """
         named = tuple(_absolute(folder) for folder in folders)
-        return Job(self._index(named, accept_removals, verify))
+        return Job(self._upkeep.index(named, accept_removals, verify))
 
-    def _index(
-        self, folders: tuple[str, ...], accept_removals: bool, verify: bool
-    ) -> Generator[Progress, None, SyncReport]:
-        started = time.monotonic()
-        known_roots = tuple(self._reader().roots().values()) if self._exists() else ()
-        for folder in folders:
-            reconcile.check_folder(folder, known_roots)
-        with writing(self.settings.data_dir) as store:
-            reconcile.follow_volumes(store, self._tell)
-            scopes = reconcile.scopes_of(store, folders)
-            seen = reconcile.survey(store, scopes, self._tell, list_same=verify)
-            if verify:
-                seen = yield from self._verified(store, seen)
-            report = yield from self._take_in(store, seen, accept_removals)
-        return replace(report, seconds=round(time.monotonic() - started, 3))
+    def watch(
+        self,
+        folders: Iterable[str | Path] = (),
+        *,
+        stop: Event | None = None,
+        rhythm: Rhythm | None = None,
+    ) -> Iterator[News]:
+        """Keep the library equal to the disk, all roots of it, until `stop` is set.
 
-    def _verified(
-        self, store: Store, seen: reconcile.Survey
-    ) -> Generator[Progress, None, reconcile.Survey]:
-        threads = self.settings.thread_count
-        hashes = store.hashes()
-        files = [one for found in seen.found for one in found.same]
-        changed = yield from ingest.changed_contents(files, hashes, threads)
-        return seen.with_upserts(changed)
-
-    def _take_in(
-        self, store: Store, seen: reconcile.Survey, accept_removals: bool = False
-    ) -> Generator[Progress, None, SyncReport]:
-        """Bring the library up to date with what was seen."""
-        report = SyncReport()
-        if any(changes.upserts for _, changes in seen.work):
-            report = yield from ingest.apply(self._bench(store), seen.work)
-        settled = reconcile.settle(store, seen, accept_removals, self._tell)
-        row = store.current_encoder()
-        if row is not None and snapshots.due(store, row.key):
-            self._build(store, row)
-        return replace(
-            report,
-            unchanged=sum(changes.unchanged for _, changes in seen.work),
-            gone=settled.gone,
-            missing=settled.missing,
-            offline=seen.offline,
-            photos=store.photo_count(),
-        )
+        Yields what happens: the roots that are watched, the progress of each round of work, and
+        its report. Searching, also from other processes, works meanwhile; so does all that writes,
+        since the writer's lock is held only during a round. Raises what `index` raises.
+        """
+        named = tuple(_absolute(folder) for folder in folders)
+        return self._upkeep.watch(named, stop or Event(), rhythm)
 
     def root(self, folder: str | Path) -> Root:
         """The photo folder of the library at `folder`. Raises UsageError when it is none."""
@@ -169,10 +141,8 @@ class Library:
         nothing is embedded again if the folder comes back. Raises UsageError for a folder that is
         not a root, and LibraryLocked.
         """
-        path = _absolute(folder)
-        self._reader()
-        with writing(self.settings.data_dir) as store:
-            return store.remove_root(reconcile.root_at(store, path))
+        self._reader()  # says so where there is no library, and makes none
+        return self._upkeep.forget(_absolute(folder))
 
     def prune(self, days: float = PRUNE_DAYS) -> int:
         """Drop photos and vectors that no path has pointed at for so many days; how many photos.
@@ -180,46 +150,51 @@ class Library:
         Photos of folders that are offline, and photos held as missing, have paths, and stay.
         """
         self._reader()
-        with writing(self.settings.data_dir) as store:
-            return store.prune(datetime.now(UTC) - timedelta(days=days))
-
-    def _bench(self, store: Store, new_encoder: str | None = None) -> ingest.Bench:
-        """What to embed with: the library's encoder, or a new one that is entered beside it."""
-        row = store.current_encoder()
-        if row is None or new_encoder is not None:
-            encoder = self._models.new(new_encoder)
-            row = store.add_encoder(encoder.id, encoders.name_of(encoder.id), encoder.dim)
-        else:
-            encoder = self._models.of(row)
-        settings = self.settings
-        return ingest.Bench(store, encoder, row.key, settings.max_megapixels, settings.thread_count)
+        return self._upkeep.prune(days)
 
     # ------------------------------------------------------------------ searching
 
     def search(
-        self, text: str | None = None, *, image: str | Path | None = None, k: int = 20
+        self, text: str | Query | None = None, *, image: str | Path | None = None, k: int = 20
     ) -> list[Hit]:
-        """The k photos nearest to words, to an example image, or to both, best first.
+        """The k photos that answer best to a query, to an example image, or to both.
 
-        Raises QueryError for an empty query, an unreadable image or a k below 1, and UsageError
-        where there is no library yet.
+        A text is read as docs/search.md describes: "sunset -people after:2023 camera:canon".
+        Raises QueryError for a query that is empty or makes no sense, for an image that cannot be
+        read and a k below 1, and UsageError where there is no library yet.
         """
-        terms = [] if text is None else [Term(text)]
+        asked = Query() if text is None else _query(text)
         if image is not None:
-            terms.append(Term(Example(Path(_absolute(image)))))
-        query = Query(tuple(terms))
+            example = Term(Example(Path(_absolute(image))))
+            asked = replace(asked, terms=(*asked.terms, example))
+        return list(self.find(asked, k).hits)
+
+    def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer:
+        """One page of the answer to a query; with the cursor of a page, the one after it.
+
+        Raises what `search` raises, and QueryError for a cursor of another query.
+        """
+        return search.run(self._desk(), _query(query), k, cursor)
+
+    def explain(self, photo: str | Path, query: str | Query) -> Explanation:
+        """Why the photo at this path is where it is in the answer, or why it is not there."""
+        return search.explain(self._desk(), Path(_absolute(photo)), _query(query))
+
+    def _desk(self) -> search.Desk:
         store = self._reader()
         row = store.current_encoder()
         if row is None:
             raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
-        desk = search.Desk(
+        self._models.check(row)
+        return search.Desk(
             store,
-            self._models.of(row),
-            self._live_vectors(store, row),
+            row,
+            lambda: self._models.of(row),
+            lambda: self._live_vectors(store, row),
             {root.id: root.online for root in reconcile.roots_of(store)},
             self.settings.max_megapixels,
+            self.settings.cache_dir,
         )
-        return search.run(desk, query, k)
 
     def _live_vectors(self, store: Store, row: EncoderRow) -> snapshots.LiveIndex:
         if self._vectors is None or self._vectors.encoder_key != row.key:
@@ -235,8 +210,7 @@ class Library:
         except SnapshotError as error:
             damage = str(error)
         try:
-            with writing(self.settings.data_dir) as writer:
-                self._build(writer, row)
+            self._upkeep.build(row)
             self._tell(f"{damage} It was made anew from the stored vectors; nothing was lost.")
             return snapshots.LiveIndex(store, row.key)
         except (LibraryLocked, DiskError):
@@ -252,36 +226,8 @@ class Library:
         the new one; a run that was stopped goes on where it was. Photos that are offline hold the
         change back: the report says how many.
         """
-        return Job(self._rebuild(encoder))
-
-    def _rebuild(self, name: str | None) -> Generator[Progress, None, RebuildReport]:
-        started = time.monotonic()
-        self._reader()  # says so where there is no library, and makes none
-        with writing(self.settings.data_dir) as store:
-            row = store.current_encoder()
-            if row is None:
-                raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
-            missing = 0
-            if name is not None:
-                bench = self._bench(store, name)
-                missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
-                if not missing:
-                    store.promote_encoder(bench.encoder_key)
-                    row = store.current_encoder() or row
-            if not missing:
-                self._build(store, row)
-            return RebuildReport(
-                encoder=row.name,
-                vectors=store.vector_count(row.key),
-                missing=missing,
-                seconds=round(time.monotonic() - started, 3),
-            )
-
-    def _build(self, store: Store, row: EncoderRow) -> None:
-        def encode_texts(texts: Sequence[str]) -> Vectors:
-            return self._models.of(row).encode_texts(texts)
-
-        snapshots.build_snapshot(store, row.key, row.encoder_id, encode_texts)
+        self._reader()
+        return Job(self._upkeep.rebuild(encoder))
 
     # ------------------------------------------------------------------ looking
 
@@ -309,24 +255,32 @@ class Library:
 
     def encoder_in_use(self) -> Choice:
         """The encoder that a query or a first run would use, and why that one."""
-        return self._models.choose(self._reader().current_encoder() if self._exists() else None)
+        return self._models.choose(self._reader().current_encoder() if self.exists() else None)
 
-    def photo(self, photo_id: int) -> Hit | None:
-        """A photo of the library by its id, with where it lies; None where there is none."""
-        online = {root.id: root.online for root in reconcile.roots_of(self._reader())}
-        return next(iter(search.hits_of(self._reader(), online, [photo_id])), None)
+    def photos(self, ids: Sequence[int]) -> list[Hit]:
+        """These photos, in this order, with where each lies; those that are gone are left out."""
+        store = self._reader()
+        online = {root.id: root.online for root in reconcile.roots_of(store)}
+        return search.hits_of(store, online, ids)
 
-    def thumbnail(self, photo_id: int, side_px: int = 320) -> bytes | None:
-        """A WebP of a photo, upright, long side at most `side_px`; None where there is no such id.
+    def thumbnail(self, source: int | bytes, side_px: int = 320) -> bytes | None:
+        """A WebP of a photo of the library, by id, or of the image in a file's bytes.
 
-        Made at first sight and kept in the cache folder. Raises PhotoError where none was made
-        and the photo cannot be read now.
+        Upright, its long side at most `side_px`; None where no photo has that id. That of a photo
+        is made at first sight and kept in the cache folder. Raises PhotoError for what cannot be
+        read and was not made before.
         """
-        photo = self._reader().photos([photo_id]).get(photo_id)
+        if isinstance(source, bytes):
+            return self._thumbnails.of_bytes(source, side_px)
+        photo = self._reader().photos([source]).get(source)
         if photo is None:
             return None
-        places = self._reader().paths([photo_id]).get(photo_id, [])
+        places = self._reader().paths([source]).get(source, [])
         return self._thumbnails.get(photo, [path for _, path in places], side_px)
+
+    def photo_count(self) -> int:
+        """How many photos the library has."""
+        return self._reader().photo_count()
 
     def counts(self) -> Counts:
         """What the library's photos can be narrowed down by, and how many have it."""
@@ -348,13 +302,26 @@ class Library:
 
     # ------------------------------------------------------------------ parts
 
-    def _exists(self) -> bool:
+    def exists(self) -> bool:
+        """Whether there is a library in the data folder yet; the first `index` makes one."""
         return (self.settings.data_dir / DATABASE).exists()
 
     def _reader(self) -> Store:
         if self._store is None:
             self._store = Store.open(self.settings.data_dir, writable=False)
         return self._store
+
+
+def _query(query: str | Query) -> Query:
+    """The query that a line says, with the paths of its examples made absolute."""
+    asked = parse(query) if isinstance(query, str) else query
+    terms = tuple(
+        replace(term, what=replace(term.what, source=Path(_absolute(term.what.source))))
+        if isinstance(term.what, Example) and isinstance(term.what.source, Path)
+        else term
+        for term in asked.terms
+    )
+    return replace(asked, terms=terms)
 
 
 def _absolute(path: str | Path) -> str:

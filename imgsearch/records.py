@@ -310,6 +310,18 @@ class SyncReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """Which roots are watched from now on. `polled` ones give no events, and why that is."""
+
+    roots: tuple[Path, ...]
+    polled: tuple[tuple[Path, str], ...]  # looked at every `poll_s` instead
+    poll_s: float
+
+
+News: TypeAlias = Progress | SyncReport | Watching  # what `Library.watch` tells
+
+
+@dataclass(frozen=True, slots=True)
 class RebuildReport:
     """What a rebuild did. With `missing` above 0 the old encoder is still the one that answers."""
 

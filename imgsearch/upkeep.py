@@ -1,0 +1,153 @@
+"""Everything that changes a library: bringing it up to date, rebuilding it, letting go of photos.
+
+Each holds the writer's lock while it works, and leaves a whole library whenever it is stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import TYPE_CHECKING
+
+from imgsearch import encoders, ingest, reconcile, snapshots
+from imgsearch.errors import UsageError
+from imgsearch.records import EncoderRow, Progress, RebuildReport, SyncReport
+from imgsearch.store import DATABASE, Store, writing
+
+if TYPE_CHECKING:
+    from imgsearch.config import Settings
+    from imgsearch.models import Models
+    from imgsearch.reconcile.follow import Rhythm
+    from imgsearch.records import News, Vectors
+
+PRUNE_DAYS = 30.0  # as long as common recycle bins keep a file
+
+
+class Upkeep:
+    """The writing half of a library."""
+
+    def __init__(self, settings: Settings, models: Models, tell: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._data_dir = settings.data_dir
+        self._models = models
+        self._tell = tell
+
+    def index(
+        self, folders: Sequence[str], accept_removals: bool, verify: bool
+    ) -> Generator[Progress, None, SyncReport]:
+        """Add folders and bring them up to date; all roots when none is named."""
+        started = time.monotonic()
+        self._check(folders)
+        with writing(self._data_dir) as store:
+            reconcile.follow_volumes(store, self._tell)
+            scopes = reconcile.scopes_of(store, folders)
+            seen = reconcile.survey(store, scopes, self._tell, list_same=verify)
+            if verify:
+                files = [one for found in seen.found for one in found.same]
+                threads = self._settings.thread_count
+                seen = seen.with_upserts(
+                    (yield from ingest.changed_contents(files, store.hashes(), threads))
+                )
+            report = yield from self._take_in(store, seen, accept_removals)
+        return replace(report, seconds=round(time.monotonic() - started, 3))
+
+    def watch(self, folders: Sequence[str], stop: Event, rhythm: Rhythm | None) -> Iterator[News]:
+        """Add folders and keep all roots up to date until `stop` is set."""
+        from imgsearch.reconcile import follow
+
+        self._check(folders)
+        hands = follow.Hands(
+            self._data_dir, self._take_in, self._models.release, self._prune, self._tell
+        )
+        return follow.follow(hands, folders, rhythm or follow.Rhythm(), stop)
+
+    def forget(self, folder: str) -> int:
+        """Follow the root at `folder` no more; how many photos left the library with it."""
+        with writing(self._data_dir) as store:
+            return store.remove_root(reconcile.root_at(store, folder))
+
+    def prune(self, days: float) -> int:
+        """Drop photos that no path has pointed at for so many days; how many."""
+        with writing(self._data_dir) as store:
+            return self._prune(store, days)
+
+    def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
+        """Make the index file anew; with a name, embed every photo with that encoder before."""
+        started = time.monotonic()
+        with writing(self._data_dir) as store:
+            row = store.current_encoder()
+            if row is None:
+                raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
+            missing = 0
+            if encoder_name is not None:
+                bench = self._bench(store, encoder_name)
+                missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
+                if not missing:
+                    store.promote_encoder(bench.encoder_key)
+                    row = store.current_encoder() or row
+            if not missing:
+                self._build(store, row)
+            return RebuildReport(
+                encoder=row.name,
+                vectors=store.vector_count(row.key),
+                missing=missing,
+                seconds=round(time.monotonic() - started, 3),
+            )
+
+    def build(self, row: EncoderRow) -> None:
+        """Make the index file of an encoder anew from its stored vectors."""
+        with writing(self._data_dir) as store:
+            self._build(store, row)
+
+    # ------------------------------------------------------------------ parts
+
+    def _check(self, folders: Sequence[str]) -> None:
+        roots: tuple[str, ...] = ()
+        if folders and (self._data_dir / DATABASE).exists():
+            with Store.open(self._data_dir, writable=False) as store:
+                roots = tuple(store.roots().values())
+        for folder in folders:
+            reconcile.check_folder(folder, roots)
+
+    def _take_in(
+        self, store: Store, seen: reconcile.Survey, accept_removals: bool = False
+    ) -> Generator[Progress, None, SyncReport]:
+        """Bring the library up to date with what was seen."""
+        report = SyncReport()
+        if any(changes.upserts for _, changes in seen.work):
+            report = yield from ingest.apply(self._bench(store), seen.work)
+        settled = reconcile.settle(store, seen, accept_removals, self._tell)
+        row = store.current_encoder()
+        if row is not None and snapshots.due(store, row.key):
+            self._build(store, row)
+        return replace(
+            report,
+            unchanged=sum(changes.unchanged for _, changes in seen.work),
+            gone=settled.gone,
+            missing=settled.missing,
+            offline=seen.offline,
+            photos=store.photo_count(),
+        )
+
+    def _prune(self, store: Store, days: float = PRUNE_DAYS) -> int:
+        return store.prune(datetime.now(UTC) - timedelta(days=days))
+
+    def _bench(self, store: Store, new_encoder: str | None = None) -> ingest.Bench:
+        """What to embed with: the library's encoder, or a new one that is entered beside it."""
+        row = store.current_encoder()
+        if row is None or new_encoder is not None:
+            encoder = self._models.new(new_encoder)
+            row = store.add_encoder(encoder.id, encoders.name_of(encoder.id), encoder.dim)
+        else:
+            encoder = self._models.of(row)
+        settings = self._settings
+        return ingest.Bench(store, encoder, row.key, settings.max_megapixels, settings.thread_count)
+
+    def _build(self, store: Store, row: EncoderRow) -> None:
+        def encode_texts(texts: Sequence[str]) -> Vectors:
+            return self._models.of(row).encode_texts(texts)
+
+        snapshots.build_snapshot(store, row.key, row.encoder_id, encode_texts)
