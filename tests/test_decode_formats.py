@@ -188,46 +188,25 @@ def dng(orientation: int = 1, width_px: int = 256, height_px: int = 192) -> byte
                          [(3000, 3000, 60000), (60000, 60000, 60000)]])  # fmt: skip
     colours = quarters[y * 2 // height_px, x * 2 // width_px]
     filters = np.array([[0, 1], [1, 2]])[y % 2, x % 2]
-    sensor = np.take_along_axis(colours, filters[..., None], 2).astype("<u2").tobytes()
-    matrix = [round(v * 1e7) for v in (3.2404542, -1.5371385, -0.4985314, -0.969266, 1.8760108,
-                                       0.041556, 0.0556434, -0.2040259, 1.0572252)]  # fmt: skip
-    tags: list[tuple[int, str, int, bytes]] = [
-        (254, "I", 4, struct.pack("<I", 0)),
-        (256, "I", 4, struct.pack("<I", width_px)),
-        (257, "I", 4, struct.pack("<I", height_px)),
-        (258, "H", 3, struct.pack("<H", 16)),
-        (259, "H", 3, struct.pack("<H", 1)),
-        (262, "H", 3, struct.pack("<H", 32803)),
-        (271, "s", 2, b"Acme\0"),
-        (272, "s", 2, b"Acme R1\0"),
-        (273, "I", 4, b"HERE"),
-        (274, "H", 3, struct.pack("<H", orientation)),
-        (277, "H", 3, struct.pack("<H", 1)),
-        (278, "I", 4, struct.pack("<I", height_px)),
-        (279, "I", 4, struct.pack("<I", len(sensor))),
-        (306, "s", 2, b"2020:01:02 03:04:05\0"),
-        (33421, "H", 3, struct.pack("<2H", 2, 2)),
-        (33422, "B", 1, bytes((0, 1, 1, 2))),
-        (50706, "B", 1, bytes((1, 4, 0, 0))),
-        (50708, "s", 2, b"Acme R1\0"),
-        (50717, "I", 4, struct.pack("<I", 65535)),
-        (50721, "ii", 10, b"".join(struct.pack("<2i", v, 10**7) for v in matrix)),
-        (50728, "II", 5, struct.pack("<6I", 1, 1, 1, 1, 1, 1)),
-        (50778, "H", 3, struct.pack("<H", 21)),
+    sensor = np.take_along_axis(colours, filters[..., None], 2)[..., 0].astype(np.uint16)
+    xyz_to_srgb = (3.2404542, -1.5371385, -0.4985314, -0.969266, 1.8760108, 0.041556, 0.0556434,
+                   -0.2040259, 1.0572252)  # fmt: skip
+    matrix = [part for value in xyz_to_srgb for part in (round(value * 1e7), 10**7)]
+    tags = [
+        (271, 2, 0, "Acme", True),
+        (272, 2, 0, "Acme R1", True),
+        (274, 3, 1, orientation, True),
+        (33421, 3, 2, (2, 2), True),  # the filters repeat every 2 × 2: red, green, green, blue
+        (33422, 1, 4, bytes((0, 1, 1, 2)), True),
+        (50706, 1, 4, bytes((1, 4, 0, 0)), True),  # version of the format
+        (50708, 2, 0, "Acme R1", True),
+        (50717, 4, 1, 65535, True),  # white
+        (50721, 10, 9, tuple(matrix), True),
+        (50728, 5, 3, (1, 1, 1, 1, 1, 1), True),  # neutral
+        (50778, 3, 1, 21, True),  # under D65
     ]
-    body, table, start = b"", b"", 8 + 2 + 12 * len(tags) + 4
-    long_values = sum(len(v) + len(v) % 2 for _, _, _, v in tags if len(v) > 4)
-    for tag, code, kind, value in tags:
-        count = len(value) // struct.calcsize("<" + code)
-        if value == b"HERE":
-            value = struct.pack("<I", start + long_values)
-        if len(value) > 4:
-            inline = struct.pack("<I", start + len(body))
-            body += value + b"\0" * (len(value) % 2)
-        else:
-            inline = value.ljust(4, b"\0")
-        table += struct.pack("<HHI", tag, kind, count) + inline
-    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + table + bytes(4) + body + sensor
+    return tiff(sensor, photometric="cfa", metadata=None, software=False,
+                datetime="2020:01:02 03:04:05", extratags=tags)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import warnings
 import zlib
 from collections import Counter
 from contextlib import suppress
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -22,7 +23,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.decode import decode_bytes, is_photo_name
+from imgsearch.decode import decode, decode_bytes, is_photo_name
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Decoded
 
@@ -83,6 +84,27 @@ def made_here() -> dict[str, bytes]:
     buffer = BytesIO()
     from_pillow(picture()).save(buffer, format="HEIF")
     return {**files, "plain.heic": buffer.getvalue()}
+
+
+def made_with_extras() -> dict[str, bytes]:
+    """A JPEG XL and a DNG, where the packages that write them are installed."""
+    files = {}
+    if find_spec("pillow_jxl"):
+        from pillow_jxl import JpegXLImagePlugin
+
+        image, buffer = picture(), BytesIO()
+        image.encoderinfo = {"quality": 90, "use_container": True, "num_threads": 1}
+        JpegXLImagePlugin._save(image, buffer, "")
+        files["plain.jxl"] = buffer.getvalue()
+    if find_spec("tifffile"):
+        import tifffile
+
+        tags = [(33421, 3, 2, (2, 2), True), (33422, 1, 4, bytes((0, 1, 1, 2)), True),
+                (50706, 1, 4, bytes((1, 4, 0, 0)), True)]  # fmt: skip
+        buffer, sensor = BytesIO(), np.asarray(picture("L")).astype(np.uint16) * 257
+        tifffile.imwrite(buffer, sensor, photometric="cfa", metadata=None, extratags=tags)
+        files["plain.dng"] = buffer.getvalue()
+    return files
 
 
 def collected(root: Path) -> dict[str, bytes]:
@@ -146,11 +168,17 @@ def with_right_checksums(png: bytes) -> bytes:
 # ---------------------------------------------------------------------------- what must hold
 
 
-def outcome(data: bytes) -> str:
+def outcome(data: bytes, suffix: str = "") -> str:
     """What became of it, after checking that it is one of the things that may."""
     begin = time.monotonic()
     try:
-        decoded = decode_bytes(data, 32, MAX_MEGAPIXELS)
+        if suffix == ".dng":  # begins like any TIFF: the name makes it RAW
+            with tempfile.NamedTemporaryFile(suffix=suffix) as file:
+                file.write(data)
+                file.flush()
+                decoded = decode(Path(file.name), 32, MAX_MEGAPIXELS)
+        else:
+            decoded = decode_bytes(data, 32, MAX_MEGAPIXELS)
     except PhotoError as error:
         assert error.reason is not Reason.UNREADABLE, error
         assert str(error) and "\n" not in str(error)
@@ -182,17 +210,19 @@ def test_past_findings_do_no_harm() -> None:
 
 @pytest.mark.timeout(SECONDS + 240)
 def test_no_mutation_does_harm(request: pytest.FixtureRequest) -> None:
-    seeds = made_here()
+    seeds = made_here() | made_with_extras()
     with suppress(pytest.skip.Exception):  # what is made here is enough to go on
         seeds |= collected(request.getfixturevalue("shared_data") / "camera")
     files, chance, outcomes = list(seeds.values()), random.Random(SEED), Counter[str]()
+    names = list(seeds)
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
-        data = mutated(chance.choice(files), files, chance)
+        name = chance.choice(names)
+        data = mutated(seeds[name], files, chance)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                outcomes[outcome(data)] += 1
+                outcomes[outcome(data, Path(name).suffix)] += 1
         except BaseException:
             finding = Path(tempfile.gettempdir()) / f"imgsearch-finding-{SEED}"
             finding.write_bytes(data)

@@ -53,6 +53,10 @@ def refusal(error: Exception, format_name: str) -> PhotoError:
     if isinstance(error, PhotoError):
         return error
     said = _said(error)
+    if isinstance(error, ImportError):
+        return PhotoError(
+            Reason.UNSUPPORTED, f"The decoder for {format_name} cannot be loaded ({said})."
+        )
     if isinstance(error, MemoryError) or any(word in said.lower() for word in _NO_MEMORY):
         return OutOfMemory()
     if "too big" in said.lower():
