@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders import Choice
     from imgsearch.reconcile.follow import Rhythm
     from imgsearch.records import News, OnDownload
+    from imgsearch.search import Desk
 
 
 class Library:
@@ -180,7 +181,7 @@ class Library:
         """Why the photo at this path is where it is in the answer, or why it is not there."""
         return search.explain(self._desk(), Path(_absolute(photo)), _query(query))
 
-    def _desk(self) -> search.Desk:
+    def _desk(self) -> Desk:
         store = self._reader()
         row = store.current_encoder()
         if row is None:

@@ -32,14 +32,18 @@ class Models:
             return encoders.Choice(row.name, f"The library was made with {row.name}, and keeps it.")
         return encoders.choose(self._settings.encoder, self._settings.device)
 
-    def of(self, row: EncoderRow) -> Encoder:
-        """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
+    def check(self, row: EncoderRow) -> None:
+        """Raise EncoderMismatch if the settings ask for another encoder than the library's."""
         asked = self._settings.encoder
         if asked not in ("auto", row.name):
             raise EncoderMismatch(
                 f"This library was made with the encoder {row.name}, not {asked}. Leave --encoder "
                 f"out, or change the library: imgsearch rebuild --encoder {asked}"
             )
+
+    def of(self, row: EncoderRow) -> Encoder:
+        """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
+        self.check(row)
         encoder = self._open(row.name)
         if encoder.id != row.encoder_id:
             raise EncoderMismatch(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Engine,
@@ -26,7 +27,7 @@ from imgsearch.records import EncoderRow, SnapshotInfo
 from imgsearch.store import tables
 
 if TYPE_CHECKING:
-    from imgsearch.records import Ids, Vectors
+    from imgsearch.records import Ids, Vector, Vectors
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
 
@@ -124,6 +125,21 @@ class VectorStore:
             # Rounding to fp16 moves a length off 1 by up to 2^-11, enough to reorder near ties.
             floats /= np.linalg.norm(floats, axis=1, keepdims=True)
             yield after_seq, ids, floats
+
+    def vector_of(self, encoder_key: int, photo_id: int) -> Vector | None:
+        """The vector (dim,) of a photo, float32 of length 1; of several parts, their mean."""
+        import numpy as np
+
+        row_of = tables.vectors.c
+        query = select(row_of.vector).where(
+            row_of.encoder_key == encoder_key, row_of.photo_id == photo_id
+        )
+        with self._engine.connect() as connection:
+            parts = connection.execute(query).scalars().all()
+        if not parts:
+            return None
+        mean = np.mean([np.frombuffer(part, "<f2").astype(np.float32) for part in parts], axis=0)
+        return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
     def last_seq(self, encoder_key: int) -> int:
         """The newest committed `seq` of an encoder, 0 when it has no vector."""
@@ -239,6 +255,9 @@ def renew_vectors(connection: Connection, photo_id: int) -> None:
 
 
 def these_ids(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
-    """A list of ids as a subquery: SQLite limits how many parameters a statement may have."""
-    value = bindparam("ids", json.dumps(list(ids)), unique=True)  # a statement may have several
+    """A list of ids as a subquery: SQLite limits how many parameters a statement may have.
+
+    One statement may have several of them.
+    """
+    value: BindParameter[str] = bindparam("ids", json.dumps(list(ids)), unique=True)
     return text("SELECT value FROM json_each(:ids)").bindparams(value)

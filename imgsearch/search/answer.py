@@ -1,0 +1,163 @@
+"""Runs a query: which photos, in which order, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Literal
+
+from imgsearch.errors import QueryError
+from imgsearch.records import Answer, Hit
+from imgsearch.search import cursor as cursors
+from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
+from imgsearch.search.desk import Desk
+from imgsearch.search.vector import QueryVector, embed
+from imgsearch.store.filters import Listed, Selection
+from imgsearch.terms import Query
+
+if TYPE_CHECKING:
+    from imgsearch.records import Ids
+    from imgsearch.store import Store
+
+
+def run(desk: Desk, query: Query, k: int, cursor: str | None = None) -> Answer:
+    """The best k photos, or with the `cursor` of an answer to this query, the k after those.
+
+    Sorted by date or path, an answer to words or examples is the best k photos in that order, in
+    one page; with a minimum score, all photos that reach it.
+    Raises QueryError for an empty query, a k below 1, an image that cannot be read, or a cursor
+    of another query.
+    """
+    if k < 1:
+        raise QueryError(f"The number of results must be 1 or more, not {k}.")
+    if query == Query():
+        raise QueryError("The query is empty. Say what to look for, for instance: a dog in snow")
+    if query.min_score is not None and not query.terms:
+        raise QueryError("t: is a score, and without words or an example nothing has one.")
+    after = None if cursor is None else cursors.read(cursor, query)
+    selection = Selection(query.filters, desk.roots_online)
+    if not query.terms:
+        return _listed(desk, query, selection, (after, k), {})
+    only = desk.store.matching(selection) if query.filters else None
+    if only is not None and not len(only):
+        return Answer(())
+    if query.sort == "relevance":
+        return _by_relevance(desk, query, only, (after, k))
+    return _sorted(desk, query, only, (after, k))
+
+
+def scored(
+    desk: Desk, asked: QueryVector, only: Ids | None, wanted: int
+) -> tuple[list[tuple[int, float]], bool]:
+    """The best `wanted` photos and their scores, best first; and whether these are all there are.
+
+    The query's own examples are left out.
+    """
+    k = wanted + len(asked.own)
+    (found,) = desk.vectors().search(asked.vector[None], k, only, kind=asked.kind)
+    pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+    return [pair for pair in pairs if pair[0] not in asked.own], len(found.ids) < k
+
+
+def hits_of(
+    store: Store, online: Mapping[int, bool], ids: Sequence[int], scores: Sequence[float] = ()
+) -> list[Hit]:
+    """These photos with where each lies, in this order; those that are gone are left out."""
+    photos, places = store.photos(ids), store.paths(ids)
+    missing, dates = store.missing_paths(ids), store.dates(ids)
+    hits = []
+    for photo_id, score in zip_longest(ids, scores):
+        if photo_id not in photos or photo_id not in places or photo_id not in dates:
+            continue  # deleted since the index was asked
+        reachable = sorted(
+            places[photo_id], key=lambda place: (not online[place[0]], place[1] in missing)
+        )
+        date, dated_by = dates[photo_id]
+        hits.append(
+            Hit(
+                photo=photos[photo_id],
+                paths=tuple(path for _, path in reachable),
+                score=score,
+                offline=not online[reachable[0][0]],
+                missing=reachable[0][1] in missing,
+                date=datetime.fromisoformat(date),
+                dated_by=dated_by,
+            )
+        )
+    return hits
+
+
+_Page = tuple[ByScore | ByKey | None, int]  # after what, how many
+
+
+def _by_relevance(desk: Desk, query: Query, only: Ids | None, page: _Page) -> Answer:
+    after, k = page
+    assert not isinstance(after, ByKey)
+    asked = embed(desk, query)
+    wanted = k + 1 + (0 if after is None else after.count)
+    while True:
+        found, is_all = scored(desk, asked, only, wanted)
+        rest = [
+            (photo_id, score)
+            for photo_id, score in found
+            if (after is None or after.is_behind(photo_id, score))
+            and (query.min_score is None or score >= query.min_score)
+        ]
+        is_all = is_all or (query.min_score is not None and found[-1][1] < query.min_score)
+        if len(rest) > k or is_all:
+            break
+        wanted *= 2  # more has come in front since the page before
+    shown = rest[:k]
+    hits = hits_of(desk.store, desk.online, *_columns(shown))
+    if len(rest) <= k:
+        return Answer(tuple(hits))
+    return Answer(tuple(hits), cursors.write(query, _end(after, shown)))
+
+
+def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
+    last = shown[-1][1]
+    alike = [photo_id for photo_id, score in shown if score <= last + SCORE_NOISE]
+    if after is None:
+        return ByScore(last, tuple(alike), len(shown))
+    before = after.shown if after.score <= last + 2 * SCORE_NOISE else ()
+    return ByScore(last, (*before, *alike), after.count + len(shown))
+
+
+def _sorted(desk: Desk, query: Query, only: Ids | None, page: _Page) -> Answer:
+    """The photos that are alike enough, in the order of date or path."""
+    import numpy as np
+
+    asked = embed(desk, query)
+    wanted = page[1]
+    while True:
+        found, is_all = scored(desk, asked, only, wanted)
+        if query.min_score is None or is_all or found[-1][1] < query.min_score:
+            break
+        wanted *= 4
+    if query.min_score is None:
+        scores = dict(found[: page[1]])
+    else:
+        scores = {photo_id: score for photo_id, score in found if score >= query.min_score}
+    among = np.array(list(scores), np.int64)
+    return _listed(desk, query, Selection((), desk.roots_online, among), page, scores)
+
+
+def _listed(
+    desk: Desk, query: Query, selection: Selection, page: _Page, scores: Mapping[int, float]
+) -> Answer:
+    after, k = page
+    assert not isinstance(after, ByScore)
+    start = None if after is None else Listed(after.id, after.key)
+    sort: Literal["date", "path"] = "path" if query.sort == "path" else "date"
+    listed = desk.store.listing(selection, sort, start, k + 1)
+    shown = listed[:k]
+    ids = [one.id for one in shown]
+    hits = hits_of(desk.store, desk.online, ids, [scores[photo_id] for photo_id in ids if scores])
+    if len(listed) <= k:
+        return Answer(tuple(hits))
+    return Answer(tuple(hits), cursors.write(query, ByKey(shown[-1].key, shown[-1].id)))
+
+
+def _columns(pairs: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    return [photo_id for photo_id, _ in pairs], [score for _, score in pairs]

@@ -1,0 +1,43 @@
+"""What a query is answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from imgsearch.encoders import Encoder
+    from imgsearch.records import EncoderRow, Ids, Neighbours, Vectors
+    from imgsearch.store import Store
+
+
+class LiveVectors(Protocol):
+    """Every committed vector of one encoder, searchable; never a photo without a path."""
+
+    def search(
+        self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
+    ) -> list[Neighbours]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a query is answered with. Model and index open when they are called for.
+
+    `row` is the encoder whose vectors are asked, `online` says which roots can be reached now,
+    and in `cache_dir` the vectors of past queries are kept.
+    """
+
+    store: Store
+    row: EncoderRow
+    encoder: Callable[[], Encoder]
+    vectors: Callable[[], LiveVectors]
+    online: Mapping[int, bool]
+    max_megapixels: float
+    cache_dir: Path
+
+    @property
+    def roots_online(self) -> frozenset[int]:
+        """The ids of the roots that can be reached now."""
+        return frozenset(root_id for root_id, online in self.online.items() if online)
