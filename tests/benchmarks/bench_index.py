@@ -391,7 +391,7 @@ def run(work: Path, sizes: list[int], jobs: list[str], peers: list[str]) -> None
                 continue
             results[name] = json.loads(done.stdout) | {"load_before": round(load, 1)}
             path.write_text(json.dumps(results, indent=1))
-            say(name, done.stdout.strip())
+            print(name, done.stdout.strip(), flush=True)
 
 
 def cpu_name() -> str:
