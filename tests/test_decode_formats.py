@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from imgsearch.decode import FORMATS, decode, decode_bytes, decoder_versions, is_photo_name
 from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
@@ -231,6 +232,22 @@ def test_raw_is_developed_upright(
     assert decoded.facts.taken_at == datetime(2020, 1, 2, 3, 4, 5)
     assert decoded.facts.camera == "Acme R1"
     assert min(decode(path, 96).image.size) == 192, "developed whole when half is too small"
+
+
+def test_raw_without_a_name_is_known_by_what_is_in_it() -> None:
+    pytest.importorskip("rawpy")
+    assert decode_bytes(dng(), 32).facts.format == "RAW"
+    for first_image, format_name in ((1, "RAW"), (0, "TIFF")):
+        tags = ImageFileDirectory_v2()
+        tags[254] = first_image  # 1: a small copy of another
+        tags[330], tags.tagtype[330] = 8, 4  # where images under it lie
+        buffer = BytesIO()
+        scene().save(buffer, "TIFF", tiffinfo=tags)
+        if format_name == "TIFF":
+            assert decode_bytes(buffer.getvalue(), 32).facts.format == "TIFF"
+        else:
+            with pytest.raises(PhotoError, match="RAW"):
+                decode_bytes(buffer.getvalue(), 32)
 
 
 def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:

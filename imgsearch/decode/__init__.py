@@ -22,7 +22,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from imgsearch.decode.formats import FORMATS, HEAD_BYTES, PNG, Family, family_of, is_photo_name
+from imgsearch.decode.exif import is_raw
+from imgsearch.decode.formats import (
+    FORMATS,
+    HEAD_BYTES,
+    PNG,
+    RAW,
+    TIFF,
+    Family,
+    family_of,
+    is_photo_name,
+)
 from imgsearch.decode.jpeg import buffered_work
 from imgsearch.decode.metadata import with_sidecar
 from imgsearch.decode.request import Request
@@ -129,6 +139,8 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
         if not head:
             raise PhotoError(Reason.EMPTY, "The file is empty; copy it again from its source.")
         family = family_of(head, name)
+        if family is TIFF and is_raw(file):
+            family = RAW
         if family is None:
             raise PhotoError(Reason.NOT_AN_IMAGE, "Its content is no image imgsearch knows.")
         if family.needs and find_spec(family.needs) is None:

@@ -20,6 +20,7 @@ Value = str | bytes | tuple[float, ...]
 Directory = Mapping[int, Value]
 
 _MAKE, _MODEL, _ORIENTATION, _DATE_TIME = 0x010F, 0x0110, 0x0112, 0x0132
+_SUBFILE, _SUB_IFDS, _DNG_VERSION = 0x00FE, 0x014A, 0xC612
 _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction of a second
 _DIGITISED = (0x9004, 0x9012, 0x9292)
@@ -28,7 +29,7 @@ _LENS_MODEL = 0xA434
 _RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
 _WANTED = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
-                     _RATING, _KEYWORDS, _XMP,
+                     _RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION,
                      *_ORIGINAL, *_DIGITISED, *_CHANGED, 1, 2, 3, 4})  # fmt: skip
 
 # type -> bytes of one value, struct code; a rational is a pair
@@ -85,6 +86,12 @@ def read_canon_boxes(file: BinaryIO) -> Exif:
         size_bytes = int.from_bytes(head[at - 4 : at], "big") if at >= 4 else 0
         found.append(_first_directory(BytesIO(head[at + 4 : at - 4 + size_bytes])))
     return _exif(_Directories(*found))
+
+
+def is_raw(file: BinaryIO) -> bool:
+    """Whether a TIFF is a camera's RAW: a DNG, or one whose first image is but a small copy."""
+    top = _first_directory(file)
+    return _DNG_VERSION in top or (_number(top.get(_SUBFILE)) == 1 and _SUB_IFDS in top)
 
 
 def _exif(found: _Directories) -> Exif:
