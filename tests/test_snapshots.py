@@ -636,9 +636,7 @@ def peak_bytes():
 store = Store.open(Path(sys.argv[2]), writable=True)
 store.vector_count(1)
 before = peak_bytes()
-texts = lambda texts: unit(np.random.default_rng(1).standard_normal((len(texts), 512)))
-ladder = Ladder(probe_from=20_000, points_per_list=10)  # training is not what is measured
-build_snapshot(store, 1, "made@1", texts, BuildOptions(ladder=ladder))
+build_snapshot(store, 1, "made@1")
 print(peak_bytes() - before)
 """
 
@@ -647,7 +645,7 @@ print(peak_bytes() - before)
 def test_a_build_peaks_below_two_and_a_half_times_the_vectors(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     centres = np.random.default_rng(0).standard_normal((200, 512)).astype(np.float32)
-    for seed in range(4):
+    for seed in range(6):
         generator = np.random.default_rng(seed)
         noise = generator.standard_normal((10_000, 512), np.float32)
         shelf.add(unit(centres[generator.integers(0, 200, 10_000)] + noise))
@@ -658,7 +656,7 @@ def test_a_build_peaks_below_two_and_a_half_times_the_vectors(tmp_path: Path) ->
         text=True,
         check=True,
     )
-    assert int(done.stdout) < 2.5 * 40_000 * 512 * 4
+    assert int(done.stdout) < 2.5 * 60_000 * 512 * 4
 
 
 def test_without_faiss_the_message_names_the_cure() -> None:

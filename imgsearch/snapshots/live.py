@@ -46,11 +46,12 @@ class LiveIndex:
         self._use_snapshot = use_snapshot
         self._refreshing = Lock()
         self._polled_s = 0.0
-        self._damaged: str | None = None  # a newer snapshot that could not be opened
+        self._damaged: SnapshotInfo | None = None  # the newest snapshot, if it cannot be opened
         self._view = _View(None, None, _Tail(), 0)
+        info = store.current_snapshot(encoder_key) if use_snapshot else None
+        if info is not None:
+            self._view = self._open(info)
         self.refresh()
-        if self._damaged is not None:
-            raise SnapshotError(self._damaged)
 
     @property
     def snapshot(self) -> SnapshotInfo | None:
@@ -66,47 +67,43 @@ class LiveIndex:
         return self._view.vectors
 
     def refresh(self) -> bool:
-        """Take in what was committed since; whether there was anything. Cheap when not."""
+        """Take in what was committed since; whether there was anything. Cheap when not.
+
+        Where a new snapshot cannot be opened the old one stays: with its longer tail it is as
+        complete.
+        """
         with self._refreshing:
             self._polled_s = time.monotonic()
-            old = self._view
+            old = view = self._view
             info = self._store.current_snapshot(self.encoder_key) if self._use_snapshot else None
-            last_seq = self._store.last_seq(self.encoder_key)
-            if info == old.info and last_seq == old.last_seq:
-                return False
-            base = old if info == old.info else self._open_newest(old)
-            self._view = self._read_tail(base, last_seq)
-            return True
+            if info is not None and info not in (old.info, self._damaged):
+                try:
+                    view = self._open(info)
+                except SnapshotError:
+                    self._damaged = info
+            if self._store.last_seq(self.encoder_key) > view.last_seq:
+                view = self._with_news(view)
+            self._view = view
+            return view is not old
 
-    def _open_newest(self, old: _View) -> _View:
-        """A view of the current snapshot with no tail yet; the old view if it cannot be opened.
-
-        The old view is still right, only its tail is longer.
-        """
-        previous = None
+    def _open(self, info: SnapshotInfo) -> _View:
+        """A view of a snapshot, or of its successor if it is replaced meanwhile; no tail yet."""
         while True:
-            info = self._store.current_snapshot(self.encoder_key)
-            if info is None:
-                return _View(None, None, _Tail(), 0)
             try:
                 path = verify(self._store.snapshots_dir, info)
                 index = open_index(info.kind, path, info.details, self._ladder)
-                self._damaged = None
                 return _View(info, index, _Tail(), info.last_seq)
-            except SnapshotError as error:
-                if info == previous:
-                    self._damaged = str(error)
-                    return old
-                previous = info  # perhaps it was replaced between our two looks
+            except SnapshotError:
+                newest = self._store.current_snapshot(self.encoder_key)
+                if newest is None or newest == info:
+                    raise
+                info = newest
 
-    def _read_tail(self, view: _View, last_seq: int) -> _View:
-        if view.last_seq >= last_seq:
-            return view
-        tail = view.tail
-        seq = view.last_seq
+    def _with_news(self, view: _View) -> _View:
+        """The same view with what came after it in its tail."""
+        tail, seq = view.tail, view.last_seq
         for last, ids, vectors in self._store.vectors(self.encoder_key, after_seq=seq):
-            tail = tail.extended(ids, vectors)
-            seq = last
+            tail, seq = tail.extended(ids, vectors), last
         return _View(view.info, view.index, tail, seq)
 
     def search(
@@ -123,7 +120,8 @@ class LiveIndex:
         points at now. `kind` says where the queries come from, words or images. Any number of
         rows may be asked at once; they are worked off in blocks, so that memory stays bounded.
         """
-        if time.monotonic() - self._polled_s > POLL_S:
+        # While one thread takes in the news, others go on with what they have.
+        if time.monotonic() - self._polled_s > POLL_S and not self._refreshing.locked():
             self.refresh()
         if only is not None:
             only = np.unique(np.asarray(only, np.int64))
