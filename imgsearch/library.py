@@ -29,6 +29,7 @@ from imgsearch.records import (
     Explanation,
     Hit,
     Job,
+    MetadataReport,
     Pairs,
     RebuildReport,
     Root,
@@ -112,6 +113,14 @@ class Library:
         """
         named = tuple(_absolute(folder) for folder in folders)
         return Job(self._upkeep.index(named, accept_removals, verify))
+
+    def read_metadata(self) -> Job[MetadataReport]:
+        """Read again what the files of all photos say, and the XMP files beside them.
+
+        Dates, places, stars, keywords and the like change; no model is loaded, nothing embedded.
+        """
+        self._reader()  # says so where there is no library, and makes none
+        return Job(self._upkeep.read_metadata())
 
     def watch(
         self,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not 
     from PIL.Image import Image
 
     from imgsearch.errors import Reason
-    from imgsearch.terms import Filter, Term
+    from imgsearch.findings import Level, Verdict
+    from imgsearch.terms import Filter, Share
 
     Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length 1
     Vector: TypeAlias = NDArray[np.float32]  # (dim,), length 1
@@ -171,6 +172,7 @@ class Hit:
     missing: bool = False  # it vanished from the disk with many others, and is held
     date: datetime | None = None
     dated_by: str | None = None
+    level: Level | None = None  # how far to trust it; None where there is no verdict
 
     @property
     def path(self) -> Path:
@@ -182,10 +184,12 @@ class Answer:
     """One page of hits. `cursor` asks for the page after it; None where there is no more.
 
     A cursor stays good while the library changes: nothing is shown twice or left out for it.
+    There is no `verdict` without words or examples, nor in a library too small to judge.
     """
 
     hits: tuple[Hit, ...]
     cursor: str | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,15 +218,6 @@ class Counts:
     months: dict[str, int]  # taken, "2023-06"
     added: dict[str, int]  # to the library, "2026-11-24"
     folders: dict[Path, int]  # files right below each root
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one term of a query adds to a photo's score: the shares add up to it."""
-
-    term: Term
-    cosine: float  # of the term alone with the photo
-    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +314,15 @@ class Watching:
 
 
 News: TypeAlias = Progress | SyncReport | Watching  # what `Library.watch` tells
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReport:
+    """What reading the metadata again did, in photos."""
+
+    read: int
+    changed: int
+    failed: int  # could not be read now; what is known of them stays
 
 
 @dataclass(frozen=True, slots=True)

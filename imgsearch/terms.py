@@ -92,3 +92,12 @@ class Query:
     filters: tuple[Filter, ...] = ()
     min_score: float | None = None
     sort: Sort = "relevance"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one term of a query adds to a photo's score: the shares add up to it."""
+
+    term: Term
+    cosine: float  # of the term alone with the photo
+    share: float

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 
-from imgsearch import encoders, ingest, reconcile, snapshots
+from imgsearch import calibrate, encoders, ingest, reconcile, reread, snapshots
 from imgsearch.errors import UsageError
-from imgsearch.records import EncoderRow, Progress, RebuildReport, SyncReport
+from imgsearch.records import EncoderRow, MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.store import DATABASE, Store, writing
 
 if TYPE_CHECKING:
@@ -74,6 +74,12 @@ class Upkeep:
         with writing(self._data_dir) as store:
             return self._prune(store, days)
 
+    def read_metadata(self) -> Generator[Progress, None, MetadataReport]:
+        """Read again what the files say of all photos that can be reached."""
+        with writing(self._data_dir) as store:
+            online = {root.id for root in reconcile.roots_of(store) if root.online}
+            return (yield from reread.read_again(store, online, self._settings))
+
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
         """Make the index file anew; with a name, embed every photo with that encoder before."""
         started = time.monotonic()
@@ -90,6 +96,7 @@ class Upkeep:
                     row = store.current_encoder() or row
             if not missing:
                 self._build(store, row)
+                self._refresh(store, row)
             return RebuildReport(
                 encoder=row.name,
                 vectors=store.vector_count(row.key),
@@ -123,6 +130,8 @@ class Upkeep:
         row = store.current_encoder()
         if row is not None and snapshots.due(store, row.key):
             self._build(store, row)
+        if row is not None:
+            self._refresh(store, row)
         return replace(
             report,
             unchanged=sum(changes.unchanged for _, changes in seen.work),
@@ -146,8 +155,13 @@ class Upkeep:
         settings = self._settings
         return ingest.Bench(store, encoder, row.key, settings.max_megapixels, settings.thread_count)
 
-    def _build(self, store: Store, row: EncoderRow) -> None:
-        def encode_texts(texts: Sequence[str]) -> Vectors:
-            return self._models.of(row).encode_texts(texts)
+    def _refresh(self, store: Store, row: EncoderRow) -> None:
+        """Bring what is derived from the vectors up to date."""
+        calibrate.refresh(store, row, self._encoding(row))
 
-        snapshots.build_snapshot(store, row.key, row.encoder_id, encode_texts)
+    def _encoding(self, row: EncoderRow) -> Callable[[Sequence[str]], Vectors]:
+        """Embeds texts with a model that is loaded only if there are any."""
+        return lambda texts: self._models.of(row).encode_texts(texts)
+
+    def _build(self, store: Store, row: EncoderRow) -> None:
+        snapshots.build_snapshot(store, row.key, row.encoder_id, self._encoding(row))

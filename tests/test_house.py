@@ -25,6 +25,7 @@ FLOORS = (
         "models",
         "query",
         "reconcile",
+        "reread",
         "search",
         "snapshots",
         "thumbnails",

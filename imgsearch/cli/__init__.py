@@ -11,9 +11,21 @@ import sys
 
 import click
 
-from imgsearch.cli import demo, encoders, forget, index, prune, rebuild, search, status
-from imgsearch.cli.output import complain
-from imgsearch.errors import ImgsearchError
+from imgsearch.cli import (
+    demo,
+    encoders,
+    explain,
+    forget,
+    index,
+    prune,
+    rebuild,
+    search,
+    status,
+    ui,
+    watch,
+)
+from imgsearch.cli.output import complain, point_at
+from imgsearch.errors import ImgsearchError, QueryError
 
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
@@ -32,7 +44,7 @@ def commands() -> None:
     """
 
 
-for command in (index, search, status, encoders, rebuild, demo, forget, prune):
+for command in (index, search, explain, status, encoders, rebuild, demo, forget, prune, ui, watch):
     commands.add_command(command.command)
 
 
@@ -51,6 +63,8 @@ def main() -> None:
         code = error.exit_code
     except ImgsearchError as error:
         complain(str(error))
+        if isinstance(error, QueryError) and error.line is not None:
+            point_at(error.line, error.at)
         code = error.exit_code
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

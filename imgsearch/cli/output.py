@@ -20,6 +20,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 _Report = TypeVar("_Report")
 
 PLAIN_PROGRESS_EVERY_S = 5.0
+_SHOWN_AROUND = 60  # characters of a line, on either side of the one that is pointed at
 
 
 def data_option(function: _Command) -> _Command:
@@ -40,13 +41,20 @@ def json_option(function: _Command) -> _Command:
     )(function)
 
 
-def open_library(data_dir: str | None, encoder: str | None = None) -> Library:
-    """The library that the options and the environment name; its remarks go to standard error."""
+def open_library(
+    data_dir: str | None,
+    encoder: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Library:
+    """The library that the options and the environment name.
+
+    Its remarks go to standard error, unless `tell` takes them.
+    """
     from imgsearch.config import Settings
     from imgsearch.library import Library
 
     settings = Settings.load(data_dir=data_dir, encoder=encoder)
-    return Library.open(settings, tell=say, on_download=DownloadLines())
+    return Library.open(settings, tell=tell or say, on_download=DownloadLines())
 
 
 class DownloadLines:
@@ -74,6 +82,14 @@ def say(sentence: str) -> None:
 def complain(sentence: str) -> None:
     """Tell the person what went wrong."""
     click.echo(f"imgsearch: {printable(sentence)}", err=True)
+
+
+def point_at(line: str, at: int) -> None:
+    """Show the part of a line around one character, and an arrow below it."""
+    start = max(0, at - _SHOWN_AROUND)
+    before, rest = printable(line[start:at]), printable(line[at : at + _SHOWN_AROUND])
+    width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in before)
+    click.echo(f"  {before}{rest}\n  {' ' * width}^", err=True)
 
 
 def print_json(value: object) -> None:

@@ -189,8 +189,9 @@ class _Reader:
         name = found[1].lower()
         known = (*FIELDS, *_EXAMPLES, *_SETTINGS)
         if name not in known:
-            close = difflib.get_close_matches(name, (*OTHER_NAMES, *known), n=1, cutoff=0.5)
-            near = [OTHER_NAMES.get(other, other) for other in close]
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            alias = difflib.get_close_matches(name, OTHER_NAMES, n=1, cutoff=0.75)
+            near = [OTHER_NAMES[other] for other in alias] or near
             hint = f"Did you mean {near[0]}:? " if near else f"Known: {', '.join(known)}. "
             self.fail(
                 f"There is no filter {found[1]}:. {hint}To search for the text itself, put it in "

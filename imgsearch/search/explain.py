@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 from imgsearch.decode import is_photo_name
-from imgsearch.records import Explanation, Share
+from imgsearch.records import Explanation
 from imgsearch.scan import is_ignored
 from imgsearch.search.answer import scored
 from imgsearch.search.desk import Desk
 from imgsearch.search.vector import QueryVector, embed
 from imgsearch.store import Store
 from imgsearch.store.filters import Selection
-from imgsearch.terms import Query
+from imgsearch.terms import Query, Share
 
 _FIRST_LOOK = 100  # photos; ten times as many each time the photo is not among them
 
