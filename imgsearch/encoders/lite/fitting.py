@@ -38,7 +38,7 @@ class Schedule:
 class Corpus:
     """What to train on: n photos in several views, each with a row of texts that fit it."""
 
-    features: Tensor  # (views, n, 1280), standardised
+    features: Tensor  # (views, n, 2048), standardised
     conse: Tensor  # (views, n, 384), length 1
     logits: Tensor  # (views, n, 1000)
     weights: Tensor  # (n,), how much a photo counts

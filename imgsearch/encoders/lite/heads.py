@@ -30,7 +30,7 @@ class Heads:
 
     class_texts: Floats  # (1000, 384): what the text tower makes of each ImageNet class, length 1
     conse_map: Floats  # (384, out): C of the design
-    feature_map: Floats  # (1280, out): W, for raw pooled features
+    feature_map: Floats  # (2048, out): W, for raw pooled features
     feature_bias: Floats  # (out,)
     text_map: Floats  # (384, out): T
     ranges: Floats  # (35, 2): the image tower's activation ranges
@@ -42,7 +42,7 @@ class Heads:
         return int(self.class_texts.shape[1] + self.text_map.shape[1])
 
     def image_vectors(self, features: Floats, logits: Floats) -> Vectors:
-        """(n, 1280) features and (n, 1000) logits to (n, dim) rows of length 1."""
+        """(n, 2048) features and (n, 1000) logits to (n, dim) rows of length 1."""
         placed = conse(logits, self.class_texts)
         read = placed @ self.conse_map + features @ self.feature_map + self.feature_bias
         return self._joined(placed, read)

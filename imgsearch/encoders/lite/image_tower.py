@@ -8,6 +8,11 @@ The integer form: weights int8, one scale a channel; activations uint8, one scal
 (Jacob et al. 2018, arXiv 1712.05877). Pixels enter as they are, because (pixel - 127) / 128 is
 itself a scale and a zero point. ReLU6 costs nothing: [0, 6] is the whole range of the uint8. Only
 the layers without ReLU6 need measured ranges.
+
+Features are means over the image: of the last layer, and of what the last block of each of the
+four late stages projects. Captions speak of colours, places and numbers, which the last layer,
+trained to tell classes, has partly forgotten: with the stages R@1 on Flickr8k's dev split is 26.9,
+without them 24.5.
 """
 
 from __future__ import annotations
@@ -28,10 +33,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-FEATURES = 1280
+FEATURES = 1280 + 88 + 120 + 208 + 352
 CLASSES = 1000
 
 _BLOCK_STRIDES = (1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1)
+_STAGE_ENDS = (10, 14, 19, 20)  # the last blocks of the stages that give features
 _BATCH_NORM_EPSILON = 1e-3
 _PIXEL_SCALE, _PIXEL_ZERO = 1 / 128, 127
 _SPATIAL_AXES = (2, 3)
@@ -47,6 +53,7 @@ class Layer:
     relu6: bool = True
     opens_block: bool = False
     adds_input: bool = False  # a residual connection from where the block opened
+    gives_features: bool = False
 
     @property
     def attributes(self) -> dict[str, int | str | list[int]]:
@@ -73,7 +80,8 @@ def layers(tensors: Tensors) -> Iterator[Layer]:
         yield Layer(weight, bias, stride=stride, opens_block=not expands)
         weight, bias = _folded(tensors, block + "_project_conv", block + "_bn2")
         same = stride == 1 and width == len(weight)
-        yield Layer(weight, bias, stride=1, relu6=False, adds_input=same)
+        ends = number in _STAGE_ENDS
+        yield Layer(weight, bias, 1, relu6=False, adds_input=same, gives_features=ends)
     yield Layer(*_folded(tensors, "_conv_head", "_bn1"), stride=1)
 
 
@@ -89,7 +97,7 @@ def _folded(tensors: Tensors, conv: str, norm: str) -> tuple[Floats, Floats]:
 
 
 def float_model(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelProto:
-    """uint8 pixels (n, 3, 260, 260) to `features` (n, 1280) and `logits` (n, 1000), in float32.
+    """uint8 pixels (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000), in float32.
 
     `with_ranges` adds `lows` and `highs`, (n, 35): the extremes, image by image, of every value
     that `integer_model` needs a range for.
@@ -99,7 +107,7 @@ def float_model(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelPro
     value = graph.node("Sub", value, graph.constant(_PIXEL_ZERO))
     value = graph.node("Mul", value, graph.constant(_PIXEL_SCALE))
     zero, six = graph.constant(0), graph.constant(6)
-    block_input, unbounded = value, []
+    block_input, unbounded, stages = value, [], []
     for layer in layers(tensors):
         if layer.opens_block:
             block_input = value
@@ -109,6 +117,8 @@ def float_model(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelPro
             value = graph.node("Clip", value, zero, six)
             continue
         unbounded.append(value)
+        if layer.gives_features:
+            stages.append(value)
         if layer.adds_input:
             value = graph.node("Add", block_input, value)
             unbounded.append(value)
@@ -119,7 +129,7 @@ def float_model(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelPro
             last = graph.constant([1], np.int64)
             columns = [graph.node("Unsqueeze", v, last) for v in found]
             graph.name(graph.node("Concat", *columns, axis=1), name)
-    return _finished(graph, value, tensors, ("lows", "highs") if with_ranges else ())
+    return _finished(graph, [value, *stages], tensors, ("lows", "highs") if with_ranges else ())
 
 
 # ---------------------------------------------------------------------------- integers
@@ -144,18 +154,20 @@ def integer_model(tensors: Tensors, ranges: Floats) -> onnx.ModelProto:
     """The same as `float_model`, in int8. `ranges` is (35, 2): low and high, in running order."""
     graph, unbounded = Graph(), iter(ranges)
     now = _Quantised("pixels", np.float32(_PIXEL_SCALE), _PIXEL_ZERO)
-    block_input = now
+    block_input, stages = now, []
     for layer in layers(tensors):
         if layer.opens_block:
             block_input = now
         target = (np.float32(6 / 255), 0) if layer.relu6 else _scale_and_zero(next(unbounded))
         now = _convolved(graph, now, layer, target)
+        if layer.gives_features:
+            stages.append(now.real(graph))
         if layer.adds_input:
             total = graph.node("Add", block_input.real(graph), now.real(graph))
             now = _Quantised("", *_scale_and_zero(next(unbounded)))
             added = graph.node("QuantizeLinear", total, *now.parameters(graph))
             now = _Quantised(added, now.scale, now.zero)
-    return _finished(graph, now.real(graph), tensors)
+    return _finished(graph, [now.real(graph), *stages], tensors)
 
 
 def _convolved(
@@ -187,13 +199,13 @@ def _scale_and_zero(bounds: Floats) -> tuple[np.float32, int]:
 
 
 def _finished(
-    graph: Graph, value: str, tensors: Tensors, more: tuple[str, ...] = ()
+    graph: Graph, values: list[str], tensors: Tensors, more: tuple[str, ...] = ()
 ) -> onnx.ModelProto:
     axes = graph.constant(_SPATIAL_AXES, np.int64)
-    pooled = graph.node("ReduceMean", value, axes, keepdims=0)
+    pooled = [graph.node("ReduceMean", value, axes, keepdims=0) for value in values]
     weight, bias = graph.constant(tensors["_fc.weight"]), graph.constant(tensors["_fc.bias"])
-    graph.name(pooled, "features")
-    graph.name(graph.node("Gemm", pooled, weight, bias, transB=1), "logits")
+    graph.name(graph.node("Concat", *pooled, axis=1), "features")
+    graph.name(graph.node("Gemm", pooled[0], weight, bias, transB=1), "logits")
     outputs: dict[str, list[int | str]] = {"features": ["n", FEATURES], "logits": ["n", CLASSES]}
     outputs |= {name: ["n", "values"] for name in more}
     return graph.finish({"pixels": (UINT8, ["n", 3, SIDE_PX, SIDE_PX])}, outputs)

@@ -30,7 +30,7 @@ CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its token
 
 _TEXTS_AT_ONCE = 32
 # Raise one when its graph changes: exports of another revision are then not used again.
-_IMAGE_REVISION, _TEXT_REVISION = 1, 2
+_IMAGE_REVISION, _TEXT_REVISION = 2, 2
 
 
 def usable_cores() -> int:
@@ -45,7 +45,7 @@ def require() -> None:
 
 
 def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> InferenceSession:
-    """uint8 `pixels` (n, 3, 260, 260) to `features` (n, 1280) and `logits` (n, 1000)."""
+    """uint8 `pixels` (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000)."""
 
     def build() -> bytes:
         from imgsearch.encoders.lite.image_tower import integer_model

@@ -41,7 +41,8 @@ TEXTS_A_PHOTO = 5  # as Flickr8k has captions
 SAMPLE_WEIGHT = 0.3  # of a class sample, whose only caption is its name
 ALPHAS = tuple(round(0.05 * step, 2) for step in range(11))
 AFFORDED = 0.005  # of the mean recall on dev, given for photos of other kinds
-CALIBRATION_STEP, HELD_OUT_STEP = 20, 5
+CALIBRATION_STEP, SAMPLE_CALIBRATION_STEP = 30, 5
+HELD_OUT_STEP = 5
 SCALES = tuple(float(scale) for scale in range(5, 81))
 
 
@@ -175,7 +176,10 @@ def train(flickr8k: Path, imagenet: Path, cache_dir: Path, schedule: Schedule) -
     flickr = datasets.captioned(captions, frozenset({"train", "unassigned"}))
     photos, names = datasets.class_samples(imagenet, CLASSES)
     prompts = [PROMPT.format(name) for name in names]
-    ranges = features.calibrated((flickr.photos + photos)[::CALIBRATION_STEP])
+    calibrating = datasets.captioned(captions, frozenset({"train"})).photos
+    ranges = features.calibrated(
+        calibrating[::CALIBRATION_STEP] + photos[::SAMPLE_CALIBRATION_STEP]
+    )
     reader = Reader(ranges, cache_dir)
     seen = reader.captioned(flickr, features.VIEWS)
     dev = reader.captioned(datasets.captioned(captions, frozenset({"dev"})), features.VIEWS[:1])

@@ -1,0 +1,256 @@
+"""The heads of `lite` can be trained again: the loss teaches, and the same input gives the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.encoders.lite import datasets, evaluate, features, heads, metrics, train
+from imgsearch.encoders.lite.encoder import HEADS
+from imgsearch.encoders.lite.fitting import Schedule
+from imgsearch.encoders.lite.image_tower import CLASSES, FEATURES
+from imgsearch.errors import FolderError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgsearch.encoders import Encoder
+    from imgsearch.encoders.lite.heads import Heads
+
+    Floats = NDArray[np.float32]
+
+SHORT = Schedule(epochs=12, batch=64, seeds=(0, 1))
+
+
+# ---------------------------------------------------------------------------- training
+
+
+def toy_photos(world: np.random.Generator, photos: int, mixing: Floats) -> train.Photos:
+    """Photos whose features are a hidden mixing of what their three texts say, and noise."""
+    meaning = world.normal(size=(photos, 384)).astype(np.float32)
+    texts = np.repeat(meaning, 3, axis=0) + 0.3 * world.normal(size=(photos * 3, 384))
+    views = [
+        features.Seen(
+            (meaning @ mixing + 3 * world.normal(size=(photos, FEATURES))).astype(np.float32),
+            world.normal(size=(photos, CLASSES)).astype(np.float32),
+        )
+        for _ in range(2)
+    ]
+    return train.Photos(views, heads.unit(texts), np.repeat(np.arange(photos), 3))
+
+
+@pytest.fixture(scope="module")
+def toy() -> tuple[train.Photos, train.Photos, train.Photos]:
+    """Photos to train on, class samples, and photos to search."""
+    world = np.random.default_rng(3)
+    mixing = world.normal(size=(384, FEATURES)).astype(np.float32) / 4
+    seen, samples, unseen = (toy_photos(world, n, mixing) for n in (500, 100, 200))
+    return seen, samples, unseen
+
+
+def toy_heads(toy: tuple[train.Photos, train.Photos, train.Photos]) -> Heads:
+    names = heads.unit(np.random.default_rng(5).normal(size=(CLASSES, 384)))
+    ranges = np.tile(np.float32([-1, 1]), (35, 1))
+    return train.trained(toy[0], toy[1], names, ranges, SHORT)
+
+
+@pytest.fixture(scope="module")
+def made(toy: tuple[train.Photos, train.Photos, train.Photos]) -> Heads:
+    return toy_heads(toy)
+
+
+def test_training_teaches_to_find_photos_it_never_saw(
+    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads
+) -> None:
+    unseen = toy[2]
+    images = made.image_vectors(unseen.views[0].features, unseen.views[0].logits)
+    found = metrics.retrieval(made.text_vectors(unseen.texts), images, unseen.photo_of)
+    assert found.recall_at_10 > 0.5  # chance is 0.05
+
+
+def test_the_same_input_gives_the_same_file(
+    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads, tmp_path: Path
+) -> None:
+    heads.save(made, tmp_path / "first")
+    heads.save(toy_heads(toy), tmp_path / "second")
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+def test_alpha_is_low_where_classes_tell_nothing(
+    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads
+) -> None:
+    assert train.best_alpha(made, toy[2]) < 0.3  # the toy's logits are noise
+
+
+def test_the_scale_makes_the_right_caption_likely_but_not_certain(
+    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads
+) -> None:
+    assert min(train.SCALES) < train.best_scale(made, toy[2]) < max(train.SCALES)
+
+
+def test_some_of_the_photos_keep_their_texts() -> None:
+    photos = toy_photos(np.random.default_rng(0), 6, np.zeros((384, FEATURES), np.float32))
+    some = photos.only(np.array([1, 4]))
+    np.testing.assert_array_equal(some.texts, photos.texts[[3, 4, 5, 12, 13, 14]])
+    np.testing.assert_array_equal(some.photo_of, [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(some.views[1].logits, photos.views[1].logits[[1, 4]])
+    np.testing.assert_array_equal(some.texts_of(), [[0, 1, 2, 0, 1], [3, 4, 5, 3, 4]])
+
+
+# ---------------------------------------------------------------------------- heads
+
+
+def test_alpha_weighs_the_two_halves() -> None:
+    trained = heads.load(HEADS)
+    rng = np.random.default_rng(0)
+    logits, found = rng.normal(size=(4, CLASSES)), rng.random(size=(4, FEATURES))
+    texts = heads.unit(rng.normal(size=(4, 384)))
+    scores = {}
+    for alpha in (0.0, 0.25, 1.0):
+        weighed = replace(trained, alpha=alpha)
+        images = weighed.image_vectors(found.astype(np.float32), logits.astype(np.float32))
+        np.testing.assert_allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
+        scores[alpha] = images @ weighed.text_vectors(texts).T
+    np.testing.assert_allclose(scores[0.25], 0.75 * scores[0.0] + 0.25 * scores[1.0], atol=1e-5)
+
+
+def test_a_sure_tower_places_a_photo_at_its_class() -> None:
+    names = heads.unit(np.random.default_rng(0).normal(size=(CLASSES, 384)))
+    logits = np.zeros((2, CLASSES), np.float32)
+    logits[0, 7] = logits[1, 900] = 100
+    np.testing.assert_allclose(heads.conse(logits, names), names[[7, 900]], atol=1e-5)
+
+
+def test_heads_come_back_from_disk(tmp_path: Path) -> None:
+    trained = heads.load(HEADS)
+    heads.save(trained, tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == HEADS.read_bytes()
+
+
+# ---------------------------------------------------------------------------- features
+
+
+def test_views_are_kept_and_a_cut_file_is_made_again(
+    demo_photos: Path, tmp_path: Path, lite: Encoder
+) -> None:
+    ranges = heads.load(HEADS).ranges
+    photos = sorted(demo_photos.iterdir())[:3]
+    first = features.seen(photos, "whole", ranges, tmp_path)
+    (kept,) = tmp_path.glob("lite-features-*.npz")
+    written = kept.stat().st_mtime_ns
+    np.testing.assert_array_equal(
+        features.seen(photos, "whole", ranges, tmp_path).features, first.features
+    )
+    assert kept.stat().st_mtime_ns == written
+    kept.write_bytes(kept.read_bytes()[:100])
+    np.testing.assert_array_equal(
+        features.seen(photos, "whole", ranges, tmp_path).features, first.features
+    )
+
+
+def test_the_second_view_is_the_mirror_of_the_first(demo_photos: Path) -> None:
+    photo = sorted(demo_photos.iterdir())[0]
+    whole, mirrored = (features.pixels_of(photo, view) for view in features.VIEWS)
+    np.testing.assert_array_equal(mirrored, whole[:, :, ::-1])
+    assert np.any(mirrored != whole)
+
+
+def test_training_sees_photos_as_the_encoder_does(demo_photos: Path, lite: Encoder) -> None:
+    for path in sorted(demo_photos.iterdir()):
+        with Image.open(path) as image:
+            if max(image.size) <= 2 * 260:  # larger ones are first shrunk coarsely
+                expected = lite.prepare(image.convert("RGB"))
+                np.testing.assert_array_equal(features.pixels_of(path, "whole"), expected)
+
+
+# ---------------------------------------------------------------------------- data, figures
+
+
+@pytest.fixture
+def folder(tmp_path: Path, demo_photos: Path) -> Path:
+    """Three photos with captions, and the same three with labels."""
+    (tmp_path / "images").mkdir()
+    names = {"chelsea": "a cat", "coffee": "a cup of coffee", "rocket": "a rocket launch"}
+    captions, labels = ["image,split,caption"], ["image,class_index,name"]
+    for number, (stem, text) in enumerate(names.items()):
+        (source,) = demo_photos.glob(f"{stem}*")
+        with Image.open(source) as image:
+            image.convert("RGB").save(tmp_path / "images" / f"{stem}.png")
+        split = "test" if stem != "rocket" else "dev"
+        captions += [f"{stem}.png,{split},{text}", f'{stem}.png,{split},"a photo, of {text}"']
+        labels.append(f"{stem}.png,{2 - number},{text.removeprefix('a ')}")
+    (tmp_path / "captions.csv").write_text("\n".join(captions))
+    (tmp_path / "labels.csv").write_text("\n".join(labels))
+    return tmp_path
+
+
+def test_a_split_is_its_own_photos_and_captions(folder: Path) -> None:
+    data = datasets.captioned(folder / "captions.csv", frozenset({"test"}))
+    assert [path.stem for path in data.photos] == ["chelsea", "coffee"]
+    assert data.captions[3] == "a photo, of a cup of coffee"
+    assert data.photo_of == [0, 0, 1, 1]
+    assert len(datasets.captioned(folder / "captions.csv").photos) == 3
+
+
+def test_labels_come_from_a_file_or_from_folders(folder: Path) -> None:
+    listed = datasets.labelled(folder)
+    assert listed.labels == ["cat", "cup of coffee", "rocket launch"]
+    assert listed.label_of == [0, 1, 2]
+    for stem in ("coffee", "chelsea"):
+        (folder / "sorted" / stem).mkdir(parents=True)
+        (folder / "images" / f"{stem}.png").rename(folder / "sorted" / stem / "1.PNG")
+    by_folder = datasets.labelled(folder / "sorted")
+    assert by_folder.labels == ["chelsea", "coffee"]
+    assert [path.parent.name for path in by_folder.photos] == ["chelsea", "coffee"]
+
+
+def test_samples_are_in_class_order(folder: Path) -> None:
+    photos, names = datasets.class_samples(folder, 3)
+    assert names == ["rocket launch", "cup of coffee", "cat"]
+    assert photos[2].stem == "chelsea"
+    with pytest.raises(UsageError, match="4 classes"):
+        datasets.class_samples(folder, 4)
+
+
+def test_unusable_data_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="split winter"):
+        datasets.captioned(folder / "captions.csv", frozenset({"winter"}))
+    with pytest.raises(UsageError, match="lacks the column"):
+        datasets.captioned(folder / "labels.csv")
+    with pytest.raises(FolderError, match="cannot be read"):
+        datasets.captioned(folder / "nothing.csv")
+    with pytest.raises(UsageError, match="no labelled photos"):
+        datasets.labelled(tmp_path / "images")
+
+
+def test_evaluate_prints_its_figures(
+    folder: Path, model_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--captions", str(folder / "captions.csv"), "--labels", str(folder)]
+    assert evaluate.main([*data, "--cache", str(model_cache)]) == 0
+    captions, labels = capsys.readouterr().out.splitlines()
+    assert captions == (
+        "R@1 100.0  R@5 100.0  R@10 100.0  median rank 1  (4 captions, 2 photos, text to image)"
+    )
+    assert labels == "zero-shot accuracy 100.0  (3 photos, 3 labels)"
+    assert evaluate.main(["--captions", str(folder / "none.csv")]) == FolderError.exit_code
+
+
+def test_it_reaches_on_flickr8k_what_the_model_card_says(lite: Encoder, shared_data: Path) -> None:
+    """On every fourth photo of the test split; the card's figures are of all of it."""
+    data = datasets.captioned(shared_data / "flickr8k" / "captions.csv", frozenset({"test"}))
+    photos = data.photos[::4]
+    pairs = [
+        (text, row // 4)
+        for text, row in zip(data.captions, data.photo_of, strict=True)
+        if row % 4 == 0
+    ]
+    part = datasets.Captioned(photos, [text for text, _ in pairs], [row for _, row in pairs])
+    found = evaluate.evaluate_captions(lite, part)
+    assert found.recall_at_1 > 0.40
+    assert found.recall_at_10 > 0.85
