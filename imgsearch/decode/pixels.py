@@ -99,7 +99,7 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     transform = _from_lab() if image.mode == "LAB" else _to_srgb(profile, image.mode)
     if transform is not None:
         return ImageCms.applyTransform(image, transform) or image
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy
 
 
 @lru_cache(maxsize=32)  # building one takes milliseconds, and a library has few profiles
