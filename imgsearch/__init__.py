@@ -15,20 +15,53 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.errors import ImgsearchError
+    from imgsearch.findings import Verdict
     from imgsearch.library import Library
-    from imgsearch.records import Hit, Photo
-from imgsearch.terms import Query
+    from imgsearch.query import filter_of, parse, to_text
+    from imgsearch.records import EncoderInfo, Failure, Hit, Pairs, Photo, Root, Status
+    from imgsearch.terms import Example, Query, Region, Term
 
-__all__ = ["Hit", "ImgsearchError", "Library", "Photo", "Query", "Settings"]
+__all__ = [
+    "EncoderInfo",
+    "Example",
+    "Failure",
+    "Hit",
+    "ImgsearchError",
+    "Library",
+    "Pairs",
+    "Photo",
+    "Query",
+    "Region",
+    "Root",
+    "Settings",
+    "Status",
+    "Term",
+    "Verdict",
+    "filter_of",
+    "parse",
+    "to_text",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "EncoderInfo": "imgsearch.records",
+    "Example": "imgsearch.terms",
+    "Failure": "imgsearch.records",
     "Hit": "imgsearch.records",
     "ImgsearchError": "imgsearch.errors",
     "Library": "imgsearch.library",
+    "Pairs": "imgsearch.records",
     "Photo": "imgsearch.records",
     "Query": "imgsearch.terms",
+    "Region": "imgsearch.terms",
+    "Root": "imgsearch.records",
     "Settings": "imgsearch.config",
+    "Status": "imgsearch.records",
+    "Term": "imgsearch.terms",
+    "Verdict": "imgsearch.findings",
+    "filter_of": "imgsearch.query",
+    "parse": "imgsearch.query",
+    "to_text": "imgsearch.query",
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from imgsearch.decode import decode, thumbnail
+from imgsearch.decode import decode, decode_bytes, thumbnail
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Photo
 
@@ -55,6 +55,12 @@ class Thumbnails:
             made = self._make(paths, side_px)
         self._keep(file, made)
         return made
+
+    def of_bytes(self, content: bytes, side_px: int) -> bytes:
+        """A WebP of the image in `content`, which is kept nowhere. Raises PhotoError."""
+        with self._decoding:
+            decoded = decode_bytes(content, (side_px + 1) // 2, self._max_megapixels)
+            return thumbnail(decoded, side_px)
 
     def _make(self, paths: Iterable[Path], side_px: int) -> bytes:
         failure = PhotoError(Reason.UNREADABLE, "The photo lies nowhere that can be read now.")

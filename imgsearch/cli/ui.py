@@ -1,0 +1,88 @@
+"""`imgsearch ui`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from importlib.util import find_spec
+
+import click
+
+from imgsearch.cli.output import data_option, say
+from imgsearch.errors import MissingPackage, UsageError
+
+PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
+MIN_PASSWORD_LENGTH = 8
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@click.command("ui", short_help="Open the page: search and look at photos in a browser.")
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Who can reach the page. Anything but this machine needs a password.",
+)
+@click.option("--port", metavar="N", default=8501, show_default=True, help="The port it is at.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@data_option
+def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> None:
+    """Open the page: search by words or a dropped image, look closer, find near-duplicates.
+
+    It is served on this machine to this machine, until Ctrl-C. With --host 0.0.0.0 others on your
+    network reach it too; it then asks for the password in the variable IMGSEARCH_UI_PASSWORD (8
+    characters or more). What travels is not encrypted: across networks you do not trust, use an
+    SSH tunnel or a proxy with TLS.
+    """
+    from imgsearch.config import Settings
+
+    settings = Settings.load(data_dir=data_dir)
+    if find_spec("streamlit") is None or find_spec("ui") is None:
+        raise MissingPackage("The page needs Streamlit. Install it: pip install 'streamlit>=1.60'")
+    _check_host(host)
+    _check_port(host, port)
+    say(f"The page of the library in {settings.data_dir}: http://{_shown(host)}:{port}")
+    environment = os.environ | {"IMGSEARCH_DATA": str(settings.data_dir)}
+    arguments = ["--host", host, "--port", str(port)]
+    arguments += [] if no_browser else ["--open-browser"]
+    # In place of this process, so that every signal reaches the server itself.
+    os.execve(sys.executable, [sys.executable, "-m", "ui.server", *arguments], environment)
+
+
+def _check_host(host: str) -> None:
+    if host in LOOPBACK:
+        return
+    password = os.environ.get(PASSWORD_VARIABLE, "")
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise UsageError(
+            f"With --host {host} others can reach your photos, so the page needs a password of "
+            f"{MIN_PASSWORD_LENGTH} characters or more. Set it in the variable "
+            f"{PASSWORD_VARIABLE}, for instance: read -rs {PASSWORD_VARIABLE} && "
+            f"export {PASSWORD_VARIABLE}"
+        )
+    say(
+        f"Warning: everyone who reaches {host} and knows the password sees the photos of this "
+        "library, and can index folders of this machine. The connection is not encrypted."
+    )
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else "there is no such port"
+            raise UsageError(
+                f"The page cannot be served at {host}, port {port} ({why}). Choose another port: "
+                f"imgsearch ui --port {port % 60000 + 1}"
+            ) from error
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
