@@ -1,0 +1,435 @@
+"""Queries end to end: terms, weights, examples, filters, pages, and why a photo is where it is."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch import Example, Library, Query, Region, Settings, Term
+from imgsearch.encoders import Encoder
+from imgsearch.errors import EncoderMismatch, QueryError, Reason
+from imgsearch.query import parse
+from imgsearch.search.remembered import FILE, QueryVectors
+from imgsearch.terms import Filter
+from tests.stand_in import StandIn
+
+EVERYTHING = 1000
+
+
+@pytest.fixture(scope="module")
+def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """A library of the demo photos; tests that use it only read."""
+    place = tmp_path_factory.mktemp("demo-library")
+    with Library.open(Settings.load(data_dir=place, encoder="lite")) as opened:
+        opened.index([demo_photos]).run()
+        yield opened
+
+
+@pytest.fixture
+def noise(stand_in: StandIn, library: Library, tmp_path: Path) -> Library:
+    """A library of 40 photos of noise, in two folders, embedded by the stand-in."""
+    add_noise(tmp_path / "photos" / "a", range(20))
+    add_noise(tmp_path / "photos" / "b", range(20, 40))
+    library.index([tmp_path / "photos"]).run()
+    return library
+
+
+def add_noise(folder: Path, numbers: range) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+
+
+def names(library: Library, query: str | Query, k: int = EVERYTHING) -> list[str]:
+    return [hit.path.name for hit in library.find(query, k).hits]
+
+
+def scores(library: Library, query: str | Query) -> dict[str, float]:
+    hits = library.find(query, EVERYTHING).hits
+    return {hit.path.name: hit.score for hit in hits if hit.score is not None}
+
+
+# ------------------------------------------------------------------------- terms
+
+
+def test_a_minus_pushes_what_is_like_it_down(demo: Library) -> None:
+    plain, without = names(demo, "an animal"), names(demo, "an animal -horse")
+    assert plain.index("horse.png") < plain.index("chelsea.png") < 3
+    assert without.index("chelsea.png") < without.index("horse.png")
+    assert without.index("horse.png") > 5
+
+
+def test_weights_shift_the_answer(demo: Library) -> None:
+    assert names(demo, '"a cup of coffee" 5:"a motorcycle"', 1) == ["motorcycle_left.png"]
+    assert names(demo, '5:"a cup of coffee" "a motorcycle"', 1) == ["coffee.png"]
+
+
+def test_the_score_is_the_cosine_with_the_sum(demo: Library) -> None:
+    """A cosine is linear in the query, but for one factor: the length of the sum."""
+    dog, cat, sea = (scores(demo, f'"{text}"') for text in ("a dog", "a cat", "the sea"))
+    found = scores(demo, '2:"a dog" -0.5:"a cat" the sea')
+    total = np.array([2 * dog[name] - 0.5 * cat[name] + sea[name] for name in found])
+    together = np.array(list(found.values()))
+    length = float(total @ together / (together @ together))
+    assert together * length == pytest.approx(total, abs=1e-4)
+    assert 1 < length < 3.5
+    assert together.tolist() == sorted(together.tolist(), reverse=True)
+
+
+def test_an_example_can_be_a_file_a_photo_or_bytes(demo: Library, demo_photos: Path) -> None:
+    path = demo_photos / "chelsea.png"
+    (cat,) = demo.search("a cat", k=1)
+    answers = [
+        scores(demo, Query((Term(Example(source)),)))
+        for source in (path, cat.photo.id, path.read_bytes())
+    ]
+    assert answers[0] == answers[1] == answers[2]
+    assert len(answers[0]) == 20, "the example itself is no result"
+    assert "chelsea.png" not in answers[0]
+    line = f'photo:{cat.photo.id} -image:"{demo_photos / "coffee.png"}"'
+    assert {"chelsea.png", "coffee.png"}.isdisjoint(names(demo, line))
+
+
+def test_a_copy_elsewhere_is_the_photo_itself(
+    demo: Library, demo_photos: Path, tmp_path: Path
+) -> None:
+    shutil.copy(demo_photos / "coffee.png", tmp_path / "copy.png")
+    assert "coffee.png" not in {
+        hit.path.name for hit in demo.search(image=tmp_path / "copy.png", k=EVERYTHING)
+    }
+
+
+@pytest.mark.parametrize("percent", [False, True])
+def test_a_part_of_an_image(
+    demo: Library, demo_photos: Path, tmp_path: Path, percent: bool
+) -> None:
+    """Coffee on the left, a cat on the right: the region says which counts."""
+    both = Image.new("RGB", (600, 300))
+    for x, name in ((0, "coffee.png"), (300, "chelsea.png")):
+        with Image.open(demo_photos / name) as image:
+            both.paste(image.convert("RGB").resize((300, 300)), (x, 0))
+    both.save(tmp_path / "both.jpg")
+
+    def best(*box: float) -> str:
+        region = Region(*box, percent=percent)
+        return names(demo, Query((Term(Example(tmp_path / "both.jpg", region)),)), 1)[0]
+
+    unit = (1 / 6, 1 / 3) if percent else (1, 1)
+    assert best(0, 0, 300 * unit[0], 300 * unit[1]) == "coffee.png"
+    assert best(300 * unit[0], 0, 300 * unit[0], 300 * unit[1]) == "chelsea.png"
+    for outside in ((301, 0, 300, 300), (0, 1, 300, 300), (0, 0, 0.2, 5)):
+        scaled = [side * unit[at % 2] for at, side in enumerate(outside)]
+        with pytest.raises(QueryError, match="region lies outside"):
+            best(*scaled)
+
+
+def test_a_part_of_a_photo_of_the_library_in_its_own_pixels(
+    demo: Library, demo_photos: Path
+) -> None:
+    (cat,) = demo.search("a cat", k=1)
+    width, height = cat.photo.width_px, cat.photo.height_px
+    whole = Query((Term(Example(cat.photo.id, Region(0, 0, width, height))),))
+    assert len(names(demo, whole)) == 20
+    with pytest.raises(QueryError, match=f"has {width} × {height} pixels"):
+        names(demo, Query((Term(Example(cat.photo.id, Region(0, 0, width + 1, height))),)))
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        (Query(), "empty"),
+        (Query((Term("  "),)), "empty"),
+        (Query((Term("a", 0.0),)), "any number but 0"),
+        (Query((Term("a", float("nan")),)), "any number but 0"),
+        (parse('"a cat" -"a cat"'), "cancel each other out"),
+        (parse("photo:4711"), "no photo with the number 4711"),
+        (parse("image:/no/such.jpg"), "does not exist"),
+        (parse("t:0.2"), "nothing has one"),
+        (Query((Term(Example(b"no image")),)), "The image cannot be read"),
+        (Query((Term("word " * 2000),)), "too long: it has .* tokens"),
+    ],
+)
+def test_queries_that_make_no_sense(demo: Library, query: Query, says: str) -> None:
+    with pytest.raises(QueryError, match=says):
+        demo.find(query)
+
+
+def test_an_example_larger_than_allowed(demo: Library, tmp_path: Path) -> None:
+    Image.new("1", (20_000, 15_000)).save(tmp_path / "huge.png")
+    with pytest.raises(QueryError, match="more than the limit"):
+        demo.search(image=tmp_path / "huge.png")
+
+
+# ------------------------------------------------------------------------- the model stays away
+
+
+def test_a_repeated_query_loads_no_model(
+    demo: Library, demo_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(demo_photos / "coffee.png") as image:
+        image.resize((200, 200)).save(tmp_path / "small.jpg")
+    line = f'a bicycle -"a wheel" image:"{tmp_path / "small.jpg"}"'
+    first = scores(demo, line)
+
+    def refuse(*arguments: object) -> Encoder:
+        raise AssertionError("the model was opened")
+
+    monkeypatch.setattr("imgsearch.encoders.open_encoder", refuse)
+    with Library.open(demo.settings) as other:
+        assert scores(other, line) == first
+        assert scores(other, 'a bicycle -2:"a wheel"').keys() >= first.keys(), "weights are free"
+        assert len(names(other, f"image:{demo_photos / 'coffee.png'}")) == 20, "it has a vector"
+        assert names(other, "type:jpeg sort:path") == ["china.jpg", "flower.jpg",
+                                                       "hubble_deep_field.jpg", "retina.jpg",
+                                                       "rocket.jpg"]  # fmt: skip
+        assert names(other, "something never asked before camera:leica") == []
+        with pytest.raises(AssertionError, match="opened"):
+            names(other, "something never asked before")
+    with (
+        Library.open(replace(demo.settings, encoder="openclip:ViT-B-32/openai")) as other,
+        pytest.raises(EncoderMismatch),
+    ):
+        names(other, line)
+
+
+def test_past_queries_are_kept_as_hashes_and_only_so_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgsearch.search.remembered.KEPT", 3)
+    remembered = QueryVectors(tmp_path / "cache", "one")
+    vectors = np.eye(5, dtype=np.float32)
+    for number in range(5):
+        remembered.put(b"secret %d" % number, vectors[number])
+    kept = [remembered.get(b"secret %d" % number) for number in range(5)]
+    assert [vector is None for vector in kept] == [True, True, False, False, False]
+    assert kept[4] is not None and kept[4].tolist() == vectors[4].tolist()
+    assert QueryVectors(tmp_path / "cache", "two").get(b"secret 4") is None
+    assert b"secret" not in (tmp_path / "cache" / FILE).read_bytes()
+    (tmp_path / "cache" / FILE).write_bytes(b"no database" * 500)
+    remembered.put(b"secret 5", vectors[0])
+    assert remembered.get(b"secret 5") is None, "a damaged file remembers nothing, and that is all"
+    (tmp_path / "file").write_text("x")
+    QueryVectors(tmp_path / "file" / "below", "one").put(b"x", vectors[0])
+
+
+# ------------------------------------------------------------------------- filters and orders
+
+
+def test_filtered_answers_are_the_filtered_rest_of_all_answers(demo: Library) -> None:
+    everything = demo.find("a photo of something round", EVERYTHING).hits
+    found = demo.find("a photo of something round -type:jpeg width:>400", EVERYTHING).hits
+    expected = [
+        (hit.photo.id, hit.score)
+        for hit in everything
+        if hit.photo.facts.format != "JPEG" and hit.photo.width_px > 400
+    ]
+    assert 3 < len(expected) < len(everything) - 3
+    assert [hit.photo.id for hit in found] == [photo_id for photo_id, _ in expected]
+    assert [hit.score for hit in found] == pytest.approx([score for _, score in expected], abs=1e-5)
+
+
+def test_a_minimum_score(demo: Library) -> None:
+    all_scores = list(scores(demo, "a cat").values())
+    at = (all_scores[2] + all_scores[3]) / 2
+    assert list(scores(demo, f"a cat t:{at:.6f}").values()) == pytest.approx(
+        all_scores[:3], abs=1e-5
+    )
+    assert names(demo, "a cat t:1") == []
+
+
+def test_orders(demo: Library) -> None:
+    best = names(demo, "a cat", 5)
+    assert names(demo, "a cat sort:path", 5) == sorted(best)
+    dates = [hit.date for hit in demo.find("a cat sort:date", 5).hits]
+    assert dates == sorted(dates, reverse=True)  # type: ignore[type-var]
+    threshold = sorted(scores(demo, "a cat").values())[8] - 1e-4
+    paged: list[str] = []
+    cursor = None
+    while True:
+        page = demo.find(f"a cat t:{threshold:.6f} sort:path", 4, cursor)
+        paged += [hit.path.name for hit in page.hits]
+        assert all(hit.score is not None and hit.score >= threshold for hit in page.hits)
+        if (cursor := page.cursor) is None:
+            break
+    assert len(paged) == 13 and paged == sorted(paged)
+
+
+def test_listings_have_dates_and_no_scores(demo: Library) -> None:
+    for hit in demo.find("type:png").hits:
+        assert hit.score is None
+        assert hit.date is not None
+        assert (hit.dated_by == "file") == (hit.photo.taken_at is None)
+
+
+# ------------------------------------------------------------------------- pages
+
+
+def pages(library: Library, query: str, k: int) -> Iterator[list[str]]:
+    cursor = None
+    while True:
+        page = library.find(query, k, cursor)
+        yield [hit.path.name for hit in page.hits]
+        if (cursor := page.cursor) is None:
+            return
+
+
+@pytest.mark.parametrize("query", ["anything", "anything -else in:a", "in:b sort:path",
+                                   "type:png sort:date", "t:-1 anything"])  # fmt: skip
+@pytest.mark.parametrize("k", [1, 7, 20, 40])
+def test_pages_are_the_whole_answer(noise: Library, query: str, k: int) -> None:
+    found = [name for page in pages(noise, query, k) for name in page]
+    assert found == names(noise, query)
+
+
+@pytest.mark.parametrize("query", ["anything", "in:photos sort:path", "type:png sort:date"])
+def test_pages_stay_stable_while_the_library_changes(
+    noise: Library, tmp_path: Path, query: str
+) -> None:
+    before = names(noise, query)
+    asked = pages(noise, query, 8)
+    first = next(asked)
+    add_noise(tmp_path / "photos" / "0-new", range(40, 70))  # some in front, some behind
+    for name in (before[2], before[20]):
+        next((tmp_path / "photos").glob(f"*/{name}")).unlink()
+    noise.index().run()
+    rest = [name for page in asked for name in page]
+    old = [name for name in first + rest if name in before]
+    assert old == [name for name in before if name != before[20]], "none twice, none left out"
+    now = names(noise, query)
+    place = now.index(first[-1])
+    assert rest == now[place + 1 :], "what is new behind the first page comes, what is before not"
+
+
+def test_photos_that_score_alike_are_shown_once_each(
+    stand_in: StandIn, library: Library, tmp_path: Path
+) -> None:
+    """Twins: other bytes, the same picture, the same score."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(12):
+        Image.new("RGB", (8, 8), "red").save(folder / f"{number:02}.png", dpi=(number + 1, 1))
+    library.index([folder]).run()
+    found = [name for page in pages(library, "red", 5) for name in page]
+    assert sorted(found) == [f"{number:02}.png" for number in range(12)]
+
+
+def test_a_cursor_goes_with_its_query(noise: Library) -> None:
+    cursor = noise.find("anything", 5).cursor
+    assert cursor is not None
+    with pytest.raises(QueryError, match="another query"):
+        noise.find("anything else", 5, cursor)
+    for nonsense in ("", "x", "e30=", "WzEsMiwzXQ==", "📷"):
+        with pytest.raises(QueryError, match="cursor"):
+            noise.find("anything", 5, nonsense)
+
+
+# ------------------------------------------------------------------------- metadata, read again
+
+
+def sidecar(rating: int) -> str:
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF '
+        'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
+        f'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{rating}"/></r:RDF></x:xmpmeta>'
+    )
+
+
+def test_metadata_is_read_again_without_the_model(noise: Library, stand_in: StandIn) -> None:
+    embedded = stand_in.embedded
+    (photo,) = (hit.path for hit in noise.find("name:007").hits)
+    assert names(noise, "rating:>=4") == []
+    photo.with_suffix(".xmp").write_text(sidecar(5))
+    noise.index().run()
+    report = noise.read_metadata().run()
+    assert (report.read, report.changed, report.failed) == (40, 1, 0)
+    assert names(noise, "rating:>=4") == ["007.png"]
+    photo.with_suffix(".xmp").write_text(sidecar(1))
+    assert noise.read_metadata().run().changed == 1
+    assert names(noise, "rating:>=4") == [] and names(noise, "rating:1") == ["007.png"]
+    photo.write_bytes(photo.read_bytes() + b"more")
+    assert noise.read_metadata().run().failed == 1, "it is another photo now"
+    assert stand_in.embedded == embedded
+
+
+# ------------------------------------------------------------------------- why
+
+
+def test_shares_add_up_and_ranks_are_places(demo: Library, demo_photos: Path) -> None:
+    line = '"a cat" -0.5:"a cup" image:"{}"'.format(demo_photos / "horse.png")
+    order = names(demo, line)
+    for name in ("chelsea.png", "coffee.png", "moon.png"):
+        explained = demo.explain(demo_photos / name, line)
+        assert explained.rank == order.index(name) + 1
+        assert explained.score == pytest.approx(scores(demo, line)[name], abs=1e-4)
+        assert sum(share.share for share in explained.shares) == pytest.approx(
+            explained.score, abs=1e-5
+        )
+        assert [share.term.weight for share in explained.shares] == [1.0, -0.5, 1.0]
+    own = demo.explain(demo_photos / "horse.png", line)
+    assert own.reason is not None and "own example" in own.reason
+
+
+def test_the_filter_that_fails_is_named(demo: Library, demo_photos: Path) -> None:
+    explained = demo.explain(demo_photos / "chelsea.png", "a cat type:png camera:canon")
+    assert explained.filters == (
+        (Filter("type", ("png",)), True),
+        (Filter("camera", ("canon",)), False),
+    )
+    assert explained.rank is None and explained.reason is None
+    below = demo.explain(demo_photos / "chelsea.png", "a cat t:0.99")
+    assert below.reason is not None and "below t:0.99" in below.reason
+
+
+def test_why_a_file_is_not_in_the_library(noise: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "bad.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_text("x")
+    (folder / ".hidden.png").write_bytes(b"x")
+    noise.index().run()
+    add_noise(folder, range(50, 51))
+
+    def why(path: Path) -> str:
+        explained = noise.explain(path, "anything")
+        assert explained.photo is None and explained.reason is not None
+        return explained.reason
+
+    assert Reason.EMPTY.value in why(folder / "bad.jpg")
+    assert "not taken for photos" in why(folder / "notes.txt")
+    assert "hidden" in why(folder / ".hidden.png")
+    assert "imgsearch index" in why(folder / "050.png")
+    assert "no such file" in why(folder / "none.png")
+    assert "It is a folder" in why(folder / "a")
+    assert "no folder of the library" in why(tmp_path / "elsewhere.png")
+
+
+def test_a_photo_without_a_vector_says_so(noise: Library) -> None:
+    (photo,) = (hit.path for hit in noise.find("name:007").hits)
+    database = sqlite3.connect(noise.settings.data_dir / "library.db")
+    with database:
+        database.execute(
+            "DELETE FROM vectors WHERE photo_id IN (SELECT photo_id FROM paths "
+            "WHERE CAST(name AS TEXT) LIKE '%007.png')"
+        )
+    database.close()
+    explained = noise.explain(photo, "anything")
+    assert explained.reason is not None and "no vector of lite yet" in explained.reason
+
+
+def test_bytes_of_a_photo_of_the_library_are_known(noise: Library) -> None:
+    (hit,) = noise.find("name:007").hits
+    data = hit.path.read_bytes()
+    assert "007.png" not in names(noise, Query((Term(Example(data)),)))
+    buffer = BytesIO()
+    with Image.open(BytesIO(data)) as image:
+        image.save(buffer, "BMP")
+    assert names(noise, Query((Term(Example(buffer.getvalue())),)), 1) == ["007.png"]
+    assert len(names(noise, f"photo:{hit.photo.id}")) == 39
