@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Self
 
 from imgsearch import duplicates, encoders, reconcile, search, snapshots
@@ -64,6 +64,7 @@ class Library:
         self._models = Models(settings, tell, on_download)
         self._upkeep = Upkeep(settings, self._models, tell)
         self._store: Store | None = None
+        self._opening = Lock()
         self._vectors: snapshots.LiveIndex | None = None
         self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
 
@@ -317,9 +318,10 @@ class Library:
         return (self.settings.data_dir / DATABASE).exists()
 
     def _reader(self) -> Store:
-        if self._store is None:
-            self._store = Store.open(self.settings.data_dir, writable=False)
-        return self._store
+        with self._opening:  # the page asks from many threads at once
+            if self._store is None:
+                self._store = Store.open(self.settings.data_dir, writable=False)
+            return self._store
 
 
 def _query(query: str | Query) -> Query:
