@@ -94,6 +94,8 @@ class _Keeper:
             except LibraryLocked as error:
                 self._tell(str(error))
                 self._watcher.stopped.wait(self._rhythm.retry_s)
+        if self._watcher.stopped.is_set():
+            return
         self._reader = Store.open(self._hands.data_dir, writable=False)
         scopes_of(self._reader, ())  # says so when there is nothing to watch
         yield from self.step(frozenset())

@@ -1,0 +1,587 @@
+"""`Library.watch` on a real file system: what happens there is in the library a moment later."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from stand_in import StandIn
+
+from imgsearch import Library, Settings, mounts, watch
+from imgsearch.reconcile.follow import Rhythm
+from imgsearch.records import News, SyncReport, Watching
+from imgsearch.store import Store, writing
+from imgsearch.watch import Pace
+
+LINUX = sys.platform.startswith("linux")
+QUICK = Pace(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
+PATIENCE_S = 30.0  # for a machine with other things to do
+
+
+def photo(path: Path, number: int) -> Path:
+    """A photo whose bytes are those of no other number."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), (number % 251, number // 251 % 251, 200)).save(path)
+    return path
+
+
+def photos(folder: Path, count: int, first: int = 0) -> Path:
+    for number in range(first, first + count):
+        photo(folder / f"{number:04}.png", number)
+    return folder
+
+
+class Watched:
+    """A library that is being watched in a thread, and what it told."""
+
+    def __init__(self, library: Library, *folders: Path, rhythm: Rhythm | None = None) -> None:
+        self.library = library
+        self.folders = folders
+        self.news: list[News] = []
+        self.error: BaseException | None = None
+        self._stop = threading.Event()
+        self._rhythm = rhythm or Rhythm(QUICK)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for news in self.library.watch(self.folders, stop=self._stop, rhythm=self._rhythm):
+                self.news.append(news)
+        except BaseException as error:  # noqa: BLE001  # it fails the test, in the main thread
+            self.error = error
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and self.error is None:
+            if condition():
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"it did not happen ({self.error}); news: {self.news[-5:]}")
+
+    def wait_for_first_look(self) -> None:
+        self.wait_for(lambda: bool(self.reports))
+
+    def wait_for_disk(self) -> None:
+        """Until the library is what the disk is."""
+        self.wait_for(lambda: self.paths == self.on_disk)
+
+    @property
+    def reports(self) -> list[SyncReport]:
+        return [news for news in self.news if isinstance(news, SyncReport)]
+
+    @property
+    def paths(self) -> set[str]:
+        data_dir = self.library.settings.data_dir
+        if not (data_dir / "library.db").exists():
+            return set()
+        with Store.open(data_dir, writable=False) as store:
+            ids = store.live_ids().tolist()
+            return {str(path) for places in store.paths(ids).values() for _, path in places}
+
+    @property
+    def on_disk(self) -> set[str]:
+        return {
+            str(path)
+            for folder in self.folders
+            for path in folder.rglob("*.png")
+            if path.is_file() and not path.name.startswith(".")
+        }
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        assert self.error is None, self.error
+
+
+@pytest.fixture
+def watched(library: Library, stand_in: StandIn) -> Iterator[Callable[..., Watched]]:
+    """Starts watching folders; ends after the test, which fails if the watcher did."""
+    started: list[Watched] = []
+
+    def start(*folders: Path, rhythm: Rhythm | None = None) -> Watched:
+        started.append(Watched(library, *folders, rhythm=rhythm))
+        started[-1].wait_for_first_look()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+Start = Callable[..., Watched]
+
+# ------------------------------------------------------------------------- operations
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an operation takes place: a folder of one root, one of another, one of none."""
+
+    here: Path
+    two: Path
+    outside: Path
+    first: int  # photos of this number and above are its own
+
+    def photo(self, path: Path, number: int) -> Path:
+        return photo(path, self.first + number)
+
+
+OPERATIONS: dict[str, tuple[Callable[[Place], object], int]] = {  # and how many it embeds
+    "a new photo": (lambda at: at.photo(at.here / "new.png", 100), 1),
+    "a new folder": (lambda at: photos(at.here / "x" / "y", 3, first=at.first + 100), 3),
+    "a folder moved in": (lambda at: (at.outside / "outside").rename(at.here / "inside"), 2),
+    "renamed": (lambda at: (at.here / "0001.png").rename(at.here / "new name.png"), 0),
+    "only its case": (lambda at: (at.here / "0001.png").rename(at.here / "0001.PNG.png"), 0),
+    "decomposed": (
+        lambda at: (at.here / "café.png").rename(
+            at.here / unicodedata.normalize("NFD", "café.png")
+        ),
+        0,
+    ),
+    "moved to another root": (lambda at: (at.here / "0001.png").rename(at.two / "0001.png"), 0),
+    "a folder renamed": (lambda at: (at.here / "album").rename(at.here / "ALBUM"), 0),
+    "a folder to another root": (lambda at: (at.here / "album").rename(at.two / "album"), 0),
+    "copied": (lambda at: shutil.copy(at.here / "0001.png", at.here / "album" / "copy.png"), 0),
+    "hard link": (lambda at: os.link(at.here / "0001.png", at.here / "album" / "link.png"), 0),
+    "edited in place": (lambda at: at.photo(at.here / "0001.png", 300), 1),
+    "saved by rename": (
+        lambda at: at.photo(at.here / ".0001.swp.png", 301).replace(at.here / "0001.png"),
+        1,
+    ),
+    "deleted": (lambda at: (at.here / "0001.png").unlink(), 0),
+    "a folder deleted": (lambda at: shutil.rmtree(at.here / "album"), 0),
+    "a folder moved out": (lambda at: (at.here / "album").rename(at.outside / "gone"), 0),
+    "a file becomes a folder": (
+        lambda at: (
+            (at.here / "0001.png").unlink(),
+            at.photo(at.here / "0001.png" / "a.png", 302),
+        ),
+        1,
+    ),
+    "downloaded": (lambda at: at.photo(at.here / ".x.part.png", 303).rename(at.here / "x.png"), 1),
+}
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watched, StandIn]]:
+    """Two roots that are watched from the first operation to the last."""
+    place = tmp_path_factory.mktemp("operations")
+    encoder = StandIn()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imgsearch.encoders.open_encoder", lambda *arguments: encoder)
+        with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+            one, two = photos(place / "one", 1), photos(place / "two", 1)
+            watching = Watched(library, one, two, rhythm=Rhythm(QUICK))
+            watching.wait_for_first_look()
+            yield watching, encoder
+            watching.stop()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_each_operation_ends_in_the_right_library(
+    session: tuple[Watched, StandIn], name: str
+) -> None:
+    watching, encoder = session
+    change, embedded = OPERATIONS[name]
+    one, two = (folder / name for folder in watching.folders)
+    (two / "here").mkdir(parents=True)
+    first = 1_000 * (1 + list(OPERATIONS).index(name))
+    here = photos(one / "here", 3, first=first)
+    for number in range(3):
+        (here / f"{first + number:04}.png").rename(here / f"{number:04}.png")
+    photo(here / "café.png", first + 60)
+    photos(here / "album", 2, first=first + 70)
+    photos(watching.folders[0].parent / name / "outside", 2, first=first + 90)
+    watching.wait_for_disk()
+    before, content = encoder.embedded, contents(watching)
+    change(Place(here, two / "here", watching.folders[0].parent / name, first))
+    watching.wait_for(lambda: encoder.embedded == before + embedded)
+    watching.wait_for_disk()
+    assert contents(watching) != content, "the test has changed something"
+    with Store.open(watching.library.settings.data_dir, writable=False) as store:
+        assert store.photo_count() == len(set(contents(watching).values()))
+    assert encoder.embedded == before + embedded
+
+
+def contents(watching: Watched) -> dict[str, bytes]:
+    return {path: Path(path).read_bytes() for path in watching.on_disk}
+
+
+def test_from_the_trash_and_back_costs_nothing(
+    watched: Start, stand_in: StandIn, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 3)
+    watching = watched(here)
+    (here / "0001.png").rename(tmp_path / "trash.png")
+    watching.wait_for_disk()
+    (tmp_path / "trash.png").rename(here / "0001.png")
+    watching.wait_for_disk()
+    assert stand_in.embedded == 3
+
+
+def test_a_file_that_grows_is_read_when_it_is_whole(
+    watched: Start, stand_in: StandIn, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 1)
+    watching = watched(here)
+    Image.effect_noise((64, 64), 50).save(tmp_path / "big.png")
+    whole = (tmp_path / "big.png").read_bytes()
+    for end in range(len(whole) // 8, len(whole), len(whole) // 8):
+        (here / "big.png").write_bytes(whole[:end])  # closed after each block, as rsync may do
+        time.sleep(0.1)
+    (here / "big.png").write_bytes(whole)
+    watching.wait_for_disk()
+    assert stand_in.embedded == 2
+    assert all(report.failed == 0 for report in watching.reports)
+
+
+def test_a_photo_is_found_within_five_seconds_of_its_last_write(
+    watched: Start, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 3)
+    watching = watched(here, rhythm=Rhythm())
+    photo(here / "new.png", 100)
+    started = time.monotonic()
+    watching.wait_for_disk()
+    seconds = time.monotonic() - started
+    assert seconds >= 2, "it was not quiet for two seconds"
+    if os.getloadavg()[0] < (os.cpu_count() or 1):
+        assert seconds <= 5
+
+
+# ------------------------------------------------------------------------- lost events
+
+
+def test_a_burst_is_one_look_at_the_whole_root(
+    watched: Start, stand_in: StandIn, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 1)
+    outside = tmp_path / "outside"
+    for album in range(30):
+        photos(outside / str(album), 25, first=1_000 + 25 * album)
+    watching = watched(here)
+    before = len(watching.reports)
+    for album in range(30):
+        shutil.copytree(outside / str(album), here / str(album))
+    watching.wait_for_disk()
+    assert len(watching.reports) - before <= 4, "not a look for each folder"
+    assert stand_in.embedded == 751
+
+
+@pytest.fixture
+def short_queue() -> Iterator[Callable[[], None]]:
+    """A queue of 16 events for watchers made before the function it gives is called."""
+    limit = Path("/proc/sys/fs/inotify/max_queued_events")
+    if not os.access(limit, os.W_OK):
+        pytest.skip("needs the right to shorten the kernel's queue of events")
+    before = limit.read_text()
+    limit.write_text("16")
+    yield lambda: (limit.write_text(before), None)[1]
+    limit.write_text(before)
+
+
+def test_a_real_overflow_loses_nothing(
+    short_queue: Callable[[], None],
+    watched: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    here = photos(tmp_path / "photos", 1)
+    heard = watch._Dirty.heard
+
+    def slowly(self: watch._Dirty, root: str, path: str, is_folder: bool) -> None:
+        time.sleep(0.01)
+        heard(self, root, path, is_folder)
+
+    monkeypatch.setattr(watch._Dirty, "heard", slowly)
+    watching = watched(here)
+    short_queue()
+    script = f"import os\nfor n in range(3000): os.mkdir({str(here)!r} + f'/d{{n}}')"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    photos(here / "d2999", 3, first=10)
+    watching.wait_for_disk()
+    assert "overflow" in caplog.text.lower()
+
+
+def test_what_watchdog_worries_about_is_a_look_at_everything(
+    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = photos(tmp_path / "photos", 1)
+    watching = watched(here)
+    monkeypatch.setattr(watch._Dirty, "heard", lambda *event: None)  # all events are lost
+    photo(here / "deep" / "new.png", 10)
+    time.sleep(1)
+    assert watching.paths != watching.on_disk
+    logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed")
+    watching.wait_for_disk()
+
+
+def test_a_watcher_that_fell_silent_is_noticed(
+    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = photos(tmp_path / "photos", 1)
+    pace = Pace(quiet_ms=300, tick_s=0.3, canary_s=0.6)
+    watching = watched(here, rhythm=Rhythm(pace))
+    time.sleep(1.5)
+    assert len(watching.reports) == 1, "a canary that sings changes nothing"
+    monkeypatch.setattr(watch._Handler, "dispatch", lambda *event: None)
+    photo(here / "new.png", 10)
+    watching.wait_for_disk()
+
+
+def test_every_hour_the_disk_is_right_whatever_was_heard(
+    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = photos(tmp_path / "photos", 3)
+    watching = watched(here, rhythm=Rhythm(QUICK, reconcile_s=1))
+    monkeypatch.setattr(watch._Dirty, "heard", lambda *event: None)
+    (here / "0001.png").rename(here / "moved.png")
+    watching.wait_for_disk()
+
+
+# ------------------------------------------------------------------------- no events at all
+
+
+def test_network_drives_are_polled_and_it_says_so(
+    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = photos(tmp_path / "nas", 1)
+    table = (*mounts.mounts(), mounts.Mount(str(here), "/", "nfs4", "nas:/photos"))
+    monkeypatch.setattr(mounts, "mounts", lambda: table)
+    pace = Pace(quiet_ms=300, tick_s=0.3, poll_s=0.7)
+    watching = watched(here, rhythm=Rhythm(pace))
+    (news,) = [news for news in watching.news if isinstance(news, Watching)]
+    assert news.polled == ((here, "changes by other machines give no event"),)
+    photo(here / "new.png", 10)
+    watching.wait_for_disk()
+
+
+FEW_WATCHES = """
+import sys, threading
+sys.path.insert(0, {tests!r})
+import imgsearch.encoders
+from stand_in import open_stand_in
+from imgsearch import Library, Settings
+from imgsearch.reconcile.follow import Rhythm
+from imgsearch.watch import Pace
+from PIL import Image
+
+imgsearch.encoders.open_encoder = open_stand_in
+stop = threading.Event()
+rhythm = Rhythm(Pace(quiet_ms=300, tick_s=0.3, poll_s=0.7))
+with Library.open(Settings.load(data_dir={data!r}, encoder="lite")) as library:
+    for news in library.watch([{here!r}], stop=stop, rhythm=rhythm):
+        print(news, flush=True)
+        if getattr(news, "photos", None) == 1:
+            Image.new("RGB", (8, 8), (1, 2, 3)).save({here!r} + "/d39/new.png")
+        if getattr(news, "photos", None) == 2:
+            stop.set()
+"""
+
+
+def test_too_many_folders_for_the_system_are_polled_and_it_says_so(tmp_path: Path) -> None:
+    here = photos(tmp_path / "photos", 1)
+    for number in range(40):
+        (here / f"d{number}").mkdir()
+    script = tmp_path / "few.py"
+    values = {"tests": str(Path(__file__).parent), "data": str(tmp_path / "l"), "here": str(here)}
+    script.write_text(FEW_WATCHES.format(**values))
+    limit = "/proc/sys/user/max_inotify_watches"
+    shell = f"echo 20 > {limit} && exec {sys.executable} -W error {script}"
+    command = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    try:
+        subprocess.run([*command, f"echo 20 > {limit}"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs user namespaces, to lower the number of watches for one process")
+    done = subprocess.run([*command, shell], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "max_user_watches" in done.stdout
+    assert "photos=2" in done.stdout
+
+
+# ------------------------------------------------------------------------- drives, removals
+
+
+def test_a_drive_goes_and_comes_back_by_itself(
+    watched: Start, stand_in: StandIn, tmp_path: Path
+) -> None:
+    drive, here = photos(tmp_path / "drive", 60), photos(tmp_path / "here", 1, first=100)
+    watching = watched(drive, here)
+    drive.rename(tmp_path / "unplugged")
+    watching.wait_for(lambda: watching.reports[-1].offline == 60)
+    assert watching.reports[-1].photos == 61
+    photo(tmp_path / "unplugged" / "taken elsewhere.png", 200)
+    (tmp_path / "unplugged").rename(drive)
+    watching.wait_for_disk()
+    photo(drive / "watched again.png", 201)
+    watching.wait_for_disk()
+    assert stand_in.embedded == 63
+
+
+def test_a_slow_mass_removal_is_held_and_comes_back(watched: Start, tmp_path: Path) -> None:
+    here = photos(tmp_path / "photos", 100)
+    (tmp_path / "trash").mkdir()
+    watching = watched(here)
+    for number in range(80):
+        (here / f"{number:04}.png").rename(tmp_path / "trash" / f"{number:04}.png")
+        time.sleep(0.02)
+    watching.wait_for(lambda: watching.reports[-1].missing >= 50)
+    for file in (tmp_path / "trash").iterdir():
+        file.rename(here / file.name)
+    watching.wait_for(lambda: watching.reports[-1].missing == 0)
+    watching.wait_for_disk()
+
+
+# ------------------------------------------------------------------------- neighbours
+
+
+def test_others_search_and_write_meanwhile(watched: Start, tmp_path: Path) -> None:
+    here, new = photos(tmp_path / "photos", 3), photos(tmp_path / "new root", 3, first=10)
+    watching = watched(here)
+    with Library.open(watching.library.settings) as other:
+        assert len(other.search("anything", k=9)) == 3
+        other.index([new]).run()
+        watching.folders = (here, new)
+        time.sleep(1)
+        photo(new / "x.png", 30)
+        watching.wait_for_disk()
+        assert len(other.search("anything", k=9)) == 7
+
+
+def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> None:
+    here = photos(tmp_path / "photos", 1)
+    watching = watched(here, rhythm=Rhythm(QUICK, retry_s=0.3))
+    with writing(watching.library.settings.data_dir):
+        photo(here / "new.png", 10)
+        time.sleep(1.5)
+        assert watching.paths != watching.on_disk
+    watching.wait_for_disk()
+
+
+def test_the_model_goes_when_it_is_not_needed(watched: Start, tmp_path: Path) -> None:
+    here = photos(tmp_path / "photos", 1)
+    watching = watched(here, rhythm=Rhythm(QUICK, idle_s=1))
+    assert watching.library._models._loaded is not None
+    watching.wait_for(lambda: watching.library._models._loaded is None)
+    photo(here / "new.png", 10)
+    watching.wait_for_disk()
+
+
+def test_it_leaves_no_thread_and_no_open_file(
+    library: Library, stand_in: StandIn, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 3)
+    Watched(library, here).stop()  # what is opened once and kept
+    library.close()
+    threads = set(threading.enumerate())
+    files = len(os.listdir("/proc/self/fd")) if LINUX else 0
+    for number in range(3):
+        watching = Watched(library, here)
+        watching.wait_for_first_look()
+        photo(here / f"{number} new.png", 100 + number)
+        watching.wait_for_disk()
+        watching.stop()
+    library.close()
+    assert set(threading.enumerate()) == threads
+    if LINUX:
+        assert len(os.listdir("/proc/self/fd")) <= files
+
+
+# ------------------------------------------------------------------------- the command
+
+
+def start_command(data: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    program = textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import imgsearch.encoders
+        from stand_in import open_stand_in
+        imgsearch.encoders.open_encoder = open_stand_in
+        from imgsearch.cli import main
+        sys.argv[0] = "imgsearch"
+        main()
+    """)
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program, "watch", *map(str, arguments)],
+        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_event(process: subprocess.Popen[str], event: str) -> dict[str, object]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        record = json.loads(line)
+        if record["event"] == event:
+            assert isinstance(record, dict)
+            return record
+    raise AssertionError(f"no {event}; {process.communicate()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_two_seconds_with_nothing_lost(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    here = photos(tmp_path / "photos", 400)
+    process = start_command(tmp_path / "library", here, "--log-json")
+    wait_for_event(process, "progress")
+    started = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    seconds = time.monotonic() - started
+    assert (process.returncode, err) == (0, "")
+    assert seconds <= 2
+    with Store.open(tmp_path / "library", writable=False) as store:
+        assert store.check() == "ok"
+        kept = store.photo_count()
+    process = start_command(tmp_path / "library", "--log-json")
+    report = wait_for_event(process, "report")
+    assert report["new"] == 400 - kept and report["photos"] == 400
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+def test_its_log_is_lines_of_names_and_values(tmp_path: Path) -> None:
+    here = photos(tmp_path / "photos", 2)
+    process = start_command(tmp_path / "library", here)
+    assert process.stdout is not None
+    lines = iter(process.stdout)
+    seen = [
+        next(line for line in lines if f" {event} " in line) for event in ("watching", "report")
+    ]
+    assert f'folders=["{here}"]' in seen[0]
+    assert "new=2 moved=0 gone=0" in seen[1]
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert "stopped" in out
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    process = start_command(tmp_path / "library", tmp_path / "nowhere")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 4
+    assert "does not exist" in err
+    process = start_command(tmp_path / "library")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "imgsearch index FOLDER" in err
