@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -297,3 +298,17 @@ except DiskError as error:
     assert after.photo_count() == committed > 0
     assert after.check() == "ok"
     after.close()
+
+
+def test_as_many_threads_as_like_may_read_at_once(tmp_path: Path, store: Store) -> None:
+    root_id, key = store.add_root("/photos"), store.add_encoder("t/1", "t", 4).key
+    outcomes = [
+        Outcome(
+            FileStat(f"/photos/{number}.jpg", 1, 1, number), b"%d" % number, Facts("JPEG", 1, 1)
+        )
+        for number in range(200)
+    ]
+    store.record(root_id, key, outcomes)
+    with Store.open(tmp_path, writable=False) as reader, ThreadPoolExecutor(40) as threads:
+        found = list(threads.map(lambda _: len(reader.photos(range(1, 201))), range(400)))
+    assert set(found) == {200}

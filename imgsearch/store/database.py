@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, QueuePool, create_engine, event
 
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
 from imgsearch.store.conditions import is_called, lies_in
 
+IDLE_CONNECTIONS = 8  # kept open; a page's threads use as many as they need
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another's short transaction
 
 
@@ -27,7 +28,15 @@ def open_engine(file: Path, writable: bool) -> Engine:
             "(or name another place with --data)."
         )
 
-    engine = create_engine("sqlite://", creator=lambda: _connect(file, writable))
+    # SQLAlchemy takes this for a database in memory; its pool for those closes connections that
+    # other threads are using as soon as there are more than five threads.
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: _connect(file, writable),
+        poolclass=QueuePool,
+        pool_size=IDLE_CONNECTIONS,
+        max_overflow=-1,
+    )
     event.listen(engine, "begin", _begin_writing if writable else _begin_reading)
 
     @event.listens_for(engine, "handle_error")
