@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -77,7 +78,7 @@ def command(
 def folded(answer: Answer) -> Answer:
     """The answer without its weak tail."""
     hits = tuple(hit for hit in answer.hits if hit.level != "weak")
-    return Answer(hits, answer.cursor if hits == answer.hits else None, answer.verdict)
+    return replace(answer, hits=hits, cursor=answer.cursor if hits == answer.hits else None)
 
 
 def _nothing(answer: Answer) -> str:
@@ -102,7 +103,7 @@ def _print(answer: Answer, as_json: bool, paths: bool, end: bytes) -> None:
         sys.stdout.buffer.flush()
     else:
         show(answer)
-    if answer.cursor is not None:
+    if answer.cursor is not None and sys.stderr.isatty():
         say(f"More: the same with --cursor {answer.cursor}")
 
 
@@ -136,7 +137,7 @@ def as_record(rank: int, hit: Hit) -> dict[str, object]:
 def print_hits(hits: Sequence[Hit]) -> None:
     """Ranked results for people: rank, score, path, and what sets a photo apart."""
     for rank, hit in enumerate(hits, 1):
-        marks = [hit.level] if hit.level is not None and hit.level != "likely" else []
+        marks: list[str] = [hit.level] if hit.level is not None and hit.level != "likely" else []
         if len(hit.paths) > 1:
             marks.append(f"and {len(hit.paths) - 1} more of the same")
         if hit.offline:

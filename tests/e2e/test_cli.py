@@ -105,6 +105,52 @@ def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> Non
     assert "chelsea.png" in {Path(hit["path"]).name for hit in json.loads(both.stdout)[:3]}
 
 
+def test_queries_from_options_and_from_a_pipe(demo: Path, demo_photos: Path) -> None:
+    line = run("search", "a pet -type:jpeg sort:path", "-k", "3", "--json", data=demo)
+    options = ("--type", "png", "--sort", "path", "-k", "3", "--json")
+    assert json.loads(line.stdout) != []
+    same = json.loads(run("search", "a", "pet", *options, data=demo).stdout)
+    assert [{**hit, "cursor": None} for hit in same] == [
+        {**hit, "cursor": None} for hit in json.loads(line.stdout)
+    ]
+    image = (demo_photos / "chelsea.png").read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "imgsearch", "search", "--image", "-", "--minus", "0.5:a cup",
+         "--region", "10%,10%,80%,80%", "--paths", "--all", "--data", str(demo)],
+        input=image, capture_output=True, timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"chelsea" not in done.stdout and done.stdout.count(b"\n") == 20
+
+
+def test_pages(demo: Path) -> None:
+    whole = json.loads(run("search", "in:/ sort:path", "-k", "100", "--json", data=demo).stdout)
+    paths, cursor = [], None
+    while True:
+        more = () if cursor is None else ("--cursor", cursor)
+        done = run("search", "in:/ sort:path", "-k", "8", "--json", *more, data=demo)
+        page = json.loads(done.stdout)
+        paths += [hit["path"] for hit in page]
+        if (cursor := page[-1]["cursor"]) is None:
+            break
+    assert paths == [hit["path"] for hit in whole] and len(paths) == 21
+
+
+def test_explain(demo: Path, demo_photos: Path) -> None:
+    cat = demo_photos / "chelsea.png"
+    done = run("explain", cat, "a cat -2:dog type:png", data=demo)
+    assert done.returncode == 0, done.stderr
+    assert "passes  type:png" in done.stdout and "-2:dog" in done.stdout
+    assert re.search(r"^Rank +\d+$", done.stdout, re.MULTILINE)
+    done = run("explain", cat, "a cat", "--type", "jpeg", "--json", data=demo)
+    assert done.returncode == 1
+    explained = json.loads(done.stdout)
+    assert explained["filters"] == [{"filter": "type:jpeg", "passes": False}]
+    assert explained["terms"][0]["term"] == "a cat"
+    done = run("explain", demo_photos / "none.png", "a cat", data=demo)
+    assert done.returncode == 1 and "no such file" in done.stdout
+
+
 def test_status_and_encoders(demo: Path, demo_photos: Path) -> None:
     people = run("status", data=demo)
     assert f"{demo_photos} (21 photos, online)" in people.stdout
@@ -156,6 +202,23 @@ def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
         (["search", "x", "--json", "--paths"], 2, "Choose one"),
         (["search", "x", "-0"], 2, "goes with --paths"),
         (["search", "--image", "nowhere.jpg"], 2, "does not exist"),
+        (["search", "--image", "photo:1", "--image", __file__], 2, "no image imgsearch knows"),
+        (["search", "dog colour:red"], 2, "dog colour:red\n      ^\n"),
+        (["search", "dog camra:x"], 2, "Did you mean camera:?"),
+        (["search", 'a "dog'], 2, "never closed. (character 3)"),
+        (["search", "after:2023-13"], 2, "no date"),
+        (["search", "--before", "soon"], 2, "before: 'soon' is no date"),
+        (["search", "--near", "95,0"], 2, "latitude 95 is out of range"),
+        (["search", "0:dog"], 2, "weight of 0"),
+        (["search", "dog", "--minus", "nan:cat"], 2, "weight of nan"),
+        (["search", "dog", "--region", "0,0,1,1"], 2, "goes with one --image"),
+        (["search", "--image", "photo:1", "--region", "0,0,101%,1%"], 2, "no region"),
+        (["search", "--image", "photo:1", "--region", "0%,0%,101%,1%"], 2, "outside of the image"),
+        (["search", "word " * 2000], 2, "too long: it has"),
+        (["search", "dog", "--cursor", "x"], 2, "is no cursor"),
+        (["search", "dog", "--sort", "size"], 2, "Nothing sorts by 'size'"),
+        (["search", "photo:4711"], 2, "no photo with the number 4711"),
+        (["explain", "photo.jpg", "dog colour:red"], 2, "There is no filter colour:"),
         (["index", "/nowhere/at/all"], 4, "does not exist"),
         (["index", "--encoder", "openclip:NoSuch/thing"], 6, "rebuild --encoder"),
         (["rebuild", "--encoder", "lit"], 2, "lite"),
