@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tests are about our code, not about how many threads a library takes.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test check docs format install clean
+.PHONY: help demo test soak check docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -22,6 +22,9 @@ demo: install  ## Index about 20 real photos and search them
 
 test: install  ## Run all tests
 	$(BIN)/python -m pytest
+
+soak: install  ## Ten minutes of a watcher that is kept busy and killed
+	$(BIN)/python tests/soak.py --seconds 600
 
 check: install  ## Lint, types, layers and size budgets
 	$(BIN)/ruff check .

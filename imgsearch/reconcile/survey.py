@@ -282,8 +282,8 @@ def settle(store: Store, seen: Survey, accept_removals: bool, tell: Tell) -> Set
     """Let go of the files that are gone. Call it once the new ones are in.
 
     Only then is a photo that moved, within a root or to another one, known at its new path, and
-    no loss. Of a root that loses more than a fifth of its photos, and 50 or more, within an hour,
-    they are held as missing instead, unless `accept_removals`.
+    no loss. Of a root that loses more than a fifth of its photos, and 50 or more, within ten
+    minutes, they are held as missing instead, unless `accept_removals`.
     """
     gone: dict[int, set[str]] = {}
     for found in seen.found:

@@ -15,7 +15,7 @@ from imgsearch.records import Failure
 from imgsearch.store import tables
 from imgsearch.store.vectors import VectorStore, these_ids
 
-LATELY_S = 3600.0  # losses within an hour count as one: a slow deletion is still one deletion
+LATELY_S = 600.0  # losses within ten minutes count as one: a slow deletion is still one deletion
 
 
 class RootStore(VectorStore):
@@ -79,7 +79,7 @@ class RootStore(VectorStore):
     # ------------------------------------------------------------------ losses
 
     def lost_lately(self, root_id: int) -> int:
-        """How many photos have left this root in the hour that began with the first of them."""
+        """How many photos have left this root in the ten minutes that began with the first."""
         row_of = tables.roots.c
         query = select(row_of.lost, row_of.lost_at).where(row_of.id == root_id)
         with self._engine.connect() as connection:

@@ -1,0 +1,238 @@
+"""Keeps a watcher busy, kills it now and then, and looks whether the library is right at the end.
+
+    python tests/soak.py --seconds 600
+
+First files are written, copied, moved and deleted at random while the watcher is killed and
+started again; then the same goes on with one watcher, whose threads, open files and memory are
+counted. `make soak` runs it for ten minutes, the test suite for twenty seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from imgsearch.store import Store
+
+PATIENCE_S = 120.0
+WATCHER = """
+import sys, threading, signal
+sys.path.insert(0, sys.argv[1])
+import imgsearch.encoders
+from stand_in import open_stand_in
+from imgsearch import Library, Settings
+from imgsearch.reconcile.follow import Rhythm
+from imgsearch.watch import Pace
+
+imgsearch.encoders.open_encoder = open_stand_in
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *arguments: stop.set())
+rhythm = Rhythm(Pace(quiet_ms=200, tick_s=0.5, canary_s=5, burst=100), reconcile_s=20, idle_s=3)
+with Library.open(Settings.load(data_dir=sys.argv[2], encoder="lite")) as library:
+    for news in library.watch(sys.argv[3:], stop=stop, rhythm=rhythm):
+        pass
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a process holds."""
+
+    threads: int
+    files: int
+    memory_mb: float
+
+
+class Soak:
+    """Two roots, the operations on them, and the watcher beside them."""
+
+    def __init__(self, place: Path, seed: int) -> None:
+        self.roots = [place / "one", place / "two"]
+        self.data_dir = place / "library"
+        self.kills = self.operations = 0
+        self._chance = random.Random(seed)
+        self._number = 0
+        self._watcher: subprocess.Popen[bytes] | None = None
+        for root in self.roots:
+            root.mkdir(parents=True)
+            (root / "here.txt").touch()
+        for _ in range(200):
+            self._write()
+
+    def run(self, seconds: float) -> str:
+        """Go through both phases and check the outcome; a summary. Raises AssertionError."""
+        self._start()
+        self._busy(seconds / 2, kill=True)
+        self._wait_until_right()
+        before = self._load()
+        self._busy(seconds / 2, kill=False)
+        self._wait_until_right()
+        after = self._load()
+        assert after.threads <= before.threads, (before, after)
+        assert after.files <= before.files + 2, (before, after)
+        assert after.memory_mb <= before.memory_mb * 1.15 + 20, (before, after)
+        assert self._watcher is not None
+        self._watcher.terminate()
+        assert self._watcher.wait(10) == 0
+        self._check_store()
+        return (
+            f"{self.operations} operations, {self.kills} kills. The library is what the disk is.\n"
+            f"Before the second phase {before}, after it {after}.\n"
+        )
+
+    def close(self) -> None:
+        if self._watcher is not None and self._watcher.poll() is None:
+            self._watcher.kill()
+            self._watcher.wait()
+
+    # ------------------------------------------------------------------ the watcher
+
+    def _start(self) -> None:
+        here = str(Path(__file__).parent)
+        command = [sys.executable, "-W", "error", "-c", WATCHER, here, str(self.data_dir)]
+        self._watcher = subprocess.Popen([*command, *map(str, self.roots)])
+
+    def _kill(self) -> None:
+        assert self._watcher is not None
+        self._watcher.send_signal(self._chance.choice([signal.SIGKILL, signal.SIGTERM]))
+        self._watcher.wait(10)
+        self.kills += 1
+        self._start()
+
+    def _load(self) -> Load:
+        assert self._watcher is not None
+        process = Path(f"/proc/{self._watcher.pid}")
+        status = dict(
+            line.split(":\t", 1) for line in (process / "status").read_text().splitlines()
+        )
+        memory_mb = int(status["VmRSS"].split()[0]) / 1024
+        return Load(int(status["Threads"]), len(os.listdir(process / "fd")), round(memory_mb, 1))
+
+    # ------------------------------------------------------------------ the disk
+
+    def _busy(self, seconds: float, kill: bool) -> None:
+        until = time.monotonic() + seconds
+        next_kill = time.monotonic() + 1
+        deeds: list[Callable[[], None]] = [
+            *[self._write] * 4,
+            *[self._copy] * 2,
+            *[self._move] * 3,
+            *[self._delete] * 3,
+            *[self._move_folder, self._delete_folder, self._edit, self._burst],
+        ]
+        while time.monotonic() < until:
+            self._chance.choice(deeds)()
+            self.operations += 1
+            time.sleep(self._chance.choice([0, 0, 0.01, 0.05, 0.3]))
+            if kill and time.monotonic() > next_kill:
+                self._kill()
+                next_kill = time.monotonic() + self._chance.uniform(0.5, 6)
+
+    def _write(self) -> None:
+        self._number += 1
+        colour = tuple(self._number >> shift & 255 for shift in (0, 8, 16))
+        Image.new("RGB", (8, 8), colour).save(self._new_path())
+
+    def _edit(self) -> None:
+        self._number += 1
+        Image.new("RGB", (9, 9), (self._number % 256, 1, 1)).save(self._some_file())
+
+    def _copy(self) -> None:
+        shutil.copy(self._some_file(), self._new_path())
+
+    def _move(self) -> None:
+        self._some_file().rename(self._new_path())
+
+    def _delete(self) -> None:
+        if len(self._files()) > 100:
+            self._some_file().unlink()
+
+    def _burst(self) -> None:
+        for _ in range(150 if len(self._files()) < 1_000 else 5):
+            self._write()
+
+    def _move_folder(self) -> None:
+        source = self._some_file().parent
+        if source not in self.roots:
+            source.rename(self._chance.choice(self.roots) / f"moved {self._chance.random()}")
+
+    def _delete_folder(self) -> None:
+        folder = self._some_file().parent
+        if folder not in self.roots and len(self._files()) > 300:
+            shutil.rmtree(folder)
+
+    def _new_path(self) -> Path:
+        folder = self._chance.choice(self.roots) / self._chance.choice(["", "a", "b", "b/c"])
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{self._chance.randrange(10**9)}.png"
+
+    def _files(self) -> list[Path]:
+        return [path for root in self.roots for path in root.rglob("*.png")]
+
+    def _some_file(self) -> Path:
+        return self._chance.choice(self._files())
+
+    # ------------------------------------------------------------------ the outcome
+
+    def _wait_until_right(self) -> None:
+        """Until the library is what the disk is; photos held as missing are not on it."""
+        disk = {str(path) for path in self._files()}
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            if self._known() == disk:
+                time.sleep(1.5)  # nothing more comes
+                if self._known() == disk:
+                    return
+            time.sleep(0.2)
+        known = self._known()
+        raise AssertionError(f"only known {known - disk}; only on the disk {disk - known}")
+
+    def _known(self) -> set[str]:
+        with Store.open(self.data_dir, writable=False) as store:
+            ids = store.live_ids().tolist()
+            paths = {str(path) for places in store.paths(ids).values() for _, path in places}
+            missing = {path for root_id in store.roots() for path in store.missing(root_id)}
+            return paths - missing
+
+    def _check_store(self) -> None:
+        with Store.open(self.data_dir, writable=False) as store:
+            assert store.check() == "ok"
+            assert store.failures() == (), store.failures()
+            row = store.current_encoder()
+            assert row is not None and store.unembedded(row.key) == {}
+        assert not list(self.data_dir.rglob("*.partial"))
+
+
+def soak(place: Path, seconds: float, seed: int) -> str:
+    """Run it in `place`, an empty folder; a summary."""
+    run = Soak(place, seed)
+    try:
+        return run.run(seconds)
+    finally:
+        run.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args()
+    sys.stdout.write(f"seed {options.seed}\n")
+    with tempfile.TemporaryDirectory() as place:
+        sys.stdout.write(soak(Path(place), options.seconds, options.seed))
+
+
+if __name__ == "__main__":
+    main()
