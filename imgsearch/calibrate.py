@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, TypeAlias
 
 from imgsearch.honesty import ENOUGH_PHOTOS, Null
 
 if TYPE_CHECKING:
-    from imgsearch.records import EncoderRow, Vectors
+    from imgsearch.records import EncoderRow, Vector, Vectors
     from imgsearch.store import Store
 
 SAMPLE_PHOTOS = 256
@@ -17,47 +18,50 @@ GROWTH = 0.05  # a mean over all photos moves little with fewer than so many new
 _SEED = 11
 
 
-def refresh(
-    store: Store, row: EncoderRow, encode_texts: Callable[[Sequence[str]], Vectors]
-) -> bool:
+Embed: TypeAlias = "Callable[[Sequence[str]], Vectors]"
+
+
+def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
     """Calibrate anew if the library has changed enough; whether it was.
 
-    A library with fewer than `ENOUGH_PHOTOS` vectors is left without a calibration. The prompts
-    are embedded once for each encoder.
+    A library with fewer than `ENOUGH_PHOTOS` vectors is left without a calibration. The texts are
+    embedded once for each encoder, by `embed_texts`, as those of queries are.
     """
     from imgsearch.indexes.calibration import prompts
 
     vectors = store.vector_count(row.key)
     if vectors < ENOUGH_PHOTOS:
         return False
-    texts = prompts()
-    fingerprint = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    captions, nouns = prompts(), _nouns()
+    fingerprint = hashlib.sha256("\n".join([*captions, *nouns]).encode()).hexdigest()
     basis = store.null_basis(row.key)
-    same_prompts = basis is not None and basis[0] == fingerprint
-    if basis is not None and same_prompts and abs(vectors - basis[1]) <= GROWTH * basis[1]:
+    old = store.null(row.key) if basis is not None and basis[0] == fingerprint else None
+    if old is not None and abs(vectors - old.vectors) <= GROWTH * old.vectors:
         return False
-    old = store.null(row.key) if same_prompts else None
-    bank = encode_texts(texts) if old is None else old.prompts
-    store.set_null(row.key, fit(store, row, bank), (fingerprint, vectors))
+    known = [embed_texts(captions), embed_texts(nouns)] if old is None else [old.prompts, old.nouns]
+    store.set_null(row.key, Null(*known, *_survey(store, row), vectors), fingerprint)
     return True
 
 
-def fit(store: Store, row: EncoderRow, bank: Vectors) -> Null:
-    """A null from the prompts' vectors and one pass over all vectors of the library."""
+def _nouns() -> list[str]:
+    text = (files("imgsearch") / "nouns.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _survey(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
+    """A fair sample of the library's photos, and the mean of all, in one pass."""
     import numpy as np
 
     live = store.live_ids()
     rng = np.random.default_rng(_SEED)
     total, count = np.zeros(row.dim, np.float64), 0
-    sample = np.empty((0, row.dim), np.float32)
-    keys = np.empty(0)
+    sample, tickets = np.empty((0, row.dim), np.float32), np.empty(0)
     for _, ids, chunk in store.vectors(row.key):
         vectors = chunk[np.isin(ids, live)]
         total += vectors.sum(axis=0, dtype=np.float64)
         count += len(vectors)
-        # Every vector draws a number; those with the smallest make a fair sample.
-        keys = np.append(keys, rng.random(len(vectors)))
-        sample = np.concatenate([sample, vectors])
-        kept = np.sort(np.argsort(keys)[:SAMPLE_PHOTOS])
-        keys, sample = keys[kept], sample[kept]
-    return Null(bank, sample, (total / max(1, count)).astype(np.float32))
+        # Every vector draws a ticket; those with the smallest are the sample.
+        tickets = np.append(tickets, rng.random(len(vectors)))
+        kept = np.sort(np.argsort(tickets)[:SAMPLE_PHOTOS])
+        sample, tickets = np.concatenate([sample, vectors])[kept], tickets[kept]
+    return sample, (total / max(1, count)).astype(np.float32)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from imgsearch.findings import Verdict
 
@@ -28,11 +28,16 @@ CLOSEST = 10  # the hits whose standing is looked at: the outstanding one is amo
 LOOK = 200  # the hits that are counted
 
 
+# Of a term; "short" is a text that was averaged over templates, see `encoders.prompting`.
+Kind: TypeAlias = Literal["text", "short", "image"]
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """Where the lines are drawn. Chosen on captions of Flickr8k's dev split, see docs/search.md."""
 
     found: float = 0.96  # strength from which there is an answer; 1: as chance would have it
+    found_short: float = 1.0  # the same for short texts
     sure: float = 1.5  # strength from which hits can be sure
     likely_share: float = 0.35  # of the way from the usual score (0) to the best one (1)
     sure_share: float = 0.8
@@ -46,9 +51,11 @@ POINT = Point()
 class Null:
     """What unrelated queries look like, and how a query usually scores in this library."""
 
-    prompts: Vectors  # (p, dim): texts that people might have asked for instead
+    prompts: Vectors  # (p, dim): captions that people might have asked for instead
+    nouns: Vectors  # (q, dim): short texts, likewise
     photos: Vectors  # (s, dim): photos of the library that might have been the example
     mean: Vector  # (dim,), of all photos; its length is not 1
+    vectors: int  # how many there were
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Asked:
     """A query as vectors: its own (length 1), and kind and weight of each term it is made of."""
 
     vector: Vector
-    terms: Sequence[tuple[Literal["text", "image"], float]]
+    terms: Sequence[tuple[Kind, float]]
 
 
 def judge(
@@ -72,7 +79,8 @@ def judge(
     if not len(found.ids) or not len(closest):
         return Verdict(strength=0.0)
     strength = standing(null, asked, closest) / chance(photos)
-    if strength < point.found:
+    are_short = all(kind == "short" for kind, _ in asked.terms)
+    if strength < (point.found_short if are_short else point.found):
         return Verdict(strength=strength)
     best, usual = float(found.scores[0]), float(asked.vector @ null.mean)
     likely_from = best - (1 - point.likely_share) * max(0.0, best - usual)
@@ -114,7 +122,7 @@ def unrelated(null: Null, asked: Asked) -> Vectors:
     """
     import numpy as np
 
-    banks = {"text": null.prompts, "image": null.photos}
+    banks = {"text": null.prompts, "short": null.nouns, "image": null.photos}
     rows = max(len(banks[kind]) for kind, _ in asked.terms)
     total = np.zeros((rows, len(asked.vector)), np.float32)
     for place, (kind, weight) in enumerate(asked.terms):

@@ -13,6 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch import calibrate, encoders, ingest, reconcile, reread, snapshots
+from imgsearch.encoders import prompting
 from imgsearch.errors import UsageError
 from imgsearch.records import EncoderRow, MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.store import DATABASE, Store, writing
@@ -157,11 +158,15 @@ class Upkeep:
 
     def _refresh(self, store: Store, row: EncoderRow) -> None:
         """Bring what is derived from the vectors up to date."""
-        calibrate.refresh(store, row, self._encoding(row))
+        calibrate.refresh(store, row, self._embedding(row))
 
     def _encoding(self, row: EncoderRow) -> Callable[[Sequence[str]], Vectors]:
         """Embeds texts with a model that is loaded only if there are any."""
         return lambda texts: self._models.of(row).encode_texts(texts)
+
+    def _embedding(self, row: EncoderRow) -> Callable[[Sequence[str]], Vectors]:
+        """Embeds texts as a query's are."""
+        return lambda texts: prompting.embed_texts(self._models.of(row), row.name, texts)
 
     def _build(self, store: Store, row: EncoderRow) -> None:
         snapshots.build_snapshot(store, row.key, row.encoder_id, self._encoding(row))

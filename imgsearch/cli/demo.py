@@ -5,12 +5,17 @@ from __future__ import annotations
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from imgsearch.cli.output import data_option, follow, open_library, say
-from imgsearch.cli.search import print_hits
+from imgsearch.cli.search import folded, show
 from imgsearch.errors import DiskError, MissingPackage
+from imgsearch.terms import Example, Query, Term
+
+if TYPE_CHECKING:
+    from imgsearch.records import Answer
 
 PHOTOS = {  # package: (folder in it, names)
     "skimage": (
@@ -29,7 +34,7 @@ SEARCHES = (
     "a motorcycle",
     "a rocket launch",
     "a temple",
-    "stars and galaxies",
+    "a submarine",
 )
 
 
@@ -51,15 +56,23 @@ def command(data_dir: str | None) -> None:
         click.echo(f"{report.photos} photos, {report.new} of them new, in {report.seconds:.1f} s")
         for text in SEARCHES:
             click.echo(f'\n$ imgsearch search "{text}" -k 3')
-            print_hits(library.search(text, k=3))
+            _show(library.find(text, k=3))
         example = place / "photos" / "chelsea.png"
         click.echo(f"\n$ imgsearch search --image {example} -k 3")
-        print_hits(library.search(image=example, k=3))
+        _show(library.find(Query((Term(Example(example)),)), k=3))
     click.echo(
         f'\nAsk it yourself:   imgsearch search "something round" --data {library_dir}\n'
         "Your own photos:   imgsearch index ~/Pictures\n"
         '                   imgsearch search "a dog in snow"'
     )
+
+
+def _show(answer: Answer) -> None:
+    shown = folded(answer)
+    if shown.hits:
+        show(shown)
+    else:
+        click.echo("Nothing here looks like that.")
 
 
 def copy_photos(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
@@ -13,10 +14,12 @@ from imgsearch.search import cursor as cursors
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
 from imgsearch.search.desk import Desk
 from imgsearch.search.vector import QueryVector, embed
+from imgsearch.search.verdict import LOOK, verdict
 from imgsearch.store.filters import Listed, Selection
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:
+    from imgsearch.findings import Verdict
     from imgsearch.records import Ids
     from imgsearch.store import Store
 
@@ -95,7 +98,7 @@ def _by_relevance(desk: Desk, query: Query, only: Ids | None, page: _Page) -> An
     after, k = page
     assert not isinstance(after, ByKey)
     asked = embed(desk, query)
-    wanted = k + 1 + (0 if after is None else after.count)
+    wanted = max(LOOK, k + 1 + (0 if after is None else after.count))
     while True:
         found, is_all = scored(desk, asked, only, wanted)
         rest = [
@@ -110,9 +113,18 @@ def _by_relevance(desk: Desk, query: Query, only: Ids | None, page: _Page) -> An
         wanted *= 2  # more has come in front since the page before
     shown = rest[:k]
     hits = hits_of(desk.store, desk.online, *_columns(shown))
-    if len(rest) <= k:
-        return Answer(tuple(hits))
-    return Answer(tuple(hits), cursors.write(query, _end(after, shown)))
+    cursor = cursors.write(query, _end(after, shown)) if len(rest) > k else None
+    return _judged(Answer(tuple(hits), cursor), verdict(desk, asked, found, only))
+
+
+def _judged(answer: Answer, judged: Verdict | None) -> Answer:
+    if judged is None:
+        return answer
+    hits = tuple(
+        hit if hit.score is None else replace(hit, level=judged.level(hit.score))
+        for hit in answer.hits
+    )
+    return replace(answer, hits=hits, verdict=judged)
 
 
 def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
@@ -129,7 +141,7 @@ def _sorted(desk: Desk, query: Query, only: Ids | None, page: _Page) -> Answer:
     import numpy as np
 
     asked = embed(desk, query)
-    wanted = page[1]
+    wanted = max(LOOK, page[1])
     while True:
         found, is_all = scored(desk, asked, only, wanted)
         if query.min_score is None or is_all or found[-1][1] < query.min_score:
@@ -140,7 +152,8 @@ def _sorted(desk: Desk, query: Query, only: Ids | None, page: _Page) -> Answer:
     else:
         scores = {photo_id: score for photo_id, score in found if score >= query.min_score}
     among = np.array(list(scores), np.int64)
-    return _listed(desk, query, Selection((), desk.roots_online, among), page, scores)
+    listed = _listed(desk, query, Selection((), desk.roots_online, among), page, scores)
+    return _judged(listed, verdict(desk, asked, found, only))
 
 
 def _listed(

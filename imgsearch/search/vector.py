@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgsearch.decode import decode, decode_bytes
+from imgsearch.encoders.prompting import embed_texts, templates_for
 from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.honesty import Kind
 from imgsearch.search.desk import Desk
 from imgsearch.search.remembered import QueryVectors
 from imgsearch.terms import Example, Query, Region, Term
@@ -37,6 +39,7 @@ class QueryVector:
     factors: Vector
     own: frozenset[int]
     kind: Literal["text", "image"]
+    kinds: tuple[tuple[Kind, float], ...]  # of each term, with its weight
 
 
 def embed(desk: Desk, query: Query) -> QueryVector:
@@ -71,7 +74,14 @@ def embed(desk: Desk, query: Query) -> QueryVector:
         own=frozenset(own),
         # Words lie off the manifold of photos and need more of the index probed (design, 5).
         kind="text" if texts else "image",
+        kinds=tuple((_kind(desk, term), term.weight) for term in query.terms),
     )
+
+
+def _kind(desk: Desk, term: Term) -> Kind:
+    if not isinstance(term.what, str):
+        return "image"
+    return "short" if len(templates_for(desk.row.name, term.what.strip())) > 1 else "text"
 
 
 def _weight(term: Term) -> float:
@@ -87,18 +97,23 @@ def _embed_texts(desk: Desk, texts: Sequence[str]) -> list[Vector]:
     if not all(texts):
         raise QueryError("A text is empty. Say what to look for, for instance: a dog in snow")
     remembered = QueryVectors(desk.cache_dir, desk.row.encoder_id)
-    keys = [b"text\0" + text.encode("utf-8", "surrogatepass") for text in texts]
+    keys = [_text_key(desk, text) for text in texts]
     vectors = [remembered.get(key) for key in keys]
     news = [place for place, vector in enumerate(vectors) if vector is None]
     if news:
         encoder = desk.encoder()
         for place in news:
             _check_length(encoder, texts[place])
-        made = encoder.encode_texts([texts[place] for place in news])
+        made = embed_texts(encoder, desk.row.name, [texts[place] for place in news])
         for place, vector in zip(news, made, strict=True):
             vectors[place] = vector
             remembered.put(keys[place], vector)
     return [vector for vector in vectors if vector is not None]
+
+
+def _text_key(desk: Desk, text: str) -> bytes:
+    words = "\0".join((text, *templates_for(desk.row.name, text)))
+    return b"text\0" + words.encode("utf-8", "surrogatepass")
 
 
 def _check_length(encoder: Encoder, text: str) -> None:

@@ -164,7 +164,11 @@ CREATE TABLE nulls (
 );
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS)
+_NOUNS = """
+ALTER TABLE nulls ADD COLUMN nouns BLOB NOT NULL DEFAULT x'';
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS)
 
 
 def schema_version(connection: Connection) -> int:

@@ -29,29 +29,30 @@ class NullStore(VectorStore):
             row = connection.execute(query.where(row_of.encoder_key == encoder_key)).first()
         if row is None:
             return None
-        prompts, photos = (
+        prompts, nouns, photos = (
             np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, row.dim)
-            for blob in (row.prompts, row.photos)
+            for blob in (row.prompts, row.nouns, row.photos)
         )
-        return Null(prompts, photos, np.frombuffer(row.mean, "<f4"))
+        return Null(prompts, nouns, photos, np.frombuffer(row.mean, "<f4"), row.vectors)
 
     def null_basis(self, encoder_key: int) -> tuple[str, int] | None:
-        """What the null was made from: the fingerprint of its prompts, and how many vectors."""
+        """What the null was made from: the fingerprint of its texts, and how many vectors."""
         row_of = tables.nulls.c
         query = select(row_of.prompts_sha256, row_of.vectors)
         with self._engine.connect() as connection:
             row = connection.execute(query.where(row_of.encoder_key == encoder_key)).first()
         return None if row is None else (row.prompts_sha256, row.vectors)
 
-    def set_null(self, encoder_key: int, null: Null, basis: tuple[str, int]) -> None:
-        """Keep a null and what it was made from, in the place of the one before."""
+    def set_null(self, encoder_key: int, null: Null, prompts_sha256: str) -> None:
+        """Keep a null in the place of the one before, with the fingerprint of its texts."""
         values = {
             "encoder_key": encoder_key,
             "prompts": null.prompts.astype("<f2").tobytes(),
+            "nouns": null.nouns.astype("<f2").tobytes(),
             "photos": null.photos.astype("<f2").tobytes(),
             "mean": null.mean.astype("<f4").tobytes(),
-            "prompts_sha256": basis[0],
-            "vectors": basis[1],
+            "prompts_sha256": prompts_sha256,
+            "vectors": null.vectors,
         }
         statement = upsert(tables.nulls).values(values)
         statement = statement.on_conflict_do_update(index_elements=["encoder_key"], set_=values)

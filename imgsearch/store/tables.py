@@ -201,7 +201,8 @@ nulls = Table(
     "nulls",
     metadata,
     Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), primary_key=True),
-    Column("prompts", LargeBinary, nullable=False),  # fp16, little-endian, as are photos
+    Column("prompts", LargeBinary, nullable=False),  # fp16, little-endian, as are the next two
+    Column("nouns", LargeBinary, nullable=False, server_default=""),
     Column("photos", LargeBinary, nullable=False),
     Column("mean", LargeBinary, nullable=False),  # float32
     Column("prompts_sha256", Text, nullable=False),
