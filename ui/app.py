@@ -30,38 +30,28 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
     return view
 
 
+VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # what shows it, its title, its icon
+    "search": (guarded(search.show), "Search", ":material/search:"),
+    "similar": (guarded(similar.show), "Near-duplicates", ":material/content_copy:"),
+    "labels": (guarded(labels.show), "Labels", ":material/label:"),
+    "library": (guarded(library.show), "Library", ":material/photo_library:"),
+    "photo": (guarded(photo.show), "Photo", ":material/image:"),
+}
+HIDDEN = "photo"  # it needs a photo, so the navigation does not lead there
+
+
 def pages() -> dict[str, st.Page]:
-    """Every view by its name."""
+    """Every view by its name, which is also its address."""
     return {
-        "search": st.Page(
-            guarded(search.show),
-            title="Search",
-            icon=":material/search:",
-            url_path="search",
-            default=True,
-        ),
-        "similar": st.Page(
-            guarded(similar.show),
-            title="Near-duplicates",
-            icon=":material/content_copy:",
-            url_path="similar",
-        ),
-        "labels": st.Page(
-            guarded(labels.show), title="Labels", icon=":material/label:", url_path="labels"
-        ),
-        "library": st.Page(
-            guarded(library.show),
-            title="Library",
-            icon=":material/photo_library:",
-            url_path="library",
-        ),
-        "photo": st.Page(
-            guarded(photo.show),
-            title="Photo",
-            icon=":material/image:",
-            url_path="photo",
-            visibility="hidden",
-        ),
+        name: st.Page(
+            show,
+            title=title,
+            icon=icon,
+            url_path=name,
+            default=name == "search",
+            visibility="hidden" if name == HIDDEN else "visible",
+        )
+        for name, (show, title, icon) in VIEWS.items()
     }
 
 
@@ -75,4 +65,5 @@ def main() -> None:
     st.navigation(list(known.values()), position="top").run()
 
 
-main()
+if __name__ == "__main__":  # as Streamlit runs it
+    main()

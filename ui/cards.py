@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import ImgsearchError
-from ui.words import unmarked
+from ui.words import plain, unmarked
 
 _MODEL = 6
 # By the exit code of an error's class, see docs/cli.md.
 _TITLES = {
-    2: ("That question makes no sense", ":material/help:"),
+    2: ("That cannot be asked this way", ":material/help:"),
     4: ("That folder cannot be used", ":material/folder_off:"),
     5: ("That image cannot be read", ":material/broken_image:"),
     _MODEL: ("The model does not answer", ":material/cloud_off:"),
@@ -26,6 +26,11 @@ def trouble(error: ImgsearchError) -> None:
     """An error that was foreseen: what happened and what to do, as its message says it."""
     title, icon = _TITLES.get(error.exit_code, ("That did not work", ":material/error:"))
     card(title, unmarked(str(error)), icon)
+    line = getattr(error, "line", None)
+    if line:  # a question: point at the character at fault
+        st.code(
+            f"{plain(line)}\n{' ' * len(plain(line[: getattr(error, 'at', 0)]))}^", language=None
+        )
     if error.exit_code == _MODEL:
         to_library("Choose a model", ":material/model_training:")
 

@@ -50,29 +50,32 @@ def controls() -> None:
     except ImgsearchError as error:
         cards.trouble(error)
         return
-    known, counts = values_of(query), door().library.counts()
     with st.form("filters", border=False):
-        chosen: Chosen = {}
-        start, end = st.columns(2)
-        chosen["after"] = _day(start, "Taken from", known.get("after"))
-        chosen["before"] = _day(end, "Taken before", known.get("before"))
-        folders = [str(path) for path in counts.folders if _is_text(str(path))]
-        chosen["in"] = _one(st.container(), "Folder", folders, known.get("in"))
-        chosen["camera"] = _several("Camera", list(counts.cameras), known.get("camera"))
-        types = sorted({name.lower() for name in counts.formats})
-        chosen["type"] = _several("Format", types, known.get("type"))
-        shape, stars = st.columns(2)
-        chosen["orientation"] = _one(shape, "Shape", list(_SHAPES), known.get("orientation"))
-        ratings = [f">={number}" for number in range(1, 6)]
-        chosen["rating"] = _one(stars, "Stars", ratings, known.get("rating"))
-        chosen["near"] = st.text_input(
-            "Place", known.get("near", ""), placeholder="48.85,2.35,5km", icon=":material/place:"
-        )
-        sort = st.selectbox(
-            "Order", list(_SORTS), list(_SORTS).index(query.sort), format_func=_SORTS.__getitem__
-        )
+        chosen, sort = _asked(values_of(query), query.sort)
         if st.form_submit_button("Apply", type="primary", width="stretch"):
             _apply(chosen, sort)
+
+
+def _asked(known: Chosen, sort: str) -> tuple[Chosen, str]:
+    counts = door().library.counts()
+    folders = [str(path) for path in counts.folders if _is_text(str(path))]
+    types = sorted({name.lower() for name in counts.formats})
+    ratings = [f">={number}" for number in range(1, 6)]
+    left, right = st.columns(2)
+    chosen = {
+        "after": _day(left, "Taken from", known.get("after")),
+        "before": _day(right, "Taken before", known.get("before")),
+        "in": _one(left, "Folder", folders, known.get("in")),
+        "camera": _several(right, "Camera", list(counts.cameras), known.get("camera")),
+        "type": _several(left, "Format", types, known.get("type")),
+        "orientation": _one(right, "Shape", list(_SHAPES), known.get("orientation")),
+        "rating": _one(left, "Stars", ratings, known.get("rating")),
+        "near": right.text_input("Place", known.get("near", ""), placeholder="48.85,2.35,5km"),
+    }
+    order = st.selectbox(
+        "Order", list(_SORTS), list(_SORTS).index(sort), format_func=_SORTS.__getitem__
+    )
+    return chosen, order
 
 
 def chips() -> None:
@@ -140,10 +143,10 @@ def _one(place: DeltaGenerator, label: str, options: list[str], known: str | Non
     return str(chosen) if chosen else ""
 
 
-def _several(label: str, options: list[str], known: str | None) -> str:
+def _several(place: DeltaGenerator, label: str, options: list[str], known: str | None) -> str:
     given = known.split("|") if known else []
     options = [*options, *(each for each in given if each not in options)]
-    return "|".join(st.multiselect(label, options, given, format_func=plain, placeholder="any"))
+    return "|".join(place.multiselect(label, options, given, format_func=plain, placeholder="any"))
 
 
 def _is_text(path: str) -> bool:

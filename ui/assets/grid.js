@@ -4,7 +4,8 @@ export default function (component) {
   const box = parentElement.querySelector(".grid");
   const memory = (box.memory ??= { tiles: new Map(), picked: new Set(), last: null });
   box.className = `grid ${data.layout}`;
-  box.style.setProperty("--row", `${data.row_px}px`);
+  // On a narrow screen two photos still fit side by side.
+  box.style.setProperty("--row", `min(${data.row_px}px, ${data.row_px / 5.6}vw)`);
 
   if (memory.token !== data.token) {
     memory.token = data.token;
