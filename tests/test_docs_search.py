@@ -1,0 +1,155 @@
+"""docs/search.md is true: every command in it runs here, and prints what the page shows.
+
+The photos are those of ../shared/data. After a change, run this file with UPDATE_DOCS=1.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgsearch.cli import main
+from imgsearch.query import FIELDS
+
+PAGE = Path(__file__).parent.parent / "docs" / "search.md"
+HOME = "/home/ada"
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HOLIDAYS = ("dog beach", "sunset", "dog snow", "pool", "bicycle", "football")
+SIDECAR = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:dc="http://purl.org/dc/elements/1.1/" xmp:Rating="5">
+<dc:subject><rdf:Bag><rdf:li>family</rdf:li></rdf:Bag></dc:subject>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.fixture(scope="module")
+def home(
+    shared_data: Path, model_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Ada's home: ~/Pictures with an indexed library beside it, and two images elsewhere."""
+    home = tmp_path_factory.mktemp("home")
+    pictures, camera = home / "Pictures", shared_data / "camera"
+    shutil.copytree(camera / "formats" / "albums" / "nature", pictures / "Nature")
+    shutil.copytree(camera / "exif-samples" / "jpg" / "gps", pictures / "Italy")
+    (pictures / "Phone").mkdir()
+    shutil.copy(camera / "exif-samples/jpg/hdr/iphone_hdr_YES.jpg", pictures / "Phone")
+    shutil.copy(camera / "exif-samples/heic/IMG_5195.HEIC", pictures / "Phone")
+    (pictures / "Archive").mkdir()
+    for name in ("rating/mongolels.jpg", "tags/picasa.jpg", "gps-position/thompson-springs.jpg"):
+        shutil.copy(camera / "formats/metadata" / name, pictures / "Archive")
+    shutil.copy(camera / "formats/formats/webp/denali.webp", pictures / "Archive")
+    add_holidays(shared_data / "flickr8k", pictures / "Holidays")
+    (pictures / "Holidays" / "dog-beach-1.xmp").write_text(SIDECAR)
+    (pictures / "Archive" / "broken.jpg").write_bytes(b"")
+    (home / "pool.jpg").write_bytes((pictures / "Holidays" / "pool-4.jpg").read_bytes())
+    (pictures / "Holidays" / "pool-4.jpg").unlink()
+    patch = pytest.MonkeyPatch()
+    patch.setenv("HOME", str(home))
+    patch.setenv("IMGSEARCH_CACHE", str(model_cache))
+    patch.setenv("TZ", "UTC")  # the files' times are shown as local ones
+    time.tzset()
+    patch.setenv("IMGSEARCH_DATA", str(home / "library"))
+    patch.setenv("IMGSEARCH_ENCODER", "lite")
+    patch.chdir(home)
+    yield home
+    patch.undo()
+    time.tzset()
+
+
+def add_holidays(flickr: Path, folder: Path) -> None:
+    """Four photos for each word, of those whose captions agree on it; dated by their files."""
+    folder.mkdir()
+    captions: dict[str, list[str]] = {}
+    with (flickr / "captions.csv").open() as file:
+        for row in csv.DictReader(file):
+            if row["split"] == "test":
+                captions.setdefault(row["image"], []).append(row["caption"].lower())
+    for words in HOLIDAYS:
+        wanted = words.split()
+        fitting = [
+            image
+            for image, said in sorted(captions.items())
+            if sum(all(word in caption for word in wanted) for caption in said) >= 3
+        ]
+        for number, image in enumerate(fitting[:4], 1):
+            copy = folder / f"{words.replace(' ', '-')}-{number}.jpg"
+            shutil.copy(flickr / "images" / image, copy)
+            day = 1_687_000_000 + 86_400 * len(list(folder.iterdir()))  # from 18 June 2023
+            os.utime(copy, (day, day))
+
+
+def type_in(line: str, capfd: pytest.CaptureFixture[str]) -> tuple[str, int]:
+    """What a command prints, and its exit code: results, or else what it complains of."""
+    words, _, source = line.partition(" < ")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(sys, "argv", [str(Path(word).expanduser()) if word.startswith("~") else word
+                                for word in shlex.split(words)])  # fmt: skip
+    with Path(source.strip() or os.devnull).open() as stdin, patch.context() as context:
+        context.setattr(sys, "stdin", stdin)
+        with pytest.raises(SystemExit) as end:
+            main()
+    patch.undo()
+    printed = capfd.readouterr()
+    return printed.out or printed.err, int(end.value.code or 0)
+
+
+def commands_of(block: str) -> list[tuple[str, str]]:
+    """The commands of a block, each with the output below it."""
+    parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def compared(output: str) -> list[str]:
+    """What must agree on every machine: the first result, and all that is not a ranked result.
+
+    Another processor rounds the model's numbers otherwise, and near ties change places.
+    """
+    masked = re.sub(r"[-+]?\d\.\d{3,4}|  \((sure|weak)\)$", "#", output, flags=re.MULTILINE)
+    lines = [line.removesuffix("#") for line in masked.splitlines()]
+    ranked = [line for line in lines if re.match(r" +\d+  +#", line)]
+    return [line for line in lines if line not in ranked[1:]]
+
+
+def test_every_example_prints_what_the_page_shows(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run_block(block: re.Match[str]) -> str:
+        shown = []
+        for command, _ in commands_of(block[1]):
+            output, _ = type_in(command, capfd)
+            shown.append(f"$ {command}\n{output.replace(str(home), HOME)}")
+        return f"```console\n{''.join(shown)}```"
+
+    page = PAGE.read_text()
+    now = BLOCK.sub(run_block, page)
+    if os.environ.get("UPDATE_DOCS"):
+        PAGE.write_text(now)
+        return
+    for before, after in zip(BLOCK.findall(page), BLOCK.findall(now), strict=True):
+        for (command, was), (_, is_) in zip(commands_of(before), commands_of(after), strict=True):
+            if command.startswith("imgsearch index"):  # how long it took differs
+                continue
+            assert compared(was) == compared(is_), (
+                f"{command}\nrun: UPDATE_DOCS=1 pytest {__file__}"
+            )
+
+
+def test_the_python_example_runs(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    exec(compile(code, str(PAGE), "exec"), {})
+    assert capfd.readouterr().out.startswith("(Share(term=Term(what='a dog', weight=2.0)")
+
+
+def test_every_filter_is_documented() -> None:
+    documented = re.findall(r"^\| `(\w+):", PAGE.read_text(), re.MULTILINE)
+    assert set(documented) == {*FIELDS, "t", "sort", "image", "photo"}
