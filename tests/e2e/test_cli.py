@@ -78,13 +78,14 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_results_as_json(demo: Path, demo_photos: Path) -> None:
-    done = run("search", "a", "cat", "-k", "2", "--json", data=demo)
+    done = run("search", "a", "cat", "-k", "2", "--all", "--json", data=demo)
     assert done.returncode == 0
     first, second = json.loads(done.stdout)
     assert first["path"] == str(demo_photos / "chelsea.png")
     assert first["paths"] == [first["path"]]
     assert (first["rank"], second["rank"]) == (1, 2)
     assert first["score"] > second["score"]
+    assert (first["level"], second["level"]) == ("sure", "weak")
     assert {"photo_id", "taken_at", "width_px", "height_px"} <= first.keys()
 
 
@@ -98,11 +99,22 @@ def test_results_for_people_and_for_pipes(demo: Path, demo_photos: Path) -> None
 
 
 def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> None:
-    done = run("search", "--image", demo_photos / "coffee.png", "--json", data=demo)
+    done = run("search", "--image", demo_photos / "coffee.png", "--all", "--json", data=demo)
     assert done.returncode == 0
     assert len(json.loads(done.stdout)) >= 20
     both = run("search", "a cat", "--image", demo_photos / "coffee.png", "--json", data=demo)
     assert "chelsea.png" in {Path(hit["path"]).name for hit in json.loads(both.stdout)[:3]}
+
+
+def test_what_is_not_there_is_said_to_be_not_there(demo: Path) -> None:
+    there = run("search", "a cup of coffee", data=demo)
+    assert (there.returncode, there.stderr) == (0, "1 sure, nothing else.\n")
+    for absent in ("a submarine", "two kids jumping into a lake"):
+        folded = run("search", absent, data=demo)
+        assert (folded.returncode, folded.stdout) == (1, "")
+        assert folded.stderr.startswith("Nothing here looks like that.")
+        shown = run("search", absent, "--all", "-k", "3", data=demo)
+        assert (shown.returncode, shown.stdout.count("(weak)")) == (0, 3)
 
 
 def test_queries_from_options_and_from_a_pipe(demo: Path, demo_photos: Path) -> None:
@@ -256,7 +268,7 @@ def test_a_closed_pipe_is_no_error(demo: Path) -> None:
     command = f"{sys.executable} -m imgsearch search cat --data {demo} | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=SECONDS)
     assert done.stdout.count("\n") == 1
-    assert done.stderr == ""
+    assert done.stderr in ("", "1 sure, nothing else.\n")
 
 
 def test_help_of_every_command_is_there() -> None:

@@ -1,0 +1,166 @@
+"""An honest answer: what is there is found, what is not is said to be missing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgsearch import Library, Settings
+from imgsearch.findings import Verdict
+from imgsearch.honesty import ENOUGH_PHOTOS, POINT, Asked, Null, chance, judge, unrelated
+from imgsearch.records import Neighbours
+
+LEVELS = ["weak", "likely", "sure"]
+
+
+@pytest.fixture(scope="module")
+def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """A library of the demo photos; tests that use it only read."""
+    settings = Settings.load(data_dir=tmp_path_factory.mktemp("honest-library"), encoder="lite")
+    opened = Library.open(settings)
+    opened.index([demo_photos]).run()
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("a cat", "chelsea.png"),
+        ("cat", "chelsea.png"),
+        ("a cup of coffee", "coffee.png"),
+        ("a red motorcycle leaning on its stand in a garage", "motorcycle_left.png"),
+        ("a rocket launch", "rocket.jpg"),
+        ("a temple", "china.jpg"),
+        ("a man looks through a camera on a tripod", "camera.png"),
+    ],
+)
+def test_what_is_there_is_found(demo: Library, words: str, name: str) -> None:
+    answer = demo.find(words)
+    assert answer.verdict is not None and answer.verdict.found
+    assert answer.hits[0].path.name == name
+    assert answer.hits[0].level in ("sure", "likely")
+    shown = [hit for hit in answer.hits if hit.level != "weak"]
+    assert len(shown) < 8, "the rest of 21 photos of different things is folded away"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "a submarine",
+        "a violin",
+        "people dancing",
+        "two kids jumping into a lake",
+        "a brown dog catches a frisbee on the beach",
+    ],
+)
+def test_what_is_not_there_is_not_found(demo: Library, words: str) -> None:
+    answer = demo.find(words)
+    assert answer.verdict is not None and not answer.verdict.found
+    assert {hit.level for hit in answer.hits} == {"weak"}
+    assert str(answer.verdict) == "nothing here looks like that"
+
+
+def test_a_filter_does_not_make_the_rest_look_right(demo: Library) -> None:
+    assert demo.find("a cat name:chelsea").verdict.found
+    assert not demo.find("a cat -name:chelsea").verdict.found
+
+
+def test_an_example_is_judged_too(demo: Library, demo_photos: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    with Image.open(demo_photos / "motorcycle_left.png") as photo:
+        photo.crop((80, 40, 650, 460)).save(tmp_path / "part.png")
+    assert demo.find(f'image:"{tmp_path / "part.png"}"').verdict.found
+    assert not demo.find("photo:1 name:grass").verdict.found
+
+
+def test_pages_agree_on_the_verdict(demo: Library) -> None:
+    first = demo.find("a temple", k=2)
+    second = demo.find("a temple", k=2, cursor=first.cursor)
+    assert first.verdict == second.verdict
+    levels = [LEVELS.index(hit.level) for hit in (*first.hits, *second.hits)]
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_too_few_photos_give_no_verdict(library: Library, demo_photos: Path) -> None:
+    few = sorted(demo_photos.iterdir())[: ENOUGH_PHOTOS - 1]
+    folder = library.settings.data_dir.parent / "few"
+    folder.mkdir()
+    for photo in few:
+        (folder / photo.name).write_bytes(photo.read_bytes())
+    library.index([folder]).run()
+    answer = library.find("a cat")
+    assert answer.verdict is None
+    assert len(answer.hits) == len(few)
+    assert {hit.level for hit in answer.hits} == {None}
+
+
+# ------------------------------------------------------------------------- arithmetic
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 3))
+def test_a_higher_score_never_has_a_lower_level(
+    one: float, other: float, sure_from: float, width: float, sure: int
+) -> None:
+    verdict = Verdict(1.0, sure, 1, False, sure_from, sure_from - abs(width))
+    low, high = sorted((one, other))
+    assert LEVELS.index(verdict.level(low)) <= LEVELS.index(verdict.level(high))
+
+
+def test_a_verdict_in_words() -> None:
+    assert str(Verdict(2.0, 3, 8)) == "3 sure, 8 likely, nothing else"
+    assert str(Verdict(2.0, 0, 200, more=True)) == "200 likely, and more"
+    assert str(Verdict(0.5)) == "nothing here looks like that"
+
+
+def test_chance_is_the_expected_largest_of_n_normal_values() -> None:
+    rng = np.random.default_rng(5)
+    for n in (20, 100, 1000):
+        largest = rng.normal(size=(2000, n)).max(axis=1).mean()
+        assert math.isclose(chance(n), largest, rel_tol=0.03)
+    assert chance(1) == chance(ENOUGH_PHOTOS)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def test_one_photo_that_fits_is_found_among_many_that_do_not() -> None:
+    rng = np.random.default_rng(7)
+    photos = unit(rng.normal(size=(500, 32)) + 1)
+    null = Null(
+        prompts=unit(rng.normal(size=(200, 32))),
+        nouns=unit(rng.normal(size=(200, 32))),
+        photos=photos[:100],
+        mean=photos.mean(axis=0),
+        vectors=len(photos),
+    )
+
+    def ask(query: np.ndarray) -> Verdict:
+        scores = photos @ query
+        order = np.argsort(-scores)
+        found = Neighbours(order[:200], scores[order[:200]])
+        asked = Asked(query, [("text", 1.0)])
+        return judge(null, asked, found, photos[order[:10]], len(photos))
+
+    absent = [ask(unit(rng.normal(size=32))) for _ in range(100)]
+    present = [ask(unit(photo + 0.1 * rng.normal(size=32))) for photo in photos[:100]]
+    assert np.mean([verdict.found for verdict in present]) > 0.95
+    assert np.mean([verdict.strength for verdict in absent]) < POINT.found
+    assert all(verdict.sure >= 1 for verdict in present if verdict.strength > POINT.sure)
+
+
+def test_a_compound_query_is_held_against_compounds() -> None:
+    rng = np.random.default_rng(9)
+    bank = [unit(rng.normal(size=(count, 16))) for count in (40, 30, 50)]
+    null = Null(*bank, mean=bank[2].mean(axis=0), vectors=50)
+    query = unit(rng.normal(size=16))
+    rows = unrelated(null, Asked(query, [("text", 1.0), ("image", -0.5)]))
+    assert rows.shape == (50, 16)
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert np.allclose(rows[0], unit(bank[0][0] - 0.5 * bank[2][1]), atol=1e-5)
