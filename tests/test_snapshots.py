@@ -413,6 +413,18 @@ def test_a_photo_of_several_vectors_counts_once_with_its_best(shelf: Shelf) -> N
     assert sorted(index.search(query[None], 900)[0].ids.tolist()) == list(range(1, 601))
 
 
+def test_a_filter_may_come_in_any_order_and_twice(shelf: Shelf) -> None:
+    shelf.add(vectors_of(700))
+    shelf.build()
+    index = shelf.open()
+    query = vectors_of(1, seed=8)
+    tidy = index.search(query, 5, np.arange(100, 200))[0].ids.tolist()
+    mixed = np.random.default_rng(1).permutation(np.repeat(np.arange(100, 200), 2))
+    assert index.search(query, 5, mixed)[0].ids.tolist() == tidy
+    assert len(tidy) == 5
+    assert len(index.search(query, 5, np.array([150]))[0].ids) == 1
+
+
 def test_many_queries_at_once_get_the_answers_of_each_alone(shelf: Shelf) -> None:
     shelf.add(vectors_of(1_200))
     shelf.build()

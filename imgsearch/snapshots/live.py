@@ -124,7 +124,7 @@ class LiveIndex:
         if time.monotonic() - self._polled_s > POLL_S and not self._refreshing.locked():
             self.refresh()
         if only is not None:
-            only = np.unique(np.asarray(only, np.int64))
+            only = _sorted_once(np.asarray(only, np.int64))
         view = self._view
         answers: list[Neighbours] = []
         for start in range(0, len(queries), _BLOCK_QUERIES):
@@ -234,6 +234,14 @@ class _View:
             is_all = len(new.ids) < wanted and len(old.ids) < wanted and not dry
             found.append(_Found(_merged(new, old, wanted), is_all, dry))
         return found
+
+
+def _sorted_once(ids: Ids) -> Ids:
+    """The ids sorted and unique; `np.unique` would take 0.3 s for half a million."""
+    if not np.all(ids[1:] > ids[:-1]):
+        ids = np.sort(ids)
+        ids = ids[np.append(True, ids[1:] != ids[:-1])]
+    return ids
 
 
 def _merged(one: Neighbours, other: Neighbours, k: int) -> Neighbours:

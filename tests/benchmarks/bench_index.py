@@ -44,7 +44,7 @@ def prepare(folder: Path, size: int) -> None:
     """Vectors as the store keeps them (rounded to fp16), queries, and their exact answers."""
     if (folder / "truth.npz").exists():
         return
-    world = World()
+    world = world_of(size)
     folder.mkdir(parents=True, exist_ok=True)
     vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (size, world.dim))
     start = 0
@@ -58,6 +58,11 @@ def prepare(folder: Path, size: int) -> None:
     truth = {kind: exact(vectors, rows) for kind, rows in queries.items()}
     np.savez(folder / "truth.npz", **queries, **{f"{k}_ids": v for k, v in truth.items()})
     fill_store(folder, vectors)
+
+
+def world_of(size: int) -> World:
+    """Topics grow with the library: with few of them a large one would fall into neat clusters."""
+    return World(topics=max(2_000, size // 50))
 
 
 def exact(vectors: np.ndarray, queries: np.ndarray, only: np.ndarray | None = None) -> np.ndarray:
@@ -143,7 +148,7 @@ def build(folder: Path) -> Result:
         steps.setdefault(name, round(time.perf_counter() - began, 2))
 
     def encode_texts(texts: object) -> np.ndarray:
-        return World().texts(len(texts), seed=4)  # type: ignore[arg-type]
+        return world_of(rows).texts(len(texts), seed=4)  # type: ignore[arg-type]
 
     options = BuildOptions(fresh=True, step=step)
     info = build_snapshot(store, 1, "made@1", encode_texts, options)
@@ -213,7 +218,8 @@ def news(folder: Path) -> Result:
     reader = Store.open(folder, writable=False)
     index = LiveIndex(reader, 1)
     first = len(index)
-    texts = World().texts(60, seed=9)
+    world = world_of(first)
+    texts = world.texts(60, seed=9)
     result: Result = {}
     arguments = [sys.executable, __file__, "_commit", str(folder)]
     with subprocess.Popen(
@@ -223,7 +229,7 @@ def news(folder: Path) -> Result:
         assert writer.stdout is not None
         waits = []
         for number in range(20):
-            query = next(World().photos(1, seed=1_000 + number))
+            query = next(world.photos(1, seed=1_000 + number))
             print("1", 1_000 + number, file=writer.stdin, flush=True)
             committed_s = float(writer.stdout.readline())
             while index.search(query, 1, kind="image")[0].scores[0] < 0.999:
@@ -254,11 +260,12 @@ def news(folder: Path) -> Result:
 def commit(folder: Path) -> None:
     """The writer of `news`: for each line "count seed" adds that many photos, and says when."""
     database = sqlite3.connect(folder / "library.db")
+    world = world_of(database.execute("SELECT count(*) FROM photos").fetchone()[0])
     for line in sys.stdin:
         count, seed = map(int, line.split())
         (last,) = database.execute("SELECT max(id) FROM photos").fetchone()
         with database:
-            for chunk in World().photos(count, seed):
+            for chunk in world.photos(count, seed):
                 for vector in chunk:
                     last += 1
                     database.execute(
@@ -435,7 +442,7 @@ def real(photos: Path, texts: Path) -> None:
     mixed = np.random.default_rng(0).permutation(len(vectors))
     held_out, kept = vectors[mixed[:QUERIES]], vectors[mixed[QUERIES:]]
     words = words[np.random.default_rng(1).permutation(len(words))[:QUERIES]]
-    world = World()
+    world = world_of(len(kept))
     made = np.concatenate(list(world.photos(len(kept), seed=1)))
     samples = {
         "real": (kept, held_out, words),
