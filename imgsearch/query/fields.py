@@ -155,11 +155,12 @@ FIELDS: dict[str, Field] = {
                   "of a point in degrees"),
     "rating": Field(read_number, "NUMBER", "with so many stars: 4, >=4, <2, 3..5; none count as 0"),
     "keyword": Field(read_text, "TEXT", "with this keyword, or with it as a level of a longer one"),
+    "label": Field(read_text, "NAME", "labelled so by imgsearch label --save-as; or FACET/NAME"),
     "in": Field(read_text, "FOLDER", "in a folder of this name, anywhere; or below this /path"),
     "root": Field(read_text, "FOLDER", "in this folder of those that were indexed, by name or "
                   "path"),
     "name": Field(read_text, "TEXT", "whose file name contains TEXT"),
-    "type": Field(one_of(_TYPES), "TYPE", "of this format: jpeg, png, heif, raw, …"),
+    "type": Field(one_of(_TYPES), "TYPE", "of this format: jpeg, png, heif, raw and more"),
     "orientation": Field(one_of(_ORIENTATIONS), "SHAPE", "of this shape: landscape, portrait or "
                          "square"),
     "width": Field(read_number, "NUMBER", "so many pixels wide: >=3000"),
