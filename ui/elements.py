@@ -113,7 +113,7 @@ def preview(hit: Hit, missing: str) -> int:
 
 def facts(rows: Sequence[tuple[str, str]], key: str) -> None:
     """Names and values."""
-    _facts(key=key, data=[[name, plain(value)] for name, value in rows])
+    _facts(key=key, data=[[plain(name), plain(value)] for name, value in rows])
 
 
 def crop(source: str, token: str, key: str) -> Part | None:

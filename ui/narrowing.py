@@ -72,7 +72,14 @@ def _asked(known: Chosen, sort: str) -> tuple[Chosen, str]:
         "rating": _one(left, "Stars", ratings, known.get("rating")),
         "near": right.text_input("Place", known.get("near", ""), placeholder="48.85,2.35,5km"),
     }
-    order = st.selectbox(
+    labels = [
+        f"{facet.name}/{name}"
+        for facet, found in door().library.saved_labels().items()
+        for name in found
+    ]
+    if labels:
+        chosen["label"] = _several(left, "Label", labels, known.get("label"))
+    order = right.selectbox(
         "Order", list(_SORTS), list(_SORTS).index(sort), format_func=_SORTS.__getitem__
     )
     return chosen, order

@@ -161,6 +161,8 @@ def rows_of(hit: Hit) -> list[tuple[str, str]]:
         ("Stars", stars(facts.rating)),
         ("Keywords", ", ".join(facts.keywords)),
     ]
+    for facet, label in door().library.labels_of(photo.id).items():
+        rows.append((facet, f"{label.name}, {label.probability:.0%}"))
     if facts.lat is not None and facts.lon is not None:
         rows.append(("Place", f"{facts.lat:.5f}, {facts.lon:.5f}"))
     return [(name, value) for name, value in rows if value]

@@ -78,11 +78,10 @@ def ask_box() -> Question:
     with filters, st.popover("Filters", icon=":material/tune:", width="stretch"):
         narrowing.controls()
     narrowing.chips()
-    with st.expander("Search by an image", icon=":material/add_photo_alternate:"):
-        picture, region = example_image()
+    picture, part = example_image()
     elements.accept_pasted_images()
     state["asked_address"] = line
-    return Question(line, picture, region)
+    return Question(line, picture, part)
 
 
 def suggestions() -> None:
