@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.errors import ImgsearchError
-    from imgsearch.findings import Verdict
+    from imgsearch.findings import Classes, Label, Verdict
     from imgsearch.library import Library
     from imgsearch.query import filter_of, parse, to_text
     from imgsearch.records import EncoderInfo, Failure, Hit, Pairs, Photo, Root, Status
     from imgsearch.terms import Example, Query, Region, Term
 
 __all__ = [
+    "Classes",
     "EncoderInfo",
     "Example",
     "Failure",
     "Hit",
     "ImgsearchError",
+    "Label",
     "Library",
     "Pairs",
     "Photo",
@@ -44,11 +46,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Classes": "imgsearch.findings",
     "EncoderInfo": "imgsearch.records",
     "Example": "imgsearch.terms",
     "Failure": "imgsearch.records",
     "Hit": "imgsearch.records",
     "ImgsearchError": "imgsearch.errors",
+    "Label": "imgsearch.findings",
     "Library": "imgsearch.library",
     "Pairs": "imgsearch.records",
     "Photo": "imgsearch.records",

@@ -109,3 +109,16 @@ class FacetStore(VectorStore):
         query = query.where(row_of.facet_id == facet_id, row_of.photo_id.in_(live))
         with self._engine.connect() as connection:
             return {row.label: row.photos for row in connection.execute(query)}
+
+    def labels_of(self, photo_id: int) -> dict[str, Label]:
+        """The labels of one photo, by the name of the facet."""
+        row_of = tables.labels.c
+        query = select(_facet.name, row_of.label, row_of.probability).join_from(
+            tables.labels, tables.facets
+        )
+        query = query.where(row_of.photo_id == photo_id).order_by(_facet.name)
+        with self._engine.connect() as connection:
+            return {
+                name: Label(photo_id, label, probability)
+                for name, label, probability in connection.execute(query)
+            }
