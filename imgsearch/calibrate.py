@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -38,8 +39,12 @@ def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
     old = store.null(row.key) if basis is not None and basis[0] == fingerprint else None
     if old is not None and abs(vectors - old.vectors) <= GROWTH * old.vectors:
         return False
-    known = [embed_texts(captions), embed_texts(nouns)] if old is None else [old.prompts, old.nouns]
-    store.set_null(row.key, Null(*known, *_survey(store, row), vectors), fingerprint)
+    photos, mean = _survey(store, row)
+    if old is None:
+        new = Null(embed_texts(captions), embed_texts(nouns), photos, mean, vectors)
+    else:
+        new = replace(old, photos=photos, mean=mean, vectors=vectors)
+    store.set_null(row.key, new, fingerprint)
     return True
 
 

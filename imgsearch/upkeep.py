@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 
-from imgsearch import calibrate, encoders, ingest, reconcile, reread, snapshots
+from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, snapshots
 from imgsearch.encoders import prompting
 from imgsearch.errors import UsageError
 from imgsearch.records import EncoderRow, MetadataReport, Progress, RebuildReport, SyncReport
@@ -20,6 +20,7 @@ from imgsearch.store import DATABASE, Store, writing
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
+    from imgsearch.findings import Classes, Facet
     from imgsearch.models import Models
     from imgsearch.reconcile.follow import Rhythm
     from imgsearch.records import News, Vectors
@@ -105,6 +106,20 @@ class Upkeep:
                 seconds=round(time.monotonic() - started, 3),
             )
 
+    def save_labels(self, name: str, classes: Classes) -> Facet:
+        """Label every photo, now and when new ones come."""
+        with writing(self._data_dir) as store:
+            facet = labels.save(store, name, classes)
+            row = store.current_encoder()
+            if row is not None:
+                labels.refresh(store, row, lambda: self._models.of(row))
+            return facet
+
+    def forget_labels(self, name: str) -> bool:
+        """Drop a facet and its labels; whether there was one."""
+        with writing(self._data_dir) as store:
+            return store.drop_facet(name)
+
     def build(self, row: EncoderRow) -> None:
         """Make the index file of an encoder anew from its stored vectors."""
         with writing(self._data_dir) as store:
@@ -159,6 +174,7 @@ class Upkeep:
     def _refresh(self, store: Store, row: EncoderRow) -> None:
         """Bring what is derived from the vectors up to date."""
         calibrate.refresh(store, row, self._embedding(row))
+        labels.refresh(store, row, lambda: self._models.of(row))
 
     def _encoding(self, row: EncoderRow) -> Callable[[Sequence[str]], Vectors]:
         """Embeds texts with a model that is loaded only if there are any."""

@@ -21,7 +21,9 @@ FLOORS = (
     {
         "calibrate",
         "duplicates",
+        "evaluation",
         "ingest",
+        "labels",
         "models",
         "query",
         "reconcile",

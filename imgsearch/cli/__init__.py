@@ -14,9 +14,11 @@ import click
 from imgsearch.cli import (
     demo,
     encoders,
+    evaluate,
     explain,
     forget,
     index,
+    label,
     prune,
     rebuild,
     search,
@@ -44,7 +46,9 @@ def commands() -> None:
     """
 
 
-for command in (index, search, explain, status, encoders, rebuild, demo, forget, prune, ui, watch):
+for command in (index, search, explain, label, status, encoders, rebuild, demo):
+    commands.add_command(command.command)
+for command in (evaluate, forget, prune, ui, watch):
     commands.add_command(command.command)
 
 

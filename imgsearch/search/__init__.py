@@ -1,7 +1,7 @@
 """Answers a query: terms into one vector, filters into a set of photos, the nearest of them out."""
 
-from imgsearch.search.answer import hits_of, run
+from imgsearch.search.answer import hits_of, ids_of, run
 from imgsearch.search.desk import Desk, LiveVectors
 from imgsearch.search.explain import explain
 
-__all__ = ["Desk", "LiveVectors", "explain", "hits_of", "run"]
+__all__ = ["Desk", "LiveVectors", "explain", "hits_of", "ids_of", "run"]

@@ -50,6 +50,16 @@ def run(desk: Desk, query: Query, k: int, cursor: str | None = None) -> Answer:
     return _sorted(desk, query, only, (after, k))
 
 
+def ids_of(desk: Desk, query: Query, k: int) -> Ids:
+    """The photos that answer a query, by id: all that pass its filters, or the best k not weak."""
+    import numpy as np
+
+    if not query.terms:
+        return desk.store.matching(Selection(query.filters, desk.roots_online))
+    hits = run(desk, query, k).hits
+    return np.array([hit.photo.id for hit in hits if hit.level != "weak"], np.int64)
+
+
 def scored(
     desk: Desk, asked: QueryVector, only: Ids | None, wanted: int
 ) -> tuple[list[tuple[int, float]], bool]:

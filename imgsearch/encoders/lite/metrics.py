@@ -33,7 +33,11 @@ def retrieval(queries: Vectors, gallery: Vectors, right: Ids) -> Retrieval:
 
     Needs at least one query.
     """
-    found = ranks(queries, gallery, right)
+    return summary(ranks(queries, gallery, right))
+
+
+def summary(found: Ids) -> Retrieval:
+    """What ranks (m,), counted from 1, amount to. Needs at least one."""
     at_1, at_5, at_10 = (float(np.mean(found <= k)) for k in (1, 5, 10))
     return Retrieval(at_1, at_5, at_10, float(np.median(found)), len(found))
 

@@ -1,0 +1,181 @@
+"""`imgsearch label`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsearch.cli.output import (
+    data_option,
+    follow,
+    json_option,
+    open_library,
+    print_json,
+    printable,
+    say,
+)
+from imgsearch.cli.search import NO_RESULT
+
+if TYPE_CHECKING:
+    from imgsearch.findings import Classes, Confusion, Label
+    from imgsearch.library import Library
+
+
+@click.command("label", short_help="Sort photos into classes that you name in words.")
+@click.argument("names", required=False, metavar="[CLASSES]")
+@click.argument("words", nargs=-1, metavar="[QUERY]")
+@click.option("--template", metavar="TEXT", help="What a class is put into: 'a drawing of a {}'.")
+@click.option("--only-these", is_flag=True, help='Give each photo one of them, never "none".')
+@click.option("-k", "k", metavar="N", default=100, show_default=True, help="Photos of QUERY.")
+@click.option("--save-as", metavar="NAME", help="Keep the labels; new photos get one, too.")
+@click.option("--forget", metavar="NAME", help="Drop labels that were saved.")
+@click.option("--evaluate", metavar="FOLDER", type=click.Path(), help="Test on sorted photos.")
+@json_option
+@data_option
+def command(
+    names: str | None,
+    words: tuple[str, ...],
+    template: str | None,
+    only_these: bool,
+    k: int,
+    save_as: str | None,
+    forget: str | None,
+    evaluate: str | None,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Give each photo the likeliest of some classes, which are just words; nothing is trained.
+
+    \b
+      imgsearch label "dog,cat,horse"
+      imgsearch label "beach,mountain,city" in:Holidays
+      imgsearch label "dog,cat,horse" --save-as animals
+      imgsearch search "asleep label:cat"
+      imgsearch label --evaluate ~/sorted
+
+    QUERY narrows the photos, as for imgsearch search; a folder will do. A photo that is like none
+    of the classes is labelled "none of these". Saved labels are found with label:NAME, or
+    label:FACET/NAME. --evaluate takes a folder of folders named by class, and tells how many
+    photos get the right label. Alone, the command lists what was saved.
+    """
+    classes = _classes(names, template, only_these)
+    with open_library(data_dir) as library:
+        if forget is not None:
+            _forget(library, forget)
+        elif evaluate is not None:
+            _print_confusion(follow(library.try_labels(evaluate, classes), "Looking"), as_json)
+        elif classes is None:
+            _list(library, as_json)
+        elif save_as is not None:
+            if words:
+                raise click.UsageError("Saved labels are for all photos: leave QUERY out.")
+            _print_counts(library.save_labels(save_as, classes), as_json)
+        else:
+            _print_labels(library, library.label(classes, _query(words), k), as_json)
+
+
+def _classes(names: str | None, template: str | None, only_these: bool) -> Classes | None:
+    from imgsearch.findings import Classes
+
+    if names is None:
+        if template is not None or only_these:
+            raise click.UsageError("Name the classes: imgsearch label 'dog,cat,horse'")
+        return None
+    return Classes(tuple(name.strip() for name in names.split(",")), template, not only_these)
+
+
+def _query(words: tuple[str, ...]) -> str | None:
+    if len(words) == 1 and Path(words[0]).is_dir():
+        folder = str(Path(words[0]).resolve()).replace("\\", "\\\\").replace('"', '\\"')
+        return f'in:"{folder}"'
+    return " ".join(words) or None
+
+
+def _forget(library: Library, name: str) -> None:
+    if not library.forget_labels(name):
+        say(f"No labels were saved as {name}. `imgsearch label` lists what was.")
+        sys.exit(NO_RESULT)
+    click.echo(f"The labels {printable(name)} are gone; no photo was touched")
+
+
+def _list(library: Library, as_json: bool) -> None:
+    saved = library.saved_labels()
+    if as_json:
+        print_json({facet.name: counts for facet, counts in saved.items()})
+    for facet, counts in {} if as_json else saved.items():
+        listed = ", ".join(f"{name} {count}" for name, count in _largest_first(counts))
+        click.echo(printable(f"{facet.name}: {listed}"))
+    if not saved:
+        say("No labels were saved yet. Make some: imgsearch label 'dog,cat' --save-as animals")
+        sys.exit(NO_RESULT)
+
+
+def _print_counts(counts: Mapping[str, int], as_json: bool) -> None:
+    if as_json:
+        print_json(dict(counts))
+        return
+    for name, count in _largest_first(counts):
+        click.echo(f"{count:7}  {printable(name)}")
+    say("Find them with label:NAME, for instance: imgsearch search 'asleep label:cat'")
+
+
+def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
+    order = sorted(labels, key=lambda label: (label.name, -label.probability))
+    hits = {hit.photo.id: hit for hit in library.photos([label.photo_id for label in order])}
+    found = [(label, hits[label.photo_id]) for label in order if label.photo_id in hits]
+    if as_json:
+        print_json(
+            [
+                {
+                    "label": label.name,
+                    "probability": round(label.probability, 4),
+                    "path": str(hit.path),
+                    "photo_id": label.photo_id,
+                }
+                for label, hit in found
+            ]
+        )
+    for label, hit in [] if as_json else found:
+        click.echo(f"{label.probability:6.3f}  {printable(label.name)}  {printable(hit.path)}")
+    if not found:
+        say("No photo fits.")
+        sys.exit(NO_RESULT)
+
+
+def _print_confusion(confusion: Confusion, as_json: bool) -> None:
+    classes = confusion.classes
+    if as_json:
+        print_json(
+            {
+                "accuracy": round(confusion.accuracy, 4),
+                "classes": {
+                    name: round(confusion.accuracy_of(place), 4)
+                    for place, name in enumerate(classes)
+                },
+                "labels": confusion.labels,
+                "counts": confusion.counts,
+                "unread": confusion.unread,
+            }
+        )
+        return
+    width = max(map(len, classes))
+    widths = [max(5, len(name)) for name in confusion.labels]
+    heads = zip(confusion.labels, widths, strict=True)
+    columns = "".join(f"  {name:>{cell}}" for name, cell in heads)
+    click.echo(printable(f"{'':{width}}   right{columns}"))
+    for place, name in enumerate(classes):
+        cells = zip(confusion.counts[place], widths, strict=True)
+        counts = "".join(f"  {count:{cell}}" for count, cell in cells)
+        click.echo(printable(f"{name:{width}}  {confusion.accuracy_of(place):6.1%}{counts}"))
+    total = sum(map(sum, confusion.counts))
+    click.echo(f"{confusion.accuracy:.1%} of {total} photos got the right label")
+    if confusion.unread:
+        say(f"{confusion.unread} photos could not be read.")
