@@ -29,8 +29,8 @@ DIM = 32
 LADDER = Ladder(
     ivf_from=500,
     probe_from=1_000,
-    fp16_above=1_500,
-    sq8_above=2_000,
+    fp16_from=1_500,
+    sq8_from=2_000,
     whole_nlist=8,
     image_queries=100,
     exact_filter_rows=50,
@@ -142,17 +142,17 @@ def test_the_ladder_has_the_rungs_of_the_design() -> None:
     ladder = Ladder()
     climbed = [
         (n, rung.kind, rung.nlist, rung.storage, rung.whole)
-        for n in (4_999, 5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_001)
+        for n in (4_999, 5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000)
         for rung in [ladder.rung(n)]
     ]
     assert climbed == [
         (4_999, "flat", 0, "fp32", True),
         (5_000, "ivf", 128, "fp32", True),
         (99_999, "ivf", 128, "fp32", True),
-        (100_000, "ivf", 1_024, "fp32", False),
-        (1_000_000, "ivf", 4_096, "fp32", False),
+        (100_000, "ivf", 1_024, "fp16", False),
+        (1_000_000, "ivf", 4_096, "fp16", False),
         (2_000_000, "ivf", 4_096, "fp16", False),
-        (4_000_001, "ivf", 8_192, "sq8", False),
+        (4_000_000, "ivf", 8_192, "sq8", False),
     ]
 
 
@@ -225,7 +225,7 @@ def test_same_vectors_same_file(shelf: Shelf, tmp_path: Path) -> None:
 
 def test_centroids_are_kept_until_they_no_longer_suit(shelf: Shelf) -> None:
     shelf.add(vectors_of(1_100))
-    ladder = replace(LADDER, sq8_above=10**6, fp16_above=10**6)
+    ladder = replace(LADDER, sq8_from=10**6, fp16_from=10**6)
     assert shelf.build(ladder).details["trained_on"] == 1_100
     shelf.add(vectors_of(20, seed=2))
     assert shelf.build(ladder).details["trained_on"] == 1_100
@@ -261,7 +261,7 @@ def test_snapshot_and_tail_answer_as_one(shelf: Shelf) -> None:
         index.refresh()
         assert index.tail == 200 * (round_ + 1)
         is_exact(index, shelf, vectors_of(1, seed=40 + round_)[0], k=25)
-    shelf.build(replace(LADDER, probe_from=10**6, fp16_above=10**6))
+    shelf.build(replace(LADDER, probe_from=10**6, fp16_from=10**6))
     index.refresh()
     assert index.tail == 0
     is_exact(index, shelf, vectors_of(1, seed=60)[0], k=25)
