@@ -18,6 +18,7 @@ from imgsearch import Hit, Library, Settings, parse
 from ui import exports, narrowing, words
 from ui.door import door
 
+PATIENCE_S = 240  # a busy machine is no failure
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
 
 
@@ -42,7 +43,7 @@ def run_view(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 
     def run(name: str, data_dir: Path, **address: str) -> AppTest:
         monkeypatch.setenv("IMGSEARCH_DATA", str(data_dir))
-        page = AppTest.from_function(_script, kwargs={"name": name}, default_timeout=60)
+        page = AppTest.from_function(_script, kwargs={"name": name}, default_timeout=PATIENCE_S)
         for key, value in address.items():
             page.query_params[key] = value
         return page.run()
@@ -170,11 +171,37 @@ def test_no_such_photo(run_view: Callable[..., AppTest], demo_library: Path, pho
     assert not page.exception and "There is no such photo" in said(page)
 
 
+# ---------------------------------------------------------------------------- labels
+
+
+def test_the_library_is_sorted_into_classes(
+    run_view: Callable[..., AppTest], demo_library: Path
+) -> None:
+    page = run_view("labels", demo_library)
+    assert "Sort the library by words" in said(page)
+    page.text_input(key="classes").set_value("cat, motorcycle").run()
+    assert not page.exception and names_in(page)[0].startswith("chelsea.png")
+    page.text_input[-1].set_value("things")
+    next(button for button in page.button if button.label == "Keep").click().run()
+    assert any("Kept: things" in expander.label for expander in page.expander)
+    found = run_view("search", demo_library, q="label:things/motorcycle")
+    assert "motorcycle_left.png" in [name.split(",")[0] for name in names_in(found)]
+    next(button for button in page.button if button.label == "Forget").click().run()
+    assert not any("Kept" in expander.label for expander in page.expander)
+
+
+def test_classes_that_make_no_sense_are_told(
+    run_view: Callable[..., AppTest], demo_library: Path
+) -> None:
+    page = run_view("labels", demo_library, c="cat, cat")
+    assert not page.exception and "That cannot be asked this way" in said(page)
+
+
 # ---------------------------------------------------------------------------- the rest
 
 
 def wait_for(task: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while door().tasks[task].running:
         assert time.monotonic() < until
         time.sleep(0.05)

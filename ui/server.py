@@ -68,7 +68,7 @@ def options(host: str, port: int, open_browser: bool) -> dict[str, object]:
         "client.showErrorLinks": False,
         "logger.level": "warning",
         "theme.primaryColor": "#0f766e",
-        "theme.dark.primaryColor": "#2dd4bf",
+        "theme.dark.primaryColor": "#0d9488",
         "theme.baseRadius": "10px",
         "theme.chartCategoricalColors": ["#0f766e", "#b45309", "#6d28d9"],
     }

@@ -28,6 +28,7 @@ PHOTOS = {  # package: (folder in it, names)
     ),
     "sklearn": ("datasets/images", "china.jpg flower.jpg"),
 }
+EXAMPLE = "motorcycle_right.png"
 SEARCHES = (
     "a cat",
     "a cup of coffee",
@@ -57,11 +58,14 @@ def command(data_dir: str | None) -> None:
         for text in SEARCHES:
             click.echo(f'\n$ imgsearch search "{text}" -k 3')
             _show(library.find(text, k=3))
-        example = place / "photos" / "chelsea.png"
+        example = place / EXAMPLE  # the other half of a stereo pair, not in the library
+        if not example.exists():
+            shutil.copyfile(_home("skimage") / "data" / EXAMPLE, example)
         click.echo(f"\n$ imgsearch search --image {example} -k 3")
         _show(library.find(Query((Term(Example(example)),)), k=3))
     click.echo(
         f'\nAsk it yourself:   imgsearch search "something round" --data {library_dir}\n'
+        f"Look at them:      imgsearch ui --data {library_dir}\n"
         "Your own photos:   imgsearch index ~/Pictures\n"
         '                   imgsearch search "a dog in snow"'
     )

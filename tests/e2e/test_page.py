@@ -1,0 +1,485 @@
+"""The page in a real browser: what a person does, and what a hostile file or visitor tries.
+
+Needs Chromium or Chrome (tests/e2e/install_browser.sh) and playwright, else skipped. With
+IMGSEARCH_SCREENSHOTS=DIR a picture of each view is kept there; docs/images is made so.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from imgsearch import Library, Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+BROWSER = next(
+    filter(
+        None,
+        map(
+            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+        ),
+    ),
+    None,
+)
+# Streamlit and the browser close their sockets in their own time.
+pytestmark = [
+    pytest.mark.skipif(BROWSER is None, reason="needs Chromium: tests/e2e/install_browser.sh"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 120_000  # a busy machine is no failure
+HOSTILE = "<img src=x onerror=hacked=1> ![x](http-example)\u202egpj.\n*bold*.jpg"
+PASSWORD = "correct horse"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[str]:
+    """`imgsearch ui` as a user starts it; the address of the page."""
+    port = free_port()
+    words = ["ui", "--no-browser", "--port", str(port), "--data", str(data_dir), *arguments]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "imgsearch", *words],
+        env={**os.environ, "IMGSEARCH_ENCODER": "lite", **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 240
+        while True:
+            assert server.poll() is None and time.monotonic() < until, "the page did not start"
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
+                break
+            except urllib.error.HTTPError as error:
+                error.close()
+                break  # it answers: log in first
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture(scope="module")
+def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo photos in two folders, one with a hostile name, one broken, one twice; indexed."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "photos" / "animals").mkdir(parents=True)
+    for photo in demo_photos.iterdir():
+        inside = "animals" if photo.name in ("chelsea.png", "horse.png") else ""
+        shutil.copyfile(photo, folder / "photos" / inside / photo.name)
+    Image.new("RGB", (90, 60), (200, 30, 30)).save(folder / "photos" / HOSTILE)
+    cat = Image.open(demo_photos / "chelsea.png").convert("RGB")
+    cat.save(folder / "photos" / "cat_small.jpg", quality=90)
+    (folder / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
+        library.index([folder / "photos"]).run()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(place: Path) -> Iterator[str]:
+    with serving(place / "library") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """An empty tab. Afterwards: it asked nobody but us, and no script of ours failed."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(PATIENCE_MS)
+    tab = context.new_page()
+    strangers: list[str] = []
+    errors: list[str] = []
+    tab.on("request", lambda request: strangers.append(request.url))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    yield tab
+    context.close()
+    ours = (address, address.replace("http", "ws"), "data:", "blob:")
+    assert not [url for url in strangers if not url.startswith(ours)]
+    assert not errors
+
+
+@pytest.fixture
+def keep() -> Callable[..., None]:
+    """Keeps a screenshot, where asked to."""
+
+    def shoot(tab: Page, name: str) -> None:
+        folder = os.environ.get("IMGSEARCH_SCREENSHOTS")
+        if folder:
+            settle(tab)
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            tab.screenshot(path=Path(folder, f"{name}.png"))
+
+    return shoot
+
+
+def settle(tab: Page) -> None:
+    """Until nothing runs and every picture in sight is there."""
+    for busy in ("stStatusWidget", "stSkeleton"):
+        tab.wait_for_function(f"!document.querySelector('[data-testid={busy}]')")
+    tab.wait_for_function(
+        "[...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? "
+        "[...e.shadowRoot.querySelectorAll('img')] : [])"
+        ".every(i => i.complete || i.getBoundingClientRect().top > innerHeight)"
+    )
+    tab.wait_for_timeout(500)
+
+
+def names(tab: Page) -> list[str]:
+    labels = [tile.get_attribute("aria-label") or "" for tile in tab.locator(".tile a").all()]
+    return [label.split(",")[0] for label in labels]
+
+
+def wait_for_first(tab: Page, name: str) -> None:
+    tab.locator(f".tile:first-child a[aria-label^='{name}']").wait_for()
+
+
+def ask(tab: Page, line: str) -> None:
+    box = tab.get_by_role("textbox", name="Search")
+    box.fill(line)
+    box.press("Enter")
+
+
+# ---------------------------------------------------------------------------- search
+
+
+def test_type_a_question_and_look_closer(
+    page: Page, address: str, keep: Callable[..., None]
+) -> None:
+    page.goto(address)
+    page.locator(".tile img").first.wait_for()
+    keep(page, "start")
+    ask(page, "a cup of coffee")
+    wait_for_first(page, "coffee.png")
+    assert "q=a+cup+of+coffee" in page.url
+    keep(page, "search")
+    page.locator(".tile:first-child a").click()
+    page.locator(".frame img").wait_for()
+    page.get_by_text("600 × 400 px").wait_for()
+    page.get_by_text("coffee.png").wait_for()
+    keep(page, "photo")
+    page.get_by_role("button", name="Results").click()
+    wait_for_first(page, "coffee.png")
+
+
+def test_the_address_is_the_question(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=a+rocket+launch")
+    wait_for_first(page, "rocket.jpg")
+    ask(page, "a motorcycle")
+    wait_for_first(page, "motorcycle_left.png")
+    page.go_back()
+    wait_for_first(page, "rocket.jpg")
+
+
+def test_find_similar(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=name:chelsea")
+    page.locator(".tile a").click()
+    page.get_by_role("button", name="Find similar").click()
+    wait_for_first(page, "cat_small.jpg")
+    assert "chelsea.png" not in names(page)
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_give_an_image_and_crop_it(
+    page: Page, address: str, demo_photos: Path, keep: Callable[..., None], way: str
+) -> None:
+    page.goto(address)
+    page.locator(".tile img").first.wait_for()
+    mine = BytesIO()  # much like a photo of the library, and no copy of it, which would be left out
+    Image.open(demo_photos / "chelsea.png").convert("RGB").save(mine, "JPEG", quality=70)
+    page.evaluate(
+        """([way, bytes]) => {
+            const file = new File([new Uint8Array(bytes)], "mine.jpg", {type: "image/jpeg"});
+            const data = new DataTransfer();
+            data.items.add(file);
+            const manner = {bubbles: true, cancelable: true};
+            document.body.dispatchEvent(way === "drop"
+                ? new DragEvent("drop", {dataTransfer: data, ...manner})
+                : new ClipboardEvent("paste", {clipboardData: data, ...manner}));
+        }""",
+        [way, list(mine.getvalue())],
+    )
+    page.locator(".tile:first-child a:is([aria-label^='c'])").wait_for()
+    assert {"chelsea.png", "cat_small.jpg"} == set(names(page)[:2])
+    box = page.locator(".crop img").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 20, steps=4)
+    page.mouse.up()
+    page.locator(".part:not([hidden])").wait_for()
+    settle(page)
+    keep(page, "image")
+    assert names(page)
+
+
+def test_an_unreadable_upload_is_told(page: Page, address: str) -> None:
+    page.goto(address)
+    page.set_input_files(
+        "[data-testid=stFileUploader] input",
+        {"name": "cat.jpg", "mimeType": "image/jpeg", "buffer": b"this is no image at all"},
+    )
+    page.get_by_text("That image cannot be read").wait_for()
+
+
+def test_filter_by_date_and_take_it_out(
+    page: Page, address: str, keep: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/?q=a+flower")
+    wait_for_first(page, "flower.jpg")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Taken from").first.wait_for()
+    keep(page, "filters")
+    page.keyboard.press("Escape")
+    ask(page, "a flower after:2011 before:2012-01")
+    page.locator(".tile").nth(1).wait_for(state="detached")
+    assert names(page) == ["flower.jpg"]
+    page.get_by_role("button", name="after:2011").click()
+    page.get_by_role("button", name="after:2011").wait_for(state="detached")
+    assert page.get_by_role("textbox", name="Search").input_value() == "a flower before:2012-01"
+
+
+def test_pick_and_carry_away(
+    page: Page, address: str, place: Path, keep: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/?q=in:animals")
+    page.locator(".tile").nth(1).wait_for()
+    page.locator(".tile .pick").nth(0).check(force=True)
+    page.locator(".tile .pick").nth(1).check(force=True)
+    page.get_by_text("2 photos selected").wait_for()
+    keep(page, "picked")
+    with page.expect_download() as paths:
+        page.get_by_role("button", name="Paths").click()
+    lines = Path(paths.value.path()).read_text().split()
+    assert sorted(Path(line).name for line in lines) == ["chelsea.png", "horse.png"]
+    with page.expect_download() as records:
+        page.get_by_role("button", name="JSON").click()
+    assert len(json.loads(Path(records.value.path()).read_text())) == 2
+    with page.expect_download() as archive:
+        page.get_by_role("button", name="Zip of copies").click()
+    with zipfile.ZipFile(archive.value.path()) as copies:
+        original = place / "photos" / "animals" / "chelsea.png"
+        assert copies.read("chelsea.png") == original.read_bytes()
+
+
+def test_a_hostile_name_is_text(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=name:onerror")
+    page.locator(".tile img").wait_for()
+    assert r"\u202egpj.\n*bold*.jpg" in page.locator(".words .first").inner_text()
+    page.locator(".tile a").click()
+    page.locator(".frame img").wait_for()
+    page.get_by_text("<img src=x onerror=hacked=1>").first.wait_for()
+    assert page.evaluate("window.hacked === undefined")
+
+
+def test_no_result_and_a_wrong_question(
+    page: Page, address: str, keep: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/?q=a+cat+after:2099")
+    page.get_by_text("No photo passes the filters").wait_for()
+    ask(page, "a cat camra:canon")
+    page.get_by_text("Did you mean camera:?").wait_for()
+    keep(page, "wrong")
+
+
+# ---------------------------------------------------------------------------- the other views
+
+
+def test_near_duplicates(page: Page, address: str, keep: Callable[..., None]) -> None:
+    page.goto(f"{address}/similar")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_text("How alike").first.wait_for()
+    page.locator(".tile a[aria-label^='cat_small']").wait_for()
+    assert {"chelsea.png", "cat_small.jpg"} <= set(names(page))
+    keep(page, "similar")
+    with page.expect_download() as table:
+        page.get_by_role("button", name="CSV").click()
+    rows = list(csv.DictReader(StringIO(Path(table.value.path()).read_text())))
+    assert {Path(row["path"]).name for row in rows} >= {"chelsea.png", "cat_small.jpg"}
+
+
+def test_labels(page: Page, address: str, keep: Callable[..., None]) -> None:
+    page.goto(f"{address}/labels")
+    page.get_by_role("button", name="cat, dog, horse, bird").click()
+    page.locator(".tile a[aria-label^='chelsea.png']").wait_for()
+    page.get_by_label("Keep these labels as").fill("animals")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    page.get_by_text("Kept: animals").click()
+    keep(page, "labels")
+    page.get_by_test_id("stExpander").get_by_role("button", name="cat (").click()
+    page.wait_for_url("**/?q=label*")
+    page.locator(".tile a[aria-label^='chelsea.png']").wait_for()
+
+
+def test_the_library_and_a_new_folder(
+    page: Page, address: str, tmp_path: Path, keep: Callable[..., None]
+) -> None:
+    Image.new("RGB", (64, 64), (10, 200, 30)).save(tmp_path / "green.png")
+    page.goto(f"{address}/library")
+    page.get_by_text("Not readable").first.wait_for()
+    page.get_by_text("Over time").wait_for()
+    keep(page, "library")
+    page.get_by_label("Add a folder of this machine").fill(str(tmp_path))
+    page.get_by_role("button", name="Index", exact=True).click()
+    page.get_by_text(re.compile("Done in .* 1 new")).wait_for()
+
+
+def test_an_empty_library_leads_on(
+    browser: Browser, tmp_path: Path, keep: Callable[..., None]
+) -> None:
+    with serving(tmp_path / "nothing") as empty:
+        tab = browser.new_page(viewport={"width": 390, "height": 780}, color_scheme="dark")
+        tab.set_default_timeout(PATIENCE_MS)
+        tab.goto(empty)
+        tab.get_by_text("No photos yet").wait_for()
+        keep(tab, "empty-dark-narrow")
+        tab.get_by_role("button", name="Add a folder").click()
+        tab.get_by_text("No library yet").wait_for()
+        tab.context.close()
+
+
+def test_dark_and_narrow(browser: Browser, address: str, keep: Callable[..., None]) -> None:
+    tab = browser.new_page(viewport={"width": 390, "height": 780}, color_scheme="dark")
+    tab.set_default_timeout(PATIENCE_MS)
+    tab.goto(f"{address}/?q=in:photos")
+    tab.locator(".tile img").nth(3).wait_for()
+    first, second = (tab.locator(".tile").nth(place).bounding_box() for place in (0, 1))
+    assert first is not None and second is not None
+    assert max(first["width"], second["width"]) <= 390
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    keep(tab, "dark-narrow")
+    tab.context.close()
+
+
+def test_the_keyboard_is_enough(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=sort:date")
+    page.locator(".tile a").nth(2).wait_for()
+    settle(page)
+    page.locator(".tile a").first.focus()
+    page.keyboard.press("ArrowRight")
+    focused = page.evaluate(
+        "(() => { let e = document.activeElement; "
+        "while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement; return e.href })()"
+    )
+    assert focused == page.locator(".tile a").nth(1).evaluate("link => link.href")
+    page.keyboard.press("Enter")
+    page.locator(".frame img").wait_for()
+    first = page.url
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda url: url != first)
+
+
+# ---------------------------------------------------------------------------- the server
+
+
+def fetch(url: str, cookie: str = "", **headers: str) -> tuple[int, bytes, str]:
+    """Status, body and cookie of an answer; redirects are not followed."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *arguments: object) -> None:  # type: ignore[override]
+            return None
+
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    data = headers.pop("Form", "").encode() or None
+    request = urllib.request.Request(url, data, headers | ({"Cookie": cookie} if cookie else {}))
+    try:
+        with urllib.request.build_opener(Stay).open(request, timeout=30) as answer:
+            return answer.status, answer.read(), answer.headers.get("Set-Cookie", "")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers.get("Set-Cookie", "")
+
+
+def test_only_photos_of_the_library_by_id(address: str) -> None:
+    status, body, _ = fetch(f"{address}/thumbnail/small/1")
+    assert status == 200 and body[8:12] == b"WEBP"
+    for path in ("small/999", "huge/1", "small/../1", "small/1/../../etc/passwd", "small/-1"):
+        status, body, _ = fetch(f"{address}/thumbnail/{path}")
+        assert body[8:12] != b"WEBP", path
+    assert fetch(f"{address}/thumbnail/small/{'9' * 30}")[0] == 404
+
+
+def test_no_other_name_reaches_this_machine(address: str) -> None:
+    assert fetch(address, Host="evil.example")[0] == 403
+    assert fetch(address, Host="localhost")[0] == 200
+
+
+def test_others_need_the_password(place: Path) -> None:
+    with serving(place / "library", "--host", "0.0.0.0", IMGSEARCH_UI_PASSWORD=PASSWORD) as address:
+        assert fetch(f"{address}/thumbnail/small/1")[0] == 401
+        assert fetch(address, Accept="text/html")[0] == 303
+        assert fetch(f"{address}/_stcore/stream", Upgrade="websocket", Connection="Upgrade")[0] in (
+            401,
+            403,
+        )
+        wrong = fetch(f"{address}/login", Form="password=guess")
+        assert wrong[0] == 401 and b"not the password" in wrong[1] and not wrong[2]
+        form = urllib.parse.urlencode({"password": PASSWORD})
+        status, _, cookie = fetch(f"{address}/login", Form=form)
+        assert status == 303 and "HttpOnly" in cookie and "SameSite=strict" in cookie
+        assert fetch(f"{address}/thumbnail/small/1", cookie=cookie.split(";")[0])[0] == 200
+        assert fetch(f"{address}/thumbnail/small/1", cookie="imgsearch_page=x")[0] == 401
+
+
+def test_no_password_no_other_host(place: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "imgsearch", "ui", "--host", "0.0.0.0", "--data", str(place)],
+        env={**os.environ, "IMGSEARCH_UI_PASSWORD": "short"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2 and "IMGSEARCH_UI_PASSWORD" in done.stderr
