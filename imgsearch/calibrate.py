@@ -33,22 +33,23 @@ def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
     vectors = store.vector_count(row.key)
     if vectors < ENOUGH_PHOTOS:
         return False
-    captions, nouns = prompts(), _nouns()
-    fingerprint = hashlib.sha256("\n".join([*captions, *nouns]).encode()).hexdigest()
+    captions, short = prompts(), nouns()
+    fingerprint = hashlib.sha256("\n".join([*captions, *short]).encode()).hexdigest()
     basis = store.null_basis(row.key)
     old = store.null(row.key) if basis is not None and basis[0] == fingerprint else None
     if old is not None and abs(vectors - old.vectors) <= GROWTH * old.vectors:
         return False
     photos, mean = _survey(store, row)
     if old is None:
-        new = Null(embed_texts(captions), embed_texts(nouns), photos, mean, vectors)
+        new = Null(embed_texts(captions), embed_texts(short), photos, mean, vectors)
     else:
         new = replace(old, photos=photos, mean=mean, vectors=vectors)
     store.set_null(row.key, new, fingerprint)
     return True
 
 
-def _nouns() -> list[str]:
+def nouns() -> list[str]:
+    """Things that people look for in a word or two."""
     text = (files("imgsearch") / "nouns.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 

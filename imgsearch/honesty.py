@@ -6,7 +6,7 @@ in standard deviations; this takes away that some photos score high with everyth
 Radovanovic et al. 2010). The best of n photos stands out by chance as well, by about the largest
 of n normal values (Blom 1958); the ratio of both is the strength of an answer, and means the same
 in a library of twenty photos and of a million. Below the best hit, a photo belongs to the answer
-as long as its score is nearer to the best than to the library's usual score for the query.
+if its score is a third of the way or more from the library's usual score for the query to the best.
 
 `docs/search.md` shows how well this separates; `tests/benchmarks/bench_honesty.py` measures it.
 """
@@ -36,10 +36,9 @@ Kind: TypeAlias = Literal["text", "short", "image"]
 class Point:
     """Where the lines are drawn. Chosen on captions of Flickr8k's dev split, see docs/search.md."""
 
-    found: float = 0.96  # strength from which there is an answer; 1: as chance would have it
-    found_short: float = 1.0  # the same for short texts
+    found: float = 1.0  # strength from which there is an answer: what chance alone would give
     sure: float = 1.5  # strength from which hits can be sure
-    likely_share: float = 0.35  # of the way from the usual score (0) to the best one (1)
+    likely_share: float = 1 / 3  # of the way from the usual score (0) to the best one (1)
     sure_share: float = 0.8
 
 
@@ -79,8 +78,7 @@ def judge(
     if not len(found.ids) or not len(closest):
         return Verdict(strength=0.0)
     strength = standing(null, asked, closest) / chance(photos)
-    are_short = all(kind == "short" for kind, _ in asked.terms)
-    if strength < (point.found_short if are_short else point.found):
+    if strength < point.found:
         return Verdict(strength=strength)
     best, usual = float(found.scores[0]), float(asked.vector @ null.mean)
     likely_from = best - (1 - point.likely_share) * max(0.0, best - usual)

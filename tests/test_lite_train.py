@@ -24,77 +24,84 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-SHORT = Schedule(epochs=12, batch=64, seeds=(0, 1))
+SHORT = Schedule(epochs=8, batch=64, seeds=(0, 1))
 
 
 # ---------------------------------------------------------------------------- training
 
 
-def toy_photos(world: np.random.Generator, photos: int, mixing: Floats) -> train.Photos:
-    """Photos whose features are a hidden mixing of what their three texts say, and noise."""
-    meaning = world.normal(size=(photos, 384)).astype(np.float32)
-    texts = np.repeat(meaning, 3, axis=0) + 0.3 * world.normal(size=(photos * 3, 384))
-    views = [
-        features.Seen(
-            (meaning @ mixing + 3 * world.normal(size=(photos, FEATURES))).astype(np.float32),
-            world.normal(size=(photos, CLASSES)).astype(np.float32),
+class World:
+    """A toy: photos and texts are two noisy views of the same few hidden things."""
+
+    features, classes, width, hidden = 96, 40, 64, 6
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        self._to_features = self._noise(self.hidden, self.features)
+        self._to_texts = self._noise(self.hidden, self.width)
+
+    def photos(self, count: int) -> train.Photos:
+        """Photos in two views, with three texts each and logits that tell nothing."""
+        hidden = self._noise(count, self.hidden)
+        said = np.repeat(hidden, 3, axis=0) + 0.3 * self._noise(count * 3, self.hidden)
+        views = [
+            features.Seen(
+                hidden @ self._to_features + 3 * self._noise(count, self.features),
+                self._noise(count, self.classes),
+            )
+            for _ in range(2)
+        ]
+        return train.Photos(
+            views, heads.unit(said @ self._to_texts), np.repeat(np.arange(count), 3)
         )
-        for _ in range(2)
-    ]
-    return train.Photos(views, heads.unit(texts), np.repeat(np.arange(photos), 3))
+
+    def class_texts(self) -> Floats:
+        return heads.unit(self._noise(self.classes, self.width))
+
+    def _noise(self, *shape: int) -> Floats:
+        return self._random.normal(size=shape).astype(np.float32)
+
+
+def toy_heads() -> tuple[Heads, train.Photos]:
+    """Heads, and photos they never saw."""
+    world = World(seed=3)
+    ranges = np.tile(np.array([-1, 1], np.float32), (35, 1))
+    seen, samples = world.photos(500), world.photos(100)
+    return train.trained(seen, samples, world.class_texts(), ranges, SHORT), world.photos(200)
 
 
 @pytest.fixture(scope="module")
-def toy() -> tuple[train.Photos, train.Photos, train.Photos]:
-    """Photos to train on, class samples, and photos to search."""
-    world = np.random.default_rng(3)
-    mixing = world.normal(size=(384, FEATURES)).astype(np.float32) / 4
-    seen, samples, unseen = (toy_photos(world, n, mixing) for n in (500, 100, 200))
-    return seen, samples, unseen
+def toy() -> tuple[Heads, train.Photos]:
+    return toy_heads()
 
 
-def toy_heads(toy: tuple[train.Photos, train.Photos, train.Photos]) -> Heads:
-    names = heads.unit(np.random.default_rng(5).normal(size=(CLASSES, 384)))
-    ranges = np.tile(np.float32([-1, 1]), (35, 1))
-    return train.trained(toy[0], toy[1], names, ranges, SHORT)
-
-
-@pytest.fixture(scope="module")
-def made(toy: tuple[train.Photos, train.Photos, train.Photos]) -> Heads:
-    return toy_heads(toy)
-
-
-def test_training_teaches_to_find_photos_it_never_saw(
-    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads
-) -> None:
-    unseen = toy[2]
+def test_training_teaches_to_find_photos_it_never_saw(toy: tuple[Heads, train.Photos]) -> None:
+    made, unseen = toy
     images = made.image_vectors(unseen.views[0].features, unseen.views[0].logits)
     found = metrics.retrieval(made.text_vectors(unseen.texts), images, unseen.photo_of)
     assert found.recall_at_10 > 0.5  # chance is 0.05
 
 
 def test_the_same_input_gives_the_same_file(
-    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads, tmp_path: Path
+    toy: tuple[Heads, train.Photos], tmp_path: Path
 ) -> None:
-    heads.save(made, tmp_path / "first")
-    heads.save(toy_heads(toy), tmp_path / "second")
+    heads.save(toy[0], tmp_path / "first")
+    heads.save(toy_heads()[0], tmp_path / "second")
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
-def test_alpha_is_low_where_classes_tell_nothing(
-    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads
-) -> None:
-    assert train.best_alpha(made, toy[2]) < 0.3  # the toy's logits are noise
+def test_alpha_is_low_where_classes_tell_nothing(toy: tuple[Heads, train.Photos]) -> None:
+    assert train.best_alpha(*toy) < 0.3
 
 
 def test_the_scale_makes_the_right_caption_likely_but_not_certain(
-    toy: tuple[train.Photos, train.Photos, train.Photos], made: Heads
+    toy: tuple[Heads, train.Photos],
 ) -> None:
-    assert min(train.SCALES) < train.best_scale(made, toy[2]) < max(train.SCALES)
+    assert min(train.SCALES) < train.best_scale(*toy) < max(train.SCALES)
 
 
 def test_some_of_the_photos_keep_their_texts() -> None:
-    photos = toy_photos(np.random.default_rng(0), 6, np.zeros((384, FEATURES), np.float32))
+    photos = World(seed=0).photos(6)
     some = photos.only(np.array([1, 4]))
     np.testing.assert_array_equal(some.texts, photos.texts[[3, 4, 5, 12, 13, 14]])
     np.testing.assert_array_equal(some.photo_of, [0, 0, 0, 1, 1, 1])
