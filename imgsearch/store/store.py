@@ -168,7 +168,14 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore):
     def to_retry(self) -> set[str]:
         """Files that could not be read for a reason that may pass without the file changing."""
         passing = (Reason.UNREADABLE, Reason.CHANGED, Reason.TIMED_OUT)
-        return {str(failure.path) for failure in self.failures() if failure.reason in passing}
+        query = (
+            select(tables.roots.c.path, tables.paths.c.name)
+            .join_from(tables.failures, tables.paths)
+            .join(tables.roots)
+            .where(tables.failures.c.reason.in_([reason.value for reason in passing]))
+        )
+        with self._engine.connect() as connection:
+            return {prefix_of(root) + name for root, name in connection.execute(query)}
 
     # ------------------------------------------------------------------ photos
 
