@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from imgsearch.findings import Classes, Label, Verdict
     from imgsearch.library import Library
     from imgsearch.query import filter_of, parse, to_text
-    from imgsearch.records import EncoderInfo, Failure, Hit, Pairs, Photo, Root, Status
+    from imgsearch.records import Counts, EncoderInfo, Failure, Hit, Pairs, Photo, Root, Status
     from imgsearch.terms import Example, Query, Region, Term
 
 __all__ = [
     "Classes",
+    "Counts",
     "EncoderInfo",
     "Example",
     "Failure",
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Classes": "imgsearch.findings",
+    "Counts": "imgsearch.records",
     "EncoderInfo": "imgsearch.records",
     "Example": "imgsearch.terms",
     "Failure": "imgsearch.records",

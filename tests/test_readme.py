@@ -17,7 +17,7 @@ def blocks(language: str) -> list[str]:
 
 def first_of_each_search(output: str) -> dict[str, str]:
     """The search commands of an output, each with the name of its first result."""
-    found = re.findall(r"^\$ imgsearch search (.*) -k \d+\n +1 +[\d.]+ +(\S+)$", output, re.M)
+    found = re.findall(r"^\$ imgsearch search (.*) -k \d+\n +1 +[\d.]+ +(\S+)", output, re.M)
     return {command: Path(path).name for command, path in found}
 
 

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
-from imgsearch import ImgsearchError, Library, Settings
+from imgsearch import Counts, ImgsearchError, Library, Settings
+
+Found = TypeVar("Found")
 
 REMARKS_KEPT = 20
 
@@ -71,10 +73,25 @@ class Door:
         self._asking = threading.Lock()
         self._starting = threading.Lock()
         self.tasks: dict[str, Task] = {}
+        self._found: dict[str, tuple[float, object]] = {}
 
     def photo_count(self) -> int:
-        """How many photos there are; 0 also where there is no library yet."""
-        return self.library.photo_count() if self.library.exists() else 0
+        """How many photos there are, as of a moment ago; 0 also where there is no library yet."""
+        if not self.library.exists():
+            return 0
+        return self._recent("photos", self.library.photo_count, 2.0) or self.library.photo_count()
+
+    def counts(self) -> Counts:
+        """What the photos can be narrowed down by, as of a minute ago."""
+        return self._recent("counts", self.library.counts, 60.0)
+
+    def _recent(self, name: str, find: Callable[[], Found], seconds: float) -> Found:
+        """What `find` found, anew after so many seconds: every rerun of the page asks for it."""
+        found_at, found = self._found.get(name, (0.0, None))
+        if found is None or time.monotonic() - found_at > seconds:
+            found = find()
+            self._found[name] = (time.monotonic(), found)
+        return cast(Found, found)
 
     @contextmanager
     def asking(self) -> Iterator[Library]:
@@ -112,6 +129,7 @@ class Door:
                 "What was done so far is kept; start it again."
             )
         finally:
+            self._found.clear()
             task.running = False
 
 

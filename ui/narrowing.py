@@ -57,7 +57,7 @@ def controls() -> None:
 
 
 def _asked(known: Chosen, sort: str) -> tuple[Chosen, str]:
-    counts = door().library.counts()
+    counts = door().counts()
     folders = [str(path) for path in counts.folders if _is_text(str(path))]
     types = sorted({name.lower() for name in counts.formats})
     ratings = [f">={number}" for number in range(1, 6)]

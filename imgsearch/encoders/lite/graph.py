@@ -6,6 +6,8 @@ version of torch, needs no exporter, and can use integer operators that a trace 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -36,7 +38,9 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
-    def node(self, op: str, *inputs: str, **attributes: Attribute) -> str:
+    def node(
+        self, op: str, *inputs: str, attributes: Mapping[str, Attribute] = MappingProxyType({})
+    ) -> str:
         """Add one operator and return the name of its only output."""
         name = f"v{len(self._nodes)}"
         node = helper.make_node(op, list(inputs), [name])

@@ -103,7 +103,7 @@ def float_model(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelPro
     that `integer_model` needs a range for.
     """
     graph = Graph()
-    value = graph.node("Cast", "pixels", to=FLOAT)
+    value = graph.node("Cast", "pixels", attributes={"to": FLOAT})
     value = graph.node("Sub", value, graph.constant(_PIXEL_ZERO))
     value = graph.node("Mul", value, graph.constant(_PIXEL_SCALE))
     zero, six = graph.constant(0), graph.constant(6)
@@ -112,7 +112,7 @@ def float_model(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelPro
         if layer.opens_block:
             block_input = value
         weight, bias = graph.constant(layer.weight), graph.constant(layer.bias)
-        value = graph.node("Conv", value, weight, bias, **layer.attributes)
+        value = graph.node("Conv", value, weight, bias, attributes=layer.attributes)
         if layer.relu6:
             value = graph.node("Clip", value, zero, six)
             continue
@@ -125,10 +125,10 @@ def float_model(tensors: Tensors, *, with_ranges: bool = False) -> onnx.ModelPro
     if with_ranges:
         for op, name in (("ReduceMin", "lows"), ("ReduceMax", "highs")):
             axes = graph.constant((1, 2, 3), np.int64)
-            found = [graph.node(op, v, axes, keepdims=0) for v in unbounded]
+            found = [graph.node(op, v, axes, attributes={"keepdims": 0}) for v in unbounded]
             last = graph.constant([1], np.int64)
             columns = [graph.node("Unsqueeze", v, last) for v in found]
-            graph.name(graph.node("Concat", *columns, axis=1), name)
+            graph.name(graph.node("Concat", *columns, attributes={"axis": 1}), name)
     return _finished(graph, [value, *stages], tensors, ("lows", "highs") if with_ranges else ())
 
 
@@ -187,7 +187,7 @@ def _convolved(
         graph.constant(np.zeros(len(scale)), np.int8),
         *result.parameters(graph),
         graph.constant(np.rint(layer.bias / (scale * source.scale)), np.int32),
-        **layer.attributes,
+        attributes=layer.attributes,
     )
     return _Quantised(value, result.scale, result.zero)
 
@@ -202,10 +202,10 @@ def _finished(
     graph: Graph, values: list[str], tensors: Tensors, more: tuple[str, ...] = ()
 ) -> onnx.ModelProto:
     axes = graph.constant(_SPATIAL_AXES, np.int64)
-    pooled = [graph.node("ReduceMean", value, axes, keepdims=0) for value in values]
+    pooled = [graph.node("ReduceMean", value, axes, attributes={"keepdims": 0}) for value in values]
     weight, bias = graph.constant(tensors["_fc.weight"]), graph.constant(tensors["_fc.bias"])
-    graph.name(graph.node("Concat", *pooled, axis=1), "features")
-    graph.name(graph.node("Gemm", pooled[0], weight, bias, transB=1), "logits")
+    graph.name(graph.node("Concat", *pooled, attributes={"axis": 1}), "features")
+    graph.name(graph.node("Gemm", pooled[0], weight, bias, attributes={"transB": 1}), "logits")
     outputs: dict[str, list[int | str]] = {"features": ["n", FEATURES], "logits": ["n", CLASSES]}
     outputs |= {name: ["n", "values"] for name in more}
     return graph.finish({"pixels": (UINT8, ["n", 3, SIDE_PX, SIDE_PX])}, outputs)

@@ -31,7 +31,9 @@ def model(tensors: Tensors) -> onnx.ModelProto:
     drawing = _Drawing(tensors)
     graph = drawing.graph
     hidden = drawing.embedded()
-    shut = graph.node("Sub", graph.constant(1), graph.node("Cast", "mask", to=FLOAT))
+    shut = graph.node(
+        "Sub", graph.constant(1), graph.node("Cast", "mask", attributes={"to": FLOAT})
+    )
     shut = graph.node("Mul", shut, graph.constant(-1e9))
     shut = graph.node("Unsqueeze", shut, graph.constant([1, 2], np.int64))
     for number in range(_LAYERS):
@@ -50,10 +52,10 @@ class _Drawing:
     def embedded(self) -> str:
         graph, table = self.graph, "embeddings.{}_embeddings.weight"
         words = graph.constant(self._tensors[table.format("word")], np.float16)
-        words = graph.node("Cast", graph.node("Gather", words, "tokens"), to=FLOAT)
+        words = graph.node("Cast", graph.node("Gather", words, "tokens"), attributes={"to": FLOAT})
         places = self._tensors[table.format("position")][:CONTEXT_LENGTH]
         places = places + self._tensors[table.format("token_type")][0]
-        length = graph.node("Shape", "tokens", start=1, end=2)
+        length = graph.node("Shape", "tokens", attributes={"start": 1, "end": 2})
         start, axis = graph.constant([0], np.int64), graph.constant([0], np.int64)
         here = graph.node("Slice", graph.constant(places), start, length, axis)
         total = graph.node("Add", words, here)
@@ -71,10 +73,12 @@ class _Drawing:
     def pooled(self, hidden: str) -> str:
         graph = self.graph
         last, middle = graph.constant([-1], np.int64), graph.constant([1], np.int64)
-        mask = graph.node("Unsqueeze", graph.node("Cast", "mask", to=FLOAT), last)
+        mask = graph.node("Unsqueeze", graph.node("Cast", "mask", attributes={"to": FLOAT}), last)
         # The sum stands for the mean: both have the same direction, and length 1 is what we keep.
-        total = graph.node("ReduceSum", graph.node("Mul", hidden, mask), middle, keepdims=0)
-        return graph.node("LpNormalization", total, axis=1, p=2)
+        total = graph.node(
+            "ReduceSum", graph.node("Mul", hidden, mask), middle, attributes={"keepdims": 0}
+        )
+        return graph.node("LpNormalization", total, attributes={"axis": 1, "p": 2})
 
     def _attention(self, at: str, hidden: str, shut: str) -> str:
         graph = self.graph
@@ -83,18 +87,22 @@ class _Drawing:
             graph.node("Reshape", self._dense(at + part, hidden), split)
             for part in ("query", "key", "value")
         )
-        query = graph.node("Transpose", query, perm=[0, 2, 1, 3])
-        key = graph.node("Transpose", key, perm=[0, 2, 3, 1])
-        value = graph.node("Transpose", value, perm=[0, 2, 1, 3])
+        query = graph.node("Transpose", query, attributes={"perm": [0, 2, 1, 3]})
+        key = graph.node("Transpose", key, attributes={"perm": [0, 2, 3, 1]})
+        value = graph.node("Transpose", value, attributes={"perm": [0, 2, 1, 3]})
         scale = graph.constant((TEXT_WIDTH // _HEADS) ** -0.5)
         scores = graph.node("Mul", graph.node("MatMul", query, key), scale)
-        weights = graph.node("Softmax", graph.node("Add", scores, shut), axis=-1)
-        mixed = graph.node("Transpose", graph.node("MatMul", weights, value), perm=[0, 2, 1, 3])
+        weights = graph.node("Softmax", graph.node("Add", scores, shut), attributes={"axis": -1})
+        mixed = graph.node(
+            "Transpose", graph.node("MatMul", weights, value), attributes={"perm": [0, 2, 1, 3]}
+        )
         return graph.node("Reshape", mixed, graph.constant([0, 0, TEXT_WIDTH], np.int64))
 
     def _dense(self, at: str, value: str) -> str:
         weight = self.graph.constant(self._tensors[at + ".weight"].T, np.float16)
-        weight = self.graph.node("Cast", weight, to=FLOAT)  # done once, when the model loads
+        weight = self.graph.node(
+            "Cast", weight, attributes={"to": FLOAT}
+        )  # done once, when the model loads
         bias = self.graph.constant(self._tensors[at + ".bias"])
         return self.graph.node("Add", self.graph.node("MatMul", value, weight), bias)
 
@@ -102,5 +110,9 @@ class _Drawing:
         gain = self.graph.constant(self._tensors[at + ".weight"])
         bias = self.graph.constant(self._tensors[at + ".bias"])
         return self.graph.node(
-            "LayerNormalization", value, gain, bias, axis=-1, epsilon=_NORM_EPSILON
+            "LayerNormalization",
+            value,
+            gain,
+            bias,
+            attributes={"axis": -1, "epsilon": _NORM_EPSILON},
         )
