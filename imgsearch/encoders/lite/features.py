@@ -47,7 +47,7 @@ def seen(photos: Sequence[Path], view: str, ranges: Floats, cache_dir: Path) -> 
     key = hashlib.sha256(listing + ranges.tobytes()).hexdigest()[:12]
     file = cache_dir / f"lite-features-{view}-{key}.npz"
     try:
-        with np.load(file) as kept:
+        with file.open("rb") as opened, np.load(opened) as kept:
             return Seen(*(kept[name].astype(np.float32) for name in ("features", "logits")))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # not there, or cut off
         return _extract(photos, view, ranges, file)

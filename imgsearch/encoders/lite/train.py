@@ -123,7 +123,7 @@ def trained(
         text_map=_array(model.text.weight).T,
         ranges=ranges,
         alpha=0.0,
-        logit_scale=float(model.log_scale.exp()),
+        logit_scale=model.log_scale.exp().item(),
     )
 
 
