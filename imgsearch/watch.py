@@ -87,8 +87,8 @@ class Watcher:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._end_observer()  # while its last words are still heard: else they go to the screen
         logging.getLogger("watchdog").removeHandler(self._worries)
-        self._end_observer()
         with suppress(OSError):
             self._canary.rmdir()
 
