@@ -42,7 +42,7 @@ class Question:
         return replace(query, terms=(*query.terms, example))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The hits so far, what they are worth, and how long the first of them took."""
 
@@ -51,13 +51,18 @@ class Answered:
     cursor: str | None
     verdict: Verdict | None
     seconds: float
+    photos: int  # in the library then
 
 
 def ask(question: Question, count: int = PAGE) -> Answered:
-    """The first `count` photos, page by page. What was asked before costs nothing."""
+    """The first `count` photos, page by page. What was asked before costs nothing.
+
+    It is asked anew when photos have come or gone.
+    """
     answered: Answered | None = st.session_state.get("answered")
-    if answered is None or answered.token != question.token:
-        answered = _page(question, Answered(question.token, [], None, None, 0.0))
+    photos = door().photo_count()
+    if answered is None or (answered.token, answered.photos) != (question.token, photos):
+        answered = _page(question, Answered(question.token, [], None, None, 0.0, photos))
     while len(answered.hits) < count and answered.cursor is not None:
         answered = _page(question, answered)
     st.session_state["answered"] = answered
@@ -70,4 +75,10 @@ def _page(question: Question, before: Answered) -> Answered:
         page = library.find(question.query(), PAGE, before.cursor)
     seconds = before.seconds or time.perf_counter() - started
     hits = [*before.hits, *page.hits]
-    return Answered(question.token, hits, page.cursor, before.verdict or page.verdict, seconds)
+    return replace(
+        before,
+        hits=hits,
+        cursor=page.cursor,
+        verdict=before.verdict or page.verdict,
+        seconds=seconds,
+    )

@@ -79,6 +79,7 @@ class Door:
         """How many photos there are, as of a moment ago; 0 also where there is no library yet."""
         if not self.library.exists():
             return 0
+        # An empty library is looked at each time: somebody waits for its first photos.
         return self._recent("photos", self.library.photo_count, 2.0) or self.library.photo_count()
 
     def counts(self) -> Counts:
