@@ -23,6 +23,8 @@ from imgsearch.decode.formats import HEIF, JPEG
 from imgsearch.decode.jpeg import buffered_work
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 
+PROMPT_S = 30  # on however busy a machine; what these tests keep from happening takes minutes
+
 
 def encoded(image: Image.Image, format_name: str, **options: object) -> bytes:
     buffer = BytesIO()
@@ -90,13 +92,15 @@ def test_a_crash_costs_one_file(order: Callable[[str], object]) -> None:
 
 
 def test_a_hang_is_ended(order: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolate, "TIME_LIMIT_S", 0.5)
     order("fine")  # starting a worker is not part of the time
+    limit_s = isolate.TIME_LIMIT_S
+    monkeypatch.setattr(isolate, "TIME_LIMIT_S", 0.5)
     begin = time.monotonic()
     with pytest.raises(PhotoError) as caught:
         order("hang")
     assert caught.value.reason is Reason.TIMED_OUT
-    assert time.monotonic() - begin < 5
+    monkeypatch.setattr(isolate, "TIME_LIMIT_S", limit_s)
+    assert time.monotonic() - begin < PROMPT_S
     assert order("fine")
 
 
@@ -184,7 +188,7 @@ def test_workers_end_with_their_parent() -> None:
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
     )
     worker = int(done.stdout)
-    for _ in range(100):
+    for _ in range(600):
         if not alive(worker):
             return
         time.sleep(0.05)
@@ -268,7 +272,7 @@ def test_a_declared_bomb_is_refused_at_once(make: Callable[[], bytes]) -> None:
     begin = time.monotonic()
     reason = refused(make()).reason
     assert reason in (Reason.TOO_LARGE, Reason.DAMAGED)  # AVIF's own decoder sees the lie first
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < PROMPT_S
 
 
 def flat_png(width_px: int, height_px: int) -> bytes:
@@ -318,7 +322,7 @@ def test_a_text_bomb_in_a_png_is_no_burden() -> None:
     )
     begin = time.monotonic()
     assert refused(png[:33] + chunk + png[33:]).reason is Reason.DAMAGED
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < PROMPT_S
 
 
 def test_an_endless_gif_and_a_circular_tiff_end() -> None:
