@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -61,7 +64,14 @@ class Models:
 
     def release(self) -> None:
         """Let go of the model and its memory."""
-        self._loaded = None
+        if self._loaded is not None:
+            self._loaded = None
+            gc.collect()
+            if sys.platform.startswith("linux"):
+                # The C library keeps what is freed: of 175 MB that `lite` takes, 130 MB.
+                trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+                if trim is not None:
+                    trim(0)
 
     def _open(self, name: str) -> Encoder:
         if self._loaded is None or encoders.name_of(self._loaded.id) != name:
