@@ -57,7 +57,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 90_000  # a busy machine is slow, not wrong
+PATIENCE_MS = 120_000  # a busy machine is no failure
 HOSTILE = "<img src=x onerror=hacked=1> ![x](http-example)\u202egpj.\n*bold*.jpg"
 PASSWORD = "correct horse"
 
@@ -253,6 +253,7 @@ def test_give_an_image_and_crop_it(
         [way, list(mine.getvalue())],
     )
     page.locator(".tile:first-child a:is([aria-label^='c'])").wait_for()
+    settle(page)
     assert {"chelsea.png", "cat_small.jpg"} == set(names(page)[:2])
     box = page.locator(".crop img").bounding_box()
     assert box is not None
