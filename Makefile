@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tests are about our code, not about how many threads a library takes.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test soak check docs format install clean
+.PHONY: help demo test soak crash fuzz bench-index check docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -25,6 +25,16 @@ test: install  ## Run all tests
 
 soak: install  ## Ten minutes of a watcher that is kept busy and killed
 	$(BIN)/python tests/soak.py --seconds 600
+
+crash: install  ## 200 kills at random moments; no photo may be lost
+	IMGSEARCH_CRASHES=200 $(BIN)/python -m pytest tests/test_crash_snapshots.py --timeout 3000
+
+fuzz: install  ## An hour of damaged files for the decoders
+	IMGSEARCH_FUZZ_SECONDS=3600 $(BIN)/python -m pytest -s tests/test_decode_fuzz.py --timeout 5000
+
+bench-index: install  ## The index beside its peers, up to a million vectors
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
+	$(BIN)/python tests/benchmarks/bench_index.py run --work build/bench-index
 
 check: install  ## Lint, types, layers and size budgets
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from imgsearch.decode import decode
-from imgsearch.errors import PhotoError, Reason
+from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome, Progress, SyncReport
 
 if TYPE_CHECKING:
@@ -313,6 +313,8 @@ def _decode(bench: Bench, found: FileStat) -> _Prepared:
     except PhotoError as error:
         if isinstance(error.__cause__, _VANISHED):
             raise error.__cause__ from error
+        raise
+    except ImgsearchError:  # not the photo's fault: a decoder is not installed as it should be
         raise
     except Exception as error:  # whatever a photo does, it never ends the run
         raise PhotoError(

@@ -12,13 +12,17 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Self
 
-from imgsearch import duplicates, encoders, evaluation, labels, reconcile, search, snapshots
-from imgsearch.errors import (
-    DiskError,
-    LibraryLocked,
-    SnapshotError,
-    UsageError,
+from imgsearch import (
+    duplicates,
+    encoders,
+    evaluation,
+    labels,
+    overview,
+    reconcile,
+    search,
+    snapshots,
 )
+from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
 from imgsearch.models import Models
 from imgsearch.query import parse
 from imgsearch.records import (
@@ -194,9 +198,7 @@ class Library:
 
     def _desk(self) -> Desk:
         store = self._reader()
-        row = store.current_encoder()
-        if row is None:
-            raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
+        row = self._current(store)
         self._models.check(row)
         return search.Desk(
             store,
@@ -299,21 +301,16 @@ class Library:
 
     def status(self) -> Status:
         """What the library holds, and how it is. Raises UsageError where there is none yet."""
+        return overview.status_of(self._reader())
+
+    def check_recall(self) -> snapshots.RecallReport:
+        """How much of the exact answer the index finds, for words and for examples.
+
+        Raises SnapshotError when its file is not, byte for byte, what was written.
+        """
         store = self._reader()
-        row = store.current_encoder()
-        snapshot = None if row is None else store.current_snapshot(row.key)
-        vectors = 0 if row is None else store.vector_count(row.key)
-        return Status(
-            data_dir=self.settings.data_dir,
-            roots=reconcile.roots_of(store),
-            photos=store.photo_count(),
-            vectors=vectors,
-            encoder=None if row is None else row.name,
-            snapshot=snapshot,
-            tail=vectors - (snapshot.vectors if snapshot else 0),
-            failures=(*store.unreadable(), *store.failures()),
-            disk_bytes=_size_bytes(self.settings.data_dir),
-        )
+        row = self._current(store)
+        return snapshots.check_recall(store, row.key, self._models.of(row).encode_texts)
 
     def encoders(self) -> tuple[EncoderInfo, ...]:
         """The models to choose from."""
@@ -357,9 +354,7 @@ class Library:
 
         Exact, so it takes a while: minutes for 100,000 photos on two cores.
         """
-        row = self._reader().current_encoder()
-        if row is None:
-            raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
+        row = self._current(self._reader())
         return Job(duplicates.find_pairs(self._reader(), row.key, min_score))
 
     def groups(self, pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
@@ -371,6 +366,12 @@ class Library:
     def exists(self) -> bool:
         """Whether there is a library in the data folder yet; the first `index` makes one."""
         return (self.settings.data_dir / DATABASE).exists()
+
+    def _current(self, store: Store) -> EncoderRow:
+        row = store.current_encoder()
+        if row is None:
+            raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
+        return row
 
     def _reader(self) -> Store:
         with self._opening:  # the page asks from many threads at once
@@ -393,7 +394,3 @@ def _query(query: str | Query) -> Query:
 
 def _absolute(path: str | Path) -> str:
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # keeps symbolic links
-
-
-def _size_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -44,6 +44,7 @@ class Upkeep:
         started = time.monotonic()
         self._check(folders)
         with writing(self._data_dir) as store:
+            snapshots.clean(store)  # what a killed build left behind
             reconcile.follow_volumes(store, self._tell)
             scopes = reconcile.scopes_of(store, folders)
             seen = reconcile.survey(store, scopes, self._tell, list_same=verify)
@@ -97,7 +98,7 @@ class Upkeep:
                     store.promote_encoder(bench.encoder_key)
                     row = store.current_encoder() or row
             if not missing:
-                self._build(store, row)
+                self._build(store, row, fresh=True)
                 self._refresh(store, row)
             return RebuildReport(
                 encoder=row.name,
@@ -184,5 +185,6 @@ class Upkeep:
         """Embeds texts as a query's are."""
         return lambda texts: prompting.embed_texts(self._models.of(row), row.name, texts)
 
-    def _build(self, store: Store, row: EncoderRow) -> None:
-        snapshots.build_snapshot(store, row.key, row.encoder_id, self._encoding(row))
+    def _build(self, store: Store, row: EncoderRow, fresh: bool = False) -> None:
+        options = snapshots.BuildOptions(fresh=fresh)
+        snapshots.build_snapshot(store, row.key, row.encoder_id, self._encoding(row), options)

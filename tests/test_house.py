@@ -32,7 +32,7 @@ FLOORS = (
         "snapshots",
         "thumbnails",
     },
-    {"upkeep"},
+    {"overview", "upkeep"},
     {"library"},
     {"cli"},
     {"ui"},

@@ -86,6 +86,12 @@ def print_status(status: Status) -> None:
             f"Index     {snapshot.kind}, {snapshot.vectors} vectors, "
             f"{snapshot.built_at:%Y-%m-%d %H:%M} UTC; {status.tail} newer ones beside it"
         )
+        found = snapshot.details
+        if "recall_text" in found and "recall_image" in found:
+            click.echo(
+                f"          recall@10 {found['recall_text']:.3f} for words, "
+                f"{found['recall_image']:.3f} for examples"
+            )
     click.echo(f"Failures  {len(status.failures)}")
     for reason, number in Counter(failure.reason for failure in status.failures).most_common():
         click.echo(f"  {reason.value}: {number}")

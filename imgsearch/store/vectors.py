@@ -160,6 +160,13 @@ class VectorStore:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
+    def count_after(self, encoder_key: int, seq: int) -> int:
+        """How many vectors of an encoder came after `seq`: the tail of a snapshot."""
+        row_of = tables.vectors.c
+        query = select(func.count()).where(row_of.encoder_key == encoder_key, row_of.seq > seq)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
     def _vector_number(self, what: ColumnElement[int], encoder_key: int) -> int:
         query = select(what).where(tables.vectors.c.encoder_key == encoder_key)
         with self._engine.connect() as connection:

@@ -182,6 +182,26 @@ def test_rebuild_makes_the_index_from_what_is_stored(demo: Path) -> None:
     assert run("search", "a rocket launch", "--json", data=demo).stdout == before
 
 
+def test_what_the_index_finds_can_be_checked(demo: Path) -> None:
+    run("rebuild", data=demo)
+    done = run("rebuild", "--check", "--json", data=demo)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "recall_text": 1.0,
+        "recall_image": 1.0,
+        "target": 0.98,
+        "enough": True,
+    }, "a small index is exact"
+    (file,) = (demo / "snapshots").iterdir()
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    damaged = run("rebuild", "--check", data=demo)
+    assert damaged.returncode == 7
+    assert "Traceback" not in damaged.stderr
+    run("rebuild", data=demo)
+
+
 def test_a_damaged_index_file_mends_itself(demo: Path) -> None:
     run("rebuild", data=demo)
     before = run("search", "a motorcycle", "--json", data=demo).stdout
