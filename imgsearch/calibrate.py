@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeAlias
 
+from imgsearch.encoders.prompting import templates_for
 from imgsearch.honesty import ENOUGH_PHOTOS, Null
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
     if vectors < ENOUGH_PHOTOS:
         return False
     captions, short = prompts(), nouns()
-    fingerprint = hashlib.sha256("\n".join([*captions, *short]).encode()).hexdigest()
+    made_from = [*captions, *short, *templates_for(row.name, short[0])]
+    fingerprint = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
     basis = store.null_basis(row.key)
     old = store.null(row.key) if basis is not None and basis[0] == fingerprint else None
     if old is not None and abs(vectors - old.vectors) <= GROWTH * old.vectors:

@@ -36,10 +36,10 @@ Kind: TypeAlias = Literal["text", "short", "image"]
 class Point:
     """Where the lines are drawn. Chosen on captions of Flickr8k's dev split, see docs/search.md."""
 
-    found: float = 1.0  # strength from which there is an answer: what chance alone would give
-    sure: float = 1.5  # strength from which hits can be sure
+    found: float = 1.02  # strength from which there is an answer; 1 is what chance gives
+    sure: float = 1.75  # strength from which hits can be sure
     likely_share: float = 1 / 3  # of the way from the usual score (0) to the best one (1)
-    sure_share: float = 0.8
+    sure_share: float = 0.9
 
 
 # Measured for `lite`. The scale is the same for every encoder, so others begin there.
@@ -59,10 +59,15 @@ class Null:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as vectors: its own (length 1), and kind and weight of each term it is made of."""
+    """A query as a vector of length 1, and what it was made of.
+
+    `terms` are kind and weight of those to be like. `fixed` (dim,) is the weighted sum of the
+    others, those to be unlike: they narrow the answer, but are not what is looked for.
+    """
 
     vector: Vector
     terms: Sequence[tuple[Kind, float]]
+    fixed: Vector | None = None
 
 
 def judge(
@@ -114,15 +119,17 @@ def chance(photos: int) -> float:
 
 
 def unrelated(null: Null, asked: Asked) -> Vectors:
-    """Queries made like the one asked, of as many terms with the same weights, but about others.
+    """Queries made like the one asked, but about other things: rows of length 1.
 
-    Rows of length 1.
+    They have as many terms to be like, with the same weights, and the same terms to be unlike.
     """
     import numpy as np
 
     banks = {"text": null.prompts, "short": null.nouns, "image": null.photos}
     rows = max(len(banks[kind]) for kind, _ in asked.terms)
     total = np.zeros((rows, len(asked.vector)), np.float32)
+    if asked.fixed is not None:
+        total += asked.fixed
     for place, (kind, weight) in enumerate(asked.terms):
         bank = banks[kind]
         # Another stride for each term, so that the same two do not always come together.

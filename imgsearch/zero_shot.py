@@ -1,8 +1,8 @@
 """Zero-shot labels: which of some classes, named in words, a photo is most like.
 
 CLIP's own way (Radford et al. 2021, section 3.1): a softmax over cosines, scaled as in training.
-"None of these" is a class as well: its score is what a photo reaches with unrelated captions, two
-standard deviations above their mean, so it is won only by a class that stands out on that photo.
+"None of these" is a class as well: its score lies so many standard deviations above the mean of
+what the photo reaches with unrelated captions, so that only a class that stands out beats it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from imgsearch.records import Ids, Vector, Vectors
 
-NONE_DEVIATIONS = 2.0  # chosen on Flickr8k's dev split: see docs/models.md
+NONE_DEVIATIONS = 1.75  # chosen on Flickr8k's dev split: see docs/models.md
 BLOCK_ROWS = 8_192  # photos at once: scores of a block stay in memory the size of a cache
 
 

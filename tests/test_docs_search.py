@@ -51,6 +51,7 @@ def home(
     add_holidays(shared_data / "flickr8k", pictures / "Holidays")
     (pictures / "Holidays" / "dog-beach-1.xmp").write_text(SIDECAR)
     (pictures / "Archive" / "broken.jpg").write_bytes(b"")
+    add_known_photos(pictures / "Holidays", home)
     (home / "pool.jpg").write_bytes((pictures / "Holidays" / "pool-4.jpg").read_bytes())
     (pictures / "Holidays" / "pool-4.jpg").unlink()
     patch = pytest.MonkeyPatch()
@@ -86,6 +87,24 @@ def add_holidays(flickr: Path, folder: Path) -> None:
             shutil.copy(flickr / "images" / image, copy)
             day = 1_687_000_000 + 86_400 * len(list(folder.iterdir()))  # from 18 June 2023
             os.utime(copy, (day, day))
+
+
+def add_known_photos(holidays: Path, home: Path) -> None:
+    """Photos sorted into folders by class, and captions for some of the library's."""
+    captions = {
+        "dog-beach-1": "a dog on the beach",
+        "dog-snow-1": "a dog in the snow",
+        "sunset-1": "the sun goes down",
+        "pool-1": "someone in a swimming pool",
+        "bicycle-1": "a person riding a bicycle",
+        "football-1": "a football game",
+    }
+    lines = [f"{name}.jpg,{caption}" for name, caption in captions.items()]
+    (home / "captions.csv").write_text("\n".join(["photo,caption", *lines, ""]))
+    for folder, word in (("dog", "dog"), ("swimming_pool", "pool"), ("sunset", "sunset")):
+        (home / "sorted" / folder).mkdir(parents=True)
+        for photo in holidays.glob(f"{word}*.jpg"):
+            shutil.copy(photo, home / "sorted" / folder)
 
 
 def type_in(line: str, capfd: pytest.CaptureFixture[str]) -> tuple[str, int]:

@@ -160,7 +160,14 @@ def test_a_compound_query_is_held_against_compounds() -> None:
     bank = [unit(rng.normal(size=(count, 16))) for count in (40, 30, 50)]
     null = Null(*bank, mean=bank[2].mean(axis=0), vectors=50)
     query = unit(rng.normal(size=16))
-    rows = unrelated(null, Asked(query, [("text", 1.0), ("image", -0.5)]))
+    minus = unit(rng.normal(size=16)) * np.float32(-0.5)
+    rows = unrelated(null, Asked(query, [("text", 1.0), ("image", 0.5)], minus))
     assert rows.shape == (50, 16)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert np.allclose(rows[0], unit(bank[0][0] - 0.5 * bank[2][1]), atol=1e-5)
+    assert np.allclose(rows[0], unit(bank[0][0] + 0.5 * bank[2][1] + minus), atol=1e-5)
+
+
+def test_a_minus_narrows_and_hides_nothing(demo: Library) -> None:
+    assert demo.find('"a cat" -motorcycle').verdict.found
+    assert demo.find('"a motorcycle" -cat').hits[0].level != "weak"
+    assert not demo.find('"a submarine" -motorcycle').verdict.found

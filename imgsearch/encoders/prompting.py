@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHORT_WORDS = 3  # a longer text is a caption already
 CLASS_TEMPLATE = "a photo of a {}"  # for labels, with encoders that are not in the table
 
-TEMPLATES: dict[str, tuple[str, ...]] = {"lite": ("{}", "a photo of a {}")}
+TEMPLATES: dict[str, tuple[str, ...]] = {"lite": ("{}", "a {}", "there is a {}")}
 _ARTICLE = re.compile(r"^(an?|the)\s+", re.IGNORECASE)
 
 

@@ -39,7 +39,7 @@ class QueryVector:
     factors: Vector
     own: frozenset[int]
     kind: Literal["text", "image"]
-    kinds: tuple[tuple[Kind, float], ...]  # of each term, with its weight
+    kinds: tuple[Kind, ...]
 
 
 def embed(desk: Desk, query: Query) -> QueryVector:
@@ -74,7 +74,7 @@ def embed(desk: Desk, query: Query) -> QueryVector:
         own=frozenset(own),
         # Words lie off the manifold of photos and need more of the index probed (design, 5).
         kind="text" if texts else "image",
-        kinds=tuple((_kind(desk, term), term.weight) for term in query.terms),
+        kinds=tuple(_kind(desk, term) for term in query.terms),
     )
 
 

@@ -35,4 +35,16 @@ def verdict(
     closest = np.array([each for each in vectors if each is not None], np.float32)
     found = Neighbours(np.array(ids, np.int64), np.array([score for _, score in best], np.float32))
     photos = null.vectors if only is None else len(only)
-    return honesty.judge(null, honesty.Asked(asked.vector, asked.kinds), found, closest, photos)
+    return honesty.judge(null, _asked(asked), found, closest, photos)
+
+
+def _asked(asked: QueryVector) -> honesty.Asked:
+    likes = asked.factors > 0
+    if not likes.any():  # all is to be unlike: then that is what is looked for
+        likes = ~likes
+    terms = [
+        (kind, float(factor))
+        for kind, factor, is_like in zip(asked.kinds, asked.factors, likes, strict=True)
+        if is_like
+    ]
+    return honesty.Asked(asked.vector, terms, asked.factors[~likes] @ asked.parts[~likes])

@@ -92,8 +92,11 @@ def absent_texts(captions: Sequence[str]) -> list[str]:
     return texts
 
 
-def noun_queries(split: Split) -> dict[str, set[int]]:
-    """Words that most captions of 2 to 60 photos have, with the photos any caption of has them."""
+def noun_queries(split: Split, captions: int = 1) -> dict[str, set[int]]:
+    """Words that most captions of 2 to 60 photos have, and the photos they are right for.
+
+    Right are photos of which so many `captions` have the word.
+    """
     ignored = set(FUNCTION_WORDS.split())
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     for caption, photo in zip(split.captions, split.own.tolist(), strict=True):
@@ -101,7 +104,7 @@ def noun_queries(split: Split) -> dict[str, set[int]]:
             counts[word][photo] += 1
     clear = {word: sum(n >= 3 for n in each.values()) for word, each in counts.items()}
     return {
-        f"a {word}": set(counts[word])
+        f"a {word}": {photo for photo, n in counts[word].items() if n >= captions}
         for word, photos in sorted(clear.items())
         if len(word) > 2 and not word.endswith("ing") and 2 <= photos <= 60
     }
