@@ -1,0 +1,68 @@
+"""What answers are held against is made when a library is large enough, and kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imgsearch import calibrate
+from imgsearch.honesty import ENOUGH_PHOTOS
+from imgsearch.records import Facts, FileStat, Outcome
+from imgsearch.store import writing
+
+DIM = 8
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    asked: list[int] = []
+
+    def embed_texts(texts: Sequence[str]) -> np.ndarray:
+        asked.append(len(texts))
+        return unit(rng.normal(size=(len(texts), DIM)))
+
+    with writing(tmp_path) as store:
+        root_id = store.add_root("/photos")
+        row = store.add_encoder("stand-in/1", "stand-in", DIM)
+
+        def add(first: int, count: int) -> None:
+            outcomes = [
+                Outcome(
+                    FileStat(f"/photos/{number}.jpg", 1, number, number),
+                    number.to_bytes(32, "big"),
+                    Facts("JPEG", 10, 10),
+                    unit(rng.normal(size=(1, DIM)) + 1),
+                )
+                for number in range(first, first + count)
+            ]
+            store.record(root_id, row.key, outcomes)
+
+        add(0, ENOUGH_PHOTOS - 1)
+        assert not calibrate.refresh(store, row, embed_texts)
+        assert store.null(row.key) is None
+        add(100, 400)
+        assert calibrate.refresh(store, row, embed_texts)
+        assert not calibrate.refresh(store, row, embed_texts)
+        assert len(asked) == 2, "captions and nouns"
+        null = store.null(row.key)
+        assert null is not None
+        vectors = np.concatenate([chunk for _, _, chunk in store.vectors(row.key)])
+        assert np.allclose(null.mean, vectors.mean(axis=0), atol=1e-3)
+        assert null.photos.shape == (calibrate.SAMPLE_PHOTOS, DIM)
+        assert (len(null.prompts), len(null.nouns)) == tuple(asked)
+        assert null.vectors == len(vectors)
+
+        add(1000, 5)  # too few to matter
+        assert not calibrate.refresh(store, row, embed_texts)
+        add(2000, 50)
+        assert calibrate.refresh(store, row, embed_texts)
+        assert len(asked) == 2
+        renewed = store.null(row.key)
+        assert renewed is not None and renewed.vectors == len(vectors) + 55
+        assert np.array_equal(renewed.prompts, null.prompts)
