@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -145,6 +146,8 @@ class Watcher:
     # ------------------------------------------------------------------ the observer
 
     def _begin_observer(self, roots: Sequence[str]) -> None:
+        # watchdog says so when the event of a new folder and its own walk meet: no harm is done.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         try:
             self._observer = Observer()
             self._observer.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))  # what tests share
@@ -19,6 +20,10 @@ from stand_in import StandIn
 if TYPE_CHECKING:
     from imgsearch import Library
     from imgsearch.encoders import Encoder
+
+# The same examples at every run: a new finding must not stop work that has nothing to do with it.
+settings.register_profile("same", derandomize=True, print_blob=True)
+settings.load_profile("same")
 
 # No test asks a model hub; a test that needs the opposite says so itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
