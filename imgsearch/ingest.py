@@ -98,9 +98,8 @@ def embed_again(bench: Bench, photos: dict[int, Path]) -> Generator[Progress, No
         photo_id, path = item
         try:
             found = stat_of(path)
-            with open_regular(str(path)) as stream:
-                if hashlib.file_digest(stream, _hasher).digest() != hashes[photo_id]:
-                    return photo_id, path, None
+            if _hash(found) != hashes[photo_id]:
+                return photo_id, path, None
             return photo_id, path, _decode(bench, found).pixels
         except (PhotoError, OSError):
             return photo_id, path, None
@@ -180,6 +179,8 @@ class _Run:
 
     def take(self, one: _Examined) -> None:
         """Add a file to what is in hand, and record all of that once it fills a batch."""
+        if one.copy and not self._claims.holds(one.content_hash):
+            one = self.examine((one.root_id, one.stat))  # its original vanished before its turn
         if one.vanished:
             self._promote_copies(one)
             return
@@ -259,6 +260,10 @@ class _Claims:
             self._taken.add(content_hash)
             return True
 
+    def holds(self, content_hash: bytes | None) -> bool:
+        with self._lock:
+            return content_hash in self._taken
+
     def release(self, content_hash: bytes) -> None:
         with self._lock:
             self._taken.discard(content_hash)
@@ -287,29 +292,19 @@ def _hasher() -> hashlib.blake2b:
 def _hash(found: FileStat) -> bytes:
     if found.size_bytes == 0:
         raise PhotoError(Reason.EMPTY, "The file has no bytes.")
-    try:
-        with open_regular(found.path) as stream:
-            return hashlib.file_digest(stream, _hasher).digest()
-    except _VANISHED:
-        raise
-    except OSError as error:
-        raise PhotoError(
-            Reason.UNREADABLE, f"The file cannot be read: {error.strerror}."
-        ) from error
+    with _reading(), open_regular(found.path) as stream:
+        return hashlib.file_digest(stream, _hasher).digest()
 
 
 def _decode(bench: Bench, found: FileStat) -> _Prepared:
     """Decode and prepare one photo, and make sure that it stayed the same meanwhile."""
     try:
-        decoded = decode(Path(found.path), bench.encoder.side_px, bench.max_megapixels)
-        pixels = bench.encoder.prepare(decoded.image)
-        now = stat_of(Path(found.path))
+        with _reading():
+            decoded = decode(Path(found.path), bench.encoder.side_px, bench.max_megapixels)
+            pixels = bench.encoder.prepare(decoded.image)
+            now = stat_of(Path(found.path))
     except _VANISHED:
         raise
-    except OSError as error:
-        raise PhotoError(
-            Reason.UNREADABLE, f"The file cannot be read: {error.strerror}."
-        ) from error
     except PhotoError as error:
         if isinstance(error.__cause__, _VANISHED):
             raise error.__cause__ from error
@@ -325,6 +320,19 @@ def _decode(bench: Bench, found: FileStat) -> _Prepared:
             Reason.CHANGED, "The file changed while it was read; the next run reads it again."
         )
     return _Prepared(decoded.facts, pixels)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """A file that cannot be read is a PhotoError; one that vanished is not the photo's fault."""
+    try:
+        yield
+    except _VANISHED:
+        raise
+    except OSError as error:
+        raise PhotoError(
+            Reason.UNREADABLE, f"The file cannot be read: {error.strerror}."
+        ) from error
 
 
 def stat_of(path: Path) -> FileStat:
