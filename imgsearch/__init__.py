@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
+    from imgsearch.display import printable
     from imgsearch.errors import ImgsearchError
     from imgsearch.findings import Classes, Label, Verdict
     from imgsearch.library import Library
@@ -42,6 +43,7 @@ __all__ = [
     "Verdict",
     "filter_of",
     "parse",
+    "printable",
     "to_text",
 ]
 __version__ = "0.1.0"
@@ -67,6 +69,7 @@ _HOMES = {
     "Verdict": "imgsearch.findings",
     "filter_of": "imgsearch.query",
     "parse": "imgsearch.query",
+    "printable": "imgsearch.display",
     "to_text": "imgsearch.query",
 }
 

@@ -22,7 +22,7 @@ from imgsearch import (
     search,
     snapshots,
 )
-from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
+from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
 from imgsearch.models import Models
 from imgsearch.query import parse
 from imgsearch.records import (
@@ -198,7 +198,7 @@ class Library:
 
     def _desk(self) -> Desk:
         store = self._reader()
-        row = self._current(store)
+        row = store.encoder_in_use()
         self._models.check(row)
         return search.Desk(
             store,
@@ -309,7 +309,7 @@ class Library:
         Raises SnapshotError when its file is not, byte for byte, what was written.
         """
         store = self._reader()
-        row = self._current(store)
+        row = store.encoder_in_use()
         return snapshots.check_recall(store, row.key, self._models.of(row).encode_texts)
 
     def encoders(self) -> tuple[EncoderInfo, ...]:
@@ -354,7 +354,7 @@ class Library:
 
         Exact, so it takes a while: minutes for 100,000 photos on two cores.
         """
-        row = self._current(self._reader())
+        row = self._reader().encoder_in_use()
         return Job(duplicates.find_pairs(self._reader(), row.key, min_score))
 
     def groups(self, pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
@@ -366,12 +366,6 @@ class Library:
     def exists(self) -> bool:
         """Whether there is a library in the data folder yet; the first `index` makes one."""
         return (self.settings.data_dir / DATABASE).exists()
-
-    def _current(self, store: Store) -> EncoderRow:
-        row = store.current_encoder()
-        if row is None:
-            raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
-        return row
 
     def _reader(self) -> Store:
         with self._opening:  # the page asks from many threads at once

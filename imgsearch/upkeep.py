@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, snapshots
 from imgsearch.encoders import prompting
-from imgsearch.errors import UsageError
 from imgsearch.records import EncoderRow, MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.store import DATABASE, Store, writing
 
@@ -44,7 +43,6 @@ class Upkeep:
         started = time.monotonic()
         self._check(folders)
         with writing(self._data_dir) as store:
-            snapshots.clean(store)  # what a killed build left behind
             reconcile.follow_volumes(store, self._tell)
             scopes = reconcile.scopes_of(store, folders)
             seen = reconcile.survey(store, scopes, self._tell, list_same=verify)
@@ -87,16 +85,14 @@ class Upkeep:
         """Make the index file anew; with a name, embed every photo with that encoder before."""
         started = time.monotonic()
         with writing(self._data_dir) as store:
-            row = store.current_encoder()
-            if row is None:
-                raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
+            row = store.encoder_in_use()
             missing = 0
             if encoder_name is not None:
                 bench = self._bench(store, encoder_name)
                 missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
                 if not missing:
                     store.promote_encoder(bench.encoder_key)
-                    row = store.current_encoder() or row
+                    row = store.encoder_in_use()
             if not missing:
                 self._build(store, row, fresh=True)
                 self._refresh(store, row)
@@ -140,6 +136,7 @@ class Upkeep:
         self, store: Store, seen: reconcile.Survey, accept_removals: bool = False
     ) -> Generator[Progress, None, SyncReport]:
         """Bring the library up to date with what was seen."""
+        snapshots.clean(store)  # what a killed build left behind
         report = SyncReport()
         if any(changes.upserts for _, changes in seen.work):
             report = yield from ingest.apply(self._bench(store), seen.work)

@@ -75,6 +75,17 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     return encoder
 
 
+@pytest.fixture(scope="session")
+def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """A library of the demo photos; tests that use it only read."""
+    from imgsearch import Library, Settings
+
+    settings = Settings.load(data_dir=tmp_path_factory.mktemp("demo-library"), encoder="lite")
+    with Library.open(settings) as opened:
+        opened.index([demo_photos]).run()
+        yield opened
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
     """An empty library with the built-in encoder, in a folder of its own."""

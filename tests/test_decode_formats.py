@@ -15,23 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from scene import BLUE, GREEN, RED, WHITE, scene
 
 from imgsearch.decode import FORMATS, decode, decode_bytes, decoder_versions, is_photo_name
 from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
 from imgsearch.decode.formats import FAMILIES
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Facts
-
-RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 40), (30, 40, 210), (245, 245, 245)
-
-
-def scene(width_px: int = 96, height_px: int = 64) -> Image.Image:
-    """Four flat quarters that tell every turn and flip apart."""
-    image = Image.new("RGB", (width_px, height_px), WHITE)
-    image.paste(RED, (0, 0, width_px // 2, height_px // 2))
-    image.paste(GREEN, (width_px // 2, 0, width_px, height_px // 2))
-    image.paste(BLUE, (0, height_px // 2, width_px // 2, height_px))
-    return image
 
 
 def assert_quarters(image: Image.Image, wanted: list[tuple[int, int, int]], within: float) -> None:

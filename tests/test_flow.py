@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import Library, Settings
+from imgsearch import Library
 from imgsearch.errors import (
     EncoderMismatch,
     FolderError,
@@ -23,15 +23,6 @@ from imgsearch.errors import (
 from imgsearch.store import Store, writing
 
 MakePhoto = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """A library of the demo photos; tests that use it only read."""
-    settings = Settings.load(data_dir=tmp_path_factory.mktemp("demo-library"), encoder="lite")
-    opened = Library.open(settings)
-    opened.index([demo_photos]).run()
-    return opened
 
 
 @pytest.mark.parametrize(

@@ -10,21 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsearch import Library, Settings
+from imgsearch import Library
 from imgsearch.findings import Verdict
 from imgsearch.honesty import ENOUGH_PHOTOS, POINT, Asked, Null, chance, judge, unrelated
 from imgsearch.records import Neighbours
 
 LEVELS = ["weak", "likely", "sure"]
-
-
-@pytest.fixture(scope="module")
-def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """A library of the demo photos; tests that use it only read."""
-    settings = Settings.load(data_dir=tmp_path_factory.mktemp("honest-library"), encoder="lite")
-    opened = Library.open(settings)
-    opened.index([demo_photos]).run()
-    return opened
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from imgsearch import Library, Settings
+from imgsearch import Library
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.findings import NONE_OF_THESE, Classes, Label
 from imgsearch.zero_shot import BLOCK_ROWS, Recogniser, softmax
@@ -29,15 +29,6 @@ RIGHT = {
     "text.png": NONE_OF_THESE,
     "china.jpg": NONE_OF_THESE,
 }
-
-
-@pytest.fixture(scope="module")
-def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """A library of the demo photos; tests that use it only read."""
-    settings = Settings.load(data_dir=tmp_path_factory.mktemp("label-library"), encoder="lite")
-    opened = Library.open(settings)
-    opened.index([demo_photos]).run()
-    return opened
 
 
 def by_name(library: Library, labels: list[Label]) -> dict[str, Label]:

@@ -303,7 +303,7 @@ def test_controls_rewrite_the_line_and_leave_the_rest() -> None:
 
 
 def test_words_are_safe_and_readable() -> None:
-    assert words.plain("a\u202eb\nc\x1b[0m") == r"a\u202eb\nc\x1b[0m"
+    assert words.printable("a\u202eb\nc\x1b[0m") == r"a\u202eb\nc\x1b[0m"
     assert words.unmarked("![x](y) <b>") == r"\!\[x\]\(y\) \<b\>"
     assert words.size_words(999) == "999 B" and words.size_words(3_210_000) == "3.2 MB"
     assert words.count_words(1, "photo") == "1 photo" and words.time_left_words(600) == (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from imgsearch import ImgsearchError
-from ui.words import plain, unmarked
+from imgsearch import ImgsearchError, printable
+from ui.words import unmarked
 
 _MODEL = 6
 # By the exit code of an error's class, see docs/cli.md.
@@ -29,7 +29,8 @@ def trouble(error: ImgsearchError) -> None:
     line = getattr(error, "line", None)
     if line:  # a question: point at the character at fault
         st.code(
-            f"{plain(line)}\n{' ' * len(plain(line[: getattr(error, 'at', 0)]))}^", language=None
+            f"{printable(line)}\n{' ' * len(printable(line[: getattr(error, 'at', 0)]))}^",
+            language=None,
         )
     if error.exit_code == _MODEL:
         to_library("Choose a model", ":material/model_training:")

@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 
 import streamlit as st
 
-from imgsearch import Hit
-from ui.words import alternative, date_of, day_words, plain
+from imgsearch import Hit, printable
+from ui.words import alternative, date_of, day_words
 
 Layout: TypeAlias = Literal["fit", "square"]
 Part: TypeAlias = tuple[float, float, float, float]  # left, top, width, height in percent
@@ -113,7 +113,7 @@ def preview(hit: Hit, missing: str) -> int:
 
 def facts(rows: Sequence[tuple[str, str]], key: str) -> None:
     """Names and values."""
-    _facts(key=key, data=[[plain(name), plain(value)] for name, value in rows])
+    _facts(key=key, data=[[printable(name), printable(value)] for name, value in rows])
 
 
 def crop(source: str, token: str, key: str) -> Part | None:
@@ -145,8 +145,8 @@ def _tile(hit: Hit) -> dict[str, object]:
         "alt": alternative(hit),
         "width": max(hit.photo.width_px, 1),
         "height": max(hit.photo.height_px, 1),
-        "title": (day_words(date_of(hit)) if is_dated else "") or plain(hit.path.name),
-        "subtitle": plain(hit.path.parent.name or str(hit.path.parent))
+        "title": (day_words(date_of(hit)) if is_dated else "") or printable(hit.path.name),
+        "subtitle": printable(hit.path.parent.name or str(hit.path.parent))
         + (f" · {copies} copies" if copies > 1 else ""),
         "score": "" if hit.score is None else f"{hit.score:.2f}",
         "level": hit.level,

@@ -9,10 +9,10 @@ from typing import TypeAlias
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from imgsearch import ImgsearchError, Query, filter_of, parse, to_text
+from imgsearch import ImgsearchError, Query, filter_of, parse, printable, to_text
 from ui import cards
 from ui.door import door
-from ui.words import plain, unmarked
+from ui.words import unmarked
 
 Chosen: TypeAlias = dict[str, str]  # a field of the language and its value, as an option takes it
 
@@ -146,14 +146,16 @@ def _first_day(known: str | None) -> date | None:
 def _one(place: DeltaGenerator, label: str, options: list[str], known: str | None) -> str:
     options = [*options, known] if known and known not in options else options
     index = options.index(known) if known else None
-    chosen = place.selectbox(label, options, index, format_func=plain, placeholder="any")
+    chosen = place.selectbox(label, options, index, format_func=printable, placeholder="any")
     return str(chosen) if chosen else ""
 
 
 def _several(place: DeltaGenerator, label: str, options: list[str], known: str | None) -> str:
     given = known.split("|") if known else []
     options = [*options, *(each for each in given if each not in options)]
-    return "|".join(place.multiselect(label, options, given, format_func=plain, placeholder="any"))
+    return "|".join(
+        place.multiselect(label, options, given, format_func=printable, placeholder="any")
+    )
 
 
 def _is_text(path: str) -> bool:

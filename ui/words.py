@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import date, datetime
 from pathlib import Path
 
-from imgsearch import Hit
+from imgsearch import Hit, printable
 
 _MARKDOWN = set("\\`*_{}[]()<>#+-.!|~:$&")
 
 
-def plain(text: str | Path) -> str:
-    """`text` with all that could hide, turn round or break a line shown as an escape."""
-    return "".join(
-        character
-        if character == " " or unicodedata.category(character)[0] not in "CZ"
-        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in str(text)
-    )
-
-
 def unmarked(text: str | Path) -> str:
     """`text` for where Streamlit reads Markdown: every sign of it stands for itself."""
-    return "".join(f"\\{each}" if each in _MARKDOWN else each for each in plain(text))
+    return "".join(f"\\{each}" if each in _MARKDOWN else each for each in printable(text))
 
 
 def size_words(size_bytes: float) -> str:
@@ -70,4 +59,4 @@ def date_of(hit: Hit) -> datetime | None:
 def alternative(hit: Hit) -> str:
     """What a person who does not see the picture is told of it."""
     when = day_words(date_of(hit))
-    return ", ".join(part for part in (plain(hit.path.name), when) if part)
+    return ", ".join(part for part in (printable(hit.path.name), when) if part)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, json_option, open_library, print_json, printable
+from imgsearch.cli.output import data_option, json_option, open_library, print_json
 from imgsearch.cli.question import asked, question_options
+from imgsearch.display import printable
 from imgsearch.query import to_text
 from imgsearch.terms import Filter, Query, Term
 

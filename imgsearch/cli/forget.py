@@ -12,9 +12,9 @@ from imgsearch.cli.output import (
     json_option,
     open_library,
     print_json,
-    printable,
     say,
 )
+from imgsearch.display import printable
 from imgsearch.errors import UsageError
 
 

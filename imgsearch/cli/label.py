@@ -15,10 +15,10 @@ from imgsearch.cli.output import (
     json_option,
     open_library,
     print_json,
-    printable,
     say,
 )
 from imgsearch.cli.search import NO_RESULT
+from imgsearch.display import printable
 
 if TYPE_CHECKING:
     from imgsearch.findings import Classes, Confusion, Label

@@ -7,10 +7,11 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+
+from imgsearch.display import printable
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
@@ -95,16 +96,6 @@ def point_at(line: str, at: int) -> None:
 def print_json(value: object) -> None:
     """One JSON value. ASCII only, so that file names that are not UTF-8 survive, escaped."""
     click.echo(json.dumps(value, ensure_ascii=True, indent=2))
-
-
-def printable(text: str | Path) -> str:
-    """`text` with all that could move the cursor, hide or break a line shown as an escape."""
-    return "".join(
-        character
-        if character == " " or unicodedata.category(character)[0] not in "CZ"
-        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in str(text)
-    )
 
 
 def follow(job: Job[_Report], doing: str) -> _Report:

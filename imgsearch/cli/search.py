@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, json_option, open_library, print_json, printable, say
+from imgsearch.cli.output import data_option, json_option, open_library, print_json, say
 from imgsearch.cli.question import asked, question_options
+from imgsearch.display import printable
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:

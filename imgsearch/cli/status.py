@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, json_option, open_library, print_json, printable
+from imgsearch.cli.output import data_option, json_option, open_library, print_json
+from imgsearch.display import printable
 
 if TYPE_CHECKING:
     from imgsearch.records import Status

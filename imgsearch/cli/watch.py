@@ -12,7 +12,8 @@ from datetime import datetime
 
 import click
 
-from imgsearch.cli.output import data_option, open_library, printable
+from imgsearch.cli.output import data_option, open_library
+from imgsearch.display import printable
 from imgsearch.records import News, Progress, SyncReport, Watching
 
 PROGRESS_EVERY_S = 5.0

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from imgsearch.errors import UsageError
 from imgsearch.records import EncoderRow, SnapshotInfo
 from imgsearch.store import tables
 
@@ -49,6 +50,13 @@ class VectorStore:
     def current_encoder(self) -> EncoderRow | None:
         """The encoder that answers queries; None before the first run of the indexer."""
         return self._encoder_in("current")
+
+    def encoder_in_use(self) -> EncoderRow:
+        """The encoder that answers queries. Raises UsageError in a library that has none yet."""
+        row = self.current_encoder()
+        if row is None:
+            raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
+        return row
 
     def building_encoder(self) -> EncoderRow | None:
         """The encoder that `rebuild --encoder` is embedding everything with, if any."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import EncoderInfo, Failure, Root, Status
+from imgsearch import EncoderInfo, Failure, Root, Status, printable
 from ui import cards, elements, tasks
 from ui.door import Task, door
-from ui.words import count_words, moment_words, plain, size_words, unmarked
+from ui.words import count_words, moment_words, size_words, unmarked
 
 INDEX, REBUILD = "index", "rebuild"
 FAILURES_SHOWN = 500
@@ -88,7 +88,7 @@ def folders(roots: Sequence[Root], busy: bool) -> None:
                 icon=":material/check:" if root.online else ":material/cloud_off:",
                 color="green" if root.online else "gray",
             )
-            st.text(plain(root.path))
+            st.text(printable(root.path))
             st.caption(count_words(root.photos, "photo"))
             st.button(
                 "Bring up to date", key=f"root {root.id}", disabled=busy or not root.online,
@@ -140,7 +140,11 @@ def failures(failed: Sequence[Failure], busy: bool) -> None:
     with st.expander(f"Not readable: {words}", icon=":material/broken_image:"):
         chosen = st.pills("Reason", list(reasons), selection_mode="multi")
         rows = [
-            {"file": plain(each.path), "reason": each.reason.value, "why": plain(each.message)}
+            {
+                "file": printable(each.path),
+                "reason": each.reason.value,
+                "why": printable(each.message),
+            }
             for each in failed
             if not chosen or each.reason.value in chosen
         ]

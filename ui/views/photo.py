@@ -10,11 +10,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Query, to_text
+from imgsearch import Hit, ImgsearchError, Query, printable, to_text
 from ui import cards, elements
 from ui.asking import Question
 from ui.door import door
-from ui.words import count_words, date_of, moment_words, plain, size_words
+from ui.words import count_words, date_of, moment_words, size_words
 
 TELLERS = {
     "exif": "the camera",
@@ -139,7 +139,7 @@ def why(hit: Hit) -> None:
     for share in told.shares:
         what = share.term.what
         name = what if isinstance(what, str) else "the example image"
-        rows.append((plain(name), f"{share.share:+.3f} of it; alone {share.cosine:.3f}"))
+        rows.append((printable(name), f"{share.share:+.3f} of it; alone {share.cosine:.3f}"))
     for each, passes in told.filters:
         rows.append((to_text(Query(filters=(each,))), "passes" if passes else "does not pass"))
     if rows:
@@ -192,7 +192,7 @@ def paths(hit: Hit) -> None:
         count_words(len(hit.paths), "place") if len(hit.paths) > 1 else "Path", anchor=False
     )
     for number, path in enumerate(hit.paths):
-        st.code(plain(path), language=None, wrap_lines=True)
+        st.code(printable(path), language=None, wrap_lines=True)
         if opener() and path.exists():
             st.button(
                 "Show in the file manager",

@@ -10,11 +10,11 @@ from io import StringIO
 
 import streamlit as st
 
-from imgsearch import Hit, Pairs
+from imgsearch import Hit, Pairs, printable
 from ui import cards, elements, tasks
 from ui.door import door
 from ui.elements import GridLook
-from ui.words import count_words, date_of, moment_words, plain, size_words
+from ui.words import count_words, date_of, moment_words, size_words
 
 LOWEST = 0.85  # below, photos are alike and no longer nearly the same
 GROUPS_A_PAGE = 20
@@ -144,7 +144,7 @@ def side_by_side(number: int, group: Group) -> None:
             photo = hit.photo
             differences = f"{photo.width_px} × {photo.height_px} px, {photo.facts.format}, "
             differences += f"{size_words(photo.size_bytes)}, {moment_words(date_of(hit))}"
-            rows.append((f"{place}. {differences}", plain(hit.path)))
+            rows.append((f"{place}. {differences}", printable(hit.path)))
         elements.facts(rows, f"group facts {number}")
     if touched.opened is not None:
         st.session_state["result_ids"] = [hit.photo.id for hit in group.hits]
