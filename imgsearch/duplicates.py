@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from imgsearch.records import Pair, Pairs, Progress
+from imgsearch.jobs import Progress
+from imgsearch.records import Pair, Pairs
 from imgsearch.store import Store
 
 if TYPE_CHECKING:

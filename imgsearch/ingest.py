@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imgsearch.decode import decode
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
-from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome, Progress, SyncReport
+from imgsearch.jobs import Progress, SyncReport
+from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder

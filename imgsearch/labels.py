@@ -11,7 +11,7 @@ from imgsearch.decode import decode, is_photo_name
 from imgsearch.encoders import prompting
 from imgsearch.errors import FolderError, PhotoError, UsageError
 from imgsearch.findings import Classes, Confusion, Facet, Label
-from imgsearch.records import Progress
+from imgsearch.jobs import Progress
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder

@@ -15,7 +15,7 @@ from imgsearch.records import EncoderRow
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.encoders import Choice, Encoder
-    from imgsearch.records import OnDownload
+    from imgsearch.jobs import OnDownload
 
 
 class Models:

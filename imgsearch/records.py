@@ -7,11 +7,10 @@ Times are aware or naive as the camera wrote them; sizes are bytes; sides are pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:  # numpy and Pillow cost start-up time that `--help` need not pay
     import numpy as np
@@ -237,114 +236,7 @@ class Explanation:
     filters: tuple[tuple[Filter, bool], ...] = ()  # each with whether the photo passes it
 
 
-# ---------------------------------------------------------------------------- indexing
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One step of a long job: `done` of `total`, and the file it has just dealt with."""
-
-    done: int
-    total: int
-    path: Path | None = None
-
-
-class Job(Generic[Result]):
-    """A long job that is under way only while somebody iterates over its progress.
-
-    `run()` goes through all of it. Either way `report` is there afterwards. Stopping early is
-    safe: what was committed stays.
-    """
-
-    def __init__(self, steps: Generator[Progress, None, Result]) -> None:
-        self._steps = steps
-        self._report: Result | None = None
-
-    def __iter__(self) -> Iterator[Progress]:
-        return self
-
-    def __next__(self) -> Progress:
-        try:
-            return next(self._steps)
-        except StopIteration as stop:
-            if self._report is None:
-                self._report = stop.value
-            raise StopIteration(self._report) from None
-
-    def run(self) -> Result:
-        """Do the whole job and return its report."""
-        for _ in self:
-            pass
-        return self.report
-
-    @property
-    def report(self) -> Result:
-        """What the job did. Raises RuntimeError before it has ended."""
-        if self._report is None:
-            raise RuntimeError("The job has not ended: iterate over it, or call run().")
-        return self._report
-
-    def close(self) -> None:
-        """Stop now; what was committed stays."""
-        self._steps.close()
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """What one indexing run did, in files; `photos` is the size of the library afterwards."""
-
-    new: int = 0
-    moved: int = 0  # known content at a new path: a move, a copy or a restore
-    unchanged: int = 0
-    gone: int = 0
-    offline: int = 0  # files under folders that are not there now; nothing is forgotten
-    missing: int = 0  # files that vanished with many others at once; held, not forgotten
-    failed: int = 0
-    seconds: float = 0.0
-    photos: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Watching:
-    """Which roots are watched from now on. `polled` ones give no events, and why that is."""
-
-    roots: tuple[Path, ...]
-    polled: tuple[tuple[Path, str], ...]  # looked at every `poll_s` instead
-    poll_s: float
-
-
-News: TypeAlias = Progress | SyncReport | Watching  # what `Library.watch` tells
-
-
-@dataclass(frozen=True, slots=True)
-class MetadataReport:
-    """What reading the metadata again did, in photos."""
-
-    read: int
-    changed: int
-    failed: int  # could not be read now; what is known of them stays
-
-
-@dataclass(frozen=True, slots=True)
-class RebuildReport:
-    """What a rebuild did. With `missing` above 0 the old encoder is still the one that answers."""
-
-    encoder: str
-    vectors: int
-    missing: int  # photos that could not be read, so not embedded again
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """How far one file has come. The first report has `done_bytes` 0 and tells the size."""
-
-    file: str
-    done_bytes: int
-    size_bytes: int
-
-
-OnDownload: TypeAlias = Callable[[Download], None]
+# ---------------------------------------------------------------------------- the library
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.decode import read_facts
 from imgsearch.errors import PhotoError
-from imgsearch.records import MetadataReport, Progress
+from imgsearch.jobs import MetadataReport, Progress
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings

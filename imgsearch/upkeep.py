@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 
 from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, snapshots
 from imgsearch.encoders import prompting
-from imgsearch.records import EncoderRow, MetadataReport, Progress, RebuildReport, SyncReport
+from imgsearch.jobs import MetadataReport, Progress, RebuildReport, SyncReport
+from imgsearch.records import EncoderRow
 from imgsearch.store import DATABASE, Store, writing
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.findings import Classes, Facet
+    from imgsearch.jobs import News
     from imgsearch.models import Models
     from imgsearch.reconcile.follow import Rhythm
-    from imgsearch.records import News, Vectors
+    from imgsearch.records import Vectors
 
 PRUNE_DAYS = 30.0  # as long as common recycle bins keep a file
 

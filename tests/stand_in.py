@@ -14,7 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.records import OnDownload, PixelBatch, Pixels, Vectors
+    from imgsearch.jobs import OnDownload
+    from imgsearch.records import PixelBatch, Pixels, Vectors
 
 
 class StandIn:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from imgsearch import duplicates
-from imgsearch.records import Facts, FileStat, Job, Outcome, Pair, Pairs
+from imgsearch.jobs import Job
+from imgsearch.records import Facts, FileStat, Outcome, Pair, Pairs
 from imgsearch.store import Store
 
 

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from imgsearch.encoders import choose, encoder_choices, name_of, onnx_cache, open_encoder
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
-from imgsearch.records import Download
+from imgsearch.jobs import Download
 
 SMALL = "openclip:ViT-S-32-alt/random"
 CLIP, SIGLIP = catalogue.CPU_DEFAULT, catalogue.GPU_DEFAULT

@@ -14,7 +14,7 @@ import imgsearch
 
 HOUSE = Path(__file__).parent.parent
 FLOORS = (
-    {"errors", "display", "findings", "terms"},
+    {"errors", "display", "findings", "jobs", "terms"},
     {"records"},
     {"honesty", "zero_shot"},  # arithmetic over vectors, with no file and no model
     {"config", "scan", "watch", "mounts", "decode", "encoders", "indexes", "store"},

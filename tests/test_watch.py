@@ -22,8 +22,8 @@ from PIL import Image
 from stand_in import StandIn
 
 from imgsearch import Library, Settings, mounts, watch
+from imgsearch.jobs import News, SyncReport, Watching
 from imgsearch.reconcile.follow import Rhythm
-from imgsearch.records import News, SyncReport, Watching
 from imgsearch.store import Store, writing
 from imgsearch.watch import Pace
 

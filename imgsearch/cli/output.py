@@ -14,8 +14,8 @@ import click
 from imgsearch.display import printable
 
 if TYPE_CHECKING:
+    from imgsearch.jobs import Download, Job
     from imgsearch.library import Library
-    from imgsearch.records import Download, Job
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Report = TypeVar("_Report")

@@ -14,7 +14,7 @@ import click
 
 from imgsearch.cli.output import data_option, open_library
 from imgsearch.display import printable
-from imgsearch.records import News, Progress, SyncReport, Watching
+from imgsearch.jobs import News, Progress, SyncReport, Watching
 
 PROGRESS_EVERY_S = 5.0
 GRACE_S = 1.5  # what is in hand when the end comes may take so long; what it loses is done again

@@ -17,7 +17,8 @@ from imgsearch.errors import UsageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.records import OnDownload, PixelBatch, Pixels, Vectors
+    from imgsearch.jobs import OnDownload
+    from imgsearch.records import PixelBatch, Pixels, Vectors
 
 __all__ = ["Choice", "Encoder", "choose", "encoder_choices", "name_of", "open_encoder"]
 

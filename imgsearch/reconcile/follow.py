@@ -13,6 +13,7 @@ from pathlib import Path
 from imgsearch import mounts, scan
 from imgsearch.decode import is_photo_name
 from imgsearch.errors import DiskError, LibraryLocked
+from imgsearch.jobs import News, Progress, SyncReport, Watching
 from imgsearch.reconcile.survey import (
     Scope,
     Survey,
@@ -23,7 +24,6 @@ from imgsearch.reconcile.survey import (
     scopes_of,
     survey,
 )
-from imgsearch.records import News, Progress, SyncReport, Watching
 from imgsearch.store import Store, writing
 from imgsearch.watch import Hint, Pace, Watcher
 

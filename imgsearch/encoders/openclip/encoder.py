@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from imgsearch.records import OnDownload, PixelBatch, Pixels, Vectors
+    from imgsearch.jobs import OnDownload
+    from imgsearch.records import PixelBatch, Pixels, Vectors
 
 VERSION = 1  # of what lies between a photo and its vector here; part of every id
 RANDOM = "random"

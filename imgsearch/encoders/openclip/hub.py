@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgsearch.errors import DiskError, EncoderUnavailable
-from imgsearch.records import Download, OnDownload
+from imgsearch.jobs import Download, OnDownload
 
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _BLOB_NAME_CHARS = 64  # a large file's blob is named by its sha256, in hexadecimal

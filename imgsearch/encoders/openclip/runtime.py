@@ -21,13 +21,14 @@ from imgsearch.encoders.onnx_cache import OnnxModel, read_export, write_export
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.prepare import Preprocess
 from imgsearch.errors import DiskError, EncoderError
-from imgsearch.records import OnDownload
+from imgsearch.jobs import OnDownload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from imgsearch.encoders.openclip.towers import Towers
-    from imgsearch.records import OnDownload, PixelBatch, Vectors
+    from imgsearch.jobs import OnDownload
+    from imgsearch.records import PixelBatch, Vectors
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
 _FORMAT = 1  # of an export: raise it when an older one must be made again

@@ -1,0 +1,87 @@
+"""The door to what a library holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgsearch import (
+    duplicates,
+    encoders,
+    overview,
+    reconcile,
+    search,
+    snapshots,
+)
+from imgsearch.jobs import Job
+from imgsearch.library.opened import Opened
+from imgsearch.records import Counts, EncoderInfo, Hit, Pairs, Status
+
+if TYPE_CHECKING:
+    from imgsearch.encoders import Choice
+
+
+class Looking(Opened):
+    """Shows the library, its photos, and which of them are alike."""
+
+    def status(self) -> Status:
+        """What the library holds, and how it is. Raises UsageError where there is none yet."""
+        return overview.status_of(self._reader())
+
+    def check_recall(self) -> snapshots.RecallReport:
+        """How much of the exact answer the index finds, for words and for examples.
+
+        Raises SnapshotError when its file is not, byte for byte, what was written.
+        """
+        store = self._reader()
+        row = store.encoder_in_use()
+        return snapshots.check_recall(store, row.key, self._models.of(row).encode_texts)
+
+    def encoders(self) -> tuple[EncoderInfo, ...]:
+        """The models to choose from."""
+        return encoders.encoder_choices()
+
+    def encoder_in_use(self) -> Choice:
+        """The encoder that a query or a first run would use, and why that one."""
+        return self._models.choose(self._reader().current_encoder() if self.exists() else None)
+
+    def photos(self, ids: Sequence[int]) -> list[Hit]:
+        """These photos, in this order, with where each lies; those that are gone are left out."""
+        store = self._reader()
+        online = {root.id: root.online for root in reconcile.roots_of(store)}
+        return search.hits_of(store, online, ids)
+
+    def thumbnail(self, source: int | bytes, side_px: int = 320) -> bytes | None:
+        """A WebP of a photo of the library, by id, or of the image in a file's bytes.
+
+        Upright, its long side at most `side_px`; None where no photo has that id. That of a photo
+        is made at first sight and kept in the cache folder. Raises PhotoError for what cannot be
+        read and was not made before.
+        """
+        if isinstance(source, bytes):
+            return self._thumbnails.of_bytes(source, side_px)
+        photo = self._reader().photos([source]).get(source)
+        if photo is None:
+            return None
+        places = self._reader().paths([source]).get(source, [])
+        return self._thumbnails.get(photo, [path for _, path in places], side_px)
+
+    def photo_count(self) -> int:
+        """How many photos the library has."""
+        return self._reader().photo_count()
+
+    def counts(self) -> Counts:
+        """What the library's photos can be narrowed down by, and how many have it."""
+        return self._reader().counts()
+
+    def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
+        """Every two photos at least that alike, best first; `groups` sorts them.
+
+        Exact, so it takes a while: minutes for 100,000 photos on two cores.
+        """
+        row = self._reader().encoder_in_use()
+        return Job(duplicates.find_pairs(self._reader(), row.key, min_score))
+
+    def groups(self, pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
+        """The ids of photos that such pairs link, those with the most alike pair first."""
+        return duplicates.groups(pairs, min_score)

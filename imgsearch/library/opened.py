@@ -1,0 +1,115 @@
+"""What every part of the door stands on: settings, the store, the model, the live index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+from imgsearch import reconcile, search, snapshots
+from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
+from imgsearch.models import Models
+from imgsearch.records import EncoderRow
+from imgsearch.store import DATABASE, Store
+from imgsearch.thumbnails import Thumbnails
+from imgsearch.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from imgsearch.config import Settings
+    from imgsearch.jobs import OnDownload
+    from imgsearch.search import Desk
+
+
+class Opened:
+    """A library that is open: nothing is read or made before it is needed."""
+
+    def __init__(
+        self, settings: Settings, tell: Callable[[str], None], on_download: OnDownload | None
+    ) -> None:
+        self.settings = settings
+        self._tell = tell
+        self._models = Models(settings, tell, on_download)
+        self._upkeep = Upkeep(settings, self._models, tell)
+        self._store: Store | None = None
+        self._opening = Lock()
+        self._vectors: snapshots.LiveIndex | None = None
+        self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        tell: Callable[[str], None] | None = None,
+        on_download: OnDownload | None = None,
+    ) -> Self:
+        """Open the library in `settings.data_dir`; nothing is read or made before it is needed.
+
+        `tell` is called with a sentence for a person now and then: which encoder was chosen and
+        why, a folder that cannot be read, an index file made anew. `on_download` hears how far
+        the download of a model is.
+        """
+        return cls(settings, tell or (lambda sentence: None), on_download)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files and models."""
+        if self._store is not None:
+            self._store.close()
+        self._store = self._vectors = None
+        self._models.release()
+
+    def exists(self) -> bool:
+        """Whether there is a library in the data folder yet; the first `index` makes one."""
+        return (self.settings.data_dir / DATABASE).exists()
+
+    def _reader(self) -> Store:
+        with self._opening:  # the page asks from many threads at once
+            if self._store is None:
+                self._store = Store.open(self.settings.data_dir, writable=False)
+            return self._store
+
+    def _desk(self) -> Desk:
+        store = self._reader()
+        row = store.encoder_in_use()
+        self._models.check(row)
+        return search.Desk(
+            store,
+            row,
+            lambda: self._models.of(row),
+            lambda: self._live_vectors(store, row),
+            {root.id: root.online for root in reconcile.roots_of(store)},
+            self.settings.max_megapixels,
+            self.settings.cache_dir,
+        )
+
+    def _live_vectors(self, store: Store, row: EncoderRow) -> snapshots.LiveIndex:
+        if self._vectors is None or self._vectors.encoder_key != row.key:
+            self._vectors = self._open_vectors(store, row)
+        else:
+            self._vectors.refresh()
+        return self._vectors
+
+    def _open_vectors(self, store: Store, row: EncoderRow) -> snapshots.LiveIndex:
+        """Open the index; a damaged file is made anew, or left aside where we may not write."""
+        try:
+            return snapshots.LiveIndex(store, row.key)
+        except SnapshotError as error:
+            damage = str(error)
+        try:
+            self._upkeep.build(row)
+            self._tell(f"{damage} It was made anew from the stored vectors; nothing was lost.")
+            return snapshots.LiveIndex(store, row.key)
+        except (LibraryLocked, DiskError):
+            self._tell(f"{damage} Searching the stored vectors instead, which is slower.")
+            return snapshots.LiveIndex(store, row.key, use_snapshot=False)
+
+
+def absolute(path: str | Path) -> str:
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # keeps symbolic links
