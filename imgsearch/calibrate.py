@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from imgsearch.encoders.prompting import templates_for
 from imgsearch.honesty import ENOUGH_PHOTOS, Null
+from imgsearch.store.vectors import starts_of
 
 if TYPE_CHECKING:
     from imgsearch.records import EncoderRow, Vector, Vectors
@@ -26,13 +27,13 @@ Embed: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
     """Calibrate anew if the library has changed enough; whether it was.
 
-    A library with fewer than `ENOUGH_PHOTOS` vectors is left without a calibration. The texts are
+    A library with fewer than `ENOUGH_PHOTOS` photos is left without a calibration. The texts are
     embedded once for each encoder, by `embed_texts`, as those of queries are.
     """
     from imgsearch.indexes.calibration import prompts
 
     vectors = store.vector_count(row.key)
-    if vectors < ENOUGH_PHOTOS:
+    if vectors - int(store.further_parts(row.key)[1].sum()) < ENOUGH_PHOTOS:
         return False
     captions, short = prompts(), nouns()
     made_from = [*captions, *short, *templates_for(row.name, short[0])]
@@ -57,7 +58,10 @@ def nouns() -> list[str]:
 
 
 def _survey(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
-    """A fair sample of the library's photos, and the mean of all, in one pass."""
+    """A fair sample of the library's photos, and the mean of all, in one pass.
+
+    A photo of several parts counts once, by the vector of the whole.
+    """
     import numpy as np
 
     live = store.live_ids()
@@ -65,10 +69,11 @@ def _survey(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
     total, count = np.zeros(row.dim, np.float64), 0
     sample, tickets = np.empty((0, row.dim), np.float32), np.empty(0)
     for _, ids, chunk in store.vectors(row.key):
-        vectors = chunk[np.isin(ids, live)]
+        wholes = starts_of(ids)
+        vectors = chunk[wholes[np.isin(ids[wholes], live)]]
         total += vectors.sum(axis=0, dtype=np.float64)
         count += len(vectors)
-        # Every vector draws a ticket; those with the smallest are the sample.
+        # Every photo draws a ticket; those with the smallest are the sample.
         tickets = np.append(tickets, rng.random(len(vectors)))
         kept = np.sort(np.argsort(tickets)[:SAMPLE_PHOTOS])
         sample, tickets = np.concatenate([sample, vectors])[kept], tickets[kept]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imgsearch.jobs import Progress
 from imgsearch.records import Pair, Pairs
 from imgsearch.store import Store
+from imgsearch.store.vectors import starts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +25,10 @@ def find_pairs(
 ) -> Generator[Progress, None, Pairs]:
     """Every two photos of the library whose score is at least `min_score`, best first.
 
-    Exact: each vector meets every other once, as one matrix product a block. A photo with several
-    vectors counts with the best. Where there are more than `max_pairs`, the best are kept, and
-    the answer says from which score on it is whole. Progress is in vectors.
+    Exact: each photo meets every other once, as one matrix product a block. One of several parts
+    is compared as a whole: two panoramas with the same sky at one end are no duplicates. Where
+    there are more than `max_pairs`, the best are kept, and the answer says from which score on it
+    is whole. Progress is in photos.
     """
     import numpy as np
 
@@ -99,14 +101,15 @@ def _best(ids: Ids, scores: NDArray[np.float32]) -> tuple[Ids, NDArray[np.float3
 
 
 def _all_vectors(store: Store, encoder_key: int) -> tuple[Ids, NDArray[np.float16]]:
-    """Ids (n,) and fp16 rows (n, dim) of all photos that some path points at."""
+    """Ids (n,) and fp16 rows (n, dim) of all photos that some path points at, one of each."""
     import numpy as np
 
     all_ids = [np.zeros(0, np.int64)]
     rows = [np.zeros((0, 0), np.float16)]
     for _, ids, chunk in store.vectors(encoder_key):
-        all_ids.append(ids)
-        rows.append(chunk.astype(np.float16))
+        wholes = starts_of(ids)
+        all_ids.append(ids[wholes])
+        rows.append(chunk[wholes].astype(np.float16))
     ids = np.concatenate(all_ids)
     alive = np.isin(ids, store.live_ids())
     return ids[alive], np.concatenate(rows[1:] or rows)[alive]

@@ -12,6 +12,7 @@ from imgsearch import honesty
 from imgsearch.encoders import prompting
 from imgsearch.errors import UsageError
 from imgsearch.findings import Evaluation
+from imgsearch.store.vectors import starts_of
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder
@@ -120,10 +121,11 @@ def evaluate(
     ranks, photos = np.zeros(len(queries), np.int64), 0
     for ids, vectors in _live(store, row):
         exam.observe(ids, vectors)
-        photos += len(ids)
+        starts = starts_of(ids)
+        photos += len(starts)
         for start in range(0, len(queries), _BLOCK):
             block = slice(start, start + _BLOCK)
-            scores = queries[block] @ vectors.T
+            scores = np.maximum.reduceat(queries[block] @ vectors.T, starts, axis=1)
             # Ties count against the caption; its own photo does, so that ranks begin at 1.
             ranks[block] += np.count_nonzero(scores >= own[block, None] - _TIE, axis=1)
     found = summary(ranks)
@@ -146,7 +148,8 @@ def _live(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]]:
     live = store.live_ids()
     for _, ids, vectors in store.vectors(row.key):
         alive = np.isin(ids, live)
-        yield ids[alive], vectors[alive]
+        if alive.any():
+            yield ids[alive], vectors[alive]
 
 
 def _own_scores(store: Store, row: EncoderRow, queries: Vectors, photos: Ids) -> Vector:
@@ -184,13 +187,14 @@ def _kept(store: Store, row: EncoderRow, index: LiveVectors, sample: list[_Asked
     null = store.null(row.key)
     if null is None:
         return None
+    among = honesty.Among(null.vectors - int(store.further_parts(row.key)[1].sum()), null.vectors)
     queries = np.stack([each.queries[each.at] for each in sample])
     kept = []
     for each, found in zip(sample, index.search(queries, honesty.LOOK, kind="text"), strict=True):
         near = found.ids[: honesty.CLOSEST].tolist()
-        vectors = [store.vector_of(row.key, photo_id) for photo_id in near]
-        closest = np.array([vector for vector in vectors if vector is not None], np.float32)
+        parts = store.parts(row.key, near).values()
         asked = each.as_asked(row.name)
-        verdict = honesty.judge(null, asked, found, closest, null.vectors)
+        closest = np.array([own.vectors[own.best(asked.vector)] for own in parts], np.float32)
+        verdict = honesty.judge(null, asked, found, closest, among)
         kept.append(verdict.level(float(each.own[each.at])) != "weak")
     return float(np.mean(kept))

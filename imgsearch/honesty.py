@@ -54,7 +54,7 @@ class Null:
     nouns: Vectors  # (q, dim): short texts, likewise
     photos: Vectors  # (s, dim): photos of the library that might have been the example
     mean: Vector  # (dim,), of all photos; its length is not 1
-    vectors: int  # how many there were
+    vectors: int  # how many there were, those of parts of photos included
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,32 @@ class Asked:
     fixed: Vector | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What could have been found: photos, and their vectors, each of which had its chance."""
+
+    photos: int
+    vectors: int
+
+
 def judge(
-    null: Null, asked: Asked, found: Neighbours, closest: Vectors, photos: int, point: Point = POINT
+    null: Null,
+    asked: Asked,
+    found: Neighbours,
+    closest: Vectors,
+    among: Among,
+    point: Point = POINT,
 ) -> Verdict:
     """What to think of an answer: `found` are its best hits, `closest` the vectors of the first.
 
     `found` has at most `LOOK` hits, best first; `closest` is (m, dim) for the first m of them, m
-    about `CLOSEST`; `photos` is how many could have been found. With nothing found, the strength
-    is 0. Scores at or above `likely_from` are likely, at or above `sure_from` sure; both are
-    infinite where there is no answer.
+    about `CLOSEST`, of each its best part. With nothing found, the strength is 0. Scores at or
+    above `likely_from` are likely, at or above `sure_from` sure; both are infinite where there is
+    no answer.
     """
     if not len(found.ids) or not len(closest):
         return Verdict(strength=0.0)
-    strength = standing(null, asked, closest) / chance(photos)
+    strength = standing(null, asked, closest) / chance(among.vectors)
     if strength < point.found:
         return Verdict(strength=strength)
     best, usual = float(found.scores[0]), float(asked.vector @ null.mean)
@@ -96,7 +109,7 @@ def judge(
         strength=strength,
         sure=sure,
         likely=passing - sure,
-        more=passing == len(found.ids) < photos,
+        more=passing == len(found.ids) < among.photos,
         sure_from=sure_from,
         likely_from=likely_from,
     )
@@ -109,12 +122,12 @@ def standing(null: Null, asked: Asked, photos: Vectors) -> float:
     return float((above / others.std(axis=0)).max())
 
 
-def chance(photos: int) -> float:
-    """The standing that the best of so many unrelated photos reaches by chance.
+def chance(vectors: int) -> float:
+    """The standing that the best of so many unrelated photos, or parts, reaches by chance.
 
     The expected largest of n normal values, after Blom (1958): quantile (n - 3/8) / (n + 1/4).
     """
-    n = max(photos, ENOUGH_PHOTOS)
+    n = max(vectors, ENOUGH_PHOTOS)
     return NormalDist().inv_cdf((n - 0.375) / (n + 0.25))
 
 

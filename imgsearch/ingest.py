@@ -18,16 +18,16 @@ from dataclasses import dataclass, field, replace
 from io import FileIO
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from imgsearch.decode import decode
+from imgsearch.decode import decode, parts_of
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.jobs import Progress, SyncReport
-from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome
+from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome, Parts
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder
-    from imgsearch.records import PixelBatch, Pixels, Vectors
+    from imgsearch.records import PixelBatch
     from imgsearch.store import Store
 
 _VANISHED = (FileNotFoundError, NotADirectoryError)  # a folder on the way may be a file now
@@ -54,6 +54,15 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What the model is to see of one photo: `pixels` (parts, 3, side_px, side_px), the whole
+    first; and for a video when each is seen, in seconds."""
+
+    pixels: PixelBatch
+    times_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Examined:
     """A file after hashing: to be embedded, known already, a copy of one in hand, bad, or gone."""
 
@@ -61,7 +70,7 @@ class _Examined:
     stat: FileStat
     content_hash: bytes | None = None
     facts: Facts | None = None
-    pixels: Pixels | None = None
+    seen: Seen | None = None
     failure: Failure | None = None
     copy: bool = False
     vanished: bool = False  # deleted or moved since it was seen: the next look finds out where to
@@ -95,30 +104,28 @@ def embed_again(bench: Bench, photos: dict[int, Path]) -> Generator[Progress, No
         photo.id: bytes.fromhex(photo.content_hash) for photo in bench.store.photos(photos).values()
     }
 
-    def prepare(item: tuple[int, Path]) -> tuple[int, Path, Pixels | None]:
+    def prepare(item: tuple[int, Path]) -> tuple[int, Path, Seen | None]:
         photo_id, path = item
         try:
             found = stat_of(path)
             if _hash(found) != hashes[photo_id]:
                 return photo_id, path, None
-            return photo_id, path, _decode(bench, found).pixels
+            return photo_id, path, _decode(bench, found)[1]
         except (PhotoError, OSError):
             return photo_id, path, None
 
     unread = 0
-    ids: list[int] = []
-    batch: list[Pixels] = []
+    batch: dict[int, Seen] = {}
     with _look_ahead(bench.ahead, bench.threads, prepare, list(photos.items())) as prepared:
-        for done, (photo_id, path, pixels) in enumerate(prepared, 1):
-            if pixels is None:
+        for done, (photo_id, path, seen) in enumerate(prepared, 1):
+            if seen is None:
                 unread += 1
             else:
-                ids.append(photo_id)
-                batch.append(pixels)
-            if batch and (len(batch) == bench.encoder.batch_size or done == len(photos)):
-                vectors = _embed(bench, batch)
-                bench.store.add_vectors(bench.encoder_key, ids, vectors)
-                ids, batch = [], []
+                batch[photo_id] = seen
+            if batch and (_fills(bench, batch.values()) or done == len(photos)):
+                parts = _embed(bench, list(batch.values()))
+                bench.store.add_vectors(bench.encoder_key, dict(zip(batch, parts, strict=True)))
+                batch = {}
             yield Progress(done, len(photos), path)
     return unread
 
@@ -171,12 +178,12 @@ class _Run:
         if self._bench.store.has_vectors(content_hash, self._bench.encoder_key):
             return _Examined(root_id, found, content_hash)
         try:
-            decoded = _decode(self._bench, found)
+            facts, seen = _decode(self._bench, found)
         except _VANISHED:
             return _Examined(root_id, found, content_hash, vanished=True)
         except PhotoError as error:
             return _Examined(root_id, found, content_hash, failure=_failure(found, error))
-        return _Examined(root_id, found, content_hash, decoded.facts, decoded.pixels)
+        return _Examined(root_id, found, content_hash, facts, seen)
 
     def take(self, one: _Examined) -> None:
         """Add a file to what is in hand, and record all of that once it fills a batch."""
@@ -186,9 +193,8 @@ class _Run:
             self._promote_copies(one)
             return
         (self._copies if one.copy else self._batch).append(one)
-        to_embed = sum(waiting.pixels is not None for waiting in self._batch)
         waiting = len(self._batch) + len(self._copies)
-        if to_embed >= self._bench.encoder.batch_size or waiting >= RECORD_AT_MOST:
+        if _fills(self._bench, self._to_embed()) or waiting >= RECORD_AT_MOST:
             self.flush()
 
     def _promote_copies(self, vanished: _Examined) -> None:
@@ -226,15 +232,17 @@ class _Run:
         self._count([outcome for _, outcome in outcomes])
         self._batch = []
 
+    def _to_embed(self) -> list[Seen]:
+        return [one.seen for one in self._batch if one.seen is not None]
+
     def _embedded(self) -> Iterator[tuple[int, Outcome]]:
-        pixels = [one.pixels for one in self._batch if one.pixels is not None]
-        vectors = iter(_embed(self._bench, pixels) if pixels else ())
+        parts = iter(_embed(self._bench, self._to_embed()))
         for one in self._batch:
-            mine = next(vectors)[None] if one.pixels is not None else None
-            yield (
-                one.root_id,
-                Outcome(one.stat, one.content_hash, one.facts, mine, one.failure),
-            )
+            outcome = Outcome(one.stat, one.content_hash, one.facts, failure=one.failure)
+            if one.seen is not None:
+                mine = next(parts)
+                outcome = replace(outcome, vectors=mine.vectors, times_s=mine.times_s)
+            yield one.root_id, outcome
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         failed = sum(outcome.failure is not None for outcome in outcomes)
@@ -270,20 +278,28 @@ class _Claims:
             self._taken.discard(content_hash)
 
 
-def _embed(bench: Bench, pixels: Sequence[Pixels]) -> Vectors:
+def _fills(bench: Bench, waiting: Iterable[Seen]) -> bool:
+    """Whether there is enough to embed for the model to work at its best."""
+    return sum(len(seen.pixels) for seen in waiting) >= bench.encoder.batch_size
+
+
+def _embed(bench: Bench, photos: Sequence[Seen]) -> list[Parts]:
+    """The parts of each photo; the model sees them in batches, whatever photo they are of."""
     import numpy as np
 
-    batch: PixelBatch = np.stack(pixels)  # type: ignore[assignment]  # all of one dtype
-    return bench.encoder.encode_pixels(batch)
+    if not photos:
+        return []
+    pixels = np.concatenate([seen.pixels for seen in photos])
+    size = bench.encoder.batch_size
+    vectors = np.concatenate(
+        [bench.encoder.encode_pixels(pixels[at : at + size]) for at in range(0, len(pixels), size)]
+    )
+    ends = np.cumsum([len(seen.pixels) for seen in photos])
+    each = np.split(vectors, ends[:-1])
+    return [Parts(rows, seen.times_s) for rows, seen in zip(each, photos, strict=True)]
 
 
 # ------------------------------------------------------------------------- reading one file
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    facts: Facts
-    pixels: Pixels
 
 
 def _hasher() -> hashlib.blake2b:
@@ -297,12 +313,16 @@ def _hash(found: FileStat) -> bytes:
         return hashlib.file_digest(stream, _hasher).digest()
 
 
-def _decode(bench: Bench, found: FileStat) -> _Prepared:
+def _decode(bench: Bench, found: FileStat) -> tuple[Facts, Seen]:
     """Decode and prepare one photo, and make sure that it stayed the same meanwhile."""
+    import numpy as np
+
     try:
         with _reading():
             decoded = decode(Path(found.path), bench.encoder.side_px, bench.max_megapixels)
-            pixels = bench.encoder.prepare(decoded.image)
+            images, times_s = parts_of(decoded)
+            each = [bench.encoder.prepare(image) for image in images]
+            pixels = cast("PixelBatch", np.stack(each))  # all of one dtype
             now = stat_of(Path(found.path))
     except _VANISHED:
         raise
@@ -320,7 +340,7 @@ def _decode(bench: Bench, found: FileStat) -> _Prepared:
         raise PhotoError(
             Reason.CHANGED, "The file changed while it was read; the next run reads it again."
         )
-    return _Prepared(decoded.facts, pixels)
+    return decoded.facts, Seen(pixels, times_s)
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from imgsearch.decode import decode, is_photo_name
+from imgsearch.decode import decode, is_photo_name, parts_of
 from imgsearch.encoders import prompting
 from imgsearch.errors import FolderError, PhotoError, UsageError
 from imgsearch.findings import Classes, Confusion, Facet, Label
 from imgsearch.jobs import Progress
+from imgsearch.store.vectors import starts_of
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder
@@ -68,28 +69,28 @@ def label(
 ) -> list[Label]:
     """The likeliest class of each photo that some path points at, or of those in `among`.
 
-    In the order they came into the library. A photo of several vectors counts by its likeliest.
+    In the order they came into the library. One of several parts is as much like each class as
+    the best of them.
     """
     import numpy as np
 
     judge = recogniser(check(classes), rows_of(classes, row, encoder), encoder.logit_scale)
     wanted = store.live_ids(among)
-    best: dict[int, Label] = {}
+    found: list[Label] = []
     for _, ids, vectors in store.vectors(row.key, chunk_rows=_CHUNK_ROWS):
         rows = np.isin(ids, wanted)
-        for one in _labelled(judge, classes, ids[rows], vectors[rows]):
-            if one.photo_id not in best or one.probability > best[one.photo_id].probability:
-                best[one.photo_id] = one
-    return list(best.values())
+        found += _labelled(judge, classes, ids[rows], vectors[rows])
+    return found
 
 
 def _labelled(judge: Recogniser, classes: Classes, ids: Ids, vectors: Vectors) -> list[Label]:
     names = classes.labels
-    numbers, chances = judge.recognise(vectors)
+    starts = starts_of(ids)
+    numbers, chances = judge.recognise(vectors, starts)
     return [
         Label(photo_id, names[number], chance)
         for photo_id, number, chance in zip(
-            ids.tolist(), numbers.tolist(), chances.tolist(), strict=True
+            ids[starts].tolist(), numbers.tolist(), chances.tolist(), strict=True
         )
     ]
 
@@ -177,17 +178,20 @@ def evaluate(
     for place, paths in enumerate(photos.values()):
         for start in range(0, len(paths), encoder.batch_size):
             batch: list[Pixels] = []
+            starts: list[int] = []
             for path in paths[start : start + encoder.batch_size]:
                 try:
-                    image = decode(path, encoder.side_px, trial.max_megapixels).image
-                    batch.append(encoder.prepare(image))
+                    images, _ = parts_of(decode(path, encoder.side_px, trial.max_megapixels))
+                    pixels = [encoder.prepare(image) for image in images]
+                    starts.append(len(batch))
+                    batch += pixels
                 except (PhotoError, OSError):
                     unread += 1
                 done += 1
                 yield Progress(done, total, path)
             if batch:
-                pixels = cast("PixelBatch", np.stack(batch))
-                numbers, _ = judge.recognise(encoder.encode_pixels(pixels))
+                vectors = encoder.encode_pixels(cast("PixelBatch", np.stack(batch)))
+                numbers, _ = judge.recognise(vectors, np.array(starts))
                 counts[place] += np.bincount(numbers, minlength=counts.shape[1])
     table = tuple(tuple(counted) for counted in counts.tolist())
     return Confusion(tuple(photos), classes.labels, table, unread)

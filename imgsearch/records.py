@@ -82,10 +82,32 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An upright sRGB image, perhaps scaled down, with the facts of its file."""
+    """An upright sRGB image, perhaps scaled down, with the facts of its file.
+
+    Of a video, `image` is the frame that stands for all of it, `others` are more of its frames,
+    and `times_s` says when each is seen, in seconds; of a photo both are empty.
+    """
 
     image: Image
     facts: Facts
+    others: tuple[Image, ...] = ()
+    times_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What was embedded of one photo: `vectors` (parts, dim), the first of the whole.
+
+    A photo's score is that of its best part. `times_s` says when in a video each is seen, in
+    seconds; it is empty for a photo.
+    """
+
+    vectors: Vectors
+    times_s: tuple[float, ...] = ()
+
+    def best(self, query: Vector) -> int:
+        """Which part is most like a query (dim,)."""
+        return int((self.vectors @ query).argmax())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +146,7 @@ class Outcome:
     """What became of one file: a photo with its vectors, known content, or a failure.
 
     Known content has a hash alone; a photo new to the library has facts and `vectors`, shape
-    (parts, dim); a failure has a reason and a message.
+    (parts, dim), with the times of a video's; a failure has a reason and a message.
     """
 
     stat: FileStat
@@ -132,6 +154,7 @@ class Outcome:
     facts: Facts | None = None
     vectors: Vectors | None = None
     failure: Failure | None = None
+    times_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +195,7 @@ class Hit:
     date: datetime | None = None
     dated_by: str | None = None
     level: Level | None = None  # how far to trust it; None where there is no verdict
+    at_s: float | None = None  # when in a video what was asked for is seen, in seconds
 
     @property
     def path(self) -> Path:

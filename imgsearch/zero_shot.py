@@ -33,25 +33,39 @@ class Recogniser:
     unrelated: Vectors
     scale: float
 
-    def recognise(self, photos: Vectors) -> tuple[Ids, Vector]:
-        """The likeliest class of each photo (n, dim), and its probability: (n,) and (n,)."""
-        best = np.empty(len(photos), np.int64)
-        probability = np.empty(len(photos), np.float32)
-        for start in range(0, len(photos), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            chances = self.probabilities(photos[block])
+    def recognise(self, vectors: Vectors, starts: Ids | None = None) -> tuple[Ids, Vector]:
+        """The likeliest class of each photo (n, dim), and its probability: (n,) and (n,).
+
+        Where photos have several parts, `starts` (n,) says in which row each photo begins. Then a
+        photo is as much like each class as the best of its parts.
+        """
+        starts = np.arange(len(vectors)) if starts is None else starts
+        edges = np.append(starts, len(vectors))
+        best = np.empty(len(starts), np.int64)
+        probability = np.empty(len(starts), np.float32)
+        for start in range(0, len(starts), BLOCK_ROWS):
+            block = slice(start, min(start + BLOCK_ROWS, len(starts)))
+            first, last = edges[block.start], edges[block.stop]
+            chances = self.probabilities(vectors[first:last], starts[block] - first)
             best[block] = chances.argmax(axis=1)
             probability[block] = chances.max(axis=1)
         return best, probability
 
-    def probabilities(self, photos: Vectors) -> NDArray[np.float32]:
+    def probabilities(self, vectors: Vectors, starts: Ids | None = None) -> NDArray[np.float32]:
         """How likely each class is, (n, c) or with "none of these" (n, c + 1); rows add up to 1."""
-        scores = photos @ self.classes.T
+        scores = _best_of_parts(vectors @ self.classes.T, starts)
         if len(self.unrelated):
-            others = photos @ self.unrelated.T
+            others = _best_of_parts(vectors @ self.unrelated.T, starts)
             none = others.mean(axis=1) + NONE_DEVIATIONS * others.std(axis=1)
             scores = np.concatenate([scores, none[:, None]], axis=1)
         return softmax(scores * np.float32(self.scale))
+
+
+def _best_of_parts(scores: NDArray[np.float32], starts: Ids | None) -> NDArray[np.float32]:
+    if starts is None or len(starts) == len(scores):
+        return scores
+    best: NDArray[np.float32] = np.maximum.reduceat(scores, starts, axis=0)
+    return best
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imgsearch import Library
 from imgsearch.findings import Verdict
-from imgsearch.honesty import ENOUGH_PHOTOS, POINT, Asked, Null, chance, judge, unrelated
+from imgsearch.honesty import ENOUGH_PHOTOS, POINT, Among, Asked, Null, chance, judge, unrelated
 from imgsearch.records import Neighbours
 
 LEVELS = ["weak", "likely", "sure"]
@@ -137,7 +137,7 @@ def test_one_photo_that_fits_is_found_among_many_that_do_not() -> None:
         order = np.argsort(-scores)
         found = Neighbours(order[:200], scores[order[:200]])
         asked = Asked(query, [("text", 1.0)])
-        return judge(null, asked, found, photos[order[:10]], len(photos))
+        return judge(null, asked, found, photos[order[:10]], Among(len(photos), len(photos)))
 
     absent = [ask(unit(rng.normal(size=32))) for _ in range(100)]
     present = [ask(unit(photo + 0.1 * rng.normal(size=32))) for photo in photos[:100]]

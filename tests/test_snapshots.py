@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from imgsearch import snapshots
 from imgsearch.errors import DiskError, SnapshotError
 from imgsearch.indexes.ladder import Ladder
-from imgsearch.records import FileStat, Outcome, SnapshotInfo
+from imgsearch.records import FileStat, Outcome, Parts, SnapshotInfo
 from imgsearch.snapshots import BuildOptions, LiveIndex, build_snapshot, check_recall, due
 from imgsearch.store import Store
 
@@ -587,7 +587,8 @@ def test_two_encoders_keep_a_snapshot_each(shelf: Shelf) -> None:
     shelf.add(vectors_of(600))
     first = shelf.build()
     other = shelf.store.add_encoder("other@1", "other", DIM).key
-    shelf.store.add_vectors(other, list(range(1, 601)), vectors_of(600, seed=2))
+    news = {i: Parts(row[None]) for i, row in enumerate(vectors_of(600, seed=2), 1)}
+    shelf.store.add_vectors(other, news)
     second = build_snapshot(shelf.store, other, "other@1", None, BuildOptions(ladder=LADDER))
     assert shelf.files() == sorted([first.file_name, second.file_name])
     is_exact(shelf.open(), shelf, vectors_of(1, seed=8)[0])

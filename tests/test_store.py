@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from imgsearch.errors import DiskError, Reason, SchemaTooNew, StoreError, UsageError
-from imgsearch.records import Facts, Failure, FileStat, Outcome
+from imgsearch.records import Facts, Failure, FileStat, Outcome, Parts
 from imgsearch.store import Store, tables
 from imgsearch.store.migrations import STEPS
 
@@ -165,7 +165,7 @@ def test_a_second_encoder_waits_until_it_is_promoted(store: Store) -> None:
     new = store.add_encoder("other/1", "other", DIM)
     assert store.current_encoder().encoder_id == "test/1"
     assert store.unembedded(new.key) == {1: Path("/p/a.jpg")}
-    store.add_vectors(new.key, [1], unit_vector(3))
+    store.add_vectors(new.key, {1: Parts(unit_vector(3))})
     assert store.unembedded(new.key) == {}
     store.promote_encoder(new.key)
     assert store.current_encoder() == new

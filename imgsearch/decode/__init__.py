@@ -5,6 +5,7 @@
     decode            a file -> Decoded
     decode_bytes      the bytes of a file -> Decoded
     read_facts        a file -> Facts, without decoding its pixels where that is possible
+    parts_of          a Decoded -> the images of it that are to be embedded
     thumbnail         a file or a Decoded -> small WebP
     decoder_versions  what reads files here, to know when a failed one is worth another try
 
@@ -35,6 +36,7 @@ from imgsearch.decode.formats import (
 )
 from imgsearch.decode.jpeg import buffered_work
 from imgsearch.decode.metadata import with_sidecar
+from imgsearch.decode.parts import parts_of
 from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Decoded, Facts
@@ -46,6 +48,7 @@ __all__ = [
     "decode_bytes",
     "decoder_versions",
     "is_photo_name",
+    "parts_of",
     "read_facts",
     "thumbnail",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from imgsearch.indexes.flat import FlatIndex, top
+from imgsearch.indexes.flat import FlatIndex, nearest_photos, top
 from imgsearch.records import Neighbours
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Exam:
 
     def observe(self, ids: Ids, vectors: Vectors) -> None:
         """Take a chunk of the library into the exact answers."""
-        found = FlatIndex(ids, vectors).search(self.queries, _KEPT)
+        found = nearest_photos(FlatIndex(ids, vectors).search, self.queries, _KEPT)
         self._truth = [
             top(_KEPT, known, new.ids, new.scores)
             for known, new in zip(self._truth, found, strict=True)
@@ -97,8 +97,11 @@ class Exam:
 
     def recall(self, index: Probed, nprobe: int) -> float:
         """Recall@10 of an index that looks into `nprobe` lists."""
-        # A few more than ten: the query's own photo, and photos with several vectors.
-        return self.score(index.probe(self.queries, AT + 6, nprobe)).mean
+
+        def probe(queries: Vectors, k: int) -> list[Neighbours]:
+            return index.probe(queries, k, nprobe)
+
+        return self.score(nearest_photos(probe, self.queries, AT + 1)).mean  # one may be its own
 
     def smallest_nprobe(self, index: Probed, goal: float) -> tuple[int, float]:
         """The fewest lists whose recall@10 reaches `goal`, and that recall.

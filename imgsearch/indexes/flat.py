@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _BLOCK_ROWS = 16_384  # vectors scored at once
 _BLOCK_QUERIES = 256  # with the rows: at most 16 MiB of scores
+_FURTHER = 5  # vectors beyond the photos asked for: some may be of one photo
+_NOTHING = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
 class FlatIndex:
@@ -48,7 +51,7 @@ class FlatIndex:
         return answers
 
     def _search_block(self, queries: Vectors, k: int, rows: Ids | None) -> list[Neighbours]:
-        best = [Neighbours(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
+        best = [_NOTHING for _ in queries]
         count = len(self) if rows is None else len(rows)
         for start in range(0, count if k > 0 else 0, _BLOCK_ROWS):
             block = slice(start, start + _BLOCK_ROWS)
@@ -98,6 +101,29 @@ def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
     all_ids, all_scores = np.append(best.ids, ids), np.append(best.scores, scores)
     order = np.lexsort((all_ids, -all_scores))[:k]
     return Neighbours(all_ids[order], all_scores[order])
+
+
+def first_of_each(near: Neighbours, k: int) -> Neighbours:
+    """The k best photos, each once, with the score of its best part."""
+    _, first = np.unique(near.ids, return_index=True)
+    first = np.sort(first)[:k]
+    return Neighbours(near.ids[first], near.scores[first])
+
+
+def nearest_photos(
+    search: Callable[[Vectors, int], list[Neighbours]], queries: Vectors, k: int
+) -> list[Neighbours]:
+    """The k nearest photos of each query row, each once, by a `search` for so many vectors."""
+    answers: list[Neighbours] = [_NOTHING] * len(queries)
+    pending, wanted = np.arange(len(queries)), k + _FURTHER
+    while len(pending):
+        short = []
+        for row, near in zip(pending.tolist(), search(queries[pending], wanted), strict=True):
+            answers[row] = first_of_each(near, k)
+            if len(answers[row].ids) < k and len(near.ids) == wanted:
+                short.append(row)
+        pending, wanted = np.array(short, np.int64), 4 * wanted
+    return answers
 
 
 def _scores(vectors: Vectors, queries: Vectors) -> Vectors:

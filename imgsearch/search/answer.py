@@ -124,7 +124,8 @@ def _by_relevance(desk: Desk, query: Query, only: Ids | None, page: _Page) -> An
     shown = rest[:k]
     hits = hits_of(desk.store, desk.online, *_columns(shown))
     cursor = cursors.write(query, _end(after, shown)) if len(rest) > k else None
-    return _judged(Answer(tuple(hits), cursor), verdict(desk, asked, found, only))
+    answer = Answer(_timed(desk, asked, hits), cursor)
+    return _judged(answer, verdict(desk, asked, found, only))
 
 
 def _judged(answer: Answer, judged: Verdict | None) -> Answer:
@@ -135,6 +136,17 @@ def _judged(answer: Answer, judged: Verdict | None) -> Answer:
         for hit in answer.hits
     )
     return replace(answer, hits=hits, verdict=judged)
+
+
+def _timed(desk: Desk, asked: QueryVector, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The hits, with when in a video the best part is seen."""
+    ids = [hit.photo.id for hit in hits]
+    times = {
+        photo_id: parts.times_s[parts.best(asked.vector)]
+        for photo_id, parts in desk.store.parts(desk.row.key, ids, only_of_several=True).items()
+        if parts.times_s
+    }
+    return tuple(replace(hit, at_s=times.get(hit.photo.id)) for hit in hits)
 
 
 def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
@@ -163,6 +175,7 @@ def _sorted(desk: Desk, query: Query, only: Ids | None, page: _Page) -> Answer:
         scores = {photo_id: score for photo_id, score in found if score >= query.min_score}
     among = np.array(list(scores), np.int64)
     listed = _listed(desk, query, Selection((), desk.roots_online, among), page, scores)
+    listed = replace(listed, hits=_timed(desk, asked, listed.hits))
     return _judged(listed, verdict(desk, asked, found, only))
 
 

@@ -31,13 +31,14 @@ def explain(desk: Desk, path: Path, query: Query) -> Explanation:
         (each, bool(len(desk.store.matching(Selection((each,), desk.roots_online, among)))))
         for each in query.filters
     )
-    vector = desk.store.vector_of(desk.row.key, photo_id)
-    if vector is None:
+    parts = desk.store.parts(desk.row.key, [photo_id]).get(photo_id)
+    if parts is None:
         missing = f"It has no vector of {desk.row.name} yet. Finish with: imgsearch index"
         return Explanation(path, missing, photo, filters=filters)
     if not query.terms:
         return Explanation(path, None, photo, filters=filters)
     asked = embed(desk, query)
+    vector = parts.vectors[parts.best(asked.vector)]
     cosines = asked.parts @ vector
     shares = tuple(
         Share(term, float(cosine), float(factor * cosine))

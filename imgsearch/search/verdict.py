@@ -31,11 +31,15 @@ def verdict(
         return None
     best = best[: honesty.LOOK]
     ids = [photo_id for photo_id, _ in best]
-    vectors = [desk.store.vector_of(desk.row.key, each) for each in ids[: honesty.CLOSEST]]
-    closest = np.array([each for each in vectors if each is not None], np.float32)
+    parts = desk.store.parts(desk.row.key, ids[: honesty.CLOSEST]).values()
+    closest = np.array([each.vectors[each.best(asked.vector)] for each in parts], np.float32)
     found = Neighbours(np.array(ids, np.int64), np.array([score for _, score in best], np.float32))
-    photos = null.vectors if only is None else len(only)
-    return honesty.judge(null, _asked(asked), found, closest, photos)
+    several, further = desk.store.further_parts(desk.row.key)
+    if only is None:
+        among = honesty.Among(null.vectors - int(further.sum()), null.vectors)
+    else:
+        among = honesty.Among(len(only), len(only) + int(further[np.isin(several, only)].sum()))
+    return honesty.judge(null, _asked(asked), found, closest, among)
 
 
 def _asked(asked: QueryVector) -> honesty.Asked:

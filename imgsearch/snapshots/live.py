@@ -11,13 +11,13 @@ import numpy as np
 
 from imgsearch.errors import SnapshotError
 from imgsearch.indexes import Effort, VectorIndex, open_index
-from imgsearch.indexes.flat import FlatIndex, contains
+from imgsearch.indexes.flat import FlatIndex, contains, first_of_each
 from imgsearch.indexes.ladder import Ladder
 from imgsearch.records import Neighbours
 from imgsearch.snapshots.files import verify
 
 if TYPE_CHECKING:
-    from imgsearch.records import Ids, SnapshotInfo, Vector, Vectors
+    from imgsearch.records import Ids, SnapshotInfo, Vectors
     from imgsearch.store import Store
 
 POLL_S = 0.25  # how old news may be at the start of a search
@@ -143,14 +143,30 @@ class LiveIndex:
             live = self._store.live_ids(everyone)
             short = []
             for row, each in zip(pending.tolist(), found, strict=True):
-                answers[row] = _first_of_each(each.near, live, question.k)
+                alive = contains(live, each.near.ids)
+                near = Neighbours(each.near.ids[alive], each.near.scores[alive])
+                answers[row] = first_of_each(near, question.k)
                 if len(answers[row].ids) < question.k and not each.is_all:
                     short.append(row)
             if any(each.ran_dry for each in found):
                 effort = "exact"  # the lists probed hold too few: look into all
             pending = np.array(short, np.int64)
             wanted *= 4
-        return answers
+        return answers if view.is_exact else self._by_best_part(question.queries, answers)
+
+    def _by_best_part(self, queries: Vectors, answers: list[Neighbours]) -> list[Neighbours]:
+        """The answers, each photo by the best of all its parts: it may lie in no list probed."""
+        everyone = np.unique(np.concatenate([_NOTHING.ids, *(each.ids for each in answers)]))
+        parts = self._store.parts(self.encoder_key, everyone.tolist(), only_of_several=True)
+        if not parts:
+            return answers
+        better = []
+        for query, near in zip(queries, answers, strict=True):
+            scores = near.scores.copy()
+            for place in np.flatnonzero(contains(np.array(list(parts)), near.ids)):
+                scores[place] = (parts[int(near.ids[place])].vectors @ query).max()
+            better.append(_merged(Neighbours(near.ids, scores), _NOTHING, len(near.ids)))
+        return better
 
 
 _NOTHING = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
@@ -218,6 +234,11 @@ class _View:
     last_seq: int
 
     @property
+    def is_exact(self) -> bool:
+        """Whether every search looks at every vector."""
+        return self.info is None or "nprobe_text" not in self.info.details
+
+    @property
     def vectors(self) -> int:
         return len(self.tail) + (0 if self.index is None else len(self.index))
 
@@ -248,13 +269,3 @@ def _merged(one: Neighbours, other: Neighbours, k: int) -> Neighbours:
     ids, scores = np.append(one.ids, other.ids), np.append(one.scores, other.scores)
     order = np.lexsort((ids, -scores))[:k]
     return Neighbours(ids[order], scores[order])
-
-
-def _first_of_each(near: Neighbours, live: Ids, k: int) -> Neighbours:
-    """The k best photos that are live, each with its best score."""
-    alive = contains(live, near.ids)
-    ids: Ids = near.ids[alive]
-    scores: Vector = near.scores[alive]
-    _, first = np.unique(ids, return_index=True)
-    first = np.sort(first)[:k]
-    return Neighbours(ids[first], scores[first])

@@ -168,7 +168,13 @@ _NOUNS = """
 ALTER TABLE nulls ADD COLUMN nouns BLOB NOT NULL DEFAULT x'';
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS)
+# When in a video a part is seen; and an index that only photos of several parts are in.
+_PARTS = """
+ALTER TABLE vectors ADD COLUMN at_s FLOAT;
+CREATE INDEX vectors_of_parts ON vectors (encoder_key, photo_id) WHERE part > 0;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _PARTS)
 
 
 def schema_version(connection: Connection) -> int:

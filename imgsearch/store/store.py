@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.errors import Reason
-from imgsearch.records import Failure, FileStat, Outcome
+from imgsearch.records import Failure, FileStat, Outcome, Parts
 from imgsearch.store import tables
 from imgsearch.store.counts import CountStore
 from imgsearch.store.database import open_engine
@@ -130,7 +130,8 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore):
                 if photo_id is not None:
                     renew_vectors(connection, photo_id)
                 if photo_id is not None and outcome.vectors is not None:
-                    insert_vectors(connection, encoder_key, photo_id, outcome.vectors)
+                    parts = Parts(outcome.vectors, outcome.times_s)
+                    insert_vectors(connection, encoder_key, photo_id, parts)
                 name = outcome.stat.path.removeprefix(prefix)
                 path_id = _enter_path(connection, root_id, name, photo_id, outcome.stat)
                 _enter_failure(connection, path_id, outcome.failure)

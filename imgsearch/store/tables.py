@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 
@@ -149,9 +150,11 @@ vectors = Table(
     Column("seq", Integer, primary_key=True),
     Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), nullable=False),
     Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), nullable=False),
-    Column("part", Integer, nullable=False),  # a photo may have several vectors
+    Column("part", Integer, nullable=False),  # 0 is the whole; a photo may have others
     Column("vector", LargeBinary, nullable=False),  # fp16, little-endian
+    Column("at_s", Float),  # when in a video the part is seen
     UniqueConstraint("photo_id", "encoder_key", "part"),
+    Index("vectors_of_parts", "encoder_key", "photo_id", sqlite_where=text("part > 0")),
     sqlite_autoincrement=True,
 )
 

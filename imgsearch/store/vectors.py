@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
     Engine,
+    Row,
     bindparam,
     delete,
     func,
@@ -24,13 +26,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.errors import UsageError
-from imgsearch.records import EncoderRow, SnapshotInfo
+from imgsearch.records import EncoderRow, Parts, SnapshotInfo
 from imgsearch.store import tables
 
 if TYPE_CHECKING:
     from imgsearch.records import Ids, Vector, Vectors
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
+_MOST_PARTS = 100  # of a photo; far more than there are
+
+_Row: TypeAlias = "Row[Any, Any, Any]"
 
 
 class VectorStore:
@@ -102,16 +107,20 @@ class VectorStore:
 
     # ------------------------------------------------------------------ vectors
 
-    def add_vectors(self, encoder_key: int, photo_ids: Sequence[int], vectors: Vectors) -> None:
-        """Append one vector a photo, in one transaction; photos that have one keep it."""
+    def add_vectors(self, encoder_key: int, parts_of: Mapping[int, Parts]) -> None:
+        """Append the vectors of photos, in one transaction; photos that have some keep them."""
         with self._engine.begin() as connection:
-            for photo_id, vector in zip(photo_ids, vectors, strict=True):
-                insert_vectors(connection, encoder_key, photo_id, vector[None])
+            for photo_id, parts in parts_of.items():
+                insert_vectors(connection, encoder_key, photo_id, parts)
 
     def vectors(
         self, encoder_key: int, after_seq: int = 0, chunk_rows: int = CHUNK_ROWS
     ) -> Iterator[tuple[int, Ids, Vectors]]:
-        """Chunks of (last seq, photo ids (n,), float32 rows (n, dim)) in the order of `seq`."""
+        """Chunks of (last seq, photo ids (n,), float32 rows (n, dim)) in the order of `seq`.
+
+        The vectors of a photo come together, in one chunk, in the order of its parts; `starts_of`
+        tells where each photo's begin. So a chunk may have a few more than `chunk_rows`.
+        """
         import numpy as np
 
         row_of = tables.vectors.c
@@ -119,35 +128,60 @@ class VectorStore:
             select(row_of.seq, row_of.photo_id, row_of.vector)
             .where(row_of.encoder_key == encoder_key)
             .order_by(row_of.seq)
-            .limit(chunk_rows)
         )
         while True:
             with self._engine.connect() as connection:
-                rows = connection.execute(query.where(row_of.seq > after_seq)).all()
+                news = query.where(row_of.seq > after_seq).limit(chunk_rows)
+                rows = list(connection.execute(news))
+                if len(rows) == chunk_rows:  # perhaps in the middle of a photo
+                    behind = query.where(row_of.seq > rows[-1].seq).limit(_MOST_PARTS)
+                    rows += _of_photo(rows[-1].photo_id, connection.execute(behind))
             if not rows:
                 return
             after_seq = rows[-1].seq
             ids = np.fromiter((row.photo_id for row in rows), np.int64, len(rows))
-            halves = np.frombuffer(b"".join(row.vector for row in rows), "<f2")
-            floats = halves.astype(np.float32).reshape(len(rows), -1)
-            # Rounding to fp16 moves a length off 1 by up to 2^-11, enough to reorder near ties.
-            floats /= np.linalg.norm(floats, axis=1, keepdims=True)
-            yield after_seq, ids, floats
+            yield after_seq, ids, _floats([row.vector for row in rows])
 
     def vector_of(self, encoder_key: int, photo_id: int) -> Vector | None:
-        """The vector (dim,) of a photo, float32 of length 1; of several parts, their mean."""
+        """The vector (dim,) of a photo, float32 of length 1; of several parts, the whole."""
+        found = self.parts(encoder_key, [photo_id]).get(photo_id)
+        return None if found is None else found.vectors[0]
+
+    def parts(
+        self, encoder_key: int, ids: Iterable[int], only_of_several: bool = False
+    ) -> dict[int, Parts]:
+        """All vectors of each of these photos; of those that have more than one, if so asked."""
+        row_of = tables.vectors.c
+        several = these_ids(ids)
+        if only_of_several:
+            others = tables.vectors.alias().c
+            several = select(others.photo_id).where(
+                others.encoder_key == encoder_key, others.part > 0, others.photo_id.in_(several)
+            )
+        query = (
+            select(row_of.photo_id, row_of.vector, row_of.at_s)
+            .where(row_of.encoder_key == encoder_key, row_of.photo_id.in_(several))
+            .order_by(row_of.photo_id, row_of.part)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return {photo_id: _parts(list(own)) for photo_id, own in groupby(rows, lambda row: row[0])}
+
+    def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
+        """Photos of several parts: their ids, ascending, and how many each has beside the first."""
         import numpy as np
 
         row_of = tables.vectors.c
-        query = select(row_of.vector).where(
-            row_of.encoder_key == encoder_key, row_of.photo_id == photo_id
+        query = (
+            select(row_of.photo_id, func.count())
+            .where(row_of.encoder_key == encoder_key, row_of.part > 0)
+            .group_by(row_of.photo_id)
+            .order_by(row_of.photo_id)
         )
         with self._engine.connect() as connection:
-            parts = connection.execute(query).scalars().all()
-        if not parts:
-            return None
-        mean = np.mean([np.frombuffer(part, "<f2").astype(np.float32) for part in parts], axis=0)
-        return np.asarray(mean / np.linalg.norm(mean), np.float32)
+            rows = connection.execute(query).all()
+        table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
 
     def last_seq(self, encoder_key: int) -> int:
         """The newest committed `seq` of an encoder, 0 when it has no vector."""
@@ -238,18 +272,24 @@ class VectorStore:
             return set(connection.execute(select(tables.snapshots.c.file_name)).scalars())
 
 
-def insert_vectors(
-    connection: Connection, encoder_key: int, photo_id: int, vectors: Vectors
-) -> None:
-    """Store the (parts, dim) vectors of one photo as fp16, unless they are there already."""
+def starts_of(ids: Ids) -> Ids:
+    """Where each photo's vectors begin in a chunk: `np.maximum.reduceat` then takes the best."""
+    import numpy as np
+
+    return np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else ids
+
+
+def insert_vectors(connection: Connection, encoder_key: int, photo_id: int, parts: Parts) -> None:
+    """Store the vectors of one photo as fp16, unless they are there already."""
     rows = [
         {
             "encoder_key": encoder_key,
             "photo_id": photo_id,
             "part": part,
             "vector": vector.astype("<f2").tobytes(),
+            "at_s": parts.times_s[part] if parts.times_s else None,
         }
-        for part, vector in enumerate(vectors)
+        for part, vector in enumerate(parts.vectors)
     ]
     connection.execute(upsert(tables.vectors).on_conflict_do_nothing(), rows)
 
@@ -262,11 +302,29 @@ def renew_vectors(connection: Connection, photo_id: int) -> None:
     row_of = tables.vectors.c
     path = select(tables.paths.c.id).where(tables.paths.c.photo_id == photo_id)
     statement = delete(tables.vectors).where(row_of.photo_id == photo_id, ~path.exists())
-    columns = (row_of.encoder_key, row_of.photo_id, row_of.part, row_of.vector)
+    columns = (row_of.encoder_key, row_of.photo_id, row_of.part, row_of.vector, row_of.at_s)
     rows = connection.execute(statement.returning(*columns)).mappings().all()
     if rows:
         rows = sorted(rows, key=lambda row: (row["encoder_key"], row["part"]))
         connection.execute(insert(tables.vectors), [dict(row) for row in rows])
+
+
+def _of_photo(photo_id: int, rows: Iterable[_Row]) -> Iterator[_Row]:
+    return takewhile(lambda row: row.photo_id == photo_id, rows)
+
+
+def _parts(rows: Sequence[_Row]) -> Parts:
+    times_s = tuple(row.at_s for row in rows if row.at_s is not None)
+    return Parts(_floats([row.vector for row in rows]), times_s)
+
+
+def _floats(halves: Sequence[bytes]) -> Vectors:
+    import numpy as np
+
+    rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32).reshape(len(halves), -1)
+    # Rounding to fp16 moves a length off 1 by up to 2^-11, enough to reorder near ties.
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
 
 
 def these_ids(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery

@@ -29,7 +29,7 @@ from imgsearch.calibrate import nouns
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders import Encoder, open_encoder
 from imgsearch.encoders.prompting import embed_texts, templates_for
-from imgsearch.honesty import POINT, Asked, Null, judge
+from imgsearch.honesty import POINT, Among, Asked, Null, judge
 from imgsearch.indexes.calibration import prompts
 from imgsearch.records import Neighbours
 
@@ -139,7 +139,8 @@ def ask(null: Null, photos: np.ndarray, text: str, vector: np.ndarray, own: set[
     near = order[: honesty.LOOK]
     found = Neighbours(near, scores[near])
     closest = photos[order[: honesty.CLOSEST]]
-    verdict = judge(null, asked, found, closest, len(photos))
+    among = Among(len(photos), len(photos))
+    verdict = judge(null, asked, found, closest, among)
     usual, best = float(vector @ null.mean), float(scores.max())
     share = max(((scores[p] - usual) / (best - usual) for p in own), default=0.0)
     right = np.isin(np.arange(len(photos)), list(own))

@@ -1,0 +1,349 @@
+"""Photos of several parts: one hit each, by the best part, wherever vectors are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from stand_in import StandIn
+
+from imgsearch import Library, Settings, calibrate, duplicates, evaluation, labels
+from imgsearch.decode import decode, parts_of
+from imgsearch.decode.parts import CUT, pieces
+from imgsearch.findings import Classes
+from imgsearch.indexes.ladder import Ladder
+from imgsearch.jobs import Job
+from imgsearch.records import Decoded, EncoderRow, Facts, FileStat, Outcome
+from imgsearch.snapshots import BuildOptions, LiveIndex, build_snapshot, check_recall
+from imgsearch.store import Store
+from imgsearch.store.vectors import starts_of
+
+DIM = 16
+PHOTOS, MOST = 400, 9
+# Every kind of index with a few hundred vectors: none, exact, and lists of which few are probed.
+LADDERS = {
+    "flat": Ladder(ivf_from=10**6),
+    "whole": Ladder(ivf_from=100, probe_from=10**6, whole_nlist=8),
+    "probed": Ladder(ivf_from=100, probe_from=100, fp16_from=10**6, recall_target=0.6),
+}
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
+
+
+def vectors_of(count: int, seed: int = 1) -> np.ndarray:
+    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    (tmp_path / "library").mkdir()
+    with Store.open(tmp_path / "library", writable=True) as opened:
+        yield opened
+
+
+def fill(store: Store) -> tuple[EncoderRow, dict[int, np.ndarray]]:
+    """Photos of one part, and every third of up to MOST; all their vectors, by photo."""
+    root_id = store.add_root("/photos")
+    row = store.add_encoder("made@1", "lite", DIM)
+    rng = np.random.default_rng(3)
+    outcomes = []
+    for number in range(PHOTOS):
+        count = int(rng.integers(2, MOST + 1)) if number % 3 == 0 else 1
+        outcomes.append(
+            Outcome(
+                FileStat(f"/photos/{number}.jpg", 1, 1, number),
+                b"%032d" % number,
+                Facts("JPEG", 8, 8),
+                vectors_of(count, seed=number + 100),
+            )
+        )
+    store.record(root_id, row.key, outcomes)
+    own = store.parts(row.key, range(1, PHOTOS + 1))
+    assert len(own) == PHOTOS
+    return row, {photo_id: parts.vectors for photo_id, parts in own.items()}
+
+
+def truth(own: dict[int, np.ndarray], query: np.ndarray) -> list[tuple[int, float]]:
+    scores = {photo_id: float((parts @ query).max()) for photo_id, parts in own.items()}
+    return sorted(scores.items(), key=lambda item: -item[1])
+
+
+# ---------------------------------------------------------------------------- panoramas
+
+
+@given(st.integers(64, 3000), st.integers(64, 3000))
+def test_pieces_are_square_windows_from_end_to_end(width_px: int, height_px: int) -> None:
+    boxes = pieces(width_px, height_px)
+    long_px, short_px = max(width_px, height_px), min(width_px, height_px)
+    assert bool(boxes) == (long_px > 2 * short_px)
+    along = 0 if width_px > height_px else 1
+    ends = [(box[along], box[along + 2]) for box in boxes]
+    across = {(box[1 - along], box[3 - along]) for box in boxes}
+    assert across <= {(0, short_px)}
+    if not boxes:
+        return
+    assert (ends[0][0], ends[-1][1], len(ends) <= CUT.most) == (0, long_px, True)
+    length_px = ends[0][1]
+    assert all(stop - start == length_px >= short_px for start, stop in ends)
+    assert length_px <= short_px + 1 or len(ends) == CUT.most, "longer only where it must be"
+    for (_, stop), (start, _) in pairwise(ends):
+        assert stop - start >= CUT.overlap * length_px - 1
+
+
+def test_a_strip_too_thin_to_show_anything_has_no_pieces() -> None:
+    strip = Image.new("RGB", (500, 49))
+    assert parts_of(Decoded(strip, Facts("JPEG", 500, 49))) == ([strip], ())
+
+
+def test_a_panorama_keeps_its_pixels_for_the_pieces(tmp_path: Path) -> None:
+    Image.new("RGB", (6000, 1200), "teal").save(tmp_path / "wide.jpg")
+    images, times_s = parts_of(decode(tmp_path / "wide.jpg", 260))
+    assert (len(images), times_s) == (1 + 7, ())
+    assert all(min(image.size) >= 2 * 260 for image in images)
+
+
+@pytest.fixture(scope="module")
+def wide(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """The demo photos without cat, coffee and motorcycle: these are in panoramas."""
+    photos = tmp_path_factory.mktemp("wide")
+    joined = ["chelsea.png", "coffee.png", "motorcycle_left.png"]
+    for path in demo_photos.iterdir():
+        if path.name not in joined:
+            (photos / path.name).write_bytes(path.read_bytes())
+    row = [Image.open(demo_photos / name).convert("RGB").resize((450, 300)) for name in joined]
+    panorama = Image.new("RGB", (1350, 300))
+    for place, image in enumerate(row):
+        panorama.paste(image, (450 * place, 0))
+    panorama.save(photos / "panorama.jpg", quality=92)
+    panorama.rotate(90, expand=True).save(photos / "column.jpg", quality=92)
+    settings = Settings.load(data_dir=tmp_path_factory.mktemp("wide-library"), encoder="lite")
+    with Library.open(settings) as opened:
+        opened.index([photos]).run()
+        yield opened
+
+
+@pytest.mark.parametrize("text", ["a cat", "a cup of coffee", "a motorcycle"])
+def test_what_lies_at_the_ends_of_a_panorama_is_found(wide: Library, text: str) -> None:
+    hits = wide.search(text, k=30)
+    assert hits[0].path.name == "panorama.jpg"
+    assert hits[0].at_s is None
+    names = [hit.path.name for hit in hits]
+    assert len(names) == len(set(names)) == wide.photo_count(), "every photo once"
+
+
+def test_a_panorama_is_one_photo_in_every_count(wide: Library) -> None:
+    status = wide.status()
+    photos = [hit.photo for hit in wide.find("is:online", k=30).hits]
+    further = sum(len(pieces(photo.width_px, photo.height_px)) for photo in photos)
+    assert further >= 2 * 6
+    assert (status.photos, status.vectors) == (len(photos), len(photos) + further)
+    found = wide.label(Classes(("a cat", "a cup of coffee")))
+    assert len(found) == len({one.photo_id for one in found}) == status.photos
+    verdict = wide.find("a cat", k=3).verdict
+    assert verdict is not None and verdict.found
+    assert not verdict.more and verdict.sure + verdict.likely <= status.photos
+
+
+def test_explain_tells_the_score_that_the_hit_has(wide: Library) -> None:
+    hit = wide.search('"a cup of coffee" -sea', k=1)[0]
+    told = wide.explain(hit.path, '"a cup of coffee" -sea')
+    assert told.rank == 1
+    assert told.score == pytest.approx(hit.score, abs=1e-5)
+    assert sum(share.share for share in told.shares) == pytest.approx(hit.score, abs=1e-5)
+
+
+def test_a_panorama_as_example_is_the_whole_of_it(wide: Library, tmp_path: Path) -> None:
+    (hit,) = wide.search("a cat", k=1)
+    by_id = wide.find(f"photo:{hit.photo.id}", k=5).hits
+    assert hit.photo.id not in {each.photo.id for each in by_id}
+    by_file = wide.search(image=hit.path, k=5)
+    assert [each.photo.id for each in by_file] == [each.photo.id for each in by_id]
+
+
+def test_pages_show_every_photo_once(wide: Library) -> None:
+    shown, cursor = [], None
+    while True:
+        page = wide.find("a cat", 4, cursor)
+        shown += [hit.photo.id for hit in page.hits]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert len(shown) == len(set(shown)) == wide.photo_count()
+
+
+def test_another_encoder_sees_the_pieces_too(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(20):
+        shape = (90, 30, 3) if number % 2 else (64, 64, 3)
+        pixels = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
+        Image.fromarray(pixels).resize((shape[1] * 3, shape[0] * 3)).save(
+            tmp_path / "photos" / f"{number}.png"
+        )
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        library.index([tmp_path / "photos"]).run()
+        before = library.status().vectors
+        assert before == stand_in.embedded == 10 + 10 * (1 + len(pieces(18, 54)))
+        monkeypatch.setattr(StandIn, "id", "lite/newer")
+        report = library.rebuild("lite").run()
+        assert (report.vectors, report.missing) == (before, 0)
+        assert library.status().photos == 20
+        assert len(library.search("anything", k=50)) == 20
+
+
+# ---------------------------------------------------------------------------- vectors
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 7, 100, 20_000])
+def test_the_parts_of_a_photo_come_in_one_chunk(store: Store, chunk_rows: int) -> None:
+    row, own = fill(store)
+    seen: dict[int, np.ndarray] = {}
+    for _, ids, vectors in store.vectors(row.key, chunk_rows=chunk_rows):
+        starts = starts_of(ids)
+        assert len(starts) == len(set(ids.tolist()))
+        for photo_id, parts in zip(
+            ids[starts].tolist(), np.split(vectors, starts[1:]), strict=True
+        ):
+            assert photo_id not in seen
+            seen[photo_id] = parts
+    assert seen.keys() == own.keys()
+    assert all(np.array_equal(seen[each], own[each]) for each in own)
+
+
+def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
+    root_id = store.add_root("/photos")
+    key = store.add_encoder("made@1", "made", DIM).key
+    stat, times_s = FileStat("/photos/a.mp4", 1, 1, 1), (4.0, 0.0, 8.5)
+    outcome = Outcome(stat, b"a", Facts("VIDEO", 8, 8), vectors_of(3), times_s=times_s)
+    store.record(root_id, key, [outcome])
+    before = store.parts(key, [1])[1]
+    assert before.times_s == times_s
+    assert np.allclose(store.vector_of(key, 1), vectors_of(3)[0], atol=1e-3)
+    store.forget(root_id, [stat.path])
+    store.record(root_id, key, [Outcome(stat, b"a")])
+    assert store.last_seq(key) == 6, "numbered anew"
+    after = store.parts(key, [1])[1]
+    assert after.times_s == times_s and np.array_equal(after.vectors, before.vectors)
+
+
+@pytest.mark.parametrize("kind", LADDERS)
+def test_every_photo_once_by_its_best_part_and_never_too_few(store: Store, kind: str) -> None:
+    row, own = fill(store)
+    ladder = LADDERS[kind]
+    build_snapshot(store, row.key, row.encoder_id, None, BuildOptions(ladder))
+    index = LiveIndex(store, row.key, ladder)
+    for query in vectors_of(20, seed=7):
+        best = truth(own, query)
+        exact = dict(best)
+        for k in (1, 10, 150, PHOTOS, PHOTOS + 50):
+            (near,) = index.search(query[None], k, kind="image")
+            ids = near.ids.tolist()
+            assert len(ids) == len(set(ids)) == min(k, PHOTOS)
+            assert near.scores.tolist() == pytest.approx([exact[i] for i in ids], abs=1e-5)
+            if kind != "probed" or k >= PHOTOS:
+                assert near.scores.tolist() == pytest.approx(
+                    [score for _, score in best[:k]], abs=1e-5
+                )
+        only = np.arange(1, PHOTOS + 1, 2)
+        (near,) = index.search(query[None], 50, only)
+        inside = [pair for pair in best if pair[0] % 2]
+        assert near.ids.tolist() == [photo_id for photo_id, _ in inside[:50]]
+
+
+def test_recall_is_counted_in_photos(store: Store) -> None:
+    """Ten parts a photo: the ten best photos are not among the ten best vectors."""
+    root_id = store.add_root("/photos")
+    key = store.add_encoder("made@1", "made", DIM).key
+    rng = np.random.default_rng(5)
+    outcomes = [
+        Outcome(
+            FileStat(f"/photos/{number}.jpg", 1, 1, number),
+            b"%032d" % number,
+            Facts("JPEG", 8, 8),
+            unit(middle + 0.05 * rng.normal(size=(10, DIM))),
+        )
+        for number, middle in enumerate(vectors_of(300, seed=2))
+    ]
+    store.record(root_id, key, outcomes)
+    ladder = Ladder(ivf_from=100, probe_from=100, fp16_from=10**6)
+    info = build_snapshot(store, key, "made@1", None, BuildOptions(ladder))
+    assert int(info.details["nprobe_image"]) < int(info.details["nlist"])
+    report = check_recall(store, key, lambda texts: vectors_of(len(texts), seed=9), ladder)
+    assert report.image.mean >= 0.95
+
+
+def test_labels_are_one_a_photo_however_the_rows_are_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, own = fill(store)
+    rows = vectors_of(3, seed=21)
+    classes = Classes(("one", "two", "three"), none_of_these=False)
+    judge = labels.recogniser(classes, rows, 10.0)
+    expected = {
+        photo_id: classes.names[int((parts @ rows.T).max(axis=0).argmax())]
+        for photo_id, parts in own.items()
+    }
+    assert len({*expected.values()}) == 3
+    for rows_a_chunk in (3, 50, 10_000):
+        monkeypatch.setattr(labels, "_CHUNK_ROWS", rows_a_chunk)
+        monkeypatch.setattr(labels, "rows_of", lambda *arguments: rows)
+        facet = labels.save(store, f"of {rows_a_chunk}", classes)
+        monkeypatch.setattr(labels, "recogniser", lambda *arguments: judge)
+        labels.refresh(store, row, StandIn)
+        assert sum(store.label_counts(facet.id).values()) == PHOTOS
+        told = {photo_id: store.labels_of(photo_id)[facet.name].name for photo_id in own}
+        assert told == expected
+
+
+def test_captions_are_ranked_among_photos(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    row, own = fill(store)
+    queries = vectors_of(30, seed=13)
+    photos = [truth(own, query)[at][0] for at, query in enumerate(queries)]  # of known rank
+    monkeypatch.setattr(evaluation.prompting, "embed_texts", lambda *arguments: queries)
+    captions = evaluation.Captions(("x",) * 30, tuple(photos), 0)
+    index = LiveIndex(store, row.key)
+    found = evaluation.evaluate(store, row, StandIn(), index, captions)  # type: ignore[arg-type]
+    assert (found.photos, found.index_recall) == (PHOTOS, 1.0)
+    assert found.recall_at_10 == pytest.approx(10 / 30)
+    assert found.median_rank == pytest.approx(15.5, abs=0.5)
+
+
+def test_calibration_counts_photos(store: Store) -> None:
+    root_id = store.add_root("/photos")
+    row = store.add_encoder("made@1", "lite", DIM)
+    few = [
+        Outcome(FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), vectors_of(9, n))
+        for n in range(11)
+    ]
+    store.record(root_id, row.key, few)
+    assert not calibrate.refresh(store, row, lambda texts: vectors_of(len(texts)))
+    last = Outcome(FileStat("/photos/x", 1, 1, 99), b"x", Facts("JPEG", 8, 8), vectors_of(9, 99))
+    store.record(root_id, row.key, [last])
+    assert calibrate.refresh(store, row, lambda texts: vectors_of(len(texts)))
+    null = store.null(row.key)
+    assert null is not None and len(null.photos) == 12
+    wholes = np.stack([vectors_of(9, seed)[0] for seed in (*range(11), 99)])
+    assert np.allclose(null.mean, wholes.mean(axis=0), atol=1e-3)
+
+
+def test_duplicates_are_alike_as_wholes(store: Store) -> None:
+    root_id = store.add_root("/photos")
+    key = store.add_encoder("made@1", "made", DIM).key
+    sky, one, two = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
+    photos = [np.concatenate(rows) for rows in ([one, sky], [two, sky], [one, two], [one])]
+    outcomes = [
+        Outcome(FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), rows)
+        for n, rows in enumerate(photos)
+    ]
+    store.record(root_id, key, outcomes)
+    found = Job(duplicates.find_pairs(store, key, 0.9)).run()
+    assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}
