@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.display import printable
+    from imgsearch.display import clock, printable
     from imgsearch.errors import ImgsearchError
     from imgsearch.findings import Classes, Label, Verdict
     from imgsearch.library import Library
@@ -41,6 +41,7 @@ __all__ = [
     "Status",
     "Term",
     "Verdict",
+    "clock",
     "filter_of",
     "parse",
     "printable",
@@ -67,6 +68,7 @@ _HOMES = {
     "Status": "imgsearch.records",
     "Term": "imgsearch.terms",
     "Verdict": "imgsearch.findings",
+    "clock": "imgsearch.display",
     "filter_of": "imgsearch.query",
     "parse": "imgsearch.query",
     "printable": "imgsearch.display",

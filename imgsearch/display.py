@@ -1,4 +1,4 @@
-"""Text that is safe to show: names of files and words in photos may be hostile."""
+"""Text as it is shown: names of files and words in photos may be hostile; times are read."""
 
 from __future__ import annotations
 
@@ -14,3 +14,10 @@ def printable(text: str | Path) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
         for character in str(text)
     )
+
+
+def clock(seconds: float) -> str:
+    """A time in a video: "0:12", "1:02:03"."""
+    minutes, second = divmod(int(seconds), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"

@@ -319,7 +319,8 @@ def _decode(bench: Bench, found: FileStat) -> tuple[Facts, Seen]:
 
     try:
         with _reading():
-            decoded = decode(Path(found.path), bench.encoder.side_px, bench.max_megapixels)
+            side_px = bench.encoder.side_px
+            decoded = decode(Path(found.path), side_px, bench.max_megapixels, all_frames=True)
             images, times_s = parts_of(decoded)
             each = [bench.encoder.prepare(image) for image in images]
             pixels = cast("PixelBatch", np.stack(each))  # all of one dtype

@@ -181,7 +181,8 @@ def evaluate(
             starts: list[int] = []
             for path in paths[start : start + encoder.batch_size]:
                 try:
-                    images, _ = parts_of(decode(path, encoder.side_px, trial.max_megapixels))
+                    limits = (encoder.side_px, trial.max_megapixels)
+                    images, _ = parts_of(decode(path, *limits, all_frames=True))
                     pixels = [encoder.prepare(image) for image in images]
                     starts.append(len(batch))
                     batch += pixels

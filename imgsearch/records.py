@@ -63,11 +63,12 @@ class Facts:
     """What a photo's file tells about it. Unknown is None, never a guess.
 
     `taken_at` is the camera's local time, with its offset where the file gives one; `dated_by`
-    says who told it: "exif", "xmp", "iptc", or "sidecar" for an XMP file beside the photo.
+    says who told it: "exif", "xmp", "iptc", "video" for a video's container, or "sidecar" for an
+    XMP file beside the photo.
     `lat` and `lon` are degrees (WGS 84), south and west negative. Sides are of the upright image.
     """
 
-    format: str  # Pillow's name: JPEG, PNG, HEIF, …
+    format: str  # Pillow's name: JPEG, PNG, HEIF, …; or RAW, VIDEO
     width_px: int
     height_px: int
     taken_at: datetime | None = None
@@ -78,6 +79,7 @@ class Facts:
     dated_by: str | None = None
     rating: int | None = None  # 0 to 5 stars, -1 rejected
     keywords: tuple[str, ...] = ()  # as written, hierarchical ones with their levels: A|B|C
+    duration_s: float | None = None  # of a video
 
 
 @dataclass(frozen=True, slots=True)

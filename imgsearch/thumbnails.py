@@ -38,13 +38,18 @@ class Thumbnails:
         # A page asks for sixty at once; more decoders than cores would only take memory.
         self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
 
-    def get(self, photo: Photo, paths: Iterable[Path], side_px: int) -> bytes:
+    def get(
+        self, photo: Photo, paths: Iterable[Path], side_px: int, at_s: float | None = None
+    ) -> bytes:
         """A WebP of the photo, upright, its long side at most `side_px`.
 
-        Made from the first of `paths` that can be read. Raises PhotoError where none can and no
-        thumbnail was made before.
+        Of a video it is the frame at `at_s` seconds, or the one in the middle. Made from the first
+        of `paths` that can be read. Raises PhotoError where none can and no thumbnail was made
+        before.
         """
-        file = self._folder / photo.content_hash[:2] / f"{photo.content_hash}-{side_px}.webp"
+        when = "" if at_s is None or photo.facts.duration_s is None else f"-{at_s:.3f}s"
+        name = f"{photo.content_hash}-{side_px}{when}.webp"
+        file = self._folder / photo.content_hash[:2] / name
         known = _read(file)
         if known is not None:
             return known
@@ -52,7 +57,7 @@ class Thumbnails:
             known = _read(file)  # another thread may have made it while this one waited
             if known is not None:
                 return known
-            made = self._make(paths, side_px)
+            made = self._make(paths, side_px, at_s if when else None)
         self._keep(file, made)
         return made
 
@@ -62,11 +67,12 @@ class Thumbnails:
             decoded = decode_bytes(content, (side_px + 1) // 2, self._max_megapixels)
             return thumbnail(decoded, side_px)
 
-    def _make(self, paths: Iterable[Path], side_px: int) -> bytes:
+    def _make(self, paths: Iterable[Path], side_px: int, at_s: float | None) -> bytes:
         failure = PhotoError(Reason.UNREADABLE, "The photo lies nowhere that can be read now.")
         for path in paths:
             try:
-                return thumbnail(decode(path, (side_px + 1) // 2, self._max_megapixels), side_px)
+                decoded = decode(path, (side_px + 1) // 2, self._max_megapixels, at_s=at_s)
+                return thumbnail(decoded, side_px)
             except PhotoError as error:
                 failure = error
             except OSError as error:

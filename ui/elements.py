@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import streamlit as st
 
-from imgsearch import Hit, printable
+from imgsearch import Hit, clock, printable
 from ui.words import alternative, date_of, day_words
 
 Layout: TypeAlias = Literal["fit", "square"]
@@ -68,8 +68,12 @@ class Touched:
 
 
 def source_of(hit: Hit, size: Literal["small", "large"] = "small") -> str:
-    """The address of a photo's thumbnail; it names the content, so it can be kept for ever."""
-    return f"/thumbnail/{size}/{hit.photo.id}?v={hit.photo.content_hash[:12]}"
+    """The address of a photo's thumbnail; it names the content, so it can be kept for ever.
+
+    Of a video it is the frame that fits best, its time in thousandths of a second.
+    """
+    at = "" if hit.at_s is None else f"&at={round(hit.at_s * 1000)}"
+    return f"/thumbnail/{size}/{hit.photo.id}?v={hit.photo.content_hash[:12]}{at}"
 
 
 def grid(
@@ -134,6 +138,9 @@ def accept_pasted_images() -> None:
 def _tile(hit: Hit) -> dict[str, object]:
     badges: list[tuple[str, str]] = []  # the class of its style, and its words
     badges += [(hit.level, hit.level)] if hit.level else []
+    length_s = hit.photo.facts.duration_s
+    if length_s is not None:
+        badges.append(("video", f"▶ {clock(length_s if hit.at_s is None else hit.at_s)}"))
     is_dated = (hit.dated_by or hit.photo.facts.dated_by) != "file"
     badges += [("offline", "offline")] if hit.offline else []
     badges += [("missing", "missing")] if hit.missing else []

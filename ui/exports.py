@@ -30,6 +30,7 @@ def as_json(hits: Iterable[Hit]) -> str:
             "taken_at": hit.photo.taken_at and hit.photo.taken_at.isoformat(),
             "width_px": hit.photo.width_px,
             "height_px": hit.photo.height_px,
+            "at_s": hit.at_s,
             "offline": hit.offline,
         }
         for hit in hits

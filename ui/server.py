@@ -31,12 +31,18 @@ def thumbnail(request: Request) -> Response:
     if side_px is None:
         return PlainTextResponse("There is no such size.", 404)
     try:
-        content = door().library.thumbnail(request.path_params["photo_id"], side_px)
+        photo_id, at_s = request.path_params["photo_id"], _seconds(request.query_params.get("at"))
+        content = door().library.thumbnail(photo_id, side_px, at_s)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 404, {"Cache-Control": "no-store"})
     if content is None:
         return PlainTextResponse("There is no such photo.", 404, {"Cache-Control": "no-store"})
     return Response(content, media_type="image/webp", headers=_FOR_EVER)
+
+
+def _seconds(text: str | None) -> float | None:
+    """A time in a video, as `ui.elements.source_of` writes it."""
+    return int(text) / 1000 if text and text.isascii() and text.isdigit() else None
 
 
 def app(password: str | None = None) -> App:

@@ -12,7 +12,7 @@ import click
 
 from imgsearch.cli.output import data_option, json_option, open_library, print_json, say
 from imgsearch.cli.question import asked, question_options
-from imgsearch.display import printable
+from imgsearch.display import clock, printable
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def as_record(rank: int, hit: Hit) -> dict[str, object]:
         "dated_by": hit.dated_by,
         "width_px": hit.photo.width_px,
         "height_px": hit.photo.height_px,
+        "at_s": hit.at_s,
         "offline": hit.offline,
         "missing": hit.missing,
     }
@@ -150,4 +151,5 @@ def print_hits(hits: Sequence[Hit]) -> None:
             about = f"{hit.score:6.3f}"
         else:
             about = "" if hit.date is None else f"{hit.date:%Y-%m-%d}"
-        click.echo(f"{rank:3}  {about}  {printable(hit.path)}{mark}")
+        when = "" if hit.at_s is None else f" @ {clock(hit.at_s)}"
+        click.echo(f"{rank:3}  {about}  {printable(hit.path)}{when}{mark}")

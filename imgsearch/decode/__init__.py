@@ -56,16 +56,24 @@ __all__ = [
 _MAX_BYTES_HERE = 64 << 20  # millions of tiny chunks take time, though they hold no pixel
 _MAX_MEGAPIXELS_HERE = 60  # held in memory at once by one decoding thread of this process
 _MAX_SCANNED_MEGAPIXELS_HERE = 2000  # half a minute of work at worst; real photos need 500
-_DECODER_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
+_DECODER_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "av")
 _SURPLUS = 2  # decode at least twice the side a model sees: scaling down from there is faithful
 
 
-def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded:
+def decode(
+    path: Path,
+    min_side_px: int,
+    max_megapixels: float = 200,
+    *,
+    all_frames: bool = False,
+    at_s: float | None = None,
+) -> Decoded:
     """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
 
     Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
     facts tell of the whole file, corrected by an XMP file beside it. Embedded thumbnails are
-    never used.
+    never used. Of a video it is the frame in the middle, or that at `at_s` (seconds); with
+    `all_frames`, others as well.
 
     Raises PhotoError, with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
     TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, seen before any pixel is decoded),
@@ -73,7 +81,8 @@ def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded
     """
     with _opened(path) as file:
         before = os.fstat(file.fileno())
-        decoded = _decode(file, path.name, Request(_SURPLUS * min_side_px, max_megapixels))
+        request = Request(_SURPLUS * min_side_px, max_megapixels, all_frames=all_frames, at_s=at_s)
+        decoded = _decode(file, path.name, request)
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise PhotoError(Reason.CHANGED, "It changed while it was read; index again.")

@@ -18,7 +18,7 @@ class Family:
 
     name: str  # what Facts.format says
     suffixes: tuple[str, ...]
-    plugin: str  # "module:class" of a Pillow plugin; empty for RAW, which has its own reader
+    plugin: str  # "module:class" of a Pillow plugin; empty where there is a reader of our own
     needs: str | None = None  # module that may not be installed
     extra: str | None = None  # the extra of imgsearch-photos that brings it
     isolated: bool = True  # decoded in a process of its own, which may die
@@ -50,10 +50,18 @@ JXL = Family(
     "JXL", (".jxl",), "pillow_jxl.JpegXLImagePlugin:JXLImageFile", needs="pillow_jxl", extra="jxl"
 )
 RAW = Family("RAW", _RAW, "", needs="rawpy", extra="raw")
+VIDEO = Family(
+    "VIDEO",
+    (".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mts", ".m2ts",
+     ".mpg", ".mpeg", ".wmv"),
+    "",
+    needs="av",
+    extra="video",
+)  # fmt: skip
 
 FAMILIES = {
     family.name: family
-    for family in (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW)
+    for family in (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW, VIDEO)
 }
 FORMATS: dict[str, Family] = {
     suffix: family for family in FAMILIES.values() for suffix in family.suffixes
@@ -82,6 +90,14 @@ _MAGIC: tuple[tuple[bytes, Family], ...] = (
     (b"\x00MRM", RAW),  # Minolta
     (b"II\x1a\x00\x00\x00HEAPCCDR", RAW),  # Canon CRW
 )
+# What a video begins with, and FFmpeg's name for that form.
+_VIDEO_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x1a\x45\xdf\xa3", "matroska"),  # WebM, too
+    (b"\x00\x00\x01\xba", "mpeg"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+)
+_SURE = ("avi", "matroska", "mpeg", "asf")  # as the others, a file may begin that is no video
+_QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _ANY_CODEC = (b"mif1", b"mif2", b"msf1", b"heif")
 _BRANDS: dict[bytes, Family] = {
     b"avif": AVIF,
@@ -90,6 +106,8 @@ _BRANDS: dict[bytes, Family] = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), HEIF),
     **dict.fromkeys(_ANY_CODEC, HEIF),
 }
+_VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ",
+                 b"M4V ", b"3gp4", b"3gp5", b"3gp6", b"3g2a", b"XAVC")  # fmt: skip
 
 
 def is_photo_name(name: str) -> bool:
@@ -105,16 +123,31 @@ def is_photo_name(name: str) -> bool:
 def family_of(head: bytes, name: str = "") -> Family | None:
     """The format that a file's first HEAD_BYTES bytes show, or None when they are no image.
 
-    `name` only tells RAW from TIFF: NEF, ARW, DNG, CR2 and more begin like any TIFF.
+    `name` only tells RAW from TIFF: NEF, ARW, DNG, CR2 and more begin like any TIFF. And it tells
+    a video where the first bytes alone are too little to go by.
     """
-    if head[4:8] == b"ftyp":
-        return _family_of_brands(head)
-    if head[:4] == b"RIFF":
-        return WEBP if head[8:12] == b"WEBP" else None
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return WEBP
+    suffix = PurePath(name).suffix.lower()
+    if head[4:8] == b"ftyp" and (family := _family_of_brands(head)) is not None:
+        return family
     family = next((family for magic, family in _MAGIC if head.startswith(magic)), None)
-    if family is TIFF and (head[8:10] == b"CR" or PurePath(name).suffix.lower() in _RAW):
+    if family is TIFF and (head[8:10] == b"CR" or suffix in _RAW):
         return RAW
+    if family is None and (form := video_form(head)) is not None:
+        return VIDEO if form in _SURE or suffix in VIDEO.suffixes else None
     return family
+
+
+def video_form(head: bytes) -> str | None:
+    """FFmpeg's name for the form of a video that begins so, or None when it does not."""
+    if head[4:8] in _QUICKTIME:
+        return "mov"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if head[:1] == b"G" or head[4:5] == b"G":  # packets of 188 bytes, or of 4 and 188
+        return "mpegts"
+    return next((form for magic, form in _VIDEO_MAGIC if head.startswith(magic)), None)
 
 
 def _family_of_brands(head: bytes) -> Family | None:
@@ -122,4 +155,5 @@ def _family_of_brands(head: bytes) -> Family | None:
     size_bytes = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, size_bytes - 3, 4))]
     brands.sort(key=lambda brand: brand in _ANY_CODEC)  # what names a codec says more
-    return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
+    family = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
+    return VIDEO if family is None and not set(brands).isdisjoint(_VIDEO_BRANDS) else family

@@ -7,6 +7,7 @@ file and hand back plain pixels, so nothing a hostile file does to them reaches 
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from imgsearch.decode.formats import Family
 from imgsearch.decode.request import OutOfMemory, Request
@@ -26,10 +27,14 @@ from imgsearch.decode.worker import LENGTH, MAX_TEXT_BYTES, facts_from, receive
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.records import Decoded
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 TIME_LIMIT_S = 60.0
 MEMORY_LIMIT_BYTES = 2 << 30  # of address space, while others work beside it
 MEMORY_LIMIT_ALONE_BYTES = 6 << 30
 _START_LIMIT_S = 60.0
+_MAX_IMAGES = 64  # of one file; of a video some frames
 _FILES_A_WORKER = 500  # then it is replaced, so that what a decoder leaks is given back
 
 
@@ -103,7 +108,7 @@ class _Worker:
         try:
             self._send(file, family, request)
             answer = self._receive_text()
-            decoded = self._decoded(answer, request) if "size_px" in answer else None
+            decoded = self._decoded(answer, request) if "sizes_px" in answer else None
         except TimeoutError as error:
             message = f"Decoding it takes more than {TIME_LIMIT_S:.0f} seconds."
             raise PhotoError(Reason.TIMED_OUT, message) from error
@@ -121,12 +126,7 @@ class _Worker:
         self._process.wait()
 
     def _send(self, file: BinaryIO, family: Family, request: Request) -> None:
-        wanted = {
-            "family": family.name,
-            "side_px": request.side_px,
-            "max_megapixels": request.max_megapixels,
-            "facts_only": request.facts_only,
-        }
+        wanted = {"family": family.name, **dataclasses.asdict(request)}
         text = json.dumps(wanted).encode()
         socket.send_fds(self._channel, [LENGTH.pack(len(text))], [file.fileno()])
         self._channel.sendall(text)
@@ -141,16 +141,22 @@ class _Worker:
         return answer
 
     def _decoded(self, answer: dict[str, object], request: Request) -> Decoded:
+        sizes_px, times_s, facts = answer["sizes_px"], answer["times_s"], answer["facts"]
+        if not isinstance(sizes_px, list) or not 1 <= len(sizes_px) <= _MAX_IMAGES:
+            raise ValueError("an answer that is none")
+        if not isinstance(times_s, list) or not isinstance(facts, dict):
+            raise ValueError("an answer that is none")
+        images = [self._image(size_px, request) for size_px in sizes_px]
+        times = tuple(float(time_s) for time_s in times_s)
+        return Decoded(images[0], facts_from(facts), tuple(images[1:]), times)
+
+    def _image(self, size_px: list[int], request: Request) -> Image:
         from PIL import Image
 
-        size_px, facts = answer["size_px"], answer["facts"]
-        if not isinstance(size_px, list) or not isinstance(facts, dict):
-            raise ValueError("an answer that is none")
         width_px, height_px = (int(side) for side in size_px)
         request.check(width_px, height_px)
         pixels = receive(self._channel, width_px * height_px * 3)
-        image = Image.frombuffer("RGB", (width_px, height_px), pixels, "raw", "RGB", 0, 1)
-        return Decoded(image, facts_from(facts))
+        return Image.frombuffer("RGB", (width_px, height_px), pixels, "raw", "RGB", 0, 1)
 
     def _cause_of_death(self) -> str:
         self.close()

@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from imgsearch.decode import colour, tiff
 from imgsearch.decode.exif import Exif, read_exif
-from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, TIFF, Family
+from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, RAW, TIFF, VIDEO, Family
 from imgsearch.decode.jpeg import halvings_of_jpeg2000
 from imgsearch.decode.metadata import Account, read_iptc, read_xmp, settle
 from imgsearch.decode.pixels import upright_srgb
@@ -34,7 +34,11 @@ def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     """
     try:
         _hush_pillow()
-        if not family.plugin:
+        if family is VIDEO:
+            from imgsearch.decode import video
+
+            return video.read(file, request)
+        if family is RAW:
             from imgsearch.decode import raw
 
             return raw.read(file, request)

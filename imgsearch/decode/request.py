@@ -21,6 +21,8 @@ class Request:
     side_px: int  # the short side of the result is at least this, if the photo has it
     max_megapixels: float
     facts_only: bool = False  # decode no more than it takes to read the metadata
+    all_frames: bool = False  # of a video, as many as are embedded; else the one in the middle
+    at_s: float | None = None  # of a video, the frame at this time
 
     def check(self, width_px: int, height_px: int) -> None:
         """Refuse a photo of more pixels than allowed, before any of them is decoded."""

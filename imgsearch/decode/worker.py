@@ -53,18 +53,20 @@ def main() -> None:
 def _answer(file: BinaryIO, wanted: dict[str, str | float]) -> tuple[dict[str, object], bytes]:
     from imgsearch.decode.reader import read
 
-    limits = (int(wanted["side_px"]), float(wanted["max_megapixels"]))
-    request = Request(*limits, facts_only=bool(wanted["facts_only"]))
+    family = FAMILIES[str(wanted.pop("family"))]
+    request = Request(**wanted)  # type: ignore[arg-type]  # the parent is our own code
     try:
-        decoded = read(file, FAMILIES[str(wanted["family"])], request)
-        pixels = decoded.image.tobytes()
+        decoded = read(file, family, request)
+        images = (decoded.image, *decoded.others)
+        pixels = b"".join(image.tobytes() for image in images)
     except PhotoError as error:
         out_of_memory = isinstance(error, OutOfMemory)
         answer = {"reason": error.reason.value, "message": str(error)}
         return answer | {"out_of_memory": out_of_memory}, b""
     except OSError as error:
         return {"errno": error.errno, "message": error.strerror}, b""
-    return {"size_px": decoded.image.size, "facts": _plain(decoded)}, pixels
+    sizes_px, times_s = [image.size for image in images], decoded.times_s
+    return {"sizes_px": sizes_px, "times_s": times_s, "facts": _plain(decoded)}, pixels
 
 
 def _plain(decoded: Decoded) -> dict[str, object]:

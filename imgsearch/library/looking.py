@@ -51,12 +51,15 @@ class Looking(Opened):
         online = {root.id: root.online for root in reconcile.roots_of(store)}
         return search.hits_of(store, online, ids)
 
-    def thumbnail(self, source: int | bytes, side_px: int = 320) -> bytes | None:
+    def thumbnail(
+        self, source: int | bytes, side_px: int = 320, at_s: float | None = None
+    ) -> bytes | None:
         """A WebP of a photo of the library, by id, or of the image in a file's bytes.
 
-        Upright, its long side at most `side_px`; None where no photo has that id. That of a photo
-        is made at first sight and kept in the cache folder. Raises PhotoError for what cannot be
-        read and was not made before.
+        Upright, its long side at most `side_px`; of a video the frame at `at_s` seconds, or the
+        one in the middle; None where no photo has that id. That of a photo is made at first sight
+        and kept in the cache folder. Raises PhotoError for what cannot be read and was not made
+        before.
         """
         if isinstance(source, bytes):
             return self._thumbnails.of_bytes(source, side_px)
@@ -64,7 +67,7 @@ class Looking(Opened):
         if photo is None:
             return None
         places = self._reader().paths([source]).get(source, [])
-        return self._thumbnails.get(photo, [path for _, path in places], side_px)
+        return self._thumbnails.get(photo, [path for _, path in places], side_px, at_s)
 
     def photo_count(self) -> int:
         """How many photos the library has."""

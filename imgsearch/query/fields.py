@@ -141,14 +141,14 @@ _TYPES = {
 }
 _ORIENTATIONS = {word: word for word in ("landscape", "portrait", "square")}
 _STATES = {word: word for word in ("offline", "online")}
-_SOURCES = {word: word for word in ("exif", "xmp", "iptc", "sidecar", "file")}
+_SOURCES = {word: word for word in ("exif", "xmp", "iptc", "video", "sidecar", "file")}
 
 FIELDS: dict[str, Field] = {
     "after": Field(read_date, "DATE", "taken at or after the beginning of DATE"),
     "before": Field(read_date, "DATE", "taken before the beginning of DATE"),
     "on": Field(read_date, "DATE", "taken within DATE: a year, a month, a day, a minute"),
-    "dated": Field(one_of(_SOURCES), "SOURCE", "whose date comes from exif, xmp, iptc, sidecar "
-                   "(an XMP file beside it) or only from the file"),
+    "dated": Field(one_of(_SOURCES), "SOURCE", "whose date comes from exif, xmp, iptc, video, "
+                   "sidecar (an XMP file beside it) or only from the file"),
     "camera": Field(read_text, "TEXT", "whose camera's maker and model contain TEXT"),
     "lens": Field(read_text, "TEXT", "whose lens contains TEXT; 50mm is not found in 150mm"),
     "near": Field(read_place, "LAT,LON[,RADIUS]", "taken within RADIUS (5km, 300m, 2mi; else 5km) "
@@ -160,7 +160,7 @@ FIELDS: dict[str, Field] = {
     "root": Field(read_text, "FOLDER", "in this folder of those that were indexed, by name or "
                   "path"),
     "name": Field(read_text, "TEXT", "whose file name contains TEXT"),
-    "type": Field(one_of(_TYPES), "TYPE", "of this format: jpeg, png, heif, raw and more"),
+    "type": Field(one_of(_TYPES), "TYPE", "of this format: jpeg, png, heif, raw, video and more"),
     "orientation": Field(one_of(_ORIENTATIONS), "SHAPE", "of this shape: landscape, portrait or "
                          "square"),
     "width": Field(read_number, "NUMBER", "so many pixels wide: >=3000"),

@@ -55,6 +55,7 @@ def columns_of(facts: Facts) -> dict[str, object]:
         "lat": facts.lat,
         "lon": facts.lon,
         "rating": facts.rating,
+        "duration_s": facts.duration_s,
     }
 
 
@@ -114,5 +115,6 @@ def _photo(row: Row[tuple[object, ...]], keywords: tuple[str, ...]) -> Photo:
             dated_by=row.dated_by,
             rating=row.rating,
             keywords=keywords,
+            duration_s=row.duration_s,
         ),
     )

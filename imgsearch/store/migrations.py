@@ -168,8 +168,9 @@ _NOUNS = """
 ALTER TABLE nulls ADD COLUMN nouns BLOB NOT NULL DEFAULT x'';
 """
 
-# When in a video a part is seen; and an index that only photos of several parts are in.
+# How long a video is and when in it a part is seen; and an index of photos of several parts only.
 _PARTS = """
+ALTER TABLE photos ADD COLUMN duration_s FLOAT;
 ALTER TABLE vectors ADD COLUMN at_s FLOAT;
 CREATE INDEX vectors_of_parts ON vectors (encoder_key, photo_id) WHERE part > 0;
 """

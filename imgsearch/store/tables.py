@@ -75,6 +75,7 @@ photos = Table(
     Column("gone_at", Text),  # since when no path points at it; kept by triggers
     Column("dated_by", Text),
     Column("rating", Integer),
+    Column("duration_s", Float),  # of a video
     Index("photos_gone", "gone_at"),
     Index("photos_by_date", "taken_at"),
     Index("photos_by_camera", "camera"),

@@ -1,6 +1,6 @@
 """Whether pieces of panoramas help to find what lies at their ends, and harm nothing else.
 
-    python tests/benchmarks/bench_panoramas.py FLICKR8K --split test
+    python tests/benchmarks/bench_panoramas.py FLICKR8K --split test --panoramas 12
 
 Panoramas are made of a split's photos, three to five in a row (or in a column), each of another
 width, so that no seam falls where a piece ends. The library is those, and the photos left over.
@@ -29,7 +29,6 @@ from imgsearch.encoders.prompting import embed_texts
 from imgsearch.records import Decoded, Facts
 
 NAME = "lite"
-PANORAMAS = 120
 HEIGHT_PX = 224
 NO_PIECES = Cut(aspect_from=float("inf"))
 CUTS = {
@@ -51,7 +50,7 @@ class Scene:
     captions: dict[str, list[str]]
 
 
-def scene_of(folder: Path, split: str) -> Scene:
+def scene_of(folder: Path, split: str, panoramas: int) -> Scene:
     """The same panoramas every time."""
     captions: dict[str, list[str]] = {}
     with (folder / "captions.csv").open() as lines:
@@ -61,7 +60,7 @@ def scene_of(folder: Path, split: str) -> Scene:
     rng = np.random.default_rng(7)
     names = rng.permutation(sorted(captions)).tolist()
     joined = []
-    for number in range(PANORAMAS):
+    for number in range(panoramas):
         count = 3 + number % 3
         joined.append(names[:count])
         names = names[count:]
@@ -118,10 +117,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("flickr8k", type=Path)
     parser.add_argument("--split", default="test", choices=("dev", "test"))
+    parser.add_argument("--panoramas", type=int, default=120)
     parser.add_argument("--all-cuts", action="store_true", help="not only the one in use")
     arguments = parser.parse_args()
     encoder = open_encoder(NAME, default_cache_dir())
-    scene = scene_of(arguments.flickr8k, arguments.split)
+    scene = scene_of(arguments.flickr8k, arguments.split, arguments.panoramas)
     wide = [panorama(arguments.flickr8k, names, at) for at, names in enumerate(scene.joined)]
     aspects = [max(image.size) / min(image.size) for image in wide]
     folder = arguments.flickr8k / "images"

@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Query, printable, to_text
+from imgsearch import Hit, ImgsearchError, Query, clock, printable, to_text
 from ui import cards, elements
 from ui.asking import Question
 from ui.door import door
@@ -20,6 +21,7 @@ TELLERS = {
     "exif": "the camera",
     "xmp": "its XMP data",
     "iptc": "its IPTC data",
+    "video": "the video itself",
     "sidecar": "the XMP file beside it",
     "file": "the file's time of change",
 }
@@ -57,7 +59,9 @@ def chosen() -> Hit | None:
     if photo_id is None or not library.exists():
         return None
     st.session_state["photo_id"] = photo_id
-    return next(iter(library.photos([photo_id])), None)
+    hit = next(iter(library.photos([photo_id])), None)
+    times: dict[int, float | None] = st.session_state.get("result_times", {})
+    return None if hit is None else replace(hit, at_s=times.get(photo_id))
 
 
 def top(hit: Hit) -> None:
@@ -156,6 +160,8 @@ def rows_of(hit: Hit) -> list[tuple[str, str]]:
         ("Taken", moment_words(date_of(hit)) + (f", says {teller}" if teller else "")),
         ("Size", f"{photo.width_px} × {photo.height_px} px, {megapixels:.1f} megapixels"),
         ("File", f"{facts.format}, {size_words(photo.size_bytes)}"),
+        ("Length", "" if facts.duration_s is None else clock(facts.duration_s)),
+        ("Fits best at", "" if hit.at_s is None else clock(hit.at_s)),
         ("Camera", facts.camera or ""),
         ("Lens", facts.lens or ""),
         ("Stars", stars(facts.rating)),

@@ -94,6 +94,7 @@ def suggestions() -> None:
             st.markdown(HELP)
     answered = ask(NEWEST)
     st.session_state["result_ids"] = [hit.photo.id for hit in answered.hits]
+    st.session_state["result_times"] = {}
     st.session_state["question"] = NEWEST
     st.markdown(f"**Newest** of {count_words(door().photo_count(), 'photo')}")
     touched = elements.grid(answered.hits, "newest", GridLook(pickable=False))
@@ -116,6 +117,7 @@ def answer_to(question: Question) -> None:
         answered = ask(question, state["shown"])
     hits = [hit for hit in answered.hits if hit.level != "weak" or state["show_weak"]]
     state["result_ids"] = [hit.photo.id for hit in hits]
+    state["result_times"] = {hit.photo.id: hit.at_s for hit in hits}
     if not answered.hits:
         cards.no_result("No photo passes the filters. Take one out, or widen it.")
     elif not hits:

@@ -1,0 +1,354 @@
+"""Videos: a few frames, the right time, and nothing that a hostile one can do."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+from scene import BLUE, GREEN, RED, WHITE, scene
+
+from imgsearch import Library, Settings
+from imgsearch import decode as door
+from imgsearch.decode import decode, decode_bytes, read_facts
+from imgsearch.decode.formats import FAMILIES, family_of
+from imgsearch.decode.video import FRAMES, account_of
+from imgsearch.display import clock
+from imgsearch.errors import PhotoError, Reason
+
+RATE = 10
+CODECS = {  # by suffix: codec, FFmpeg's name of the container
+    "mp4": ("libx264", "mp4"),
+    "m4v": ("mpeg4", "ipod"),
+    "mov": ("mpeg4", "mov"),
+    "3gp": ("mpeg4", "3gp"),
+    "mkv": ("libx264", "matroska"),
+    "webm": ("libvpx-vp9", "webm"),
+    "avi": ("mpeg4", "avi"),
+    "mts": ("mpeg2video", "mpegts"),
+    "mpg": ("mpeg2video", "mpeg"),
+    "wmv": ("wmv2", "asf"),
+}
+
+
+def video(
+    scenes: Sequence[Image.Image],
+    seconds: float = 4.0,
+    suffix: str = "mp4",
+    turn: int = 0,
+    key_every: int = 1000,
+    tags: dict[str, str] | None = None,
+) -> bytes:
+    """A video that shows each picture for so long."""
+    codec, form = CODECS[suffix]
+    buffer = BytesIO()
+    options = {"movflags": "use_metadata_tags"} if form in ("mp4", "mov", "ipod") else {}
+    with av.open(buffer, "w", format=form, options=options) as container:
+        container.metadata.update(tags or {})
+        rate = 25 if codec == "mpeg2video" else RATE
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = scenes[0].size
+        stream.pix_fmt = "yuv420p"
+        stream.gop_size = key_every
+        if codec == "libx264":
+            stream.options = {"sc_threshold": "0", "preset": "ultrafast"}
+        if turn:
+            stream.set_display_rotation(turn)
+        for number in range(round(len(scenes) * seconds * rate)):
+            image = scenes[min(int(number / rate / seconds), len(scenes) - 1)]
+            frame = av.VideoFrame.from_image(image)
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def corners(image: Image.Image) -> list[tuple[int, int, int]]:
+    width_px, height_px = image.size
+    xs, ys = (width_px // 4, width_px * 3 // 4), (height_px // 4, height_px * 3 // 4)
+    return [image.getpixel((x, y)) for y in ys for x in xs]  # type: ignore[misc]
+
+
+def is_near(seen: Sequence[tuple[int, int, int]], wanted: Sequence[tuple[int, int, int]]) -> bool:
+    pairs = zip(seen, wanted, strict=True)
+    return all(abs(a - b) <= 24 for one, other in pairs for a, b in zip(one, other, strict=True))
+
+
+# ---------------------------------------------------------------------------- formats
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+def test_every_container_is_known_and_read(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    path.write_bytes(video([scene(128, 96)], 2.0, suffix))
+    assert f".{suffix}" in FAMILIES["VIDEO"].suffixes
+    decoded = decode(path, 32)
+    assert is_near(corners(decoded.image), [RED, GREEN, BLUE, WHITE])
+    facts = decoded.facts
+    assert (facts.format, facts.width_px, facts.height_px) == ("VIDEO", 128, 96)
+    guessed = suffix == "mpg"  # its form has no place for it
+    assert facts.duration_s == pytest.approx(2.0, abs=1.0 if guessed else 0.2)
+    assert min(decoded.image.size) >= 64, "at least twice the side"
+
+
+def test_what_begins_like_a_video_and_is_none_keeps_its_name() -> None:
+    assert family_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)) is FAMILIES["HEIF"]
+    assert family_of(b"\0\0\0\x18ftypM4A \0\0\0\0" + bytes(48), "song.jpg") is None
+    assert family_of(b"GIF89a" + bytes(58), "a.gif") is FAMILIES["GIF"]
+    assert family_of(b"Gutenberg" + bytes(55), "a.jpg") is None
+    assert family_of(b"RIFF\0\0\0\0WAVE" + bytes(52), "a.avi") is None
+
+
+# By ISO 14496-12 the matrix is a b u c d v x y w; turned a quarter to the left, (x, y) becomes
+# (y, -x), with y pointing down.
+@pytest.mark.parametrize(
+    ("turn", "matrix", "wanted"),
+    [
+        (90, (0, -1, 1, 0), [GREEN, WHITE, RED, BLUE]),
+        (-90, (0, 1, -1, 0), [BLUE, RED, WHITE, GREEN]),
+        (180, (-1, 0, 0, -1), [WHITE, BLUE, GREEN, RED]),
+    ],
+)
+def test_frames_are_upright(
+    turn: int, matrix: tuple[int, ...], wanted: list[tuple[int, int, int]]
+) -> None:
+    content = video([scene(128, 64)], 1.0, turn=turn)
+    at = content.index(b"tkhd") + 44
+    a, b, _, c, d = struct.unpack_from(">5i", content, at)
+    assert (a >> 16, b >> 16, c >> 16, d >> 16) == matrix
+    decoded = decode_bytes(content, 32)
+    assert is_near(corners(decoded.image), wanted)
+    sides = (64, 128) if abs(turn) == 90 else (128, 64)
+    assert (decoded.facts.width_px, decoded.facts.height_px) == sides == decoded.image.size
+
+
+# ---------------------------------------------------------------------------- frames
+
+
+@pytest.mark.parametrize("key_every", [5, 1000])
+def test_frames_are_spread_over_the_whole(key_every: int, tmp_path: Path) -> None:
+    colours = [Image.new("RGB", (64, 64), (20 * n, 0, 255 - 20 * n)) for n in range(12)]
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(video(colours, 2.0, key_every=key_every))
+    decoded = decode(path, 32, all_frames=True)
+    images = [decoded.image, *decoded.others]
+    assert len(images) == len(decoded.times_s) == FRAMES
+    assert 10 <= decoded.times_s[0] <= 14, "the one in the middle stands for it"
+    for image, time_s in zip(images, decoded.times_s, strict=True):
+        seen = image.getpixel((32, 32))
+        assert isinstance(seen, tuple)
+        assert abs(seen[0] - 20 * int(time_s / 2)) <= 14, (time_s, seen)
+    others = decoded.times_s[1:]
+    assert list(others) == sorted(others)
+    for time_s in decoded.times_s:
+        again = decode(path, 32, at_s=time_s)
+        assert (again.times_s, again.others) == ((time_s,), ())
+
+
+def test_one_frame_alone_is_a_video_too(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mov"
+    path.write_bytes(video([scene()], 0.1, "mov"))
+    decoded = decode(path, 32, all_frames=True)
+    assert (decoded.times_s, decoded.others) == ((0.0,), ())
+
+
+def test_a_long_one_of_a_single_key_frame_costs_little(tmp_path: Path) -> None:
+    from imgsearch.decode import video as reader
+    from imgsearch.decode.request import Request
+
+    content = video([Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")], 30.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "_BUDGET_MEGAPIXELS", 1.0)  # some 250 of its 600 frames
+        decoded = reader.read(BytesIO(content), Request(64, 200, all_frames=True))
+    assert 1 <= len(decoded.times_s) < FRAMES
+    assert max(decoded.times_s) < 30
+
+
+# ---------------------------------------------------------------------------- facts
+
+
+def test_apples_tags(tmp_path: Path) -> None:
+    tags = {
+        "creation_time": "2023-05-06T07:08:09.000000Z",
+        "com.apple.quicktime.creationdate": "2023-05-06T09:08:09+0200",
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.model": "iPhone 14",
+        "com.apple.quicktime.location.ISO6709": "+48.8577-002.2950+035.000/",
+    }
+    path = tmp_path / "IMG_1234.MOV"
+    path.write_bytes(video([scene()], 1.0, "mov", tags=tags))
+    facts = read_facts(path)
+    assert facts.taken_at == datetime(2023, 5, 6, 9, 8, 9, tzinfo=timezone(timedelta(hours=2)))
+    assert (facts.dated_by, facts.camera) == ("video", "Apple iPhone 14")
+    assert (facts.lat, facts.lon) == (48.8577, -2.295)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("+48.8577+002.2950/", (48.8577, 2.295)),
+        ("-3330.5+15115.25/", (-(33 + 30.5 / 60), 151 + 15.25 / 60)),
+        ("+404321-0740040/", (40 + 43 / 60 + 21 / 3600, -(74 + 40 / 3600))),
+        ("+00.0000+000.0000/", None),
+        ("+99.0000+002.0000/", None),
+        ("nowhere", None),
+    ],
+)
+def test_places_as_iso_6709_writes_them(text: str, place: tuple[float, float] | None) -> None:
+    found = account_of({"location": text}).place
+    assert found == (None if place is None else pytest.approx(place))
+
+
+def test_a_camera_without_a_clock_has_no_date() -> None:
+    assert account_of({"creation_time": "1904-01-01T00:00:00.000000Z"}).taken_at is None
+    assert account_of({"creation_time": "soon"}).taken_at is None
+    android = account_of({"creation_time": "2024-02-03T04:05:06.000000Z"}).taken_at
+    assert android is not None and android.utcoffset() == timedelta(0)
+
+
+# ---------------------------------------------------------------------------- finding
+
+
+@pytest.fixture(scope="module")
+def clips(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """A video with a cat from second 4 on and coffee from second 8 on, among photos of others."""
+    folder = tmp_path_factory.mktemp("clips")
+    names = ["brick.png", "chelsea.png", "coffee.png", "gravel.png"]
+    for path in demo_photos.iterdir():
+        if path.name not in names:
+            (folder / path.name).write_bytes(path.read_bytes())
+    shown = [Image.open(demo_photos / name).convert("RGB").resize((320, 240)) for name in names]
+    (folder / "clip.mp4").write_bytes(video(shown, 4.0))
+    settings = Settings.load(data_dir=tmp_path_factory.mktemp("clips-library"), encoder="lite")
+    with Library.open(settings) as opened:
+        opened.index([folder]).run()
+        yield opened
+
+
+@pytest.mark.parametrize(("text", "from_s"), [("a cat", 4), ("a cup of coffee", 8)])
+def test_the_right_moment_is_found(clips: Library, text: str, from_s: int) -> None:
+    hits = clips.search(text, k=40)
+    assert hits[0].path.name == "clip.mp4"
+    assert hits[0].at_s is not None and from_s <= hits[0].at_s < from_s + 4
+    assert len(hits) == clips.photo_count() and all(hit.at_s is None for hit in hits[1:])
+    shown = clips.thumbnail(hits[0].photo.id, 96, hits[0].at_s)
+    middle = clips.thumbnail(hits[0].photo.id, 96)
+    assert shown is not None and middle is not None
+    like = clips.search(image=hits[0].path, k=1)
+    assert like[0].photo.id != hits[0].photo.id, "its own example is left out"
+    assert Image.open(BytesIO(shown)).size == (96, 72)
+
+
+def test_sorted_by_path_the_moment_is_told_too(clips: Library) -> None:
+    hits = clips.search("a cat sort:path", k=3)
+    (clip,) = [hit for hit in hits if hit.path.name == "clip.mp4"]
+    assert clip.at_s is not None and 4 <= clip.at_s < 8
+
+
+def test_type_video_filters(clips: Library) -> None:
+    (only,) = clips.search("type:video")
+    assert only.path.name == "clip.mp4" and only.score is None and only.at_s is None
+    assert only.photo.facts.duration_s == pytest.approx(16.0)
+    assert len(clips.search("-type:video", k=50)) == clips.photo_count() - 1
+
+
+def test_the_command_shows_the_moment(clips: Library) -> None:
+    command = [sys.executable, "-m", "imgsearch", "search", "a cat", "-k", "1"]
+    command += ["--data", str(clips.settings.data_dir)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (record,) = json.loads(subprocess.run([*command, "--json"], capture_output=True).stdout)
+    assert 4 <= record["at_s"] < 8
+    assert f"clip.mp4 @ {clock(record['at_s'])}" in told
+
+
+def test_times_are_written_as_clocks_show_them() -> None:
+    assert [clock(s) for s in (0, 12.9, 75, 3723)] == ["0:00", "0:12", "1:15", "1:02:03"]
+
+
+# ---------------------------------------------------------------------------- what may go wrong
+
+
+def test_without_its_package_a_video_is_refused_with_the_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(video([scene()], 0.5))
+    monkeypatch.setattr(door, "find_spec", lambda name: None)
+    with pytest.raises(PhotoError, match=r"imgsearch-photos\[video\]") as caught:
+        decode(path, 32)
+    assert caught.value.reason is Reason.UNSUPPORTED
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+        frame.sample_rate, frame.pts = 8000, 0
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    path = tmp_path / "sound.mp4"
+    path.write_bytes(buffer.getvalue())
+    with pytest.raises(PhotoError) as caught:
+        decode(path, 32)
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
+def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "secret.mp4").write_bytes(video([scene()], 0.5))
+    lists = {
+        "hls.mp4": b"#EXTM3U\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+        "concat.mp4": b"ffconcat version 1.0\nfile secret.mp4\n",
+    }
+    for name, content in lists.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(PhotoError) as caught:
+            decode(tmp_path / name, 32)
+        assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
+def test_too_large_is_seen_before_a_frame_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(video([scene(640, 480)], 0.5))
+    with pytest.raises(PhotoError) as caught:
+        decode(path, 32, max_megapixels=0.1)
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "mts", "wmv"])
+def test_damaged_videos_are_read_or_refused(suffix: str, tmp_path: Path) -> None:
+    whole = video([scene(), scene().rotate(180)], 1.0, suffix)
+    chance = random.Random(5)
+    path = tmp_path / f"clip.{suffix}"
+    reasons = set()
+    for turn in range(12):
+        content = bytearray(whole[: len(whole) * (turn + 1) // 13] if turn < 4 else whole)
+        for _ in range(0 if turn < 4 else 40):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        path.write_bytes(content)
+        try:
+            decoded = decode(path, 32, all_frames=True)
+            assert len(decoded.times_s) == 1 + len(decoded.others) <= FRAMES
+        except PhotoError as error:
+            reasons.add(error.reason)
+    assert reasons <= {Reason.DAMAGED, Reason.TRUNCATED, Reason.NOT_AN_IMAGE, Reason.TOO_LARGE,
+                       Reason.UNSUPPORTED}, reasons  # fmt: skip
+
+
+def test_a_pipe_named_like_a_video_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "clip.mp4")
+    with pytest.raises(PhotoError) as caught:
+        decode(tmp_path / "clip.mp4", 32)
+    assert caught.value.reason is Reason.UNREADABLE
