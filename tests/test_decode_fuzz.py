@@ -87,7 +87,7 @@ def made_here() -> dict[str, bytes]:
 
 
 def made_with_extras() -> dict[str, bytes]:
-    """A JPEG XL and a DNG, where the packages that write them are installed."""
+    """A JPEG XL, a DNG and videos, where the packages that write them are installed."""
     files = {}
     if find_spec("pillow_jxl"):
         from pillow_jxl import JpegXLImagePlugin
@@ -104,6 +104,11 @@ def made_with_extras() -> dict[str, bytes]:
         buffer, sensor = BytesIO(), np.asarray(picture("L")).astype(np.uint16) * 257
         tifffile.imwrite(buffer, sensor, photometric="cfa", metadata=None, extratags=tags)
         files["plain.dng"] = buffer.getvalue()
+    if find_spec("av"):
+        from clips import video
+
+        shown = [picture(), picture().rotate(180)]
+        files |= {f"clip.{kind}": video(shown, 1.0, kind) for kind in ("mp4", "mkv", "avi", "mpg")}
     return files
 
 

@@ -10,12 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
-from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
 import av
 import pytest
+from clips import CODECS, video
 from PIL import Image
 from scene import BLUE, GREEN, RED, WHITE, scene
 
@@ -26,52 +26,6 @@ from imgsearch.decode.formats import FAMILIES, family_of
 from imgsearch.decode.video import FRAMES, account_of
 from imgsearch.display import clock
 from imgsearch.errors import PhotoError, Reason
-
-RATE = 10
-CODECS = {  # by suffix: codec, FFmpeg's name of the container
-    "mp4": ("libx264", "mp4"),
-    "m4v": ("mpeg4", "ipod"),
-    "mov": ("mpeg4", "mov"),
-    "3gp": ("mpeg4", "3gp"),
-    "mkv": ("libx264", "matroska"),
-    "webm": ("libvpx-vp9", "webm"),
-    "avi": ("mpeg4", "avi"),
-    "mts": ("mpeg2video", "mpegts"),
-    "mpg": ("mpeg2video", "mpeg"),
-    "wmv": ("wmv2", "asf"),
-}
-
-
-def video(
-    scenes: Sequence[Image.Image],
-    seconds: float = 4.0,
-    suffix: str = "mp4",
-    turn: int = 0,
-    key_every: int = 1000,
-    tags: dict[str, str] | None = None,
-) -> bytes:
-    """A video that shows each picture for so long."""
-    codec, form = CODECS[suffix]
-    buffer = BytesIO()
-    options = {"movflags": "use_metadata_tags"} if form in ("mp4", "mov", "ipod") else {}
-    with av.open(buffer, "w", format=form, options=options) as container:
-        container.metadata.update(tags or {})
-        rate = 25 if codec == "mpeg2video" else RATE
-        stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height = scenes[0].size
-        stream.pix_fmt = "yuv420p"
-        stream.gop_size = key_every
-        if codec == "libx264":
-            stream.options = {"sc_threshold": "0", "preset": "ultrafast"}
-        if turn:
-            stream.set_display_rotation(turn)
-        for number in range(round(len(scenes) * seconds * rate)):
-            image = scenes[min(int(number / rate / seconds), len(scenes) - 1)]
-            frame = av.VideoFrame.from_image(image)
-            frame.pts, frame.time_base = number, Fraction(1, rate)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
 
 
 def corners(image: Image.Image) -> list[tuple[int, int, int]]:

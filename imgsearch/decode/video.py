@@ -161,10 +161,10 @@ class _Clip:
 
     def _image(self, frame: VideoFrame, request: Request) -> tuple[Image, tuple[int, int]]:
         """A frame upright, in sRGB, not much larger than was asked, its pixels made square."""
-        request.check(frame.width, frame.height)
         shape = self._stream.sample_aspect_ratio or Fraction(1)
         wide = Fraction(1) if not Fraction(1, 4) <= shape <= 4 else shape
         whole = (max(1, round(frame.width * wide)), frame.height)
+        request.check(*whole)
         scale = min(1.0, request.side_px / min(whole))
         small = [max(1, ceil(side * scale)) for side in whole]
         size = {"width": small[0], "height": small[1], "interpolation": "AREA"}

@@ -220,6 +220,48 @@ def test_type_a_question_and_look_closer(
     wait_for_first(page, "coffee.png")
 
 
+def test_a_video_shows_the_moment(
+    browser: Browser, demo_photos: Path, tmp_path: Path, keep: Callable[..., None]
+) -> None:
+    pytest.importorskip("av")
+    from clips import video
+
+    (tmp_path / "photos").mkdir()
+    shown = ("brick.png", "chelsea.png", "coffee.png")
+    images = [Image.open(demo_photos / name).convert("RGB").resize((320, 240)) for name in shown]
+    (tmp_path / "photos" / "clip.mp4").write_bytes(video(images, 4.0))
+    for photo in demo_photos.iterdir():
+        if photo.name not in shown:
+            shutil.copyfile(photo, tmp_path / "photos" / photo.name)
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        library.index([tmp_path / "photos"]).run()
+        moment = library.search("a cat", k=1)[0].at_s
+    assert moment is not None and 4 <= moment < 8
+    with serving(tmp_path / "library") as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 860})
+        context.set_default_timeout(PATIENCE_MS)
+        tab = context.new_page()
+        tab.goto(f"{address}/?q=a+cat")
+        wait_for_first(tab, "clip.mp4")
+        badge = tab.locator(".tile:first-child .badge.video")
+        assert badge.text_content() == f"▶ 0:{int(moment):02}"
+        source = tab.locator(".tile:first-child img").get_attribute("src") or ""
+        assert source.endswith(f"&at={round(moment * 1000)}")
+        _, content, _ = fetch(f"{address}{source}")
+        cat = Image.open(BytesIO(content)).convert("RGB").resize((8, 6))
+        assert_alike(cat, images[1].resize((8, 6)))
+        keep(tab, "video")
+        tab.locator(".tile:first-child a").click()
+        tab.locator(f".frame img[src*='at={round(moment * 1000)}']").wait_for()
+        tab.get_by_text("0:12").wait_for()  # its length
+        context.close()
+
+
+def assert_alike(one: Image.Image, other: Image.Image) -> None:
+    pairs = zip(one.tobytes(), other.tobytes(), strict=True)
+    assert max(abs(a - b) for a, b in pairs) < 40
+
+
 def test_the_address_is_the_question(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=a+rocket+launch")
     wait_for_first(page, "rocket.jpg")

@@ -1,0 +1,56 @@
+"""Small real videos for tests, made by PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from io import BytesIO
+
+import av
+from PIL import Image
+
+RATE = 10
+CODECS = {  # by suffix: codec, FFmpeg's name of the container
+    "mp4": ("libx264", "mp4"),
+    "m4v": ("mpeg4", "ipod"),
+    "mov": ("mpeg4", "mov"),
+    "3gp": ("mpeg4", "3gp"),
+    "mkv": ("libx264", "matroska"),
+    "webm": ("libvpx-vp9", "webm"),
+    "avi": ("mpeg4", "avi"),
+    "mts": ("mpeg2video", "mpegts"),
+    "mpg": ("mpeg2video", "mpeg"),
+    "wmv": ("wmv2", "asf"),
+}
+
+
+def video(
+    scenes: Sequence[Image.Image],
+    seconds: float = 4.0,
+    suffix: str = "mp4",
+    turn: int = 0,
+    key_every: int = 1000,
+    tags: dict[str, str] | None = None,
+) -> bytes:
+    """A video that shows each picture for so long."""
+    codec, form = CODECS[suffix]
+    buffer = BytesIO()
+    options = {"movflags": "use_metadata_tags"} if form in ("mp4", "mov", "ipod") else {}
+    with av.open(buffer, "w", format=form, options=options) as container:
+        container.metadata.update(tags or {})
+        rate = 25 if codec == "mpeg2video" else RATE
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = scenes[0].size
+        stream.pix_fmt = "yuv420p"
+        stream.gop_size = key_every
+        if codec == "libx264":
+            stream.options = {"sc_threshold": "0", "preset": "ultrafast"}
+        if turn:
+            stream.set_display_rotation(turn)
+        for number in range(round(len(scenes) * seconds * rate)):
+            image = scenes[min(int(number / rate / seconds), len(scenes) - 1)]
+            frame = av.VideoFrame.from_image(image)
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
