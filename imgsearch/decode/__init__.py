@@ -53,7 +53,7 @@ __all__ = [
 _MAX_BYTES_HERE = 64 << 20  # millions of tiny chunks take time, though they hold no pixel
 _MAX_MEGAPIXELS_HERE = 60  # held in memory at once by one decoding thread of this process
 _MAX_SCANNED_MEGAPIXELS_HERE = 2000  # half a minute of work at worst; real photos need 500
-_DECODER_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
+_DECODER_PACKAGES = ("imgsearch-photos", "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
 _SURPLUS = 2  # decode at least twice the side a model sees: scaling down from there is faithful
 
 
@@ -146,8 +146,9 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
         if family.needs and find_spec(family.needs) is None:
             raise PhotoError(
                 Reason.UNSUPPORTED,
-                f"{family.name} files need one more package: "
+                f"{family.title} files need one more package: "
                 f"pip install 'imgsearch-photos[{family.extra}]'",
+                family.extra,
             )
         if family.isolated or _is_heavy(file, head, family):
             from imgsearch.decode import isolate

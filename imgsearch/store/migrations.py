@@ -168,7 +168,15 @@ _NOUNS = """
 ALTER TABLE nulls ADD COLUMN nouns BLOB NOT NULL DEFAULT x'';
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS)
+# A content that failed is not decoded again at another path, nor at all until other decoders come.
+_LEDGER = """
+ALTER TABLE failures ADD COLUMN content_hash BLOB;
+ALTER TABLE failures ADD COLUMN extra TEXT;
+ALTER TABLE failures ADD COLUMN read_by TEXT;
+CREATE INDEX failures_by_content ON failures (content_hash);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _LEDGER)
 
 
 def schema_version(connection: Connection) -> int:

@@ -121,6 +121,10 @@ failures = Table(
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("failed_at", Text, nullable=False),
+    Column("content_hash", LargeBinary),  # none: it could not be read at all
+    Column("extra", Text),  # of imgsearch-photos, where that is all the file lacks
+    Column("read_by", Text),  # the decoders that tried; none: an older imgsearch did not say
+    Index("failures_by_content", "content_hash"),
 )
 
 folders = Table(
