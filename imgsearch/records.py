@@ -78,6 +78,8 @@ class Facts:
     dated_by: str | None = None
     rating: int | None = None  # 0 to 5 stars, -1 rejected
     keywords: tuple[str, ...] = ()  # as written, hierarchical ones with their levels: A|B|C
+    motion: str | None = None  # a video of its moment lies "inside" its file, or "beside" it
+    animated: bool = False  # several frames, of which the first stands for all
 
 
 @dataclass(frozen=True, slots=True)

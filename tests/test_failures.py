@@ -144,7 +144,7 @@ def test_a_missing_extra_is_named_and_its_arrival_noticed(
 def test_reasons_that_may_pass_are_tried_at_each_run(
     library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really_reads = decoding._opened
+    really_reads = decoding.opened
 
     def fails(path: Path) -> object:
         if path.name == "good.png":
@@ -152,7 +152,7 @@ def test_reasons_that_may_pass_are_tried_at_each_run(
         return really_reads(path)
 
     with monkeypatch.context() as broken:
-        broken.setattr(decoding, "_opened", fails)
+        broken.setattr(decoding, "opened", fails)
         library.index([folder]).run()
     assert reasons(library)["good.png"] == "unreadable"
     shutil.copy(folder / "good.png", folder / "copy.png")

@@ -130,6 +130,8 @@ def as_record(rank: int, hit: Hit) -> dict[str, object]:
         "dated_by": hit.dated_by,
         "width_px": hit.photo.width_px,
         "height_px": hit.photo.height_px,
+        "motion": hit.photo.facts.motion,
+        "animated": hit.photo.facts.animated,
         "offline": hit.offline,
         "missing": hit.missing,
     }

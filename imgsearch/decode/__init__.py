@@ -14,7 +14,6 @@ Safe in any thread; the decoding itself holds no interpreter lock. Files are onl
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imgsearch.decode.exif import is_raw
+from imgsearch.decode.files import opened, unreadable
 from imgsearch.decode.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -35,6 +35,7 @@ from imgsearch.decode.formats import (
 )
 from imgsearch.decode.jpeg import buffered_work
 from imgsearch.decode.metadata import with_sidecar
+from imgsearch.decode.motion import with_video_beside
 from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Decoded, Facts
@@ -61,27 +62,31 @@ def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded
     """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
 
     Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
-    facts tell of the whole file, corrected by an XMP file beside it. Embedded thumbnails are
-    never used.
+    facts tell of the whole file, corrected by an XMP file beside it; a video beside it is noted.
+    Embedded thumbnails are never used.
 
     Raises PhotoError, with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
     TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, seen before any pixel is decoded),
     UNREADABLE, CHANGED (while it was read).
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         before = os.fstat(file.fileno())
         decoded = _decode(file, path.name, Request(_SURPLUS * min_side_px, max_megapixels))
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise PhotoError(Reason.CHANGED, "It changed while it was read; index again.")
-    return replace(decoded, facts=with_sidecar(decoded.facts, path))
+    return replace(decoded, facts=_with_files_beside(decoded.facts, path))
 
 
 def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
     """The facts of the photo at `path`, as `decode` gives them, for a fraction of the work."""
-    with _opened(path) as file:
+    with opened(path) as file:
         decoded = _decode(file, path.name, Request(1, max_megapixels, facts_only=True))
-    return with_sidecar(decoded.facts, path)
+    return _with_files_beside(decoded.facts, path)
+
+
+def _with_files_beside(facts: Facts, path: Path) -> Facts:
+    return with_video_beside(with_sidecar(facts, path), path)
 
 
 def decode_bytes(data: bytes, min_side_px: int, max_megapixels: float = 200) -> Decoded:
@@ -116,23 +121,6 @@ def _version(package: str) -> str:
         return "-"
 
 
-def _opened(path: Path) -> BinaryIO:
-    """The regular file at `path`, for reading. A pipe or device is refused, not waited for."""
-    try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except OSError as error:
-        raise _unreadable(error) from error
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise PhotoError(Reason.UNREADABLE, "It is a folder, pipe or device, not a file.")
-    return os.fdopen(number, "rb")
-
-
-def _unreadable(error: OSError) -> PhotoError:
-    why = os.strerror(error.errno) if error.errno else str(error)
-    return PhotoError(Reason.UNREADABLE, f"It cannot be read ({why}); check its permissions.")
-
-
 def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
     try:
         head = file.read(HEAD_BYTES)
@@ -158,7 +146,7 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
 
         return reader.read(file, family, request)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def _is_heavy(file: BinaryIO, head: bytes, family: Family) -> bool:

@@ -26,11 +26,14 @@ _ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction
 _DIGITISED = (0x9004, 0x9012, 0x9292)
 _CHANGED = (_DATE_TIME, 0x9010, 0x9290)
 _LENS_MODEL = 0xA434
+APPLE_NOTE = b"Apple iOS\0"  # how the note begins that an iPhone leaves
+_APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
 _RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
 _WANTED = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
                      _RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION,
-                     *_ORIGINAL, *_DIGITISED, *_CHANGED, 1, 2, 3, 4})  # fmt: skip
+                     _APPLE_IDENTIFIER, *_ORIGINAL, *_DIGITISED, *_CHANGED,
+                     1, 2, 3, 4})  # fmt: skip
 
 # type -> bytes of one value, struct code; a rational is a pair
 _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (4, "i"),
@@ -86,6 +89,12 @@ def read_canon_boxes(file: BinaryIO) -> Exif:
         size_bytes = int.from_bytes(head[at - 4 : at], "big") if at >= 4 else 0
         found.append(_first_directory(BytesIO(head[at + 4 : at - 4 + size_bytes])))
     return _exif(_Directories(*found))
+
+
+def read_apple_note(note: bytes) -> str | None:
+    """The identifier that an iPhone gives a photo and its video, from its maker's note."""
+    order = ">" if note[12:14] == b"MM" else "<"
+    return _text(_directory(BytesIO(note), order, _APPLE_DIRECTORY_AT).get(_APPLE_IDENTIFIER))
 
 
 def is_raw(file: BinaryIO) -> bool:

@@ -55,6 +55,8 @@ def columns_of(facts: Facts) -> dict[str, object]:
         "lat": facts.lat,
         "lon": facts.lon,
         "rating": facts.rating,
+        "motion": facts.motion,
+        "animated": facts.animated,
     }
 
 
@@ -114,5 +116,7 @@ def _photo(row: Row[tuple[object, ...]], keywords: tuple[str, ...]) -> Photo:
             dated_by=row.dated_by,
             rating=row.rating,
             keywords=keywords,
+            motion=row.motion,
+            animated=row.animated,
         ),
     )

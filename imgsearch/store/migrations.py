@@ -176,7 +176,13 @@ ALTER TABLE failures ADD COLUMN read_by TEXT;
 CREATE INDEX failures_by_content ON failures (content_hash);
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _LEDGER)
+# Photos with a video of their moment, and animations.
+_MOTION = """
+ALTER TABLE photos ADD COLUMN motion TEXT;
+ALTER TABLE photos ADD COLUMN animated BOOLEAN NOT NULL DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _LEDGER, _MOTION)
 
 
 def schema_version(connection: Connection) -> int:

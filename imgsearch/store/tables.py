@@ -74,6 +74,8 @@ photos = Table(
     Column("gone_at", Text),  # since when no path points at it; kept by triggers
     Column("dated_by", Text),
     Column("rating", Integer),
+    Column("motion", Text),  # inside | beside
+    Column("animated", Boolean, nullable=False, server_default="0"),
     Index("photos_gone", "gone_at"),
     Index("photos_by_date", "taken_at"),
     Index("photos_by_camera", "camera"),

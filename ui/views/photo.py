@@ -23,6 +23,11 @@ TELLERS = {
     "sidecar": "the XMP file beside it",
     "file": "the file's time of change",
 }
+MOTIONS = {
+    "inside": "with a video of its moment in its file",
+    "beside": "a Live Photo; its video lies beside it",
+    "animated": "an animation; its first frame stands for it",
+}
 
 
 def show() -> None:
@@ -156,6 +161,7 @@ def rows_of(hit: Hit) -> list[tuple[str, str]]:
         ("Taken", moment_words(date_of(hit)) + (f", says {teller}" if teller else "")),
         ("Size", f"{photo.width_px} × {photo.height_px} px, {megapixels:.1f} megapixels"),
         ("File", f"{facts.format}, {size_words(photo.size_bytes)}"),
+        ("Motion", MOTIONS["animated"] if facts.animated else MOTIONS.get(facts.motion or "", "")),
         ("Camera", facts.camera or ""),
         ("Lens", facts.lens or ""),
         ("Stars", stars(facts.rating)),
