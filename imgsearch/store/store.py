@@ -22,12 +22,13 @@ from imgsearch.store.filters import FilterStore
 from imgsearch.store.migrations import STEPS, migrate, schema_version
 from imgsearch.store.nulls import NullStore
 from imgsearch.store.roots import now, prefix_of
+from imgsearch.store.shots import ShotStore
 from imgsearch.store.vectors import insert_vectors, renew_vectors, these_ids
 
 DATABASE = "library.db"
 
 
-class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore, FailureStore):
+class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore, FailureStore, ShotStore):
     """One library's database. Safe to use from several threads."""
 
     @classmethod
