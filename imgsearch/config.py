@@ -14,6 +14,8 @@ from typing import Any, Self, get_type_hints
 from imgsearch.errors import SettingsError
 
 SETTINGS_FILE = "imgsearch.toml"
+_SWITCH = {"true": True, "yes": True, "on": True, "1": True,
+           "false": False, "no": False, "off": False, "0": False}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     max_megapixels: float = 200.0  # larger images are refused, not decoded
     threads: int = 0  # for decoding and the model; 0: one for each core we may use
+    stack_raw: bool = False  # RAW and JPEG of one shot are one result
 
     @classmethod
     def load(
@@ -37,6 +40,7 @@ class Settings:
         device: str | None = None,
         max_megapixels: float | None = None,
         threads: int | None = None,
+        stack_raw: bool | None = None,
     ) -> Self:
         """Read the settings; an argument that is None is not given.
 
@@ -51,6 +55,7 @@ class Settings:
                 ("device", device),
                 ("max_megapixels", max_megapixels),
                 ("threads", threads),
+                ("stack_raw", stack_raw),
             )
             if value is not None
         }
@@ -133,12 +138,16 @@ def _convert(name: str, value: object, kind: type) -> object:
         return _folder(name, value)
     if kind is str and isinstance(value, str) and value.strip():
         return value.strip()
+    if kind is bool and str(value).strip().lower() in _SWITCH:
+        return _SWITCH[str(value).strip().lower()]
     if kind in (int, float) and isinstance(value, str | int | float):
         try:
             return kind(value)
         except ValueError:
             pass
-    expected = {str: "a name", int: "a whole number", float: "a number"}[kind]
+    expected = {str: "a name", int: "a whole number", float: "a number", bool: "true or false"}[
+        kind
+    ]
     raise SettingsError(f"The setting {name} must be {expected}, not {value!r}.")
 
 

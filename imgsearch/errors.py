@@ -75,13 +75,17 @@ class Reason(StrEnum):
 
 
 class PhotoError(ImgsearchError):
-    """One photo cannot be read. `reason` says which kind of failure it is."""
+    """One photo cannot be read. `reason` says which kind of failure it is.
+
+    `extra` is the extra of imgsearch-photos that would read it, where only that is missing.
+    """
 
     exit_code = 5
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, extra: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.extra = extra
 
 
 class EncoderError(ImgsearchError):

@@ -39,13 +39,19 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the work is done with."""
+    """What the work is done with.
+
+    `reading` says what decides how files are read: a failure is kept with it, and is believed of
+    the same content until that changes. With `afresh`, none is believed.
+    """
 
     store: Store
     encoder: Encoder
     encoder_key: int
     max_megapixels: float
     threads: int
+    reading: str
+    afresh: bool = False
 
     @property
     def ahead(self) -> int:
@@ -172,18 +178,33 @@ class _Run:
         except _VANISHED:
             return _Examined(root_id, found, vanished=True)
         except PhotoError as error:
-            return _Examined(root_id, found, failure=_failure(found, error))
+            return _Examined(root_id, found, failure=self._failure(found, error))
         if not self._claims.first(content_hash):
             return _Examined(root_id, found, content_hash, copy=True)
         if self._bench.store.has_vectors(content_hash, self._bench.encoder_key):
             return _Examined(root_id, found, content_hash)
+        known = self._known_failure(found, content_hash)
+        if known is not None:
+            return _Examined(root_id, found, content_hash, failure=known)
         try:
             facts, seen = _decode(self._bench, found)
         except _VANISHED:
             return _Examined(root_id, found, content_hash, vanished=True)
         except PhotoError as error:
-            return _Examined(root_id, found, content_hash, failure=_failure(found, error))
+            return _Examined(root_id, found, content_hash, failure=self._failure(found, error))
         return _Examined(root_id, found, content_hash, facts, seen)
+
+    def _failure(self, found: FileStat, error: PhotoError) -> Failure:
+        reading = self._bench.reading
+        return Failure(Path(found.path), error.reason, str(error), error.extra, reading)
+
+    def _known_failure(self, found: FileStat, content_hash: bytes) -> Failure | None:
+        """What this content failed of at some path, if it would fail of it here."""
+        if self._bench.afresh:
+            return None
+        store, reading = self._bench.store, self._bench.reading
+        known = store.known_failure(content_hash, found.path, reading)
+        return None if known is None else replace(known, path=Path(found.path))
 
     def take(self, one: _Examined) -> None:
         """Add a file to what is in hand, and record all of that once it fills a batch."""
@@ -371,10 +392,6 @@ def open_regular(path: str) -> Iterator[FileIO]:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(0, "it is not a regular file")
         yield stream
-
-
-def _failure(found: FileStat, error: PhotoError) -> Failure:
-    return Failure(Path(found.path), error.reason, str(error))
 
 
 @contextmanager

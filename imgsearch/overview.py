@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from imgsearch import reconcile
-from imgsearch.records import Status
+from imgsearch.decode.formats import FAMILIES
+from imgsearch.records import Failure, Status, Want
 from imgsearch.store import Store
 
 
@@ -11,6 +15,7 @@ def status_of(store: Store) -> Status:
     """The state of the library that `store` belongs to."""
     row = store.current_encoder()
     snapshot = None if row is None else store.current_snapshot(row.key)
+    failures = (*store.unreadable(), *store.failures())
     files = (file for file in store.data_dir.rglob("*") if file.is_file())
     return Status(
         data_dir=store.data_dir,
@@ -20,6 +25,20 @@ def status_of(store: Store) -> Status:
         encoder=None if row is None else row.name,
         snapshot=snapshot,
         tail=0 if row is None else store.count_after(row.key, snapshot.last_seq if snapshot else 0),
-        failures=(*store.unreadable(), *store.failures()),
+        failures=failures,
+        wants=wants_of(failures),
         disk_bytes=sum(file.stat().st_size for file in files),
     )
+
+
+def wants_of(failures: Iterable[Failure]) -> tuple[Want, ...]:
+    """Which extras would open how many of these files, the one that most wait for first."""
+    waiting = Counter(failure.extra for failure in failures if failure.extra is not None)
+    return tuple(
+        Want(extra, " or ".join(_formats_of(extra)), files)
+        for extra, files in waiting.most_common()
+    )
+
+
+def _formats_of(extra: str) -> list[str]:
+    return [family.title for family in FAMILIES.values() if family.extra == extra]

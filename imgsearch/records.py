@@ -80,6 +80,8 @@ class Facts:
     rating: int | None = None  # 0 to 5 stars, -1 rejected
     keywords: tuple[str, ...] = ()  # as written, hierarchical ones with their levels: A|B|C
     duration_s: float | None = None  # of a video
+    motion: str | None = None  # a video of its moment lies "inside" its file, or "beside" it
+    animated: bool = False  # several frames, of which the first stands for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,32 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be indexed, and why."""
+    """A file that could not be indexed, and why.
+
+    `extra` is the extra of imgsearch-photos that it wants, where nothing else is amiss. `read_by`
+    says what decided how it was read: once that has changed, the file is worth another try.
+    """
 
     path: Path
     reason: Reason
     message: str
+    extra: str | None = None
+    read_by: str | None = None
+    failed_at: datetime | None = None  # UTC; None of a folder, which is looked into every time
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Files of one format that wait for an extra which is not installed."""
+
+    extra: str
+    format: str  # as people call it: "JPEG XL"
+    files: int
+
+    @property
+    def cure(self) -> str:
+        """The command that installs it."""
+        return f"pip install 'imgsearch-photos[{self.extra}]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,4 +338,5 @@ class Status:
     snapshot: SnapshotInfo | None
     tail: int  # vectors not yet in the snapshot
     failures: tuple[Failure, ...]
+    wants: tuple[Want, ...]  # what some of them wait for
     disk_bytes: int

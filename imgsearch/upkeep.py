@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, snapshots
+from imgsearch.decode import decoder_versions
 from imgsearch.encoders import prompting
 from imgsearch.jobs import MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.records import EncoderRow
@@ -20,6 +22,7 @@ from imgsearch.store import DATABASE, Store, writing
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
+    from imgsearch.errors import Reason
     from imgsearch.findings import Classes, Facet
     from imgsearch.jobs import News
     from imgsearch.models import Models
@@ -38,6 +41,11 @@ class Upkeep:
         self._models = models
         self._tell = tell
 
+    @property
+    def reading(self) -> str:
+        """What decides how files are read: a file that failed by it would do so again."""
+        return f"{decoder_versions()}; max_megapixels {self._settings.max_megapixels:g}"
+
     def index(
         self, folders: Sequence[str], accept_removals: bool, verify: bool
     ) -> Generator[Progress, None, SyncReport]:
@@ -47,7 +55,7 @@ class Upkeep:
         with writing(self._data_dir) as store:
             reconcile.follow_volumes(store, self._tell)
             scopes = reconcile.scopes_of(store, folders)
-            seen = reconcile.survey(store, scopes, self._tell, list_same=verify)
+            seen = reconcile.survey(store, scopes, self._tell, self.reading, list_same=verify)
             if verify:
                 files = [one for found in seen.found for one in found.same]
                 threads = self._settings.thread_count
@@ -57,13 +65,30 @@ class Upkeep:
             report = yield from self._take_in(store, seen, accept_removals)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
+    def retry(self, reasons: Sequence[Reason]) -> Generator[Progress, None, SyncReport]:
+        """Read the files again that failed, all or for one of these reasons, if they are there."""
+        started = time.monotonic()
+        with writing(self._data_dir) as store:
+            files = []
+            for failure in store.failures(reasons):
+                with suppress(OSError):  # it is gone or out of reach: the next look says which
+                    files.append(ingest.stat_of(failure.path))
+            seen = reconcile.survey_of(store, files)
+            report = yield from self._take_in(store, seen, afresh=True)
+        return replace(report, seconds=round(time.monotonic() - started, 3))
+
     def watch(self, folders: Sequence[str], stop: Event, rhythm: Rhythm | None) -> Iterator[News]:
         """Add folders and keep all roots up to date until `stop` is set."""
         from imgsearch.reconcile import follow
 
         self._check(folders)
         hands = follow.Hands(
-            self._data_dir, self._take_in, self._models.release, self._prune, self._tell
+            self._data_dir,
+            self._take_in,
+            self._models.release,
+            self._prune,
+            self._tell,
+            self.reading,
         )
         return follow.follow(hands, folders, rhythm or follow.Rhythm(), stop)
 
@@ -135,13 +160,18 @@ class Upkeep:
             reconcile.check_folder(folder, roots)
 
     def _take_in(
-        self, store: Store, seen: reconcile.Survey, accept_removals: bool = False
+        self,
+        store: Store,
+        seen: reconcile.Survey,
+        accept_removals: bool = False,
+        afresh: bool = False,
     ) -> Generator[Progress, None, SyncReport]:
         """Bring the library up to date with what was seen."""
         snapshots.clean(store)  # what a killed build left behind
         report = SyncReport()
         if any(changes.upserts for _, changes in seen.work):
-            report = yield from ingest.apply(self._bench(store), seen.work)
+            bench = replace(self._bench(store), afresh=afresh)
+            report = yield from ingest.apply(bench, seen.work)
         settled = reconcile.settle(store, seen, accept_removals, self._tell)
         row = store.current_encoder()
         if row is not None and snapshots.due(store, row.key):
@@ -169,7 +199,8 @@ class Upkeep:
         else:
             encoder = self._models.of(row)
         settings = self._settings
-        return ingest.Bench(store, encoder, row.key, settings.max_megapixels, settings.thread_count)
+        limits = (settings.max_megapixels, settings.thread_count)
+        return ingest.Bench(store, encoder, row.key, *limits, self.reading)
 
     def _refresh(self, store: Store, row: EncoderRow) -> None:
         """Bring what is derived from the vectors up to date."""

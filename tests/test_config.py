@@ -40,6 +40,16 @@ def test_each_layer_overrides_the_one_before(
     assert settings.max_megapixels == 50.0
 
 
+def test_a_switch_is_on_or_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load(data_dir=tmp_path).stack_raw is False
+    (tmp_path / "imgsearch.toml").write_text("stack_raw = true\n")
+    assert Settings.load(data_dir=tmp_path).stack_raw is True
+    for word in ("no", "0", "False", "off"):
+        monkeypatch.setenv("IMGSEARCH_STACK_RAW", word)
+        assert Settings.load(data_dir=tmp_path).stack_raw is False
+    assert Settings.load(data_dir=tmp_path, stack_raw=True).stack_raw is True
+
+
 def test_the_data_folder_comes_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +68,7 @@ def test_the_data_folder_comes_from_the_environment(
         ("max_megapixels = 0", "must be above 0"),
         ("threads = -1", "threads must be 0"),
         ("encoder = 3", "encoder must be a name"),
+        ("stack_raw = 'perhaps'", "stack_raw must be true or false"),
         ("encoder = ", "cannot be read"),
     ],
 )

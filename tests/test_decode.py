@@ -125,6 +125,38 @@ def test_cmyk_comes_out_in_its_colours() -> None:
         assert_scene(decode_bytes(encoded(scene().convert("CMYK"), format_name), 32).image, 20)
 
 
+def test_ycck_comes_out_in_its_colours() -> None:
+    """As Photoshop writes CMYK into a JPEG; made from one whose samples are left as they are."""
+    cyan, magenta, yellow, black = scene().convert("CMYK").split()
+    inks = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr").split()
+    samples = [channel.point(lambda value: 255 - value) for channel in inks]  # Pillow inverts all
+    data = bytearray(
+        encoded(Image.merge("CMYK", (*samples, black)), "JPEG", quality=95, subsampling=0)
+    )
+    transform_at = data.index(b"Adobe") + 11
+    assert data[transform_at] == 0
+    data[transform_at] = 2
+    assert_scene(decode_bytes(bytes(data), 32).image, 20)
+
+
+def test_a_grey_jpeg_and_one_of_several_pictures() -> None:
+    grey = decode_bytes(encoded(scene().convert("L"), "JPEG", quality=95), 32).image
+    assert len(set(grey.getpixel((5, 5)))) == 1  # type: ignore[arg-type]
+    later = [Image.new("RGB", (96, 64), "black")]
+    data = encoded(scene(), "MPO", quality=95, save_all=True, append_images=later)
+    decoded = decode_bytes(data, 32)
+    assert_scene(decoded.image, 20)
+    assert (decoded.facts.format, decoded.facts.animated) == ("JPEG", False)
+
+
+def test_a_jpeg_of_fifty_megapixels() -> None:
+    large = scene(96 * 90, 64 * 90)
+    decoded = decode_bytes(encoded(large, "JPEG"), 260)
+    assert (decoded.facts.width_px, decoded.facts.height_px) == large.size
+    assert_scene(decoded.image, 20)
+    assert min(decoded.image.size) == 64 * 90 // 8, "scaled down while it was decoded"
+
+
 def test_lab_comes_out_in_its_colours() -> None:
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     image = ImageCms.profileToProfile(scene(), srgb, lab, outputMode="LAB")

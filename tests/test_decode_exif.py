@@ -108,6 +108,26 @@ def test_the_maker_is_not_said_twice(make: str, model: str, camera: str | None) 
 
 
 @pytest.mark.parametrize(
+    ("numbers", "lens"),
+    [
+        ((18, 1, 70, 1, 35, 10, 45, 10), "18-70mm f/3.5-4.5"),
+        ((50, 1, 50, 1, 18, 10, 18, 10), "50mm f/1.8"),
+        ((24, 1, 105, 1, 0, 0, 0, 0), "24-105mm"),
+        ((0, 1, 0, 1, 0, 0, 0, 0), None),
+        ((70, 1, 18, 1, 35, 10, 45, 10), None),
+        ((0, 0, 0, 0, 0, 0, 0, 0), None),
+        ((18, 1, 70, 1), None),
+    ],
+)
+def test_a_lens_without_a_name_is_told_by_its_numbers(
+    numbers: tuple[int, ...], lens: str | None
+) -> None:
+    assert read_exif(block([], [(0xA432, RATIONAL, numbers)])).lens == lens
+    named: list[Tag] = [(0xA432, RATIONAL, numbers), (0xA434, ASCII, "Planar")]
+    assert read_exif(block([], named)).lens == "Planar"
+
+
+@pytest.mark.parametrize(
     ("date", "taken_at"),
     [
         ("2008:05:30 15:56:01", datetime(2008, 5, 30, 15, 56, 1)),

@@ -336,6 +336,39 @@ def test_an_endless_gif_and_a_circular_tiff_end() -> None:
     assert decode_bytes(bytes(tiff), 16).image
 
 
+def test_a_chain_of_very_many_tiff_pages_is_not_followed() -> None:
+    first = encoded(noise(), "TIFF")
+    (at,) = struct.unpack_from("<I", first, 4)
+    (count,) = struct.unpack_from("<H", first, at)
+    chain = bytearray(first)
+    struct.pack_into("<I", chain, at + 2 + 12 * count, len(first))
+    page = struct.pack("<HHHII", 1, 256, 3, 1, 64)
+    for _ in range(100_000):
+        chain += page + struct.pack("<I", len(chain) + len(page) + 4)
+    begin = time.monotonic()
+    assert decode_bytes(bytes(chain), 16).image.size == (32, 32)
+    assert time.monotonic() - begin < PROMPT_S
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "WEBP"])
+def test_huge_metadata_is_no_burden(format_name: str) -> None:
+    directory = b"II*\0\x08\0\0\0" + struct.pack("<H", 65535) + b"\x0f\x01\x02\0" * 200_000
+    exif, xmp = b"Exif\0\0" + directory + bytes(20 << 20), b"<x:xmpmeta>" + b"<a>" * (5 << 20)
+    for more in ({"exif": exif}, {"xmp": xmp} if format_name == "WEBP" else {}):
+        begin = time.monotonic()
+        data = encoded(noise(), format_name, **more)
+        if not more:  # Pillow writes no XMP into a PNG
+            body = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp)
+            size, check = len(body), zlib.crc32(b"iTXt" + body)
+            chunk = struct.pack(">I", size) + b"iTXt" + body + struct.pack(">I", check)
+            data = data[:33] + chunk + data[33:]
+        try:
+            assert decode_bytes(data, 16).facts.taken_at is None
+        except PhotoError as error:
+            assert error.reason is Reason.DAMAGED
+        assert time.monotonic() - begin < PROMPT_S
+
+
 def test_a_jpeg_of_very_many_scans_is_seen_coming(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, progressive = encoded(noise(512), "JPEG"), encoded(noise(512), "JPEG", progressive=True)
     assert buffered_work(BytesIO(plain)) == (0, 0)

@@ -72,6 +72,8 @@ def random_facts(chance: random.Random) -> Facts:
         lon=lon + chance.uniform(-0.009, 0.009) if somewhere else None,
         rating=chance.choice([None, -1, 0, 3, 5]),
         keywords=tuple(chance.sample(KEYWORDS, chance.randint(0, 2))),
+        motion=chance.choice([None, "inside", "beside"]),
+        animated=chance.random() < 0.2,
     )
 
 
@@ -192,9 +194,13 @@ ORACLE: dict[str, Callable[[Known, object], bool]] = {
     "width": lambda photo, value: photo.facts.width_px in value,
     "height": lambda photo, value: photo.facts.height_px in value,
     "megapixels": lambda photo, value: photo.facts.width_px * photo.facts.height_px / 1e6 in value,
-    "is": lambda photo, value: (
-        any(root in ONLINE for root, _ in photo.paths) == (value == "online")
-    ),
+    "is": lambda photo, value: {
+        "online": any(root in ONLINE for root, _ in photo.paths),
+        "offline": all(root not in ONLINE for root, _ in photo.paths),
+        "motion": photo.facts.motion is not None,
+        "live": photo.facts.motion == "beside",
+        "animated": photo.facts.animated,
+    }[str(value)],
 }
 
 
@@ -243,7 +249,7 @@ VALUES = {
     "name": st.sampled_from(["img", "éte", "e\u0301", "_001", ".JPG", "photos", "/"]),
     "type": st.sampled_from(["jpeg", "heif", "raw", "png"]),
     "orientation": st.sampled_from(["landscape", "portrait", "square"]),
-    "is": st.sampled_from(["online", "offline"]),
+    "is": st.sampled_from(["online", "offline", "motion", "live", "animated"]),
 }  # fmt: skip
 filters = st.sampled_from(sorted(VALUES)).flatmap(
     lambda name: st.builds(

@@ -115,7 +115,7 @@ def test_settings() -> None:
         ("rating:many", 7, "no number"),
         ("rating:5..3", 7, "ends before it begins"),
         ("type:jpgg", 5, "Did you mean jpg?"),
-        ("is:lost", 3, "Known: offline, online"),
+        ("is:lost", 3, "Known: animated, live, motion, offline, online"),
         ("0:x", 0, "weight of 0"),
         ("a -nan:x", 3, "weight of nan"),
         ("1" + "0" * 400 + ":x", 0, "above 0"),

@@ -153,7 +153,8 @@ class Disk(RuleBasedStateMachine):
             ids = store.live_ids().tolist()
             known = {str(path) for places in store.paths(ids).values() for _, path in places}
             assert known == {str(path) for path in self._files()}
-            assert store.failures() == () and store.to_retry() == set()
+            assert store.failures() == ()
+            assert store.to_retry(self.library._upkeep.reading) == set()
             hashes = {photo.content_hash for photo in store.photos(ids).values()}
             assert len(hashes) == len({path.read_bytes() for path in self._files()})
         report = self.library.index().run()
@@ -171,7 +172,8 @@ class Disk(RuleBasedStateMachine):
 
     def _look(self, hint: Hint) -> None:
         with writing(self.library.settings.data_dir) as store:
-            seen = survey(store, _scopes_at(store, [hint]), lambda sentence: None)
+            reading = self.library._upkeep.reading
+            seen = survey(store, _scopes_at(store, [hint]), lambda sentence: None, reading)
             for _ in self.library._upkeep._take_in(store, seen):
                 pass
 

@@ -260,6 +260,22 @@ def test_a_folder_is_indexed_from_the_page(
     assert next(m.value for m in page.metric if m.label == "Photos") == "21"
 
 
+def test_files_that_failed_are_tried_again_from_the_page(
+    run_view: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+    data = tmp_path / "library"
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+    page = run_view("library", data)
+    next(button for button in page.button if button.label == "Try again").click().run()
+    wait_for("index")
+    page.run()
+    assert "1 failed" in said(page)
+
+
 # ---------------------------------------------------------------------------- parts
 
 

@@ -16,6 +16,7 @@ from imgsearch.cli import (
     encoders,
     evaluate,
     explain,
+    failures,
     forget,
     index,
     label,
@@ -48,7 +49,7 @@ def commands() -> None:
 
 for command in (index, search, explain, label, status, encoders, rebuild, demo):
     commands.add_command(command.command)
-for command in (evaluate, forget, prune, ui, watch):
+for command in (evaluate, failures, forget, prune, ui, watch):
     commands.add_command(command.command)
 
 

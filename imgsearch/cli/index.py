@@ -68,7 +68,7 @@ def command(
         f"in {report.seconds:.1f} s"
     )
     if report.failed:
-        say("Why photos failed: imgsearch status")
+        say("Why photos failed: imgsearch failures")
     if report.photos:
         say(f"The library has {report.photos} photos. Search it: imgsearch search 'a dog in snow'")
     else:

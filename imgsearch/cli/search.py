@@ -131,6 +131,8 @@ def as_record(rank: int, hit: Hit) -> dict[str, object]:
         "width_px": hit.photo.width_px,
         "height_px": hit.photo.height_px,
         "at_s": hit.at_s,
+        "motion": hit.photo.facts.motion,
+        "animated": hit.photo.facts.animated,
         "offline": hit.offline,
         "missing": hit.missing,
     }

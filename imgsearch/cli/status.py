@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsearch.cli import failures
 from imgsearch.cli.output import data_option, json_option, open_library, print_json
 from imgsearch.display import printable
 
@@ -57,9 +58,10 @@ def as_record(status: Status) -> dict[str, object]:
             **snapshot.details,
         },
         "tail": status.tail,
-        "failures": [
-            {"path": str(failure.path), "reason": failure.reason.value, "message": failure.message}
-            for failure in status.failures
+        "failures": [failures.as_record(failure) for failure in status.failures],
+        "wants": [
+            {"extra": want.extra, "format": want.format, "files": want.files, "cure": want.cure}
+            for want in status.wants
         ],
         "disk_bytes": status.disk_bytes,
     }
@@ -96,7 +98,11 @@ def print_status(status: Status) -> None:
     click.echo(f"Failures  {len(status.failures)}")
     for reason, number in Counter(failure.reason for failure in status.failures).most_common():
         click.echo(f"  {reason.value}: {number}")
-    for failure in status.failures[:FAILURES_SHOWN]:
+    for want in status.wants:
+        needs = "file needs" if want.files == 1 else "files need"
+        click.echo(f"  {want.files} {want.format} {needs}: {want.cure}")
+    others = [failure for failure in status.failures if failure.extra is None]
+    for failure in others[:FAILURES_SHOWN]:
         click.echo(f"  {printable(failure.path)}: {printable(failure.message)}")
-    if len(status.failures) > FAILURES_SHOWN:
-        click.echo(f"  … {len(status.failures) - FAILURES_SHOWN} more: imgsearch status --json")
+    if status.failures:
+        click.echo("  All of them: imgsearch failures. Try them again: imgsearch failures --retry")

@@ -15,7 +15,6 @@ Safe in any thread; the decoding itself holds no interpreter lock. Files are onl
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imgsearch.decode.exif import is_raw
+from imgsearch.decode.files import opened, unreadable
 from imgsearch.decode.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -36,6 +36,7 @@ from imgsearch.decode.formats import (
 )
 from imgsearch.decode.jpeg import buffered_work
 from imgsearch.decode.metadata import with_sidecar
+from imgsearch.decode.motion import with_video_beside
 from imgsearch.decode.parts import parts_of
 from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
@@ -56,7 +57,14 @@ __all__ = [
 _MAX_BYTES_HERE = 64 << 20  # millions of tiny chunks take time, though they hold no pixel
 _MAX_MEGAPIXELS_HERE = 60  # held in memory at once by one decoding thread of this process
 _MAX_SCANNED_MEGAPIXELS_HERE = 2000  # half a minute of work at worst; real photos need 500
-_DECODER_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "av")
+_DECODER_PACKAGES = (
+    "imgsearch-photos",
+    "pillow",
+    "pillow-heif",
+    "pillow-jxl-plugin",
+    "rawpy",
+    "av",
+)
 _SURPLUS = 2  # decode at least twice the side a model sees: scaling down from there is faithful
 
 
@@ -71,29 +79,33 @@ def decode(
     """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
 
     Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
-    facts tell of the whole file, corrected by an XMP file beside it. Embedded thumbnails are
-    never used. Of a video it is the frame in the middle, or that at `at_s` (seconds); with
-    `all_frames`, others as well.
+    facts tell of the whole file, corrected by an XMP file beside it; a video beside it is noted.
+    Embedded thumbnails are never used. Of a video it is the frame in the middle, or that at
+    `at_s` (seconds); with `all_frames`, others as well.
 
     Raises PhotoError, with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
     TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, seen before any pixel is decoded),
     UNREADABLE, CHANGED (while it was read).
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         before = os.fstat(file.fileno())
         request = Request(_SURPLUS * min_side_px, max_megapixels, all_frames=all_frames, at_s=at_s)
         decoded = _decode(file, path.name, request)
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise PhotoError(Reason.CHANGED, "It changed while it was read; index again.")
-    return replace(decoded, facts=with_sidecar(decoded.facts, path))
+    return replace(decoded, facts=_with_files_beside(decoded.facts, path))
 
 
 def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
     """The facts of the photo at `path`, as `decode` gives them, for a fraction of the work."""
-    with _opened(path) as file:
+    with opened(path) as file:
         decoded = _decode(file, path.name, Request(1, max_megapixels, facts_only=True))
-    return with_sidecar(decoded.facts, path)
+    return _with_files_beside(decoded.facts, path)
+
+
+def _with_files_beside(facts: Facts, path: Path) -> Facts:
+    return with_video_beside(with_sidecar(facts, path), path)
 
 
 def decode_bytes(data: bytes, min_side_px: int, max_megapixels: float = 200) -> Decoded:
@@ -128,23 +140,6 @@ def _version(package: str) -> str:
         return "-"
 
 
-def _opened(path: Path) -> BinaryIO:
-    """The regular file at `path`, for reading. A pipe or device is refused, not waited for."""
-    try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except OSError as error:
-        raise _unreadable(error) from error
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise PhotoError(Reason.UNREADABLE, "It is a folder, pipe or device, not a file.")
-    return os.fdopen(number, "rb")
-
-
-def _unreadable(error: OSError) -> PhotoError:
-    why = os.strerror(error.errno) if error.errno else str(error)
-    return PhotoError(Reason.UNREADABLE, f"It cannot be read ({why}); check its permissions.")
-
-
 def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
     try:
         head = file.read(HEAD_BYTES)
@@ -158,8 +153,9 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
         if family.needs and find_spec(family.needs) is None:
             raise PhotoError(
                 Reason.UNSUPPORTED,
-                f"{family.name} files need one more package: "
+                f"{family.title} files need one more package: "
                 f"pip install 'imgsearch-photos[{family.extra}]'",
+                family.extra,
             )
         if family.isolated or _is_heavy(file, head, family):
             from imgsearch.decode import isolate
@@ -169,7 +165,7 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
 
         return reader.read(file, family, request)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def _is_heavy(file: BinaryIO, head: bytes, family: Family) -> bool:

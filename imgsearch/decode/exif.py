@@ -25,12 +25,15 @@ _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction of a second
 _DIGITISED = (0x9004, 0x9012, 0x9292)
 _CHANGED = (_DATE_TIME, 0x9010, 0x9290)
-_LENS_MODEL = 0xA434
+_LENS_MODEL, _LENS_RANGE = 0xA434, 0xA432
+APPLE_NOTE = b"Apple iOS\0"  # how the note begins that an iPhone leaves
+_APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
 _RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
 _WANTED = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
-                     _RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION,
-                     *_ORIGINAL, *_DIGITISED, *_CHANGED, 1, 2, 3, 4})  # fmt: skip
+                     _LENS_RANGE, _RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION,
+                     _APPLE_IDENTIFIER, *_ORIGINAL, *_DIGITISED, *_CHANGED,
+                     1, 2, 3, 4})  # fmt: skip
 
 # type -> bytes of one value, struct code; a rational is a pair
 _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (4, "i"),
@@ -88,6 +91,12 @@ def read_canon_boxes(file: BinaryIO) -> Exif:
     return _exif(_Directories(*found))
 
 
+def read_apple_note(note: bytes) -> str | None:
+    """The identifier that an iPhone gives a photo and its video, from its maker's note."""
+    order = ">" if note[12:14] == b"MM" else "<"
+    return _text(_directory(BytesIO(note), order, _APPLE_DIRECTORY_AT).get(_APPLE_IDENTIFIER))
+
+
 def is_raw(file: BinaryIO) -> bool:
     """Whether a TIFF is a camera's RAW: a DNG, or one whose first image is but a small copy."""
     top = _first_directory(file)
@@ -102,7 +111,7 @@ def _exif(found: _Directories) -> Exif:
         taken_at=_moment(found.photo, found.photo, _ORIGINAL)
         or _moment(found.photo, found.photo, _DIGITISED),
         camera=camera_name(_text(found.top.get(_MAKE)), _text(found.top.get(_MODEL))),
-        lens=_text(found.photo.get(_LENS_MODEL)),
+        lens=_text(found.photo.get(_LENS_MODEL)) or _lens_of(found.photo.get(_LENS_RANGE)),
         lat=_degrees(found.gps, _LATITUDE),
         lon=_degrees(found.gps, _LONGITUDE),
         adobe_rgb=_text(found.interop.get(1)) == "R03",
@@ -220,6 +229,19 @@ def camera_name(make: str | None, model: str | None) -> str | None:
     first = model.casefold().split()[0]
     said = any(first == word for word in make.casefold().split())
     return model if said or model.casefold().startswith(make.casefold()) else f"{make} {model}"
+
+
+def _lens_of(value: Value | None) -> str | None:
+    """A lens without a name, by its focal lengths and widest apertures: "18-70mm f/3.5-4.5"."""
+    if not isinstance(value, tuple) or len(value) != 4 or not 0 < value[0] <= value[1] < 10_000:
+        return None
+    lens = f"{_span(value[0], value[1])}mm"
+    wide, long = value[2:]  # 0/0, so not a number, where they are not known
+    return f"{lens} f/{_span(wide, long)}" if 0 < wide <= long < 100 else lens
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.3g}" if low == high else f"{low:.3g}-{high:.3g}"
 
 
 def _changed_at(found: _Directories) -> datetime | None:

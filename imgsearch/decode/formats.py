@@ -22,6 +22,12 @@ class Family:
     needs: str | None = None  # module that may not be installed
     extra: str | None = None  # the extra of imgsearch-photos that brings it
     isolated: bool = True  # decoded in a process of its own, which may die
+    known_as: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.known_as or self.name
 
 
 _RAW = (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef",
@@ -47,7 +53,12 @@ JPEG2000 = Family(
 AVIF = Family("AVIF", (".avif",), "PIL.AvifImagePlugin:AvifImageFile")
 HEIF = Family("HEIF", (".heic", ".heif", ".hif"), "pillow_heif:HeifImageFile")
 JXL = Family(
-    "JXL", (".jxl",), "pillow_jxl.JpegXLImagePlugin:JXLImageFile", needs="pillow_jxl", extra="jxl"
+    "JXL",
+    (".jxl",),
+    "pillow_jxl.JpegXLImagePlugin:JXLImageFile",
+    needs="pillow_jxl",
+    extra="jxl",
+    known_as="JPEG XL",
 )
 RAW = Family("RAW", _RAW, "", needs="rawpy", extra="raw")
 VIDEO = Family(

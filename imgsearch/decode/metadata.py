@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from imgsearch.decode.exif import camera_name, readable
+from imgsearch.decode.files import opened
+from imgsearch.errors import PhotoError
 from imgsearch.records import Facts
 
 if TYPE_CHECKING:
@@ -85,9 +87,9 @@ def with_sidecar(facts: Facts, photo: Path) -> Facts:
     for form in _SIDECARS:
         sidecar = photo.with_name(form.format(name=photo.name, stem=photo.stem))
         try:
-            with sidecar.open("rb") as file:
+            with opened(sidecar) as file:
                 packet = file.read(MAX_PACKET_BYTES + 1)
-        except OSError:
+        except (PhotoError, OSError):
             continue
         return settle(facts, [read_xmp(packet, "sidecar")])
     return facts

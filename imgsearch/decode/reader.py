@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import warnings
+from dataclasses import replace
 from importlib import import_module
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from imgsearch.decode.exif import Exif, read_exif
 from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, RAW, TIFF, VIDEO, Family
 from imgsearch.decode.jpeg import halvings_of_jpeg2000
 from imgsearch.decode.metadata import Account, read_iptc, read_xmp, settle
+from imgsearch.decode.motion import INSIDE, has_frames, has_video_inside
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import Request, refusal
 from imgsearch.records import Decoded, Facts
@@ -81,11 +83,13 @@ def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     if family is PNG or not request.facts_only:  # a PNG may have metadata behind its pixels
         _load(image, file, family, request)
     exif = _exif(image, file, family)
+    animated, inside = has_frames(file, family, image), has_video_inside(file, family)
     orientation = 1 if _turned_by_plugin(image, family) else exif.orientation
     if orientation >= 5:
         width_px, height_px = height_px, width_px
     others = (read_xmp(_xmp(image)), read_iptc(image))
     facts = facts_of(exif, family.name, (width_px, height_px), others)
+    facts = replace(facts, animated=animated, motion=INSIDE if inside else None)
     if request.facts_only:
         return Decoded(Image.new("RGB", (1, 1)), facts)
     _settle_profile(image, file, family, exif)

@@ -8,9 +8,10 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch import reconcile
+from imgsearch.errors import Reason, UsageError
 from imgsearch.jobs import Job, MetadataReport, RebuildReport, SyncReport
 from imgsearch.library.opened import Opened, absolute
-from imgsearch.records import Root
+from imgsearch.records import Failure, Root
 from imgsearch.upkeep import PRUNE_DAYS
 
 if TYPE_CHECKING:
@@ -45,6 +46,23 @@ class Keeping(Opened):
         """
         self._reader()  # says so where there is no library, and makes none
         return Job(self._upkeep.read_metadata())
+
+    def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
+        """The files that could not be read, by path; with `reasons`, those of these codes only.
+
+        Raises UsageError for a code that is none.
+        """
+        return self._reader().failures(tuple(reason_of(code) for code in reasons))
+
+    def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
+        """Read again, now, the files that failed; with `reasons`, those of these codes only.
+
+        Indexing does so by itself once a file changes, or what reads it, and where the reason may
+        pass. Raises UsageError for a code that is none, and what `index` raises.
+        """
+        known = tuple(reason_of(code) for code in reasons)
+        self._reader()
+        return Job(self._upkeep.retry(known))
 
     def watch(
         self,
@@ -95,3 +113,12 @@ class Keeping(Opened):
         """
         self._reader()
         return Job(self._upkeep.rebuild(encoder))
+
+
+def reason_of(code: str) -> Reason:
+    """The reason that goes by this code. Raises UsageError when there is none."""
+    try:
+        return Reason(code)
+    except ValueError:
+        known = ", ".join(Reason)
+        raise UsageError(f"{code!r} is no reason a file can fail for. They are: {known}") from None

@@ -49,7 +49,7 @@ class Looking(Opened):
         """These photos, in this order, with where each lies; those that are gone are left out."""
         store = self._reader()
         online = {root.id: root.online for root in reconcile.roots_of(store)}
-        return search.hits_of(store, online, ids)
+        return search.hits_of(store, online, ids, stack_raw=self.settings.stack_raw)
 
     def thumbnail(
         self, source: int | bytes, side_px: int = 320, at_s: float | None = None

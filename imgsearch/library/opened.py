@@ -87,6 +87,7 @@ class Opened:
             {root.id: root.online for root in reconcile.roots_of(store)},
             self.settings.max_megapixels,
             self.settings.cache_dir,
+            self.settings.stack_raw,
         )
 
     def _live_vectors(self, store: Store, row: EncoderRow) -> snapshots.LiveIndex:

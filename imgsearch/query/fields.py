@@ -140,7 +140,7 @@ _TYPES = {
     **{name.lower(): name.lower() for name in FAMILIES},
 }
 _ORIENTATIONS = {word: word for word in ("landscape", "portrait", "square")}
-_STATES = {word: word for word in ("offline", "online")}
+_STATES = {word: word for word in ("animated", "live", "motion", "offline", "online")}
 _SOURCES = {word: word for word in ("exif", "xmp", "iptc", "video", "sidecar", "file")}
 
 FIELDS: dict[str, Field] = {
@@ -166,7 +166,9 @@ FIELDS: dict[str, Field] = {
     "width": Field(read_number, "NUMBER", "so many pixels wide: >=3000"),
     "height": Field(read_number, "NUMBER", "so many pixels high"),
     "megapixels": Field(read_number, "NUMBER", "of so many million pixels: >12"),
-    "is": Field(one_of(_STATES), "STATE", "offline (on a drive that is not there now) or online"),
+    "is": Field(one_of(_STATES), "STATE", "motion (with a video of its moment, in its file or "
+                "beside it), live (of these Apple's), animated, offline (on a drive that is not "
+                "there now) or online"),
 }  # fmt: skip
 
 # What people type who know another program, and what it is called here.

@@ -17,6 +17,7 @@ from imgsearch.reconcile.survey import (
     scopes_of,
     settle,
     survey,
+    survey_of,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "scopes_of",
     "settle",
     "survey",
+    "survey_of",
 ]

@@ -47,6 +47,7 @@ class Hands:
     release: Callable[[], None]  # lets the model go
     prune: Callable[[Store], object]
     tell: Tell
+    reading: str  # what decides how files are read
 
 
 def follow(
@@ -171,7 +172,7 @@ class _Keeper:
     ) -> Generator[News, None, bool]:
         """Bring some folders up to date; whether that came to its end."""
         stopped = self._watcher.stopped
-        seen = self._settled(survey(store, scopes, self._tell))
+        seen = self._settled(survey(store, scopes, self._tell, self._hands.reading))
         work = any(changes.upserts or changes.gone for _, changes in seen.work)
         if stopped.is_set():
             return False

@@ -182,8 +182,12 @@ def is_there(folder: str) -> bool:
 # ------------------------------------------------------------------------- what changed
 
 
-def survey(store: Store, scopes: Sequence[Scope], tell: Tell, list_same: bool = False) -> Survey:
+def survey(
+    store: Store, scopes: Sequence[Scope], tell: Tell, reading: str, list_same: bool = False
+) -> Survey:
     """Look at the disk, and say what differs from what the library knows.
+
+    Files that failed count as changed where another try may help: `reading` says what reads now.
 
     A root that is not there, is empty while it was full, or has another drive in its place is
     offline: its files are counted, and nothing about them changes. Only what the store knows
@@ -192,7 +196,7 @@ def survey(store: Store, scopes: Sequence[Scope], tell: Tell, list_same: bool = 
     roots = store.roots()
     row = store.current_encoder()
     unfinished = {str(path) for path in store.unembedded(row.key).values()} if row else set()
-    unfinished |= store.to_retry()
+    unfinished |= store.to_retry(reading)
     offline = 0
     found = []
     for scope in scopes:
@@ -215,6 +219,15 @@ def survey(store: Store, scopes: Sequence[Scope], tell: Tell, list_same: bool = 
         back = tuple(path for path in held if path in seen.files)
         found.append(Found(scope, changes, same, back))
     return Survey(tuple(found), offline)
+
+
+def survey_of(store: Store, files: Sequence[FileStat]) -> Survey:
+    """These files of the library as if they had changed; nothing else is looked at."""
+    found = []
+    for root_id, root in store.roots().items():
+        mine = tuple(one for one in files if scan.is_inside(one.path, (root,)))
+        found.append(Found(Scope(root_id, root), Changes(mine, ()), (), ()))
+    return Survey(tuple(found), offline=0)
 
 
 def _look(

@@ -13,12 +13,15 @@ from imgsearch.records import Answer, Hit
 from imgsearch.search import cursor as cursors
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
 from imgsearch.search.desk import Desk
+from imgsearch.search.shots import listing, shown_by
 from imgsearch.search.vector import QueryVector, embed
 from imgsearch.search.verdict import LOOK, verdict
 from imgsearch.store.filters import Listed, Selection
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imgsearch.findings import Verdict
     from imgsearch.records import Ids
     from imgsearch.store import Store
@@ -65,20 +68,30 @@ def scored(
 ) -> tuple[list[tuple[int, float]], bool]:
     """The best `wanted` photos and their scores, best first; and whether these are all there are.
 
-    The query's own examples are left out.
+    The query's own examples are left out, and RAW files that their JPEG stands for.
     """
     k = wanted + len(asked.own)
     (found,) = desk.vectors().search(asked.vector[None], k, only, kind=asked.kind)
-    pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
-    return [pair for pair in pairs if pair[0] not in asked.own], len(found.ids) < k
+    ids = found.ids.tolist()
+    left_out = asked.own | shown_by(desk, ids, only).keys()
+    pairs = zip(ids, found.scores.tolist(), strict=True)
+    return [pair for pair in pairs if pair[0] not in left_out], len(ids) < k
 
 
 def hits_of(
-    store: Store, online: Mapping[int, bool], ids: Sequence[int], scores: Sequence[float] = ()
+    store: Store,
+    online: Mapping[int, bool],
+    ids: Sequence[int],
+    scores: Sequence[float] = (),
+    stack_raw: bool = False,
 ) -> list[Hit]:
-    """These photos with where each lies, in this order; those that are gone are left out."""
+    """These photos with where each lies, in this order; those that are gone are left out.
+
+    With `stack_raw`, the places of the RAW file of the same shot come after a photo's own.
+    """
     photos, places = store.photos(ids), store.paths(ids)
     missing, dates = store.missing_paths(ids), store.dates(ids)
+    raws = _raw_places(store, ids) if stack_raw else {}
     hits = []
     for photo_id, score in zip_longest(ids, scores):
         if photo_id not in photos or photo_id not in places or photo_id not in dates:
@@ -90,7 +103,7 @@ def hits_of(
         hits.append(
             Hit(
                 photo=photos[photo_id],
-                paths=tuple(path for _, path in reachable),
+                paths=tuple(path for _, path in (*reachable, *raws.get(photo_id, ()))),
                 score=score,
                 offline=not online[reachable[0][0]],
                 missing=reachable[0][1] in missing,
@@ -99,6 +112,16 @@ def hits_of(
             )
         )
     return hits
+
+
+def _raw_places(store: Store, ids: Sequence[int]) -> dict[int, list[tuple[int, Path]]]:
+    here = set(ids)
+    pairs = [pair for pair in store.shots(ids) if pair[0] in here]
+    places = store.paths([raw for _, raw in pairs])
+    found: dict[int, list[tuple[int, Path]]] = {}
+    for developed, raw in pairs:
+        found.setdefault(developed, []).extend(places.get(raw, ()))
+    return found
 
 
 _Page = tuple[ByScore | ByKey | None, int]  # after what, how many
@@ -117,12 +140,13 @@ def _by_relevance(desk: Desk, query: Query, only: Ids | None, page: _Page) -> An
             if (after is None or after.is_behind(photo_id, score))
             and (query.min_score is None or score >= query.min_score)
         ]
-        is_all = is_all or (query.min_score is not None and found[-1][1] < query.min_score)
+        if query.min_score is not None and found:
+            is_all = is_all or found[-1][1] < query.min_score
         if len(rest) > k or is_all:
             break
         wanted *= 2  # more has come in front since the page before
     shown = rest[:k]
-    hits = hits_of(desk.store, desk.online, *_columns(shown))
+    hits = hits_of(desk.store, desk.online, *_columns(shown), desk.stack_raw)
     cursor = cursors.write(query, _end(after, shown)) if len(rest) > k else None
     answer = Answer(_timed(desk, asked, hits), cursor)
     return _judged(answer, verdict(desk, asked, found, only))
@@ -166,7 +190,7 @@ def _sorted(desk: Desk, query: Query, only: Ids | None, page: _Page) -> Answer:
     wanted = max(LOOK, page[1])
     while True:
         found, is_all = scored(desk, asked, only, wanted)
-        if query.min_score is None or is_all or found[-1][1] < query.min_score:
+        if query.min_score is None or is_all or (found and found[-1][1] < query.min_score):
             break
         wanted *= 4
     if query.min_score is None:
@@ -186,10 +210,14 @@ def _listed(
     assert not isinstance(after, ByScore)
     start = None if after is None else Listed(after.id, after.key)
     sort: Literal["date", "path"] = "path" if query.sort == "path" else "date"
-    listed = desk.store.listing(selection, sort, start, k + 1)
+    if query.terms:  # what is in the selection has been scored, each shot once
+        listed = desk.store.listing(selection, sort, start, k + 1)
+    else:
+        listed = listing(desk, selection, sort, start, k + 1)
     shown = listed[:k]
     ids = [one.id for one in shown]
-    hits = hits_of(desk.store, desk.online, ids, [scores[photo_id] for photo_id in ids if scores])
+    found = [scores[photo_id] for photo_id in ids if scores]
+    hits = hits_of(desk.store, desk.online, ids, found, desk.stack_raw)
     if len(listed) <= k:
         return Answer(tuple(hits))
     return Answer(tuple(hits), cursors.write(query, ByKey(shown[-1].key, shown[-1].id)))

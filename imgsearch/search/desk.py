@@ -26,7 +26,8 @@ class Desk:
     """What a query is answered with. Model and index open when they are called for.
 
     `row` is the encoder whose vectors are asked, `online` says which roots can be reached now,
-    and in `cache_dir` the vectors of past queries are kept.
+    and in `cache_dir` the vectors of past queries are kept. With `stack_raw`, the RAW file of a
+    JPEG is no result of its own.
     """
 
     store: Store
@@ -36,6 +37,7 @@ class Desk:
     online: Mapping[int, bool]
     max_megapixels: float
     cache_dir: Path
+    stack_raw: bool = False
 
     @property
     def roots_online(self) -> frozenset[int]:

@@ -10,6 +10,7 @@ from imgsearch.records import Explanation
 from imgsearch.scan import is_ignored
 from imgsearch.search.answer import scored
 from imgsearch.search.desk import Desk
+from imgsearch.search.shots import shown_by
 from imgsearch.search.vector import QueryVector, embed
 from imgsearch.store import Store
 from imgsearch.store.filters import Selection
@@ -52,7 +53,8 @@ def explain(desk: Desk, path: Path, query: Query) -> Explanation:
     elif query.min_score is not None and score < query.min_score:
         reason = f"Its score {score:.4f} is below t:{query.min_score:g}."
     elif all(passes for _, passes in filters):
-        rank = _rank(desk, query, asked, photo_id)
+        reason = _why_stacked(desk, query, photo_id)
+        rank = None if reason else _rank(desk, query, asked, photo_id)
     return Explanation(path, reason, photo, rank, score, shares, filters)
 
 
@@ -68,6 +70,16 @@ def _rank(desk: Desk, query: Query, asked: QueryVector, photo_id: int) -> int | 
         if is_all:
             return None
         wanted *= 10
+
+
+def _why_stacked(desk: Desk, query: Query, photo_id: int) -> str | None:
+    selection = Selection(query.filters, desk.roots_online)
+    shown = shown_by(desk, [photo_id], desk.store.matching(selection) if query.filters else None)
+    if photo_id not in shown:
+        return None
+    developed = shown[photo_id]
+    _, path = desk.store.paths([developed])[developed][0]
+    return f"It is shown as one result with {path}, as stack_raw says."
 
 
 def _why_unknown(desk: Desk, path: Path) -> str:

@@ -178,6 +178,10 @@ def _root(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
 
 
 def _state(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
+    if value == "animated":
+        return _photo.animated
+    if value in ("motion", "live"):
+        return _photo.motion.is_not(None) if value == "motion" else _photo.motion == "beside"
     online = _some_path(_path.root_id.in_(ground.online), _path.missing_since.is_(None))
     return online if value == "online" else ~online
 

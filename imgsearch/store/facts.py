@@ -56,6 +56,8 @@ def columns_of(facts: Facts) -> dict[str, object]:
         "lon": facts.lon,
         "rating": facts.rating,
         "duration_s": facts.duration_s,
+        "motion": facts.motion,
+        "animated": facts.animated,
     }
 
 
@@ -116,5 +118,7 @@ def _photo(row: Row[tuple[object, ...]], keywords: tuple[str, ...]) -> Photo:
             rating=row.rating,
             keywords=keywords,
             duration_s=row.duration_s,
+            motion=row.motion,
+            animated=row.animated,
         ),
     )

@@ -175,7 +175,21 @@ ALTER TABLE vectors ADD COLUMN at_s FLOAT;
 CREATE INDEX vectors_of_parts ON vectors (encoder_key, photo_id) WHERE part > 0;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _PARTS)
+# A content that failed is not decoded again at another path, nor at all until other decoders come.
+_LEDGER = """
+ALTER TABLE failures ADD COLUMN content_hash BLOB;
+ALTER TABLE failures ADD COLUMN extra TEXT;
+ALTER TABLE failures ADD COLUMN read_by TEXT;
+CREATE INDEX failures_by_content ON failures (content_hash);
+"""
+
+# Photos with a video of their moment, and animations.
+_MOTION = """
+ALTER TABLE photos ADD COLUMN motion TEXT;
+ALTER TABLE photos ADD COLUMN animated BOOLEAN NOT NULL DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _PARTS, _LEDGER, _MOTION)
 
 
 def schema_version(connection: Connection) -> int:

@@ -8,26 +8,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.errors import Reason
-from imgsearch.records import Failure, FileStat, Outcome, Parts
+from imgsearch.records import FileStat, Outcome, Parts
 from imgsearch.store import tables
 from imgsearch.store.counts import CountStore
 from imgsearch.store.database import open_engine
 from imgsearch.store.facets import FacetStore
 from imgsearch.store.facts import FactStore, columns_of, enter_keywords
+from imgsearch.store.failures import FailureStore, enter_failure
 from imgsearch.store.filters import FilterStore
 from imgsearch.store.migrations import STEPS, migrate, schema_version
 from imgsearch.store.nulls import NullStore
 from imgsearch.store.roots import now, prefix_of
+from imgsearch.store.shots import ShotStore
 from imgsearch.store.vectors import insert_vectors, renew_vectors, these_ids
 
 DATABASE = "library.db"
 
 
-class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore):
+class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore, FailureStore, ShotStore):
     """One library's database. Safe to use from several threads."""
 
     @classmethod
@@ -134,7 +135,7 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore):
                     insert_vectors(connection, encoder_key, photo_id, parts)
                 name = outcome.stat.path.removeprefix(prefix)
                 path_id = _enter_path(connection, root_id, name, photo_id, outcome.stat)
-                _enter_failure(connection, path_id, outcome.failure)
+                enter_failure(connection, path_id, outcome.failure, outcome.content_hash)
 
     def forget(self, root_id: int, gone: Iterable[str]) -> int:
         """Drop paths that are no longer there; how many of them were a photo's last one.
@@ -165,18 +166,6 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore):
         statement = delete(tables.photos).where(row_of.gone_at < limit, ~some_path.exists())
         with self._engine.begin() as connection:
             return connection.execute(statement).rowcount
-
-    def to_retry(self) -> set[str]:
-        """Files that could not be read for a reason that may pass without the file changing."""
-        passing = (Reason.UNREADABLE, Reason.CHANGED, Reason.TIMED_OUT)
-        query = (
-            select(tables.roots.c.path, tables.paths.c.name)
-            .join_from(tables.failures, tables.paths)
-            .join(tables.roots)
-            .where(tables.failures.c.reason.in_([reason.value for reason in passing]))
-        )
-        with self._engine.connect() as connection:
-            return {prefix_of(root) + name for root, name in connection.execute(query)}
 
     # ------------------------------------------------------------------ photos
 
@@ -227,25 +216,6 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore):
         with self._engine.connect() as connection:
             return {row.root_id: row.photos for row in connection.execute(query)}
 
-    def failures(self) -> tuple[Failure, ...]:
-        """Every file that could not be indexed, by path."""
-        query = (
-            select(
-                tables.roots.c.path,
-                tables.paths.c.name,
-                tables.failures.c.reason,
-                tables.failures.c.message,
-            )
-            .join_from(tables.failures, tables.paths)
-            .join(tables.roots)
-            .order_by(tables.roots.c.path, tables.paths.c.name)
-        )
-        with self._engine.connect() as connection:
-            return tuple(
-                Failure(Path(root, name), Reason(reason), message)
-                for root, name, reason, message in connection.execute(query)
-            )
-
 
 def _enter_photo(connection: Connection, outcome: Outcome) -> int | None:
     if outcome.failure is not None or outcome.content_hash is None:
@@ -284,16 +254,3 @@ def _enter_path(
         .returning(tables.paths.c.id)
     )
     return int(connection.execute(statement).scalar_one())
-
-
-def _enter_failure(connection: Connection, path_id: int, failure: Failure | None) -> None:
-    connection.execute(delete(tables.failures).where(tables.failures.c.path_id == path_id))
-    if failure is not None:
-        connection.execute(
-            insert(tables.failures).values(
-                path_id=path_id,
-                reason=failure.reason.value,
-                message=failure.message,
-                failed_at=now(),
-            )
-        )

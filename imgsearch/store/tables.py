@@ -76,6 +76,8 @@ photos = Table(
     Column("dated_by", Text),
     Column("rating", Integer),
     Column("duration_s", Float),  # of a video
+    Column("motion", Text),  # inside | beside
+    Column("animated", Boolean, nullable=False, server_default="0"),
     Index("photos_gone", "gone_at"),
     Index("photos_by_date", "taken_at"),
     Index("photos_by_camera", "camera"),
@@ -123,6 +125,10 @@ failures = Table(
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("failed_at", Text, nullable=False),
+    Column("content_hash", LargeBinary),  # none: it could not be read at all
+    Column("extra", Text),  # of imgsearch-photos, where that is all the file lacks
+    Column("read_by", Text),  # the decoders that tried; none: an older imgsearch did not say
+    Index("failures_by_content", "content_hash"),
 )
 
 folders = Table(

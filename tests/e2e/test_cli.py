@@ -174,6 +174,32 @@ def test_status_and_encoders(demo: Path, demo_photos: Path) -> None:
     assert all(row["licence"] and row["dim"] and row["accuracy"] for row in names)
 
 
+def test_failures_are_listed_and_tried_again(demo_photos: Path, tmp_path: Path) -> None:
+    photos, data = tmp_path / "photos", tmp_path / "data"
+    photos.mkdir()
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "text.jpg").write_text("no image")
+    assert "imgsearch failures" in run("index", photos, data=data).stderr
+    status = run("status", data=data).stdout
+    assert "Failures  2" in status and "not-an-image: 1" in status
+    listed = json.loads(run("failures", "--json", data=data).stdout)
+    assert [(Path(one["path"]).name, one["reason"], one["extra"]) for one in listed] == [
+        ("empty.jpg", "empty", None), ("text.jpg", "not-an-image", None),
+    ]  # fmt: skip
+    assert all(one["message"] and one["failed_at"] for one in listed)
+    assert json.loads(run("status", "--json", data=data).stdout)["failures"] == listed
+    (photos / "empty.jpg").write_bytes((demo_photos / "coffee.png").read_bytes())
+    done = run("failures", "--retry", data=data)
+    assert done.returncode == 0 and "1 can be read now; 1 cannot." in done.stderr
+    assert re.fullmatch(r"not-an-image +\S+text\.jpg: .+\n", done.stdout)
+    some = run("failures", "--retry", "--reason", "not-an-image", "--json", data=data)
+    assert some.returncode == 0, some.stderr
+    assert [Path(one["path"]).name for one in json.loads(some.stdout)] == ["text.jpg"]
+    none = run("failures", "--reason", "empty", data=data)
+    assert (none.returncode, none.stdout) == (0, "")
+    assert run("failures", "--reason", "ugly", data=data).returncode == 2
+
+
 def test_rebuild_makes_the_index_from_what_is_stored(demo: Path) -> None:
     before = run("search", "a rocket launch", "--json", data=demo).stdout
     done = run("rebuild", "--json", data=demo)

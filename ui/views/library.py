@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import EncoderInfo, Failure, Root, Status, printable
+from imgsearch import EncoderInfo, Root, Status, printable
 from ui import cards, elements, tasks
 from ui.door import Task, door
 from ui.words import count_words, moment_words, size_words, unmarked
@@ -29,7 +29,7 @@ def show() -> None:
         status = door().library.status()
         numbers(status)
         folders(status.roots, bool(running))
-        failures(status.failures, bool(running))
+        failures(status, bool(running))
         left, right = st.columns(2, gap="large")
         with left:
             index(status, bool(running))
@@ -131,13 +131,25 @@ def start_index(folders: Sequence[Path] = (), accept_removals: bool = False) -> 
     door().start(INDEX, lambda library: library.index(folders, accept_removals=accept_removals))
 
 
-def failures(failed: Sequence[Failure], busy: bool) -> None:
-    """The files that could not be read, by reason, and another try."""
+def start_retry(reasons: Sequence[str]) -> None:
+    """Read files again that failed, all or for some reasons, in the background."""
+    door().start(INDEX, lambda library: library.retry(reasons))
+
+
+def failures(status: Status, busy: bool) -> None:
+    """The files that could not be read, by reason, what would help, and another try."""
+    failed = status.failures
     if not failed:
         return
     reasons = Counter(each.reason.value for each in failed)
     words = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     with st.expander(f"Not readable: {words}", icon=":material/broken_image:"):
+        for want in status.wants:
+            st.info(
+                f"{count_words(want.files, f'{want.format} file')} would be read after: "
+                f"`{want.cure}`",
+                icon=":material/extension:",
+            )
         chosen = st.pills("Reason", list(reasons), selection_mode="multi")
         rows = [
             {
@@ -152,8 +164,9 @@ def failures(failed: Sequence[Failure], busy: bool) -> None:
         if len(rows) > FAILURES_SHOWN:
             st.caption(f"The first {FAILURES_SHOWN} of {len(rows):,}.")
         st.button(
-            "Try again", icon=":material/replay:", disabled=busy, on_click=start_index,
-            help="Files that changed are always tried again; these too where the reason may pass.",
+            "Try again", icon=":material/replay:", disabled=busy, on_click=start_retry,
+            args=(tuple(chosen),), help="All of them, or those of the chosen reasons, now. Files "
+            "that changed, or for which a decoder came, are tried again by themselves.",
         )  # fmt: skip
 
 

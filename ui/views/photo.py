@@ -25,6 +25,11 @@ TELLERS = {
     "sidecar": "the XMP file beside it",
     "file": "the file's time of change",
 }
+MOTIONS = {
+    "inside": "with a video of its moment in its file",
+    "beside": "a Live Photo; its video lies beside it",
+    "animated": "an animation; its first frame stands for it",
+}
 
 
 def show() -> None:
@@ -162,6 +167,7 @@ def rows_of(hit: Hit) -> list[tuple[str, str]]:
         ("File", f"{facts.format}, {size_words(photo.size_bytes)}"),
         ("Length", "" if facts.duration_s is None else clock(facts.duration_s)),
         ("Fits best at", "" if hit.at_s is None else clock(hit.at_s)),
+        ("Motion", MOTIONS["animated"] if facts.animated else MOTIONS.get(facts.motion or "", "")),
         ("Camera", facts.camera or ""),
         ("Lens", facts.lens or ""),
         ("Stars", stars(facts.rating)),

@@ -1,0 +1,199 @@
+"""Every file that cameras and phones wrote, held against what exiftool reads of it.
+
+Each test goes over all files and names every one that differs. What exiftool takes from makers'
+notes is not asked for: imgsearch does not read those (see docs/formats.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.decode import decode, is_photo_name, read_facts
+from imgsearch.errors import PhotoError, Reason
+from imgsearch.records import Facts
+
+TAGS = ("Make", "Model", "DateTimeOriginal", "CreateDate", "ModifyDate", "DateCreated",
+        "TimeCreated", "OffsetTimeOriginal", "GPSLatitude", "GPSLongitude", "LensModel", "Lens",
+        "ImageWidth", "ImageHeight", "Orientation", "Rotation", "MotionPhoto")  # fmt: skip
+TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+         4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+         6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+         8: Image.Transpose.ROTATE_90}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class File:
+    """One file: what we read, or why not; and what exiftool reads, "group:tag" to value."""
+
+    path: Path
+    facts: Facts | PhotoError
+    told: dict[str, object]
+
+    def says(self, *tags: str) -> object:
+        """The first of these tags that is there and not blank."""
+        values = (self.told.get(tag) for tag in tags)
+        return next((value for value in values if value not in (None, "")), None)
+
+
+@pytest.fixture(scope="module")
+def files(shared_data: Path) -> list[File]:
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool (Debian: libimage-exiftool-perl)")
+    command = ["exiftool", "-json", "-n", "-G1", "-r", *(f"-{tag}" for tag in TAGS)]
+    told = subprocess.run(
+        [*command, str(shared_data / "camera")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    paths = {Path(str(one["SourceFile"])): one for one in json.loads(told.stdout)}
+    return [
+        File(path, outcome(path), one) for path, one in paths.items() if is_photo_name(path.name)
+    ]
+
+
+def outcome(path: Path) -> Facts | PhotoError:
+    try:
+        return read_facts(path)
+    except PhotoError as error:
+        return error
+
+
+def read(files: list[File]) -> Iterator[tuple[File, Facts]]:
+    return ((file, file.facts) for file in files if isinstance(file.facts, Facts))
+
+
+def assert_none_differs(
+    files: list[File], compare: Callable[[File, Facts], object], at_least: int
+) -> None:
+    """`compare` gives None for a file that tells nothing, else what we read and what exiftool."""
+    pairs = [(file.path.name, compare(file, facts)) for file, facts in read(files)]
+    spoken = [(name, pair) for name, pair in pairs if pair is not None]
+    different = [(name, *pair) for name, pair in spoken if pair[0] != pair[1]]  # type: ignore[index,misc]
+    assert not different
+    assert len(spoken) >= at_least, "enough files tell of it for this to mean something"
+
+
+def test_all_are_read_or_want_an_extra(files: list[File]) -> None:
+    refused = [file.facts for file in files if isinstance(file.facts, PhotoError)]
+    assert all(error.reason is Reason.UNSUPPORTED and error.extra for error in refused), refused
+    assert len(files) - len(refused) >= 150
+
+
+def test_when_it_was_taken(files: list[File]) -> None:
+    def compare(file: File, facts: Facts) -> object:
+        said = file.says("ExifIFD:DateTimeOriginal", "ExifIFD:CreateDate")
+        if said is None or str(said).startswith(("0000", "    ")):
+            return None
+        offset = (
+            file.says("ExifIFD:OffsetTimeOriginal")
+            if "ExifIFD:DateTimeOriginal" in file.told
+            else None
+        )
+        assert facts.dated_by == "exif", file.path
+        return written(facts.taken_at, offset is not None), f"{said}{offset or ''}"
+
+    assert_none_differs(files, compare, 70)
+
+
+def written(moment: datetime | None, with_offset: bool) -> str:
+    if moment is None:
+        return "unknown"
+    text = moment.strftime("%Y:%m:%d %H:%M:%S%z")
+    return text[:-2] + ":" + text[-2:] if with_offset else text
+
+
+def test_a_date_that_exif_does_not_tell_is_told_by_something(files: list[File]) -> None:
+    """By the time of change that a camera wrote, by XMP or IPTC; and none is made up."""
+    for file, facts in read(files):
+        if file.says("ExifIFD:DateTimeOriginal", "ExifIFD:CreateDate") is None:
+            told = " ".join(str(value) for name, value in file.told.items() if name != "SourceFile")
+            day = None if facts.taken_at is None else facts.taken_at.strftime("%Y:%m:%d")
+            assert day is None or day in told or facts.dated_by == "sidecar", file.path
+
+
+def test_the_camera(files: list[File]) -> None:
+    def compare(file: File, facts: Facts) -> object:
+        make, model = (" ".join(str(file.says(f"IFD0:{tag}") or "").split()) for tag in TAGS[:2])
+        if not any(letter.isalnum() for letter in make + model):
+            return None
+        camera = facts.camera or ""
+        has_make = any(word.casefold() in camera.casefold() for word in make.split()) or not make
+        return (has_make, camera.endswith(model) or model), (True, True if model else model)
+
+    assert_none_differs(files, compare, 70)
+
+
+def test_the_lens(files: list[File]) -> None:
+    def compare(file: File, facts: Facts) -> object:
+        said = file.says("ExifIFD:LensModel", "XMP-exifEX:LensModel", "XMP-aux:Lens")
+        return None if said is None else (facts.lens, said)
+
+    assert_none_differs(files, compare, 12)
+
+
+def test_the_place(files: list[File]) -> None:
+    def compare(file: File, facts: Facts) -> object:
+        lat, lon = (file.says(f"Composite:GPS{axis}") for axis in ("Latitude", "Longitude"))
+        if lat is None and facts.lat is None:
+            return None
+        if facts.lat is None or facts.lon is None:
+            return None, (lat, lon)
+        return (round(facts.lat, 6), round(facts.lon, 6)), (
+            round(float(str(lat)), 6),
+            round(float(str(lon)), 6),
+        )
+
+    assert_none_differs(files, compare, 15)
+
+
+def test_the_upright_size(files: list[File]) -> None:
+    def compare(file: File, facts: Facts) -> object:
+        width, height = file.says("File:ImageWidth"), file.says("File:ImageHeight")
+        if not isinstance(width, int) or not isinstance(height, int):
+            return None
+        turned = int(str(file.says("IFD0:Orientation") or 1)) >= 5
+        if facts.format == "HEIF":
+            turned = file.says("QuickTime:Rotation") in (1, 3)  # quarter turns
+        return (facts.width_px, facts.height_px), (height, width) if turned else (width, height)
+
+    assert_none_differs(files, compare, 120)
+
+
+def test_the_picture_is_turned_as_exiftool_says(files: list[File]) -> None:
+    """Of all eight ways to turn a JPEG's own pixels, that one is nearest to what comes out."""
+    checked = set()
+    for file, facts in read(files):
+        orientation = int(str(file.says("IFD0:Orientation") or 1))
+        if facts.format != "JPEG" or orientation not in TURNS:
+            continue
+        seen = np.asarray(decode(file.path, 64).image.resize((24, 24)), float)
+        with Image.open(file.path) as stored:
+            stored.draft("RGB", (128, 128))
+            small = stored.convert("RGB").resize((24, 24))
+        ways = {1: small} | {number: small.transpose(turn) for number, turn in TURNS.items()}
+        apart = {
+            number: np.abs(np.asarray(way, float) - seen).mean() for number, way in ways.items()
+        }
+        assert min(apart, key=lambda number: apart[number]) == orientation, (file.path, apart)
+        checked.add(orientation)
+    assert checked == set(TURNS)
+
+
+def test_videos_inside_are_noted(files: list[File]) -> None:
+    inside = [file.path.name for file, facts in read(files) if facts.motion == "inside"]
+    assert inside == [
+        file.path.name for file in files if file.says("XMP-GCamera:MotionPhoto") is not None
+    ]
+    assert len(inside) == 1

@@ -1,0 +1,205 @@
+"""Photos with a video of their moment, and images that move: noted, and never more than noted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from test_decode_exif import ASCII, Tag, directory
+
+from imgsearch.decode import decode, decode_bytes, read_facts
+from imgsearch.decode.exif import read_apple_note
+from imgsearch.decode.motion import live_video
+from imgsearch.records import Facts
+
+IDENTIFIER = "9F1C2E58-6B51-4E0B-9C53-0A4C7B1E0D11"
+ANOTHER = IDENTIFIER[::-1]
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    inside = b"".join(content)
+    return struct.pack(">I", 8 + len(inside)) + kind + inside
+
+
+MP4 = box(b"ftyp", b"mp42\0\0\0\0mp42isom") + box(b"mdat", bytes(5000)) + box(b"moov", bytes(80))
+
+
+def mov(identifier: str | None, is_mp4: bool = False) -> bytes:
+    """A QuickTime file as an iPhone writes it, in what tells of it: no picture, only metadata."""
+    name = b"com.apple.quicktime.content.identifier"
+    keys = [(b"mdta", b"com.apple.quicktime.make"), (b"mdta", name)]
+    values = [(1, b"Apple")] + ([(2, identifier.encode())] if identifier else [])
+    meta = (
+        box(b"hdlr", bytes(8), b"mdta", bytes(14)),
+        box(b"keys", struct.pack(">II", 0, len(keys)),
+            *(struct.pack(">I", 8 + len(key)) + space + key for space, key in keys)),
+        box(b"ilst", *(box(number.to_bytes(4, "big"), box(b"data", struct.pack(">II", 1, 0), value))
+                       for number, value in values)),
+    )  # fmt: skip
+    moov = box(b"moov", box(b"mvhd", bytes(100)), box(b"meta", bytes(4) if is_mp4 else b"", *meta))
+    return box(b"ftyp", b"qt  \0\0\0\0qt  ") + box(b"mdat", bytes(300)) + moov
+
+
+def apple_note(identifier: str) -> bytes:
+    tags: list[Tag] = [(0x0011, ASCII, identifier)]
+    return b"Apple iOS\0\0\x01MM" + directory(tags, 14, ">")
+
+
+def still(identifier: str | None = None, **options: object) -> bytes:
+    exif = Image.Exif()
+    exif[0x010F] = "Apple"
+    if identifier is not None:
+        exif.get_ifd(0x8769)[0x927C] = apple_note(identifier)
+    buffer = BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG", exif=exif, **options)
+    return buffer.getvalue()
+
+
+def heic() -> bytes:
+    from pillow_heif import from_pillow
+
+    buffer = BytesIO()
+    from_pillow(Image.new("RGB", (64, 48), "teal")).save(buffer, format="HEIF")
+    return buffer.getvalue()
+
+
+# ---------------------------------------------------------------------------- inside
+
+
+def test_a_video_behind_a_jpeg_or_in_a_heic_is_noted() -> None:
+    samsung = struct.pack("<I", 1 << 16) + b"MotionPhoto_Data"
+    for data in (
+        still() + MP4,
+        still() + still() + MP4,  # a gain map lies between
+        still() + samsung + MP4 + b"SEFH" + bytes(30) + b"SEFT",
+        heic() + box(b"mpvd", MP4),
+        heic() + samsung + MP4 + b"SEFH" + bytes(30) + b"SEFT",
+    ):
+        facts = decode_bytes(data, 16).facts
+        assert (facts.motion, facts.animated, facts.width_px) == ("inside", False, 64)
+
+
+def test_what_is_no_video_is_not_noted() -> None:
+    promised = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><GCamera:MotionPhoto>1</GCamera:MotionPhoto>'
+    for data in (
+        still(),
+        still() + bytes(40),  # padding
+        still() + b"\0\0\0\x18ftypheic" + bytes(300),
+        still(xmp=promised),  # a messenger has cut the video off, and left what told of it
+        heic(),
+        heic() + box(b"free", b"ftypmp42"),
+        heic() + box(b"mpvd", b""),
+    ):
+        assert decode_bytes(data, 16).facts.motion is None
+    buffer = BytesIO()
+    Image.new("RGB", (9, 9)).save(buffer, "PNG")
+    assert decode_bytes(buffer.getvalue() + MP4, 4).facts.motion is None
+
+
+def test_a_real_motion_photo(shared_data: Path, tmp_path: Path) -> None:
+    path = shared_data / "camera/formats/formats/motionphoto/samsung-one-ui-6.heic"
+    assert read_facts(path).motion == decode(path, 64).facts.motion == "inside"
+    without = path.read_bytes()[: path.read_bytes().index(b"mpvd") - 4]
+    (tmp_path / "cut.heic").write_bytes(without)
+    assert read_facts(tmp_path / "cut.heic").motion is None, "XMP still tells of one"
+    for name in ("exif-samples/heic/IMG_5195.HEIC", "exif-samples/jpg/hdr/iphone_hdr_YES.jpg"):
+        assert read_facts(shared_data / "camera" / name).motion is None
+
+
+# ---------------------------------------------------------------------------- beside
+
+
+@pytest.mark.parametrize(
+    ("of_photo", "of_video", "is_live"),
+    [
+        (IDENTIFIER, IDENTIFIER, True),
+        (IDENTIFIER, ANOTHER, False),
+        (IDENTIFIER, None, True),
+        (None, IDENTIFIER, True),
+        (None, None, True),
+    ],
+)
+def test_a_live_photo_has_its_video_beside_it(
+    tmp_path: Path, of_photo: str | None, of_video: str | None, is_live: bool
+) -> None:
+    photo, video = tmp_path / "IMG_1.JPG", tmp_path / "IMG_1.MOV"
+    photo.write_bytes(still(of_photo))
+    assert decode(photo, 16).facts.motion is None
+    for is_mp4 in (False, True):
+        video.write_bytes(mov(of_video, is_mp4))
+        assert live_video(photo) == (video if is_live else None)
+        assert decode(photo, 16).facts.motion == ("beside" if is_live else None)
+
+
+def test_what_lies_beside_need_not_be_a_video(tmp_path: Path) -> None:
+    photo = tmp_path / "IMG_1.JPG"
+    photo.write_bytes(still())
+    (tmp_path / "IMG_1.MOV").write_text("notes")
+    assert decode(photo, 16).facts.motion is None
+    (tmp_path / "IMG_1.MOV").unlink()
+    os.mkfifo(tmp_path / "IMG_1.MOV")  # to open it would be to wait for ever
+    os.mkfifo(tmp_path / "IMG_1.JPG.xmp")
+    assert decode(photo, 16).facts.motion is None
+    scan = tmp_path / "scan.png"
+    Image.new("RGB", (9, 9)).save(scan)
+    (tmp_path / "scan.mov").write_bytes(mov(None))
+    assert decode(scan, 4).facts.motion is None, "no phone writes a PNG"
+
+
+def test_identifiers_are_those_that_exiftool_reads(tmp_path: Path) -> None:
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool")
+    (tmp_path / "a.jpg").write_bytes(still(IDENTIFIER))
+    (tmp_path / "a.mov").write_bytes(mov(IDENTIFIER))
+    command = ["exiftool", "-json", "-ContentIdentifier", str(tmp_path)]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert [one["ContentIdentifier"] for one in told] == [IDENTIFIER, IDENTIFIER]
+
+
+@given(st.binary(max_size=300), st.integers(0, 400))
+def test_no_bytes_at_all_upset_it(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    read_apple_note(junk)
+    whole = mov(IDENTIFIER)
+    (folder / "a.jpg").write_bytes(still(IDENTIFIER))
+    (folder / "a.mov").write_bytes(whole[:at] + junk + whole[at:])
+    live_video(folder / "a.jpg")
+    facts = decode_bytes(still() + junk, 8).facts
+    assert replace(facts, motion=None) == Facts("JPEG", 64, 48, camera="Apple")
+
+
+# ---------------------------------------------------------------------------- animations
+
+
+@pytest.mark.parametrize("format_name", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_animations_are_noted(format_name: str) -> None:
+    frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "green", "blue")]
+    for count in (1, 2, 3):
+        buffer = BytesIO()
+        frames[0].save(buffer, format_name, save_all=True, append_images=frames[1:count])
+        decoded = decode_bytes(buffer.getvalue(), 8)
+        assert decoded.facts.animated == (count > 1)
+        red, green, blue = decoded.image.getpixel((9, 9))  # type: ignore[misc]
+        assert red > 200 > 60 > max(green, blue), "the first frame stands for it"
+
+
+def test_a_gif_whose_second_frame_is_damaged_is_still_a_picture() -> None:
+    buffer = BytesIO()
+    frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "green")]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    data = buffer.getvalue()
+    second = data.rindex(b"\x2c")
+    for damaged in (data[: second + 5], data[: second + 1] + b"\xff" * 40):
+        assert decode_bytes(damaged, 8).image.size == (32, 24)
