@@ -8,7 +8,8 @@
     thumbnail         a file or a Decoded -> small WebP
     decoder_versions  what reads files here, to know when a failed one is worth another try
 
-Safe in any thread; the decoding itself holds no interpreter lock. Files are only ever read.
+Safe in any thread; the decoding itself holds no interpreter lock. Files are only ever read. What
+decodes is loaded when first used: a query asks for names of formats only.
 """
 
 from __future__ import annotations
@@ -16,13 +17,11 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from imgsearch.decode.exif import is_raw
 from imgsearch.decode.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -33,8 +32,6 @@ from imgsearch.decode.formats import (
     family_of,
     is_photo_name,
 )
-from imgsearch.decode.jpeg import buffered_work
-from imgsearch.decode.metadata import with_sidecar
 from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Decoded, Facts
@@ -68,6 +65,8 @@ def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded
     TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, seen before any pixel is decoded),
     UNREADABLE, CHANGED (while it was read).
     """
+    from imgsearch.decode.metadata import with_sidecar
+
     with _opened(path) as file:
         before = os.fstat(file.fileno())
         decoded = _decode(file, path.name, Request(_SURPLUS * min_side_px, max_megapixels))
@@ -79,6 +78,8 @@ def decode(path: Path, min_side_px: int, max_megapixels: float = 200) -> Decoded
 
 def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
     """The facts of the photo at `path`, as `decode` gives them, for a fraction of the work."""
+    from imgsearch.decode.metadata import with_sidecar
+
     with _opened(path) as file:
         decoded = _decode(file, path.name, Request(1, max_megapixels, facts_only=True))
     return with_sidecar(decoded.facts, path)
@@ -110,6 +111,8 @@ def decoder_versions() -> str:
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:
@@ -134,6 +137,8 @@ def _unreadable(error: OSError) -> PhotoError:
 
 
 def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
+    from imgsearch.decode.exif import is_raw
+
     try:
         head = file.read(HEAD_BYTES)
         if not head:
@@ -162,6 +167,8 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
 
 def _is_heavy(file: BinaryIO, head: bytes, family: Family) -> bool:
     """Whether a JPEG or PNG may take more memory or time than this process should give it."""
+    from imgsearch.decode.jpeg import buffered_work
+
     if file.seek(0, os.SEEK_END) > _MAX_BYTES_HERE:
         return True
     if family is PNG:

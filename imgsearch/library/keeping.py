@@ -7,11 +7,10 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from imgsearch import reconcile
+from imgsearch.config import PRUNE_DAYS
 from imgsearch.jobs import Job, MetadataReport, RebuildReport, SyncReport
 from imgsearch.library.opened import Opened, absolute
 from imgsearch.records import Root
-from imgsearch.upkeep import PRUNE_DAYS
 
 if TYPE_CHECKING:
     from imgsearch.jobs import News
@@ -64,6 +63,8 @@ class Keeping(Opened):
 
     def root(self, folder: str | Path) -> Root:
         """The photo folder of the library at `folder`. Raises UsageError when it is none."""
+        from imgsearch import reconcile
+
         store = self._reader()
         root_id = reconcile.root_at(store, absolute(folder))
         return next(root for root in reconcile.roots_of(store) if root.id == root_id)

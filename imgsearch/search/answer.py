@@ -15,13 +15,13 @@ from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
 from imgsearch.search.desk import Desk
 from imgsearch.search.vector import QueryVector, embed
 from imgsearch.search.verdict import LOOK, verdict
-from imgsearch.store.filters import Listed, Selection
+from imgsearch.store.selection import Listed, Selection
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:
     from imgsearch.findings import Verdict
     from imgsearch.records import Ids
-    from imgsearch.store import Store
+    from imgsearch.store import QueryStore
 
 
 def run(desk: Desk, query: Query, k: int, cursor: str | None = None) -> Answer:
@@ -74,7 +74,7 @@ def scored(
 
 
 def hits_of(
-    store: Store, online: Mapping[int, bool], ids: Sequence[int], scores: Sequence[float] = ()
+    store: QueryStore, online: Mapping[int, bool], ids: Sequence[int], scores: Sequence[float] = ()
 ) -> list[Hit]:
     """These photos with where each lies, in this order; those that are gone are left out."""
     photos, places = store.photos(ids), store.paths(ids)

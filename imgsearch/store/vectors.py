@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Engine,
     bindparam,
     delete,
     func,
@@ -23,51 +20,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.errors import UsageError
 from imgsearch.records import EncoderRow, SnapshotInfo
 from imgsearch.store import tables
+from imgsearch.store.reading import QueryStore
 
 if TYPE_CHECKING:
-    from imgsearch.records import Ids, Vector, Vectors
-
-CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
+    from imgsearch.records import Vectors
 
 
-class VectorStore:
+class VectorStore(QueryStore):
     """The half of the store that knows vectors. `Store` adds files and photos."""
 
-    def __init__(self, engine: Engine, data_dir: Path) -> None:
-        self._engine = engine
-        self.data_dir = data_dir
-
-    @property
-    def snapshots_dir(self) -> Path:
-        """Where FAISS files lie."""
-        return self.data_dir / "snapshots"
-
     # ------------------------------------------------------------------ encoders
-
-    def current_encoder(self) -> EncoderRow | None:
-        """The encoder that answers queries; None before the first run of the indexer."""
-        return self._encoder_in("current")
-
-    def encoder_in_use(self) -> EncoderRow:
-        """The encoder that answers queries. Raises UsageError in a library that has none yet."""
-        row = self.current_encoder()
-        if row is None:
-            raise UsageError("The library is empty. Fill it: imgsearch index FOLDER")
-        return row
 
     def building_encoder(self) -> EncoderRow | None:
         """The encoder that `rebuild --encoder` is embedding everything with, if any."""
         return self._encoder_in("building")
-
-    def _encoder_in(self, state: str) -> EncoderRow | None:
-        row_of = tables.encoders.c
-        query = select(row_of.key, row_of.encoder_id, row_of.name, row_of.dim)
-        with self._engine.connect() as connection:
-            row = connection.execute(query.where(row_of.state == state)).first()
-        return None if row is None else EncoderRow(*row)
 
     def add_encoder(self, encoder_id: str, name: str, dim: int) -> EncoderRow:
         """Enter an encoder: as the current one if there is none, else beside it, as building.
@@ -108,51 +76,6 @@ class VectorStore:
             for photo_id, vector in zip(photo_ids, vectors, strict=True):
                 insert_vectors(connection, encoder_key, photo_id, vector[None])
 
-    def vectors(
-        self, encoder_key: int, after_seq: int = 0, chunk_rows: int = CHUNK_ROWS
-    ) -> Iterator[tuple[int, Ids, Vectors]]:
-        """Chunks of (last seq, photo ids (n,), float32 rows (n, dim)) in the order of `seq`."""
-        import numpy as np
-
-        row_of = tables.vectors.c
-        query = (
-            select(row_of.seq, row_of.photo_id, row_of.vector)
-            .where(row_of.encoder_key == encoder_key)
-            .order_by(row_of.seq)
-            .limit(chunk_rows)
-        )
-        while True:
-            with self._engine.connect() as connection:
-                rows = connection.execute(query.where(row_of.seq > after_seq)).all()
-            if not rows:
-                return
-            after_seq = rows[-1].seq
-            ids = np.fromiter((row.photo_id for row in rows), np.int64, len(rows))
-            halves = np.frombuffer(b"".join(row.vector for row in rows), "<f2")
-            floats = halves.astype(np.float32).reshape(len(rows), -1)
-            # Rounding to fp16 moves a length off 1 by up to 2^-11, enough to reorder near ties.
-            floats /= np.linalg.norm(floats, axis=1, keepdims=True)
-            yield after_seq, ids, floats
-
-    def vector_of(self, encoder_key: int, photo_id: int) -> Vector | None:
-        """The vector (dim,) of a photo, float32 of length 1; of several parts, their mean."""
-        import numpy as np
-
-        row_of = tables.vectors.c
-        query = select(row_of.vector).where(
-            row_of.encoder_key == encoder_key, row_of.photo_id == photo_id
-        )
-        with self._engine.connect() as connection:
-            parts = connection.execute(query).scalars().all()
-        if not parts:
-            return None
-        mean = np.mean([np.frombuffer(part, "<f2").astype(np.float32) for part in parts], axis=0)
-        return np.asarray(mean / np.linalg.norm(mean), np.float32)
-
-    def last_seq(self, encoder_key: int) -> int:
-        """The newest committed `seq` of an encoder, 0 when it has no vector."""
-        return self._vector_number(func.max(tables.vectors.c.seq), encoder_key)
-
     def vector_count(self, encoder_key: int) -> int:
         """How many vectors an encoder has, those of photos that no path points at included."""
         return self._vector_number(func.count(), encoder_key)
@@ -180,39 +103,7 @@ class VectorStore:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar() or 0
 
-    def live_ids(self, ids: Ids | None = None) -> Ids:
-        """The photos, of these or of all, that at least one path points at; sorted, unique."""
-        import numpy as np
-
-        photo_id = tables.paths.c.photo_id
-        query = select(photo_id).where(photo_id.is_not(None)).distinct().order_by(photo_id)
-        if ids is not None:
-            query = query.where(photo_id.in_(these_ids(ids.tolist())))
-        with self._engine.connect() as connection:
-            found = connection.execute(query).scalars().all()
-        return np.array(found, dtype=np.int64)
-
     # ------------------------------------------------------------------ snapshots
-
-    def current_snapshot(self, encoder_key: int) -> SnapshotInfo | None:
-        """The index file that readers should open, if one was made."""
-        row_of = tables.snapshots.c
-        query = select(tables.snapshots, tables.encoders.c.encoder_id).join(tables.encoders)
-        with self._engine.connect() as connection:
-            row = connection.execute(query.where(row_of.encoder_key == encoder_key)).first()
-        if row is None:
-            return None
-        return SnapshotInfo(
-            file_name=row.file_name,
-            encoder_id=row.encoder_id,
-            kind=row.kind,
-            last_seq=row.last_seq,
-            vectors=row.vectors,
-            size_bytes=row.size_bytes,
-            sha256=row.sha256,
-            built_at=datetime.fromisoformat(row.built_at),
-            details=row.details,
-        )
 
     def publish_snapshot(self, encoder_key: int, info: SnapshotInfo) -> None:
         """Make an index file, complete on disk, the current one: the step that counts."""
