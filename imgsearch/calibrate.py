@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from imgsearch.encoders.prompting import templates_for
 from imgsearch.honesty import ENOUGH_PHOTOS, Null
-from imgsearch.store.vectors import starts_of
+from imgsearch.store.vector_reading import starts_of
 
 if TYPE_CHECKING:
     from imgsearch.records import EncoderRow, Vector, Vectors

@@ -6,7 +6,6 @@ Later wins: defaults, `imgsearch.toml` in the data folder, `IMGSEARCH_*` variabl
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self, get_type_hints
@@ -16,6 +15,7 @@ from imgsearch.errors import SettingsError
 SETTINGS_FILE = "imgsearch.toml"
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True,
            "false": False, "no": False, "off": False, "0": False}  # fmt: skip
+PRUNE_DAYS = 30.0  # as long as common recycle bins keep a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Settings:
         data_folder = _folder("data_dir", place)
         layers = {**_from_file(data_folder / SETTINGS_FILE), **environment, **given}
         layers["data_dir"] = data_folder
-        layers.setdefault("cache_dir", default_cache_dir())
+        if "cache_dir" not in layers:
+            layers["cache_dir"] = default_cache_dir()
         return cls._checked(layers)
 
     @classmethod
@@ -117,11 +118,13 @@ def _from_environment() -> dict[str, object]:
 
 
 def _from_file(file: Path) -> dict[str, object]:
+    if not file.exists():
+        return {}
+    import tomllib
+
     try:
         with file.open("rb") as stream:
             values: dict[str, object] = tomllib.load(stream)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}. Mend it or delete it.") from error
     known = {field.name for field in fields(Settings)} - {"data_dir"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imgsearch.jobs import Progress
 from imgsearch.records import Pair, Pairs
 from imgsearch.store import Store
-from imgsearch.store.vectors import starts_of
+from imgsearch.store.vector_reading import starts_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from imgsearch import honesty
 from imgsearch.encoders import prompting
 from imgsearch.errors import UsageError
 from imgsearch.findings import Evaluation
-from imgsearch.store.vectors import starts_of
+from imgsearch.store.vector_reading import starts_of
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder

@@ -1,7 +1,8 @@
 """Brings the library up to date with changes on the disk: hash, decode, embed, record.
 
-Threads hash and decode ahead while the model works; every batch is one transaction, so an
-interrupted run loses at most the batch in hand, and the next run goes on from there.
+Threads hash and decode ahead while the model works, and a thread of its own records one batch
+while the model works on the next. Every batch is one transaction, so an interrupted run loses at
+most the batch in hand, and the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -10,19 +11,18 @@ import hashlib
 import os
 import stat
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import FileIO
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 from imgsearch.decode import decode, parts_of
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.jobs import Progress, SyncReport
+from imgsearch.overlap import OneBehind, look_ahead, one_behind
 from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome, Parts
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 _VANISHED = (FileNotFoundError, NotADirectoryError)  # a folder on the way may be a file now
 RECORD_AT_MOST = 500  # files in one transaction: moves cost no batch of the model
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +88,13 @@ def apply(
     failure with a reason. Moves and copies embed nothing.
     """
     files = [(root_id, found) for root_id, changes in work for found in changes.upserts]
-    run = _Run(bench)
-    with _look_ahead(bench.ahead, bench.threads, run.examine, files) as examined:
-        for done, one in enumerate(examined, 1):
-            run.take(one)
-            yield Progress(done, len(files), Path(one.stat.path))
-        run.flush()
+    with one_behind() as recording:
+        run = _Run(bench, recording)
+        with look_ahead(bench.ahead, bench.threads, run.examine, files) as examined:
+            for done, one in enumerate(examined, 1):
+                run.take(one)
+                yield Progress(done, len(files), Path(one.stat.path))
+            run.flush()
     return run.report
 
 
@@ -122,7 +120,7 @@ def embed_again(bench: Bench, photos: dict[int, Path]) -> Generator[Progress, No
 
     unread = 0
     batch: dict[int, Seen] = {}
-    with _look_ahead(bench.ahead, bench.threads, prepare, list(photos.items())) as prepared:
+    with look_ahead(bench.ahead, bench.threads, prepare, list(photos.items())) as prepared:
         for done, (photo_id, path, seen) in enumerate(prepared, 1):
             if seen is None:
                 unread += 1
@@ -151,7 +149,7 @@ def changed_contents(
             return found.path not in hashes
 
     changed = []
-    with _look_ahead(2 * threads, threads, differs, files) as answers:
+    with look_ahead(2 * threads, threads, differs, files) as answers:
         for done, (found, differing) in enumerate(zip(files, answers, strict=True), 1):
             if differing:
                 changed.append(found)
@@ -162,9 +160,10 @@ def changed_contents(
 class _Run:
     """One indexing run: what is in hand, and what became of each content so far."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, recording: OneBehind) -> None:
         self.report = SyncReport()
         self._bench = bench
+        self._recording = recording
         self._batch: list[_Examined] = []
         self._copies: list[_Examined] = []
         self._claims = _Claims()
@@ -243,6 +242,11 @@ class _Run:
                 failure = replace(failure, path=Path(one.stat.path))
             outcomes.append((one.root_id, Outcome(one.stat, one.content_hash, failure=failure)))
 
+        self._recording.do(lambda: self._record(outcomes))
+        self._count([outcome for _, outcome in outcomes])
+        self._batch = []
+
+    def _record(self, outcomes: Sequence[tuple[int, Outcome]]) -> None:
         # New photos of all roots first: a copy in one root may have its original in another.
         def order(each: tuple[int, Outcome]) -> tuple[bool, int]:
             return each[1].vectors is None, each[0]
@@ -250,8 +254,6 @@ class _Run:
         for (_, root_id), group in groupby(sorted(outcomes, key=order), order):
             mine = [outcome for _, outcome in group]
             self._bench.store.record(root_id, self._bench.encoder_key, mine)
-        self._count([outcome for _, outcome in outcomes])
-        self._batch = []
 
     def _to_embed(self) -> list[Seen]:
         return [one.seen for one in self._batch if one.seen is not None]
@@ -394,23 +396,5 @@ def open_regular(path: str) -> Iterator[FileIO]:
         yield stream
 
 
-@contextmanager
-def _look_ahead(
-    ahead: int, threads: int, work: Callable[[_Item], _Result], items: Iterable[_Item]
-) -> Iterator[Iterator[_Result]]:
-    """The results of `work`, in order, done by threads up to `ahead` items ahead."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="imgsearch-decode")
-
-    def results() -> Iterator[_Result]:
-        waiting: deque[Future[_Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-    try:
-        yield results()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def _failure(found: FileStat, error: PhotoError) -> Failure:
+    return Failure(Path(found.path), error.reason, str(error))

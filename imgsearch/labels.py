@@ -12,7 +12,7 @@ from imgsearch.encoders import prompting
 from imgsearch.errors import FolderError, PhotoError, UsageError
 from imgsearch.findings import Classes, Confusion, Facet, Label
 from imgsearch.jobs import Progress
-from imgsearch.store.vectors import starts_of
+from imgsearch.store.vector_reading import starts_of
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,6 +50,8 @@ class VolumePath:
 def mounts() -> tuple[Mount, ...]:
     """All mounts, later ones lying over earlier ones; empty where the system does not tell."""
     if sys.platform == "darwin":
+        import subprocess
+
         listed = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=False)
         return tuple(parse_mount_command(listed.stdout))
     try:

@@ -14,6 +14,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, snapshots
+from imgsearch.config import PRUNE_DAYS
 from imgsearch.decode import decoder_versions
 from imgsearch.encoders import prompting
 from imgsearch.jobs import MetadataReport, Progress, RebuildReport, SyncReport
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from imgsearch.models import Models
     from imgsearch.reconcile.follow import Rhythm
     from imgsearch.records import Vectors
-
-PRUNE_DAYS = 30.0  # as long as common recycle bins keep a file
 
 
 class Upkeep:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from imgsearch import Settings, errors
-from imgsearch.cli import commands
+from imgsearch.cli import COMMANDS, commands
 
 HOUSE = Path(__file__).parent.parent
 PAGES = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs").rglob("*.md"))]
@@ -21,7 +21,7 @@ HELP = re.compile(r"(<!-- help: .* -->\n).*(<!-- /help -->)", re.DOTALL)
 def help_pages() -> str:
     """The help text of every command, as docs/cli.md shows it."""
     pages = []
-    for name in [None, *sorted(commands.commands)]:
+    for name in [None, *sorted(COMMANDS)]:
         words = [] if name is None else [name]
         result = CliRunner().invoke(
             commands, [*words, "--help"], prog_name="imgsearch", terminal_width=88

@@ -17,7 +17,7 @@ FLOORS = (
     {"errors", "display", "findings", "jobs", "terms"},
     {"records"},
     {"honesty", "zero_shot"},  # arithmetic over vectors, with no file and no model
-    {"config", "scan", "watch", "mounts", "decode", "encoders", "indexes", "store"},
+    {"config", "scan", "watch", "mounts", "decode", "encoders", "indexes", "overlap", "store"},
     {
         "calibrate",
         "duplicates",

@@ -22,7 +22,7 @@ from imgsearch.jobs import Job
 from imgsearch.records import Decoded, EncoderRow, Facts, FileStat, Outcome
 from imgsearch.snapshots import BuildOptions, LiveIndex, build_snapshot, check_recall
 from imgsearch.store import Store
-from imgsearch.store.vectors import starts_of
+from imgsearch.store.vector_reading import starts_of
 
 DIM = 16
 PHOTOS, MOST = 400, 9

@@ -248,7 +248,7 @@ import os, sys
 from pathlib import Path
 from imgsearch.errors import DiskError
 from imgsearch.store import Store
-import sqlalchemy.dialects.sqlite
+import imgsearch.store.database, sqlalchemy.dialects.sqlite
 os.setuid(65534)  # once all is imported: nobody may not read root's Python
 store = Store.open(Path(sys.argv[1]), writable=False)
 print(store.photo_count())

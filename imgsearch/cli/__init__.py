@@ -8,32 +8,35 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import click
 
-from imgsearch.cli import (
-    demo,
-    encoders,
-    evaluate,
-    explain,
-    failures,
-    forget,
-    index,
-    label,
-    prune,
-    rebuild,
-    search,
-    status,
-    ui,
-    watch,
-)
 from imgsearch.cli.output import complain, point_at
 from imgsearch.errors import ImgsearchError, QueryError
 
+COMMANDS = (
+    *("demo", "encoders", "evaluate", "explain", "failures", "forget", "index", "label"),
+    *("prune", "rebuild", "search", "status", "ui", "watch"),
+)
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 
+class Commands(click.Group):
+    """The commands by name; the file of one is loaded when it is called, or all are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"imgsearch.cli.{cmd_name}").command
+        return command
+
+
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Begin with: imgsearch index ~/Pictures, then: imgsearch search 'a dog in snow'. "
     "Every command explains itself: imgsearch COMMAND --help",
@@ -45,12 +48,6 @@ def commands() -> None:
     Index your photo folders once; then search them by words or by an example image. Photos are
     only read, never changed, and nothing leaves this machine.
     """
-
-
-for command in (index, search, explain, label, status, encoders, rebuild, demo):
-    commands.add_command(command.command)
-for command in (evaluate, failures, forget, prune, ui, watch):
-    commands.add_command(command.command)
 
 
 def main() -> None:

@@ -9,20 +9,19 @@
     thumbnail         a file or a Decoded -> small WebP
     decoder_versions  what reads files here, to know when a failed one is worth another try
 
-Safe in any thread; the decoding itself holds no interpreter lock. Files are only ever read.
+Safe in any thread; the decoding itself holds no interpreter lock. Files are only ever read. What
+decodes is loaded when first used: a query asks for names of formats only.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from imgsearch.decode.exif import is_raw
 from imgsearch.decode.files import opened, unreadable
 from imgsearch.decode.formats import (
     FORMATS,
@@ -34,9 +33,6 @@ from imgsearch.decode.formats import (
     family_of,
     is_photo_name,
 )
-from imgsearch.decode.jpeg import buffered_work
-from imgsearch.decode.metadata import with_sidecar
-from imgsearch.decode.motion import with_video_beside
 from imgsearch.decode.parts import parts_of
 from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
@@ -105,6 +101,9 @@ def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
 
 
 def _with_files_beside(facts: Facts, path: Path) -> Facts:
+    from imgsearch.decode.metadata import with_sidecar
+    from imgsearch.decode.motion import with_video_beside
+
     return with_video_beside(with_sidecar(facts, path), path)
 
 
@@ -134,6 +133,8 @@ def decoder_versions() -> str:
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:
@@ -141,6 +142,8 @@ def _version(package: str) -> str:
 
 
 def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
+    from imgsearch.decode.exif import is_raw
+
     try:
         head = file.read(HEAD_BYTES)
         if not head:
@@ -170,6 +173,8 @@ def _decode(file: BinaryIO, name: str, request: Request) -> Decoded:
 
 def _is_heavy(file: BinaryIO, head: bytes, family: Family) -> bool:
     """Whether a JPEG or PNG may take more memory or time than this process should give it."""
+    from imgsearch.decode.jpeg import buffered_work
+
     if file.seek(0, os.SEEK_END) > _MAX_BYTES_HERE:
         return True
     if family is PNG:

@@ -105,8 +105,10 @@ def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
 
 def first_of_each(near: Neighbours, k: int) -> Neighbours:
     """The k best photos, each once, with the score of its best part."""
-    _, first = np.unique(near.ids, return_index=True)
-    first = np.sort(first)[:k]
+    places: dict[int, int] = {}  # `np.unique` would load masked arrays, which takes 20 ms
+    for place, photo_id in enumerate(near.ids.tolist()):
+        places.setdefault(photo_id, place)
+    first = list(places.values())[:k]
     return Neighbours(near.ids[first], near.scores[first])
 
 

@@ -39,7 +39,10 @@ class Asking(Opened):
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path is where it is in the answer, or why it is not there."""
-        return search.explain(self._desk(), Path(absolute(photo)), query_of(query))
+        from imgsearch.search.explain import explain
+
+        store = self._reader()
+        return explain(self._desk(), store, Path(absolute(photo)), query_of(query))
 
 
 def query_of(query: str | Query) -> Query:

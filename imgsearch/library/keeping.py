@@ -8,11 +8,11 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch import reconcile
+from imgsearch.config import PRUNE_DAYS
 from imgsearch.errors import Reason, UsageError
 from imgsearch.jobs import Job, MetadataReport, RebuildReport, SyncReport
 from imgsearch.library.opened import Opened, absolute
 from imgsearch.records import Failure, Root
-from imgsearch.upkeep import PRUNE_DAYS
 
 if TYPE_CHECKING:
     from imgsearch.jobs import News
@@ -82,6 +82,7 @@ class Keeping(Opened):
 
     def root(self, folder: str | Path) -> Root:
         """The photo folder of the library at `folder`. Raises UsageError when it is none."""
+
         store = self._reader()
         root_id = reconcile.root_at(store, absolute(folder))
         return next(root for root in reconcile.roots_of(store) if root.id == root_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch import evaluation, labels, search
+from imgsearch import search
 from imgsearch.jobs import Job
 from imgsearch.library.asking import query_of
 from imgsearch.library.opened import Opened, absolute
@@ -26,9 +26,11 @@ class Labelling(Opened):
         At most the best k of the latter; a query of filters alone has no such limit.
         Raises UsageError for classes that make no sense.
         """
-        desk = self._desk()
+        from imgsearch import labels
+
+        store, desk = self._reader(), self._desk()
         among = None if query is None else search.ids_of(desk, query_of(query), k)
-        return labels.label(desk.store, desk.row, desk.encoder(), classes, among)
+        return labels.label(store, desk.row, desk.encoder(), classes, among)
 
     def save_labels(self, name: str, classes: Classes) -> dict[str, int]:
         """Label every photo, now and whenever new ones come; how many photos have each label.
@@ -57,6 +59,8 @@ class Labelling(Opened):
 
         `more` may add classes, a template and "none of these". Raises FolderError.
         """
+        from imgsearch import labels
+
         desk = self._desk()
         trial = labels.Trial(Path(absolute(folder)), more, self.settings.max_megapixels)
         return Job(labels.evaluate(trial, desk.row, desk.encoder()))
@@ -66,6 +70,8 @@ class Labelling(Opened):
 
         Raises UsageError for a file that cannot be used.
         """
-        desk = self._desk()
-        asked = evaluation.read(desk.store, Path(absolute(captions)))
-        return evaluation.evaluate(desk.store, desk.row, desk.encoder(), desk.vectors(), asked)
+        from imgsearch import evaluation
+
+        store, desk = self._reader(), self._desk()
+        asked = evaluation.read(store, Path(absolute(captions)))
+        return evaluation.evaluate(store, desk.row, desk.encoder(), desk.vectors(), asked)

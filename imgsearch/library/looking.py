@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch import (
-    duplicates,
-    encoders,
-    overview,
-    reconcile,
-    search,
-    snapshots,
-)
+from imgsearch import encoders, search, snapshots
 from imgsearch.jobs import Job
 from imgsearch.library.opened import Opened
+from imgsearch.reconcile import roots_of
 from imgsearch.records import Counts, EncoderInfo, Hit, Pairs, Status
 
 if TYPE_CHECKING:
@@ -26,6 +20,8 @@ class Looking(Opened):
 
     def status(self) -> Status:
         """What the library holds, and how it is. Raises UsageError where there is none yet."""
+        from imgsearch import overview
+
         return overview.status_of(self._reader())
 
     def check_recall(self) -> snapshots.RecallReport:
@@ -48,7 +44,7 @@ class Looking(Opened):
     def photos(self, ids: Sequence[int]) -> list[Hit]:
         """These photos, in this order, with where each lies; those that are gone are left out."""
         store = self._reader()
-        online = {root.id: root.online for root in reconcile.roots_of(store)}
+        online = {root.id: root.online for root in roots_of(store)}
         return search.hits_of(store, online, ids, stack_raw=self.settings.stack_raw)
 
     def thumbnail(
@@ -82,9 +78,13 @@ class Looking(Opened):
 
         Exact, so it takes a while: minutes for 100,000 photos on two cores.
         """
+        from imgsearch import duplicates
+
         row = self._reader().encoder_in_use()
         return Job(duplicates.find_pairs(self._reader(), row.key, min_score))
 
     def groups(self, pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
         """The ids of photos that such pairs link, those with the most alike pair first."""
+        from imgsearch import duplicates
+
         return duplicates.groups(pairs, min_score)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from imgsearch import reconcile, search, snapshots
+from imgsearch import search, snapshots
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
 from imgsearch.models import Models
+from imgsearch.reconcile import roots_of
 from imgsearch.records import EncoderRow
-from imgsearch.store import DATABASE, Store
-from imgsearch.thumbnails import Thumbnails
-from imgsearch.upkeep import Upkeep
+from imgsearch.store import DATABASE, QueryStore
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.jobs import OnDownload
     from imgsearch.search import Desk
+    from imgsearch.store import Store
+    from imgsearch.thumbnails import Thumbnails
+    from imgsearch.upkeep import Upkeep
 
 
 class Opened:
@@ -31,11 +34,10 @@ class Opened:
         self.settings = settings
         self._tell = tell
         self._models = Models(settings, tell, on_download)
-        self._upkeep = Upkeep(settings, self._models, tell)
         self._store: Store | None = None
+        self._query_store: QueryStore | None = None
         self._opening = Lock()
         self._vectors: snapshots.LiveIndex | None = None
-        self._thumbnails = Thumbnails(settings.cache_dir / "thumbnails", settings.max_megapixels)
 
     @classmethod
     def open(
@@ -60,23 +62,47 @@ class Opened:
 
     def close(self) -> None:
         """Let go of files and models."""
-        if self._store is not None:
-            self._store.close()
-        self._store = self._vectors = None
+        for store in (self._store, self._query_store):
+            if store is not None:
+                store.close()
+        self._store = self._query_store = self._vectors = None
         self._models.release()
 
     def exists(self) -> bool:
         """Whether there is a library in the data folder yet; the first `index` makes one."""
         return (self.settings.data_dir / DATABASE).exists()
 
+    @cached_property
+    def _upkeep(self) -> Upkeep:
+        from imgsearch.upkeep import Upkeep
+
+        return Upkeep(self.settings, self._models, self._tell)
+
+    @cached_property
+    def _thumbnails(self) -> Thumbnails:
+        from imgsearch.thumbnails import Thumbnails
+
+        return Thumbnails(self.settings.cache_dir / "thumbnails", self.settings.max_megapixels)
+
     def _reader(self) -> Store:
+        from imgsearch.store import Store
+
         with self._opening:  # the page asks from many threads at once
             if self._store is None:
                 self._store = Store.open(self.settings.data_dir, writable=False)
             return self._store
 
+    def _asked(self) -> QueryStore:
+        """The store to answer queries from: all of it where it is open, else no more than that."""
+        with self._opening:
+            if self._store is not None:
+                return self._store
+            if self._query_store is None:
+                self._query_store = QueryStore.open(self.settings.data_dir)
+            return self._query_store
+
     def _desk(self) -> Desk:
-        store = self._reader()
+        store = self._asked()
         row = store.encoder_in_use()
         self._models.check(row)
         return search.Desk(
@@ -84,20 +110,20 @@ class Opened:
             row,
             lambda: self._models.of(row),
             lambda: self._live_vectors(store, row),
-            {root.id: root.online for root in reconcile.roots_of(store)},
+            {root.id: root.online for root in roots_of(store)},
             self.settings.max_megapixels,
             self.settings.cache_dir,
             self.settings.stack_raw,
         )
 
-    def _live_vectors(self, store: Store, row: EncoderRow) -> snapshots.LiveIndex:
+    def _live_vectors(self, store: QueryStore, row: EncoderRow) -> snapshots.LiveIndex:
         if self._vectors is None or self._vectors.encoder_key != row.key:
             self._vectors = self._open_vectors(store, row)
         else:
             self._vectors.refresh()
         return self._vectors
 
-    def _open_vectors(self, store: Store, row: EncoderRow) -> snapshots.LiveIndex:
+    def _open_vectors(self, store: QueryStore, row: EncoderRow) -> snapshots.LiveIndex:
         """Open the index; a damaged file is made anew, or left aside where we may not write."""
         try:
             return snapshots.LiveIndex(store, row.key)

@@ -10,13 +10,16 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgsearch import mounts, scan
 from imgsearch.decode import is_photo_name
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.mounts import VolumePath
 from imgsearch.records import Changes, FileStat, Root
-from imgsearch.store import Store
+
+if TYPE_CHECKING:
+    from imgsearch.store import QueryStore, Store
 
 # A root that is there and loses this many of its photos at once, and this share, gets them held.
 HELD_FROM = 50
@@ -152,7 +155,7 @@ def root_at(store: Store, folder: str) -> int:
     raise UsageError(f"{folder} is not one of the library's folders. They are: {names}")
 
 
-def roots_of(store: Store) -> tuple[Root, ...]:
+def roots_of(store: QueryStore) -> tuple[Root, ...]:
     """The photo folders of the library, and whether each can be reached now."""
     counts, missing, volumes = store.photo_counts(), store.missing_counts(), store.volumes()
     return tuple(

@@ -2,6 +2,5 @@
 
 from imgsearch.search.answer import hits_of, ids_of, run
 from imgsearch.search.desk import Desk, LiveVectors
-from imgsearch.search.explain import explain
 
-__all__ = ["Desk", "LiveVectors", "explain", "hits_of", "ids_of", "run"]
+__all__ = ["Desk", "LiveVectors", "hits_of", "ids_of", "run"]

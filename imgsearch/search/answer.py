@@ -16,7 +16,7 @@ from imgsearch.search.desk import Desk
 from imgsearch.search.shots import listing, shown_by
 from imgsearch.search.vector import QueryVector, embed
 from imgsearch.search.verdict import LOOK, verdict
-from imgsearch.store.filters import Listed, Selection
+from imgsearch.store.selection import Listed, Selection
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from imgsearch.findings import Verdict
     from imgsearch.records import Ids
-    from imgsearch.store import Store
+    from imgsearch.store import QueryStore
 
 
 def run(desk: Desk, query: Query, k: int, cursor: str | None = None) -> Answer:
@@ -79,7 +79,7 @@ def scored(
 
 
 def hits_of(
-    store: Store,
+    store: QueryStore,
     online: Mapping[int, bool],
     ids: Sequence[int],
     scores: Sequence[float] = (),
@@ -114,7 +114,7 @@ def hits_of(
     return hits
 
 
-def _raw_places(store: Store, ids: Sequence[int]) -> dict[int, list[tuple[int, Path]]]:
+def _raw_places(store: QueryStore, ids: Sequence[int]) -> dict[int, list[tuple[int, Path]]]:
     here = set(ids)
     pairs = [pair for pair in store.shots(ids) if pair[0] in here]
     places = store.paths([raw for _, raw in pairs])

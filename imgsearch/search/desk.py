@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from imgsearch.encoders import Encoder
     from imgsearch.records import EncoderRow, Ids, Neighbours, Vectors
-    from imgsearch.store import Store
+    from imgsearch.store import QueryStore
 
 
 class LiveVectors(Protocol):
@@ -30,7 +30,7 @@ class Desk:
     JPEG is no result of its own.
     """
 
-    store: Store
+    store: QueryStore
     row: EncoderRow
     encoder: Callable[[], Encoder]
     vectors: Callable[[], LiveVectors]

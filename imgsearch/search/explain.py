@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgsearch.decode import is_photo_name
 from imgsearch.records import Explanation
@@ -12,20 +13,22 @@ from imgsearch.search.answer import scored
 from imgsearch.search.desk import Desk
 from imgsearch.search.shots import shown_by
 from imgsearch.search.vector import QueryVector, embed
-from imgsearch.store import Store
-from imgsearch.store.filters import Selection
+from imgsearch.store.selection import Selection
 from imgsearch.terms import Query, Share
+
+if TYPE_CHECKING:
+    from imgsearch.store import Store
 
 _FIRST_LOOK = 100  # photos; ten times as many each time the photo is not among them
 
 
-def explain(desk: Desk, path: Path, query: Query) -> Explanation:
+def explain(desk: Desk, store: Store, path: Path, query: Query) -> Explanation:
     """Rank, score and shares of the photo at an absolute `path`, and which filters it passes."""
     import numpy as np
 
     photo_id = desk.store.photo_at(path)
     if photo_id is None:
-        return Explanation(path, reason=_why_unknown(desk, path))
+        return Explanation(path, reason=_why_unknown(store, path))
     photo = desk.store.photos([photo_id])[photo_id]
     among = np.array([photo_id], np.int64)
     filters = tuple(
@@ -82,9 +85,8 @@ def _why_stacked(desk: Desk, query: Query, photo_id: int) -> str | None:
     return f"It is shown as one result with {path}, as stack_raw says."
 
 
-def _why_unknown(desk: Desk, path: Path) -> str:
+def _why_unknown(store: Store, path: Path) -> str:
     """Why no photo of the library lies at this path."""
-    store = desk.store
     failure = next((each for each in store.failures() if each.path == path), None)
     if failure is not None:
         return f"It could not be read ({failure.reason.value}): {failure.message}"

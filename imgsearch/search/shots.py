@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch.store.filters import Listed, Selection
+from imgsearch.store.selection import Listed, Selection
 
 if TYPE_CHECKING:
     from typing import Literal

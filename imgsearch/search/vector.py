@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from imgsearch.decode import decode, decode_bytes
 from imgsearch.encoders.prompting import embed_texts, templates_for
 from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.honesty import Kind
@@ -193,6 +192,8 @@ def _digest(source: Path | bytes) -> bytes:
 
 
 def _embed_image(desk: Desk, source: Path | bytes, region: Region | None) -> Vector:
+    from imgsearch.decode import decode, decode_bytes
+
     encoder = desk.encoder()
     name = "The image" if isinstance(source, bytes) else f"The example image {source}"
     side_px = encoder.side_px if region is None else _WHOLE_SIDE_PX

@@ -18,7 +18,7 @@ from imgsearch.snapshots.files import verify
 
 if TYPE_CHECKING:
     from imgsearch.records import Ids, SnapshotInfo, Vectors
-    from imgsearch.store import Store
+    from imgsearch.store import QueryStore
 
 POLL_S = 0.25  # how old news may be at the start of a search
 _BLOCK_QUERIES = 256
@@ -35,7 +35,7 @@ class LiveIndex:
 
     def __init__(
         self,
-        store: Store,
+        store: QueryStore,
         encoder_key: int,
         ladder: Ladder | None = None,
         use_snapshot: bool = True,
@@ -139,7 +139,7 @@ class LiveIndex:
         wanted = question.k + question.k // 8 + 8
         while len(pending):
             found = view.candidates(question.rows(pending), wanted, effort)
-            everyone = np.unique(np.concatenate([each.near.ids for each in found]))
+            everyone = _sorted_once(np.concatenate([each.near.ids for each in found]))
             live = self._store.live_ids(everyone)
             short = []
             for row, each in zip(pending.tolist(), found, strict=True):
@@ -156,7 +156,7 @@ class LiveIndex:
 
     def _by_best_part(self, queries: Vectors, answers: list[Neighbours]) -> list[Neighbours]:
         """The answers, each photo by the best of all its parts: it may lie in no list probed."""
-        everyone = np.unique(np.concatenate([_NOTHING.ids, *(each.ids for each in answers)]))
+        everyone = _sorted_once(np.concatenate([_NOTHING.ids, *(each.ids for each in answers)]))
         parts = self._store.parts(self.encoder_key, everyone.tolist(), only_of_several=True)
         if not parts:
             return answers

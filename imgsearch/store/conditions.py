@@ -11,9 +11,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from imgsearch.store import tables
+from imgsearch.store.reading import DATE_TAKEN, DATED_BY
 from imgsearch.store.vectors import these_ids
 from imgsearch.terms import FilterValue, Interval, Place
 
@@ -28,15 +39,11 @@ Condition = Callable[["Ground", FilterValue], ColumnElement[bool]]
 
 def date_taken() -> ColumnElement[str]:
     """Local time as ISO text: the metadata's, else the file's (the oldest one's)."""
-    oldest = func.min(_path.mtime_ns) / 1_000_000_000
-    of_file = select(func.strftime("%Y-%m-%dT%H:%M:%S", oldest, "unixepoch", "localtime"))
-    return func.coalesce(
-        _photo.taken_at, of_file.where(_path.photo_id == _photo.id).scalar_subquery()
-    )
+    return literal_column(DATE_TAKEN, Text)
 
 
 def dated_by() -> ColumnElement[str | None]:
-    return case((_photo.taken_at.is_(None), "file"), else_=_photo.dated_by)
+    return literal_column(DATED_BY, Text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Row, delete, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.records import Facts, Photo
+from imgsearch.records import Facts
 from imgsearch.store import tables
-from imgsearch.store.vectors import VectorStore, these_ids
+from imgsearch.store.vectors import VectorStore
 
 
 class FactStore(VectorStore):
     """The part of the store that knows photos and their facts."""
-
-    def photos(self, ids: Iterable[int]) -> dict[int, Photo]:
-        """The photos with these ids; ids that are not known are left out."""
-        ids = list(ids)
-        query = select(tables.photos).where(tables.photos.c.id.in_(these_ids(ids)))
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-            keywords = _keywords_of(connection, ids)
-        return {row.id: _photo(row, keywords.get(row.id, ())) for row in rows}
 
     def update_facts(self, facts: Mapping[int, Facts]) -> int:
         """Replace the facts of known photos, all or nothing; how many of them have changed."""
@@ -83,42 +73,3 @@ def _ids_of(connection: Connection, names: Sequence[str]) -> dict[str, int]:
         tables.keywords.c.name.in_(wanted)
     )
     return {row.name: row.id for row in connection.execute(query)}
-
-
-def _keywords_of(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    link = tables.photo_keywords
-    query = (
-        select(link.c.photo_id, tables.keywords.c.name)
-        .join(tables.keywords)
-        .where(link.c.photo_id.in_(these_ids(ids)))
-        .order_by(link.c.photo_id, link.c.place)
-    )
-    found: dict[int, tuple[str, ...]] = {}
-    for photo_id, name in connection.execute(query):
-        found[photo_id] = (*found.get(photo_id, ()), name)
-    return found
-
-
-def _photo(row: Row[tuple[object, ...]], keywords: tuple[str, ...]) -> Photo:
-    taken_at = None if row.taken_at is None else datetime.fromisoformat(row.taken_at)
-    return Photo(
-        id=row.id,
-        content_hash=row.content_hash.hex(),
-        size_bytes=row.size_bytes,
-        facts=Facts(
-            format=row.format,
-            width_px=row.width_px,
-            height_px=row.height_px,
-            taken_at=taken_at,
-            camera=row.camera,
-            lens=row.lens,
-            lat=row.lat,
-            lon=row.lon,
-            dated_by=row.dated_by,
-            rating=row.rating,
-            keywords=keywords,
-            duration_s=row.duration_s,
-            motion=row.motion,
-            animated=row.animated,
-        ),
-    )

@@ -6,9 +6,13 @@ A step, once released, is never edited: a change is a new step at the end.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine
+import sqlite3
+from typing import TYPE_CHECKING
 
 from imgsearch.errors import SchemaTooNew, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 APPLICATION_ID = 0x696D6773  # "imgs"
 
@@ -192,11 +196,11 @@ ALTER TABLE photos ADD COLUMN animated BOOLEAN NOT NULL DEFAULT 0;
 STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _PARTS, _LEDGER, _MOTION)
 
 
-def schema_version(connection: Connection) -> int:
+def schema_version(connection: sqlite3.Connection) -> int:
     """How many steps this database has taken. Raises StoreError for a file that is not ours."""
-    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    application = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
-    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and application != APPLICATION_ID:
         raise StoreError(
             "The database in the data folder was not made by imgsearch. Choose another folder "
@@ -213,13 +217,20 @@ def schema_version(connection: Connection) -> int:
 def migrate(engine: Engine) -> None:
     """Take the steps that are missing. Each is all or nothing, and is safe to run again."""
     with engine.connect() as connection:
-        taken = schema_version(connection)
+        taken = schema_version(_driver(connection))
     for number in range(taken, len(STEPS)):
         with engine.begin() as connection:
-            if schema_version(connection) != number:  # another process was faster
+            if schema_version(_driver(connection)) != number:  # another process was faster
                 continue
             for statement in STEPS[number].split(";\n"):
                 if statement.strip():
                     connection.exec_driver_sql(statement)
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version = {number + 1}")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own connection under SQLAlchemy's, in the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver

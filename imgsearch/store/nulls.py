@@ -17,24 +17,6 @@ if TYPE_CHECKING:
 class NullStore(VectorStore):
     """The part of the store that knows what unrelated queries look like."""
 
-    def null(self, encoder_key: int) -> Null | None:
-        """What `set_null` was given last for this encoder."""
-        import numpy as np
-
-        from imgsearch.honesty import Null
-
-        row_of = tables.nulls.c
-        query = select(tables.nulls, tables.encoders.c.dim).join(tables.encoders)
-        with self._engine.connect() as connection:
-            row = connection.execute(query.where(row_of.encoder_key == encoder_key)).first()
-        if row is None:
-            return None
-        prompts, nouns, photos = (
-            np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, row.dim)
-            for blob in (row.prompts, row.nouns, row.photos)
-        )
-        return Null(prompts, nouns, photos, np.frombuffer(row.mean, "<f4"), row.vectors)
-
     def null_basis(self, encoder_key: int) -> tuple[str, int] | None:
         """What the null was made from: the fingerprint of its texts, and how many vectors."""
         row_of = tables.nulls.c

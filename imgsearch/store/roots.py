@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,12 +20,6 @@ LATELY_S = 600.0  # losses within ten minutes count as one: a slow deletion is s
 
 class RootStore(VectorStore):
     """The part of the store that knows folders. `Store` adds files and photos."""
-
-    def roots(self) -> dict[int, str]:
-        """The photo folders that the library follows: id to absolute path."""
-        query = select(tables.roots.c.id, tables.roots.c.path).order_by(tables.roots.c.id)
-        with self._engine.connect() as connection:
-            return {row.id: row.path for row in connection.execute(query)}
 
     def add_root(self, path: str) -> int:
         """Follow `path`; the id of the root that covers it.
@@ -58,15 +52,6 @@ class RootStore(VectorStore):
             return before - connection.execute(count).scalar_one()
 
     # ------------------------------------------------------------------ volumes
-
-    def volumes(self) -> dict[int, tuple[str, str]]:
-        """Roots on a volume that has an identity: id to (identity, path on that volume)."""
-        row_of = tables.roots.c
-        query = select(row_of.id, row_of.volume, row_of.volume_path).where(
-            row_of.volume.is_not(None)
-        )
-        with self._engine.connect() as connection:
-            return {key: (volume, path) for key, volume, path in connection.execute(query)}
 
     def set_volume(self, root_id: int, volume: str, volume_path: str) -> None:
         """Remember on which volume a root lies, and where on it."""
@@ -136,17 +121,6 @@ class RootStore(VectorStore):
         with self._engine.connect() as connection:
             return {prefix_of(root) + name for root, name in connection.execute(query)}
 
-    def missing_paths(self, ids: Iterable[int]) -> set[Path]:
-        """The paths of these photos that are held as missing."""
-        row_of = tables.paths.c
-        query = (
-            select(tables.roots.c.path, row_of.name)
-            .join_from(tables.paths, tables.roots)
-            .where(row_of.photo_id.in_(these_ids(ids)), row_of.missing_since.is_not(None))
-        )
-        with self._engine.connect() as connection:
-            return {Path(root, name) for root, name in connection.execute(query)}
-
     def mark_missing(self, root_id: int, paths: Collection[str], missing: bool) -> None:
         """Hold paths as missing, or let them be there again."""
         row_of = tables.paths.c
@@ -160,17 +134,6 @@ class RootStore(VectorStore):
         if names:
             with self._engine.begin() as connection:
                 connection.execute(statement, names)
-
-    def missing_counts(self) -> dict[int, int]:
-        """How many files each root has that are held as missing; roots with none are left out."""
-        row_of = tables.paths.c
-        query = (
-            select(row_of.root_id, func.count().label("files"))
-            .where(row_of.missing_since.is_not(None))
-            .group_by(row_of.root_id)
-        )
-        with self._engine.connect() as connection:
-            return {row.root_id: row.files for row in connection.execute(query)}
 
     # ------------------------------------------------------------------ unreadable folders
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imgsearch.store.roots import RootStore
+from imgsearch.store.connected import Connected
 
 RAW = "RAW"
 DEVELOPED = ("JPEG", "HEIF")
@@ -22,7 +22,7 @@ _OF_ONE_NAME = _FILES + "root_id = ? AND name >= ? AND name < ?"
 _SECOND = len("2023-06-15T14:30:00")
 
 
-class ShotStore(RootStore):
+class ShotReading(Connected):
     """The part of the store that knows what belongs to one shot."""
 
     def shots(self, ids: Iterable[int]) -> list[tuple[int, int]]:
@@ -32,17 +32,14 @@ class ShotStore(RootStore):
         where both say when.
         """
         pairs: dict[tuple[int, int], None] = {}
-        with self._engine.connect() as connection:
-            # Past SQLAlchemy, which takes five times as long for so many small questions.
-            cursor = connection.connection.cursor()
-            rows = cursor.execute(_OF_PHOTOS, (json.dumps(list(ids)),)).fetchall()
+        with self._reading() as connection:
+            rows = connection.execute(_OF_PHOTOS, (json.dumps(list(ids)),)).fetchall()
             for one in (_File(*row) for row in rows):
                 span = (one.root_id, one.stem + b".", one.stem + b"/")
-                for other in (_File(*row) for row in cursor.execute(_OF_ONE_NAME, span)):
+                for other in (_File(*row) for row in connection.execute(_OF_ONE_NAME, span)):
                     developed, raw = (one, other) if other.format == RAW else (other, one)
                     if _are_one_shot(developed, raw):
                         pairs[developed.id, raw.id] = None
-            cursor.close()
         return list(pairs)
 
 

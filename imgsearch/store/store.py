@@ -14,53 +14,34 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from imgsearch.records import FileStat, Outcome, Parts
 from imgsearch.store import tables
 from imgsearch.store.counts import CountStore
-from imgsearch.store.database import open_engine
 from imgsearch.store.facets import FacetStore
 from imgsearch.store.facts import FactStore, columns_of, enter_keywords
 from imgsearch.store.failures import FailureStore, enter_failure
-from imgsearch.store.filters import FilterStore
-from imgsearch.store.migrations import STEPS, migrate, schema_version
+from imgsearch.store.migrations import migrate
 from imgsearch.store.nulls import NullStore
 from imgsearch.store.roots import now, prefix_of
-from imgsearch.store.shots import ShotStore
-from imgsearch.store.vectors import insert_vectors, renew_vectors, these_ids
-
-DATABASE = "library.db"
+from imgsearch.store.vectors import insert_vectors, renew_vectors
 
 
-class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore, FailureStore, ShotStore):
+class Store(FactStore, FacetStore, NullStore, CountStore, FailureStore):
     """One library's database. Safe to use from several threads."""
 
     @classmethod
-    def open(cls, data_dir: Path, writable: bool) -> Self:
+    def open(cls, data_dir: Path, writable: bool = False) -> Self:
         """Open the database in `data_dir`: made by a writer, migrated by whoever comes first.
 
         Raises UsageError where a reader finds none, StoreError for a damaged or foreign file,
         SchemaTooNew, DiskError and LibraryLocked.
         """
-        engine = open_engine(data_dir / DATABASE, writable)
+        if not writable:
+            return super().open(data_dir)
+        store = cls(data_dir, writable=True)
         try:
-            if writable:
-                migrate(engine)
-            else:
-                with engine.connect() as connection:
-                    version = schema_version(connection)
-                if version < len(STEPS):
-                    cls.open(data_dir, writable=True).close()
+            migrate(store._engine)
         except BaseException:
-            engine.dispose()
+            store.close()
             raise
-        return cls(engine, data_dir)
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+        return store
 
     def check(self) -> str:
         """SQLite's own integrity check: "ok", or what is wrong."""
@@ -110,18 +91,6 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore, FailureSt
                 for root, name, content_hash in connection.execute(query)
             }
 
-    def has_vectors(self, content_hash: bytes, encoder_key: int) -> bool:
-        """Whether a photo with this content is known and embedded: then it costs nothing more."""
-        query = (
-            select(tables.photos.c.id)
-            .join(tables.vectors, tables.vectors.c.photo_id == tables.photos.c.id)
-            .where(tables.photos.c.content_hash == content_hash)
-            .where(tables.vectors.c.encoder_key == encoder_key)
-            .limit(1)
-        )
-        with self._engine.connect() as connection:
-            return connection.execute(query).first() is not None
-
     def record(self, root_id: int, encoder_key: int, outcomes: Sequence[Outcome]) -> None:
         """Enter what became of a batch of files, all or nothing."""
         prefix = prefix_of(self.roots()[root_id])
@@ -169,21 +138,6 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore, FailureSt
 
     # ------------------------------------------------------------------ photos
 
-    def paths(self, ids: Iterable[int]) -> dict[int, list[tuple[int, Path]]]:
-        """Where these photos lie: id to (root id, absolute path), in the order of the paths."""
-        row_of = tables.paths.c
-        query = (
-            select(row_of.photo_id, row_of.root_id, row_of.name, tables.roots.c.path)
-            .join(tables.roots)
-            .where(row_of.photo_id.in_(these_ids(ids)))
-            .order_by(tables.roots.c.path, row_of.name)
-        )
-        found: dict[int, list[tuple[int, Path]]] = {}
-        with self._engine.connect() as connection:
-            for photo_id, root_id, name, root in connection.execute(query):
-                found.setdefault(photo_id, []).append((root_id, Path(root, name)))
-        return found
-
     def unembedded(self, encoder_key: int) -> dict[int, Path]:
         """Photos without a vector of this encoder that some path points at: id to one path."""
         row_of = tables.paths.c
@@ -206,15 +160,6 @@ class Store(FactStore, FilterStore, FacetStore, NullStore, CountStore, FailureSt
         query = select(func.count(tables.paths.c.photo_id.distinct()))
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
-
-    def photo_counts(self) -> dict[int, int]:
-        """How many files of photos each root has."""
-        row_of = tables.paths.c
-        query = select(row_of.root_id, func.count(row_of.photo_id).label("photos")).group_by(
-            row_of.root_id
-        )
-        with self._engine.connect() as connection:
-            return {row.root_id: row.photos for row in connection.execute(query)}
 
 
 def _enter_photo(connection: Connection, outcome: Outcome) -> int | None:

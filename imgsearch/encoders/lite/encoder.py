@@ -14,6 +14,7 @@ from imgsearch.encoders.lite import towers
 from imgsearch.encoders.lite.heads import Heads
 from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX
 from imgsearch.encoders.lite.weights import sha256_of
+from imgsearch.encoders.onnx_cache import usable_cores
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Lite:
         towers.require()
         self._heads: Heads = heads_file.load(HEADS)
         self._cache_dir = cache_dir
-        self._threads = threads or towers.usable_cores()
+        self._threads = threads or usable_cores()
         self._loading = Lock()
         self._image: InferenceSession | None = None
         self._text: InferenceSession | None = None

@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.encoders.lite import image_tower, weights
-from imgsearch.encoders.lite.towers import SIDE_PX, open_image_tower, usable_cores
+from imgsearch.encoders.lite.towers import SIDE_PX, open_image_tower
+from imgsearch.encoders.onnx_cache import usable_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,6 @@ After the export nothing here imports torch, onnx or transformers.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
-from imgsearch.encoders.lite.export import Recipe, exported, session
+from imgsearch.encoders.lite.export import Recipe, exported
+from imgsearch.encoders.onnx_cache import open_session, prepare
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -33,11 +33,6 @@ _TEXTS_AT_ONCE = 32
 _IMAGE_REVISION, _TEXT_REVISION = 2, 2
 
 
-def usable_cores() -> int:
-    """The processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def require() -> None:
     """Raise EncoderUnavailable when a weight file is not installed. Reads nothing."""
     for file in (weights.IMAGE, weights.TEXT, weights.TOKENIZER):
@@ -47,33 +42,30 @@ def require() -> None:
 def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> InferenceSession:
     """uint8 `pixels` (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000)."""
 
-    def build() -> bytes:
+    def build(path: Path) -> None:
         from imgsearch.encoders.lite.image_tower import integer_model
 
-        return bytes(integer_model(weights.image_tensors(), ranges).SerializeToString())
+        model = integer_model(weights.image_tensors(), ranges)
+        path.write_bytes(model.SerializeToString())
 
     ingredients: dict[str, str | int] = {
         "revision": _IMAGE_REVISION,
         "weights": weights.IMAGE.sha256,
         "ranges": hashlib.sha256(np.ascontiguousarray(ranges, "<f4").tobytes()).hexdigest(),
     }
-    return _opened(Recipe("image", ingredients, build), cache_dir, threads)
+    return open_session(exported(Recipe("image", ingredients, build), cache_dir), threads)
 
 
 def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
     """int64 `tokens` and `mask` (n, t) to `texts` (n, 384), rows of length 1."""
 
-    def build() -> bytes:
+    def build(path: Path) -> None:
         from imgsearch.encoders.lite.text_tower import model
 
-        return bytes(model(weights.text_tensors()).SerializeToString())
+        prepare(model(weights.text_tensors()).SerializeToString(), path)
 
     ingredients: dict[str, str | int] = {"revision": _TEXT_REVISION, "weights": weights.TEXT.sha256}
-    return _opened(Recipe("text", ingredients, build), cache_dir, threads)
-
-
-def _opened(recipe: Recipe, cache_dir: Path, threads: int) -> InferenceSession:
-    return session(exported(recipe, cache_dir), threads)
+    return open_session(exported(Recipe("text", ingredients, build), cache_dir), threads, lean=True)
 
 
 def open_tokenizer() -> Tokenizer:

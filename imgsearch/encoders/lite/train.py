@@ -27,6 +27,7 @@ from imgsearch.encoders.lite.fitting import Corpus, Schedule, fit
 from imgsearch.encoders.lite.heads import Heads
 from imgsearch.encoders.lite.image_tower import CLASSES
 from imgsearch.encoders.lite.weights import sha256_of
+from imgsearch.encoders.onnx_cache import usable_cores
 from imgsearch.errors import ImgsearchError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Reader:
 
     def __init__(self, ranges: Floats, cache_dir: Path) -> None:
         self._ranges, self._cache_dir = ranges, cache_dir
-        self._tower = towers.open_text_tower(cache_dir, towers.usable_cores())
+        self._tower = towers.open_text_tower(cache_dir, usable_cores())
         self._tokenizer = towers.open_tokenizer()
 
     def read(self, texts: Sequence[str]) -> Floats:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from imgsearch.encoders.onnx_cache import Facts, OnnxModel
+from imgsearch.encoders.onnx_cache import Facts, OnnxModel, prepare
 from imgsearch.encoders.openclip.runtime import IMAGE, TEXT, TOKENIZER
 from imgsearch.encoders.openclip.tokens import PROBES
 from imgsearch.encoders.openclip.towers import Towers, first_line
@@ -45,7 +45,7 @@ def export(towers: Towers, folder: Path) -> Facts:
     except EncoderUnavailable:  # its vocabulary is not here; the graph has no need of it
         ids, tokenizer = np.ones((4, towers.context_length), np.int64), None
     _write(_TextGraph(towers), ids[:2], folder / TEXT)
-    _agree(OnnxModel(folder / TEXT), ids, towers.texts(ids))
+    _agree(OnnxModel(folder / TEXT, lean=True), ids, towers.texts(ids))
     return {
         "weights_id": towers.weights_id,
         "dim": towers.dim,
@@ -77,18 +77,21 @@ class _TextGraph(torch.nn.Module):
 
 
 def _write(graph: torch.nn.Module, example: NDArray[np.generic], path: Path) -> None:
+    traced = path.with_suffix(".traced")
     try:
         with _quiet(), _traceable_attention(), torch.no_grad():
             torch.onnx.export(
                 graph.eval(),
                 (torch.from_numpy(example),),
-                str(path),
+                str(traced),
                 input_names=["input"],
                 output_names=["output"],
                 dynamic_axes={"input": {0: "n"}, "output": {0: "n"}},
                 opset_version=_OPSET,
                 dynamo=False,
             )
+        prepare(traced, path)
+        traced.unlink()
     except Exception as error:  # the exporter raises whatever a layer makes it stumble over
         raise EncoderError(f"torch cannot export {path.name}: {first_line(error)}") from error
 

@@ -11,14 +11,15 @@ import contextlib
 import errno
 import itertools
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgsearch.errors import DiskError, EncoderUnavailable
-from imgsearch.jobs import Download, OnDownload
+
+if TYPE_CHECKING:
+    from imgsearch.jobs import OnDownload
 
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _BLOB_NAME_CHARS = 64  # a large file's blob is named by its sha256, in hexadecimal
@@ -126,6 +127,8 @@ def _download(repo: str, remote: Remote, on_download: OnDownload) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
+    from imgsearch.jobs import Download
+
     on_download(Download(remote.file, 0, remote.size_bytes))
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
         return Path(hf_hub_download(repo, remote.file, tqdm_class=_bar(remote, on_download)))
@@ -138,6 +141,8 @@ def _download(repo: str, remote: Remote, on_download: OnDownload) -> Path:
 def _bar(remote: Remote, on_download: OnDownload) -> type:
     """A progress bar class for the hub's client: it draws nothing and tells `on_download`."""
     from huggingface_hub.utils.tqdm import tqdm
+
+    from imgsearch.jobs import Download
 
     class Reporter(tqdm):
         def update(self, n: float | None = 1) -> None:
@@ -157,10 +162,17 @@ def _bar(remote: Remote, on_download: OnDownload) -> type:
 
 
 def _ask(repo: str, file: str, timeout_s: float) -> Remote | None:
+    import urllib.error
+    import urllib.request
+
+    class StopAtRedirect(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *args: object) -> None:
+            return None
+
     request = urllib.request.Request(f"{_endpoint()}/{repo}/resolve/main/{file}", method="HEAD")
     request.add_header("User-Agent", "imgsearch")
     try:
-        with urllib.request.build_opener(_StopAtRedirect).open(request, timeout=timeout_s) as reply:
+        with urllib.request.build_opener(StopAtRedirect).open(request, timeout=timeout_s) as reply:
             return Remote(file, int(reply.headers.get("Content-Length") or 0))
     except urllib.error.HTTPError as reply:
         with contextlib.closing(reply):
@@ -169,11 +181,6 @@ def _ask(repo: str, file: str, timeout_s: float) -> Remote | None:
             # A large file lies on another host; the hub tells its size beside the way there.
             return Remote(file, int(reply.headers.get("X-Linked-Size") or 0))
     except (OSError, ValueError):
-        return None
-
-
-class _StopAtRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: object) -> None:
         return None
 
 

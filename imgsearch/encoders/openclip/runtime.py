@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from imgsearch.records import PixelBatch, Vectors
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
-_FORMAT = 1  # of an export: raise it when an older one must be made again
+_FORMAT = 2  # of an export: raise it when an older one must be made again
 
 
 class Tokens(Protocol):
@@ -109,7 +109,7 @@ class OnnxRuntime:
     def _model(self, file: str) -> OnnxModel:
         with self._lock:
             if file not in self._models:
-                self._models[file] = OnnxModel(self._folder / file)
+                self._models[file] = OnnxModel(self._folder / file, lean=file == TEXT)
             return self._models[file]
 
     def _open_tokens(self) -> Tokens:

@@ -1,0 +1,141 @@
+"""Indexing hides the cheaper stages behind the dearest, whichever that is, and holds few photos."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from stand_in import StandIn
+
+import imgsearch.encoders
+from imgsearch import Library, Settings
+from imgsearch.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgsearch.records import Outcome, PixelBatch, Pixels, Vectors
+
+PHOTOS = 128
+THREADS = 2
+STAGE_S = 1.6  # of the dearest stage, all photos together: much more than the real work takes
+
+
+class Device(StandIn):
+    """An encoder whose stages take as long as they are told to, as a device of its own does."""
+
+    def __init__(self, prepare_s: float = 0.0, model_s: float = 0.0, fails_at: int = -1) -> None:
+        super().__init__()
+        self.prepare_s, self.model_s, self.fails_at = prepare_s, model_s, fails_at
+        self.batches = 0
+        self.held = self.most_held = 0
+        self._counting = threading.Lock()
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        time.sleep(self.prepare_s)
+        with self._counting:
+            self.held += 1
+            self.most_held = max(self.most_held, self.held)
+        return super().prepare(image)
+
+    def encode_pixels(self, batch: PixelBatch) -> Vectors:
+        if self.batches == self.fails_at:
+            raise MemoryError("the device is gone")
+        self.batches += 1
+        time.sleep(self.model_s)
+        with self._counting:
+            self.held -= len(batch)
+        return super().encode_pixels(batch)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    noise = np.random.default_rng(0)
+    for number in range(PHOTOS):
+        pixels = noise.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+    return folder
+
+
+def index(
+    photos: Path, place: Path, device: Device, record_s: float, monkeypatch: pytest.MonkeyPatch
+) -> float:
+    """Index the photos with a device and a disk that takes so long for a batch; the seconds."""
+    monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: device)
+    enter = Store.record
+
+    def slowly(self: Store, root_id: int, key: int, outcomes: Sequence[Outcome]) -> None:
+        time.sleep(record_s)
+        enter(self, root_id, key, outcomes)
+
+    monkeypatch.setattr(Store, "record", slowly)
+    settings = Settings.load(data_dir=place, encoder="lite", threads=THREADS)
+    with Library.open(settings) as library:
+        started = time.perf_counter()
+        report = library.index([photos]).run()
+        taken_s = time.perf_counter() - started
+        assert (report.new, report.failed) == (PHOTOS, 0)
+        assert library.photo_count() == PHOTOS
+    return taken_s
+
+
+@pytest.mark.parametrize(
+    ("decoding", "model", "disk"),
+    [(1, 1, 0), (0, 1, 1), (1, 0.3, 0.3), (0.3, 1, 0.3), (1, 1, 1)],
+    ids=["decoding and model", "model and disk", "slow decoding", "slow model", "all three"],
+)
+def test_the_dearest_stage_hides_the_others(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    decoding: float,
+    model: float,
+    disk: float,
+) -> None:
+    batches = PHOTOS / StandIn.batch_size
+    device = Device(decoding * STAGE_S * THREADS / PHOTOS, model * STAGE_S / batches)
+    idle = index(photos, tmp_path / "idle", Device(), 0, monkeypatch)  # the real work alone
+    monkeypatch.undo()
+    taken = index(photos, tmp_path / "busy", device, disk * STAGE_S / batches, monkeypatch) - idle
+    one_after_the_other = (decoding + model + disk) * STAGE_S
+    dearest = max(decoding, model, disk) * STAGE_S
+    filling = (decoding + model + disk) * STAGE_S / batches  # the first batch waits for each stage
+    assert taken >= 0.9 * dearest - idle
+    # Half-way between all hidden and nothing hidden, for machines that do other things, too.
+    assert taken <= (dearest + filling + one_after_the_other) / 2
+
+
+def test_few_photos_wait_however_slow_the_model_is(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Device(model_s=0.05)
+    index(photos, tmp_path / "library", device, 0, monkeypatch)
+    assert device.most_held <= 3 * StandIn.batch_size + THREADS < PHOTOS / 2
+
+
+def test_what_was_embedded_is_kept_when_the_device_fails(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MemoryError):
+        index(photos, tmp_path / "library", Device(fails_at=3), 0.1, monkeypatch)
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        assert library.photo_count() == 3 * StandIn.batch_size
+
+
+def test_a_disk_that_fails_ends_the_run(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: Device())
+    monkeypatch.setattr(Store, "record", full)
+    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
+    with Library.open(settings) as library, pytest.raises(OSError, match="space"):
+        library.index([photos]).run()
