@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from imgsearch import reconcile
 from imgsearch.jobs import Job, MetadataReport, RebuildReport, SyncReport
-from imgsearch.library.opened import Opened, absolute
+from imgsearch.library.opened import Opened
+from imgsearch.query import absolute
 from imgsearch.records import Root
 from imgsearch.upkeep import PRUNE_DAYS
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from imgsearch import evaluation, labels, search
 from imgsearch.jobs import Job
-from imgsearch.library.asking import query_of
-from imgsearch.library.opened import Opened, absolute
+from imgsearch.library.opened import Opened
+from imgsearch.query import absolute, whole_query
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Labelling(Opened):
         Raises UsageError for classes that make no sense.
         """
         desk = self._desk()
-        among = None if query is None else search.ids_of(desk, query_of(query), k)
+        among = None if query is None else search.ids_of(desk, whole_query(query), k)
         return labels.label(desk.store, desk.row, desk.encoder(), classes, among)
 
     def save_labels(self, name: str, classes: Classes) -> dict[str, int]:
