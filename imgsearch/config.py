@@ -26,6 +26,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     max_megapixels: float = 200.0  # larger images are refused, not decoded
     threads: int = 0  # for decoding and the model; 0: one for each core we may use
+    service: str = "auto"  # auto: the resident service answers where it runs; off: never
 
     @classmethod
     def load(
@@ -37,6 +38,7 @@ class Settings:
         device: str | None = None,
         max_megapixels: float | None = None,
         threads: int | None = None,
+        service: str | None = None,
     ) -> Self:
         """Read the settings; an argument that is None is not given.
 
@@ -51,6 +53,7 @@ class Settings:
                 ("device", device),
                 ("max_megapixels", max_megapixels),
                 ("threads", threads),
+                ("service", service),
             )
             if value is not None
         }
@@ -73,6 +76,8 @@ class Settings:
             raise SettingsError("max_megapixels must be above 0.")
         if settings.threads < 0:
             raise SettingsError("threads must be 0 (all cores) or more.")
+        if settings.service not in ("auto", "off"):
+            raise SettingsError(f"service must be auto or off, not {settings.service!r}.")
         return settings
 
     @property

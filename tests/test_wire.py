@@ -46,6 +46,7 @@ FACTS = Facts(
     dated_by="exif",
     rating=-1,
     keywords=("A|B", "ø"),
+    duration_s=12.5,
 )
 HIT = Hit(
     photo=Photo(7, "ab" * 32, 123, FACTS),
@@ -56,6 +57,7 @@ HIT = Hit(
     date=datetime(2023, 6, 1, 12, 30),
     dated_by="exif",
     level="likely",
+    at_s=3.25,
 )
 BARE = Hit(Photo(8, "cd" * 32, 5, Facts("PNG", 1, 2)), (Path("/c.png"),), None)
 STATUS = Status(

@@ -22,6 +22,7 @@ from imgsearch.cli import (
     prune,
     rebuild,
     search,
+    serve,
     status,
     ui,
     watch,
@@ -48,7 +49,7 @@ def commands() -> None:
 
 for command in (index, search, explain, label, status, encoders, rebuild, demo):
     commands.add_command(command.command)
-for command in (evaluate, forget, prune, ui, watch):
+for command in (evaluate, forget, prune, serve, ui, watch):
     commands.add_command(command.command)
 
 

@@ -19,9 +19,9 @@ Form: TypeAlias = dict[str, object]
 
 _SHOWN_DIGITS = 4  # of a score or a probability, for people's programs
 _FILE = ("content_hash", "size_bytes", "format", "camera", "lens", "lat", "lon", "dated_by",
-         "rating", "keywords")  # fmt: skip
+         "rating", "keywords", "duration_s")  # fmt: skip
 _HIT = ("score", "level", "path", "paths", "photo_id", "taken_at", "date", "dated_by", "width_px",
-        "height_px", "offline", "missing", "file")  # fmt: skip
+        "height_px", "at_s", "offline", "missing", "file")  # fmt: skip
 _VERDICT = ("words", "strength", "sure", "likely", "more", "sure_from", "likely_from")
 
 
@@ -78,6 +78,7 @@ def _shown(hit: Hit) -> Form:
         "dated_by": hit.dated_by,
         "width_px": hit.photo.width_px,
         "height_px": hit.photo.height_px,
+        "at_s": hit.at_s,
         "offline": hit.offline,
         "missing": hit.missing,
     }
@@ -100,6 +101,7 @@ def _file_form(photo: Photo) -> Form:
         "dated_by": facts.dated_by,
         "rating": facts.rating,
         "keywords": list(facts.keywords),
+        "duration_s": facts.duration_s,
     }
 
 
@@ -118,6 +120,7 @@ def _hit_of(form: object) -> Hit:
         dated_by=file.maybe("dated_by", str),
         rating=file.maybe("rating", int),
         keywords=file.several("keywords", str),
+        duration_s=file.maybe("duration_s", float),
     )
     size_bytes, content_hash = file.one("size_bytes", int), file.one("content_hash", str)
     return Hit(
@@ -129,6 +132,7 @@ def _hit_of(form: object) -> Hit:
         date=_moment(given, "date"),
         dated_by=given.maybe("dated_by", str),
         level=cast("Level | None", given.maybe("level", str)),
+        at_s=given.maybe("at_s", float),
     )
 
 
