@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,29 @@ STATUS = Status(
     failures=(Failure(Path("/x.jpg"), Reason.EMPTY, "It is empty."),),
     disk_bytes=11,
 )
+
+
+FULL = (
+    HIT,
+    HIT.photo,
+    FACTS,
+    Answer((HIT,), "next", Verdict(3.5)),
+    Verdict(3.5, 1, 2, True, 0.3, 0.2),
+    STATUS,
+    STATUS.roots[0],
+    STATUS.snapshot,
+    STATUS.failures[0],
+    Region(1, 2, 3, 4, True),
+    Example(Path("/a.jpg"), Region(1, 2, 3, 4)),
+    Query((Term("a", 2.0),), parse("type:png").filters, 0.1, "date"),
+)
+
+
+@pytest.mark.parametrize("record", FULL, ids=lambda record: type(record).__name__)
+def test_the_records_tried_here_have_something_in_every_field(record: Any) -> None:
+    """A field that is new in a record, and that no form carries, must not pass unseen."""
+    for field in fields(record):
+        assert getattr(record, field.name) != field.default, f"{field.name}: carry it, and try it"
 
 
 def sent(form: object) -> object:

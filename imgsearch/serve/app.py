@@ -6,10 +6,11 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeAlias
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -32,6 +33,7 @@ HOSTS = ["localhost", "127.0.0.1"]
 SEND_S = 10.0  # how long a request may take to arrive
 MAX_SIDE_PX = 4096
 MAX_AT_S = 1e6  # into a video
+THUMBNAILS_AT_ONCE = 8  # sixty that a page asks for must not keep a query waiting
 _STATUS_OF = {2: 400, 5: 422, 6: 503, 9: 409}  # by the exit code of an error's class; else 500
 
 _Answer: TypeAlias = Callable[[], object]
@@ -80,6 +82,10 @@ class _Desk:
         self._library = library
         self._heard = heard
 
+    @cached_property
+    def _turns(self) -> CapacityLimiter:
+        return CapacityLimiter(THUMBNAILS_AT_ONCE)  # needs the loop to run
+
     async def hello(self, request: Request) -> Response:
         return _json(hello_form(self._library.settings))
 
@@ -110,7 +116,9 @@ class _Desk:
             words = f"side_px is a number of pixels, up to {MAX_SIDE_PX}; at_s one of seconds."
             return _refused(UsageError(words))
         try:
-            content = await run_in_threadpool(self._library.thumbnail, photo_id, side_px, when_s)
+            content = await to_thread.run_sync(
+                self._library.thumbnail, photo_id, side_px, when_s, limiter=self._turns
+            )
         except ImgsearchError as error:
             return _refused(error)
         if content is None:
