@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -25,7 +26,7 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from imgsearch import Library, Settings
+from imgsearch import Answer, Library, Settings
 from imgsearch.client import MAX_BODY_BYTES, SOCKET, Client, NoService
 from imgsearch.serve.app import openapi_document
 from imgsearch.serve.running import LOCK_FILE, TOKEN_FILE
@@ -594,3 +595,25 @@ def test_a_photo_fetched_by_number_is_upright_and_as_large_as_asked(served: Serv
     status, content = served.ask("GET", f"/thumbnail/{hit.photo.id}?side_px=200")
     with Image.open(BytesIO(content)) as image:
         assert status == 200 and max(image.size) == 200
+
+
+def test_sixteen_clients_at_once_get_the_answers_that_one_gets(served: Served) -> None:
+    words = ("a cat", "a rocket launch", "a cup of coffee", "a temple")
+    queries = [f"{words[number % 4]}, asked for by number {number}" for number in range(16)]
+    with Library.open(served.settings) as library:
+        expected = [library.find(query, 5) for query in queries]
+
+    def ask(query: str) -> Answer:
+        while True:
+            try:
+                return Client(served.settings).find(query, 5)
+            except NoService:  # a busy machine: a command would ask the library
+                continue
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(ask, queries))
+    for mine, alone in zip(found, expected, strict=True):
+        assert [hit.path for hit in mine.hits] == [hit.path for hit in alone.hits]
+        scores = [hit.score for hit in alone.hits]
+        assert [hit.score for hit in mine.hits] == pytest.approx(scores, abs=1e-5)
+    assert found[0].hits[0].path.name == CAT and found[1].hits[0].path.name == "rocket.jpg"
