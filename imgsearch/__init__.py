@@ -13,16 +13,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from imgsearch.client import ask
     from imgsearch.config import Settings
     from imgsearch.display import clock, printable
     from imgsearch.errors import ImgsearchError
     from imgsearch.findings import Classes, Label, Verdict
     from imgsearch.library import Library
     from imgsearch.query import filter_of, parse, to_text
-    from imgsearch.records import Counts, EncoderInfo, Failure, Hit, Pairs, Photo, Root, Status
+    from imgsearch.records import (
+        Answer,
+        Counts,
+        EncoderInfo,
+        Failure,
+        Hit,
+        Pairs,
+        Photo,
+        Root,
+        Status,
+    )
     from imgsearch.terms import Example, Query, Region, Term
 
 __all__ = [
+    "Answer",
     "Classes",
     "Counts",
     "EncoderInfo",
@@ -42,6 +54,7 @@ __all__ = [
     "Term",
     "Verdict",
     "Want",
+    "ask",
     "clock",
     "filter_of",
     "parse",
@@ -51,6 +64,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Answer": "imgsearch.records",
     "Classes": "imgsearch.findings",
     "Counts": "imgsearch.records",
     "EncoderInfo": "imgsearch.records",
@@ -70,6 +84,7 @@ _HOMES = {
     "Term": "imgsearch.terms",
     "Verdict": "imgsearch.findings",
     "Want": "imgsearch.records",
+    "ask": "imgsearch.client",
     "clock": "imgsearch.display",
     "filter_of": "imgsearch.query",
     "parse": "imgsearch.query",

@@ -29,6 +29,7 @@ class Settings:
     max_megapixels: float = 200.0  # larger images are refused, not decoded
     threads: int = 0  # for decoding and the model; 0: one for each core we may use
     stack_raw: bool = False  # RAW and JPEG of one shot are one result
+    service: str = "auto"  # auto: the resident service answers where it runs; off: never
 
     @classmethod
     def load(
@@ -41,6 +42,7 @@ class Settings:
         max_megapixels: float | None = None,
         threads: int | None = None,
         stack_raw: bool | None = None,
+        service: str | None = None,
     ) -> Self:
         """Read the settings; an argument that is None is not given.
 
@@ -56,6 +58,7 @@ class Settings:
                 ("max_megapixels", max_megapixels),
                 ("threads", threads),
                 ("stack_raw", stack_raw),
+                ("service", service),
             )
             if value is not None
         }
@@ -79,6 +82,8 @@ class Settings:
             raise SettingsError("max_megapixels must be above 0.")
         if settings.threads < 0:
             raise SettingsError("threads must be 0 (all cores) or more.")
+        if settings.service not in ("auto", "off"):
+            raise SettingsError(f"service must be auto or off, not {settings.service!r}.")
         return settings
 
     @property

@@ -6,9 +6,11 @@ import ctypes
 import gc
 import sys
 from collections.abc import Callable
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from imgsearch import encoders
+from imgsearch.encoders.together import Together
 from imgsearch.errors import EncoderMismatch
 from imgsearch.records import EncoderRow
 
@@ -28,6 +30,8 @@ class Models:
         self._tell = tell
         self._on_download = on_download
         self._loaded: Encoder | None = None
+        self._shared: Together | None = None
+        self._opening = RLock()  # a service asks from many threads at once
 
     def choose(self, row: EncoderRow | None = None) -> Choice:
         """The encoder that a library with this row uses, or that a new one would; and why."""
@@ -56,6 +60,14 @@ class Models:
             )
         return encoder
 
+    def shared(self, row: EncoderRow) -> Together:
+        """The same for queries from any number of threads, whose texts it embeds together."""
+        with self._opening:
+            encoder = self.of(row)
+            if self._shared is None or self._shared.encoder is not encoder:
+                self._shared = Together(encoder)
+            return self._shared
+
     def new(self, name: str | None = None) -> Encoder:
         """The encoder for a new library or a rebuild: `name`, else as the settings say."""
         choice = encoders.choose(name or self._settings.encoder, self._settings.device)
@@ -65,7 +77,7 @@ class Models:
     def release(self) -> None:
         """Let go of the model and its memory."""
         if self._loaded is not None:
-            self._loaded = None
+            self._loaded = self._shared = None
             gc.collect()
             if sys.platform.startswith("linux"):
                 # The C library keeps what is freed: of 175 MB that `lite` takes, 130 MB.
@@ -74,10 +86,11 @@ class Models:
                     trim(0)
 
     def _open(self, name: str) -> Encoder:
-        if self._loaded is None or encoders.name_of(self._loaded.id) != name:
-            self._loaded = None  # not two models in memory at once
-            settings = self._settings
-            self._loaded = encoders.open_encoder(
-                name, settings.cache_dir, settings.device, self._on_download
-            )
-        return self._loaded
+        with self._opening:
+            if self._loaded is None or encoders.name_of(self._loaded.id) != name:
+                self._loaded = self._shared = None  # not two models in memory at once
+                settings = self._settings
+                self._loaded = encoders.open_encoder(
+                    name, settings.cache_dir, settings.device, self._on_download
+                )
+            return self._loaded

@@ -32,8 +32,9 @@ FLOORS = (
         "snapshots",
         "thumbnails",
     },
-    {"overview", "upkeep"},
-    {"library"},
+    {"overview", "upkeep", "wire"},
+    {"library", "client"},
+    {"serve"},
     {"cli"},
     {"ui"},
 )

@@ -219,9 +219,18 @@ def test_past_queries_are_kept_as_hashes_and_only_so_many(
     assert kept[4] is not None and kept[4].tolist() == vectors[4].tolist()
     assert QueryVectors(tmp_path / "cache", "two").get(b"secret 4") is None
     assert b"secret" not in (tmp_path / "cache" / FILE).read_bytes()
-    (tmp_path / "cache" / FILE).write_bytes(b"no database" * 500)
+    cache = tmp_path / "cache" / FILE
+    content = cache.read_bytes()
+    at = content.index(vectors[4].tobytes())
+    cache.write_bytes(content[:at] + b"\1" + content[at + 1 :])
+    assert remembered.get(b"secret 4") is None, "a vector that is damaged is none"
+    remembered.put(b"secret 4", vectors[4])
+    assert remembered.get(b"secret 4") is not None
+    cache.write_bytes(b"no database" * 500)
     remembered.put(b"secret 5", vectors[0])
-    assert remembered.get(b"secret 5") is None, "a damaged file remembers nothing, and that is all"
+    assert remembered.get(b"secret 5") is None, "a damaged file remembers nothing"
+    remembered.put(b"secret 5", vectors[0])
+    assert remembered.get(b"secret 5") is not None, "and is begun anew"
     (tmp_path / "file").write_text("x")
     QueryVectors(tmp_path / "file" / "below", "one").put(b"x", vectors[0])
 

@@ -71,8 +71,7 @@ def ask(question: Question, count: int = PAGE) -> Answered:
 
 def _page(question: Question, before: Answered) -> Answered:
     started = time.perf_counter()
-    with door().asking() as library:
-        page = library.find(question.query(), PAGE, before.cursor)
+    page = door().find(question.query(), PAGE, before.cursor)
     seconds = before.seconds or time.perf_counter() - started
     hits = [*before.hits, *page.hits]
     return replace(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, TypeVar, cast
 
-from imgsearch import Counts, ImgsearchError, Library, Settings
+from imgsearch import Answer, Counts, ImgsearchError, Library, Query, Settings, ask
 
 Found = TypeVar("Found")
 
@@ -93,6 +93,10 @@ class Door:
             found = find()
             self._found[name] = (time.monotonic(), found)
         return cast(Found, found)
+
+    def find(self, query: Query, k: int, cursor: str | None = None) -> Answer:
+        """A page of the answer, from the resident service where one runs: it has a model ready."""
+        return ask(self.settings, lambda library: library.find(query, k, cursor), self.asking)
 
     @contextmanager
     def asking(self) -> Iterator[Library]:

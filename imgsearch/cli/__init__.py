@@ -17,7 +17,7 @@ from imgsearch.errors import ImgsearchError, QueryError
 
 COMMANDS = (
     *("demo", "encoders", "evaluate", "explain", "failures", "forget", "index", "label"),
-    *("prune", "rebuild", "search", "status", "ui", "watch"),
+    *("prune", "rebuild", "search", "serve", "status", "ui", "watch"),
 )
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 

@@ -16,6 +16,7 @@ from imgsearch.cli.output import (
 )
 from imgsearch.display import printable
 from imgsearch.errors import Reason
+from imgsearch.wire import failure_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,21 +49,9 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
             say(f"{report.new + report.moved} can be read now; {report.failed} cannot.")
         failures = library.failures(reasons)
     if as_json:
-        print_json([as_record(failure) for failure in failures])
+        print_json([failure_record(failure) for failure in failures])
     else:
         print_failures(failures)
-
-
-def as_record(failure: Failure) -> dict[str, object]:
-    """A failure as the JSON that docs/cli.md promises."""
-    failed_at = failure.failed_at
-    return {
-        "path": str(failure.path),
-        "reason": failure.reason.value,
-        "message": failure.message,
-        "extra": failure.extra,
-        "failed_at": None if failed_at is None else failed_at.isoformat(),
-    }
 
 
 def print_failures(failures: Sequence[Failure]) -> None:

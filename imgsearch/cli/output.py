@@ -14,11 +14,14 @@ import click
 from imgsearch.display import printable
 
 if TYPE_CHECKING:
+    from imgsearch.client import Answering
+    from imgsearch.config import Settings
     from imgsearch.jobs import Download, Job
     from imgsearch.library import Library
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Report = TypeVar("_Report")
+_Found = TypeVar("_Found")
 
 PLAIN_PROGRESS_EVERY_S = 5.0
 _SHOWN_AROUND = 60  # characters of a line, on either side of the one that is pointed at
@@ -52,10 +55,23 @@ def open_library(
     Its remarks go to standard error, unless `tell` takes them.
     """
     from imgsearch.config import Settings
+
+    return _opened(Settings.load(data_dir=data_dir, encoder=encoder), tell or say)
+
+
+def _opened(settings: Settings, tell: Callable[[str], None]) -> Library:
     from imgsearch.library import Library
 
-    settings = Settings.load(data_dir=data_dir, encoder=encoder)
-    return Library.open(settings, tell=tell or say, on_download=DownloadLines())
+    return Library.open(settings, tell=tell, on_download=DownloadLines())
+
+
+def ask_library(data_dir: str | None, question: Callable[[Answering], _Found]) -> _Found:
+    """The answer of that library's resident service, or of the library where none runs."""
+    from imgsearch.client import ask
+    from imgsearch.config import Settings
+
+    settings = Settings.load(data_dir=data_dir)
+    return ask(settings, question, lambda: _opened(settings, say))
 
 
 class DownloadLines:

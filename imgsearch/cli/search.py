@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, json_option, open_library, print_json, say
+from imgsearch.cli.output import ask_library, data_option, json_option, print_json, say
 from imgsearch.cli.question import asked, question_options
 from imgsearch.display import clock, printable
 from imgsearch.terms import Query
+from imgsearch.wire import hit_record
 
 if TYPE_CHECKING:
     from imgsearch.records import Answer, Hit
@@ -66,8 +67,7 @@ def command(
         raise click.UsageError(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
         )
-    with open_library(data_dir) as library:
-        answer = library.find(query, k, cursor)
+    answer = ask_library(data_dir, lambda library: library.find(query, k, cursor))
     if answer.verdict is not None and not show_all:
         answer = folded(answer)
     _print(answer, as_json, paths, b"\0" if zero else b"\n")
@@ -94,7 +94,7 @@ def _print(answer: Answer, as_json: bool, paths: bool, end: bytes) -> None:
         last = len(hits)
         print_json(
             [
-                {**as_record(rank, hit), "cursor": answer.cursor if rank == last else None}
+                {**hit_record(rank, hit), "cursor": answer.cursor if rank == last else None}
                 for rank, hit in enumerate(hits, 1)
             ]
         )
@@ -113,29 +113,6 @@ def show(answer: Answer) -> None:
     print_hits(answer.hits)
     if answer.hits and answer.verdict is not None:
         say(f"{answer.verdict}.".capitalize())
-
-
-def as_record(rank: int, hit: Hit) -> dict[str, object]:
-    """A hit as the JSON that docs/cli.md promises."""
-    taken_at = hit.photo.taken_at
-    return {
-        "rank": rank,
-        "score": None if hit.score is None else round(hit.score, 4),
-        "level": hit.level,
-        "path": str(hit.path),
-        "paths": [str(path) for path in hit.paths],
-        "photo_id": hit.photo.id,
-        "taken_at": None if taken_at is None else taken_at.isoformat(),
-        "date": None if hit.date is None else hit.date.isoformat(),
-        "dated_by": hit.dated_by,
-        "width_px": hit.photo.width_px,
-        "height_px": hit.photo.height_px,
-        "at_s": hit.at_s,
-        "motion": hit.photo.facts.motion,
-        "animated": hit.photo.facts.animated,
-        "offline": hit.offline,
-        "missing": hit.missing,
-    }
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli import failures
-from imgsearch.cli.output import data_option, json_option, open_library, print_json
+from imgsearch.cli.output import ask_library, data_option, json_option, print_json
 from imgsearch.display import printable
+from imgsearch.wire import status_record
 
 if TYPE_CHECKING:
     from imgsearch.records import Status
@@ -22,49 +22,11 @@ FAILURES_SHOWN = 10
 @data_option
 def command(as_json: bool, data_dir: str | None) -> None:
     """Show what the library holds: folders, photos, encoder, index, failures, disk used."""
-    with open_library(data_dir) as library:
-        status = library.status()
+    status = ask_library(data_dir, lambda library: library.status())
     if as_json:
-        print_json(as_record(status))
+        print_json(status_record(status))
     else:
         print_status(status)
-
-
-def as_record(status: Status) -> dict[str, object]:
-    """The status as the JSON that docs/cli.md promises."""
-    snapshot = status.snapshot
-    return {
-        "data_dir": str(status.data_dir),
-        "roots": [
-            {
-                "path": str(root.path),
-                "online": root.online,
-                "photos": root.photos,
-                "missing": root.missing,
-            }
-            for root in status.roots
-        ],
-        "photos": status.photos,
-        "vectors": status.vectors,
-        "encoder": status.encoder,
-        "snapshot": None
-        if snapshot is None
-        else {
-            "file": snapshot.file_name,
-            "kind": snapshot.kind,
-            "vectors": snapshot.vectors,
-            "built_at": snapshot.built_at.isoformat(),
-            "size_bytes": snapshot.size_bytes,
-            **snapshot.details,
-        },
-        "tail": status.tail,
-        "failures": [failures.as_record(failure) for failure in status.failures],
-        "wants": [
-            {"extra": want.extra, "format": want.format, "files": want.files, "cure": want.cure}
-            for want in status.wants
-        ],
-        "disk_bytes": status.disk_bytes,
-    }
 
 
 def print_status(status: Status) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from imgsearch import search
-from imgsearch.library.opened import Opened, absolute
-from imgsearch.query import parse
+from imgsearch.library.opened import Opened
+from imgsearch.query import absolute, whole_query
 from imgsearch.records import Answer, Explanation, Hit
 from imgsearch.terms import Example, Query, Term
 
@@ -24,7 +24,7 @@ class Asking(Opened):
         Raises QueryError for a query that is empty or makes no sense, for an image that cannot be
         read and a k below 1, and UsageError where there is no library yet.
         """
-        asked = Query() if text is None else query_of(text)
+        asked = Query() if text is None else whole_query(text)
         if image is not None:
             example = Term(Example(Path(absolute(image))))
             asked = replace(asked, terms=(*asked.terms, example))
@@ -35,23 +35,11 @@ class Asking(Opened):
 
         Raises what `search` raises, and QueryError for a cursor of another query.
         """
-        return search.run(self._desk(), query_of(query), k, cursor)
+        return search.run(self._desk(), whole_query(query), k, cursor)
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path is where it is in the answer, or why it is not there."""
         from imgsearch.search.explain import explain
 
         store = self._reader()
-        return explain(self._desk(), store, Path(absolute(photo)), query_of(query))
-
-
-def query_of(query: str | Query) -> Query:
-    """The query that a line says, with the paths of its examples made absolute."""
-    asked = parse(query) if isinstance(query, str) else query
-    terms = tuple(
-        replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
-        if isinstance(term.what, Example) and isinstance(term.what.source, Path)
-        else term
-        for term in asked.terms
-    )
-    return replace(asked, terms=terms)
+        return explain(self._desk(), store, Path(absolute(photo)), whole_query(query))

@@ -11,7 +11,8 @@ from imgsearch import reconcile
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.errors import Reason, UsageError
 from imgsearch.jobs import Job, MetadataReport, RebuildReport, SyncReport
-from imgsearch.library.opened import Opened, absolute
+from imgsearch.library.opened import Opened
+from imgsearch.query import absolute
 from imgsearch.records import Failure, Root
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from imgsearch import search
 from imgsearch.jobs import Job
-from imgsearch.library.asking import query_of
-from imgsearch.library.opened import Opened, absolute
+from imgsearch.library.opened import Opened
+from imgsearch.query import absolute, whole_query
 from imgsearch.terms import Query
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Labelling(Opened):
         from imgsearch import labels
 
         store, desk = self._reader(), self._desk()
-        among = None if query is None else search.ids_of(desk, query_of(query), k)
+        among = None if query is None else search.ids_of(desk, whole_query(query), k)
         return labels.label(store, desk.row, desk.encoder(), classes, among)
 
     def save_labels(self, name: str, classes: Classes) -> dict[str, int]:

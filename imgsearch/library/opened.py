@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -38,6 +36,7 @@ class Opened:
         self._query_store: QueryStore | None = None
         self._opening = Lock()
         self._vectors: snapshots.LiveIndex | None = None
+        self._opening_vectors = Lock()
 
     @classmethod
     def open(
@@ -66,6 +65,16 @@ class Opened:
             if store is not None:
                 store.close()
         self._store = self._query_store = self._vectors = None
+        self._models.release()
+
+    def make_ready(self) -> None:
+        """Load what a query in words needs, so that the first one is answered like all others."""
+        desk = self._desk()
+        desk.vectors()
+        desk.encoder().encode_texts(["a photo"])
+
+    def rest(self) -> None:
+        """Let go of the model and its memory; the next query that needs it loads it again."""
         self._models.release()
 
     def exists(self) -> bool:
@@ -108,7 +117,7 @@ class Opened:
         return search.Desk(
             store,
             row,
-            lambda: self._models.of(row),
+            lambda: self._models.shared(row),
             lambda: self._live_vectors(store, row),
             {root.id: root.online for root in roots_of(store)},
             self.settings.max_megapixels,
@@ -117,11 +126,13 @@ class Opened:
         )
 
     def _live_vectors(self, store: QueryStore, row: EncoderRow) -> snapshots.LiveIndex:
-        if self._vectors is None or self._vectors.encoder_key != row.key:
-            self._vectors = self._open_vectors(store, row)
-        else:
-            self._vectors.refresh()
-        return self._vectors
+        with self._opening_vectors:
+            vectors = self._vectors
+            if vectors is None or vectors.encoder_key != row.key:
+                self._vectors = vectors = self._open_vectors(store, row)
+                return vectors
+        vectors.refresh()
+        return vectors
 
     def _open_vectors(self, store: QueryStore, row: EncoderRow) -> snapshots.LiveIndex:
         """Open the index; a damaged file is made anew, or left aside where we may not write."""
@@ -136,7 +147,3 @@ class Opened:
         except (LibraryLocked, DiskError):
             self._tell(f"{damage} Searching the stored vectors instead, which is slower.")
             return snapshots.LiveIndex(store, row.key, use_snapshot=False)
-
-
-def absolute(path: str | Path) -> str:
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # keeps symbolic links

@@ -9,14 +9,17 @@ filter round. `FIELDS` is the table of filters: a new one is a row there and in 
 
 from imgsearch.query.fields import FIELDS, Field
 from imgsearch.query.grammar import example_of, filter_of, parse, region_of, term_of, to_text
+from imgsearch.query.whole import absolute, whole_query
 
 __all__ = [
     "FIELDS",
     "Field",
+    "absolute",
     "example_of",
     "filter_of",
     "parse",
     "region_of",
     "term_of",
     "to_text",
+    "whole_query",
 ]
