@@ -32,6 +32,7 @@ from imgsearch.records import (
     Root,
     SnapshotInfo,
     Status,
+    Want,
 )
 from imgsearch.terms import Example, Query, Region, Term
 
@@ -48,6 +49,8 @@ FACTS = Facts(
     rating=-1,
     keywords=("A|B", "ø"),
     duration_s=12.5,
+    motion="beside",
+    animated=True,
 )
 HIT = Hit(
     photo=Photo(7, "ab" * 32, 123, FACTS),
@@ -79,7 +82,17 @@ STATUS = Status(
         {"nprobe": 3},
     ),
     tail=2,
-    failures=(Failure(Path("/x.jpg"), Reason.EMPTY, "It is empty."),),
+    failures=(
+        Failure(
+            Path("/x.jxl"),
+            Reason.UNSUPPORTED,
+            "It needs jxl.",
+            "jxl",
+            "pillow 12",
+            datetime(2026, 11, 25, tzinfo=UTC),
+        ),
+    ),
+    wants=(Want("jxl", "JPEG XL", 3),),
     disk_bytes=11,
 )
 
@@ -94,6 +107,7 @@ FULL = (
     STATUS.roots[0],
     STATUS.snapshot,
     STATUS.failures[0],
+    STATUS.wants[0],
     Region(1, 2, 3, 4, True),
     Example(Path("/a.jpg"), Region(1, 2, 3, 4)),
     Query((Term("a", 2.0),), parse("type:png").filters, 0.1, "date"),
