@@ -70,6 +70,7 @@ class SyncReport:
     offline: int = 0  # files under folders that are not there now; nothing is forgotten
     missing: int = 0  # files that vanished with many others at once; held, not forgotten
     failed: int = 0
+    reread: int = 0  # photos whose facts changed with an XMP file beside them
     seconds: float = 0.0
     photos: int = 0
 

@@ -80,8 +80,7 @@ class Upkeep:
     def read_metadata(self) -> Generator[Progress, None, MetadataReport]:
         """Read again what the files say of all photos that can be reached."""
         with writing(self._data_dir) as store:
-            online = {root.id for root in reconcile.roots_of(store) if root.online}
-            return (yield from reread.read_again(store, online, self._settings))
+            return (yield from reread.read_again(store, _online(store), self._settings))
 
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
         """Make the index file anew; with a name, embed every photo with that encoder before."""
@@ -139,10 +138,14 @@ class Upkeep:
     ) -> Generator[Progress, None, SyncReport]:
         """Bring the library up to date with what was seen."""
         snapshots.clean(store)  # what a killed build left behind
-        report = SyncReport()
+        report, newest = SyncReport(), store.last_photo_id()
         if any(changes.upserts for _, changes in seen.work):
             report = yield from ingest.apply(self._bench(store), seen.work)
+        told = _told(store, seen, newest)  # now: before paths that are gone are forgotten
         settled = reconcile.settle(store, seen, accept_removals, self._tell)
+        reread_count = 0
+        if told.sidecars or told.photo_ids:
+            reread_count = yield from reread.read_told(store, _online(store), self._settings, told)
         row = store.current_encoder()
         if row is not None and snapshots.due(store, row.key):
             self._build(store, row)
@@ -153,6 +156,7 @@ class Upkeep:
             unchanged=sum(changes.unchanged for _, changes in seen.work),
             gone=settled.gone,
             missing=settled.missing,
+            reread=reread_count,
             offline=seen.offline,
             photos=store.photo_count(),
         )
@@ -187,3 +191,19 @@ class Upkeep:
     def _build(self, store: Store, row: EncoderRow, fresh: bool = False) -> None:
         options = snapshots.BuildOptions(fresh=fresh)
         snapshots.build_snapshot(store, row.key, row.encoder_id, self._encoding(row), options)
+
+
+def _online(store: Store) -> set[int]:
+    return {root.id for root in reconcile.roots_of(store) if root.online}
+
+
+def _told(store: Store, seen: reconcile.Survey, newest: int) -> reread.Told:
+    """What XMP files tell anew of photos up to the id `newest`; later ones were just read whole."""
+    news = [found for found in seen.found if found.beside.is_news]
+    ids = {
+        photo_id
+        for found in news
+        for photo_id in store.ids_at(found.scope.root_id, found.beside.photos).values()
+        if photo_id <= newest
+    }
+    return reread.Told([(found.scope.root_id, found.beside.sidecars) for found in news], ids)

@@ -2,6 +2,8 @@
 
     FORMATS           suffix -> Family: which files are looked at, and what reads them
     is_photo_name     whether a file of this name is worth opening
+    is_sidecar_name   whether a file of this name may tell of a photo beside it
+    sidecars_of       a photo's path -> where its XMP file may lie
     decode            a file -> Decoded
     decode_bytes      the bytes of a file -> Decoded
     read_facts        a file -> Facts, without decoding its pixels where that is possible
@@ -34,7 +36,7 @@ from imgsearch.decode.formats import (
     is_photo_name,
 )
 from imgsearch.decode.jpeg import buffered_work
-from imgsearch.decode.metadata import with_sidecar
+from imgsearch.decode.metadata import is_sidecar_name, sidecars_of, with_sidecar
 from imgsearch.decode.request import Request
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records import Decoded, Facts
@@ -46,7 +48,9 @@ __all__ = [
     "decode_bytes",
     "decoder_versions",
     "is_photo_name",
+    "is_sidecar_name",
     "read_facts",
+    "sidecars_of",
     "thumbnail",
 ]
 

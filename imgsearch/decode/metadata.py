@@ -6,6 +6,7 @@ declares a document type is refused: XMP has none, and entities are how XML is m
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -77,15 +78,26 @@ def settle(facts: Facts, accounts: Sequence[Account]) -> Facts:
     return facts
 
 
+def is_sidecar_name(name: str) -> bool:
+    """Whether a file of this name (no folders) may be one that `with_sidecar` looks for."""
+    return name.endswith((".xmp", ".XMP"))
+
+
+def sidecars_of(photo: str) -> tuple[str, ...]:
+    """Where the XMP file of the photo at this path may lie, the first that counts first."""
+    folder, slash, name = photo.rpartition(os.sep)
+    stem = name[: name.rfind(".")] if name.rfind(".") > 0 else name
+    return tuple(folder + slash + form.format(name=name, stem=stem) for form in _SIDECARS)
+
+
 def with_sidecar(facts: Facts, photo: Path) -> Facts:
     """The facts, corrected by the XMP file that lies beside the photo, if there is one.
 
     `IMG.JPG.xmp` is looked for before `IMG.xmp`. One that cannot be read says nothing.
     """
-    for form in _SIDECARS:
-        sidecar = photo.with_name(form.format(name=photo.name, stem=photo.stem))
+    for sidecar in sidecars_of(str(photo)):
         try:
-            with sidecar.open("rb") as file:
+            with Path(sidecar).open("rb") as file:
                 packet = file.read(MAX_PACKET_BYTES + 1)
         except OSError:
             continue

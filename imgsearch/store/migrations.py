@@ -168,7 +168,20 @@ _NOUNS = """
 ALTER TABLE nulls ADD COLUMN nouns BLOB NOT NULL DEFAULT x'';
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS)
+# The XMP files beside photos, as they were when they were last read.
+_SIDECARS = """
+CREATE TABLE sidecars (
+    id INTEGER NOT NULL PRIMARY KEY,
+    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+    name BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    UNIQUE (root_id, name)
+);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _SIDECARS)
 
 
 def schema_version(connection: Connection) -> int:
