@@ -16,7 +16,7 @@ from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, sn
 from imgsearch.encoders import prompting
 from imgsearch.jobs import MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.records import EncoderRow
-from imgsearch.store import DATABASE, Store, writing
+from imgsearch.store import DATABASE, Store, announced, writing
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
@@ -51,10 +51,11 @@ class Upkeep:
             if verify:
                 files = [one for found in seen.found for one in found.same]
                 threads = self._settings.thread_count
+                reading = ingest.changed_contents(files, store.hashes(), threads)
                 seen = seen.with_upserts(
-                    (yield from ingest.changed_contents(files, store.hashes(), threads))
+                    (yield from announced(self._data_dir, "Reading every file", reading))
                 )
-            report = yield from self._take_in(store, seen, accept_removals)
+            report = yield from self._take_in_aloud(store, seen, accept_removals)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def watch(self, folders: Sequence[str], stop: Event, rhythm: Rhythm | None) -> Iterator[News]:
@@ -63,7 +64,7 @@ class Upkeep:
 
         self._check(folders)
         hands = follow.Hands(
-            self._data_dir, self._take_in, self._models.release, self._prune, self._tell
+            self._data_dir, self._take_in_aloud, self._models.release, self._prune, self._tell
         )
         return follow.follow(hands, folders, rhythm or follow.Rhythm(), stop)
 
@@ -80,29 +81,16 @@ class Upkeep:
     def read_metadata(self) -> Generator[Progress, None, MetadataReport]:
         """Read again what the files say of all photos that can be reached."""
         with writing(self._data_dir) as store:
-            return (yield from reread.read_again(store, _online(store), self._settings))
+            reading = reread.read_again(store, _online(store), self._settings)
+            return (yield from announced(self._data_dir, "Reading metadata", reading))
 
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
         """Make the index file anew; with a name, embed every photo with that encoder before."""
         started = time.monotonic()
         with writing(self._data_dir) as store:
-            row = store.encoder_in_use()
-            missing = 0
-            if encoder_name is not None:
-                bench = self._bench(store, encoder_name)
-                missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
-                if not missing:
-                    store.promote_encoder(bench.encoder_key)
-                    row = store.encoder_in_use()
-            if not missing:
-                self._build(store, row, fresh=True)
-                self._refresh(store, row)
-            return RebuildReport(
-                encoder=row.name,
-                vectors=store.vector_count(row.key),
-                missing=missing,
-                seconds=round(time.monotonic() - started, 3),
-            )
+            work = self._rebuild(store, encoder_name)
+            report = yield from announced(self._data_dir, "Rebuilding", work)
+        return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def save_labels(self, name: str, classes: Classes) -> Facet:
         """Label every photo, now and when new ones come."""
@@ -132,6 +120,28 @@ class Upkeep:
                 roots = tuple(store.roots().values())
         for folder in folders:
             reconcile.check_folder(folder, roots)
+
+    def _rebuild(
+        self, store: Store, encoder_name: str | None
+    ) -> Generator[Progress, None, RebuildReport]:
+        row = store.encoder_in_use()
+        missing = 0
+        if encoder_name is not None:
+            bench = self._bench(store, encoder_name)
+            missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
+            if not missing:
+                store.promote_encoder(bench.encoder_key)
+                row = store.encoder_in_use()
+        if not missing:
+            self._build(store, row, fresh=True)
+            self._refresh(store, row)
+        return RebuildReport(row.name, store.vector_count(row.key), missing, seconds=0.0)
+
+    def _take_in_aloud(
+        self, store: Store, seen: reconcile.Survey, accept_removals: bool = False
+    ) -> Generator[Progress, None, SyncReport]:
+        """The next, with its progress for other processes to see."""
+        return announced(self._data_dir, "Indexing", self._take_in(store, seen, accept_removals))
 
     def _take_in(
         self, store: Store, seen: reconcile.Survey, accept_removals: bool = False

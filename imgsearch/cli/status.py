@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from imgsearch.cli.output import data_option, json_option, open_library, print_j
 from imgsearch.display import printable
 
 if TYPE_CHECKING:
+    from imgsearch.jobs import Running
     from imgsearch.records import Status
 
 FAILURES_SHOWN = 10
@@ -22,11 +24,13 @@ FAILURES_SHOWN = 10
 def command(as_json: bool, data_dir: str | None) -> None:
     """Show what the library holds: folders, photos, encoder, index, failures, disk used."""
     with open_library(data_dir) as library:
-        status = library.status()
+        status, running = library.status(), library.running()
     if as_json:
-        print_json(as_record(status))
-    else:
-        print_status(status)
+        print_json({**as_record(status), "running": running and asdict(running)})
+        return
+    print_status(status)
+    if running is not None:
+        click.echo(f"Now       {_running_words(running)} (process {running.pid})")
 
 
 def as_record(status: Status) -> dict[str, object]:
@@ -63,6 +67,15 @@ def as_record(status: Status) -> dict[str, object]:
         ],
         "disk_bytes": status.disk_bytes,
     }
+
+
+def _running_words(running: Running) -> str:
+    words = running.doing
+    if running.total:
+        words += f": {running.done} of {running.total}"
+    if running.left_s is not None:
+        words += f", {running.rate:.0f} photos/s, {running.left_s:.0f} s left"
+    return words
 
 
 def print_status(status: Status) -> None:

@@ -13,9 +13,10 @@ from imgsearch import (
     search,
     snapshots,
 )
-from imgsearch.jobs import Job
+from imgsearch.jobs import Job, Running
 from imgsearch.library.opened import Opened
 from imgsearch.records import Counts, EncoderInfo, Hit, Pairs, Status
+from imgsearch.store import running
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Choice
@@ -27,6 +28,13 @@ class Looking(Opened):
     def status(self) -> Status:
         """What the library holds, and how it is. Raises UsageError where there is none yet."""
         return overview.status_of(self._reader())
+
+    def running(self) -> Running | None:
+        """What some process, perhaps this one, is changing in the library right now, and how far.
+
+        None where nothing is: also after a process that was killed.
+        """
+        return running(self.settings.data_dir)
 
     def check_recall(self) -> snapshots.RecallReport:
         """How much of the exact answer the index finds, for words and for examples.
