@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imgsearch.records import Ids, Vectors
 
 BLOCK_ROWS = 2048  # a block of scores is 16 MB
-STEP_ROWS = 16 * BLOCK_ROWS  # that a block meets between two words of progress
+STEP_ROWS = 8 * BLOCK_ROWS  # that a block meets between two words of progress
 MAX_PAIRS = 300_000  # a library of one photo a million times must not fill the memory
 
 

@@ -85,7 +85,7 @@ class Looking(Opened):
     def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
         """Every two photos at least that alike, best first; `groups` sorts them.
 
-        Exact, so it takes a while: minutes for 100,000 photos on two cores.
+        Exact, so it takes a while: about a minute for 100,000 photos on two cores.
         """
         row = self._reader().encoder_in_use()
         return Job(duplicates.find_pairs(self._reader(), row.key, min_score))
