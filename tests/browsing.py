@@ -100,11 +100,6 @@ def settle(tab: Page) -> None:
     tab.wait_for_timeout(500)
 
 
-def names(tab: Page) -> list[str]:
-    labels = [tile.get_attribute("aria-label") or "" for tile in tab.locator(".tile a").all()]
-    return [label.split(",")[0] for label in labels]
-
-
 def wait_for_first(tab: Page, name: str) -> None:
     tab.locator(f".tile:first-child a[aria-label^='{name}']").wait_for()
 
@@ -118,6 +113,14 @@ def ask(tab: Page, line: str) -> None:
     box = tab.get_by_role("textbox", name="Search")
     box.fill(line)
     box.press("Enter")
+
+
+def wait_for_line(tab: Page, line: str) -> None:
+    """Until this stands in the box."""
+    from playwright.sync_api import expect
+
+    box = tab.get_by_role("textbox", name="Search")
+    expect(box).to_have_value(line, timeout=PATIENCE_MS)
 
 
 def wait_for_count(tab: Page, tiles: int) -> None:

@@ -85,11 +85,11 @@ def test_a_photo_of_an_unplugged_drive_is_shown_and_marked(
     page.locator(".tile .badge.offline").wait_for()
     keep(page, "offline")
     page.locator(".tile a").click()
-    page.get_by_text("far.png").first.wait_for()
-    page.get_by_text(re.compile("offline|not there now")).first.wait_for()
+    wait_until_shown(page.locator(".frame img"))
+    page.get_by_text("Its drive is not there now").wait_for()
     keep(page, "offline-photo")
     page.goto(f"{address}/library")
-    page.get_by_text("offline", exact=True).wait_for()
+    page.get_by_text("offline").first.wait_for()
 
 
 def test_more_come_while_one_scrolls(page: Page, address: str) -> None:
@@ -111,17 +111,6 @@ def test_a_name_with_a_script_a_line_break_and_a_right_to_left_mark(
     page.locator(".tile a").click()
     page.get_by_text(r"hacked=1<∕script>\n\u202e.png").first.wait_for()
     assert page.evaluate("window.hacked === undefined && !document.title.includes('\\u202e')")
-
-
-def test_nothing_looks_like_that_and_the_weak_ones_are_a_click_away(
-    page: Page, address: str, keep: Callable[..., None]
-) -> None:
-    page.goto(f"{address}/?q=a+submarine+in:phone")
-    page.get_by_text("no nearer than chance").wait_for()
-    keep(page, "weak")
-    page.get_by_role("button", name="Show weaker matches too").click()
-    wait_for_count(page, 3)
-    page.locator(".tile .badge.weak").first.wait_for()
 
 
 @pytest.mark.parametrize("photo_id", ["999999", "x", ""])
@@ -148,7 +137,7 @@ def test_an_upload_of_too_many_pixels_is_told(page: Page, address: str) -> None:
 def test_what_another_process_does_is_shown_live_until_it_ends(
     page: Page, address: str, place: Path, tmp_path: Path, keep: Callable[..., None]
 ) -> None:
-    for number in range(2_000):
+    for number in range(600):
         noise(tmp_path / "more" / f"{number}.png", 10_000 + number, 64)
     page.goto(f"{address}/library")
     button = page.get_by_role("button", name="Make it anew")
@@ -162,8 +151,8 @@ def test_what_another_process_does_is_shown_live_until_it_ends(
     )
     try:
         page.get_by_text("Indexing in another process").wait_for()
-        page.get_by_text(re.compile(r"[1-9]\d* of 2,000 photos, \d+ a second, .* left")).wait_for()
-        page.locator("button:disabled", has_text="Make it anew").wait_for()
+        page.get_by_text(re.compile(r"[1-9]\d* of 600 photos, \d+ a second, .* left")).wait_for()
+        page.locator("button:disabled", has_text="Make it anew").first.wait_for()
         keep(page, "library-busy")
         page.goto(f"{address}/?q=name:IMG_1")
         page.locator(".tile").first.wait_for()  # searching works meanwhile
@@ -173,7 +162,7 @@ def test_what_another_process_does_is_shown_live_until_it_ends(
         other.kill()
         other.wait()
     page.get_by_text("Indexing in another process").wait_for(state="detached")
-    page.locator("button:enabled", has_text="Make it anew").wait_for()
+    page.locator("button:enabled", has_text="Make it anew").first.wait_for()
 
 
 def test_who_comes_second_is_told(
