@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imgsearch.display import clock, printable
     from imgsearch.errors import ImgsearchError
     from imgsearch.findings import Classes, Label, Verdict
+    from imgsearch.jobs import Running
     from imgsearch.library import Library
     from imgsearch.query import filter_of, parse, to_text
     from imgsearch.records import (
@@ -49,6 +50,7 @@ __all__ = [
     "Query",
     "Region",
     "Root",
+    "Running",
     "Settings",
     "Status",
     "Term",
@@ -79,6 +81,7 @@ _HOMES = {
     "Query": "imgsearch.terms",
     "Region": "imgsearch.terms",
     "Root": "imgsearch.records",
+    "Running": "imgsearch.jobs",
     "Settings": "imgsearch.config",
     "Status": "imgsearch.records",
     "Term": "imgsearch.terms",

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from imgsearch import wire
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.query import whole_query
+from imgsearch.store.notice import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from http.client import HTTPConnection
 
     from imgsearch.config import Settings
+    from imgsearch.jobs import Running
     from imgsearch.records import Answer, Status
     from imgsearch.terms import Query
 
@@ -48,6 +50,8 @@ class Answering(Protocol):
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer: ...
 
     def status(self) -> Status: ...
+
+    def running(self) -> Running | None: ...
 
 
 def ask(
@@ -94,6 +98,13 @@ class Client:
         """What the library holds, and how it is, as `Library.status` gives it."""
         status = self._call(wire.status_of, "GET", "/status")
         return replace(status, data_dir=self._settings.data_dir)
+
+    def running(self) -> Running | None:
+        """What some process is changing in the library, as `Library.running` tells it.
+
+        It is read where the library lies: the service knows no more of it.
+        """
+        return running(self._settings.data_dir)
 
     def _call(
         self,

@@ -21,11 +21,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from imgsearch.findings import Verdict
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from imgsearch.records import Neighbours, Vector, Vectors
 
 ENOUGH_PHOTOS = 12  # with fewer, a library has no usual score to speak of
 CLOSEST = 10  # the hits whose standing is looked at: the outstanding one is among them
 LOOK = 200  # the hits that are counted
+SAME = 0.98  # photos at least that alike are one and the same: a copy, or the next of a burst
 
 
 # Of a term; "short" is a text that was averaged over templates, see `encoders.prompting`.
@@ -116,10 +120,24 @@ def judge(
 
 
 def standing(null: Null, asked: Asked, photos: Vectors) -> float:
-    """The highest standing among photos (m, dim): how unusual the query's score is on one."""
+    """The highest standing among photos (m, dim): how unusual the query's score is on one.
+
+    A photo is left out of its own results, so no unrelated query with that very photo as its
+    example counts: in a library of fifty, each would be one in fifty of the examples, and make
+    any score look usual.
+    """
+    import numpy as np
+
     others = unrelated(null, asked) @ photos.T
-    above = photos @ asked.vector - others.mean(axis=0)
-    return float((above / others.std(axis=0)).max())
+    itself = null.photos @ photos.T >= SAME
+    counts = np.ones(others.shape, np.bool_)
+    for place, (kind, _) in enumerate(asked.terms):
+        if kind == "image":
+            counts &= ~itself[_drawn(place, len(others), len(null.photos))]
+    counts |= counts.sum(axis=0) < 2  # all photos here are one: then they are all there is
+    above = photos @ asked.vector - others.mean(axis=0, where=counts)
+    spread = np.maximum(others.std(axis=0, where=counts), 1e-3)  # no less than rounding makes
+    return float((above / spread).max())
 
 
 def chance(vectors: int) -> float:
@@ -145,8 +163,17 @@ def unrelated(null: Null, asked: Asked) -> Vectors:
         total += asked.fixed
     for place, (kind, weight) in enumerate(asked.terms):
         bank = banks[kind]
-        # Another stride for each term, so that the same two do not always come together.
-        total += np.float32(weight) * bank[(np.arange(rows) * (2 * place + 1) + place) % len(bank)]
+        total += np.float32(weight) * bank[_drawn(place, rows, len(bank))]
     lengths = np.linalg.norm(total, axis=1, keepdims=True)
     result: Vectors = total / np.maximum(lengths, np.float32(1e-6))
     return result
+
+
+def _drawn(place: int, rows: int, size: int) -> NDArray[np.intp]:
+    """Which of a bank of `size` stand in for the term at this place, in so many queries.
+
+    Another stride for each term, so that the same two do not always come together.
+    """
+    import numpy as np
+
+    return (np.arange(rows) * (2 * place + 1) + place) % size

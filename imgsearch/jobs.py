@@ -19,6 +19,22 @@ class Progress:
     path: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a process that writes to a library is doing; `total` is 0 while it is not known."""
+
+    doing: str  # "Indexing", "Rebuilding", "Reading metadata"
+    done: int
+    total: int
+    pid: int
+    rate: float  # photos a second, 0 while it is not known
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds to go, None while that is not known."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else None
+
+
 class Job(Generic[Result]):
     """A long job that is under way only while somebody iterates over its progress.
 
@@ -70,6 +86,7 @@ class SyncReport:
     offline: int = 0  # files under folders that are not there now; nothing is forgotten
     missing: int = 0  # files that vanished with many others at once; held, not forgotten
     failed: int = 0
+    reread: int = 0  # photos whose facts changed with an XMP file beside them
     seconds: float = 0.0
     photos: int = 0
 

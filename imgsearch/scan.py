@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imgsearch.records import Changes, FileStat
 
@@ -25,23 +25,34 @@ class Seen:
     """One walk of a folder: its photos by path, and what could not be looked into.
 
     `unreadable` are folders that exist and may not be read; `dangling` are symbolic links to
-    something that is not there now, perhaps a folder on a drive that is unplugged.
+    something that is not there now, perhaps a folder on a drive that is unplugged. `sidecars`
+    are files that tell of photos beside them.
     """
 
     files: Mapping[str, FileStat]
     unreadable: tuple[str, ...]
     dangling: tuple[str, ...] = ()
+    sidecars: Mapping[str, FileStat] = field(default_factory=dict)
 
 
-def look(folder: str, is_photo: Callable[[str], bool], deep: bool = True) -> Seen:
-    """Walk `folder` (absolute) and stat every file whose name `is_photo`.
+def _never(name: str) -> bool:
+    return False
+
+
+def look(
+    folder: str,
+    is_photo: Callable[[str], bool],
+    deep: bool = True,
+    is_sidecar: Callable[[str], bool] = _never,
+) -> Seen:
+    """Walk `folder` (absolute) and stat every file whose name `is_photo`, or `is_sidecar`.
 
     Hidden files and folders, recycle bins, NAS thumbnails and unfinished downloads are left out.
     Symbolic links are followed; a folder that was already visited is not entered again, so loops
     end. A folder that cannot be read is named in `unreadable` and does not end the walk. With
     `deep` false, folders inside are not entered.
     """
-    walk = _Walk(is_photo)
+    walk = _Walk(is_photo, is_sidecar)
     walk.folders.append(folder)
     visited: set[tuple[int, int]] = set()
     while walk.folders or walk.links:
@@ -59,19 +70,21 @@ def look(folder: str, is_photo: Callable[[str], bool], deep: bool = True) -> See
             walk.unreadable.append(here)
         if not deep:
             break
-    return Seen(walk.files, tuple(walk.unreadable), tuple(walk.dangling))
+    return Seen(walk.files, tuple(walk.unreadable), tuple(walk.dangling), walk.sidecars)
 
 
 class _Walk:
     """What a walk has found so far, and the folders that it has still to enter."""
 
-    def __init__(self, is_photo: Callable[[str], bool]) -> None:
+    def __init__(self, is_photo: Callable[[str], bool], is_sidecar: Callable[[str], bool]) -> None:
         self.files: dict[str, FileStat] = {}
+        self.sidecars: dict[str, FileStat] = {}
         self.unreadable: list[str] = []
         self.dangling: list[str] = []
         self.folders: list[str] = []
         self.links: list[str] = []
         self._is_photo = is_photo
+        self._is_sidecar = is_sidecar
 
     def enter(self, folder: str) -> None:
         """Note what is in one folder. Raises OSError where it cannot be read."""
@@ -85,8 +98,9 @@ class _Walk:
             if entry.is_dir():
                 (self.links if entry.is_symlink() else self.folders).append(entry.path)
                 return
+            kept = self._kept(entry.name)
             # A link that leads nowhere is noted whatever its name: it may have led to a folder.
-            if not (self._is_photo(entry.name) or entry.is_symlink()):
+            if kept is None and not entry.is_symlink():
                 return
             about = entry.stat()
         except OSError as error:
@@ -98,9 +112,14 @@ class _Walk:
                 return
             raise  # the folder lets its names be read, but not its files
         # A pipe or a device called .jpg is never opened.
-        if stat.S_ISREG(about.st_mode) and self._is_photo(entry.name):
+        if kept is not None and stat.S_ISREG(about.st_mode):
             path = entry.path
-            self.files[path] = FileStat(path, about.st_size, about.st_mtime_ns, about.st_ino)
+            kept[path] = FileStat(path, about.st_size, about.st_mtime_ns, about.st_ino)
+
+    def _kept(self, name: str) -> dict[str, FileStat] | None:
+        if self._is_photo(name):
+            return self.files
+        return self.sidecars if self._is_sidecar(name) else None
 
 
 def diff(seen: Seen, known: Mapping[str, FileStat], unfinished: Collection[str] = ()) -> Changes:

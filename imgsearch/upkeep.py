@@ -19,7 +19,7 @@ from imgsearch.decode import decoder_versions
 from imgsearch.encoders import prompting
 from imgsearch.jobs import MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.records import EncoderRow
-from imgsearch.store import DATABASE, Store, writing
+from imgsearch.store import DATABASE, Store, announced, writing
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
@@ -58,10 +58,11 @@ class Upkeep:
             if verify:
                 files = [one for found in seen.found for one in found.same]
                 threads = self._settings.thread_count
+                reading = ingest.changed_contents(files, store.hashes(), threads)
                 seen = seen.with_upserts(
-                    (yield from ingest.changed_contents(files, store.hashes(), threads))
+                    (yield from announced(self._data_dir, "Reading every file", reading))
                 )
-            report = yield from self._take_in(store, seen, accept_removals)
+            report = yield from self._take_in_aloud(store, seen, accept_removals)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def retry(self, reasons: Sequence[Reason]) -> Generator[Progress, None, SyncReport]:
@@ -73,7 +74,7 @@ class Upkeep:
                 with suppress(OSError):  # it is gone or out of reach: the next look says which
                     files.append(ingest.stat_of(failure.path))
             seen = reconcile.survey_of(store, files)
-            report = yield from self._take_in(store, seen, afresh=True)
+            report = yield from self._take_in_aloud(store, seen, afresh=True)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def watch(self, folders: Sequence[str], stop: Event, rhythm: Rhythm | None) -> Iterator[News]:
@@ -83,7 +84,7 @@ class Upkeep:
         self._check(folders)
         hands = follow.Hands(
             self._data_dir,
-            self._take_in,
+            self._take_in_aloud,
             self._models.release,
             self._prune,
             self._tell,
@@ -104,30 +105,16 @@ class Upkeep:
     def read_metadata(self) -> Generator[Progress, None, MetadataReport]:
         """Read again what the files say of all photos that can be reached."""
         with writing(self._data_dir) as store:
-            online = {root.id for root in reconcile.roots_of(store) if root.online}
-            return (yield from reread.read_again(store, online, self._settings))
+            reading = reread.read_again(store, _online(store), self._settings)
+            return (yield from announced(self._data_dir, "Reading metadata", reading))
 
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
         """Make the index file anew; with a name, embed every photo with that encoder before."""
         started = time.monotonic()
         with writing(self._data_dir) as store:
-            row = store.encoder_in_use()
-            missing = 0
-            if encoder_name is not None:
-                bench = self._bench(store, encoder_name)
-                missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
-                if not missing:
-                    store.promote_encoder(bench.encoder_key)
-                    row = store.encoder_in_use()
-            if not missing:
-                self._build(store, row, fresh=True)
-                self._refresh(store, row)
-            return RebuildReport(
-                encoder=row.name,
-                vectors=store.vector_count(row.key),
-                missing=missing,
-                seconds=round(time.monotonic() - started, 3),
-            )
+            work = self._rebuild(store, encoder_name)
+            report = yield from announced(self._data_dir, "Rebuilding", work)
+        return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def save_labels(self, name: str, classes: Classes) -> Facet:
         """Label every photo, now and when new ones come."""
@@ -158,6 +145,33 @@ class Upkeep:
         for folder in folders:
             reconcile.check_folder(folder, roots)
 
+    def _rebuild(
+        self, store: Store, encoder_name: str | None
+    ) -> Generator[Progress, None, RebuildReport]:
+        row = store.encoder_in_use()
+        missing = 0
+        if encoder_name is not None:
+            bench = self._bench(store, encoder_name)
+            missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
+            if not missing:
+                store.promote_encoder(bench.encoder_key)
+                row = store.encoder_in_use()
+        if not missing:
+            self._build(store, row, fresh=True)
+            self._refresh(store, row)
+        return RebuildReport(row.name, store.vector_count(row.key), missing, seconds=0.0)
+
+    def _take_in_aloud(
+        self,
+        store: Store,
+        seen: reconcile.Survey,
+        accept_removals: bool = False,
+        afresh: bool = False,
+    ) -> Generator[Progress, None, SyncReport]:
+        """The next, with its progress for other processes to see."""
+        steps = self._take_in(store, seen, accept_removals, afresh)
+        return announced(self._data_dir, "Indexing", steps)
+
     def _take_in(
         self,
         store: Store,
@@ -167,11 +181,15 @@ class Upkeep:
     ) -> Generator[Progress, None, SyncReport]:
         """Bring the library up to date with what was seen."""
         snapshots.clean(store)  # what a killed build left behind
-        report = SyncReport()
+        report, newest = SyncReport(), store.last_photo_id()
         if any(changes.upserts for _, changes in seen.work):
             bench = replace(self._bench(store), afresh=afresh)
             report = yield from ingest.apply(bench, seen.work)
+        told = _told(store, seen, newest)  # now: before paths that are gone are forgotten
         settled = reconcile.settle(store, seen, accept_removals, self._tell)
+        reread_count = 0
+        if told.sidecars or told.photo_ids:
+            reread_count = yield from reread.read_told(store, _online(store), self._settings, told)
         row = store.current_encoder()
         if row is not None and snapshots.due(store, row.key):
             self._build(store, row)
@@ -182,6 +200,7 @@ class Upkeep:
             unchanged=sum(changes.unchanged for _, changes in seen.work),
             gone=settled.gone,
             missing=settled.missing,
+            reread=reread_count,
             offline=seen.offline,
             photos=store.photo_count(),
         )
@@ -217,3 +236,19 @@ class Upkeep:
     def _build(self, store: Store, row: EncoderRow, fresh: bool = False) -> None:
         options = snapshots.BuildOptions(fresh=fresh)
         snapshots.build_snapshot(store, row.key, row.encoder_id, self._encoding(row), options)
+
+
+def _online(store: Store) -> set[int]:
+    return {root.id for root in reconcile.roots_of(store) if root.online}
+
+
+def _told(store: Store, seen: reconcile.Survey, newest: int) -> reread.Told:
+    """What XMP files tell anew of photos up to the id `newest`; later ones were just read whole."""
+    news = [found for found in seen.found if found.beside.is_news]
+    ids = {
+        photo_id
+        for found in news
+        for photo_id in store.ids_at(found.scope.root_id, found.beside.photos).values()
+        if photo_id <= newest
+    }
+    return reread.Told([(found.scope.root_id, found.beside.sidecars) for found in news], ids)

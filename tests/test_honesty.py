@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,17 @@ from hypothesis import strategies as st
 
 from imgsearch import Library
 from imgsearch.findings import Verdict
-from imgsearch.honesty import ENOUGH_PHOTOS, POINT, Among, Asked, Null, chance, judge, unrelated
+from imgsearch.honesty import (
+    ENOUGH_PHOTOS,
+    POINT,
+    Among,
+    Asked,
+    Null,
+    chance,
+    judge,
+    standing,
+    unrelated,
+)
 from imgsearch.records import Neighbours
 
 LEVELS = ["weak", "likely", "sure"]
@@ -156,6 +167,27 @@ def test_a_compound_query_is_held_against_compounds() -> None:
     assert rows.shape == (50, 16)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     assert np.allclose(rows[0], unit(bank[0][0] + 0.5 * bank[2][1] + minus), atol=1e-5)
+
+
+def test_in_a_small_library_an_example_is_not_held_against_the_photo_itself() -> None:
+    rng = np.random.default_rng(5)
+    photos = rng.normal(size=(40, 64)).astype(np.float32)
+    photos[1] = photos[0] * 0.5 + photos[1]  # the one that is like the example
+    photos /= np.linalg.norm(photos, axis=1, keepdims=True)
+    others = np.eye(64, dtype=np.float32)
+    null = Null(others, others, photos, photos.mean(axis=0), 40)
+
+    def strength(example: int) -> float:
+        scores = photos @ photos[example]
+        order = np.argsort(-scores)[1:]  # a photo is left out of its own results
+        found = Neighbours(order, scores[order])
+        asked = Asked(photos[example], [("image", 1.0)])
+        return judge(null, asked, found, photos[order[:10]], 40).strength
+
+    assert strength(0) > 1.2
+    assert np.mean([strength(example) >= POINT.found for example in range(2, 40)]) < 0.6
+    twins = replace(null, photos=np.repeat(photos[:1], 12, axis=0))  # all photos are one
+    assert math.isfinite(standing(twins, Asked(photos[0], [("image", 1.0)]), photos[:1]))
 
 
 def test_a_minus_narrows_and_hides_nothing(demo: Library) -> None:

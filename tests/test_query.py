@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -186,7 +187,10 @@ words = st.lists(
 ).map(" ".join)
 weights = st.floats(1e-300, 1e300).flatmap(lambda weight: st.sampled_from([weight, -weight]))
 examples = st.one_of(
-    st.integers(1, (1 << 63) - 1), (texts | words).map(lambda text: Path(text.replace("\0", "")))
+    st.integers(1, (1 << 63) - 1),
+    (texts | words | st.sampled_from(["\n", " ", "\t\r"])).map(
+        lambda text: Path(text.replace("\0", ""))
+    ),
 ).map(Example)
 terms = st.builds(Term, texts.map(str.strip).filter(bool) | words.filter(str.strip) | examples,
                   st.just(1.0) | st.just(-1.0) | weights)  # fmt: skip
@@ -234,6 +238,8 @@ queries = st.builds(
 
 @settings(deadline=None)
 @given(queries)
+@hypothesis.example(Query((Term(Example(Path("\n"))),)))
+@hypothesis.example(Query((Term(Example(Path(" ")), -2.0),)))
 def test_every_query_reads_back_from_its_line(query: Query) -> None:
     line = to_text(query)
     assert parse(line) == query

@@ -140,6 +140,92 @@ def test_a_file_may_become_a_folder_and_a_folder_a_file(library: Library, tmp_pa
     assert paths(library) == on_disk(here)
 
 
+# ------------------------------------------------------------------------- XMP files
+
+
+def stars(path: Path, rating: int) -> Path:
+    """An XMP file that gives so many stars."""
+    path.write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF '
+        'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
+        f'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{rating}"/></r:RDF></x:xmpmeta>'
+    )
+    return path
+
+
+def rated(library: Library) -> dict[str, int]:
+    """The stars of every photo that has some, by file name."""
+    return {
+        hit.path.name: rating
+        for hit in library.find("in:photos", 100).hits
+        if (rating := hit.photo.facts.rating) is not None
+    }
+
+
+def test_an_xmp_file_that_comes_changes_or_goes_is_noticed(
+    library: Library, stand_in: StandIn, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 5)
+    beside = stars(here / "0001.png.xmp", 3)  # there at first: read with its photo
+    first = library.index([here]).run()
+    assert (rated(library), first.reread) == ({"0001.png": 3}, 0)
+    assert library.index().run().reread == 0
+    stars(here / "0002.xmp", 5)
+    stars(here / "of no photo.xmp", 1)
+    assert (library.index().run().reread, rated(library)) == (1, {"0001.png": 3, "0002.png": 5})
+    stars(beside, 4)
+    os.utime(beside, ns=(1, 1))
+    assert (library.index().run().reread, rated(library)) == (1, {"0001.png": 4, "0002.png": 5})
+    beside.unlink()
+    assert (library.index().run().reread, rated(library)) == (1, {"0002.png": 5})
+    report = library.index().run()
+    assert (report.reread, report.unchanged, stand_in.embedded) == (0, 5, 5)
+
+
+def test_a_photo_that_leaves_its_xmp_file_or_comes_to_one_is_read_again(
+    library: Library, stand_in: StandIn, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 3)
+    stars(here / "0001.xmp", 3)
+    stars(here / "waiting.xmp", 5)
+    library.index([here]).run()
+    (here / "0001.png").rename(here / "elsewhere.png")
+    library.index().run()
+    assert rated(library) == {}
+    (here / "elsewhere.png").rename(here / "waiting.png")
+    library.index().run()
+    assert rated(library) == {"waiting.png": 5}
+    (here / "album").mkdir()
+    for name in ("waiting.png", "waiting.xmp"):
+        (here / name).rename(here / "album" / name)
+    library.index().run()
+    assert (rated(library), stand_in.embedded) == ({"waiting.png": 5}, 3)
+
+
+def test_the_xmp_files_of_an_offline_drive_are_not_gone(library: Library, tmp_path: Path) -> None:
+    drive, other = photos(tmp_path / "drive" / "photos", 3), photos(tmp_path / "photos", 2, 10)
+    stars(drive / "0001.xmp", 3)
+    library.index([drive, other]).run()
+    (tmp_path / "drive").rename(tmp_path / "unplugged")
+    assert library.index().run().offline == 3
+    assert rated(library) == {"0001.png": 3}
+    stars(tmp_path / "unplugged" / "photos" / "0001.xmp", 4)
+    (tmp_path / "unplugged").rename(tmp_path / "drive")
+    assert (library.index().run().reread, rated(library)) == (1, {"0001.png": 4})
+
+
+def test_an_xmp_file_waits_for_its_photo(library: Library, tmp_path: Path) -> None:
+    here = photos(tmp_path / "photos", 2)
+    library.index([here]).run()
+    whole, about = (here / "0001.png").read_bytes(), os.stat(here / "0001.png")
+    stars(here / "0001.xmp", 4)
+    for content, reread in ((b"?" * len(whole), 0), (whole, 1)):  # a disk that cannot read it
+        (here / "0001.png").write_bytes(content)
+        os.utime(here / "0001.png", ns=(about.st_atime_ns, about.st_mtime_ns))
+        assert library.index().run().reread == reread
+    assert rated(library) == {"0001.png": 4}
+
+
 # ------------------------------------------------------------------------- drives
 
 

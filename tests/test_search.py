@@ -364,7 +364,6 @@ def test_metadata_is_read_again_without_the_model(noise: Library, stand_in: Stan
     (photo,) = (hit.path for hit in noise.find("name:007").hits)
     assert names(noise, "rating:>=4") == []
     photo.with_suffix(".xmp").write_text(sidecar(5))
-    noise.index().run()
     report = noise.read_metadata().run()
     assert (report.read, report.changed, report.failed) == (40, 1, 0)
     assert names(noise, "rating:>=4") == ["007.png"]

@@ -235,6 +235,26 @@ def test_from_the_trash_and_back_costs_nothing(
     assert stand_in.embedded == 3
 
 
+def test_an_xmp_file_is_noticed_and_embeds_nothing(
+    watched: Start, stand_in: StandIn, tmp_path: Path
+) -> None:
+    here = photos(tmp_path / "photos", 3)
+    watching = watched(here)
+    beside = here / "0001.png.xmp"
+
+    def rated() -> list[str]:
+        return [hit.path.name for hit in watching.library.find("rating:4").hits]
+
+    beside.write_text(
+        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
+        'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></r:RDF>'
+    )
+    watching.wait_for(lambda: rated() == ["0001.png"])
+    beside.unlink()
+    watching.wait_for(lambda: rated() == [])
+    assert stand_in.embedded == 3
+
+
 def test_a_file_that_grows_is_read_when_it_is_whole(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:

@@ -110,7 +110,8 @@ def grid(
 
 def preview(hit: Hit, missing: str) -> int:
     """A large picture; -1 or 1 when an arrow key asked for its neighbour, else 0."""
-    data = {"src": source_of(hit, "large"), "alt": alternative(hit), "missing": missing}
+    sources = {"src": source_of(hit, "large"), "small": source_of(hit, "small")}
+    data = {**sources, "alt": alternative(hit), "missing": missing}
     result = _preview(key="preview", data=data, on_step_change=_nothing)
     return _number(result.get("step")) or 0
 

@@ -67,6 +67,8 @@ def command(
         f"{report.failed} failed "
         f"in {report.seconds:.1f} s"
     )
+    if report.reread:
+        say(f"{report.reread} photos have other metadata now, by the XMP files beside them.")
     if report.failed:
         say("Why photos failed: imgsearch failures")
     if report.photos:
@@ -85,6 +87,7 @@ def as_record(report: SyncReport) -> dict[str, object]:
         "offline": report.offline,
         "missing": report.missing,
         "failed": report.failed,
+        "reread": report.reread,
         "seconds": report.seconds,
         "photos": report.photos,
     }

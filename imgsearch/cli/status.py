@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from imgsearch.display import printable
 from imgsearch.wire import status_record
 
 if TYPE_CHECKING:
+    from imgsearch.jobs import Running
     from imgsearch.records import Status
 
 FAILURES_SHOWN = 10
@@ -22,11 +24,22 @@ FAILURES_SHOWN = 10
 @data_option
 def command(as_json: bool, data_dir: str | None) -> None:
     """Show what the library holds: folders, photos, encoder, index, failures, disk used."""
-    status = ask_library(data_dir, lambda library: library.status())
+    status, running = ask_library(data_dir, lambda library: (library.status(), library.running()))
     if as_json:
-        print_json(status_record(status))
-    else:
-        print_status(status)
+        print_json({**status_record(status), "running": running and asdict(running)})
+        return
+    print_status(status)
+    if running is not None:
+        click.echo(f"Now       {_running_words(running)} (process {running.pid})")
+
+
+def _running_words(running: Running) -> str:
+    words = running.doing
+    if running.total:
+        words += f": {running.done} of {running.total}"
+    if running.left_s is not None:
+        words += f", {running.rate:.0f} photos/s, {running.left_s:.0f} s left"
+    return words
 
 
 def print_status(status: Status) -> None:

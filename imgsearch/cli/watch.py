@@ -55,7 +55,7 @@ def _described(news: News) -> tuple[str, Values]:
     if isinstance(news, Progress):
         return "progress", {"done": news.done, "total": news.total}
     if isinstance(news, SyncReport):
-        names = ("new", "moved", "gone", "missing", "offline", "failed", "photos")
+        names = ("new", "moved", "gone", "missing", "offline", "failed", "reread", "photos")
         return "report", {name: getattr(news, name) for name in names}
     return "watching", _folders(news)
 

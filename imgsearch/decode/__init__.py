@@ -2,6 +2,8 @@
 
     FORMATS           suffix -> Family: which files are looked at, and what reads them
     is_photo_name     whether a file of this name is worth opening
+    is_sidecar_name   whether a file of this name may tell of a photo beside it
+    sidecars_of       a photo's path -> where its XMP file may lie
     decode            a file -> Decoded
     decode_bytes      the bytes of a file -> Decoded
     read_facts        a file -> Facts, without decoding its pixels where that is possible
@@ -32,6 +34,8 @@ from imgsearch.decode.formats import (
     Family,
     family_of,
     is_photo_name,
+    is_sidecar_name,
+    sidecars_of,
 )
 from imgsearch.decode.parts import parts_of
 from imgsearch.decode.request import Request
@@ -45,8 +49,10 @@ __all__ = [
     "decode_bytes",
     "decoder_versions",
     "is_photo_name",
+    "is_sidecar_name",
     "parts_of",
     "read_facts",
+    "sidecars_of",
     "thumbnail",
 ]
 

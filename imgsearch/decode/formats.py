@@ -6,6 +6,7 @@ named `.jpg` is read as the PNG it is, and a text named `.jpg` is refused.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -168,3 +169,18 @@ def _family_of_brands(head: bytes) -> Family | None:
     brands.sort(key=lambda brand: brand in _ANY_CODEC)  # what names a codec says more
     family = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
     return VIDEO if family is None and not set(brands).isdisjoint(_VIDEO_BRANDS) else family
+
+
+_SIDECARS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")  # darktable's; Adobe's
+
+
+def is_sidecar_name(name: str) -> bool:
+    """Whether a file of this name (no folders) may be one that `with_sidecar` looks for."""
+    return name.endswith((".xmp", ".XMP"))
+
+
+def sidecars_of(photo: str) -> tuple[str, ...]:
+    """Where the XMP file of the photo at this path may lie, the first that counts first."""
+    folder, slash, name = photo.rpartition(os.sep)
+    stem = name[: name.rfind(".")] if name.rfind(".") > 0 else name
+    return tuple(folder + slash + form.format(name=name, stem=stem) for form in _SIDECARS)

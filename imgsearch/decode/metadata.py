@@ -17,6 +17,7 @@ from xml.parsers import expat
 
 from imgsearch.decode.exif import camera_name, readable
 from imgsearch.decode.files import opened
+from imgsearch.decode.formats import sidecars_of
 from imgsearch.errors import PhotoError
 from imgsearch.records import Facts
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_PACKET_BYTES = 4 << 20
 _MAX_KEYWORDS = 500
-_SIDECARS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")  # darktable's; Adobe's
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
 _DESCRIPTION, _ITEM = _RDF + "Description", _RDF + "li"
@@ -84,10 +84,9 @@ def with_sidecar(facts: Facts, photo: Path) -> Facts:
 
     `IMG.JPG.xmp` is looked for before `IMG.xmp`. One that cannot be read says nothing.
     """
-    for form in _SIDECARS:
-        sidecar = photo.with_name(form.format(name=photo.name, stem=photo.stem))
+    for sidecar in sidecars_of(str(photo)):
         try:
-            with opened(sidecar) as file:
+            with opened(Path(sidecar)) as file:
                 packet = file.read(MAX_PACKET_BYTES + 1)
         except (PhotoError, OSError):
             continue

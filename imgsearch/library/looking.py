@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch import encoders, search, snapshots
-from imgsearch.jobs import Job
+from imgsearch.jobs import Job, Running
 from imgsearch.library.opened import Opened
 from imgsearch.reconcile import roots_of
 from imgsearch.records import Counts, EncoderInfo, Hit, Pairs, Status
+from imgsearch.store import running
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Choice
@@ -23,6 +24,13 @@ class Looking(Opened):
         from imgsearch import overview
 
         return overview.status_of(self._reader())
+
+    def running(self) -> Running | None:
+        """What some process, perhaps this one, is changing in the library right now, and how far.
+
+        None where nothing is: also after a process that was killed.
+        """
+        return running(self.settings.data_dir)
 
     def check_recall(self) -> snapshots.RecallReport:
         """How much of the exact answer the index finds, for words and for examples.
@@ -76,7 +84,7 @@ class Looking(Opened):
     def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
         """Every two photos at least that alike, best first; `groups` sorts them.
 
-        Exact, so it takes a while: minutes for 100,000 photos on two cores.
+        Exact, so it takes a while: about a minute for 100,000 photos on two cores.
         """
         from imgsearch import duplicates
 

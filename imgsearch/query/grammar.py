@@ -209,7 +209,7 @@ class _Reader:
             if not self.words:
                 self.words_place = len(self.terms)
             self.words.append(text)
-        elif not text.strip():
+        elif not (text if name == "image" else text.strip()):  # a file may be called " "
             self.fail("There is nothing between these quotes.", at)
         elif name == "photo":
             with _refusing(self.line, at):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgsearch import mounts, scan
-from imgsearch.decode import is_photo_name
+from imgsearch.decode import is_photo_name, is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.jobs import News, Progress, SyncReport, Watching
 from imgsearch.reconcile.survey import (
@@ -57,7 +57,7 @@ def follow(
 
     Originals are only read. The writer's lock is held only while there is something to do.
     """
-    with Watcher(rhythm.watch, is_photo_name, scan.is_ignored, hands.data_dir) as watcher:
+    with Watcher(rhythm.watch, _is_of_interest, scan.is_ignored, hands.data_dir) as watcher:
         watcher.stopped = stop
         keeper = _Keeper(hands, rhythm, watcher)
         with closing(keeper):
@@ -176,7 +176,7 @@ class _Keeper:
         work = any(changes.upserts or changes.gone for _, changes in seen.work)
         if stopped.is_set():
             return False
-        if not (everything or work or any(found.back for found in seen.found)):
+        if not (everything or work or any(one.back or one.beside.is_news for one in seen.found)):
             return True
         with closing(self._hands.take_in(store, seen)) as job:
             while not stopped.is_set():
@@ -223,6 +223,10 @@ def _scopes_at(store: Store, hints: Iterable[Hint]) -> list[Scope]:
                 scopes.append(Scope(root_id, hint.folder, hint.deep))
                 break
     return merged(scopes)
+
+
+def _is_of_interest(name: str) -> bool:
+    return is_photo_name(name) or is_sidecar_name(name)
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

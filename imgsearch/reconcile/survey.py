@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch import mounts, scan
-from imgsearch.decode import is_photo_name
+from imgsearch.decode import is_photo_name, is_sidecar_name
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.mounts import VolumePath
+from imgsearch.reconcile.sidecars import Beside, beside
 from imgsearch.records import Changes, FileStat, Root
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Found:
     changes: Changes
     same: tuple[FileStat, ...]  # files of the size and time that are known, if asked for
     back: tuple[str, ...]  # files that were held as missing, and are there
+    beside: Beside  # what the XMP files tell anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,8 @@ def survey(
             upserts = {one.path for one in changes.upserts}
             same = tuple(one for path, one in seen.files.items() if path not in upserts)
         back = tuple(path for path in held if path in seen.files)
-        found.append(Found(scope, changes, same, back))
+        told = beside(seen, store.sidecars(scope.root_id, scope.folder, scope.deep), changes)
+        found.append(Found(scope, changes, same, back, told))
     return Survey(tuple(found), offline)
 
 
@@ -229,7 +232,8 @@ def survey_of(store: Store, files: Sequence[FileStat]) -> Survey:
     found = []
     for root_id, root in store.roots().items():
         mine = tuple(one for one in files if scan.is_inside(one.path, (root,)))
-        found.append(Found(Scope(root_id, root), Changes(mine, ()), (), ()))
+        nothing = Beside(Changes((), ()), ())
+        found.append(Found(Scope(root_id, root), Changes(mine, ()), (), (), nothing))
     return Survey(tuple(found), offline=0)
 
 
@@ -238,7 +242,7 @@ def _look(
 ) -> tuple[scan.Seen, str]:
     """What a folder holds, and why that must not be believed, if so."""
     before = _identity(root)
-    seen = scan.look(scope.folder, is_photo_name, scope.deep)
+    seen = scan.look(scope.folder, is_photo_name, scope.deep, is_sidecar_name)
     other_drive = _is_other_drive(root, store.volumes().get(scope.root_id))
     if scope.deep and scope.folder == root and any(path in known for path in seen.files):
         other_drive = False  # the photos have moved to a new drive, or were restored to one

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgsearch.store.connecting import DATABASE
+from imgsearch.store.notice import announced, running
 from imgsearch.store.reading import QueryStore
 
 if TYPE_CHECKING:
     from imgsearch.store.store import Store
     from imgsearch.store.writer import writing
 
-__all__ = ["DATABASE", "QueryStore", "Store", "writing"]
+__all__ = ["DATABASE", "QueryStore", "Store", "announced", "running", "writing"]
 
 _HOMES = {"Store": "store", "writing": "writer"}
 

@@ -193,7 +193,30 @@ ALTER TABLE photos ADD COLUMN motion TEXT;
 ALTER TABLE photos ADD COLUMN animated BOOLEAN NOT NULL DEFAULT 0;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _KEEPING, _METADATA, _LABELS, _NOUNS, _PARTS, _LEDGER, _MOTION)
+# The XMP files beside photos, as they were when they were last read.
+_SIDECARS = """
+CREATE TABLE sidecars (
+    id INTEGER NOT NULL PRIMARY KEY,
+    root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+    name BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    UNIQUE (root_id, name)
+);
+"""
+
+STEPS: tuple[str, ...] = (
+    _FIRST,
+    _KEEPING,
+    _METADATA,
+    _LABELS,
+    _NOUNS,
+    _PARTS,
+    _LEDGER,
+    _MOTION,
+    _SIDECARS,
+)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -20,10 +20,11 @@ from imgsearch.store.failures import FailureStore, enter_failure
 from imgsearch.store.migrations import migrate
 from imgsearch.store.nulls import NullStore
 from imgsearch.store.roots import now, prefix_of
+from imgsearch.store.sidecars import Inside, SidecarStore
 from imgsearch.store.vectors import insert_vectors, renew_vectors
 
 
-class Store(FactStore, FacetStore, NullStore, CountStore, FailureStore):
+class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureStore):
     """One library's database. Safe to use from several threads."""
 
     @classmethod
@@ -55,27 +56,7 @@ class Store(FactStore, FacetStore, NullStore, CountStore, FailureStore):
 
         With `deep` false, of the files that lie in that folder itself only.
         """
-        root = self.roots()[root_id]
-        prefix = prefix_of(root)
-        query = "SELECT name, size_bytes, mtime_ns, inode FROM paths WHERE root_id = ?"
-        parameters: list[int | bytes] = [root_id]
-        inside = b""
-        if under and under != root:
-            inside = os.fsencode(prefix_of(under.removeprefix(prefix)))
-            query += " AND name >= ? AND name < ?"  # a range of the index on (root_id, name)
-            parameters += [inside, inside[:-1] + bytes([inside[-1] + 1])]
-        with self._engine.connect() as connection:
-            # Past SQLAlchemy's rows and types, which triple the time that 100,000 files take.
-            cursor = connection.connection.cursor()
-            rows = cursor.execute(query, parameters).fetchall()
-            cursor.close()
-        separator, start = os.sep.encode(), len(inside)
-        decode, known = os.fsdecode, {}
-        for name, size_bytes, mtime_ns, inode in rows:
-            if deep or name.find(separator, start) < 0:
-                path = prefix + decode(name)
-                known[path] = FileStat(path, size_bytes, mtime_ns, inode)
-        return known
+        return self._files("paths", Inside(root_id, under, deep))
 
     def hashes(self) -> dict[str, bytes]:
         """The content hash of every photo file that is known, by path."""

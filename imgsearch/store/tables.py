@@ -101,6 +101,18 @@ paths = Table(
     Index("paths_by_photo", "photo_id"),
 )
 
+sidecars = Table(
+    "sidecars",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
+    Column("name", FileName, nullable=False),  # relative to the root
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("inode", Integer, nullable=False),
+    UniqueConstraint("root_id", "name"),
+)
+
 keywords = Table(
     "keywords",
     metadata,

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from imgsearch.errors import DiskError, LibraryLocked
+from imgsearch.store.notice import LOCK_FILE
 from imgsearch.store.store import Store
 
-LOCK_FILE = "writer.lock"
+# Who asks whether the lock is free (see `notice`) holds it for a moment.
+PATIENCE_S = 0.3
 
 
 @contextmanager
@@ -21,10 +23,10 @@ def writing(data_dir: Path) -> Iterator[Store]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(data_dir / LOCK_FILE, timeout=0)
+    lock = FileLock(data_dir / LOCK_FILE, timeout=PATIENCE_S)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock.acquire(poll_interval=0.02)
     except Timeout:
         raise LibraryLocked(
             f"Another imgsearch is writing to the library in {data_dir} (index, rebuild or "

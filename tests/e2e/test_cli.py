@@ -73,6 +73,7 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "offline": 0,
         "missing": 0,
         "failed": 0,
+        "reread": 0,
         "photos": 21,
     }
     return data

@@ -11,21 +11,28 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from browsing import (
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+    ask,
+    serving,
+    settle,
+    wait_for_first,
+    wait_for_line,
+    wait_for_only,
+)
 from PIL import Image
 
 from imgsearch import Library, Settings
@@ -33,74 +40,9 @@ from imgsearch import Library, Settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-BROWSER = next(
-    filter(
-        None,
-        map(
-            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-        ),
-    ),
-    None,
-)
-# Streamlit and the browser close their sockets in their own time.
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason="needs Chromium: tests/e2e/install_browser.sh"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 120_000  # a busy machine is no failure
+pytestmark = NEEDS_BROWSER
 HOSTILE = "<img src=x onerror=hacked=1> ![x](http-example)\u202egpj.\n*bold*.jpg"
 PASSWORD = "correct horse"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[str]:
-    """`imgsearch ui` as a user starts it; the address of the page."""
-    port = free_port()
-    words = ["ui", "--no-browser", "--port", str(port), "--data", str(data_dir), *arguments]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "imgsearch", *words],
-        env={**os.environ, "IMGSEARCH_ENCODER": "lite", **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 240
-        while True:
-            assert server.poll() is None and time.monotonic() < until, "the page did not start"
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
-                break
-            except urllib.error.HTTPError as error:
-                error.close()
-                break  # it answers: log in first
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
 
 
 @pytest.fixture(scope="module")
@@ -126,78 +68,6 @@ def address(place: Path) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """An empty tab. Afterwards: it asked nobody but us, and no script of ours failed."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(PATIENCE_MS)
-    tab = context.new_page()
-    strangers: list[str] = []
-    errors: list[str] = []
-    tab.on("request", lambda request: strangers.append(request.url))
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
-    context.close()
-    ours = (address, address.replace("http", "ws"), "data:", "blob:")
-    assert not [url for url in strangers if not url.startswith(ours)]
-    assert not errors
-
-
-@pytest.fixture
-def keep() -> Callable[..., None]:
-    """Keeps a screenshot, where asked to."""
-
-    def shoot(tab: Page, name: str) -> None:
-        folder = os.environ.get("IMGSEARCH_SCREENSHOTS")
-        if folder:
-            settle(tab)
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            tab.screenshot(path=Path(folder, f"{name}.png"))
-
-    return shoot
-
-
-def settle(tab: Page) -> None:
-    """Until nothing runs and every picture in sight is there."""
-    for busy in ("stStatusWidget", "stSkeleton"):
-        tab.wait_for_function(f"!document.querySelector('[data-testid={busy}]')")
-    tab.wait_for_function(
-        "[...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? "
-        "[...e.shadowRoot.querySelectorAll('img')] : [])"
-        ".every(i => i.complete || i.getBoundingClientRect().top > innerHeight)"
-    )
-    tab.wait_for_timeout(500)
-
-
-def names(tab: Page) -> list[str]:
-    labels = [tile.get_attribute("aria-label") or "" for tile in tab.locator(".tile a").all()]
-    return [label.split(",")[0] for label in labels]
-
-
-def wait_for_first(tab: Page, name: str) -> None:
-    tab.locator(f".tile:first-child a[aria-label^='{name}']").wait_for()
-
-
-def wait_for_only(tab: Page, name: str) -> None:
-    """Until this photo is all that is shown: between two answers there may be no tile at all."""
-    tab.locator(f".tile:only-child a[aria-label^='{name}']").wait_for()
-
-
-def ask(tab: Page, line: str) -> None:
-    box = tab.get_by_role("textbox", name="Search")
-    box.fill(line)
-    box.press("Enter")
-
-
 # ---------------------------------------------------------------------------- search
 
 
@@ -209,7 +79,7 @@ def test_type_a_question_and_look_closer(
     keep(page, "start")
     ask(page, "a cup of coffee")
     wait_for_first(page, "coffee.png")
-    assert "q=a+cup+of+coffee" in page.url
+    page.wait_for_url("**/?q=a+cup+of+coffee")
     keep(page, "search")
     page.locator(".tile:first-child a").click()
     page.locator(".frame img").wait_for()
@@ -276,7 +146,7 @@ def test_find_similar(page: Page, address: str) -> None:
     page.locator(".tile a").click()
     page.get_by_role("button", name="Find similar").click()
     wait_for_first(page, "cat_small.jpg")
-    assert "chelsea.png" not in names(page)
+    page.locator(".tile a[aria-label^='chelsea.png']").wait_for(state="detached")
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
@@ -336,7 +206,7 @@ def test_filter_by_date_and_take_it_out(
     wait_for_only(page, "flower.jpg")
     page.get_by_role("button", name="after:2011").click()
     page.get_by_role("button", name="after:2011").wait_for(state="detached")
-    assert page.get_by_role("textbox", name="Search").input_value() == "a flower before:2012-01"
+    wait_for_line(page, "a flower before:2012-01")
 
 
 def test_pick_and_carry_away(
@@ -380,6 +250,16 @@ def test_no_result_and_a_wrong_question(
     ask(page, "a cat camra:canon")
     page.get_by_text("Did you mean camera:?").wait_for()
     keep(page, "wrong")
+
+
+def test_nothing_looks_like_that_and_the_weak_ones_are_a_click_away(
+    page: Page, address: str, keep: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/?q=a+submarine")
+    page.get_by_text("no nearer than chance").wait_for()
+    keep(page, "nothing")
+    page.get_by_role("button", name="Show weaker matches too").click()
+    page.locator(".tile .badge.weak").nth(9).wait_for()
 
 
 # ---------------------------------------------------------------------------- the other views
@@ -446,7 +326,7 @@ def test_dark_and_narrow(browser: Browser, address: str, keep: Callable[..., Non
     first, second = (tab.locator(".tile").nth(place).bounding_box() for place in (0, 1))
     assert first is not None and second is not None
     assert max(first["width"], second["width"]) <= 390
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     keep(tab, "dark-narrow")
     tab.context.close()
 

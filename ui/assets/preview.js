@@ -1,4 +1,5 @@
-// One large picture; the arrow keys go to its neighbours among the results.
+// One large picture, or the small one where no large one can be made now, as on a drive that is
+// unplugged; the arrow keys go to its neighbours among the results.
 export default function ({ data, parentElement, setTriggerValue }) {
   const frame = parentElement.querySelector(".frame");
   if (frame.source !== data.src) {
@@ -7,6 +8,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     image.alt = data.alt;
     image.src = data.src;
     image.onerror = () => {
+      if (image.getAttribute("src") !== data.small) { image.src = data.small; return; }
       const words = document.createElement("p");
       words.textContent = data.missing;
       frame.replaceChildren(words);

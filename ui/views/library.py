@@ -25,15 +25,17 @@ def show() -> None:
             tasks.progress(name, doing, "photos")
         else:
             outcome(door().tasks.get(name))
+    tasks.elsewhere()
+    busy = bool(running) or tasks.running_elsewhere() is not None
     if door().library.exists():
         status = door().library.status()
         numbers(status)
-        folders(status.roots, bool(running))
-        failures(status, bool(running))
+        folders(status.roots, busy)
+        failures(status, busy)
         left, right = st.columns(2, gap="large")
         with left:
-            index(status, bool(running))
-            model(status, bool(running))
+            index(status, busy)
+            model(status, busy)
         with right:
             over_time()
     else:
@@ -42,7 +44,7 @@ def show() -> None:
             "Name a folder with photos. They are only read, never changed.",
             ":material/photo_library:",
         )
-        add_folder(bool(running))
+        add_folder(busy)
     remarks()
 
 

@@ -69,7 +69,7 @@ def invitation() -> None:
         cards.trouble(task.error)
     cards.card(
         "Find photos that are nearly the same",
-        "Every photo is compared with every other: seconds for thousands, minutes for a hundred "
+        "Every photo is compared with every other: seconds for thousands, a minute for a hundred "
         "thousand. The page can be used meanwhile.",
         ":material/content_copy:",
     )

@@ -1,0 +1,139 @@
+"""What tests of the page in a real browser share: starting it, and waiting for what it shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+BROWSER = next(
+    filter(
+        None,
+        map(
+            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+        ),
+    ),
+    None,
+)
+# Streamlit and the browser close their sockets in their own time.
+NEEDS_BROWSER = [
+    pytest.mark.skipif(BROWSER is None, reason="needs Chromium: tests/e2e/install_browser.sh"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 120_000  # a busy machine is no failure
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[str]:
+    """`imgsearch ui` as a user starts it; the address of the page."""
+    port = free_port()
+    words = ["ui", "--no-browser", "--port", str(port), "--data", str(data_dir), *arguments]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "imgsearch", *words],
+        env={**os.environ, "IMGSEARCH_ENCODER": "lite", **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 240
+        while True:
+            assert server.poll() is None and time.monotonic() < until, "the page did not start"
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
+                break
+            except urllib.error.HTTPError as error:
+                error.close()
+                break  # it answers: log in first
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def settle(tab: Page) -> None:
+    """Until nothing runs and every picture in sight is there."""
+    for busy in ("stStatusWidget", "stSkeleton"):
+        tab.wait_for_function(f"!document.querySelector('[data-testid={busy}]')")
+    tab.wait_for_function(
+        "[...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? "
+        "[...e.shadowRoot.querySelectorAll('img')] : [])"
+        ".every(i => i.complete || i.getBoundingClientRect().top > innerHeight)"
+    )
+    tab.wait_for_timeout(500)
+
+
+def wait_for_first(tab: Page, name: str) -> None:
+    tab.locator(f".tile:first-child a[aria-label^='{name}']").wait_for()
+
+
+def wait_for_only(tab: Page, name: str) -> None:
+    """Until this photo is all that is shown: between two answers there may be no tile at all."""
+    tab.locator(f".tile:only-child a[aria-label^='{name}']").wait_for()
+
+
+def ask(tab: Page, line: str) -> None:
+    box = tab.get_by_role("textbox", name="Search")
+    box.fill(line)
+    box.press("Enter")
+
+
+def wait_for_line(tab: Page, line: str) -> None:
+    """Until this stands in the box."""
+    from playwright.sync_api import expect
+
+    box = tab.get_by_role("textbox", name="Search")
+    expect(box).to_have_value(line, timeout=PATIENCE_MS)
+
+
+def wait_for_count(tab: Page, tiles: int) -> None:
+    """Until exactly so many photos are shown."""
+    from playwright.sync_api import expect
+
+    expect(tab.locator(".tile")).to_have_count(tiles, timeout=PATIENCE_MS)
+
+
+def wait_until_shown(picture: Locator) -> None:
+    """Until the browser has the picture, and could decode it."""
+    picture.wait_for()
+    picture.scroll_into_view_if_needed()
+    assert (
+        picture.evaluate("async image => { await image.decode(); return image.naturalWidth }") > 8
+    )

@@ -1,0 +1,132 @@
+"""How far a process that writes is, as another one sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgsearch import Library, Settings
+from imgsearch.errors import LibraryLocked
+from imgsearch.store import writing
+
+PATIENCE_S = 60.0  # for a machine with other things to do
+INDEX = """
+    import sys, time
+    from pathlib import Path
+    import imgsearch.encoders
+    from imgsearch import Library, Settings
+    from stand_in import StandIn
+
+    class Slow(StandIn):
+        batch_size = 4
+
+        def encode_pixels(self, batch):
+            while Path(sys.argv[3], f"after {self.embedded}").exists():
+                time.sleep(0.01)
+            return super().encode_pixels(batch)
+
+    imgsearch.encoders.open_encoder = lambda *arguments: Slow()
+    with Library.open(Settings.load(data_dir=Path(sys.argv[1]), encoder="lite")) as library:
+        for step in library.index([sys.argv[2]]):
+            time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """48 photos."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(48):
+        Image.new("RGB", (8, 8), (number, 100, 200)).save(folder / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture
+def begin(tmp_path: Path, photos: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts a process that indexes the photos and pauses after some, until the file goes."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(pause_after: int) -> subprocess.Popen[bytes]:
+        (tmp_path / f"after {pause_after}").touch()
+        program = [sys.executable, "-c", textwrap.dedent(INDEX)]
+        paths = [str(tmp_path / "library"), str(photos), str(tmp_path)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        started.append(subprocess.Popen([*program, *paths], env=environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_another_process_sees_how_far_it_is_until_it_ends(
+    begin: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        assert library.running() is None
+        indexing = begin(pause_after=24)
+        wait_for(lambda: (seen := library.running()) is not None and seen.done >= 4)
+        running = library.running()
+        assert running is not None
+        assert (running.doing, running.total, running.pid) == ("Indexing", 48, indexing.pid)
+        assert running.done <= 24 + 4 and running.rate > 0
+        assert running.left_s is not None and running.left_s > 0
+        with pytest.raises(LibraryLocked):
+            library.index().run()
+        assert library.running() == running, "who is refused leaves no trace"
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsearch", "status", "--json", "--data", tmp_path / "library"],
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(done.stdout)["running"]["total"] == 48
+        (tmp_path / "after 24").unlink()
+        assert indexing.wait(PATIENCE_S) == 0
+        assert library.running() is None
+        assert library.photo_count() == 48
+
+
+def test_what_a_killed_process_left_behind_is_stale(
+    begin: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        indexing = begin(pause_after=8)
+        wait_for(lambda: (seen := library.running()) is not None and seen.total == 48)
+        indexing.kill()
+        indexing.wait()
+        assert (tmp_path / "library" / "writer.json").exists()
+        assert library.running() is None
+        assert not (tmp_path / "library" / "writer.json").exists()
+
+
+def test_who_asks_keeps_no_writer_out(tmp_path: Path) -> None:
+    data_dir = tmp_path / "library"
+    with Library.open(Settings.load(data_dir=data_dir)) as library:
+        for _ in range(20):
+            with writing(data_dir):
+                (data_dir / "writer.json").write_text(
+                    '{"doing": "Indexing", "done": 1, "total": 2, "pid": 1, "rate": 0.5}'
+                )
+                running = library.running()
+                assert running is not None and running.left_s == 2.0
+            assert library.running() is None
+        (data_dir / "writer.json").write_bytes(b"\xff{")
+        assert library.running() is None
