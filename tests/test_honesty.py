@@ -182,7 +182,7 @@ def test_in_a_small_library_an_example_is_not_held_against_the_photo_itself() ->
         order = np.argsort(-scores)[1:]  # a photo is left out of its own results
         found = Neighbours(order, scores[order])
         asked = Asked(photos[example], [("image", 1.0)])
-        return judge(null, asked, found, photos[order[:10]], 40).strength
+        return judge(null, asked, found, photos[order[:10]], Among(40, 40)).strength
 
     assert strength(0) > 1.2
     assert np.mean([strength(example) >= POINT.found for example in range(2, 40)]) < 0.6
