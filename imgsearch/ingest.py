@@ -10,19 +10,18 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from io import FileIO
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from imgsearch.decode import decode, parts_of
+from imgsearch.decode import decode, is_video_of_live_photo, parts_of
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.jobs import Progress, SyncReport
-from imgsearch.overlap import OneBehind, look_ahead, one_behind
+from imgsearch.overlap import Claims, OneBehind, look_ahead, one_behind
 from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome, Parts
 
 if TYPE_CHECKING:
@@ -67,7 +66,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
-    """A file after hashing: to be embedded, known already, a copy of one in hand, bad, or gone."""
+    """A file after hashing: to be embedded, known already, a copy of one in hand, bad, or gone.
+
+    One with neither a hash nor a failure is the video of a Live Photo, which its still stands for.
+    """
 
     root_id: int
     stat: FileStat
@@ -166,12 +168,14 @@ class _Run:
         self._recording = recording
         self._batch: list[_Examined] = []
         self._copies: list[_Examined] = []
-        self._claims = _Claims()
+        self._claims = Claims()
         self._results: dict[bytes, Failure | None] = {}
 
     def examine(self, item: tuple[int, FileStat]) -> _Examined:
         """Hash a file and, when its content is news, decode it. Runs in any thread."""
         root_id, found = item
+        if is_video_of_live_photo(Path(found.path)):
+            return _Examined(root_id, found)
         try:
             content_hash = _hash(found)
         except _VANISHED:
@@ -270,35 +274,15 @@ class _Run:
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         failed = sum(outcome.failure is not None for outcome in outcomes)
         new = sum(outcome.vectors is not None for outcome in outcomes)
+        readable = sum(
+            outcome.failure is None and outcome.content_hash is not None for outcome in outcomes
+        )
         self.report = replace(
             self.report,
             new=self.report.new + new,
             failed=self.report.failed + failed,
-            moved=self.report.moved + len(outcomes) - new - failed,
+            moved=self.report.moved + readable - new,
         )
-
-
-@dataclass
-class _Claims:
-    """Which contents some thread has taken: the second file with the same bytes is a copy."""
-
-    _taken: set[bytes] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def first(self, content_hash: bytes) -> bool:
-        with self._lock:
-            if content_hash in self._taken:
-                return False
-            self._taken.add(content_hash)
-            return True
-
-    def holds(self, content_hash: bytes | None) -> bool:
-        with self._lock:
-            return content_hash in self._taken
-
-    def release(self, content_hash: bytes) -> None:
-        with self._lock:
-            self._taken.discard(content_hash)
 
 
 def _fills(bench: Bench, waiting: Iterable[Seen]) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -63,3 +65,26 @@ def one_behind() -> Iterator[OneBehind]:
         behind = OneBehind(pool)
         yield behind
         behind.settle()
+
+
+@dataclass
+class Claims:
+    """Which contents some thread has taken: the second file with the same bytes is a copy."""
+
+    _taken: set[bytes] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def first(self, content_hash: bytes) -> bool:
+        with self._lock:
+            if content_hash in self._taken:
+                return False
+            self._taken.add(content_hash)
+            return True
+
+    def holds(self, content_hash: bytes | None) -> bool:
+        with self._lock:
+            return content_hash in self._taken
+
+    def release(self, content_hash: bytes) -> None:
+        with self._lock:
+            self._taken.discard(content_hash)

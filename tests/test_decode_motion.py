@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_decode_exif import ASCII, Tag, directory
 
-from imgsearch.decode import decode, decode_bytes, read_facts
+from imgsearch import Library, Settings
+from imgsearch.decode import decode, decode_bytes, is_video_of_live_photo, read_facts
 from imgsearch.decode.exif import read_apple_note
 from imgsearch.decode.motion import live_video
 from imgsearch.records import Facts
@@ -139,6 +140,38 @@ def test_a_live_photo_has_its_video_beside_it(
         video.write_bytes(mov(of_video, is_mp4))
         assert live_video(photo) == (video if is_live else None)
         assert decode(photo, 16).facts.motion == ("beside" if is_live else None)
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.JPG", "IMG_1.jpeg"])
+def test_the_moving_half_is_no_result_of_its_own(
+    tmp_path: Path, stand_in: object, name: str
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    still_path, video = folder / name, folder / "IMG_1.MOV"
+    still_path.write_bytes(heic() if name.endswith("HEIC") else still(IDENTIFIER))
+    video.write_bytes(mov(IDENTIFIER))
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        report = library.index([folder]).run()
+        assert (report.new, report.moved, report.failed) == (1, 0, 0)
+        assert [hit.path for hit in library.search("is:live")] == [still_path]
+        assert "Live Photo" in (library.explain(video, "a cat").reason or "")
+        report = library.index().run()
+        assert (report.unchanged, library.failures()) == (2, ())
+        still_path.unlink()
+        report = library.index(verify=True).run()
+        assert (report.failed, report.gone) == (1, 1), "alone it is a video, and this one is none"
+
+
+def test_a_video_of_another_photo_is_one_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "IMG_1.JPG").write_bytes(still(IDENTIFIER))
+    video = tmp_path / "IMG_1.MOV"
+    for identifier, is_half in ((IDENTIFIER, True), (ANOTHER, False)):
+        video.write_bytes(mov(identifier))
+        assert is_video_of_live_photo(video) == is_half
+    (tmp_path / "IMG_1.JPG").write_text("no photo")
+    assert not is_video_of_live_photo(video)
+    assert not is_video_of_live_photo(tmp_path / "IMG_2.MOV")
 
 
 def test_what_lies_beside_need_not_be_a_video(tmp_path: Path) -> None:

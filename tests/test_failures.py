@@ -34,9 +34,9 @@ class Tried:
 def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
     seen, decode = Tried(), ingest.decode
 
-    def watched(path: Path, *limits: float, **wishes: bool) -> object:
+    def watched(path: Path, *limits: float, **options: bool) -> object:
         seen.names.append(path.name)
-        return decode(path, *limits, **wishes)  # type: ignore[arg-type]
+        return decode(path, *limits, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ingest, "decode", watched)
     return seen

@@ -1,6 +1,7 @@
 """Opens photo files: any format to an upright sRGB image, with the facts of its file.
 
     FORMATS           suffix -> Family: which files are looked at, and what reads them
+    is_video_of_live_photo  whether a file is but the moving half of a photo beside it
     is_photo_name     whether a file of this name is worth opening
     is_sidecar_name   whether a file of this name may tell of a photo beside it
     sidecars_of       a photo's path -> where its XMP file may lie
@@ -50,6 +51,7 @@ __all__ = [
     "decoder_versions",
     "is_photo_name",
     "is_sidecar_name",
+    "is_video_of_live_photo",
     "parts_of",
     "read_facts",
     "sidecars_of",
@@ -104,6 +106,15 @@ def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
     with opened(path) as file:
         decoded = _decode(file, path.name, Request(1, max_megapixels, facts_only=True))
     return _with_files_beside(decoded.facts, path)
+
+
+def is_video_of_live_photo(path: Path) -> bool:
+    """Whether this is the moving half of an Apple Live Photo, whose still lies beside it."""
+    if path.suffix.lower() != ".mov":
+        return False
+    from imgsearch.decode.motion import still_of
+
+    return still_of(path) is not None
 
 
 def _with_files_beside(facts: Facts, path: Path) -> Facts:

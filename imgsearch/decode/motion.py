@@ -19,7 +19,17 @@ from typing import BinaryIO
 
 from imgsearch.decode.exif import APPLE_NOTE, read_apple_note
 from imgsearch.decode.files import opened
-from imgsearch.decode.formats import AVIF, GIF, HEIF, JPEG, PNG, WEBP, Family
+from imgsearch.decode.formats import (
+    AVIF,
+    GIF,
+    HEAD_BYTES,
+    HEIF,
+    JPEG,
+    PNG,
+    WEBP,
+    Family,
+    family_of,
+)
 from imgsearch.errors import PhotoError
 from imgsearch.records import Facts
 
@@ -89,6 +99,19 @@ def live_video(photo: Path) -> Path | None:
             with opened(photo) as still:
                 identifiers = {_identifier_of_photo(still), _identifier_of_video(file)} - {None}
             return video if len(identifiers) < 2 else None
+    return None
+
+
+def still_of(video: Path) -> Path | None:
+    """The still of a Live Photo whose moving half this video is; None where it stands alone."""
+    for suffix in (".HEIC", ".JPG", ".heic", ".jpg", ".JPEG", ".jpeg"):
+        still = video.with_suffix(suffix)
+        with suppress(PhotoError, OSError):
+            with opened(still) as file:
+                family = family_of(file.read(HEAD_BYTES))
+            beside = live_video(still) if family in (JPEG, HEIF) else None
+            if beside is not None and beside.samefile(video):
+                return still
     return None
 
 

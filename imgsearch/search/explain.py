@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.decode import is_photo_name
+from imgsearch.decode import is_photo_name, is_video_of_live_photo
 from imgsearch.records import Explanation
 from imgsearch.scan import is_ignored
 from imgsearch.search.answer import scored
@@ -102,6 +102,8 @@ def _why_unknown(store: Store, path: Path) -> str:
         return "It is a folder. Name a photo in it."
     if not is_photo_name(path.name):
         return f"Files that end in {path.suffix or 'no suffix'} are not taken for photos."
+    if is_video_of_live_photo(path):
+        return "It is the moving half of a Live Photo: the still beside it stands for both."
     return "It was not there at the last look, or has changed since. Take it in: imgsearch index"
 
 
