@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -36,6 +36,7 @@ LOOK_S = 0.05  # to find out whether anybody answers
 ANSWER_S = 60.0  # the model may have to be loaded
 _SUN_PATH_BYTES = 100  # what every system takes as the name of a socket
 _OK = 200
+_MAY_DIFFER = ("data_dir", "cache_dir", "threads", "service")  # no answer depends on these
 
 Found = TypeVar("Found")
 
@@ -144,11 +145,10 @@ def hello_form(settings: Settings) -> wire.Form:
     """What has to be the same for two processes to answer a question alike."""
     from imgsearch import __version__
 
+    known = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {
         "version": __version__,
-        "encoder": settings.encoder,
-        "device": settings.device,
-        "max_megapixels": settings.max_megapixels,
+        **{name: value for name, value in known.items() if name not in _MAY_DIFFER},
     }
 
 

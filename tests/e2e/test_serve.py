@@ -240,6 +240,7 @@ def test_other_settings_are_not_answered_for(served: Served) -> None:
         Settings.load(data_dir=served.data, encoder="auto"),
         Settings.load(data_dir=served.data, encoder="lite", max_megapixels=1),
         Settings.load(data_dir=served.data, encoder="lite", device="cuda"),
+        Settings.load(data_dir=served.data, encoder="lite", stack_raw=True),
         Settings.load(data_dir=served.data, encoder="lite", service="off"),
     ):
         with pytest.raises(NoService):
