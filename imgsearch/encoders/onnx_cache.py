@@ -63,6 +63,8 @@ def open_session(path: Path, threads: int | None = None, lean: bool = False) -> 
     # Without VNNI, x86 adds pairs of 8-bit products in 16 bits, which overflow. This setting
     # takes a slower, exact way there, so that a vector is the same wherever it was made.
     options.add_session_config_entry("session.x64quantprecision", "1")
+    # Threads that wait for each other by spinning take the cores from the decoders beside them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if lean:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.add_session_config_entry("session.disable_prepacking", "1")
