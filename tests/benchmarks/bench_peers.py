@@ -273,7 +273,7 @@ def main() -> None:
     command = commands.add_parser("run")
     command.add_argument("--work", type=Path, required=True)
     command.add_argument("--full", action="store_true")
-    command.add_argument("--small", type=int, help="small photos; else 300, or 1,000 of --full")
+    command.add_argument("--small", type=int, help="small photos; else 200, or 1,000 of --full")
     command.add_argument("--rounds", type=int, help="of indexing; else 3, or 5 of --full")
     command = commands.add_parser("table")
     command.add_argument("results", type=Path)
@@ -283,7 +283,7 @@ def main() -> None:
     if options.command == "run":
         if not DATA.is_dir():
             sys.exit("needs the photos of ../shared/data (or IMGSEARCH_TEST_DATA)")
-        small = options.small or (1_000 if options.full else 300)
+        small = options.small or (1_000 if options.full else 200)
         rounds = options.rounds or (5 if options.full else 3)
         measure_all(options.work.resolve(), options.full, small, rounds)
     elif options.command == "table":
