@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tests are about our code, not about how many threads a library takes.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test soak crash fuzz bench-index check docs format install clean
+.PHONY: help demo test soak crash fuzz bench bench-full bench-index check docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -31,6 +31,15 @@ crash: install  ## 200 kills at random moments; no photo may be lost
 
 fuzz: install  ## An hour of damaged files for the decoders
 	IMGSEARCH_FUZZ_SECONDS=3600 $(BIN)/python -m pytest -s tests/test_decode_fuzz.py --timeout 5000
+
+bench: install  ## imgsearch beside its peers, the short form: under ten minutes
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
+	$(BIN)/python tests/benchmarks/bench_peers.py run --work build/bench-peers
+
+bench-full: install  ## The long form, an hour; then the tables of docs/benchmarks.md
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
+	$(BIN)/python tests/benchmarks/bench_peers.py run --work build/bench-peers --full
+	$(BIN)/python tests/benchmarks/bench_peers.py table build/bench-peers/results.json --publish
 
 bench-index: install  ## The index beside its peers, up to a million vectors
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'

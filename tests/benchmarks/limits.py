@@ -1,0 +1,127 @@
+"""What this machine allows at best: the arithmetic, the JPEG decoder, the disk.
+
+A first index must multiply the model's matrices and decode every file once. What is measured here
+does only that, on all cores, as well as the libraries at hand can: the rates that no indexer
+passes unless it does less.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CORES = len(os.sched_getaffinity(0))
+GEMM_SIDE = 2048
+TRIES = 5
+TARGET_PX = 512  # twice the model's side: where our decoder stops scaling down
+
+
+def gemm_peaks() -> dict[str, float]:
+    """Billions of multiplications and additions a second, by kind of number: the best of torch's
+    and ONNX Runtime's products of two square matrices of 2048."""
+    import torch
+
+    torch.set_num_threads(CORES)
+    a, b = torch.rand(GEMM_SIDE, GEMM_SIDE), torch.rand(GEMM_SIDE, GEMM_SIDE)
+    a16, b16 = a.bfloat16(), b.bfloat16()
+    peaks = {
+        "fp32": max(_rate(lambda: a @ b), _rate(_onnx_product(np.float32))),
+        "bf16": _rate(lambda: a16 @ b16),
+        "int8": _rate(_onnx_product(np.uint8)),
+    }
+    operations = 2 * GEMM_SIDE**3 / 1e9
+    return {kind: round(operations * rate, 1) for kind, rate in peaks.items()}
+
+
+def model_gflop(arch: str) -> float:
+    """Billions of multiplications and additions that one photo takes in the image tower."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from imgsearch.encoders.openclip.towers import random_towers
+
+    towers = random_towers(arch, 0, "cpu")
+    torch.backends.mha.set_fastpath_enabled(False)  # its fused operator is not counted
+    side_px = towers.preprocess.side_px
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        towers.model.encode_image(torch.zeros(1, 3, side_px, side_px))  # type: ignore[operator]
+    return round(counter.get_total_flops() / 1e9, 2)
+
+
+def jpeg_rates(folder: Path) -> dict[str, float]:
+    """Photos a second that libjpeg-turbo (in Pillow) decodes from memory on all cores: whole, and
+    scaled down while it decodes to no less than twice the model's side."""
+    files = [path.read_bytes() for path in sorted(folder.glob("*.jpg"))[:100]]
+
+    def whole(data: bytes) -> None:
+        Image.open(BytesIO(data)).load()
+
+    def scaled(data: bytes) -> None:
+        image = Image.open(BytesIO(data))
+        image.draft("RGB", (TARGET_PX, TARGET_PX))
+        image.load()
+
+    rates = {}
+    with ThreadPoolExecutor(CORES) as pool:
+        for name, decode in (("whole", whole), ("scaled", scaled)):
+            rate = _rate(lambda decode=decode: list(pool.map(decode, files)), tries=3)
+            rates[name] = round(len(files) * rate, 1)
+    return rates
+
+
+def disk_mb_s(folder: Path) -> float:
+    """MB a second at which the files are read when the system has forgotten their content."""
+    paths = sorted(folder.glob("*.jpg"))
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    began = time.perf_counter()
+    size_bytes = sum(len(path.read_bytes()) for path in paths)
+    return round(size_bytes / 1e6 / (time.perf_counter() - began), 1)
+
+
+def _onnx_product(kind: type[np.generic]) -> Callable[[], object]:
+    """A product in ONNX Runtime: float by float, or uint8 by int8 into int32."""
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    floats = kind is np.float32
+    left = TensorProto.FLOAT if floats else TensorProto.UINT8
+    product = TensorProto.FLOAT if floats else TensorProto.INT32
+    weights = np.random.default_rng(0).integers(-99, 99, (GEMM_SIDE, GEMM_SIDE))
+    node = helper.make_node("MatMul" if floats else "MatMulInteger", ["a", "b"], ["c"])
+    graph = helper.make_graph(
+        [node],
+        "product",
+        [helper.make_tensor_value_info("a", left, [GEMM_SIDE, GEMM_SIDE])],
+        [helper.make_tensor_value_info("c", product, None)],
+        [onnx.numpy_helper.from_array(weights.astype(np.float32 if floats else np.int8), "b")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = CORES
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    batch = np.random.default_rng(1).integers(0, 99, (GEMM_SIDE, GEMM_SIDE)).astype(kind)
+    return lambda: session.run(None, {"a": batch})
+
+
+def _rate(action: Callable[[], object], tries: int = TRIES) -> float:
+    """How often a second, at best."""
+    action()
+    best_s = float("inf")
+    for _ in range(tries):
+        began = time.perf_counter()
+        action()
+        best_s = min(best_s, time.perf_counter() - began)
+    return 1 / best_s
