@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import open_clip
 import torch
 
 from imgsearch.encoders.onnx_cache import Facts, OnnxModel, prepare
-from imgsearch.encoders.openclip.runtime import IMAGE, TEXT, TOKENIZER
+from imgsearch.encoders.openclip.runtime import IMAGE, TEXT, TOKENIZER, without_padding
 from imgsearch.encoders.openclip.tokens import PROBES
 from imgsearch.encoders.openclip.towers import Towers, first_line
 from imgsearch.errors import EncoderError, EncoderUnavailable
@@ -44,14 +45,20 @@ def export(towers: Towers, folder: Path) -> Facts:
         tokenizer = towers.tokens.write(folder / TOKENIZER)
     except EncoderUnavailable:  # its vocabulary is not here; the graph has no need of it
         ids, tokenizer = np.ones((4, towers.context_length), np.int64), None
-    _write(_TextGraph(towers), ids[:2], folder / TEXT)
-    _agree(OnnxModel(folder / TEXT, lean=True), ids, towers.texts(ids))
+    cuts = cuts_padding(towers.model)
+    _write(_CausalTextGraph(towers) if cuts else _TextGraph(towers), ids[:2], folder / TEXT, cuts)
+    text_tower = OnnxModel(folder / TEXT, lean=True)
+    expected = towers.texts(ids)
+    _agree(text_tower, ids, expected)
+    for row in range(len(ids)) if cuts else ():
+        _agree(text_tower, without_padding(ids[[row, row]]), expected[[row, row]])
     return {
         "weights_id": towers.weights_id,
         "dim": towers.dim,
         "logit_scale": towers.logit_scale,
         "context_length": towers.context_length,
         "preprocess": asdict(towers.preprocess),
+        "cuts_padding": cuts,
         "tokenizer": tokenizer,
     }
 
@@ -76,8 +83,65 @@ class _TextGraph(torch.nn.Module):
         return torch.nn.functional.normalize(features, dim=-1)
 
 
-def _write(graph: torch.nn.Module, example: NDArray[np.generic], path: Path) -> None:
+class _CausalTextGraph(torch.nn.Module):
+    """The same for a tower that looks back only: it takes tokens of any length, not of one."""
+
+    def __init__(self, towers: Towers) -> None:
+        super().__init__()
+        self.model: Any = towers.model
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        model, length = self.model, tokens.shape[1]
+        seen = model.token_embedding(tokens) + model.positional_embedding[:length]
+        for block in model.transformer.resblocks:
+            seen = seen + block.ls_1(_attend(block.attn, block.ln_1(seen), model.attn_mask))
+            seen = seen + block.ls_2(block.mlp(block.ln_2(seen)))
+        marks = model.ln_final(seen)[torch.arange(tokens.shape[0]), tokens.argmax(dim=-1)]
+        projection = model.text_projection
+        linear = isinstance(projection, torch.nn.Linear)
+        features = projection(marks) if linear else marks @ projection
+        return torch.nn.functional.normalize(features, dim=-1)
+
+
+def _attend(
+    attention: torch.nn.MultiheadAttention, rows: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Attention over rows (n, length, width). Traced, torch's own knows one length only."""
+    n, length, width = rows.shape
+    mixed = torch.nn.functional.linear(rows, attention.in_proj_weight, attention.in_proj_bias)
+    heads = mixed.reshape(n, length, 3, attention.num_heads, attention.head_dim)
+    queries, keys, values = heads.permute(2, 0, 3, 1, 4)
+    scores = queries @ keys.transpose(-1, -2) * attention.head_dim**-0.5
+    weights = torch.softmax(scores + mask[:length, :length], dim=-1)
+    read = (weights @ values).transpose(1, 2).reshape(n, length, width)
+    return torch.nn.functional.linear(read, attention.out_proj.weight, attention.out_proj.bias)
+
+
+def cuts_padding(model: torch.nn.Module) -> bool:
+    """Whether what follows a text's closing mark, the highest of its tokens, changes nothing.
+
+    So it is in CLIP as it was published: each token sees those before it alone, and the closing
+    mark's place is read. Towers of other kinds are run at their full length.
+    """
+    transformer: Any = getattr(model, "transformer", None)
+    return (
+        type(model) is open_clip.model.CLIP
+        and getattr(model, "text_pool_type", None) == "argmax"
+        and getattr(model, "attn_mask", None) is not None
+        and getattr(model, "text_projection", None) is not None
+        and all(
+            type(block) is open_clip.transformer.ResidualAttentionBlock
+            and type(block.attn) is torch.nn.MultiheadAttention
+            for block in transformer.resblocks
+        )
+    )
+
+
+def _write(
+    graph: torch.nn.Module, example: NDArray[np.generic], path: Path, any_length: bool = False
+) -> None:
     traced = path.with_suffix(".traced")
+    axes = {0: "n", 1: "length"} if any_length else {0: "n"}
     try:
         with _quiet(), _traceable_attention(), torch.no_grad():
             torch.onnx.export(
@@ -86,7 +150,7 @@ def _write(graph: torch.nn.Module, example: NDArray[np.generic], path: Path) -> 
                 str(traced),
                 input_names=["input"],
                 output_names=["output"],
-                dynamic_axes={"input": {0: "n"}, "output": {0: "n"}},
+                dynamic_axes={"input": axes, "output": {0: "n"}},
                 opset_version=_OPSET,
                 dynamo=False,
             )
