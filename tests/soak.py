@@ -46,6 +46,11 @@ with Library.open(Settings.load(data_dir=sys.argv[2], encoder="lite")) as librar
 """
 
 
+# Threads that never met at the database before may each keep a connection, of two files, from now
+# on: two decoders and who records. A file lost with each round would soon be more.
+KEPT_FILES = 6
+
+
 @dataclass(frozen=True)
 class Load:
     """What a process holds."""
@@ -81,7 +86,7 @@ class Soak:
         self._wait_until_right()
         after = self._load()
         assert after.threads <= before.threads, (before, after)
-        assert after.files <= before.files + 2, (before, after)
+        assert after.files <= before.files + KEPT_FILES, (before, after)
         assert after.memory_mb <= before.memory_mb * 1.15 + 20, (before, after)
         assert self._watcher is not None
         self._watcher.terminate()
