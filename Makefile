@@ -21,7 +21,8 @@ demo: install  ## Index about 20 real photos and search them
 	$(BIN)/imgsearch demo
 
 test: install  ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 soak: install  ## Ten minutes of a watcher that is kept busy and killed
 	$(BIN)/python tests/soak.py --seconds 600

@@ -15,6 +15,8 @@ import peer_tables
 import ratios
 from processes import Command, CommandFailed, run
 
+pytestmark = pytest.mark.alone  # it measures time, or waits for it
+
 HOLD_AND_WORK = """
 import subprocess, sys, time
 held = b"x" * (120 << 20)

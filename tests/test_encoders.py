@@ -193,6 +193,7 @@ def test_auto_takes_what_the_hub_has_and_tells_its_size(our_hub: Hub) -> None:
     assert not any(asked.startswith("GET") for asked in our_hub.asked)  # looked, not fetched
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("silent", [True, False], ids=["accepts-and-is-silent", "refuses"])
 def test_auto_decides_in_five_seconds_behind_a_broken_network(tmp_path: Path, silent: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from imgsearch.records import Outcome, PixelBatch, Pixels, Vectors
 
+pytestmark = pytest.mark.alone  # it measures time, or waits for it
+
 PHOTOS = 128
 THREADS = 2
 STAGE_S = 1.6  # of the dearest stage, all photos together: much more than the real work takes

@@ -284,6 +284,7 @@ print(time.time(), flush=True)
 """
 
 
+@pytest.mark.alone
 def test_another_process_sees_a_new_photo_within_two_seconds(shelf: Shelf, tmp_path: Path) -> None:
     shelf.add(vectors_of(600))
     shelf.build()

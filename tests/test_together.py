@@ -21,6 +21,8 @@ from imgsearch.errors import EncoderError
 if TYPE_CHECKING:
     from imgsearch.records import Vectors
 
+pytestmark = pytest.mark.alone  # it measures time, or waits for it
+
 ASKERS = 16
 
 

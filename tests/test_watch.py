@@ -27,6 +27,8 @@ from imgsearch.reconcile.follow import Rhythm
 from imgsearch.store import Store, writing
 from imgsearch.watch import Pace
 
+pytestmark = pytest.mark.alone  # it measures time, or waits for it
+
 LINUX = sys.platform.startswith("linux")
 QUICK = Pace(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
 PATIENCE_S = 30.0  # for a machine with other things to do

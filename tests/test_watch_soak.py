@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from soak import soak
 
+pytestmark = pytest.mark.alone  # it measures time, or waits for it
+
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts with /proc")
 def test_busy_and_killed_the_library_is_right_at_the_end(tmp_path: Path) -> None:

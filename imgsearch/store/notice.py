@@ -66,12 +66,13 @@ class _Notice:
         self._first: tuple[float, int] = (0.0, 0)  # when the rate began to count, and where
 
     def show(self, step: Progress) -> None:
-        """Tell of a step, unless the last one was told of a moment ago. Never raises."""
+        """Tell of a step, unless one of the same part was told of a moment ago. Never raises."""
         now = time.monotonic()
-        if step.total != self._step.total or step.done < self._step.done:
-            self._first = (now, step.done)  # another part of the work, with a pace of its own
+        is_news = step.total != self._step.total or step.done < self._step.done
+        if is_news:  # another part of the work, with a pace of its own
+            self._first = (now, step.done)
         self._step = step
-        if now - self._shown_s < EVERY_S and step.done < step.total:
+        if now - self._shown_s < EVERY_S and step.done < step.total and not is_news:
             return
         self._shown_s = now
         since_s, done = self._first

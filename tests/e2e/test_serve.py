@@ -31,6 +31,8 @@ from imgsearch.client import MAX_BODY_BYTES, SOCKET, Client, NoService
 from imgsearch.serve.app import openapi_document
 from imgsearch.serve.running import LOCK_FILE, TOKEN_FILE
 
+pytestmark = pytest.mark.alone  # it measures time, or waits for it
+
 SECONDS = 120
 HOUSE = Path(__file__).parent.parent.parent
 HEAVY = {"numpy", "sqlalchemy", "PIL", "faiss", "onnxruntime", "starlette", "uvicorn", "rich"}
