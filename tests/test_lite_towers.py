@@ -74,7 +74,7 @@ def test_integers_lose_little(
 ) -> None:
     trained = heads.load(HEADS)
     tower = towers.open_image_tower(model_cache, trained.ranges, threads=2)
-    features, _ = tower.run(["features", "logits"], {"pixels": pixels})
+    features, _ = tower.outputs(pixels)
     assert cosines(features, in_floats[0]).mean() >= 0.98  # scans and textures are the hardest
     exact = trained.image_vectors(*in_floats)
     assert cosines(lite.encode_pixels(pixels), exact).mean() >= 0.98

@@ -14,36 +14,56 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from imgsearch.errors import DiskError, EncoderError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
 
 Facts: TypeAlias = dict[str, object]  # what JSON can hold
 _MANIFEST = "manifest.json"
 _MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
+_SHARE = 4  # rows: with fewer a product is too small, with more its numbers leave the cache
 _LOCK_S = 600  # the largest model takes a few minutes; whoever holds on longer is stuck
 
 
 class OnnxModel:
-    """One exported graph with one input and one output, run by ONNX Runtime on the CPU.
+    """One exported graph with one input, run by ONNX Runtime on the CPU.
 
-    Any number of threads may call it at once. See `open_session` for `lean`, and what it raises.
+    A batch is shared out: each of `threads` works on a few rows of its own, by itself. Threads
+    that work on the same rows wait for one another at every layer, and longest for one whose core
+    a decoder keeps busy. Any number of callers may call at once. See `open_session` for `lean`,
+    which shares out nothing, and for what it raises.
     """
 
-    def __init__(self, path: Path, lean: bool = False) -> None:
-        self._session = open_session(path, lean=lean)
+    def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
+        self._session = open_session(path, threads if lean else 1, lean)
         self._input = self._session.get_inputs()[0].name
+        self._workers = ThreadPoolExecutor(threads or usable_cores(), "imgsearch-model")
+        self._is_lean = lean
 
     def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
-        output: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
-        return output
+        """The first output, a row for each of the batch."""
+        return self.outputs(batch)[0]
+
+    def outputs(self, batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        """All outputs, in the order of the graph."""
+        if self._is_lean or len(batch) <= _SHARE:
+            return self._run(batch)
+        shares = [batch[start : start + _SHARE] for start in range(0, len(batch), _SHARE)]
+        parts = self._workers.map(self._run, shares)
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+    def _run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        found: list[NDArray[np.float32]] = self._session.run(None, {self._input: rows})
+        return found
 
 
 def open_session(path: Path, threads: int | None = None, lean: bool = False) -> InferenceSession:

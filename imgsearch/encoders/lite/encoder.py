@@ -14,7 +14,7 @@ from imgsearch.encoders.lite import towers
 from imgsearch.encoders.lite.heads import Heads
 from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX
 from imgsearch.encoders.lite.weights import sha256_of
-from imgsearch.encoders.onnx_cache import usable_cores
+from imgsearch.encoders.onnx_cache import OnnxModel, usable_cores
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Lite:
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
         self._loading = Lock()
-        self._image: InferenceSession | None = None
+        self._image: OnnxModel | None = None
         self._text: InferenceSession | None = None
         self._words: Tokenizer | None = None
 
@@ -113,8 +113,7 @@ class Lite:
             )
         tower, rows = self._image_tower(), [np.empty((0, self.dim), np.float32)]
         for start in range(0, len(batch), _BATCH):
-            part = {"pixels": batch[start : start + _BATCH]}
-            features, logits = tower.run(["features", "logits"], part)
+            features, logits = tower.outputs(batch[start : start + _BATCH])
             rows.append(self._heads.image_vectors(features, logits))
         return np.concatenate(rows)
 
@@ -131,7 +130,7 @@ class Lite:
 
     # ------------------------------------------------------------------------ towers
 
-    def _image_tower(self) -> InferenceSession:
+    def _image_tower(self) -> OnnxModel:
         with self._loading:
             if self._image is None:
                 self._image = towers.open_image_tower(

@@ -58,7 +58,7 @@ def _extract(photos: Sequence[Path], view: str, ranges: Floats, file: Path) -> S
     tower = open_image_tower(file.parent, ranges, usable_cores())
     parts: list[list[NDArray[np.float16]]] = []
     for pixels in _batches(photos, view):
-        found = tower.run(["features", "logits"], {"pixels": pixels})
+        found = tower.outputs(pixels)
         parts.append([array.astype(np.float16) for array in found])
     features, logits = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     np.savez(file, features=features, logits=logits)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.export import Recipe, exported
-from imgsearch.encoders.onnx_cache import open_session, prepare
+from imgsearch.encoders.onnx_cache import OnnxModel, open_session, prepare
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def require() -> None:
         file.path()
 
 
-def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> InferenceSession:
+def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel:
     """uint8 `pixels` (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000)."""
 
     def build(path: Path) -> None:
@@ -53,7 +53,7 @@ def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> Inference
         "weights": weights.IMAGE.sha256,
         "ranges": hashlib.sha256(np.ascontiguousarray(ranges, "<f4").tobytes()).hexdigest(),
     }
-    return open_session(exported(Recipe("image", ingredients, build), cache_dir), threads)
+    return OnnxModel(exported(Recipe("image", ingredients, build), cache_dir), threads=threads)
 
 
 def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
