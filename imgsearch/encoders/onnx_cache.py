@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Facts: TypeAlias = dict[str, object]  # what JSON can hold
 _MANIFEST = "manifest.json"
 _MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
-_SHARE = 4  # rows: with fewer a product is too small, with more its numbers leave the cache
+_SHARE = 4  # rows at most: of more, the numbers between two layers leave the cache
 _LOCK_S = 600  # the largest model takes a few minutes; whoever holds on longer is stuck
 
 
@@ -44,10 +45,11 @@ class OnnxModel:
     """
 
     def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
+        threads = threads or usable_cores()
         self._session = open_session(path, threads if lean else 1, lean)
         self._input = self._session.get_inputs()[0].name
-        self._workers = ThreadPoolExecutor(threads or usable_cores(), "imgsearch-model")
-        self._is_lean = lean
+        self._threads = 1 if lean else threads  # among which a batch is shared out
+        self._workers = ThreadPoolExecutor(self._threads, "imgsearch-model")
 
     def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
         """The first output, a row for each of the batch."""
@@ -55,9 +57,10 @@ class OnnxModel:
 
     def outputs(self, batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         """All outputs, in the order of the graph."""
-        if self._is_lean or len(batch) <= _SHARE:
+        share = min(_SHARE, ceil(len(batch) / self._threads))
+        if self._threads == 1 or len(batch) <= share:
             return self._run(batch)
-        shares = [batch[start : start + _SHARE] for start in range(0, len(batch), _SHARE)]
+        shares = [batch[start : start + share] for start in range(0, len(batch), share)]
         parts = self._workers.map(self._run, shares)
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
