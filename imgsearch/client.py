@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from imgsearch import wire
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.query import whole_query
-from imgsearch.store.notice import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +104,8 @@ class Client:
 
         It is read where the library lies: the service knows no more of it.
         """
+        from imgsearch.store import running  # a search has no use for it
+
         return running(self._settings.data_dir)
 
     def _call(

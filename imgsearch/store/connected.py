@@ -9,12 +9,10 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from imgsearch.store.connecting import DATABASE, connect, raise_translated
+from imgsearch.store.connecting import DATABASE, IDLE_CONNECTIONS, connect, raise_translated
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-IDLE_CONNECTIONS = 8  # kept open; a page's threads use as many as they need
 
 
 class Connected:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
 
 DATABASE = "library.db"
+IDLE_CONNECTIONS = 8  # kept open; a page's threads use as many as they need
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another's short transaction
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, ExceptionContext, QueuePool, create_engine, event
 
 from imgsearch.store.conditions import is_called, lies_in
-from imgsearch.store.connecting import connect, raise_translated, require
-
-IDLE_CONNECTIONS = 8  # kept open; a page's threads use as many as they need
+from imgsearch.store.connecting import IDLE_CONNECTIONS, connect, raise_translated, require
 
 
 def open_engine(file: Path, writable: bool) -> Engine:

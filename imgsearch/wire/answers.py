@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -114,7 +113,7 @@ def _hit_of(form: object) -> Hit:
         format=file.one("format", str),
         width_px=given.one("width_px", int),
         height_px=given.one("height_px", int),
-        taken_at=_moment(given, "taken_at"),
+        taken_at=given.moment("taken_at"),
         camera=file.maybe("camera", str),
         lens=file.maybe("lens", str),
         lat=file.maybe("lat", float),
@@ -133,16 +132,11 @@ def _hit_of(form: object) -> Hit:
         score=given.maybe("score", float),
         offline=given.one("offline", bool),
         missing=given.one("missing", bool),
-        date=_moment(given, "date"),
+        date=given.moment("date"),
         dated_by=given.maybe("dated_by", str),
         level=cast("Level | None", given.maybe("level", str)),
         at_s=given.maybe("at_s", float),
     )
-
-
-def _moment(given: Given, field: str) -> datetime | None:
-    text = given.maybe(field, str)
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _verdict_form(verdict: Verdict) -> Form:

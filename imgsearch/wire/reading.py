@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from datetime import datetime
 from typing import NoReturn, TypeVar
 
 from imgsearch.errors import UsageError
@@ -64,6 +65,11 @@ class Given:
     def maybe(self, field: str, kind: type[_Kind]) -> _Kind | None:
         """The value of a field; None where it is null or not there."""
         return self.one(field, kind) if field in self else None
+
+    def moment(self, field: str) -> datetime | None:
+        """The time that a field says; None where it is null or not there."""
+        text = self.maybe(field, str)
+        return None if text is None else datetime.fromisoformat(text)
 
     def several(self, field: str, kind: type[_Kind]) -> tuple[_Kind, ...]:
         """The values of a list, all of one kind; () where it is null or not there."""

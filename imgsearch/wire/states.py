@@ -133,14 +133,13 @@ def _snapshot_of(form: object) -> SnapshotInfo:
 
 def _failure_of(form: object) -> Failure:
     given = Given(form, _FAILURE)
-    failed_at = given.maybe("failed_at", str)
     return Failure(
         path=Path(given.one("path", str)),
         reason=Reason(given.one("reason", str)),
         message=given.one("message", str),
         extra=given.maybe("extra", str),
         read_by=given.maybe("read_by", str),
-        failed_at=None if failed_at is None else datetime.fromisoformat(failed_at),
+        failed_at=given.moment("failed_at"),
     )
 
 
