@@ -214,6 +214,7 @@ def test_pick_and_carry_away(
 ) -> None:
     page.goto(f"{address}/?q=in:animals")
     page.locator(".tile").nth(1).wait_for()
+    settle(page)  # a checkbox that moves away from under the mouse is not ticked
     page.locator(".tile .pick").nth(0).check(force=True)
     page.locator(".tile .pick").nth(1).check(force=True)
     page.get_by_text("2 photos selected").wait_for()
