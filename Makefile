@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tests are about our code, not about how many threads a library takes.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test soak crash fuzz bench bench-full bench-index check docs format install clean
+.PHONY: help demo test gpu soak crash fuzz bench bench-full bench-index check docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -23,6 +23,9 @@ demo: install  ## Index about 20 real photos and search them
 test: install  ## Run all tests
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not alone"
 	$(BIN)/python -m pytest -m alone
+
+gpu: install  ## What only a CUDA GPU can show; needs a torch that can use it in .venv
+	$(BIN)/python -m pytest -s tests/gpu
 
 soak: install  ## Ten minutes of a watcher that is kept busy and killed
 	$(BIN)/python tests/soak.py --seconds 600

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgsearch.doors import door
+
 if TYPE_CHECKING:
     from imgsearch.client import ask
     from imgsearch.config import Settings
     from imgsearch.display import clock, printable
     from imgsearch.errors import ImgsearchError
-    from imgsearch.findings import Classes, Label, Verdict
+    from imgsearch.findings import Classes, Label
     from imgsearch.jobs import Running
     from imgsearch.library import Library
     from imgsearch.query import filter_of, parse, to_text
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
         Photo,
         Root,
         Status,
+        Verdict,
+        Want,
     )
     from imgsearch.terms import Example, Query, Region, Term
 
@@ -66,43 +70,38 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Answer": "imgsearch.records",
-    "Classes": "imgsearch.findings",
-    "Counts": "imgsearch.records",
-    "EncoderInfo": "imgsearch.records",
-    "Example": "imgsearch.terms",
-    "Failure": "imgsearch.records",
-    "Hit": "imgsearch.records",
-    "ImgsearchError": "imgsearch.errors",
-    "Label": "imgsearch.findings",
-    "Library": "imgsearch.library",
-    "Pairs": "imgsearch.records",
-    "Photo": "imgsearch.records",
-    "Query": "imgsearch.terms",
-    "Region": "imgsearch.terms",
-    "Root": "imgsearch.records",
-    "Running": "imgsearch.jobs",
-    "Settings": "imgsearch.config",
-    "Status": "imgsearch.records",
-    "Term": "imgsearch.terms",
-    "Verdict": "imgsearch.findings",
-    "Want": "imgsearch.records",
-    "ask": "imgsearch.client",
-    "clock": "imgsearch.display",
-    "filter_of": "imgsearch.query",
-    "parse": "imgsearch.query",
-    "printable": "imgsearch.display",
-    "to_text": "imgsearch.query",
+    "Answer": "records",
+    "Classes": "findings",
+    "Counts": "records",
+    "EncoderInfo": "records",
+    "Example": "terms",
+    "Failure": "records",
+    "Hit": "records",
+    "ImgsearchError": "errors",
+    "Label": "findings",
+    "Library": "library",
+    "Pairs": "records",
+    "Photo": "records",
+    "Query": "terms",
+    "Region": "terms",
+    "Root": "records",
+    "Running": "jobs",
+    "Settings": "config",
+    "Status": "records",
+    "Term": "terms",
+    "Verdict": "records",
+    "Want": "records",
+    "ask": "client",
+    "clock": "display",
+    "filter_of": "query",
+    "parse": "query",
+    "printable": "display",
+    "to_text": "query",
 }
 
 
-def __getattr__(name: str) -> object:
-    # Loaded when first used: `import imgsearch` and `--help` take no time.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+# `import imgsearch` and `--help` take no time.
+__getattr__ = door(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

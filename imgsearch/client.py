@@ -1,13 +1,13 @@
 """Asks the resident service of a library where one runs, and the library itself where none does.
 
-It needs the standard library alone, so a command that the service answers starts fast.
+It needs the standard library alone, so a command that the service answers starts fast; and where
+there is none, next to nothing of that is loaded either.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -15,7 +15,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from imgsearch import wire
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.query import whole_query
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from http.client import HTTPConnection
 
+    from imgsearch import wire
     from imgsearch.config import Settings
     from imgsearch.jobs import Running
     from imgsearch.records import Answer, Status
@@ -35,7 +35,8 @@ LOOK_S = 0.05  # to find out whether anybody answers
 ANSWER_S = 60.0  # the model may have to be loaded
 _SUN_PATH_BYTES = 100  # what every system takes as the name of a socket
 _OK = 200
-_MAY_DIFFER = ("data_dir", "cache_dir", "threads", "service")  # no answer depends on these
+# No answer depends on these.
+_MAY_DIFFER = ("data_dir", "cache_dir", "threads", "batch_size", "service")
 
 Found = TypeVar("Found")
 
@@ -64,8 +65,9 @@ def ask(
     Both give the same answer; to find out that there is no service takes at most 50 ms.
     Raises what the library raises.
     """
-    with suppress(NoService):
-        return question(Client(settings))
+    if os.path.lexists(settings.data_dir / SOCKET):
+        with suppress(NoService):
+            return question(Client(settings))
     with library() as opened:
         return question(opened)
 
@@ -83,6 +85,8 @@ class Client:
 
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer:
         """One page of the answer, as `Library.find` gives it."""
+        from imgsearch import wire
+
         asked = wire.Asked(whole_query(query), k, cursor)
         if k > MAX_K:
             raise NoService
@@ -96,6 +100,8 @@ class Client:
 
     def status(self) -> Status:
         """What the library holds, and how it is, as `Library.status` gives it."""
+        from imgsearch import wire
+
         status = self._call(wire.status_of, "GET", "/status")
         return replace(status, data_dir=self._settings.data_dir)
 
@@ -156,6 +162,8 @@ def hello_form(settings: Settings) -> wire.Form:
 def _exchange(
     connection: HTTPConnection, method: str, path: str, body: bytes | None = None
 ) -> tuple[int, object]:
+    from imgsearch import wire
+
     headers = {} if body is None else {"Content-Type": "application/json"}
     connection.request(method, path, body, headers)
     response = connection.getresponse()
@@ -165,6 +173,8 @@ def _exchange(
 
 def _error_in(answer: object) -> UsageError | None:
     """The error about what was asked; None for all others, which the library is to find itself."""
+    from imgsearch import wire
+
     return wire.error_of(wire.Given(answer, ("error",)).raw("error"))
 
 
@@ -174,6 +184,9 @@ def _error_in(answer: object) -> UsageError | None:
 @contextmanager
 def _connection(data_dir: Path) -> Iterator[HTTPConnection]:
     """A connection to the service. Raises OSError, and at once where there is no socket."""
+    import socket
+    from http.client import HTTPConnection
+
     with socket_name(data_dir) as name:
         if not os.path.lexists(name):
             raise FileNotFoundError(name)
@@ -184,8 +197,6 @@ def _connection(data_dir: Path) -> Iterator[HTTPConnection]:
         except OSError:
             line.close()
             raise
-    from http.client import HTTPConnection
-
     connection = HTTPConnection("localhost")
     connection.sock = line
     connection.auto_open = 0  # else it would open a line of its own, to another place

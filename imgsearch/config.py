@@ -28,6 +28,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     max_megapixels: float = 200.0  # larger images are refused, not decoded
     threads: int = 0  # for decoding and the model; 0: one for each core we may use
+    batch_size: int = 0  # photos the model takes at once; 0: as many as are fastest here
     stack_raw: bool = False  # RAW and JPEG of one shot are one result
     service: str = "auto"  # auto: the resident service answers where it runs; off: never
 
@@ -41,6 +42,7 @@ class Settings:
         device: str | None = None,
         max_megapixels: float | None = None,
         threads: int | None = None,
+        batch_size: int | None = None,
         stack_raw: bool | None = None,
         service: str | None = None,
     ) -> Self:
@@ -57,6 +59,7 @@ class Settings:
                 ("device", device),
                 ("max_megapixels", max_megapixels),
                 ("threads", threads),
+                ("batch_size", batch_size),
                 ("stack_raw", stack_raw),
                 ("service", service),
             )
@@ -82,6 +85,8 @@ class Settings:
             raise SettingsError("max_megapixels must be above 0.")
         if settings.threads < 0:
             raise SettingsError("threads must be 0 (all cores) or more.")
+        if settings.batch_size < 0:
+            raise SettingsError("batch_size must be 0 (found by itself) or more.")
         if settings.service not in ("auto", "off"):
             raise SettingsError(f"service must be auto or off, not {settings.service!r}.")
         return settings

@@ -1,49 +1,10 @@
-"""What is found out beyond a list of hits: verdicts, labels, and how good a search is."""
+"""What is found out beyond answers: labels, and how good a search is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
-Level: TypeAlias = Literal["sure", "likely", "weak"]
 
 NONE_OF_THESE = "none of these"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What to think of an answer, as `imgsearch.honesty` measures it.
-
-    `strength` is how far the best hit stands out, in units of what chance gives in a library of
-    this size. Scores at or above `likely_from` are likely, at or above `sure_from` sure; both
-    are infinite where nothing was found. `sure` and `likely` count hits, of the best 200; with
-    `more`, there are others behind them that are likely.
-    """
-
-    strength: float
-    sure: int = 0
-    likely: int = 0
-    more: bool = False
-    sure_from: float = float("inf")
-    likely_from: float = float("inf")
-
-    @property
-    def found(self) -> bool:
-        """Whether anything in the library looks like what was asked for."""
-        return self.sure + self.likely > 0
-
-    def level(self, score: float) -> Level:
-        """How far a hit of this score can be trusted. A higher score never means a lower level."""
-        if score >= self.sure_from:
-            return "sure"
-        return "likely" if score >= self.likely_from else "weak"
-
-    def __str__(self) -> str:
-        if not self.found:
-            return "nothing here looks like that"
-        counts = ((self.sure, "sure"), (self.likely, "likely"))
-        parts = [f"{count} {level}" for count, level in counts if count]
-        return ", ".join([*parts, "and more" if self.more else "nothing else"])
 
 
 # ---------------------------------------------------------------------------- labels

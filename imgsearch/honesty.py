@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from imgsearch.findings import Verdict
+from imgsearch.records import Verdict
 
 if TYPE_CHECKING:
     import numpy as np

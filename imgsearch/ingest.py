@@ -1,8 +1,8 @@
 """Brings the library up to date with changes on the disk: hash, decode, embed, record.
 
-Threads hash and decode ahead while the model works, and a thread of its own records one batch
-while the model works on the next. Every batch is one transaction, so an interrupted run loses at
-most the batch in hand, and the next run goes on from there.
+Threads hash and decode the next batch while the model works on this one, and a thread records the
+one before. Every batch is one transaction, so an interrupted run loses at most the batches in
+hand, and the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from io import FileIO
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, cast
 from imgsearch.decode import decode, is_video_of_live_photo, parts_of
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.jobs import Progress, SyncReport
-from imgsearch.overlap import Claims, OneBehind, look_ahead, one_behind
+from imgsearch.overlap import Behind, Claims, behind, look_ahead
 from imgsearch.records import Changes, Facts, Failure, FileStat, Outcome, Parts
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class Bench:
 
     @property
     def ahead(self) -> int:
-        """How many photos may wait decoded: enough for the next batch, and never all."""
-        return 2 * self.encoder.batch_size + self.threads
+        """How many photos may wait decoded beside the batch that fills: never all."""
+        return self.encoder.batch_size + self.threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,8 @@ def apply(
     failure with a reason. Moves and copies embed nothing.
     """
     files = [(root_id, found) for root_id, changes in work for found in changes.upserts]
-    with one_behind() as recording:
-        run = _Run(bench, recording)
+    with behind(bench.encoder.batches_at_once) as model:
+        run = _Run(bench, model)
         with look_ahead(bench.ahead, bench.threads, run.examine, files) as examined:
             for done, one in enumerate(examined, 1):
                 run.take(one)
@@ -120,18 +121,22 @@ def embed_again(bench: Bench, photos: dict[int, Path]) -> Generator[Progress, No
         except (PhotoError, OSError):
             return photo_id, path, None
 
-    unread = 0
+    keep = partial(bench.store.add_vectors, bench.encoder_key)
+    unread = parts = 0
     batch: dict[int, Seen] = {}
-    with look_ahead(bench.ahead, bench.threads, prepare, list(photos.items())) as prepared:
+    with (
+        behind(bench.encoder.batches_at_once) as model,
+        look_ahead(bench.ahead, bench.threads, prepare, list(photos.items())) as prepared,
+    ):
         for done, (photo_id, path, seen) in enumerate(prepared, 1):
             if seen is None:
                 unread += 1
             else:
                 batch[photo_id] = seen
-            if batch and (_fills(bench, batch.values()) or done == len(photos)):
-                parts = _embed(bench, list(batch.values()))
-                bench.store.add_vectors(bench.encoder_key, dict(zip(batch, parts, strict=True)))
-                batch = {}
+                parts += len(seen.pixels)
+            if batch and (parts >= bench.encoder.batch_size or done == len(photos)):
+                model.do(partial(_embed, bench, batch), keep)
+                batch, parts = {}, 0
             yield Progress(done, len(photos), path)
     return unread
 
@@ -162,11 +167,12 @@ def changed_contents(
 class _Run:
     """One indexing run: what is in hand, and what became of each content so far."""
 
-    def __init__(self, bench: Bench, recording: OneBehind) -> None:
+    def __init__(self, bench: Bench, model: Behind) -> None:
         self.report = SyncReport()
         self._bench = bench
-        self._recording = recording
+        self._model = model
         self._batch: list[_Examined] = []
+        self._parts = 0  # that the model is to see of the batch
         self._copies: list[_Examined] = []
         self._claims = Claims()
         self._results: dict[bytes, Failure | None] = {}
@@ -217,8 +223,9 @@ class _Run:
             self._promote_copies(one)
             return
         (self._copies if one.copy else self._batch).append(one)
+        self._parts += 0 if one.seen is None else len(one.seen.pixels)
         waiting = len(self._batch) + len(self._copies)
-        if _fills(self._bench, self._to_embed()) or waiting >= RECORD_AT_MOST:
+        if self._parts >= self._bench.encoder.batch_size or waiting >= RECORD_AT_MOST:
             self.flush()
 
     def _promote_copies(self, vanished: _Examined) -> None:
@@ -233,22 +240,35 @@ class _Run:
 
     def flush(self) -> None:
         """Embed and record what is in hand; a copy waits until its original is settled."""
-        outcomes = list(self._embedded())
-        for one in self._batch:
+        batch, self._batch, self._parts = self._batch, [], 0
+        for one in batch:
             if one.content_hash is not None:
                 self._results[one.content_hash] = one.failure
         settled = [one for one in self._copies if one.content_hash in self._results]
         self._copies = [one for one in self._copies if one.content_hash not in self._results]
+        copies = []
         for one in settled:
             assert one.content_hash is not None
             failure = self._results[one.content_hash]
             if failure is not None:
                 failure = replace(failure, path=Path(one.stat.path))
-            outcomes.append((one.root_id, Outcome(one.stat, one.content_hash, failure=failure)))
+            copies.append((one.root_id, Outcome(one.stat, one.content_hash, failure=failure)))
+        self._model.do(
+            partial(self._embedded, batch), lambda outcomes: self._record([*outcomes, *copies])
+        )
 
-        self._recording.do(lambda: self._record(outcomes))
-        self._count([outcome for _, outcome in outcomes])
-        self._batch = []
+    def _embedded(self, batch: Sequence[_Examined]) -> list[tuple[int, Outcome]]:
+        """What became of each file, with its vectors. Runs beside other batches."""
+        parts = _embed(
+            self._bench, {at: one.seen for at, one in enumerate(batch) if one.seen is not None}
+        )
+        outcomes = []
+        for at, one in enumerate(batch):
+            outcome = Outcome(one.stat, one.content_hash, one.facts, failure=one.failure)
+            if at in parts:
+                outcome = replace(outcome, vectors=parts[at].vectors, times_s=parts[at].times_s)
+            outcomes.append((one.root_id, outcome))
+        return outcomes
 
     def _record(self, outcomes: Sequence[tuple[int, Outcome]]) -> None:
         # New photos of all roots first: a copy in one root may have its original in another.
@@ -258,18 +278,7 @@ class _Run:
         for (_, root_id), group in groupby(sorted(outcomes, key=order), order):
             mine = [outcome for _, outcome in group]
             self._bench.store.record(root_id, self._bench.encoder_key, mine)
-
-    def _to_embed(self) -> list[Seen]:
-        return [one.seen for one in self._batch if one.seen is not None]
-
-    def _embedded(self) -> Iterator[tuple[int, Outcome]]:
-        parts = iter(_embed(self._bench, self._to_embed()))
-        for one in self._batch:
-            outcome = Outcome(one.stat, one.content_hash, one.facts, failure=one.failure)
-            if one.seen is not None:
-                mine = next(parts)
-                outcome = replace(outcome, vectors=mine.vectors, times_s=mine.times_s)
-            yield one.root_id, outcome
+        self._count([outcome for _, outcome in outcomes])
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         failed = sum(outcome.failure is not None for outcome in outcomes)
@@ -285,25 +294,16 @@ class _Run:
         )
 
 
-def _fills(bench: Bench, waiting: Iterable[Seen]) -> bool:
-    """Whether there is enough to embed for the model to work at its best."""
-    return sum(len(seen.pixels) for seen in waiting) >= bench.encoder.batch_size
-
-
-def _embed(bench: Bench, photos: Sequence[Seen]) -> list[Parts]:
-    """The parts of each photo; the model sees them in batches, whatever photo they are of."""
+def _embed(bench: Bench, photos: Mapping[int, Seen]) -> dict[int, Parts]:
+    """The parts of each photo, all embedded together."""
     import numpy as np
 
     if not photos:
-        return []
-    pixels = np.concatenate([seen.pixels for seen in photos])
-    size = bench.encoder.batch_size
-    vectors = np.concatenate(
-        [bench.encoder.encode_pixels(pixels[at : at + size]) for at in range(0, len(pixels), size)]
-    )
-    ends = np.cumsum([len(seen.pixels) for seen in photos])
-    each = np.split(vectors, ends[:-1])
-    return [Parts(rows, seen.times_s) for rows, seen in zip(each, photos, strict=True)]
+        return {}
+    vectors = bench.encoder.encode_pixels(np.concatenate([one.pixels for one in photos.values()]))
+    ends = np.cumsum([len(seen.pixels) for seen in photos.values()])
+    each = zip(photos.items(), np.split(vectors, ends[:-1]), strict=True)
+    return {key: Parts(rows, seen.times_s) for (key, seen), rows in each}
 
 
 # ------------------------------------------------------------------------- reading one file

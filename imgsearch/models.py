@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import sys
 from collections.abc import Callable
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from imgsearch import encoders
-from imgsearch.encoders.together import Together
 from imgsearch.errors import EncoderMismatch
-from imgsearch.records import EncoderRow
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.encoders import Choice, Encoder
+    from imgsearch.encoders.together import Together
     from imgsearch.jobs import OnDownload
+    from imgsearch.records import EncoderRow
 
 
 class Models:
@@ -42,7 +40,7 @@ class Models:
     def check(self, row: EncoderRow) -> None:
         """Raise EncoderMismatch if the settings ask for another encoder than the library's."""
         asked = self._settings.encoder
-        if asked not in ("auto", row.name):
+        if asked != "auto" and not encoders.means(asked, row.name):
             raise EncoderMismatch(
                 f"This library was made with the encoder {row.name}, not {asked}. Leave --encoder "
                 f"out, or change the library: imgsearch rebuild --encoder {asked}"
@@ -51,7 +49,7 @@ class Models:
     def of(self, row: EncoderRow) -> Encoder:
         """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
         self.check(row)
-        encoder = self._open(row.name)
+        encoder = self.open(row.name)
         if encoder.id != row.encoder_id:
             raise EncoderMismatch(
                 f"This library was made with {row.encoder_id}, and this imgsearch has "
@@ -62,22 +60,31 @@ class Models:
 
     def shared(self, row: EncoderRow) -> Together:
         """The same for queries from any number of threads, whose texts it embeds together."""
+        from imgsearch.encoders.together import Together
+
         with self._opening:
             encoder = self.of(row)
             if self._shared is None or self._shared.encoder is not encoder:
                 self._shared = Together(encoder)
             return self._shared
 
-    def new(self, name: str | None = None) -> Encoder:
-        """The encoder for a new library or a rebuild: `name`, else as the settings say."""
+    def choose_new(self, name: str | None = None) -> str:
+        """The name of the encoder for a new library or a rebuild: `name`, else by the settings."""
         choice = encoders.choose(name or self._settings.encoder, self._settings.device)
         self._tell(choice.why)
-        return self._open(choice.name)
+        return choice.name
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._loaded = self._shared = None
 
     def release(self) -> None:
-        """Let go of the model and its memory."""
+        """Let go of the model, and give its memory back to the system: there is more to come."""
         if self._loaded is not None:
-            self._loaded = self._shared = None
+            import ctypes
+            import gc
+
+            self.close()
             gc.collect()
             if sys.platform.startswith("linux"):
                 # The C library keeps what is freed: of 175 MB that `lite` takes, 130 MB.
@@ -85,12 +92,19 @@ class Models:
                 if trim is not None:
                     trim(0)
 
-    def _open(self, name: str) -> Encoder:
+    def open(self, name: str) -> Encoder:
+        """The encoder of that name, in place of any other."""
         with self._opening:
-            if self._loaded is None or encoders.name_of(self._loaded.id) != name:
+            if self._loaded is None or encoders.name_of(self._loaded.id) != name.removesuffix(
+                encoders.FP32
+            ):
                 self._loaded = self._shared = None  # not two models in memory at once
                 settings = self._settings
                 self._loaded = encoders.open_encoder(
-                    name, settings.cache_dir, settings.device, self._on_download
+                    name,
+                    settings.cache_dir,
+                    settings.device,
+                    self._on_download,
+                    settings.batch_size,
                 )
             return self._loaded

@@ -1,4 +1,4 @@
-"""Work beside other work: threads that go ahead of it, and one that follows behind it."""
+"""Work beside other work: threads that go ahead of it, and threads that follow behind it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -36,35 +36,51 @@ def look_ahead(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class OneBehind:
-    """A thread that does what it is given, in order, at most one piece behind. See `one_behind`."""
+class Behind:
+    """Threads that make what they are given, and one that keeps it, in order. See `behind`."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
-        self._pending: Future[object] | None = None
+    def __init__(self, makers: ThreadPoolExecutor, keeper: ThreadPoolExecutor, many: int) -> None:
+        self._makers, self._keeper, self._many = makers, keeper, many
+        self._pieces: deque[tuple[Future[object], Future[None]]] = deque()  # made, kept
 
-    def do(self, work: Callable[[], object]) -> None:
-        """Have this done once the piece before is; raises what that one raised."""
-        self.settle()
-        self._pending = self._pool.submit(work)
+    def do(self, make: Callable[[], _Result], keep: Callable[[_Result], object]) -> None:
+        """Have this made and then kept; waits for room, and raises what an earlier piece raised.
+
+        Once a piece failed, none after it is kept.
+        """
+        if len(self._pieces) > self._many:
+            self._pieces.popleft()[1].result()
+        if len(self._pieces) == self._many:
+            self._pieces[0][0].result()
+        before = self._pieces[-1][1] if self._pieces else None
+        made = self._makers.submit(make)
+
+        def in_turn() -> None:
+            if before is not None:
+                before.result()
+            keep(made.result())
+
+        self._pieces.append((cast("Future[object]", made), self._keeper.submit(in_turn)))
 
     def settle(self) -> None:
-        """Wait until all is done; raises what the last piece raised."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
+        """Wait until all is kept; raises what the first piece to fail raised."""
+        while self._pieces:
+            self._pieces.popleft()[1].result()
 
 
 @contextmanager
-def one_behind() -> Iterator[OneBehind]:
-    """A thread for work that nobody waits for until the next piece of it, or the block's end.
+def behind(many: int) -> Iterator[Behind]:
+    """Threads for work that nobody waits for: `many` pieces are made while one before is kept.
 
     All that was given is done when the block ends, whatever ends it.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="imgsearch-behind") as pool:
-        behind = OneBehind(pool)
-        yield behind
-        behind.settle()
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="imgsearch-keep") as keeper,
+        ThreadPoolExecutor(many, thread_name_prefix="imgsearch-make") as makers,
+    ):
+        following = Behind(makers, keeper, many)
+        yield following
+        following.settle()
 
 
 @dataclass

@@ -10,19 +10,23 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, snapshots
+from imgsearch import calibrate, encoders, ingest, labels, reconcile, reread, snapshots, trial
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.decode import decoder_versions
-from imgsearch.encoders import prompting
+from imgsearch.encoders import precision, prompting
 from imgsearch.jobs import MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.records import EncoderRow
+from imgsearch.search.remembered import QueryVectors
 from imgsearch.store import DATABASE, Store, announced, writing
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
+    from imgsearch.encoders import Encoder
     from imgsearch.errors import Reason
     from imgsearch.findings import Classes, Facet
     from imgsearch.jobs import News
@@ -151,7 +155,10 @@ class Upkeep:
         row = store.encoder_in_use()
         missing = 0
         if encoder_name is not None:
-            bench = self._bench(store, encoder_name)
+            encoder = yield from self._new_encoder(
+                list(store.unembedded(None).values()), encoder_name
+            )
+            bench = self._bench(store, encoder)
             missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
             if not missing:
                 store.promote_encoder(bench.encoder_key)
@@ -183,7 +190,10 @@ class Upkeep:
         snapshots.clean(store)  # what a killed build left behind
         report, newest = SyncReport(), store.last_photo_id()
         if any(changes.upserts for _, changes in seen.work):
-            bench = replace(self._bench(store), afresh=afresh)
+            row = store.current_encoder()
+            files = [Path(found.path) for _, changes in seen.work for found in changes.upserts]
+            encoder = self._models.of(row) if row else (yield from self._new_encoder(files))
+            bench = replace(self._bench(store, encoder), afresh=afresh)
             report = yield from ingest.apply(bench, seen.work)
         told = _told(store, seen, newest)  # now: before paths that are gone are forgotten
         settled = reconcile.settle(store, seen, accept_removals, self._tell)
@@ -208,30 +218,59 @@ class Upkeep:
     def _prune(self, store: Store, days: float = PRUNE_DAYS) -> int:
         return store.prune(datetime.now(UTC) - timedelta(days=days))
 
-    def _bench(self, store: Store, new_encoder: str | None = None) -> ingest.Bench:
-        """What to embed with: the library's encoder, or a new one that is entered beside it."""
-        row = store.current_encoder()
-        if row is None or new_encoder is not None:
-            encoder = self._models.new(new_encoder)
-            row = store.add_encoder(encoder.id, encoders.name_of(encoder.id), encoder.dim)
-        else:
-            encoder = self._models.of(row)
+    def _new_encoder(
+        self, files: Sequence[Path], asked: str | None = None
+    ) -> Generator[Progress, None, Encoder]:
+        """The encoder for a new library or a rebuild, in the precision that is best here.
+
+        Where nobody has said which that is, it is tried on `files`, if there are enough of them
+        and it is not known yet.
+        """
+        settings = self._settings
+        name = self._models.choose_new(asked)
+        encoder = self._models.open(name)
+        int8 = precision.int8_of(name, settings.device)
+        if int8 is None or len(files) < precision.LEAST_PHOTOS:
+            return encoder
+        known = precision.Verdicts(settings.cache_dir, encoder)
+        verdict = known.get(len(files))
+        if verdict is None:
+            self._tell("Trying the model in int8 first, once on this machine; it may be faster.")
+            whole = encoders.open_encoder(
+                int8, settings.cache_dir, settings.device, batch_size=settings.batch_size
+            )
+            verdict = yield from trial.compare(encoder, whole, files, settings.thread_count)
+            if verdict is None:
+                return encoder
+            known.put(verdict)
+        self._tell(verdict.sentence(name))
+        return self._models.open(int8) if verdict.holds else encoder
+
+    def _bench(self, store: Store, encoder: Encoder) -> ingest.Bench:
+        """What to embed with; the encoder is entered into the library if it is new."""
+        row = store.add_encoder(encoder.id, encoders.name_of(encoder.id), encoder.dim)
         settings = self._settings
         limits = (settings.max_megapixels, settings.thread_count)
         return ingest.Bench(store, encoder, row.key, *limits, self.reading)
 
     def _refresh(self, store: Store, row: EncoderRow) -> None:
         """Bring what is derived from the vectors up to date."""
-        calibrate.refresh(store, row, self._embedding(row))
+        calibrate.refresh(store, row, partial(self._asked, row))
         labels.refresh(store, row, lambda: self._models.of(row))
 
     def _encoding(self, row: EncoderRow) -> Callable[[Sequence[str]], Vectors]:
         """Embeds texts with a model that is loaded only if there are any."""
         return lambda texts: self._models.of(row).encode_texts(texts)
 
-    def _embedding(self, row: EncoderRow) -> Callable[[Sequence[str]], Vectors]:
-        """Embeds texts as a query's are."""
-        return lambda texts: prompting.embed_texts(self._models.of(row), row.name, texts)
+    def _asked(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
+        """Texts embedded as a query's are; on one machine that is done once."""
+        import numpy as np
+
+        def embed(news: Sequence[str]) -> Vectors:
+            return prompting.embed_texts(self._models.of(row), row.name, news)
+
+        remembered = QueryVectors(self._settings.cache_dir, row.encoder_id)
+        return np.stack(remembered.texts(row.name, texts, embed))
 
     def _build(self, store: Store, row: EncoderRow, fresh: bool = False) -> None:
         options = snapshots.BuildOptions(fresh=fresh)

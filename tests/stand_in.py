@@ -26,6 +26,7 @@ class StandIn:
     side_px = 8
     batch_size = 16
     logit_scale = 100.0
+    batches_at_once = 1
     context_length = 77
 
     def __init__(self) -> None:
@@ -53,7 +54,11 @@ class StandIn:
 
 
 def open_stand_in(
-    name: str, cache_dir: Path, device: str = "auto", on_download: OnDownload | None = None
+    name: str,
+    cache_dir: Path,
+    device: str = "auto",
+    on_download: OnDownload | None = None,
+    batch_size: int = 0,
 ) -> StandIn:
     """In place of `imgsearch.encoders.open_encoder`."""
     return StandIn()

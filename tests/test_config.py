@@ -26,6 +26,7 @@ def test_defaults_run_from_a_checkout() -> None:
     assert settings.encoder == "auto"
     assert settings.max_megapixels == 200
     assert settings.thread_count >= 1
+    assert settings.batch_size == 0
 
 
 def test_each_layer_overrides_the_one_before(
@@ -67,6 +68,8 @@ def test_the_data_folder_comes_from_the_environment(
         ("max_megapixels = 'many'", "max_megapixels must be a number"),
         ("max_megapixels = 0", "must be above 0"),
         ("threads = -1", "threads must be 0"),
+        ("batch_size = -1", "batch_size must be 0"),
+        ("batch_size = 'large'", "batch_size must be a whole number"),
         ("encoder = 3", "encoder must be a name"),
         ("stack_raw = 'perhaps'", "stack_raw must be true or false"),
         ("encoder = ", "cannot be read"),

@@ -17,11 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from imgsearch.encoders import choose, encoder_choices, name_of, onnx_cache, open_encoder
 from imgsearch.encoders.openclip import catalogue, hub
+from imgsearch.encoders.whole_words import WholeWords
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
 from imgsearch.jobs import Download
 
@@ -367,44 +370,6 @@ def test_a_device_that_is_not_there_is_told() -> None:
         random_towers("ViT-S-32-alt", 0, "toaster")
 
 
-def test_the_batch_is_halved_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from imgsearch.encoders.openclip.towers import Towers, random_towers
-
-    towers = random_towers("ViT-S-32-alt", 0, "cpu")
-    batch = np.random.default_rng(0).integers(0, 256, (7, 3, 224, 224), np.uint8)
-    wanted = towers.images(batch)
-    whole, sizes, room = Towers._forward_images, [], 2
-
-    def cramped(self: Towers, part: np.ndarray) -> np.ndarray:
-        sizes.append(len(part))
-        if len(part) > room:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return whole(self, part)
-
-    monkeypatch.setattr(Towers, "_forward_images", cramped)
-    np.testing.assert_allclose(towers.images(batch), wanted, atol=1e-4)
-    assert max(sizes) == 7
-    room = 0
-    with pytest.raises(EncoderError, match="smaller model"):
-        towers.images(batch[:2])
-
-
-def test_a_gpu_gives_the_vectors_of_the_cpu(tmp_path: Path, demo_photos: Path) -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        pytest.skip("needs a CUDA GPU")
-    gpu, cpu = (open_encoder(SMALL, tmp_path, device) for device in ("cuda", "cpu"))
-    assert gpu.id == cpu.id
-    photos = [Image.open(path) for path in sorted(demo_photos.iterdir())[:8]]
-    pixels = np.stack([gpu.prepare(photo) for photo in photos])
-    assert (gpu.encode_pixels(pixels) * cpu.encode_pixels(pixels)).sum(axis=1).min() >= 0.999
-    texts = ["a cat", "a rocket launch at night"]
-    assert (gpu.encode_texts(texts) * cpu.encode_texts(texts)).sum(axis=1).min() >= 0.999
-
-
 # ---------------------------------------------------------------------------- larger models
 
 
@@ -453,6 +418,79 @@ def test_a_vocabulary_of_the_hub_is_written_down_exactly(cache: Path, tmp_path: 
     texts = ["A cat, a DOG_dog!", "", "a " * 100]
     np.testing.assert_array_equal(ours.ids(texts), theirs.ids(texts))
     assert [ours.count(text) for text in texts] == [theirs.count(text) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def clips_tokens(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tokenizer]:
+    """CLIP's tokenizer written down, and the same as the library `tokenizers` reads it."""
+    from imgsearch.encoders.openclip.torch_tokens import TorchTokens
+
+    path = tmp_path_factory.mktemp("tokens") / "tokenizer.json"
+    assert TorchTokens("ViT-B-32").write(path) is not None
+    return path, Tokenizer.from_file(str(path))
+
+
+def test_every_whole_word_of_clip_is_found_without_the_library(
+    clips_tokens: tuple[Path, Tokenizer],
+) -> None:
+    from imgsearch.encoders.openclip.tokens import CLIPS
+
+    path, library = clips_tokens
+    words, whole = WholeWords(path, CLIPS), 0
+    for token in library.get_vocab():
+        word = token.removesuffix("</w>")
+        if token != word and word.isascii():
+            found = words.ids(word)
+            whole += found is not None
+            assert found in (None, library.encode(word).ids), word
+    assert whole > 33_000
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                ["dog", "it's", "we'RE", "3rd", "1920s", "'s", "!?", "A", "x&y", "<b>"]
+            ),
+            st.text(st.characters(max_codepoint=0x17F), max_size=8),
+        ),
+        max_size=6,
+    ).map(" ".join)
+)
+def test_texts_have_the_tokens_of_the_library(
+    clips_tokens: tuple[Path, Tokenizer], text: str
+) -> None:
+    import html
+
+    import ftfy
+
+    from imgsearch.encoders.openclip.tokens import CLEANERS, CLIPS
+
+    path, library = clips_tokens
+    mended = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+    assert CLEANERS["whitespace"](text) == mended
+    for clean in (mended, mended.lower()):
+        assert WholeWords(path, CLIPS).ids(clean) in (None, library.encode(clean).ids)
+
+
+def test_the_library_is_loaded_for_words_in_parts_only(
+    clips_tokens: tuple[Path, Tokenizer],
+) -> None:
+    path, library = clips_tokens
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from imgsearch.encoders.openclip.tokens import FastTokens\n"
+        f"tokens = FastTokens(Path({str(path)!r}), 'lower', 0, 77)\n"
+        "for text in ('A dog, in the snow!', 'A dog in Kraków'):\n"
+        "    print(*tokens.ids([text])[0, :tokens.count(text)])\n"
+        "    print(not {'tokenizers', 'ftfy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    plain, is_light, other, is_light_still = done.stdout.splitlines()
+    assert [int(one) for one in plain.split()] == library.encode("a dog, in the snow!").ids
+    assert [int(one) for one in other.split()] == library.encode("a dog in kraków").ids
+    assert (is_light, is_light_still) == ("True", "False")
 
 
 def put_vocabulary(cache: Path) -> None:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch import Library
-from imgsearch.findings import Verdict
 from imgsearch.honesty import (
     ENOUGH_PHOTOS,
     POINT,
@@ -24,7 +23,7 @@ from imgsearch.honesty import (
     standing,
     unrelated,
 )
-from imgsearch.records import Neighbours
+from imgsearch.records import Neighbours, Verdict
 
 LEVELS = ["weak", "likely", "sure"]
 

@@ -14,6 +14,7 @@ import imgsearch
 
 HOUSE = Path(__file__).parent.parent
 FLOORS = (
+    {"doors"},
     {"errors", "display", "findings", "jobs", "terms"},
     {"records"},
     {"honesty", "zero_shot"},  # arithmetic over vectors, with no file and no model
@@ -31,6 +32,7 @@ FLOORS = (
         "search",
         "snapshots",
         "thumbnails",
+        "trial",
     },
     {"overview", "upkeep", "wire"},
     {"library", "client"},

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from tokenizers import Tokenizer
 
 from imgsearch.encoders.lite import heads, image_tower, towers, weights
 from imgsearch.encoders.lite.encoder import HEADS
+from imgsearch.encoders.whole_words import WholeWords
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,13 +109,43 @@ def test_the_text_graph_is_the_original_network(model_cache: Path) -> None:
     mask = batch["attention_mask"].numpy()[..., None]
     expected = (hidden * mask).sum(axis=1) / mask.sum(axis=1)
     tower = towers.open_text_tower(model_cache, threads=2)
-    found = towers.encode(tower, towers.open_tokenizer(), TEXTS)
+    found = towers.encode(tower, towers.WordPieces(), TEXTS)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     assert cosines(found, expected).min() >= 0.9999
 
 
 def test_tokens_are_cut_with_their_end_mark_kept() -> None:
-    tokenizer = towers.open_tokenizer()
-    assert towers.count(tokenizer, "a dog") == 4
-    assert towers.count(tokenizer, "dog " * 500) == 502
+    pieces = towers.WordPieces()
+    assert len(pieces.ids("a dog")) == 4
+    assert len(pieces.ids("dog " * 500)) == 502
     assert towers.cut(list(range(502)))[-2:] == [126, 501]
+
+
+@pytest.fixture(scope="module")
+def library() -> Tokenizer:
+    """The tokenizer of the text tower as the library `tokenizers` reads it."""
+    tokenizer = Tokenizer.from_file(str(weights.TOKENIZER.path()))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tokenizer) -> None:
+    words, whole = WholeWords(weights.TOKENIZER.path(), towers.BERTS), 0
+    for word in library.get_vocab():
+        found = words.ids(word) if word == word.lower() else None
+        whole += found is not None
+        assert found in (None, library.encode(word).ids), word
+    assert whole > 23_000
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["Dog", "it's", "3rd", "[CLS]", "##s", "a-b", "x^y"]) | st.text(max_size=6)
+    )
+)
+def test_texts_have_the_tokens_of_the_library(library: Tokenizer, parts: list[str]) -> None:
+    text = " ".join(parts)
+    valid = text.encode("utf-8", "replace").decode("utf-8")
+    assert towers.WordPieces().ids(text) == library.encode(valid).ids

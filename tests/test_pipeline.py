@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from slow_device import Costs, SlowDevice
 from stand_in import StandIn
 
 import imgsearch.encoders
 from imgsearch import Library, Settings
+from imgsearch.encoders.batch_size import Remembered
+from imgsearch.encoders.device import Pipeline
 from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
@@ -55,6 +58,21 @@ class Device(StandIn):
         return super().encode_pixels(batch)
 
 
+class Beside(StandIn):
+    """An encoder on a device of its own, to which pixels take as long as they are told to."""
+
+    batches_at_once = SlowDevice.slots
+
+    def __init__(self, folder: Path, up_s: float, model_s: float) -> None:
+        super().__init__()
+        costs = Costs(up_s, lambda count: model_s)
+        self.device = SlowDevice(super().encode_pixels, self.dim, self.side_px, costs)
+        self._pipeline = Pipeline(self.device, Remembered(folder, self.id), self.batch_size)
+
+    def encode_pixels(self, batch: PixelBatch) -> Vectors:
+        return self._pipeline(batch)
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
@@ -66,7 +84,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def index(
-    photos: Path, place: Path, device: Device, record_s: float, monkeypatch: pytest.MonkeyPatch
+    photos: Path, place: Path, device: StandIn, record_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> float:
     """Index the photos with a device and a disk that takes so long for a batch; the seconds."""
     monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: device)
@@ -111,6 +129,58 @@ def test_the_dearest_stage_hides_the_others(
     assert taken >= 0.9 * dearest - idle
     # Half-way between all hidden and nothing hidden, for machines that do other things, too.
     assert taken <= (dearest + filling + one_after_the_other) / 2
+
+
+@pytest.mark.parametrize(
+    ("up", "model", "disk"),
+    [(1, 1, 0), (0.3, 1, 0.3), (1, 0.3, 0.3)],
+    ids=["way up and model", "slow model", "slow way up"],
+)
+def test_the_way_up_to_a_device_is_hidden(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    up: float,
+    model: float,
+    disk: float,
+) -> None:
+    batches = PHOTOS / StandIn.batch_size
+    idle = index(photos, tmp_path / "idle", Beside(tmp_path, 0, 0), 0, monkeypatch)
+    monkeypatch.undo()
+    encoder = Beside(tmp_path, up * STAGE_S / batches, model * STAGE_S / batches)
+    taken = index(photos, tmp_path / "busy", encoder, disk * STAGE_S / batches, monkeypatch) - idle
+    assert encoder.device.computed == [StandIn.batch_size] * int(batches)
+    one_after_the_other = (up + model + disk) * STAGE_S
+    filling = one_after_the_other / batches
+    dearest = max(up, model, disk) * STAGE_S
+    assert taken >= 0.9 * dearest - idle
+    assert taken <= (dearest + filling + one_after_the_other) / 2
+
+
+def test_a_rebuild_hides_the_cheaper_stages_too(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(photos, tmp_path / "library", Device(), 0, monkeypatch)
+    batches = PHOTOS / StandIn.batch_size
+
+    def rebuild(kind: str, stage_s: float) -> float:
+        encoder = Device(stage_s * THREADS / PHOTOS, stage_s / batches)
+        encoder.id = f"lite/{kind}"
+        monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: encoder)
+        settings = Settings.load(data_dir=tmp_path / "library", encoder="lite", threads=THREADS)
+        with Library.open(settings) as library:
+            started = time.perf_counter()
+            report = library.rebuild("lite").run()
+            taken_s = time.perf_counter() - started
+            assert (report.vectors, report.missing) == (PHOTOS, 0)
+        assert encoder.embedded == PHOTOS
+        return taken_s
+
+    idle = rebuild("at once", 0)
+    taken = rebuild("slow", STAGE_S) - idle  # decoding and model take the same
+    filling = 2 * STAGE_S / batches
+    assert taken >= 0.9 * STAGE_S - idle
+    assert taken <= (STAGE_S + filling + 2 * STAGE_S) / 2
 
 
 def test_few_photos_wait_however_slow_the_model_is(

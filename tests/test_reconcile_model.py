@@ -28,8 +28,8 @@ from stand_in import StandIn
 
 from imgsearch import Library, Settings
 from imgsearch.decode import is_photo_name
+from imgsearch.reconcile import survey
 from imgsearch.reconcile.follow import _scopes_at
-from imgsearch.reconcile.survey import survey
 from imgsearch.scan import is_ignored
 from imgsearch.store import Store, writing
 from imgsearch.watch import Hint, Pace, _Dirty

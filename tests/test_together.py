@@ -111,7 +111,7 @@ def test_a_library_answers_sixteen_threads_as_it_answers_one(
 ) -> None:
     counting = Counting(StandIn(), 0.05)
     monkeypatch.setattr("imgsearch.encoders.open_encoder", lambda *arguments: counting)
-    monkeypatch.setattr("imgsearch.search.vector.QueryVectors.get", lambda *arguments: None)
+    monkeypatch.setattr("imgsearch.search.vector.QueryVectors._find", lambda *arguments: {})
     for number in range(40):
         make_photo(f"photos/{number}.png", (number * 6, 255 - number * 6, number * number % 255))
     library.index([tmp_path / "photos"]).run()

@@ -21,7 +21,6 @@ from imgsearch.errors import (
     SettingsError,
     UsageError,
 )
-from imgsearch.findings import Verdict
 from imgsearch.query import parse
 from imgsearch.records import (
     Answer,
@@ -32,6 +31,7 @@ from imgsearch.records import (
     Root,
     SnapshotInfo,
     Status,
+    Verdict,
     Want,
 )
 from imgsearch.terms import Example, Query, Region, Term

@@ -6,6 +6,7 @@ Results go to standard output, everything for people to standard error. Exit cod
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -79,4 +80,7 @@ def main() -> None:
             "is lost. Run it again with IMGSEARCH_DEBUG=1 and report what it prints."
         )
         code = ImgsearchError.exit_code
+    # What Python collects at its end is what the system takes back anyway, and looking for it
+    # takes a sixth of a query.
+    gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)

@@ -16,7 +16,6 @@ from imgsearch.cli.output import (
 )
 from imgsearch.display import printable
 from imgsearch.errors import Reason
-from imgsearch.wire import failure_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +48,8 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
             say(f"{report.new + report.moved} can be read now; {report.failed} cannot.")
         failures = library.failures(reasons)
     if as_json:
+        from imgsearch.wire import failure_record
+
         print_json([failure_record(failure) for failure in failures])
     else:
         print_failures(failures)

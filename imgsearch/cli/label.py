@@ -19,7 +19,6 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.search import NO_RESULT
 from imgsearch.display import printable
-from imgsearch.wire import label_record
 
 if TYPE_CHECKING:
     from imgsearch.findings import Classes, Confusion, Label
@@ -133,6 +132,8 @@ def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
     hits = {hit.photo.id: hit for hit in library.photos([label.photo_id for label in order])}
     found = [(label, hits[label.photo_id]) for label in order if label.photo_id in hits]
     if as_json:
+        from imgsearch.wire import label_record
+
         print_json([label_record(label, hit.path) for label, hit in found])
     for label, hit in [] if as_json else found:
         click.echo(f"{label.probability:6.3f}  {printable(label.name)}  {printable(hit.path)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import unicodedata
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from imgsearch.client import Answering
     from imgsearch.config import Settings
     from imgsearch.jobs import Download, Job
+    from imgsearch.jobs import Progress as Step
     from imgsearch.library import Library
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -67,6 +69,9 @@ def _opened(settings: Settings, tell: Callable[[str], None]) -> Library:
 
 def ask_library(data_dir: str | None, question: Callable[[Answering], _Found]) -> _Found:
     """The answer of that library's resident service, or of the library where none runs."""
+    # NumPy comes with OpenBLAS, whose threads spin until there is work for them, beside the one
+    # that answers. So they sleep at once. (Fewer threads would round some scores differently.)
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
     from imgsearch.client import ask
     from imgsearch.config import Settings
 
@@ -146,20 +151,27 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(doing, total=None)
+        before: Step | None = None
         for step in job:
-            bar.update(task, completed=step.done, total=step.total)
+            if before is None or not step.goes_on(before):
+                bar.reset(task, description=step.part or doing, total=step.total)
+            bar.update(task, completed=step.done)
+            before = step
     return job.report
 
 
 def _with_lines(job: Job[_Report], doing: str) -> _Report:
-    started = said = 0.0
+    before: Step | None = None
     for step in job:
         now = time.monotonic()
-        if not started:  # making the model ready is no part of the rate
-            started = said = now
-        elif now - said >= PLAIN_PROGRESS_EVERY_S:
-            said = now
-            rate = (step.done - 1) / (now - started)
-            left_s = (step.total - step.done) / rate
-            say(f"{doing}: {step.done} of {step.total}, {rate:.0f} photos/s, {left_s:.0f} s left")
+        if before is None or not step.goes_on(before):
+            first, first_s = step, now  # making the model ready is no part of the rate
+            said_s = now
+        elif now - said_s >= PLAIN_PROGRESS_EVERY_S:
+            said_s = now
+            rate = (step.done - first.done) / (now - first_s)
+            left = f", {(step.total - step.done) / rate:.0f} s left" if rate else ""
+            what = step.part or doing
+            say(f"{what}: {step.done} of {step.total}, {rate:.0f} photos/s{left}")
+        before = step
     return job.report

@@ -14,7 +14,6 @@ from imgsearch.cli.output import ask_library, data_option, json_option, print_js
 from imgsearch.cli.question import asked, question_options
 from imgsearch.display import clock, printable
 from imgsearch.terms import Query
-from imgsearch.wire import hit_record
 
 if TYPE_CHECKING:
     from imgsearch.records import Answer, Hit
@@ -91,6 +90,8 @@ def _nothing(answer: Answer) -> str:
 def _print(answer: Answer, as_json: bool, paths: bool, end: bytes) -> None:
     hits = answer.hits
     if as_json:
+        from imgsearch.wire import hit_record
+
         last = len(hits)
         print_json(
             [

@@ -10,7 +10,6 @@ import click
 
 from imgsearch.cli.output import ask_library, data_option, json_option, print_json
 from imgsearch.display import printable
-from imgsearch.wire import status_record
 
 if TYPE_CHECKING:
     from imgsearch.jobs import Running
@@ -26,6 +25,8 @@ def command(as_json: bool, data_dir: str | None) -> None:
     """Show what the library holds: folders, photos, encoder, index, failures, disk used."""
     status, running = ask_library(data_dir, lambda library: (library.status(), library.running()))
     if as_json:
+        from imgsearch.wire import status_record
+
         print_json({**status_record(status), "running": running and asdict(running)})
         return
     print_status(status)

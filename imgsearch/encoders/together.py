@@ -53,6 +53,10 @@ class Together:
         return self.encoder.batch_size
 
     @property
+    def batches_at_once(self) -> int:
+        return 1  # in turn with the texts
+
+    @property
     def logit_scale(self) -> float:
         return self.encoder.logit_scale
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgsearch import search
 from imgsearch.library.opened import Opened
 from imgsearch.query import absolute, whole_query
-from imgsearch.records import Answer, Explanation, Hit
 from imgsearch.terms import Example, Query, Term
+
+if TYPE_CHECKING:
+    from imgsearch.records import Answer, Explanation, Hit
 
 
 class Asking(Opened):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from imgsearch import reconcile
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.errors import Reason, UsageError
-from imgsearch.jobs import Job, MetadataReport, RebuildReport, SyncReport
+from imgsearch.jobs import Job
 from imgsearch.library.opened import Opened
 from imgsearch.query import absolute
-from imgsearch.records import Failure, Root
 
 if TYPE_CHECKING:
-    from imgsearch.jobs import News
+    from imgsearch.jobs import MetadataReport, News, RebuildReport, SyncReport
     from imgsearch.reconcile.follow import Rhythm
+    from imgsearch.records import Failure, Root
 
 
 class Keeping(Opened):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgsearch import encoders, search, snapshots
-from imgsearch.jobs import Job, Running
+from imgsearch import encoders, reconcile, search, snapshots, store
+from imgsearch.jobs import Job
 from imgsearch.library.opened import Opened
-from imgsearch.reconcile import roots_of
-from imgsearch.records import Counts, EncoderInfo, Hit, Pairs, Status
-from imgsearch.store import running
 
 if TYPE_CHECKING:
     from imgsearch.encoders import Choice
+    from imgsearch.jobs import Running
+    from imgsearch.records import Counts, EncoderInfo, Hit, Pairs, Status
 
 
 class Looking(Opened):
@@ -30,16 +29,16 @@ class Looking(Opened):
 
         None where nothing is: also after a process that was killed.
         """
-        return running(self.settings.data_dir)
+        return store.running(self.settings.data_dir)
 
     def check_recall(self) -> snapshots.RecallReport:
         """How much of the exact answer the index finds, for words and for examples.
 
         Raises SnapshotError when its file is not, byte for byte, what was written.
         """
-        store = self._reader()
-        row = store.encoder_in_use()
-        return snapshots.check_recall(store, row.key, self._models.of(row).encode_texts)
+        reader = self._reader()
+        row = reader.encoder_in_use()
+        return snapshots.check_recall(reader, row.key, self._models.of(row).encode_texts)
 
     def encoders(self) -> tuple[EncoderInfo, ...]:
         """The models to choose from."""
@@ -51,9 +50,9 @@ class Looking(Opened):
 
     def photos(self, ids: Sequence[int]) -> list[Hit]:
         """These photos, in this order, with where each lies; those that are gone are left out."""
-        store = self._reader()
-        online = {root.id: root.online for root in roots_of(store)}
-        return search.hits_of(store, online, ids, stack_raw=self.settings.stack_raw)
+        reader = self._reader()
+        online = reconcile.online_roots(reader)
+        return search.hits_of(reader, online, ids, stack_raw=self.settings.stack_raw)
 
     def thumbnail(
         self, source: int | bytes, side_px: int = 320, at_s: float | None = None

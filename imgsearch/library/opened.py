@@ -7,16 +7,15 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from imgsearch import search, snapshots
+from imgsearch import reconcile, search, snapshots
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError
 from imgsearch.models import Models
-from imgsearch.reconcile import roots_of
-from imgsearch.records import EncoderRow
 from imgsearch.store import DATABASE, QueryStore
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.jobs import OnDownload
+    from imgsearch.records import EncoderRow
     from imgsearch.search import Desk
     from imgsearch.store import Store
     from imgsearch.thumbnails import Thumbnails
@@ -65,7 +64,7 @@ class Opened:
             if store is not None:
                 store.close()
         self._store = self._query_store = self._vectors = None
-        self._models.release()
+        self._models.close()
 
     def make_ready(self) -> None:
         """Load what a query in words needs, so that the first one is answered like all others."""
@@ -119,7 +118,7 @@ class Opened:
             row,
             lambda: self._models.shared(row),
             lambda: self._live_vectors(store, row),
-            {root.id: root.online for root in roots_of(store)},
+            reconcile.online_roots(store),
             self.settings.max_megapixels,
             self.settings.cache_dir,
             self.settings.stack_raw,

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from imgsearch.decode.formats import FAMILIES, FORMATS
 from imgsearch.terms import FilterValue, Interval, Place
 
 NEAR_RADIUS_KM = 5.0
 _HALF_ROUND_THE_EARTH_KM = 20_038
 _KM_OF_UNIT = {"": 1.0, "km": 1.0, "m": 0.001, "mi": 1.609344}
 
-_DATE = re.compile(
-    r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ](\d{1,2})(?::(\d\d)(?::(\d\d))?)?)?)?)?$"
-)
+# Patterns are compiled when first used: few questions have a filter.
+_DATE = r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ](\d{1,2})(?::(\d\d)(?::(\d\d))?)?)?)?)?$"
 _DATE_SEPARATORS = ("", "-", "-", "T", ":", ":")
 _WHOLE_DATE = "0000-01-01T00:00:00"  # its end makes a shorter date whole; no year is 0
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
-_COMPARED = re.compile(rf"(>=|<=|>|<|=)?{_NUMBER}$")
-_RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}$")
-_PLACE = re.compile(rf"{_NUMBER}\s*,\s*{_NUMBER}(?:\s*,\s*(\d+(?:\.\d+)?)\s*(km|mi|m)?)?$")
+_COMPARED = rf"(>=|<=|>|<|=)?{_NUMBER}$"
+_RANGE = rf"{_NUMBER}\.\.{_NUMBER}$"
+_PLACE = rf"{_NUMBER}\s*,\s*{_NUMBER}(?:\s*,\s*(\d+(?:\.\d+)?)\s*(km|mi|m)?)?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +35,12 @@ class Field:
 
 def read_number(text: str) -> Interval:
     """ ">=4", "<2", "3..5" or "4"."""
-    if found := _RANGE.match(text):
+    if found := re.match(_RANGE, text):
         low, high = float(found[1]), float(found[2])
         if low > high:
             raise ValueError(f"The range {text} ends before it begins.")
         return Interval(low, high)
-    found = _COMPARED.match(text)
+    found = re.match(_COMPARED, text)
     if found is None:
         raise ValueError(f"{text!r} is no number. Write one, or >=4, <2, 3..5.")
     sign, number = found[1] or "=", float(found[2])
@@ -57,7 +54,7 @@ def read_number(text: str) -> Interval:
 
 def read_date(text: str) -> str:
     """A date of any precision in its one form: "2023", "2023-06", "2023-06-15T14:30"."""
-    found = _DATE.match(text)
+    found = re.match(_DATE, text)
     parts = [part.zfill(2) for part in found.groups() if part is not None] if found else []
     date = "".join(a + b for a, b in zip(_DATE_SEPARATORS, parts, strict=False))
     try:
@@ -71,7 +68,7 @@ def read_date(text: str) -> str:
 
 def read_place(text: str) -> Place:
     """ "48.85,2.35", with a radius behind it if that is not to be 5 km: ",500m"."""
-    found = _PLACE.match(text)
+    found = re.match(_PLACE, text)
     if found is None:
         raise ValueError(
             f"{text!r} is no place. Write latitude, longitude and radius: 48.85,2.35,5km."
@@ -101,6 +98,8 @@ def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
         word = text.casefold()
         if word in known:
             return known[word]
+        import difflib
+
         near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise ValueError(
@@ -108,6 +107,15 @@ def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
         )
 
     return read
+
+
+def read_type(text: str) -> str:
+    """The name of a format, or a suffix that its files have."""
+    from imgsearch.decode.formats import FAMILIES, FORMATS
+
+    known = {suffix[1:]: family.name for suffix, family in FORMATS.items() if family.plugin}
+    known |= {name.lower(): name for name in FAMILIES}
+    return one_of({word: name.lower() for word, name in known.items()})(text)
 
 
 def written(value: FilterValue) -> str:
@@ -135,10 +143,6 @@ def plain(number: float) -> str:
     return text.removesuffix(".0")
 
 
-_TYPES = {
-    **{suffix[1:]: family.name.lower() for suffix, family in FORMATS.items() if family.plugin},
-    **{name.lower(): name.lower() for name in FAMILIES},
-}
 _ORIENTATIONS = {word: word for word in ("landscape", "portrait", "square")}
 _STATES = {word: word for word in ("animated", "live", "motion", "offline", "online")}
 _SOURCES = {word: word for word in ("exif", "xmp", "iptc", "video", "sidecar", "file")}
@@ -160,7 +164,7 @@ FIELDS: dict[str, Field] = {
     "root": Field(read_text, "FOLDER", "in this folder of those that were indexed, by name or "
                   "path"),
     "name": Field(read_text, "TEXT", "whose file name contains TEXT"),
-    "type": Field(one_of(_TYPES), "TYPE", "of this format: jpeg, png, heif, raw, video and more"),
+    "type": Field(read_type, "TYPE", "of this format: jpeg, png, heif, raw, video and more"),
     "orientation": Field(one_of(_ORIENTATIONS), "SHAPE", "of this shape: landscape, portrait or "
                          "square"),
     "width": Field(read_number, "NUMBER", "so many pixels wide: >=3000"),

@@ -10,7 +10,6 @@ phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ _NAME_AND_GAP = re.compile(r"([^\W\d_]+):(?!\S)")
 _TO_SPACE = re.compile(r'[^\s"]+')
 _TO_SPACE_OR_BAR = re.compile(r'[^\s"|]+')
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_REGION = re.compile(r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$")
+_REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
 _SORTS = get_args(Sort)
 _EXAMPLES = ("image", "photo")
 _SETTINGS = ("t", "sort")
@@ -93,7 +92,7 @@ def example_of(text: str) -> Term:
 
 def region_of(text: str) -> Region:
     """The part of an image that an option names: "x,y,w,h", all in pixels or all with %."""
-    found = _REGION.match(text.strip())
+    found = re.match(_REGION, text.strip())
     units = {found[place] for place in (2, 4, 6, 8)} if found else set()
     if found is None or len(units) != 1:
         raise QueryError(
@@ -189,6 +188,8 @@ class _Reader:
         name = found[1].lower()
         known = (*FIELDS, *_EXAMPLES, *_SETTINGS)
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             alias = difflib.get_close_matches(name, OTHER_NAMES, n=1, cutoff=0.75)
             near = [OTHER_NAMES[other] for other in alias] or near

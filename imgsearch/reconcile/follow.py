@@ -14,12 +14,12 @@ from imgsearch import mounts, scan
 from imgsearch.decode import is_photo_name, is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.jobs import News, Progress, SyncReport, Watching
-from imgsearch.reconcile.survey import (
+from imgsearch.reconcile.roots import is_there
+from imgsearch.reconcile.surveying import (
     Scope,
     Survey,
     Tell,
     follow_volumes,
-    is_there,
     merged,
     scopes_of,
     survey,

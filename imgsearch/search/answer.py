@@ -22,8 +22,7 @@ from imgsearch.terms import Query
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from imgsearch.findings import Verdict
-    from imgsearch.records import Ids
+    from imgsearch.records import Ids, Verdict
     from imgsearch.store import QueryStore
 
 

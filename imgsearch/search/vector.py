@@ -95,24 +95,15 @@ def _weight(term: Term) -> float:
 def _embed_texts(desk: Desk, texts: Sequence[str]) -> list[Vector]:
     if not all(texts):
         raise QueryError("A text is empty. Say what to look for, for instance: a dog in snow")
-    remembered = QueryVectors(desk.cache_dir, desk.row.encoder_id)
-    keys = [_text_key(desk, text) for text in texts]
-    vectors = [remembered.get(key) for key in keys]
-    news = [place for place, vector in enumerate(vectors) if vector is None]
-    if news:
+
+    def embed(news: list[str]) -> Vectors:
         encoder = desk.encoder()
-        for place in news:
-            _check_length(encoder, texts[place])
-        made = embed_texts(encoder, desk.row.name, [texts[place] for place in news])
-        for place, vector in zip(news, made, strict=True):
-            vectors[place] = vector
-            remembered.put(keys[place], vector)
-    return [vector for vector in vectors if vector is not None]
+        for text in news:
+            _check_length(encoder, text)
+        return embed_texts(encoder, desk.row.name, news)
 
-
-def _text_key(desk: Desk, text: str) -> bytes:
-    words = "\0".join((text, *templates_for(desk.row.name, text)))
-    return b"text\0" + words.encode("utf-8", "surrogatepass")
+    remembered = QueryVectors(desk.cache_dir, desk.row.encoder_id)
+    return remembered.texts(desk.row.name, texts, embed)
 
 
 def _check_length(encoder: Encoder, text: str) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch import honesty
-from imgsearch.findings import Verdict
 from imgsearch.records import Neighbours
 
 if TYPE_CHECKING:
-    from imgsearch.records import Ids
+    from imgsearch.records import Ids, Verdict
     from imgsearch.search.desk import Desk
     from imgsearch.search.vector import QueryVector
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgsearch.doors import door
+
 if TYPE_CHECKING:
     from imgsearch.snapshots.build import BuildOptions, build_snapshot
     from imgsearch.snapshots.files import clean, verify
@@ -39,10 +41,5 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    # Loaded when first used: NumPy and FAISS cost start-up time.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# NumPy and FAISS cost start-up time.
+__getattr__ = door(__name__, _HOMES)

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgsearch.doors import door
 from imgsearch.store.connecting import DATABASE
-from imgsearch.store.notice import announced, running
 from imgsearch.store.reading import QueryStore
 
 if TYPE_CHECKING:
+    from imgsearch.store.notice import announced, running
     from imgsearch.store.store import Store
     from imgsearch.store.writer import writing
 
 __all__ = ["DATABASE", "QueryStore", "Store", "announced", "running", "writing"]
 
-_HOMES = {"Store": "store", "writing": "writer"}
-
-
-def __getattr__(name: str) -> object:
-    # Loaded when first used: a query needs no SQLAlchemy.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# A query needs no SQLAlchemy, and nothing of who writes.
+__getattr__ = door(
+    __name__, {"Store": "store", "announced": "notice", "running": "notice", "writing": "writer"}
+)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records import Facts
 from imgsearch.store import tables
 from imgsearch.store.vectors import VectorStore
+
+_link = tables.photo_keywords
+_DROP_KEYWORDS = delete(_link).where(_link.c.photo_id == bindparam("of"))
+# The columns of `photos` that hold facts; keywords have a table of their own.
+COLUMNS = (
+    *("format", "width_px", "height_px", "taken_at", "dated_by", "camera", "lens", "lat", "lon"),
+    *("rating", "duration_s", "motion", "animated"),
+)
 
 
 class FactStore(VectorStore):
@@ -33,28 +41,14 @@ class FactStore(VectorStore):
 
 
 def columns_of(facts: Facts) -> dict[str, object]:
-    """The columns of `photos` that hold these facts; keywords have a table of their own."""
-    return {
-        "format": facts.format,
-        "width_px": facts.width_px,
-        "height_px": facts.height_px,
-        "taken_at": None if facts.taken_at is None else facts.taken_at.isoformat(),
-        "dated_by": facts.dated_by,
-        "camera": facts.camera,
-        "lens": facts.lens,
-        "lat": facts.lat,
-        "lon": facts.lon,
-        "rating": facts.rating,
-        "duration_s": facts.duration_s,
-        "motion": facts.motion,
-        "animated": facts.animated,
-    }
+    """These facts as `COLUMNS` hold them."""
+    taken_at = None if facts.taken_at is None else facts.taken_at.isoformat()
+    return {name: getattr(facts, name) for name in COLUMNS} | {"taken_at": taken_at}
 
 
 def enter_keywords(connection: Connection, photo_id: int, keywords: Sequence[str]) -> None:
     """Give a photo these keywords, in this order, and no others."""
-    link = tables.photo_keywords
-    connection.execute(delete(link).where(link.c.photo_id == photo_id))
+    connection.execute(_DROP_KEYWORDS, {"of": photo_id})
     if not keywords:
         return
     names = [{"name": name} for name in keywords]
@@ -64,7 +58,7 @@ def enter_keywords(connection: Connection, photo_id: int, keywords: Sequence[str
         {"photo_id": photo_id, "place": place, "keyword_id": ids[name]}
         for place, name in enumerate(keywords)
     ]
-    connection.execute(insert(link), rows)
+    connection.execute(insert(_link), rows)
 
 
 def _ids_of(connection: Connection, names: Sequence[str]) -> dict[str, int]:

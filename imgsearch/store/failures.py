@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 
 from imgsearch.errors import Reason
 from imgsearch.records import Failure
@@ -22,6 +22,11 @@ _WITH_PATH = (
     .join_from(tables.failures, tables.paths)
     .join(tables.roots)
 )
+# What is executed for every file is put together once.
+_KNOWN = _WITH_PATH.where(
+    _row.content_hash == bindparam("hash"), _row.read_by == bindparam("reading"), ~_PASSING
+)
+_FORGET = delete(tables.failures).where(_row.path_id == bindparam("of"))
 
 
 class FailureStore(RootStore):
@@ -49,12 +54,11 @@ class FailureStore(RootStore):
 
         The name counts, since its suffix may say what a content is.
         """
-        query = _WITH_PATH.where(
-            _row.content_hash == content_hash, _row.read_by == reading, ~_PASSING
-        )
+        if self._first("SELECT 1 FROM failures WHERE content_hash = ?", content_hash) is None:
+            return None  # so it is for nearly every file
         suffix = PurePath(name).suffix.lower()
         with self._engine.connect() as connection:
-            for row in connection.execute(query):
+            for row in connection.execute(_KNOWN, {"hash": content_hash, "reading": reading}):
                 if PurePath(row.name).suffix.lower() == suffix:
                     return _failure(row)
         return None
@@ -64,7 +68,7 @@ def enter_failure(
     connection: Connection, path_id: int, failure: Failure | None, content_hash: bytes | None
 ) -> None:
     """Note how the file at a path has failed; None when it has not."""
-    connection.execute(delete(tables.failures).where(_row.path_id == path_id))
+    connection.execute(_FORGET, {"of": path_id})
     if failure is not None:
         connection.execute(
             insert(tables.failures).values(

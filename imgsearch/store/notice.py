@@ -68,7 +68,7 @@ class _Notice:
     def show(self, step: Progress) -> None:
         """Tell of a step, unless one of the same part was told of a moment ago. Never raises."""
         now = time.monotonic()
-        is_news = step.total != self._step.total or step.done < self._step.done
+        is_news = not step.goes_on(self._step)
         if is_news:  # another part of the work, with a pace of its own
             self._first = (now, step.done)
         self._step = step
@@ -77,7 +77,7 @@ class _Notice:
         self._shown_s = now
         since_s, done = self._first
         said = {
-            "doing": self._doing,
+            "doing": step.part or self._doing,
             "done": step.done,
             "total": step.total,
             "pid": os.getpid(),

@@ -72,6 +72,11 @@ class QueryStore(VectorReading, ShotReading):
         rows = self._all("SELECT id, volume, volume_path FROM roots WHERE volume IS NOT NULL")
         return {root_id: (volume, os.fsdecode(path)) for root_id, volume, path in rows}
 
+    def filled_roots(self) -> set[int]:
+        """The roots that the library knows any file of."""
+        query = "SELECT id FROM roots WHERE EXISTS (SELECT 1 FROM paths WHERE root_id = roots.id)"
+        return {root_id for (root_id,) in self._all(query)}
+
     def photo_counts(self) -> dict[int, int]:
         """How many files of photos each root has."""
         return dict(self._all("SELECT root_id, count(photo_id) FROM paths GROUP BY root_id"))

@@ -8,20 +8,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records import FileStat, Outcome, Parts
 from imgsearch.store import tables
 from imgsearch.store.counts import CountStore
 from imgsearch.store.facets import FacetStore
-from imgsearch.store.facts import FactStore, columns_of, enter_keywords
+from imgsearch.store.facts import COLUMNS, FactStore, columns_of, enter_keywords
 from imgsearch.store.failures import FailureStore, enter_failure
 from imgsearch.store.migrations import migrate
 from imgsearch.store.nulls import NullStore
 from imgsearch.store.roots import now, prefix_of
 from imgsearch.store.sidecars import Inside, SidecarStore
 from imgsearch.store.vectors import insert_vectors, renew_vectors
+
+# What is executed for every file is put together once: that costs more than to execute it.
+_photo, _path = upsert(tables.photos), upsert(tables.paths)
+_PHOTO = _photo.on_conflict_do_update(
+    index_elements=["content_hash"], set_={name: _photo.excluded[name] for name in COLUMNS}
+).returning(tables.photos.c.id)
+_KNOWN_PHOTO = select(tables.photos.c.id).where(tables.photos.c.content_hash == bindparam("hash"))
+_PATH = _path.on_conflict_do_update(
+    index_elements=["root_id", "name"],
+    set_={
+        name: _path.excluded[name]
+        for name in ("photo_id", "size_bytes", "mtime_ns", "inode", "missing_since")
+    },
+).returning(tables.paths.c.id)
 
 
 class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureStore):
@@ -119,8 +133,11 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
 
     # ------------------------------------------------------------------ photos
 
-    def unembedded(self, encoder_key: int) -> dict[int, Path]:
-        """Photos without a vector of this encoder that some path points at: id to one path."""
+    def unembedded(self, encoder_key: int | None) -> dict[int, Path]:
+        """Photos without a vector of this encoder that some path points at: id to one path.
+
+        None is an encoder that has embedded nothing yet.
+        """
         row_of = tables.paths.c
         embedded = select(tables.vectors.c.photo_id).where(
             tables.vectors.c.encoder_key == encoder_key
@@ -153,30 +170,22 @@ def _enter_photo(connection: Connection, outcome: Outcome) -> int | None:
             "size_bytes": outcome.stat.size_bytes,
             "added_at": now(),
         }
-        columns = columns_of(facts)
-        statement = upsert(tables.photos).values({**news, **columns})
-        statement = statement.on_conflict_do_update(index_elements=["content_hash"], set_=columns)
-        photo_id = connection.execute(statement.returning(tables.photos.c.id)).scalar_one()
+        photo_id = connection.execute(_PHOTO, {**news, **columns_of(facts)}).scalar_one()
         enter_keywords(connection, photo_id, facts.keywords)
         return int(photo_id)
-    query = select(tables.photos.c.id).where(tables.photos.c.content_hash == outcome.content_hash)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_KNOWN_PHOTO, {"hash": outcome.content_hash}).scalar_one())
 
 
 def _enter_path(
     connection: Connection, root_id: int, name: str, photo_id: int | None, stat: FileStat
 ) -> int:
     values = {
+        "root_id": root_id,
+        "name": name,
         "photo_id": photo_id,
         "size_bytes": stat.size_bytes,
         "mtime_ns": stat.mtime_ns,
         "inode": stat.inode,
         "missing_since": None,
     }
-    statement = (
-        upsert(tables.paths)
-        .values(root_id=root_id, name=name, **values)
-        .on_conflict_do_update(index_elements=["root_id", "name"], set_=values)
-        .returning(tables.paths.c.id)
-    )
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(_PATH, values).scalar_one())

@@ -23,6 +23,18 @@ from imgsearch.records import EncoderRow, Parts, SnapshotInfo
 from imgsearch.store import tables
 from imgsearch.store.reading import QueryStore
 
+# What is executed for every file is put together once.
+_row = tables.vectors.c
+_NEW_VECTORS = upsert(tables.vectors).on_conflict_do_nothing()
+_TAKE_VECTORS = (
+    delete(tables.vectors)
+    .where(
+        _row.photo_id == bindparam("of"),
+        ~select(tables.paths.c.id).where(tables.paths.c.photo_id == bindparam("of")).exists(),
+    )
+    .returning(_row.encoder_key, _row.photo_id, _row.part, _row.vector, _row.at_s)
+)
+
 
 class VectorStore(QueryStore):
     """The half of the store that knows vectors. `Store` adds files and photos."""
@@ -137,7 +149,7 @@ def insert_vectors(connection: Connection, encoder_key: int, photo_id: int, part
         }
         for part, vector in enumerate(parts.vectors)
     ]
-    connection.execute(upsert(tables.vectors).on_conflict_do_nothing(), rows)
+    connection.execute(_NEW_VECTORS, rows)
 
 
 def renew_vectors(connection: Connection, photo_id: int) -> None:
@@ -145,11 +157,7 @@ def renew_vectors(connection: Connection, photo_id: int) -> None:
 
     A snapshot built while it was away left it out; with new numbers it is in the tail of any.
     """
-    row_of = tables.vectors.c
-    path = select(tables.paths.c.id).where(tables.paths.c.photo_id == photo_id)
-    statement = delete(tables.vectors).where(row_of.photo_id == photo_id, ~path.exists())
-    columns = (row_of.encoder_key, row_of.photo_id, row_of.part, row_of.vector, row_of.at_s)
-    rows = connection.execute(statement.returning(*columns)).mappings().all()
+    rows = connection.execute(_TAKE_VECTORS, {"of": photo_id}).mappings().all()
     if rows:
         rows = sorted(rows, key=lambda row: (row["encoder_key"], row["part"]))
         connection.execute(insert(tables.vectors), [dict(row) for row in rows])

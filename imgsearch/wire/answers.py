@@ -7,12 +7,12 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from imgsearch.findings import Verdict
-from imgsearch.records import Answer, Facts, Hit, Photo
+from imgsearch.records import Answer, Facts, Hit, Photo, Verdict
 from imgsearch.wire.reading import Given
 
 if TYPE_CHECKING:
-    from imgsearch.findings import Label, Level
+    from imgsearch.findings import Label
+    from imgsearch.records import Level
 
 Form: TypeAlias = dict[str, object]
 

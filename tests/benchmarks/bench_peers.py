@@ -7,7 +7,8 @@
 `run` installs the peers under DIR, prepares photos and weights, measures what the machine allows
 at best (limits.py), then lets the contestants (contestants.py) index and search in turn, and
 writes DIR/results.json after every measurement. The short form takes under ten minutes on two
-cores; `--full` has 1,000 small photos, five rounds and clip-retrieval, and takes about an hour.
+cores: three rounds, of which the slowest contestant takes part in the first. `--full` has five
+rounds for all, and clip-retrieval, and takes about an hour.
 `table` prints the results as Markdown; with `--publish` it puts them into docs/ instead. `check`
 measures a few ratios in seconds and prints them beside those last published.
 """
@@ -57,7 +58,7 @@ class Run:
     """One run: its folders, its contestants, and what was measured so far."""
 
     def __init__(self, work: Path, photos: dict[str, Path], all_of_them: bool) -> None:
-        self.work, self.photos = work, photos
+        self.work, self.photos, self.full = work, photos, all_of_them
         makers: list[Callable[[Path], Contestant]] = [
             contestants.imgsearch,
             lambda work: contestants.imgsearch(work, "lite"),
@@ -96,7 +97,7 @@ class Run:
         for number in range(rounds):
             for name in SETS:
                 photos = self.photos[name]
-                for one in in_turn(self.contestants, number):
+                for one in self.in_turn(number):
                     library = self.library(one, name)
                     shutil.rmtree(library, ignore_errors=True)
                     self.measure(f"index {name}", one, one.index(library, photos))
@@ -110,7 +111,7 @@ class Run:
         for number in range(rounds):
             subject, where = SUBJECTS[number % len(SUBJECTS)], PLACES[number % len(PLACES)]
             text = f"a {subject} {where} {day} {number}"
-            for one in in_turn(self.contestants, number):
+            for one in self.in_turn(number):
                 library = self.library(one, "small")
                 if one.text is not None:
                     self.measure("new words", one, one.text(library, photos, text))
@@ -120,11 +121,13 @@ class Run:
                     self.measure("new example", one, one.image(library, photos, example))
                 self.measure("help", one, one.help)
 
-
-def in_turn(them: list[Contestant], number: int) -> Iterator[Contestant]:
-    """All, beginning with another one each round."""
-    first = number % len(them)
-    yield from them[first:] + them[:first]
+    def in_turn(self, number: int) -> Iterator[Contestant]:
+        """Who takes part in this round, beginning with another one each time."""
+        them = self.contestants
+        first = number % len(them)
+        for one in them[first:] + them[:first]:
+            if self.full or number == 0 or not one.slow:
+                yield one
 
 
 def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
@@ -160,7 +163,7 @@ def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
 
 
 def warm_up(race: Run) -> None:
-    """Each model exported, each program read from the disk once: before the clock runs.
+    """Each model exported and tried, each program read from the disk once: before the clock runs.
 
     A peer that cannot do it is left out, and the results say why.
     """
@@ -168,7 +171,8 @@ def warm_up(race: Run) -> None:
         library = race.library(one, "warm-up")
         shutil.rmtree(library, ignore_errors=True)
         try:
-            run(one.index(library, race.photos["examples"]))
+            ours = one.name.startswith(OURS)  # int8 is tried on as many photos as it ever is
+            run(one.index(library, race.photos["small" if ours else "examples"]))
         except CommandFailed as failure:
             if one.name in (OURS, PEER):
                 raise
@@ -273,7 +277,7 @@ def main() -> None:
     command = commands.add_parser("run")
     command.add_argument("--work", type=Path, required=True)
     command.add_argument("--full", action="store_true")
-    command.add_argument("--small", type=int, help="small photos; else 200, or 1,000 of --full")
+    command.add_argument("--small", type=int, default=1_000, help="small photos")
     command.add_argument("--rounds", type=int, help="of indexing; else 3, or 5 of --full")
     command = commands.add_parser("table")
     command.add_argument("results", type=Path)
@@ -283,9 +287,8 @@ def main() -> None:
     if options.command == "run":
         if not DATA.is_dir():
             sys.exit("needs the photos of ../shared/data (or IMGSEARCH_TEST_DATA)")
-        small = options.small or (1_000 if options.full else 200)
         rounds = options.rounds or (5 if options.full else 3)
-        measure_all(options.work.resolve(), options.full, small, rounds)
+        measure_all(options.work.resolve(), options.full, options.small, rounds)
     elif options.command == "table":
         results = json.loads(options.results.read_text())
         if options.publish:

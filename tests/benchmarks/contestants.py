@@ -49,10 +49,12 @@ class Contestant:
     image: Callable[[Path, Path, Path], Command] | None
     help: Command | None
     remembers: bool = True  # a second run skips what it knows
+    slow: bool = False  # takes part in the first round only, in the short form
 
 
 def imgsearch(work: Path, encoder: str = ENCODER) -> Contestant:
-    """This checkout, its model exported beforehand as after any first use."""
+    """This checkout. What a machine does once for a model was done before: its export, the trial of
+    int8, the vectors of the texts that every library is held against."""
     program = str(Path(sys.executable).with_name("imgsearch"))
 
     def command(library: Path, *arguments: str) -> Command:
@@ -125,6 +127,7 @@ def plain_loop(work: Path) -> Contestant:
         lambda library, photos, example: command("image", weights, vectors(library), str(example)),
         None,
         remembers=False,
+        slow=True,
     )
 
 

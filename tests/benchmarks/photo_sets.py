@@ -1,7 +1,7 @@
 """The two folders of photos that bench_peers.py indexes, and the examples it searches with.
 
 `large`: every camera JPEG of 6 Mpx or more in ../shared/data that can be read, and as many more as
-make 50: photos of ImageNet's samples scaled up to 12 Mpx with grain, which cost a decoder what a
+make 100: photos of ImageNet's samples scaled up to 12 Mpx with grain, which cost a decoder what a
 camera's file of that size costs. `small`: Flickr8k's test split, 224 px.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-LARGE, LARGE_MPX = 50, 6
+LARGE, LARGE_MPX = 100, 6
 MADE_PX = (4032, 3024)
 GRAIN = 4.0  # of 255, as a small sensor has at ISO 400; it decides how many bytes a file takes
 EXAMPLES = 30
@@ -30,13 +30,20 @@ def prepare(data: Path, place: Path, small: int) -> dict[str, Path]:
     if not folders["large"].is_dir():
         _whole(folders["large"], lambda fresh: _fill_large(data, fresh))
     flickr = data / "flickr8k"
-    names = [n for n, split in _splits(flickr).items() if split == "test"][:small]
-    if not folders["small"].is_dir():
-        _whole(folders["small"], lambda fresh: _copy(flickr, names, fresh))
+    flickr_test(data, place, small)
     held_out = [n for n, split in _splits(flickr).items() if split == "dev"][:EXAMPLES]
     if not folders["examples"].is_dir():
         _whole(folders["examples"], lambda fresh: _copy(flickr, held_out, fresh))
     return folders
+
+
+def flickr_test(data: Path, place: Path, small: int) -> Path:
+    """A folder of so many photos of Flickr8k's test split, made where missing."""
+    folder, flickr = place / f"small-{small}", data / "flickr8k"
+    names = [n for n, split in _splits(flickr).items() if split == "test"][:small]
+    if not folder.is_dir():
+        _whole(folder, lambda fresh: _copy(flickr, names, fresh))
+    return folder
 
 
 def facts(folder: Path) -> dict[str, float | int]:

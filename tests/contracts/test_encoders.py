@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NAMES = {
     "lite": "lite",
     "openclip-onnx": "openclip:ViT-S-32-alt/random",
+    "openclip-int8": "openclip:ViT-S-32-alt/random+int8",
     "openclip-torch": "openclip:ViT-S-32-alt/random:3",
 }
 TEXTS = ("a photo of a cat", "a temple in the mountains", "two kids jumping into a lake")
@@ -39,7 +40,7 @@ def opened(
     if kind == "lite":
         return lambda: open_encoder(name, model_cache)
     folder = tmp_path_factory.mktemp(kind)
-    if kind == "openclip-onnx":
+    if kind in ("openclip-onnx", "openclip-int8"):
         return lambda: open_encoder(name, folder, "cpu")
 
     def open_in_torch() -> Encoder:
@@ -83,6 +84,7 @@ def test_it_says_what_it_is(encoder: Encoder) -> None:
     listed = {choice.name: choice.dim for choice in encoder_choices()}
     assert encoder.dim == listed.get(name_of(encoder.id), encoder.dim) > 0
     assert encoder.batch_size > 0
+    assert encoder.batches_at_once > 0
     assert encoder.logit_scale > 1
     assert encoder.context_length >= 16
 
@@ -128,6 +130,14 @@ def test_a_batch_is_what_its_photos_are_one_by_one_and_in_order(
     texts = encoder.encode_texts(TEXTS)
     one_by_one = np.concatenate([encoder.encode_texts([text]) for text in TEXTS])
     assert cosines(one_by_one, texts).min() >= 0.99999
+
+
+def test_more_than_a_batch_is_embedded_in_order_too(
+    encoder: Encoder, photos: list[Image.Image], vectors: Vectors
+) -> None:
+    which = np.arange(encoder.batch_size + 3) % len(photos)
+    pixels = np.stack([encoder.prepare(photo) for photo in photos])
+    assert cosines(encoder.encode_pixels(pixels[which]), vectors[which]).min() >= 0.99999
 
 
 def test_nothing_in_nothing_out(encoder: Encoder) -> None:

@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsearch.encoders.batch_size import Remembered
+from imgsearch.encoders.device import Host, Pipeline, enough_for
 from imgsearch.encoders.lite import heads as heads_file
 from imgsearch.encoders.lite import towers
 from imgsearch.encoders.lite.heads import Heads
-from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX
+from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX, WordPieces
 from imgsearch.encoders.lite.weights import sha256_of
-from imgsearch.encoders.onnx_cache import OnnxModel, usable_cores
+from imgsearch.encoders.onnx_cache import usable_cores
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from PIL.Image import Image
-    from tokenizers import Tokenizer
 
     from imgsearch.records import PixelBatch, Pixels, Vectors
 
 VERSION = 1  # raise it whenever vectors change for another reason than new heads
 HEADS = Path(__file__).with_name("heads.safetensors")
 HEADS_SHA256 = "efd6afe1c5f5bd4ee7e646da0ffa9477feea885dfc5a07ccd9950a05590a1452"
-
-_BATCH = 16  # larger batches fall out of the cache of a small CPU and are slower
 
 
 class Lite:
@@ -38,8 +37,9 @@ class Lite:
     image tower, and neither loads torch once prepared. Safe to use from several threads.
     """
 
-    def __init__(self, cache_dir: Path, threads: int | None = None) -> None:
-        """Read the heads. `threads` defaults to the cores this process may use.
+    def __init__(self, cache_dir: Path, threads: int | None = None, batch_size: int = 0) -> None:
+        """Read the heads. `threads` defaults to the cores this process may use, and `batch_size`,
+        how many photos the model takes at once, to what keeps them busy.
 
         Raises EncoderUnavailable when a weight package is missing, EncoderError when a file is
         not what `lite` was made with.
@@ -53,10 +53,11 @@ class Lite:
         self._heads: Heads = heads_file.load(HEADS)
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
+        self._batch_size = batch_size or enough_for(self._threads)
         self._loading = Lock()
-        self._image: OnnxModel | None = None
+        self._image: Pipeline | None = None
         self._text: InferenceSession | None = None
-        self._words: Tokenizer | None = None
+        self._words: WordPieces | None = None
 
     # ------------------------------------------------------------------------ facts
 
@@ -78,7 +79,11 @@ class Lite:
 
     @property
     def batch_size(self) -> int:
-        return _BATCH
+        return self._batch_size
+
+    @property
+    def batches_at_once(self) -> int:
+        return Host.slots
 
     @property
     def logit_scale(self) -> float:
@@ -111,31 +116,30 @@ class Lite:
                 f"`lite` takes uint8 of shape (n, 3, {SIDE_PX}, {SIDE_PX}), not {batch.dtype} "
                 f"of shape {batch.shape}. Make each image with its own prepare()."
             )
-        tower, rows = self._image_tower(), [np.empty((0, self.dim), np.float32)]
-        for start in range(0, len(batch), _BATCH):
-            features, logits = tower.outputs(batch[start : start + _BATCH])
-            rows.append(self._heads.image_vectors(features, logits))
-        return np.concatenate(rows)
+        return self._image_tower()(batch)
 
     # ------------------------------------------------------------------------ texts
 
     def token_count(self, text: str) -> int:
         """How many word pieces `text` has, begin and end marks included, before it is cut off."""
-        return towers.count(self._tokenizer(), text)
+        return len(self._word_pieces().ids(text))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as (n, dim) float32 rows of length 1. Case makes no difference."""
-        rows = towers.encode(self._text_tower(), self._tokenizer(), texts)
+        rows = towers.encode(self._text_tower(), self._word_pieces(), texts)
         return self._heads.text_vectors(rows)
 
     # ------------------------------------------------------------------------ towers
 
-    def _image_tower(self) -> OnnxModel:
+    def _image_tower(self) -> Pipeline:
         with self._loading:
             if self._image is None:
-                self._image = towers.open_image_tower(
-                    self._cache_dir, self._heads.ranges, self._threads
+                heads = self._heads
+                tower = towers.open_image_tower(self._cache_dir, heads.ranges, self._threads)
+                host = Host(
+                    lambda batch: heads.image_vectors(*tower.outputs(batch)), self.dim, SIDE_PX
                 )
+                self._image = Pipeline(host, Remembered(self._cache_dir, self.id), self.batch_size)
             return self._image
 
     def _text_tower(self) -> InferenceSession:
@@ -144,8 +148,8 @@ class Lite:
                 self._text = towers.open_text_tower(self._cache_dir, self._threads)
             return self._text
 
-    def _tokenizer(self) -> Tokenizer:
+    def _word_pieces(self) -> WordPieces:
         with self._loading:
             if self._words is None:
-                self._words = towers.open_tokenizer()
+                self._words = WordPieces()
             return self._words

@@ -6,6 +6,7 @@ After the export nothing here imports torch, onnx or transformers.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.export import Recipe, exported
 from imgsearch.encoders.onnx_cache import OnnxModel, open_session, prepare
+from imgsearch.encoders.whole_words import Manner, WholeWords
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ TEXT_WIDTH = 384
 CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its tokenizer file asks for
 
 _TEXTS_AT_ONCE = 32
+# Of lower-case ASCII. WordPiece takes the longest entry that fits, so a whole word where it can.
+BERTS = Manner(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"))
 # Raise one when its graph changes: exports of another revision are then not used again.
 _IMAGE_REVISION, _TEXT_REVISION = 2, 2
 
@@ -68,11 +72,31 @@ def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
     return open_session(exported(Recipe("text", ingredients, build), cache_dir), threads, lean=True)
 
 
-def open_tokenizer() -> Tokenizer:
-    """The word pieces of the text tower, lower-cased, neither padded nor cut off."""
+class WordPieces:
+    """The word pieces of the text tower, lower-cased, neither padded nor cut off.
+
+    Raises EncoderError where the file is not the one that `lite` was made with.
+    """
+
+    def __init__(self) -> None:
+        self._path = weights.TOKENIZER.verified()
+        self._words = WholeWords(self._path, BERTS)
+        self._tokenizer: Tokenizer | None = None
+
+    def ids(self, text: str) -> list[int]:
+        """The tokens of a text, begin and end marks included."""
+        valid = text.encode("utf-8", "replace").decode("utf-8")  # bytes of a file name, say
+        if self._tokenizer is None:
+            ids = self._words.ids(valid.lower()) if valid.isascii() else None
+            if ids is not None:
+                return ids
+            self._tokenizer = _read(self._path)
+        return list(self._tokenizer.encode(valid).ids)
+
+
+def _read(path: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
-    path = weights.TOKENIZER.verified()
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises no narrower class
@@ -85,25 +109,15 @@ def open_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def count(tokenizer: Tokenizer, text: str) -> int:
-    """How many tokens a text has, begin and end marks included."""
-    return len(tokenizer.encode(_valid(text)).ids)
-
-
-def encode(tower: InferenceSession, tokenizer: Tokenizer, texts: Sequence[str]) -> Floats:
+def encode(tower: InferenceSession, pieces: WordPieces, texts: Sequence[str]) -> Floats:
     """The text tower's vectors of `texts`, (n, 384), rows of length 1, in the order given."""
-    tokens = [cut(e.ids) for e in tokenizer.encode_batch([_valid(text) for text in texts])]
+    tokens = [cut(pieces.ids(text)) for text in texts]
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # like lengths, little padding
     rows = np.empty((len(tokens), TEXT_WIDTH), np.float32)
     for start in range(0, len(order), _TEXTS_AT_ONCE):
         chosen = order[start : start + _TEXTS_AT_ONCE]
         (rows[chosen],) = tower.run(["texts"], _padded([tokens[i] for i in chosen]))
     return rows
-
-
-def _valid(text: str) -> str:
-    """The text with what is no Unicode (bytes of a file name, say) made into question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def cut(tokens: list[int]) -> list[int]:

@@ -77,10 +77,10 @@ class Reader:
     def __init__(self, ranges: Floats, cache_dir: Path) -> None:
         self._ranges, self._cache_dir = ranges, cache_dir
         self._tower = towers.open_text_tower(cache_dir, usable_cores())
-        self._tokenizer = towers.open_tokenizer()
+        self._pieces = towers.WordPieces()
 
     def read(self, texts: Sequence[str]) -> Floats:
-        return towers.encode(self._tower, self._tokenizer, texts)
+        return towers.encode(self._tower, self._pieces, texts)
 
     def captioned(self, data: datasets.Captioned, views: Sequence[str]) -> Photos:
         photo_of = np.array(data.photo_of, np.int64)

@@ -8,11 +8,11 @@ model card.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from imgsearch.encoders import plain
 from imgsearch.errors import EncoderUnavailable, UsageError
 
 PREFIX = "openclip:"
@@ -100,18 +100,20 @@ def model(name: str) -> Model:
 
 
 def known(name: str) -> Model | None:
-    """The recommended model of that name, or None."""
-    return next((model for model in MODELS if model.name == name), None)
+    """The recommended model of that name, in whatever precision, or None."""
+    return next((model for model in MODELS if model.name == plain(name)), None)
 
 
 def split(name: str) -> tuple[str, str]:
     """ARCH and PRETRAINED of `openclip:ARCH/PRETRAINED`, the architecture checked.
 
-    Raises UsageError for a name that is no such thing; the message names the nearest ones.
-    Costs a directory listing: open_clip itself is not imported.
+    Of a name with a precision, too. Raises UsageError for a name that is no such thing; the
+    message names the nearest ones. Costs a directory listing: open_clip itself is not imported.
     """
-    arch, slash, tag = name.removeprefix(PREFIX).partition("/")
+    arch, slash, tag = plain(name).removeprefix(PREFIX).partition("/")
     if arch not in architectures():
+        import difflib
+
         near = difflib.get_close_matches(arch, architectures(), n=3, cutoff=0.5)
         raise UsageError(_unknown(name, f"open_clip has no architecture {arch!r}", near))
     if not slash or not tag:
@@ -122,6 +124,8 @@ def split(name: str) -> tuple[str, str]:
 
 def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
     """The error for weights that open_clip does not know for `arch`; `tags` are those it knows."""
+    import difflib
+
     wanted = name.rpartition("/")[2]
     near = difflib.get_close_matches(wanted, tags, n=3, cutoff=0.0)
     what = f"open_clip has no weights {wanted!r} for {arch}"

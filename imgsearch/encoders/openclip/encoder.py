@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsearch.encoders import INT8
+from imgsearch.encoders.batch_size import Remembered
+from imgsearch.encoders.device import Pipeline
 from imgsearch.encoders.openclip import catalogue
 from imgsearch.encoders.openclip.runtime import Spec, open_runtime
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
     from imgsearch.jobs import OnDownload
@@ -26,9 +28,11 @@ RANDOM = "random"
 class OpenClip:
     """One open_clip model, ready to use once it is made.
 
-    `model` is ARCH/PRETRAINED. `device` is auto (CUDA where there is one), cpu, cuda, cuda:1, mps.
-    Raises UsageError for an unknown name, EncoderUnavailable when the weights are neither here
-    nor to be had, EncoderError when they cannot be read. Warns where a CPU must do with torch.
+    `model` is ARCH/PRETRAINED, with +int8 after it for an image tower in whole numbers, which runs
+    on the CPU. `device` is auto (CUDA where there is one), cpu, cuda, cuda:1, mps. `batch_size` is
+    how many photos the model takes at once; 0: as many as are fastest here. Raises UsageError for
+    an unknown name, EncoderUnavailable when the weights are neither here nor to be had,
+    EncoderError when they cannot be read. Warns where a CPU must do with torch.
     """
 
     def __init__(
@@ -37,10 +41,13 @@ class OpenClip:
         cache_dir: Path,
         device: str = "auto",
         on_download: OnDownload | None = None,
+        batch_size: int = 0,
     ) -> None:
         arch, tag = catalogue.split(model)
-        self._spec = Spec(arch, tag, _seed_of(tag))
+        self._spec = Spec(arch, tag, _seed_of(tag), model.endswith(INT8))
         self._runtime = open_runtime(self._spec, cache_dir, device, on_download)
+        remembered = Remembered(cache_dir, self.id)
+        self._images = Pipeline(self._runtime.image_device(), remembered, batch_size)
 
     @property
     def id(self) -> str:
@@ -62,7 +69,11 @@ class OpenClip:
 
     @property
     def batch_size(self) -> int:
-        return self._runtime.batch_size
+        return self._images.batch_size
+
+    @property
+    def batches_at_once(self) -> int:
+        return self._images.batches_at_once
 
     @property
     def logit_scale(self) -> float:
@@ -79,19 +90,15 @@ class OpenClip:
         return self._runtime.preprocess(image)
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
-        return self._in_batches(self._runtime.images, batch)
+        return self._images(batch)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         if len(texts) == 0:  # loads no tokenizer for nothing
-            return self._in_batches(self._runtime.texts, np.empty((0, 0), np.int64))
+            return np.empty((0, self.dim), np.float32)
         ids = self._runtime.tokens.ids([_without_surrogates(text) for text in texts])
-        return self._in_batches(self._runtime.texts, ids)
-
-    def _in_batches(self, tower: Callable[[NDArray[Any]], Vectors], rows: NDArray[Any]) -> Vectors:
-        """What the tower makes of all rows, a batch at a time so that memory stays bounded."""
-        size = self.batch_size
-        parts = [tower(rows[start : start + size]) for start in range(0, len(rows), size)]
-        return np.concatenate([np.empty((0, self.dim), np.float32), *parts])
+        size = self._runtime.texts_at_once  # a part at a time, so that memory stays bounded
+        parts = [self._runtime.texts(ids[at : at + size]) for at in range(0, len(ids), size)]
+        return np.concatenate(parts)
 
 
 def _seed_of(tag: str) -> int | None:

@@ -1,8 +1,9 @@
-"""The two ways to run a model, and which one is taken.
+"""The ways to run a model, and which one is taken.
 
-torch, on a GPU (or where it is asked for by name); ONNX Runtime on a CPU, from an export made at
-the first use. Both give the same vectors, to a cosine of .9999 on a CPU. Once the export is made,
-the CPU needs neither torch nor open_clip nor the weights any more.
+torch, on a GPU (or where it is asked for by name); on a CPU, an export made at the first use: in
+ONNX Runtime, or with the image tower's weights in int8 in OpenVINO. In float32 they give the same
+vectors, to a cosine of .9999 on a CPU; int8 has a name and vectors of its own. Once the export is
+made, the CPU needs neither torch nor open_clip nor the weights any more.
 """
 
 from __future__ import annotations
@@ -10,28 +11,32 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from imgsearch.encoders import FP32, INT8, openvino_model, plain
 from imgsearch.encoders.choice import has_gpu
-from imgsearch.encoders.onnx_cache import OnnxModel, read_export, write_export
+from imgsearch.encoders.device import Host
+from imgsearch.encoders.onnx_cache import Facts, OnnxModel, SharedOut, read_export, write_export
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.prepare import Preprocess
 from imgsearch.errors import DiskError, EncoderError
-from imgsearch.jobs import OnDownload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from imgsearch.encoders.device import Device
     from imgsearch.encoders.openclip.towers import Towers
     from imgsearch.jobs import OnDownload
     from imgsearch.records import PixelBatch, Vectors
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
 _FORMAT = 3  # of an export: raise it when an older one must be made again
+_INT8_FORMAT = 1  # the same of what is written from it
+INT8_GROUP = 128  # weights, and activations, that have one scale
 
 
 class Tokens(Protocol):
@@ -45,7 +50,6 @@ class Tokens(Protocol):
 class Runtime(Protocol):
     """A model that can be run, from any thread. `label` says by what and where."""
 
-    label: str
     weights_id: str
     dim: int
     context_length: int
@@ -53,45 +57,66 @@ class Runtime(Protocol):
     preprocess: Preprocess
 
     @property
-    def batch_size(self) -> int: ...
+    def label(self) -> str: ...
+
+    @property
+    def texts_at_once(self) -> int: ...
 
     @property
     def tokens(self) -> Tokens: ...
 
-    def images(self, batch: PixelBatch) -> Vectors: ...
+    def image_device(self) -> Device: ...
 
     def texts(self, ids: NDArray[np.int64]) -> Vectors: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Which model: its architecture, and the tag of its weights or the seed of random ones."""
+    """Which model: its architecture, and the tag of its weights or the seed of random ones.
+
+    With `int8`, its image tower's weights are whole numbers.
+    """
 
     arch: str
     tag: str
     seed: int | None
+    int8: bool = False
 
     @property
     def name(self) -> str:
-        return f"{catalogue.PREFIX}{self.arch}/{self.tag}"
+        precision = INT8 if self.int8 else ""
+        return f"{catalogue.PREFIX}{self.arch}/{self.tag}{precision}"
 
 
 class OnnxRuntime:
-    """A model from its export. A tower is loaded when it is first used."""
+    """A model from its export. A tower is loaded when it is first used.
 
-    label = "ONNX Runtime on cpu"
-    batch_size = 16
+    `int8` is the folder with the image tower in int8, which then is used.
+    """
 
-    def __init__(self, arch: str, folder: Path, facts: dict[str, Any]) -> None:
-        self._arch, self._folder, self._facts = arch, folder, facts
+    texts_at_once = 16
+
+    def __init__(
+        self, arch: str, folder: Path, facts: dict[str, Any], int8: Path | None = None
+    ) -> None:
+        self._arch, self.folder, self._facts, self._int8 = arch, folder, facts, int8
         self._lock = threading.Lock()
-        self._models: dict[str, OnnxModel] = {}
+        self._models: dict[str, SharedOut] = {}
         self._tokens: Tokens | None = None
         self.weights_id: str = facts["weights_id"]
         self.dim: int = facts["dim"]
         self.context_length: int = facts["context_length"]
         self.logit_scale: float = facts["logit_scale"]
         self.preprocess = Preprocess.of(facts["preprocess"])
+
+    def in_int8(self, folder: Path) -> OnnxRuntime:
+        """The same model with the image tower of that folder."""
+        return OnnxRuntime(self._arch, self.folder, self._facts, folder)
+
+    @property
+    def label(self) -> str:
+        in_openvino = self._int8 is not None and openvino_model.is_here()
+        return f"{'OpenVINO' if in_openvino else 'ONNX Runtime'} on cpu"
 
     @property
     def tokens(self) -> Tokens:
@@ -100,17 +125,27 @@ class OnnxRuntime:
                 self._tokens = self._open_tokens()
             return self._tokens
 
+    def image_device(self) -> Device:
+        return Host(self.images, self.dim, self.preprocess.side_px)
+
     def images(self, batch: PixelBatch) -> Vectors:
         return self._model(IMAGE)(batch)
 
     def texts(self, ids: NDArray[np.int64]) -> Vectors:
         return self._model(TEXT)(without_padding(ids) if self._facts["cuts_padding"] else ids)
 
-    def _model(self, file: str) -> OnnxModel:
+    def _model(self, file: str) -> SharedOut:
         with self._lock:
             if file not in self._models:
-                self._models[file] = OnnxModel(self._folder / file, lean=file == TEXT)
+                self._models[file] = self._open(file)
             return self._models[file]
+
+    def _open(self, file: str) -> SharedOut:
+        if file == TEXT or self._int8 is None:
+            return OnnxModel(self.folder / file, lean=file == TEXT)
+        if openvino_model.is_here():
+            return openvino_model.OpenVinoModel(self._int8 / file, INT8_GROUP)
+        return OnnxModel(self._int8 / file)
 
     def _open_tokens(self) -> Tokens:
         arguments = self._facts["tokenizer"]
@@ -120,7 +155,7 @@ class OnnxRuntime:
             return TorchTokens(self._arch)
         from imgsearch.encoders.openclip.tokens import FastTokens
 
-        return FastTokens(self._folder / TOKENIZER, **arguments)
+        return FastTokens(self.folder / TOKENIZER, **arguments)
 
 
 def without_padding(ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -131,10 +166,15 @@ def without_padding(ids: NDArray[np.int64]) -> NDArray[np.int64]:
 def open_runtime(
     spec: Spec, cache_dir: Path, device: str, on_download: OnDownload | None
 ) -> Runtime:
-    """The model of `spec` on `device`, fetched and exported if that is still to be done."""
+    """The model of `spec` on `device`, fetched and exported if that is still to be done.
+
+    In int8 it runs on the CPU, whatever the device.
+    """
+    if spec.int8:
+        return _open_int8(spec, cache_dir, on_download)
     if has_gpu(device) or device not in ("auto", "cpu"):
         return _towers(spec, device, on_download)
-    folder = cache_dir / "openclip" / f"{spec.arch}--{spec.tag}".replace(":", "-")
+    folder = _folder(spec, cache_dir)
     made_for = f"{spec.name}, format {_FORMAT}"
     facts = read_export(folder, made_for)
     if facts is None:
@@ -152,6 +192,32 @@ def open_runtime(
             )
             return towers
     return OnnxRuntime(spec.arch, folder, facts)
+
+
+def _open_int8(spec: Spec, cache_dir: Path, on_download: OnDownload | None) -> Runtime:
+    """The same with the image tower in int8, written from the export in float32."""
+    exact = open_runtime(replace(spec, int8=False), cache_dir, "cpu", on_download)
+    if not isinstance(exact, OnnxRuntime):
+        raise EncoderError(
+            f"{spec.name} needs the model's export, and that cannot be made here. Use "
+            f"{plain(spec.name)}{FP32} in its place."
+        )
+    folder = _folder(spec, cache_dir)
+    made_for = f"{spec.name}, weights {exact.weights_id}, format {_INT8_FORMAT}"
+
+    def build(fresh: Path) -> Facts:
+        from imgsearch.encoders.openclip import int8
+
+        return {"matrices": int8.write(exact.folder / IMAGE, fresh / IMAGE)}
+
+    if read_export(folder, made_for) is None:
+        write_export(folder, made_for, build)
+    return exact.in_int8(folder)
+
+
+def _folder(spec: Spec, cache_dir: Path) -> Path:
+    precision = INT8 if spec.int8 else ""
+    return cache_dir / "openclip" / f"{spec.arch}--{spec.tag}{precision}".replace(":", "-")
 
 
 def _towers(spec: Spec, device: str, on_download: OnDownload | None) -> Towers:

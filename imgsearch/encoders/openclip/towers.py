@@ -18,6 +18,7 @@ import open_clip
 import torch
 from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH
 
+from imgsearch.encoders.device import Host
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.prepare import Preprocess
 from imgsearch.encoders.openclip.torch_tokens import TorchTokens
@@ -26,6 +27,7 @@ from imgsearch.errors import EncoderError, EncoderUnavailable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from imgsearch.encoders.device import Device
     from imgsearch.records import PixelBatch, Vectors
 
 
@@ -51,55 +53,50 @@ class Towers:
         """open_clip's tokenizer of the architecture."""
         return TorchTokens(self.arch)
 
+    @property
+    def texts_at_once(self) -> int:
+        return 256 if self.device.type == "cuda" else 16
+
+    def image_device(self) -> Device:
+        """The GPU, fed while it works; else the processor, or what torch reaches through it."""
+        if self.device.type == "cuda":
+            from imgsearch.encoders.openclip.cuda import Cuda
+
+            return Cuda(self.device, self.image_rows, self.dim, self.preprocess.side_px)
+        return Host(self.images, self.dim, self.preprocess.side_px)
+
     def images(self, batch: PixelBatch) -> Vectors:
-        """Embed uint8 pixels (n, 3, side_px, side_px); halves the batch when memory runs out."""
-        try:
-            return self._forward_images(batch)
-        except torch.cuda.OutOfMemoryError:
-            if len(batch) == 1:
-                raise EncoderError(
-                    f"Not even one photo fits into the memory of {self.device}. "
-                    "Choose a smaller model or --device cpu."
-                ) from None
-        torch.cuda.empty_cache()
-        half = len(batch) // 2
-        return np.concatenate([self.images(batch[:half]), self.images(batch[half:])])
+        """Embed uint8 pixels (n, 3, side_px, side_px), all at once, as rows of length 1."""
+        pixels = torch.from_numpy(np.ascontiguousarray(batch))
+        return self.image_rows(pixels.to(self.device)).cpu().numpy()
+
+    def image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The same for pixels that are on the device, with rows that stay there."""
+        with torch.inference_mode(), self._autocast():
+            return _rows(self.model.encode_image(self.normalise(pixels)))  # type: ignore[operator]
 
     def texts(self, ids: NDArray[np.int64]) -> Vectors:
         """Embed token ids (n, context_length) as rows of length 1."""
         with torch.inference_mode(), self._autocast():
             features = self.model.encode_text(torch.from_numpy(ids).to(self.device))  # type: ignore[operator]
-            return self._rows(features)
-
-    @property
-    def batch_size(self) -> int:
-        """How many photos go through at once: 16 on a CPU, 64 to 256 by a GPU's memory."""
-        if self.device.type != "cuda":
-            return 16
-        gigabytes = torch.cuda.get_device_properties(self.device).total_memory / 1e9
-        return 256 if gigabytes >= 15 else 128 if gigabytes >= 7 else 64
+            return _rows(features).cpu().numpy()
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """uint8 pixels as the model wants them: (x / 255 - mean) / std, a channel at a time."""
         return (pixels.float() - self._shift) / self._scale
-
-    def _forward_images(self, batch: PixelBatch) -> Vectors:
-        pixels = torch.from_numpy(np.ascontiguousarray(batch))
-        if self.device.type == "cuda":
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
-        with torch.inference_mode(), self._autocast():
-            return self._rows(self.model.encode_image(self.normalise(pixels.to(self.device))))  # type: ignore[operator]
 
     def _autocast(self) -> torch.autocast:
         on_gpu = self.device.type == "cuda"
         fast = torch.bfloat16  # cards older than Ampere only imitate it
         if on_gpu and torch.cuda.get_device_capability(self.device)[0] < 8:
             fast = torch.float16
-        return torch.autocast(self.device.type, dtype=fast, enabled=on_gpu)
+        # A pass uses each weight once. What the cache keeps is shared by all threads, though their
+        # streams do not wait for one another, and takes half a model's memory.
+        return torch.autocast(self.device.type, fast, enabled=on_gpu, cache_enabled=False)
 
-    def _rows(self, features: torch.Tensor) -> Vectors:
-        rows = torch.nn.functional.normalize(features.float(), dim=-1)
-        return rows.cpu().numpy()
+
+def _rows(features: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.normalize(features.float(), dim=-1)
 
 
 def _device(name: str) -> torch.device:

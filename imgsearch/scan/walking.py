@@ -1,4 +1,4 @@
-"""What is on the disk, and how it differs from what is known. Never opens a file."""
+"""Walks folders, and compares what is there with what is known."""
 
 from __future__ import annotations
 
@@ -9,15 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from imgsearch.records import Changes, FileStat
-
-# Folders that other programs keep for themselves: thumbnails of NAS makers, recycle bins.
-_NOT_THE_USERS = frozenset({"@eadir", "#recycle", "$recycle.bin", "system volume information"})
-# What browsers and sync tools call a file, or a folder of files, that is not all there yet.
-_UNFINISHED_BEGINS = ("~syncthing~", "~$", "unconfirmed ")
-_UNFINISHED_ENDS = (
-    *(".download", ".crdownload", ".opdownload", ".part", ".partial", ".filepart", ".tmp"),
-    *(".!sync", ".bts", ".icloud", ".drivedownload", ".driveupload"),
-)
+from imgsearch.scan.names import is_ignored, is_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +135,3 @@ def diff(seen: Seen, known: Mapping[str, FileStat], unfinished: Collection[str] 
     gone = [path for path in missing if not (closed and is_inside(path, closed))]
     upserts.sort(key=lambda found: found.path)
     return Changes(tuple(upserts), tuple(sorted(gone)), unchanged)
-
-
-def is_ignored(name: str) -> bool:
-    """Whether a file or folder is hidden, unfinished, or another program's, by its name."""
-    if name.startswith("."):
-        return True
-    lower = name.lower()
-    return (
-        lower in _NOT_THE_USERS
-        or lower.endswith(_UNFINISHED_ENDS)
-        or lower.startswith(_UNFINISHED_BEGINS)
-    )
-
-
-def is_inside(path: str, folders: Collection[str]) -> bool:
-    """Whether `path` lies in one of these folders."""
-    return any(path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)

@@ -16,6 +16,7 @@ from imgsearch import mounts, scan
 from imgsearch.decode import is_photo_name, is_sidecar_name
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.mounts import VolumePath
+from imgsearch.reconcile.roots import is_other_drive, is_there, online_roots
 from imgsearch.reconcile.sidecars import Beside, beside
 from imgsearch.records import Changes, FileStat, Root
 
@@ -159,29 +160,18 @@ def root_at(store: Store, folder: str) -> int:
 
 def roots_of(store: QueryStore) -> tuple[Root, ...]:
     """The photo folders of the library, and whether each can be reached now."""
-    counts, missing, volumes = store.photo_counts(), store.missing_counts(), store.volumes()
+    counts, missing = store.photo_counts(), store.missing_counts()
+    online = online_roots(store)
     return tuple(
         Root(
             id=root_id,
             path=Path(path),
-            online=root_id not in counts
-            or (is_there(path) and not _is_other_drive(path, volumes.get(root_id))),
+            online=online.get(root_id, False),
             photos=counts.get(root_id, 0),
             missing=missing.get(root_id, 0),
         )
         for root_id, path in store.roots().items()
     )
-
-
-def is_there(folder: str) -> bool:
-    """Whether a folder can be reached: an empty one is a mount point without its drive."""
-    try:
-        with os.scandir(folder) as entries:
-            return any(not scan.is_ignored(entry.name) for entry in entries)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
 
 
 # ------------------------------------------------------------------------- what changed
@@ -243,7 +233,7 @@ def _look(
     """What a folder holds, and why that must not be believed, if so."""
     before = _identity(root)
     seen = scan.look(scope.folder, is_photo_name, scope.deep, is_sidecar_name)
-    other_drive = _is_other_drive(root, store.volumes().get(scope.root_id))
+    other_drive = is_other_drive(root, store.volumes().get(scope.root_id))
     if scope.deep and scope.folder == root and any(path in known for path in seen.files):
         other_drive = False  # the photos have moved to a new drive, or were restored to one
     if known and (before is None or _identity(root) != before):
@@ -265,11 +255,6 @@ def _identity(folder: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return about.st_dev, about.st_ino
-
-
-def _is_other_drive(folder: str, home: tuple[str, str] | None) -> bool:
-    place = mounts.place_of(folder) if home else None
-    return home is not None and place is not None and place.volume != home[0]
 
 
 def _note_volume(store: Store, root_id: int, root: str) -> None:

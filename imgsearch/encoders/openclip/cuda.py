@@ -1,0 +1,130 @@
+"""A CUDA GPU as a device: pinned buffers, and a stream for each of the three ways.
+
+Pixels are copied into page-locked memory, which the card reads by itself, and go up on one
+stream; the model runs on another; vectors come down on a third. Events make each wait for what
+it needs, and no more. A buffer is written again only after `download` has waited for the last
+event of the batch that lay in it, so memory of one stream may be used on another without
+`record_stream`: see the notes on `torch.Tensor.record_stream`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from imgsearch.encoders.device import OutOfMemory
+
+if TYPE_CHECKING:
+    from imgsearch.records import PixelBatch, Vectors
+
+Tower = Callable[[torch.Tensor], torch.Tensor]  # pixels as they are to (n, dim) float32 rows
+
+
+class Cuda:
+    """One GPU, and an image tower whose weights are on it."""
+
+    slots = 2
+    batch_sizes: tuple[int, ...] = (32, 64, 128, 256, 512)
+
+    def __init__(self, device: torch.device, tower: Tower, dim: int, side_px: int) -> None:
+        self.name = torch.cuda.get_device_name(device)
+        self.dim, self.side_px = dim, side_px
+        self._device, self._tower = device, tower
+        self._up, self._work, self._down = (_stream(device) for _ in range(3))
+        self._lanes = [_Lane() for _ in range(self.slots)]
+        self._launching = Lock()  # layers of two batches in turn would take memory for both
+        torch.cuda.synchronize(device)  # the weights went up on a stream that ours do not know
+
+    def upload(self, slot: int, batch: PixelBatch) -> None:
+        lane = self._lanes[slot]
+        with torch.cuda.stream(self._up):
+            if not _fits(lambda: lane.make_room(batch, self.dim, self._device)):
+                raise OutOfMemory
+            pinned = lane.pinned_pixels[: lane.count]
+            np.copyto(pinned.numpy(), batch)  # torch would take threads that the decoders need
+            lane.pixels.copy_(pinned, non_blocking=True)
+            lane.uploaded.record(self._up)
+
+    def compute(self, slot: int) -> None:
+        lane = self._lanes[slot]
+
+        def embed() -> None:
+            lane.rows = self._tower(lane.pixels)
+
+        with self._launching, torch.cuda.stream(self._work):
+            self._work.wait_event(lane.uploaded)
+            if not _fits(embed):
+                raise OutOfMemory
+            lane.computed.record(self._work)
+
+    def download(self, slot: int) -> Vectors:
+        lane = self._lanes[slot]
+        pinned = lane.pinned_rows[: lane.count]
+        with torch.cuda.stream(self._down):
+            self._down.wait_event(lane.computed)
+            pinned.copy_(lane.rows, non_blocking=True)
+            lane.downloaded.record(self._down)
+        lane.downloaded.synchronize()
+        del lane.rows  # not before: its memory belongs to the stream it was made on
+        return pinned.numpy().copy()
+
+    def release(self, slot: int) -> None:
+        torch.cuda.synchronize(self._device)  # then nothing in flight reads or writes a buffer
+        self._lanes[slot] = _Lane()
+        torch.cuda.empty_cache()
+
+
+class _Lane:
+    """What one slot holds: buffers as large as its largest batch, and events in their order."""
+
+    pinned_pixels: torch.Tensor
+    pinned_rows: torch.Tensor
+    pixels: torch.Tensor  # on the GPU, of the batch in hand
+    rows: torch.Tensor  # on the GPU, of the batch in hand
+
+    def __init__(self) -> None:
+        self.count = 0  # photos of the batch in hand
+        self._buffer = torch.empty(0)  # on the GPU
+        # A thread that waits for one of these sleeps, and leaves its core to the decoders.
+        self.uploaded, self.computed, self.downloaded = (
+            torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+            for _ in range(3)
+        )
+
+    def make_room(self, batch: PixelBatch, dim: int, device: torch.device) -> None:
+        """Have buffers for this batch, in page-locked memory and on the GPU."""
+        self.count = len(batch)
+        like, dtype = batch.shape[1:], torch.from_numpy(np.empty(0, batch.dtype)).dtype
+        held = self._buffer
+        if len(held) < self.count or held.shape[1:] != like or held.dtype != dtype:
+            del held
+            self._buffer = self.pixels = torch.empty(0)  # the old one goes before the new one comes
+            self.pinned_pixels = _pinned(batch.shape, dtype)
+            self.pinned_rows = _pinned((self.count, dim), torch.float32)
+            # Last: a buffer of that size means that all three are there.
+            self._buffer = torch.empty(batch.shape, dtype=dtype, device=device)
+        self.pixels = self._buffer[: self.count]
+
+
+def _pinned(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype, pin_memory=True)
+
+
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
+def _fits(work: Callable[[], None]) -> bool:
+    """Do it; False where the GPU has no room for it.
+
+    The error is gone by the return: it holds the frames of the model, and they all that it made.
+    """
+    try:
+        work()
+    except torch.OutOfMemoryError:
+        return False
+    return True

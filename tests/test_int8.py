@@ -1,0 +1,343 @@
+"""open_clip models with their image tower in int8: what is written, what runs it, and when."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from stand_in import StandIn
+
+from imgsearch import Library, Settings, trial
+from imgsearch.encoders import means, name_of, open_encoder, openvino_model, precision
+from imgsearch.encoders.precision import Verdict, Verdicts
+from imgsearch.errors import EncoderError, EncoderMismatch
+
+if TYPE_CHECKING:
+    from imgsearch.records import PixelBatch, Vectors
+
+SMALL = "openclip:ViT-S-32-alt/random"
+PHOTOS = 40
+GOOD = Verdict(512, 0.999, 0.995, 2.5)
+
+needs_openvino = pytest.mark.skipif(
+    not openvino_model.is_here(), reason="OpenVINO is for other processors than this one"
+)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the small model exported, in float32 and in int8."""
+    folder = tmp_path_factory.mktemp("exports")
+    open_encoder(f"{SMALL}+int8", folder, "cpu")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def views(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of real photos and of pieces of them, enough for a trial."""
+    folder = tmp_path_factory.mktemp("views")
+    photos = [Image.open(path).convert("RGB") for path in sorted(demo_photos.iterdir())]
+    for number in range(PHOTOS):
+        photo = photos[number % len(photos)]
+        corner = number // len(photos) * 40
+        photo.crop((corner, corner, *photo.size)).save(folder / f"{number:02}.png")
+    return folder
+
+
+def pixels_of(encoder: Any, folder: Path) -> PixelBatch:
+    return np.stack([encoder.prepare(Image.open(path)) for path in sorted(folder.iterdir())])
+
+
+def cosines(a: Vectors, b: Vectors) -> Vectors:
+    return (a * b).sum(axis=1)
+
+
+# ------------------------------------------------------------------------ the graph and who runs it
+
+
+def test_the_large_matrices_are_whole_numbers(cache: Path) -> None:
+    exact, whole = (
+        onnx.load(cache / "openclip" / f"ViT-S-32-alt--random{form}" / "image.onnx")
+        for form in ("", "+int8")
+    )
+    in_int8 = [c for c in whole.graph.initializer if c.data_type == onnx.TensorProto.INT8]
+    assert len(in_int8) >= 4 * 12  # four matrices in each of its twelve blocks
+
+    def size(model: onnx.ModelProto) -> int:
+        return sum(len(each.raw_data) for each in model.graph.initializer)
+
+    assert size(whole) < 0.35 * size(exact)
+
+
+@needs_openvino
+def test_int8_is_close_to_float32_and_another_encoder(cache: Path, views: Path) -> None:
+    exact, whole = (open_encoder(name, cache, "cpu") for name in (SMALL, f"{SMALL}+int8"))
+    assert whole.id != exact.id
+    assert name_of(whole.id) == f"{SMALL}+int8"
+    assert whole.runs_on == "OpenVINO on cpu"  # type: ignore[attr-defined]
+    pixels = pixels_of(exact, views)
+    np.testing.assert_array_equal(pixels, pixels_of(whole, views))
+    vectors = exact.encode_pixels(pixels)
+    found = cosines(vectors, whole.encode_pixels(pixels))
+    assert found.min() >= 0.998
+    assert found.max() < 1 - 1e-6, "this is float32"
+    np.testing.assert_array_equal(whole.encode_texts(["a cat"]), exact.encode_texts(["a cat"]))
+
+
+@needs_openvino
+def test_without_openvino_the_same_file_runs_in_onnx_runtime(
+    cache: Path, views: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = open_encoder(f"{SMALL}+int8", cache, "cpu")
+    pixels = pixels_of(here, views)
+    vectors = here.encode_pixels(pixels)
+    monkeypatch.setattr(openvino_model, "is_here", lambda: False)
+    elsewhere = open_encoder(f"{SMALL}+int8", cache, "cpu")
+    assert elsewhere.runs_on == "ONNX Runtime on cpu"  # type: ignore[attr-defined]
+    assert elsewhere.id == here.id
+    assert cosines(vectors, elsewhere.encode_pixels(pixels)).min() >= 0.998
+
+
+@needs_openvino
+def test_a_damaged_graph_is_told_and_a_damaged_compilation_made_anew(
+    cache: Path, views: Path, tmp_path: Path
+) -> None:
+    encoder = open_encoder(f"{SMALL}+int8", cache, "cpu")
+    pixels = pixels_of(encoder, views)[:4]
+    vectors = encoder.encode_pixels(pixels)
+    folder = cache / "openclip" / "ViT-S-32-alt--random+int8"
+    for blob in (folder / openvino_model.COMPILED).iterdir():
+        blob.chmod(0o600)
+        blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
+    again = open_encoder(f"{SMALL}+int8", cache, "cpu").encode_pixels(pixels)
+    np.testing.assert_allclose(again, vectors, atol=1e-5)
+    (tmp_path / "image.onnx").write_bytes(b"no graph")
+    with pytest.raises(EncoderError, match="Delete the folder"):
+        openvino_model.OpenVinoModel(tmp_path / "image.onnx", 128)
+
+
+@needs_openvino
+def test_a_cache_that_cannot_be_written_costs_time_only(cache: Path, tmp_path: Path) -> None:
+    source = cache / "openclip" / "ViT-S-32-alt--random+int8"
+    for name in ("image.onnx", "image.weights"):
+        shutil.copyfile(source / name, tmp_path / name)
+    (tmp_path / openvino_model.COMPILED).write_text("in the way")
+    model = openvino_model.OpenVinoModel(tmp_path / "image.onnx", 128)
+    assert model(np.zeros((3, 3, 224, 224), np.uint8)).shape == (3, 256)
+
+
+@needs_openvino
+def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
+    code = (
+        "import sys; from imgsearch.encoders import openvino_model as model; model.machine()\n"
+        "assert 'openvino' in sys.modules\n"
+        "print(*(name for name in sys.modules if 'telemetry' in name or 'ovc' in name))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+# ------------------------------------------------------------------------ the name
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "fits"),
+    [
+        ("openclip:A/p", "openclip:A/p", True),
+        ("openclip:A/p", "openclip:A/p+int8", True),
+        ("openclip:A/p+int8", "openclip:A/p+int8", True),
+        ("openclip:A/p+int8", "openclip:A/p", False),
+        ("openclip:A/p+fp32", "openclip:A/p", True),
+        ("openclip:A/p+fp32", "openclip:A/p+int8", False),
+        ("openclip:A/q", "openclip:A/p", False),
+        ("lite", "lite", True),
+        ("lite", "openclip:A/p+int8", False),
+    ],
+)
+def test_a_name_without_precision_fits_both(asked: str, name: str, fits: bool) -> None:
+    assert means(asked, name) is fits
+
+
+def test_only_what_is_open_is_tried() -> None:
+    here = openvino_model.is_here()
+    assert precision.int8_of(SMALL, "cpu") == (f"{SMALL}+int8" if here else None)
+    for name in ("lite", f"{SMALL}+int8", f"{SMALL}+fp32"):
+        assert precision.int8_of(name, "cpu") is None
+    assert precision.int8_of(SMALL, "cuda") is None
+
+
+# ------------------------------------------------------------------------ the trial
+
+
+class Slow(StandIn):
+    """A stand-in that takes its time, and sees photos through `noise`."""
+
+    def __init__(self, batch_s: float, noise: float = 0.0) -> None:
+        super().__init__()
+        self._batch_s, self._noise = batch_s, noise
+
+    def encode_pixels(self, batch: PixelBatch) -> Vectors:
+        time.sleep(self._batch_s)
+        rows = super().encode_pixels(batch)
+        rows += self._noise * np.random.default_rng(0).normal(size=rows.shape).astype(np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def verdict_of(exact: StandIn, whole: StandIn, files: list[Path]) -> tuple[int, Verdict | None]:
+    """How many steps a trial told of, and what it found."""
+    steps = trial.compare(exact, whole, files, threads=2)
+    told = 0
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return told, end.value
+        told += 1
+        assert (step.done, step.total, step.part) == (told, len(files), "Trying int8")
+
+
+@pytest.mark.alone
+def test_a_trial_measures_likeness_and_speed(views: Path, tmp_path: Path) -> None:
+    files = sorted(views.iterdir())
+    told, found = verdict_of(Slow(0.3), Slow(0.1), files)
+    assert told == PHOTOS and found is not None and found.holds
+    assert found.photos == PHOTOS and found.cosine_least >= 0.9999
+    assert 2 < found.times_faster < 3.2
+    slower = verdict_of(Slow(0.1), Slow(0.1), files)[1]
+    assert slower is not None and not slower.holds and "not used" in slower.sentence("x")
+    unlike = verdict_of(Slow(0.3), Slow(0.1, noise=0.1), files)[1]
+    assert unlike is not None and unlike.cosine_mean < 0.99 and not unlike.holds
+
+
+def test_photos_that_cannot_be_read_are_left_out(views: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    files = [*sorted(views.iterdir()), tmp_path / "broken.jpg", tmp_path / "gone.jpg"]
+    told, found = verdict_of(StandIn(), StandIn(), files)
+    assert told == PHOTOS + 2
+    assert found is not None and found.photos == PHOTOS
+    assert verdict_of(StandIn(), StandIn(), files[-12:])[1] is None, "ten tell too little"
+
+
+def test_one_bad_photo_is_enough_against_it() -> None:
+    assert Verdict(512, 0.9999, 0.985, 1.3).holds
+    assert not Verdict(512, 0.9999, 0.97, 1.3).holds
+    assert not Verdict(512, 0.985, 0.98, 1.3).holds
+    assert not Verdict(512, 0.9999, 0.9999, 1.2).holds
+
+
+@needs_openvino
+def test_a_verdict_is_kept_for_one_model_and_from_enough_photos(tmp_path: Path) -> None:
+    (tmp_path / "openclip").mkdir()
+    one, other = StandIn(), StandIn()
+    other.id = "another"
+    kept = Verdicts(tmp_path, one)  # type: ignore[arg-type]
+    assert kept.get(100) is None
+    kept.put(Verdict(60, 0.999, 0.99, 2.0))
+    assert kept.get(60) == kept.get(40) == Verdict(60, 0.999, 0.99, 2.0)
+    assert kept.get(61) is None, "there are more photos to try it on now"
+    kept.put(GOOD)
+    assert Verdicts(tmp_path, one).get(1_000_000) == GOOD  # type: ignore[arg-type]
+    assert Verdicts(tmp_path, other).get(40) is None  # type: ignore[arg-type]
+    file = tmp_path / "openclip" / "int8.json"
+    for damage in ("", "[]", '{"x": 1}', file.read_text()[:-30], file.read_text().replace("0", "")):
+        file.write_text(damage)
+        assert kept.get(40) in (None, GOOD)
+    kept.put(GOOD)
+    assert kept.get(40) == GOOD
+
+
+# ------------------------------------------------------------------------ a library
+
+
+@pytest.fixture
+def open_library(cache: Path, tmp_path: Path) -> Iterator[Callable[..., Library]]:
+    """Opens the library of that name with the small model; what it says is in `told`."""
+    opened: list[Library] = []
+
+    def open_(name: str, told: list[str], encoder: str = SMALL) -> Library:
+        settings = Settings.load(
+            data_dir=tmp_path / name, cache_dir=cache, encoder=encoder, device="cpu"
+        )
+        opened.append(Library.open(settings, told.append))
+        return opened[-1]
+
+    yield open_
+    for library in opened:
+        library.close()
+
+
+def encoder_of(library: Library) -> str:
+    found = library.status().encoder
+    assert found is not None
+    return found
+
+
+@needs_openvino
+def test_a_new_library_keeps_what_the_trial_found(
+    open_library: Callable[..., Library], cache: Path, views: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_LEAST_GAIN", 0.0)  # a small model gains little, or nothing
+    verdicts = cache / "openclip" / "int8.json"
+    verdicts.unlink(missing_ok=True)
+    told: list[str] = []
+    first = open_library("first", told)
+    parts = {step.part for step in first.index([views])}
+    assert parts == {"Trying int8", None}
+    assert encoder_of(first) == f"{SMALL}+int8"
+    (kept,) = json.loads(verdicts.read_text()).values()
+    assert kept["photos"] == PHOTOS and kept["cosine_least"] >= 0.998
+    assert any(f"--encoder {SMALL}+fp32" in sentence for sentence in told), told
+    assert first.find("0", k=1).hits
+
+    second = open_library("second", told)
+    assert {step.part for step in second.index([views])} == {None}, "the trial is made once"
+    assert encoder_of(second) == f"{SMALL}+int8"
+    for asked in ("auto", f"{SMALL}+int8"):
+        again = open_library("second", told, asked)
+        assert again.index().run().unchanged == PHOTOS
+    with pytest.raises(EncoderMismatch, match=r"rebuild --encoder .*\+fp32"):
+        open_library("second", told, f"{SMALL}+fp32").find("a cat")
+
+
+@needs_openvino
+def test_precision_can_be_asked_for_and_changed(
+    open_library: Callable[..., Library], views: Path
+) -> None:
+    told: list[str] = []
+    library = open_library("asked", told, f"{SMALL}+fp32")
+    library.index([views]).run()
+    assert encoder_of(library) == SMALL
+    open_library("asked", told).rebuild(f"{SMALL}+int8").run()
+    library = open_library("asked", told)
+    assert encoder_of(library) == f"{SMALL}+int8"
+    assert library.status().photos == PHOTOS
+    library.rebuild(f"{SMALL}+fp32").run()
+    assert encoder_of(open_library("asked", told)) == SMALL
+
+
+@needs_openvino
+def test_where_int8_gains_nothing_a_library_is_in_float32(
+    open_library: Callable[..., Library], cache: Path, views: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_LEAST_GAIN", 1000.0)
+    told: list[str] = []
+    library = open_library("slow", told)
+    library.index([views]).run()
+    assert encoder_of(library) == SMALL
+    assert any("not used" in sentence and "+int8" in sentence for sentence in told), told
+
+
+def test_a_few_photos_are_no_trial(open_library: Callable[..., Library], demo_photos: Path) -> None:
+    library = open_library("few", [])
+    assert {step.part for step in library.index([demo_photos])} == {None}
+    assert encoder_of(library) == SMALL
