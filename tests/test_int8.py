@@ -147,6 +147,24 @@ def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
     assert done.stdout.strip() == ""
 
 
+@needs_openvino
+def test_threads_may_all_come_first(tmp_path: Path) -> None:
+    shape = [None, 4]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Abs", ["x"], ["y"])],
+        "no more than arrays in and out",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)],
+    )
+    version = [onnx.helper.make_opsetid("", 17)]
+    file = tmp_path / "image.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=version, ir_version=9), file)
+    for _ in range(4):  # of two such processes one stood still before
+        code = [sys.executable, str(Path(__file__).with_name("come_first.py")), str(file)]
+        done = subprocess.run(code, capture_output=True, text=True, timeout=60)
+        assert done.stdout.split() == ["1.0"] * 8, done.stderr
+
+
 # ------------------------------------------------------------------------ the name
 
 

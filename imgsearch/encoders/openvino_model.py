@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 COMPILED = "compiled"  # a folder beside the graph, which OpenVINO fills and looks after
 _CONVERTERS = "openvino.tools.ovc"
 
+_one_by_one = threading.Lock()
+
 
 class OpenVinoModel(SharedOut):
     """One exported graph, run by OpenVINO on the CPU; with one input where it is called.
@@ -97,15 +99,24 @@ def _core() -> Any:
     return _openvino().Core()
 
 
-@cache
 def _openvino() -> Any:
+    """The package, ready to be used by several threads at once."""
+    with _one_by_one:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Any:
     """The package without its converters, which would load a client that sends usage figures."""
-    loaded = sys.modules.get(_CONVERTERS)
+    converters = sys.modules.get(_CONVERTERS)
     sys.modules[_CONVERTERS] = None  # type: ignore[assignment]  # "there is none", says import
     try:
         import openvino
     finally:
         del sys.modules[_CONVERTERS]
-        if loaded is not None:
-            sys.modules[_CONVERTERS] = loaded
+        if converters is not None:
+            sys.modules[_CONVERTERS] = converters
+    # The first array that goes in or comes out fills tables of its own under locks that it holds
+    # while other Python runs: two threads that come first together wait for each other for ever.
+    _ = openvino.Tensor(np.zeros(1, openvino.Type.f32.to_dtype())).data
     return openvino
