@@ -24,7 +24,7 @@ def main() -> None:
         return float(model.run(np.full((2, 4), -1, np.float32))[0].max())
 
     with ThreadPoolExecutor(THREADS) as threads:
-        print(*threads.map(first, range(THREADS)))
+        sys.stdout.write(" ".join(str(found) for found in threads.map(first, range(THREADS))))
 
 
 if __name__ == "__main__":
