@@ -56,6 +56,9 @@ def main() -> None:
 
     With IMGSEARCH_DEBUG set, an error that nobody foresaw shows one.
     """
+    # NumPy comes with OpenBLAS, whose threads spin until there is work for them, beside those that
+    # have some. So they sleep at once. (Fewer threads would round some scores differently.)
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
     try:
         code = commands.main(prog_name="imgsearch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):

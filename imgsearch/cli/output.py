@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 import unicodedata
@@ -69,9 +68,6 @@ def _opened(settings: Settings, tell: Callable[[str], None]) -> Library:
 
 def ask_library(data_dir: str | None, question: Callable[[Answering], _Found]) -> _Found:
     """The answer of that library's resident service, or of the library where none runs."""
-    # NumPy comes with OpenBLAS, whose threads spin until there is work for them, beside the one
-    # that answers. So they sleep at once. (Fewer threads would round some scores differently.)
-    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
     from imgsearch.client import ask
     from imgsearch.config import Settings
 

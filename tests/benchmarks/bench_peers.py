@@ -7,8 +7,8 @@
 `run` installs the peers under DIR, prepares photos and weights, measures what the machine allows
 at best (limits.py), then lets the contestants (contestants.py) index and search in turn, and
 writes DIR/results.json after every measurement. The short form takes under ten minutes on two
-cores: three rounds, of which the slowest contestant takes part in the first. `--full` has five
-rounds for all, and clip-retrieval, and takes about an hour.
+cores once the peers are installed: three rounds, of which the slowest contestant takes part in the
+first. `--full` has five rounds for all, and clip-retrieval, and takes about an hour.
 `table` prints the results as Markdown; with `--publish` it puts them into docs/ instead. `check`
 measures a few ratios in seconds and prints them beside those last published.
 """
@@ -36,6 +36,7 @@ import contestants
 import limits
 import numpy as np
 import photo_sets
+import psutil
 import ratios
 from contestants import Contestant
 from peer_tables import OURS, PEER, markdown
@@ -89,7 +90,6 @@ class Run:
         self.save()
 
     def save(self) -> None:
-        self.results["load"] = [round(load, 1) for load in os.getloadavg()]
         (self.work / "results.json").write_text(json.dumps(self.results, indent=1) + "\n")
 
     def index(self, rounds: int) -> None:
@@ -141,7 +141,7 @@ def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
         "versions": {one.name: one.version for one in race.contestants if "," not in one.name}
         | {name: version(name) for name in LIBRARIES},
         "photos": {name: photo_sets.facts(photos[name]) for name in SETS},
-        "load_before": [round(load, 1) for load in os.getloadavg()],
+        "others_busy_cores": [busy_cores()],
     }
     race.results["limits"] = {
         "gemm_gflop_s": limits.gemm_peaks(),
@@ -158,6 +158,7 @@ def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
     race.results["ratios"] = ratios.measure(
         Path(tempfile.mkdtemp(dir=work)), demo_photos(work), work / "cache"
     )
+    race.results["others_busy_cores"].append(busy_cores())
     race.save()
     print(markdown(race.results))
 
@@ -171,7 +172,7 @@ def warm_up(race: Run) -> None:
         library = race.library(one, "warm-up")
         shutil.rmtree(library, ignore_errors=True)
         try:
-            ours = one.name.startswith(OURS)  # int8 is tried on as many photos as it ever is
+            ours = one.name == OURS  # int8 is tried on as many photos as it ever is
             run(one.index(library, race.photos["small" if ours else "examples"]))
         except CommandFailed as failure:
             if one.name in (OURS, PEER):
@@ -230,6 +231,11 @@ def machine() -> Result:
         "python": platform.python_version(),
         "system": platform.system(),
     }
+
+
+def busy_cores() -> float:
+    """How many cores other programs keep busy while this one waits."""
+    return round(psutil.cpu_percent(interval=3) / 100 * (psutil.cpu_count() or 1), 1)
 
 
 def cpu_name() -> str:

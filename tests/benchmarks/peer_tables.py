@@ -27,14 +27,14 @@ def markdown(results: Result) -> str:
 
 def heading(results: Result) -> str:
     machine, versions = results["machine"], results["versions"]
-    before, load = results["load_before"][0], results["load"][0]
+    before, after = results["others_busy_cores"]
     named = ", ".join(f"{name} {number}" for name, number in versions.items())
     agreement = results["agreement"]
     rounds = len(next(iter(results["measured"].values()))[OURS]["wall_s"])
-    busy = before > 0.5
+    busy = max(before, after) > 0.2
     note = (
-        f" The machine was busy with other work (load {before:g} before the run, {load:g} after): "
-        "of such a run only the ratios mean something."
+        f" Other work kept {before:g} cores busy before the run and {after:g} after it: of such a "
+        "run only the ratios mean something."
     )
     return (
         f"Measured {results['date']} on {machine['cores']} cores of an {machine['cpu']}, "

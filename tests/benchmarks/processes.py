@@ -63,11 +63,13 @@ def run(command: Command) -> Cost:
 
 def _run_here(command: Command) -> dict[str, object]:
     with tempfile.TemporaryFile() as said:
+        env = {**os.environ, **command.env}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile the same modules again
         began = time.perf_counter()
         process = subprocess.Popen(
             command.argv,
             cwd=command.cwd,
-            env={**os.environ, **command.env},
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
