@@ -137,6 +137,40 @@ def test_a_cache_that_cannot_be_written_costs_time_only(cache: Path, tmp_path: P
 
 
 @needs_openvino
+def test_the_faster_floats_are_found_once_for_a_machine(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = cache / "openclip" / "ViT-S-32-alt--random+int8"
+    for name in ("image.onnx", "image.weights"):
+        shutil.copyfile(source / name, tmp_path / name)
+    graph, kept = tmp_path / "image.onnx", tmp_path / openvino_model.PRECISION
+    tried: list[Path] = []
+
+    def floats_of(seconds: dict[str, float]) -> str:
+        """What a model opened now computes in, if trying gives these times."""
+
+        def times(path: Path, options: object) -> dict[str, float]:
+            tried.append(path)
+            return seconds
+
+        monkeypatch.setattr(openvino_model, "_seconds_in_turn", times)
+        model = openvino_model.OpenVinoModel(graph, 128)
+        return str(model._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
+
+    measured = openvino_model._seconds_in_turn(graph, {})
+    assert measured.keys() == {"bf16", "f32"} and all(0 < s < 10 for s in measured.values())
+    monkeypatch.setattr(openvino_model, "has_bfloat16", lambda: False)
+    assert floats_of({}) == "f32" and not tried, "there is no choice"
+    monkeypatch.setattr(openvino_model, "has_bfloat16", lambda: True)
+    assert floats_of({"bf16": 2.0, "f32": 1.0}) == "f32"
+    assert floats_of({"bf16": 1.0, "f32": 2.0}) == "f32" and len(tried) == 1, "tried once"
+    kept.write_text(kept.read_text().replace("f32", "f8"))
+    assert floats_of({"bf16": 1.0, "f32": 2.0}) == "bf16", "what is kept was damaged"
+    monkeypatch.setattr(openvino_model, "machine", lambda: "another")
+    assert floats_of({"bf16": 2.0, "f32": 1.0}) == "f32" and len(tried) == 3
+
+
+@needs_openvino
 def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
     code = (
         "import sys; from imgsearch.encoders import openvino_model as model; model.machine()\n"

@@ -91,11 +91,11 @@ def open_encoder(
     """The encoder of that name, its weights fetched if need be and ready to use.
 
     `name` is what `choose` gives: `lite` or `openclip:ARCH/PRETRAINED`, which is in float32 unless
-    `+int8` follows. Exports and the like are
-    kept in `cache_dir`. `device` is auto, cpu, cuda, cuda:1 or mps. `on_download` hears of every
-    download: first its size, then its progress. `batch_size` is how many photos the model takes at
-    once; 0: as many as are fastest here. Raises UsageError for an unknown name, EncoderUnavailable
-    when weights are neither here nor to be had, EncoderError when broken.
+    `+int8` follows. Exports and the like are kept in `cache_dir`. `device` is auto, cpu, cuda,
+    cuda:1 or mps. `on_download` hears of every download: first its size, then its progress.
+    `batch_size` is how many photos the model takes at once; 0: as many as are fastest here.
+    Raises UsageError for an unknown name, EncoderUnavailable when weights are neither here nor to
+    be had, EncoderError when broken.
     """
     from imgsearch.encoders.choice import choose
 

@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from imgsearch.encoders.measured import Measured
+
 AS_GOOD_AS_BEST = 0.95  # of the most images/s: what lies between is noise, and memory is worth more
-FOLDER = "batch_sizes"
+FILE = "batch_sizes.json"
 
 
-@dataclass(frozen=True, slots=True)
 class Remembered:
-    """The batch sizes of one encoder, found on whichever devices; kept in `cache_dir`.
+    """The batch sizes of one encoder, found on whichever devices; kept in `cache_dir`."""
 
-    What cannot be read or written is not remembered: it will be measured again.
-    """
-
-    cache_dir: Path
-    encoder_id: str
+    def __init__(self, cache_dir: Path, encoder_id: str) -> None:
+        self._measured = Measured(cache_dir / FILE)
+        self._encoder_id = encoder_id
 
     def size(self, device: str) -> int | None:
         """What was found on the device of this name, if anything was."""
-        try:
-            found = json.loads(self._file(device).read_text(encoding="utf-8"))
-            size = found["batch_size"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        meant = found.get("device"), found.get("encoder")
-        if meant != (device, self.encoder_id) or type(size) is not int or size < 1:
-            return None
-        return size
+        size = self._measured.get(self._key(device))
+        return size if type(size) is int and size >= 1 else None
 
     def keep(self, device: str, size: int) -> None:
-        """Remember what was found; the file is there whole or not at all."""
-        found = {"device": device, "encoder": self.encoder_id, "batch_size": size}
-        file = self._file(device)
-        with suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            fresh = file.with_name(f".{file.name}-{os.getpid()}")
-            fresh.write_text(json.dumps(found, indent=1), encoding="utf-8")
-            fresh.replace(file)
+        """Remember what was found."""
+        self._measured.put(self._key(device), size)
 
-    def _file(self, device: str) -> Path:
-        key = hashlib.sha256(f"{device}\n{self.encoder_id}".encode()).hexdigest()[:16]
-        return self.cache_dir / FOLDER / f"{key}.json"
+    def _key(self, device: str) -> str:
+        return f"{self._encoder_id} on {device}"
 
 
 def smallest_of_the_fast(sizes: Sequence[int], images_per_s: Callable[[int], float | None]) -> int:

@@ -6,15 +6,14 @@ photos embedded both ways, once for each model, machine and version of the runti
 
 from __future__ import annotations
 
-import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imgsearch.encoders import FP32, INT8, plain
 from imgsearch.encoders.choice import has_gpu
+from imgsearch.encoders.measured import Measured
 from imgsearch.encoders.openclip import catalogue
 
 if TYPE_CHECKING:
@@ -68,27 +67,17 @@ class Verdicts:
     def __init__(self, cache_dir: Path, encoder: Encoder) -> None:
         from imgsearch.encoders import openvino_model
 
-        self._file = cache_dir / "openclip" / "int8.json"
+        self._measured = Measured(cache_dir / "openclip" / "int8.json")
         self._key = f"{encoder.id}, {openvino_model.machine()}"
 
     def get(self, photos: int) -> Verdict | None:
         """What was found before, over as many photos as could be tried now."""
-        with suppress(KeyError, TypeError):
-            verdict = Verdict(**self._all()[self._key])
+        with suppress(TypeError):
+            verdict = Verdict(**self._measured.get(self._key))
             if verdict.photos >= min(photos, ENOUGH_PHOTOS):
                 return verdict
         return None
 
     def put(self, verdict: Verdict) -> None:
-        """Keep it; where the folder cannot be written, the next library tries again."""
-        fresh = self._file.with_suffix(f".{os.getpid()}")
-        with suppress(OSError):
-            fresh.write_text(json.dumps({**self._all(), self._key: asdict(verdict)}, indent=1))
-            fresh.replace(self._file)
-
-    def _all(self) -> dict[str, dict[str, Any]]:
-        with suppress(OSError, ValueError):
-            found = json.loads(self._file.read_text(encoding="utf-8"))
-            if isinstance(found, dict):
-                return found
-        return {}
+        """Keep it."""
+        self._measured.put(self._key, asdict(verdict))
