@@ -18,7 +18,8 @@ from PIL import Image
 from stand_in import StandIn
 
 from imgsearch import Library, Settings, trial
-from imgsearch.encoders import means, name_of, open_encoder, openvino_model, precision
+from imgsearch.encoders import means, name_of, onnx_cache, open_encoder, openvino_model, precision
+from imgsearch.encoders.openclip import int8
 from imgsearch.encoders.precision import Verdict, Verdicts
 from imgsearch.errors import EncoderError, EncoderMismatch
 
@@ -71,12 +72,55 @@ def test_the_large_matrices_are_whole_numbers(cache: Path) -> None:
         for form in ("", "+int8")
     )
     in_int8 = [c for c in whole.graph.initializer if c.data_type == onnx.TensorProto.INT8]
-    assert len(in_int8) >= 4 * 12  # four matrices in each of its twelve blocks
+    # The patches', and four matrices in each of its twelve blocks.
+    assert len(in_int8) >= 1 + 4 * 12
+    assert {node.op_type for node in exact.graph.node} >= {"Conv"}
+    assert "Conv" not in {node.op_type for node in whole.graph.node}
 
     def size(model: onnx.ModelProto) -> int:
         return sum(len(each.raw_data) for each in model.graph.initializer)
 
     assert size(whole) < 0.35 * size(exact)
+
+
+@pytest.mark.parametrize(
+    ("how", "side_px", "taken"),
+    [
+        ({"strides": [8, 8]}, 24, True),
+        ({"strides": [8, 8], "biased": True}, 24, True),
+        ({"strides": [4, 4]}, 24, False),
+        ({"strides": [8, 8]}, 28, False),
+        ({"strides": [8, 8], "pads": [4, 4, 4, 4]}, 24, False),
+    ],
+)
+def test_patches_side_by_side_are_a_product(
+    how: dict[str, Any], side_px: int, taken: bool, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    weights = [random.normal(size=(5, 2, 8, 8)).astype(np.float32)]
+    if how.pop("biased", False):
+        weights.append(random.normal(size=5).astype(np.float32))
+    names = ["kernels", "bias"][: len(weights)]
+    conv = onnx.helper.make_node("Conv", ["photos", *names], ["found"], **how)
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("photos", [None, 2, side_px, side_px]), ("found", [None] * 4))
+    ]
+    constants = [onnx.numpy_helper.from_array(*each) for each in zip(weights, names, strict=True)]
+    graph = onnx.helper.make_graph([conv], "one layer", ends[:1], ends[1:], constants)
+    version = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=version, ir_version=9)
+    photos = random.normal(size=(3, 2, side_px, side_px)).astype(np.float32)
+
+    def found() -> np.ndarray:
+        onnx.checker.check_model(model)
+        onnx.save(model, tmp_path / "image.onnx")
+        return onnx_cache.OnnxModel(tmp_path / "image.onnx", threads=1)(photos)
+
+    before = found()
+    int8._patches_as_product(model.graph)
+    assert ("MatMul" in {node.op_type for node in model.graph.node}) is taken
+    np.testing.assert_allclose(found(), before, atol=1e-4)
 
 
 @needs_openvino

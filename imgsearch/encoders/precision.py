@@ -66,9 +66,10 @@ class Verdicts:
 
     def __init__(self, cache_dir: Path, encoder: Encoder) -> None:
         from imgsearch.encoders import openvino_model
+        from imgsearch.encoders.openclip.runtime import INT8_FORMAT
 
         self._measured = Measured(cache_dir / "openclip" / "int8.json")
-        self._key = f"{encoder.id}, {openvino_model.machine()}"
+        self._key = f"{encoder.id}, int8 format {INT8_FORMAT}, {openvino_model.machine()}"
 
     def get(self, photos: int) -> Verdict | None:
         """What was found before, over as many photos as could be tried now."""

@@ -12,7 +12,7 @@ from imgsearch.encoders import INT8
 from imgsearch.encoders.batch_size import Remembered
 from imgsearch.encoders.device import Pipeline
 from imgsearch.encoders.openclip import catalogue
-from imgsearch.encoders.openclip.runtime import Spec, open_runtime
+from imgsearch.encoders.openclip.runtime import INT8_FORMAT, Spec, open_runtime
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class OpenClip:
 
     @property
     def id(self) -> str:
-        parts = (self._runtime.weights_id, self._runtime.preprocess.fingerprint, str(VERSION))
+        version = f"{VERSION}.{INT8_FORMAT}" if self._spec.int8 else str(VERSION)
+        parts = (self._runtime.weights_id, self._runtime.preprocess.fingerprint, version)
         return f"{self._spec.name}@{'/'.join(parts)}"
 
     @property

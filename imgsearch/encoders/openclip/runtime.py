@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
 _FORMAT = 3  # of an export: raise it when an older one must be made again
-_INT8_FORMAT = 1  # the same of what is written from it
+INT8_FORMAT = 1  # the same of what is written from it; vectors change with it: part of the id
 INT8_GROUP = 128  # weights, and activations, that have one scale
 
 
@@ -203,7 +203,7 @@ def _open_int8(spec: Spec, cache_dir: Path, on_download: OnDownload | None) -> R
             f"{plain(spec.name)}{FP32} in its place."
         )
     folder = _folder(spec, cache_dir)
-    made_for = f"{spec.name}, weights {exact.weights_id}, format {_INT8_FORMAT}"
+    made_for = f"{spec.name}, weights {exact.weights_id}, format {INT8_FORMAT}"
 
     def build(fresh: Path) -> Facts:
         from imgsearch.encoders.openclip import int8
