@@ -7,8 +7,9 @@
 `run` installs the peers under DIR, prepares photos and weights, measures what the machine allows
 at best (limits.py), then lets the contestants (contestants.py) index and search in turn, and
 writes DIR/results.json after every measurement. The short form takes under ten minutes on two
-cores once the peers are installed: three rounds, of which the slowest contestant takes part in the
-first. `--full` has five rounds for all, and clip-retrieval, and takes about an hour.
+cores once the peers are installed: three rounds, of which the slowest contestant and our smaller
+model take part in the first. `--full` has five rounds for all, and clip-retrieval, and takes about
+an hour.
 `table` prints the results as Markdown; with `--publish` it puts them into docs/ instead. `check`
 measures a few ratios in seconds and prints them beside those last published.
 """
@@ -126,7 +127,7 @@ class Run:
         them = self.contestants
         first = number % len(them)
         for one in them[first:] + them[:first]:
-            if self.full or number == 0 or not one.slow:
+            if self.full or number == 0 or not one.once:
                 yield one
 
 

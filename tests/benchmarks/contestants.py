@@ -49,7 +49,7 @@ class Contestant:
     image: Callable[[Path, Path, Path], Command] | None
     help: Command | None
     remembers: bool = True  # a second run skips what it knows
-    slow: bool = False  # takes part in the first round only, in the short form
+    once: bool = False  # takes part in the first round only, in the short form
 
 
 def imgsearch(work: Path, encoder: str = ENCODER) -> Contestant:
@@ -78,6 +78,7 @@ def imgsearch(work: Path, encoder: str = ENCODER) -> Contestant:
             library, "search", "--all", "-k", "10", "--image", str(example)
         ),
         command(work, "--help"),
+        once=encoder != ENCODER,  # not the work that the others do
     )
 
 
@@ -129,7 +130,7 @@ def plain_loop(work: Path) -> Contestant:
         lambda library, photos, example: command("image", weights, vectors(library), str(example)),
         None,
         remembers=False,
-        slow=True,
+        once=True,  # slow
     )
 
 

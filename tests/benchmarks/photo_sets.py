@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-LARGE, LARGE_MPX = 100, 6
+LARGE, LARGE_MPX = 200, 6
 MADE_PX = (4032, 3024)
 GRAIN = 4.0  # of 255, as a small sensor has at ISO 400; it decides how many bytes a file takes
 EXAMPLES = 30
