@@ -43,6 +43,8 @@ from contestants import Contestant
 from peer_tables import OURS, PEER, markdown
 from processes import Command, CommandFailed, run
 
+from imgsearch.search import remembered
+
 HOUSE = Path(__file__).resolve().parent.parent.parent
 DATA = Path(os.environ.get("IMGSEARCH_TEST_DATA", HOUSE.parent / "shared" / "data"))
 PUBLISHED = HOUSE / "docs" / "benchmarks_peers.json"
@@ -167,8 +169,10 @@ def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
 def warm_up(race: Run) -> None:
     """Each model exported and tried, each program read from the disk once: before the clock runs.
 
-    A peer that cannot do it is left out, and the results say why.
+    A peer that cannot do it is left out, and the results say why. What was asked in an earlier run
+    is forgotten.
     """
+    (race.work / "cache" / remembered.FILE).unlink(missing_ok=True)
     for one in list(race.contestants):
         library = race.library(one, "warm-up")
         shutil.rmtree(library, ignore_errors=True)

