@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from imgsearch.client import Answering
     from imgsearch.config import Settings
     from imgsearch.jobs import Download, Job
-    from imgsearch.jobs import Progress as Step
     from imgsearch.library import Library
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -133,6 +132,8 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
     )
     from rich.text import Text
 
+    from imgsearch.jobs import Pace
+
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
@@ -145,29 +146,27 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
         Rate(),
         TimeRemainingColumn(),
     )
+    pace = Pace()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(doing, total=None)
-        before: Step | None = None
         for step in job:
-            if before is None or not step.goes_on(before):
+            if pace.begins_with(step):
                 bar.reset(task, description=step.part or doing, total=step.total)
             bar.update(task, completed=step.done)
-            before = step
     return job.report
 
 
 def _with_lines(job: Job[_Report], doing: str) -> _Report:
-    before: Step | None = None
+    from imgsearch.jobs import Pace
+
+    pace = Pace()
     for step in job:
         now = time.monotonic()
-        if before is None or not step.goes_on(before):
-            first, first_s = step, now  # making the model ready is no part of the rate
+        if pace.begins_with(step):
             said_s = now
         elif now - said_s >= PLAIN_PROGRESS_EVERY_S:
-            said_s = now
-            rate = (step.done - first.done) / (now - first_s)
+            said_s, rate = now, pace.rate
             left = f", {(step.total - step.done) / rate:.0f} s left" if rate else ""
             what = step.part or doing
             say(f"{what}: {step.done} of {step.total}, {rate:.0f} photos/s{left}")
-        before = step
     return job.report

@@ -105,10 +105,15 @@ def open_session(path: Path, threads: int | None = None, lean: bool = False) -> 
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no other class in common
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise EncoderError(
-            f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is made "
-            "again at the next use."
-        ) from error
+        raise unloadable(path, reason) from error
+
+
+def unloadable(path: Path, reason: str) -> EncoderError:
+    """The error for a file of an export that a runtime refuses."""
+    return EncoderError(
+        f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is made again at "
+        "the next use."
+    )
 
 
 def prepare(model: bytes | Path, path: Path) -> None:

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgsearch.encoders.measured import Measured
-from imgsearch.encoders.onnx_cache import SharedOut, usable_cores
-from imgsearch.errors import EncoderError
+from imgsearch.encoders.onnx_cache import SharedOut, unloadable, usable_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,10 +48,7 @@ class OpenVinoModel(SharedOut):
             self._compiled = _compiled(path, self._options(path, group))
         except RuntimeError as error:  # says where in OpenVINO it was raised, and at the end why
             reason = str(error).strip().splitlines()[-1]
-            raise EncoderError(
-                f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is made "
-                "again at the next use."
-            ) from error
+            raise unloadable(path, reason) from error
         self._mine = threading.local()  # a request of its own for each thread
 
     def _options(self, path: Path, group: int) -> dict[str, object]:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 _ID_DIGITS = 12  # no vocabulary has more
 
@@ -18,11 +23,13 @@ _ID_DIGITS = 12  # no vocabulary has more
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How a tokenizer takes plain texts apart: into what `words` finds, each with `end` behind it,
-    between two marks. Only for tokenizers that leave an entry of their vocabulary whole."""
+    between two marks. Only for tokenizers that leave an entry of their vocabulary whole. With
+    `lower`, they take capital letters for small ones."""
 
     words: re.Pattern[str]
     end: str
     marks: tuple[str, str]
+    lower: bool = False
 
 
 class WholeWords:
@@ -45,6 +52,8 @@ class WholeWords:
         """The tokens of a clean text and its marks; None where a word is not one of these."""
         if not is_plain(text):
             return None
+        if self._manner.lower:
+            text = text.lower()
         begin, end = self._manner.marks
         words = (f"{word}{self._manner.end}" for word in self._manner.words.findall(text))
         ids: list[int] = []
@@ -63,6 +72,24 @@ class WholeWords:
         behind = at + len(entry)
         found = re.match(rb" ?(\d+)", self._text[behind : behind + _ID_DIGITS])
         return None if found is None else int(found[1])
+
+
+class WordsFirst:
+    """The tokens of any text. `load` makes the library's tokenizer at the first one that is more
+    than whole words; it takes all from then on."""
+
+    def __init__(self, words: WholeWords | None, load: Callable[[], Tokenizer]) -> None:
+        self._words, self._load = words, load
+        self._tokenizer: Tokenizer | None = None
+
+    def ids(self, text: str) -> list[int]:
+        """The tokens of a clean text, begin and end marks included."""
+        if self._tokenizer is None:
+            ids = None if self._words is None else self._words.ids(text)
+            if ids is not None:
+                return ids
+            self._tokenizer = self._load()
+        return list(self._tokenizer.encode(text).ids)
 
 
 def is_plain(text: str) -> bool:

@@ -9,6 +9,7 @@ from imgsearch.doors import door
 
 if TYPE_CHECKING:
     from imgsearch.jobs.news import Download, News, OnDownload, Progress, Running, Watching
+    from imgsearch.jobs.pace import Pace
     from imgsearch.jobs.reports import MetadataReport, RebuildReport, SyncReport
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "MetadataReport",
     "News",
     "OnDownload",
+    "Pace",
     "Progress",
     "RebuildReport",
     "Running",
@@ -72,6 +74,7 @@ _HOMES = {
     "MetadataReport": "reports",
     "News": "news",
     "OnDownload": "news",
+    "Pace": "pace",
     "Progress": "news",
     "RebuildReport": "reports",
     "Running": "news",

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from imgsearch.jobs import Progress, Running
+from imgsearch.jobs import Pace, Progress, Running
 
 NOTICE_FILE = "writer.json"
 EVERY_S = 0.3
@@ -62,26 +62,21 @@ class _Notice:
         self._file = data_dir / NOTICE_FILE
         self._doing = doing
         self._shown_s = -EVERY_S
-        self._step = Progress(0, 0)
-        self._first: tuple[float, int] = (0.0, 0)  # when the rate began to count, and where
+        self._pace = Pace()
 
     def show(self, step: Progress) -> None:
         """Tell of a step, unless one of the same part was told of a moment ago. Never raises."""
         now = time.monotonic()
-        is_news = not step.goes_on(self._step)
-        if is_news:  # another part of the work, with a pace of its own
-            self._first = (now, step.done)
-        self._step = step
+        is_news = self._pace.begins_with(step)
         if now - self._shown_s < EVERY_S and step.done < step.total and not is_news:
             return
         self._shown_s = now
-        since_s, done = self._first
         said = {
             "doing": step.part or self._doing,
             "done": step.done,
             "total": step.total,
             "pid": os.getpid(),
-            "rate": (step.done - done) / max(now - since_s, 1e-3),
+            "rate": self._pace.rate,
         }
         new = self._file.with_suffix(".new")
         with suppress(OSError):  # a full disk is told of by the work itself

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.export import Recipe, exported
 from imgsearch.encoders.onnx_cache import OnnxModel, open_session, prepare
-from imgsearch.encoders.whole_words import Manner, WholeWords
+from imgsearch.encoders.whole_words import Manner, WholeWords, WordsFirst
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ TEXT_WIDTH = 384
 CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its tokenizer file asks for
 
 _TEXTS_AT_ONCE = 32
-# Of lower-case ASCII. WordPiece takes the longest entry that fits, so a whole word where it can.
-BERTS = Manner(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"))
+# WordPiece takes the longest entry that fits, so a whole word where it can.
+BERTS = Manner(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
 # Raise one when its graph changes: exports of another revision are then not used again.
 _IMAGE_REVISION, _TEXT_REVISION = 2, 2
 
@@ -79,19 +79,13 @@ class WordPieces:
     """
 
     def __init__(self) -> None:
-        self._path = weights.TOKENIZER.verified()
-        self._words = WholeWords(self._path, BERTS)
-        self._tokenizer: Tokenizer | None = None
+        path = weights.TOKENIZER.verified()
+        self._tokens = WordsFirst(WholeWords(path, BERTS), lambda: _read(path))
 
     def ids(self, text: str) -> list[int]:
         """The tokens of a text, begin and end marks included."""
-        valid = text.encode("utf-8", "replace").decode("utf-8")  # bytes of a file name, say
-        if self._tokenizer is None:
-            ids = self._words.ids(valid.lower()) if valid.isascii() else None
-            if ids is not None:
-                return ids
-            self._tokenizer = _read(self._path)
-        return list(self._tokenizer.encode(valid).ids)
+        # A file name may carry bytes that are no text.
+        return self._tokens.ids(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _read(path: Path) -> Tokenizer:

@@ -14,7 +14,7 @@ sees through them and multiplies whole numbers; ONNX Runtime works out the float
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,7 @@ def write(source: Path, target: Path) -> int:
             rewritten[name] = _in_groups(graph, name, weights, axis)
     for name in rewritten:
         graph.initializer.remove(constants[name])
-    nodes = [node for made in rewritten.values() for node in made] + list(graph.node)
-    del graph.node[:]
-    graph.node.extend(nodes)
+    _set_nodes(graph, [*(node for made in rewritten.values() for node in made), *graph.node])
     onnx.save(
         model,
         target,
@@ -74,8 +72,7 @@ def _patches_as_product(graph: onnx.GraphProto) -> None:
             continue
         nodes += _product(graph, node, numpy_helper.to_array(kernels), side_px)
         graph.initializer.remove(kernels)
-    del graph.node[:]
-    graph.node.extend(nodes)
+    _set_nodes(graph, nodes)
 
 
 def _product(
@@ -90,9 +87,7 @@ def _product(
         "matrix": np.ascontiguousarray(kernels.reshape(width, -1).T),
         "image": np.array([0, width, patches, patches]),
     }
-    graph.initializer.extend(
-        numpy_helper.from_array(part, f"{name}.{kind}") for kind, part in parts.items()
-    )
+    _add_constants(graph, name, parts)
     steps: list[tuple[str, list[str], dict[str, Any]]] = [
         ("Reshape", [f"{name}.grid"], {}),
         ("Transpose", [], {"perm": [0, 2, 4, 1, 3, 5]}),
@@ -148,12 +143,22 @@ def _in_groups(
         "scales": scales.astype(np.float32),
         "shape": np.array(weights.shape, np.int64),
     }
-    graph.initializer.extend(
-        numpy_helper.from_array(part, f"{name}.{kind}") for kind, part in parts.items()
-    )
+    _add_constants(graph, name, parts)
     floats, scaled = f"{name}.floats", f"{name}.scaled"
     return [
         helper.make_node("Cast", [f"{name}.whole"], [floats], to=onnx.TensorProto.FLOAT),
         helper.make_node("Mul", [floats, f"{name}.scales"], [scaled]),
         helper.make_node("Reshape", [scaled, f"{name}.shape"], [name]),
     ]
+
+
+def _add_constants(graph: onnx.GraphProto, name: str, parts: Mapping[str, np.ndarray]) -> None:
+    """Put arrays into the graph, each called `name` and its key."""
+    graph.initializer.extend(
+        numpy_helper.from_array(part, f"{name}.{kind}") for kind, part in parts.items()
+    )
+
+
+def _set_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    del graph.node[:]
+    graph.node.extend(nodes)

@@ -216,8 +216,8 @@ def _open_int8(spec: Spec, cache_dir: Path, on_download: OnDownload | None) -> R
 
 
 def _folder(spec: Spec, cache_dir: Path) -> Path:
-    precision = INT8 if spec.int8 else ""
-    return cache_dir / "openclip" / f"{spec.arch}--{spec.tag}{precision}".replace(":", "-")
+    name = spec.name.removeprefix(catalogue.PREFIX)
+    return cache_dir / "openclip" / name.replace("/", "--", 1).replace(":", "-")
 
 
 def _towers(spec: Spec, device: str, on_download: OnDownload | None) -> Towers:

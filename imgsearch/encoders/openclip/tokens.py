@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.encoders.whole_words import Manner, WholeWords, is_plain
+from imgsearch.encoders.whole_words import Manner, WholeWords, WordsFirst, is_plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,10 +69,8 @@ class FastTokens:
     """Token ids as open_clip makes them, from a `tokenizer.json`."""
 
     def __init__(self, path: Path, cleaner: str, pad_id: int, context_length: int) -> None:
-        self._path = path
         words = WholeWords(path, CLIPS)
-        self._words = words if _CLIPS_WORDS in words else None
-        self._tokenizer: Tokenizer | None = None
+        self._tokens = WordsFirst(words if _CLIPS_WORDS in words else None, lambda: _read(path))
         self._clean = CLEANERS[cleaner]
         self._pad_id = pad_id
         self.context_length = context_length
@@ -92,12 +90,10 @@ class FastTokens:
         return len(self._encode(text))
 
     def _encode(self, text: str) -> list[int]:
-        clean = self._clean(text)
-        if self._tokenizer is None:
-            ids = None if self._words is None else self._words.ids(clean)
-            if ids is not None:
-                return ids
-            from tokenizers import Tokenizer
+        return self._tokens.ids(self._clean(text))
 
-            self._tokenizer = Tokenizer.from_file(str(self._path))
-        return list(self._tokenizer.encode(clean).ids)
+
+def _read(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(path))
