@@ -156,7 +156,7 @@ class Upkeep:
         missing = 0
         if encoder_name is not None:
             encoder = yield from self._new_encoder(
-                list(store.unembedded(None).values()), encoder_name
+                lambda: list(store.unembedded(None).values()), encoder_name
             )
             bench = self._bench(store, encoder)
             missing = yield from ingest.embed_again(bench, store.unembedded(bench.encoder_key))
@@ -191,8 +191,12 @@ class Upkeep:
         report, newest = SyncReport(), store.last_photo_id()
         if any(changes.upserts for _, changes in seen.work):
             row = store.current_encoder()
-            files = [Path(found.path) for _, changes in seen.work for found in changes.upserts]
-            encoder = self._models.of(row) if row else (yield from self._new_encoder(files))
+            if row is not None:
+                encoder = self._models.of(row)
+            else:
+                encoder = yield from self._new_encoder(
+                    lambda: [Path(each.path) for _, news in seen.work for each in news.upserts]
+                )
             bench = replace(self._bench(store, encoder), afresh=afresh)
             report = yield from ingest.apply(bench, seen.work)
         told = _told(store, seen, newest)  # now: before paths that are gone are forgotten
@@ -219,18 +223,21 @@ class Upkeep:
         return store.prune(datetime.now(UTC) - timedelta(days=days))
 
     def _new_encoder(
-        self, files: Sequence[Path], asked: str | None = None
+        self, files_of_library: Callable[[], Sequence[Path]], asked: str | None = None
     ) -> Generator[Progress, None, Encoder]:
         """The encoder for a new library or a rebuild, in the precision that is best here.
 
-        Where nobody has said which that is, it is tried on `files`, if there are enough of them
-        and it is not known yet.
+        Where nobody has said which that is, it is tried on files of the library, if there are
+        enough of them and it is not known yet.
         """
         settings = self._settings
         name = self._models.choose_new(asked)
         encoder = self._models.open(name)
         int8 = precision.int8_of(name, settings.device)
-        if int8 is None or len(files) < precision.LEAST_PHOTOS:
+        if int8 is None:
+            return encoder
+        files = files_of_library()
+        if len(files) < precision.LEAST_PHOTOS:
             return encoder
         known = precision.Verdicts(settings.cache_dir, encoder)
         verdict = known.get(len(files))

@@ -119,7 +119,7 @@ class Pipeline:
         """How many photos the device embeds at once; the first to ask may wait for a trial."""
         with self._settling:
             if self._size is None:
-                self._size = self._remembered.size(self._device.name) or self._by_trial()
+                self._size = self._best_size()
             return min(self._size, self._room or self._size)
 
     def __call__(self, batch: PixelBatch) -> Vectors:
@@ -174,10 +174,13 @@ class Pipeline:
         half = ceil(count / 2)
         self._room = min(half, self._room or half)
 
-    def _by_trial(self) -> int:
+    def _best_size(self) -> int:
         sizes = self._device.batch_sizes
         if len(sizes) == 1:
             return sizes[0]
+        return self._remembered.size(self._device.name) or self._by_trial(sizes)
+
+    def _by_trial(self, sizes: Sequence[int]) -> int:
         until = time.perf_counter() + PATIENCE_S
         size = smallest_of_the_fast(
             sizes, lambda size: self._images_per_s(size) if time.perf_counter() < until else None
