@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,23 @@ def cosines(a: Vectors, b: Vectors) -> Vectors:
     return (a * b).sum(axis=1)
 
 
+def one_layer(
+    node: onnx.NodeProto,
+    shape_in: list[int | None],
+    shape_out: list[int | None],
+    constants: Mapping[str, np.ndarray] | None = None,
+) -> onnx.ModelProto:
+    """A graph of this node alone, whose first input and output have these shapes."""
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in ((node.input[0], shape_in), (node.output[0], shape_out))
+    ]
+    held = [onnx.numpy_helper.from_array(part, name) for name, part in (constants or {}).items()]
+    graph = onnx.helper.make_graph([node], "one layer", ends[:1], ends[1:], held)
+    version = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(graph, opset_imports=version, ir_version=9)
+
+
 # ------------------------------------------------------------------------ the graph and who runs it
 
 
@@ -102,14 +119,8 @@ def test_patches_side_by_side_are_a_product(
         weights.append(random.normal(size=5).astype(np.float32))
     names = ["kernels", "bias"][: len(weights)]
     conv = onnx.helper.make_node("Conv", ["photos", *names], ["found"], **how)
-    ends = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in (("photos", [None, 2, side_px, side_px]), ("found", [None] * 4))
-    ]
-    constants = [onnx.numpy_helper.from_array(*each) for each in zip(weights, names, strict=True)]
-    graph = onnx.helper.make_graph([conv], "one layer", ends[:1], ends[1:], constants)
-    version = [onnx.helper.make_opsetid("", 17)]
-    model = onnx.helper.make_model(graph, opset_imports=version, ir_version=9)
+    constants = dict(zip(names, weights, strict=True))
+    model = one_layer(conv, [None, 2, side_px, side_px], [None] * 4, constants)
     photos = random.normal(size=(3, 2, side_px, side_px)).astype(np.float32)
 
     def found() -> np.ndarray:
@@ -227,16 +238,8 @@ def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
 
 @needs_openvino
 def test_threads_may_all_come_first(tmp_path: Path) -> None:
-    shape = [None, 4]
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Abs", ["x"], ["y"])],
-        "no more than arrays in and out",
-        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
-        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)],
-    )
-    version = [onnx.helper.make_opsetid("", 17)]
-    file = tmp_path / "image.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=version, ir_version=9), file)
+    file = tmp_path / "image.onnx"  # no more than arrays in and out
+    onnx.save(one_layer(onnx.helper.make_node("Abs", ["x"], ["y"]), [None, 4], [None, 4]), file)
     for _ in range(4):  # of two such processes one stood still before
         code = [sys.executable, str(Path(__file__).with_name("come_first.py")), str(file)]
         done = subprocess.run(code, capture_output=True, text=True, timeout=60)
