@@ -28,7 +28,7 @@ gpu: install  ## What only a CUDA GPU can show; needs a torch that can use it in
 	$(BIN)/python -m pytest -s tests/gpu
 
 soak: install  ## Ten minutes of a watcher that is kept busy and killed
-	$(BIN)/python tests/soak.py --seconds 600
+	$(BIN)/python -m tests.soak --seconds 600
 
 crash: install  ## 200 kills at random moments; no photo may be lost
 	IMGSEARCH_CRASHES=200 $(BIN)/python -m pytest tests/test_crash_snapshots.py --timeout 3000
@@ -38,16 +38,16 @@ fuzz: install  ## An hour of damaged files for the decoders
 
 bench: install  ## imgsearch beside its peers, the short form: under ten minutes
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
-	$(BIN)/python tests/benchmarks/bench_peers.py run --work build/bench-peers
+	$(BIN)/python -m benchmarks.bench_peers run --work build/bench-peers
 
 bench-full: install  ## The long form, an hour; then the tables of docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
-	$(BIN)/python tests/benchmarks/bench_peers.py run --work build/bench-peers --full
-	$(BIN)/python tests/benchmarks/bench_peers.py table build/bench-peers/results.json --publish
+	$(BIN)/python -m benchmarks.bench_peers run --work build/bench-peers --full
+	$(BIN)/python -m benchmarks.bench_peers table build/bench-peers/results.json --publish
 
 bench-index: install  ## The index beside its peers, up to a million vectors
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
-	$(BIN)/python tests/benchmarks/bench_index.py run --work build/bench-index
+	$(BIN)/python -m benchmarks.bench_index run --work build/bench-index
 
 check: install  ## Lint, types, layers and size budgets
 	$(BIN)/ruff check .

@@ -10,34 +10,58 @@ with Library.open(Settings.load(data_dir="my-library", encoder="lite")) as libra
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from imgsearch.doors import door
+from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
-    from imgsearch.client import ask
     from imgsearch.config import Settings
-    from imgsearch.display import clock, printable
     from imgsearch.errors import ImgsearchError
-    from imgsearch.findings import Classes, Label
-    from imgsearch.jobs import Running
     from imgsearch.library import Library
-    from imgsearch.query import filter_of, parse, to_text
-    from imgsearch.records import (
-        Answer,
-        Counts,
-        EncoderInfo,
-        Failure,
-        Hit,
-        Pairs,
-        Photo,
-        Root,
-        Status,
-        Verdict,
-        Want,
-    )
-    from imgsearch.terms import Example, Query, Region, Term
+    from imgsearch.progress import RunningJob
+    from imgsearch.query.grammar import filter_of, parse, to_text
+    from imgsearch.records.answer import Answer, Hit, Pairs, Verdict
+    from imgsearch.records.labels import Classes, Label
+    from imgsearch.records.photo import Photo
+    from imgsearch.records.query import Example, Query, Region, Term
+    from imgsearch.records.status import Counts, EncoderInfo, Failure, MissingExtra, Root, Status
+    from imgsearch.service.client import ask
+    from imgsearch.text import clock, printable
 
+__version__ = VERSION
+
+# `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which takes
+# a third of a second: each name is imported when it is first used.
+_MODULES = {
+    "Answer": "imgsearch.records.answer",
+    "Classes": "imgsearch.records.labels",
+    "Counts": "imgsearch.records.status",
+    "EncoderInfo": "imgsearch.records.status",
+    "Example": "imgsearch.records.query",
+    "Failure": "imgsearch.records.status",
+    "Hit": "imgsearch.records.answer",
+    "ImgsearchError": "imgsearch.errors",
+    "Label": "imgsearch.records.labels",
+    "Library": "imgsearch.library",
+    "MissingExtra": "imgsearch.records.status",
+    "Pairs": "imgsearch.records.answer",
+    "Photo": "imgsearch.records.photo",
+    "Query": "imgsearch.records.query",
+    "Region": "imgsearch.records.query",
+    "Root": "imgsearch.records.status",
+    "RunningJob": "imgsearch.progress",
+    "Settings": "imgsearch.config",
+    "Status": "imgsearch.records.status",
+    "Term": "imgsearch.records.query",
+    "Verdict": "imgsearch.records.answer",
+    "ask": "imgsearch.service.client",
+    "clock": "imgsearch.text",
+    "filter_of": "imgsearch.query.grammar",
+    "parse": "imgsearch.query.grammar",
+    "printable": "imgsearch.text",
+    "to_text": "imgsearch.query.grammar",
+}
 __all__ = [
     "Answer",
     "Classes",
@@ -49,17 +73,17 @@ __all__ = [
     "ImgsearchError",
     "Label",
     "Library",
+    "MissingExtra",
     "Pairs",
     "Photo",
     "Query",
     "Region",
     "Root",
-    "Running",
+    "RunningJob",
     "Settings",
     "Status",
     "Term",
     "Verdict",
-    "Want",
     "ask",
     "clock",
     "filter_of",
@@ -67,41 +91,12 @@ __all__ = [
     "printable",
     "to_text",
 ]
-__version__ = "0.1.0"
-
-_HOMES = {
-    "Answer": "records",
-    "Classes": "findings",
-    "Counts": "records",
-    "EncoderInfo": "records",
-    "Example": "terms",
-    "Failure": "records",
-    "Hit": "records",
-    "ImgsearchError": "errors",
-    "Label": "findings",
-    "Library": "library",
-    "Pairs": "records",
-    "Photo": "records",
-    "Query": "terms",
-    "Region": "terms",
-    "Root": "records",
-    "Running": "jobs",
-    "Settings": "config",
-    "Status": "records",
-    "Term": "terms",
-    "Verdict": "records",
-    "Want": "records",
-    "ask": "client",
-    "clock": "display",
-    "filter_of": "query",
-    "parse": "query",
-    "printable": "display",
-    "to_text": "query",
-}
 
 
-# `import imgsearch` and `--help` take no time.
-__getattr__ = door(__name__, _HOMES)
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import numpy as np
 
-from imgsearch.encoders.openvino_model import OpenVinoModel
+from imgsearch.encoders.openvino import OpenVinoModel
 
 THREADS = 8
 

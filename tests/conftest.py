@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,13 +12,11 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))  # what tests share
-
-from stand_in import StandIn
+from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
     from imgsearch import Library
-    from imgsearch.encoders import Encoder
+    from imgsearch.encoders.base import Encoder
 
 # The same examples at every run: a new finding must not stop work that has nothing to do with it.
 settings.register_profile("same", derandomize=True, print_blob=True)
@@ -62,7 +59,7 @@ def model_cache() -> Path:
 @pytest.fixture(scope="session")
 def lite(model_cache: Path) -> Encoder:
     """The built-in encoder."""
-    from imgsearch.encoders import open_encoder
+    from imgsearch.encoders.registry import open_encoder
 
     return open_encoder("lite", model_cache)
 
@@ -71,7 +68,7 @@ def lite(model_cache: Path) -> Encoder:
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """In place of `lite`, an encoder that costs nothing and counts what it embeds."""
     encoder = StandIn()
-    monkeypatch.setattr("imgsearch.encoders.open_encoder", lambda *arguments: encoder)
+    monkeypatch.setattr("imgsearch.encoders.registry.open_encoder", lambda *arguments: encoder)
     return encoder
 
 

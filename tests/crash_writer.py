@@ -16,14 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from imgsearch import snapshots
-from imgsearch.indexes.ladder import Ladder
-from imgsearch.records import Facts, FileStat, Outcome
-from imgsearch.store import Store
+from imgsearch.index import build, snapshot
+from imgsearch.index.policy import IndexPolicy
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.store.store import Store
 
 DIM = 16
 BATCH = 40
-LADDER = Ladder(
+LADDER = IndexPolicy(
     ivf_from=160,
     probe_from=400,
     whole_nlist=4,
@@ -43,8 +44,8 @@ def encode_texts(texts: Sequence[str]) -> np.ndarray:
     return np.stack([vector_of(10**6 + number) for number in range(len(texts))])
 
 
-def outcome_of(number: int) -> Outcome:
-    return Outcome(
+def outcome_of(number: int) -> IngestResult:
+    return IngestResult(
         FileStat(f"/photos/{number}.jpg", 1, 1, 1),
         b"%032d" % number,
         Facts("JPEG", 1, 1),
@@ -60,16 +61,16 @@ def write(data_dir: Path, deadly: str) -> None:
     store = Store.open(data_dir, writable=True)
     root_id = store.add_root("/photos")
     key = store.add_encoder("made@1", "made", DIM).key
-    snapshots.clean(store)
-    options = snapshots.BuildOptions(ladder=LADDER, step=step)
+    snapshot.clean(store)
+    options = build.BuildOptions(ladder=LADDER, step=step)
     while True:
         first = store.photo_count()
         if first < 1_000:  # then it only rebuilds
             batch = [outcome_of(number) for number in range(first, first + BATCH)]
             store.record(root_id, key, batch)
             os.write(1, b"%d\n" % first)
-        if first >= 1_000 or snapshots.due(store, key, LADDER):
-            snapshots.build_snapshot(store, key, "made@1", encode_texts, options)
+        if first >= 1_000 or snapshot.rebuild_reason(store, key, LADDER):
+            build.build_snapshot(store, key, "made@1", encode_texts, options)
 
 
 if __name__ == "__main__":

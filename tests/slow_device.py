@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.encoders.device import OutOfMemory
+from imgsearch.encoders.device import DeviceOutOfMemory
 
 if TYPE_CHECKING:
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 
 @dataclass
@@ -70,7 +70,7 @@ class SlowDevice:
     def compute(self, slot: int) -> None:
         lane = self._lanes[slot]
         if lane.count > self.room:
-            raise OutOfMemory
+            raise DeviceOutOfMemory
         if self.breaks:
             raise RuntimeError("the device fell off the bus")
         lane.taken = True

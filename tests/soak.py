@@ -24,19 +24,19 @@ from pathlib import Path
 
 from PIL import Image
 
-from imgsearch.store import Store
+from imgsearch.store.store import Store
 
 PATIENCE_S = 120.0
 WATCHER = """
 import sys, threading, signal
 sys.path.insert(0, sys.argv[1])
-import imgsearch.encoders
-from stand_in import open_stand_in
+import imgsearch.encoders.registry
+from tests.stand_in import open_stand_in
 from imgsearch import Library, Settings
-from imgsearch.reconcile.follow import Rhythm
-from imgsearch.watch import Pace
+from imgsearch.indexer.watch_loop import WatchSchedule
+from imgsearch.indexer.watcher import WatchTiming
 
-imgsearch.encoders.open_encoder = open_stand_in
+imgsearch.encoders.registry.open_encoder = open_stand_in
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *arguments: stop.set())
 rhythm = Rhythm(Pace(quiet_ms=200, tick_s=0.5, canary_s=5, burst=100), reconcile_s=20, idle_s=3)
@@ -106,7 +106,7 @@ class Soak:
     # ------------------------------------------------------------------ the watcher
 
     def _start(self) -> None:
-        here = str(Path(__file__).parent)
+        here = str(Path(__file__).parent.parent)
         command = [sys.executable, "-W", "error", "-c", WATCHER, here, str(self.data_dir)]
         self._watcher = subprocess.Popen([*command, *map(str, self.roots)])
 

@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.jobs import OnDownload
-    from imgsearch.records import PixelBatch, Pixels, Vectors
+    from imgsearch.progress import OnDownload
+    from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 
 class StandIn:
@@ -60,5 +60,5 @@ def open_stand_in(
     on_download: OnDownload | None = None,
     batch_size: int = 0,
 ) -> StandIn:
-    """In place of `imgsearch.encoders.open_encoder`."""
+    """In place of `imgsearch.encoders.registry.open_encoder`."""
     return StandIn()

@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
-
-import bench_peers
-import peer_tables
-import ratios
-from processes import Command, CommandFailed, run
+from benchmarks import bench_peers, peer_tables, ratios
+from benchmarks.processes import Command, CommandFailed, run
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -61,7 +57,7 @@ def test_ratios_are_of_the_same_round() -> None:
 def test_docs_show_the_numbers_last_published() -> None:
     results = json.loads(bench_peers.PUBLISHED.read_text())
     assert bench_peers.PAGE.read_text() == bench_peers.page_with(results), (
-        "run: python tests/benchmarks/bench_peers.py table docs/benchmarks_peers.json --publish"
+        "run: python -m benchmarks.bench_peers table docs/benchmarks_peers.json --publish"
     )
 
 

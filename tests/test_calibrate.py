@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from imgsearch import calibrate
-from imgsearch.honesty import ENOUGH_PHOTOS
-from imgsearch.records import Facts, FileStat, Outcome
-from imgsearch.store import writing
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.search import baseline
+from imgsearch.search.confidence import ENOUGH_PHOTOS
+from imgsearch.store.lock import writing
 
 DIM = 8
 
@@ -33,7 +34,7 @@ def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path
 
         def add(first: int, count: int) -> None:
             outcomes = [
-                Outcome(
+                IngestResult(
                     FileStat(f"/photos/{number}.jpg", 1, number, number),
                     number.to_bytes(32, "big"),
                     Facts("JPEG", 10, 10),
@@ -44,24 +45,24 @@ def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path
             store.record(root_id, row.key, outcomes)
 
         add(0, ENOUGH_PHOTOS - 1)
-        assert not calibrate.refresh(store, row, embed_texts)
+        assert not baseline.refresh(store, row, embed_texts)
         assert store.null(row.key) is None
         add(100, 400)
-        assert calibrate.refresh(store, row, embed_texts)
-        assert not calibrate.refresh(store, row, embed_texts)
+        assert baseline.refresh(store, row, embed_texts)
+        assert not baseline.refresh(store, row, embed_texts)
         assert len(asked) == 2, "captions and nouns"
         null = store.null(row.key)
         assert null is not None
         vectors = np.concatenate([chunk for _, _, chunk in store.vectors(row.key)])
         assert np.allclose(null.mean, vectors.mean(axis=0), atol=1e-3)
-        assert null.photos.shape == (calibrate.SAMPLE_PHOTOS, DIM)
+        assert null.photos.shape == (baseline.SAMPLE_PHOTOS, DIM)
         assert (len(null.prompts), len(null.nouns)) == tuple(asked)
         assert null.vectors == len(vectors)
 
         add(1000, 5)  # too few to matter
-        assert not calibrate.refresh(store, row, embed_texts)
+        assert not baseline.refresh(store, row, embed_texts)
         add(2000, 50)
-        assert calibrate.refresh(store, row, embed_texts)
+        assert baseline.refresh(store, row, embed_texts)
         assert len(asked) == 2
         renewed = store.null(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55

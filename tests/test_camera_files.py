@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.decode import decode, is_photo_name, read_facts
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.reading import decode, read_facts
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.records import Facts
+from imgsearch.records.photo import Facts
 
 TAGS = ("Make", "Model", "DateTimeOriginal", "CreateDate", "ModifyDate", "DateCreated",
         "TimeCreated", "OffsetTimeOriginal", "GPSLatitude", "GPSLongitude", "LensModel", "Lens",

@@ -13,15 +13,21 @@ from imgsearch import Library
 
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),
-    *("rich", "watchdog", "imgsearch.ingest", "imgsearch.watch", "imgsearch.upkeep"),
+    *(
+        "rich",
+        "watchdog",
+        "imgsearch.indexer.pipeline",
+        "imgsearch.indexer.watcher",
+        "imgsearch.indexer.indexer",
+    ),
 }
 # What answers other questions: of services, of what lies on the disk, of long jobs.
 OTHERS = {
-    *("http.client", "imgsearch.wire", "imgsearch.findings", "imgsearch.decode"),
-    *("imgsearch.records.files", "imgsearch.records.views", "imgsearch.jobs.reports"),
-    *("imgsearch.reconcile.surveying", "imgsearch.scan.walking"),
+    *("http.client", "imgsearch.wire", "imgsearch.records.labels", "imgsearch.decode.reading"),
+    *("imgsearch.records.files", "imgsearch.records.status", "imgsearch.progress"),
+    *("imgsearch.indexer.diff", "imgsearch.indexer.scan"),
 }
-WITH_A_MODEL = {"imgsearch.encoders.choice", "imgsearch.encoders.together", "concurrent.futures"}
+WITH_A_MODEL = {"imgsearch.encoders.registry", "imgsearch.encoders.batching", "concurrent.futures"}
 MODEL = {"onnxruntime", "tokenizers", "PIL", "safetensors"}
 FILTERS = {"sqlalchemy"}
 INDEX = {"faiss"}

@@ -20,10 +20,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from imgsearch import snapshots
 from imgsearch.errors import SnapshotError
-from imgsearch.records import SnapshotInfo
-from imgsearch.store import Store
+from imgsearch.index import live, snapshot
+from imgsearch.records.status import SnapshotInfo
+from imgsearch.store.store import Store
 
 SCRIPT = Path(__file__).with_name("crash_writer.py")
 STEPS = (
@@ -79,7 +79,7 @@ def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
         assert at_least == 0
         reader.close()
         return 0
-    index = snapshots.LiveIndex(reader, row.key, writer.LADDER)  # the snapshot is whole
+    index = live.LiveIndex(reader, row.key, writer.LADDER)  # the snapshot is whole
     photos = reader.photo_count()
     assert photos % writer.BATCH == 0
     assert photos >= max(at_least, found_before)
@@ -99,7 +99,7 @@ def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
 def check_nothing_is_left(data_dir: Path) -> None:
     """The next writer sweeps up; then only the current snapshot's file is there."""
     store = Store.open(data_dir, writable=True)
-    snapshots.clean(store)
+    snapshot.clean(store)
     found = {path.name for path in store.snapshots_dir.glob("*")}
     assert found == store.snapshot_file_names()
     store.close()
@@ -165,12 +165,12 @@ def test_a_reader_never_meets_half_a_snapshot(tmp_path: Path) -> None:
     process.stdout.readline()
     reader = Store.open(tmp_path, writable=False)
     key = 1
-    following = snapshots.LiveIndex(reader, key, writer.LADDER)
+    following = live.LiveIndex(reader, key, writer.LADDER)
     seen = set()
     end_s = time.monotonic() + 4
     try:
         while time.monotonic() < end_s:
-            for index in (snapshots.LiveIndex(reader, key, writer.LADDER), following):
+            for index in (live.LiveIndex(reader, key, writer.LADDER), following):
                 index.refresh()
                 (near,) = index.search(writer.vector_of(0)[None], 1, kind="image")
                 assert near.ids.tolist() == [1]

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from scene import BLUE, GREEN, RED, WHITE, scene
 
-from imgsearch.decode import FORMATS, decode, decode_bytes, is_photo_name, thumbnail
+from imgsearch.decode.formats import FORMATS, is_photo_name
+from imgsearch.decode.reading import decode, decode_bytes, thumbnail
 from imgsearch.errors import PhotoError, Reason
+from tests.scene import BLUE, GREEN, RED, WHITE, scene
 
 
 def corners(image: Image.Image) -> np.ndarray:
@@ -372,7 +373,7 @@ def test_a_thumbnail_is_a_small_webp_of_the_whole_photo(tmp_path: Path) -> None:
 
 def test_asking_for_names_loads_no_decoder() -> None:
     code = (
-        "import sys, imgsearch.decode as d; d.is_photo_name('a.jpg');"
+        "import sys, imgsearch.decode.formats as d; d.is_photo_name('a.jpg');"
         "print(sorted({'PIL', 'numpy', 'pi_heif', 'rawpy'} & set(sys.modules)))"
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgsearch.decode import decode_bytes
 from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
+from imgsearch.decode.reading import decode_bytes
 
 ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 2, 3, 4, 5, 10
 Tag = tuple[int, int, object]

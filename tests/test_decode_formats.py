@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from scene import BLUE, GREEN, RED, WHITE, scene
 
-from imgsearch.decode import decode, decode_bytes, decoder_versions
 from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
 from imgsearch.decode.formats import FAMILIES
+from imgsearch.decode.reading import decode, decode_bytes, decoder_fingerprint
 from imgsearch.errors import PhotoError, Reason
+from tests.scene import BLUE, GREEN, RED, WHITE, scene
 
 
 def assert_quarters(image: Image.Image, wanted: list[tuple[int, int, int]], within: float) -> None:
@@ -249,9 +249,9 @@ def test_raw_without_a_name_is_known_by_what_is_in_it() -> None:
 
 
 def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    import imgsearch.decode as door
+    from imgsearch.decode import reading
 
-    monkeypatch.setattr(door, "find_spec", lambda name: None)
+    monkeypatch.setattr(reading, "find_spec", lambda name: None)
     with pytest.raises(PhotoError) as caught:
         decode_bytes(b"FUJIFILMCCD-RAW" + bytes(100), 32)
     assert caught.value.reason is Reason.UNSUPPORTED
@@ -259,7 +259,7 @@ def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyP
 
 
 def test_the_versions_of_decoders_are_told() -> None:
-    told = decoder_versions()
+    told = decoder_fingerprint()
     assert f"pillow {Image.__version__}" in told and "pillow-heif" in told
 
 

@@ -23,9 +23,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.decode import decode_bytes, is_photo_name
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.reading import decode_bytes
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.records import Decoded
+from imgsearch.records.files import Decoded
 
 SECONDS = float(os.environ.get("IMGSEARCH_FUZZ_SECONDS", "3"))
 SEED = int(os.environ.get("IMGSEARCH_FUZZ_SEED", "0")) or int(time.time())
@@ -105,7 +106,7 @@ def made_with_extras() -> dict[str, bytes]:
         tifffile.imwrite(buffer, sensor, photometric="cfa", metadata=None, extratags=tags)
         files["plain.dng"] = buffer.getvalue()
     if find_spec("av"):
-        from clips import video
+        from tests.clips import video
 
         shown = [picture(), picture().rotate(180)]
         files |= {f"clip.{kind}": video(shown, 1.0, kind) for kind in ("mp4", "mkv", "avi", "mpg")}

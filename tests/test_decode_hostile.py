@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.decode import decode, decode_bytes, isolate, reader
+from imgsearch.decode import isolate, reader
 from imgsearch.decode.formats import HEIF, JPEG
 from imgsearch.decode.jpeg import buffered_work
+from imgsearch.decode.reading import decode, decode_bytes
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 
 PROMPT_S = 30  # on however busy a machine; what these tests keep from happening takes minutes
@@ -178,7 +179,7 @@ def test_workers_end_with_their_parent() -> None:
     code = """
         import io, os, sys
         from PIL import Image
-        from imgsearch.decode import decode_bytes, isolate
+        from imgsearch.decode import isolate; from imgsearch.decode.reading import decode_bytes
         data = io.BytesIO(); Image.new("RGB", (9, 9)).save(data, "GIF")
         decode_bytes(data.getvalue(), 4)
         print(isolate._pool._idle[0]._process.pid, flush=True)
@@ -298,7 +299,7 @@ def test_a_real_bomb_below_the_limit_takes_little_memory_here(tmp_path: Path) ->
     assert path.stat().st_size < 200_000
     code = f"""
         import pathlib, re
-        from imgsearch.decode import decode
+        from imgsearch.decode.reading import decode
         image = decode(pathlib.Path({str(path)!r}), 128).image
         status = pathlib.Path("/proc/self/status").read_text()
         print(min(image.size), re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
@@ -380,9 +381,9 @@ def test_a_jpeg_of_very_many_scans_is_seen_coming(monkeypatch: pytest.MonkeyPatc
     assert buffered_work(BytesIO(bomb))[1] > 2000 * held
     seen = []
     monkeypatch.setattr(isolate, "read", lambda file, family, request: seen.append(family))
-    import imgsearch.decode as door
+    from imgsearch.decode import reading
 
-    monkeypatch.setattr(door, "_MAX_SCANNED_MEGAPIXELS_HERE", 500)
+    monkeypatch.setattr(reading, "_MAX_SCANNED_MEGAPIXELS_HERE", 500)
     decode_bytes(bomb, 32)
     assert seen == [JPEG]
     assert decode_bytes(progressive, 32).image

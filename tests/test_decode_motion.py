@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from test_decode_exif import ASCII, Tag, directory
 
 from imgsearch import Library, Settings
-from imgsearch.decode import decode, decode_bytes, is_video_of_live_photo, read_facts
 from imgsearch.decode.exif import read_apple_note
 from imgsearch.decode.motion import live_video
-from imgsearch.records import Facts
+from imgsearch.decode.reading import decode, decode_bytes, is_video_of_live_photo, read_facts
+from imgsearch.records.photo import Facts
+from tests.test_decode_exif import ASCII, Tag, directory
 
 IDENTIFIER = "9F1C2E58-6B51-4E0B-9C53-0A4C7B1E0D11"
 ANOTHER = IDENTIFIER[::-1]

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from slow_device import Costs, SlowDevice
-from stand_in import StandIn
 
-from imgsearch.encoders.batch_size import Remembered, smallest_of_the_fast
-from imgsearch.encoders.device import Host, OutOfMemory, Pipeline, enough_for
+from imgsearch.encoders.cache import BatchSizeCache, smallest_of_the_fast
+from imgsearch.encoders.device import BatchScheduler, CpuDevice, DeviceOutOfMemory, enough_for
 from imgsearch.errors import EncoderError
+from tests.slow_device import Costs, SlowDevice
+from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 MODEL = StandIn()
 
@@ -30,8 +30,10 @@ def device(costs: Costs | None = None) -> SlowDevice:
     return SlowDevice(MODEL.encode_pixels, MODEL.dim, MODEL.side_px, costs or Costs())
 
 
-def pipeline(made: SlowDevice, folder: Path, asked: int = 0, encoder_id: str = "m@1") -> Pipeline:
-    return Pipeline(made, Remembered(folder, encoder_id), asked)
+def pipeline(
+    made: SlowDevice, folder: Path, asked: int = 0, encoder_id: str = "m@1"
+) -> BatchScheduler:
+    return BatchScheduler(made, BatchSizeCache(folder, encoder_id), asked)
 
 
 def photos(count: int, seed: int = 0) -> PixelBatch:
@@ -174,7 +176,7 @@ def test_the_streams_of_a_gpu_wait_for_one_another(
 
     towers = random_towers("ViT-S-32-alt", 0, "cpu")
     card = Cuda(torch.device("cpu"), tower, towers.dim, towers.preprocess.side_px)
-    embed = Pipeline(card, Remembered(tmp_path, "m@1"), asked=4)
+    embed = BatchScheduler(card, BatchSizeCache(tmp_path, "m@1"), asked=4)
     batch = np.random.default_rng(0).integers(0, 256, (19, 3, 224, 224), np.uint8)
     batch.flags.writeable = False
     wanted = towers.images(batch.copy())
@@ -279,11 +281,11 @@ def test_a_real_model_gives_the_same_vectors_in_halves(tmp_path: Path) -> None:
     def cramped(part: PixelBatch) -> Vectors:
         sizes.append(len(part))
         if len(part) > 2:
-            raise OutOfMemory
+            raise DeviceOutOfMemory
         return towers.images(part)
 
-    host = Host(cramped, towers.dim, towers.preprocess.side_px)
-    embed = Pipeline(host, Remembered(tmp_path, "m@1"), asked=7)
+    host = CpuDevice(cramped, towers.dim, towers.preprocess.side_px)
+    embed = BatchScheduler(host, BatchSizeCache(tmp_path, "m@1"), asked=7)
     np.testing.assert_allclose(embed(batch), towers.images(batch), atol=1e-4)
     assert sizes[0] == 7 and embed.batch_size == 2
 
@@ -331,7 +333,7 @@ def test_another_device_or_encoder_is_measured_for_itself(tmp_path: Path) -> Non
         made.batch_sizes = (16, 32)
         return made
 
-    Remembered(tmp_path, "m@1").keep(SlowDevice.name, 128)
+    BatchSizeCache(tmp_path, "m@1").keep(SlowDevice.name, 128)
     assert pipeline(small_and_fast(), tmp_path).batch_size == 128
     other = small_and_fast()
     other.name = "another device"
@@ -350,7 +352,7 @@ def test_no_size_is_chosen_that_memory_has_no_room_for(tmp_path: Path) -> None:
     embed = pipeline(made, tmp_path)
     assert embed.batch_size == 64
     assert np.array_equal(embed(photos(70)), rows_of(photos(70), 64))
-    assert Remembered(tmp_path, "m@1").size(made.name) == 64
+    assert BatchSizeCache(tmp_path, "m@1").size(made.name) == 64
 
 
 @pytest.mark.alone
@@ -365,17 +367,17 @@ def test_a_slow_device_is_not_tried_for_long(
 
 
 def test_a_size_that_is_asked_for_wins(tmp_path: Path) -> None:
-    Remembered(tmp_path, "m@1").keep(SlowDevice.name, 128)
+    BatchSizeCache(tmp_path, "m@1").keep(SlowDevice.name, 128)
     made = device()
     embed = pipeline(made, tmp_path, asked=7)
     embed(photos(16))
     assert embed.batch_size == 7 and made.computed == [7, 7, 2]
-    assert Remembered(tmp_path, "m@1").size(made.name) == 128
+    assert BatchSizeCache(tmp_path, "m@1").size(made.name) == 128
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7.5", "0", '"many"', "true", "null"])
 def test_a_damaged_note_is_no_note(tmp_path: Path, content: str) -> None:
-    remembered = Remembered(tmp_path, "m@1")
+    remembered = BatchSizeCache(tmp_path, "m@1")
     remembered.keep("card", 64)
     remembered.keep("other", 16)
     assert remembered.size("card") == 64
@@ -389,7 +391,7 @@ def test_a_damaged_note_is_no_note(tmp_path: Path, content: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    remembered = Remembered(tmp_path / "file", "m@1")
+    remembered = BatchSizeCache(tmp_path / "file", "m@1")
     remembered.keep("card", 64)
     assert remembered.size("card") is None
 
@@ -405,7 +407,9 @@ def test_a_processor_gets_a_photo_for_each_core(
         sizes.append(len(batch))
         return MODEL.encode_pixels(batch)
 
-    embed = Pipeline(Host(tower, MODEL.dim, MODEL.side_px), Remembered(tmp_path, "m@1"))
+    embed = BatchScheduler(
+        CpuDevice(tower, MODEL.dim, MODEL.side_px), BatchSizeCache(tmp_path, "m@1")
+    )
     assert np.array_equal(embed(photos(100)), rows_of(photos(100), 48))
     assert embed.batch_size == 48 and embed.batches_at_once == 1
     assert sizes == [48, 48, 4], "there is nothing to try on a processor"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch.cli import main
-from imgsearch.query import FIELDS
+from imgsearch.query.fields import FIELDS
 
 PAGE = Path(__file__).parent.parent / "docs" / "search.md"
 HOME = "/home/ada"

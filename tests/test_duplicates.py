@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch import duplicates
-from imgsearch.jobs import Job
-from imgsearch.records import Facts, FileStat, Outcome, Pair, Pairs
-from imgsearch.store import Store
+from imgsearch.analysis import duplicates
+from imgsearch.progress import Job
+from imgsearch.records.answer import Pair, Pairs
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.store.store import Store
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def fill(store: Store, vectors: np.ndarray) -> int:
     root_id = store.add_root("/photos")
     key = store.add_encoder("test", "test", vectors.shape[1]).key
     outcomes = [
-        Outcome(
+        IngestResult(
             FileStat(f"/photos/{number}.jpg", 1, 1, number),
             content_hash=bytes([number]) * 32,
             facts=Facts("JPEG", 8, 8),

@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from imgsearch.encoders import choose, encoder_choices, name_of, onnx_cache, open_encoder
+from imgsearch.encoders import onnx
 from imgsearch.encoders.openclip import catalogue, hub
-from imgsearch.encoders.whole_words import WholeWords
+from imgsearch.encoders.registry import choose, encoder_choices, name_of, open_encoder
+from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
-from imgsearch.jobs import Download
+from imgsearch.progress import Download
 
 SMALL = "openclip:ViT-S-32-alt/random"
 CLIP, SIGLIP = catalogue.CPU_DEFAULT, catalogue.GPU_DEFAULT
@@ -205,7 +206,7 @@ def test_auto_decides_in_five_seconds_behind_a_broken_network(tmp_path: Path, si
             server.close()
         started = time.monotonic()
         done = run_python(
-            "from imgsearch.encoders import choose; print(choose('auto', 'cpu').name)",
+            "from imgsearch.encoders.registry import choose; print(choose('auto', 'cpu').name)",
             HF_ENDPOINT=f"http://127.0.0.1:{port}",
             HF_HUB_OFFLINE="0",
             HF_HOME=str(tmp_path),
@@ -436,7 +437,7 @@ def test_every_whole_word_of_clip_is_found_without_the_library(
     from imgsearch.encoders.openclip.tokens import CLIPS
 
     path, library = clips_tokens
-    words, whole = WholeWords(path, CLIPS), 0
+    words, whole = WholeWordVocabulary(path, CLIPS), 0
     for token in library.get_vocab():
         word = token.removesuffix("</w>")
         if token != word and word.isascii():
@@ -471,7 +472,7 @@ def test_texts_have_the_tokens_of_the_library(
     mended = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
     assert CLEANERS["whitespace"](text) == mended
     for clean in (mended, mended.lower()):
-        assert WholeWords(path, CLIPS).ids(clean) in (None, library.encode(clean).ids)
+        assert WholeWordVocabulary(path, CLIPS).ids(clean) in (None, library.encode(clean).ids)
 
 
 def test_the_library_is_loaded_for_words_in_parts_only(
@@ -556,7 +557,7 @@ def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> No
 
 def test_a_query_needs_neither_torch_nor_the_image_tower(exported: Path) -> None:
     done = run_python(
-        "import sys; from pathlib import Path; from imgsearch.encoders import open_encoder\n"
+        "import sys; from pathlib import Path; from imgsearch.encoders.registry import open_encoder\n"
         f"encoder = open_encoder({SMALL!r}, Path({str(exported)!r}), 'cpu')\n"
         "print(encoder.encode_texts(['a cat']).shape, encoder.token_count('a cat'))\n"
         "print(encoder.runs_on, list(encoder._runtime._models))\n"
@@ -598,8 +599,8 @@ def test_tokens_without_torch_are_open_clips(exported: Path) -> None:
     same()
 
 
-def writer(content: bytes, calls: list[int]) -> Callable[[Path], onnx_cache.Facts]:
-    def build(folder: Path) -> onnx_cache.Facts:
+def writer(content: bytes, calls: list[int]) -> Callable[[Path], onnx.ExportFacts]:
+    def build(folder: Path) -> onnx.ExportFacts:
         calls.append(1)
         time.sleep(0.05)
         (folder / "model.onnx").write_bytes(content)
@@ -612,7 +613,7 @@ def test_an_export_is_made_once_and_by_one(tmp_path: Path) -> None:
     folder, calls = tmp_path / "deep" / "model", []
     build = writer(b"graph", calls)
     with ThreadPoolExecutor(4) as pool:
-        facts = list(pool.map(lambda _: onnx_cache.write_export(folder, "m", build), range(4)))
+        facts = list(pool.map(lambda _: onnx.write_export(folder, "m", build), range(4)))
     assert facts == [{"dim": 3}] * 4
     assert len(calls) == 1
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.onnx"]
@@ -622,7 +623,7 @@ def test_an_export_is_made_once_and_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("harm", ["cut", "gone", "changed", "manifest", "other"])
 def test_a_damaged_or_outdated_export_is_made_again(tmp_path: Path, harm: str) -> None:
     folder, calls = tmp_path / "model", []
-    onnx_cache.write_export(folder, "format 1", writer(b"graph", calls))
+    onnx.write_export(folder, "format 1", writer(b"graph", calls))
     file = folder / "model.onnx"
     if harm == "cut":
         file.write_bytes(b"gra")
@@ -634,9 +635,9 @@ def test_a_damaged_or_outdated_export_is_made_again(tmp_path: Path, harm: str) -
     elif harm == "manifest":
         (folder / "manifest.json").write_text('{"made_for": "format 1"')
     wanted = "format 2" if harm == "other" else "format 1"
-    assert onnx_cache.read_export(folder, wanted) is None
-    onnx_cache.write_export(folder, wanted, writer(b"graph", calls))
-    assert onnx_cache.read_export(folder, wanted) == {"dim": 3}
+    assert onnx.read_export(folder, wanted) is None
+    onnx.write_export(folder, wanted, writer(b"graph", calls))
+    assert onnx.read_export(folder, wanted) == {"dim": 3}
     assert file.read_bytes() == b"graph"
     assert len(calls) == 2
 
@@ -645,24 +646,24 @@ def test_a_graph_that_cannot_be_loaded_names_the_cure(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     file.write_bytes(b"no graph at all")
     with pytest.raises(EncoderError, match="Delete the folder"):
-        onnx_cache.OnnxModel(file)
+        onnx.OnnxModel(file)
 
 
 def test_a_copied_export_is_good(tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    onnx_cache.write_export(folder, "m", writer(b"graph", []))
+    onnx.write_export(folder, "m", writer(b"graph", []))
     os.utime(folder / "model.onnx", (1, 1))
-    assert onnx_cache.read_export(folder, "m") == {"dim": 3}
+    assert onnx.read_export(folder, "m") == {"dim": 3}
 
 
 def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
-    def build(folder: Path) -> onnx_cache.Facts:
+    def build(folder: Path) -> onnx.ExportFacts:
         (folder / "model.onnx").write_bytes(b"half")
         raise EncoderError("stumbled")
 
     with pytest.raises(EncoderError, match="stumbled"):
-        onnx_cache.write_export(tmp_path / "model", "m", build)
+        onnx.write_export(tmp_path / "model", "m", build)
     assert [path.name for path in tmp_path.iterdir()] == ["model.lock"]
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="writable"):
-        onnx_cache.write_export(tmp_path / "file" / "model", "m", build)
+        onnx.write_export(tmp_path / "file" / "model", "m", build)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stand_in import StandIn
 
-import imgsearch.decode as decoding
-from imgsearch import Library, Settings, Want, ingest
+from imgsearch import Library, MissingExtra, Settings
+from imgsearch.decode import reading
 from imgsearch.errors import Reason, UsageError
-from imgsearch.store import Store
+from imgsearch.indexer import pipeline
+from imgsearch.store.store import Store
+from tests.stand_in import StandIn
 
 MakePhoto = Callable[..., Path]
 HALF_JXL = b"\xff\x0a" + bytes(range(200))
@@ -32,13 +33,13 @@ class Tried:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
-    seen, decode = Tried(), ingest.decode
+    seen, decode = Tried(), reading.decode
 
     def watched(path: Path, *limits: float, **options: bool) -> object:
         seen.names.append(path.name)
         return decode(path, *limits, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ingest, "decode", watched)
+    monkeypatch.setattr(pipeline, "decode", watched)
     return seen
 
 
@@ -95,7 +96,7 @@ def test_another_decoder_is_worth_another_try(
 ) -> None:
     library.index([folder]).run()
     tried.taken()
-    monkeypatch.setattr("imgsearch.upkeep.decoder_versions", lambda: "pillow 99")
+    monkeypatch.setattr("imgsearch.indexer.indexer.decoder_fingerprint", lambda: "pillow 99")
     library.index().run()
     assert tried.taken() == ["half.png", "text.jpg"], "and not what could be read"
     library.index().run()
@@ -121,13 +122,15 @@ def test_a_missing_extra_is_named_and_its_arrival_noticed(
     library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as without:
-        without.setattr(decoding, "find_spec", lambda name: None)
-        without.setattr("imgsearch.upkeep.decoder_versions", lambda: "pillow-jxl-plugin -")
+        without.setattr(reading, "find_spec", lambda name: None)
+        without.setattr(
+            "imgsearch.indexer.indexer.decoder_fingerprint", lambda: "pillow-jxl-plugin -"
+        )
         for number in range(3):
             (folder / f"{number}.jxl").write_bytes(HALF_JXL + bytes([number]))
         library.index([folder]).run()
         status = library.status()
-        assert status.wants == (Want("jxl", "JPEG XL", 3),)
+        assert status.wants == (MissingExtra("jxl", "JPEG XL", 3),)
         assert status.wants[0].cure == "pip install 'imgsearch-photos[jxl]'"
         (failure,) = (one for one in library.failures() if one.path.name == "0.jxl")
         assert (failure.reason, failure.extra) == (Reason.UNSUPPORTED, "jxl")
@@ -144,7 +147,7 @@ def test_a_missing_extra_is_named_and_its_arrival_noticed(
 def test_reasons_that_may_pass_are_tried_at_each_run(
     library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really_reads = decoding.opened
+    really_reads = reading.opened
 
     def fails(path: Path) -> object:
         if path.name == "good.png":
@@ -152,7 +155,7 @@ def test_reasons_that_may_pass_are_tried_at_each_run(
         return really_reads(path)
 
     with monkeypatch.context() as broken:
-        broken.setattr(decoding, "opened", fails)
+        broken.setattr(reading, "opened", fails)
         library.index([folder]).run()
     assert reasons(library)["good.png"] == "unreadable"
     shutil.copy(folder / "good.png", folder / "copy.png")

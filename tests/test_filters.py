@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsearch.query import FIELDS, parse
-from imgsearch.records import Facts, FileStat, Outcome
-from imgsearch.store import Store
+from imgsearch.query.fields import FIELDS
+from imgsearch.query.grammar import parse
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.records.query import Filter, Interval, Listed, Place, Selection
 from imgsearch.store.conditions import CONDITIONS
-from imgsearch.store.filters import Listed, Selection
-from imgsearch.terms import Filter, Interval, Place
+from imgsearch.store.store import Store
 
 ROOTS = ("/photos", "/mnt/Usb Stick")
 ONLINE = frozenset({1})  # the first root
@@ -101,7 +102,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
                 hash_ = number.to_bytes(32, "big")
                 vector = np.array([[1.0, 0.0]], np.float32)
                 first = copy == 0
-                outcome = Outcome(stat, hash_, facts if first else None, vector if first else None)
+                outcome = IngestResult(
+                    stat, hash_, facts if first else None, vector if first else None
+                )
                 store.record(root_id, encoder.key, [outcome])
                 paths.append((root_id, path))
                 times.append(seconds)
@@ -340,7 +343,7 @@ def test_new_facts_replace_the_old(tmp_path: Path) -> None:
         encoder = store.add_encoder("test/1", "test", 2)
         facts = Facts("JPEG", 1, 1, keywords=("b", "a"), rating=1)
         vector = np.array([[1.0, 0.0]], np.float32)
-        outcome = Outcome(FileStat("/photos/a.jpg", 1, 1, 1), b"h" * 32, facts, vector)
+        outcome = IngestResult(FileStat("/photos/a.jpg", 1, 1, 1), b"h" * 32, facts, vector)
         store.record(root, encoder.key, [outcome])
         assert store.photos([1])[1].facts == facts
         new = Facts("JPEG", 1, 1, keywords=("a", "c"), lat=1.0, lon=2.0)

@@ -20,7 +20,8 @@ from imgsearch.errors import (
     Reason,
     UsageError,
 )
-from imgsearch.store import Store, writing
+from imgsearch.store.lock import writing
+from imgsearch.store.store import Store
 
 MakePhoto = Callable[..., Path]
 

@@ -12,18 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch import Library
-from imgsearch.honesty import (
+from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.search.confidence import (
     ENOUGH_PHOTOS,
-    POINT,
-    Among,
-    Asked,
-    Null,
+    THRESHOLDS,
+    CandidateCounts,
+    ScoredQuery,
+    assess,
     chance,
-    judge,
-    standing,
     unrelated,
+    z_score,
 )
-from imgsearch.records import Neighbours, Verdict
 
 LEVELS = ["weak", "likely", "sure"]
 
@@ -134,7 +133,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 def test_one_photo_that_fits_is_found_among_many_that_do_not() -> None:
     rng = np.random.default_rng(7)
     photos = unit(rng.normal(size=(500, 32)) + 1)
-    null = Null(
+    null = ScoreBaseline(
         prompts=unit(rng.normal(size=(200, 32))),
         nouns=unit(rng.normal(size=(200, 32))),
         photos=photos[:100],
@@ -146,23 +145,25 @@ def test_one_photo_that_fits_is_found_among_many_that_do_not() -> None:
         scores = photos @ query
         order = np.argsort(-scores)
         found = Neighbours(order[:200], scores[order[:200]])
-        asked = Asked(query, [("text", 1.0)])
-        return judge(null, asked, found, photos[order[:10]], Among(len(photos), len(photos)))
+        asked = ScoredQuery(query, [("text", 1.0)])
+        return assess(
+            null, asked, found, photos[order[:10]], CandidateCounts(len(photos), len(photos))
+        )
 
     absent = [ask(unit(rng.normal(size=32))) for _ in range(100)]
     present = [ask(unit(photo + 0.1 * rng.normal(size=32))) for photo in photos[:100]]
     assert np.mean([verdict.found for verdict in present]) > 0.95
-    assert np.mean([verdict.strength for verdict in absent]) < POINT.found
-    assert all(verdict.sure >= 1 for verdict in present if verdict.strength > POINT.sure)
+    assert np.mean([verdict.strength for verdict in absent]) < THRESHOLDS.found
+    assert all(verdict.sure >= 1 for verdict in present if verdict.strength > THRESHOLDS.sure)
 
 
 def test_a_compound_query_is_held_against_compounds() -> None:
     rng = np.random.default_rng(9)
     bank = [unit(rng.normal(size=(count, 16))) for count in (40, 30, 50)]
-    null = Null(*bank, mean=bank[2].mean(axis=0), vectors=50)
+    null = ScoreBaseline(*bank, mean=bank[2].mean(axis=0), vectors=50)
     query = unit(rng.normal(size=16))
     minus = unit(rng.normal(size=16)) * np.float32(-0.5)
-    rows = unrelated(null, Asked(query, [("text", 1.0), ("image", 0.5)], minus))
+    rows = unrelated(null, ScoredQuery(query, [("text", 1.0), ("image", 0.5)], minus))
     assert rows.shape == (50, 16)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     assert np.allclose(rows[0], unit(bank[0][0] + 0.5 * bank[2][1] + minus), atol=1e-5)
@@ -174,19 +175,19 @@ def test_in_a_small_library_an_example_is_not_held_against_the_photo_itself() ->
     photos[1] = photos[0] * 0.5 + photos[1]  # the one that is like the example
     photos /= np.linalg.norm(photos, axis=1, keepdims=True)
     others = np.eye(64, dtype=np.float32)
-    null = Null(others, others, photos, photos.mean(axis=0), 40)
+    null = ScoreBaseline(others, others, photos, photos.mean(axis=0), 40)
 
     def strength(example: int) -> float:
         scores = photos @ photos[example]
         order = np.argsort(-scores)[1:]  # a photo is left out of its own results
         found = Neighbours(order, scores[order])
-        asked = Asked(photos[example], [("image", 1.0)])
-        return judge(null, asked, found, photos[order[:10]], Among(40, 40)).strength
+        asked = ScoredQuery(photos[example], [("image", 1.0)])
+        return assess(null, asked, found, photos[order[:10]], CandidateCounts(40, 40)).strength
 
     assert strength(0) > 1.2
-    assert np.mean([strength(example) >= POINT.found for example in range(2, 40)]) < 0.6
+    assert np.mean([strength(example) >= THRESHOLDS.found for example in range(2, 40)]) < 0.6
     twins = replace(null, photos=np.repeat(photos[:1], 12, axis=0))  # all photos are one
-    assert math.isfinite(standing(twins, Asked(photos[0], [("image", 1.0)]), photos[:1]))
+    assert math.isfinite(z_score(twins, ScoredQuery(photos[0], [("image", 1.0)]), photos[:1]))
 
 
 def test_a_minus_narrows_and_hides_nothing(demo: Library) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsearch.indexes.calibration import AT, Exam, prompts
-from imgsearch.indexes.flat import FlatIndex, contains, top
-from imgsearch.indexes.ivf import IvfBuilder, IvfIndex
-from imgsearch.indexes.ladder import Ladder, Rung
-from imgsearch.records import Neighbours
+from imgsearch.index.flat import FlatIndex, contains, top
+from imgsearch.index.ivf import IvfBuilder, IvfIndex
+from imgsearch.index.policy import IndexPolicy, IndexSpec
+from imgsearch.index.recall import AT, RecallBenchmark, prompts
+from imgsearch.records.answer import Neighbours
 
 DIM = 16
 
@@ -26,14 +26,16 @@ def vectors() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def index(vectors: np.ndarray) -> IvfIndex:
-    builder = IvfBuilder(DIM, Rung("ivf", 32), Ladder())
+    builder = IvfBuilder(DIM, IndexSpec("ivf", 32), IndexPolicy())
     builder.train(vectors)
     builder.add(np.arange(1, 2_001), vectors)
     return builder.index({})
 
 
-def exam_of(vectors: np.ndarray, queries: np.ndarray, own: np.ndarray | None = None) -> Exam:
-    exam = Exam("image", queries, own)
+def exam_of(
+    vectors: np.ndarray, queries: np.ndarray, own: np.ndarray | None = None
+) -> RecallBenchmark:
+    exam = RecallBenchmark("image", queries, own)
     for start in range(0, len(vectors), 700):
         exam.observe(
             np.arange(start + 1, start + 1 + len(vectors[start : start + 700])),
@@ -86,7 +88,7 @@ def test_fewer_photos_than_ten_are_all_there_is_to_find() -> None:
     exam = exam_of(few, vectors_of(5, seed=2))
     flat = FlatIndex(np.arange(1, 4), few)
     assert exam.score(flat.search(exam.queries, AT)).mean == 1.0
-    nobody = Exam("text", vectors_of(3, seed=2))  # has seen no photo
+    nobody = RecallBenchmark("text", vectors_of(3, seed=2))  # has seen no photo
     assert nobody.score(flat.search(few, AT)).mean == 1.0
 
 
@@ -100,7 +102,7 @@ def test_the_smallest_nprobe_is_the_smallest(index: IvfIndex, vectors: np.ndarra
 
 
 def test_a_goal_out_of_reach_does_not_cost_every_list(vectors: np.ndarray) -> None:
-    builder = IvfBuilder(DIM, Rung("ivf", 32, "sq8"), Ladder())
+    builder = IvfBuilder(DIM, IndexSpec("ivf", 32, "sq8"), IndexPolicy())
     builder.train(vectors)
     builder.add(np.arange(1, 2_001), vectors)
     index = builder.index({})

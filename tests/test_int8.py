@@ -15,23 +15,27 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
-from stand_in import StandIn
 
-from imgsearch import Library, Settings, trial
-from imgsearch.encoders import means, name_of, onnx_cache, open_encoder, openvino_model, precision
+from imgsearch import Library, Settings
+from imgsearch.encoders import openvino, precision
+from imgsearch.encoders.base import means
+from imgsearch.encoders.onnx import OnnxModel
 from imgsearch.encoders.openclip import int8
-from imgsearch.encoders.precision import Verdict, Verdicts
+from imgsearch.encoders.precision import Int8Comparison, Int8Comparisons
+from imgsearch.encoders.registry import name_of, open_encoder
 from imgsearch.errors import EncoderError, EncoderMismatch
+from imgsearch.indexer import int8_trial
+from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 SMALL = "openclip:ViT-S-32-alt/random"
 PHOTOS = 40
-GOOD = Verdict(512, 0.999, 0.995, 2.5)
+GOOD = Int8Comparison(512, 0.999, 0.995, 2.5)
 
 needs_openvino = pytest.mark.skipif(
-    not openvino_model.is_here(), reason="OpenVINO is for other processors than this one"
+    not openvino.is_here(), reason="OpenVINO is for other processors than this one"
 )
 
 
@@ -126,7 +130,7 @@ def test_patches_side_by_side_are_a_product(
     def found() -> np.ndarray:
         onnx.checker.check_model(model)
         onnx.save(model, tmp_path / "image.onnx")
-        return onnx_cache.OnnxModel(tmp_path / "image.onnx", threads=1)(photos)
+        return OnnxModel(tmp_path / "image.onnx", threads=1)(photos)
 
     before = found()
     int8._patches_as_product(model.graph)
@@ -156,7 +160,7 @@ def test_without_openvino_the_same_file_runs_in_onnx_runtime(
     here = open_encoder(f"{SMALL}+int8", cache, "cpu")
     pixels = pixels_of(here, views)
     vectors = here.encode_pixels(pixels)
-    monkeypatch.setattr(openvino_model, "is_here", lambda: False)
+    monkeypatch.setattr(openvino, "is_here", lambda: False)
     elsewhere = open_encoder(f"{SMALL}+int8", cache, "cpu")
     assert elsewhere.runs_on == "ONNX Runtime on cpu"  # type: ignore[attr-defined]
     assert elsewhere.id == here.id
@@ -171,14 +175,14 @@ def test_a_damaged_graph_is_told_and_a_damaged_compilation_made_anew(
     pixels = pixels_of(encoder, views)[:4]
     vectors = encoder.encode_pixels(pixels)
     folder = cache / "openclip" / "ViT-S-32-alt--random+int8"
-    for blob in (folder / openvino_model.COMPILED).iterdir():
+    for blob in (folder / openvino.COMPILED).iterdir():
         blob.chmod(0o600)
         blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
     again = open_encoder(f"{SMALL}+int8", cache, "cpu").encode_pixels(pixels)
     np.testing.assert_allclose(again, vectors, atol=1e-5)
     (tmp_path / "image.onnx").write_bytes(b"no graph")
     with pytest.raises(EncoderError, match="Delete the folder"):
-        openvino_model.OpenVinoModel(tmp_path / "image.onnx", 128)
+        openvino.OpenVinoModel(tmp_path / "image.onnx", 128)
 
 
 @needs_openvino
@@ -186,8 +190,8 @@ def test_a_cache_that_cannot_be_written_costs_time_only(cache: Path, tmp_path: P
     source = cache / "openclip" / "ViT-S-32-alt--random+int8"
     for name in ("image.onnx", "image.weights"):
         shutil.copyfile(source / name, tmp_path / name)
-    (tmp_path / openvino_model.COMPILED).write_text("in the way")
-    model = openvino_model.OpenVinoModel(tmp_path / "image.onnx", 128)
+    (tmp_path / openvino.COMPILED).write_text("in the way")
+    model = openvino.OpenVinoModel(tmp_path / "image.onnx", 128)
     assert model(np.zeros((3, 3, 224, 224), np.uint8)).shape == (3, 256)
 
 
@@ -198,7 +202,7 @@ def test_the_faster_floats_are_found_once_for_a_machine(
     source = cache / "openclip" / "ViT-S-32-alt--random+int8"
     for name in ("image.onnx", "image.weights"):
         shutil.copyfile(source / name, tmp_path / name)
-    graph, kept = tmp_path / "image.onnx", tmp_path / openvino_model.PRECISION
+    graph, kept = tmp_path / "image.onnx", tmp_path / openvino.PRECISION
     tried: list[Path] = []
 
     def floats_of(seconds: dict[str, float]) -> str:
@@ -208,27 +212,27 @@ def test_the_faster_floats_are_found_once_for_a_machine(
             tried.append(path)
             return seconds
 
-        monkeypatch.setattr(openvino_model, "_seconds_in_turn", times)
-        model = openvino_model.OpenVinoModel(graph, 128)
+        monkeypatch.setattr(openvino, "_seconds_in_turn", times)
+        model = openvino.OpenVinoModel(graph, 128)
         return str(model._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
 
-    measured = openvino_model._seconds_in_turn(graph, {})
+    measured = openvino._seconds_in_turn(graph, {})
     assert measured.keys() == {"bf16", "f32"} and all(0 < s < 10 for s in measured.values())
-    monkeypatch.setattr(openvino_model, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(openvino, "has_bfloat16", lambda: False)
     assert floats_of({}) == "f32" and not tried, "there is no choice"
-    monkeypatch.setattr(openvino_model, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(openvino, "has_bfloat16", lambda: True)
     assert floats_of({"bf16": 2.0, "f32": 1.0}) == "f32"
     assert floats_of({"bf16": 1.0, "f32": 2.0}) == "f32" and len(tried) == 1, "tried once"
     kept.write_text(kept.read_text().replace("f32", "f8"))
     assert floats_of({"bf16": 1.0, "f32": 2.0}) == "bf16", "what is kept was damaged"
-    monkeypatch.setattr(openvino_model, "machine", lambda: "another")
+    monkeypatch.setattr(openvino, "machine", lambda: "another")
     assert floats_of({"bf16": 2.0, "f32": 1.0}) == "f32" and len(tried) == 3
 
 
 @needs_openvino
 def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
     code = (
-        "import sys; from imgsearch.encoders import openvino_model as model; model.machine()\n"
+        "import sys; from imgsearch.encoders import openvino as model; model.machine()\n"
         "assert 'openvino' in sys.modules\n"
         "print(*(name for name in sys.modules if 'telemetry' in name or 'ovc' in name))"
     )
@@ -268,7 +272,7 @@ def test_a_name_without_precision_fits_both(asked: str, name: str, fits: bool) -
 
 
 def test_only_what_is_open_is_tried() -> None:
-    here = openvino_model.is_here()
+    here = openvino.is_here()
     assert precision.int8_of(SMALL, "cpu") == (f"{SMALL}+int8" if here else None)
     for name in ("lite", f"{SMALL}+int8", f"{SMALL}+fp32"):
         assert precision.int8_of(name, "cpu") is None
@@ -292,9 +296,11 @@ class Slow(StandIn):
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def verdict_of(exact: StandIn, whole: StandIn, files: list[Path]) -> tuple[int, Verdict | None]:
+def verdict_of(
+    exact: StandIn, whole: StandIn, files: list[Path]
+) -> tuple[int, Int8Comparison | None]:
     """How many steps a trial told of, and what it found."""
-    steps = trial.compare(exact, whole, files, threads=2)
+    steps = int8_trial.compare(exact, whole, files, threads=2)
     told = 0
     while True:
         try:
@@ -328,10 +334,10 @@ def test_photos_that_cannot_be_read_are_left_out(views: Path, tmp_path: Path) ->
 
 
 def test_one_bad_photo_is_enough_against_it() -> None:
-    assert Verdict(512, 0.9999, 0.985, 1.3).holds
-    assert not Verdict(512, 0.9999, 0.97, 1.3).holds
-    assert not Verdict(512, 0.985, 0.98, 1.3).holds
-    assert not Verdict(512, 0.9999, 0.9999, 1.2).holds
+    assert Int8Comparison(512, 0.9999, 0.985, 1.3).holds
+    assert not Int8Comparison(512, 0.9999, 0.97, 1.3).holds
+    assert not Int8Comparison(512, 0.985, 0.98, 1.3).holds
+    assert not Int8Comparison(512, 0.9999, 0.9999, 1.2).holds
 
 
 @needs_openvino
@@ -339,14 +345,14 @@ def test_a_verdict_is_kept_for_one_model_and_from_enough_photos(tmp_path: Path) 
     (tmp_path / "openclip").mkdir()
     one, other = StandIn(), StandIn()
     other.id = "another"
-    kept = Verdicts(tmp_path, one)  # type: ignore[arg-type]
+    kept = Int8Comparisons(tmp_path, one)  # type: ignore[arg-type]
     assert kept.get(100) is None
-    kept.put(Verdict(60, 0.999, 0.99, 2.0))
-    assert kept.get(60) == kept.get(40) == Verdict(60, 0.999, 0.99, 2.0)
+    kept.put(Int8Comparison(60, 0.999, 0.99, 2.0))
+    assert kept.get(60) == kept.get(40) == Int8Comparison(60, 0.999, 0.99, 2.0)
     assert kept.get(61) is None, "there are more photos to try it on now"
     kept.put(GOOD)
-    assert Verdicts(tmp_path, one).get(1_000_000) == GOOD  # type: ignore[arg-type]
-    assert Verdicts(tmp_path, other).get(40) is None  # type: ignore[arg-type]
+    assert Int8Comparisons(tmp_path, one).get(1_000_000) == GOOD  # type: ignore[arg-type]
+    assert Int8Comparisons(tmp_path, other).get(40) is None  # type: ignore[arg-type]
     file = tmp_path / "openclip" / "int8.json"
     for damage in ("", "[]", '{"x": 1}', file.read_text()[:-30], file.read_text().replace("0", "")):
         file.write_text(damage)

@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import arrays
 
 from imgsearch import Library
 from imgsearch.errors import FolderError, UsageError
-from imgsearch.findings import NONE_OF_THESE, Classes, Label
-from imgsearch.zero_shot import BLOCK_ROWS, Recogniser, softmax
+from imgsearch.labels.zero_shot import BLOCK_ROWS, ZeroShotClassifier, softmax
+from imgsearch.records.labels import NONE_OF_THESE, Classes, Label
 
 THINGS = Classes(("cat", "motorcycle", "horse", "cup of coffee"))
 RIGHT = {
@@ -113,8 +113,8 @@ def test_dogs_and_horses_of_flickr(lite, shared_data: Path) -> None:  # type: ig
 
     from PIL import Image
 
-    from imgsearch.labels import recogniser, rows_of
-    from imgsearch.records import EncoderRow
+    from imgsearch.labels.labels import recogniser, rows_of
+    from imgsearch.records.status import EncoderRow
 
     said: dict[str, list[str]] = {}
     with (shared_data / "flickr8k" / "captions.csv").open() as lines:
@@ -198,7 +198,7 @@ def test_blocks_make_no_difference() -> None:
         rows = rng.normal(size=shape)
         return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
 
-    judge = Recogniser(unit(7, 16), unit(20, 16), 30.0)
+    judge = ZeroShotClassifier(unit(7, 16), unit(20, 16), 30.0)
     photos = unit(2 * BLOCK_ROWS + 5, 16)
     numbers, chances = judge.recognise(photos)
     whole = judge.probabilities(photos)

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.encoders.lite import Lite, weights
-from imgsearch.encoders.lite import encoder as lite_encoder
+from imgsearch.encoders.lite import encoder, weights
+from imgsearch.encoders.lite.encoder import Lite
 from imgsearch.encoders.lite.export import Recipe, exported
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
 
 if TYPE_CHECKING:
-    from imgsearch.encoders import Encoder
-    from imgsearch.records import Vectors
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.records.arrays import Vectors
 
 
 # ---------------------------------------------------------------------------- meaning
@@ -108,11 +108,11 @@ def test_pixels_of_another_kind_are_refused(lite: Encoder) -> None:
 
 def test_the_id_names_the_heads_it_was_made_with(lite: Encoder) -> None:
     assert lite.id.startswith("lite/")
-    assert weights.sha256_of(lite_encoder.HEADS)[:12] in lite.id
+    assert weights.sha256_of(encoder.HEADS)[:12] in lite.id
 
 
 def test_what_was_trained_is_small() -> None:
-    assert lite_encoder.HEADS.stat().st_size < 6_000_000
+    assert encoder.HEADS.stat().st_size < 6_000_000
 
 
 def test_fifty_photos_a_second_on_two_cores(
@@ -133,7 +133,7 @@ WITHOUT_TORCH = """
 import sys
 from pathlib import Path
 from PIL import Image
-from imgsearch.encoders.lite import Lite
+from imgsearch.encoders.lite.encoder import Lite
 
 lite = Lite(Path(sys.argv[1]))
 lite.encode_texts(["a cat"])
@@ -174,8 +174,8 @@ def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_damaged_heads_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = tmp_path / "heads.safetensors"
-    damaged.write_bytes(lite_encoder.HEADS.read_bytes()[:-1])
-    monkeypatch.setattr(lite_encoder, "HEADS", damaged)
+    damaged.write_bytes(encoder.HEADS.read_bytes()[:-1])
+    monkeypatch.setattr(encoder, "HEADS", damaged)
     with pytest.raises(EncoderError, match="damaged"):
         Lite(tmp_path)
 
@@ -255,7 +255,7 @@ def test_a_cache_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 AT_ONCE = """
 import sys
 from pathlib import Path
-from imgsearch.encoders.lite import Lite
+from imgsearch.encoders.lite.encoder import Lite
 
 print(Lite(Path(sys.argv[1])).encode_texts(["a cat"]).tobytes().hex())
 """

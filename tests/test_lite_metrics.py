@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsearch.encoders.lite import metrics
+from imgsearch.analysis import metrics
 
 AXES = np.eye(12, dtype=np.float32)
 

@@ -15,12 +15,12 @@ from tokenizers import Tokenizer
 
 from imgsearch.encoders.lite import heads, image_tower, towers, weights
 from imgsearch.encoders.lite.encoder import HEADS
-from imgsearch.encoders.whole_words import WholeWords
+from imgsearch.encoders.tokenizer import WholeWordVocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imgsearch.encoders import Encoder
+    from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.lite.weights import Tensors
 
 TEXTS = ["a dog", "Two kids jumping into a lake .", "", "a very long walk " * 60]
@@ -131,7 +131,7 @@ def library() -> Tokenizer:
 
 
 def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tokenizer) -> None:
-    words, whole = WholeWords(weights.TOKENIZER.path(), towers.BERTS), 0
+    words, whole = WholeWordVocabulary(weights.TOKENIZER.path(), towers.BERTS), 0
     for word in library.get_vocab():
         found = words.ids(word) if word == word.lower() else None
         whole += found is not None

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.encoders.lite import datasets, evaluate, features, heads, metrics, train
+from imgsearch.analysis import metrics
+from imgsearch.encoders.lite import heads
 from imgsearch.encoders.lite.encoder import HEADS
-from imgsearch.encoders.lite.fitting import Schedule
 from imgsearch.encoders.lite.image_tower import CLASSES, FEATURES
 from imgsearch.errors import FolderError, UsageError
+from training import datasets, evaluate, features, train
+from training.fitting import Schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imgsearch.encoders import Encoder
+    from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.lite.heads import Heads
 
     Floats = NDArray[np.float32]
@@ -45,7 +47,7 @@ class World:
         hidden = self._noise(count, self.hidden)
         said = np.repeat(hidden, 3, axis=0) + 0.3 * self._noise(count * 3, self.hidden)
         views = [
-            features.Seen(
+            features.TowerFeatures(
                 hidden @ self._to_features + 3 * self._noise(count, self.features),
                 self._noise(count, self.classes),
             )

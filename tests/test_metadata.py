@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgsearch.decode import decode, decode_bytes, is_photo_name, read_facts
-from imgsearch.decode.metadata import Account, read_xmp, settle
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.metadata import MetadataSource, merge_metadata, read_xmp
+from imgsearch.decode.reading import decode, decode_bytes, read_facts
 from imgsearch.errors import PhotoError
-from imgsearch.records import Facts
+from imgsearch.records.photo import Facts
 
 NAMESPACES = " ".join(
     f'xmlns:{prefix}="{uri}"'
@@ -119,7 +120,7 @@ def test_any_encoding_that_xmp_may_have() -> None:
 
 def test_what_is_no_xmp_says_nothing() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "&b;&b;&b;">]>' + packet('xmp:Rating="5"')
-    nothing = Account("xmp")
+    nothing = MetadataSource("xmp")
     for junk in (b"", b"<", b"\xff\xfe\0", bomb, b"<a>" * 10_000, packet("")[:-20] + b"\0<"):
         assert read_xmp(junk) == nothing
     assert read_xmp(packet('xmp:Rating="5"', "<a")).rating == 5, "what came before the fault counts"
@@ -136,12 +137,12 @@ def test_no_bytes_at_all_upset_it(junk: bytes, at: int) -> None:
 
 def test_the_first_that_speaks_counts() -> None:
     exif, xmp = datetime(2001, 1, 1), datetime(2002, 2, 2)
-    facts = settle(
+    facts = merge_metadata(
         Facts("JPEG", 1, 1),
         [
-            Account("exif", taken_at=exif, camera="A"),
-            Account("xmp", xmp, "B", "L", (1.0, 2.0), 4, ("x", "y")),
-            Account("iptc", keywords=("Y", "z"), rating=1),
+            MetadataSource("exif", taken_at=exif, camera="A"),
+            MetadataSource("xmp", xmp, "B", "L", (1.0, 2.0), 4, ("x", "y")),
+            MetadataSource("iptc", keywords=("Y", "z"), rating=1),
         ],
     )
     assert (facts.taken_at, facts.dated_by, facts.camera, facts.lens) == (exif, "exif", "A", "L")

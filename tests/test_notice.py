@@ -16,7 +16,7 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.errors import LibraryLocked
-from imgsearch.store import writing
+from imgsearch.store.lock import writing
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -24,9 +24,9 @@ PATIENCE_S = 60.0  # for a machine with other things to do
 INDEX = """
     import sys, time
     from pathlib import Path
-    import imgsearch.encoders
+    import imgsearch.encoders.registry
     from imgsearch import Library, Settings
-    from stand_in import StandIn
+    from tests.stand_in import StandIn
 
     class Slow(StandIn):
         batch_size = 4
@@ -36,7 +36,7 @@ INDEX = """
                 time.sleep(0.01)
             return super().encode_pixels(batch)
 
-    imgsearch.encoders.open_encoder = lambda *arguments: Slow()
+    imgsearch.encoders.registry.open_encoder = lambda *arguments: Slow()
     with Library.open(Settings.load(data_dir=Path(sys.argv[1]), encoder="lite")) as library:
         for step in library.index([sys.argv[2]]):
             time.sleep(0.02)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from imgsearch.overlap import behind
+from imgsearch.concurrency import write_behind
 
 PATIENCE_S = 10.0
 
@@ -41,7 +41,7 @@ def test_so_many_are_made_at_once_and_all_are_kept_in_order(many: int) -> None:
     work = Counted()
 
     def give() -> None:
-        with behind(many) as model:
+        with write_behind(many) as model:
             for number in range(20):
                 model.do(partial(work.make, number), work.kept.append)
 
@@ -71,7 +71,7 @@ def test_what_is_made_waits_for_what_is_kept_before(many: int) -> None:
         return number
 
     def give() -> None:
-        with behind(many) as model:
+        with write_behind(many) as model:
             for number in range(10):
                 model.do(partial(make, number), keep)
 
@@ -97,7 +97,7 @@ def test_nothing_is_kept_after_a_piece_that_failed(step: str, many: int) -> None
     def keep(number: int) -> None:
         kept.append(fail_at_three(number, "keep"))
 
-    with pytest.raises(OSError, match="space"), behind(many) as model:
+    with pytest.raises(OSError, match="space"), write_behind(many) as model:
         for number in range(10):
             model.do(partial(fail_at_three, number, "make"), keep)
     assert kept == [0, 1, 2]
@@ -107,7 +107,7 @@ def test_nothing_is_kept_after_a_piece_that_failed(step: str, many: int) -> None
 def test_what_was_given_is_kept_whatever_ends_the_block(many: int) -> None:
     work = Counted()
     work.may.release(many)
-    with pytest.raises(KeyboardInterrupt), behind(many) as model:
+    with pytest.raises(KeyboardInterrupt), write_behind(many) as model:
         for number in range(many):
             model.do(partial(work.make, number), work.kept.append)
         raise KeyboardInterrupt
@@ -115,5 +115,5 @@ def test_what_was_given_is_kept_whatever_ends_the_block(many: int) -> None:
 
 
 def test_nothing_given_nothing_done() -> None:
-    with behind(2) as model:
+    with write_behind(2) as model:
         model.settle()

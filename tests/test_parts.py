@@ -11,26 +11,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from stand_in import StandIn
 
-from imgsearch import Library, Settings, calibrate, duplicates, evaluation, labels
-from imgsearch.decode import decode, parts_of
-from imgsearch.decode.parts import CUT, pieces
-from imgsearch.findings import Classes
-from imgsearch.indexes.ladder import Ladder
-from imgsearch.jobs import Job
-from imgsearch.records import Decoded, EncoderRow, Facts, FileStat, Outcome
-from imgsearch.snapshots import BuildOptions, LiveIndex, build_snapshot, check_recall
-from imgsearch.store import Store
+from imgsearch import Library, Settings
+from imgsearch.analysis import captions, duplicates
+from imgsearch.decode.parts import CUT, parts_of, tiles
+from imgsearch.decode.reading import decode
+from imgsearch.index.build import BuildOptions, build_snapshot
+from imgsearch.index.check import check_recall
+from imgsearch.index.live import LiveIndex
+from imgsearch.index.policy import IndexPolicy
+from imgsearch.index.recall import prompts
+from imgsearch.progress import Job
+from imgsearch.records.files import Decoded, FileStat, IngestResult
+from imgsearch.records.labels import Classes
+from imgsearch.records.photo import Facts
+from imgsearch.records.status import EncoderRow
+from imgsearch.search import baseline
+from imgsearch.store.schema import labels
+from imgsearch.store.store import Store
 from imgsearch.store.vector_reading import starts_of
+from tests.stand_in import StandIn
 
 DIM = 16
 PHOTOS, MOST = 400, 9
 # Every kind of index with a few hundred vectors: none, exact, and lists of which few are probed.
 LADDERS = {
-    "flat": Ladder(ivf_from=10**6),
-    "whole": Ladder(ivf_from=100, probe_from=10**6, whole_nlist=8),
-    "probed": Ladder(ivf_from=100, probe_from=100, fp16_from=10**6, recall_target=0.6),
+    "flat": IndexPolicy(ivf_from=10**6),
+    "whole": IndexPolicy(ivf_from=100, probe_from=10**6, whole_nlist=8),
+    "probed": IndexPolicy(ivf_from=100, probe_from=100, fp16_from=10**6, recall_target=0.6),
 }
 
 
@@ -58,7 +66,7 @@ def fill(store: Store) -> tuple[EncoderRow, dict[int, np.ndarray]]:
     for number in range(PHOTOS):
         count = int(rng.integers(2, MOST + 1)) if number % 3 == 0 else 1
         outcomes.append(
-            Outcome(
+            IngestResult(
                 FileStat(f"/photos/{number}.jpg", 1, 1, number),
                 b"%032d" % number,
                 Facts("JPEG", 8, 8),
@@ -81,7 +89,7 @@ def truth(own: dict[int, np.ndarray], query: np.ndarray) -> list[tuple[int, floa
 
 @given(st.integers(64, 3000), st.integers(64, 3000))
 def test_pieces_are_square_windows_from_end_to_end(width_px: int, height_px: int) -> None:
-    boxes = pieces(width_px, height_px)
+    boxes = tiles(width_px, height_px)
     long_px, short_px = max(width_px, height_px), min(width_px, height_px)
     assert bool(boxes) == (long_px > 2 * short_px)
     along = 0 if width_px > height_px else 1
@@ -142,7 +150,7 @@ def test_what_lies_at_the_ends_of_a_panorama_is_found(wide: Library, text: str) 
 def test_a_panorama_is_one_photo_in_every_count(wide: Library) -> None:
     status = wide.status()
     photos = [hit.photo for hit in wide.find("is:online", k=30).hits]
-    further = sum(len(pieces(photo.width_px, photo.height_px)) for photo in photos)
+    further = sum(len(tiles(photo.width_px, photo.height_px)) for photo in photos)
     assert further >= 2 * 6
     assert (status.photos, status.vectors) == (len(photos), len(photos) + further)
     found = wide.label(Classes(("a cat", "a cup of coffee")))
@@ -192,7 +200,7 @@ def test_another_encoder_sees_the_pieces_too(
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         library.index([tmp_path / "photos"]).run()
         before = library.status().vectors
-        assert before == stand_in.embedded == 10 + 10 * (1 + len(pieces(18, 54)))
+        assert before == stand_in.embedded == 10 + 10 * (1 + len(tiles(18, 54)))
         monkeypatch.setattr(StandIn, "id", "lite/newer")
         report = library.rebuild("lite").run()
         assert (report.vectors, report.missing) == (before, 0)
@@ -223,13 +231,13 @@ def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
     root_id = store.add_root("/photos")
     key = store.add_encoder("made@1", "made", DIM).key
     stat, times_s = FileStat("/photos/a.mp4", 1, 1, 1), (4.0, 0.0, 8.5)
-    outcome = Outcome(stat, b"a", Facts("VIDEO", 8, 8), vectors_of(3), times_s=times_s)
+    outcome = IngestResult(stat, b"a", Facts("VIDEO", 8, 8), vectors_of(3), times_s=times_s)
     store.record(root_id, key, [outcome])
     before = store.parts(key, [1])[1]
     assert before.times_s == times_s
     assert np.allclose(store.vector_of(key, 1), vectors_of(3)[0], atol=1e-3)
     store.forget(root_id, [stat.path])
-    store.record(root_id, key, [Outcome(stat, b"a")])
+    store.record(root_id, key, [IngestResult(stat, b"a")])
     assert store.last_seq(key) == 6, "numbered anew"
     after = store.parts(key, [1])[1]
     assert after.times_s == times_s and np.array_equal(after.vectors, before.vectors)
@@ -265,7 +273,7 @@ def test_recall_is_counted_in_photos(store: Store) -> None:
     key = store.add_encoder("made@1", "made", DIM).key
     rng = np.random.default_rng(5)
     outcomes = [
-        Outcome(
+        IngestResult(
             FileStat(f"/photos/{number}.jpg", 1, 1, number),
             b"%032d" % number,
             Facts("JPEG", 8, 8),
@@ -274,7 +282,7 @@ def test_recall_is_counted_in_photos(store: Store) -> None:
         for number, middle in enumerate(vectors_of(300, seed=2))
     ]
     store.record(root_id, key, outcomes)
-    ladder = Ladder(ivf_from=100, probe_from=100, fp16_from=10**6)
+    ladder = IndexPolicy(ivf_from=100, probe_from=100, fp16_from=10**6)
     info = build_snapshot(store, key, "made@1", None, BuildOptions(ladder))
     assert int(info.details["nprobe_image"]) < int(info.details["nlist"])
     report = check_recall(store, key, lambda texts: vectors_of(len(texts), seed=9), ladder)
@@ -308,10 +316,10 @@ def test_captions_are_ranked_among_photos(store: Store, monkeypatch: pytest.Monk
     row, own = fill(store)
     queries = vectors_of(30, seed=13)
     photos = [truth(own, query)[at][0] for at, query in enumerate(queries)]  # of known rank
-    monkeypatch.setattr(evaluation.prompting, "embed_texts", lambda *arguments: queries)
-    captions = evaluation.Captions(("x",) * 30, tuple(photos), 0)
+    monkeypatch.setattr(prompts, "embed_texts", lambda *arguments: queries)
+    listed = captions.Captions(("x",) * 30, tuple(photos), 0)
     index = LiveIndex(store, row.key)
-    found = evaluation.evaluate(store, row, StandIn(), index, captions)  # type: ignore[arg-type]
+    found = captions.evaluate(store, row, StandIn(), index, listed)  # type: ignore[arg-type]
     assert (found.photos, found.index_recall) == (PHOTOS, 1.0)
     assert found.recall_at_10 == pytest.approx(10 / 30)
     assert found.median_rank == pytest.approx(15.5, abs=0.5)
@@ -321,14 +329,18 @@ def test_calibration_counts_photos(store: Store) -> None:
     root_id = store.add_root("/photos")
     row = store.add_encoder("made@1", "lite", DIM)
     few = [
-        Outcome(FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), vectors_of(9, n))
+        IngestResult(
+            FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), vectors_of(9, n)
+        )
         for n in range(11)
     ]
     store.record(root_id, row.key, few)
-    assert not calibrate.refresh(store, row, lambda texts: vectors_of(len(texts)))
-    last = Outcome(FileStat("/photos/x", 1, 1, 99), b"x", Facts("JPEG", 8, 8), vectors_of(9, 99))
+    assert not baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
+    last = IngestResult(
+        FileStat("/photos/x", 1, 1, 99), b"x", Facts("JPEG", 8, 8), vectors_of(9, 99)
+    )
     store.record(root_id, row.key, [last])
-    assert calibrate.refresh(store, row, lambda texts: vectors_of(len(texts)))
+    assert baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
     null = store.null(row.key)
     assert null is not None and len(null.photos) == 12
     wholes = np.stack([vectors_of(9, seed)[0] for seed in (*range(11), 99)])
@@ -341,7 +353,7 @@ def test_duplicates_are_alike_as_wholes(store: Store) -> None:
     sky, one, two = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
     photos = [np.concatenate(rows) for rows in ([one, sky], [two, sky], [one, two], [one])]
     outcomes = [
-        Outcome(FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), rows)
+        IngestResult(FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), rows)
         for n, rows in enumerate(photos)
     ]
     store.record(root_id, key, outcomes)

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from slow_device import Costs, SlowDevice
-from stand_in import StandIn
 
 import imgsearch.encoders
 from imgsearch import Library, Settings
-from imgsearch.encoders.batch_size import Remembered
-from imgsearch.encoders.device import Pipeline
+from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.device import BatchScheduler
 from imgsearch.store.store import Store
+from tests.slow_device import Costs, SlowDevice
+from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgsearch.records import Outcome, PixelBatch, Pixels, Vectors
+    from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
+    from imgsearch.records.files import IngestResult
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -67,7 +68,9 @@ class Beside(StandIn):
         super().__init__()
         costs = Costs(up_s, lambda count: model_s)
         self.device = SlowDevice(super().encode_pixels, self.dim, self.side_px, costs)
-        self._pipeline = Pipeline(self.device, Remembered(folder, self.id), self.batch_size)
+        self._pipeline = BatchScheduler(
+            self.device, BatchSizeCache(folder, self.id), self.batch_size
+        )
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
         return self._pipeline(batch)
@@ -90,7 +93,7 @@ def index(
     monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: device)
     enter = Store.record
 
-    def slowly(self: Store, root_id: int, key: int, outcomes: Sequence[Outcome]) -> None:
+    def slowly(self: Store, root_id: int, key: int, outcomes: Sequence[IngestResult]) -> None:
         time.sleep(record_s)
         enter(self, root_id, key, outcomes)
 

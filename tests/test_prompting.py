@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgsearch.encoders import Encoder
-from imgsearch.encoders.prompting import TEMPLATES, embed_in, embed_texts, templates_for
+from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.prompts import TEMPLATES, embed_in, embed_texts, templates_for
 
 
 def test_only_short_texts_of_measured_encoders_are_put_into_templates() -> None:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsearch.errors import QueryError
-from imgsearch.query import FIELDS, example_of, filter_of, parse, region_of, term_of, to_text
-from imgsearch.terms import Example, Filter, Interval, Place, Query, Region, Term
+from imgsearch.query.fields import FIELDS
+from imgsearch.query.grammar import example_of, filter_of, parse, region_of, term_of, to_text
+from imgsearch.records.query import Example, Filter, Interval, Place, Query, Region, Term
 
 
 def test_one_line_says_it_all() -> None:

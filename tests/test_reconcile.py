@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from stand_in import StandIn
 
-from imgsearch import Library, mounts
+from imgsearch import Library
 from imgsearch.errors import FolderError, Reason, UsageError
-from imgsearch.store import Store
+from imgsearch.indexer import volumes
+from imgsearch.store.store import Store
+from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
@@ -276,7 +277,7 @@ def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     """
     by_uuid = tmp_path / "by-uuid"
     by_uuid.mkdir()
-    monkeypatch.setattr(mounts, "BY_UUID", by_uuid)
+    monkeypatch.setattr(volumes, "BY_UUID", by_uuid)
     mounted: dict[str, Path] = {}
 
     def unplug(name: str) -> None:
@@ -295,7 +296,7 @@ def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
         folder.mkdir(exist_ok=True)
         subprocess.run(["mount", "-o", "loop", image, folder], check=True)
         mounted[name] = folder
-        found = mounts.mount_of(str(folder))
+        found = volumes.mount_of(str(folder))
         assert found is not None
         (by_uuid / name).symlink_to(found.source)
 
@@ -564,11 +565,11 @@ def test_mount_tables_are_read() -> None:
         b"41 1 0:41 / /phone rw shared:5 - fuse.sshfs me@host:/ rw\n"
         b"42 1 0:42 / /win rw - fuseblk /dev/sdb1 rw\n"
     )
-    first, nas, phone, windows = mounts.parse_mountinfo(linux)
+    first, nas, phone, windows = volumes.parse_mountinfo(linux)
     assert (first.point, first.inside, first.kind) == ("/mnt 2", "/mnt1", "ext3")
     assert [one.is_network for one in (first, nas, phone, windows)] == [False, True, True, False]
     mac = (
         "//me@nas/photos on /Volumes/My Photos (smbfs, nodev, nosuid)\nmap -hosts on /net (autofs)"
     )
-    share, _ = mounts.parse_mount_command(mac)
+    share, _ = volumes.parse_mount_command(mac)
     assert (share.point, share.kind, share.is_network) == ("/Volumes/My Photos", "smbfs", True)

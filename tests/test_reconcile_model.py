@@ -24,15 +24,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from PIL import Image
-from stand_in import StandIn
 
 from imgsearch import Library, Settings
-from imgsearch.decode import is_photo_name
-from imgsearch.reconcile import survey
-from imgsearch.reconcile.follow import _scopes_at
-from imgsearch.scan import is_ignored
-from imgsearch.store import Store, writing
-from imgsearch.watch import Hint, Pace, _Dirty
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.indexer.diff import compare
+from imgsearch.indexer.scan import is_ignored
+from imgsearch.indexer.watch_loop import _scopes_at
+from imgsearch.indexer.watcher import Hint, PendingFolders, WatchTiming
+from imgsearch.store.lock import writing
+from imgsearch.store.store import Store
+from tests.stand_in import StandIn
 
 # The speed of a disk is not what is tested here.
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -55,7 +56,7 @@ class Disk(RuleBasedStateMachine):
         self.encoder.embedded = 0
         self.written: set[bytes] = set()
         self.clock = itertools.count(1_600_000_000)
-        self.dirty = _Dirty(Pace(quiet_ms=0), is_photo_name, is_ignored)
+        self.dirty = PendingFolders(WatchTiming(quiet_ms=0), is_photo_name, is_ignored)
         for each in ("one", "two"):
             (self.place / each).mkdir()
             (self.place / each / "here.txt").touch()  # else an empty root is an unplugged drive
@@ -173,7 +174,7 @@ class Disk(RuleBasedStateMachine):
     def _look(self, hint: Hint) -> None:
         with writing(self.library.settings.data_dir) as store:
             reading = self.library._upkeep.reading
-            seen = survey(store, _scopes_at(store, [hint]), lambda sentence: None, reading)
+            seen = compare(store, _scopes_at(store, [hint]), lambda sentence: None, reading)
             for _ in self.library._upkeep._take_in(store, seen):
                 pass
 

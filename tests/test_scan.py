@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsearch.decode import is_photo_name
-from imgsearch.records import FileStat
-from imgsearch.scan import Seen, diff, look
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.indexer.scan import ScanResult, diff, scan
+from imgsearch.records.files import FileStat
 
 
 def touch(path: Path, content: bytes = b"x") -> str:
@@ -22,7 +22,7 @@ def touch(path: Path, content: bytes = b"x") -> str:
 
 
 def names(folder: Path) -> set[str]:
-    return {os.path.relpath(path, folder) for path in look(str(folder), is_photo_name).files}
+    return {os.path.relpath(path, folder) for path in scan(str(folder), is_photo_name).files}
 
 
 def test_only_photos_are_seen_and_other_programs_folders_left_alone(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_only_photos_are_seen_and_other_programs_folders_left_alone(tmp_path: Pa
 def test_stats_are_those_of_the_disk(tmp_path: Path) -> None:
     path = touch(tmp_path / "a.jpg", b"four")
     about = os.stat(path)
-    found = look(str(tmp_path), is_photo_name).files[path]
+    found = scan(str(tmp_path), is_photo_name).files[path]
     assert found == FileStat(path, 4, about.st_mtime_ns, about.st_ino)
 
 
@@ -72,7 +72,7 @@ def test_a_name_that_is_not_utf8_is_seen(tmp_path: Path) -> None:
     raw = os.path.join(os.fsencode(tmp_path), b"caf\xe9\n.jpg")
     with open(raw, "wb"):
         pass
-    (path,) = look(str(tmp_path), is_photo_name).files
+    (path,) = scan(str(tmp_path), is_photo_name).files
     assert os.fsencode(path) == raw
 
 
@@ -80,23 +80,23 @@ def test_a_folder_that_cannot_be_read_loses_nothing(tmp_path: Path) -> None:
     open_path = touch(tmp_path / "open" / "a.jpg")
     locked = tmp_path / "locked"
     locked_path = touch(locked / "b.jpg")
-    known = dict(look(str(tmp_path), is_photo_name).files)
+    known = dict(scan(str(tmp_path), is_photo_name).files)
     assert set(known) == {open_path, locked_path}
-    seen = Seen({open_path: known[open_path]}, (str(locked),))
+    seen = ScanResult({open_path: known[open_path]}, (str(locked),))
     assert diff(seen, known).gone == ()
     if os.geteuid() == 0:
         pytest.skip("root may read every folder, so the walk itself cannot be refused")
     locked.chmod(0)
     try:
-        assert look(str(tmp_path), is_photo_name).unreadable == (str(locked),)
+        assert scan(str(tmp_path), is_photo_name).unreadable == (str(locked),)
     finally:
         locked.chmod(stat.S_IRWXU)
 
 
 def test_a_folder_that_is_gone_is_empty_not_unreadable(tmp_path: Path) -> None:
     known = {"x": FileStat(str(tmp_path / "gone" / "a.jpg"), 1, 1, 1)}
-    seen = look(str(tmp_path / "gone"), is_photo_name)
-    assert seen == Seen({}, ())
+    seen = scan(str(tmp_path / "gone"), is_photo_name)
+    assert seen == ScanResult({}, ())
     assert diff(seen, known).gone == ("x",)
 
 
@@ -109,7 +109,7 @@ def test_diff_accounts_for_every_file_once(
     before: dict[str, FileStat], now: dict[str, FileStat]
 ) -> None:
     now = {path: FileStat(path, s.size_bytes, s.mtime_ns, s.inode) for path, s in now.items()}
-    changes = diff(Seen(now, ()), before)
+    changes = diff(ScanResult(now, ()), before)
     same = {
         path
         for path in now.keys() & before.keys()
@@ -119,11 +119,11 @@ def test_diff_accounts_for_every_file_once(
     assert changes.unchanged == len(same)
     assert {found.path for found in changes.upserts} == now.keys() - same
     assert set(changes.gone) == before.keys() - now.keys()
-    assert diff(Seen(now, ()), now) == diff(Seen(now, ()), dict(reversed(now.items())))
+    assert diff(ScanResult(now, ()), now) == diff(ScanResult(now, ()), dict(reversed(now.items())))
 
 
 def test_unfinished_files_are_read_again(tmp_path: Path) -> None:
     path = touch(tmp_path / "a.jpg")
-    seen = look(str(tmp_path), is_photo_name)
+    seen = scan(str(tmp_path), is_photo_name)
     assert diff(seen, seen.files).upserts == ()
     assert [found.path for found in diff(seen, seen.files, {path}).upserts] == [path]

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from imgsearch import Example, Library, Query, Region, Settings, Term
-from imgsearch.encoders import Encoder
+from imgsearch.encoders.base import Encoder
 from imgsearch.errors import EncoderMismatch, QueryError, Reason
-from imgsearch.query import parse
-from imgsearch.search.remembered import FILE, QueryVectors
-from imgsearch.terms import Filter
+from imgsearch.query.grammar import parse
+from imgsearch.records.query import Filter
+from imgsearch.search.query_cache import FILE, QueryVectors
 from tests.stand_in import StandIn
 
 EVERYTHING = 1000
@@ -188,7 +188,7 @@ def test_a_repeated_query_loads_no_model(
     def refuse(*arguments: object) -> Encoder:
         raise AssertionError("the model was opened")
 
-    monkeypatch.setattr("imgsearch.encoders.open_encoder", refuse)
+    monkeypatch.setattr("imgsearch.encoders.registry.open_encoder", refuse)
     with Library.open(demo.settings) as other:
         assert scores(other, line) == first
         assert scores(other, 'a bicycle -2:"a wheel"').keys() >= first.keys(), "weights are free"
@@ -209,7 +209,7 @@ def test_a_repeated_query_loads_no_model(
 def test_past_queries_are_kept_as_hashes_and_only_so_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imgsearch.search.remembered.KEPT", 3)
+    monkeypatch.setattr("imgsearch.search.query_cache.KEPT", 3)
     remembered = QueryVectors(tmp_path / "cache", "one")
     vectors = np.eye(5, dtype=np.float32)
     for number in range(5):
@@ -418,7 +418,7 @@ def test_why_a_file_is_not_in_the_library(noise: Library, tmp_path: Path) -> Non
         return explained.reason
 
     assert Reason.EMPTY.value in why(folder / "bad.jpg")
-    assert "not taken for photos" in why(folder / "notes.txt")
+    assert "not treated as photos" in why(folder / "notes.txt")
     assert "hidden" in why(folder / ".hidden.png")
     assert "imgsearch index" in why(folder / "050.png")
     assert "no such file" in why(folder / "none.png")

@@ -9,25 +9,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stand_in import StandIn
 
 from imgsearch import Library, Settings, parse
-from imgsearch.records import Facts, FileStat, Outcome
-from imgsearch.store import Store
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.store.store import Store
+from tests.stand_in import StandIn
 
 ROOT = "/photos"
 COUNT = 300  # shots, each as RAW and as JPEG
 Stocked = Callable[..., Library]
 
 
-def outcome(name: str, seed: int, *more: int, **facts: object) -> Outcome:
+def outcome(name: str, seed: int, *more: int, **facts: object) -> IngestResult:
     """A photo at a path: its picture is that of `seed`, nearly, and its bytes are its own."""
     noise = np.random.default_rng(seed).normal(size=(1, StandIn.dim))
     noise += 0.001 * np.random.default_rng([seed, len(name), *name.encode()]).normal(size=(1, 32))
     vector = (noise / np.linalg.norm(noise)).astype(np.float32)
     kind = {"jpg": "JPEG", "heic": "HEIF", "png": "PNG"}.get(name.lower().rpartition(".")[2], "RAW")
     stat = FileStat(f"{ROOT}/{name}", 1, 10**18 + seed * 10**9, seed)
-    return Outcome(stat, name.encode(), Facts(kind, 4000, 3000, **facts), vector)  # type: ignore[arg-type]
+    return IngestResult(stat, name.encode(), Facts(kind, 4000, 3000, **facts), vector)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def stocked(tmp_path: Path, stand_in: StandIn) -> Iterator[Stocked]:
     """Makes a library of such photos, and opens it with or without `stack_raw`."""
     opened: list[Library] = []
 
-    def stock(*outcomes: Outcome, stack_raw: bool = True) -> Library:
+    def stock(*outcomes: IngestResult, stack_raw: bool = True) -> Library:
         (tmp_path / "library").mkdir(exist_ok=True)
         with Store.open(tmp_path / "library", writable=True) as store:
             root_id = store.add_root(ROOT)
@@ -79,7 +80,7 @@ def test_which_files_are_one_shot(stocked: Stocked) -> None:
     assert names(library.photos([2, 1])) == [["IMG_1.JPG", "IMG_1.CR3"], ["IMG_1.CR3"]]
 
 
-def everything() -> list[Outcome]:
+def everything() -> list[IngestResult]:
     return [outcome(f"{n:04}.{kind}", n) for n in range(COUNT) for kind in ("JPG", "DNG")]
 
 
@@ -144,7 +145,7 @@ def test_a_shot_is_found_by_the_index_of_names(stocked: Stocked, tmp_path: Path)
 
 def test_a_real_pair_of_files(tmp_path: Path, stand_in: StandIn) -> None:
     pytest.importorskip("rawpy")
-    from test_decode_formats import dng, scene
+    from tests.test_decode_formats import dng, scene
 
     folder = tmp_path / "photos"
     folder.mkdir()

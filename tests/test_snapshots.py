@@ -18,15 +18,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgsearch import snapshots
 from imgsearch.errors import DiskError, SnapshotError
-from imgsearch.indexes.ladder import Ladder
-from imgsearch.records import FileStat, Outcome, Parts, SnapshotInfo
-from imgsearch.snapshots import BuildOptions, LiveIndex, build_snapshot, check_recall, due
-from imgsearch.store import Store
+from imgsearch.index import snapshot
+from imgsearch.index.build import BuildOptions, build_snapshot
+from imgsearch.index.check import check_recall
+from imgsearch.index.live import LiveIndex
+from imgsearch.index.policy import IndexPolicy
+from imgsearch.index.snapshot import rebuild_reason
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.records.status import SnapshotInfo
+from imgsearch.store.store import Store
 
 DIM = 32
-LADDER = Ladder(
+LADDER = IndexPolicy(
     ivf_from=500,
     probe_from=1_000,
     fp16_from=1_500,
@@ -96,14 +101,14 @@ class Shelf:
         self.store.forget(self.root_id, [f"/photos/{i}.jpg" for i in ids])
 
     def bring_back(self, photo_id: int) -> None:
-        outcome = Outcome(FileStat(f"/photos/{photo_id}.jpg", 1, 1, 1), b"%d" % photo_id)
+        outcome = IngestResult(FileStat(f"/photos/{photo_id}.jpg", 1, 1, 1), b"%d" % photo_id)
         self.store.record(self.root_id, self.key, [outcome])
 
-    def build(self, ladder: Ladder = LADDER, **options: object) -> SnapshotInfo:
+    def build(self, ladder: IndexPolicy = LADDER, **options: object) -> SnapshotInfo:
         how = BuildOptions(ladder=ladder, **options)  # type: ignore[arg-type]
         return build_snapshot(self.store, self.key, "made@1", encode_texts, how)
 
-    def open(self, ladder: Ladder = LADDER, use_snapshot: bool = True) -> LiveIndex:
+    def open(self, ladder: IndexPolicy = LADDER, use_snapshot: bool = True) -> LiveIndex:
         return LiveIndex(self.store, self.key, ladder, use_snapshot)
 
     def exact(self, query: np.ndarray, only: Sequence[int] | None = None) -> dict[int, float]:
@@ -139,7 +144,7 @@ def is_exact(index: LiveIndex, shelf: Shelf, query: np.ndarray, k: int = 10) -> 
 
 
 def test_the_ladder_has_the_rungs_of_the_design() -> None:
-    ladder = Ladder()
+    ladder = IndexPolicy()
     climbed = [
         (n, rung.kind, rung.nlist, rung.storage, rung.whole)
         for n in (4_999, 5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000)
@@ -271,7 +276,7 @@ COMMITTER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_snapshots import Shelf, vectors_of
+from tests.test_snapshots import Shelf, vectors_of
 shelf = Shelf(Path(sys.argv[2]))
 shelf.photos = 600
 print("ready", flush=True)
@@ -293,7 +298,7 @@ def test_another_process_sees_a_new_photo_within_two_seconds(shelf: Shelf, tmp_p
     query = vectors_of(1, seed=5)
     assert index.search(query, 1)[0].scores[0] < 0.99
     writer = subprocess.Popen(
-        [sys.executable, "-c", COMMITTER, str(Path(__file__).parent), str(tmp_path)],
+        [sys.executable, "-c", COMMITTER, str(Path(__file__).parent.parent), str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -486,24 +491,24 @@ def test_any_filter_any_deletes_any_k(crowd: tuple[Shelf, LiveIndex], data: st.D
 
 
 def test_when_a_snapshot_is_due(shelf: Shelf) -> None:
-    assert due(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
     shelf.add(vectors_of(99))
-    assert due(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
     shelf.add(vectors_of(901, seed=2))
-    assert due(shelf.store, shelf.key, LADDER) == "1000 vectors have no index yet"
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) == "1000 vectors have no index yet"
     shelf.build()
-    assert due(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
     shelf.add(vectors_of(100, seed=3))
-    assert due(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
     shelf.add(vectors_of(1, seed=4))
-    assert "101 vectors have come" in str(due(shelf.store, shelf.key, LADDER))
+    assert "101 vectors have come" in str(rebuild_reason(shelf.store, shelf.key, LADDER))
     shelf.build()
     shelf.delete(range(1, 111))
-    assert due(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
     shelf.delete(range(111, 113))
-    assert "have left the library" in str(due(shelf.store, shelf.key, LADDER))
+    assert "have left the library" in str(rebuild_reason(shelf.store, shelf.key, LADDER))
     assert shelf.build().vectors == 989
-    assert due(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
 
 
 # -------------------------------------------------------------------- damage
@@ -533,7 +538,7 @@ def test_a_damaged_snapshot_is_noticed_and_made_anew(
     damage(shelf.store.snapshots_dir / info.file_name)
     with pytest.raises(SnapshotError, match="imgsearch rebuild"):
         shelf.open()
-    assert due(shelf.store, shelf.key, LADDER) is not None
+    assert rebuild_reason(shelf.store, shelf.key, LADDER) is not None
     is_exact(shelf.open(use_snapshot=False), shelf, vectors_of(1, seed=8)[0])
     again = shelf.build()
     assert again.sha256 == info.sha256
@@ -580,7 +585,7 @@ def test_leftovers_of_a_crash_are_swept_up(shelf: Shelf) -> None:
     info = shelf.build()
     for name in ("1-9.partial", "1-9-0123456789abcdef.ivf"):
         (shelf.store.snapshots_dir / name).write_bytes(b"half a file")
-    snapshots.clean(shelf.store)
+    snapshot.clean(shelf.store)
     assert shelf.files() == [info.file_name]
 
 
@@ -588,7 +593,7 @@ def test_two_encoders_keep_a_snapshot_each(shelf: Shelf) -> None:
     shelf.add(vectors_of(600))
     first = shelf.build()
     other = shelf.store.add_encoder("other@1", "other", DIM).key
-    news = {i: Parts(row[None]) for i, row in enumerate(vectors_of(600, seed=2), 1)}
+    news = {i: PhotoVectors(row[None]) for i, row in enumerate(vectors_of(600, seed=2), 1)}
     shelf.store.add_vectors(other, news)
     second = build_snapshot(shelf.store, other, "other@1", None, BuildOptions(ladder=LADDER))
     assert shelf.files() == sorted([first.file_name, second.file_name])
@@ -642,8 +647,8 @@ PEAK = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_snapshots import *
-import imgsearch.indexes.ivf
+from tests.test_snapshots import *
+import imgsearch.index.ivf
 def peak_bytes():
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
@@ -665,7 +670,7 @@ def test_a_build_peaks_below_two_and_a_half_times_the_vectors(tmp_path: Path) ->
         shelf.add(unit(centres[generator.integers(0, 200, 10_000)] + noise))
     shelf.store.close()
     done = subprocess.run(
-        [sys.executable, "-c", PEAK, str(Path(__file__).parent), str(tmp_path)],
+        [sys.executable, "-c", PEAK, str(Path(__file__).parent.parent), str(tmp_path)],
         capture_output=True,
         text=True,
         check=True,
@@ -674,13 +679,7 @@ def test_a_build_peaks_below_two_and_a_half_times_the_vectors(tmp_path: Path) ->
 
 
 def test_without_faiss_the_message_names_the_cure() -> None:
-    code = "import sys; sys.modules['faiss'] = None; import imgsearch.indexes.ivf"
+    code = "import sys; sys.modules['faiss'] = None; import imgsearch.index.ivf"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "MissingPackage" in done.stderr
     assert "pip install 'imgsearch-photos[cpu]'" in done.stderr
-
-
-def test_the_package_loads_neither_numpy_nor_faiss() -> None:
-    code = "import sys, imgsearch.snapshots; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"numpy", "faiss"} & set(done.stdout.split())

@@ -16,9 +16,12 @@ import pytest
 from sqlalchemy import create_engine
 
 from imgsearch.errors import DiskError, Reason, SchemaTooNew, StoreError, UsageError
-from imgsearch.records import Facts, Failure, FileStat, Outcome, Parts
-from imgsearch.store import Store, tables
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts, PhotoVectors
+from imgsearch.records.status import Failure
+from imgsearch.store import schema
 from imgsearch.store.migrations import STEPS
+from imgsearch.store.store import Store
 
 DIM = 8
 FACTS = Facts(
@@ -45,20 +48,20 @@ def unit_vector(seed: int) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def photo(path: str, content: bytes, seed: int = 0) -> Outcome:
-    return Outcome(FileStat(path, 10, 20, 30), content, FACTS, unit_vector(seed))
+def photo(path: str, content: bytes, seed: int = 0) -> IngestResult:
+    return IngestResult(FileStat(path, 10, 20, 30), content, FACTS, unit_vector(seed))
 
 
-def copy_of(path: str, content: bytes) -> Outcome:
-    return Outcome(FileStat(path, 10, 20, 30), content)
+def copy_of(path: str, content: bytes) -> IngestResult:
+    return IngestResult(FileStat(path, 10, 20, 30), content)
 
 
-def failed(path: str) -> Outcome:
+def failed(path: str) -> IngestResult:
     failure = Failure(Path(path), Reason.TRUNCATED, "The image ends early.")
-    return Outcome(FileStat(path, 10, 20, 30), b"bad", failure=failure)
+    return IngestResult(FileStat(path, 10, 20, 30), b"bad", failure=failure)
 
 
-def fill(store: Store, *outcomes: Outcome, root: str = "/p") -> tuple[int, int]:
+def fill(store: Store, *outcomes: IngestResult, root: str = "/p") -> tuple[int, int]:
     root_id = store.add_root(root)
     key = store.add_encoder("test/1", "test", DIM).key
     store.record(root_id, key, outcomes)
@@ -142,7 +145,7 @@ def test_a_mended_file_loses_its_failure(store: Store) -> None:
 def test_a_photo_id_is_never_used_again(store: Store) -> None:
     root_id, key = fill(store, photo("/p/a.jpg", b"1"))
     with store._engine.begin() as connection:  # as a later prune does
-        connection.execute(tables.photos.delete())
+        connection.execute(schema.photos.delete())
     store.record(root_id, key, [photo("/p/b.jpg", b"2")])
     assert store.live_ids().tolist() == [2]
     assert store.last_seq(key) == 2
@@ -165,7 +168,7 @@ def test_a_second_encoder_waits_until_it_is_promoted(store: Store) -> None:
     new = store.add_encoder("other/1", "other", DIM)
     assert store.current_encoder().encoder_id == "test/1"
     assert store.unembedded(new.key) == {1: Path("/p/a.jpg")}
-    store.add_vectors(new.key, {1: Parts(unit_vector(3))})
+    store.add_vectors(new.key, {1: PhotoVectors(unit_vector(3))})
     assert store.unembedded(new.key) == {}
     store.promote_encoder(new.key)
     assert store.current_encoder() == new
@@ -188,7 +191,7 @@ def test_migrations_end_in_the_tables_that_queries_use(tmp_path: Path, store: St
         }
 
     engine = create_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
-    tables.metadata.create_all(engine)
+    schema.metadata.create_all(engine)
     engine.dispose()
     fresh = sqlite3.connect(tmp_path / "fresh.db")
     migrated = sqlite3.connect(tmp_path / "library.db")
@@ -247,7 +250,7 @@ def test_a_reader_works_on_a_read_only_folder(tmp_path: Path, store: Store) -> N
 import os, sys
 from pathlib import Path
 from imgsearch.errors import DiskError
-from imgsearch.store import Store
+from imgsearch.store.store import Store
 import imgsearch.store.database, sqlalchemy.dialects.sqlite
 os.setuid(65534)  # once all is imported: nobody may not read root's Python
 store = Store.open(Path(sys.argv[1]), writable=False)
@@ -270,8 +273,8 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from imgsearch.errors import DiskError
-from imgsearch.records import Facts, FileStat, Outcome
-from imgsearch.store import Store
+from imgsearch.records.photo import Facts; from imgsearch.records.files import FileStat, IngestResult as Outcome
+from imgsearch.store.store import Store
 import numpy as np, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = Store.open(Path(sys.argv[1]), writable=True)
@@ -303,7 +306,7 @@ except DiskError as error:
 def test_as_many_threads_as_like_may_read_at_once(tmp_path: Path, store: Store) -> None:
     root_id, key = store.add_root("/photos"), store.add_encoder("t/1", "t", 4).key
     outcomes = [
-        Outcome(
+        IngestResult(
             FileStat(f"/photos/{number}.jpg", 1, 1, number), b"%d" % number, Facts("JPEG", 1, 1)
         )
         for number in range(200)

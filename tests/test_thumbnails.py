@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from imgsearch.decode.thumbnails import Thumbnails
 from imgsearch.errors import PhotoError
-from imgsearch.records import Facts, Photo
-from imgsearch.thumbnails import Thumbnails
+from imgsearch.records.photo import Facts, Photo
 
 MakePhoto = Callable[..., Path]
 

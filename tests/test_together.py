@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from stand_in import StandIn
 
 from imgsearch import Library
-from imgsearch.encoders import Encoder
-from imgsearch.encoders.together import TEXTS_AT_ONCE, Together
+from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.batching import TEXTS_AT_ONCE, BatchingEncoder
 from imgsearch.errors import EncoderError
+from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
-    from imgsearch.records import Vectors
+    from imgsearch.records.arrays import Vectors
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -61,7 +61,7 @@ def test_sixteen_askers_share_a_few_batches_of_the_real_model(lite: Encoder) -> 
     texts = [f"a photo of {number} dogs beside a lake" for number in range(ASKERS)]
     alone = [lite.encode_texts([text])[0] for text in texts]
     counting = Counting(lite, 0.02)
-    together = Together(counting)  # type: ignore[arg-type]
+    together = BatchingEncoder(counting)  # type: ignore[arg-type]
     found = at_once(lambda number: together.encode_texts([texts[number]]))
     assert sum(counting.batches) == ASKERS
     assert len(counting.batches) < ASKERS / 2, "they waited for each other and shared nothing"
@@ -74,12 +74,12 @@ def test_one_alone_waits_for_nobody(stand_in: StandIn) -> None:
     counting = Counting(stand_in)
     started = time.perf_counter()
     for _ in range(100):
-        Together(counting).encode_texts(["a", "b"])  # type: ignore[arg-type]
+        BatchingEncoder(counting).encode_texts(["a", "b"])  # type: ignore[arg-type]
     assert counting.batches == [2] * 100 and time.perf_counter() - started < 2
 
 
 def test_a_text_that_fails_fails_for_its_asker_only(stand_in: StandIn) -> None:
-    together = Together(Counting(stand_in, 0.02))  # type: ignore[arg-type]
+    together = BatchingEncoder(Counting(stand_in, 0.02))  # type: ignore[arg-type]
 
     def ask(number: int) -> object:
         try:
@@ -96,7 +96,7 @@ def test_a_text_that_fails_fails_for_its_asker_only(stand_in: StandIn) -> None:
 
 def test_no_batch_is_larger_than_it_may_be_but_for_one_asker(stand_in: StandIn) -> None:
     counting = Counting(stand_in, 0.01)
-    together = Together(counting)  # type: ignore[arg-type]
+    together = BatchingEncoder(counting)  # type: ignore[arg-type]
     count = TEXTS_AT_ONCE // 4 + 1
     at_once(lambda number: together.encode_texts([f"{number}"] * count))
     assert max(counting.batches) <= TEXTS_AT_ONCE and sum(counting.batches) == ASKERS * count
@@ -110,8 +110,8 @@ def test_a_library_answers_sixteen_threads_as_it_answers_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     counting = Counting(StandIn(), 0.05)
-    monkeypatch.setattr("imgsearch.encoders.open_encoder", lambda *arguments: counting)
-    monkeypatch.setattr("imgsearch.search.vector.QueryVectors._find", lambda *arguments: {})
+    monkeypatch.setattr("imgsearch.encoders.registry.open_encoder", lambda *arguments: counting)
+    monkeypatch.setattr("imgsearch.search.query_cache.QueryVectors._find", lambda *arguments: {})
     for number in range(40):
         make_photo(f"photos/{number}.png", (number * 6, 255 - number * 6, number * number % 255))
     library.index([tmp_path / "photos"]).run()

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Hit, Library, Settings, parse
-from ui import exports, narrowing, words
-from ui.door import door
+from imgsearch import Hit, Library, Settings, parse, text
+from ui import exports, filters, formatting
+from ui.session import door
 
 PATIENCE_S = 240  # a busy machine is no failure
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
@@ -310,18 +310,18 @@ def test_a_folder_of_links_never_lies_among_photos(hits: list[Hit], tmp_path: Pa
 
 def test_controls_rewrite_the_line_and_leave_the_rest() -> None:
     chosen = {"camera": "canon|eos 5", "after": "2023-06", "rating": ""}
-    line = narrowing.with_filters("a dog -people rating:>=4 -camera:nikon", chosen, "date")
+    line = filters.with_filters("a dog -people rating:>=4 -camera:nikon", chosen, "date")
     query = parse(line)
-    assert narrowing.values_of(query) == {"camera": "canon|eos 5", "after": "2023-06"}
+    assert filters.values_of(query) == {"camera": "canon|eos 5", "after": "2023-06"}
     assert query.sort == "date" and len(query.terms) == 2
     assert any(each.negated and each.field == "camera" for each in query.filters)
-    assert narrowing.with_filters("", {}, "relevance") == ""
+    assert filters.with_filters("", {}, "relevance") == ""
 
 
 def test_words_are_safe_and_readable() -> None:
-    assert words.printable("a\u202eb\nc\x1b[0m") == r"a\u202eb\nc\x1b[0m"
-    assert words.unmarked("![x](y) <b>") == r"\!\[x\]\(y\) \<b\>"
-    assert words.size_words(999) == "999 B" and words.size_words(3_210_000) == "3.2 MB"
-    assert words.count_words(1, "photo") == "1 photo" and words.time_left_words(600) == (
+    assert text.printable("a\u202eb\nc\x1b[0m") == r"a\u202eb\nc\x1b[0m"
+    assert formatting.unmarked("![x](y) <b>") == r"\!\[x\]\(y\) \<b\>"
+    assert formatting.size_words(999) == "999 B" and formatting.size_words(3_210_000) == "3.2 MB"
+    assert formatting.count_words(1, "photo") == "1 photo" and formatting.time_left_words(600) == (
         "about 10 min"
     )

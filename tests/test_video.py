@@ -15,17 +15,17 @@ from pathlib import Path
 
 import av
 import pytest
-from clips import CODECS, video
 from PIL import Image
-from scene import BLUE, GREEN, RED, WHITE, scene
 
 from imgsearch import Library, Settings
-from imgsearch import decode as door
-from imgsearch.decode import decode, decode_bytes, read_facts
-from imgsearch.decode.formats import FAMILIES, family_of
+from imgsearch.decode import reading
+from imgsearch.decode.formats import FAMILIES, format_of
+from imgsearch.decode.reading import decode, decode_bytes, read_facts
 from imgsearch.decode.video import FRAMES, account_of
-from imgsearch.display import clock
 from imgsearch.errors import PhotoError, Reason
+from imgsearch.text import clock
+from tests.clips import CODECS, video
+from tests.scene import BLUE, GREEN, RED, WHITE, scene
 
 
 def corners(image: Image.Image) -> list[tuple[int, int, int]]:
@@ -57,11 +57,11 @@ def test_every_container_is_known_and_read(suffix: str, tmp_path: Path) -> None:
 
 
 def test_what_begins_like_a_video_and_is_none_keeps_its_name() -> None:
-    assert family_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)) is FAMILIES["HEIF"]
-    assert family_of(b"\0\0\0\x18ftypM4A \0\0\0\0" + bytes(48), "song.jpg") is None
-    assert family_of(b"GIF89a" + bytes(58), "a.gif") is FAMILIES["GIF"]
-    assert family_of(b"Gutenberg" + bytes(55), "a.jpg") is None
-    assert family_of(b"RIFF\0\0\0\0WAVE" + bytes(52), "a.avi") is None
+    assert format_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)) is FAMILIES["HEIF"]
+    assert format_of(b"\0\0\0\x18ftypM4A \0\0\0\0" + bytes(48), "song.jpg") is None
+    assert format_of(b"GIF89a" + bytes(58), "a.gif") is FAMILIES["GIF"]
+    assert format_of(b"Gutenberg" + bytes(55), "a.jpg") is None
+    assert format_of(b"RIFF\0\0\0\0WAVE" + bytes(52), "a.avi") is None
 
 
 # By ISO 14496-12 the matrix is a b u c d v x y w; turned a quarter to the left, (x, y) becomes
@@ -118,13 +118,13 @@ def test_one_frame_alone_is_a_video_too(tmp_path: Path) -> None:
 
 
 def test_a_long_one_of_a_single_key_frame_costs_little(tmp_path: Path) -> None:
-    from imgsearch.decode import video as reader
-    from imgsearch.decode.request import Request
+    from imgsearch.decode import video as decoder
+    from imgsearch.decode.request import DecodeRequest
 
     content = video([Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")], 30.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "_BUDGET_MEGAPIXELS", 1.0)  # some 250 of its 600 frames
-        decoded = reader.read(BytesIO(content), Request(64, 200, all_frames=True))
+        patch.setattr(decoder, "_BUDGET_MEGAPIXELS", 1.0)  # some 250 of its 600 frames
+        decoded = decoder.read(BytesIO(content), DecodeRequest(64, 200, all_frames=True))
     assert 1 <= len(decoded.times_s) < FRAMES
     assert max(decoded.times_s) < 30
 
@@ -238,7 +238,7 @@ def test_without_its_package_a_video_is_refused_with_the_extra(
 ) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(video([scene()], 0.5))
-    monkeypatch.setattr(door, "find_spec", lambda name: None)
+    monkeypatch.setattr(reading, "find_spec", lambda name: None)
     with pytest.raises(PhotoError, match=r"imgsearch-photos\[video\]") as caught:
         decode(path, 32)
     assert caught.value.reason is Reason.UNSUPPORTED

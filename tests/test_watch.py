@@ -21,18 +21,20 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from stand_in import StandIn
 
-from imgsearch import Library, Settings, mounts, watch
-from imgsearch.jobs import News, SyncReport, Watching
-from imgsearch.reconcile.follow import Rhythm
-from imgsearch.store import Store, writing
-from imgsearch.watch import Pace
+from imgsearch import Library, Settings
+from imgsearch.indexer import volumes, watcher
+from imgsearch.indexer.watch_loop import WatchSchedule
+from imgsearch.indexer.watcher import WatchTiming
+from imgsearch.progress import SyncReport, WatchEvent, Watching
+from imgsearch.store.lock import writing
+from imgsearch.store.store import Store
+from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
 LINUX = sys.platform.startswith("linux")
-QUICK = Pace(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
+QUICK = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
 PATIENCE_S = 30.0  # for a machine with other things to do
 
 
@@ -52,13 +54,15 @@ def photos(folder: Path, count: int, first: int = 0) -> Path:
 class Watched:
     """A library that is being watched in a thread, and what it told."""
 
-    def __init__(self, library: Library, *folders: Path, rhythm: Rhythm | None = None) -> None:
+    def __init__(
+        self, library: Library, *folders: Path, rhythm: WatchSchedule | None = None
+    ) -> None:
         self.library = library
         self.folders = folders
-        self.news: list[News] = []
+        self.news: list[WatchEvent] = []
         self.error: BaseException | None = None
         self._stop = threading.Event()
-        self._rhythm = rhythm or Rhythm(QUICK)
+        self._rhythm = rhythm or WatchSchedule(QUICK)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -118,7 +122,7 @@ def watched(library: Library, stand_in: StandIn) -> Iterator[Callable[..., Watch
     """Starts watching folders; ends after the test, which fails if the watcher did."""
     started: list[Watched] = []
 
-    def start(*folders: Path, rhythm: Rhythm | None = None) -> Watched:
+    def start(*folders: Path, rhythm: WatchSchedule | None = None) -> Watched:
         started.append(Watched(library, *folders, rhythm=rhythm))
         started[-1].wait_for_first_look()
         return started[-1]
@@ -188,10 +192,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watched,
     place = tmp_path_factory.mktemp("operations")
     encoder = StandIn()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("imgsearch.encoders.open_encoder", lambda *arguments: encoder)
+        patch.setattr("imgsearch.encoders.registry.open_encoder", lambda *arguments: encoder)
         with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
             one, two = photos(place / "one", 1), photos(place / "two", 1)
-            watching = Watched(library, one, two, rhythm=Rhythm(QUICK))
+            watching = Watched(library, one, two, rhythm=WatchSchedule(QUICK))
             watching.wait_for_first_look()
             yield watching, encoder
             watching.stop()
@@ -279,7 +283,7 @@ def test_a_photo_is_found_within_five_seconds_of_its_last_write(
     watched: Start, tmp_path: Path
 ) -> None:
     here = photos(tmp_path / "photos", 3)
-    watching = watched(here, rhythm=Rhythm())
+    watching = watched(here, rhythm=WatchSchedule())
     photo(here / "new.png", 100)
     started = time.monotonic()
     watching.wait_for_disk()
@@ -328,13 +332,13 @@ def test_a_real_overflow_loses_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     here = photos(tmp_path / "photos", 1)
-    heard = watch._Dirty.heard
+    heard = watcher.PendingFolders.heard
 
-    def slowly(self: watch._Dirty, root: str, path: str, is_folder: bool) -> None:
+    def slowly(self: watcher.PendingFolders, root: str, path: str, is_folder: bool) -> None:
         time.sleep(0.01)
         heard(self, root, path, is_folder)
 
-    monkeypatch.setattr(watch._Dirty, "heard", slowly)
+    monkeypatch.setattr(watcher.PendingFolders, "heard", slowly)
     watching = watched(here)
     short_queue()
     script = f"import os\nfor n in range(3000): os.mkdir({str(here)!r} + f'/d{{n}}')"
@@ -349,7 +353,7 @@ def test_what_watchdog_worries_about_is_a_look_at_everything(
 ) -> None:
     here = photos(tmp_path / "photos", 1)
     watching = watched(here)
-    monkeypatch.setattr(watch._Dirty, "heard", lambda *event: None)  # all events are lost
+    monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)  # all events are lost
     photo(here / "deep" / "new.png", 10)
     time.sleep(1)
     assert watching.paths != watching.on_disk
@@ -361,11 +365,11 @@ def test_a_watcher_that_fell_silent_is_noticed(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = photos(tmp_path / "photos", 1)
-    pace = Pace(quiet_ms=300, tick_s=0.3, canary_s=0.6)
-    watching = watched(here, rhythm=Rhythm(pace))
+    pace = WatchTiming(quiet_ms=300, tick_s=0.3, canary_s=0.6)
+    watching = watched(here, rhythm=WatchSchedule(pace))
     time.sleep(1.5)
     assert len(watching.reports) == 1, "a canary that sings changes nothing"
-    monkeypatch.setattr(watch._Handler, "dispatch", lambda *event: None)
+    monkeypatch.setattr(watcher._Handler, "dispatch", lambda *event: None)
     photo(here / "new.png", 10)
     watching.wait_for_disk()
 
@@ -374,8 +378,8 @@ def test_every_hour_the_disk_is_right_whatever_was_heard(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = photos(tmp_path / "photos", 3)
-    watching = watched(here, rhythm=Rhythm(QUICK, reconcile_s=1))
-    monkeypatch.setattr(watch._Dirty, "heard", lambda *event: None)
+    watching = watched(here, rhythm=WatchSchedule(QUICK, reconcile_s=1))
+    monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)
     (here / "0001.png").rename(here / "moved.png")
     watching.wait_for_disk()
 
@@ -387,10 +391,10 @@ def test_network_drives_are_polled_and_it_says_so(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = photos(tmp_path / "nas", 1)
-    table = (*mounts.mounts(), mounts.Mount(str(here), "/", "nfs4", "nas:/photos"))
-    monkeypatch.setattr(mounts, "mounts", lambda: table)
-    pace = Pace(quiet_ms=300, tick_s=0.3, poll_s=0.7)
-    watching = watched(here, rhythm=Rhythm(pace))
+    table = (*volumes.mounts(), volumes.Mount(str(here), "/", "nfs4", "nas:/photos"))
+    monkeypatch.setattr(volumes, "mounts", lambda: table)
+    pace = WatchTiming(quiet_ms=300, tick_s=0.3, poll_s=0.7)
+    watching = watched(here, rhythm=WatchSchedule(pace))
     (news,) = [news for news in watching.news if isinstance(news, Watching)]
     assert news.polled == ((here, "changes by other machines give no event"),)
     photo(here / "new.png", 10)
@@ -400,14 +404,14 @@ def test_network_drives_are_polled_and_it_says_so(
 FEW_WATCHES = """
 import sys, threading
 sys.path.insert(0, {tests!r})
-import imgsearch.encoders
-from stand_in import open_stand_in
+import imgsearch.encoders.registry
+from tests.stand_in import open_stand_in
 from imgsearch import Library, Settings
-from imgsearch.reconcile.follow import Rhythm
-from imgsearch.watch import Pace
+from imgsearch.indexer.watch_loop import WatchSchedule as Rhythm
+from imgsearch.indexer.watcher import WatchTiming as Pace
 from PIL import Image
 
-imgsearch.encoders.open_encoder = open_stand_in
+imgsearch.encoders.registry.open_encoder = open_stand_in
 stop = threading.Event()
 rhythm = Rhythm(Pace(quiet_ms=300, tick_s=0.3, poll_s=0.7))
 with Library.open(Settings.load(data_dir={data!r}, encoder="lite")) as library:
@@ -425,7 +429,11 @@ def test_too_many_folders_for_the_system_are_polled_and_it_says_so(tmp_path: Pat
     for number in range(40):
         (here / f"d{number}").mkdir()
     script = tmp_path / "few.py"
-    values = {"tests": str(Path(__file__).parent), "data": str(tmp_path / "l"), "here": str(here)}
+    values = {
+        "tests": str(Path(__file__).parent.parent),
+        "data": str(tmp_path / "l"),
+        "here": str(here),
+    }
     script.write_text(FEW_WATCHES.format(**values))
     limit = "/proc/sys/user/max_inotify_watches"
     shell = f"echo 20 > {limit} && exec {sys.executable} -W error {script}"
@@ -491,7 +499,7 @@ def test_others_search_and_write_meanwhile(watched: Start, tmp_path: Path) -> No
 
 def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> None:
     here = photos(tmp_path / "photos", 1)
-    watching = watched(here, rhythm=Rhythm(QUICK, retry_s=0.3))
+    watching = watched(here, rhythm=WatchSchedule(QUICK, retry_s=0.3))
     with writing(watching.library.settings.data_dir):
         photo(here / "new.png", 10)
         time.sleep(1.5)
@@ -501,7 +509,7 @@ def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> No
 
 def test_the_model_goes_when_it_is_not_needed(watched: Start, tmp_path: Path) -> None:
     here = photos(tmp_path / "photos", 1)
-    watching = watched(here, rhythm=Rhythm(QUICK, idle_s=1))
+    watching = watched(here, rhythm=WatchSchedule(QUICK, idle_s=1))
     assert watching.library._models._loaded is not None
     watching.wait_for(lambda: watching.library._models._loaded is None)
     photo(here / "new.png", 10)
@@ -552,10 +560,10 @@ def test_it_leaves_no_thread_and_no_open_file(
 def start_command(data: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     program = textwrap.dedent(f"""
         import sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        import imgsearch.encoders
-        from stand_in import open_stand_in
-        imgsearch.encoders.open_encoder = open_stand_in
+        sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+        import imgsearch.encoders.registry
+        from tests.stand_in import open_stand_in
+        imgsearch.encoders.registry.open_encoder = open_stand_in
         from imgsearch.cli import main
         sys.argv[0] = "imgsearch"
         main()

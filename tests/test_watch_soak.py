@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from soak import soak
+
+from tests.soak import soak
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgsearch import Library, wire
+from imgsearch import Library
 from imgsearch.errors import (
     EncoderError,
     ImgsearchError,
@@ -21,20 +21,12 @@ from imgsearch.errors import (
     SettingsError,
     UsageError,
 )
-from imgsearch.query import parse
-from imgsearch.records import (
-    Answer,
-    Facts,
-    Failure,
-    Hit,
-    Photo,
-    Root,
-    SnapshotInfo,
-    Status,
-    Verdict,
-    Want,
-)
-from imgsearch.terms import Example, Query, Region, Term
+from imgsearch.query.grammar import parse
+from imgsearch.records.answer import Answer, Hit, Verdict
+from imgsearch.records.photo import Facts, Photo
+from imgsearch.records.query import Example, Query, Region, Term
+from imgsearch.records.status import Failure, MissingExtra, Root, SnapshotInfo, Status
+from imgsearch.service import codec
 
 FACTS = Facts(
     format="JPEG",
@@ -92,7 +84,7 @@ STATUS = Status(
             datetime(2026, 11, 25, tzinfo=UTC),
         ),
     ),
-    wants=(Want("jxl", "JPEG XL", 3),),
+    wants=(MissingExtra("jxl", "JPEG XL", 3),),
     disk_bytes=11,
 )
 
@@ -123,7 +115,7 @@ def test_the_records_tried_here_have_something_in_every_field(record: Any) -> No
 
 def sent(form: object) -> object:
     """What arrives at the other end."""
-    return wire.read_json(json.dumps(form, allow_nan=False).encode())
+    return codec.read_json(json.dumps(form, allow_nan=False).encode())
 
 
 @pytest.mark.parametrize(
@@ -135,17 +127,17 @@ def sent(form: object) -> object:
     ],
 )
 def test_answers_come_back_whole(answer: Answer) -> None:
-    assert wire.answer_of(sent(wire.answer_form(answer))) == answer
+    assert codec.answer_from_json(sent(codec.answer_to_json(answer))) == answer
 
 
 def test_status_comes_back_whole() -> None:
-    assert wire.status_of(sent(wire.status_form(STATUS))) == STATUS
+    assert codec.status_from_json(sent(codec.status_to_json(STATUS))) == STATUS
     bare = replace(STATUS, snapshot=None, encoder=None, roots=(), failures=())
-    assert wire.status_of(sent(wire.status_form(bare))) == bare
+    assert codec.status_from_json(sent(codec.status_to_json(bare))) == bare
 
 
 def test_what_the_command_prints_is_the_form_with_fewer_digits() -> None:
-    form, record = wire.hit_form(HIT), wire.hit_record(3, HIT)
+    form, record = codec.hit_to_json(HIT), codec.hit_to_cli_json(3, HIT)
     assert record == {**{k: v for k, v in form.items() if k != "file"}, "rank": 3, "score": 0.3}
 
 
@@ -153,8 +145,8 @@ def test_answers_of_a_real_library_come_back_whole(demo: Library) -> None:
     for query in ("a cat", "a submarine", "type:png sort:path", "photo:3 -dog"):
         answer = demo.find(query, 5)
         assert answer.hits
-        assert wire.answer_of(sent(wire.answer_form(answer))) == answer
-    assert wire.status_of(sent(wire.status_form(demo.status()))) == demo.status()
+        assert codec.answer_from_json(sent(codec.answer_to_json(answer))) == answer
+    assert codec.status_from_json(sent(codec.status_to_json(demo.status()))) == demo.status()
 
 
 @pytest.mark.parametrize(
@@ -168,8 +160,11 @@ def test_answers_of_a_real_library_come_back_whole(demo: Library) -> None:
 )
 def test_queries_come_back_whole(line: str) -> None:
     query = parse(line)
-    assert wire.asked_of(sent({"query": wire.query_form(query), "k": 3})).query == query
-    assert wire.asked_of({"query": line}).query == query
+    assert (
+        codec.search_request_from_json(sent({"query": codec.query_to_json(query), "k": 3})).query
+        == query
+    )
+    assert codec.search_request_from_json({"query": line}).query == query
 
 
 TERMS = st.builds(
@@ -203,7 +198,9 @@ TERMS = st.builds(
 @given(st.lists(TERMS, max_size=4), st.one_of(st.none(), st.floats(-1, 1)))
 def test_any_terms_come_back_whole(terms: list[Term], min_score: float | None) -> None:
     query = Query(tuple(terms), min_score=min_score, sort="path")
-    assert wire.asked_of(sent({"query": wire.query_form(query)})).query == query
+    assert (
+        codec.search_request_from_json(sent({"query": codec.query_to_json(query)})).query == query
+    )
 
 
 JSON = st.recursive(
@@ -229,7 +226,11 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_whatever_is_sent_is_understood_or_refused_in_a_sentence(value: object) -> None:
-    for read in (wire.asked_of, wire.similar_of, wire.classes_of):
+    for read in (
+        codec.search_request_from_json,
+        codec.similar_request_from_json,
+        codec.label_request_from_json,
+    ):
         try:
             read(value)
         except UsageError as error:
@@ -258,22 +259,22 @@ def test_whatever_is_sent_is_understood_or_refused_in_a_sentence(value: object) 
 )
 def test_what_makes_no_sense_is_refused(form: object, about: str) -> None:
     with pytest.raises(UsageError, match=about):
-        wire.asked_of(form)
+        codec.search_request_from_json(form)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"query": NaN}', b"[" * 100_000, b"\xff\xfe\x00"])
 def test_what_is_no_json_is_refused(text: bytes) -> None:
     with pytest.raises(UsageError, match="no JSON"):
-        wire.read_json(text)
+        codec.read_json(text)
 
 
 def test_errors_about_what_was_asked_come_back_and_no_others() -> None:
     with pytest.raises(QueryError) as raised:
         parse("a cat camrea:canon")
-    back = wire.error_of(sent(wire.error_form(raised.value)))
+    back = codec.error_from_json(sent(codec.error_to_json(raised.value)))
     assert isinstance(back, QueryError)
     assert (str(back), back.line, back.at) == (str(raised.value), "a cat camrea:canon", 6)
     for error in (UsageError("no"), SettingsError("no")):
-        assert type(wire.error_of(sent(wire.error_form(error)))) is type(error)
+        assert type(codec.error_from_json(sent(codec.error_to_json(error)))) is type(error)
     for other in (EncoderError("no"), ImgsearchError("no")):
-        assert wire.error_of(sent(wire.error_form(other))) is None
+        assert codec.error_from_json(sent(codec.error_to_json(other))) is None

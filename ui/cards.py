@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui.words import unmarked
+from ui.formatting import unmarked
 
 _MODEL = 6
 # By the exit code of an error's class, see docs/cli.md.

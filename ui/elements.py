@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import streamlit as st
 
 from imgsearch import Hit, clock, printable
-from ui.words import alternative, date_of, day_words
+from ui.formatting import alternative, date_of, day_words
 
 Layout: TypeAlias = Literal["fit", "square"]
 Part: TypeAlias = tuple[float, float, float, float]  # left, top, width, height in percent

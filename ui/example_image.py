@@ -9,8 +9,8 @@ import streamlit as st
 
 from imgsearch import ImgsearchError
 from ui import cards, elements
-from ui.door import door
 from ui.elements import Part
+from ui.session import door
 
 SHOWN_SIDE_PX = 480
 MAX_UPLOAD_MB = 100

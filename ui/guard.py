@@ -42,7 +42,7 @@ button { background: #0f766e; color: #fff; border: 0; cursor: pointer; }
 <button>Open</button><p role="alert">%s</p></form></html>"""
 
 
-class Guard:
+class PageGuard:
     """ASGI middleware: lets requests through that come from where they should.
 
     With `password` None only the loopback names are served; with one, any name, after a login.

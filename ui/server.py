@@ -15,8 +15,8 @@ from streamlit.starlette import App
 
 from imgsearch import ImgsearchError
 from ui.cards import show_bug
-from ui.door import door
-from ui.guard import LOOPBACK, Guard
+from ui.guard import LOOPBACK, PageGuard
+from ui.session import door
 
 PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
 SIDES_PX = {"small": 360, "large": 1600}
@@ -50,7 +50,7 @@ def app(password: str | None = None) -> App:
     return App(
         Path(__file__).with_name("app.py"),
         routes=[Route("/thumbnail/{size}/{photo_id:int}", thumbnail)],
-        middleware=[Middleware(Guard, password=password)],
+        middleware=[Middleware(PageGuard, password=password)],
         on_script_error=show_bug,
     )
 

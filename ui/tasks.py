@@ -6,9 +6,9 @@ import os
 
 import streamlit as st
 
-from imgsearch import Running
-from ui.door import Task, door
-from ui.words import time_left_words, unmarked
+from imgsearch import RunningJob
+from ui.formatting import time_left_words, unmarked
+from ui.session import Task, door
 
 
 def progress(name: str, doing: str, what: str) -> None:
@@ -26,7 +26,7 @@ def elsewhere() -> None:
     st.fragment(_bar_elsewhere, run_every=1.0)()
 
 
-def running_elsewhere() -> Running | None:
+def running_elsewhere() -> RunningJob | None:
     """What another process is doing with the library, if any."""
     running = door().library.running()
     return None if running is None or running.pid == os.getpid() else running
@@ -61,7 +61,7 @@ def _words(task: Task, what: str) -> str:
     return _steps_words(task, what)
 
 
-def _steps_words(steps: Task | Running, what: str) -> str:
+def _steps_words(steps: Task | RunningJob, what: str) -> str:
     if not steps.total:
         return "looking and making ready…"
     words = f"{steps.done:,} of {steps.total:,} {what}"

@@ -12,10 +12,10 @@ import click
 from imgsearch.cli.output import data_option, follow, open_library, say
 from imgsearch.cli.search import folded, show
 from imgsearch.errors import DiskError, MissingPackage
-from imgsearch.terms import Example, Query, Term
+from imgsearch.records.query import Example, Query, Term
 
 if TYPE_CHECKING:
-    from imgsearch.records import Answer
+    from imgsearch.records.answer import Answer
 
 PHOTOS = {  # package: (folder in it, names)
     "skimage": (

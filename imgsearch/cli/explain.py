@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.output import data_option, json_option, open_library, print_json
-from imgsearch.cli.question import asked, question_options
-from imgsearch.display import printable
-from imgsearch.query import to_text
-from imgsearch.terms import Filter, Query, Term
+from imgsearch.cli.query_options import asked, question_options
+from imgsearch.query.grammar import to_text
+from imgsearch.records.query import Filter, Query, Term
+from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from imgsearch.records import Explanation
+    from imgsearch.records.answer import Explanation
 
 NO_RESULT = 1  # exit code
 

@@ -6,21 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import (
-    data_option,
-    follow,
-    json_option,
-    open_library,
-    print_json,
-    say,
-)
-from imgsearch.display import printable
+from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
 from imgsearch.errors import Reason
+from imgsearch.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgsearch.records import Failure
+    from imgsearch.records.status import Failure
 
 
 @click.command("failures", short_help="List files that could not be read; try them again.")
@@ -48,9 +41,9 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
             say(f"{report.new + report.moved} can be read now; {report.failed} cannot.")
         failures = library.failures(reasons)
     if as_json:
-        from imgsearch.wire import failure_record
+        from imgsearch.service.codec import failure_to_cli_json
 
-        print_json([failure_record(failure) for failure in failures])
+        print_json([failure_to_cli_json(failure) for failure in failures])
     else:
         print_failures(failures)
 

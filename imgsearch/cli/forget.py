@@ -7,15 +7,9 @@ from pathlib import Path
 
 import click
 
-from imgsearch.cli.output import (
-    data_option,
-    json_option,
-    open_library,
-    print_json,
-    say,
-)
-from imgsearch.display import printable
+from imgsearch.cli.output import data_option, json_option, open_library, print_json, say
 from imgsearch.errors import UsageError
+from imgsearch.text import printable
 
 
 @click.command("forget", short_help="Remove a folder from the library; its files stay.")

@@ -9,7 +9,7 @@ import click
 from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
 
 if TYPE_CHECKING:
-    from imgsearch.jobs import SyncReport
+    from imgsearch.progress import SyncReport
 
 
 @click.command("index", short_help="Add photo folders; bring the library up to date.")

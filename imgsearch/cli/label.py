@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import (
-    data_option,
-    follow,
-    json_option,
-    open_library,
-    print_json,
-    say,
-)
+from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
 from imgsearch.cli.search import NO_RESULT
-from imgsearch.display import printable
+from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from imgsearch.findings import Classes, Confusion, Label
     from imgsearch.library import Library
+    from imgsearch.records.labels import Classes, Confusion, Label
 
 
 @click.command("label", short_help="Sort photos into classes that you name in words.")
@@ -79,7 +72,7 @@ def command(
 
 
 def _classes(names: str | None, template: str | None, only_these: bool) -> Classes | None:
-    from imgsearch.findings import Classes
+    from imgsearch.records.labels import Classes
 
     if names is None:
         if template is not None or only_these:
@@ -132,9 +125,9 @@ def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
     hits = {hit.photo.id: hit for hit in library.photos([label.photo_id for label in order])}
     found = [(label, hits[label.photo_id]) for label in order if label.photo_id in hits]
     if as_json:
-        from imgsearch.wire import label_record
+        from imgsearch.service.codec import label_to_cli_json
 
-        print_json([label_record(label, hit.path) for label, hit in found])
+        print_json([label_to_cli_json(label, hit.path) for label, hit in found])
     for label, hit in [] if as_json else found:
         click.echo(f"{label.probability:6.3f}  {printable(label.name)}  {printable(hit.path)}")
     if not found:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from imgsearch.display import printable
+from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from imgsearch.client import Answering
     from imgsearch.config import Settings
-    from imgsearch.jobs import Download, Job
     from imgsearch.library import Library
+    from imgsearch.progress import Download, Job
+    from imgsearch.service.client import SearchAPI
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Report = TypeVar("_Report")
@@ -65,10 +65,10 @@ def _opened(settings: Settings, tell: Callable[[str], None]) -> Library:
     return Library.open(settings, tell=tell, on_download=DownloadLines())
 
 
-def ask_library(data_dir: str | None, question: Callable[[Answering], _Found]) -> _Found:
+def ask_library(data_dir: str | None, question: Callable[[SearchAPI], _Found]) -> _Found:
     """The answer of that library's resident service, or of the library where none runs."""
-    from imgsearch.client import ask
     from imgsearch.config import Settings
+    from imgsearch.service.client import ask
 
     settings = Settings.load(data_dir=data_dir)
     return ask(settings, question, lambda: _opened(settings, say))
@@ -132,7 +132,7 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
     )
     from rich.text import Text
 
-    from imgsearch.jobs import Pace
+    from imgsearch.progress import RateMeter
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -146,7 +146,7 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
         Rate(),
         TimeRemainingColumn(),
     )
-    pace = Pace()
+    pace = RateMeter()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(doing, total=None)
         for step in job:
@@ -157,9 +157,9 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
 
 
 def _with_lines(job: Job[_Report], doing: str) -> _Report:
-    from imgsearch.jobs import Pace
+    from imgsearch.progress import RateMeter
 
-    pace = Pace()
+    pace = RateMeter()
     for step in job:
         now = time.monotonic()
         if pace.begins_with(step):

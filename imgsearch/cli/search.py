@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.output import ask_library, data_option, json_option, print_json, say
-from imgsearch.cli.question import asked, question_options
-from imgsearch.display import clock, printable
-from imgsearch.terms import Query
+from imgsearch.cli.query_options import asked, question_options
+from imgsearch.records.query import Query
+from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
-    from imgsearch.records import Answer, Hit
+    from imgsearch.records.answer import Answer, Hit
 
 NO_RESULT = 1  # exit code
 
@@ -90,12 +90,12 @@ def _nothing(answer: Answer) -> str:
 def _print(answer: Answer, as_json: bool, paths: bool, end: bytes) -> None:
     hits = answer.hits
     if as_json:
-        from imgsearch.wire import hit_record
+        from imgsearch.service.codec import hit_to_cli_json
 
         last = len(hits)
         print_json(
             [
-                {**hit_record(rank, hit), "cursor": answer.cursor if rank == last else None}
+                {**hit_to_cli_json(rank, hit), "cursor": answer.cursor if rank == last else None}
                 for rank, hit in enumerate(hits, 1)
             ]
         )

@@ -11,7 +11,7 @@ from imgsearch.cli.output import data_option, open_library, say
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsearch.serve import Running
+    from imgsearch.service.server import RunningService
 
 TOKEN_VARIABLE = "IMGSEARCH_SERVE_TOKEN"
 
@@ -33,7 +33,7 @@ def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
     IMGSEARCH_SERVE_TOKEN or else one that it makes and keeps in the data folder. docs/serve.md
     tells what programs may ask it.
     """
-    from imgsearch.serve import MIN_TOKEN_LENGTH, Network, serve
+    from imgsearch.service.server import MIN_TOKEN_LENGTH, Network, serve
 
     token = os.environ.pop(TOKEN_VARIABLE, None) or None
     if port is not None and token is not None and len(token) < MIN_TOKEN_LENGTH:
@@ -45,7 +45,7 @@ def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
         serve(library, network, None if idle is None else idle * 60, _say_how)
 
 
-def _say_how(running: Running) -> None:
+def _say_how(running: RunningService) -> None:
     say(f"Answering at {running.socket}, until Ctrl-C.")
     if running.port is not None:
         place = running.token_file or f"the variable {TOKEN_VARIABLE}"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.output import ask_library, data_option, json_option, print_json
-from imgsearch.display import printable
+from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from imgsearch.jobs import Running
-    from imgsearch.records import Status
+    from imgsearch.progress import RunningJob
+    from imgsearch.records.status import Status
 
 FAILURES_SHOWN = 10
 
@@ -25,16 +25,16 @@ def command(as_json: bool, data_dir: str | None) -> None:
     """Show what the library holds: folders, photos, encoder, index, failures, disk used."""
     status, running = ask_library(data_dir, lambda library: (library.status(), library.running()))
     if as_json:
-        from imgsearch.wire import status_record
+        from imgsearch.service.codec import status_to_cli_json
 
-        print_json({**status_record(status), "running": running and asdict(running)})
+        print_json({**status_to_cli_json(status), "running": running and asdict(running)})
         return
     print_status(status)
     if running is not None:
         click.echo(f"Now       {_running_words(running)} (process {running.pid})")
 
 
-def _running_words(running: Running) -> str:
+def _running_words(running: RunningJob) -> str:
     words = running.doing
     if running.total:
         words += f": {running.done} of {running.total}"

@@ -13,8 +13,8 @@ from datetime import datetime
 import click
 
 from imgsearch.cli.output import data_option, open_library
-from imgsearch.display import printable
-from imgsearch.jobs import News, Progress, SyncReport, Watching
+from imgsearch.progress import Progress, SyncReport, WatchEvent, Watching
+from imgsearch.text import printable
 
 PROGRESS_EVERY_S = 5.0
 GRACE_S = 1.5  # what is in hand when the end comes may take so long; what it loses is done again
@@ -50,7 +50,7 @@ def command(folders: tuple[str, ...], log_json: bool, data_dir: str | None) -> N
     show("stopped", {})
 
 
-def _described(news: News) -> tuple[str, Values]:
+def _described(news: WatchEvent) -> tuple[str, Values]:
     """What happened, in a word and its numbers."""
     if isinstance(news, Progress):
         return "progress", {"done": news.done, "total": news.total}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
-from imgsearch.decode.formats import PNG, Family
+from imgsearch.decode.formats import PNG, ImageFormat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ _REFERENCE_WHITE_NITS = 203.0  # ITU-R BT.2408: where paper white lies in HDR
 _PEAK = 1000.0 / _REFERENCE_WHITE_NITS  # what becomes the brightest white
 
 
-def code_points(file: BinaryIO, family: Family) -> tuple[int, int]:
+def code_points(file: BinaryIO, family: ImageFormat) -> tuple[int, int]:
     """Colour primaries and transfer function of a HEIF, AVIF or PNG; (1, 13), sRGB, if unsaid."""
     file.seek(0)
     head = file.read(_SEARCHED_BYTES)

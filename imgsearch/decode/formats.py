@@ -14,7 +14,7 @@ HEAD_BYTES = 64  # how much of a file `family_of` wants to see
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ImageFormat:
     """One image format: its names, its decoder, and what must be installed for it."""
 
     name: str  # what Facts.format says
@@ -35,25 +35,25 @@ _RAW = (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", 
         ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2",
         ".srf", ".srw", ".x3f")  # fmt: skip
 
-JPEG = Family(
+JPEG = ImageFormat(
     "JPEG",
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "PIL.JpegImagePlugin:JpegImageFile",  # the first image of an MPO is an ordinary JPEG
     isolated=False,
 )
-PNG = Family("PNG", (".png", ".apng"), "PIL.PngImagePlugin:PngImageFile", isolated=False)
-GIF = Family("GIF", (".gif",), "PIL.GifImagePlugin:GifImageFile")
-WEBP = Family("WEBP", (".webp",), "PIL.WebPImagePlugin:WebPImageFile")
-BMP = Family("BMP", (".bmp", ".dib"), "PIL.BmpImagePlugin:BmpImageFile")
-TIFF = Family("TIFF", (".tif", ".tiff"), "PIL.TiffImagePlugin:TiffImageFile")
-JPEG2000 = Family(
+PNG = ImageFormat("PNG", (".png", ".apng"), "PIL.PngImagePlugin:PngImageFile", isolated=False)
+GIF = ImageFormat("GIF", (".gif",), "PIL.GifImagePlugin:GifImageFile")
+WEBP = ImageFormat("WEBP", (".webp",), "PIL.WebPImagePlugin:WebPImageFile")
+BMP = ImageFormat("BMP", (".bmp", ".dib"), "PIL.BmpImagePlugin:BmpImageFile")
+TIFF = ImageFormat("TIFF", (".tif", ".tiff"), "PIL.TiffImagePlugin:TiffImageFile")
+JPEG2000 = ImageFormat(
     "JPEG2000",
     (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
     "PIL.Jpeg2KImagePlugin:Jpeg2KImageFile",
 )
-AVIF = Family("AVIF", (".avif",), "PIL.AvifImagePlugin:AvifImageFile")
-HEIF = Family("HEIF", (".heic", ".heif", ".hif"), "pillow_heif:HeifImageFile")
-JXL = Family(
+AVIF = ImageFormat("AVIF", (".avif",), "PIL.AvifImagePlugin:AvifImageFile")
+HEIF = ImageFormat("HEIF", (".heic", ".heif", ".hif"), "pillow_heif:HeifImageFile")
+JXL = ImageFormat(
     "JXL",
     (".jxl",),
     "pillow_jxl.JpegXLImagePlugin:JXLImageFile",
@@ -61,8 +61,8 @@ JXL = Family(
     extra="jxl",
     known_as="JPEG XL",
 )
-RAW = Family("RAW", _RAW, "", needs="rawpy", extra="raw")
-VIDEO = Family(
+RAW = ImageFormat("RAW", _RAW, "", needs="rawpy", extra="raw")
+VIDEO = ImageFormat(
     "VIDEO",
     (".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mts", ".m2ts",
      ".mpg", ".mpeg", ".wmv"),
@@ -75,11 +75,11 @@ FAMILIES = {
     family.name: family
     for family in (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW, VIDEO)
 }
-FORMATS: dict[str, Family] = {
+FORMATS: dict[str, ImageFormat] = {
     suffix: family for family in FAMILIES.values() for suffix in family.suffixes
 }
 
-_MAGIC: tuple[tuple[bytes, Family], ...] = (
+_MAGIC: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"GIF87a", GIF),
@@ -111,7 +111,7 @@ _VIDEO_MAGIC: tuple[tuple[bytes, str], ...] = (
 _SURE = ("avi", "matroska", "mpeg", "asf")  # as the others, a file may begin that is no video
 _QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _ANY_CODEC = (b"mif1", b"mif2", b"msf1", b"heif")
-_BRANDS: dict[bytes, Family] = {
+_BRANDS: dict[bytes, ImageFormat] = {
     b"avif": AVIF,
     b"avis": AVIF,
     b"crx ": RAW,  # Canon CR3
@@ -132,7 +132,7 @@ def is_photo_name(name: str) -> bool:
     return dot > 0 and name[dot:].lower() in FORMATS and not name.startswith(".")
 
 
-def family_of(head: bytes, name: str = "") -> Family | None:
+def format_of(head: bytes, name: str = "") -> ImageFormat | None:
     """The format that a file's first HEAD_BYTES bytes show, or None when they are no image.
 
     `name` only tells RAW from TIFF: NEF, ARW, DNG, CR2 and more begin like any TIFF. And it tells
@@ -162,7 +162,7 @@ def video_form(head: bytes) -> str | None:
     return next((form for magic, form in _VIDEO_MAGIC if head.startswith(magic)), None)
 
 
-def _family_of_brands(head: bytes) -> Family | None:
+def _family_of_brands(head: bytes) -> ImageFormat | None:
     """ISO base media files say what they are in brands: the major one, then the compatible."""
     size_bytes = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, size_bytes - 3, 4))]

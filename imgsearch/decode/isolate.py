@@ -21,11 +21,11 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
-from imgsearch.decode.formats import Family
-from imgsearch.decode.request import OutOfMemory, Request
+from imgsearch.decode.formats import ImageFormat
+from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
 from imgsearch.decode.worker import LENGTH, MAX_TEXT_BYTES, facts_from, receive
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
-from imgsearch.records import Decoded
+from imgsearch.records.files import Decoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,7 +38,7 @@ _MAX_IMAGES = 64  # of one file; of a video some frames
 _FILES_A_WORKER = 500  # then it is replaced, so that what a decoder leaks is given back
 
 
-def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
+def read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
     """As `reader.read`, in another process.
 
     A file that kills its worker, or finds too little memory there, gets a second chance: alone,
@@ -49,7 +49,7 @@ def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
         try:
             return _pool.ask(real, family, request)
         except PhotoError as error:
-            if error.reason is not Reason.CRASHED and not isinstance(error, OutOfMemory):
+            if error.reason is not Reason.CRASHED and not isinstance(error, DecoderOutOfMemory):
                 raise
         return _pool.ask_alone(real, family, request)
 
@@ -101,7 +101,7 @@ class _Worker:
         """Whether the process is there; one that was idle for long has left."""
         return self._process.poll() is None
 
-    def ask(self, file: BinaryIO, family: Family, request: Request) -> Decoded:
+    def ask(self, file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
         """Have one file decoded. After anything but an answer the worker is not usable."""
         left, self._files_left = self._files_left - 1, 0
         self._channel.settimeout(TIME_LIMIT_S)
@@ -125,7 +125,7 @@ class _Worker:
         self._process.kill()  # it has nothing to put in order
         self._process.wait()
 
-    def _send(self, file: BinaryIO, family: Family, request: Request) -> None:
+    def _send(self, file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> None:
         wanted = {"family": family.name, **dataclasses.asdict(request)}
         text = json.dumps(wanted).encode()
         socket.send_fds(self._channel, [LENGTH.pack(len(text))], [file.fileno()])
@@ -140,7 +140,7 @@ class _Worker:
             raise ValueError("an answer that is none")
         return answer
 
-    def _decoded(self, answer: dict[str, object], request: Request) -> Decoded:
+    def _decoded(self, answer: dict[str, object], request: DecodeRequest) -> Decoded:
         sizes_px, times_s, facts = answer["sizes_px"], answer["times_s"], answer["facts"]
         if not isinstance(sizes_px, list) or not 1 <= len(sizes_px) <= _MAX_IMAGES:
             raise ValueError("an answer that is none")
@@ -150,7 +150,7 @@ class _Worker:
         times = tuple(float(time_s) for time_s in times_s)
         return Decoded(images[0], facts_from(facts), tuple(images[1:]), times)
 
-    def _image(self, size_px: list[int], request: Request) -> Image:
+    def _image(self, size_px: list[int], request: DecodeRequest) -> Image:
         from PIL import Image
 
         width_px, height_px = (int(side) for side in size_px)
@@ -170,7 +170,9 @@ def _failure(answer: dict[str, object]) -> Exception:
     if "errno" in answer:
         return OSError(answer["errno"], message)
     reason = Reason(str(answer.get("reason")))
-    return OutOfMemory(message) if answer.get("out_of_memory") else PhotoError(reason, message)
+    return (
+        DecoderOutOfMemory(message) if answer.get("out_of_memory") else PhotoError(reason, message)
+    )
 
 
 def _environment() -> dict[str, str]:
@@ -188,7 +190,7 @@ class _Pool:
         self._idle: list[_Worker] = []  # append and pop are atomic
         self._alone = threading.Lock()
 
-    def ask(self, file: BinaryIO, family: Family, request: Request) -> Decoded:
+    def ask(self, file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
         with self._slots:
             worker = self._idle_one() or _Worker(MEMORY_LIMIT_BYTES)
             try:
@@ -208,7 +210,7 @@ class _Pool:
                 worker.close()
         return None
 
-    def ask_alone(self, file: BinaryIO, family: Family, request: Request) -> Decoded:
+    def ask_alone(self, file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
         """With more memory than others, one at a time, in a worker no other file has touched."""
         with self._alone:
             worker = _Worker(MEMORY_LIMIT_ALONE_BYTES)

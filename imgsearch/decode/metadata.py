@@ -19,7 +19,7 @@ from imgsearch.decode.exif import camera_name, readable
 from imgsearch.decode.files import opened
 from imgsearch.decode.formats import sidecars_of
 from imgsearch.errors import PhotoError
-from imgsearch.records import Facts
+from imgsearch.records.photo import Facts
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,7 +50,7 @@ _IPTC_TIME = re.compile(r"(\d{6})([+-]\d{4})?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class MetadataSource:
     """What one source says of a photo: None and () where it says nothing that makes sense."""
 
     source: str  # exif, xmp, iptc, sidecar
@@ -62,7 +62,7 @@ class Account:
     keywords: tuple[str, ...] = ()
 
 
-def settle(facts: Facts, accounts: Sequence[Account]) -> Facts:
+def merge_metadata(facts: Facts, accounts: Sequence[MetadataSource]) -> Facts:
     """The facts with what the accounts say: the first that speaks counts, keywords add up."""
     for account in reversed(accounts):
         if account.taken_at is not None:
@@ -90,11 +90,11 @@ def with_sidecar(facts: Facts, photo: Path) -> Facts:
                 packet = file.read(MAX_PACKET_BYTES + 1)
         except (PhotoError, OSError):
             continue
-        return settle(facts, [read_xmp(packet, "sidecar")])
+        return merge_metadata(facts, [read_xmp(packet, "sidecar")])
     return facts
 
 
-def read_xmp(packet: bytes | None, source: str = "xmp") -> Account:
+def read_xmp(packet: bytes | None, source: str = "xmp") -> MetadataSource:
     """What an XMP packet says. Never raises on what the bytes say."""
     said = _properties(packet) if packet and len(packet) <= MAX_PACKET_BYTES else {}
 
@@ -104,7 +104,7 @@ def read_xmp(packet: bytes | None, source: str = "xmp") -> Account:
     lat = _degrees(first(_EXIF + "GPSLatitude"), "NS", 90)
     lon = _degrees(first(_EXIF + "GPSLongitude"), "EW", 180)
     dates = (_moment(first(name)) for name in _DATES)
-    return Account(
+    return MetadataSource(
         source,
         taken_at=next((date for date in dates if date is not None), None),
         camera=camera_name(readable(first(_TIFF + "Make")), readable(first(_TIFF + "Model"))),
@@ -115,17 +115,17 @@ def read_xmp(packet: bytes | None, source: str = "xmp") -> Account:
     )
 
 
-def read_iptc(image: Image) -> Account:
+def read_iptc(image: Image) -> MetadataSource:
     """What the IPTC block of a JPEG or TIFF says (IIM 4.2, record 2)."""
     from PIL import IptcImagePlugin
     from PIL.ImageFile import ImageFile
 
     if not isinstance(image, ImageFile):
-        return Account("iptc")
+        return MetadataSource("iptc")
     try:
         said = IptcImagePlugin.getiptcinfo(image) or {}
     except (SyntaxError, ValueError, OSError, TypeError):  # what it raises on a damaged block
-        return Account("iptc")
+        return MetadataSource("iptc")
 
     def texts(dataset: int) -> tuple[str, ...]:
         values = said.get((2, dataset), [])
@@ -137,7 +137,7 @@ def read_iptc(image: Image) -> Account:
         # +0000 is what programs write that do not know the offset
         offset = "" if time[2] in (None, "+0000") else time[2]
         moment = _moment(f"{date[1]}T{time[1]}{offset}")
-    return Account("iptc", taken_at=moment, keywords=_united(texts(25)))
+    return MetadataSource("iptc", taken_at=moment, keywords=_united(texts(25)))
 
 
 def _text(value: bytes) -> str:

@@ -27,11 +27,11 @@ from imgsearch.decode.formats import (
     JPEG,
     PNG,
     WEBP,
-    Family,
-    family_of,
+    ImageFormat,
+    format_of,
 )
 from imgsearch.errors import PhotoError
-from imgsearch.records import Facts
+from imgsearch.records.photo import Facts
 
 INSIDE, BESIDE = "inside", "beside"
 
@@ -48,7 +48,7 @@ _IDENTIFIER = b"com.apple.quicktime.content.identifier"
 _LIVE = (JPEG.name, HEIF.name)
 
 
-def has_video_inside(file: BinaryIO, family: Family) -> bool:
+def has_video_inside(file: BinaryIO, family: ImageFormat) -> bool:
     """Whether a whole video lies in the file of this photo."""
     if family is JPEG:
         return _goes_on(file) and _has_video(file, 0)
@@ -65,7 +65,7 @@ def has_video_inside(file: BinaryIO, family: Family) -> bool:
     return _has_video(file, behind)  # Samsung's older ones have it in a trailer that is no box
 
 
-def has_frames(file: BinaryIO, family: Family, image: object) -> bool:
+def has_frames(file: BinaryIO, family: ImageFormat, image: object) -> bool:
     """Whether this is an animation. Of a JPEG XL it is not known."""
     if family is GIF:  # to know, its second frame is read, which may be damaged
         from PIL.GifImagePlugin import GifImageFile
@@ -108,7 +108,7 @@ def still_of(video: Path) -> Path | None:
         still = video.with_suffix(suffix)
         with suppress(PhotoError, OSError):
             with opened(still) as file:
-                family = family_of(file.read(HEAD_BYTES))
+                family = format_of(file.read(HEAD_BYTES))
             beside = live_video(still) if family in (JPEG, HEIF) else None
             if beside is not None and beside.samefile(video):
                 return still

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
-from imgsearch.records import Decoded
+from imgsearch.records.files import Decoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,8 +19,8 @@ Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; Pillow's
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """How panoramas are cut. Chosen by `tests/benchmarks/bench_panoramas.py`: docs/formats.md."""
+class TilingPolicy:
+    """How panoramas are cut. Chosen by `benchmarks/bench_panoramas.py`: docs/formats.md."""
 
     aspect_from: float = 2.0  # long side over short side; beyond it there are pieces
     side_px_from: int = 64  # of less, a piece shows nothing
@@ -29,20 +29,20 @@ class Cut:
     most: int = 8  # pieces; of a longer photo they are longer
 
 
-CUT = Cut()
+CUT = TilingPolicy()
 
 
-def parts_of(decoded: Decoded, cut: Cut = CUT) -> tuple[list[Image], tuple[float, ...]]:
+def parts_of(decoded: Decoded, cut: TilingPolicy = CUT) -> tuple[list[Image], tuple[float, ...]]:
     """What to embed of a photo, the first being all of it; and, of a video, when each is seen."""
     image = decoded.image
     if decoded.times_s:
         return [image, *decoded.others], decoded.times_s
     if min(decoded.facts.width_px, decoded.facts.height_px) < cut.side_px_from:
         return [image], ()
-    return [image, *(image.crop(box) for box in pieces(*image.size, cut))], ()
+    return [image, *(image.crop(box) for box in tiles(*image.size, cut))], ()
 
 
-def pieces(width_px: int, height_px: int, cut: Cut = CUT) -> list[Box]:
+def tiles(width_px: int, height_px: int, cut: TilingPolicy = CUT) -> list[Box]:
     """Where the pieces of an image of this size lie: evenly spaced, from end to end; or none."""
     long_px, short_px = max(width_px, height_px), min(width_px, height_px)
     if long_px <= cut.aspect_from * short_px:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageCms
 
-from imgsearch.decode.request import Request
+from imgsearch.decode.request import DecodeRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ _UPRIGHT = {
 }
 
 
-def upright_srgb(image: Image.Image, orientation: int, request: Request) -> Image.Image:
+def upright_srgb(image: Image.Image, orientation: int, request: DecodeRequest) -> Image.Image:
     """`image` in 8-bit RGB, sRGB, upright, over white, its short side still what was asked.
 
     `orientation` is EXIF's, 1 to 8. The colour profile is the one in `image.info`; one that is
@@ -47,7 +47,7 @@ def upright_srgb(image: Image.Image, orientation: int, request: Request) -> Imag
     return image
 
 
-def _scaled(image: Image.Image, request: Request) -> Image.Image:
+def _scaled(image: Image.Image, request: DecodeRequest) -> Image.Image:
     """Average whole blocks of pixels while the short side stays at least what was asked."""
     factor = min(image.size) // request.side_px
     return image.reduce(factor) if factor > 1 else image

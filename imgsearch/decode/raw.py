@@ -18,8 +18,8 @@ from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
 from imgsearch.decode.formats import RAW
 from imgsearch.decode.metadata import read_xmp
 from imgsearch.decode.pixels import upright_srgb
-from imgsearch.decode.request import Request
-from imgsearch.records import Decoded
+from imgsearch.decode.request import DecodeRequest
+from imgsearch.records.files import Decoded
 
 if TYPE_CHECKING:
     import rawpy
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ORIENTATION_OF_FLIP = {0: 1, 3: 3, 5: 8, 6: 6}  # LibRaw's flip -> EXIF's orientation
 
 
-def read(file: BinaryIO, request: Request) -> Decoded:
+def read(file: BinaryIO, request: DecodeRequest) -> Decoded:
     """Decode a RAW file. Raises what LibRaw raises."""
     import rawpy
 
@@ -52,7 +52,7 @@ def read(file: BinaryIO, request: Request) -> Decoded:
     return Decoded(upright, reader.facts_of(exif, RAW.name, size_px, others))
 
 
-def _preview(raw: rawpy.RawPy, request: Request) -> Image.Image | None:
+def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
     """The embedded JPEG, if its short side is as large as asked for."""
     import rawpy
 
@@ -74,7 +74,7 @@ def _preview(raw: rawpy.RawPy, request: Request) -> Image.Image | None:
     return image
 
 
-def _developed(raw: rawpy.RawPy, request: Request) -> Image.Image:
+def _developed(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image:
     """The sensor's data in colour, at half size where that is enough."""
     import rawpy
 

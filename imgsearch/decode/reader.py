@@ -15,13 +15,14 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from imgsearch.decode import colour, tiff
 from imgsearch.decode.exif import Exif, read_exif
-from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, RAW, TIFF, VIDEO, Family
+from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, RAW, TIFF, VIDEO, ImageFormat
 from imgsearch.decode.jpeg import halvings_of_jpeg2000
-from imgsearch.decode.metadata import Account, read_iptc, read_xmp, settle
+from imgsearch.decode.metadata import MetadataSource, merge_metadata, read_iptc, read_xmp
 from imgsearch.decode.motion import INSIDE, has_frames, has_video_inside
 from imgsearch.decode.pixels import upright_srgb
-from imgsearch.decode.request import Request, refusal
-from imgsearch.records import Decoded, Facts
+from imgsearch.decode.request import DecodeRequest, photo_error
+from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
 
 # The disk's; any other number, as that of a seek to nowhere, comes from what the file says.
 _DISK_ERRORS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT,
@@ -29,7 +30,7 @@ _DISK_ERRORS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMED
 _FROM_PILLOW = re.compile(r"PIL\.")
 
 
-def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
+def read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
     """Decode the first image of `file`, in this process.
 
     Raises PhotoError for whatever is wrong with the photo, OSError when the disk fails.
@@ -48,13 +49,13 @@ def read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     except OSError as error:
         if error.errno in _DISK_ERRORS:
             raise
-        raise refusal(error, family.name) from error
+        raise photo_error(error, family.name) from error
     except Exception as error:  # on bad data a decoder may raise anything at all
-        raise refusal(error, family.name) from error
+        raise photo_error(error, family.name) from error
 
 
 def facts_of(
-    exif: Exif, format_name: str, size_px: tuple[int, int], others: tuple[Account, ...] = ()
+    exif: Exif, format_name: str, size_px: tuple[int, int], others: tuple[MetadataSource, ...] = ()
 ) -> Facts:
     """The facts of a photo whose upright image is `size_px` (width, height).
 
@@ -63,14 +64,14 @@ def facts_of(
     """
     place = None if exif.lat is None or exif.lon is None else (exif.lat, exif.lon)
     accounts = (
-        Account("exif", exif.taken_at, exif.camera, exif.lens, place),
+        MetadataSource("exif", exif.taken_at, exif.camera, exif.lens, place),
         *others,
-        Account("exif", exif.changed_at, rating=exif.rating, keywords=exif.keywords),
+        MetadataSource("exif", exif.changed_at, rating=exif.rating, keywords=exif.keywords),
     )
-    return settle(Facts(format_name, *size_px), accounts)
+    return merge_metadata(Facts(format_name, *size_px), accounts)
 
 
-def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
+def _read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
     if family is JXL:  # its plugin decodes all when it opens
         from imgsearch.decode.jxl import size_px
 
@@ -97,7 +98,7 @@ def _read(file: BinaryIO, family: Family, request: Request) -> Decoded:
     return Decoded(upright_srgb(settled, orientation, request), facts)
 
 
-def _open(file: BinaryIO, family: Family) -> ImageFile.ImageFile:
+def _open(file: BinaryIO, family: ImageFormat) -> ImageFile.ImageFile:
     """The plugin, called by name and not through Image.open: that would try every format there
     is, and measure them by a limit that is global to the process."""
     module_name, _, class_name = family.plugin.partition(":")
@@ -106,7 +107,9 @@ def _open(file: BinaryIO, family: Family) -> ImageFile.ImageFile:
     return plugin(file)
 
 
-def _load(image: ImageFile.ImageFile, file: BinaryIO, family: Family, request: Request) -> None:
+def _load(
+    image: ImageFile.ImageFile, file: BinaryIO, family: ImageFormat, request: DecodeRequest
+) -> None:
     """Decode the pixels, at a fraction of size and work where the format has a way to."""
     if family is JPEG:  # 1/2, 1/4 or 1/8
         image.draft(None, (request.side_px, request.side_px))
@@ -118,7 +121,7 @@ def _load(image: ImageFile.ImageFile, file: BinaryIO, family: Family, request: R
     image.load()
 
 
-def _exif(image: ImageFile.ImageFile, file: BinaryIO, family: Family) -> Exif:
+def _exif(image: ImageFile.ImageFile, file: BinaryIO, family: ImageFormat) -> Exif:
     return read_exif(file if family is TIFF else image.info.get("exif"))
 
 
@@ -127,7 +130,7 @@ def _xmp(image: ImageFile.ImageFile) -> bytes | None:
     return xmp if isinstance(xmp, bytes) else None
 
 
-def _turned_by_plugin(image: ImageFile.ImageFile, family: Family) -> bool:
+def _turned_by_plugin(image: ImageFile.ImageFile, family: ImageFormat) -> bool:
     """Whether the pixels are upright already, whatever EXIF says.
 
     JPEG XL and HEIF keep the turn in the image itself; Pillow turns a TIFF. A JPEG inside a
@@ -136,7 +139,9 @@ def _turned_by_plugin(image: ImageFile.ImageFile, family: Family) -> bool:
     return family in (TIFF, HEIF) or (family is JXL and not getattr(image, "jpeg", False))
 
 
-def _settle_profile(image: ImageFile.ImageFile, file: BinaryIO, family: Family, exif: Exif) -> None:
+def _settle_profile(
+    image: ImageFile.ImageFile, file: BinaryIO, family: ImageFormat, exif: Exif
+) -> None:
     """Give an image that names its colours without an ICC profile the profile it means."""
     if image.info.get("icc_profile") or image.mode not in ("RGB", "RGBA"):
         return

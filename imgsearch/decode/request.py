@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from imgsearch.errors import PhotoError, Reason
 
 
-class OutOfMemory(PhotoError):
+class DecoderOutOfMemory(PhotoError):
     """A photo needs more memory than its decoder was given."""
 
     def __init__(self, message: str = "Decoding it takes too much memory.") -> None:
@@ -15,7 +15,7 @@ class OutOfMemory(PhotoError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DecodeRequest:
     """How large an image is wanted, and how large one may be."""
 
     side_px: int  # the short side of the result is at least this, if the photo has it
@@ -50,7 +50,7 @@ _NOT_READ = (
 )
 
 
-def refusal(error: Exception, format_name: str) -> PhotoError:
+def photo_error(error: Exception, format_name: str) -> PhotoError:
     """The PhotoError that says what a decoder's exception means for the photo."""
     if isinstance(error, PhotoError):
         return error
@@ -60,7 +60,7 @@ def refusal(error: Exception, format_name: str) -> PhotoError:
             Reason.UNSUPPORTED, f"The decoder for {format_name} cannot be loaded ({said})."
         )
     if isinstance(error, MemoryError) or any(word in said.lower() for word in _NO_MEMORY):
-        return OutOfMemory()
+        return DecoderOutOfMemory()
     if "too big" in said.lower():
         return PhotoError(Reason.TOO_LARGE, f"The {format_name} is too large for its decoder.")
     if isinstance(error, EOFError) or any(word in said.lower() for word in _CUT_OFF):

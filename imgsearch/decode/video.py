@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from imgsearch.decode import colour
 from imgsearch.decode.exif import camera_name, readable
 from imgsearch.decode.formats import HEAD_BYTES, VIDEO, video_form
-from imgsearch.decode.metadata import Account, settle
+from imgsearch.decode.metadata import MetadataSource, merge_metadata
 from imgsearch.decode.pixels import upright_srgb
-from imgsearch.decode.request import Request, refusal
+from imgsearch.decode.request import DecodeRequest, photo_error
 from imgsearch.errors import PhotoError, Reason
-from imgsearch.records import Decoded, Facts
+from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
 
 if TYPE_CHECKING:
     import av
@@ -40,7 +41,7 @@ _UNSET_BEFORE = 1990  # cameras without a clock write 1904 or 1970
 _ISO_6709 = re.compile(r"([+-]\d{2,6}(?:\.\d+)?)([+-]\d{3,7}(?:\.\d+)?)")
 
 
-def read(file: BinaryIO, request: Request) -> Decoded:
+def read(file: BinaryIO, request: DecodeRequest) -> Decoded:
     """Decode frames of a video, the one in the middle first. Raises what PyAV raises."""
     import av
 
@@ -63,7 +64,7 @@ def _refuse(*what: object) -> None:
 
 def _refusal(error: av.FFmpegError) -> PhotoError:
     """FFmpeg's numbers are those of the disk, whatever was wrong; so only its words are used."""
-    return refusal(ValueError(error.strerror or str(error)), "video")
+    return photo_error(ValueError(error.strerror or str(error)), "video")
 
 
 def _picture(container: InputContainer) -> VideoStream:
@@ -90,7 +91,7 @@ class _Clip:
         self._is_sparse = False  # key frames are further apart than what is looked for
         stream.codec_context.thread_count = 1  # as many workers as cores
 
-    def decoded(self, request: Request) -> Decoded:
+    def decoded(self, request: DecodeRequest) -> Decoded:
         """The frames that were asked for, and the facts."""
         request.check(self._stream.codec_context.width, self._stream.codec_context.height)
         found = list(self._frames(request))
@@ -102,7 +103,7 @@ class _Clip:
         times_s = tuple(time_s for time_s, _, _ in ordered)
         return Decoded(images[0], self._facts(ordered[0][2]), tuple(images[1:]), times_s)
 
-    def _frames(self, request: Request) -> Iterator[tuple[float, Image, tuple[int, int]]]:
+    def _frames(self, request: DecodeRequest) -> Iterator[tuple[float, Image, tuple[int, int]]]:
         """Time, upright image, and size of the upright frame, by time."""
         targets = _targets(self._duration_s(), request)
         slack_s = _EXACT_S if request.at_s is not None else _step_s(targets) / 2
@@ -159,7 +160,7 @@ class _Clip:
             return float(self._stream.duration * self._base)
         return self._container.duration / 1e6 if self._container.duration else None
 
-    def _image(self, frame: VideoFrame, request: Request) -> tuple[Image, tuple[int, int]]:
+    def _image(self, frame: VideoFrame, request: DecodeRequest) -> tuple[Image, tuple[int, int]]:
         """A frame upright, in sRGB, not much larger than was asked, its pixels made square."""
         shape = self._stream.sample_aspect_ratio or Fraction(1)
         wide = Fraction(1) if not Fraction(1, 4) <= shape <= 4 else shape
@@ -180,10 +181,10 @@ class _Clip:
     def _facts(self, size_px: tuple[int, int]) -> Facts:
         said = {**self._stream.metadata, **self._container.metadata}
         facts = replace(Facts(VIDEO.name, *size_px), duration_s=self._duration_s())
-        return settle(facts, [account_of(said)])
+        return merge_metadata(facts, [account_of(said)])
 
 
-def _targets(duration_s: float | None, request: Request) -> Sequence[float]:
+def _targets(duration_s: float | None, request: DecodeRequest) -> Sequence[float]:
     """Where frames are looked for: one for each part of equal length, in the middle of it."""
     if request.at_s is not None:
         return [request.at_s]
@@ -202,7 +203,7 @@ def _step_s(targets: Sequence[float]) -> float:
 # ---------------------------------------------------------------------------- what it tells
 
 
-def account_of(said: dict[str, str]) -> Account:
+def account_of(said: dict[str, str]) -> MetadataSource:
     """What the tags of a container say: Apple's, Android's, or those of ISO base media files."""
 
     def first(*names: str) -> str | None:
@@ -213,7 +214,7 @@ def account_of(said: dict[str, str]) -> Account:
     taken_at = _moment(first(apple + "creationdate")) or _moment(first("creation_time"))
     make = first(apple + "make", "make", "com.android.manufacturer")
     model = first(apple + "model", "model", "com.android.model")
-    return Account(
+    return MetadataSource(
         "video",
         taken_at=taken_at,
         camera=camera_name(readable(make), readable(model)),

@@ -19,9 +19,10 @@ from datetime import datetime
 from typing import BinaryIO
 
 from imgsearch.decode.formats import FAMILIES
-from imgsearch.decode.request import OutOfMemory, Request
+from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
 from imgsearch.errors import PhotoError
-from imgsearch.records import Decoded, Facts
+from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
 
 LENGTH = struct.Struct("!I")  # before every JSON text
 MAX_TEXT_BYTES = 1 << 20
@@ -54,13 +55,13 @@ def _answer(file: BinaryIO, wanted: dict[str, str | float]) -> tuple[dict[str, o
     from imgsearch.decode.reader import read
 
     family = FAMILIES[str(wanted.pop("family"))]
-    request = Request(**wanted)  # type: ignore[arg-type]  # the parent is our own code
+    request = DecodeRequest(**wanted)  # type: ignore[arg-type]  # the parent is our own code
     try:
         decoded = read(file, family, request)
         images = (decoded.image, *decoded.others)
         pixels = b"".join(image.tobytes() for image in images)
     except PhotoError as error:
-        out_of_memory = isinstance(error, OutOfMemory)
+        out_of_memory = isinstance(error, DecoderOutOfMemory)
         answer = {"reason": error.reason.value, "message": str(error)}
         return answer | {"out_of_memory": out_of_memory}, b""
     except OSError as error:

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from imgsearch.encoders.batch_size import Remembered, smallest_of_the_fast
-from imgsearch.encoders.onnx_cache import usable_cores
+from imgsearch.encoders.cache import BatchSizeCache, smallest_of_the_fast
+from imgsearch.encoders.onnx import usable_cores
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 TRIAL_S = 0.3  # for each size that is tried: enough for a dozen batches of a fast card
 PATIENCE_S = 3.0  # after that no larger size is tried: a slow card is no faster with it
 _FEWEST_ON_CPU = 16
 
 
-class OutOfMemory(Exception):  # never leaves the pipeline: EncoderError is what a caller sees
+class DeviceOutOfMemory(Exception):  # never leaves the pipeline: EncoderError is what a caller sees
     """A device has no room for a batch; for a smaller one it may have."""
 
 
@@ -61,7 +61,7 @@ class Device(Protocol):
         """Give back all memory that this slot holds, and what nothing holds any more."""
 
 
-class Host:
+class CpuDevice:
     """The processor as a device: nothing has to be brought anywhere."""
 
     name, slots = "processor", 1
@@ -92,14 +92,14 @@ def enough_for(cores: int) -> int:
     return max(_FEWEST_ON_CPU, cores)
 
 
-class Pipeline:
+class BatchScheduler:
     """Embeds any number of photos on a device, from any number of threads.
 
     This is the one place where batches are cut. Their size is the one `asked` for, else the one
     that is remembered, else found by trial. When memory runs out it is halved, and stays so.
     """
 
-    def __init__(self, device: Device, remembered: Remembered, asked: int = 0) -> None:
+    def __init__(self, device: Device, remembered: BatchSizeCache, asked: int = 0) -> None:
         self._device, self._remembered = device, remembered
         self._size = asked or None
         self._room: int | None = None  # what memory has room for, once it was found lacking
@@ -161,7 +161,7 @@ class Pipeline:
             self._device.upload(slot, piece)
             self._device.compute(slot)
             return self._device.download(slot)
-        except OutOfMemory:
+        except DeviceOutOfMemory:
             return None
 
     def _shrink(self, slot: int, count: int) -> None:

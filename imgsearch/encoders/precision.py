@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.encoders import FP32, INT8, plain
-from imgsearch.encoders.choice import has_gpu
-from imgsearch.encoders.measured import Measured
+from imgsearch.encoders.base import FP32, INT8, plain
+from imgsearch.encoders.cache import JsonCache
 from imgsearch.encoders.openclip import catalogue
+from imgsearch.encoders.registry import has_gpu
 
 if TYPE_CHECKING:
-    from imgsearch.encoders import Encoder
+    from imgsearch.encoders.base import Encoder
 
 ENOUGH_PHOTOS = 512  # a verdict over so many is not tried again
 LEAST_PHOTOS = 32  # over fewer, the least cosine says little
@@ -26,7 +26,7 @@ _LEAST_GAIN = 1.25  # below that, a name of its own is not worth it
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Int8Comparison:
     """How int8 compared with float32: the cosine of their vectors, and its speed by the other's."""
 
     photos: int
@@ -54,31 +54,31 @@ class Verdict:
 
 def int8_of(name: str, device: str) -> str | None:
     """The name in int8 of a model that leaves its precision open and may run in it here."""
-    from imgsearch.encoders import openvino_model
+    from imgsearch.encoders import openvino
 
     open_ = name.startswith(catalogue.PREFIX) and plain(name) == name
     on_cpu = device in ("auto", "cpu") and not has_gpu(device)
-    return name + INT8 if open_ and on_cpu and openvino_model.is_here() else None
+    return name + INT8 if open_ and on_cpu and openvino.is_here() else None
 
 
-class Verdicts:
+class Int8Comparisons:
     """The verdict over one model, kept in the cache folder for this machine alone."""
 
     def __init__(self, cache_dir: Path, encoder: Encoder) -> None:
-        from imgsearch.encoders import openvino_model
+        from imgsearch.encoders import openvino
         from imgsearch.encoders.openclip.runtime import INT8_FORMAT
 
-        self._measured = Measured(cache_dir / "openclip" / "int8.json")
-        self._key = f"{encoder.id}, int8 format {INT8_FORMAT}, {openvino_model.machine()}"
+        self._measured = JsonCache(cache_dir / "openclip" / "int8.json")
+        self._key = f"{encoder.id}, int8 format {INT8_FORMAT}, {openvino.machine()}"
 
-    def get(self, photos: int) -> Verdict | None:
+    def get(self, photos: int) -> Int8Comparison | None:
         """What was found before, over as many photos as could be tried now."""
         with suppress(TypeError):
-            verdict = Verdict(**self._measured.get(self._key))
+            verdict = Int8Comparison(**self._measured.get(self._key))
             if verdict.photos >= min(photos, ENOUGH_PHOTOS):
                 return verdict
         return None
 
-    def put(self, verdict: Verdict) -> None:
+    def put(self, verdict: Int8Comparison) -> None:
         """Keep it."""
         self._measured.put(self._key, asdict(verdict))

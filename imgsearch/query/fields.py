@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from imgsearch.terms import FilterValue, Interval, Place
+from imgsearch.records.query import FilterValue, Interval, Place
 
 NEAR_RADIUS_KM = 5.0
 _HALF_ROUND_THE_EARTH_KM = 20_038

@@ -11,6 +11,7 @@ phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from typing import NoReturn, get_args
 
 from imgsearch.errors import QueryError
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, plain, written
-from imgsearch.terms import Example, Filter, FilterValue, Query, Region, Sort, Term
+from imgsearch.records.query import Example, Filter, FilterValue, Query, Region, Sort, Term
 
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
 _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
@@ -356,3 +357,20 @@ def _quoted_if_needed(text: str, also: str) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def resolve_query(query: str | Query) -> Query:
+    """The query that a line says, or this one, with the paths of its examples made absolute."""
+    asked = parse(query) if isinstance(query, str) else query
+    terms = tuple(
+        replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
+        if isinstance(term.what, Example) and isinstance(term.what.source, Path)
+        else term
+        for term in asked.terms
+    )
+    return replace(asked, terms=terms)
+
+
+def absolute(path: str | Path) -> str:
+    """The whole path; a symbolic link in it stays what it is."""
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # keeps symbolic links

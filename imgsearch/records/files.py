@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
+from imgsearch.records.status import Failure
 
+if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.errors import Reason
-    from imgsearch.records import Facts, Vectors
+    from imgsearch.records.arrays import Vectors
+    from imgsearch.records.photo import Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class IngestResult:
     """What became of one file: a photo with its vectors, known content, or a failure.
 
     Known content has a hash alone; a photo new to the library has facts and `vectors`, shape
@@ -65,44 +64,3 @@ class Outcome:
     vectors: Vectors | None = None
     failure: Failure | None = None
     times_s: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that could not be indexed, and why.
-
-    `extra` is the extra of imgsearch-photos that it wants, where nothing else is amiss. `read_by`
-    says what decided how it was read: once that has changed, the file is worth another try.
-    """
-
-    path: Path
-    reason: Reason
-    message: str
-    extra: str | None = None
-    read_by: str | None = None
-    failed_at: datetime | None = None  # UTC; None of a folder, which is looked into every time
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """Files of one format that wait for an extra which is not installed."""
-
-    extra: str
-    format: str  # as people call it: "JPEG XL"
-    files: int
-
-    @property
-    def cure(self) -> str:
-        """The command that installs it."""
-        return f"pip install 'imgsearch-photos[{self.extra}]'"
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A photo folder the library follows. Offline when it is not there now."""
-
-    id: int
-    path: Path
-    online: bool
-    photos: int
-    missing: int = 0  # of these photos: vanished with many others at once, and held

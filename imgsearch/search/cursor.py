@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 
 from imgsearch.errors import QueryError
-from imgsearch.terms import Query
+from imgsearch.records.query import Query
 
 # Scores of one photo may differ so much between two searches: other blocks, other index.
 SCORE_NOISE = 1e-5

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from imgsearch.decode import is_photo_name, is_video_of_live_photo
-from imgsearch.records import Explanation
-from imgsearch.scan import is_ignored
-from imgsearch.search.answer import scored
-from imgsearch.search.desk import Desk
-from imgsearch.search.shots import shown_by
+from imgsearch.records.answer import Explanation
+from imgsearch.records.query import Query, Selection, Share
+from imgsearch.search.context import SearchContext
+from imgsearch.search.engine import scored
+from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.vector import QueryVector, embed
-from imgsearch.store.selection import Selection
-from imgsearch.terms import Query, Share
-
-if TYPE_CHECKING:
-    from imgsearch.store import Store
 
 _FIRST_LOOK = 100  # photos; ten times as many each time the photo is not among them
 
 
-def explain(desk: Desk, store: Store, path: Path, query: Query) -> Explanation:
-    """Rank, score and shares of the photo at an absolute `path`, and which filters it passes."""
+def explain(desk: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
+    """Rank, score and shares of a photo that lies at `path`, and which filters it passes."""
     import numpy as np
 
-    photo_id = desk.store.photo_at(path)
-    if photo_id is None:
-        return Explanation(path, reason=_why_unknown(store, path))
     photo = desk.store.photos([photo_id])[photo_id]
     among = np.array([photo_id], np.int64)
     filters = tuple(
@@ -61,7 +50,7 @@ def explain(desk: Desk, store: Store, path: Path, query: Query) -> Explanation:
     return Explanation(path, reason, photo, rank, score, shares, filters)
 
 
-def _rank(desk: Desk, query: Query, asked: QueryVector, photo_id: int) -> int | None:
+def _rank(desk: SearchContext, query: Query, asked: QueryVector, photo_id: int) -> int | None:
     selection = Selection(query.filters, desk.roots_online)
     only = desk.store.matching(selection) if query.filters else None
     wanted = _FIRST_LOOK
@@ -75,37 +64,13 @@ def _rank(desk: Desk, query: Query, asked: QueryVector, photo_id: int) -> int | 
         wanted *= 10
 
 
-def _why_stacked(desk: Desk, query: Query, photo_id: int) -> str | None:
+def _why_stacked(desk: SearchContext, query: Query, photo_id: int) -> str | None:
     selection = Selection(query.filters, desk.roots_online)
-    shown = shown_by(desk, [photo_id], desk.store.matching(selection) if query.filters else None)
+    shown = hidden_by_stack(
+        desk, [photo_id], desk.store.matching(selection) if query.filters else None
+    )
     if photo_id not in shown:
         return None
     developed = shown[photo_id]
     _, path = desk.store.paths([developed])[developed][0]
     return f"It is shown as one result with {path}, as stack_raw says."
-
-
-def _why_unknown(store: Store, path: Path) -> str:
-    """Why no photo of the library lies at this path."""
-    failure = next((each for each in store.failures() if each.path == path), None)
-    if failure is not None:
-        return f"It could not be read ({failure.reason.value}): {failure.message}"
-    root = _root_of(store, path)
-    if root is None:
-        return f"It lies in no folder of the library. Add one: imgsearch index {path.parent}"
-    if not os.path.lexists(path):
-        return "There is no such file, and the library knows none by this name."
-    for part in path.relative_to(root).parts:
-        if is_ignored(part):
-            return f"{part} is hidden or belongs to another program, so it is left out."
-    if path.is_dir():
-        return "It is a folder. Name a photo in it."
-    if not is_photo_name(path.name):
-        return f"Files that end in {path.suffix or 'no suffix'} are not taken for photos."
-    if is_video_of_live_photo(path):
-        return "It is the moving half of a Live Photo: the still beside it stands for both."
-    return "It was not there at the last look, or has changed since. Take it in: imgsearch index"
-
-
-def _root_of(store: Store, path: Path) -> Path | None:
-    return next((Path(root) for root in store.roots().values() if path.is_relative_to(root)), None)

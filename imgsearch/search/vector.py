@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from imgsearch.encoders.prompting import embed_texts, templates_for
+from imgsearch.encoders.prompts import embed_texts, templates_for
 from imgsearch.errors import ImgsearchError, QueryError
-from imgsearch.honesty import Kind
-from imgsearch.search.desk import Desk
-from imgsearch.search.remembered import QueryVectors
-from imgsearch.terms import Example, Query, Region, Term
+from imgsearch.records.query import Example, Query, Region, Term
+from imgsearch.search.confidence import TermKind
+from imgsearch.search.context import SearchContext
+from imgsearch.search.query_cache import QueryVectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.encoders import Encoder
-    from imgsearch.records import Vector, Vectors
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.records.arrays import Vector, Vectors
 
 _WHOLE_SIDE_PX = 1 << 20  # decode every pixel: a part of an image needs them
 _HASH_BYTES = 32  # as the store's content hashes
@@ -38,10 +38,10 @@ class QueryVector:
     factors: Vector
     own: frozenset[int]
     kind: Literal["text", "image"]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[TermKind, ...]
 
 
-def embed(desk: Desk, query: Query) -> QueryVector:
+def embed(desk: SearchContext, query: Query) -> QueryVector:
     """The query's vector. The model is loaded only for what no earlier query has asked for.
 
     Raises QueryError where a term is empty, too long, or an image that cannot be read, and where
@@ -77,7 +77,7 @@ def embed(desk: Desk, query: Query) -> QueryVector:
     )
 
 
-def _kind(desk: Desk, term: Term) -> Kind:
+def _kind(desk: SearchContext, term: Term) -> TermKind:
     if not isinstance(term.what, str):
         return "image"
     return "short" if len(templates_for(desk.row.name, term.what.strip())) > 1 else "text"
@@ -92,7 +92,7 @@ def _weight(term: Term) -> float:
 # ------------------------------------------------------------------------- words
 
 
-def _embed_texts(desk: Desk, texts: Sequence[str]) -> list[Vector]:
+def _embed_texts(desk: SearchContext, texts: Sequence[str]) -> list[Vector]:
     if not all(texts):
         raise QueryError("A text is empty. Say what to look for, for instance: a dog in snow")
 
@@ -119,7 +119,7 @@ def _check_length(encoder: Encoder, text: str) -> None:
 # ------------------------------------------------------------------------- examples
 
 
-def _embed_example(desk: Desk, example: Example) -> tuple[Vector, int | None]:
+def _embed_example(desk: SearchContext, example: Example) -> tuple[Vector, int | None]:
     """The vector of an example, and which photo of the library it is, if it is one."""
     source, region = example.source, example.region
     photo_id = None
@@ -142,7 +142,7 @@ def _embed_example(desk: Desk, example: Example) -> tuple[Vector, int | None]:
     return vector, photo_id
 
 
-def _stored(desk: Desk, photo_id: int) -> Vector:
+def _stored(desk: SearchContext, photo_id: int) -> Vector:
     vector = desk.store.vector_of(desk.row.key, photo_id)
     if vector is None:
         raise QueryError(
@@ -152,7 +152,7 @@ def _stored(desk: Desk, photo_id: int) -> Vector:
     return vector
 
 
-def _file_of_photo(desk: Desk, photo_id: int) -> Path:
+def _file_of_photo(desk: SearchContext, photo_id: int) -> Path:
     """Where a photo of the library can be read now."""
     _stored(desk, photo_id)
     for root_id, path in desk.store.paths([photo_id]).get(photo_id, []):
@@ -182,8 +182,8 @@ def _digest(source: Path | bytes) -> bytes:
         ) from error
 
 
-def _embed_image(desk: Desk, source: Path | bytes, region: Region | None) -> Vector:
-    from imgsearch.decode import decode, decode_bytes
+def _embed_image(desk: SearchContext, source: Path | bytes, region: Region | None) -> Vector:
+    from imgsearch.decode.reading import decode, decode_bytes
 
     encoder = desk.encoder()
     name = "The image" if isinstance(source, bytes) else f"The example image {source}"

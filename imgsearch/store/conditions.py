@@ -1,4 +1,4 @@
-"""One SQL condition for each filter of `imgsearch.query.FIELDS`, by its name."""
+"""One SQL condition for each filter of `imgsearch.query.fields.FIELDS`, by its name."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from sqlalchemy import (
     true,
 )
 
-from imgsearch.store import tables
-from imgsearch.store.reading import DATE_TAKEN, DATED_BY
+from imgsearch.records.query import FilterValue, Interval, Place
+from imgsearch.store import schema
+from imgsearch.store.reads import DATE_TAKEN, DATED_BY
 from imgsearch.store.vectors import these_ids
-from imgsearch.terms import FilterValue, Interval, Place
 
 _EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
 _KM_OF_A_DEGREE = 111.19  # of latitude, rounded down: the box is never too small
 
-_photo = tables.photos.c
-_path = tables.paths.c
+_photo = schema.photos.c
+_path = schema.paths.c
 
 Condition = Callable[["Ground", FilterValue], ColumnElement[bool]]
 
@@ -84,24 +84,24 @@ def _contains(column: ColumnElement[str | None]) -> Condition:
 
 def _keyword(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
     wanted = fold(str(value))
-    name, link = tables.keywords.c.name, tables.photo_keywords.c
+    name, link = schema.keywords.c.name, schema.photo_keywords.c
 
     def passes(keyword: str) -> bool:
         folded = fold(keyword)
         return wanted == folded or wanted in re.split(r"[|/]", folded)
 
-    ids = select(tables.keywords.c.id).where(name.in_(ground.some(name, passes)))
+    ids = select(schema.keywords.c.id).where(name.in_(ground.some(name, passes)))
     return _photo.id.in_(select(link.photo_id).where(link.keyword_id.in_(ids)))
 
 
 def _label(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
     facet, _, name = fold(str(value)).rpartition("/")
-    row_of = tables.labels.c
+    row_of = schema.labels.c
     wanted = ground.some(row_of.label, lambda label: fold(label) == name)
     query = select(row_of.photo_id).where(row_of.label.in_(wanted))
     if facet:
-        names = ground.some(tables.facets.c.name, lambda each: fold(each) == facet)
-        facets = select(tables.facets.c.id).where(tables.facets.c.name.in_(names))
+        names = ground.some(schema.facets.c.name, lambda each: fold(each) == facet)
+        facets = select(schema.facets.c.id).where(schema.facets.c.name.in_(names))
         query = query.where(row_of.facet_id.in_(facets))
     return _photo.id.in_(query)
 
@@ -161,12 +161,12 @@ def _number(number: ColumnElement[float] | ColumnElement[int], unit: float = 1) 
 
 def _some_path(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     # One pass over the paths: looking them up photo by photo takes three times as long.
-    query = select(_path.photo_id).join(tables.roots).where(_path.photo_id.is_not(None))
+    query = select(_path.photo_id).join(schema.roots).where(_path.photo_id.is_not(None))
     return _photo.id.in_(query.where(*conditions))
 
 
 def _in(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
-    return _some_path(func.lies_in(tables.roots.c.path, _path.name, _folder(str(value))) == 1)
+    return _some_path(func.lies_in(schema.roots.c.path, _path.name, _folder(str(value))) == 1)
 
 
 def _name(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
@@ -175,7 +175,7 @@ def _name(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
 
 def _root(ground: Ground, value: FilterValue) -> ColumnElement[bool]:
     wanted = _folder(str(value))
-    rows = ground.connection.execute(select(tables.roots.c.id, tables.roots.c.path)).all()
+    rows = ground.connection.execute(select(schema.roots.c.id, schema.roots.c.path)).all()
     ids = [
         root_id
         for root_id, root in rows

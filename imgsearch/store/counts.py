@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from imgsearch.records import Counts
+from imgsearch.records.status import Counts
 from imgsearch.store.roots import RootStore
 
 _NOW_HERE = "photos.id IN (SELECT photo_id FROM paths)"  # some path points at it

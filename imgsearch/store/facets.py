@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.findings import Classes, Facet, Label
-from imgsearch.store import tables
+from imgsearch.records.labels import Classes, Facet, Label
+from imgsearch.store import schema
 from imgsearch.store.vectors import VectorStore
 
 if TYPE_CHECKING:
-    from imgsearch.records import Vectors
+    from imgsearch.records.arrays import Vectors
 
-_facet = tables.facets.c
+_facet = schema.facets.c
 
 
 class FacetStore(VectorStore):
@@ -24,7 +24,7 @@ class FacetStore(VectorStore):
     def facets(self) -> tuple[Facet, ...]:
         """The facets that were saved, by name."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(tables.facets).order_by(_facet.name)).all()
+            rows = connection.execute(select(schema.facets).order_by(_facet.name)).all()
         return tuple(
             Facet(
                 row.id,
@@ -44,14 +44,14 @@ class FacetStore(VectorStore):
             "last_seq": 0,
         }
         with self._engine.begin() as connection:
-            connection.execute(delete(tables.facets).where(_facet.name == name))
-            statement = insert(tables.facets).values(values).returning(_facet.id)
+            connection.execute(delete(schema.facets).where(_facet.name == name))
+            statement = insert(schema.facets).values(values).returning(_facet.id)
             return Facet(connection.execute(statement).scalar_one(), name, classes)
 
     def drop_facet(self, name: str) -> bool:
         """Forget a facet and its labels; whether there was one."""
         with self._engine.begin() as connection:
-            statement = delete(tables.facets).where(_facet.name == name)
+            statement = delete(schema.facets).where(_facet.name == name)
             return bool(connection.execute(statement).rowcount)
 
     # ------------------------------------------------------------------ how far a facet has come
@@ -63,7 +63,7 @@ class FacetStore(VectorStore):
         """
         import numpy as np
 
-        query = select(_facet.rows, _facet.last_seq, tables.encoders.c.dim).join(tables.encoders)
+        query = select(_facet.rows, _facet.last_seq, schema.encoders.c.dim).join(schema.encoders)
         query = query.where(_facet.id == facet_id, _facet.encoder_key == encoder_key)
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
@@ -75,8 +75,8 @@ class FacetStore(VectorStore):
         """Label with the vectors of this encoder from now on; labels by another are dropped."""
         values = {"encoder_key": encoder_key, "last_seq": 0, "rows": rows.astype("<f4").tobytes()}
         with self._engine.begin() as connection:
-            connection.execute(delete(tables.labels).where(tables.labels.c.facet_id == facet_id))
-            connection.execute(update(tables.facets).where(_facet.id == facet_id).values(values))
+            connection.execute(delete(schema.labels).where(schema.labels.c.facet_id == facet_id))
+            connection.execute(update(schema.facets).where(_facet.id == facet_id).values(values))
 
     def set_labels(self, facet_id: int, last_seq: int, labels: Iterable[Label]) -> None:
         """Enter the labels of all photos up to `last_seq`, all or nothing."""
@@ -89,13 +89,13 @@ class FacetStore(VectorStore):
             }
             for label in labels
         ]
-        statement = upsert(tables.labels)
+        statement = upsert(schema.labels)
         new = statement.excluded
         statement = statement.on_conflict_do_update(
             index_elements=["facet_id", "photo_id"],
             set_={"label": new.label, "probability": new.probability},
         )
-        progress = update(tables.facets).where(_facet.id == facet_id).values(last_seq=last_seq)
+        progress = update(schema.facets).where(_facet.id == facet_id).values(last_seq=last_seq)
         with self._engine.begin() as connection:
             if rows:
                 connection.execute(statement, rows)
@@ -103,8 +103,8 @@ class FacetStore(VectorStore):
 
     def label_counts(self, facet_id: int) -> dict[str, int]:
         """How many photos of the library have each label of a facet."""
-        row_of = tables.labels.c
-        live = select(tables.paths.c.photo_id).where(tables.paths.c.photo_id.is_not(None))
+        row_of = schema.labels.c
+        live = select(schema.paths.c.photo_id).where(schema.paths.c.photo_id.is_not(None))
         query = select(row_of.label, func.count().label("photos")).group_by(row_of.label)
         query = query.where(row_of.facet_id == facet_id, row_of.photo_id.in_(live))
         with self._engine.connect() as connection:
@@ -112,9 +112,9 @@ class FacetStore(VectorStore):
 
     def labels_of(self, photo_id: int) -> dict[str, Label]:
         """The labels of one photo, by the name of the facet."""
-        row_of = tables.labels.c
+        row_of = schema.labels.c
         query = select(_facet.name, row_of.label, row_of.probability).join_from(
-            tables.labels, tables.facets
+            schema.labels, schema.facets
         )
         query = query.where(row_of.photo_id == photo_id).order_by(_facet.name)
         with self._engine.connect() as connection:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.records import Facts
-from imgsearch.store import tables
+from imgsearch.records.photo import Facts
+from imgsearch.store import schema
 from imgsearch.store.vectors import VectorStore
 
-_link = tables.photo_keywords
+_link = schema.photo_keywords
 _DROP_KEYWORDS = delete(_link).where(_link.c.photo_id == bindparam("of"))
 # The columns of `photos` that hold facts; keywords have a table of their own.
 COLUMNS = (
@@ -34,7 +34,7 @@ class FactStore(VectorStore):
         }
         with self._engine.begin() as connection:
             for photo_id, new in changed.items():
-                statement = update(tables.photos).where(tables.photos.c.id == photo_id)
+                statement = update(schema.photos).where(schema.photos.c.id == photo_id)
                 connection.execute(statement.values(columns_of(new)))
                 enter_keywords(connection, photo_id, new.keywords)
         return len(changed)
@@ -52,7 +52,7 @@ def enter_keywords(connection: Connection, photo_id: int, keywords: Sequence[str
     if not keywords:
         return
     names = [{"name": name} for name in keywords]
-    connection.execute(upsert(tables.keywords).on_conflict_do_nothing(), names)
+    connection.execute(upsert(schema.keywords).on_conflict_do_nothing(), names)
     ids = _ids_of(connection, keywords)
     rows = [
         {"photo_id": photo_id, "place": place, "keyword_id": ids[name]}
@@ -63,7 +63,7 @@ def enter_keywords(connection: Connection, photo_id: int, keywords: Sequence[str
 
 def _ids_of(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     wanted = text("SELECT value FROM json_each(:names)").bindparams(names=json.dumps(names))
-    query = select(tables.keywords.c.name, tables.keywords.c.id).where(
-        tables.keywords.c.name.in_(wanted)
+    query = select(schema.keywords.c.name, schema.keywords.c.id).where(
+        schema.keywords.c.name.in_(wanted)
     )
     return {row.name: row.id for row in connection.execute(query)}

@@ -9,24 +9,24 @@ from pathlib import Path, PurePath
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 
 from imgsearch.errors import Reason
-from imgsearch.records import Failure
-from imgsearch.store import tables
+from imgsearch.records.status import Failure
+from imgsearch.store import schema
 from imgsearch.store.roots import RootStore, now, prefix_of
 
 PASSING = (Reason.UNREADABLE, Reason.CHANGED, Reason.TIMED_OUT)  # without the file changing
 
-_row = tables.failures.c
+_row = schema.failures.c
 _PASSING = _row.reason.in_([reason.value for reason in PASSING])
 _WITH_PATH = (
-    select(tables.roots.c.path.label("root"), tables.paths.c.name, tables.failures)
-    .join_from(tables.failures, tables.paths)
-    .join(tables.roots)
+    select(schema.roots.c.path.label("root"), schema.paths.c.name, schema.failures)
+    .join_from(schema.failures, schema.paths)
+    .join(schema.roots)
 )
 # What is executed for every file is put together once.
 _KNOWN = _WITH_PATH.where(
     _row.content_hash == bindparam("hash"), _row.read_by == bindparam("reading"), ~_PASSING
 )
-_FORGET = delete(tables.failures).where(_row.path_id == bindparam("of"))
+_FORGET = delete(schema.failures).where(_row.path_id == bindparam("of"))
 
 
 class FailureStore(RootStore):
@@ -34,7 +34,7 @@ class FailureStore(RootStore):
 
     def failures(self, reasons: Collection[Reason] = ()) -> tuple[Failure, ...]:
         """Every file that could not be indexed, by path; with `reasons`, for one of these only."""
-        query = _WITH_PATH.order_by(tables.roots.c.path, tables.paths.c.name)
+        query = _WITH_PATH.order_by(schema.roots.c.path, schema.paths.c.name)
         if reasons:
             query = query.where(_row.reason.in_([reason.value for reason in reasons]))
         with self._engine.connect() as connection:
@@ -71,7 +71,7 @@ def enter_failure(
     connection.execute(_FORGET, {"of": path_id})
     if failure is not None:
         connection.execute(
-            insert(tables.failures).values(
+            insert(schema.failures).values(
                 path_id=path_id,
                 reason=failure.reason.value,
                 message=failure.message,

@@ -18,16 +18,16 @@ from sqlalchemy import (
     tuple_,
 )
 
-from imgsearch.store import tables
+from imgsearch.records.query import Listed, Selection
+from imgsearch.store import schema
 from imgsearch.store.conditions import CONDITIONS, Ground, date_taken
-from imgsearch.store.selection import Listed, Selection
 from imgsearch.store.vectors import these_ids
 
 if TYPE_CHECKING:
-    from imgsearch.records import Ids
+    from imgsearch.records.arrays import Ids
 
-_photo = tables.photos.c
-_path = tables.paths.c
+_photo = schema.photos.c
+_path = schema.paths.c
 
 
 def matching(engine: Engine, selection: Selection) -> Ids:
@@ -71,8 +71,8 @@ def _is_somewhere() -> ColumnElement[bool]:
 
 
 def _first_path() -> ColumnElement[bytes]:
-    whole = cast(tables.roots.c.path.concat("/").concat(_path.name), LargeBinary)
-    query = select(func.min(whole)).select_from(tables.paths).join(tables.roots)
+    whole = cast(schema.roots.c.path.concat("/").concat(_path.name), LargeBinary)
+    query = select(func.min(whole)).select_from(schema.paths).join(schema.roots)
     return query.where(_path.photo_id == _photo.id).scalar_subquery()
 
 

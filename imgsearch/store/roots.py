@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from imgsearch.errors import Reason
-from imgsearch.records import Failure
-from imgsearch.store import tables
+from imgsearch.records.status import Failure
+from imgsearch.store import schema
 from imgsearch.store.vectors import VectorStore, these_ids
 
 LATELY_S = 600.0  # losses within ten minutes count as one: a slow deletion is still one deletion
@@ -33,7 +33,7 @@ class RootStore(VectorStore):
                 return root_id
         with self._engine.begin() as connection:
             new_id: int = connection.execute(
-                insert(tables.roots).values(path=path, added_at=now()).returning(tables.roots.c.id)
+                insert(schema.roots).values(path=path, added_at=now()).returning(schema.roots.c.id)
             ).scalar_one()
             for root_id, root in known.items():
                 if root.startswith(prefix_of(path)):
@@ -45,10 +45,10 @@ class RootStore(VectorStore):
 
         Their vectors stay until `prune`, so that indexing it again embeds nothing.
         """
-        count = select(func.count(tables.paths.c.photo_id.distinct()))
+        count = select(func.count(schema.paths.c.photo_id.distinct()))
         with self._engine.begin() as connection:
             before = connection.execute(count).scalar_one()
-            connection.execute(delete(tables.roots).where(tables.roots.c.id == root_id))
+            connection.execute(delete(schema.roots).where(schema.roots.c.id == root_id))
             return before - connection.execute(count).scalar_one()
 
     # ------------------------------------------------------------------ volumes
@@ -65,7 +65,7 @@ class RootStore(VectorStore):
 
     def lost_lately(self, root_id: int) -> int:
         """How many photos have left this root in the ten minutes that began with the first."""
-        row_of = tables.roots.c
+        row_of = schema.roots.c
         query = select(row_of.lost, row_of.lost_at).where(row_of.id == root_id)
         with self._engine.connect() as connection:
             lost, lost_at = connection.execute(query).one()
@@ -84,7 +84,7 @@ class RootStore(VectorStore):
 
         A path that is itself held as missing does not count as another one.
         """
-        row_of = tables.paths.c
+        row_of = schema.paths.c
         gone_ids: dict[int, tuple[int, str, int]] = {}  # path id: root, path, photo
         query = select(row_of.id, row_of.photo_id).where(
             row_of.root_id == bindparam("root"), row_of.name == bindparam("wanted")
@@ -112,10 +112,10 @@ class RootStore(VectorStore):
 
     def missing(self, root_id: int) -> set[str]:
         """The paths of one root that are held as missing."""
-        row_of = tables.paths.c
+        row_of = schema.paths.c
         query = (
-            select(tables.roots.c.path, row_of.name)
-            .join_from(tables.paths, tables.roots)
+            select(schema.roots.c.path, row_of.name)
+            .join_from(schema.paths, schema.roots)
             .where(row_of.missing_since.is_not(None), row_of.root_id == root_id)
         )
         with self._engine.connect() as connection:
@@ -123,9 +123,9 @@ class RootStore(VectorStore):
 
     def mark_missing(self, root_id: int, paths: Collection[str], missing: bool) -> None:
         """Hold paths as missing, or let them be there again."""
-        row_of = tables.paths.c
+        row_of = schema.paths.c
         statement = (
-            update(tables.paths)
+            update(schema.paths)
             .where(row_of.root_id == root_id, row_of.name == bindparam("wanted"))
             .values(missing_since=now() if missing else None)
         )
@@ -140,25 +140,25 @@ class RootStore(VectorStore):
     def set_unreadable(self, root_id: int, under: str, folders: Mapping[str, str]) -> None:
         """These folders of a root, of all that lie under `under`, cannot be read, and why."""
         prefix = prefix_of(self.roots()[root_id])
-        row_of = tables.folders.c
+        row_of = schema.folders.c
         inside = under.removeprefix(prefix.rstrip(os.sep)).lstrip(os.sep)
         with self._engine.begin() as connection:
             query = select(row_of.id, row_of.name).where(row_of.root_id == root_id)
             for folder_id, name in connection.execute(query).all():
                 if not inside or name == inside or name.startswith(prefix_of(inside)):
-                    connection.execute(delete(tables.folders).where(row_of.id == folder_id))
+                    connection.execute(delete(schema.folders).where(row_of.id == folder_id))
             for path, message in folders.items():
                 name = path.removeprefix(prefix.rstrip(os.sep)).lstrip(os.sep)
                 connection.execute(
-                    insert(tables.folders).values(root_id=root_id, name=name, message=message)
+                    insert(schema.folders).values(root_id=root_id, name=name, message=message)
                 )
 
     def unreadable(self) -> tuple[Failure, ...]:
         """Every folder that could not be read at the last look, by path."""
         query = (
-            select(tables.roots.c.path, tables.folders.c.name, tables.folders.c.message)
-            .join_from(tables.folders, tables.roots)
-            .order_by(tables.roots.c.path, tables.folders.c.name)
+            select(schema.roots.c.path, schema.folders.c.name, schema.folders.c.message)
+            .join_from(schema.folders, schema.roots)
+            .order_by(schema.roots.c.path, schema.folders.c.name)
         )
         with self._engine.connect() as connection:
             return tuple(
@@ -171,7 +171,7 @@ class RootStore(VectorStore):
     def _set_root(self, root_id: int, values: Mapping[str, object]) -> None:
         with self._engine.begin() as connection:
             connection.execute(
-                update(tables.roots).where(tables.roots.c.id == root_id).values(dict(values))
+                update(schema.roots).where(schema.roots.c.id == root_id).values(dict(values))
             )
 
 
@@ -186,7 +186,7 @@ def now() -> str:
 
 
 def _absorb(connection: Connection, old_id: int, inner: str, new_id: int) -> None:
-    row_of = tables.paths.c
+    row_of = schema.paths.c
     renamed = [
         {"b_id": path_id, "name": os.path.join(inner, name), "root_id": new_id}  # noqa: PTH118
         for path_id, name in connection.execute(
@@ -194,5 +194,5 @@ def _absorb(connection: Connection, old_id: int, inner: str, new_id: int) -> Non
         )
     ]
     if renamed:
-        connection.execute(update(tables.paths).where(row_of.id == bindparam("b_id")), renamed)
-    connection.execute(delete(tables.roots).where(tables.roots.c.id == old_id))
+        connection.execute(update(schema.paths).where(row_of.id == bindparam("b_id")), renamed)
+    connection.execute(delete(schema.roots).where(schema.roots.c.id == old_id))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.records import FileStat
-from imgsearch.store import tables
+from imgsearch.records.files import FileStat
+from imgsearch.store import schema
 from imgsearch.store.roots import RootStore, prefix_of
 
 
@@ -35,10 +35,10 @@ class SidecarStore(RootStore):
     ) -> None:
         """These XMP files of a root were read as they are here, and those are gone."""
         prefix = prefix_of(self.roots()[root_id])
-        row_of = tables.sidecars.c
+        row_of = schema.sidecars.c
         with self._engine.begin() as connection:
             if read:
-                statement = upsert(tables.sidecars)
+                statement = upsert(schema.sidecars)
                 news = {name: statement.excluded[name] for name in ("size_bytes", "mtime_ns")}
                 statement = statement.on_conflict_do_update(["root_id", "name"], set_=news)
                 values = [
@@ -54,7 +54,7 @@ class SidecarStore(RootStore):
                 connection.execute(statement, values)
             wanted = [{"wanted": path.removeprefix(prefix)} for path in gone]
             if wanted:
-                drop = delete(tables.sidecars).where(
+                drop = delete(schema.sidecars).where(
                     row_of.root_id == root_id, row_of.name == bindparam("wanted")
                 )
                 connection.execute(drop, wanted)
@@ -62,7 +62,7 @@ class SidecarStore(RootStore):
     def ids_at(self, root_id: int, paths: Iterable[str]) -> dict[str, int]:
         """The photos at these paths of a root, by path; paths of none are left out."""
         prefix = prefix_of(self.roots()[root_id])
-        row_of = tables.paths.c
+        row_of = schema.paths.c
         query = select(row_of.photo_id).where(
             row_of.root_id == root_id, row_of.name == bindparam("wanted")
         )
@@ -78,7 +78,7 @@ class SidecarStore(RootStore):
     def last_photo_id(self) -> int:
         """The newest photo's id, 0 without any: those that come later have higher ones."""
         with self._engine.connect() as connection:
-            return connection.execute(select(func.max(tables.photos.c.id))).scalar() or 0
+            return connection.execute(select(func.max(schema.photos.c.id))).scalar() or 0
 
     def _files(self, table: str, where: Inside) -> dict[str, FileStat]:
         """The files of a table that is made like `paths`."""

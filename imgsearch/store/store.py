@@ -11,8 +11,9 @@ from typing import Self
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.records import FileStat, Outcome, Parts
-from imgsearch.store import tables
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.store import schema
 from imgsearch.store.counts import CountStore
 from imgsearch.store.facets import FacetStore
 from imgsearch.store.facts import COLUMNS, FactStore, columns_of, enter_keywords
@@ -24,18 +25,18 @@ from imgsearch.store.sidecars import Inside, SidecarStore
 from imgsearch.store.vectors import insert_vectors, renew_vectors
 
 # What is executed for every file is put together once: that costs more than to execute it.
-_photo, _path = upsert(tables.photos), upsert(tables.paths)
+_photo, _path = upsert(schema.photos), upsert(schema.paths)
 _PHOTO = _photo.on_conflict_do_update(
     index_elements=["content_hash"], set_={name: _photo.excluded[name] for name in COLUMNS}
-).returning(tables.photos.c.id)
-_KNOWN_PHOTO = select(tables.photos.c.id).where(tables.photos.c.content_hash == bindparam("hash"))
+).returning(schema.photos.c.id)
+_KNOWN_PHOTO = select(schema.photos.c.id).where(schema.photos.c.content_hash == bindparam("hash"))
 _PATH = _path.on_conflict_do_update(
     index_elements=["root_id", "name"],
     set_={
         name: _path.excluded[name]
         for name in ("photo_id", "size_bytes", "mtime_ns", "inode", "missing_since")
     },
-).returning(tables.paths.c.id)
+).returning(schema.paths.c.id)
 
 
 class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureStore):
@@ -74,11 +75,11 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
 
     def hashes(self) -> dict[str, bytes]:
         """The content hash of every photo file that is known, by path."""
-        row_of = tables.paths.c
+        row_of = schema.paths.c
         query = (
-            select(tables.roots.c.path, row_of.name, tables.photos.c.content_hash)
-            .join_from(tables.paths, tables.roots)
-            .join(tables.photos)
+            select(schema.roots.c.path, row_of.name, schema.photos.c.content_hash)
+            .join_from(schema.paths, schema.roots)
+            .join(schema.photos)
         )
         with self._engine.connect() as connection:
             return {
@@ -86,7 +87,7 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
                 for root, name, content_hash in connection.execute(query)
             }
 
-    def record(self, root_id: int, encoder_key: int, outcomes: Sequence[Outcome]) -> None:
+    def record(self, root_id: int, encoder_key: int, outcomes: Sequence[IngestResult]) -> None:
         """Enter what became of a batch of files, all or nothing."""
         prefix = prefix_of(self.roots()[root_id])
         with self._engine.begin() as connection:
@@ -95,7 +96,7 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
                 if photo_id is not None:
                     renew_vectors(connection, photo_id)
                 if photo_id is not None and outcome.vectors is not None:
-                    parts = Parts(outcome.vectors, outcome.times_s)
+                    parts = PhotoVectors(outcome.vectors, outcome.times_s)
                     insert_vectors(connection, encoder_key, photo_id, parts)
                 name = outcome.stat.path.removeprefix(prefix)
                 path_id = _enter_path(connection, root_id, name, photo_id, outcome.stat)
@@ -109,11 +110,11 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
         prefix = prefix_of(self.roots()[root_id])
         names = [os.fsencode(path.removeprefix(prefix)) for path in gone]
         lost = 0
-        row_of = tables.paths.c
+        row_of = schema.paths.c
         with self._engine.begin() as connection:
             for name in names:
                 photo_id = connection.execute(
-                    delete(tables.paths)
+                    delete(schema.paths)
                     .where(row_of.root_id == root_id, row_of.name == os.fsdecode(name))
                     .returning(row_of.photo_id)
                 ).scalar()
@@ -124,10 +125,10 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
 
     def prune(self, before: datetime) -> int:
         """Drop the photos, with their vectors, whose last path went before `before`; how many."""
-        row_of = tables.photos.c
-        some_path = select(tables.paths.c.id).where(tables.paths.c.photo_id == row_of.id)
+        row_of = schema.photos.c
+        some_path = select(schema.paths.c.id).where(schema.paths.c.photo_id == row_of.id)
         limit = before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        statement = delete(tables.photos).where(row_of.gone_at < limit, ~some_path.exists())
+        statement = delete(schema.photos).where(row_of.gone_at < limit, ~some_path.exists())
         with self._engine.begin() as connection:
             return connection.execute(statement).rowcount
 
@@ -138,13 +139,13 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
 
         None is an encoder that has embedded nothing yet.
         """
-        row_of = tables.paths.c
-        embedded = select(tables.vectors.c.photo_id).where(
-            tables.vectors.c.encoder_key == encoder_key
+        row_of = schema.paths.c
+        embedded = select(schema.vectors.c.photo_id).where(
+            schema.vectors.c.encoder_key == encoder_key
         )
         query = (
-            select(row_of.photo_id, row_of.name, tables.roots.c.path)
-            .join(tables.roots)
+            select(row_of.photo_id, row_of.name, schema.roots.c.path)
+            .join(schema.roots)
             .where(row_of.photo_id.is_not(None), row_of.photo_id.not_in(embedded))
             .order_by(row_of.photo_id)
         )
@@ -155,12 +156,12 @@ class Store(FactStore, SidecarStore, FacetStore, NullStore, CountStore, FailureS
 
     def photo_count(self) -> int:
         """How many photos at least one path points at."""
-        query = select(func.count(tables.paths.c.photo_id.distinct()))
+        query = select(func.count(schema.paths.c.photo_id.distinct()))
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
 
-def _enter_photo(connection: Connection, outcome: Outcome) -> int | None:
+def _enter_photo(connection: Connection, outcome: IngestResult) -> int | None:
     if outcome.failure is not None or outcome.content_hash is None:
         return None
     facts = outcome.facts

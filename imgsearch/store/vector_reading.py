@@ -9,12 +9,13 @@ from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
 from imgsearch.errors import UsageError
-from imgsearch.records import EncoderRow, Parts, SnapshotInfo
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.records.status import EncoderRow, SnapshotInfo
 from imgsearch.store.connected import Connected
 
 if TYPE_CHECKING:
-    from imgsearch.honesty import Null
-    from imgsearch.records import Ids, Vector, Vectors
+    from imgsearch.records.answer import ScoreBaseline
+    from imgsearch.records.arrays import Ids, Vector, Vectors
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
 THESE = "IN (SELECT value FROM json_each(?))"  # a statement may have few parameters
@@ -72,7 +73,7 @@ class VectorReading(Connected):
 
     def parts(
         self, encoder_key: int, ids: Iterable[int], only_of_several: bool = False
-    ) -> dict[int, Parts]:
+    ) -> dict[int, PhotoVectors]:
         """All vectors of each of these photos; of those that have more than one, if so asked."""
         several = (
             "AND EXISTS (SELECT 1 FROM vectors AS other WHERE other.encoder_key = "
@@ -125,11 +126,11 @@ class VectorReading(Connected):
             details=json.loads(details),
         )
 
-    def null(self, encoder_key: int) -> Null | None:
+    def null(self, encoder_key: int) -> ScoreBaseline | None:
         """What `set_null` was given last for this encoder."""
         import numpy as np
 
-        from imgsearch.honesty import Null
+        from imgsearch.records.answer import ScoreBaseline
 
         query = (
             "SELECT prompts, nouns, photos, mean, vectors, dim FROM nulls "
@@ -142,7 +143,7 @@ class VectorReading(Connected):
         prompts, nouns, photos = (
             np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, dim) for blob in halves
         )
-        return Null(prompts, nouns, photos, np.frombuffer(mean, "<f4"), vectors)
+        return ScoreBaseline(prompts, nouns, photos, np.frombuffer(mean, "<f4"), vectors)
 
 
 def starts_of(ids: Ids) -> Ids:
@@ -161,9 +162,9 @@ def _of_photo(photo_id: int, rows: Iterable[Any]) -> Iterator[Any]:
     return takewhile(lambda row: bool(row[1] == photo_id), rows)
 
 
-def _parts(rows: Sequence[Any]) -> Parts:
+def _parts(rows: Sequence[Any]) -> PhotoVectors:
     times_s = tuple(at_s for _, _, at_s in rows if at_s is not None)
-    return Parts(_floats([vector for _, vector, _ in rows]), times_s)
+    return PhotoVectors(_floats([vector for _, vector, _ in rows]), times_s)
 
 
 def _floats(halves: Sequence[bytes]) -> Vectors:

@@ -19,18 +19,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from imgsearch.records import EncoderRow, Parts, SnapshotInfo
-from imgsearch.store import tables
-from imgsearch.store.reading import QueryStore
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.records.status import EncoderRow, SnapshotInfo
+from imgsearch.store import schema
+from imgsearch.store.reads import QueryStore
 
 # What is executed for every file is put together once.
-_row = tables.vectors.c
-_NEW_VECTORS = upsert(tables.vectors).on_conflict_do_nothing()
+_row = schema.vectors.c
+_NEW_VECTORS = upsert(schema.vectors).on_conflict_do_nothing()
 _TAKE_VECTORS = (
-    delete(tables.vectors)
+    delete(schema.vectors)
     .where(
         _row.photo_id == bindparam("of"),
-        ~select(tables.paths.c.id).where(tables.paths.c.photo_id == bindparam("of")).exists(),
+        ~select(schema.paths.c.id).where(schema.paths.c.photo_id == bindparam("of")).exists(),
     )
     .returning(_row.encoder_key, _row.photo_id, _row.part, _row.vector, _row.at_s)
 )
@@ -50,18 +51,18 @@ class VectorStore(QueryStore):
 
         Another unfinished one is dropped with its vectors; the same one is returned as it is.
         """
-        row_of = tables.encoders.c
+        row_of = schema.encoders.c
         with self._engine.begin() as connection:
             known = connection.execute(
                 select(row_of.key).where(row_of.encoder_id == encoder_id)
             ).scalar()
             if known is not None:
                 return EncoderRow(known, encoder_id, name, dim)
-            first = connection.execute(select(func.count()).select_from(tables.encoders)).scalar()
-            connection.execute(delete(tables.encoders).where(row_of.state == "building"))
+            first = connection.execute(select(func.count()).select_from(schema.encoders)).scalar()
+            connection.execute(delete(schema.encoders).where(row_of.state == "building"))
             state = "building" if first else "current"
             key = connection.execute(
-                insert(tables.encoders)
+                insert(schema.encoders)
                 .values(encoder_id=encoder_id, name=name, dim=dim, state=state)
                 .returning(row_of.key)
             ).scalar_one()
@@ -69,16 +70,16 @@ class VectorStore(QueryStore):
 
     def promote_encoder(self, encoder_key: int) -> None:
         """Make the building encoder the current one, and drop the other with its vectors."""
-        row_of = tables.encoders.c
+        row_of = schema.encoders.c
         with self._engine.begin() as connection:
-            connection.execute(delete(tables.encoders).where(row_of.key != encoder_key))
+            connection.execute(delete(schema.encoders).where(row_of.key != encoder_key))
             connection.execute(
-                update(tables.encoders).where(row_of.key == encoder_key).values(state="current")
+                update(schema.encoders).where(row_of.key == encoder_key).values(state="current")
             )
 
     # ------------------------------------------------------------------ vectors
 
-    def add_vectors(self, encoder_key: int, parts_of: Mapping[int, Parts]) -> None:
+    def add_vectors(self, encoder_key: int, parts_of: Mapping[int, PhotoVectors]) -> None:
         """Append the vectors of photos, in one transaction; photos that have some keep them."""
         with self._engine.begin() as connection:
             for photo_id, parts in parts_of.items():
@@ -90,9 +91,9 @@ class VectorStore(QueryStore):
 
     def live_vector_count(self, encoder_key: int, up_to_seq: int | None = None) -> int:
         """How many vectors, of all or up to a `seq`, are of photos that some path points at."""
-        row_of = tables.vectors.c
-        live = select(tables.paths.c.photo_id).where(tables.paths.c.photo_id.is_not(None))
-        query = select(func.count()).select_from(tables.vectors)
+        row_of = schema.vectors.c
+        live = select(schema.paths.c.photo_id).where(schema.paths.c.photo_id.is_not(None))
+        query = select(func.count()).select_from(schema.vectors)
         query = query.where(row_of.encoder_key == encoder_key, row_of.photo_id.in_(live))
         if up_to_seq is not None:
             query = query.where(row_of.seq <= up_to_seq)
@@ -101,13 +102,13 @@ class VectorStore(QueryStore):
 
     def count_after(self, encoder_key: int, seq: int) -> int:
         """How many vectors of an encoder came after `seq`: the tail of a snapshot."""
-        row_of = tables.vectors.c
+        row_of = schema.vectors.c
         query = select(func.count()).where(row_of.encoder_key == encoder_key, row_of.seq > seq)
         with self._engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
     def _vector_number(self, what: ColumnElement[int], encoder_key: int) -> int:
-        query = select(what).where(tables.vectors.c.encoder_key == encoder_key)
+        query = select(what).where(schema.vectors.c.encoder_key == encoder_key)
         with self._engine.connect() as connection:
             return connection.execute(query).scalar() or 0
 
@@ -126,7 +127,7 @@ class VectorStore(QueryStore):
             "built_at": info.built_at.isoformat(),
             "details": info.details,
         }
-        statement = upsert(tables.snapshots).values(values)
+        statement = upsert(schema.snapshots).values(values)
         statement = statement.on_conflict_do_update(index_elements=["encoder_key"], set_=values)
         with self._engine.begin() as connection:
             connection.execute(statement)
@@ -134,10 +135,12 @@ class VectorStore(QueryStore):
     def snapshot_file_names(self) -> set[str]:
         """The files that some encoder's current snapshot is in: all others may go."""
         with self._engine.connect() as connection:
-            return set(connection.execute(select(tables.snapshots.c.file_name)).scalars())
+            return set(connection.execute(select(schema.snapshots.c.file_name)).scalars())
 
 
-def insert_vectors(connection: Connection, encoder_key: int, photo_id: int, parts: Parts) -> None:
+def insert_vectors(
+    connection: Connection, encoder_key: int, photo_id: int, parts: PhotoVectors
+) -> None:
     """Store the vectors of one photo as fp16, unless they are there already."""
     rows = [
         {
@@ -160,7 +163,7 @@ def renew_vectors(connection: Connection, photo_id: int) -> None:
     rows = connection.execute(_TAKE_VECTORS, {"of": photo_id}).mappings().all()
     if rows:
         rows = sorted(rows, key=lambda row: (row["encoder_key"], row["part"]))
-        connection.execute(insert(tables.vectors), [dict(row) for row in rows])
+        connection.execute(insert(schema.vectors), [dict(row) for row in rows])
 
 
 def these_ids(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.encoders import Encoder, encoder_choices, name_of, open_encoder
+from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.registry import encoder_choices, name_of, open_encoder
 
 if TYPE_CHECKING:
-    from imgsearch.records import Vectors
+    from imgsearch.records.arrays import Vectors
 
 NAMES = {
     "lite": "lite",

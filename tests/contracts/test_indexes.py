@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsearch.errors import SnapshotError
-from imgsearch.indexes import KINDS, Effort, VectorIndex, open_index
-from imgsearch.indexes.flat import FlatIndex
-from imgsearch.indexes.ivf import IvfBuilder, IvfIndex
-from imgsearch.indexes.ladder import Ladder, Rung, Storage
+from imgsearch.index.base import KINDS, Effort, VectorIndex, open_index
+from imgsearch.index.flat import FlatIndex
+from imgsearch.index.ivf import IvfBuilder, IvfIndex
+from imgsearch.index.policy import IndexPolicy, IndexSpec, Storage
 
 DIM = 24
-LADDER = Ladder(exact_filter_rows=40)
+LADDER = IndexPolicy(exact_filter_rows=40)
 # How far a stored score may be off: fp16 rounds to 11 bits, sq8 to 8 bits of a dimension's range.
 TOLERANCE = {"flat": 1e-5, "fp32": 1e-5, "fp16": 1e-3, "sq8": 2e-2}
 
@@ -44,7 +44,7 @@ def build(form: str, ids: np.ndarray, vectors: np.ndarray, path: Path | None) ->
             index.write(file)
         return open_index("flat", path, {}, LADDER)
     storage: Storage = form  # type: ignore[assignment]
-    builder = IvfBuilder(DIM, Rung("ivf", max(1, min(16, len(ids) // 39)), storage), LADDER)
+    builder = IvfBuilder(DIM, IndexSpec("ivf", max(1, min(16, len(ids) // 39)), storage), LADDER)
     builder.train(vectors)
     for start in range(0, len(ids), 300):
         builder.add(ids[start : start + 300], vectors[start : start + 300])

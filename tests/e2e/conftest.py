@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import BROWSER, FLAGS, PATIENCE_MS, settle
+
+from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from imgsearch.errors import ImgsearchError
-from imgsearch.store import Store
+from imgsearch.store.store import Store
 
 SECONDS = 120
 PHOTOS = 150  # enough for several batches

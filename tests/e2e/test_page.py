@@ -23,7 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import (
+from PIL import Image
+
+from imgsearch import Library, Settings
+from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     ask,
@@ -33,9 +36,6 @@ from browsing import (
     wait_for_line,
     wait_for_only,
 )
-from PIL import Image
-
-from imgsearch import Library, Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -94,7 +94,7 @@ def test_a_video_shows_the_moment(
     browser: Browser, demo_photos: Path, tmp_path: Path, keep: Callable[..., None]
 ) -> None:
     pytest.importorskip("av")
-    from clips import video
+    from tests.clips import video
 
     (tmp_path / "photos").mkdir()
     shown = ("brick.png", "chelsea.png", "coffee.png")

@@ -15,14 +15,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from browsing import NEEDS_BROWSER, PATIENCE_MS, ask, serving, wait_for_count, wait_until_shown
 from PIL import Image
-from scene import scene
-from test_decode_formats import dng, heic
 
 from imgsearch import Library, Settings
-from imgsearch.records import Facts, FileStat, Outcome
-from imgsearch.store import writing
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.store.lock import writing
+from tests.browsing import (
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+    ask,
+    serving,
+    wait_for_count,
+    wait_until_shown,
+)
+from tests.scene import scene
+from tests.test_decode_formats import dng, heic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -192,7 +200,9 @@ def foreign(tmp_path: Path) -> Path:
             str(tmp_path / "photos" / "one.png"), about.st_size, about.st_mtime_ns, about.st_ino
         )
         vector = np.eye(1, 512, dtype=np.float32)
-        store.record(root_id, row.key, [Outcome(stat, b"1" * 32, Facts("PNG", 32, 32), vector)])
+        store.record(
+            root_id, row.key, [IngestResult(stat, b"1" * 32, Facts("PNG", 32, 32), vector)]
+        )
     return tmp_path / "library"
 
 

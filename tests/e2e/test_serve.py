@@ -27,9 +27,9 @@ import pytest
 from PIL import Image
 
 from imgsearch import Answer, Library, Settings
-from imgsearch.client import MAX_BODY_BYTES, SOCKET, Client, NoService
-from imgsearch.serve.app import openapi_document
-from imgsearch.serve.running import LOCK_FILE, TOKEN_FILE
+from imgsearch.service.app import openapi_document
+from imgsearch.service.client import MAX_BODY_BYTES, SOCKET, Client, ServiceUnavailable
+from imgsearch.service.server import LOCK_FILE, TOKEN_FILE
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -222,7 +222,7 @@ def test_a_client_loads_next_to_nothing(served: Served, arguments: list[str]) ->
 
 def test_the_page_gets_its_answers_from_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     from imgsearch import parse
-    from ui.door import Door
+    from ui.session import Door
 
     door = Door(served.settings)
     loaded: list[object] = []
@@ -245,14 +245,14 @@ def test_other_settings_are_not_answered_for(served: Served) -> None:
         Settings.load(data_dir=served.data, encoder="lite", stack_raw=True),
         Settings.load(data_dir=served.data, encoder="lite", service="off"),
     ):
-        with pytest.raises(NoService):
+        with pytest.raises(ServiceUnavailable):
             Client(other).find("a cat")
 
 
 def test_no_service_is_found_out_at_once(tmp_path: Path) -> None:
     started = time.perf_counter()
     for _ in range(20):
-        with pytest.raises(NoService):
+        with pytest.raises(ServiceUnavailable):
             Client(Settings.load(data_dir=tmp_path)).find("a cat")
     assert (time.perf_counter() - started) / 20 < 0.05
 
@@ -261,7 +261,7 @@ def test_a_service_that_hangs_is_found_out_and_done_without(data: Path, served: 
     served.process.send_signal(signal.SIGSTOP)
     try:
         started = time.perf_counter()
-        with pytest.raises(NoService):
+        with pytest.raises(ServiceUnavailable):
             Client(served.settings).find("a cat")
         assert 0.04 < time.perf_counter() - started < 0.5  # 50 ms, and a busy machine's pauses
         done = run("search", "a cat", "--paths", data=data)
@@ -273,7 +273,7 @@ def test_a_service_that_hangs_is_found_out_and_done_without(data: Path, served: 
         try:
             assert Client(served.settings).find("a cat").hits
             break
-        except NoService:
+        except ServiceUnavailable:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
@@ -305,7 +305,7 @@ def test_what_another_process_indexes_is_found_within_two_seconds(
         while not stop.is_set():
             try:
                 assert Client(settings).find("a cup of coffee").hits[0].path.name == "coffee.png"
-            except NoService:  # a busy machine: the library would have been asked
+            except ServiceUnavailable:  # a busy machine: the library would have been asked
                 continue
             except BaseException as error:  # noqa: BLE001
                 failures.append(error)
@@ -610,7 +610,7 @@ def test_sixteen_clients_at_once_get_the_answers_that_one_gets(served: Served) -
         while True:
             try:
                 return Client(served.settings).find(query, 5)
-            except NoService:  # a busy machine: a command would ask the library
+            except ServiceUnavailable:  # a busy machine: a command would ask the library
                 continue
 
     with ThreadPoolExecutor(16) as pool:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.encoders import Encoder, open_encoder
-from imgsearch.encoders.batch_size import Remembered
+from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.openclip.encoder import OpenClip
+from imgsearch.encoders.registry import open_encoder
 
 if TYPE_CHECKING:
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 pytestmark = pytest.mark.alone  # one card, and some of it measures time
 
@@ -117,7 +118,7 @@ def test_the_batch_is_found_once_for_this_card(tmp_path: Path) -> None:
     encoder = OpenClip(SMALL, tmp_path, "cuda")
     size = encoder.batch_size
     assert size in (32, 64, 128, 256, 512)
-    assert Remembered(tmp_path, encoder.id).size(torch.cuda.get_device_name()) == size
+    assert BatchSizeCache(tmp_path, encoder.id).size(torch.cuda.get_device_name()) == size
     again = OpenClip(SMALL, tmp_path, "cuda")
     started = time.perf_counter()
     assert again.batch_size == size

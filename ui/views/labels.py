@@ -8,9 +8,9 @@ import streamlit as st
 
 from imgsearch import Classes, Hit, Label
 from ui import cards, elements
-from ui.door import door
 from ui.elements import GridLook
-from ui.words import count_words, unmarked
+from ui.formatting import count_words, unmarked
+from ui.session import door
 
 SHOWN = 120  # photos of a class
 EXAMPLES = ("cat, dog, horse, bird", "indoors, outdoors", "people, landscape, food, building")

@@ -10,8 +10,8 @@ import streamlit as st
 
 from imgsearch import EncoderInfo, Root, Status, printable
 from ui import cards, elements, tasks
-from ui.door import Task, door
-from ui.words import count_words, moment_words, size_words, unmarked
+from ui.formatting import count_words, moment_words, size_words, unmarked
+from ui.session import Task, door
 
 INDEX, REBUILD = "index", "rebuild"
 FAILURES_SHOWN = 500

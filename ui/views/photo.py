@@ -13,9 +13,9 @@ import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, Query, clock, printable, to_text
 from ui import cards, elements
-from ui.asking import Question
-from ui.door import door
-from ui.words import count_words, date_of, moment_words, size_words
+from ui.formatting import count_words, date_of, moment_words, size_words
+from ui.search_state import Question
+from ui.session import door
 
 TELLERS = {
     "exif": "the camera",

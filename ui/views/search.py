@@ -7,12 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import Hit
-from ui import cards, elements, exports, narrowing
-from ui.asking import PAGE, Answered, Question, ask
-from ui.door import door
+from ui import cards, elements, exports, filters
 from ui.elements import GridLook
 from ui.example_image import example_image
-from ui.words import count_words
+from ui.formatting import count_words
+from ui.search_state import PAGE, Answered, Question, ask
+from ui.session import door
 
 EXAMPLES = ("a cat", "a cup of coffee", "sunset over water", "people at a table", "a motorcycle")
 ROWS_PX = {"S": 120, "M": 190, "L": 300}
@@ -65,7 +65,7 @@ def ask_box() -> Question:
     """The box, the filters and the example image."""
     state = st.session_state
     state["line"] = state.pop("next_line", state["line"])
-    words, filters = st.columns([9, 1.4], vertical_alignment="bottom")
+    words, filters_place = st.columns([9, 1.4], vertical_alignment="bottom")
     with words:
         line = st.text_input(
             "Search",
@@ -75,9 +75,9 @@ def ask_box() -> Question:
             icon=":material/search:",
             autocomplete="off",
         )
-    with filters, st.popover("Filters", icon=":material/tune:", width="stretch"):
-        narrowing.controls()
-    narrowing.chips()
+    with filters_place, st.popover("Filters", icon=":material/tune:", width="stretch"):
+        filters.controls()
+    filters.chips()
     picture, part = example_image()
     elements.accept_pasted_images()
     state["asked_address"] = line

@@ -12,9 +12,9 @@ import streamlit as st
 
 from imgsearch import Hit, Pairs, printable
 from ui import cards, elements, tasks
-from ui.door import door
 from ui.elements import GridLook
-from ui.words import count_words, date_of, moment_words, size_words
+from ui.formatting import count_words, date_of, moment_words, size_words
+from ui.session import door
 
 LOWEST = 0.85  # below, photos are alike and no longer nearly the same
 GROUPS_A_PAGE = 20

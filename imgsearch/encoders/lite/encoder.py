@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.encoders.batch_size import Remembered
-from imgsearch.encoders.device import Host, Pipeline, enough_for
-from imgsearch.encoders.lite import heads as heads_file
-from imgsearch.encoders.lite import towers
+from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.device import BatchScheduler, CpuDevice, enough_for
+from imgsearch.encoders.lite import heads, towers
 from imgsearch.encoders.lite.heads import Heads
 from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX, WordPieces
 from imgsearch.encoders.lite.weights import sha256_of
-from imgsearch.encoders.onnx_cache import usable_cores
+from imgsearch.encoders.onnx import usable_cores
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from PIL.Image import Image
 
-    from imgsearch.records import PixelBatch, Pixels, Vectors
+    from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 VERSION = 1  # raise it whenever vectors change for another reason than new heads
 HEADS = Path(__file__).with_name("heads.safetensors")
@@ -50,12 +49,12 @@ class Lite:
                 "pip install --force-reinstall --no-deps imgsearch-photos"
             )
         towers.require()
-        self._heads: Heads = heads_file.load(HEADS)
+        self._heads: Heads = heads.load(HEADS)
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
         self._batch_size = batch_size or enough_for(self._threads)
         self._loading = Lock()
-        self._image: Pipeline | None = None
+        self._image: BatchScheduler | None = None
         self._text: InferenceSession | None = None
         self._words: WordPieces | None = None
 
@@ -83,7 +82,7 @@ class Lite:
 
     @property
     def batches_at_once(self) -> int:
-        return Host.slots
+        return CpuDevice.slots
 
     @property
     def logit_scale(self) -> float:
@@ -131,15 +130,17 @@ class Lite:
 
     # ------------------------------------------------------------------------ towers
 
-    def _image_tower(self) -> Pipeline:
+    def _image_tower(self) -> BatchScheduler:
         with self._loading:
             if self._image is None:
                 heads = self._heads
                 tower = towers.open_image_tower(self._cache_dir, heads.ranges, self._threads)
-                host = Host(
+                host = CpuDevice(
                     lambda batch: heads.image_vectors(*tower.outputs(batch)), self.dim, SIDE_PX
                 )
-                self._image = Pipeline(host, Remembered(self._cache_dir, self.id), self.batch_size)
+                self._image = BatchScheduler(
+                    host, BatchSizeCache(self._cache_dir, self.id), self.batch_size
+                )
             return self._image
 
     def _text_tower(self) -> InferenceSession:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgsearch.encoders.onnx_cache import read_export, write_export
+from imgsearch.encoders.onnx import read_export, write_export
 
 MODEL = "tower.onnx"
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from imgsearch.records import Vectors
+    from imgsearch.records.arrays import Vectors
 
 Floats = NDArray[np.float32]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.export import Recipe, exported
-from imgsearch.encoders.onnx_cache import OnnxModel, open_session, prepare
-from imgsearch.encoders.whole_words import Manner, WholeWords, WordsFirst
+from imgsearch.encoders.onnx import OnnxModel, open_session, prepare
+from imgsearch.encoders.tokenizer import FastPathTokenizer, TokenizerSpec, WholeWordVocabulary
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its token
 
 _TEXTS_AT_ONCE = 32
 # WordPiece takes the longest entry that fits, so a whole word where it can.
-BERTS = Manner(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
+BERTS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
 # Raise one when its graph changes: exports of another revision are then not used again.
 _IMAGE_REVISION, _TEXT_REVISION = 2, 2
 
@@ -80,7 +80,7 @@ class WordPieces:
 
     def __init__(self) -> None:
         path = weights.TOKENIZER.verified()
-        self._tokens = WordsFirst(WholeWords(path, BERTS), lambda: _read(path))
+        self._tokens = FastPathTokenizer(WholeWordVocabulary(path, BERTS), lambda: _read(path))
 
     def ids(self, text: str) -> list[int]:
         """The tokens of a text, begin and end marks included."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from imgsearch.encoders import plain
+from imgsearch.encoders.base import plain
 from imgsearch.errors import EncoderUnavailable, UsageError
 
 PREFIX = "openclip:"

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from imgsearch.encoders.device import OutOfMemory
+from imgsearch.encoders.device import DeviceOutOfMemory
 
 if TYPE_CHECKING:
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 Tower = Callable[[torch.Tensor], torch.Tensor]  # pixels as they are to (n, dim) float32 rows
 
@@ -43,7 +43,7 @@ class Cuda:
         lane = self._lanes[slot]
         with torch.cuda.stream(self._up):
             if not _fits(lambda: lane.make_room(batch, self.dim, self._device)):
-                raise OutOfMemory
+                raise DeviceOutOfMemory
             pinned = lane.pinned_pixels[: lane.count]
             np.copyto(pinned.numpy(), batch)  # torch would take threads that the decoders need
             lane.pixels.copy_(pinned, non_blocking=True)
@@ -58,7 +58,7 @@ class Cuda:
         with self._launching, torch.cuda.stream(self._work):
             self._work.wait_event(lane.uploaded)
             if not _fits(embed):
-                raise OutOfMemory
+                raise DeviceOutOfMemory
             lane.computed.record(self._work)
 
     def download(self, slot: int) -> Vectors:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.encoders import INT8
-from imgsearch.encoders.batch_size import Remembered
-from imgsearch.encoders.device import Pipeline
+from imgsearch.encoders.base import INT8
+from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.device import BatchScheduler
 from imgsearch.encoders.openclip import catalogue
 from imgsearch.encoders.openclip.runtime import INT8_FORMAT, Spec, open_runtime
 from imgsearch.errors import UsageError
@@ -18,8 +18,8 @@ from imgsearch.errors import UsageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.jobs import OnDownload
-    from imgsearch.records import PixelBatch, Pixels, Vectors
+    from imgsearch.progress import OnDownload
+    from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 VERSION = 1  # of what lies between a photo and its vector here; part of every id
 RANDOM = "random"
@@ -46,8 +46,8 @@ class OpenClip:
         arch, tag = catalogue.split(model)
         self._spec = Spec(arch, tag, _seed_of(tag), model.endswith(INT8))
         self._runtime = open_runtime(self._spec, cache_dir, device, on_download)
-        remembered = Remembered(cache_dir, self.id)
-        self._images = Pipeline(self._runtime.image_device(), remembered, batch_size)
+        remembered = BatchSizeCache(cache_dir, self.id)
+        self._images = BatchScheduler(self._runtime.image_device(), remembered, batch_size)
 
     @property
     def id(self) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import open_clip
 import torch
 
-from imgsearch.encoders.onnx_cache import Facts, OnnxModel, prepare
+from imgsearch.encoders.onnx import ExportFacts, OnnxModel, prepare
 from imgsearch.encoders.openclip.runtime import IMAGE, TEXT, TOKENIZER, without_padding
 from imgsearch.encoders.openclip.tokens import PROBES
 from imgsearch.encoders.openclip.towers import Towers, first_line
@@ -26,13 +26,13 @@ from imgsearch.errors import EncoderError, EncoderUnavailable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imgsearch.records import Vectors
+    from imgsearch.records.arrays import Vectors
 
 LEAST_COSINE = 0.9999  # between a row of torch and the same row of ONNX Runtime
 _OPSET = 17
 
 
-def export(towers: Towers, folder: Path) -> Facts:
+def export(towers: Towers, folder: Path) -> ExportFacts:
     """Write both graphs and the tokenizer into `folder`; return what a reader needs besides.
 
     Raises EncoderError where a graph cannot be written, run, or does not agree with torch.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import DiskError, EncoderUnavailable
 
 if TYPE_CHECKING:
-    from imgsearch.jobs import OnDownload
+    from imgsearch.progress import OnDownload
 
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _BLOB_NAME_CHARS = 64  # a large file's blob is named by its sha256, in hexadecimal
@@ -56,7 +56,7 @@ def sha256_of(path: Path) -> str:
     blob = path.resolve().name
     if len(blob) == _BLOB_NAME_CHARS and set(blob) <= set("0123456789abcdef"):
         return blob
-    from imgsearch.encoders.onnx_cache import sha256_of as computed
+    from imgsearch.encoders.onnx import sha256_of as computed
 
     return computed(path)
 
@@ -127,7 +127,7 @@ def _download(repo: str, remote: Remote, on_download: OnDownload) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    from imgsearch.jobs import Download
+    from imgsearch.progress import Download
 
     on_download(Download(remote.file, 0, remote.size_bytes))
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
@@ -142,7 +142,7 @@ def _bar(remote: Remote, on_download: OnDownload) -> type:
     """A progress bar class for the hub's client: it draws nothing and tells `on_download`."""
     from huggingface_hub.utils.tqdm import tqdm
 
-    from imgsearch.jobs import Download
+    from imgsearch.progress import Download
 
     class Reporter(tqdm):
         def update(self, n: float | None = 1) -> None:

@@ -17,7 +17,7 @@ from PIL.Image import Resampling
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.records import Pixels
+    from imgsearch.records.arrays import Pixels
 
 
 @dataclass(frozen=True, slots=True)

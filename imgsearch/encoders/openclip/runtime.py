@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from imgsearch.encoders import FP32, INT8, openvino_model, plain
-from imgsearch.encoders.choice import has_gpu
-from imgsearch.encoders.device import Host
-from imgsearch.encoders.onnx_cache import Facts, OnnxModel, SharedOut, read_export, write_export
+from imgsearch.encoders import openvino
+from imgsearch.encoders.base import FP32, INT8, plain
+from imgsearch.encoders.device import CpuDevice
+from imgsearch.encoders.onnx import ExportFacts, OnnxModel, ParallelModel, read_export, write_export
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.prepare import Preprocess
+from imgsearch.encoders.registry import has_gpu
 from imgsearch.errors import DiskError, EncoderError
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
     from imgsearch.encoders.device import Device
     from imgsearch.encoders.openclip.towers import Towers
-    from imgsearch.jobs import OnDownload
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.progress import OnDownload
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
 _FORMAT = 3  # of an export: raise it when an older one must be made again
@@ -101,7 +102,7 @@ class OnnxRuntime:
     ) -> None:
         self._arch, self.folder, self._facts, self._int8 = arch, folder, facts, int8
         self._lock = threading.Lock()
-        self._models: dict[str, SharedOut] = {}
+        self._models: dict[str, ParallelModel] = {}
         self._tokens: Tokens | None = None
         self.weights_id: str = facts["weights_id"]
         self.dim: int = facts["dim"]
@@ -115,7 +116,7 @@ class OnnxRuntime:
 
     @property
     def label(self) -> str:
-        in_openvino = self._int8 is not None and openvino_model.is_here()
+        in_openvino = self._int8 is not None and openvino.is_here()
         return f"{'OpenVINO' if in_openvino else 'ONNX Runtime'} on cpu"
 
     @property
@@ -126,7 +127,7 @@ class OnnxRuntime:
             return self._tokens
 
     def image_device(self) -> Device:
-        return Host(self.images, self.dim, self.preprocess.side_px)
+        return CpuDevice(self.images, self.dim, self.preprocess.side_px)
 
     def images(self, batch: PixelBatch) -> Vectors:
         return self._model(IMAGE)(batch)
@@ -134,17 +135,17 @@ class OnnxRuntime:
     def texts(self, ids: NDArray[np.int64]) -> Vectors:
         return self._model(TEXT)(without_padding(ids) if self._facts["cuts_padding"] else ids)
 
-    def _model(self, file: str) -> SharedOut:
+    def _model(self, file: str) -> ParallelModel:
         with self._lock:
             if file not in self._models:
                 self._models[file] = self._open(file)
             return self._models[file]
 
-    def _open(self, file: str) -> SharedOut:
+    def _open(self, file: str) -> ParallelModel:
         if file == TEXT or self._int8 is None:
             return OnnxModel(self.folder / file, lean=file == TEXT)
-        if openvino_model.is_here():
-            return openvino_model.OpenVinoModel(self._int8 / file, INT8_GROUP)
+        if openvino.is_here():
+            return openvino.OpenVinoModel(self._int8 / file, INT8_GROUP)
         return OnnxModel(self._int8 / file)
 
     def _open_tokens(self) -> Tokens:
@@ -205,7 +206,7 @@ def _open_int8(spec: Spec, cache_dir: Path, on_download: OnDownload | None) -> R
     folder = _folder(spec, cache_dir)
     made_for = f"{spec.name}, weights {exact.weights_id}, format {INT8_FORMAT}"
 
-    def build(fresh: Path) -> Facts:
+    def build(fresh: Path) -> ExportFacts:
         from imgsearch.encoders.openclip import int8
 
         return {"matrices": int8.write(exact.folder / IMAGE, fresh / IMAGE)}

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.encoders.whole_words import Manner, WholeWords, WordsFirst, is_plain
+from imgsearch.encoders.tokenizer import (
+    FastPathTokenizer,
+    TokenizerSpec,
+    WholeWordVocabulary,
+    is_plain,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +63,7 @@ PROBES = (
 
 # What CLIP takes for a word: as its tokenizer.json says it, and the same for ASCII.
 _CLIPS_WORDS = rb"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
-CLIPS = Manner(
+CLIPS = TokenizerSpec(
     re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]+"),
     "</w>",
     ("<start_of_text>", "<end_of_text>"),
@@ -69,8 +74,10 @@ class FastTokens:
     """Token ids as open_clip makes them, from a `tokenizer.json`."""
 
     def __init__(self, path: Path, cleaner: str, pad_id: int, context_length: int) -> None:
-        words = WholeWords(path, CLIPS)
-        self._tokens = WordsFirst(words if _CLIPS_WORDS in words else None, lambda: _read(path))
+        words = WholeWordVocabulary(path, CLIPS)
+        self._tokens = FastPathTokenizer(
+            words if _CLIPS_WORDS in words else None, lambda: _read(path)
+        )
         self._clean = CLEANERS[cleaner]
         self._pad_id = pad_id
         self.context_length = context_length

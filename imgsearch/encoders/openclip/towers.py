@@ -18,7 +18,7 @@ import open_clip
 import torch
 from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH
 
-from imgsearch.encoders.device import Host
+from imgsearch.encoders.device import CpuDevice
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.prepare import Preprocess
 from imgsearch.encoders.openclip.torch_tokens import TorchTokens
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from imgsearch.encoders.device import Device
-    from imgsearch.records import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch, Vectors
 
 
 class Towers:
@@ -63,7 +63,7 @@ class Towers:
             from imgsearch.encoders.openclip.cuda import Cuda
 
             return Cuda(self.device, self.image_rows, self.dim, self.preprocess.side_px)
-        return Host(self.images, self.dim, self.preprocess.side_px)
+        return CpuDevice(self.images, self.dim, self.preprocess.side_px)
 
     def images(self, batch: PixelBatch) -> Vectors:
         """Embed uint8 pixels (n, 3, side_px, side_px), all at once, as rows of length 1."""

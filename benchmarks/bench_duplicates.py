@@ -1,0 +1,89 @@
+"""How long it takes to find all photos that are nearly the same, in a library of made-up vectors.
+
+    python -m benchmarks.bench_duplicates --photos 100000
+
+Every fiftieth photo has a near-duplicate. Prints the time, and checks what was found.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+
+from benchmarks.synthetic import World
+from imgsearch import Library, Settings
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.store.lock import writing
+
+BATCH = 2_000
+EVERY = 50
+
+
+def fill(data_dir: Path, photos: int, dim: int) -> None:
+    """A library of so many photos that lie nowhere; every fiftieth is much like the one before."""
+    noise = np.random.default_rng(3)
+    with writing(data_dir) as store:
+        root_id = store.add_root("/photos")
+        row = store.add_encoder("lite/made-up", "lite", dim)
+        number = 0
+        for rows in World(dim).photos(photos, seed=1):
+            rows[EVERY - 1 :: EVERY] = rows[EVERY - 2 :: EVERY][: len(rows) // EVERY]
+            rows[EVERY - 1 :: EVERY] += 0.005 * noise.standard_normal(
+                rows[EVERY - 1 :: EVERY].shape, np.float32
+            )
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+            for start in range(0, len(rows), BATCH):
+                outcomes = []
+                for vector in rows[start : start + BATCH]:
+                    stat = FileStat(f"/photos/{number}.jpg", 1, 1, 1)
+                    name = f"{number:032}".encode()
+                    facts = Facts("JPEG", 4000, 3000)
+                    outcomes.append(IngestResult(stat, name, facts, vector[None]))
+                    number += 1
+                store.record(root_id, row.key, outcomes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--photos", type=int, default=100_000)
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--min-score", type=float, default=0.9)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder), options.photos, options.dim)
+        with Library.open(Settings.load(data_dir=Path(folder))) as library:
+            before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            wall, cpu = time.perf_counter(), time.process_time()
+            steps = [time.perf_counter()]
+            job = library.near_duplicates(options.min_score)
+            steps += [time.perf_counter() for _ in job]
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            found = {(pair.a, pair.b) for pair in job.report.pairs}
+            started = time.perf_counter()
+            groups = library.groups(job.report, options.min_score)
+            grouping = time.perf_counter() - started
+    made = {(at - 1, at) for at in range(EVERY, options.photos + 1, EVERY)}
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb
+    print(
+        f"{options.photos} photos, {options.dim} dimensions: {wall:.1f} s, {cpu:.1f} s of "
+        f"processor time, {memory_mb:.0f} MB; longest step {max(np.diff(steps)):.2f} s"
+    )
+    print(
+        f"{len(found)} pairs, among them {len(made & found) / len(made):.1%} of those made; "
+        f"{len(groups)} groups in {grouping:.2f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,309 @@
+"""How well an answer that is there can be told from one that is not, on a split of Flickr8k.
+
+    python -m benchmarks.bench_honesty FLICKR8K --split test --svg docs/honesty-lite.svg
+
+Present queries are the captions of the split's photos, and the nouns in them. Absent ones are the
+things of absent.txt that no caption of the split mentions, as a few words and as captions; and
+captions whose own photo is taken out of the library, where many photos like it remain.
+The operating point was chosen on the dev split; the test split only reports.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from imgsearch.config import default_cache_dir
+from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.prompts import embed_texts, templates_for
+from imgsearch.encoders.registry import open_encoder
+from imgsearch.index.recall import prompts
+from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.search import confidence
+from imgsearch.search.baseline import nouns
+from imgsearch.search.confidence import THRESHOLDS, CandidateCounts, ScoredQuery, assess
+
+ABSENT = Path(__file__).with_name("absent.txt")
+NAME = "lite"
+# Words that are in many captions and name nothing that a photo could be searched for.
+FUNCTION_WORDS = """a an the of with in on at its it is are to from and through while his her their
+by for up down out into over near as two three four one several some other another who that there
+around next off behind them looking look front him he she this very each back being along across
+large small young little old big long upside top side six air free theme people man men woman women
+person boy boys girl girls child children group many all"""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Photos as vectors, and captions with the row of the photo that each describes."""
+
+    photos: np.ndarray
+    captions: list[str]
+    own: np.ndarray
+
+
+def load(folder: Path, split: str, encoder: Encoder, cache: Path) -> Split:
+    """A split of Flickr8k, its photos embedded once and kept in `cache`."""
+    with (folder / "captions.csv").open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row["split"] == split]
+    names = sorted({row["image"] for row in rows})
+    place = {name: number for number, name in enumerate(names)}
+    file = cache / f"flickr8k-{split}-{re.sub(r'[^a-z0-9]+', '-', encoder.id)}.npy"
+    if not file.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(file, embed_photos([folder / "images" / name for name in names], encoder))
+    own = np.array([place[row["image"]] for row in rows])
+    return Split(np.load(file), [row["caption"] for row in rows], own)
+
+
+def embed_photos(paths: Sequence[Path], encoder: Encoder) -> np.ndarray:
+    def prepare(path: Path) -> np.ndarray:
+        with Image.open(path) as image:
+            return encoder.prepare(image.convert("RGB"))
+
+    size = encoder.batch_size
+    with ThreadPoolExecutor(2) as threads:
+        return np.concatenate(
+            [
+                encoder.encode_pixels(np.stack(list(threads.map(prepare, paths[at : at + size]))))
+                for at in range(0, len(paths), size)
+            ]
+        )
+
+
+def absent_texts(captions: Sequence[str]) -> list[str]:
+    """The things of absent.txt that no caption has."""
+    said = [set(re.findall("[a-z-]+", caption.lower())) for caption in captions]
+    texts = []
+    for line in ABSENT.read_text().splitlines():
+        keys = set(re.findall(r"\*([a-z-]+)\*", line.lower()))
+        if keys and not any(keys <= words for words in said):
+            texts.append(line.replace("*", ""))
+    return texts
+
+
+def noun_queries(split: Split, captions: int = 1) -> dict[str, set[int]]:
+    """Words that most captions of 2 to 60 photos have, and the photos they are right for.
+
+    Right are photos of which so many `captions` have the word.
+    """
+    ignored = set(FUNCTION_WORDS.split())
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for caption, photo in zip(split.captions, split.own.tolist(), strict=True):
+        for word in set(re.findall("[a-z]+", caption.lower())) - ignored:
+            counts[word][photo] += 1
+    clear = {word: sum(n >= 3 for n in each.values()) for word, each in counts.items()}
+    return {
+        f"a {word}": {photo for photo, n in counts[word].items() if n >= captions}
+        for word, photos in sorted(clear.items())
+        if len(word) > 2 and not word.endswith("ing") and 2 <= photos <= 60
+    }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one query: strength, raw best score, hits shown, is its own among them."""
+
+    strength: float
+    best: float
+    shown: int
+    own_share: float  # of the way from the usual score to the best one
+    is_short: bool
+
+    sure: tuple[int, int] = (0, 0)  # hits of that level, and how many of them are right
+    likely: tuple[int, int] = (0, 0)
+
+    def is_found(self, factor: float = 1.0) -> bool:
+        return self.strength >= factor * THRESHOLDS.found
+
+    def is_kept(self, factor: float = 1.0) -> bool:
+        return self.is_found(factor) and self.own_share >= THRESHOLDS.likely_share
+
+
+def ask(
+    null: ScoreBaseline, photos: np.ndarray, text: str, vector: np.ndarray, own: set[int]
+) -> Outcome:
+    """Ask for `text`; `own` are the photos that would be right."""
+    scores = photos @ vector
+    order = np.argsort(-scores)
+    is_short = len(templates_for(NAME, text)) > 1
+    asked = ScoredQuery(vector, [("short" if is_short else "text", 1.0)])
+    near = order[: confidence.LOOK]
+    found = Neighbours(near, scores[near])
+    closest = photos[order[: confidence.CLOSEST]]
+    among = CandidateCounts(len(photos), len(photos))
+    verdict = assess(null, asked, found, closest, among)
+    usual, best = float(vector @ null.mean), float(scores.max())
+    share = max(((scores[p] - usual) / (best - usual) for p in own), default=0.0)
+    right = np.isin(np.arange(len(photos)), list(own))
+    sure = scores >= verdict.sure_from
+    shown = scores >= verdict.likely_from
+    counts = [(int(each.sum()), int(right[each].sum())) for each in (sure, shown & ~sure)]
+    return Outcome(
+        verdict.strength, best, int(shown.sum()), float(share), is_short, counts[0], counts[1]
+    )
+
+
+def measure(split: Split, encoder: Encoder) -> dict[str, list[Outcome]]:
+    """Ask everything."""
+    rng = np.random.default_rng(11)
+    sample = split.photos[rng.choice(len(split.photos), 256, replace=False)]
+    banks = [embed_texts(encoder, NAME, texts) for texts in (prompts(), nouns())]
+    null = ScoreBaseline(banks[0], banks[1], sample, split.photos.mean(axis=0), len(split.photos))
+    outcomes: dict[str, list[Outcome]] = {}
+    vectors = embed_texts(encoder, NAME, split.captions)
+    outcomes["captions"] = [
+        ask(null, split.photos, text, vector, {own})
+        for text, vector, own in zip(split.captions, vectors, split.own.tolist(), strict=True)
+    ]
+    outcomes["captions without their photo"] = [
+        ask(
+            null,
+            np.delete(split.photos, split.own[at], axis=0),
+            split.captions[at],
+            vectors[at],
+            set(),
+        )
+        for at in range(0, len(vectors), 5)
+    ]
+    words = noun_queries(split)
+    outcomes["nouns"] = [
+        ask(null, split.photos, text, vector, words[text])
+        for text, vector in zip(words, embed_texts(encoder, NAME, list(words)), strict=True)
+    ]
+    absent = absent_texts(split.captions)
+    told = [
+        ask(null, split.photos, text, vector, set())
+        for text, vector in zip(absent, embed_texts(encoder, NAME, absent), strict=True)
+    ]
+    outcomes["absent, a few words"] = [each for each in told if each.is_short]
+    outcomes["absent, as captions"] = [each for each in told if not each.is_short]
+    return outcomes
+
+
+def report(outcomes: dict[str, list[Outcome]]) -> None:
+    for name, each in outcomes.items():
+        found = np.mean([one.is_found() for one in each])
+        line = f"{name:30} {len(each):5} queries   found {found:6.1%}"
+        if name in ("captions", "nouns"):
+            shown = np.median([one.shown for one in each if one.is_found()])
+            line += f"   right photo shown {np.mean([o.is_kept() for o in each]):6.1%}"
+            line += f"   photos shown {shown:.0f} (median)"
+        print(line)
+    for level in ("sure", "likely"):
+        hits, right = np.sum([getattr(one, level) for one in outcomes["nouns"]], axis=0)
+        print(f"{level}: {hits} hits of nouns, {right / hits:.0%} with the word in a caption")
+
+
+# ------------------------------------------------------------------------- the plot
+
+
+def curves(outcomes: dict[str, list[Outcome]]) -> dict[str, list[tuple[float, float]]]:
+    """Points (false found, right kept) as the line is moved: by strength, and by the best score."""
+    absent = outcomes["absent, a few words"] + outcomes["absent, as captions"]
+    present = {"captions": outcomes["captions"], "nouns": outcomes["nouns"]}
+    factors = np.linspace(0.4, 2.2, 91)
+    result = {
+        name: [
+            (
+                float(np.mean([one.is_found(f) for one in absent])),
+                float(np.mean([one.is_kept(f) for one in each])),
+            )
+            for f in factors
+        ]
+        for name, each in present.items()
+    }
+    lines = np.quantile([one.best for one in absent + present["captions"]], np.linspace(0, 1, 91))
+    result["captions, by a fixed score"] = [
+        (
+            float(np.mean([one.best >= line for one in absent])),
+            float(
+                np.mean(
+                    [
+                        one.best >= line and one.own_share >= THRESHOLDS.likely_share
+                        for one in present["captions"]
+                    ]
+                )
+            ),
+        )
+        for line in lines
+    ]
+    return result
+
+
+def svg(outcomes: dict[str, list[Outcome]], title: str) -> str:
+    """The trade-off as a picture: false found to the right, right photo kept upwards."""
+    colours = ("#0b6e4f", "#3366cc", "#999999")
+    left, top, size = 60, 40, 360
+
+    def at(x: float, y: float) -> str:
+        return f"{left + size * x:.1f},{top + size * (1 - y):.1f}"
+
+    parts = [
+        '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12"'
+        f' viewBox="0 0 {left + size + 30} {top + size + 60}">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="{left}" y="22" font-size="14">{title}</text>',
+        f'<rect x="{left}" y="{top}" width="{size}" height="{size}" fill="none" stroke="#333"/>',
+    ]
+    for tick in range(0, 101, 20):
+        x, y = left + size * tick / 100, top + size * (1 - tick / 100)
+        parts += [
+            f'<line x1="{left}" x2="{left + size}" y1="{y}" y2="{y}" stroke="#eee"/>',
+            f'<line x1="{x}" x2="{x}" y1="{top}" y2="{top + size}" stroke="#eee"/>',
+            f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{tick} %</text>',
+            f'<text x="{x}" y="{top + size + 18}" text-anchor="middle">{tick} %</text>',
+        ]
+    for number, (name, points) in enumerate(curves(outcomes).items()):
+        line = " ".join(at(x, y) for x, y in points)
+        y = top + size - 20 - 18 * number
+        parts += [
+            f'<polyline points="{line}" fill="none" stroke="{colours[number]}" stroke-width="2"/>',
+            f'<text x="{left + size - 10}" y="{y}" text-anchor="end" fill="{colours[number]}">'
+            f"{name}</text>",
+        ]
+    absent = outcomes["absent, a few words"] + outcomes["absent, as captions"]
+    false = float(np.mean([one.is_found() for one in absent]))
+    for number, name in enumerate(("captions", "nouns")):
+        kept = float(np.mean([one.is_kept() for one in outcomes[name]]))
+        x, y = at(false, kept).split(",")
+        parts.append(f'<circle cx="{x}" cy="{y}" r="5" fill="{colours[number]}"/>')
+    parts += [
+        f'<text x="{left + size / 2}" y="{top + size + 42}" text-anchor="middle">'
+        "absent queries that are answered all the same</text>",
+        f'<text transform="translate(16 {top + size / 2}) rotate(-90)" text-anchor="middle">'
+        "present queries whose right photo is shown</text>",
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("flickr8k", type=Path)
+    parser.add_argument("--split", default="test", choices=("dev", "test"))
+    parser.add_argument("--svg", type=Path)
+    parser.add_argument("--cache", type=Path, default=default_cache_dir() / "benchmarks")
+    arguments = parser.parse_args()
+    encoder = open_encoder(NAME, default_cache_dir())
+    outcomes = measure(load(arguments.flickr8k, arguments.split, encoder, arguments.cache), encoder)
+    print(f"{encoder.id}, Flickr8k {arguments.split}, {THRESHOLDS}")
+    report(outcomes)
+    if arguments.svg:
+        title = f"{NAME}: 1,000 photos of Flickr8k's {arguments.split} split"
+        arguments.svg.write_text(svg(outcomes, title))
+
+
+if __name__ == "__main__":
+    main()

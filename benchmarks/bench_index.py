@@ -1,0 +1,510 @@
+"""Measures the index beside its peers, on made-up vectors that are no kinder than real ones.
+
+    python -m benchmarks.bench_index run --sizes 10000,100000,1000000 --work DIR
+    python -m benchmarks.bench_index real --photos IMAGES.npy --texts TEXTS.npy
+    python -m benchmarks.bench_index table RESULTS.json
+
+`run` writes DIR/results.json after every measurement and skips those it has, so it can be
+stopped and started again; `table` prints them as Markdown. Everything timed runs in a process of
+its own. See `synthetic.py` for how the vectors are made, and docs/benchmarks.md for results.
+"""
+
+# ruff: noqa: T201  # what it prints is what it is for
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.synthetic import World
+
+QUERIES = 300
+K = 10
+PEERS = ("numpy", "faiss-flat", "hnswlib", "usearch")
+Result = dict[str, Any]
+Search = Callable[[np.ndarray], np.ndarray]  # one query (dim,) -> ids, best first
+
+
+# ---------------------------------------------------------------------- the data
+
+
+def prepare(folder: Path, size: int) -> None:
+    """Vectors as the store keeps them (rounded to fp16), queries, and their exact answers."""
+    if (folder / "truth.npz").exists():
+        return
+    world = world_of(size)
+    folder.mkdir(parents=True, exist_ok=True)
+    vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (size, world.dim))
+    start = 0
+    for chunk in world.photos(size, seed=1):
+        halves = chunk.astype(np.float16).astype(np.float32)
+        halves /= np.linalg.norm(halves, axis=1, keepdims=True)
+        vectors[start : start + len(chunk)] = halves
+        start += len(chunk)
+    vectors.flush()
+    queries = {"image": next(world.photos(QUERIES, seed=2)), "text": world.texts(QUERIES, seed=3)}
+    truth = {kind: exact(vectors, rows) for kind, rows in queries.items()}
+    np.savez(folder / "truth.npz", **queries, **{f"{k}_ids": v for k, v in truth.items()})
+    fill_store(folder, vectors)
+
+
+def world_of(size: int) -> World:
+    """Topics grow with the library: with few of them a large one would fall into neat clusters."""
+    return World(topics=max(2_000, size // 50))
+
+
+def exact(vectors: np.ndarray, queries: np.ndarray, only: np.ndarray | None = None) -> np.ndarray:
+    """The ids (row number + 1) of the K best of each query, by plain matrix products."""
+    from imgsearch.index.flat import FlatIndex
+
+    index = FlatIndex(np.arange(1, len(vectors) + 1), vectors)
+    return np.stack([near.ids for near in index.search(queries, K, only)])
+
+
+def fill_store(folder: Path, vectors: np.ndarray) -> None:
+    """A library of photos with these vectors, written by SQL: photo by photo takes minutes."""
+    from imgsearch.store.store import Store
+
+    store = Store.open(folder, writable=True)
+    root_id = store.add_root("/photos")
+    key = store.add_encoder("made@1", "made", vectors.shape[1]).key
+    ids = range(1, len(vectors) + 1)
+    with sqlite3.connect(folder / "library.db") as database:
+        database.executemany(
+            "INSERT INTO photos (id, content_hash, size_bytes, format, width_px, height_px,"
+            " added_at) VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01T00:00:00+00:00')",
+            ((i, hashlib.sha256(b"%d" % i).digest()) for i in ids),
+        )
+        database.executemany(
+            "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode)"
+            " VALUES (?, ?, ?, 1, 1, 1)",
+            ((root_id, b"%d.jpg" % i, i) for i in ids),
+        )
+        database.executemany(
+            "INSERT INTO vectors (encoder_key, photo_id, part, vector) VALUES (?, ?, 0, ?)",
+            ((key, i, vectors[i - 1].astype("<f2").tobytes()) for i in ids),
+        )
+    database.close()
+    store.close()
+
+
+def measured(search: Search, queries: np.ndarray, truth: np.ndarray) -> Result:
+    """Latency of single queries, after a few to warm up, and recall@10.
+
+    `cpu_ms` is the processor time of all threads: on a busy machine the wall clock tells of the
+    other processes, and this of the search.
+    """
+    for query in queries[:20]:
+        search(query)
+    took_ms, cpu_ms, right = [], [], 0
+    for query, best in zip(queries, truth, strict=True):
+        began, cpu_began = time.perf_counter(), time.process_time()
+        ids = search(query)
+        took_ms.append(1e3 * (time.perf_counter() - began))
+        cpu_ms.append(1e3 * (time.process_time() - cpu_began))
+        right += len(set(ids[:K].tolist()) & set(best.tolist()))
+    return {
+        "p50_ms": round(float(np.median(took_ms)), 3),
+        "p95_ms": round(float(np.quantile(took_ms, 0.95)), 3),
+        "cpu_ms": round(float(np.median(cpu_ms)), 3),
+        "recall": round(right / truth.size, 4),
+    }
+
+
+def memory_mb(field: str) -> float:
+    """A number of this process from /proc: VmHWM is the most it ever had resident."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+# ---------------------------------------------------------------------- imgsearch itself
+
+
+def build(folder: Path) -> Result:
+    """Build a snapshot of the store: time of each step, peak memory beyond the start's."""
+    from imgsearch.index.build import BuildOptions, build_snapshot
+    from imgsearch.store.store import Store
+
+    store = Store.open(folder, writable=True)
+    rows = store.vector_count(1)
+    before_mb = memory_mb("VmHWM")
+    began, steps = time.perf_counter(), {}
+
+    def step(name: str) -> None:
+        steps.setdefault(name, round(time.perf_counter() - began, 2))
+
+    def encode_texts(texts: object) -> np.ndarray:
+        return world_of(rows).texts(len(texts), seed=4)  # type: ignore[arg-type]
+
+    options = BuildOptions(fresh=True, step=step)
+    info = build_snapshot(store, 1, "made@1", encode_texts, options)
+    peak_mb = memory_mb("VmHWM") - before_mb
+    raw_mb = rows * 512 * 4 / 2**20
+    return {
+        "build_s": round(time.perf_counter() - began, 1),
+        "peak_mb": round(peak_mb),
+        "peak_by_raw": round(peak_mb / raw_mb, 2),
+        "file_mb": round(info.size_bytes / 2**20),
+        "steps_s": steps,
+        "details": info.details,
+    }
+
+
+def query(folder: Path) -> Result:
+    """Open the library as a reader and search it: memory, latency, recall, filters, bulk."""
+    from imgsearch.index.live import LiveIndex
+    from imgsearch.store.store import Store
+
+    data = np.load(folder / "truth.npz")
+    queries = {kind: data[kind] for kind in ("image", "text")}
+    store = Store.open(folder, writable=False)
+    store.vector_count(1)
+    before_mb = memory_mb("VmRSS")
+    began = time.perf_counter()
+    import_module("faiss")
+    imported_s = time.perf_counter() - began
+    began = time.perf_counter()
+    index = LiveIndex(store, 1)
+    opened_s = time.perf_counter() - began
+    index.search(queries["text"][:1], K, kind="text")
+    first_s = time.perf_counter() - began
+    result: Result = {
+        "import_faiss_ms": round(1e3 * imported_s),
+        "open_ms": round(1e3 * opened_s, 2),
+        "first_query_ms": round(1e3 * first_s, 2),
+        "resident_mb": round(memory_mb("VmRSS") - before_mb, 1),
+    }
+    for kind in ("text", "image"):
+
+        def one(row: np.ndarray, kind: Any = kind) -> np.ndarray:
+            return index.search(row[None], K, kind=kind)[0].ids
+
+        result[kind] = measured(one, queries[kind], data[f"{kind}_ids"])
+    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+    for share in (0.01, 0.1, 0.5):
+        generator = np.random.default_rng(int(1_000 * share))
+        only = np.flatnonzero(generator.random(len(vectors)) < share) + 1
+        some = queries["text"][:60]
+
+        def filtered(row: np.ndarray, only: np.ndarray = only) -> np.ndarray:
+            return index.search(row[None], K, only, kind="text")[0].ids
+
+        result[f"filter_{share}"] = measured(filtered, some, exact(vectors, some, only))
+    began = time.perf_counter()
+    index.search(np.concatenate([queries["image"]] * 4), K, kind="image")
+    result["bulk_queries_s"] = round(4 * QUERIES / (time.perf_counter() - began))
+    return result
+
+
+def news(folder: Path) -> Result:
+    """From a commit in one process to the answer in another; and a query over a longer tail."""
+    from imgsearch.index.live import LiveIndex
+    from imgsearch.store.store import Store
+
+    reader = Store.open(folder, writable=False)
+    index = LiveIndex(reader, 1)
+    first = len(index)
+    world = world_of(first)
+    texts = world.texts(60, seed=9)
+    result: Result = {}
+    arguments = [sys.executable, __file__, "_commit", str(folder)]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        waits = []
+        for number in range(20):
+            query = next(world.photos(1, seed=1_000 + number))
+            print("1", 1_000 + number, file=writer.stdin, flush=True)
+            committed_s = float(writer.stdout.readline())
+            while index.search(query, 1, kind="image")[0].scores[0] < 0.999:
+                time.sleep(0.005)
+            waits.append(time.time() - committed_s)
+        result["visible_ms_p50"] = round(1e3 * float(np.median(waits)), 1)
+        result["visible_ms_max"] = round(1e3 * max(waits), 1)
+        for tail in (5_000, 50_000):
+            print(tail - index.tail, 2_000 + tail, file=writer.stdin, flush=True)
+            writer.stdout.readline()
+            began = time.perf_counter()
+            index.refresh()
+            result[f"tail_{tail}_read_ms"] = round(1e3 * (time.perf_counter() - began))
+            took = measured(
+                lambda row: index.search(row[None], K, kind="text")[0].ids,
+                texts,
+                np.zeros((60, K)),
+            )
+            result[f"tail_{tail}_p50_ms"] = took["p50_ms"]
+    with sqlite3.connect(folder / "library.db") as database:
+        database.execute("DELETE FROM vectors WHERE photo_id > ?", (first,))
+        database.execute("DELETE FROM paths WHERE photo_id > ?", (first,))
+        database.execute("DELETE FROM photos WHERE id > ?", (first,))
+    database.close()
+    return result
+
+
+def commit(folder: Path) -> None:
+    """The writer of `news`: for each line "count seed" adds that many photos, and says when."""
+    database = sqlite3.connect(folder / "library.db")
+    world = world_of(database.execute("SELECT count(*) FROM photos").fetchone()[0])
+    for line in sys.stdin:
+        count, seed = map(int, line.split())
+        (last,) = database.execute("SELECT max(id) FROM photos").fetchone()
+        with database:
+            for chunk in world.photos(count, seed):
+                for vector in chunk:
+                    last += 1
+                    database.execute(
+                        "INSERT INTO photos (id, content_hash, size_bytes, format, width_px,"
+                        " height_px, added_at) VALUES (?, ?, 1, 'JPEG', 1, 1, '2026-01-01')",
+                        (last, b"%d" % last),
+                    )
+                    database.execute(
+                        "INSERT INTO paths (root_id, name, photo_id, size_bytes, mtime_ns, inode)"
+                        " VALUES (1, ?, ?, 1, 1, 1)",
+                        (b"%d.jpg" % last, last),
+                    )
+                    database.execute(
+                        "INSERT INTO vectors (encoder_key, photo_id, part, vector)"
+                        " VALUES (1, ?, 0, ?)",
+                        (last, vector.astype("<f2").tobytes()),
+                    )
+        print(time.time(), flush=True)
+    database.close()
+
+
+# ---------------------------------------------------------------------- peers
+
+
+def peer(folder: Path, name: str) -> Result:
+    """One of the peers on the same vectors, tuned until text recall reaches .98 where it can."""
+    vectors = np.load(folder / "vectors.npy")
+    data = np.load(folder / "truth.npz")
+    before_mb = memory_mb("VmRSS")
+    began = time.perf_counter()
+    settings = PEER_BUILDERS[name](vectors)
+    result: Result = {
+        "build_s": round(time.perf_counter() - began, 1),
+        "resident_mb": round(memory_mb("VmRSS") - before_mb),
+    }
+    for kind in ("text", "image"):
+        for setting, search in settings():
+            took = measured(search, data[kind], data[f"{kind}_ids"]) | {"setting": setting}
+            result[kind] = took
+            if took["recall"] >= 0.98:
+                break
+    return result
+
+
+Settings = Callable[[], Iterator[tuple[str, Search]]]
+EFS = (32, 64, 128, 256, 512, 1_024, 2_048)
+
+
+def numpy_peer(vectors: np.ndarray) -> Settings:
+    def search(row: np.ndarray) -> np.ndarray:
+        scores = vectors @ row
+        best = np.argpartition(-scores, K)[:K]
+        return best[np.argsort(-scores[best])] + 1
+
+    return lambda: iter([("", search)])
+
+
+def flat_peer(vectors: np.ndarray) -> Settings:
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return lambda: iter([("", lambda row: index.search(row[None], K)[1][0] + 1)])
+
+
+def hnswlib_peer(vectors: np.ndarray) -> Settings:
+    import hnswlib
+
+    index = hnswlib.Index("ip", vectors.shape[1])
+    index.init_index(len(vectors), ef_construction=100, M=16, random_seed=1)
+    index.add_items(vectors)
+    index.set_num_threads(1)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for ef in EFS:
+            index.set_ef(ef)
+            yield f"M=16 ef={ef}", lambda row: index.knn_query(row[None], K)[0][0] + 1
+
+    return settings
+
+
+def usearch_peer(vectors: np.ndarray) -> Settings:
+    from usearch.index import Index
+
+    index = Index(ndim=vectors.shape[1], metric="ip", dtype="f16", connectivity=16)
+    index.add(np.arange(len(vectors)), vectors)
+
+    def settings() -> Iterator[tuple[str, Search]]:
+        for ef in EFS:
+            index.expansion_search = ef
+            yield f"M=16 ef={ef}", lambda row: index.search(row, K).keys + 1
+
+    return settings
+
+
+PEER_BUILDERS: dict[str, Callable[[np.ndarray], Settings]] = {
+    "numpy": numpy_peer,
+    "faiss-flat": flat_peer,
+    "hnswlib": hnswlib_peer,
+    "usearch": usearch_peer,
+}
+
+
+# ---------------------------------------------------------------------- running it
+
+
+def run(work: Path, sizes: list[int], jobs: list[str], peers: list[str]) -> None:
+    """Measure what is not measured yet, each in its own process."""
+    path = work / "results.json"
+    work.mkdir(parents=True, exist_ok=True)
+    results = json.loads(path.read_text()) if path.exists() else {}
+    results["machine"] = {
+        "cpu": cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+    }
+    for size in sizes:
+        folder = work / str(size)
+        prepare(folder, size)
+        wanted = [(job, []) for job in jobs] + [("peer", [name]) for name in peers]
+        for job, arguments in wanted:
+            name = " ".join([str(size), job, *arguments])
+            if name in results:
+                continue
+            load = os.getloadavg()[0]
+            command = [sys.executable, __file__, f"_{job}", str(folder), *arguments]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+            if done.returncode:
+                print(f"{name}: failed", flush=True)
+                continue
+            results[name] = json.loads(done.stdout) | {"load_before": round(load, 1)}
+            path.write_text(json.dumps(results, indent=1))
+            print(name, done.stdout.strip(), flush=True)
+
+
+def cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def table(results: dict[str, Result]) -> None:
+    """The results as Markdown."""
+    row = "| {} | {} | {} | {} | {} | {} | {} |".format
+    print(row("vectors", "index", "build s", "text p50 / p95 ms", "recall", "image p50", "recall"))
+    print(row(*["---"] * 7))
+    for name, result in results.items():
+        if "text" not in result:
+            continue
+        size, _, what = name.partition(" ")
+        text, image = result["text"], result["image"]
+        build_s = results.get(f"{size} build", {}).get("build_s") if what == "query" else None
+        print(
+            row(
+                f"{int(size):,}",
+                "imgsearch" if what == "query" else what.removeprefix("peer "),
+                build_s or result.get("build_s", ""),
+                f"{text['p50_ms']} / {text['p95_ms']}",
+                text["recall"],
+                image["p50_ms"],
+                image["recall"],
+            )
+        )
+
+
+def real(photos: Path, texts: Path) -> None:
+    """How many lists real vectors and made-up ones need for recall .98, side by side."""
+    from imgsearch.index.ivf import IvfBuilder
+    from imgsearch.index.policy import IndexPolicy, IndexSpec
+    from imgsearch.index.recall import RecallBenchmark
+
+    vectors, words = np.load(photos), np.load(texts)
+    mixed = np.random.default_rng(0).permutation(len(vectors))
+    held_out, kept = vectors[mixed[:QUERIES]], vectors[mixed[QUERIES:]]
+    words = words[np.random.default_rng(1).permutation(len(words))[:QUERIES]]
+    world = world_of(len(kept))
+    made = np.concatenate(list(world.photos(len(kept), seed=1)))
+    samples = {
+        "real": (kept, held_out, words),
+        "made": (made, next(world.photos(QUERIES, seed=2)), world.texts(QUERIES, seed=3)),
+    }
+    nlist = 2 ** int(np.log2(len(kept) / 39))
+    for name, (rows, images, texts_of) in samples.items():
+        builder = IvfBuilder(rows.shape[1], IndexSpec("ivf", nlist), IndexPolicy())
+        builder.train(rows)
+        ids = np.arange(1, len(rows) + 1)
+        builder.add(ids, rows)
+        index = builder.index({})
+        for kind, queries in (("image", images), ("text", texts_of)):
+            exam = RecallBenchmark(kind, queries)  # type: ignore[arg-type]
+            exam.observe(ids, rows)
+            nprobe, recall = exam.smallest_nprobe(index, 0.98)
+            tenth = np.mean([(rows @ row)[np.argpartition(-(rows @ row), K)[K]] for row in queries])
+            print(
+                f"{name} {kind}: {nprobe} of {nlist} lists for recall {recall:.3f} over "
+                f"{len(rows)} vectors; mean score of the tenth {tenth:.2f}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("run")
+    command.add_argument("--sizes", default="10000,100000,1000000")
+    command.add_argument("--jobs", default="build,query,news")
+    command.add_argument("--peers", default=",".join(PEERS))
+    command.add_argument("--work", type=Path, required=True)
+    command = commands.add_parser("real")
+    command.add_argument("--photos", type=Path, required=True)
+    command.add_argument("--texts", type=Path, required=True)
+    commands.add_parser("table").add_argument("results", type=Path)
+    for name in ("_build", "_query", "_news", "_commit", "_peer"):
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=Path)
+        if name == "_peer":
+            command.add_argument("peer")
+    options = parser.parse_args()
+    if options.command == "run":
+        sizes = [int(size) for size in options.sizes.split(",")]
+        run(
+            options.work,
+            sizes,
+            options.jobs.split(","),
+            list(filter(None, options.peers.split(","))),
+        )
+    elif options.command == "real":
+        real(options.photos, options.texts)
+    elif options.command == "table":
+        table(json.loads(options.results.read_text()))
+    elif options.command == "_commit":
+        commit(options.folder)
+    elif options.command == "_peer":
+        print(json.dumps(peer(options.folder, options.peer)))
+    else:
+        job = {"_build": build, "_query": query, "_news": news}[options.command]
+        print(json.dumps(job(options.folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Whether pieces of panoramas help to find what lies at their ends, and harm nothing else.
+
+    python -m benchmarks.bench_panoramas FLICKR8K --split test --panoramas 12
+
+Panoramas are made of a split's photos, three to five in a row (or in a column), each of another
+width, so that no seam falls where a piece ends. The library is those, and the photos left over.
+Asked are the captions of the photos at the ends and in the middle of the panoramas, and those of
+the ordinary photos, with the panoramas among them. The cut was chosen on the dev split.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from imgsearch.config import default_cache_dir
+from imgsearch.decode.parts import CUT, TilingPolicy, parts_of
+from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.prompts import embed_texts
+from imgsearch.encoders.registry import open_encoder
+from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
+
+NAME = "lite"
+HEIGHT_PX = 224
+NO_PIECES = TilingPolicy(aspect_from=float("inf"))
+CUTS = {
+    "the whole alone": NO_PIECES,
+    "pieces 1.0, overlap .00": TilingPolicy(aspect=1.0, overlap=0.0),
+    "pieces 1.0, overlap .25": TilingPolicy(aspect=1.0, overlap=0.25),
+    "pieces 1.0, overlap .50": TilingPolicy(aspect=1.0, overlap=0.5),
+    "pieces 1.5, overlap .25": TilingPolicy(aspect=1.5, overlap=0.25),
+    "pieces 1.5, overlap .50": TilingPolicy(aspect=1.5, overlap=0.5),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Names of photos: those joined to panoramas, and those left as they are."""
+
+    joined: list[list[str]]
+    single: list[str]
+    captions: dict[str, list[str]]
+
+
+def scene_of(folder: Path, split: str, panoramas: int) -> Scene:
+    """The same panoramas every time."""
+    captions: dict[str, list[str]] = {}
+    with (folder / "captions.csv").open() as lines:
+        for row in csv.DictReader(lines):
+            if row["split"] == split:
+                captions.setdefault(row["image"], []).append(row["caption"])
+    rng = np.random.default_rng(7)
+    names = rng.permutation(sorted(captions)).tolist()
+    joined = []
+    for number in range(panoramas):
+        count = 3 + number % 3
+        joined.append(names[:count])
+        names = names[count:]
+    return Scene(joined, names, captions)
+
+
+def panorama(folder: Path, names: Sequence[str], seed: int) -> Image.Image:
+    """The photos side by side, or every fourth time one above the other."""
+    rng = np.random.default_rng(seed)
+    upright = seed % 4 == 3
+    parts = []
+    for name in names:
+        length = int(HEIGHT_PX * rng.uniform(0.8, 1.5))
+        size = (HEIGHT_PX, length) if upright else (length, HEIGHT_PX)
+        with Image.open(folder / "images" / name) as image:
+            parts.append(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+    lengths = [part.height if upright else part.width for part in parts]
+    whole = Image.new("RGB", (HEIGHT_PX, sum(lengths)) if upright else (sum(lengths), HEIGHT_PX))
+    at = 0
+    for part, length in zip(parts, lengths, strict=True):
+        whole.paste(part, (0, at) if upright else (at, 0))
+        at += length
+    return whole
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+def vectors_of(images: Sequence[Image.Image], encoder: Encoder) -> np.ndarray:
+    size = encoder.batch_size
+    vectors = []
+    with ThreadPoolExecutor(2) as threads:
+        for at in range(0, len(images), size):
+            pixels = np.stack(list(threads.map(encoder.prepare, images[at : at + size])))
+            vectors.append(encoder.encode_pixels(pixels))
+    return np.concatenate(vectors)
+
+
+def best_scores(texts: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
+    """(texts, photos): each photo's score is that of its best part."""
+    starts = np.cumsum([0, *(len(each) for each in parts[:-1])])
+    return np.maximum.reduceat(texts @ np.concatenate(parts).T, starts, axis=1)
+
+
+def recall(scores: np.ndarray, own: np.ndarray) -> str:
+    mine = scores[np.arange(len(own)), own]
+    ranks = (scores >= mine[:, None]).sum(axis=1)
+    return "  ".join(f"{(ranks <= k).mean():6.1%}" for k in (1, 5, 10))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("flickr8k", type=Path)
+    parser.add_argument("--split", default="test", choices=("dev", "test"))
+    parser.add_argument("--panoramas", type=int, default=120)
+    parser.add_argument("--all-cuts", action="store_true", help="not only the one in use")
+    arguments = parser.parse_args()
+    encoder = open_encoder(NAME, default_cache_dir())
+    scene = scene_of(arguments.flickr8k, arguments.split, arguments.panoramas)
+    wide = [panorama(arguments.flickr8k, names, at) for at, names in enumerate(scene.joined)]
+    aspects = [max(image.size) / min(image.size) for image in wide]
+    folder = arguments.flickr8k / "images"
+    single = vectors_of([opened(folder / name) for name in scene.single], encoder)
+    groups: dict[str, tuple[list[str], list[int]]] = {
+        name: ([], []) for name in ("ends", "middle", "ordinary")
+    }
+    for at, names in enumerate(scene.joined):
+        for place, name in enumerate(names):
+            texts, own = groups["ends" if place in (0, len(names) - 1) else "middle"]
+            texts += scene.captions[name]
+            own += [at] * len(scene.captions[name])
+    for at, name in enumerate(scene.single):
+        texts, own = groups["ordinary"]
+        texts += scene.captions[name]
+        own += [len(wide) + at] * len(scene.captions[name])
+    asked = {name: embed_texts(encoder, NAME, texts) for name, (texts, _) in groups.items()}
+    print(
+        f"{encoder.id}, Flickr8k {arguments.split}: {len(wide)} panoramas (aspect "
+        f"{min(aspects):.1f} to {max(aspects):.1f}) among {len(single)} photos; R@1, R@5, R@10"
+    )
+    own = np.array(groups["ordinary"][1]) - len(wide)
+    print(f"{'ordinary photos alone':86} {recall(asked['ordinary'] @ single.T, own)}")
+    apart = vectors_of([opened(folder / name) for names in scene.joined for name in names], encoder)
+    scores = asked["ordinary"] @ np.concatenate([single, apart]).T
+    print(f"{'with the photos of the panoramas, not joined':86} {recall(scores, own)}")
+    cuts = CUTS if arguments.all_cuts else {"the whole alone": NO_PIECES, "as in use": CUT}
+    for name, cut in cuts.items():
+        images = [parts_of(Decoded(image, Facts("JPEG", *image.size)), cut)[0] for image in wide]
+        vectors = vectors_of([part for parts in images for part in parts], encoder)
+        parts = np.split(vectors, np.cumsum([len(each) for each in images])[:-1])
+        parts += [vector[None] for vector in single]
+        print(f"{name:26} {len(vectors) / len(wide):4.1f} vectors  ", end="")
+        for group, (_, own) in groups.items():
+            print(f"{group} {recall(best_scores(asked[group], parts), np.array(own))}   ", end="")
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

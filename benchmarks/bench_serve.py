@@ -1,0 +1,144 @@
+"""What the resident service saves, side by side with the same command without it.
+
+    .venv/bin/python -m benchmarks.bench_serve
+
+On the demo photos and `lite`: the library is small, so that what is measured is starting, loading
+and talking. Prints a table and, with --json FILE, writes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+
+from imgsearch import Library, Settings
+from imgsearch.cli.demo import copy_photos
+from imgsearch.query.grammar import parse
+from imgsearch.service.client import Client, ServiceUnavailable, _connection
+from imgsearch.service.codec import query_to_json
+
+COMMAND = [sys.executable, "-m", "imgsearch"]
+CLIENTS = 16
+
+
+def timed(run: Callable[[int], object], times: int) -> tuple[float, float]:
+    """The middle of the wall times, and the mean CPU time of child processes, in ms."""
+    walls = []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for number in range(times):
+        started = time.perf_counter()
+        run(number)
+        walls.append((time.perf_counter() - started) * 1000)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return statistics.median(walls), cpu_s * 1000 / times
+
+
+def one_shot(
+    environment: dict[str, str], line: Callable[[int], str], times: int = 7
+) -> list[float]:
+    """Wall and CPU time of a whole process, in ms."""
+
+    def run(number: int) -> None:
+        command = [*COMMAND, "search", line(number), "--all", "--json"]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+
+    run(-1)
+    return [round(value, 1) for value in timed(run, times)]
+
+
+def new(number: int) -> str:
+    """Words that nobody asked for before."""
+    return f"a photo of {number} {time.time_ns()} dogs beside a lake"
+
+
+def inside_ms(settings: Settings, line: str) -> float:
+    """How long the library took, as the service says."""
+    form = json.dumps({"query": query_to_json(parse(line))}).encode()
+    with _connection(settings.data_dir) as connection:
+        connection.sock.settimeout(60)
+        assert isinstance(connection, HTTPConnection)
+        connection.request("POST", "/search", form)
+        response = connection.getresponse()
+        response.read()
+        return float(response.headers["Server-Timing"].partition("dur=")[2])
+
+
+def is_answered(client: Client, line: str) -> bool:
+    """Whether the service answered; a command would have asked the library else."""
+    try:
+        return client.find(line) is not None
+    except ServiceUnavailable:
+        return False
+
+
+def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object]:
+    without = {**environment, "IMGSEARCH_SERVICE": "off"}
+    found: dict[str, object] = {
+        "one shot, new words, without [wall, CPU ms]": one_shot(without, new),
+        "one shot, new words, with": one_shot(environment, new),
+        "one shot, known words, without": one_shot(without, lambda number: "a dog"),
+        "one shot, known words, with": one_shot(environment, lambda number: "a dog"),
+    }
+    client = Client(settings)
+    found["round trip, new words, ms"] = round(timed(lambda n: client.find(new(n)), 40)[0], 1)
+    found["round trip, known words, ms"] = round(timed(lambda n: client.find("a dog"), 40)[0], 1)
+    for name, line in (("new", new), ("known", lambda number: "a dog")):
+        inside = [inside_ms(settings, line(number)) for number in range(40)]
+        found[f"inside, {name} words, ms"] = round(statistics.median(inside), 1)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        started = time.perf_counter()
+        answered = list(pool.map(lambda number: is_answered(client, new(number)), range(200)))
+        rate = sum(answered) / (time.perf_counter() - started)
+    found[f"{CLIENTS} clients, new words, queries/s"] = round(rate, 1)
+    found["of these not answered in time to be used"] = f"{answered.count(False) / 2:.1f} %"
+    missing = Client(Settings.load(data_dir=settings.data_dir / "none"))
+    looking_ms, _ = timed(lambda number: is_answered(missing, "a dog"), 200)
+    found["no service is found out in, ms"] = round(looking_ms, 3)
+    return found
+
+
+def main() -> None:
+    """Make the library, start the service, measure both ways."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        photos, data = Path(place) / "photos", Path(place) / "library"
+        photos.mkdir()
+        copy_photos(photos)
+        settings = Settings.load(data_dir=data, encoder="lite")
+        with Library.open(settings) as library:
+            library.index([photos]).run()
+        environment = {**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"}
+        service = subprocess.Popen([*COMMAND, "serve"], env=environment, stderr=subprocess.PIPE)
+        assert service.stderr is not None
+        service.stderr.readline()  # it says so when it answers
+        try:
+            found = measure(settings, environment)
+        finally:
+            service.terminate()
+            service.wait()
+    found["machine"] = (
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    )
+    for name, value in found.items():
+        sys.stdout.write(f"{name:45} {value}\n")
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Status, near-duplicates and retrieval quality."""

@@ -1,0 +1,44 @@
+"""What a library holds, and how it is, at one moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from imgsearch.decode.formats import FAMILIES
+from imgsearch.indexer import diff
+from imgsearch.records.status import Failure, MissingExtra, Status
+from imgsearch.store.store import Store
+
+
+def status_of(store: Store) -> Status:
+    """The state of the library that `store` belongs to."""
+    row = store.current_encoder()
+    snapshot = None if row is None else store.current_snapshot(row.key)
+    failures = (*store.unreadable(), *store.failures())
+    files = (file for file in store.data_dir.rglob("*") if file.is_file())
+    return Status(
+        data_dir=store.data_dir,
+        roots=diff.roots_of(store),
+        photos=store.photo_count(),
+        vectors=0 if row is None else store.vector_count(row.key),
+        encoder=None if row is None else row.name,
+        snapshot=snapshot,
+        tail=0 if row is None else store.count_after(row.key, snapshot.last_seq if snapshot else 0),
+        failures=failures,
+        wants=wants_of(failures),
+        disk_bytes=sum(file.stat().st_size for file in files),
+    )
+
+
+def wants_of(failures: Iterable[Failure]) -> tuple[MissingExtra, ...]:
+    """Which extras would open how many of these files, the one that most wait for first."""
+    waiting = Counter(failure.extra for failure in failures if failure.extra is not None)
+    return tuple(
+        MissingExtra(extra, " or ".join(_formats_of(extra)), files)
+        for extra, files in waiting.most_common()
+    )
+
+
+def _formats_of(extra: str) -> list[str]:
+    return [family.title for family in FAMILIES.values() if family.extra == extra]

@@ -1,0 +1,258 @@
+"""Models exported to ONNX, kept in the cache: made once, whole or not at all, checked when read.
+
+An export is a folder of files and a `manifest.json`, written last, that names what it was made
+for, the packages that made it, the facts its reader needs, and size, time and sha256 of every file.
+A file whose size and time still agree is trusted; one that was copied is hashed once; anything else
+is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from imgsearch.errors import DiskError, EncoderError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnxruntime import InferenceSession
+
+ExportFacts: TypeAlias = dict[str, object]  # what JSON can hold
+_MANIFEST = "manifest.json"
+_MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
+_SHARE = 4  # rows at most: of more, the numbers between two layers leave the cache
+_LOCK_S = 600  # the largest model takes a few minutes; whoever holds on longer is stuck
+
+
+class ParallelModel:
+    """A model whose batches are shared out: each of `threads` works on a few rows, by itself.
+
+    Threads that work on the same rows wait for one another at every layer, and longest for one
+    whose core a decoder keeps busy. Any number of callers may call at once.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._workers = ThreadPoolExecutor(threads, "imgsearch-model")
+
+    def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
+        """The first output, a row for each of the batch."""
+        return self.outputs(batch)[0]
+
+    def outputs(self, batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        """All outputs, in the order of the graph."""
+        share = min(_SHARE, ceil(len(batch) / self.threads))
+        if self.threads == 1 or len(batch) <= share:
+            return self.run(batch)
+        shares = [batch[start : start + share] for start in range(0, len(batch), share)]
+        parts = self._workers.map(self.run, shares)
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+    def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        """All outputs for a few rows, on one thread, which may be any."""
+        raise NotImplementedError
+
+
+class OnnxModel(ParallelModel):
+    """One exported graph with one input, run by ONNX Runtime on the CPU.
+
+    See `open_session` for `lean`, which shares out nothing, and for what it raises.
+    """
+
+    def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
+        threads = threads or usable_cores()
+        super().__init__(1 if lean else threads)
+        self._session = open_session(path, threads if lean else 1, lean)
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        found: list[NDArray[np.float32]] = self._session.run(None, {self._input: rows})
+        return found
+
+
+def open_session(path: Path, threads: int | None = None, lean: bool = False) -> InferenceSession:
+    """An ONNX file ready to run on the CPU, on `threads` of the cores this process may use.
+
+    `lean` is for a graph that `prepare` wrote and that is to answer soon and seldom: its weights
+    are used where they lie in the mapped file. That opens in a tenth of the time, and runs a few
+    rows as fast; many rows would gain from weights that are copied and ordered anew.
+    Whole-number arithmetic is the same on every CPU. Raises EncoderError for a file that cannot
+    be loaded.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or usable_cores()
+    options.log_severity_level = 3  # errors only: the library does not write to the terminal
+    # Without VNNI, x86 adds pairs of 8-bit products in 16 bits, which overflow. This setting
+    # takes a slower, exact way there, so that a vector is the same wherever it was made.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    # Threads that wait for each other by spinning take the cores from the decoders beside them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if lean:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no other class in common
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise unloadable(path, reason) from error
+
+
+def unloadable(path: Path, reason: str) -> EncoderError:
+    """The error for a file of an export that a runtime refuses."""
+    return EncoderError(
+        f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is made again at "
+        "the next use."
+    )
+
+
+def prepare(model: bytes | Path, path: Path) -> None:
+    """Write a graph as ONNX Runtime would make it when it loads, its weights in a file beside.
+
+    What is constant is computed, what can be fused is fused, for any CPU; so loading it is no
+    more than reading the graph and mapping the weights.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(path)
+    beside = "session.optimized_model_external_initializers_"
+    options.add_session_config_entry(f"{beside}file_name", f"{path.stem}.weights")
+    options.add_session_config_entry(f"{beside}min_size_in_bytes", "1024")
+    source = model if isinstance(model, bytes) else str(model)
+    onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def usable_cores() -> int:
+    """The cores this process may use: ONNX Runtime would count those of the whole machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def read_export(folder: Path, made_for: str) -> ExportFacts | None:
+    """The facts of a complete and undamaged export made for this, or None."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        if manifest["made_for"] != made_for:
+            return None
+        if not all(_is_whole(folder / name, entry) for name, entry in manifest["files"].items()):
+            return None
+        facts: ExportFacts = manifest["facts"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return facts
+
+
+def write_export(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) -> ExportFacts:
+    """Make an export with `build`, which fills an empty folder and returns the facts.
+
+    Two processes do not do it twice: the second waits and reads what the first one made. What
+    `build` raises is passed on and leaves nothing behind. Raises DiskError where it cannot write,
+    EncoderError where another process never comes to an end.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock", timeout=_LOCK_S):
+            facts = read_export(folder, made_for)
+            if facts is None:
+                facts = _make(folder, made_for, build)
+            return facts
+    except Timeout as error:
+        raise EncoderError(
+            f"Another process has been exporting a model to {folder} for {_LOCK_S // 60} minutes. "
+            "End it, then try again."
+        ) from error
+    except OSError as error:
+        raise DiskError(
+            f"The model cannot be written to {folder} ({error.strerror or error}). "
+            "Free some space there or make the folder writable."
+        ) from error
+
+
+def _make(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) -> ExportFacts:
+    import shutil
+    import tempfile
+
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        facts = build(fresh)
+        entries = {path.name: _entry(path) for path in sorted(fresh.iterdir())}
+        manifest = {
+            "made_for": made_for,
+            "made_by": _versions(),
+            "facts": facts,
+            "files": entries,
+        }
+        (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        for path in (*fresh.iterdir(), fresh):
+            _flush(path)
+        if folder.exists():
+            shutil.rmtree(folder)
+        fresh.rename(folder)
+        return facts
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for package in _MAKERS:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _entry(path: Path) -> dict[str, int | str]:
+    stat = path.stat()
+    return {
+        "size_bytes": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "sha256": sha256_of(path),
+    }
+
+
+def _is_whole(path: Path, entry: Mapping[str, object]) -> bool:
+    stat = path.stat()
+    if stat.st_size != entry["size_bytes"]:
+        return False
+    if stat.st_mtime_ns == entry["mtime_ns"]:
+        return True
+    if sha256_of(path) != entry["sha256"]:
+        return False
+    with suppress(OSError):  # a copy takes the time of its original, and is not hashed again
+        os.utime(path, ns=(stat.st_atime_ns, int(str(entry["mtime_ns"]))))
+    return True
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file or folder to the disk before the export gets its name."""
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,146 @@
+"""The exact index: a matrix and its ids. The oracle for all others, and the home of the tail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from imgsearch.errors import SnapshotError
+from imgsearch.index.base import Details, Effort
+from imgsearch.records.answer import Neighbours
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imgsearch.index.policy import IndexPolicy
+    from imgsearch.records.arrays import Ids, Vector, Vectors
+
+_BLOCK_ROWS = 16_384  # vectors scored at once
+_BLOCK_QUERIES = 256  # with the rows: at most 16 MiB of scores
+_FURTHER = 5  # vectors beyond the photos asked for: some may be of one photo
+_NOTHING = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+class FlatIndex:
+    """Exact search by matrix product. The arrays are used as they are, never copied."""
+
+    def __init__(self, ids: Ids, vectors: Vectors) -> None:
+        self.ids = ids
+        self.vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dim(self) -> int:
+        return int(self.vectors.shape[1])
+
+    def search(
+        self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
+    ) -> list[Neighbours]:
+        """The k nearest of each query row. Exact, whatever the effort; equal scores by id."""
+        rows = None if only is None else np.flatnonzero(contains(only, self.ids))
+        k = min(k, len(self) if rows is None else len(rows))
+        answers: list[Neighbours] = []
+        for start in range(0, len(queries), _BLOCK_QUERIES):
+            answers += self._search_block(queries[start : start + _BLOCK_QUERIES], k, rows)
+        return answers
+
+    def _search_block(self, queries: Vectors, k: int, rows: Ids | None) -> list[Neighbours]:
+        best = [_NOTHING for _ in queries]
+        count = len(self) if rows is None else len(rows)
+        for start in range(0, count if k > 0 else 0, _BLOCK_ROWS):
+            block = slice(start, start + _BLOCK_ROWS)
+            picked = block if rows is None else rows[block]
+            ids, scores = self.ids[picked], _scores(self.vectors[picked], queries)
+            best = [top(k, near, ids, row) for near, row in zip(best, scores, strict=True)]
+        return best
+
+    def write(self, file: BinaryIO) -> None:
+        """Two arrays in NumPy's own format, one after the other: the ids, the vectors."""
+        npy.write_array(file, np.ascontiguousarray(self.ids, np.int64), version=(1, 0))
+        npy.write_array(file, np.ascontiguousarray(self.vectors, np.float32), version=(1, 0))
+
+    @classmethod
+    def open(cls, path: Path, details: Details, ladder: IndexPolicy) -> FlatIndex:
+        """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
+        try:
+            with path.open("rb") as file:
+                ids: Any = _map(path, file)
+                vectors: Any = _map(path, file)
+        except (OSError, ValueError) as error:
+            raise SnapshotError(
+                f"The index file {path} cannot be read ({error}). Make it anew: imgsearch rebuild"
+            ) from error
+        if ids.dtype != np.int64 or vectors.dtype != np.float32 or len(ids) != len(vectors):
+            raise SnapshotError(f"{path} is not an index file. Make it anew: imgsearch rebuild")
+        return cls(ids, vectors)
+
+
+def contains(haystack: Ids, ids: Ids) -> NDArray[np.bool_]:
+    """Which of `ids` are in `haystack` (sorted, unique): a mask of the shape of `ids`."""
+    if not len(haystack):
+        return np.zeros(len(ids), np.bool_)
+    places = np.minimum(np.searchsorted(haystack, ids), len(haystack) - 1)
+    return np.equal(haystack[places], ids)
+
+
+def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
+    """The k best of what was found so far and of new candidates; equal scores by id."""
+    if len(best.ids) == k:  # most blocks hold few that can still get in
+        better = np.flatnonzero(scores >= best.scores[-1])
+        ids, scores = ids[better], scores[better]
+    elif len(scores) > k:
+        floor = scores[np.argpartition(-scores, k - 1)[:k]].min()
+        better = np.flatnonzero(scores >= floor)
+        ids, scores = ids[better], scores[better]
+    all_ids, all_scores = np.append(best.ids, ids), np.append(best.scores, scores)
+    order = np.lexsort((all_ids, -all_scores))[:k]
+    return Neighbours(all_ids[order], all_scores[order])
+
+
+def first_of_each(near: Neighbours, k: int) -> Neighbours:
+    """The k best photos, each once, with the score of its best part."""
+    places: dict[int, int] = {}  # `np.unique` would load masked arrays, which takes 20 ms
+    for place, photo_id in enumerate(near.ids.tolist()):
+        places.setdefault(photo_id, place)
+    first = list(places.values())[:k]
+    return Neighbours(near.ids[first], near.scores[first])
+
+
+def nearest_photos(
+    search: Callable[[Vectors, int], list[Neighbours]], queries: Vectors, k: int
+) -> list[Neighbours]:
+    """The k nearest photos of each query row, each once, by a `search` for so many vectors."""
+    answers: list[Neighbours] = [_NOTHING] * len(queries)
+    pending, wanted = np.arange(len(queries)), k + _FURTHER
+    while len(pending):
+        short = []
+        for row, near in zip(pending.tolist(), search(queries[pending], wanted), strict=True):
+            answers[row] = first_of_each(near, k)
+            if len(answers[row].ids) < k and len(near.ids) == wanted:
+                short.append(row)
+        pending, wanted = np.array(short, np.int64), 4 * wanted
+    return answers
+
+
+def _scores(vectors: Vectors, queries: Vectors) -> Vectors:
+    if len(queries) == 1:  # one product of matrix and vector is faster, and contiguous
+        return np.asarray(vectors @ queries[0], np.float32)[None, :]
+    return np.asarray(queries @ vectors.T, np.float32)
+
+
+def _map(path: Path, file: BinaryIO) -> NDArray[np.generic]:
+    """The array whose header comes next in `file`, mapped; `file` is moved behind it."""
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("an array of an unknown version")
+    shape, _, dtype = npy.read_array_header_1_0(file)
+    if not np.prod(shape):  # an empty mapping is not possible
+        return np.empty(shape, dtype)
+    array = np.memmap(path, dtype, "r", offset=file.tell(), shape=shape)
+    file.seek(array.nbytes, 1)
+    return np.asarray(array)

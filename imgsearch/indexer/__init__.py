@@ -1,0 +1,1 @@
+"""Keeps a library in sync with the disk."""

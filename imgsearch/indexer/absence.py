@@ -1,0 +1,33 @@
+"""Says why a file is not in the library."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.reading import is_video_of_live_photo
+from imgsearch.indexer.scan import is_ignored
+from imgsearch.store.store import Store
+
+
+def why_not_indexed(store: Store, path: Path) -> str:
+    """The reason, as one or two sentences with the cure, why no photo is known at `path`."""
+    failure = next((each for each in store.failures() if each.path == path), None)
+    if failure is not None:
+        return f"It could not be read ({failure.reason.value}): {failure.message}"
+    root = next((Path(each) for each in store.roots().values() if path.is_relative_to(each)), None)
+    if root is None:
+        return f"It is in no folder of the library. Add one: imgsearch index {path.parent}"
+    if not os.path.lexists(path):
+        return "There is no such file, and the library knows no photo at this path."
+    for part in path.relative_to(root).parts:
+        if is_ignored(part):
+            return f"{part} is hidden or belongs to another program, so it is skipped."
+    if path.is_dir():
+        return "It is a folder. Name a photo in it."
+    if not is_photo_name(path.name):
+        return f"Files that end in {path.suffix or 'no suffix'} are not treated as photos."
+    if is_video_of_live_photo(path):
+        return "It is the video of a Live Photo: the still image beside it represents both."
+    return "It was added or changed after the last run. Index it: imgsearch index"

@@ -1,0 +1,1 @@
+"""The resident HTTP service and its client."""

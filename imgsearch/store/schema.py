@@ -1,0 +1,232 @@
+"""The tables of a library's database, as queries see them. `migrations` makes them on disk.
+
+Ids of photos are never used again, and a stored vector never changes; so a row with a higher
+`seq` is always news, and a FAISS file of everything up to some `seq` stays true.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+
+class FileName(TypeDecorator[str]):
+    """A file name as the file system spells it: bytes on disk, `os.fsdecode`d text in Python.
+
+    Names need not be valid UTF-8, which SQLite's TEXT would not take.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else os.fsdecode(value)
+
+
+metadata = MetaData()
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", FileName, nullable=False, unique=True),
+    Column("added_at", Text, nullable=False),
+    Column("volume", Text),  # none: the system gives it no identity
+    Column("volume_path", FileName),  # the root inside its volume, "/" first
+    Column("lost", Integer, nullable=False, server_default="0"),  # photos that left lately,
+    Column("lost_at", Float, nullable=False, server_default="0"),  # the first of them then (Unix s)
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_hash", LargeBinary, nullable=False, unique=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("taken_at", Text),
+    Column("camera", Text),
+    Column("lens", Text),
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("added_at", Text, nullable=False),
+    Column("gone_at", Text),  # since when no path points at it; kept by triggers
+    Column("dated_by", Text),
+    Column("rating", Integer),
+    Column("duration_s", Float),  # of a video
+    Column("motion", Text),  # inside | beside
+    Column("animated", Boolean, nullable=False, server_default="0"),
+    Index("photos_gone", "gone_at"),
+    Index("photos_by_date", "taken_at"),
+    Index("photos_by_camera", "camera"),
+    Index("photos_by_lens", "lens"),
+    Index("photos_by_place", "lat", "lon"),
+    sqlite_autoincrement=True,
+)
+
+paths = Table(
+    "paths",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
+    Column("name", FileName, nullable=False),  # relative to the root
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE")),  # none: see failures
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("inode", Integer, nullable=False),
+    Column("missing_since", Text),  # one of many that vanished at once, and are held
+    UniqueConstraint("root_id", "name"),
+    Index("paths_by_photo", "photo_id"),
+)
+
+sidecars = Table(
+    "sidecars",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
+    Column("name", FileName, nullable=False),  # relative to the root
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("inode", Integer, nullable=False),
+    UniqueConstraint("root_id", "name"),
+)
+
+keywords = Table(
+    "keywords",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+photo_keywords = Table(
+    "photo_keywords",
+    metadata,
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),  # in the photo's own order
+    Column("keyword_id", ForeignKey("keywords.id", ondelete="CASCADE"), nullable=False),
+    Index("photo_keywords_by_keyword", "keyword_id"),
+    sqlite_with_rowid=False,
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("path_id", ForeignKey("paths.id", ondelete="CASCADE"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("failed_at", Text, nullable=False),
+    Column("content_hash", LargeBinary),  # none: it could not be read at all
+    Column("extra", Text),  # of imgsearch-photos, where that is all the file lacks
+    Column("read_by", Text),  # the decoders that tried; none: an older imgsearch did not say
+    Index("failures_by_content", "content_hash"),
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
+    Column("name", FileName, nullable=False),  # relative to the root
+    Column("message", Text, nullable=False),  # why it could not be read at the last look
+    UniqueConstraint("root_id", "name"),
+)
+
+encoders = Table(
+    "encoders",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("encoder_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("dim", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # current | building
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), nullable=False),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), nullable=False),
+    Column("part", Integer, nullable=False),  # 0 is the whole; a photo may have others
+    Column("vector", LargeBinary, nullable=False),  # fp16, little-endian
+    Column("at_s", Float),  # when in a video the part is seen
+    UniqueConstraint("photo_id", "encoder_key", "part"),
+    Index("vectors_of_parts", "encoder_key", "photo_id", sqlite_where=text("part > 0")),
+    sqlite_autoincrement=True,
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), nullable=False, unique=True
+    ),
+    Column("file_name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("vectors", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("built_at", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+)
+
+facets = Table(
+    "facets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("classes", JSON, nullable=False),  # their names
+    Column("template", Text),
+    Column("none_of_these", Boolean, nullable=False),
+    Column("encoder_key", ForeignKey("encoders.key", ondelete="SET NULL")),  # labels are by it
+    Column("last_seq", Integer, nullable=False),  # up to it, photos are labelled
+    Column("rows", LargeBinary),  # float32, little-endian: see imgsearch.labels.zero_shot
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("facet_id", ForeignKey("facets.id", ondelete="CASCADE"), primary_key=True),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("probability", Float, nullable=False),
+    Index("labels_by_label", "label", "photo_id"),
+    Index("labels_by_photo", "photo_id"),
+    sqlite_with_rowid=False,
+)
+
+nulls = Table(
+    "nulls",
+    metadata,
+    Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), primary_key=True),
+    Column("prompts", LargeBinary, nullable=False),  # fp16, little-endian, as are the next two
+    Column("nouns", LargeBinary, nullable=False, server_default=""),
+    Column("photos", LargeBinary, nullable=False),
+    Column("mean", LargeBinary, nullable=False),  # float32
+    Column("prompts_sha256", Text, nullable=False),
+    Column("vectors", Integer, nullable=False),  # how many photos and mean stand for
+)

@@ -1,0 +1,1 @@
+"""How the heads of the built-in encoder are trained."""
