@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 
-from benchmarks.synthetic import World
+from benchmarks.synthetic import SyntheticSpace
 from imgsearch import Library, Settings
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
@@ -37,7 +37,7 @@ def fill(data_dir: Path, photos: int, dim: int) -> None:
         root_id = store.add_root("/photos")
         row = store.add_encoder("lite/made-up", "lite", dim)
         number = 0
-        for rows in World(dim).photos(photos, seed=1):
+        for rows in SyntheticSpace(dim).photos(photos, seed=1):
             rows[EVERY - 1 :: EVERY] = rows[EVERY - 2 :: EVERY][: len(rows) // EVERY]
             rows[EVERY - 1 :: EVERY] += 0.005 * noise.standard_normal(
                 rows[EVERY - 1 :: EVERY].shape, np.float32

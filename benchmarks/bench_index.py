@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.synthetic import World
+from benchmarks.synthetic import SyntheticSpace
 
 QUERIES = 300
 K = 10
@@ -61,9 +61,9 @@ def prepare(folder: Path, size: int) -> None:
     fill_store(folder, vectors)
 
 
-def world_of(size: int) -> World:
+def world_of(size: int) -> SyntheticSpace:
     """Topics grow with the library: with few of them a large one would fall into neat clusters."""
-    return World(topics=max(2_000, size // 50))
+    return SyntheticSpace(topics=max(2_000, size // 50))
 
 
 def exact(vectors: np.ndarray, queries: np.ndarray, only: np.ndarray | None = None) -> np.ndarray:

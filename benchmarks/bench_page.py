@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from benchmarks.synthetic import World
+from benchmarks.synthetic import SyntheticSpace
 from imgsearch import Library, Settings
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.prompts import embed_texts
@@ -58,7 +58,7 @@ def vectors(photos: int, texts: np.ndarray) -> Iterator[np.ndarray]:
     near = np.repeat(texts, ANSWERS, axis=0)
     near = 0.5 * near + noise.standard_normal(near.shape, np.float32) / np.sqrt(near.shape[1])
     yield near / np.linalg.norm(near, axis=1, keepdims=True)
-    yield from World(texts.shape[1]).photos(photos - len(near), seed=1)
+    yield from SyntheticSpace(texts.shape[1]).photos(photos - len(near), seed=1)
 
 
 def fill(place: Path, photos: int) -> None:

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 ARCH = "ViT-B-32-256"
 
 
-class Photos(Dataset):
+class PhotoDataset(Dataset):
     def __init__(self, folder, preprocess):
         self.paths = sorted(Path(folder).glob("*.jpg"))
         self.preprocess = preprocess
@@ -42,7 +42,7 @@ def unit(features):
 
 @torch.no_grad()
 def index(model, preprocess, folder, out):
-    loader = DataLoader(Photos(folder, preprocess), batch_size=32, num_workers=os.cpu_count())
+    loader = DataLoader(PhotoDataset(folder, preprocess), batch_size=32, num_workers=os.cpu_count())
     rows, names = [], []
     for pixels, paths in loader:
         rows.append(unit(model.encode_image(pixels)))

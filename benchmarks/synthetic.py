@@ -19,7 +19,7 @@ Rows = NDArray[np.float32]
 _CHUNK_ROWS = 50_000
 
 
-class World:
+class SyntheticSpace:
     """A space of photos and texts, the same every time."""
 
     def __init__(self, dim: int = 512, topics: int = 2_000, seed: int = 7) -> None:

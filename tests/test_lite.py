@@ -183,7 +183,7 @@ def test_damaged_heads_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 # ---------------------------------------------------------------------------- exports
 
 
-class Tower:
+class CountingRecipe:
     """A recipe that counts how often it is followed."""
 
     def __init__(self, revision: int = 1) -> None:
@@ -196,7 +196,7 @@ class Tower:
 
 
 def test_an_export_is_made_once(tmp_path: Path) -> None:
-    tower = Tower()
+    tower = CountingRecipe()
     path = exported(tower.recipe, tmp_path / "new" / "cache")
     assert exported(tower.recipe, tmp_path / "new" / "cache") == path
     assert tower.made == 1
@@ -208,7 +208,7 @@ def test_an_export_is_made_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["cut", "changed", "gone", "no note", "cut note", "other note"])
 def test_a_harmed_export_is_made_again(harm: str, tmp_path: Path) -> None:
-    tower = Tower()
+    tower = CountingRecipe()
     path = exported(tower.recipe, tmp_path)
     sound, note = path.read_bytes(), path.parent / "manifest.json"
     match harm:
@@ -230,7 +230,7 @@ def test_a_harmed_export_is_made_again(harm: str, tmp_path: Path) -> None:
 
 
 def test_another_revision_lies_beside(tmp_path: Path) -> None:
-    first, second = (exported(Tower(revision).recipe, tmp_path) for revision in (1, 2))
+    first, second = (exported(CountingRecipe(revision).recipe, tmp_path) for revision in (1, 2))
     assert first != second
     assert first.exists()
 
@@ -249,7 +249,7 @@ def test_a_cache_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     with pytest.raises(DiskError, match="cannot be written"):
-        exported(Tower().recipe, in_the_way / "cache")
+        exported(CountingRecipe().recipe, in_the_way / "cache")
 
 
 AT_ONCE = """

@@ -32,7 +32,7 @@ SHORT = Schedule(epochs=8, batch=64, seeds=(0, 1))
 # ---------------------------------------------------------------------------- training
 
 
-class World:
+class PairedViews:
     """A toy: photos and texts are two noisy views of the same few hidden things."""
 
     features, classes, width, hidden = 96, 40, 64, 6
@@ -66,7 +66,7 @@ class World:
 
 def toy_heads() -> tuple[Heads, train.Photos]:
     """Heads, and photos they never saw."""
-    world = World(seed=3)
+    world = PairedViews(seed=3)
     ranges = np.tile(np.array([-1, 1], np.float32), (35, 1))
     seen, samples = world.photos(500), world.photos(100)
     return train.trained(seen, samples, world.class_texts(), ranges, SHORT), world.photos(200)
@@ -103,7 +103,7 @@ def test_the_scale_makes_the_right_caption_likely_but_not_certain(
 
 
 def test_some_of_the_photos_keep_their_texts() -> None:
-    photos = World(seed=0).photos(6)
+    photos = PairedViews(seed=0).photos(6)
     some = photos.only(np.array([1, 4]))
     np.testing.assert_array_equal(some.texts, photos.texts[[3, 4, 5, 12, 13, 14]])
     np.testing.assert_array_equal(some.photo_of, [0, 0, 0, 1, 1, 1])

@@ -32,7 +32,7 @@ THREADS = 2
 STAGE_S = 1.6  # of the dearest stage, all photos together: much more than the real work takes
 
 
-class Device(StandIn):
+class TimedDevice(StandIn):
     """An encoder whose stages take as long as they are told to, as a device of its own does."""
 
     def __init__(self, prepare_s: float = 0.0, model_s: float = 0.0, fails_at: int = -1) -> None:
@@ -122,8 +122,8 @@ def test_the_dearest_stage_hides_the_others(
     disk: float,
 ) -> None:
     batches = PHOTOS / StandIn.batch_size
-    device = Device(decoding * STAGE_S * THREADS / PHOTOS, model * STAGE_S / batches)
-    idle = index(photos, tmp_path / "idle", Device(), 0, monkeypatch)  # the real work alone
+    device = TimedDevice(decoding * STAGE_S * THREADS / PHOTOS, model * STAGE_S / batches)
+    idle = index(photos, tmp_path / "idle", TimedDevice(), 0, monkeypatch)  # the real work alone
     monkeypatch.undo()
     taken = index(photos, tmp_path / "busy", device, disk * STAGE_S / batches, monkeypatch) - idle
     one_after_the_other = (decoding + model + disk) * STAGE_S
@@ -163,11 +163,11 @@ def test_the_way_up_to_a_device_is_hidden(
 def test_a_rebuild_hides_the_cheaper_stages_too(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index(photos, tmp_path / "library", Device(), 0, monkeypatch)
+    index(photos, tmp_path / "library", TimedDevice(), 0, monkeypatch)
     batches = PHOTOS / StandIn.batch_size
 
     def rebuild(kind: str, stage_s: float) -> float:
-        encoder = Device(stage_s * THREADS / PHOTOS, stage_s / batches)
+        encoder = TimedDevice(stage_s * THREADS / PHOTOS, stage_s / batches)
         encoder.id = f"lite/{kind}"
         monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: encoder)
         settings = Settings.load(data_dir=tmp_path / "library", encoder="lite", threads=THREADS)
@@ -189,7 +189,7 @@ def test_a_rebuild_hides_the_cheaper_stages_too(
 def test_few_photos_wait_however_slow_the_model_is(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = Device(model_s=0.05)
+    device = TimedDevice(model_s=0.05)
     index(photos, tmp_path / "library", device, 0, monkeypatch)
     assert device.most_held <= 3 * StandIn.batch_size + THREADS < PHOTOS / 2
 
@@ -198,7 +198,7 @@ def test_what_was_embedded_is_kept_when_the_device_fails(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(MemoryError):
-        index(photos, tmp_path / "library", Device(fails_at=3), 0.1, monkeypatch)
+        index(photos, tmp_path / "library", TimedDevice(fails_at=3), 0.1, monkeypatch)
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         assert library.photo_count() == 3 * StandIn.batch_size
 
@@ -209,7 +209,7 @@ def test_a_disk_that_fails_ends_the_run(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: Device())
+    monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: TimedDevice())
     monkeypatch.setattr(Store, "record", full)
     settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
     with Library.open(settings) as library, pytest.raises(OSError, match="space"):

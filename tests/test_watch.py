@@ -138,7 +138,7 @@ Start = Callable[..., Watched]
 
 
 @dataclass(frozen=True)
-class Place:
+class OperationPaths:
     """Where an operation takes place: a folder of one root, one of another, one of none."""
 
     here: Path
@@ -150,7 +150,7 @@ class Place:
         return photo(path, self.first + number)
 
 
-OPERATIONS: dict[str, tuple[Callable[[Place], object], int]] = {  # and how many it embeds
+OPERATIONS: dict[str, tuple[Callable[[OperationPaths], object], int]] = {  # and how many it embeds
     "a new photo": (lambda at: at.photo(at.here / "new.png", 100), 1),
     "a new folder": (lambda at: photos(at.here / "x" / "y", 3, first=at.first + 100), 3),
     "a folder moved in": (lambda at: (at.outside / "outside").rename(at.here / "inside"), 2),
@@ -218,7 +218,7 @@ def test_each_operation_ends_in_the_right_library(
     photos(watching.folders[0].parent / name / "outside", 2, first=first + 90)
     watching.wait_for_disk()
     before, content = encoder.embedded, contents(watching)
-    change(Place(here, two / "here", watching.folders[0].parent / name, first))
+    change(OperationPaths(here, two / "here", watching.folders[0].parent / name, first))
     watching.wait_for(lambda: encoder.embedded == before + embedded)
     watching.wait_for_disk()
     assert contents(watching) != content, "the test has changed something"
