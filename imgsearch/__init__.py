@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 
-# `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which takes
-# a third of a second: each name is imported when it is first used.
+# `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which
+# takes a third of a second: each name is imported when it is first used.
 _MODULES = {
     "Answer": "imgsearch.records.answer",
     "Classes": "imgsearch.records.labels",

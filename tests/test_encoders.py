@@ -557,7 +557,8 @@ def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> No
 
 def test_a_query_needs_neither_torch_nor_the_image_tower(exported: Path) -> None:
     done = run_python(
-        "import sys; from pathlib import Path; from imgsearch.encoders.registry import open_encoder\n"
+        "import sys; from pathlib import Path\n"
+        "from imgsearch.encoders.registry import open_encoder\n"
         f"encoder = open_encoder({SMALL!r}, Path({str(exported)!r}), 'cpu')\n"
         "print(encoder.encode_texts(['a cat']).shape, encoder.token_count('a cat'))\n"
         "print(encoder.runs_on, list(encoder._runtime._models))\n"

@@ -273,7 +273,8 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from imgsearch.errors import DiskError
-from imgsearch.records.photo import Facts; from imgsearch.records.files import FileStat, IngestResult as Outcome
+from imgsearch.records.photo import Facts
+from imgsearch.records.files import FileStat, IngestResult as Outcome
 from imgsearch.store.store import Store
 import numpy as np, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -90,7 +90,7 @@ FilterValue: TypeAlias = str | Place | Interval
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A condition on photos, as `imgsearch.query.fields.FIELDS` names them: any of `values` will do.
+    """A condition on photos, named in `imgsearch.query.fields.FIELDS`: any of `values` will do.
 
     Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and mean that whole span of time.
     """

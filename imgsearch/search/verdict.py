@@ -1,4 +1,4 @@
-"""Says what an answer is worth, from its best hits; `imgsearch.search.confidence` does the arithmetic."""
+"""Says what an answer is worth, from its best hits; `search.confidence` does the arithmetic."""
 
 from __future__ import annotations
 
