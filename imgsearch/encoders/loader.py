@@ -1,4 +1,4 @@
-"""The one model that is loaded: chosen when first needed, and the one the library was made with."""
+"""The one encoder that a library has in memory: chosen when first needed, then kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders import base, registry
-from imgsearch.errors import EncoderMismatch
+from imgsearch.errors import EncoderMismatch, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
@@ -20,34 +20,93 @@ if TYPE_CHECKING:
 
 
 class EncoderLoader:
-    """Opens encoders and keeps the last one, so that a second query does not load it again."""
+    """Opens encoders and keeps the last one, so that a second query does not load it again.
+
+    With `encoder`, that object is used for everything: the settings choose nothing, no other
+    encoder is opened, and it is never released. `notify` is called with a sentence for a person
+    about each choice, `on_download` with the progress of each download. Safe in any thread.
+    """
 
     def __init__(
-        self, settings: Settings, tell: Callable[[str], None], on_download: OnDownload | None
+        self,
+        settings: Settings,
+        notify: Callable[[str], None],
+        on_download: OnDownload | None,
+        encoder: Encoder | None = None,
     ) -> None:
         self._settings = settings
-        self._tell = tell
+        self._notify = notify
         self._on_download = on_download
-        self._loaded: Encoder | None = None
-        self._shared: BatchingEncoder | None = None
-        self._opening = RLock()  # a service asks from many threads at once
+        self._given = encoder
+        self._loaded: Encoder | None = encoder
+        self._batching: BatchingEncoder | None = None
+        self._lock = RLock()  # a service calls from many threads
+
+    # ------------------------------------------------------------------------ choosing
 
     def choose(self, row: EncoderRow | None = None) -> EncoderChoice:
-        """The encoder that a library with this row uses, or that a new one would; and why."""
+        """The encoder that the library of `row`, or without one a new library, uses; and why."""
+        if self._given is not None:
+            name = self.name_of(self._given)
+            return registry.EncoderChoice(name, f"Encoder {name}, given by the program.")
         if row is not None:
             return registry.EncoderChoice(
                 row.name, f"The library was made with {row.name}, and keeps it."
             )
         return registry.choose(self._settings.encoder, self._settings.device)
 
+    def choose_new(self, name: str | None = None) -> str:
+        """The name of the encoder for a new library or a rebuild: `name`, else by the settings.
+
+        Raises UsageError for an unknown name.
+        """
+        if self._given is not None:
+            return self.name_of(self._given)
+        choice = registry.choose(name or self._settings.encoder, self._settings.device)
+        self._notify(choice.why)
+        return choice.name
+
+    def name_of(self, encoder: Encoder) -> str:
+        """The name that is stored with the vectors of `encoder`.
+
+        Of an encoder that was given as an object and that no name opens, it is the id.
+        """
+        try:
+            return registry.name_of(encoder.id)
+        except UsageError:
+            if encoder is self._given:
+                return encoder.id
+            raise
+
     def check(self, row: EncoderRow) -> None:
-        """Raise EncoderMismatch if the settings ask for another encoder than the library's."""
-        asked = self._settings.encoder
-        if asked != "auto" and not base.means(asked, row.name):
+        """Raise EncoderMismatch if the settings name another encoder than the library's."""
+        requested = self._settings.encoder
+        if self._given is None and requested != "auto" and not base.means(requested, row.name):
             raise EncoderMismatch(
-                f"This library was made with the encoder {row.name}, not {asked}. Leave --encoder "
-                f"out, or change the library: imgsearch rebuild --encoder {asked}"
+                f"This library was made with the encoder {row.name}, not {requested}. Leave "
+                f"--encoder out, or change the library: imgsearch rebuild --encoder {requested}"
             )
+
+    # ------------------------------------------------------------------------ loading
+
+    def open(self, name: str) -> Encoder:
+        """The encoder of that name. Any other is released first: memory never holds two."""
+        if self._given is not None:
+            return self._given
+        with self._lock:
+            if self._loaded is None or registry.name_of(self._loaded.id) != name.removesuffix(
+                base.FP32
+            ):
+                self.close()
+                settings = self._settings
+                self._loaded = registry.open_encoder(
+                    name,
+                    settings.cache_dir,
+                    settings.device,
+                    self._on_download,
+                    settings.batch_size,
+                )
+            return self._loaded
 
     def of(self, row: EncoderRow) -> Encoder:
         """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
@@ -56,34 +115,28 @@ class EncoderLoader:
         if encoder.id != row.encoder_id:
             raise EncoderMismatch(
                 f"This library was made with {row.encoder_id}, and this imgsearch has "
-                f"{encoder.id}: their vectors do not compare. Bring the library up to it: "
+                f"{encoder.id}: their vectors do not compare. Re-embed the library: "
                 f"imgsearch rebuild --encoder {row.name}"
             )
         return encoder
 
     def shared(self, row: EncoderRow) -> BatchingEncoder:
-        """The same for queries from any number of threads, whose texts it embeds together."""
+        """As `of`, for queries from many threads: texts that arrive together form one batch."""
         from imgsearch.encoders.batching import BatchingEncoder
 
-        with self._opening:
+        with self._lock:
             encoder = self.of(row)
-            if self._shared is None or self._shared.encoder is not encoder:
-                self._shared = BatchingEncoder(encoder)
-            return self._shared
-
-    def choose_new(self, name: str | None = None) -> str:
-        """The name of the encoder for a new library or a rebuild: `name`, else by the settings."""
-        choice = registry.choose(name or self._settings.encoder, self._settings.device)
-        self._tell(choice.why)
-        return choice.name
+            if self._batching is None or self._batching.encoder is not encoder:
+                self._batching = BatchingEncoder(encoder)
+            return self._batching
 
     def close(self) -> None:
-        """Let go of the model."""
-        self._loaded = self._shared = None
+        """Release the encoder."""
+        self._loaded = self._batching = None
 
     def release(self) -> None:
-        """Let go of the model, and give its memory back to the system: there is more to come."""
-        if self._loaded is not None:
+        """Release the encoder and return its memory to the system; the process goes on."""
+        if self._given is None and self._loaded is not None:
             import ctypes
             import gc
 
@@ -94,20 +147,3 @@ class EncoderLoader:
                 trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
                 if trim is not None:
                     trim(0)
-
-    def open(self, name: str) -> Encoder:
-        """The encoder of that name, in place of any other."""
-        with self._opening:
-            if self._loaded is None or registry.name_of(self._loaded.id) != name.removesuffix(
-                base.FP32
-            ):
-                self._loaded = self._shared = None  # not two models in memory at once
-                settings = self._settings
-                self._loaded = registry.open_encoder(
-                    name,
-                    settings.cache_dir,
-                    settings.device,
-                    self._on_download,
-                    settings.batch_size,
-                )
-            return self._loaded

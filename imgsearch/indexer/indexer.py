@@ -267,7 +267,7 @@ class Indexer:
 
     def _bench(self, store: Store, encoder: Encoder) -> pipeline.IngestContext:
         """What to embed with; the encoder is entered into the library if it is new."""
-        row = store.add_encoder(encoder.id, registry.name_of(encoder.id), encoder.dim)
+        row = store.add_encoder(encoder.id, self._models.name_of(encoder), encoder.dim)
         settings = self._settings
         limits = (settings.max_megapixels, settings.thread_count)
         return pipeline.IngestContext(store, encoder, row.key, *limits, self.reading)
