@@ -62,7 +62,7 @@ def main() -> None:
     try:
         code = commands.main(prog_name="imgsearch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        complain("Stopped. What was done so far is kept; run the same command to go on.")
+        complain("Stopped. What was done so far is kept; run the same command again to continue.")
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.errors import ImgsearchError
 from imgsearch.store.store import Store
+from tests.held_process import held
 
 SECONDS = 120
 PHOTOS = 150  # enough for several batches
@@ -347,20 +347,6 @@ def snapshot_of(data: Path) -> tuple[set[str], set[str], int]:
         return hashes, paths, store.vector_count(row.key)
 
 
-def wait_for_photos(process: subprocess.Popen[str], data: Path, count: int) -> None:
-    """Until the process has committed `count` photos, or has ended."""
-    until = time.monotonic() + SECONDS
-    while process.poll() is None and time.monotonic() < until:
-        if (data / "library.db").exists():
-            try:
-                with Store.open(data, writable=False) as store:
-                    if store.photo_count() >= count:
-                        return
-            except ImgsearchError:  # between the file and its first table
-                pass
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, object]]:
     """A folder of photos, and the library of one run without disturbance."""
@@ -373,12 +359,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
 
 def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: Path) -> None:
     folder, whole = undisturbed
-    process = start("index", folder, data=tmp_path)
-    wait_for_photos(process, tmp_path, 1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 130, errors
-    assert "go on" in errors and "Traceback" not in errors
+    with held("index", folder, data=tmp_path, at_batch=3) as process:
+        process.wait_until_held()
+        process.send_signal(signal.SIGINT)
+        process.release()
+        code, _, errors = process.finish()
+    assert code == 130, errors
+    assert "continue" in errors and "Traceback" not in errors
     with Store.open(tmp_path, writable=False) as store:
         kept = store.photo_count()
     assert kept > 0
@@ -392,34 +379,30 @@ def test_killed_at_ten_moments_ends_in_the_same_library(
 ) -> None:
     folder, whole = undisturbed
     moments = np.random.default_rng()
-    for _ in range(10):
-        process = start("index", folder, data=tmp_path)
-        committed = 0
-        if (tmp_path / "library.db").exists():
-            with Store.open(tmp_path, writable=False) as store:
-                committed = store.photo_count()
-        if moments.random() < 0.5:
-            wait_for_photos(process, tmp_path, min(committed + 1, PHOTOS - 1))
-        time.sleep(moments.uniform(0, 1.0))
-        process.kill()
-        process.communicate()
+    for _ in range(5):  # between two batches, while others are decoded and recorded
+        with held("index", folder, data=tmp_path, at_batch=int(moments.integers(1, 4))) as process:
+            process.wait_until_held()
+            time.sleep(moments.uniform(0, 0.1))
+            process.send_signal(signal.SIGKILL)
+    for _ in range(5):  # at any moment from its start to after its end
+        with start("index", folder, data=tmp_path) as free:
+            time.sleep(moments.uniform(0, 1.0))
+            free.kill()
     assert run("index", folder, data=tmp_path).returncode == 0
     assert snapshot_of(tmp_path) == whole
     assert not list(tmp_path.rglob("*.tmp*"))
 
 
-def test_a_second_writer_is_told_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
-    folder = many_photos(tmp_path / "photos", 100)
-    first = start("index", folder, data=tmp_path / "data")
-    wait_for_photos(first, tmp_path / "data", 1)
-    second = run("index", folder, data=tmp_path / "data")
-    if first.poll() is None:
+def test_a_second_writer_is_refused_and_a_dead_one_leaves_no_lock(tmp_path: Path) -> None:
+    folder, data = many_photos(tmp_path / "photos", 100), tmp_path / "data"
+    with held("index", folder, data=data, at_batch=3) as first:
+        first.wait_until_held()
+        second = run("index", folder, data=data)
         assert second.returncode == 9
         assert "Another imgsearch is writing" in second.stderr
-        assert run("search", "noise", data=tmp_path / "data").returncode == 0, "readers never wait"
-    first.kill()
-    first.communicate()
-    assert run("index", folder, data=tmp_path / "data").returncode == 0
+        assert run("search", "noise", data=data).returncode == 0, "readers never wait"
+        first.send_signal(signal.SIGKILL)
+    assert run("index", folder, data=data).returncode == 0
 
 
 # ------------------------------------------------------------------------- disks
