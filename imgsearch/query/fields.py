@@ -1,89 +1,166 @@
-"""The filters by name: how a value is read, how it is written, and what help says of it."""
+"""The filters of the query language: how values are read and written, and their help texts."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from imgsearch.records.query import FilterValue, Interval, Place
+from imgsearch.records.query import FilterSpec, FilterValue, Interval, Place
 
 NEAR_RADIUS_KM = 5.0
-_HALF_ROUND_THE_EARTH_KM = 20_038
-_KM_OF_UNIT = {"": 1.0, "km": 1.0, "m": 0.001, "mi": 1.609344}
+_MAX_RADIUS_KM = 20_038  # half the circumference of the Earth
+_KM_PER_UNIT = {"": 1.0, "km": 1.0, "m": 0.001, "mi": 1.609344}
 
-# Patterns are compiled when first used: few questions have a filter.
+# Patterns are compiled when first used: most queries have no filter.
 _DATE = r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ](\d{1,2})(?::(\d\d)(?::(\d\d))?)?)?)?)?$"
 _DATE_SEPARATORS = ("", "-", "-", "T", ":", ":")
-_WHOLE_DATE = "0000-01-01T00:00:00"  # its end makes a shorter date whole; no year is 0
-_NUMBER = r"(-?\d+(?:\.\d+)?)"
-_COMPARED = rf"(>=|<=|>|<|=)?{_NUMBER}$"
-_RANGE = rf"{_NUMBER}\.\.{_NUMBER}$"
-_PLACE = rf"{_NUMBER}\s*,\s*{_NUMBER}(?:\s*,\s*(\d+(?:\.\d+)?)\s*(km|mi|m)?)?$"
+_DATE_TEMPLATE = "0000-01-01T00:00:00"  # its end completes a shorter date; year 0 is invalid
+_DECIMAL = r"-?\d+(?:\.\d+)?"
+_PLACE = rf"({_DECIMAL})\s*,\s*({_DECIMAL})(?:\s*,\s*(\d+(?:\.\d+)?)\s*(km|mi|m)?)?$"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One filter. `read` raises ValueError with a sentence for a value that makes no sense."""
+    """One filter: `read` parses a value, `write` turns it back into text that `read` accepts.
+
+    `read` raises ValueError, with a sentence for the user, when the text is invalid.
+    """
 
     read: Callable[[str], FilterValue]
     metavar: str
-    meaning: str
+    meaning: str  # completes the sentence "Photos …"
+    write: Callable[[FilterValue], str]
 
 
-def read_number(text: str) -> Interval:
-    """ ">=4", "<2", "3..5" or "4"."""
-    if found := re.match(_RANGE, text):
-        low, high = float(found[1]), float(found[2])
-        if low > high:
-            raise ValueError(f"The range {text} ends before it begins.")
-        return Interval(low, high)
-    found = re.match(_COMPARED, text)
-    if found is None:
-        raise ValueError(f"{text!r} is no number. Write one, or >=4, <2, 3..5.")
-    sign, number = found[1] or "=", float(found[2])
-    if sign == "=":
-        return Interval(number, number)
-    is_open = len(sign) == 1
-    if sign[0] == ">":
-        return Interval(low=number, low_open=is_open)
-    return Interval(high=number, high_open=is_open)
+# ------------------------------------------------------------------------- numbers
+
+
+def number_with_unit(
+    units: Mapping[str, float], fractions: bool = False
+) -> Callable[[str], Interval]:
+    """A reader of numbers and ranges: ">=4", "<2", "3..5" or "4", each with an optional unit.
+
+    `units` maps each suffix to its size in the unit of the result; a number without a suffix is
+    in that unit. In a range, a unit after the second number also applies to the first:
+    "1..500ms". With `fractions`, "1/250" is accepted as well. Numbers are finite.
+    """
+    number = rf"({_DECIMAL}(?:/\d+)?)" if fractions else rf"({_DECIMAL})"
+    suffixes = sorted(units, key=len, reverse=True)
+    suffix = rf"\s*({'|'.join(map(re.escape, suffixes))})?" if units else "()"
+    range_pattern = rf"{number}{suffix}\.\.{number}{suffix}$"
+    comparison_pattern = rf"(>=|<=|>|<|=)?\s*{number}{suffix}$"
+
+    def value_of(text: str, unit: str | None) -> float:
+        numerator, _, denominator = text.partition("/")
+        value = float(numerator) * (units[unit] if unit else 1.0)
+        if denominator:
+            value = value / float(denominator) if float(denominator) else math.inf
+        if not math.isfinite(value):
+            raise ValueError(f"{text[:20]} is not a finite number.")
+        return value
+
+    def read(text: str) -> Interval:
+        if found := re.match(range_pattern, text, re.IGNORECASE):
+            low_unit, high_unit = _lower(found[2]), _lower(found[4])
+            low, high = value_of(found[1], low_unit or high_unit), value_of(found[3], high_unit)
+            if low > high:
+                raise ValueError(f"The range {text} ends before it begins.")
+            return Interval(low, high)
+        found = re.match(comparison_pattern, text, re.IGNORECASE)
+        if found is None:
+            raise ValueError(f"{text!r} is not a number. Write a number, or >=4, <2 or 3..5.")
+        sign, value = found[1] or "=", value_of(found[2], _lower(found[3]))
+        if sign == "=":
+            return Interval(value, value)
+        is_open = len(sign) == 1
+        if sign[0] == ">":
+            return Interval(low=value, low_open=is_open)
+        return Interval(high=value, high_open=is_open)
+
+    return read
+
+
+def _lower(unit: str | None) -> str | None:
+    return unit.lower() if unit else None
+
+
+read_number = number_with_unit({})
+
+
+def decimal_text(number: float) -> str:
+    """The shortest decimal that reads back as `number`, never with an exponent."""
+    text = format(Decimal(repr(float(number))), "f")
+    return text.removesuffix(".0")
+
+
+def fraction_text(number: float) -> str:
+    """1/n where that is exactly `number`, else its decimal."""
+    if 1e-9 < number < 1 and 1 / round(1 / number) == number:
+        return f"1/{round(1 / number)}"
+    return decimal_text(number)
+
+
+def _number_writer(number_text: Callable[[float], str]) -> Callable[[FilterValue], str]:
+    def write(value: FilterValue) -> str:
+        assert isinstance(value, Interval)
+        low, high = value.low, value.high
+        if low is not None and high is not None:
+            return number_text(low) if low == high else f"{number_text(low)}..{number_text(high)}"
+        if low is not None:
+            return f"{'>' if value.low_open else '>='}{number_text(low)}"
+        assert high is not None  # no text reads as an interval without ends
+        return f"{'<' if value.high_open else '<='}{number_text(high)}"
+
+    return write
+
+
+# ------------------------------------------------------------------------- other values
 
 
 def read_date(text: str) -> str:
-    """A date of any precision in its one form: "2023", "2023-06", "2023-06-15T14:30"."""
+    """A date of any precision in normal form: "2023", "2023-06", "2023-06-15T14:30"."""
     found = re.match(_DATE, text)
     parts = [part.zfill(2) for part in found.groups() if part is not None] if found else []
     date = "".join(a + b for a, b in zip(_DATE_SEPARATORS, parts, strict=False))
     try:
-        datetime.fromisoformat(date + _WHOLE_DATE[len(date) :])
+        datetime.fromisoformat(date + _DATE_TEMPLATE[len(date) :])
     except ValueError:
         raise ValueError(
-            f"{text!r} is no date. Write 2023, 2023-06, 2023-06-15 or 2023-06-15T14:30."
+            f"{text!r} is not a date. Write 2023, 2023-06, 2023-06-15 or 2023-06-15T14:30."
         ) from None
     return date
 
 
 def read_place(text: str) -> Place:
-    """ "48.85,2.35", with a radius behind it if that is not to be 5 km: ",500m"."""
+    """ "48.85,2.35" with an optional radius, 5 km by default: "48.85,2.35,500m"."""
     found = re.match(_PLACE, text)
     if found is None:
         raise ValueError(
-            f"{text!r} is no place. Write latitude, longitude and radius: 48.85,2.35,5km."
+            f"{text!r} is not a place. Write latitude, longitude and radius: 48.85,2.35,5km."
         )
     lat, lon = float(found[1]), float(found[2])
     radius_km = NEAR_RADIUS_KM
     if found[3]:
-        radius_km = float(found[3]) * _KM_OF_UNIT[found[4] or ""]
+        radius_km = float(found[3]) * _KM_PER_UNIT[found[4] or ""]
     if abs(lat) > 90:
-        raise ValueError(f"The latitude {lat:g} is out of range: it goes from -90 to 90.")
+        raise ValueError(f"Latitude {lat:g} is out of range (-90 to 90).")
     if abs(lon) > 180:
-        raise ValueError(f"The longitude {lon:g} is out of range: it goes from -180 to 180.")
-    if not 0 < radius_km <= _HALF_ROUND_THE_EARTH_KM:
-        raise ValueError(f"A radius of {radius_km:g} km makes no sense on Earth.")
+        raise ValueError(f"Longitude {lon:g} is out of range (-180 to 180).")
+    if not 0 < radius_km <= _MAX_RADIUS_KM:
+        raise ValueError(
+            f"A radius of {radius_km:g} km is out of range (above 0, at most {_MAX_RADIUS_KM} km)."
+        )
     return Place(lat, lon, radius_km)
+
+
+def _write_place(value: FilterValue) -> str:
+    assert isinstance(value, Place)
+    lat, lon, radius_km = map(decimal_text, (value.lat, value.lon, value.radius_km))
+    return f"{lat},{lon},{radius_km}km"
 
 
 def read_text(text: str) -> str:
@@ -91,8 +168,13 @@ def read_text(text: str) -> str:
     return text
 
 
+def _write_text(value: FilterValue) -> str:
+    assert isinstance(value, str)
+    return value
+
+
 def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
-    """A reader of the words in `known`, each with the value it stands for."""
+    """A reader of the words in `known`; each stands for its value. Case does not matter."""
 
     def read(text: str) -> str:
         word = text.casefold()
@@ -103,79 +185,98 @@ def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
         near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise ValueError(
-            f"{text!r} is not known here. {hint}Known: {', '.join(sorted(set(known.values())))}."
+            f"Unknown value {text!r}. {hint}Known: {', '.join(sorted(set(known.values())))}."
         )
 
     return read
 
 
 def read_type(text: str) -> str:
-    """The name of a format, or a suffix that its files have."""
-    from imgsearch.decode.formats import FAMILIES, FORMATS
+    """The name of a format, given by that name or by a file suffix."""
+    from imgsearch.decode.formats import FAMILIES, FORMATS  # lazy: queries rarely need it
 
     known = {suffix[1:]: family.name for suffix, family in FORMATS.items() if family.plugin}
     known |= {name.lower(): name for name in FAMILIES}
     return one_of({word: name.lower() for word, name in known.items()})(text)
 
 
-def written(value: FilterValue) -> str:
-    """The value as `read` takes it."""
-    if isinstance(value, Place):
-        return f"{plain(value.lat)},{plain(value.lon)},{plain(value.radius_km)}km"
-    if isinstance(value, Interval):
-        return _written_interval(value)
-    return value
+# ------------------------------------------------------------------------- the table
 
 
-def _written_interval(value: Interval) -> str:
-    low, high = value.low, value.high
-    if low is not None and high is not None:
-        return plain(low) if low == high else f"{plain(low)}..{plain(high)}"
-    if low is not None:
-        return f"{'>' if value.low_open else '>='}{plain(low)}"
-    assert high is not None  # no value reads as all numbers
-    return f"{'<' if value.high_open else '<='}{plain(high)}"
+def field_of(spec: FilterSpec) -> Field:
+    """The field that reads and writes a filter on one fact of a photo."""
+    if spec.kind == "text":
+        return text_field("TEXT", spec.meaning)
+    return Field(
+        number_with_unit(spec.units, spec.fractions),
+        "NUMBER",
+        spec.meaning,
+        _number_writer(fraction_text if spec.fractions else decimal_text),
+    )
 
 
-def plain(number: float) -> str:
-    """The shortest decimal that reads back as `number`, never with an exponent."""
-    text = format(Decimal(repr(float(number))), "f")
-    return text.removesuffix(".0")
+def text_field(metavar: str, meaning: str, read: Callable[[str], str] = read_text) -> Field:
+    """A field whose values are text: free text, a date, or one of several words."""
+    return Field(read, metavar, meaning, _write_text)
 
 
 _ORIENTATIONS = {word: word for word in ("landscape", "portrait", "square")}
 _STATES = {word: word for word in ("animated", "live", "motion", "offline", "online")}
 _SOURCES = {word: word for word in ("exif", "xmp", "iptc", "video", "sidecar", "file")}
 
-FIELDS: dict[str, Field] = {
-    "after": Field(read_date, "DATE", "taken at or after the beginning of DATE"),
-    "before": Field(read_date, "DATE", "taken before the beginning of DATE"),
-    "on": Field(read_date, "DATE", "taken within DATE: a year, a month, a day, a minute"),
-    "dated": Field(one_of(_SOURCES), "SOURCE", "whose date comes from exif, xmp, iptc, video, "
-                   "sidecar (an XMP file beside it) or only from the file"),
-    "camera": Field(read_text, "TEXT", "whose camera's maker and model contain TEXT"),
-    "lens": Field(read_text, "TEXT", "whose lens contains TEXT; 50mm is not found in 150mm"),
-    "near": Field(read_place, "LAT,LON[,RADIUS]", "taken within RADIUS (5km, 300m, 2mi; else 5km) "
-                  "of a point in degrees"),
-    "rating": Field(read_number, "NUMBER", "with so many stars: 4, >=4, <2, 3..5; none count as 0"),
-    "keyword": Field(read_text, "TEXT", "with this keyword, or with it as a level of a longer one"),
-    "label": Field(read_text, "NAME", "labelled so by imgsearch label --save-as; or FACET/NAME"),
-    "in": Field(read_text, "FOLDER", "in a folder of this name, anywhere; or below this /path"),
-    "root": Field(read_text, "FOLDER", "in this folder of those that were indexed, by name or "
-                  "path"),
-    "name": Field(read_text, "TEXT", "whose file name contains TEXT"),
-    "type": Field(read_type, "TYPE", "of this format: jpeg, png, heif, raw, video and more"),
-    "orientation": Field(one_of(_ORIENTATIONS), "SHAPE", "of this shape: landscape, portrait or "
-                         "square"),
-    "width": Field(read_number, "NUMBER", "so many pixels wide: >=3000"),
-    "height": Field(read_number, "NUMBER", "so many pixels high"),
-    "megapixels": Field(read_number, "NUMBER", "of so many million pixels: >12"),
-    "is": Field(one_of(_STATES), "STATE", "motion (with a video of its moment, in its file or "
-                "beside it), live (of these Apple's), animated, offline (on a drive that is not "
-                "there now) or online"),
-}  # fmt: skip
+# Filters that compare one fact of a photo with a text or a number.
+FACT_FILTERS = (
+    FilterSpec("camera", "text", "whose camera make and model contain TEXT"),
+    FilterSpec("lens", "text", "whose lens name contains TEXT; 50mm does not match 150mm"),
+    FilterSpec(
+        "rating", "number", "with this many stars: 4, >=4, <2, 3..5; unrated photos count as 0"
+    ),
+    FilterSpec("width", "number", "this many pixels wide: >=3000"),
+    FilterSpec("height", "number", "this many pixels high"),
+)
 
-# What people type who know another program, and what it is called here.
+# In the order of the help text.
+FIELDS: dict[str, Field] = {
+    "after": text_field("DATE", "taken at or after the beginning of DATE", read_date),
+    "before": text_field("DATE", "taken before the beginning of DATE", read_date),
+    "on": text_field("DATE", "taken within DATE: a year, a month, a day or a minute", read_date),
+    "dated": text_field(
+        "SOURCE",
+        "whose date comes from exif, xmp, iptc, video, sidecar (an XMP file beside the photo) or "
+        "only from the file",
+        one_of(_SOURCES),
+    ),
+    **{spec.name: field_of(spec) for spec in FACT_FILTERS},
+    "megapixels": field_of(FilterSpec("megapixels", "number", "with this many megapixels: >12")),
+    "orientation": text_field(
+        "SHAPE", "of this shape: landscape, portrait or square", one_of(_ORIENTATIONS)
+    ),
+    "near": Field(
+        read_place,
+        "LAT,LON[,RADIUS]",
+        "taken within RADIUS (5km, 300m, 2mi; 5km by default) of a point in degrees",
+        _write_place,
+    ),
+    "keyword": text_field(
+        "TEXT", "with this keyword, or with it as one level of a hierarchical keyword"
+    ),
+    "label": text_field(
+        "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
+    ),
+    "in": text_field("FOLDER", "in a folder of this name, at any depth; or below this /path"),
+    "root": text_field("FOLDER", "in this indexed folder, given by name or path"),
+    "name": text_field("TEXT", "whose file name contains TEXT"),
+    "type": text_field("TYPE", "in this format: jpeg, png, heif, raw, video and more", read_type),
+    "is": text_field(
+        "STATE",
+        "in this state: motion (with a short video, in its file or beside it), live (an Apple "
+        "Live Photo, with the video beside it), animated, offline (on a drive that is not "
+        "connected) or online",
+        one_of(_STATES),
+    ),
+}
+
+# Names from other programs, and the filter they stand for here.
 OTHER_NAMES = {
     "date": "on",
     "ext": "type",

@@ -1,4 +1,4 @@
-"""Reads a query line from left to right, and points at the character that makes no sense.
+"""Parses a query line, from left to right; an error points at the character at fault.
 
 line    = item*
 item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | ["-"] filter | setting
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn, get_args
 
 from imgsearch.errors import QueryError
-from imgsearch.query.fields import FIELDS, OTHER_NAMES, plain, written
+from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
 from imgsearch.records.query import Example, Filter, FilterValue, Query, Region, Sort, Term
 
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
@@ -34,11 +34,14 @@ _SORTS = get_args(Sort)
 _EXAMPLES = ("image", "photo")
 _SETTINGS = ("t", "sort")
 
+EMPTY_QUERY = "The query is empty. Say what to look for, for example: a dog in snow"
+EMPTY_TEXT = "A text is empty. Say what to look for, for example: a dog in snow"
+
 
 def parse(line: str) -> Query:
-    """The query that `line` says. Raises QueryError that points at the character at fault."""
+    """Parse a query line. Raises QueryError that points at the character at fault."""
     if not line.strip():
-        raise QueryError("The query is empty. Say what to look for, for instance: a dog in snow")
+        raise QueryError(EMPTY_QUERY)
     reader = _Reader(line)
     while reader.skip_space():
         reader.read_item()
@@ -46,61 +49,65 @@ def parse(line: str) -> Query:
 
 
 def to_text(query: Query) -> str:
-    """The line that `parse` reads as this very query; the normal form of all that mean it.
+    """The normal form of a query: `parse(to_text(query)) == query`.
 
-    Raises ValueError for an example given as bytes or in part: those have no line.
+    Raises ValueError for an example given as bytes or with a region: a line cannot express those.
     """
     items: list[str] = []
-    bare = False  # words outside quotes make one text, so only one term can go without
+    has_unquoted = False  # all words outside quotes are one text, so only one term can be bare
     for term in query.terms:
-        is_first = not bare and term.weight == 1 and _is_plain_text(term.what)
-        bare = bare or is_first
-        items.append(str(term.what) if is_first else _term_text(term))
-    for each in query.filters:
-        values = "|".join(_quoted_if_needed(written(value), "|") for value in each.values)
-        items.append(f"{'-' if each.negated else ''}{each.field}:{values}")
+        is_unquoted = not has_unquoted and term.weight == 1 and _reads_as_itself(term.what)
+        has_unquoted = has_unquoted or is_unquoted
+        items.append(str(term.what) if is_unquoted else _term_text(term))
+    for filter_ in query.filters:
+        write = FIELDS[filter_.field].write
+        values = "|".join(_quoted_if_needed(write(value), "|") for value in filter_.values)
+        items.append(f"{'-' if filter_.negated else ''}{filter_.field}:{values}")
     if query.min_score is not None:
-        items.append(f"t:{plain(query.min_score)}")
+        items.append(f"t:{decimal_text(query.min_score)}")
     if query.sort != "relevance":
         items.append(f"sort:{query.sort}")
     return " ".join(items)
 
 
 def filter_of(name: str, text: str) -> Filter:
-    """The filter of an option, which needs no quotes: `filter_of("camera", "canon|eos 5")`."""
-    with _refusing():
-        return Filter(name, tuple(_value(name, part) for part in text.split("|")))
+    """A filter from a name and values that need no quotes: `filter_of("camera", "canon|eos 5")`.
+
+    Raises QueryError for an invalid value.
+    """
+    with _query_errors():
+        return Filter(name, tuple(_filter_value(name, part) for part in text.split("|")))
 
 
 def term_of(text: str) -> Term:
-    """The words of an option, with a weight before them if that is not to be 1: "2:sunset"."""
-    weight, rest = _option_weight(text)
+    """A term from words that need no quotes, with an optional weight: "2:sunset"."""
+    weight, rest = _split_weight(text)
     if not rest.strip():
-        raise QueryError("The text is empty. Say what to look for, for instance: a dog in snow")
+        raise QueryError(EMPTY_TEXT)
     return Term(rest.strip(), weight)
 
 
 def example_of(text: str) -> Term:
-    """The example image of an option: [WEIGHT:]FILE or [WEIGHT:]photo:ID."""
-    weight, rest = _option_weight(text)
+    """An example image as [WEIGHT:]FILE or [WEIGHT:]photo:ID."""
+    weight, rest = _split_weight(text)
     if rest.startswith("photo:"):
-        with _refusing():
+        with _query_errors():
             return Term(Example(_photo_id(rest.removeprefix("photo:"))), weight)
     if not rest:
-        raise QueryError("The name of the example image is empty. Name a file.")
+        raise QueryError("The file name of the example image is empty. Name a file.")
     return Term(Example(Path(rest)), weight)
 
 
 def region_of(text: str) -> Region:
-    """The part of an image that an option names: "x,y,w,h", all in pixels or all with %."""
+    """A region as "x,y,width,height", all in pixels or all with %."""
     found = re.match(_REGION, text.strip())
-    units = {found[place] for place in (2, 4, 6, 8)} if found else set()
+    units = {found[group] for group in (2, 4, 6, 8)} if found else set()
     if found is None or len(units) != 1:
         raise QueryError(
-            f"{text!r} is no region. Write left, top, width and height in pixels, as in "
-            "--region 100,50,400,300, or in percent: --region 25%,25%,50%,50%"
+            f"{text!r} is not a region. Write left, top, width and height in pixels "
+            "(--region 100,50,400,300) or in percent (--region 25%,25%,50%,50%)."
         )
-    x, y, width, height = (float(found[place]) for place in (1, 3, 5, 7))
+    x, y, width, height = (float(found[group]) for group in (1, 3, 5, 7))
     if not (width > 0 and height > 0):
         raise QueryError(f"The region {text} is empty: width and height must be above 0.")
     return Region(x, y, width, height, percent="%" in units)
@@ -108,26 +115,27 @@ def region_of(text: str) -> Region:
 
 @dataclass(slots=True)
 class _Reader:
-    """What was read of one line so far."""
+    """A line, the position in it, and what has been parsed so far."""
 
     line: str
     at: int = 0
     terms: list[Term] = field(default_factory=list)
     filters: list[Filter] = field(default_factory=list)
     settings: dict[str, str | float] = field(default_factory=dict)
-    words: list[str] = field(default_factory=list)  # outside quotes
-    words_place: int = 0  # where among the terms they began
+    words: list[str] = field(default_factory=list)  # outside quotes; together they are one term
+    words_position: int = 0  # of that term among the others
 
     def skip_space(self) -> bool:
-        """Go to the next item; whether there is one."""
+        """Move to the next item. False at the end of the line."""
         while self.at < len(self.line) and self.line[self.at].isspace():
             self.at += 1
         return self.at < len(self.line)
 
     def query(self) -> Query:
+        """The query of everything read so far."""
         terms = list(self.terms)
         if self.words:
-            terms.insert(self.words_place, Term(" ".join(self.words)))
+            terms.insert(self.words_position, Term(" ".join(self.words)))
         query = Query(tuple(terms), tuple(self.filters))
         min_score, sort = self.settings.get("t"), self.settings.get("sort")
         if isinstance(min_score, float):
@@ -146,22 +154,22 @@ class _Reader:
         if name is None or name in _EXAMPLES:
             self._read_term(name, -weight if negated else weight, marked=name_at > start)
         elif name_at > weight_at:
-            self.fail(f"A weight goes with words or an example, not with {name}:.", weight_at)
+            self.fail(f"Only words and examples can have a weight, not {name}:.", weight_at)
         elif name in _SETTINGS:
             if negated:
-                self.fail(f"{name}: cannot be turned round with a minus.", start)
+                self.fail(f"{name}: cannot be negated.", start)
             self._read_setting(name, name_at)
         else:
             self.filters.append(Filter(name, self.read_values(name), negated))
 
     def read_values(self, name: str) -> tuple[FilterValue, ...]:
-        """The values of a filter, one or several with | between them."""
+        """The values of a filter, separated by |."""
         values: list[FilterValue] = []
         while True:
             at = self.at
-            text = self._read_value(_TO_SPACE_OR_BAR, f"{name}: needs a value here.")
-            with _refusing(self.line, at):
-                values.append(_value(name, text))
+            text = self._read_value(_TO_SPACE_OR_BAR, f"{name}: needs a value.")
+            with _query_errors(self.line, at):
+                values.append(_filter_value(name, text))
             if not self.line.startswith("|", self.at):
                 return tuple(values)
             self.at += 1
@@ -170,17 +178,20 @@ class _Reader:
         found = _WEIGHT.match(self.line, self.at)
         if found is None:
             return 1.0
-        with _refusing(self.line, self.at):
+        with _query_errors(self.line, self.at):
             weight = _weight(found[1])
         self.at = found.end()
         return weight
 
     def _refuse_gap_after_name(self) -> None:
-        """A word that ends in a colon is a word, unless it is the name of a filter."""
+        """Fail at a filter name without a value. Any other word may end in a colon."""
         found = _NAME_AND_GAP.match(self.line, self.at)
         if found and found[1].lower() in (*FIELDS, *_EXAMPLES, *_SETTINGS):
-            message = f"{found[1]}: needs its value right after the colon."
-            self.fail(f"{message} To search for the word, put it in quotes.", found.end(1))
+            self.fail(
+                f"{found[1]}: needs its value right after the colon. To search for the word "
+                "itself, put it in quotes.",
+                found.end(1),
+            )
 
     def _read_name(self) -> str | None:
         found = _NAME.match(self.line, self.at)
@@ -196,7 +207,7 @@ class _Reader:
             near = [OTHER_NAMES[other] for other in alias] or near
             hint = f"Did you mean {near[0]}:? " if near else f"Known: {', '.join(known)}. "
             self.fail(
-                f"There is no filter {found[1]}:. {hint}To search for the text itself, put it in "
+                f"Unknown filter {found[1]}:. {hint}To search for the text itself, put it in "
                 "quotes.",
                 self.at,
             )
@@ -209,24 +220,24 @@ class _Reader:
         text = self._read_value(_TO_SPACE, "A minus or a weight needs a word right after it.")
         if is_word:
             if not self.words:
-                self.words_place = len(self.terms)
+                self.words_position = len(self.terms)
             self.words.append(text)
         elif not (text if name == "image" else text.strip()):  # a file may be called " "
-            self.fail("There is nothing between these quotes.", at)
+            self.fail("The text between these quotes is empty.", at)
         elif name == "photo":
-            with _refusing(self.line, at):
+            with _query_errors(self.line, at):
                 self.terms.append(Term(Example(_photo_id(text)), weight))
         else:
             self.terms.append(Term(text if name is None else Example(Path(text)), weight))
 
     def _read_setting(self, name: str, name_at: int) -> None:
         at = self.at
-        text = self._read_value(_TO_SPACE, f"{name}: needs a value here.")
+        text = self._read_value(_TO_SPACE, f"{name}: needs a value.")
         if name in self.settings:
             self.fail(f"{name}: is given twice.", name_at)
         if name == "sort":
             if text not in _SORTS:
-                self.fail(f"Nothing sorts by {text!r}. Known: {', '.join(_SORTS)}.", at)
+                self.fail(f"Unknown sort order {text!r}. Known: {', '.join(_SORTS)}.", at)
             self.settings[name] = text
             return
         try:
@@ -234,11 +245,11 @@ class _Reader:
         except ValueError:
             score = math.nan
         if not -1 <= score <= 1:
-            self.fail(f"{text!r} is no score: t: takes a cosine from -1 to 1.", at)
+            self.fail(f"{text!r} is not a score. t: takes a cosine from -1 to 1.", at)
         self.settings[name] = score
 
     def _read_value(self, bare: re.Pattern[str], if_missing: str) -> str:
-        """A quoted phrase or a bare word, which ends where the next item may begin."""
+        """A quoted phrase or a bare word; fails unless the next item can begin after it."""
         at = self.at
         if self.line.startswith('"', at):
             found = _PHRASE.match(self.line, at)
@@ -254,19 +265,22 @@ class _Reader:
         rest = self.line[self.at : self.at + 1]
         if rest == '"':
             self.fail(
-                'A quote stands inside a word. Put all of it in quotes, and write \\".', self.at
+                'There is a quote inside a word. Put the whole word in quotes and write \\".',
+                self.at,
             )
         if rest and not rest.isspace() and not (rest == "|" and bare is _TO_SPACE_OR_BAR):
             self.fail("A space is missing after the closing quote.", self.at)
         return text
 
     def fail(self, message: str, at: int) -> NoReturn:
-        with _refusing(self.line, at):
+        with _query_errors(self.line, at):
             raise ValueError(message)
 
 
-def _value(name: str, text: str) -> FilterValue:
-    """Raises ValueError with a sentence, as the next two do."""
+# These three raise ValueError with a sentence for the user.
+
+
+def _filter_value(name: str, text: str) -> FilterValue:
     if not text.strip():
         raise ValueError(f"{name}: needs a value.")
     try:
@@ -279,8 +293,8 @@ def _weight(text: str) -> float:
     weight = float(text)
     if not (weight > 0 and math.isfinite(weight)):
         raise ValueError(
-            f"A weight of {text} makes no sense: it must be a number above 0. With a minus before "
-            "it, photos unlike the term are wanted."
+            f"A weight of {text} is invalid: it must be a number above 0. To find photos unlike a "
+            "term, put a minus before it."
         )
     return weight
 
@@ -288,39 +302,39 @@ def _weight(text: str) -> float:
 def _photo_id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 63):
         raise ValueError(
-            f"{text!r} is no photo's number. `imgsearch search --json` shows each photo_id."
+            f"{text!r} is not a photo id. `imgsearch search --json` shows each photo_id."
         )
     return int(text)
 
 
 @contextmanager
-def _refusing(line: str | None = None, at: int = 0) -> Iterator[None]:
-    """What makes no sense becomes a QueryError, which points into the line if there is one."""
+def _query_errors(line: str | None = None, at: int = 0) -> Iterator[None]:
+    """Turn a ValueError into a QueryError that points into the line, if there is one."""
     try:
         yield
     except ValueError as error:
-        place = "" if line is None else f" (character {at + 1})"
-        raise QueryError(f"{error}{place}", line, at) from None
+        position = "" if line is None else f" (character {at + 1})"
+        raise QueryError(f"{error}{position}", line, at) from None
 
 
-def _option_weight(text: str) -> tuple[float, str]:
+def _split_weight(text: str) -> tuple[float, str]:
     negated = text.startswith("-")
     found = _WEIGHT.match(text, int(negated))
     if found is None:
         return 1.0, text
-    with _refusing():
+    with _query_errors():
         weight = _weight(found[1])
     return (-weight if negated else weight), text[found.end() :]
 
 
-def _is_plain_text(what: str | Example) -> bool:
-    """Whether these words, without quotes, read as themselves."""
+def _reads_as_itself(what: str | Example) -> bool:
+    """Whether this is text that `parse` reads as these words without quotes."""
     if not isinstance(what, str) or what != " ".join(what.split()):
         return False
-    return all(_is_plain_word(word) for word in what.split())
+    return all(_is_word(word) for word in what.split())
 
 
-def _is_plain_word(word: str) -> bool:
+def _is_word(word: str) -> bool:
     return not (
         word.startswith("-")
         or '"' in word
@@ -333,7 +347,7 @@ def _is_plain_word(word: str) -> bool:
 def _term_text(term: Term) -> str:
     sign = "-" if term.weight < 0 else ""
     size = abs(term.weight)
-    weight = "" if size == 1 else f"{plain(size)}:"
+    weight = "" if size == 1 else f"{decimal_text(size)}:"
     return f"{sign}{weight}{_what_text(term)}"
 
 
@@ -341,18 +355,18 @@ def _what_text(term: Term) -> str:
     what = term.what
     if isinstance(what, str):
         is_marked = term.weight != 1
-        word = what if is_marked and " " not in what and _is_plain_text(what) else None
+        word = what if is_marked and " " not in what and _reads_as_itself(what) else None
         return word or _quoted(what)
     if isinstance(what.source, bytes) or what.region is not None:
-        raise ValueError("An example given as bytes or in part has no line.")
+        raise ValueError("A line cannot express an example given as bytes or with a region.")
     if isinstance(what.source, int):
         return f"photo:{what.source}"
     return f"image:{_quoted_if_needed(str(what.source), '')}"
 
 
-def _quoted_if_needed(text: str, also: str) -> str:
-    risky = any(character.isspace() or character in '"' + also for character in text)
-    return _quoted(text) if risky or not text else text
+def _quoted_if_needed(text: str, special: str) -> str:
+    needs_quotes = any(char.isspace() or char in '"' + special for char in text)
+    return _quoted(text) if needs_quotes or not text else text
 
 
 def _quoted(text: str) -> str:
@@ -360,17 +374,17 @@ def _quoted(text: str) -> str:
 
 
 def resolve_query(query: str | Query) -> Query:
-    """The query that a line says, or this one, with the paths of its examples made absolute."""
-    asked = parse(query) if isinstance(query, str) else query
+    """Parse a query line, if it is one, and make the paths of the examples absolute."""
+    parsed = parse(query) if isinstance(query, str) else query
     terms = tuple(
         replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
         if isinstance(term.what, Example) and isinstance(term.what.source, Path)
         else term
-        for term in asked.terms
+        for term in parsed.terms
     )
-    return replace(asked, terms=terms)
+    return replace(parsed, terms=terms)
 
 
 def absolute(path: str | Path) -> str:
-    """The whole path; a symbolic link in it stays what it is."""
+    """The absolute path. Symbolic links in it are kept."""
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # keeps symbolic links

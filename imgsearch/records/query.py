@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -98,6 +99,22 @@ class Filter:
     field: str
     values: tuple[FilterValue, ...]
     negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilterSpec:
+    """A filter that compares one fact of a photo with a text or a number.
+
+    `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
+    number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
+    number without a suffix is in that unit. With `fractions`, 1/250 is a number, too.
+    """
+
+    name: str
+    kind: Literal["text", "number"]
+    meaning: str
+    units: Mapping[str, float] = field(default_factory=dict)
+    fractions: bool = False
 
 
 Sort: TypeAlias = Literal["relevance", "date", "path"]
