@@ -15,6 +15,7 @@ from PIL import Image
 
 from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
 from imgsearch.decode.reading import decode_bytes
+from imgsearch.records.photo import Facts
 
 ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 2, 3, 4, 5, 10
 Tag = tuple[int, int, object]
@@ -59,6 +60,15 @@ def block(
     )
 
 
+def facts_in(exif: bytes) -> Facts:
+    """The facts that an EXIF block gives a photo."""
+    return facts_of(read_exif(exif))
+
+
+def facts_of(exif: Exif) -> Facts:
+    return exif.facts("JPEG", (1, 1))
+
+
 def place(lat: object, lat_ref: str, lon: object, lon_ref: str) -> list[Tag]:
     return [(1, ASCII, lat_ref), (2, RATIONAL, lat), (3, ASCII, lon_ref), (4, RATIONAL, lon)]
 
@@ -79,9 +89,13 @@ def test_all_facts_in_either_byte_order(order: str) -> None:
         )
     )
     zone = timezone(-timedelta(hours=5, minutes=30))
-    assert exif == Exif(
-        orientation=6,
+    assert exif.orientation == 6
+    assert exif.facts("JPEG", (8, 6)) == Facts(
+        "JPEG",
+        8,
+        6,
         taken_at=datetime(2021, 7, 4, 12, 34, 56, 250_000, zone),
+        dated_by="exif",
         camera="Canon EOS R5",
         lens="RF24-105mm F4 L IS USM",
         lat=pytest.approx(48.8582, abs=1e-6),
@@ -104,7 +118,7 @@ def test_all_facts_in_either_byte_order(order: str) -> None:
     ],
 )
 def test_the_maker_is_not_said_twice(make: str, model: str, camera: str | None) -> None:
-    assert read_exif(block([(0x010F, ASCII, make), (0x0110, ASCII, model)])).camera == camera
+    assert facts_in(block([(0x010F, ASCII, make), (0x0110, ASCII, model)])).camera == camera
 
 
 @pytest.mark.parametrize(
@@ -122,9 +136,9 @@ def test_the_maker_is_not_said_twice(make: str, model: str, camera: str | None) 
 def test_a_lens_without_a_name_is_told_by_its_numbers(
     numbers: tuple[int, ...], lens: str | None
 ) -> None:
-    assert read_exif(block([], [(0xA432, RATIONAL, numbers)])).lens == lens
+    assert facts_in(block([], [(0xA432, RATIONAL, numbers)])).lens == lens
     named: list[Tag] = [(0xA432, RATIONAL, numbers), (0xA434, ASCII, "Planar")]
-    assert read_exif(block([], named)).lens == "Planar"
+    assert facts_in(block([], named)).lens == "Planar"
 
 
 @pytest.mark.parametrize(
@@ -142,24 +156,25 @@ def test_a_lens_without_a_name_is_told_by_its_numbers(
     ],
 )
 def test_dates_that_exist(date: str, taken_at: datetime | None) -> None:
-    assert read_exif(block([], [(0x9003, ASCII, date)])).taken_at == taken_at
+    assert facts_in(block([], [(0x9003, ASCII, date)])).taken_at == taken_at
 
 
 def test_which_date_counts() -> None:
     changed, original, digitised = (f"20{year}:01:01 00:00:00" for year in (22, 20, 21))
     camera: list[Tag] = [(0x0110, ASCII, "X1"), (0x0132, ASCII, changed)]
     both: list[Tag] = [(0x9004, ASCII, digitised), (0x9003, ASCII, original)]
-    assert read_exif(block(camera, both)).taken_at == datetime(2020, 1, 1)
-    assert read_exif(block(camera, both[:1])).taken_at == datetime(2021, 1, 1)
+    assert facts_in(block(camera, both)).taken_at == datetime(2020, 1, 1)
+    assert facts_in(block(camera, both[:1])).taken_at == datetime(2021, 1, 1)
     only_changed = read_exif(block(camera, []))
-    assert (only_changed.taken_at, only_changed.changed_at) == (None, datetime(2022, 1, 1))
-    assert read_exif(block(camera[1:], [])).changed_at is None, "a program wrote it, not a camera"
+    assert "taken_at" not in only_changed.shot.facts
+    assert only_changed.edited.facts["taken_at"] == datetime(2022, 1, 1)
+    assert facts_in(block(camera[1:], [])).taken_at is None, "a program wrote it, not a camera"
 
 
 @pytest.mark.parametrize("offset", ["+15:00", "05:00", "", "+5", "UTC", "+aa:bb"])
 def test_an_offset_that_is_none_leaves_the_time_local(offset: str) -> None:
-    exif = read_exif(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))
-    assert exif.taken_at == datetime(2008, 5, 30, 15, 56, 1)
+    facts = facts_in(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))
+    assert facts.taken_at == datetime(2008, 5, 30, 15, 56, 1)
 
 
 @pytest.mark.parametrize(
@@ -174,14 +189,14 @@ def test_an_offset_that_is_none_leaves_the_time_local(offset: str) -> None:
     ],
 )
 def test_a_place_that_cannot_be_is_unknown(gps: list[Tag]) -> None:
-    exif = read_exif(block(gps=gps))
-    assert (exif.lat, exif.lon) == (None, None)
+    facts = facts_in(block(gps=gps))
+    assert (facts.lat, facts.lon) == (None, None)
 
 
 def test_decimal_minutes_count() -> None:
-    exif = read_exif(block(gps=place((48, 1, 5130, 100), "S", (2, 1), "E")))
-    assert exif.lat == pytest.approx(-48.855)
-    assert exif.lon == 2
+    facts = facts_in(block(gps=place((48, 1, 5130, 100), "S", (2, 1), "E")))
+    assert facts.lat == pytest.approx(-48.855)
+    assert facts.lon == 2
 
 
 def test_canons_boxes() -> None:
@@ -198,10 +213,11 @@ def test_canons_boxes() -> None:
         + box(b"CMT4", tiff(place((1, 1), "N", (2, 1), "E")))
     )
     exif = read_canon_boxes(BytesIO(data))
-    assert (exif.camera, exif.orientation) == ("Canon EOS R6", 8)
-    assert exif.taken_at == datetime(2022, 3, 4, 5, 6, 7)
-    assert (exif.lat, exif.lon) == (1, 2)
-    assert read_canon_boxes(BytesIO(data[:60])).taken_at is None
+    facts = facts_of(exif)
+    assert (facts.camera, exif.orientation) == ("Canon EOS R6", 8)
+    assert facts.taken_at == datetime(2022, 3, 4, 5, 6, 7)
+    assert (facts.lat, facts.lon) == (1, 2)
+    assert facts_of(read_canon_boxes(BytesIO(data[:60]))).taken_at is None
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b""]))
@@ -221,9 +237,9 @@ def test_no_change_of_a_real_block_can_upset_it(data: st.DataObject) -> None:
     )
     for _ in range(data.draw(st.integers(1, 6))):
         good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
-    exif = read_exif(bytes(good))
-    assert exif.lat is None or -90 <= exif.lat <= 90
-    assert exif.lon is None or -180 <= exif.lon <= 180
+    facts = facts_in(bytes(good))
+    assert facts.lat is None or -90 <= facts.lat <= 90
+    assert facts.lon is None or -180 <= facts.lon <= 180
 
 
 def test_junk_in_exif_and_xmp_never_fails_a_photo() -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.metadata import MetadataSource, merge_metadata, read_xmp
+from imgsearch.decode.metadata import MetadataSource, merge_metadata
 from imgsearch.decode.reading import decode, decode_bytes, read_facts
+from imgsearch.decode.xmp import read_xmp
 from imgsearch.errors import PhotoError
 from imgsearch.records.photo import Facts
 
@@ -44,6 +45,11 @@ def packet(attributes: str = "", inside: str = "", encoding: str = "utf-8") -> b
     return text.encode(encoding)
 
 
+def xmp_fact(name: str, packet: bytes) -> object:
+    """What a packet says of one fact; None where it says nothing."""
+    return read_xmp(packet).facts.get(name)
+
+
 def bag(name: str, *items: str) -> str:
     return f"<{name}><r:Bag>{''.join(f'<r:li>{item}</r:li>' for item in items)}</r:Bag></{name}>"
 
@@ -57,8 +63,8 @@ def test_properties_may_be_attributes_or_elements() -> None:
             "<tiff:Model>Canon EOS R5</tiff:Model><aux:Lens> EF50mm </aux:Lens>",
         ),
     ):
-        account = read_xmp(said)
-        assert (account.rating, account.camera, account.lens) == (4, "Canon EOS R5", "EF50mm")
+        facts = {"rating": 4, "camera": "Canon EOS R5", "lens": "EF50mm"}
+        assert read_xmp(said) == MetadataSource("xmp", facts)
 
 
 def test_keywords_of_every_kind_once() -> None:
@@ -85,9 +91,9 @@ def test_keywords_of_every_kind_once() -> None:
     ],
 )  # fmt: skip
 def test_dates(text: str, moment: datetime | None) -> None:
-    assert read_xmp(packet(f'ps:DateCreated="{text}"')).taken_at == moment
+    assert xmp_fact("taken_at", packet(f'ps:DateCreated="{text}"')) == moment
     both = f'xmp:CreateDate="2001-01-01" ps:DateCreated="{text}"'
-    assert read_xmp(packet(both)).taken_at == (moment or datetime(2001, 1, 1))
+    assert xmp_fact("taken_at", packet(both)) == (moment or datetime(2001, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -101,29 +107,30 @@ def test_dates(text: str, moment: datetime | None) -> None:
     ],
 )
 def test_places(lat: str, lon: str, place: tuple[float, float] | None) -> None:
-    said = read_xmp(packet(f'exif:GPSLatitude="{lat}" exif:GPSLongitude="{lon}"'))
-    assert said.place == (None if place is None else pytest.approx(place, abs=1e-6))
+    said = packet(f'exif:GPSLatitude="{lat}" exif:GPSLongitude="{lon}"')
+    read = xmp_fact("lat", said), xmp_fact("lon", said)
+    assert read == pytest.approx(place or (None, None), abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("text", "stars"), [("5", 5), ("0", 0), ("-1", -1), ("3.0", 3), ("9", None), ("good", None)]
 )
 def test_ratings(text: str, stars: int | None) -> None:
-    assert read_xmp(packet(f'xmp:Rating="{text}"')).rating == stars
+    assert xmp_fact("rating", packet(f'xmp:Rating="{text}"')) == stars
 
 
 def test_any_encoding_that_xmp_may_have() -> None:
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
-        assert read_xmp(packet('xmp:Rating="3"', encoding=encoding)).rating == 3
-    assert read_xmp(b"\0\0" + packet('xmp:Rating="3"') + b"\0 \n").rating == 3
+        assert xmp_fact("rating", packet('xmp:Rating="3"', encoding=encoding)) == 3
+    assert xmp_fact("rating", b"\0\0" + packet('xmp:Rating="3"') + b"\0 \n") == 3
 
 
 def test_what_is_no_xmp_says_nothing() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "&b;&b;&b;">]>' + packet('xmp:Rating="5"')
-    nothing = MetadataSource("xmp")
+    nothing = MetadataSource("xmp", {})
     for junk in (b"", b"<", b"\xff\xfe\0", bomb, b"<a>" * 10_000, packet("")[:-20] + b"\0<"):
         assert read_xmp(junk) == nothing
-    assert read_xmp(packet('xmp:Rating="5"', "<a")).rating == 5, "what came before the fault counts"
+    assert xmp_fact("rating", packet('xmp:Rating="5"', "<a")) == 5, "what precedes an error counts"
     assert read_xmp(packet('xmp:Rating="5"') + b" " * (5 << 20)) == nothing
 
 
@@ -140,14 +147,25 @@ def test_the_first_that_speaks_counts() -> None:
     facts = merge_metadata(
         Facts("JPEG", 1, 1),
         [
-            MetadataSource("exif", taken_at=exif, camera="A"),
-            MetadataSource("xmp", xmp, "B", "L", (1.0, 2.0), 4, ("x", "y")),
-            MetadataSource("iptc", keywords=("Y", "z"), rating=1),
+            MetadataSource("exif", {"taken_at": exif, "camera": "A", "lat": 9.0}),
+            MetadataSource(
+                "xmp",
+                {"taken_at": xmp, "camera": "B", "lens": "L", "lat": 1.0, "lon": 2.0, "rating": 4,
+                 "keywords": ("x", "y")},
+            ),
+            MetadataSource("iptc", {"keywords": ("Y", "z"), "rating": 1}),
         ],
-    )
+    )  # fmt: skip
     assert (facts.taken_at, facts.dated_by, facts.camera, facts.lens) == (exif, "exif", "A", "L")
     assert (facts.lat, facts.lon, facts.rating) == (1.0, 2.0, 4)
     assert facts.keywords == ("x", "y", "z")
+
+
+def test_a_source_knows_fields_of_facts_only() -> None:
+    with pytest.raises(ValueError, match="colour"):
+        MetadataSource("exif", {"colour": "red"})
+    source = MetadataSource("exif", {"camera": None, "lens": "", "rating": 0, "keywords": ()})
+    assert source.facts == {"rating": 0}
 
 
 # ------------------------------------------------------------------------------- in files

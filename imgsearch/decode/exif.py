@@ -1,7 +1,7 @@
-"""What EXIF tells about a photo: reads the dozen tags imgsearch keeps, and nothing else.
+"""Reads the dozen EXIF tags that imgsearch keeps.
 
-Our own small reader rather than a library's, because metadata is written by anything: here no
-input raises, warns, loops or takes much memory; what makes no sense is None.
+A small reader of our own and not a library's, because anything may have written the metadata: here
+no input raises, warns, loops or takes much memory, and a value that makes no sense is unknown.
 Tags and types: CIPA DC-008 (Exif 2.32), sections 4.6.2 to 4.6.6.
 """
 
@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
+
+from imgsearch.decode.metadata import MetadataSource, camera_name, clean_text, merge_metadata
+from imgsearch.records.photo import Facts
 
 Value = str | bytes | tuple[float, ...]
 Directory = Mapping[int, Value]
@@ -26,11 +29,11 @@ _ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction
 _DIGITISED = (0x9004, 0x9012, 0x9292)
 _CHANGED = (_DATE_TIME, 0x9010, 0x9290)
 _LENS_MODEL, _LENS_RANGE = 0xA434, 0xA432
-APPLE_NOTE = b"Apple iOS\0"  # how the note begins that an iPhone leaves
+APPLE_NOTE = b"Apple iOS\0"  # an iPhone's maker note begins with this
 _APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
 _RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
-_WANTED = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
+_READ_TAGS = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
                      _LENS_RANGE, _RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION,
                      _APPLE_IDENTIFIER, *_ORIGINAL, *_DIGITISED, *_CHANGED,
                      1, 2, 3, 4})  # fmt: skip
@@ -42,37 +45,43 @@ _CANON_HEAD_BYTES = 1 << 16
 _MAX_VALUE_BYTES = 1024  # longer ones are not a name, a date or a coordinate
 _MAX_BYTES_OF = {_XMP: 4 << 20, _KEYWORDS: 1 << 16}
 
+_NOTHING = MetadataSource("exif", {})
+
 _EXIF_DATE = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)[ T]\s?(\d?\d):(\d\d):(\d\d)")
 _OFFSET = re.compile(r"\s*([+-])(\d\d):(\d\d)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """The facts of one EXIF block; whatever is missing or makes no sense is None.
+    """What one EXIF block says.
 
     `orientation` is 1 to 8 (1 upright). `adobe_rgb` is set when the camera says so without
-    embedding a profile (interoperability index R03). `changed_at` is when the file was last
-    changed, where a camera wrote that: a hint at when it was taken, for want of any other.
-    `xmp` is the packet that a TIFF, and so a RAW file, keeps among its tags.
+    embedding a profile (interoperability index R03). `xmp` is the packet that a TIFF, and so a RAW
+    file, keeps among its tags. `shot` is what the camera wrote when it took the photo. `edited` is
+    what counts only where no other source knows better: the rating, keywords, and the time of the
+    file's last change, if a camera wrote that.
     """
 
     orientation: int = 1
-    taken_at: datetime | None = None
-    camera: str | None = None
-    lens: str | None = None
-    lat: float | None = None
-    lon: float | None = None
     adobe_rgb: bool = False
-    changed_at: datetime | None = None
-    rating: int | None = None
-    keywords: tuple[str, ...] = ()
     xmp: bytes | None = None
+    shot: MetadataSource = _NOTHING
+    edited: MetadataSource = _NOTHING
+
+    def facts(
+        self, format_name: str, size_px: tuple[int, int], others: Sequence[MetadataSource] = ()
+    ) -> Facts:
+        """The facts of a photo whose upright size is `size_px` (width, height).
+
+        The camera's own data counts first, then the other sources in their order.
+        """
+        return merge_metadata(Facts(format_name, *size_px), [self.shot, *others, self.edited])
 
 
 def read_exif(block: bytes | BinaryIO | None) -> Exif:
-    """The facts in an EXIF block, or in a whole TIFF file.
+    """Read an EXIF block, or a whole TIFF file.
 
-    Never raises on what the bytes say; reading the file may raise OSError.
+    Never raises, whatever the bytes are; reading the file may raise OSError.
     """
     if isinstance(block, bytes):
         block = BytesIO(block.removeprefix(b"Exif\x00\x00"))
@@ -80,45 +89,58 @@ def read_exif(block: bytes | BinaryIO | None) -> Exif:
 
 
 def read_canon_boxes(file: BinaryIO) -> Exif:
-    """The facts of a Canon CR3, whose directories are TIFF files of their own, in boxes."""
+    """Read the EXIF of a Canon CR3, whose directories are separate TIFF files, each in a box."""
     file.seek(0)
     head = file.read(_CANON_HEAD_BYTES)
-    found = []
+    directories = []
     for name in (b"CMT1", b"CMT2", b"CMT4"):
         at = head.find(name)
         size_bytes = int.from_bytes(head[at - 4 : at], "big") if at >= 4 else 0
-        found.append(_first_directory(BytesIO(head[at + 4 : at - 4 + size_bytes])))
-    return _exif(_Directories(*found))
+        directories.append(_first_directory(BytesIO(head[at + 4 : at - 4 + size_bytes])))
+    return _exif(_Directories(*directories))
 
 
 def read_apple_note(note: bytes) -> str | None:
-    """The identifier that an iPhone gives a photo and its video, from its maker's note."""
+    """The identifier that an iPhone gives a photo and its video, from its maker note."""
     order = ">" if note[12:14] == b"MM" else "<"
     return _text(_directory(BytesIO(note), order, _APPLE_DIRECTORY_AT).get(_APPLE_IDENTIFIER))
 
 
 def is_raw(file: BinaryIO) -> bool:
-    """Whether a TIFF is a camera's RAW: a DNG, or one whose first image is but a small copy."""
+    """Whether a TIFF is a camera's RAW file: a DNG, or one whose first image is a small copy."""
     top = _first_directory(file)
     return _DNG_VERSION in top or (_number(top.get(_SUBFILE)) == 1 and _SUB_IFDS in top)
 
 
 def _exif(found: _Directories) -> Exif:
-    orientation, rating = (_number(found.top.get(tag)) for tag in (_ORIENTATION, _RATING))
-    keywords, xmp = found.top.get(_KEYWORDS), found.top.get(_XMP)
+    top, photo, gps = found.top, found.photo, found.gps
+    orientation, rating = _number(top.get(_ORIENTATION)), _number(top.get(_RATING))
+    keywords, xmp = top.get(_KEYWORDS), top.get(_XMP)
+    shot = MetadataSource(
+        "exif",
+        {
+            "taken_at": _date(photo, photo, *_ORIGINAL) or _date(photo, photo, *_DIGITISED),
+            "camera": camera_name(_text(top.get(_MAKE)), _text(top.get(_MODEL))),
+            "lens": _text(photo.get(_LENS_MODEL)) or _lens_name(photo.get(_LENS_RANGE)),
+            "lat": _degrees(gps, *_LATITUDE),
+            "lon": _degrees(gps, *_LONGITUDE),
+        },
+    )
+    by_camera = "camera" in shot.facts  # else a program wrote the time of the last change
+    edited = MetadataSource(
+        "exif",
+        {
+            "taken_at": _date(top, photo, *_CHANGED) if by_camera else None,
+            "rating": int(rating) if rating is not None and 0 < rating <= 5 else None,
+            "keywords": _split_keywords(keywords) if isinstance(keywords, bytes) else (),
+        },
+    )
     return Exif(
         orientation=int(orientation) if orientation and 1 <= orientation <= 8 else 1,
-        taken_at=_moment(found.photo, found.photo, _ORIGINAL)
-        or _moment(found.photo, found.photo, _DIGITISED),
-        camera=camera_name(_text(found.top.get(_MAKE)), _text(found.top.get(_MODEL))),
-        lens=_text(found.photo.get(_LENS_MODEL)) or _lens_of(found.photo.get(_LENS_RANGE)),
-        lat=_degrees(found.gps, _LATITUDE),
-        lon=_degrees(found.gps, _LONGITUDE),
         adobe_rgb=_text(found.interop.get(1)) == "R03",
-        changed_at=_changed_at(found),
-        rating=int(rating) if rating is not None and 0 < rating <= 5 else None,
-        keywords=_words(keywords) if isinstance(keywords, bytes) else (),
         xmp=xmp if isinstance(xmp, bytes) else None,
+        shot=shot,
+        edited=edited,
     )
 
 
@@ -127,7 +149,7 @@ def _exif(found: _Directories) -> Exif:
 
 @dataclass(frozen=True, slots=True)
 class _Directories:
-    """The main directory, and those for the photo, its place and its interoperability."""
+    """The main directory, and those for the photo, its GPS position and its interoperability."""
 
     top: Directory = field(default_factory=dict)
     photo: Directory = field(default_factory=dict)
@@ -153,13 +175,13 @@ def _first_directory(file: BinaryIO) -> Directory:
 
 
 def _byte_order(file: BinaryIO) -> str:
-    """How numbers are written; a file that does not say is read, and found to hold nothing."""
+    """The struct prefix for the file's byte order; "<" where the file has no valid header."""
     file.seek(0)
     return ">" if file.read(2) == b"MM" else "<"
 
 
 def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
-    """The wanted tags of the directory at `offset`. No other directory is followed from here."""
+    """The tags we read in the directory at `offset`. Links to further directories are ignored."""
     if not offset or offset != int(offset) or offset < 0:
         return {}
     file.seek(int(offset))
@@ -169,15 +191,17 @@ def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
     found: dict[int, Value] = {}
     for at in range(0, len(table) - 11, 12):
         tag, kind, length, inline = struct.unpack_from(order + "HHI4s", table, at)
-        if tag in _WANTED and tag not in found:
-            value = _value(file, order, (tag, kind, length, inline))
+        if tag in _READ_TAGS and tag not in found:
+            value = _value(file, order, tag, kind, length, inline)
             if value is not None:
                 found[tag] = value
     return found
 
 
-def _value(file: BinaryIO, order: str, entry: tuple[int, int, int, bytes]) -> Value | None:
-    tag, kind, length, data = entry
+def _value(
+    file: BinaryIO, order: str, tag: int, kind: int, length: int, data: bytes
+) -> Value | None:
+    """The value of one entry; `data` are its last 4 bytes: the value itself, or where it lies."""
     if kind not in _TYPES and not (kind == 7 and tag in _MAX_BYTES_OF):
         return None
     width, code = _TYPES.get(kind, (1, "B"))
@@ -208,35 +232,23 @@ def _number(value: Value | None) -> float | None:
 
 
 def _text(value: Value | None) -> str | None:
-    return readable(value) if isinstance(value, str) else None
+    return clean_text(value) if isinstance(value, str) else None
 
 
-def readable(text: str | None) -> str | None:
-    """A line that can be read, or None for the blanks and dashes that stand for "unknown"."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
-    return line if any(c.isalnum() for c in line) else None
-
-
-def _words(value: bytes) -> tuple[str, ...]:
+def _split_keywords(value: bytes) -> tuple[str, ...]:
     """Microsoft's keywords: UTF-16, with semicolons between them."""
     return tuple(value.decode("utf-16-le", "replace").rstrip("\0").split(";"))
 
 
-def camera_name(make: str | None, model: str | None) -> str | None:
-    """Maker and model. A model that begins with a word of its maker's name stands alone."""
-    if not make or not model:
-        return model or make
-    first = model.casefold().split()[0]
-    said = any(first == word for word in make.casefold().split())
-    return model if said or model.casefold().startswith(make.casefold()) else f"{make} {model}"
+def _lens_name(value: Value | None) -> str | None:
+    """A name for a lens without one: its focal lengths and widest apertures, "18-70mm f/3.5-4.5".
 
-
-def _lens_of(value: Value | None) -> str | None:
-    """A lens without a name, by its focal lengths and widest apertures: "18-70mm f/3.5-4.5"."""
+    `value` is the shortest and longest focal length in mm, then the widest aperture at each.
+    """
     if not isinstance(value, tuple) or len(value) != 4 or not 0 < value[0] <= value[1] < 10_000:
         return None
     lens = f"{_span(value[0], value[1])}mm"
-    wide, long = value[2:]  # 0/0, so not a number, where they are not known
+    wide, long = value[2:]  # written as 0/0, and so not a number, where unknown
     return f"{lens} f/{_span(wide, long)}" if 0 < wide <= long < 100 else lens
 
 
@@ -244,13 +256,9 @@ def _span(low: float, high: float) -> str:
     return f"{low:.3g}" if low == high else f"{low:.3g}-{high:.3g}"
 
 
-def _changed_at(found: _Directories) -> datetime | None:
-    by_camera = _text(found.top.get(_MAKE)) or _text(found.top.get(_MODEL))
-    return _moment(found.top, found.photo, _CHANGED) if by_camera else None
-
-
-def _moment(dates: Directory, offsets: Directory, tags: tuple[int, int, int]) -> datetime | None:
-    date_tag, offset_tag, fraction_tag = tags
+def _date(
+    dates: Directory, offsets: Directory, date_tag: int, offset_tag: int, fraction_tag: int
+) -> datetime | None:
     date, offset, fraction = dates.get(date_tag), offsets.get(offset_tag), offsets.get(fraction_tag)
     match = _EXIF_DATE.match(date) if isinstance(date, str) else None
     if match is None:
@@ -269,12 +277,13 @@ def _moment(dates: Directory, offsets: Directory, tags: tuple[int, int, int]) ->
         return None
 
 
-def _degrees(gps: Directory, axis: tuple[int, int, float, str]) -> float | None:
-    """Signed degrees from degrees, minutes, seconds and a reference letter, if in range.
+def _degrees(
+    gps: Directory, tag: int, reference_tag: int, limit: float, signs: str
+) -> float | None:
+    """Signed degrees from degrees, minutes, seconds and a reference letter, up to `limit`.
 
-    Without a reference the hemisphere is unknown, so the coordinate is too.
+    Without a reference the hemisphere is unknown, and so is the coordinate.
     """
-    tag, reference_tag, limit, signs = axis
     parts, reference = gps.get(tag), _text(gps.get(reference_tag))
     if not isinstance(parts, tuple) or not 1 <= len(parts) <= 3 or reference is None:
         return None

@@ -175,7 +175,7 @@ _SIDECARS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")  # darktabl
 
 
 def is_sidecar_name(name: str) -> bool:
-    """Whether a file of this name (no folders) may be one that `with_sidecar` looks for."""
+    """Whether a file of this name (no folders) may be one that `apply_sidecar` looks for."""
     return name.endswith((".xmp", ".XMP"))
 
 

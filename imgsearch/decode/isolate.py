@@ -21,11 +21,14 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
+
 from imgsearch.decode.formats import ImageFormat
 from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
-from imgsearch.decode.worker import LENGTH, MAX_TEXT_BYTES, facts_from, receive
+from imgsearch.decode.worker import LENGTH, MAX_TEXT_BYTES, receive
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -148,7 +151,7 @@ class _Worker:
             raise ValueError("an answer that is none")
         images = [self._image(size_px, request) for size_px in sizes_px]
         times = tuple(float(time_s) for time_s in times_s)
-        return Decoded(images[0], facts_from(facts), tuple(images[1:]), times)
+        return Decoded(images[0], msgspec.convert(facts, Facts), tuple(images[1:]), times)
 
     def _image(self, size_px: list[int], request: DecodeRequest) -> Image:
         from PIL import Image

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from imgsearch.decode import reader
 from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
 from imgsearch.decode.formats import RAW
-from imgsearch.decode.metadata import read_xmp
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest
+from imgsearch.decode.xmp import read_xmp
 from imgsearch.records.files import Decoded
 
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ def read(file: BinaryIO, request: DecodeRequest) -> Decoded:
         upright = upright_srgb(image, turn, request)
     if orientation >= 5:
         size_px = (size_px[1], size_px[0])
-    others = (read_xmp(exif.xmp),)
-    return Decoded(upright, reader.facts_of(exif, RAW.name, size_px, others))
+    return Decoded(upright, exif.facts(RAW.name, size_px, [read_xmp(exif.xmp)]))
 
 
 def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:

@@ -17,12 +17,11 @@ from imgsearch.decode import colour, tiff
 from imgsearch.decode.exif import Exif, read_exif
 from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, RAW, TIFF, VIDEO, ImageFormat
 from imgsearch.decode.jpeg import halvings_of_jpeg2000
-from imgsearch.decode.metadata import MetadataSource, merge_metadata, read_iptc, read_xmp
 from imgsearch.decode.motion import INSIDE, has_frames, has_video_inside
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest, photo_error
+from imgsearch.decode.xmp import read_iptc, read_xmp
 from imgsearch.records.files import Decoded
-from imgsearch.records.photo import Facts
 
 # The disk's; any other number, as that of a seek to nowhere, comes from what the file says.
 _DISK_ERRORS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT,
@@ -54,23 +53,6 @@ def read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded
         raise photo_error(error, family.name) from error
 
 
-def facts_of(
-    exif: Exif, format_name: str, size_px: tuple[int, int], others: tuple[MetadataSource, ...] = ()
-) -> Facts:
-    """The facts of a photo whose upright image is `size_px` (width, height).
-
-    EXIF is believed first, as the camera wrote it, then the others; but its stars and the time
-    of the file's last change count least.
-    """
-    place = None if exif.lat is None or exif.lon is None else (exif.lat, exif.lon)
-    accounts = (
-        MetadataSource("exif", exif.taken_at, exif.camera, exif.lens, place),
-        *others,
-        MetadataSource("exif", exif.changed_at, rating=exif.rating, keywords=exif.keywords),
-    )
-    return merge_metadata(Facts(format_name, *size_px), accounts)
-
-
 def _read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
     if family is JXL:  # its plugin decodes all when it opens
         from imgsearch.decode.jxl import size_px
@@ -89,7 +71,7 @@ def _read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decode
     if orientation >= 5:
         width_px, height_px = height_px, width_px
     others = (read_xmp(_xmp(image)), read_iptc(image))
-    facts = facts_of(exif, family.name, (width_px, height_px), others)
+    facts = exif.facts(family.name, (width_px, height_px), others)
     facts = replace(facts, animated=animated, motion=INSIDE if inside else None)
     if request.facts_only:
         return Decoded(Image.new("RGB", (1, 1)), facts)

@@ -101,10 +101,10 @@ def is_video_of_live_photo(path: Path) -> bool:
 
 
 def _with_files_beside(facts: Facts, path: Path) -> Facts:
-    from imgsearch.decode.metadata import with_sidecar
     from imgsearch.decode.motion import with_video_beside
+    from imgsearch.decode.xmp import apply_sidecar
 
-    return with_video_beside(with_sidecar(facts, path), path)
+    return with_video_beside(apply_sidecar(facts, path), path)
 
 
 def decode_bytes(data: bytes, min_side_px: int, max_megapixels: float = 200) -> Decoded:

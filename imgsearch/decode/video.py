@@ -8,7 +8,7 @@ decodes on from there, and only so much in all that no video costs more than a f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
@@ -16,9 +16,13 @@ from math import ceil
 from typing import TYPE_CHECKING, BinaryIO
 
 from imgsearch.decode import colour
-from imgsearch.decode.exif import camera_name, readable
 from imgsearch.decode.formats import HEAD_BYTES, VIDEO, video_form
-from imgsearch.decode.metadata import MetadataSource, merge_metadata
+from imgsearch.decode.metadata import (
+    MetadataSource,
+    camera_name,
+    iso_datetime,
+    merge_metadata,
+)
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest, photo_error
 from imgsearch.errors import PhotoError, Reason
@@ -37,7 +41,7 @@ STEP_S = 2.0  # between frames, at least
 _BUDGET_MEGAPIXELS = 1_500  # decoded on the way from key frames: some seconds on one core
 _EXACT_S = 0.002  # times are rounded when they are stored
 _ORIENTATION_OF_TURN = {90: 8, -90: 6, 180: 3, -180: 3, 270: 6, -270: 8}  # anticlockwise -> EXIF's
-_UNSET_BEFORE = 1990  # cameras without a clock write 1904 or 1970
+_FIRST_YEAR = 1990  # cameras without a clock write 1904 or 1970
 _ISO_6709 = re.compile(r"([+-]\d{2,6}(?:\.\d+)?)([+-]\d{3,7}(?:\.\d+)?)")
 
 
@@ -179,9 +183,9 @@ class _Clip:
         return upright_srgb(image, orientation, request), size_px
 
     def _facts(self, size_px: tuple[int, int]) -> Facts:
-        said = {**self._stream.metadata, **self._container.metadata}
+        tags = {**self._stream.metadata, **self._container.metadata}
         facts = replace(Facts(VIDEO.name, *size_px), duration_s=self._duration_s())
-        return merge_metadata(facts, [account_of(said)])
+        return merge_metadata(facts, [read_container_tags(tags)])
 
 
 def _targets(duration_s: float | None, request: DecodeRequest) -> Sequence[float]:
@@ -200,51 +204,49 @@ def _step_s(targets: Sequence[float]) -> float:
     return targets[1] - targets[0] if len(targets) > 1 else STEP_S
 
 
-# ---------------------------------------------------------------------------- what it tells
+# ---------------------------------------------------------------------------- metadata
 
 
-def account_of(said: dict[str, str]) -> MetadataSource:
-    """What the tags of a container say: Apple's, Android's, or those of ISO base media files."""
+def read_container_tags(tags: Mapping[str, str]) -> MetadataSource:
+    """The facts in a container's tags: Apple's, Android's, or those of ISO base media files."""
 
     def first(*names: str) -> str | None:
-        return next((said[name] for name in names if said.get(name)), None)
+        return next((tags[name] for name in names if tags.get(name)), None)
 
     apple = "com.apple.quicktime."
-    # Apple's own has the local time with its offset; the other one is always in UTC.
-    taken_at = _moment(first(apple + "creationdate")) or _moment(first("creation_time"))
+    # Apple's date has the local time with its offset; the other is always in UTC.
+    taken_at = _date(first(apple + "creationdate")) or _date(first("creation_time"))
     make = first(apple + "make", "make", "com.android.manufacturer")
     model = first(apple + "model", "model", "com.android.model")
-    return MetadataSource(
-        "video",
-        taken_at=taken_at,
-        camera=camera_name(readable(make), readable(model)),
-        place=_place(first(apple + "location.ISO6709", "location", "location-eng")),
-    )
+    lat, lon = _coordinates(first(apple + "location.ISO6709", "location", "location-eng"))
+    camera = camera_name(make, model)
+    return MetadataSource("video", {"taken_at": taken_at, "camera": camera, "lat": lat, "lon": lon})
 
 
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.strip()) if text else None
-    except ValueError:
-        return None
-    return moment if moment is None or moment.year >= _UNSET_BEFORE else None
+def _date(text: str | None) -> datetime | None:
+    date = iso_datetime(text)
+    return date if date is not None and date.year >= _FIRST_YEAR else None
 
 
-def _place(text: str | None) -> tuple[float, float] | None:
-    """ "+48.8577+002.2950/": degrees, or degrees with minutes, or with seconds too (ISO 6709)."""
-    found = _ISO_6709.match(text.strip()) if text else None
-    if found is None:
-        return None
-    lat, lon = _degrees(found[1], 2), _degrees(found[2], 3)
+def _coordinates(text: str | None) -> tuple[float, float] | tuple[None, None]:
+    """Latitude and longitude from ISO 6709, "+48.8577+002.2950/".
+
+    Each is degrees, degrees and minutes, or degrees, minutes and seconds. A position of exactly
+    0, 0 is what devices without one write.
+    """
+    match = _ISO_6709.match(text.strip()) if text else None
+    if match is None:
+        return None, None
+    lat, lon = _degrees(match[1], 2), _degrees(match[2], 3)
     if abs(lat) > 90 or abs(lon) > 180 or (lat, lon) == (0, 0):
-        return None
+        return None, None
     return lat, lon
 
 
 def _degrees(text: str, digits: int) -> float:
+    """Signed degrees from a coordinate whose whole degrees have so many `digits`."""
     whole, point, fraction = text[1:].partition(".")
-    tail = point + fraction
     parts = [whole[:digits], *(whole[at : at + 2] for at in range(digits, len(whole), 2))]
-    parts[-1] += tail
-    value: float = sum(float(part) / 60.0**place for place, part in enumerate(parts))
+    parts[-1] += point + fraction
+    value: float = sum(float(part) / 60.0**power for power, part in enumerate(parts))
     return -value if text[0] == "-" else value

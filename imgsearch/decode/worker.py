@@ -7,7 +7,6 @@ limit of memory, and ends when its parent does.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import resource
@@ -15,14 +14,13 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from datetime import datetime
 from typing import BinaryIO
+
+import msgspec
 
 from imgsearch.decode.formats import FAMILIES
 from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
 from imgsearch.errors import PhotoError
-from imgsearch.records.files import Decoded
-from imgsearch.records.photo import Facts
 
 LENGTH = struct.Struct("!I")  # before every JSON text
 MAX_TEXT_BYTES = 1 << 20
@@ -67,23 +65,11 @@ def _answer(file: BinaryIO, wanted: dict[str, str | float]) -> tuple[dict[str, o
     except OSError as error:
         return {"errno": error.errno, "message": error.strerror}, b""
     sizes_px, times_s = [image.size for image in images], decoded.times_s
-    return {"sizes_px": sizes_px, "times_s": times_s, "facts": _plain(decoded)}, pixels
-
-
-def _plain(decoded: Decoded) -> dict[str, object]:
-    facts = dataclasses.asdict(decoded.facts)
-    taken_at = decoded.facts.taken_at
-    facts["taken_at"] = taken_at.isoformat() if taken_at else None
-    return facts
-
-
-def facts_from(plain: dict[str, object]) -> Facts:
-    """The facts an answer carries; the inverse of what the worker sends."""
-    taken_at, keywords = plain.pop("taken_at"), plain.pop("keywords")
-    facts = Facts(**plain)  # type: ignore[arg-type]  # the worker is our own code
-    moment = datetime.fromisoformat(taken_at) if isinstance(taken_at, str) else None
-    words = tuple(map(str, keywords)) if isinstance(keywords, list) else ()
-    return dataclasses.replace(facts, taken_at=moment, keywords=words)
+    return {
+        "sizes_px": sizes_px,
+        "times_s": times_s,
+        "facts": msgspec.to_builtins(decoded.facts),
+    }, pixels
 
 
 def send_text(channel: socket.socket, content: dict[str, object]) -> None:

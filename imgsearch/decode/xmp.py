@@ -1,0 +1,203 @@
+"""Reads the metadata that programs write: XMP packets, in photos or beside them, and IPTC blocks.
+
+XMP is RDF in XML (ISO 16684-1). Only simple properties and lists of them are read. A packet that
+declares a document type is refused: XMP has none, and XML bombs are made of its entities.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+from imgsearch.decode.files import opened
+from imgsearch.decode.formats import sidecars_of
+from imgsearch.decode.metadata import (
+    MetadataSource,
+    camera_name,
+    clean_text,
+    iso_datetime,
+    merge_keywords,
+    merge_metadata,
+)
+from imgsearch.errors import PhotoError
+from imgsearch.records.photo import Facts
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PACKET_BYTES = 4 << 20
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
+_DESCRIPTION, _ITEM = _RDF + "Description", _RDF + "li"
+_LISTS = {_RDF + kind for kind in ("Bag", "Seq", "Alt")}
+_XMP = "http://ns.adobe.com/xap/1.0/ "
+_EXIF = "http://ns.adobe.com/exif/1.0/ "
+_TIFF = "http://ns.adobe.com/tiff/1.0/ "
+_DATES = (  # the first with a date that exists counts
+    _EXIF + "DateTimeOriginal",
+    "http://ns.adobe.com/photoshop/1.0/ DateCreated",
+    _XMP + "CreateDate",
+)
+_LENSES = ("http://cipa.jp/exif/1.0/ LensModel", "http://ns.adobe.com/exif/1.0/aux/ Lens")
+_KEYWORDS = (
+    "http://ns.adobe.com/lightroom/1.0/ hierarchicalSubject",  # A|B|C
+    "http://www.digikam.org/ns/1.0/ TagsList",  # A/B/C
+    "http://purl.org/dc/elements/1.1/ subject",
+)
+_COORDINATE = re.compile(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])$")
+
+# Datasets of IIM 4.2, record 2.
+_IPTC_KEYWORDS, _IPTC_DATE_CREATED, _IPTC_TIME_CREATED = (2, 25), (2, 55), (2, 60)
+_IPTC_DATE = re.compile(r"(\d{8})$")
+_IPTC_TIME = re.compile(r"(\d{6})([+-]\d{4})?$")
+
+
+def apply_sidecar(facts: Facts, photo: Path) -> Facts:
+    """`facts` corrected by the XMP file beside the photo; unchanged where there is none.
+
+    `IMG.JPG.xmp` counts before `IMG.xmp`. A file that cannot be read is ignored.
+    """
+    for sidecar in sidecars_of(str(photo)):
+        try:
+            with opened(Path(sidecar)) as file:
+                packet = file.read(MAX_PACKET_BYTES + 1)
+        except (PhotoError, OSError):
+            continue
+        return merge_metadata(facts, [read_xmp(packet, "sidecar")])
+    return facts
+
+
+def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
+    """The facts in an XMP packet of at most 4 MiB. Never raises, whatever the bytes are."""
+    properties = _properties(packet) if packet and len(packet) <= MAX_PACKET_BYTES else {}
+
+    def first(*names: str) -> str | None:
+        return next((properties[name][0] for name in names if name in properties), None)
+
+    dates = (iso_datetime(first(name)) for name in _DATES)
+    return MetadataSource(
+        source_name,
+        {
+            "taken_at": next((date for date in dates if date is not None), None),
+            "camera": camera_name(first(_TIFF + "Make"), first(_TIFF + "Model")),
+            "lens": clean_text(first(*_LENSES)),
+            "lat": _degrees(first(_EXIF + "GPSLatitude"), "NS", 90),
+            "lon": _degrees(first(_EXIF + "GPSLongitude"), "EW", 180),
+            "rating": _rating(first(_XMP + "Rating")),
+            "keywords": merge_keywords(*(properties.get(name, ()) for name in _KEYWORDS)),
+        },
+    )
+
+
+def read_iptc(image: Image) -> MetadataSource:
+    """The facts in the IPTC block of a JPEG or TIFF (IIM 4.2, record 2)."""
+    from PIL import IptcImagePlugin
+    from PIL.ImageFile import ImageFile
+
+    try:
+        datasets = IptcImagePlugin.getiptcinfo(image) if isinstance(image, ImageFile) else None
+    except (SyntaxError, ValueError, OSError, TypeError):  # what Pillow raises on a damaged block
+        datasets = None
+
+    def texts(dataset: tuple[int, int]) -> list[str]:
+        values = (datasets or {}).get(dataset, [])
+        return [_iptc_text(value) for value in ([values] if isinstance(values, bytes) else values)]
+
+    date = _IPTC_DATE.match("".join(texts(_IPTC_DATE_CREATED)))
+    time = _IPTC_TIME.match("".join(texts(_IPTC_TIME_CREATED)))
+    taken_at = None
+    if date and time:
+        # Programs that do not know the offset write +0000.
+        offset = "" if time[2] in (None, "+0000") else time[2]
+        taken_at = iso_datetime(f"{date[1]}T{time[1]}{offset}")
+    keywords = merge_keywords(texts(_IPTC_KEYWORDS))
+    return MetadataSource("iptc", {"taken_at": taken_at, "keywords": keywords})
+
+
+def _iptc_text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _rating(text: str | None) -> int | None:
+    """Stars from 0 to 5, or -1 for a rejected photo."""
+    try:
+        rating = float(text) if text is not None else None
+    except ValueError:
+        return None
+    return int(rating) if rating is not None and -1 <= rating <= 5 else None
+
+
+def _degrees(text: str | None, signs: str, limit: float) -> float | None:
+    """Signed degrees from "48,51.4N" or "48,51,24N"; `signs` are the positive and negative letter.
+
+    None where the text is something else, or beyond `limit`.
+    """
+    match = _COORDINATE.match(text.strip()) if text else None
+    if match is None or match[4] not in signs:
+        return None
+    degrees = int(match[1][:4]) + float(match[2]) / 60 + float(match[3] or 0) / 3600
+    if degrees > limit:
+        return None
+    return -degrees if match[4] == signs[1] else degrees
+
+
+# ---------------------------------------------------------------------------- RDF
+
+
+class _DocumentTypeDeclared(Exception):
+    """The packet declares a document type, which XMP never does."""
+
+
+def _properties(packet: bytes) -> dict[str, list[str]]:
+    """The values of each property in a packet, by "namespace name"; what precedes an error counts.
+
+    Every property has at least one value.
+    """
+    collector = _PropertyCollector()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = collector.start
+    parser.EndElementHandler = collector.end
+    parser.CharacterDataHandler = collector.text
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    with suppress(expat.ExpatError, _DocumentTypeDeclared, ValueError):
+        parser.Parse(packet.strip(b"\0 \r\n\t"), True)
+    return collector.properties
+
+
+def _refuse_document_type(*declaration: object) -> None:
+    raise _DocumentTypeDeclared
+
+
+class _PropertyCollector:
+    """Handles expat's events, and keeps RDF/Description/property and the items of lists in one."""
+
+    def __init__(self) -> None:
+        self.properties: dict[str, list[str]] = {}
+        self._open: list[str] = []
+        self._text: list[str] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._open.append(name)
+        self._text = []
+        if self._open[-2:] == [_RDF + "RDF", _DESCRIPTION]:
+            for attribute, value in attributes.items():
+                self.properties.setdefault(attribute, []).append(value)
+
+    def text(self, text: str) -> None:
+        self._text.append(text)
+
+    def end(self, name: str) -> None:
+        path: list[str] = []  # below the description
+        if _DESCRIPTION in self._open:
+            path = self._open[self._open.index(_DESCRIPTION) + 1 :]
+        is_item = len(path) == 3 and path[1] in _LISTS and path[2] == _ITEM
+        if (len(path) == 1 or is_item) and (text := "".join(self._text).strip()):
+            self.properties.setdefault(path[0], []).append(text)
+        self._text = []
+        self._open.pop()
