@@ -14,19 +14,22 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from imgsearch.decode.formats import HEAD_BYTES, JPEG, format_of, is_photo_name
+from imgsearch.decode.formats import HEAD_BYTES, JPEG, ImageFormat, format_of, is_photo_name
 from imgsearch.decode.reader import read
 from imgsearch.decode.reading import decode_bytes
 from imgsearch.decode.request import DecodeRequest
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import PhotoError
+from imgsearch.records.arrays import PixelBatch
 
 SIDE_PX = 260
 REPEATS = 7
@@ -51,14 +54,18 @@ def main() -> None:
 # ---------------------------------------------------------------------------- speed
 
 
+def read_bytes(data: bytes, family: ImageFormat, request: DecodeRequest) -> object:
+    return read(BytesIO(data), family, request)
+
+
 def measure_speed() -> None:
     print(f"processor milliseconds to an image of {2 * SIDE_PX} px or more, best of {REPEATS}")
     request = DecodeRequest(2 * SIDE_PX, 200)
     for name, data in photos().items():
         family = format_of(data[:HEAD_BYTES])
         assert family is not None
-        ours = best_ms(lambda data=data, family=family: read(BytesIO(data), family, request))
-        plain = best_ms(lambda data=data: whole(data))
+        ours = best_ms(partial(read_bytes, data, family, request))
+        plain = best_ms(partial(whole, data))
         print(f"{name:26} {len(data) / 1e6:5.1f} MB {ours:7.1f}    decoded whole {plain:7.1f}")
     tiny = encoded(Image.new("RGB", (64, 64)), "GIF")
     there = best_ms(lambda: decode_bytes(tiny, 16), time.perf_counter)
@@ -126,8 +133,8 @@ def measure_faithfulness(folder: Path, encoder: Encoder) -> None:
         except PhotoError:
             continue
         scaled += max(fast.image.size) < max(fast.facts.width_px, fast.facts.height_px)
-        pair = np.stack([encoder.prepare(fast.image), encoder.prepare(whole(data))])
-        one, other = encoder.encode_pixels(pair)
+        pair = [encoder.prepare(fast.image), encoder.prepare(whole(data))]
+        one, other = encoder.encode_pixels(cast("PixelBatch", np.stack(pair)))
         cosines[path.name] = float(one @ other)
     values = np.array(list(cosines.values()))
     print(f"{encoder.id}: {len(values)} photos, {scaled} of them decoded at a smaller scale")

@@ -277,8 +277,8 @@ def svg(outcomes: dict[str, list[Outcome]], title: str) -> str:
     false = float(np.mean([one.is_found() for one in absent]))
     for number, name in enumerate(("captions", "nouns")):
         kept = float(np.mean([one.is_kept() for one in outcomes[name]]))
-        x, y = at(false, kept).split(",")
-        parts.append(f'<circle cx="{x}" cy="{y}" r="5" fill="{colours[number]}"/>')
+        cx, cy = at(false, kept).split(",")
+        parts.append(f'<circle cx="{cx}" cy="{cy}" r="5" fill="{colours[number]}"/>')
     parts += [
         f'<text x="{left + size / 2}" y="{top + size + 42}" text-anchor="middle">'
         "absent queries that are answered all the same</text>",

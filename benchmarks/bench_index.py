@@ -57,7 +57,13 @@ def prepare(folder: Path, size: int) -> None:
     vectors.flush()
     queries = {"image": next(world.photos(QUERIES, seed=2)), "text": world.texts(QUERIES, seed=3)}
     truth = {kind: exact(vectors, rows) for kind, rows in queries.items()}
-    np.savez(folder / "truth.npz", **queries, **{f"{k}_ids": v for k, v in truth.items()})
+    np.savez(
+        folder / "truth.npz",
+        image=queries["image"],
+        text=queries["text"],
+        image_ids=truth["image"],
+        text_ids=truth["text"],
+    )
     fill_store(folder, vectors)
 
 
@@ -143,7 +149,8 @@ def build(folder: Path) -> Result:
     store = Store.open(folder, writable=True)
     rows = store.vector_count(1)
     before_mb = memory_mb("VmHWM")
-    began, steps = time.perf_counter(), {}
+    began = time.perf_counter()
+    steps: dict[str, float] = {}
 
     def step(name: str) -> None:
         steps.setdefault(name, round(time.perf_counter() - began, 2))
@@ -386,8 +393,8 @@ def run(work: Path, sizes: list[int], jobs: list[str], peers: list[str]) -> None
     for size in sizes:
         folder = work / str(size)
         prepare(folder, size)
-        wanted = [(job, []) for job in jobs] + [("peer", [name]) for name in peers]
-        for job, arguments in wanted:
+        parts = [(job,) for job in jobs] + [("peer", name) for name in peers]
+        for job, *arguments in parts:
             name = " ".join([str(size), job, *arguments])
             if name in results:
                 continue

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -27,6 +28,7 @@ from imgsearch.decode.parts import CUT, TilingPolicy, parts_of
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.encoders.registry import open_encoder
+from imgsearch.records.arrays import PixelBatch
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
 
@@ -98,8 +100,8 @@ def vectors_of(images: Sequence[Image.Image], encoder: Encoder) -> np.ndarray:
     vectors = []
     with ThreadPoolExecutor(2) as threads:
         for at in range(0, len(images), size):
-            pixels = np.stack(list(threads.map(encoder.prepare, images[at : at + size])))
-            vectors.append(encoder.encode_pixels(pixels))
+            pixels = list(threads.map(encoder.prepare, images[at : at + size]))
+            vectors.append(encoder.encode_pixels(cast("PixelBatch", np.stack(pixels))))
     return np.concatenate(vectors)
 
 
@@ -133,13 +135,13 @@ def main() -> None:
     }
     for at, names in enumerate(scene.joined):
         for place, name in enumerate(names):
-            texts, own = groups["ends" if place in (0, len(names) - 1) else "middle"]
+            texts, rows = groups["ends" if place in (0, len(names) - 1) else "middle"]
             texts += scene.captions[name]
-            own += [at] * len(scene.captions[name])
+            rows += [at] * len(scene.captions[name])
     for at, name in enumerate(scene.single):
-        texts, own = groups["ordinary"]
+        texts, rows = groups["ordinary"]
         texts += scene.captions[name]
-        own += [len(wide) + at] * len(scene.captions[name])
+        rows += [len(wide) + at] * len(scene.captions[name])
     asked = {name: embed_texts(encoder, NAME, texts) for name, (texts, _) in groups.items()}
     print(
         f"{encoder.id}, Flickr8k {arguments.split}: {len(wide)} panoramas (aspect "
@@ -157,8 +159,8 @@ def main() -> None:
         parts = np.split(vectors, np.cumsum([len(each) for each in images])[:-1])
         parts += [vector[None] for vector in single]
         print(f"{name:26} {len(vectors) / len(wide):4.1f} vectors  ", end="")
-        for group, (_, own) in groups.items():
-            print(f"{group} {recall(best_scores(asked[group], parts), np.array(own))}   ", end="")
+        for group, (_, rows) in groups.items():
+            print(f"{group} {recall(best_scores(asked[group], parts), np.array(rows))}   ", end="")
         print(flush=True)
 
 

@@ -221,7 +221,7 @@ def agreement(race: Run) -> Result:
 
 def unit(vector: np.ndarray) -> np.ndarray:
     vector = vector.astype(np.float32)
-    return vector / np.linalg.norm(vector)
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def machine() -> Result:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
@@ -33,19 +33,23 @@ from imgsearch.encoders.registry import open_encoder
 from training import datasets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 BATCH = 16
 ROUNDS = 5  # the best of so many: others use this machine, too
 
 
-def pixels_of(encoder: Any, photos: list[Path]) -> PixelBatch:
-    return np.stack([encoder.prepare(Image.open(path).convert("RGB")) for path in photos])
+def pixels_of(encoder: Encoder, photos: list[Path]) -> PixelBatch:
+    pixels = [encoder.prepare(Image.open(path).convert("RGB")) for path in photos]
+    return cast("PixelBatch", np.stack(pixels))
 
 
-def in_batches(run: Callable[[Any], Vectors], encoder: Any, photos: list[Path]) -> Vectors:
+def in_batches(
+    run: Callable[[PixelBatch], Vectors], encoder: Encoder, photos: list[Path]
+) -> Vectors:
     starts = range(0, len(photos), BATCH)
     return np.concatenate([run(pixels_of(encoder, photos[at : at + BATCH])) for at in starts])
 
@@ -101,7 +105,7 @@ def trained(flickr8k: Path, count: int) -> None:
         rows: list[tuple[Vectors, Vectors]] = []
         for caption in data.captions[:count]:
             ids = np.array([pieces.ids(caption)], np.int64)
-            inputs = {"tokens": ids, "mask": np.ones_like(ids)}
+            inputs: dict[int | str, np.ndarray] = {"tokens": ids, "mask": np.ones_like(ids)}
             rows.append((exact.run(None, inputs)[0][0], whole.infer(inputs)[0][0]))
     before, after = (np.stack(each) for each in zip(*rows, strict=True))
     say_others(before)
@@ -114,7 +118,7 @@ def say_others(rows: Vectors) -> None:
 
 
 def processor_ms(
-    runners: dict[str, Callable[[Any], Vectors]], batch: PixelBatch
+    runners: Mapping[str, Callable[[PixelBatch], Vectors]], batch: PixelBatch
 ) -> dict[str, float]:
     """Milliseconds of processor time a photo, in turns, so that all see the same machine."""
     best = dict.fromkeys(runners, float("inf"))

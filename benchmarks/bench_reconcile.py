@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-import imgsearch.encoders
 from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
+from imgsearch.encoders import registry
 from imgsearch.indexer.scan import scan
 from imgsearch.store.connecting import DATABASE
 from imgsearch.store.lock import writing
@@ -53,7 +53,7 @@ def make(place: Path, files: int) -> None:
         root_id = store.add_root(root)
         row = store.add_encoder(StandIn.id, "lite", StandIn.dim)
     noise = np.random.default_rng(1)
-    seen = scan.scan(root, is_photo_name).files.values()
+    seen = scan(root, is_photo_name).files.values()
     # As `Store.record` would, which takes half an hour for a million.
     with closing(sqlite3.connect(place / "library" / DATABASE)) as connection, connection:
         for number, one in enumerate(seen, 1):
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, nargs="+", default=[100_000])
     options = parser.parse_args()
-    imgsearch.encoders.open_encoder = open_stand_in  # type: ignore[assignment]
+    registry.open_encoder = open_stand_in
     for files in options.files:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), files)

@@ -212,14 +212,25 @@ def export_for_rclip(folder: Path) -> None:
     towers.mkdir(parents=True)
     pixels, tokens = torch.zeros(2, 3, 256, 256), torch.ones(2, 77, dtype=torch.int64)
     torch.backends.mha.set_fastpath_enabled(False)  # ONNX has no operator for torch's fused one
-    for name, tower, example in (
-        ("visual", _Tower(model.encode_image), pixels),
-        ("textual", _Tower(model.encode_text), tokens),
+
+    class Tower(torch.nn.Module):
+        """One of the two, as a module of its own: `method` is the model's that runs it."""
+
+        def __init__(self, method: str) -> None:
+            super().__init__()
+            self.model, self.method = model, method
+
+        def forward(self, batch: torch.Tensor) -> object:
+            return getattr(self.model, self.method)(batch)
+
+    for name, method, example in (
+        ("visual", "encode_image", pixels),
+        ("textual", "encode_text", tokens),
     ):
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the tracing exporter's age
             torch.onnx.export(
-                tower.eval(),
+                Tower(method).eval(),
                 (example,),
                 str(towers / f"{name}.onnx"),
                 input_names=["input"],
@@ -232,20 +243,6 @@ def export_for_rclip(folder: Path) -> None:
     (fresh / "tokenizer").mkdir()
     shutil.copyfile(vocabulary, fresh / "tokenizer" / vocabulary.name)
     fresh.rename(folder)
-
-
-def _Tower(forward: Callable[..., object]) -> object:  # noqa: N802  # torch loads late
-    import torch
-
-    class Tower(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = forward.__self__  # type: ignore[attr-defined]
-
-        def forward(self, batch: torch.Tensor) -> object:
-            return forward(batch)
-
-    return Tower()
 
 
 def _version(python: Path, package: str) -> str:

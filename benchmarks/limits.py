@@ -52,7 +52,7 @@ def model_gflop(arch: str) -> float:
     side_px = towers.preprocess.side_px
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         towers.model.encode_image(torch.zeros(1, 3, side_px, side_px))  # type: ignore[operator]
-    return round(counter.get_total_flops() / 1e9, 2)
+    return round(float(counter.get_total_flops()) / 1e9, 2)
 
 
 def jpeg_rates(folder: Path) -> dict[str, float]:
@@ -71,7 +71,7 @@ def jpeg_rates(folder: Path) -> dict[str, float]:
     rates = {}
     with ThreadPoolExecutor(CORES) as pool:
         for name, decode in (("whole", whole), ("scaled", scaled)):
-            rate = _rate(lambda decode=decode: list(pool.map(decode, files)), tries=3)
+            rate = _rate(lambda: list(pool.map(decode, files)), tries=3)  # noqa: B023
             rates[name] = round(len(files) * rate, 1)
     return rates
 

@@ -164,7 +164,7 @@ def limits_table(results: Result) -> str:
 
 
 def middle(results: Result, task: str, who: str, kind: str) -> float:
-    return median(results["measured"][task][who][kind])
+    return float(median(results["measured"][task][who][kind]))
 
 
 def times(results: Result, task: str, kind: str, who: str = OURS) -> float:

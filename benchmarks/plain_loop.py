@@ -13,37 +13,46 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import open_clip
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 ARCH = "ViT-B-32-256"
 
 
-class PhotoDataset(Dataset):
-    def __init__(self, folder, preprocess):
+Preprocess = Callable[[Image.Image], torch.Tensor]
+
+
+class PhotoDataset(Dataset[tuple[torch.Tensor, str]]):
+    """The JPEG files of a folder, each as pixels and its path."""
+
+    def __init__(self, folder: str, preprocess: Preprocess) -> None:
         self.paths = sorted(Path(folder).glob("*.jpg"))
         self.preprocess = preprocess
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, str]:
         return self.preprocess(Image.open(self.paths[number])), str(self.paths[number])
 
 
-def unit(features):
-    return (features / features.norm(dim=-1, keepdim=True)).numpy()
+def unit(features: torch.Tensor) -> NDArray[np.float32]:
+    return np.asarray(features / features.norm(dim=-1, keepdim=True))
 
 
 @torch.no_grad()
-def index(model, preprocess, folder, out):
-    loader = DataLoader(PhotoDataset(folder, preprocess), batch_size=32, num_workers=os.cpu_count())
-    rows, names = [], []
+def index(model: open_clip.CLIP, preprocess: Preprocess, folder: str, out: str) -> None:
+    photos = PhotoDataset(folder, preprocess)
+    loader = DataLoader(photos, batch_size=32, num_workers=os.cpu_count() or 1)
+    rows: list[NDArray[np.float32]] = []
+    names: list[str] = []
     for pixels, paths in loader:
         rows.append(unit(model.encode_image(pixels)))
         names.extend(paths)
@@ -51,7 +60,7 @@ def index(model, preprocess, folder, out):
 
 
 @torch.no_grad()
-def search(vector, out):
+def search(vector: NDArray[np.float32], out: str) -> None:
     data = np.load(out)
     scores = data["vectors"] @ vector
     for number in np.argsort(-scores)[:10]:
@@ -59,11 +68,12 @@ def search(vector, out):
 
 
 @torch.no_grad()
-def main(task, weights, *arguments):
+def main(task: str, weights: str, *arguments: str) -> None:
     model, _, preprocess = open_clip.create_model_and_transforms(ARCH, pretrained=weights)
     model.eval()
     if task == "index":
-        index(model, preprocess, *arguments)
+        folder, out = arguments
+        index(model, preprocess, folder, out)
     elif task == "text":
         out, text = arguments
         search(unit(model.encode_text(open_clip.get_tokenizer(ARCH)([text])))[0], out)

@@ -51,7 +51,7 @@ class SyntheticSpace:
         away = generator.standard_normal((count, self.dim), np.float32) * self._spectrum
         # Some photos are typical, others are like nothing else.
         away *= generator.uniform(0.4, 1.2, (count, 1)).astype(np.float32)
-        return near + away
+        return np.asarray(near + away, np.float32)
 
 
 def _unit(rows: Rows) -> Rows:

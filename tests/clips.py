@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
+from typing import cast
 
 import av
+from av.video.stream import VideoStream
 from PIL import Image
 
 RATE = 10
@@ -39,7 +41,7 @@ def video(
     with av.open(buffer, "w", format=form, options=options) as container:
         container.metadata.update(tags or {})
         rate = 25 if codec == "mpeg2video" else RATE
-        stream = container.add_stream(codec, rate=rate)
+        stream = cast("VideoStream", container.add_stream(codec, rate=rate))
         stream.width, stream.height = scenes[0].size
         stream.pix_fmt = "yuv420p"
         stream.gop_size = key_every

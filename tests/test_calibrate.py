@@ -12,12 +12,9 @@ from imgsearch.records.photo import Facts
 from imgsearch.search import baseline
 from imgsearch.search.confidence import ENOUGH_PHOTOS
 from imgsearch.store.lock import writing
+from tests.factories import unit
 
 DIM = 8
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path: Path) -> None:

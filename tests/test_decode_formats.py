@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -16,6 +17,7 @@ from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
 from imgsearch.decode.formats import FAMILIES
 from imgsearch.decode.reading import decode, decode_bytes, decoder_fingerprint
 from imgsearch.errors import PhotoError, Reason
+from tests.factories import heic, rgb_at
 from tests.scene import BLUE, GREEN, RED, WHITE, scene
 
 
@@ -27,15 +29,6 @@ def assert_quarters(image: Image.Image, wanted: list[tuple[int, int, int]], with
 
 
 # ---------------------------------------------------------------------------- HEIC
-
-
-def heic(image: Image.Image, **options: object) -> bytes:
-    from pillow_heif import as_plugin
-
-    buffer = BytesIO()
-    image.encoderinfo = options  # its save is called directly: registering it is global
-    as_plugin._save_heif(image, buffer, "")
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -260,7 +253,7 @@ def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyP
 
 def test_the_versions_of_decoders_are_told() -> None:
     told = decoder_fingerprint()
-    assert f"pillow {Image.__version__}" in told and "pillow-heif" in told
+    assert f"pillow {PIL.__version__}" in told and "pillow-heif" in told
 
 
 # ---------------------------------------------------------------------------- colour
@@ -272,8 +265,8 @@ def test_high_dynamic_range_is_brought_down_to_a_screen() -> None:
     coded.paste((0, 0, 0), (0, 0, 48, 64))
     data = bytearray(png_with_code_points(coded, 9, 16))
     seen = decode_bytes(bytes(data), 32).image
-    assert max(seen.getpixel((9, 9))) <= 2
-    assert all(160 < value < 225 for value in seen.getpixel((80, 30)))
+    assert max(rgb_at(seen, 9, 9)) <= 2
+    assert all(160 < value < 225 for value in rgb_at(seen, 80, 30))
     plain = decode_bytes(png_with_code_points(coded, 1, 13), 32).image
     assert plain.getpixel((80, 30)) == (148, 148, 148)
 
@@ -301,9 +294,9 @@ def test_made_profiles_keep_grey_grey_and_white_white() -> None:
         seen = ImageCms.profileToProfile(greys, BytesIO(profile), srgb)
         assert seen is not None
         for x in range(3):
-            pixel = seen.getpixel((x, 0))
+            pixel = rgb_at(seen, x, 0)
             assert max(pixel) - min(pixel) <= 2
-        assert min(seen.getpixel((2, 0))) >= 252
+        assert min(rgb_at(seen, 2, 0)) >= 252
     assert profile_of_code_points((1, 13)) is None
 
 
@@ -311,7 +304,7 @@ def test_p3_green_is_greener_than_srgb_can_show() -> None:
     profile = profile_of_code_points((12, 13))
     buffer = BytesIO()
     Image.new("RGB", (32, 32), (60, 200, 60)).save(buffer, "PNG", icc_profile=profile)
-    assert decode_bytes(buffer.getvalue(), 8).image.getpixel((9, 9))[0] < 20
+    assert rgb_at(decode_bytes(buffer.getvalue(), 8).image, 9, 9)[0] < 20
 
 
 def test_adobe_rgb_that_only_exif_tells_of_is_believed() -> None:
@@ -321,7 +314,7 @@ def test_adobe_rgb_that_only_exif_tells_of_is_believed() -> None:
         exif.get_ifd(0x8769)[0xA005] = {1: index}
         buffer = BytesIO()
         Image.new("RGB", (32, 32), (60, 200, 60)).save(buffer, "JPEG", exif=exif, quality=100)
-        seen = decode_bytes(buffer.getvalue(), 8).image.getpixel((9, 9))[0]
+        seen = rgb_at(decode_bytes(buffer.getvalue(), 8).image, 9, 9)[0]
         assert seen < red if index == "R03" else seen == pytest.approx(red, abs=4)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -427,7 +428,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(
     path.write_bytes(encoded(noise(), "JPEG"))
     really_read = reader.read
 
-    def read_slowly(*arguments: object) -> object:
+    def read_slowly(*arguments: Any) -> object:
         with path.open("ab") as file:
             file.write(b"more")
         return really_read(*arguments)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -28,6 +29,10 @@ from imgsearch.encoders.registry import choose, encoder_choices, name_of, open_e
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
 from imgsearch.progress import Download
+from tests.factories import cosines, embed, prepared
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import PixelBatch
 
 SMALL = "openclip:ViT-S-32-alt/random"
 CLIP, SIGLIP = catalogue.CPU_DEFAULT, catalogue.GPU_DEFAULT
@@ -343,7 +348,7 @@ def test_trained_weights_are_fetched_and_used_as_open_clip_uses_them(
     with torch.inference_mode():
         wanted = theirs.eval().encode_image(torch.stack([transform(p) for p in photos]), True)
         wanted_texts = theirs.encode_text(open_clip.tokenize(texts), True)
-    ours = encoder.encode_pixels(np.stack([encoder.prepare(photo) for photo in photos]))
+    ours = embed(encoder, photos)
     assert (ours * wanted.numpy()).sum(axis=1).min() >= 0.9999
     assert (encoder.encode_texts(texts) * wanted_texts.numpy()).sum(axis=1).min() >= 0.9999
 
@@ -382,7 +387,7 @@ def test_the_default_architecture_works(demo_photos: Path) -> None:
     photo = Image.open(sorted(demo_photos.iterdir())[0])
     pixels = towers.preprocess(photo)
     assert pixels.shape == (3, 256, 256)
-    rows = towers.images(np.stack([pixels, pixels, pixels[:, ::-1]]))
+    rows = towers.images(cast("PixelBatch", np.stack([pixels, pixels, pixels[:, ::-1]])))
     assert rows.shape == (3, catalogue.model(CLIP).dim)
     assert rows[0] @ rows[1] >= 0.99999 > rows[0] @ rows[2]
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
@@ -415,7 +420,7 @@ def test_a_vocabulary_of_the_hub_is_written_down_exactly(cache: Path, tmp_path: 
     theirs = TorchTokens("ViT-B-16-SigLIP-256")
     arguments = theirs.write(tmp_path / "tokenizer.json")
     assert arguments is not None
-    ours = FastTokens(tmp_path / "tokenizer.json", **arguments)
+    ours = FastTokens(tmp_path / "tokenizer.json", **cast("dict[str, Any]", arguments))
     texts = ["A cat, a DOG_dog!", "", "a " * 100]
     np.testing.assert_array_equal(ours.ids(texts), theirs.ids(texts))
     assert [ours.count(text) for text in texts] == [theirs.count(text) for text in texts]
@@ -548,11 +553,11 @@ def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> No
 
     encoder, towers = open_encoder(SMALL, exported, "cpu"), random_towers("ViT-S-32-alt", 0, "cpu")
     photos = [Image.open(path) for path in sorted(demo_photos.iterdir())[:8]]
-    pixels = np.stack([encoder.prepare(photo) for photo in photos])
-    assert (encoder.encode_pixels(pixels) * towers.images(pixels)).sum(axis=1).min() >= 0.9999
+    pixels = prepared(encoder, photos)
+    assert cosines(encoder.encode_pixels(pixels), towers.images(pixels)).min() >= 0.9999
     texts = ["a cat", "a rocket launch at night", ""]
     wanted = towers.texts(towers.tokens.ids(texts))
-    assert (encoder.encode_texts(texts) * wanted).sum(axis=1).min() >= 0.9999
+    assert cosines(encoder.encode_texts(texts), wanted).min() >= 0.9999
 
 
 def test_a_query_needs_neither_torch_nor_the_image_tower(exported: Path) -> None:
@@ -611,7 +616,8 @@ def writer(content: bytes, calls: list[int]) -> Callable[[Path], onnx.ExportFact
 
 
 def test_an_export_is_made_once_and_by_one(tmp_path: Path) -> None:
-    folder, calls = tmp_path / "deep" / "model", []
+    folder = tmp_path / "deep" / "model"
+    calls: list[int] = []
     build = writer(b"graph", calls)
     with ThreadPoolExecutor(4) as pool:
         facts = list(pool.map(lambda _: onnx.write_export(folder, "m", build), range(4)))
@@ -623,7 +629,8 @@ def test_an_export_is_made_once_and_by_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "changed", "manifest", "other"])
 def test_a_damaged_or_outdated_export_is_made_again(tmp_path: Path, harm: str) -> None:
-    folder, calls = tmp_path / "model", []
+    folder = tmp_path / "model"
+    calls: list[int] = []
     onnx.write_export(folder, "format 1", writer(b"graph", calls))
     file = folder / "model.onnx"
     if harm == "cut":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, MissingExtra, Settings
-from imgsearch.decode import reading
+from imgsearch.decode import files, reading
 from imgsearch.errors import Reason, UsageError
 from imgsearch.indexer import pipeline
 from imgsearch.store.store import Store
@@ -147,7 +147,7 @@ def test_a_missing_extra_is_named_and_its_arrival_noticed(
 def test_reasons_that_may_pass_are_tried_at_each_run(
     library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really_reads = reading.opened
+    really_reads = files.opened
 
     def fails(path: Path) -> object:
         if path.name == "good.png":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def shape(facts: Facts) -> str:
     return "landscape" if facts.width_px > facts.height_px else "portrait"
 
 
-ORACLE: dict[str, Callable[[Known, object], bool]] = {
+ORACLE: dict[str, Callable[[Known, Any], bool]] = {
     "after": lambda photo, value: date_of(photo) >= value,
     "before": lambda photo, value: date_of(photo) < value,
     "on": lambda photo, value: date_of(photo).startswith(value),
@@ -299,7 +300,9 @@ def test_nothing_among_nothing(library: Stocked) -> None:
 
 @pytest.mark.parametrize("sort", ["date", "path"])
 @pytest.mark.parametrize("line", ["type:jpeg|heif", "-in:nowhere"])
-def test_listings_come_in_order_page_by_page(library: Stocked, sort: str, line: str) -> None:
+def test_listings_come_in_order_page_by_page(
+    library: Stocked, sort: Literal["date", "path"], line: str
+) -> None:
     store, known = library.store, library.known
     selection = Selection(parse(line).filters, ONLINE)
     wanted = [photo for photo in known if all(passes(photo, each) for each in selection.filters)]

@@ -39,7 +39,8 @@ MakePhoto = Callable[..., Path]
 def test_words_find_the_photo(demo: Library, words: str, name: str) -> None:
     hits = demo.search(words, k=5)
     assert hits[0].path.name == name
-    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    scores = [hit.score or 0.0 for hit in hits]
+    assert scores == sorted(scores, reverse=True)
     assert len(hits) == 5
 
 
@@ -54,7 +55,7 @@ def test_words_and_example_together_are_one_cosine(demo: Library, demo_photos: P
     assert {hit.path.name for hit in both[:2]} == {"motorcycle_left.png", "coffee.png"} or both[
         0
     ].path.name in {"motorcycle_left.png", "coffee.png"}
-    assert all(-1 <= hit.score <= 1 for hit in both)
+    assert all(hit.score is not None and -1 <= hit.score <= 1 for hit in both)
 
 
 def test_a_hit_tells_what_the_photo_is(demo: Library, demo_photos: Path) -> None:

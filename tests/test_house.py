@@ -82,7 +82,7 @@ def test_imports_go_down_only() -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = defaultdict(set)
+    graph: dict[str, set[str]] = defaultdict(set)
     for file in MODULES:
         if name_of(file) != "imgsearch":
             graph[name_of(file)] |= {module for _, module in imports_of(file)} - {name_of(file)}

@@ -10,13 +10,13 @@ from imgsearch.index.ivf import IvfBuilder, IvfIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.index.recall import AT, RecallBenchmark, prompts
 from imgsearch.records.answer import Neighbours
+from tests.factories import random_vectors
 
 DIM = 16
 
 
 def vectors_of(count: int, seed: int = 1) -> np.ndarray:
-    rows = np.random.default_rng(seed).standard_normal((count, DIM)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return random_vectors(count, DIM, seed)
 
 
 @pytest.fixture(scope="module")

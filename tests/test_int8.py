@@ -25,9 +25,11 @@ from imgsearch.encoders.precision import Int8Comparison, Int8Comparisons
 from imgsearch.encoders.registry import name_of, open_encoder
 from imgsearch.errors import EncoderError, EncoderMismatch
 from imgsearch.indexer import int8_trial
+from tests.factories import cosines, prepared, unit
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
+    from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 SMALL = "openclip:ViT-S-32-alt/random"
@@ -59,12 +61,8 @@ def views(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pixels_of(encoder: Any, folder: Path) -> PixelBatch:
-    return np.stack([encoder.prepare(Image.open(path)) for path in sorted(folder.iterdir())])
-
-
-def cosines(a: Vectors, b: Vectors) -> Vectors:
-    return (a * b).sum(axis=1)
+def pixels_of(encoder: Encoder, folder: Path) -> PixelBatch:
+    return prepared(encoder, [Image.open(path) for path in sorted(folder.iterdir())])
 
 
 def one_layer(
@@ -293,7 +291,7 @@ class Slow(StandIn):
         time.sleep(self._batch_s)
         rows = super().encode_pixels(batch)
         rows += self._noise * np.random.default_rng(0).normal(size=rows.shape).astype(np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit(rows)
 
 
 def verdict_of(
@@ -345,14 +343,14 @@ def test_a_verdict_is_kept_for_one_model_and_from_enough_photos(tmp_path: Path) 
     (tmp_path / "openclip").mkdir()
     one, other = StandIn(), StandIn()
     other.id = "another"
-    kept = Int8Comparisons(tmp_path, one)  # type: ignore[arg-type]
+    kept = Int8Comparisons(tmp_path, one)
     assert kept.get(100) is None
     kept.put(Int8Comparison(60, 0.999, 0.99, 2.0))
     assert kept.get(60) == kept.get(40) == Int8Comparison(60, 0.999, 0.99, 2.0)
     assert kept.get(61) is None, "there are more photos to try it on now"
     kept.put(GOOD)
-    assert Int8Comparisons(tmp_path, one).get(1_000_000) == GOOD  # type: ignore[arg-type]
-    assert Int8Comparisons(tmp_path, other).get(40) is None  # type: ignore[arg-type]
+    assert Int8Comparisons(tmp_path, one).get(1_000_000) == GOOD
+    assert Int8Comparisons(tmp_path, other).get(40) is None
     file = tmp_path / "openclip" / "int8.json"
     for damage in ("", "[]", '{"x": 1}', file.read_text()[:-30], file.read_text().replace("0", "")):
         file.write_text(damage)

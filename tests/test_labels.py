@@ -18,6 +18,7 @@ from imgsearch import Library
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.labels.zero_shot import BLOCK_ROWS, ZeroShotClassifier, softmax
 from imgsearch.records.labels import NONE_OF_THESE, Classes, Label
+from tests.factories import random_vectors
 
 THINGS = Classes(("cat", "motorcycle", "horse", "cup of coffee"))
 RIGHT = {
@@ -192,14 +193,8 @@ def test_a_softmax_does_not_see_a_shift(values: np.ndarray, by: float) -> None:
 
 
 def test_blocks_make_no_difference() -> None:
-    rng = np.random.default_rng(3)
-
-    def unit(*shape: int) -> np.ndarray:
-        rows = rng.normal(size=shape)
-        return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
-
-    judge = ZeroShotClassifier(unit(7, 16), unit(20, 16), 30.0)
-    photos = unit(2 * BLOCK_ROWS + 5, 16)
+    judge = ZeroShotClassifier(random_vectors(7, 16, 1), random_vectors(20, 16, 2), 30.0)
+    photos = random_vectors(2 * BLOCK_ROWS + 5, 16, 3)
     numbers, chances = judge.recognise(photos)
     whole = judge.probabilities(photos)
     assert np.array_equal(numbers, whole.argmax(axis=1))

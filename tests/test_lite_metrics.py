@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch.analysis import metrics
+from tests.factories import random_vectors
 
 AXES = np.eye(12, dtype=np.float32)
 
@@ -39,17 +40,17 @@ def test_zero_shot_accuracy() -> None:
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_ranks_agree_with_sorting(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    queries, gallery = rng.normal(size=(7, 9)), rng.normal(size=(n, 9))
+    queries, gallery = random_vectors(7, 9, seed), random_vectors(n, 9, seed + 1)
     right = rng.integers(0, n, 7)
     order = np.argsort(-(queries @ gallery.T), axis=1)
     expected = [list(row).index(want) + 1 for row, want in zip(order, right, strict=True)]
-    got = metrics.ranks(queries.astype(np.float64), gallery.astype(np.float64), right)
+    got = metrics.ranks(queries, gallery, right)
     assert list(got) == expected
 
 
 def test_many_queries_are_scored_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    queries, gallery = rng.normal(size=(50, 8)), rng.normal(size=(30, 8))
+    queries, gallery = random_vectors(50, 8), random_vectors(30, 8, seed=2)
     right = rng.integers(0, 30, 50)
     whole = metrics.ranks(queries, gallery, right)
     monkeypatch.setattr(metrics, "_AT_ONCE", 7)

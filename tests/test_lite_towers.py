@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from imgsearch.encoders.lite import heads, image_tower, towers, weights
 from imgsearch.encoders.lite.encoder import HEADS
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
+from tests.factories import cosines, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,10 +50,6 @@ def in_floats(
     return features, logits
 
 
-def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (heads.unit(a) * heads.unit(b)).sum(axis=1)
-
-
 def test_the_image_graph_is_timms_network(
     tensors: Tensors,
     pixels: NDArray[np.uint8],
@@ -79,7 +76,8 @@ def test_integers_lose_little(
     trained = heads.load(HEADS)
     tower = towers.open_image_tower(model_cache, trained.ranges, threads=2)
     features, _ = tower.outputs(pixels)
-    assert cosines(features, in_floats[0]).mean() >= 0.98  # scans and textures are the hardest
+    # Scans and textures are the hardest.
+    assert cosines(unit(features), unit(in_floats[0])).mean() >= 0.98
     exact = trained.image_vectors(*in_floats)
     assert cosines(lite.encode_pixels(pixels), exact).mean() >= 0.98
 
@@ -111,7 +109,7 @@ def test_the_text_graph_is_the_original_network(model_cache: Path) -> None:
     tower = towers.open_text_tower(model_cache, threads=2)
     found = towers.encode(tower, towers.WordPieces(), TEXTS)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    assert cosines(found, expected).min() >= 0.9999
+    assert cosines(found, unit(expected)).min() >= 0.9999
 
 
 def test_tokens_are_cut_with_their_end_mark_kept() -> None:

@@ -15,6 +15,7 @@ from imgsearch.encoders.lite import heads
 from imgsearch.encoders.lite.encoder import HEADS
 from imgsearch.encoders.lite.image_tower import CLASSES, FEATURES
 from imgsearch.errors import FolderError, UsageError
+from tests.factories import random_vectors
 from training import datasets, evaluate, features, train
 from training.fitting import Schedule
 
@@ -118,7 +119,7 @@ def test_alpha_weighs_the_two_halves() -> None:
     trained = heads.load(HEADS)
     rng = np.random.default_rng(0)
     logits, found = rng.normal(size=(4, CLASSES)), rng.random(size=(4, FEATURES))
-    texts = heads.unit(rng.normal(size=(4, 384)))
+    texts = random_vectors(4, 384)
     scores = {}
     for alpha in (0.0, 0.25, 1.0):
         weighed = replace(trained, alpha=alpha)
@@ -129,7 +130,7 @@ def test_alpha_weighs_the_two_halves() -> None:
 
 
 def test_a_sure_tower_places_a_photo_at_its_class() -> None:
-    names = heads.unit(np.random.default_rng(0).normal(size=(CLASSES, 384)))
+    names = random_vectors(CLASSES, 384)
     logits = np.zeros((2, CLASSES), np.float32)
     logits[0, 7] = logits[1, 900] = 100
     np.testing.assert_allclose(heads.conse(logits, names), names[[7, 900]], atol=1e-5)

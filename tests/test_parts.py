@@ -16,20 +16,21 @@ from imgsearch import Library, Settings
 from imgsearch.analysis import captions, duplicates
 from imgsearch.decode.parts import CUT, parts_of, tiles
 from imgsearch.decode.reading import decode
+from imgsearch.encoders import prompts
 from imgsearch.index.build import BuildOptions, build_snapshot
 from imgsearch.index.check import check_recall
 from imgsearch.index.live import LiveIndex
 from imgsearch.index.policy import IndexPolicy
-from imgsearch.index.recall import prompts
+from imgsearch.labels import labels
 from imgsearch.progress import Job
 from imgsearch.records.files import Decoded, FileStat, IngestResult
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.records.status import EncoderRow
 from imgsearch.search import baseline
-from imgsearch.store.schema import labels
 from imgsearch.store.store import Store
 from imgsearch.store.vector_reading import starts_of
+from tests.factories import random_vectors, unit
 from tests.stand_in import StandIn
 
 DIM = 16
@@ -42,12 +43,8 @@ LADDERS = {
 }
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
-
-
 def vectors_of(count: int, seed: int = 1) -> np.ndarray:
-    return unit(np.random.default_rng(seed).normal(size=(count, DIM)))
+    return random_vectors(count, DIM, seed)
 
 
 @pytest.fixture
@@ -235,7 +232,8 @@ def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
     store.record(root_id, key, [outcome])
     before = store.parts(key, [1])[1]
     assert before.times_s == times_s
-    assert np.allclose(store.vector_of(key, 1), vectors_of(3)[0], atol=1e-3)
+    vector = store.vector_of(key, 1)
+    assert vector is not None and np.allclose(vector, vectors_of(3)[0], atol=1e-3)
     store.forget(root_id, [stat.path])
     store.record(root_id, key, [IngestResult(stat, b"a")])
     assert store.last_seq(key) == 6, "numbered anew"
@@ -319,7 +317,7 @@ def test_captions_are_ranked_among_photos(store: Store, monkeypatch: pytest.Monk
     monkeypatch.setattr(prompts, "embed_texts", lambda *arguments: queries)
     listed = captions.Captions(("x",) * 30, tuple(photos), 0)
     index = LiveIndex(store, row.key)
-    found = captions.evaluate(store, row, StandIn(), index, listed)  # type: ignore[arg-type]
+    found = captions.evaluate(store, row, StandIn(), index, listed)
     assert (found.photos, found.index_recall) == (PHOTOS, 1.0)
     assert found.recall_at_10 == pytest.approx(10 / 30)
     assert found.median_rank == pytest.approx(15.5, abs=0.5)

@@ -16,6 +16,7 @@ from PIL import Image
 from imgsearch import Library
 from imgsearch.errors import FolderError, Reason, UsageError
 from imgsearch.indexer import volumes
+from imgsearch.records.arrays import Pixels
 from imgsearch.store.store import Store
 from tests.stand_in import StandIn
 
@@ -484,7 +485,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_no_failure(
     shutil.copy(here / "0000.png", here / "zz copy.png")
     prepare = stand_in.prepare
 
-    def vanish(image: Image.Image) -> object:
+    def vanish(image: Image.Image) -> Pixels:
         (here / "0000.png").unlink(missing_ok=True)
         return prepare(image)
 

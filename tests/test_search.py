@@ -124,8 +124,8 @@ def test_a_part_of_an_image(
             both.paste(image.convert("RGB").resize((300, 300)), (x, 0))
     both.save(tmp_path / "both.jpg")
 
-    def best(*box: float) -> str:
-        region = Region(*box, percent=percent)
+    def best(x: float, y: float, width: float, height: float) -> str:
+        region = Region(x, y, width, height, percent=percent)
         return names(demo, Query((Term(Example(tmp_path / "both.jpg", region)),)), 1)[0]
 
     unit = (1 / 6, 1 / 3) if percent else (1, 1)

@@ -29,6 +29,7 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.records.status import SnapshotInfo
 from imgsearch.store.store import Store
+from tests.factories import unit
 
 DIM = 32
 LADDER = IndexPolicy(
@@ -42,10 +43,6 @@ LADDER = IndexPolicy(
     tail_rows=100,
 )
 CENTRES = np.random.default_rng(0).standard_normal((25, DIM))
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def vectors_of(count: int, seed: int = 1) -> np.ndarray:
@@ -193,10 +190,11 @@ def test_calibration_is_kept_for_text_and_for_image_queries(shelf: Shelf) -> Non
     shelf.add(vectors_of(1_500))
     details = shelf.build().details
     for kind in ("text", "image"):
-        assert 1 <= details[f"nprobe_{kind}"] < details["nlist"]
-        assert details[f"recall_{kind}"] >= LADDER.recall_target
-    assert details["nprobe_text"] > details["nprobe_image"]  # they lie off the photos' manifold
-    assert details["imbalance"] >= 1
+        assert 1 <= float(details[f"nprobe_{kind}"]) < float(details["nlist"])
+        assert float(details[f"recall_{kind}"]) >= LADDER.recall_target
+    # Words lie off the photos' manifold.
+    assert float(details["nprobe_text"]) > float(details["nprobe_image"])
+    assert float(details["imbalance"]) >= 1
 
 
 def test_without_a_text_encoder_words_get_four_times_the_lists(shelf: Shelf) -> None:

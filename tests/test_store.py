@@ -166,7 +166,8 @@ def test_a_reader_sees_whole_batches_and_never_waits(tmp_path: Path, store: Stor
 def test_a_second_encoder_waits_until_it_is_promoted(store: Store) -> None:
     _, old = fill(store, photo("/p/a.jpg", b"1"))
     new = store.add_encoder("other/1", "other", DIM)
-    assert store.current_encoder().encoder_id == "test/1"
+    current = store.current_encoder()
+    assert current is not None and current.encoder_id == "test/1"
     assert store.unembedded(new.key) == {1: Path("/p/a.jpg")}
     store.add_vectors(new.key, {1: PhotoVectors(unit_vector(3))})
     assert store.unembedded(new.key) == {}

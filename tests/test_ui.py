@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -60,7 +61,7 @@ def _script(name: str) -> None:
     app.VIEWS[name][0]()
 
 
-def data_of(page: AppTest, component: str) -> list[dict[str, object]]:
+def data_of(page: AppTest, component: str) -> list[Any]:
     """What was handed to every component of a kind."""
     return [
         json.loads(element.proto.json)
@@ -70,7 +71,7 @@ def data_of(page: AppTest, component: str) -> list[dict[str, object]]:
 
 
 def names_in(page: AppTest) -> list[str]:
-    return [str(tile["alt"]) for data in data_of(page, "grid") for tile in data["tiles"]]  # type: ignore[attr-defined]
+    return [str(tile["alt"]) for data in data_of(page, "grid") for tile in data["tiles"]]
 
 
 def said(page: AppTest) -> str:
@@ -143,7 +144,7 @@ def test_hostile_names_are_only_ever_text(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("search", demo_library, q="name:onerror")
-    (tile,) = data_of(page, "grid")[0]["tiles"]  # type: ignore[misc]
+    (tile,) = data_of(page, "grid")[0]["tiles"]
     assert tile["title"] == r"<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
     page = run_view("photo", demo_library, id=str(tile["id"]))
     assert not page.exception and page.code[0].value.endswith(tile["title"])
@@ -157,7 +158,7 @@ def test_a_photo_is_told_of_closely(run_view: Callable[..., AppTest], demo_libra
     with Library.open(Settings.load(data_dir=demo_library)) as library:
         (hit,) = library.find("a cat", 1).hits
     page = run_view("photo", demo_library, id=str(hit.photo.id))
-    facts = dict(data_of(page, "facts")[0])  # type: ignore[call-overload]
+    facts = dict(data_of(page, "facts")[0])
     assert facts["Size"] == "451 × 300 px, 0.1 megapixels" and "PENTAX" in facts["Camera"]
     assert page.code[0].value == str(hit.path)
     assert data_of(page, "preview")[0]["src"] == (
@@ -224,7 +225,7 @@ def test_near_duplicates_side_by_side(
     wait_for("near-duplicates")
     page.run()
     (group,) = data_of(page, "grid")
-    assert {str(tile["alt"]).split(",")[0] for tile in group["tiles"]} == {"cat.png", "cat.jpg"}  # type: ignore[attr-defined]
+    assert {str(tile["alt"]).split(",")[0] for tile in group["tiles"]} == {"cat.png", "cat.jpg"}
     assert "**1 group**, 2 photos" in said(page)
     page.slider(key="alike").set_value(1.0).run()
     assert not data_of(page, "grid") and "None as alike as that" in said(page)

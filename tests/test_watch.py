@@ -150,6 +150,12 @@ class OperationPaths:
         return photo(path, self.first + number)
 
 
+def file_becomes_folder(path: Path, number: int) -> None:
+    """In place of a photo there is a folder of its name, with another photo in it."""
+    path.unlink()
+    photo(path / "a.png", number)
+
+
 OPERATIONS: dict[str, tuple[Callable[[OperationPaths], object], int]] = {  # and how many it embeds
     "a new photo": (lambda at: at.photo(at.here / "new.png", 100), 1),
     "a new folder": (lambda at: photos(at.here / "x" / "y", 3, first=at.first + 100), 3),
@@ -176,10 +182,7 @@ OPERATIONS: dict[str, tuple[Callable[[OperationPaths], object], int]] = {  # and
     "a folder deleted": (lambda at: shutil.rmtree(at.here / "album"), 0),
     "a folder moved out": (lambda at: (at.here / "album").rename(at.outside / "gone"), 0),
     "a file becomes a folder": (
-        lambda at: (
-            (at.here / "0001.png").unlink(),
-            at.photo(at.here / "0001.png" / "a.png", 302),
-        ),
+        lambda at: file_becomes_folder(at.here / "0001.png", at.first + 302),
         1,
     ),
     "downloaded": (lambda at: at.photo(at.here / ".x.part.png", 303).rename(at.here / "x.png"), 1),

@@ -173,7 +173,7 @@ class _Clip:
         scale = min(1.0, request.side_px / min(whole))
         small = [max(1, ceil(side * scale)) for side in whole]
         size = {"width": small[0], "height": small[1], "interpolation": "AREA"}
-        image: Image = frame.to_image(**size)  # type: ignore[no-untyped-call]
+        image: Image = frame.to_image(**size)
         points = (int(frame.color_primaries), int(frame.color_trc))
         profile = colour.profile_of_code_points(points)
         if profile is not None:

@@ -16,6 +16,7 @@ from imgsearch.index.base import KINDS, Effort, VectorIndex, open_index
 from imgsearch.index.flat import FlatIndex
 from imgsearch.index.ivf import IvfBuilder, IvfIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec, Storage
+from tests.factories import unit
 
 DIM = 24
 LADDER = IndexPolicy(exact_filter_rows=40)
@@ -27,7 +28,7 @@ def vectors_of(count: int, seed: int = 1) -> np.ndarray:
     generator = np.random.default_rng(seed)
     centres = np.random.default_rng(0).standard_normal((12, DIM))
     rows = centres[generator.integers(0, 12, count)] + generator.standard_normal((count, DIM))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit(rows)
 
 
 def ids_of(count: int) -> np.ndarray:
@@ -116,12 +117,12 @@ def test_more_effort_finds_more(made: Made) -> None:
     _, index, _, _ = made
     queries = vectors_of(100, seed=11)
     right: dict[Effort, float] = {}
-    for effort in ("image", "text", "exact"):
-        found = index.search(queries, 10, effort=effort)  # type: ignore[arg-type]
+    efforts: tuple[Effort, ...] = ("image", "text", "exact")
+    for effort in efforts:
+        found = index.search(queries, 10, effort=effort)
         best = index.search(queries, 10)
-        right[effort] = np.mean(  # type: ignore[index]
-            [len(set(a.ids) & set(b.ids)) for a, b in zip(found, best, strict=True)]
-        )
+        shared = [len(set(a.ids) & set(b.ids)) for a, b in zip(found, best, strict=True)]
+        right[effort] = float(np.mean(shared))
     assert right["image"] <= right["text"] <= right["exact"] == 10
     assert right["image"] > 5
 

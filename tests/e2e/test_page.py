@@ -357,7 +357,7 @@ def fetch(url: str, cookie: str = "", **headers: str) -> tuple[int, bytes, str]:
     """Status, body and cookie of an answer; redirects are not followed."""
 
     class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *arguments: object) -> None:  # type: ignore[override]
+        def redirect_request(self, *arguments: object) -> None:
             return None
 
     headers = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -16,9 +16,10 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.openclip.encoder import OpenClip
 from imgsearch.encoders.registry import open_encoder
+from tests.factories import cosines, prepared
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import PixelBatch, Vectors
+    from imgsearch.records.arrays import PixelBatch
 
 pytestmark = pytest.mark.alone  # one card, and some of it measures time
 
@@ -40,15 +41,10 @@ def photos(count: int, side_px: int, seed: int = 0) -> PixelBatch:
     return noise.integers(0, noise.integers(64, 256, (count, 3, 1, 1)), shape, np.uint8)
 
 
-def cosines(a: Vectors, b: Vectors) -> Vectors:
-    """Row by row."""
-    return (a * b).sum(axis=1)
-
-
 def test_a_gpu_gives_the_vectors_of_the_cpu(tmp_path: Path, demo_photos: Path) -> None:
     gpu, cpu = (open_encoder(f"openclip:{SMALL}", tmp_path, device) for device in ("cuda", "cpu"))
     assert gpu.id == cpu.id
-    pixels = np.stack([gpu.prepare(Image.open(path)) for path in sorted(demo_photos.iterdir())])
+    pixels = prepared(gpu, [Image.open(path) for path in sorted(demo_photos.iterdir())])
     assert cosines(gpu.encode_pixels(pixels), cpu.encode_pixels(pixels)).min() >= 0.999
     texts = ["a cat", "a rocket launch at night"]
     assert cosines(gpu.encode_texts(texts), cpu.encode_texts(texts)).min() >= 0.999
