@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests are about our code, not about how many threads a library takes.
+# No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
 .PHONY: help demo test gpu soak crash fuzz bench bench-full bench-index check docs format install clean
@@ -20,14 +20,17 @@ install: $(VENV)/.installed  ## Make .venv with everything in it
 demo: install  ## Index about 20 real photos and search them
 	$(BIN)/imgsearch demo
 
+# Tests that measure time run one by one, after the others, and also when one of those failed.
 test: install  ## Run all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	@status=0; \
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not alone" || status=$$?; \
+	$(BIN)/python -m pytest -m alone || status=$$?; \
+	exit $$status
 
-gpu: install  ## What only a CUDA GPU can show; needs a torch that can use it in .venv
+gpu: install  ## The tests for a CUDA GPU; .venv needs a torch that can use it
 	$(BIN)/python -m pytest -s tests/gpu
 
-soak: install  ## Ten minutes of a watcher that is kept busy and killed
+soak: install  ## Ten minutes of a watcher that is busy and gets killed
 	$(BIN)/python -m tests.soak --seconds 600
 
 crash: install  ## 200 kills at random moments; no photo may be lost
@@ -36,29 +39,29 @@ crash: install  ## 200 kills at random moments; no photo may be lost
 fuzz: install  ## An hour of damaged files for the decoders
 	IMGSEARCH_FUZZ_SECONDS=3600 $(BIN)/python -m pytest -s tests/test_decode_fuzz.py --timeout 5000
 
-bench: install  ## imgsearch beside its peers, the short form: under ten minutes
+bench: install  ## Compare with other tools, the short form: under ten minutes
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_peers run --work build/bench-peers
 
-bench-full: install  ## The long form, an hour; then the tables of docs/benchmarks.md
+bench-full: install  ## The long form, an hour; writes the tables of docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_peers run --work build/bench-peers --full
 	$(BIN)/python -m benchmarks.bench_peers table build/bench-peers/results.json --publish
 
-bench-index: install  ## The index beside its peers, up to a million vectors
+bench-index: install  ## Compare the index with others, up to a million vectors
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_index run --work build/bench-index
 
-check: install  ## Lint, types, layers and size budgets
+check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -q tests/test_house.py
 
 docs: install  ## Write the help texts into docs/cli.md
 	UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_docs.py
 
-format: install  ## Put the code into its usual form
+format: install  ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

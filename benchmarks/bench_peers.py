@@ -1,17 +1,17 @@
-"""Measures imgsearch beside its peers, in one run on one machine, as whole processes.
+"""Compares imgsearch with other tools, in one run on one machine, as whole processes.
 
     python -m benchmarks.bench_peers run --work DIR [--full]
     python -m benchmarks.bench_peers table DIR/results.json [--publish]
     python -m benchmarks.bench_peers check
 
-`run` installs the peers under DIR, prepares photos and weights, measures what the machine allows
-at best (limits.py), then lets the contestants (contestants.py) index and search in turn, and
-writes DIR/results.json after every measurement. The short form takes under ten minutes on two
-cores once the peers are installed: three rounds, of which the slowest contestant and our smaller
-model take part in the first. `--full` has five rounds for all, and clip-retrieval, and takes about
-an hour.
-`table` prints the results as Markdown; with `--publish` it puts them into docs/ instead. `check`
-measures a few ratios in seconds and prints them beside those last published.
+`run` installs the other tools under DIR, prepares photos and weights, measures the best that the
+machine allows (limits.py), then lets the programs (programs.py) index and search in turn. It
+rewrites DIR/results.json after every measurement. The short form takes under ten minutes on two
+cores once the tools are installed: three rounds, with the slowest program and our smaller model in
+the first round only. `--full` runs five rounds of all programs, with clip-retrieval, and takes
+about an hour.
+`table` prints the results as Markdown; with `--publish` it writes them into docs/ instead. `check`
+measures a few ratios in seconds and prints them next to those last published.
 """
 
 # ruff: noqa: T201  # what it prints is what it is for
@@ -26,7 +26,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import pairwise
@@ -36,10 +36,10 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks import contestants, limits, photo_sets, ratios
-from benchmarks.contestants import Contestant
+from benchmarks import limits, photo_sets, programs, ratios
 from benchmarks.peer_tables import OURS, PEER, markdown
 from benchmarks.processes import Command, CommandFailed, run
+from benchmarks.programs import Program
 from imgsearch.search import query_cache
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -55,36 +55,35 @@ SUBJECTS = ("boat", "dog", "child", "bridge", "market", "cyclist", "tower", "gar
 PLACES = ("in the snow", "at night", "by the lake", "on a hill", "behind glass", "in the rain")
 
 
-class Run:
-    """One run: its folders, its contestants, and what was measured so far."""
+class PeerBenchmark:
+    """One run: its folders, its programs, and what was measured so far."""
 
-    def __init__(self, work: Path, photos: dict[str, Path], all_of_them: bool) -> None:
-        self.work, self.photos, self.full = work, photos, all_of_them
-        makers: list[Callable[[Path], Contestant]] = [
-            contestants.imgsearch,
-            lambda work: contestants.imgsearch(work, "lite"),
-            contestants.rclip,
-            contestants.plain_loop,
+    def __init__(self, work: Path, photos: dict[str, Path], full: bool) -> None:
+        self.work, self.photos, self.full = work, photos, full
+        self.programs = [
+            programs.imgsearch(work),
+            programs.imgsearch(work, "lite"),
+            programs.rclip(work),
+            programs.plain_loop(work),
         ]
-        if all_of_them:
-            makers.append(contestants.clip_retrieval)
-        self.contestants = [make(work) for make in makers]
+        if full:
+            self.programs.append(programs.clip_retrieval(work))
         self.results: Result = {"measured": {}}
 
-    def library(self, contestant: Contestant, name: str) -> Path:
-        return self.work / "libraries" / name / contestant.name.replace(", ", "-").replace(" ", "-")
+    def library(self, program: Program, name: str) -> Path:
+        return self.work / "libraries" / name / program.name.replace(", ", "-").replace(" ", "-")
 
-    def measure(self, task: str, contestant: Contestant, command: Command | None) -> None:
-        """Run a command once and keep what it cost. Raises CommandFailed."""
+    def measure(self, task: str, program: Program, command: Command | None) -> None:
+        """Run a command once and record its cost. Raises CommandFailed."""
         if command is None:
             return
         cost = run(command)
         print(
-            f"{task:16} {contestant.name:16} {cost.wall_s:7.2f} s {cost.cpu_s:7.2f} s of cores "
+            f"{task:16} {program.name:16} {cost.wall_s:7.2f} s {cost.cpu_s:7.2f} s of cores "
             f"{cost.peak_mb:6.0f} MB",
             flush=True,
         )
-        costs = self.results["measured"].setdefault(task, {}).setdefault(contestant.name, {})
+        costs = self.results["measured"].setdefault(task, {}).setdefault(program.name, {})
         for kind in ("wall_s", "cpu_s", "peak_mb"):
             costs.setdefault(kind, []).append(round(getattr(cost, kind), 3))
         self.save()
@@ -93,124 +92,131 @@ class Run:
         (self.work / "results.json").write_text(json.dumps(self.results, indent=1) + "\n")
 
     def index(self, rounds: int) -> None:
-        """First index and second run of both sets, everybody's turn coming once a round."""
+        """First index and second run of both sets of photos, the programs in turn."""
         for number in range(rounds):
             for name in SETS:
                 photos = self.photos[name]
-                for one in self.in_turn(number):
-                    library = self.library(one, name)
+                for program in self.in_turn(number):
+                    library = self.library(program, name)
                     shutil.rmtree(library, ignore_errors=True)
-                    self.measure(f"index {name}", one, one.index(library, photos))
-                    if one.remembers:
-                        self.measure(f"again {name}", one, one.index(library, photos))
+                    self.measure(f"index {name}", program, program.index(library, photos))
+                    if program.remembers:
+                        self.measure(f"again {name}", program, program.index(library, photos))
 
     def search(self, rounds: int) -> None:
-        """One-shot queries over the small set: words new each round, again, a new example."""
+        """One-shot queries over the small set: new words, the same words again, a new image."""
         photos, examples = self.photos["small"], sorted(self.photos["examples"].iterdir())
-        day = datetime.now(UTC).strftime("%d %H %M")  # new words at every run, too
+        day = datetime.now(UTC).strftime("%d %H %M")  # words that no earlier run has cached
         for number in range(rounds):
             subject, where = SUBJECTS[number % len(SUBJECTS)], PLACES[number % len(PLACES)]
             text = f"a {subject} {where} {day} {number}"
-            for one in self.in_turn(number):
-                library = self.library(one, "small")
-                if one.text is not None:
-                    self.measure("new words", one, one.text(library, photos, text))
-                    self.measure("known words", one, one.text(library, photos, text))
-                if one.image is not None:
+            for program in self.in_turn(number):
+                library = self.library(program, "small")
+                if program.text is not None:
+                    self.measure("new words", program, program.text(library, photos, text))
+                    self.measure("known words", program, program.text(library, photos, text))
+                if program.image is not None:
                     example = examples[number % len(examples)]
-                    self.measure("new example", one, one.image(library, photos, example))
-                self.measure("help", one, one.help)
+                    self.measure("new example", program, program.image(library, photos, example))
+                self.measure("help", program, program.help)
 
-    def in_turn(self, number: int) -> Iterator[Contestant]:
-        """Who takes part in this round, beginning with another one each time."""
-        them = self.contestants
-        first = number % len(them)
-        for one in them[first:] + them[:first]:
-            if self.full or number == 0 or not one.once:
-                yield one
+    def in_turn(self, number: int) -> Iterator[Program]:
+        """The programs that take part in this round; each round begins with another one."""
+        first = number % len(self.programs)
+        for program in self.programs[first:] + self.programs[:first]:
+            if self.full or number == 0 or not program.first_round_only:
+                yield program
 
 
 def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
-    """The whole run; see the head of this file."""
+    """The whole run; see the docstring of this file."""
     work.mkdir(parents=True, exist_ok=True)
     photos = photo_sets.prepare(DATA, work / "photos", small)
-    race = Run(work, photos, full)
-    race.results |= {
+    benchmark = PeerBenchmark(work, photos, full)
+    benchmark.results |= {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
-        "versions": {one.name: one.version for one in race.contestants if "," not in one.name}
+        "versions": {
+            program.name: program.version
+            for program in benchmark.programs
+            if "," not in program.name
+        }
         | {name: version(name) for name in LIBRARIES},
+        "notes": [program.note for program in benchmark.programs if program.note],
         "photos": {name: photo_sets.facts(photos[name]) for name in SETS},
         "others_busy_cores": [busy_cores()],
     }
-    race.results["limits"] = {
+    benchmark.results["limits"] = {
         "gemm_gflop_s": limits.gemm_peaks(),
-        "model_gflop": limits.model_gflop(contestants.ARCH),
+        "model_gflop": limits.model_gflop(programs.ARCH),
         "jpeg_photos_s": {name: limits.jpeg_rates(photos[name]) for name in SETS},
         "disk_mb_s": limits.disk_mb_s(photos["large"]),
     }
-    print(json.dumps(race.results["limits"]), flush=True)
-    race.save()
-    warm_up(race)
-    race.index(rounds)
-    race.results["agreement"] = agreement(race)
-    race.search(rounds + 2)
-    race.results["ratios"] = ratios.measure(
+    print(json.dumps(benchmark.results["limits"]), flush=True)
+    benchmark.save()
+    warm_up(benchmark)
+    benchmark.index(rounds)
+    benchmark.results["agreement"] = agreement(benchmark)
+    benchmark.search(rounds + 2)
+    benchmark.results["ratios"] = ratios.measure(
         Path(tempfile.mkdtemp(dir=work)), demo_photos(work), work / "cache"
     )
-    race.results["others_busy_cores"].append(busy_cores())
-    race.save()
-    print(markdown(race.results))
+    benchmark.results["others_busy_cores"].append(busy_cores())
+    benchmark.save()
+    print(markdown(benchmark.results))
 
 
-def warm_up(race: Run) -> None:
-    """Each model exported and tried, each program read from the disk once: before the clock runs.
+def warm_up(benchmark: PeerBenchmark) -> None:
+    """Export and try each model, and read each program from the disk once, before the clock runs.
 
-    A peer that cannot do it is left out, and the results say why. What was asked in an earlier run
-    is forgotten.
+    A program that fails is left out, and the results say why; imgsearch and rclip must work. The
+    queries that an earlier run has cached are forgotten.
     """
-    (race.work / "cache" / query_cache.FILE).unlink(missing_ok=True)
-    for one in list(race.contestants):
-        library = race.library(one, "warm-up")
+    (benchmark.work / "cache" / query_cache.FILE).unlink(missing_ok=True)
+    for program in list(benchmark.programs):
+        library = benchmark.library(program, "warm-up")
         shutil.rmtree(library, ignore_errors=True)
         try:
-            ours = one.name == OURS  # int8 is tried on as many photos as it ever is
-            run(one.index(library, race.photos["small" if ours else "examples"]))
+            # The int8 trial of imgsearch needs as many photos as it can get.
+            photos = benchmark.photos["small" if program.name == OURS else "examples"]
+            run(program.index(library, photos))
         except CommandFailed as failure:
-            if one.name in (OURS, PEER):
+            if program.name in (OURS, PEER):
                 raise
-            print(f"{one.name} is left out: {failure}", flush=True)
-            race.results.setdefault("left_out", {})[one.name] = str(failure).splitlines()[-1]
-            race.contestants.remove(one)
+            print(f"{program.name} is left out: {failure}", flush=True)
+            reason = str(failure).splitlines()[-1]
+            benchmark.results.setdefault("left_out", {})[program.name] = reason
+            benchmark.programs.remove(program)
 
 
-def agreement(race: Run) -> Result:
-    """How much rclip's vectors and ours of the small set are alike, and that none is missing.
+def agreement(benchmark: PeerBenchmark) -> Result:
+    """The cosines of rclip's vectors of the small set with ours; checks that none is missing.
 
-    The same weights and preprocessing give the same vectors: a cosine of 1 but for rounding, the
-    decoder's scaling and integer arithmetic. What vectors of different photos have in common tells
-    what that is worth: with random weights it is much.
+    The same weights and preprocessing give a cosine of 1, except for rounding, the decoder's
+    scaling and integer arithmetic. The cosine of different photos is the value to compare with:
+    random weights make it large.
     """
     ours, rclip = (
-        next(one for one in race.contestants if one.name == name) for name in (OURS, PEER)
+        next(program for program in benchmark.programs if program.name == name)
+        for name in (OURS, PEER)
     )
-    database = sqlite3.connect(race.library(ours, "small") / "library.db")
+    database = sqlite3.connect(benchmark.library(ours, "small") / "library.db")
     (encoder_id,) = database.execute("SELECT encoder_id FROM encoders").fetchone()
     rows = database.execute(
         "SELECT paths.name, vectors.vector FROM paths JOIN vectors USING (photo_id)"
     )
     mine = {bytes(name).decode(): unit(np.frombuffer(blob, "<f2")) for name, blob in rows}
     database.close()
-    database = sqlite3.connect(race.library(rclip, "small") / "db.sqlite3")
+    database = sqlite3.connect(benchmark.library(rclip, "small") / "db.sqlite3")
     rows = database.execute("SELECT filepath, vector FROM images")
     theirs = {Path(name).name: unit(np.frombuffer(blob, "<f4")) for name, blob in rows}
     database.close()
-    expected = {path.name for path in race.photos["small"].iterdir()}
+    expected = {path.name for path in benchmark.photos["small"].iterdir()}
     if not expected == mine.keys() == theirs.keys():
         raise SystemExit(f"Of {len(expected)} photos, {len(mine)} and {len(theirs)} have a vector.")
     names = sorted(expected)
     cosines = [float(mine[name] @ theirs[name]) for name in names]
-    others = [float(mine[one] @ theirs[other]) for one, other in pairwise(names)]
+    others = [float(mine[name] @ theirs[other]) for name, other in pairwise(names)]
     return {
         "encoder_id": encoder_id,
         "mean_cosine": round(float(np.mean(cosines)), 5),
@@ -236,7 +242,7 @@ def machine() -> Result:
 
 
 def busy_cores() -> float:
-    """How many cores other programs keep busy while this one waits."""
+    """How many cores other programs keep busy, while this one waits."""
     return round(psutil.cpu_percent(interval=3) / 100 * (psutil.cpu_count() or 1), 1)
 
 
@@ -257,7 +263,7 @@ def demo_photos(work: Path) -> Path:
 
 
 def check() -> None:
-    """Print a few ratios beside those last published."""
+    """Print a few ratios next to those last published."""
     from imgsearch.config import default_cache_dir
 
     committed = json.loads(PUBLISHED.read_text())["ratios"]
@@ -267,13 +273,13 @@ def check() -> None:
 
 
 def publish(results: Result) -> None:
-    """Put the results into docs/benchmarks_peers.json and their tables into docs/benchmarks.md."""
+    """Write docs/benchmarks_peers.json, and its tables into docs/benchmarks.md."""
     PUBLISHED.write_text(json.dumps(results, indent=1) + "\n")
     PAGE.write_text(page_with(results))
 
 
 def page_with(results: Result) -> str:
-    """docs/benchmarks.md with the tables of these results in their place."""
+    """The text of docs/benchmarks.md with the tables of these results."""
     before, _, rest = PAGE.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     return f"{before}{MARKS[0]}{markdown(results)}{MARKS[1]}{after}"
@@ -285,8 +291,8 @@ def main() -> None:
     command = commands.add_parser("run")
     command.add_argument("--work", type=Path, required=True)
     command.add_argument("--full", action="store_true")
-    command.add_argument("--small", type=int, default=1_000, help="small photos")
-    command.add_argument("--rounds", type=int, help="of indexing; else 3, or 5 of --full")
+    command.add_argument("--small", type=int, default=1_000, help="number of small photos")
+    command.add_argument("--rounds", type=int, help="rounds of indexing (3, or 5 with --full)")
     command = commands.add_parser("table")
     command.add_argument("results", type=Path)
     command.add_argument("--publish", action="store_true")

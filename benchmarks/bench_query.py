@@ -21,12 +21,12 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
-from benchmarks import contestants, photo_sets
+from benchmarks import photo_sets, programs
 from benchmarks.processes import Command, Cost, run
 
 HOUSE = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("IMGSEARCH_TEST_DATA", HOUSE.parent / "shared" / "data"))
-ENCODERS = {"lite": "lite", "ViT-B-32-256": contestants.ENCODER}
+ENCODERS = {"lite": "lite", "ViT-B-32-256": programs.ENCODER}
 SIZES = (200, 1_000)
 
 
@@ -34,7 +34,7 @@ def commands(work: Path, words: str) -> dict[str, Command]:
     """Each case by what the table calls it: a library that is missing is made first."""
     cases: dict[str, Command] = {}
     for title, encoder in ENCODERS.items():
-        program = contestants.imgsearch(work, encoder)
+        program = programs.imgsearch(work, encoder)
         assert program.text is not None and program.help is not None
         for size in SIZES:
             photos = photo_sets.flickr_test(DATA, work / "photos", size)

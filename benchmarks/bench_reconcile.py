@@ -1,10 +1,10 @@
-"""How long a look at a library takes in which nothing has changed.
+"""Measures how long `index` takes when nothing has changed.
 
     python -m benchmarks.bench_reconcile --files 10000 100000 1000000
 
-Makes so many empty files named as photos and a library that knows them, then looks four times;
-TMPDIR says where. Prints the best wall time and processor time, and what that is for each file:
-the cost grows linearly where this stays the same. The first look also builds the index.
+Makes that many empty files with names of photos, in TMPDIR, and a library that has them, then
+indexes four times. Prints the best wall time and processor time, and the processor time per file,
+which stays the same if the cost grows linearly. The first run also builds the vector index.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from imgsearch.store.connecting import DATABASE
 from imgsearch.store.lock import writing
 from tests.stand_in import StandIn, open_stand_in
 
-LOOKS = 4
+RUNS = 4
 PHOTO = (
     "INSERT INTO photos (id, content_hash, size_bytes, format, width_px, height_px, added_at) "
     "VALUES (?, ?, 1, 'JPEG', 4000, 3000, '2026-01-01T00:00:00+00:00')"
@@ -42,7 +42,7 @@ VECTOR = "INSERT INTO vectors (encoder_key, photo_id, part, vector) VALUES (?, ?
 
 
 def make(place: Path, files: int) -> None:
-    """`files` files, 200 a folder, and a library that knows each as a photo of its own."""
+    """Make the files, 200 a folder, and a library that has each of them as a photo of its own."""
     for number in range(files):
         folder = place / "photos" / f"{number // 2_000:03}" / f"{number // 200:04}"
         if number % 200 == 0:
@@ -53,24 +53,24 @@ def make(place: Path, files: int) -> None:
         root_id = store.add_root(root)
         row = store.add_encoder(StandIn.id, "lite", StandIn.dim)
     noise = np.random.default_rng(1)
-    seen = scan(root, is_photo_name).files.values()
-    # As `Store.record` would, which takes half an hour for a million.
+    stats = scan(root, is_photo_name).files.values()
+    # The same rows as `Store.record` writes, which takes half an hour for a million.
     with closing(sqlite3.connect(place / "library" / DATABASE)) as connection, connection:
-        for number, one in enumerate(seen, 1):
-            name = os.fsencode(one.path.removeprefix(root + os.sep))
-            about = (one.size_bytes, one.mtime_ns, one.inode)
+        for number, stat in enumerate(stats, 1):
+            name = os.fsencode(stat.path.removeprefix(root + os.sep))
             connection.execute(PHOTO, (number, f"{number:032}".encode()))
-            connection.execute(PATH, (root_id, name, number, *about))
+            path = (root_id, name, number, stat.size_bytes, stat.mtime_ns, stat.inode)
+            connection.execute(PATH, path)
             vector = noise.normal(size=StandIn.dim)
             vector /= np.linalg.norm(vector)
             connection.execute(VECTOR, (row.key, number, vector.astype("<f2").tobytes()))
 
 
 def measure(place: Path, files: int) -> None:
-    """Look four times, and say how long the best look took."""
+    """Index four times and print the best times."""
     best_s = best_cpu_s = float("inf")
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
-        for _ in range(LOOKS):
+        for _ in range(RUNS):
             wall, cpu = time.perf_counter(), time.process_time()
             report = library.index().run()
             best_s = min(best_s, time.perf_counter() - wall)
@@ -79,7 +79,7 @@ def measure(place: Path, files: int) -> None:
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(
         f"{files} files: {best_s:.2f} s, {best_cpu_s:.2f} s of processor time, "
-        f"{1e6 * best_cpu_s / files:.1f} µs of it a file; most memory so far {memory_mb:.0f} MB\n"
+        f"{1e6 * best_cpu_s / files:.1f} µs of it per file; peak memory so far {memory_mb:.0f} MB\n"
     )
 
 

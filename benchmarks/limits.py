@@ -1,8 +1,8 @@
-"""What this machine allows at best: the arithmetic, the JPEG decoder, the disk.
+"""The best that this machine allows: arithmetic, JPEG decoding, reading from the disk.
 
-A first index must multiply the model's matrices and decode every file once. What is measured here
-does only that, on all cores, as well as the libraries at hand can: the rates that no indexer
-passes unless it does less.
+A first index must multiply the model's matrices and decode every file once. This file measures
+only that, on all cores, with the fastest of the installed libraries: rates that no indexer exceeds
+without doing less work.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ TARGET_PX = 512  # twice the model's side: where our decoder stops scaling down
 
 
 def gemm_peaks() -> dict[str, float]:
-    """Billions of multiplications and additions a second, by kind of number: the best of torch's
-    and ONNX Runtime's products of two square matrices of 2048."""
+    """Billions of multiplications and additions a second, by type of number.
+
+    The best rate of torch and ONNX Runtime for the product of two square matrices of 2048.
+    """
     import torch
 
     torch.set_num_threads(CORES)
@@ -41,7 +43,7 @@ def gemm_peaks() -> dict[str, float]:
 
 
 def model_gflop(arch: str) -> float:
-    """Billions of multiplications and additions that one photo takes in the image tower."""
+    """Billions of multiplications and additions of the image tower for one photo."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -56,8 +58,11 @@ def model_gflop(arch: str) -> float:
 
 
 def jpeg_rates(folder: Path) -> dict[str, float]:
-    """Photos a second that libjpeg-turbo (in Pillow) decodes from memory on all cores: whole, and
-    scaled down while it decodes to no less than twice the model's side."""
+    """Photos a second that libjpeg-turbo (in Pillow) decodes from memory on all cores.
+
+    `whole` is at full size; `scaled` is scaled down while decoding, to at least twice the model's
+    side.
+    """
     files = [path.read_bytes() for path in sorted(folder.glob("*.jpg"))[:100]]
 
     def whole(data: bytes) -> None:
@@ -77,7 +82,7 @@ def jpeg_rates(folder: Path) -> dict[str, float]:
 
 
 def disk_mb_s(folder: Path) -> float:
-    """MB a second at which the files are read when the system has forgotten their content."""
+    """MB a second at which files are read that are not in the page cache."""
     paths = sorted(folder.glob("*.jpg"))
     for path in paths:
         with path.open("rb") as file:
@@ -117,7 +122,7 @@ def _onnx_product(kind: type[np.generic]) -> Callable[[], object]:
 
 
 def _rate(action: Callable[[], object], tries: int = TRIES) -> float:
-    """How often a second, at best."""
+    """The best rate, in calls per second."""
     action()
     best_s = float("inf")
     for _ in range(tries):

@@ -1,4 +1,4 @@
-"""The results of bench_peers.py as Markdown: what was measured, against what the machine allows."""
+"""The results of bench_peers.py as Markdown: the measurements and what the machine allows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUERIES = ("new words", "known words", "new example", "help")
 
 
 def markdown(results: Result) -> str:
-    """Everything, ready for the page."""
+    """The whole section of docs/benchmarks.md."""
     parts = [
         heading(results),
         targets(results),
@@ -21,6 +21,7 @@ def markdown(results: Result) -> str:
         query_table(results),
         limits_table(results),
     ]
+    parts += results.get("notes", [])
     parts += [f"{name} is left out: {why}" for name, why in results.get("left_out", {}).items()]
     return "\n\n".join(parts) + "\n"
 
@@ -33,8 +34,8 @@ def heading(results: Result) -> str:
     rounds = len(next(iter(results["measured"].values()))[OURS]["wall_s"])
     busy = max(before, after) > 0.2
     note = (
-        f" Other work kept {before:g} cores busy before the run and {after:g} after it: of such a "
-        "run only the ratios mean something."
+        f" Other work kept {before:g} cores busy before the run and {after:g} after it: only the "
+        "ratios of such a run are meaningful."
     )
     return (
         f"Measured {results['date']} on {machine['cores']} cores of an {machine['cpu']}, "
@@ -52,7 +53,7 @@ def heading(results: Result) -> str:
 
 
 def targets(results: Result) -> str:
-    """The rows of the design's table that this benchmark measures, met or not."""
+    """The goals that this benchmark measures, met or not."""
     help_ms = 1e3 * middle(results, "help", OURS, "wall_s")
     rows = [
         ("first index, camera JPEGs", "≥ 3 × rclip's speed", "index large", 3.0),
@@ -65,8 +66,8 @@ def targets(results: Result) -> str:
         wall, cores = (times(results, task, kind) for kind in ("wall_s", "cpu_s"))
         if bound > 1:
             wall, cores = 1 / wall, 1 / cores
-        verdict = at_least(wall, bound) if bound > 1 else at_most(wall, bound)
-        lines.append(f"| {what} | {goal} | {wall:.2f} × | {verdict} | {cores:.2f} × |")
+        outcome = at_least(wall, bound) if bound > 1 else at_most(wall, bound)
+        lines.append(f"| {what} | {goal} | {wall:.2f} × | {outcome} | {cores:.2f} × |")
     lines.append(f"| `--help` | ≤ 150 ms | {help_ms:.0f} ms | {at_most(help_ms, 150)} | |")
     return "\n".join(lines)
 
@@ -83,7 +84,7 @@ def at_most(value: float, bound: float) -> str:
 
 
 def index_table(results: Result, name: str) -> str:
-    """First index and second run of one set, and the rates that the machine allows."""
+    """First index and second run of one set of photos, and the rates that the machine allows."""
     facts = results["photos"][name]
     first, again = (results["measured"].get(f"{task} {name}", {}) for task in ("index", "again"))
     made = f", {facts['made']} of them made by enlarging small ones" if facts["made"] else ""
@@ -96,13 +97,13 @@ def index_table(results: Result, name: str) -> str:
         "|---|---|---|---|---|---|",
     )
     lines = []
-    for who, costs in first.items():
+    for program, costs in first.items():
         rate = facts["photos"] / median(costs["wall_s"])
         core_ms = 1e3 * median(costs["cpu_s"]) / facts["photos"]
-        speed = 1 / times(results, f"index {name}", "wall_s", who)
-        second = f"{median(again[who]['wall_s']):.2f} s" if who in again else "as the first"
+        speed = 1 / times(results, f"index {name}", "wall_s", program)
+        second = f"{median(again[program]['wall_s']):.2f} s" if program in again else "as the first"
         lines.append(
-            f"| {bold(who)} | {rate:.1f} | {speed:.2f} | {core_ms:.0f} | "
+            f"| {bold(program)} | {rate:.1f} | {speed:.2f} | {core_ms:.0f} | "
             f"{max(costs['peak_mb']):.0f} MB | {second} |"
         )
     for what, rate in bounds(results, name):
@@ -111,7 +112,7 @@ def index_table(results: Result, name: str) -> str:
 
 
 def bounds(results: Result, name: str) -> Iterator[tuple[str, float]]:
-    """Photos a second that decoder and model alone would allow, using all cores in turn."""
+    """Photos per second of the decoder and the model alone, each using all cores in turn."""
     limits = results["limits"]
     decoded = limits["jpeg_photos_s"][name]
     for kind, gflop_s in limits["gemm_gflop_s"].items():
@@ -125,7 +126,7 @@ def bounds(results: Result, name: str) -> Iterator[tuple[str, float]]:
 def query_table(results: Result) -> str:
     """One-shot queries as whole processes."""
     measured = results["measured"]
-    everybody = dict.fromkeys(who for task in QUERIES for who in measured.get(task, {}))
+    programs = dict.fromkeys(name for task in QUERIES for name in measured.get(task, {}))
     title = (
         f"**One query as a whole process**, over {results['photos']['small']['photos']:,} photos: "
         "seconds from start to end, and by rclip's"
@@ -135,11 +136,11 @@ def query_table(results: Result) -> str:
         "|---|---|---|---|---|---|",
     )
     lines = []
-    for who in everybody:
-        cells = [seconds(results, task, who) for task in QUERIES]
-        memory = measured.get("new words", {}).get(who)
+    for name in programs:
+        cells = [seconds(results, task, name) for task in QUERIES]
+        memory = measured.get("new words", {}).get(name)
         peak = f"{max(memory['peak_mb']):.0f} MB" if memory else "–"
-        lines.append(f"| {bold(who)} | {' | '.join(cells)} | {peak} |")
+        lines.append(f"| {bold(name)} | {' | '.join(cells)} | {peak} |")
     return "\n".join([title, "", *head, *lines])
 
 
@@ -163,28 +164,31 @@ def limits_table(results: Result) -> str:
 # ---------------------------------------------------------------------- numbers
 
 
-def middle(results: Result, task: str, who: str, kind: str) -> float:
-    return float(median(results["measured"][task][who][kind]))
+def middle(results: Result, task: str, program: str, kind: str) -> float:
+    return float(median(results["measured"][task][program][kind]))
 
 
-def times(results: Result, task: str, kind: str, who: str = OURS) -> float:
-    """Our cost by rclip's, the median over rounds: what slows both in one round cancels out."""
+def times(results: Result, task: str, kind: str, program: str = OURS) -> float:
+    """A program's cost divided by rclip's: the median over the rounds.
+
+    What slows both down in one round cancels out.
+    """
     measured = results["measured"][task]
-    return median(paired(measured[who][kind], measured[PEER][kind]))
+    return median(paired(measured[program][kind], measured[PEER][kind]))
 
 
 def paired(ours: Iterable[float], theirs: Iterable[float]) -> list[float]:
     return [mine / other for mine, other in zip(ours, theirs, strict=False)]
 
 
-def seconds(results: Result, task: str, who: str) -> str:
-    if who not in results["measured"].get(task, {}):
+def seconds(results: Result, task: str, program: str) -> str:
+    if program not in results["measured"].get(task, {}):
         return "–"
-    wall_s = middle(results, task, who, "wall_s")
-    if who == PEER or PEER not in results["measured"][task]:
+    wall_s = middle(results, task, program, "wall_s")
+    if program == PEER or PEER not in results["measured"][task]:
         return f"{wall_s:.2f}"
-    return f"{wall_s:.2f} ({times(results, task, 'wall_s', who):.2f} ×)"
+    return f"{wall_s:.2f} ({times(results, task, 'wall_s', program):.2f} ×)"
 
 
-def bold(who: str) -> str:
-    return f"**{who}**" if who.startswith(OURS) else who
+def bold(program: str) -> str:
+    return f"**{program}**" if program.startswith(OURS) else program

@@ -4,7 +4,7 @@
     python plain_loop.py text WEIGHTS OUT "a dog"
     python plain_loop.py image WEIGHTS OUT PHOTO
 
-A contestant of bench_peers.py, to be run as a process of its own.
+One of the programs that bench_peers.py compares; each run is a process of its own.
 """
 
 # ruff: noqa: T201

@@ -1,7 +1,7 @@
-"""Runs a command as a whole process and says what it cost: time, processor time, memory.
+"""Runs a command as a whole process and measures its time, processor time and memory.
 
-The kernel counts into a child's peak memory what its parent held when it was started. So commands
-are started by a small process that does nothing else: this file, run as a program.
+The kernel counts the memory of the parent at the start of a child as the child's own peak. So
+commands are started by a small process that does nothing else: this file, run as a program.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SAMPLE_S = 0.2
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, where, with which variables beside this process's own."""
+    """A command, its working directory, and variables to add to this process's environment."""
 
     argv: Sequence[str]
     cwd: Path
@@ -31,7 +31,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a process with all its children: seconds by the clock and of all cores, memory in MiB."""
+    """The cost of a process with all its children: seconds by the clock and of all cores, MiB."""
 
     wall_s: float
     cpu_s: float
@@ -39,14 +39,15 @@ class Cost:
 
 
 class CommandFailed(Exception):
-    """It did not end with 0; the message is the end of what it said."""
+    """The exit code was not 0; the message ends with the last output."""
 
 
 def run(command: Command) -> Cost:
-    """Run it to its end, its output thrown away. Raises CommandFailed.
+    """Run the command to its end, without its output. Raises CommandFailed.
 
-    Memory is the larger of what the kernel saw in one process (exact) and the proportional sets
-    (PSS, which counts a shared page once) of all processes together, five times a second.
+    Memory is the larger of the kernel's figure for a single process (exact) and the sum of the
+    proportional set sizes (PSS, which count a shared page once) of the process and all below it,
+    sampled five times a second.
     """
     done = subprocess.run(
         [sys.executable, "-I", __file__],
@@ -57,12 +58,12 @@ def run(command: Command) -> Cost:
     )
     answer = json.loads(done.stdout)
     if answer["code"]:
-        raise CommandFailed(f"{' '.join(command.argv)}: exit {answer['code']}\n{answer['said']}")
+        raise CommandFailed(f"{' '.join(command.argv)}: exit {answer['code']}\n{answer['output']}")
     return Cost(answer["wall_s"], answer["cpu_s"], answer["peak_mb"])
 
 
 def _run_here(command: Command) -> dict[str, object]:
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         env = {**os.environ, **command.env}
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile the same modules again
         began = time.perf_counter()
@@ -71,7 +72,7 @@ def _run_here(command: Command) -> dict[str, object]:
             cwd=command.cwd,
             env=env,
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
         sampler = _Sampler(process.pid)
@@ -80,18 +81,18 @@ def _run_here(command: Command) -> dict[str, object]:
         wall_s = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         sampler.stop()
-        said.seek(0)
+        output.seek(0)
         return {
             "wall_s": wall_s,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "peak_mb": max(usage.ru_maxrss / 1024, sampler.peak_mb),
             "code": process.returncode,
-            "said": said.read()[-2_000:].decode(errors="replace"),
+            "output": output.read()[-2_000:].decode(errors="replace"),
         }
 
 
 class _Sampler(threading.Thread):
-    """Looks at a process that has children; one that has none is told exactly by the kernel."""
+    """Samples the memory of a process that has children; a single one needs no sampling."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -108,7 +109,7 @@ class _Sampler(threading.Thread):
 
 
 def _tree_mb(pid: int) -> float:
-    """The proportional sets of a process and all below it; 0 for one that is alone or has ended."""
+    """The proportional set sizes of a process and all below it; 0 without children."""
     import psutil
 
     total_bytes = 0
@@ -120,7 +121,7 @@ def _tree_mb(pid: int) -> float:
     for process in [root, *children] if children else []:
         try:
             total_bytes += process.memory_full_info().pss
-        except psutil.Error:  # it has ended meanwhile
+        except psutil.Error:  # it has ended
             continue
     return total_bytes / 2**20
 

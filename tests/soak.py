@@ -1,10 +1,11 @@
-"""Keeps a watcher busy, kills it now and then, and looks whether the library is right at the end.
+"""Keeps a watcher busy, kills it now and then, and checks that the library matches the disk.
 
-    python tests/soak.py --seconds 600
+    python -m tests.soak --seconds 600
 
-First files are written, copied, moved and deleted at random while the watcher is killed and
-started again; then the same goes on with one watcher, whose threads, open files and memory are
-counted. `make soak` runs it for ten minutes, the test suite for twenty seconds.
+In the first phase, files are written, copied, moved and deleted at random while the watcher is
+killed and started again. In the second, the same goes on with one watcher, whose threads, open
+files and memory are counted. `make soak` runs it for ten minutes, the test suite for twenty
+seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from PIL import Image
 
 from imgsearch.store.store import Store
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0  # on a busy machine
 WATCHER = """
 import sys, threading, signal
 sys.path.insert(0, sys.argv[1])
@@ -39,16 +40,17 @@ from imgsearch.indexer.watcher import WatchTiming
 imgsearch.encoders.registry.open_encoder = open_stand_in
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *arguments: stop.set())
-rhythm = Rhythm(Pace(quiet_ms=200, tick_s=0.5, canary_s=5, burst=100), reconcile_s=20, idle_s=3)
+timing = WatchTiming(quiet_ms=200, tick_s=0.5, canary_s=5, burst=100)
+schedule = WatchSchedule(timing, reconcile_s=20, idle_s=3)
 with Library.open(Settings.load(data_dir=sys.argv[2], encoder="lite")) as library:
-    for news in library.watch(sys.argv[3:], stop=stop, rhythm=rhythm):
+    for event in library.watch(sys.argv[3:], stop=stop, rhythm=schedule):
         pass
 """
 
 
 @dataclass(frozen=True)
-class Load:
-    """What a process holds."""
+class Resources:
+    """What a process uses."""
 
     threads: int
     files: int
@@ -56,13 +58,13 @@ class Load:
 
 
 class Soak:
-    """Two roots, the operations on them, and the watcher beside them."""
+    """Two roots, random operations on them, and the process that watches them."""
 
     def __init__(self, place: Path, seed: int) -> None:
         self.roots = [place / "one", place / "two"]
         self.data_dir = place / "library"
         self.kills = self.operations = 0
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._number = 0
         self._watcher: subprocess.Popen[bytes] | None = None
         for root in self.roots:
@@ -72,30 +74,30 @@ class Soak:
             self._write()
 
     def run(self, seconds: float) -> str:
-        """Go through both phases and check the outcome; a summary. Raises AssertionError.
+        """Run both phases and check the outcome; returns a summary. Raises AssertionError.
 
-        What one watcher holds is compared with what it held after doing the like before: SQLite
-        keeps the files of connections that were open at once, and opens them no more.
+        The resources of the watcher are compared with those after similar work, not with those at
+        its start: SQLite keeps the files of all connections that were open at the same time.
         """
         self._start()
         self._busy(seconds / 2, kill=True)
-        self._wait_until_right()
+        self._wait_until_equal()
         self._busy(seconds / 4, kill=False)
-        self._wait_until_right()
-        before = self._load()
+        self._wait_until_equal()
+        before = self._resources()
         self._busy(seconds / 2, kill=False)
-        self._wait_until_right()
-        after = self._load()
+        self._wait_until_equal()
+        after = self._resources()
         assert after.threads <= before.threads, (before, after)
         assert after.files <= before.files + 2, (before, after)
         assert after.memory_mb <= before.memory_mb * 1.15 + 20, (before, after)
         assert self._watcher is not None
         self._watcher.terminate()
-        assert self._watcher.wait(10) == 0
+        assert self._watcher.wait(PATIENCE_S) == 0
         self._check_store()
         return (
-            f"{self.operations} operations, {self.kills} kills. The library is what the disk is.\n"
-            f"Before the second phase {before}, after it {after}.\n"
+            f"{self.operations} operations, {self.kills} kills. The library matches the disk.\n"
+            f"Before the last part {before}, after it {after}.\n"
         )
 
     def close(self) -> None:
@@ -106,32 +108,34 @@ class Soak:
     # ------------------------------------------------------------------ the watcher
 
     def _start(self) -> None:
-        here = str(Path(__file__).parent.parent)
-        command = [sys.executable, "-W", "error", "-c", WATCHER, here, str(self.data_dir)]
+        checkout = str(Path(__file__).parent.parent)
+        command = [sys.executable, "-W", "error", "-c", WATCHER, checkout, str(self.data_dir)]
         self._watcher = subprocess.Popen([*command, *map(str, self.roots)])
 
     def _kill(self) -> None:
         assert self._watcher is not None
-        self._watcher.send_signal(self._chance.choice([signal.SIGKILL, signal.SIGTERM]))
-        self._watcher.wait(10)
+        self._watcher.send_signal(self._random.choice([signal.SIGKILL, signal.SIGTERM]))
+        self._watcher.wait(PATIENCE_S)
         self.kills += 1
         self._start()
 
-    def _load(self) -> Load:
+    def _resources(self) -> Resources:
         assert self._watcher is not None
         process = Path(f"/proc/{self._watcher.pid}")
         status = dict(
             line.split(":\t", 1) for line in (process / "status").read_text().splitlines()
         )
         memory_mb = int(status["VmRSS"].split()[0]) / 1024
-        return Load(int(status["Threads"]), len(os.listdir(process / "fd")), round(memory_mb, 1))
+        return Resources(
+            int(status["Threads"]), len(os.listdir(process / "fd")), round(memory_mb, 1)
+        )
 
     # ------------------------------------------------------------------ the disk
 
     def _busy(self, seconds: float, kill: bool) -> None:
         until = time.monotonic() + seconds
         next_kill = time.monotonic() + 1
-        deeds: list[Callable[[], None]] = [
+        operations: list[Callable[[], None]] = [
             *[self._write] * 4,
             *[self._copy] * 2,
             *[self._move] * 3,
@@ -139,12 +143,12 @@ class Soak:
             *[self._move_folder, self._delete_folder, self._edit, self._burst],
         ]
         while time.monotonic() < until:
-            self._chance.choice(deeds)()
+            self._random.choice(operations)()
             self.operations += 1
-            time.sleep(self._chance.choice([0, 0, 0.01, 0.05, 0.3]))
+            time.sleep(self._random.choice([0, 0, 0.01, 0.05, 0.3]))
             if kill and time.monotonic() > next_kill:
                 self._kill()
-                next_kill = time.monotonic() + self._chance.uniform(0.5, 6)
+                next_kill = time.monotonic() + self._random.uniform(0.5, 6)
 
     def _write(self) -> None:
         self._number += 1
@@ -172,7 +176,7 @@ class Soak:
     def _move_folder(self) -> None:
         source = self._some_file().parent
         if source not in self.roots:
-            source.rename(self._chance.choice(self.roots) / f"moved {self._chance.random()}")
+            source.rename(self._random.choice(self.roots) / f"moved {self._random.random()}")
 
     def _delete_folder(self) -> None:
         folder = self._some_file().parent
@@ -180,30 +184,30 @@ class Soak:
             shutil.rmtree(folder)
 
     def _new_path(self) -> Path:
-        folder = self._chance.choice(self.roots) / self._chance.choice(["", "a", "b", "b/c"])
+        folder = self._random.choice(self.roots) / self._random.choice(["", "a", "b", "b/c"])
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{self._chance.randrange(10**9)}.png"
+        return folder / f"{self._random.randrange(10**9)}.png"
 
     def _files(self) -> list[Path]:
         return [path for root in self.roots for path in root.rglob("*.png")]
 
     def _some_file(self) -> Path:
-        return self._chance.choice(self._files())
+        return self._random.choice(self._files())
 
     # ------------------------------------------------------------------ the outcome
 
-    def _wait_until_right(self) -> None:
-        """Until the library is what the disk is; photos held as missing are not on it."""
+    def _wait_until_equal(self) -> None:
+        """Return once the library has exactly the files of the disk, without missing photos."""
         disk = {str(path) for path in self._files()}
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             if self._known() == disk:
-                time.sleep(1.5)  # nothing more comes
+                time.sleep(1.5)  # no change is on its way
                 if self._known() == disk:
                     return
             time.sleep(0.2)
         known = self._known()
-        raise AssertionError(f"only known {known - disk}; only on the disk {disk - known}")
+        raise AssertionError(f"only in the library {known - disk}; only on the disk {disk - known}")
 
     def _known(self) -> set[str]:
         with Store.open(self.data_dir, writable=False) as store:
@@ -222,7 +226,7 @@ class Soak:
 
 
 def soak(place: Path, seconds: float, seed: int) -> str:
-    """Run it in `place`, an empty folder; a summary."""
+    """Run it in `place`, an empty folder; returns a summary."""
     run = Soak(place, seed)
     try:
         return run.run(seconds)

@@ -1,4 +1,4 @@
-"""Twenty seconds of the soak that `make soak` runs for ten minutes."""
+"""Twenty seconds of what `make soak` runs for ten minutes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from tests.soak import soak
 
-pytestmark = pytest.mark.alone  # it measures time, or waits for it
+pytestmark = pytest.mark.alone  # measures time
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts with /proc")
-def test_busy_and_killed_the_library_is_right_at_the_end(tmp_path: Path) -> None:
-    assert "what the disk is" in soak(tmp_path, seconds=20, seed=1)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_the_library_matches_the_disk_after_a_busy_watcher_was_killed(tmp_path: Path) -> None:
+    assert "matches the disk" in soak(tmp_path, seconds=20, seed=1)
