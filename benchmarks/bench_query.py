@@ -2,14 +2,14 @@
 
     python -m benchmarks.bench_query --work DIR [--beside CHECKOUT] [--rounds 15]
 
-Makes libraries of 200 and 1,000 photos of Flickr8k under DIR, with `lite` and with ViT-B-32-256
-of random weights, asks each for new words and for the same again, and prints a table: processor
-time and time by the clock, the best of all rounds and their median, and the most memory. With
---beside, the code of another checkout is asked in turn with this one. A machine with other work
-makes medians useless; the best of many rounds stays.
+Creates libraries of 200 and 1,000 photos of Flickr8k under DIR, with `lite` and with ViT-B-32-256
+of random weights, searches each for new words and for the same words again, and prints a table:
+CPU time and wall time, the best of all rounds and their median, and the peak memory. With
+--beside, the code of another checkout is measured in turn with this one. Other work on the machine
+makes the medians useless; the best of many rounds stays meaningful.
 """
 
-# ruff: noqa: T201  # what it prints is what it is for
+# ruff: noqa: T201  # a benchmark prints its result
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIZES = (200, 1_000)
 
 
 def commands(work: Path, words: str) -> dict[str, Command]:
-    """Each case by what the table calls it: a library that is missing is made first."""
+    """Each case by its name in the table. Missing libraries are created first."""
     cases: dict[str, Command] = {}
     for title, encoder in ENCODERS.items():
         program = programs.imgsearch(work, encoder)
@@ -41,24 +41,24 @@ def commands(work: Path, words: str) -> dict[str, Command]:
             library = work / "libraries" / f"{title}-{size}"
             if not library.is_dir():
                 run(program.index(library, photos))
-            # Words that another library was asked are known: their vector lies in the cache.
-            asked = program.text(library, photos, f"{words} {size}")
-            cases[f"new words, {title}, {size:,} photos"] = asked
-            cases[f"known words, {title}, {size:,} photos"] = asked
+            # Words that were searched for once are known: their vector is in the cache.
+            command = program.text(library, photos, f"{words} {size}")
+            cases[f"new words, {title}, {size:,} photos"] = command
+            cases[f"known words, {title}, {size:,} photos"] = command
         cases["`--help`"] = program.help
     return cases
 
 
 def measure(work: Path, checkouts: list[Path], rounds: int) -> dict[tuple[str, Path], list[Cost]]:
-    """What each case has cost each checkout in each round; they take turns."""
-    found: dict[tuple[str, Path], list[Cost]] = {}
+    """The cost of each case in each round, by checkout; the checkouts take turns."""
+    costs: dict[tuple[str, Path], list[Cost]] = {}
     for number in range(rounds):
         for checkout in checkouts[:: 1 - 2 * (number % 2)]:
             words = f"a boat by the lake, {datetime.now(UTC):%d %H %M %S}"
             for case, command in commands(work, words).items():
                 here = replace(command, env={**command.env, "PYTHONPATH": str(checkout)})
-                found.setdefault((case, checkout), []).append(run(here))
-    return found
+                costs.setdefault((case, checkout), []).append(run(here))
+    return costs
 
 
 def main() -> None:
@@ -66,14 +66,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--beside", type=Path)
     parser.add_argument("--rounds", type=int, default=15)
-    given = parser.parse_args()
-    checkouts = [HOUSE] if given.beside is None else [given.beside.resolve(), HOUSE]
-    names = {HOUSE: "now"} if given.beside is None else {checkouts[0]: "before", HOUSE: "now"}
-    found = measure(given.work.resolve(), checkouts, given.rounds)
-    print("| | | processor time | by the clock | memory |\n|---|---|---|---|---|")
-    cases = list(dict.fromkeys(case for case, _ in found))
+    options = parser.parse_args()
+    checkouts = [HOUSE] if options.beside is None else [options.beside.resolve(), HOUSE]
+    names = {HOUSE: "now"} if options.beside is None else {checkouts[0]: "before", HOUSE: "now"}
+    measured = measure(options.work.resolve(), checkouts, options.rounds)
+    print("| | | CPU time | wall time | memory |\n|---|---|---|---|---|")
+    cases = list(dict.fromkeys(case for case, _ in measured))
     for case, checkout in product(cases, checkouts):
-        costs = found[case, checkout]
+        costs = measured[case, checkout]
         cells = [
             f"{min(times) * 1e3:.0f} ms ({median(times) * 1e3:.0f})"
             for times in ([cost.cpu_s for cost in costs], [cost.wall_s for cost in costs])

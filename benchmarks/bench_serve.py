@@ -1,9 +1,9 @@
-"""What the resident service saves, side by side with the same command without it.
+"""What the service saves: commands with it compared with the same commands without it.
 
     .venv/bin/python -m benchmarks.bench_serve
 
-On the demo photos and `lite`: the library is small, so that what is measured is starting, loading
-and talking. Prints a table and, with --json FILE, writes it.
+On the demo photos and `lite`: the library is small, so that the time measured is for starting,
+loading and communicating. Prints a table and, with --json FILE, writes it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
 from pathlib import Path
 
 from imgsearch import Library, Settings
 from imgsearch.cli.demo import copy_photos
 from imgsearch.query.grammar import parse
-from imgsearch.service.client import Client, ServiceUnavailable, _connection
+from imgsearch.service.client import ANSWER_S, Client, ServiceUnavailable, connect
 from imgsearch.service.codec import query_to_json
 
 COMMAND = [sys.executable, "-m", "imgsearch"]
@@ -34,7 +33,7 @@ CLIENTS = 16
 
 
 def timed(run: Callable[[int], object], times: int) -> tuple[float, float]:
-    """The middle of the wall times, and the mean CPU time of child processes, in ms."""
+    """The median wall time, and the mean CPU time of child processes, in ms."""
     walls = []
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for number in range(times):
@@ -60,16 +59,15 @@ def one_shot(
 
 
 def new(number: int) -> str:
-    """Words that nobody asked for before."""
+    """Words that were never searched for before."""
     return f"a photo of {number} {time.time_ns()} dogs beside a lake"
 
 
 def inside_ms(settings: Settings, line: str) -> float:
-    """How long the library took, as the service says."""
+    """The time the library took, as the service reports it, in ms."""
     form = json.dumps({"query": query_to_json(parse(line))}).encode()
-    with _connection(settings.data_dir) as connection:
-        connection.sock.settimeout(60)
-        assert isinstance(connection, HTTPConnection)
+    with connect(settings.data_dir) as connection:
+        connection.sock.settimeout(ANSWER_S)
         connection.request("POST", "/search", form)
         response = connection.getresponse()
         response.read()
@@ -77,7 +75,7 @@ def inside_ms(settings: Settings, line: str) -> float:
 
 
 def is_answered(client: Client, line: str) -> bool:
-    """Whether the service answered; a command would have asked the library else."""
+    """Whether the service answered; otherwise a command would have opened the library."""
     try:
         return client.find(line) is not None
     except ServiceUnavailable:
@@ -86,35 +84,35 @@ def is_answered(client: Client, line: str) -> bool:
 
 def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object]:
     without = {**environment, "IMGSEARCH_SERVICE": "off"}
-    found: dict[str, object] = {
+    results: dict[str, object] = {
         "one shot, new words, without [wall, CPU ms]": one_shot(without, new),
         "one shot, new words, with": one_shot(environment, new),
         "one shot, known words, without": one_shot(without, lambda number: "a dog"),
         "one shot, known words, with": one_shot(environment, lambda number: "a dog"),
     }
     client = Client(settings)
-    found["round trip, new words, ms"] = round(timed(lambda n: client.find(new(n)), 40)[0], 1)
-    found["round trip, known words, ms"] = round(timed(lambda n: client.find("a dog"), 40)[0], 1)
+    results["round trip, new words, ms"] = round(timed(lambda n: client.find(new(n)), 40)[0], 1)
+    results["round trip, known words, ms"] = round(timed(lambda n: client.find("a dog"), 40)[0], 1)
     for name, line in (("new", new), ("known", lambda number: "a dog")):
         inside = [inside_ms(settings, line(number)) for number in range(40)]
-        found[f"inside, {name} words, ms"] = round(statistics.median(inside), 1)
+        results[f"inside, {name} words, ms"] = round(statistics.median(inside), 1)
     with ThreadPoolExecutor(CLIENTS) as pool:
         started = time.perf_counter()
         answered = list(pool.map(lambda number: is_answered(client, new(number)), range(200)))
         rate = sum(answered) / (time.perf_counter() - started)
-    found[f"{CLIENTS} clients, new words, queries/s"] = round(rate, 1)
-    found["of these not answered in time to be used"] = f"{answered.count(False) / 2:.1f} %"
+    results[f"{CLIENTS} clients, new words, queries/s"] = round(rate, 1)
+    results["of these not answered in time"] = f"{answered.count(False) / 2:.1f} %"
     missing = Client(Settings.load(data_dir=settings.data_dir / "none"))
-    looking_ms, _ = timed(lambda number: is_answered(missing, "a dog"), 200)
-    found["no service is found out in, ms"] = round(looking_ms, 3)
-    return found
+    no_service_ms, _ = timed(lambda number: is_answered(missing, "a dog"), 200)
+    results["finding out that there is no service, ms"] = round(no_service_ms, 3)
+    return results
 
 
 def main() -> None:
-    """Make the library, start the service, measure both ways."""
+    """Create the library, start the service and measure with and without it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         photos, data = Path(place) / "photos", Path(place) / "library"
         photos.mkdir()
@@ -125,19 +123,19 @@ def main() -> None:
         environment = {**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"}
         service = subprocess.Popen([*COMMAND, "serve"], env=environment, stderr=subprocess.PIPE)
         assert service.stderr is not None
-        service.stderr.readline()  # it says so when it answers
+        service.stderr.readline()  # printed when it is ready
         try:
-            found = measure(settings, environment)
+            results = measure(settings, environment)
         finally:
             service.terminate()
             service.wait()
-    found["machine"] = (
+    results["machine"] = (
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     )
-    for name, value in found.items():
+    for name, value in results.items():
         sys.stdout.write(f"{name:45} {value}\n")
-    if chosen.json is not None:
-        chosen.json.write_text(json.dumps(found, indent=2) + "\n")
+    if options.json is not None:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

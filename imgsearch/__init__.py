@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import Photo
     from imgsearch.records.query import Example, Query, Region, Term
     from imgsearch.records.status import Counts, EncoderInfo, Failure, MissingExtra, Root, Status
-    from imgsearch.service.client import ask
+    from imgsearch.service.api import ask
     from imgsearch.text import clock, printable
 
 __version__ = VERSION
@@ -55,7 +55,7 @@ _MODULES = {
     "Status": "imgsearch.records.status",
     "Term": "imgsearch.records.query",
     "Verdict": "imgsearch.records.answer",
-    "ask": "imgsearch.service.client",
+    "ask": "imgsearch.service.api",
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
     "parse": "imgsearch.query.grammar",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.progress import Download, Job
-    from imgsearch.service.client import SearchAPI
+    from imgsearch.service.api import SearchAPI
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Report = TypeVar("_Report")
@@ -68,7 +68,7 @@ def _opened(settings: Settings, tell: Callable[[str], None]) -> Library:
 def ask_library(data_dir: str | None, question: Callable[[SearchAPI], _Found]) -> _Found:
     """The answer of that library's resident service, or of the library where none runs."""
     from imgsearch.config import Settings
-    from imgsearch.service.client import ask
+    from imgsearch.service.api import ask
 
     settings = Settings.load(data_dir=data_dir)
     return ask(settings, question, lambda: _opened(settings, say))

@@ -33,7 +33,8 @@ def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
     IMGSEARCH_SERVE_TOKEN or else one that it makes and keeps in the data folder. docs/serve.md
     tells what programs may ask it.
     """
-    from imgsearch.service.server import MIN_TOKEN_LENGTH, Network, serve
+    from imgsearch.service.auth import MIN_TOKEN_LENGTH
+    from imgsearch.service.server import Network, serve
 
     token = os.environ.pop(TOKEN_VARIABLE, None) or None
     if port is not None and token is not None and len(token) < MIN_TOKEN_LENGTH:

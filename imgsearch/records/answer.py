@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from imgsearch.records.arrays import Vectors
+from imgsearch.records.photo import Photo
 from imgsearch.records.query import Filter, Share
 
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
-    from imgsearch.records.arrays import Ids, Vector
-    from imgsearch.records.photo import Photo
+if TYPE_CHECKING:  # a client of the service loads no NumPy
+    from imgsearch.records.arrays import Ids, Vector, Vectors
 
 Level: TypeAlias = Literal["sure", "likely", "weak"]
 

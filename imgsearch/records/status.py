@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
 
 from imgsearch.errors import Reason
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,33 @@
-"""Who is answered: whoever may open the socket, and on the network whoever knows the token."""
+"""Who may use the service: over the socket this user, over the network whoever has the token."""
 
 from __future__ import annotations
 
 import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from imgsearch.errors import UsageError
+from imgsearch.errors import DiskError, UsageError
 from imgsearch.service import codec
+
+TOKEN_FILE = "serve.token"
+MIN_TOKEN_LENGTH = 16
 
 
 class TokenAuth:
-    """ASGI middleware. With `token` None nothing that comes over the network is answered."""
+    """ASGI middleware that refuses network requests without the token; with None, all of them."""
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_private(scope) or self._knows(Headers(scope=scope)):
+        if scope["type"] != "http" or is_private(scope) or self._has_token(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         error = UsageError("Send the token of this service: Authorization: Bearer TOKEN")
@@ -29,7 +36,7 @@ class TokenAuth:
         )
         await refusal(scope, receive, send)
 
-    def _knows(self, headers: Headers) -> bool:
+    def _has_token(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return (
             self._token is not None
@@ -39,9 +46,43 @@ class TokenAuth:
 
 
 def is_private(scope: Scope) -> bool:
-    """Whether a request came over the socket in the data folder, which this user alone may open.
+    """Whether a request came over the socket in the data folder, which only this user can open.
 
-    Its server address has a path and no port; on the network there always is one.
+    The server address of such a request has a path and no port; on the network it has a port.
     """
     server = scope.get("server")
     return server is not None and server[1] is None
+
+
+def stored_token(data_dir: Path) -> str:
+    """The token in the data folder, created if there is none, readable by this user only.
+
+    Raises DiskError if it cannot be read or written, and UsageError if it is not secret.
+    """
+    file = data_dir / TOKEN_FILE
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_token(file)
+    except OSError as error:
+        raise DiskError(f"Cannot write {file} ({error.strerror}).") from error
+    token = secrets.token_urlsafe(32)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(token + "\n")
+    return token
+
+
+def _read_token(file: Path) -> str:
+    try:
+        mode = file.stat().st_mode
+        token = file.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise DiskError(
+            f"Cannot read {file}: {error}. Delete it, and a new token is created."
+        ) from error
+    if stat.S_IMODE(mode) & 0o077 or len(token) < MIN_TOKEN_LENGTH:
+        raise UsageError(
+            f"{file} can be read by others, or has fewer than {MIN_TOKEN_LENGTH} characters. "
+            "Delete it, and a new token is created."
+        )
+    return token

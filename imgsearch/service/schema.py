@@ -1,0 +1,253 @@
+"""What the service accepts and how it describes itself: request bodies and the OpenAPI document.
+
+A body is checked against its class: unknown fields are refused, so that a misspelt one is never
+ignored, and a field that is null counts as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from types import NoneType
+from typing import TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.query.grammar import parse
+from imgsearch.records.labels import Classes
+from imgsearch.records.photo import Facts
+from imgsearch.records.query import Example, Filter, Query, Region, Sort, Term
+from imgsearch.service.codec import FILE_FACTS, HIT_FACTS, JsonObject, read_json, without_nulls
+from imgsearch.version import VERSION
+
+_MAX_PHOTO_ID = (1 << 63) - 1
+_EXAMPLES = ("photo_id", "image", "path")
+_SORTS: tuple[Sort, ...] = get_args(Sort)
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """An object in a request."""
+
+
+class RegionBody(Body):
+    """A part of an example image, see `Region`."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    percent: bool = False
+
+    def region(self) -> Region:
+        """Raises QueryError for an empty region."""
+        largest = max(abs(self.x), abs(self.y), self.width, self.height)
+        if not (self.width > 0 and self.height > 0 and largest < float("inf")):
+            raise QueryError("The region is empty: width and height must be above 0.")
+        return Region(self.x, self.y, self.width, self.height, self.percent)
+
+
+class ExampleBody(Body):
+    """The fields of an example: exactly one of photo_id, image and path."""
+
+    photo_id: int | None = None
+    image: bytes | None = None  # Base64 in JSON
+    path: str | None = None
+    region: RegionBody | None = None
+
+    def example(self) -> Example:
+        """Raises UsageError unless there is exactly one source, and QueryError for a bad id."""
+        given = [name for name in _EXAMPLES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise UsageError(f"An example needs exactly one of: {', '.join(_EXAMPLES)}.")
+        return Example(self._source(), None if self.region is None else self.region.region())
+
+    def _source(self) -> Path | int | bytes:
+        if self.photo_id is not None:
+            if not 0 < self.photo_id <= _MAX_PHOTO_ID:
+                raise QueryError(f"{str(self.photo_id)[:30]} is not a photo id.")
+            return self.photo_id
+        if self.path is None:
+            assert self.image is not None
+            return self.image
+        if not Path(self.path).is_absolute() or "\0" in self.path:
+            raise UsageError("The path of an example must be absolute.")
+        return Path(self.path)
+
+
+class TermBody(ExampleBody):
+    """A text or an example, and its weight."""
+
+    text: str | None = None
+    weight: float = 1.0
+
+    def term(self) -> Term:
+        if self.text is None:
+            return Term(self.example(), self.weight)
+        if (self.photo_id, self.image, self.path, self.region) != (None, None, None, None):
+            raise UsageError("A term is a text or an example, not both.")
+        return Term(self.text, self.weight)
+
+
+class QueryBody(Body):
+    """A query in parts, see `Query`."""
+
+    terms: tuple[TermBody, ...] = ()
+    filters: tuple[str, ...] = ()
+    min_score: float | None = None
+    sort: str = "relevance"
+
+    def query(self) -> Query:
+        """Raises QueryError and UsageError."""
+        sort = next((sort for sort in _SORTS if sort == self.sort), None)
+        if sort is None:
+            raise QueryError(f"Unknown sort order {self.sort[:60]!r}. Known: {', '.join(_SORTS)}.")
+        if self.min_score is not None and not -1 <= self.min_score <= 1:
+            raise QueryError(f"min_score is a cosine from -1 to 1, not {self.min_score}.")
+        terms = tuple(term.term() for term in self.terms)
+        return Query(terms, tuple(map(_filter, self.filters)), self.min_score, sort)
+
+
+def _filter(text: str) -> Filter:
+    query = parse(text)
+    if len(query.filters) != 1 or query != Query(filters=query.filters):
+        raise QueryError(f"{text[:60]!r} is not one filter. Write each separately: camera:canon")
+    return query.filters[0]
+
+
+def _query(query: str | QueryBody) -> Query:
+    return parse(query) if isinstance(query, str) else query.query()
+
+
+class SearchRequest(Body):
+    """A query, the number of photos wanted, and the cursor of the page before."""
+
+    query: str | QueryBody
+    k: int = 20
+    cursor: str | None = None
+
+    def parsed(self) -> Query:
+        """The query. Raises QueryError and UsageError."""
+        return _query(self.query)
+
+
+class SimilarRequest(ExampleBody):
+    """A search by one example."""
+
+    k: int = 20
+    cursor: str | None = None
+
+    def parsed(self) -> Query:
+        """The query. Raises QueryError and UsageError."""
+        return Query((Term(self.example()),))
+
+
+class LabelRequest(Body):
+    """The classes to label with, and which photos: all, or the best `k` of a query."""
+
+    classes: tuple[str, ...] = ()
+    template: str | None = None
+    none_of_these: bool = True
+    query: str | QueryBody | None = None
+    k: int = 100
+
+    def named_classes(self) -> Classes:
+        return Classes(self.classes, self.template, self.none_of_these)
+
+    def parsed(self) -> Query | None:
+        """The query, None for all photos. Raises QueryError and UsageError."""
+        return None if self.query is None else _query(self.query)
+
+
+# ------------------------------------------------------------------------- reading
+
+_Request = TypeVar("_Request", bound=Body)
+
+_KINDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "bytes": "a text in Base64",
+}
+
+
+def read_request(body: bytes, kind: type[_Request]) -> _Request:
+    """A request body. Raises UsageError that names the field at fault and what it must be."""
+    form = read_json(body, without_nulls)
+    try:
+        return msgspec.convert(form, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(_in_words(str(error))) from None
+    except UnicodeEncodeError:  # a field name with a lone surrogate
+        raise UsageError("The request body has a field name that is not valid Unicode.") from None
+
+
+def _in_words(message: str) -> str:
+    """What msgspec says of an invalid value, as a sentence for people.
+
+    It says, for instance, "Expected `int | null`, got `str` - at `$.query.terms[0].weight`".
+    """
+    what, _, place = message.rpartition(" - at `$") if " - at `$" in message else (message, "", "")
+    place = place.strip("`.")
+    subject = f"The field {place}" if place else "The request body"
+    if found := re.match(r"Expected `([^`]+)`", what):
+        kinds = [_KINDS.get(name, name) for name in found[1].split(" | ") if name != "null"]
+        return f"{subject} must be {' or '.join(kinds)}."
+    if found := re.match(r"Object contains unknown field `(.*)`", what, re.DOTALL):
+        return (
+            f"{subject} has an unknown field {found[1][:60]!r}. See /openapi.json for all fields."
+        )
+    if found := re.match(r"Object missing required field `(\w+)`", what):
+        return f"{subject} needs a field {found[1]}."
+    if what == "Number out of range":
+        return f"{subject} must be a number that is not so large."
+    if what == "Invalid base64 encoded string":
+        return f"{subject} must be the bytes of an image file in Base64."
+    return f"{subject}: {what}."
+
+
+# ------------------------------------------------------------------------- OpenAPI
+
+_FACT_DESCRIPTIONS = {
+    "taken_at": "When it was taken, from metadata, ISO 8601.",
+    "motion": "Where a video of the moment is: inside the photo's file, or beside it.",
+    "animated": "Whether it has several frames; the first stands for all.",
+    "lat": "Degrees, south negative.",
+    "lon": "Degrees, west negative.",
+    "rating": "0 to 5 stars, -1 rejected.",
+    "duration_s": "Of a video, in seconds.",
+}
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "string"}
+
+
+def openapi_document() -> JsonObject:
+    """The description of the service, OpenAPI 3.1: `openapi.json` with the facts of a photo."""
+    text = files("imgsearch.service").joinpath("openapi.json").read_text("utf-8")
+    document: JsonObject = json.loads(text.replace("{version}", VERSION))
+    components = document["components"]
+    assert isinstance(components, dict)
+    for schema, names in (("Hit", HIT_FACTS), ("File", FILE_FACTS)):
+        described = components["schemas"][schema]
+        described["properties"] |= {name: _fact_schema(name) for name in names}
+        described["required"] = list(described["properties"])
+    return document
+
+
+def _fact_schema(name: str) -> JsonObject:
+    """The JSON schema of a fact, from its type in `Facts`."""
+    kind = get_type_hints(Facts)[name]
+    schema: JsonObject
+    if get_origin(kind) is tuple:
+        schema = {"type": "array", "items": {"type": "string"}}
+    elif (options := get_args(kind)) and NoneType in options:
+        schema = {"type": [_JSON_TYPES[options[0]], "null"]}
+    else:
+        schema = {"type": _JSON_TYPES[kind]}
+    described = _FACT_DESCRIPTIONS.get(name)
+    return schema if described is None else {**schema, "description": described}
