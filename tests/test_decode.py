@@ -19,27 +19,7 @@ from PIL import Image, ImageCms
 from imgsearch.decode.formats import FORMATS, is_photo_name
 from imgsearch.decode.reading import decode, decode_bytes, thumbnail
 from imgsearch.errors import PhotoError, Reason
-from tests.factories import rgb_at
-from tests.scene import BLUE, GREEN, RED, WHITE, scene
-
-
-def corners(image: Image.Image) -> np.ndarray:
-    """The colours of the four quarters, as in `scene`: (4, 3)."""
-    width_px, height_px = image.size
-    xs, ys = (width_px // 4, width_px * 3 // 4), (height_px // 4, height_px * 3 // 4)
-    return np.array([image.getpixel((x, y)) for y in ys for x in xs], dtype=float)
-
-
-def assert_scene(image: Image.Image, within: float = 12) -> None:
-    assert image.mode == "RGB"
-    wanted = np.array([RED, GREEN, BLUE, WHITE], dtype=float)
-    assert np.abs(corners(image) - wanted).max() <= within
-
-
-def encoded(image: Image.Image, format_name: str, **options: object) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, format_name, **options)
-    return buffer.getvalue()
+from tests.factories import assert_quarters, encoded, noise, rgb_at, scene
 
 
 def refused(data: bytes, **limits: float) -> PhotoError:
@@ -90,7 +70,7 @@ def test_every_suffix_is_lower_case_and_belongs_to_one_family() -> None:
 )
 def test_each_format_gives_the_same_picture(format_name: str, options: dict[str, object]) -> None:
     decoded = decode_bytes(encoded(scene(), format_name, **options), 32)
-    assert_scene(decoded.image)
+    assert_quarters(decoded.image)
     assert decoded.facts.format == format_name
     assert (decoded.facts.width_px, decoded.facts.height_px) == (96, 64)
 
@@ -124,7 +104,9 @@ def test_deep_samples_become_grey_of_the_right_lightness(samples: np.ndarray, ha
 
 def test_cmyk_comes_out_in_its_colours() -> None:
     for format_name in ("JPEG", "TIFF"):
-        assert_scene(decode_bytes(encoded(scene().convert("CMYK"), format_name), 32).image, 20)
+        assert_quarters(
+            decode_bytes(encoded(scene().convert("CMYK"), format_name), 32).image, within=20
+        )
 
 
 def test_ycck_comes_out_in_its_colours() -> None:
@@ -138,7 +120,7 @@ def test_ycck_comes_out_in_its_colours() -> None:
     transform_at = data.index(b"Adobe") + 11
     assert data[transform_at] == 0
     data[transform_at] = 2
-    assert_scene(decode_bytes(bytes(data), 32).image, 20)
+    assert_quarters(decode_bytes(bytes(data), 32).image, within=20)
 
 
 def test_a_grey_jpeg_and_one_of_several_pictures() -> None:
@@ -147,7 +129,7 @@ def test_a_grey_jpeg_and_one_of_several_pictures() -> None:
     later = [Image.new("RGB", (96, 64), "black")]
     data = encoded(scene(), "MPO", quality=95, save_all=True, append_images=later)
     decoded = decode_bytes(data, 32)
-    assert_scene(decoded.image, 20)
+    assert_quarters(decoded.image, within=20)
     assert (decoded.facts.format, decoded.facts.animated) == ("JPEG", False)
 
 
@@ -155,7 +137,7 @@ def test_a_jpeg_of_fifty_megapixels() -> None:
     large = scene(96 * 90, 64 * 90)
     decoded = decode_bytes(encoded(large, "JPEG"), 260)
     assert (decoded.facts.width_px, decoded.facts.height_px) == large.size
-    assert_scene(decoded.image, 20)
+    assert_quarters(decoded.image, within=20)
     assert min(decoded.image.size) == 64 * 90 // 8, "scaled down while it was decoded"
 
 
@@ -163,14 +145,14 @@ def test_lab_comes_out_in_its_colours() -> None:
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     image = ImageCms.profileToProfile(scene(), srgb, lab, outputMode="LAB")
     assert image is not None
-    assert_scene(decode_bytes(encoded(image, "TIFF"), 32).image, 6)
+    assert_quarters(decode_bytes(encoded(image, "TIFF"), 32).image, within=6)
 
 
 def test_only_the_first_frame_of_an_animation_is_seen() -> None:
     later = [Image.new("RGB", (96, 64), "black") for _ in range(3)]
     for format_name in ("GIF", "PNG", "WEBP", "TIFF"):
         data = encoded(scene(), format_name, save_all=True, append_images=later)
-        assert_scene(decode_bytes(data, 32).image, 20)
+        assert_quarters(decode_bytes(data, 32).image, within=20)
 
 
 def test_what_a_file_is_its_content_says(tmp_path: Path) -> None:
@@ -212,7 +194,7 @@ def test_every_orientation_comes_out_upright(format_name: str, orientation: int)
     exif[0x0112] = orientation
     options = {"quality": 95} if format_name != "PNG" else {}
     decoded = decode_bytes(encoded(stored, format_name, exif=exif, **options), 32)
-    assert_scene(decoded.image)
+    assert_quarters(decoded.image)
     assert (decoded.facts.width_px, decoded.facts.height_px) == (96, 64)
 
 
@@ -262,8 +244,8 @@ def test_a_large_photo_is_scaled_but_never_below_twice_the_side(format_name: str
 
 
 def test_refusals_name_their_reason_and_a_sentence() -> None:
-    jpeg, png = encoded(noise(), "JPEG"), encoded(noise(), "PNG")
-    webp, gif = encoded(noise(), "WEBP"), encoded(noise(), "GIF")
+    jpeg, png = encoded(noise(128), "JPEG"), encoded(noise(128), "PNG")
+    webp, gif = encoded(noise(128), "WEBP"), encoded(noise(128), "GIF")
     assert refused(b"").reason is Reason.EMPTY
     assert refused(b"hello, I am a text").reason is Reason.NOT_AN_IMAGE
     assert refused(b"\0" * 5000).reason is Reason.NOT_AN_IMAGE
@@ -274,11 +256,6 @@ def test_refusals_name_their_reason_and_a_sentence() -> None:
         error = refused(data[:40])
         assert error.reason in (Reason.TRUNCATED, Reason.DAMAGED)
         assert str(error).endswith((".", ").")) and "\n" not in str(error)
-
-
-def noise(side_px: int = 128) -> Image.Image:
-    pixels = np.random.default_rng(7).integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 def test_too_many_pixels_are_refused_from_the_header_alone() -> None:
@@ -322,7 +299,7 @@ def test_a_link_to_a_photo_is_a_photo_and_reading_leaves_it_as_it_was(tmp_path: 
     link = tmp_path / "link.jpg"
     link.symlink_to(path)
     before = path.stat()
-    assert_scene(decode(link, 32).image)
+    assert_quarters(decode(link, 32).image)
     after = path.stat()
     assert (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
 
@@ -356,7 +333,7 @@ def test_many_threads_decode_alike_and_warn_of_nothing(tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as threads:
             images = list(threads.map(lambda path: decode(path, 32).image, files))
     for image in images:
-        assert_scene(image, 40)
+        assert_quarters(image, within=40)
 
 
 def test_a_thumbnail_is_a_small_webp_of_the_whole_photo(tmp_path: Path) -> None:
@@ -366,7 +343,7 @@ def test_a_thumbnail_is_a_small_webp_of_the_whole_photo(tmp_path: Path) -> None:
     for data in (thumbnail(path, 320), thumbnail(decoded, 320)):
         small = Image.open(BytesIO(data))
         assert (small.format, small.size) == ("WEBP", (320, 213))
-        assert_scene(small.convert("RGB"), 16)
+        assert_quarters(small.convert("RGB"), within=16)
     assert decoded.image.size != (320, 213), "the caller's image is left as it was"
     tiny = replace(decoded, image=scene(10, 10))
     assert Image.open(BytesIO(thumbnail(tiny, 320))).size == (10, 10)

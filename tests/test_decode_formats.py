@@ -17,16 +17,7 @@ from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
 from imgsearch.decode.formats import FAMILIES
 from imgsearch.decode.reading import decode, decode_bytes, decoder_fingerprint
 from imgsearch.errors import PhotoError, Reason
-from tests.factories import heic, rgb_at
-from tests.scene import BLUE, GREEN, RED, WHITE, scene
-
-
-def assert_quarters(image: Image.Image, wanted: list[tuple[int, int, int]], within: float) -> None:
-    width_px, height_px = image.size
-    xs, ys = (width_px // 4, width_px * 3 // 4), (height_px // 4, height_px * 3 // 4)
-    seen = np.array([image.getpixel((x, y)) for y in ys for x in xs], dtype=float)
-    assert np.abs(seen - np.array(wanted, dtype=float)).max() <= within, seen
-
+from tests.factories import SCENE, assert_quarters, dng, heic, rgb_at, scene, tiff
 
 # ---------------------------------------------------------------------------- HEIC
 
@@ -39,7 +30,7 @@ def test_heic_turns_by_its_own_boxes(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     decoded = decode_bytes(heic(image, quality=95, exif=exif.tobytes()), 32)
-    assert_quarters(decoded.image, [RED, GREEN, BLUE, WHITE], 14)
+    assert_quarters(decoded.image, SCENE, 14)
     assert (decoded.facts.width_px, decoded.facts.height_px) == (96, 64)
     assert decoded.facts.format == "HEIF"
 
@@ -52,7 +43,7 @@ def test_heic_with_many_images_shows_its_primary_one() -> None:
         file.add_from_pillow(image)
     buffer = BytesIO()
     file.save(buffer, quality=95, primary_index=1)
-    assert_quarters(decode_bytes(buffer.getvalue(), 32).image, [RED, GREEN, BLUE, WHITE], 14)
+    assert_quarters(decode_bytes(buffer.getvalue(), 32).image, SCENE, 14)
 
 
 def test_heic_of_ten_bits_and_with_alpha() -> None:
@@ -63,7 +54,7 @@ def test_heic_of_ten_bits_and_with_alpha() -> None:
     from_bytes(mode="RGB;16", size=(96, 64), data=pixels.tobytes()).save(
         buffer, format="HEIF", quality=95
     )
-    assert_quarters(decode_bytes(buffer.getvalue(), 32).image, [RED, GREEN, BLUE, WHITE], 14)
+    assert_quarters(decode_bytes(buffer.getvalue(), 32).image, SCENE, 14)
     clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     assert decode_bytes(heic(clear, quality=95), 16).image.getpixel((9, 9)) == pytest.approx(
         (255, 255, 255), abs=2
@@ -79,7 +70,7 @@ def test_of_a_burst_the_primary_picture_is_seen() -> None:
     buffer = BytesIO()
     burst.save(buffer, quality=95, primary_index=1)
     decoded = decode_bytes(buffer.getvalue(), 32)
-    assert_quarters(decoded.image, [RED, GREEN, BLUE, WHITE], 14)
+    assert_quarters(decoded.image, SCENE, 14)
     assert not decoded.facts.animated
 
 
@@ -98,7 +89,7 @@ def jxl(image: Image.Image, **options: object) -> bytes:
 def test_jpeg_xl(container: bool) -> None:
     data = jxl(scene(), quality=95, use_container=container, num_threads=1)
     decoded = decode_bytes(data, 32)
-    assert_quarters(decoded.image, [RED, GREEN, BLUE, WHITE], 14)
+    assert_quarters(decoded.image, SCENE, 14)
     assert (decoded.facts.format, decoded.facts.width_px) == ("JXL", 96)
 
 
@@ -125,13 +116,6 @@ def bits(*fields: tuple[int, int]) -> bytes:
 # ---------------------------------------------------------------------------- TIFF
 
 RAMP = np.linspace(0, 1, 32)[None, :].repeat(32, axis=0)
-
-
-def tiff(samples: np.ndarray, **options: object) -> bytes:
-    tifffile = pytest.importorskip("tifffile")
-    buffer = BytesIO()
-    tifffile.imwrite(buffer, samples, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("big", [False, True])
@@ -171,34 +155,6 @@ def test_colour_tiffs_stored_pixel_by_pixel_or_plane_by_plane(bits: int) -> None
 
 
 # ---------------------------------------------------------------------------- RAW
-
-
-def dng(orientation: int = 1, width_px: int = 256, height_px: int = 192) -> bytes:
-    """A Digital Negative: `scene` as a sensor with red, green and blue filters would see it."""
-    y, x = np.mgrid[0:height_px, 0:width_px]
-    quarters = np.array([[(60000, 3000, 3000), (3000, 60000, 3000)],
-                         [(3000, 3000, 60000), (60000, 60000, 60000)]])  # fmt: skip
-    colours = quarters[y * 2 // height_px, x * 2 // width_px]
-    filters = np.array([[0, 1], [1, 2]])[y % 2, x % 2]
-    sensor = np.take_along_axis(colours, filters[..., None], 2)[..., 0].astype(np.uint16)
-    xyz_to_srgb = (3.2404542, -1.5371385, -0.4985314, -0.969266, 1.8760108, 0.041556, 0.0556434,
-                   -0.2040259, 1.0572252)  # fmt: skip
-    matrix = [part for value in xyz_to_srgb for part in (round(value * 1e7), 10**7)]
-    tags = [
-        (271, 2, 0, "Acme", True),
-        (272, 2, 0, "Acme R1", True),
-        (274, 3, 1, orientation, True),
-        (33421, 3, 2, (2, 2), True),  # the filters repeat every 2 × 2: red, green, green, blue
-        (33422, 1, 4, bytes((0, 1, 1, 2)), True),
-        (50706, 1, 4, bytes((1, 4, 0, 0)), True),  # version of the format
-        (50708, 2, 0, "Acme R1", True),
-        (50717, 4, 1, 65535, True),  # white
-        (50721, 10, 9, tuple(matrix), True),
-        (50728, 5, 3, (1, 1, 1, 1, 1, 1), True),  # neutral
-        (50778, 3, 1, 21, True),  # under D65
-    ]
-    return tiff(sensor, photometric="cfa", metadata=None, software=False,
-                datetime="2020:01:02 03:04:05", extratags=tags)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -15,34 +15,22 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from imgsearch.decode import isolate, reader
 from imgsearch.decode.formats import HEIF, JPEG
 from imgsearch.decode.jpeg import buffered_work
 from imgsearch.decode.reading import decode, decode_bytes
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
+from tests.factories import encoded, noise
 
 PROMPT_S = 30  # on however busy a machine; what these tests keep from happening takes minutes
-
-
-def encoded(image: Image.Image, format_name: str, **options: object) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, format_name, **options)
-    return buffer.getvalue()
 
 
 def refused(data: bytes, max_megapixels: float = 200) -> PhotoError:
     with pytest.raises(PhotoError) as caught:
         decode_bytes(data, 32, max_megapixels)
     return caught.value
-
-
-def noise(side_px: int = 64) -> Image.Image:
-    pixels = np.random.default_rng(7).integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 # ---------------------------------------------------------------------------- a decoder that dies

@@ -14,7 +14,7 @@ from imgsearch import Library, Settings, parse
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.store import Store
-from tests.scene import scene
+from tests.factories import dng, scene
 from tests.stand_in import StandIn
 
 ROOT = "/photos"
@@ -146,7 +146,6 @@ def test_a_shot_is_found_by_the_index_of_names(stocked: Stocked, tmp_path: Path)
 
 def test_a_real_pair_of_files(tmp_path: Path, stand_in: StandIn) -> None:
     pytest.importorskip("rawpy")
-    from tests.test_decode_formats import dng
 
     folder = tmp_path / "photos"
     folder.mkdir()

@@ -8,7 +8,7 @@ import random
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from pathlib import Path
@@ -25,19 +25,7 @@ from imgsearch.decode.video import FRAMES, read_container_tags
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.text import clock
 from tests.clips import CODECS, video
-from tests.scene import BLUE, GREEN, RED, WHITE, scene
-
-
-def corners(image: Image.Image) -> list[tuple[int, int, int]]:
-    width_px, height_px = image.size
-    xs, ys = (width_px // 4, width_px * 3 // 4), (height_px // 4, height_px * 3 // 4)
-    return [image.getpixel((x, y)) for y in ys for x in xs]  # type: ignore[misc]
-
-
-def is_near(seen: Sequence[tuple[int, int, int]], wanted: Sequence[tuple[int, int, int]]) -> bool:
-    pairs = zip(seen, wanted, strict=True)
-    return all(abs(a - b) <= 24 for one, other in pairs for a, b in zip(one, other, strict=True))
-
+from tests.factories import BLUE, GREEN, RED, WHITE, assert_quarters, scene
 
 # ---------------------------------------------------------------------------- formats
 
@@ -48,7 +36,7 @@ def test_every_container_is_known_and_read(suffix: str, tmp_path: Path) -> None:
     path.write_bytes(video([scene(128, 96)], 2.0, suffix))
     assert f".{suffix}" in FAMILIES["VIDEO"].suffixes
     decoded = decode(path, 32)
-    assert is_near(corners(decoded.image), [RED, GREEN, BLUE, WHITE])
+    assert_quarters(decoded.image, within=24)
     facts = decoded.facts
     assert (facts.format, facts.width_px, facts.height_px) == ("VIDEO", 128, 96)
     guessed = suffix == "mpg"  # its form has no place for it
@@ -82,7 +70,7 @@ def test_frames_are_upright(
     a, b, _, c, d = struct.unpack_from(">5i", content, at)
     assert (a >> 16, b >> 16, c >> 16, d >> 16) == matrix
     decoded = decode_bytes(content, 32)
-    assert is_near(corners(decoded.image), wanted)
+    assert_quarters(decoded.image, wanted, within=24)
     sides = (64, 128) if abs(turn) == 90 else (128, 64)
     assert (decoded.facts.width_px, decoded.facts.height_px) == sides == decoded.image.size
 

@@ -29,9 +29,7 @@ from tests.browsing import (
     wait_for_count,
     wait_until_shown,
 )
-from tests.factories import heic
-from tests.scene import scene
-from tests.test_decode_formats import dng
+from tests.factories import dng, heic, scene
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
