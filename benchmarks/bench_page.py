@@ -1,11 +1,11 @@
-"""How long it takes from Enter until the page shows 60 results, in a real browser.
+"""Measures, in a real browser, the time from Enter until the page shows 60 results.
 
     python -m benchmarks.bench_page --photos 100000
 
-Makes a library of so many made-up photos (small JPEGs, made-up vectors, some of which answer each
-question), opens the page on it, and asks. The clock runs until 60 tiles are there and every
-picture in sight is drawn: "first" when no thumbnail had been made, "again" when all are.
-Needs Chromium and the `dev` packages.
+Makes a library of synthetic photos (small JPEGs; random vectors, some of which match each query),
+opens the page, and searches. The time ends when there are 60 tiles and every picture in sight is
+drawn: "first" without any thumbnails made before, "again" with all of them. Needs Chromium and the
+`dev` packages.
 """
 
 # ruff: noqa: T201
@@ -36,9 +36,9 @@ from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, serving
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-QUESTIONS = ("a dog in the snow", "sunset over water", "children playing football in a park")
+QUERIES = ("a dog in the snow", "sunset over water", "children playing football in a park")
 WARM_UP = "a boat on a lake"  # loads the model
-ANSWERS = 200  # photos that answer each question
+MATCHES = 200  # photos that match each query
 SHOWN = 60
 BATCH = 2_000
 IN_SIGHT = (
@@ -53,18 +53,18 @@ DRAWN = f"""() => {{
 
 
 def vectors(photos: int, texts: np.ndarray) -> Iterator[np.ndarray]:
-    """One a photo; the first of them are like the texts."""
+    """One vector per photo, in blocks; those of the first block are close to the texts."""
     noise = np.random.default_rng(5)
-    near = np.repeat(texts, ANSWERS, axis=0)
+    near = np.repeat(texts, MATCHES, axis=0)
     near = 0.5 * near + noise.standard_normal(near.shape, np.float32) / np.sqrt(near.shape[1])
     yield near / np.linalg.norm(near, axis=1, keepdims=True)
     yield from SyntheticSpace(texts.shape[1]).photos(photos - len(near), seed=1)
 
 
 def fill(place: Path, photos: int) -> None:
-    """A library of hard links to 50 small JPEGs; to the library each is a photo of its own."""
+    """Make a library of hard links to 50 small JPEGs, each with its own content hash and vector."""
     encoder = open_encoder("lite", default_cache_dir())
-    texts = embed_texts(encoder, "lite", [*QUESTIONS, WARM_UP])
+    texts = embed_texts(encoder, "lite", [*QUERIES, WARM_UP])
     folder, noise = place / "photos", np.random.default_rng(9)
     folder.mkdir()
     for number in range(50):
@@ -77,7 +77,7 @@ def fill(place: Path, photos: int) -> None:
         number = 0
         for rows in vectors(photos, texts):
             for start in range(0, len(rows), BATCH):
-                outcomes = []
+                results = []
                 for vector in rows[start : start + BATCH].astype(np.float32):
                     path = folder / f"{number // 1000:03}" / f"{number:06}.jpg"
                     path.parent.mkdir(exist_ok=True)
@@ -85,21 +85,21 @@ def fill(place: Path, photos: int) -> None:
                     about = path.stat()
                     stat = FileStat(str(path), about.st_size, about.st_mtime_ns, about.st_ino)
                     facts = Facts("JPEG", 1024, 768)
-                    outcomes.append(IngestResult(stat, os.urandom(32), facts, vector[None]))
+                    results.append(IngestResult(stat, os.urandom(32), facts, vector[None]))
                     number += 1
-                store.record(root_id, row.key, outcomes)
+                store.record(root_id, row.key, results)
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
-        library.index().run()  # makes the index, and what answers are held against
+        library.index().run()  # builds the index and the score baseline
 
 
-def time_of(tab: Page, question: str) -> float:
+def time_of(tab: Page, query: str) -> float:
     """Seconds from Enter to the last picture in sight."""
     box = tab.get_by_role("textbox", name="Search")
-    box.fill(question)
+    box.fill(query)
     tab.wait_for_timeout(300)
     started = time.perf_counter()
     box.press("Enter")
-    tab.wait_for_url(f"**/?q={question.replace(' ', '+')}")
+    tab.wait_for_url(f"**/?q={query.replace(' ', '+')}")
     tab.wait_for_function(DRAWN, polling=20)
     return time.perf_counter() - started
 
@@ -121,9 +121,9 @@ def main() -> None:
             tab.locator(".tile").first.wait_for()
             time_of(tab, WARM_UP)
             for round_name in ("first", "again"):
-                times = [time_of(tab, question) for question in QUESTIONS]
-                told = ", ".join(f"{seconds:.2f}" for seconds in times)
-                print(f"{options.photos} photos, {round_name}: {told} s", flush=True)
+                times = [time_of(tab, query) for query in QUERIES]
+                listed = ", ".join(f"{seconds:.2f}" for seconds in times)
+                print(f"{options.photos} photos, {round_name}: {listed} s", flush=True)
         browser.close()
 
 

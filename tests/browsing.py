@@ -1,4 +1,4 @@
-"""What tests of the page in a real browser share: starting it, and waiting for what it shows."""
+"""For tests of the page in a real browser: starts the page, and waits for what it shows."""
 
 from __future__ import annotations
 
@@ -20,18 +20,11 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-BROWSER = next(
-    filter(
-        None,
-        map(
-            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-        ),
-    ),
-    None,
-)
-# Streamlit and the browser close their sockets in their own time.
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, _BROWSERS)), None)
 NEEDS_BROWSER = [
     pytest.mark.skipif(BROWSER is None, reason="needs Chromium: tests/e2e/install_browser.sh"),
+    # Streamlit and the browser leave sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 FLAGS = [
@@ -44,7 +37,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 120_000  # a busy machine is no failure
+PATIENCE_MS = 120_000  # for a busy machine
 
 
 def free_port() -> int:
@@ -55,12 +48,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[str]:
-    """`imgsearch ui` as a user starts it; the address of the page."""
+def serving(data_dir: Path, *options: str, **environment: str) -> Iterator[str]:
+    """`imgsearch ui` as a user starts it; yields the address of the page."""
     port = free_port()
-    words = ["ui", "--no-browser", "--port", str(port), "--data", str(data_dir), *arguments]
+    arguments = ["ui", "--no-browser", "--port", str(port), "--data", str(data_dir), *options]
     server = subprocess.Popen(
-        [sys.executable, "-m", "imgsearch", *words],
+        [sys.executable, "-m", "imgsearch", *arguments],
         env={**os.environ, "IMGSEARCH_ENCODER": "lite", **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -75,7 +68,7 @@ def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[str
                 break
             except urllib.error.HTTPError as error:
                 error.close()
-                break  # it answers: log in first
+                break  # it runs, and requires a login
             except OSError:
                 time.sleep(0.2)
         yield address
@@ -89,34 +82,35 @@ def serving(data_dir: Path, *arguments: str, **environment: str) -> Iterator[str
 
 
 def settle(tab: Page) -> None:
-    """Until nothing runs and every picture in sight is there."""
-    for busy in ("stStatusWidget", "stSkeleton"):
-        tab.wait_for_function(f"!document.querySelector('[data-testid={busy}]')")
+    """Until Streamlit's script has ended and every picture in sight is loaded."""
+    tab.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    tab.locator("[data-testid=stSkeleton]").first.wait_for(state="detached")
     tab.wait_for_function(
         "[...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? "
         "[...e.shadowRoot.querySelectorAll('img')] : [])"
         ".every(i => i.complete || i.getBoundingClientRect().top > innerHeight)"
     )
-    tab.wait_for_timeout(500)
 
 
 def wait_for_first(tab: Page, name: str) -> None:
+    """Until this photo is the first one shown."""
     tab.locator(f".tile:first-child a[aria-label^='{name}']").wait_for()
 
 
 def wait_for_only(tab: Page, name: str) -> None:
-    """Until this photo is all that is shown: between two answers there may be no tile at all."""
+    """Until this photo is the only one shown: between two results there may be no tile at all."""
     tab.locator(f".tile:only-child a[aria-label^='{name}']").wait_for()
 
 
-def ask(tab: Page, line: str) -> None:
+def search(tab: Page, line: str) -> None:
+    """Type a query and press Enter."""
     box = tab.get_by_role("textbox", name="Search")
     box.fill(line)
     box.press("Enter")
 
 
 def wait_for_line(tab: Page, line: str) -> None:
-    """Until this stands in the box."""
+    """Until this text is in the search box."""
     from playwright.sync_api import expect
 
     box = tab.get_by_role("textbox", name="Search")
@@ -124,14 +118,14 @@ def wait_for_line(tab: Page, line: str) -> None:
 
 
 def wait_for_count(tab: Page, tiles: int) -> None:
-    """Until exactly so many photos are shown."""
+    """Until exactly this many photos are shown."""
     from playwright.sync_api import expect
 
     expect(tab.locator(".tile")).to_have_count(tiles, timeout=PATIENCE_MS)
 
 
 def wait_until_shown(picture: Locator) -> None:
-    """Until the browser has the picture, and could decode it."""
+    """Until the browser has loaded and decoded the picture."""
     picture.wait_for()
     picture.scroll_into_view_if_needed()
     assert (

@@ -1,4 +1,4 @@
-"""The page's logic, view by view, with Streamlit's own AppTest on a real library."""
+"""The views of the page, in Streamlit's AppTest on a real library, and its parts."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from streamlit.testing.v1 import AppTest
 
 from imgsearch import Hit, Library, Settings, parse, text
 from ui import exports, filters, formatting
-from ui.session import door
+from ui.session import session
 
-PATIENCE_S = 240  # a busy machine is no failure
+PATIENCE_S = 240  # for a busy machine
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
 
 
 @pytest.fixture(scope="module")
 def demo_library(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a library of the demo photos, one with a hostile name and one broken."""
+    """The data folder of a library: the demo photos, a hostile file name, and a broken file."""
     place = tmp_path_factory.mktemp("ui")
     photos = place / "photos"
     photos.mkdir()
@@ -40,7 +40,7 @@ def demo_library(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def run_view(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Runs a view of the page on the library in a data folder."""
+    """Runs a view on the library in a data folder; `address` are the query parameters."""
 
     def run(name: str, data_dir: Path, **address: str) -> AppTest:
         monkeypatch.setenv("IMGSEARCH_DATA", str(data_dir))
@@ -62,7 +62,7 @@ def _script(name: str) -> None:
 
 
 def data_of(page: AppTest, component: str) -> list[Any]:
-    """What was handed to every component of a kind."""
+    """The data of every component of a kind."""
     return [
         json.loads(element.proto.json)
         for element in page.get("bidi_component")
@@ -74,9 +74,16 @@ def names_in(page: AppTest) -> list[str]:
     return [str(tile["alt"]) for data in data_of(page, "grid") for tile in data["tiles"]]
 
 
-def said(page: AppTest) -> str:
-    parts = [*page.markdown, *page.subheader, *page.caption, *page.info, *page.success, *page.code]
-    return " ".join(str(part.value) for part in parts)
+def text_of(page: AppTest) -> str:
+    elements = [
+        *page.markdown,
+        *page.subheader,
+        *page.caption,
+        *page.info,
+        *page.success,
+        *page.code,
+    ]
+    return " ".join(str(element.value) for element in elements)
 
 
 # ---------------------------------------------------------------------------- search
@@ -91,19 +98,17 @@ def test_the_right_photo_comes_first(run_view: Callable[..., AppTest], demo_libr
     assert page.query_params["q"] == "a motorcycle"
 
 
-def test_without_a_question_the_newest_are_shown(
+def test_without_a_query_the_newest_photos_are_shown(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("search", demo_library)
-    assert len(names_in(page)) == 22 and "Newest" in said(page)
+    assert len(names_in(page)) == 22 and "Newest" in text_of(page)
     page.button(key="example a cat").click().run()
     assert page.text_input(key="line").value == "a cat"
     assert names_in(page)[0].startswith("chelsea.png")
 
 
-def test_a_filter_narrows_and_its_chip_takes_it_out(
-    run_view: Callable[..., AppTest], demo_library: Path
-) -> None:
+def test_a_chip_removes_its_filter(run_view: Callable[..., AppTest], demo_library: Path) -> None:
     page = run_view("search", demo_library, q="a cat camera:pentax")
     assert [name.split(",")[0] for name in names_in(page)] == ["chelsea.png"]
     page.button(key="chip 0").click().run()
@@ -112,35 +117,37 @@ def test_a_filter_narrows_and_its_chip_takes_it_out(
     assert len(names_in(page)) == 22
 
 
-def test_no_photo_passes(run_view: Callable[..., AppTest], demo_library: Path) -> None:
+def test_no_photo_matches_the_filters(run_view: Callable[..., AppTest], demo_library: Path) -> None:
     page = run_view("search", demo_library, q="a cat after:2099")
-    assert not names_in(page) and "No photo passes the filters" in said(page)
+    assert not names_in(page) and "No photo matches the filters" in text_of(page)
 
 
-def test_a_question_that_makes_no_sense_is_pointed_at(
+def test_an_error_in_a_query_is_marked(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("search", demo_library, q="a cat camra:canon")
-    assert not page.exception and "Did you mean camera" in said(page).replace("\\", "")
+    assert not page.exception and "Did you mean camera" in text_of(page).replace("\\", "")
     assert page.code[0].value == "a cat camra:canon\n      ^"
 
 
-def test_no_library_leads_to_the_library(run_view: Callable[..., AppTest], tmp_path: Path) -> None:
+def test_without_a_library_a_button_leads_to_adding_a_folder(
+    run_view: Callable[..., AppTest], tmp_path: Path
+) -> None:
     page = run_view("search", tmp_path)
-    assert "No photos yet" in said(page) and page.button[0].label == "Add a folder"
+    assert "No photos yet" in text_of(page) and page.button[0].label == "Add a folder"
     assert not (tmp_path / "library.db").exists()
 
 
-def test_another_model_is_a_state_with_a_next_step(
+def test_with_another_model_a_button_leads_to_choosing_one(
     run_view: Callable[..., AppTest], demo_library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMGSEARCH_ENCODER", "openclip:ViT-B-32/laion2b_s34b_b79k")
     page = run_view("search", demo_library, q="a cat")
-    assert not page.exception and "The model does not answer" in said(page)
+    assert not page.exception and "The model is not available" in text_of(page)
     assert "Choose a model" in [button.label for button in page.button]
 
 
-def test_hostile_names_are_only_ever_text(
+def test_hostile_file_names_are_shown_as_text(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("search", demo_library, q="name:onerror")
@@ -154,7 +161,7 @@ def test_hostile_names_are_only_ever_text(
 # ---------------------------------------------------------------------------- photo
 
 
-def test_a_photo_is_told_of_closely(run_view: Callable[..., AppTest], demo_library: Path) -> None:
+def test_a_photo_with_its_details(run_view: Callable[..., AppTest], demo_library: Path) -> None:
     with Library.open(Settings.load(data_dir=demo_library)) as library:
         (hit,) = library.find("a cat", 1).hits
     page = run_view("photo", demo_library, id=str(hit.photo.id))
@@ -167,43 +174,48 @@ def test_a_photo_is_told_of_closely(run_view: Callable[..., AppTest], demo_libra
 
 
 @pytest.mark.parametrize("photo_id", ["999", "x", "-1", "9" * 40, ""])
-def test_no_such_photo(run_view: Callable[..., AppTest], demo_library: Path, photo_id: str) -> None:
+def test_an_unknown_photo(
+    run_view: Callable[..., AppTest], demo_library: Path, photo_id: str
+) -> None:
     page = run_view("photo", demo_library, id=photo_id)
-    assert not page.exception and "There is no such photo" in said(page)
+    assert not page.exception and "Photo not found" in text_of(page)
 
 
 # ---------------------------------------------------------------------------- labels
 
 
-def test_the_library_is_sorted_into_classes(
+def test_photos_are_sorted_into_classes(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("labels", demo_library)
-    assert "Sort the library by words" in said(page)
+    assert "Sort your photos into classes" in text_of(page)
     page.text_input(key="classes").set_value("cat, motorcycle").run()
     assert not page.exception and names_in(page)[0].startswith("chelsea.png")
     page.text_input[-1].set_value("things")
-    next(button for button in page.button if button.label == "Keep").click().run()
-    assert any("Kept: things" in expander.label for expander in page.expander)
+    next(button for button in page.button if button.label == "Save").click().run()
+    assert any("Saved: things" in expander.label for expander in page.expander)
     found = run_view("search", demo_library, q="label:things/motorcycle")
     assert "motorcycle_left.png" in [name.split(",")[0] for name in names_in(found)]
-    next(button for button in page.button if button.label == "Forget").click().run()
-    assert not any("Kept" in expander.label for expander in page.expander)
+    next(button for button in page.button if button.label == "Delete").click().run()
+    assert not any("Saved" in expander.label for expander in page.expander)
 
 
-def test_classes_that_make_no_sense_are_told(
+def test_an_error_in_the_classes_is_shown(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("labels", demo_library, c="cat, cat")
-    assert not page.exception and "That cannot be asked this way" in said(page)
+    assert not page.exception and "Check your input" in text_of(page)
 
 
-# ---------------------------------------------------------------------------- the rest
+# ---------------------------------------------------------------------------- background tasks
 
 
-def wait_for(task: str) -> None:
+def wait_for(name: str) -> None:
+    """Until the background task has ended."""
+    task = session().tasks.get(name)
+    assert task is not None
     until = time.monotonic() + PATIENCE_S
-    while door().tasks[task].running:
+    while task.running:
         assert time.monotonic() < until
         time.sleep(0.05)
 
@@ -220,22 +232,22 @@ def test_near_duplicates_side_by_side(
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         library.index([photos]).run()
     page = run_view("similar", tmp_path / "library")
-    assert "Find photos that are nearly the same" in said(page)
+    assert "Find near-duplicates" in text_of(page)
     page.button[0].click().run()
     wait_for("near-duplicates")
     page.run()
     (group,) = data_of(page, "grid")
     assert {str(tile["alt"]).split(",")[0] for tile in group["tiles"]} == {"cat.png", "cat.jpg"}
-    assert "**1 group**, 2 photos" in said(page)
-    page.slider(key="alike").set_value(1.0).run()
-    assert not data_of(page, "grid") and "None as alike as that" in said(page)
+    assert "**1 group**, 2 photos" in text_of(page)
+    page.slider(key="similarity").set_value(1.0).run()
+    assert not data_of(page, "grid") and "No photos are this similar" in text_of(page)
 
 
-def test_the_library_tells_how_it_is(run_view: Callable[..., AppTest], demo_library: Path) -> None:
+def test_the_state_of_the_library(run_view: Callable[..., AppTest], demo_library: Path) -> None:
     page = run_view("library", demo_library)
     assert not page.exception
     shown = {metric.label: metric.value for metric in page.metric}
-    assert shown["Photos"] == "22" and shown["Not readable"] == "1"
+    assert shown["Photos"] == "22" and shown["Unreadable"] == "1"
     assert page.dataframe[0].value["file"][0].endswith("broken.jpg")
 
 
@@ -247,21 +259,21 @@ def test_a_folder_is_indexed_from_the_page(
 ) -> None:
     monkeypatch.setenv("IMGSEARCH_ENCODER", "lite")
     page = run_view("library", tmp_path / "library")
-    assert "No library yet" in said(page)
+    assert "No library yet" in text_of(page)
     page.text_input[0].set_value(str(tmp_path / "missing"))
     page.button[0].click().run()
     wait_for("index")
     page.run()
-    assert "That folder cannot be used" in said(page)
+    assert "Cannot use this folder" in text_of(page)
     page.text_input[0].set_value(str(demo_photos))
     page.button[0].click().run()
     wait_for("index")
     page.run()
-    assert "21 new" in said(page)
+    assert "21 new" in text_of(page)
     assert next(m.value for m in page.metric if m.label == "Photos") == "21"
 
 
-def test_files_that_failed_are_tried_again_from_the_page(
+def test_failed_files_are_tried_again_from_the_page(
     run_view: Callable[..., AppTest], tmp_path: Path
 ) -> None:
     photos = tmp_path / "photos"
@@ -274,7 +286,7 @@ def test_files_that_failed_are_tried_again_from_the_page(
     next(button for button in page.button if button.label == "Try again").click().run()
     wait_for("index")
     page.run()
-    assert "1 failed" in said(page)
+    assert "1 failed" in text_of(page)
 
 
 # ---------------------------------------------------------------------------- parts
@@ -286,32 +298,34 @@ def hits(demo_library: Path) -> Iterator[list[Hit]]:
         yield list(library.find("sort:path", 100).hits)
 
 
-def test_exports_carry_what_was_picked(hits: list[Hit], tmp_path: Path) -> None:
-    assert exports.as_paths(hits[:2]) == b"".join(os.fsencode(h.path) + b"\n" for h in hits[:2])
-    assert [each["photo_id"] for each in json.loads(exports.as_json(hits))] == [
+def test_exports_of_selected_photos(hits: list[Hit]) -> None:
+    assert exports.paths_text(hit.path for hit in hits[:2]) == (
+        b"".join(os.fsencode(hit.path) + b"\n" for hit in hits[:2])
+    )
+    assert [record["photo_id"] for record in json.loads(exports.hits_json(hits))] == [
         hit.photo.id for hit in hits
     ]
-    archive = zipfile.ZipFile(BytesIO(exports.as_zip([*hits[:2], hits[0]])))
+    archive = zipfile.ZipFile(BytesIO(exports.zip_copies([*hits[:2], hits[0]])))
     stem, suffix = hits[0].path.stem, hits[0].path.suffix
     assert archive.namelist() == [hits[0].path.name, hits[1].path.name, f"{stem}-2{suffix}"]
     assert archive.read(hits[1].path.name) == hits[1].path.read_bytes()
 
 
-def test_a_folder_of_links_never_lies_among_photos(hits: list[Hit], tmp_path: Path) -> None:
+def test_a_folder_of_links_is_never_made_in_a_photo_folder(hits: list[Hit], tmp_path: Path) -> None:
     assert exports.link_folder(hits, tmp_path / "links", [tmp_path / "other"]) == len(hits)
     assert (tmp_path / "links" / hits[0].path.name).resolve() == hits[0].path.resolve()
-    for folder, complaint in (
-        (tmp_path / "photos" / "links", "nothing is ever written"),
+    for folder, message in (
+        (tmp_path / "photos" / "links", "photo folders are never changed"),
         (tmp_path / "links", "not empty"),
-        (Path("relative"), "whole path"),
+        (Path("relative"), "absolute path"),
     ):
-        with pytest.raises(ValueError, match=complaint):
+        with pytest.raises(ValueError, match=message):
             exports.link_folder(hits, folder, [tmp_path / "photos"])
 
 
-def test_controls_rewrite_the_line_and_leave_the_rest() -> None:
-    chosen = {"camera": "canon|eos 5", "after": "2023-06", "rating": ""}
-    line = filters.with_filters("a dog -people rating:>=4 -camera:nikon", chosen, "date")
+def test_the_filter_form_replaces_filters_and_keeps_the_rest_of_the_line() -> None:
+    values = {"camera": "canon|eos 5", "after": "2023-06", "rating": ""}
+    line = filters.with_filters("a dog -people rating:>=4 -camera:nikon", values, "date")
     query = parse(line)
     assert filters.values_of(query) == {"camera": "canon|eos 5", "after": "2023-06"}
     assert query.sort == "date" and len(query.terms) == 2
@@ -319,10 +333,11 @@ def test_controls_rewrite_the_line_and_leave_the_rest() -> None:
     assert filters.with_filters("", {}, "relevance") == ""
 
 
-def test_words_are_safe_and_readable() -> None:
+def test_text_is_safe_and_readable() -> None:
     assert text.printable("a\u202eb\nc\x1b[0m") == r"a\u202eb\nc\x1b[0m"
-    assert formatting.unmarked("![x](y) <b>") == r"\!\[x\]\(y\) \<b\>"
-    assert formatting.size_words(999) == "999 B" and formatting.size_words(3_210_000) == "3.2 MB"
-    assert formatting.count_words(1, "photo") == "1 photo" and formatting.time_left_words(600) == (
-        "about 10 min"
-    )
+    assert formatting.escape_markdown("![x](y) <b>") == r"\!\[x\]\(y\) \<b\>"
+    assert formatting.format_size(999) == "999 B"
+    assert formatting.format_size(3_210_000) == "3.2 MB"
+    assert formatting.format_count(1, "photo") == "1 photo"
+    assert formatting.format_count(8091, "photo") == "8,091 photos"
+    assert formatting.format_duration(600) == "about 10 min"

@@ -1,4 +1,4 @@
-"""The page: search, look closer, find duplicates, label, and keep the library, in a browser.
+"""The page: search, view photos, find near-duplicates, label, and manage the library in a browser.
 
-`imgsearch ui` starts it (`ui.server`). Everything it knows comes from `imgsearch.library.Library`.
+`imgsearch ui` starts it (`ui.server`). It uses only the names that `imgsearch` exports.
 """

@@ -1,4 +1,4 @@
-"""The frame of the page: navigation, and what each view has in common."""
+"""The script that Streamlit runs: navigation between the views, and what they have in common."""
 
 from __future__ import annotations
 
@@ -11,37 +11,36 @@ from imgsearch import ImgsearchError
 from ui import cards
 from ui.views import labels, library, photo, search, similar
 
-NAME = "imgsearch"
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: .7rem; padding-right: .7rem; } }
 </style>"""
 
 
-def guarded(show: Callable[[], None]) -> Callable[[], None]:
-    """A view whose foreseen errors become a card."""
+def with_error_card(show: Callable[[], None]) -> Callable[[], None]:
+    """The view, with expected errors shown as a card."""
 
     def view() -> None:
         try:
             show()
         except ImgsearchError as error:
-            cards.trouble(error)
+            cards.error_card(error)
 
     return view
 
 
-VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # what shows it, its title, its icon
-    "search": (guarded(search.show), "Search", ":material/search:"),
-    "similar": (guarded(similar.show), "Near-duplicates", ":material/content_copy:"),
-    "labels": (guarded(labels.show), "Labels", ":material/label:"),
-    "library": (guarded(library.show), "Library", ":material/photo_library:"),
-    "photo": (guarded(photo.show), "Photo", ":material/image:"),
+VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, title, icon
+    "search": (with_error_card(search.show), "Search", ":material/search:"),
+    "similar": (with_error_card(similar.show), "Near-duplicates", ":material/content_copy:"),
+    "labels": (with_error_card(labels.show), "Labels", ":material/label:"),
+    "library": (with_error_card(library.show), "Library", ":material/photo_library:"),
+    "photo": (with_error_card(photo.show), "Photo", ":material/image:"),
 }
-HIDDEN = "photo"  # it needs a photo, so the navigation does not lead there
+HIDDEN = "photo"  # not in the navigation, since it needs a photo
 
 
 def pages() -> dict[str, st.Page]:
-    """Every view by its name, which is also its address."""
+    """All views, by URL path."""
     return {
         name: st.Page(
             show,
@@ -56,14 +55,14 @@ def pages() -> dict[str, st.Page]:
 
 
 def main() -> None:
-    """Show the view that the address names."""
-    # An icon of ours: Streamlit would fetch one of its own from the internet.
+    """Show the view that the URL names."""
+    # Our own icon: Streamlit would fetch its default icon from the internet.
     icon = str(Path(__file__).with_name("assets") / "icon.png")
-    st.set_page_config(page_title=NAME, page_icon=icon, layout="wide")
+    st.set_page_config(page_title="imgsearch", page_icon=icon, layout="wide")
     st.html(STYLE)
-    st.session_state["pages"] = known = pages()
-    st.navigation(list(known.values()), position="top").run()
+    st.session_state["pages"] = views = pages()
+    st.navigation(list(views.values()), position="top").run()
 
 
-if __name__ == "__main__":  # as Streamlit runs it
+if __name__ == "__main__":  # Streamlit runs this file as a script
     main()

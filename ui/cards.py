@@ -1,75 +1,73 @@
-"""What is shown when there is nothing to show: each state says what to do next."""
+"""Cards for errors and empty states. Each says what to do next."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
-from ui.formatting import unmarked
+from ui.formatting import escape_markdown
 
-_MODEL = 6
+_MODEL_UNAVAILABLE = 6
 # By the exit code of an error's class, see docs/cli.md.
 _TITLES = {
-    2: ("That cannot be asked this way", ":material/help:"),
-    4: ("That folder cannot be used", ":material/folder_off:"),
-    5: ("That image cannot be read", ":material/broken_image:"),
-    _MODEL: ("The model does not answer", ":material/cloud_off:"),
+    2: ("Check your input", ":material/help:"),
+    4: ("Cannot use this folder", ":material/folder_off:"),
+    5: ("Cannot read this image", ":material/broken_image:"),
+    _MODEL_UNAVAILABLE: ("The model is not available", ":material/cloud_off:"),
     7: ("The index file is damaged", ":material/build:"),
-    8: ("The library cannot be opened", ":material/database_off:"),
-    9: ("The library is being written to", ":material/hourglass_top:"),
-    10: ("The disk does not take it", ":material/hard_drive:"),
+    8: ("Cannot open the library", ":material/database_off:"),
+    9: ("The library is busy", ":material/hourglass_top:"),
+    10: ("Cannot write to the disk", ":material/hard_drive:"),
     11: ("A package is missing", ":material/extension_off:"),
 }
 
 
-def trouble(error: ImgsearchError) -> None:
-    """An error that was foreseen: what happened and what to do, as its message says it."""
-    title, icon = _TITLES.get(error.exit_code, ("That did not work", ":material/error:"))
-    card(title, unmarked(str(error)), icon)
-    line = getattr(error, "line", None)
-    if line:  # a question: point at the character at fault
-        st.code(
-            f"{printable(line)}\n{' ' * len(printable(line[: getattr(error, 'at', 0)]))}^",
-            language=None,
-        )
-    if error.exit_code == _MODEL:
-        to_library("Choose a model", ":material/model_training:")
-
-
-def to_library(words: str, icon: str) -> None:
-    """A button to the view where folders, index and model are looked after."""
-    if st.button(words, type="primary", icon=icon):
-        st.switch_page(st.session_state["pages"]["library"])
-
-
-def show_bug(error: Exception) -> bool:
-    """An error that nobody foresaw, in place of a traceback; the log has it."""
-    st.error(
-        f"**Something went wrong that should not have** ({type(error).__name__}). Nothing is lost: "
-        "the page only reads. Load it again; if it stays, report what `imgsearch ui` printed.",
-        icon=":material/error:",
-    )
-    return True
-
-
 def card(title: str, body: str, icon: str) -> None:
-    """A state with a title, some words and an icon. `body` is Markdown of ours."""
+    """A centred title, text and icon. `body` is Markdown; untrusted parts of it are escaped."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(f"{icon} {title}", anchor=False, text_alignment="center")
         st.markdown(body, text_alignment="center")
 
 
+def error_card(error: ImgsearchError) -> None:
+    """An expected error: what happened, and the cure from its message."""
+    title, icon = _TITLES.get(error.exit_code, ("Something went wrong", ":material/error:"))
+    card(title, escape_markdown(str(error)), icon)
+    line = getattr(error, "line", None)
+    if line:  # an error in a query: mark the character it is about
+        before = printable(line[: getattr(error, "at", 0)])
+        st.code(f"{printable(line)}\n{' ' * len(before)}^", language=None)
+    if error.exit_code == _MODEL_UNAVAILABLE:
+        _library_button("Choose a model", ":material/model_training:")
+
+
+def unexpected_error(error: Exception) -> bool:
+    """Show a sentence in place of a traceback, which goes to the log. Streamlit's error handler."""
+    st.error(
+        f"**Unexpected error** ({type(error).__name__}). Nothing is lost. Reload the page; if the "
+        "error comes back, report what `imgsearch ui` printed in the terminal.",
+        icon=":material/error:",
+    )
+    return True
+
+
 def empty_library() -> None:
-    """There is no photo yet."""
+    """There are no photos yet."""
     card(
         "No photos yet",
-        "Name a folder, and its photos become searchable. They are only read, never changed, and "
+        "Add a folder to make its photos searchable. They are only read, never changed, and "
         "nothing leaves this machine.",
         ":material/photo_library:",
     )
-    to_library("Add a folder", ":material/create_new_folder:")
+    _library_button("Add a folder", ":material/create_new_folder:")
 
 
-def no_result(reason: str) -> None:
-    """A question without an answer."""
-    card("Nothing here looks like that", reason, ":material/search_off:")
+def no_results(reason: str) -> None:
+    """A search without results."""
+    card("No results", reason, ":material/search_off:")
+
+
+def _library_button(label: str, icon: str) -> None:
+    """A button to the view that manages folders, index and model."""
+    if st.button(label, type="primary", icon=icon):
+        st.switch_page(st.session_state["pages"]["library"])

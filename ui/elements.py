@@ -1,22 +1,19 @@
-"""The parts Streamlit does not have: thumbnail grid, preview, facts, crop, paste.
+"""Components that Streamlit lacks: thumbnail grid, preview, facts, cropping, pasting.
 
-Each is a small script in `assets/` that is handed data and puts it in as text.
+Each is a small script in `assets/`. It gets its data as JSON and inserts it as text, never as HTML.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import streamlit as st
 
-from imgsearch import Hit, clock, printable
-from ui.formatting import alternative, date_of, day_words
-
-Layout: TypeAlias = Literal["fit", "square"]
-Part: TypeAlias = tuple[float, float, float, float]  # left, top, width, height in percent
+from imgsearch import Hit, Region, clock, printable
+from ui.formatting import alt_text, date_of, format_date
 
 _ASSETS = Path(__file__).with_name("assets")
 
@@ -39,7 +36,7 @@ _facts = st.components.v2.component(
 )
 _crop = st.components.v2.component(
     "imgsearch_crop",
-    html='<div class="crop" tabindex="0"><img><div class="part" hidden></div></div>'
+    html='<div class="crop" tabindex="0"><img><div class="region" hidden></div></div>'
     '<p class="hint"></p>',
     css=_asset("crop.css"),
     js=_asset("crop.js"),
@@ -48,29 +45,29 @@ _paste = st.components.v2.component("imgsearch_paste", js=_asset("paste.js"))
 
 
 @dataclass(frozen=True, slots=True)
-class GridLook:
+class GridOptions:
     """How a grid of thumbnails looks and what it offers."""
 
-    layout: Layout = "fit"
+    layout: Literal["fit", "square"] = "fit"
     row_px: int = 190
-    more: str = ""  # the words of the button for more; none: there is no more
-    scroll: bool = False  # whether reaching the end asks for more by itself
-    pickable: bool = True
+    more: str = ""  # label of the button for more photos; empty: no button
+    scroll: bool = False  # whether scrolling to the end loads more photos
+    selectable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """What was done to a grid since the last run."""
+class GridEvents:
+    """What the visitor did in a grid since the last run."""
 
-    opened: int | None  # the photo that was clicked
-    picked: tuple[int, ...]  # all that are ticked
-    more: bool
+    opened: int | None  # id of the photo that was clicked
+    selected: tuple[int, ...]  # ids of all selected photos
+    more: bool  # whether more photos were requested
 
 
-def source_of(hit: Hit, size: Literal["small", "large"] = "small") -> str:
-    """The address of a photo's thumbnail; it names the content, so it can be kept for ever.
+def thumbnail_url(hit: Hit, size: Literal["small", "large"] = "small") -> str:
+    """Names the photo's content, so browsers may cache it for ever.
 
-    Of a video it is the frame that fits best, its time in thousandths of a second.
+    For a video, `at` is the time of the best matching frame in milliseconds.
     """
     at = "" if hit.at_s is None else f"&at={round(hit.at_s * 1000)}"
     return f"/thumbnail/{size}/{hit.photo.id}?v={hit.photo.content_hash[:12]}{at}"
@@ -79,81 +76,89 @@ def source_of(hit: Hit, size: Literal["small", "large"] = "small") -> str:
 def grid(
     hits: Sequence[Hit],
     key: str,
-    look: GridLook = GridLook(),  # frozen
-    picked: Sequence[int] = (),
+    options: GridOptions = GridOptions(),  # frozen
+    selected: Sequence[int] = (),
     token: str = "",
-) -> Touched:
-    """Thumbnails to open and to tick. `picked` holds when `token` is another than before."""
+) -> GridEvents:
+    """Thumbnails to open and to select. A new `token` resets the selection to `selected`."""
     result = _grid(
         key=key,
         data={
             "tiles": [_tile(hit) for hit in hits],
-            "layout": look.layout,
-            "row_px": look.row_px,
-            "more": look.more,
-            "scroll": look.scroll,
-            "pickable": look.pickable,
-            "picked": list(picked),
+            "layout": options.layout,
+            "row_px": options.row_px,
+            "more": options.more,
+            "scroll": options.scroll,
+            "selectable": options.selectable,
+            "selected": list(selected),
             "token": token,
         },
-        on_opened_change=_nothing,
-        on_picked_change=_nothing,
-        on_more_change=_nothing,
+        on_opened_change=_rerun,
+        on_selected_change=_rerun,
+        on_more_change=_rerun,
     )
-    chosen = result.get("picked")
-    return Touched(
-        opened=_number(result.get("opened")),
-        picked=tuple(picked if chosen is None else (int(each) for each in chosen)),
+    changed = result.get("selected")
+    return GridEvents(
+        opened=_integer(result.get("opened")),
+        selected=tuple(selected if changed is None else map(int, changed)),
         more=result.get("more") is not None,
     )
 
 
-def preview(hit: Hit, missing: str) -> int:
-    """A large picture; -1 or 1 when an arrow key asked for its neighbour, else 0."""
-    sources = {"src": source_of(hit, "large"), "small": source_of(hit, "small")}
-    data = {**sources, "alt": alternative(hit), "missing": missing}
-    result = _preview(key="preview", data=data, on_step_change=_nothing)
-    return _number(result.get("step")) or 0
+def preview(hit: Hit, unavailable: str) -> int:
+    """A large picture, or the text `unavailable`. Returns -1 or 1 after an arrow key, else 0."""
+    data = {
+        "src": thumbnail_url(hit, "large"),
+        "small": thumbnail_url(hit, "small"),
+        "alt": alt_text(hit),
+        "unavailable": unavailable,
+    }
+    return _integer(_preview(key="preview", data=data, on_step_change=_rerun).get("step")) or 0
 
 
 def facts(rows: Sequence[tuple[str, str]], key: str) -> None:
-    """Names and values."""
+    """A table of names and values."""
     _facts(key=key, data=[[printable(name), printable(value)] for name, value in rows])
 
 
-def crop(source: str, token: str, key: str) -> Part | None:
-    """An image to drag a rectangle over; what of it was chosen, None for all of it."""
-    data = {"src": source, "alt": "The example image", "token": token, "region": None}
-    chosen = _crop(key=key, data=data, on_region_change=_nothing).get("region")
-    if not isinstance(chosen, list | tuple) or len(chosen) != 4:
+def crop(source: str, token: str, key: str) -> Region | None:
+    """An image to draw a rectangle on; None is the whole image. A new `token` resets it."""
+    data = {"src": source, "alt": "Example image", "token": token, "region": None}
+    region = _crop(key=key, data=data, on_region_change=_rerun).get("region")
+    if not isinstance(region, list | tuple) or len(region) != 4:
         return None
-    left, top, width, height = (float(each) for each in chosen)
-    return left, top, width, height
+    x, y, width, height = map(float, region)
+    return Region(x, y, width, height, percent=True)
 
 
 def accept_pasted_images() -> None:
-    """Let an image be pasted, or dropped anywhere, as if it had been given to the uploader."""
+    """Pass images that are pasted, or dropped anywhere on the page, to the file uploader."""
     _paste(key="paste")
 
 
 def _tile(hit: Hit) -> dict[str, object]:
-    badges: list[tuple[str, str]] = []  # the class of its style, and its words
-    badges += [(hit.level, hit.level)] if hit.level else []
-    length_s = hit.photo.facts.duration_s
-    if length_s is not None:
-        badges.append(("video", f"▶ {clock(length_s if hit.at_s is None else hit.at_s)}"))
-    is_dated = (hit.dated_by or hit.photo.facts.dated_by) != "file"
-    badges += [("offline", "offline")] if hit.offline else []
-    badges += [("missing", "missing")] if hit.missing else []
+    photo_facts = hit.photo.facts
+    badges: list[tuple[str, str]] = []  # CSS class and text
+    if hit.level:
+        badges.append((hit.level, hit.level))
+    if photo_facts.duration_s is not None:
+        badges.append(
+            ("video", f"▶ {clock(photo_facts.duration_s if hit.at_s is None else hit.at_s)}")
+        )
+    if hit.offline:
+        badges.append(("offline", "offline"))
+    if hit.missing:
+        badges.append(("missing", "missing"))
+    has_date = (hit.dated_by or photo_facts.dated_by) != "file"
     copies = len(hit.paths)
     return {
         "id": hit.photo.id,
-        "src": source_of(hit),
+        "src": thumbnail_url(hit),
         "link": f"/photo?id={hit.photo.id}",
-        "alt": alternative(hit),
+        "alt": alt_text(hit),
         "width": max(hit.photo.width_px, 1),
         "height": max(hit.photo.height_px, 1),
-        "title": (day_words(date_of(hit)) if is_dated else "") or printable(hit.path.name),
+        "title": (has_date and format_date(date_of(hit))) or printable(hit.path.name),
         "subtitle": printable(hit.path.parent.name or str(hit.path.parent))
         + (f" · {copies} copies" if copies > 1 else ""),
         "score": "" if hit.score is None else f"{hit.score:.2f}",
@@ -162,8 +167,9 @@ def _tile(hit: Hit) -> dict[str, object]:
     }
 
 
-def _number(value: object) -> int | None:
+def _integer(value: object) -> int | None:
     return int(value) if isinstance(value, int | float) else None
 
 
-_nothing: Callable[[], None] = lambda: None  # noqa: E731  # a component names its events so
+def _rerun() -> None:
+    """A component's event reruns the page only if a callback is registered for it."""

@@ -1,26 +1,28 @@
-"""What can be carried away of a selection: paths, JSON, a zip of copies, a folder of links."""
+"""What leaves the page: lists of paths, JSON, CSV, zip files of copies, folders of links."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 from imgsearch import Hit
+from ui.formatting import date_of
 
-MAX_ZIP_BYTES = 1 << 30  # it is held in memory until the browser has it
-
-
-def as_paths(hits: Iterable[Hit]) -> bytes:
-    """One path a line, exactly as the file system has it."""
-    return b"".join(os.fsencode(hit.path) + b"\n" for hit in hits)
+MAX_ZIP_BYTES = 1 << 30  # a zip file is held in memory until the browser has it
 
 
-def as_json(hits: Iterable[Hit]) -> str:
-    """Id, paths, score, date and sides of each photo, as `imgsearch search --json` names them."""
+def paths_text(paths: Iterable[Path]) -> bytes:
+    """One path per line, byte for byte as the file system has it."""
+    return b"".join(os.fsencode(path) + b"\n" for path in paths)
+
+
+def hits_json(hits: Iterable[Hit]) -> str:
+    """Id, paths, score, date and size of each photo; fields as in `imgsearch search --json`."""
     records = [
         {
             "photo_id": hit.photo.id,
@@ -38,43 +40,59 @@ def as_json(hits: Iterable[Hit]) -> str:
     return json.dumps(records, indent=2)
 
 
-def as_zip(hits: Sequence[Hit]) -> bytes:
-    """Copies of the photos that can be reached. Raises ValueError when they are too many."""
+def groups_csv(groups: Iterable[Sequence[Hit]]) -> bytes:
+    """Groups of near-duplicates, the largest photo of each first, as one row per file."""
+    text = StringIO()
+    table = csv.writer(text)
+    table.writerow(["group", "largest", "width_px", "height_px", "size_bytes", "taken_at", "path"])
+    for number, group in enumerate(groups, 1):
+        for rank, hit in enumerate(group):
+            photo, date = hit.photo, date_of(hit)
+            facts = [photo.width_px, photo.height_px, photo.size_bytes]
+            taken_at = date.isoformat() if date else ""
+            for path in hit.paths:
+                table.writerow([number, int(rank == 0), *facts, taken_at, path])
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def zip_copies(hits: Sequence[Hit]) -> bytes:
+    """A zip file of the photos that can be read. Raises ValueError above 1 GB."""
     if sum(hit.photo.size_bytes for hit in hits) > MAX_ZIP_BYTES:
-        raise ValueError("These photos are larger than 1 GB together. Make a folder of links.")
+        raise ValueError("These photos exceed 1 GB in total. Create a folder of links instead.")
     buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos do not shrink
-        for name, hit in named(hits):
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos do not compress
+        for name, hit in _unique_names(hits):
             try:
                 archive.writestr(zipfile.ZipInfo(name), hit.path.read_bytes())
             except OSError:
-                continue  # offline or gone: the list of paths has it
+                continue  # offline or deleted; the list of paths still includes it
     return buffer.getvalue()
 
 
 def link_folder(hits: Sequence[Hit], folder: Path, roots: Iterable[Path]) -> int:
-    """Make `folder` with a symbolic link to each photo; how many. Photo folders are refused.
+    """Create `folder` with a symbolic link to each photo; returns how many.
 
-    Raises ValueError with a sentence for a folder that will not do.
+    Raises ValueError, with a sentence for the visitor, if the folder is relative, inside one of
+    the photo folders `roots`, not empty, or cannot be created.
     """
     if not folder.is_absolute():
-        raise ValueError("Name the folder with its whole path.")
-    inside = folder.resolve()
-    if any(inside.is_relative_to(root.resolve()) for root in roots):
-        raise ValueError("That lies in a photo folder, where nothing is ever written.")
+        raise ValueError("Enter the absolute path of the folder.")
+    resolved = folder.resolve()
+    if any(resolved.is_relative_to(root.resolve()) for root in roots):
+        raise ValueError("This is inside a photo folder, and photo folders are never changed.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise ValueError("That folder is not empty. Name a new one.")
-        for name, hit in named(hits):
+            raise ValueError("This folder is not empty. Enter a new one.")
+        for name, hit in _unique_names(hits):
             (folder / name).symlink_to(hit.path)
     except OSError as error:
-        raise ValueError(f"That folder cannot be made ({error.strerror}).") from error
+        raise ValueError(f"Cannot create this folder ({error.strerror}).") from error
     return len(hits)
 
 
-def named(hits: Sequence[Hit]) -> Iterator[tuple[str, Hit]]:
-    """Each photo with a file name that no other has."""
+def _unique_names(hits: Sequence[Hit]) -> Iterator[tuple[str, Hit]]:
+    """Each photo with a file name that differs from all others, also where case is ignored."""
     taken: set[str] = set()
     for hit in hits:
         stem, suffix = hit.path.stem, hit.path.suffix

@@ -1,4 +1,4 @@
-"""The filters: controls that write into the search box, and chips that take out of it."""
+"""Filters: a form that writes them into the search box, and chips that remove them from it."""
 
 from __future__ import annotations
 
@@ -11,107 +11,114 @@ from streamlit.delta_generator import DeltaGenerator
 
 from imgsearch import ImgsearchError, Query, filter_of, parse, printable, to_text
 from ui import cards
-from ui.formatting import unmarked
-from ui.session import door
+from ui.formatting import escape_markdown
+from ui.session import session
 
-Chosen: TypeAlias = dict[str, str]  # a field of the language and its value, as an option takes it
+FilterValues: TypeAlias = dict[str, str]  # by field of the query language; "" is no filter
 
-_SHAPES = ("landscape", "portrait", "square")
-_SORTS = {"relevance": "Best first", "date": "Newest first", "path": "By path"}
+_ORIENTATIONS = ["landscape", "portrait", "square"]
+_RATINGS = [f">={stars}" for stars in range(1, 6)]
+_SORTS = {"relevance": "Best match first", "date": "Newest first", "path": "Path"}
 
 
-def query_of(line: str) -> Query:
-    """What the line says; nothing where it is empty. Raises the errors of the language."""
+def parse_line(line: str) -> Query:
+    """The query in the search box, which may be empty. Raises the errors of the query language."""
     return parse(line) if line.strip() else Query()
 
 
-def values_of(query: Query) -> Chosen:
-    """The filters of a query that the controls can show."""
-    found = {}
-    for each in query.filters:
-        if not each.negated:
-            values = (to_text(Query(filters=(replace(each, values=(v,)),))) for v in each.values)
-            found[each.field] = "|".join(_bare(text, each.field) for text in values)
-    return found
+def values_of(query: Query) -> FilterValues:
+    """The filters that the form can show. Those that exclude photos are not among them."""
+    values = {}
+    for condition in query.filters:
+        if not condition.negated:
+            parts = (
+                to_text(Query(filters=(replace(condition, values=(value,)),)))
+                for value in condition.values
+            )
+            values[condition.field] = "|".join(_unquoted(part, condition.field) for part in parts)
+    return values
 
 
-def with_filters(line: str, chosen: Chosen, sort: str) -> str:
-    """The line with these filters in place of those of the same fields; "" takes one out."""
-    query = query_of(line)
-    kept = tuple(each for each in query.filters if each.negated or each.field not in chosen)
-    new = tuple(filter_of(field, value) for field, value in chosen.items() if value)
+def with_filters(line: str, values: FilterValues, sort: str) -> str:
+    """`line` with `values` in place of the filters of the same fields, and with this order."""
+    query = parse_line(line)
+    kept = tuple(
+        filter_ for filter_ in query.filters if filter_.negated or filter_.field not in values
+    )
+    new = tuple(filter_of(field, value) for field, value in values.items() if value)
     return to_text(replace(query, filters=kept + new, sort=sort))  # type: ignore[arg-type]
 
 
-def controls() -> None:
-    """A form with what the library's photos have."""
+def filter_form() -> None:
+    """A form that offers what the photos of the library have."""
     try:
-        query = query_of(st.session_state["line"])
+        query = parse_line(st.session_state["line"])
     except ImgsearchError as error:
-        cards.trouble(error)
+        cards.error_card(error)
         return
     with st.form("filters", border=False):
-        chosen, sort = _asked(values_of(query), query.sort)
+        values, sort = _inputs(values_of(query), query.sort)
         if st.form_submit_button("Apply", type="primary", width="stretch"):
-            _apply(chosen, sort)
+            _apply(values, sort)
 
 
-def _asked(known: Chosen, sort: str) -> tuple[Chosen, str]:
-    counts = door().counts()
-    folders = [str(path) for path in counts.folders if _is_text(str(path))]
-    types = sorted({name.lower() for name in counts.formats})
-    ratings = [f">={number}" for number in range(1, 6)]
+def _inputs(current: FilterValues, sort: str) -> tuple[FilterValues, str]:
+    counts = session().counts()
+    cameras = list(counts.cameras)
+    folders = [str(path) for path in counts.folders if _is_valid_text(str(path))]
+    formats = sorted({name.lower() for name in counts.formats})
     left, right = st.columns(2)
-    chosen = {
-        "after": _day(left, "Taken from", known.get("after")),
-        "before": _day(right, "Taken before", known.get("before")),
-        "in": _one(left, "Folder", folders, known.get("in")),
-        "camera": _several(right, "Camera", list(counts.cameras), known.get("camera")),
-        "type": _several(left, "Format", types, known.get("type")),
-        "orientation": _one(right, "Shape", list(_SHAPES), known.get("orientation")),
-        "rating": _one(left, "Stars", ratings, known.get("rating")),
-        "near": right.text_input("Place", known.get("near", ""), placeholder="48.85,2.35,5km"),
+    values = {
+        "after": _date_input(left, "Taken from", current.get("after")),
+        "before": _date_input(right, "Taken before", current.get("before")),
+        "in": _selectbox(left, "Folder", folders, current.get("in")),
+        "camera": _multiselect(right, "Camera", cameras, current.get("camera")),
+        "type": _multiselect(left, "Format", formats, current.get("type")),
+        "orientation": _selectbox(right, "Orientation", _ORIENTATIONS, current.get("orientation")),
+        "rating": _selectbox(left, "Rating", _RATINGS, current.get("rating")),
+        "near": right.text_input("Location", current.get("near", ""), placeholder="48.85,2.35,5km"),
     }
     labels = [
         f"{facet.name}/{name}"
-        for facet, found in door().library.saved_labels().items()
-        for name in found
+        for facet, photos_by_name in session().library.saved_labels().items()
+        for name in photos_by_name
     ]
     if labels:
-        chosen["label"] = _several(left, "Label", labels, known.get("label"))
-    order = right.selectbox(
-        "Order", list(_SORTS), list(_SORTS).index(sort), format_func=_SORTS.__getitem__
+        values["label"] = _multiselect(left, "Label", labels, current.get("label"))
+    chosen_sort = right.selectbox(
+        "Sort by", list(_SORTS), list(_SORTS).index(sort), format_func=_SORTS.__getitem__
     )
-    return chosen, order
+    return values, chosen_sort
 
 
-def chips() -> None:
-    """The filters in force; a click takes one out."""
+def filter_chips() -> None:
+    """A button for each filter in the search box; a click removes it."""
     try:
-        query = query_of(st.session_state["line"])
+        query = parse_line(st.session_state["line"])
     except ImgsearchError:
-        return  # the answer will say so
+        return  # the results show the error
     if not query.filters:
         return
     with st.container(horizontal=True):
-        for number, each in enumerate(query.filters):
-            rest = query.filters[:number] + query.filters[number + 1 :]
+        for number, condition in enumerate(query.filters):
+            others = query.filters[:number] + query.filters[number + 1 :]
             st.button(
-                unmarked(to_text(Query(filters=(each,)))),
+                escape_markdown(to_text(Query(filters=(condition,)))),
                 key=f"chip {number}",
                 icon=":material/close:",
-                help="Take this filter out",
+                help="Remove this filter",
                 on_click=_set_line,
-                args=(to_text(replace(query, filters=rest)),),
+                args=(to_text(replace(query, filters=others)),),
             )
 
 
-def _apply(chosen: Chosen, sort: str) -> None:
+def _apply(values: FilterValues, sort: str) -> None:
     try:
-        line = with_filters(st.session_state["line"], chosen, sort)
+        line = with_filters(st.session_state["line"], values, sort)
     except ImgsearchError as error:
-        st.warning(unmarked(str(error)))
+        st.warning(escape_markdown(str(error)))
         return
+    # Streamlit forbids changing the state of a widget that is already on the page.
     st.session_state["next_line"] = line
     st.rerun()
 
@@ -120,7 +127,7 @@ def _set_line(line: str) -> None:
     st.session_state["line"] = line
 
 
-def _bare(text: str, field: str) -> str:
+def _unquoted(text: str, field: str) -> str:
     """`camera:"canon eos"` -> `canon eos`."""
     value = text.removeprefix(f"{field}:")
     if value.startswith('"'):
@@ -128,38 +135,37 @@ def _bare(text: str, field: str) -> str:
     return value
 
 
-def _day(place: DeltaGenerator, label: str, known: str | None) -> str:
+def _date_input(place: DeltaGenerator, label: str, current: str | None) -> str:
     chosen = place.date_input(
-        label, _first_day(known), min_value=date(1826, 1, 1), max_value=date(2200, 1, 1)
+        label, _first_day(current), min_value=date(1826, 1, 1), max_value=date(2200, 1, 1)
     )
     return chosen.isoformat() if chosen else ""
 
 
-def _first_day(known: str | None) -> date | None:
-    """ "2023" and "2023-06" begin on a day too."""
-    if not known:
+def _first_day(text: str | None) -> date | None:
+    """The first day of a year, month or day: "2023-06" -> 1 June 2023."""
+    if not text:
         return None
-    whole = known[:10] + "0000-01-01"[len(known[:10]) :]
-    return date.fromisoformat(whole)
+    return date.fromisoformat(text[:10] + "0000-01-01"[len(text[:10]) :])
 
 
-def _one(place: DeltaGenerator, label: str, options: list[str], known: str | None) -> str:
-    options = [*options, known] if known and known not in options else options
-    index = options.index(known) if known else None
+def _selectbox(place: DeltaGenerator, label: str, options: list[str], current: str | None) -> str:
+    options = [*options, current] if current and current not in options else options
+    index = options.index(current) if current else None
     chosen = place.selectbox(label, options, index, format_func=printable, placeholder="any")
     return str(chosen) if chosen else ""
 
 
-def _several(place: DeltaGenerator, label: str, options: list[str], known: str | None) -> str:
-    given = known.split("|") if known else []
-    options = [*options, *(each for each in given if each not in options)]
+def _multiselect(place: DeltaGenerator, label: str, options: list[str], current: str | None) -> str:
+    selected = current.split("|") if current else []
+    options = [*options, *(value for value in selected if value not in options)]
     return "|".join(
-        place.multiselect(label, options, given, format_func=printable, placeholder="any")
+        place.multiselect(label, options, selected, format_func=printable, placeholder="any")
     )
 
 
-def _is_text(path: str) -> bool:
-    """Whether a path can be typed: names that are no UTF-8 cannot."""
+def _is_valid_text(path: str) -> bool:
+    """Whether a path can be typed; a name that is not valid UTF-8 cannot."""
     try:
         path.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Turns what the library says into words for a person. All of it may be hostile text."""
+"""Formats what the library reports for people, and escapes it: names and metadata are untrusted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from imgsearch import Hit, printable
 _MARKDOWN = set("\\`*_{}[]()<>#+-.!|~:$&")
 
 
-def unmarked(text: str | Path) -> str:
-    """`text` for where Streamlit reads Markdown: every sign of it stands for itself."""
-    return "".join(f"\\{each}" if each in _MARKDOWN else each for each in printable(text))
+def escape_markdown(text: str | Path) -> str:
+    """`text` as printable Markdown in which every special character stands for itself."""
+    return "".join(
+        f"\\{character}" if character in _MARKDOWN else character for character in printable(text)
+    )
 
 
-def size_words(size_bytes: float) -> str:
-    """ "3.2 MB"."""
+def format_size(size_bytes: float) -> str:
+    """Decimal units: "3.2 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if size_bytes < 1000:
             return f"{size_bytes:.0f} {unit}" if unit in ("B", "kB") else f"{size_bytes:.1f} {unit}"
@@ -24,21 +26,21 @@ def size_words(size_bytes: float) -> str:
     return f"{size_bytes:.1f} TB"
 
 
-def day_words(moment: date | None) -> str:
-    """ "3 May 2024", or nothing."""
-    return "" if moment is None else f"{moment.day} {moment:%B %Y}"
+def format_date(day: date | None) -> str:
+    """ "3 May 2024"; empty if unknown."""
+    return "" if day is None else f"{day.day} {day:%B %Y}"
 
 
-def moment_words(moment: datetime | None) -> str:
-    """ "3 May 2024, 14:05", with the offset where one is known."""
+def format_datetime(moment: datetime | None) -> str:
+    """ "3 May 2024, 14:05", followed by the UTC offset where it is known; "unknown" for None."""
     if moment is None:
         return "unknown"
     offset = f" {moment:UTC%z}" if moment.tzinfo else ""
-    return f"{day_words(moment)}, {moment:%H:%M}{offset}"
+    return f"{format_date(moment)}, {moment:%H:%M}{offset}"
 
 
-def time_left_words(seconds: float) -> str:
-    """ "about 3 min"."""
+def format_duration(seconds: float) -> str:
+    """An estimate, to the second, minute or tenth of an hour: "about 3 min"."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     if seconds < 5400:
@@ -46,17 +48,16 @@ def time_left_words(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
-def count_words(number: int, one: str, many: str = "") -> str:
-    """ "1 photo", "8,091 photos"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def format_count(number: int, singular: str) -> str:
+    """ "1 photo", "8,091 photos"; for nouns with a regular plural."""
+    return f"{number:,} {singular if number == 1 else singular + 's'}"
 
 
 def date_of(hit: Hit) -> datetime | None:
-    """When the photo was taken, as well as is known."""
+    """When the photo was taken; the file's modification time if no metadata says."""
     return hit.date or hit.photo.taken_at
 
 
-def alternative(hit: Hit) -> str:
-    """What a person who does not see the picture is told of it."""
-    when = day_words(date_of(hit))
-    return ", ".join(part for part in (printable(hit.path.name), when) if part)
+def alt_text(hit: Hit) -> str:
+    """Describes the photo to people who cannot see it: file name and date."""
+    return ", ".join(filter(None, (printable(hit.path.name), format_date(date_of(hit)))))

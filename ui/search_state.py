@@ -1,83 +1,98 @@
-"""One question to the library and its answer, kept for the reruns that Streamlit makes."""
+"""A visitor's search and its results, kept across the reruns of Streamlit."""
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from imgsearch import Example, Hit, Query, Region, Term, Verdict, parse
-from ui.elements import Part
-from ui.session import door
+from ui.session import session
 
-PAGE = 60  # results at first, and with each "more"
+PAGE = 60  # results shown at first, and added with each "more"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A line of the query language, an example image as the bytes of its file, and a part of it."""
+class SearchInput:
+    """A line of the query language, and an example image as the bytes of its file."""
 
     line: str = ""
     image: bytes | None = None
-    part: Part | None = None
+    region: Region | None = None  # only this part of the image counts
 
     def __bool__(self) -> bool:
         return bool(self.line.strip()) or self.image is not None
 
     @property
     def token(self) -> str:
-        """What tells this question from others."""
+        """Equal inputs have equal tokens, different inputs different ones."""
         image = hashlib.sha256(self.image).hexdigest() if self.image else ""
-        return hashlib.sha256(repr((self.line.strip(), image, self.part)).encode()).hexdigest()
+        return hashlib.sha256(repr((self.line.strip(), image, self.region)).encode()).hexdigest()
 
     def query(self) -> Query:
-        """As the library takes it. Raises the errors of the language."""
+        """The query for the library. Raises the errors of the query language."""
         query = parse(self.line) if self.line.strip() else Query()
         if self.image is None:
             return query
-        region = None if self.part is None else Region(*self.part, percent=True)
-        example = Term(Example(self.image, region))
-        return replace(query, terms=(*query.terms, example))
+        return replace(query, terms=(*query.terms, Term(Example(self.image, self.region))))
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """The hits so far, what they are worth, and how long the first of them took."""
+class SearchResults:
+    """The hits fetched so far. `seconds` is how long the first page took."""
 
     token: str
-    hits: list[Hit]
-    cursor: str | None
-    verdict: Verdict | None
-    seconds: float
-    photos: int  # in the library then
+    photos: int  # in the library at that time
+    hits: tuple[Hit, ...] = ()
+    cursor: str | None = None
+    verdict: Verdict | None = None
+    seconds: float = 0.0
 
 
-def ask(question: Question, count: int = PAGE) -> Answered:
-    """The first `count` photos, page by page. What was asked before costs nothing.
+def search(search_input: SearchInput, count: int = PAGE) -> SearchResults:
+    """At least the first `count` hits, if there are as many.
 
-    It is asked anew when photos have come or gone.
+    The last results are reused if neither the input nor the number of photos has changed.
     """
-    answered: Answered | None = st.session_state.get("answered")
-    photos = door().photo_count()
-    if answered is None or (answered.token, answered.photos) != (question.token, photos):
-        answered = _page(question, Answered(question.token, [], None, None, 0.0, photos))
-    while len(answered.hits) < count and answered.cursor is not None:
-        answered = _page(question, answered)
-    st.session_state["answered"] = answered
-    return answered
+    results: SearchResults | None = st.session_state.get("results")
+    photos = session().photo_count()
+    if results is None or (results.token, results.photos) != (search_input.token, photos):
+        results = _with_next_page(search_input, SearchResults(search_input.token, photos))
+    while len(results.hits) < count and results.cursor is not None:
+        results = _with_next_page(search_input, results)
+    st.session_state["results"] = results
+    return results
 
 
-def _page(question: Question, before: Answered) -> Answered:
+def _with_next_page(search_input: SearchInput, results: SearchResults) -> SearchResults:
     started = time.perf_counter()
-    page = door().find(question.query(), PAGE, before.cursor)
-    seconds = before.seconds or time.perf_counter() - started
-    hits = [*before.hits, *page.hits]
+    page = session().find(search_input.query(), PAGE, results.cursor)
     return replace(
-        before,
-        hits=hits,
+        results,
+        hits=(*results.hits, *page.hits),
         cursor=page.cursor,
-        verdict=before.verdict or page.verdict,
-        seconds=seconds,
+        verdict=results.verdict or page.verdict,
+        seconds=results.seconds or time.perf_counter() - started,
     )
+
+
+def open_search(line: str) -> None:
+    """Go to the search view and search for `line`."""
+    query_params = {"q": line} if line else {}
+    st.switch_page(st.session_state["pages"]["search"], query_params=query_params)
+
+
+def open_photo(photo_id: int, hits: Sequence[Hit], search_input: SearchInput | None = None) -> None:
+    """Go to the view of one photo.
+
+    `hits` are the results that its arrow keys step through, `search_input` what found them.
+    """
+    st.session_state.update(
+        photo_id=photo_id,
+        result_times={hit.photo.id: hit.at_s for hit in hits},
+        search_input=search_input,
+    )
+    st.switch_page(st.session_state["pages"]["photo"], query_params={"id": str(photo_id)})

@@ -1,74 +1,173 @@
-"""Shows how far a long job is, live."""
+"""Long jobs of the page: each runs in a background thread, and a progress bar follows it."""
 
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import streamlit as st
 
-from imgsearch import RunningJob
-from ui.formatting import time_left_words, unmarked
-from ui.session import Task, door
+from imgsearch import ImgsearchError, Library, RunningJob
+from ui.formatting import escape_markdown, format_duration
 
 
-def progress(name: str, doing: str, what: str) -> None:
-    """A bar with rate and time left, and a button that stops; the page goes on when it ends."""
-    live = st.fragment(_bar, run_every=1.0)
-    live(name, doing, what)
+class Step(Protocol):
+    """One step of a long job."""
+
+    @property
+    def done(self) -> int: ...
+    @property
+    def total(self) -> int: ...
 
 
-def elsewhere() -> None:
-    """What another process does with the library: a bar, and nothing while it does nothing.
+class LongJob(Protocol):
+    """What `Library.index` and similar methods return."""
 
-    The page is made anew when it begins to work and when it ends.
+    def __iter__(self) -> Iterator[Step]: ...
+    @property
+    def report(self) -> object: ...
+    def close(self) -> None: ...
+
+
+class Task:
+    """A job in a background thread: its progress, then its report or its error."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.total = 0  # 0 while unknown
+        self.running = True
+        self.stopping = False
+        self.report: object = None
+        self.error: ImgsearchError | None = None
+        self._started_s: float | None = None
+
+    def advance(self, step: Step) -> None:
+        """Record a step. The rate counts from the first one: setup before it is excluded."""
+        self._started_s = self._started_s or time.monotonic()
+        self.done, self.total = step.done, step.total
+
+    @property
+    def rate(self) -> float:
+        """Steps per second; 0 while unknown."""
+        if self._started_s is None or self.done < 2:
+            return 0.0
+        return (self.done - 1) / max(time.monotonic() - self._started_s, 1e-3)
+
+    @property
+    def left_s(self) -> float | None:
+        """Estimated seconds left; None while unknown."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+
+class BackgroundTasks:
+    """Starts jobs and keeps the latest task of each name. Thread-safe.
+
+    Each job opens a library of its own, and so a model of its own. `on_end` is called when a job
+    has ended, just before its task stops running.
     """
-    st.session_state["seen elsewhere"] = running_elsewhere() is not None
-    st.fragment(_bar_elsewhere, run_every=1.0)()
+
+    def __init__(self, open_library: Callable[[], Library], on_end: Callable[[], None]) -> None:
+        self._open_library = open_library
+        self._on_end = on_end
+        self._tasks: dict[str, Task] = {}
+        self._starting = threading.Lock()
+
+    def get(self, name: str) -> Task | None:
+        """The latest task of this name, running or not."""
+        return self._tasks.get(name)
+
+    def start(self, name: str, job_of: Callable[[Library], LongJob]) -> Task:
+        """Start a job; if one of this name is running, return its task instead."""
+        with self._starting:
+            task = self._tasks.get(name)
+            if task is None or not task.running:
+                task = self._tasks[name] = Task()
+                threading.Thread(
+                    target=self._run, args=(task, job_of), name=f"imgsearch-{name}", daemon=True
+                ).start()
+            return task
+
+    def _run(self, task: Task, job_of: Callable[[Library], LongJob]) -> None:
+        try:
+            with self._open_library() as library:
+                job = job_of(library)
+                for step in job:
+                    task.advance(step)
+                    if task.stopping:
+                        job.close()
+                        return
+                task.report = job.report
+        except ImgsearchError as error:
+            task.error = error
+        except Exception as error:  # noqa: BLE001  # the page shows it; nothing else would
+            task.error = ImgsearchError(
+                f"Unexpected error ({type(error).__name__}: {error}). The work done so far is "
+                "kept; start it again to continue."
+            )
+        finally:
+            self._on_end()
+            task.running = False
 
 
-def running_elsewhere() -> RunningJob | None:
-    """What another process is doing with the library, if any."""
-    running = door().library.running()
-    return None if running is None or running.pid == os.getpid() else running
+def progress_bar(task: Task, title: str, unit: str) -> None:
+    """A live bar with rate and time left, and a button to stop; reruns the page at the end."""
+    st.fragment(_own_progress, run_every=1.0)(task, title, unit)
 
 
-def _bar_elsewhere() -> None:
-    running = running_elsewhere()
-    if (running is not None) != st.session_state["seen elsewhere"]:
+def _own_progress(task: Task, title: str, unit: str) -> None:
+    if not task.running:
         st.rerun(scope="app")
-    if running is None:
-        return
-    share = min(running.done / running.total, 1.0) if running.total else 0.0
-    words = unmarked(running.doing)
-    st.progress(share, text=f"{words} in another process: {_steps_words(running, 'photos')}")
-
-
-def _bar(name: str, doing: str, what: str) -> None:
-    task = door().tasks.get(name)
-    if task is None or not task.running:
-        st.rerun(scope="app")
-        return
-    share = min(task.done / task.total, 1.0) if task.total else 0.0
-    bar, stop = st.columns([6, 1], vertical_alignment="bottom")
-    bar.progress(share, text=f"{doing}: {_words(task, what)}")
-    if stop.button("Stop", key=f"stop {name}", disabled=task.stopping, width="stretch"):
+    bar, button = st.columns([6, 1], vertical_alignment="bottom")
+    state = (
+        "stopping after this batch; the work done so far is kept"
+        if task.stopping
+        else _format_progress(task, unit)
+    )
+    bar.progress(_fraction(task), text=f"{title}: {state}")
+    if button.button("Stop", key=f"stop {title}", disabled=task.stopping, width="stretch"):
         task.stopping = True
 
 
-def _words(task: Task, what: str) -> str:
-    if task.stopping:
-        return "stopping after this batch; what was done is kept"
-    return _steps_words(task, what)
+def other_process_bar(library: Library) -> bool:
+    """Follow what another process does with the library; whether one is at work now.
+
+    Nothing is shown while none is. Reruns the page when one starts and when it ends.
+    """
+    is_busy = _other_job(library) is not None
+    st.fragment(_other_progress, run_every=1.0)(library, is_busy)
+    return is_busy
 
 
-def _steps_words(steps: Task | RunningJob, what: str) -> str:
-    if not steps.total:
-        return "looking and making ready…"
-    words = f"{steps.done:,} of {steps.total:,} {what}"
-    if steps.done >= steps.total:
-        return f"{words}, finishing"
-    if steps.rate:
-        words += f", {steps.rate:,.0f} a second"
-    if steps.left_s:
-        words += f", {time_left_words(steps.left_s)} left"
-    return words
+def _other_progress(library: Library, was_busy: bool) -> None:
+    job = _other_job(library)
+    if (job is not None) != was_busy:
+        st.rerun(scope="app")
+    if job is not None:
+        state = f"in another process: {_format_progress(job, 'photos')}"
+        st.progress(_fraction(job), text=f"{escape_markdown(job.doing)} {state}")
+
+
+def _other_job(library: Library) -> RunningJob | None:
+    job = library.running()
+    return None if job is None or job.pid == os.getpid() else job
+
+
+def _fraction(job: Task | RunningJob) -> float:
+    return min(job.done / job.total, 1.0) if job.total else 0.0
+
+
+def _format_progress(job: Task | RunningJob, unit: str) -> str:
+    """ "20 of 600 photos, 41 per second, about 14 s left"."""
+    if not job.total:
+        return "preparing…"
+    text = f"{job.done:,} of {job.total:,} {unit}"
+    if job.done >= job.total:
+        return f"{text}, finishing"
+    if job.rate:
+        text += f", {job.rate:,.0f} per second"
+    if job.left_s:
+        text += f", {format_duration(job.left_s)} left"
+    return text

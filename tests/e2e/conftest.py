@@ -1,55 +1,89 @@
-"""The browser, a tab, and screenshots, for tests of the page. Each module says its `address`."""
+"""The browser, its tabs, and screenshots. Test modules that use `page` define `address`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 
 from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, settle
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield opened
-        opened.close()
+        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class OpenTab(Protocol):
+    """Opens an empty tab for the page at `address`."""
+
+    def __call__(
+        self,
+        address: str,
+        width: int = 1280,
+        height: int = 860,
+        color_scheme: Literal["light", "dark"] = "light",
+    ) -> Page: ...
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """An empty tab. Afterwards: it asked nobody but us, and no script of ours failed."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(PATIENCE_MS)
-    tab = context.new_page()
-    strangers: list[str] = []
+def open_tab(browser: Browser) -> Iterator[OpenTab]:
+    """Afterwards the tabs must have requested nothing from elsewhere, and no script have failed."""
+    contexts: list[BrowserContext] = []
+    foreign: list[str] = []
     errors: list[str] = []
-    tab.on("request", lambda request: strangers.append(request.url))
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
-    context.close()
-    ours = (address, address.replace("http", "ws"), "data:", "blob:")
-    assert not [url for url in strangers if not url.startswith(ours)]
+
+    def open_tab(
+        address: str,
+        width: int = 1280,
+        height: int = 860,
+        color_scheme: Literal["light", "dark"] = "light",
+    ) -> Page:
+        own = (address, address.replace("http", "ws"), "data:", "blob:")
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, color_scheme=color_scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        tab = context.new_page()
+        tab.on(
+            "request",
+            lambda request: None if request.url.startswith(own) else foreign.append(request.url),
+        )
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        return tab
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert not foreign
     assert not errors
 
 
 @pytest.fixture
-def keep() -> Callable[..., None]:
-    """Keeps a screenshot, where asked to."""
+def page(open_tab: OpenTab, address: str) -> Page:
+    """An empty tab for the page of the module."""
+    return open_tab(address)
 
-    def shoot(tab: Page, name: str) -> None:
+
+@pytest.fixture
+def screenshot() -> Callable[[Page, str], None]:
+    """Saves a screenshot in the folder IMGSEARCH_SCREENSHOTS, if it is set."""
+
+    def save(tab: Page, name: str) -> None:
         folder = os.environ.get("IMGSEARCH_SCREENSHOTS")
         if folder:
             settle(tab)
             Path(folder).mkdir(parents=True, exist_ok=True)
-            tab.screenshot(path=Path(folder, f"{name}.png"))
+            tab.screenshot(path=Path(folder, f"{name}.png"), animations="disabled")
 
-    return shoot
+    return save

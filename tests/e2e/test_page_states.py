@@ -1,13 +1,10 @@
-"""The page in a real browser, where things are not as usual: formats that browsers cannot show, a
-drive that is unplugged, more photos than fit, another process at work, a model that is not there.
+"""The page in a real browser in unusual states: formats that browsers cannot show, an unplugged
+drive, more photos than fit, another process at work, a missing model.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -23,24 +20,26 @@ from imgsearch.records.photo import Facts
 from imgsearch.store.lock import writing
 from tests.browsing import (
     NEEDS_BROWSER,
-    PATIENCE_MS,
-    ask,
+    search,
     serving,
     wait_for_count,
     wait_until_shown,
 )
 from tests.factories import dng, heic, scene
+from tests.held_process import held
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
 
 pytestmark = NEEDS_BROWSER
 MANY = 70  # more than the page shows at first
-ELSEWHERE = "openclip:ViT-B-32/laion2b_s34b_b79k"  # a model whose weights are not on this machine
+MISSING_MODEL = "openclip:ViT-B-32/laion2b_s34b_b79k"  # its weights are not on this machine
 
 
 def noise(path: Path, number: int, side_px: int = 32) -> None:
-    """A photo whose bytes are those of no other number."""
+    """Writes a photo whose content differs for each number."""
     pixels = np.random.default_rng(number).integers(0, 255, (side_px, side_px, 3), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
@@ -48,7 +47,7 @@ def noise(path: Path, number: int, side_px: int = 32) -> None:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of many photos, of HEIC and RAW, and of a drive that is unplugged meanwhile."""
+    """A library of many photos, HEIC and RAW files, and a drive that was unplugged later."""
     pytest.importorskip("rawpy")
     folder = tmp_path_factory.mktemp("states")
     for number in range(MANY):
@@ -61,22 +60,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos", folder / "drive"]).run()
         (far,) = library.find("name:far").hits
-        library.thumbnail(far.photo.id, 360)  # it has been seen, and its picture is kept
+        library.thumbnail(far.photo.id, 360)  # stays in the cache
     (folder / "drive").rename(folder / "unplugged")
     return folder
 
 
 @pytest.fixture(scope="module")
 def address(place: Path) -> Iterator[str]:
-    with serving(place / "library") as found:
-        yield found
+    with serving(place / "library") as address:
+        yield address
 
 
 # ---------------------------------------------------------------------------- photos
 
 
 @pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_2.dng"])
-def test_what_no_browser_can_show_is_shown(page: Page, address: str, name: str) -> None:
+def test_formats_that_browsers_cannot_show_are_shown(page: Page, address: str, name: str) -> None:
     page.goto(f"{address}/?q=name:{name}")
     wait_until_shown(page.locator(".tile:only-child img"))
     page.locator(".tile a").click()
@@ -84,33 +83,33 @@ def test_what_no_browser_can_show_is_shown(page: Page, address: str, name: str) 
     page.get_by_text({"IMG_1.HEIC": "320 × 240 px", "IMG_2.dng": "256 × 192 px"}[name]).wait_for()
 
 
-def test_a_photo_of_an_unplugged_drive_is_shown_and_marked(
-    page: Page, address: str, keep: Callable[..., None]
+def test_a_photo_on_an_unplugged_drive_is_shown_and_marked(
+    page: Page, address: str, screenshot: Callable[..., None]
 ) -> None:
     page.goto(f"{address}/?q=is:offline")
     wait_until_shown(page.locator(".tile:only-child img"))
     page.locator(".tile .badge.offline").wait_for()
-    keep(page, "offline")
+    screenshot(page, "offline")
     page.locator(".tile a").click()
     wait_until_shown(page.locator(".frame img"))
-    page.get_by_text("Its drive is not there now").wait_for()
-    keep(page, "offline-photo")
+    page.get_by_text("The drive with this photo is not connected").wait_for()
+    screenshot(page, "offline-photo")
     page.goto(f"{address}/library")
     page.get_by_text("offline").first.wait_for()
 
 
-def test_more_come_while_one_scrolls(page: Page, address: str) -> None:
+def test_scrolling_loads_more(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=in:many+sort:path")
     page.locator(".tile").nth(59).wait_for()
     page.locator(".tile").nth(59).scroll_into_view_if_needed()
     wait_for_count(page, MANY)
     wait_until_shown(page.locator(".tile img").nth(MANY - 1))
     labels = page.locator(".tile a").evaluate_all("all => all.map(a => a.ariaLabel.slice(0, 7))")
-    assert labels == [f"{number:03}.png" for number in range(MANY)], "each once, in its order"
+    assert labels == [f"{number:03}.png" for number in range(MANY)], "each once, in order"
     page.locator(".more").wait_for(state="detached")
 
 
-def test_a_name_with_a_script_a_line_break_and_a_right_to_left_mark(
+def test_a_file_name_with_a_script_a_line_break_and_a_right_to_left_mark(
     page: Page, address: str
 ) -> None:
     page.goto(f"{address}/?q=name:script")
@@ -121,12 +120,12 @@ def test_a_name_with_a_script_a_line_break_and_a_right_to_left_mark(
 
 
 @pytest.mark.parametrize("photo_id", ["999999", "x", ""])
-def test_no_such_photo(page: Page, address: str, photo_id: str) -> None:
+def test_an_unknown_photo(page: Page, address: str, photo_id: str) -> None:
     page.goto(f"{address}/photo?id={photo_id}")
-    page.get_by_text("There is no such photo").wait_for()
+    page.get_by_text("Photo not found").wait_for()
 
 
-def test_an_upload_of_too_many_pixels_is_told(page: Page, address: str) -> None:
+def test_an_upload_with_too_many_pixels_is_reported(page: Page, address: str) -> None:
     page.goto(address)
     page.locator(".tile").first.wait_for()
     bomb = BytesIO()
@@ -135,52 +134,43 @@ def test_an_upload_of_too_many_pixels_is_told(page: Page, address: str) -> None:
         "[data-testid=stFileUploader] input",
         {"name": "bomb.png", "mimeType": "image/png", "buffer": bomb.getvalue()},
     )
-    page.get_by_text("That image cannot be read").wait_for()
+    page.get_by_text("Cannot read this image").wait_for()
 
 
-# ---------------------------------------------------------------------------- others at work
+# ---------------------------------------------------------------------------- other processes
 
 
-def test_what_another_process_does_is_shown_live_until_it_ends(
-    page: Page, address: str, place: Path, tmp_path: Path, keep: Callable[..., None]
+def test_the_progress_of_another_process_is_shown(
+    page: Page, address: str, place: Path, tmp_path: Path, screenshot: Callable[..., None]
 ) -> None:
     for number in range(600):
         noise(tmp_path / "more" / f"{number}.png", 10_000 + number, 64)
     page.goto(f"{address}/library")
-    button = page.get_by_role("button", name="Make it anew")
-    button.wait_for()
-    words = ["index", str(tmp_path / "more"), "--data", str(place / "library")]
-    other = subprocess.Popen(
-        [sys.executable, "-m", "imgsearch", *words],
-        env={**os.environ, "IMGSEARCH_ENCODER": "lite"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    page.locator("button:enabled", has_text="Rebuild").first.wait_for()
+    with held("index", tmp_path / "more", data=place / "library", at_batch=60) as other:
         page.get_by_text("Indexing in another process").wait_for()
-        page.get_by_text(re.compile(r"[1-9]\d* of 600 photos, \d+ a second, .* left")).wait_for()
-        page.locator("button:disabled", has_text="Make it anew").first.wait_for()
-        keep(page, "library-busy")
+        other.wait_until_held()
+        progress = re.compile(r"[1-9]\d* of 600 photos, \d+ per second, .* left")
+        page.get_by_text(progress).wait_for()
+        page.locator("button:disabled", has_text="Rebuild").first.wait_for()
+        screenshot(page, "library-busy")
         page.goto(f"{address}/?q=name:IMG_1")
-        page.locator(".tile").first.wait_for()  # searching works meanwhile
+        page.locator(".tile").first.wait_for()  # searching still works
         page.goto(f"{address}/library")
         page.get_by_text("Indexing in another process").wait_for()
-    finally:
-        other.kill()
-        other.wait()
     page.get_by_text("Indexing in another process").wait_for(state="detached")
-    page.locator("button:enabled", has_text="Make it anew").first.wait_for()
+    page.locator("button:enabled", has_text="Rebuild").first.wait_for()
 
 
-def test_who_comes_second_is_told(
-    page: Page, address: str, place: Path, keep: Callable[..., None]
+def test_a_second_writer_is_refused(
+    page: Page, address: str, place: Path, screenshot: Callable[..., None]
 ) -> None:
     page.goto(f"{address}/library")
     with writing(place / "library"):
-        page.get_by_role("button", name="Make it anew").click()
-        page.get_by_text("The library is being written to").wait_for()
-        keep(page, "busy")
-    page.get_by_role("button", name="Make it anew").click()
+        page.get_by_role("button", name="Rebuild").click()
+        page.get_by_text("The library is busy").wait_for()
+        screenshot(page, "busy")
+    page.get_by_role("button", name="Rebuild").click()
     page.get_by_text(re.compile("Done in .* vectors")).wait_for()
 
 
@@ -189,11 +179,11 @@ def test_who_comes_second_is_told(
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """A library that was made with a model that is not on this machine."""
+    """A library whose model is not on this machine."""
     with writing(tmp_path / "library") as store:
         noise(tmp_path / "photos" / "one.png", 1)
         root_id = store.add_root(str(tmp_path / "photos"))
-        row = store.add_encoder(f"{ELSEWHERE}@1", ELSEWHERE, 512)
+        row = store.add_encoder(f"{MISSING_MODEL}@1", MISSING_MODEL, 512)
         about = (tmp_path / "photos" / "one.png").stat()
         stat = FileStat(
             str(tmp_path / "photos" / "one.png"), about.st_size, about.st_mtime_ns, about.st_ino
@@ -205,40 +195,36 @@ def foreign(tmp_path: Path) -> Path:
     return tmp_path / "library"
 
 
-@pytest.mark.parametrize("asked", ["auto", "lite"])
-def test_a_model_that_does_not_answer_leads_to_the_library(
-    browser: Browser, foreign: Path, asked: str, keep: Callable[..., None]
+@pytest.mark.parametrize("encoder", ["auto", "lite"])
+def test_a_missing_model_leads_to_choosing_one(
+    open_tab: OpenTab, foreign: Path, encoder: str, screenshot: Callable[..., None]
 ) -> None:
-    with serving(foreign, IMGSEARCH_ENCODER=asked, HF_HUB_OFFLINE="1") as address:
-        tab = browser.new_page(viewport={"width": 1280, "height": 860})
-        tab.set_default_timeout(PATIENCE_MS)
+    with serving(foreign, IMGSEARCH_ENCODER=encoder, HF_HUB_OFFLINE="1") as address:
+        tab = open_tab(address)
         tab.goto(f"{address}/?q=a+cat")
-        tab.get_by_text("The model does not answer").wait_for()
-        keep(tab, f"model-{asked}")
+        tab.get_by_text("The model is not available").wait_for()
+        screenshot(tab, f"model-{encoder}")
         tab.get_by_role("button", name="Choose a model").click()
         tab.get_by_text("Change the model").wait_for()
-        if asked == "auto":
+        if encoder == "auto":
             tab.goto(address)
-            wait_until_shown(tab.locator(".tile:only-child img"))  # looking needs no model
-            ask(tab, "name:one")
+            wait_until_shown(tab.locator(".tile:only-child img"))  # browsing needs no model
+            search(tab, "name:one")
             wait_until_shown(tab.locator(".tile:only-child img"))
-        tab.context.close()
 
 
 def test_every_view_of_an_empty_library_says_what_to_do(
-    browser: Browser, tmp_path: Path, keep: Callable[..., None]
+    open_tab: OpenTab, tmp_path: Path, screenshot: Callable[..., None]
 ) -> None:
-    with serving(tmp_path / "nothing") as empty:
-        tab = browser.new_page(viewport={"width": 1280, "height": 860})
-        tab.set_default_timeout(PATIENCE_MS)
+    with serving(tmp_path / "nothing") as address:
+        tab = open_tab(address)
         for view in ("", "similar", "labels"):
-            tab.goto(f"{empty}/{view}")
+            tab.goto(f"{address}/{view}")
             tab.get_by_text("No photos yet").wait_for()
             tab.get_by_role("button", name="Add a folder").wait_for()
-        keep(tab, "empty")
-        tab.goto(f"{empty}/library")
-        tab.get_by_label("Add a folder of this machine").fill(str(tmp_path / "missing"))
+        screenshot(tab, "empty")
+        tab.goto(f"{address}/library")
+        tab.get_by_label("Add a folder on this machine").fill(str(tmp_path / "missing"))
         tab.get_by_role("button", name="Index", exact=True).click()
-        tab.get_by_text("That folder cannot be used").wait_for()
-        keep(tab, "no-folder")
-        tab.context.close()
+        tab.get_by_text("Cannot use this folder").wait_for()
+        screenshot(tab, "no-folder")

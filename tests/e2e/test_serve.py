@@ -239,17 +239,17 @@ def test_a_client_loads_next_to_nothing(served: Served, arguments: list[str]) ->
 
 def test_the_page_gets_its_answers_from_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     from imgsearch import parse
-    from ui.session import Door
+    from ui.session import Session
 
     with Library.open(served.settings) as library:
         expected = library.find("a rocket launch", 5)
     assert expected.hits[0].path.name == "rocket.jpg"
-    door = Door(served.settings)
+    session = Session(served.settings)
     loaded: list[object] = []
-    monkeypatch.setattr(door.library, "find", lambda *arguments: loaded.append(arguments))
+    monkeypatch.setattr(session.library, "find", lambda *arguments: loaded.append(arguments))
     for _ in range(ATTEMPTS):
         loaded.clear()
-        page = door.find(parse("a rocket launch"), 5)
+        page = session.find(parse("a rocket launch"), 5)
         if not loaded:
             break
     assert loaded == [] and page == expected

@@ -1,34 +1,34 @@
-// The example image; drag over it to search by a part. The region is in percent of its sides.
+// The example image; drag over it to search by a part. The region is in percent of the image's sides.
 export default function ({ data, parentElement, setStateValue }) {
-  const box = parentElement.querySelector(".crop"), part = parentElement.querySelector(".part");
+  const box = parentElement.querySelector(".crop"), frame = parentElement.querySelector(".region");
   const image = parentElement.querySelector("img"), hint = parentElement.querySelector(".hint");
   image.alt = data.alt;
   if (image.getAttribute("src") !== data.src) image.src = data.src;
-  hint.textContent = "Drag over it to search by a part only; Esc takes the whole image again.";
+  hint.textContent = "Drag to search by a part of the image; press Esc to use all of it.";
   const show = (region) => {
-    part.hidden = !region;
+    frame.hidden = !region;
     if (!region) return;
     const [x, y, width, height] = region;
-    Object.assign(part.style, { left: `${x}%`, top: `${y}%`, width: `${width}%`, height: `${height}%` });
+    Object.assign(frame.style, { left: `${x}%`, top: `${y}%`, width: `${width}%`, height: `${height}%` });
   };
   if (box.token !== data.token) { box.token = data.token; box.region = data.region; }
   show(box.region);
-  const at = (event) => {
-    const frame = box.getBoundingClientRect();
-    const limit = (value) => Math.min(100, Math.max(0, value));
-    return [limit(100 * (event.clientX - frame.left) / frame.width), limit(100 * (event.clientY - frame.top) / frame.height)];
+  const positionOf = (event) => {
+    const bounds = box.getBoundingClientRect();
+    const clamp = (value) => Math.min(100, Math.max(0, value));
+    return [clamp(100 * (event.clientX - bounds.left) / bounds.width), clamp(100 * (event.clientY - bounds.top) / bounds.height)];
   };
   const between = ([a, b], [c, d]) => [Math.min(a, c), Math.min(b, d), Math.abs(a - c), Math.abs(b - d)].map((n) => +n.toFixed(1));
-  const settle = (region) => { box.region = region; show(region); setStateValue("region", region); };
+  const setRegion = (region) => { box.region = region; show(region); setStateValue("region", region); };
   box.onpointerdown = (event) => {
-    const start = at(event);
+    const start = positionOf(event);
     box.setPointerCapture(event.pointerId);
-    box.onpointermove = (move) => show(between(start, at(move)));
+    box.onpointermove = (move) => show(between(start, positionOf(move)));
     box.onpointerup = (up) => {
       box.onpointermove = box.onpointerup = null;
-      const region = between(start, at(up));
-      settle(region[2] >= 4 && region[3] >= 4 ? region : null);
+      const region = between(start, positionOf(up));
+      setRegion(region[2] >= 4 && region[3] >= 4 ? region : null); // smaller is a click
     };
   };
-  box.onkeydown = (event) => { if (event.key === "Escape") settle(null); };
+  box.onkeydown = (event) => { if (event.key === "Escape") setRegion(null); };
 }

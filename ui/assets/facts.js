@@ -1,4 +1,4 @@
-// Names and values, put in as text.
+// A list of names and values, inserted as text.
 export default function ({ data, parentElement }) {
   const list = parentElement.querySelector("dl");
   list.replaceChildren(...data.flatMap(([name, value]) => {

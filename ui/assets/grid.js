@@ -1,99 +1,95 @@
-// Thumbnails with a checkbox each. All text is put in as text, never as HTML: names are hostile.
+// Thumbnails, each with a checkbox. Text is inserted as text, never as HTML: file names are untrusted.
 export default function (component) {
   const { data, parentElement, setStateValue, setTriggerValue } = component;
   const box = parentElement.querySelector(".grid");
-  const memory = (box.memory ??= { tiles: new Map(), picked: new Set(), last: null });
+  const state = (box.state ??= { tiles: new Map(), selected: new Set(), last: null });
   box.className = `grid ${data.layout}`;
   // On a narrow screen two photos still fit side by side.
   box.style.setProperty("--row", `min(${data.row_px}px, ${data.row_px / 5.6}vw)`);
 
-  if (memory.token !== data.token) {
-    memory.token = data.token;
-    memory.picked = new Set(data.picked);
-    memory.last = null;
+  if (state.token !== data.token) {
+    state.token = data.token;
+    state.selected = new Set(data.selected);
+    state.last = null;
   }
 
-  const order = data.tiles.map((tile) => tile.id);
-  const show = () => {
-    box.classList.toggle("picking", memory.picked.size > 0);
-    for (const [id, node] of memory.tiles) {
-      node.classList.toggle("picked", memory.picked.has(id));
-      const pick = node.querySelector(".pick");
-      if (pick) pick.checked = memory.picked.has(id);
+  const ids = data.tiles.map((tile) => tile.id);
+  const showSelection = () => {
+    box.classList.toggle("selecting", state.selected.size > 0);
+    for (const [id, node] of state.tiles) {
+      const isSelected = state.selected.has(id);
+      node.classList.toggle("selected", isSelected);
+      node.querySelector(".select").checked = isSelected;
     }
   };
-  const tell = () => { show(); setStateValue("picked", [...memory.picked]); };
-  const choose = (id, on, whole_range) => {
-    const from = order.indexOf(memory.last), to = order.indexOf(id);
-    const ids = whole_range && from >= 0
-      ? order.slice(Math.min(from, to), Math.max(from, to) + 1) : [id];
-    for (const each of ids) on ? memory.picked.add(each) : memory.picked.delete(each);
-    memory.last = id;
-    tell();
+  const selectionChanged = () => { showSelection(); setStateValue("selected", [...state.selected]); };
+  const select = (id, on, wholeRange) => {
+    const from = ids.indexOf(state.last), to = ids.indexOf(id);
+    const range = wholeRange && from >= 0
+      ? ids.slice(Math.min(from, to), Math.max(from, to) + 1) : [id];
+    for (const member of range) on ? state.selected.add(member) : state.selected.delete(member);
+    state.last = id;
+    selectionChanged();
   };
 
   const nodes = data.tiles.map((tile) => {
-    const known = memory.tiles.get(tile.id);
-    const node = known ?? make(tile);
-    dress(node, tile);
-    memory.tiles.set(tile.id, node);
-    const pick = node.querySelector(".pick");
-    pick.hidden = !data.pickable;
-    pick.onclick = (event) => choose(tile.id, pick.checked, event.shiftKey);
-    const link = node.querySelector("a");
-    link.onclick = (event) => {
+    const node = state.tiles.get(tile.id) ?? createTile();
+    updateTile(node, tile);
+    state.tiles.set(tile.id, node);
+    const checkbox = node.querySelector(".select");
+    checkbox.hidden = !data.selectable;
+    checkbox.onclick = (event) => select(tile.id, checkbox.checked, event.shiftKey);
+    node.querySelector("a").onclick = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       setTriggerValue("opened", tile.id);
     };
     return node;
   });
-  for (const id of memory.tiles.keys()) if (!order.includes(id)) memory.tiles.delete(id);
-  if (data.more) nodes.push(moreButton(data, setTriggerValue));
+  for (const id of state.tiles.keys()) if (!ids.includes(id)) state.tiles.delete(id);
+  if (data.more) nodes.push(createMoreButton(data, setTriggerValue));
   box.replaceChildren(...nodes);
-  show();
+  showSelection();
 
   box.onkeydown = (event) => {
+    if (event.key === "Escape" && state.selected.size) { state.selected.clear(); selectionChanged(); }
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (event.key === "Escape" && memory.picked.size) { memory.picked.clear(); tell(); }
     if (!step) return;
     const links = [...box.querySelectorAll(".tile a")];
-    const root = box.getRootNode();
-    const at = links.indexOf(root.activeElement);
-    if (at >= 0 && links[at + step]) { links[at + step].focus(); event.preventDefault(); }
+    const focused = links.indexOf(box.getRootNode().activeElement);
+    if (focused >= 0 && links[focused + step]) { links[focused + step].focus(); event.preventDefault(); }
   };
 }
 
-function make(tile) {
+function createTile() {
   const node = element("figure", "tile");
   const link = element("a");
   const image = element("img");
   image.loading = "lazy";
   image.decoding = "async";
   image.onerror = () => {
-    const nothing = element("div", "nothing");
-    nothing.textContent = "No picture can be made of this photo now";
-    image.replaceWith(nothing);
+    const notice = element("div", "no-preview");
+    notice.textContent = "No preview available";
+    image.replaceWith(notice);
   };
   link.append(image);
-  const pick = element("input", "pick");
-  pick.type = "checkbox";
-  node.append(link, pick, element("figcaption", "words"));
+  const checkbox = element("input", "select");
+  checkbox.type = "checkbox";
+  node.append(link, checkbox, element("figcaption", "caption"));
   return node;
 }
 
-function dress(node, tile) {
+function updateTile(node, tile) {
   const ratio = Math.min(Math.max(tile.width / tile.height, 0.45), 3.2);
   node.style.setProperty("--ratio", ratio.toFixed(3));
   node.classList.toggle("weak", tile.level === "weak");
   const link = node.querySelector("a");
   link.href = tile.link;
+  link.setAttribute("aria-label", tile.alt);
   const image = node.querySelector("img");
   if (image && image.getAttribute("src") !== tile.src) image.src = tile.src;
   if (image) image.alt = tile.alt;
-  link.setAttribute("aria-label", tile.alt);
-  node.querySelector(".pick").setAttribute("aria-label", `Select ${tile.alt}`);
-  const words = node.querySelector(".words");
+  node.querySelector(".select").setAttribute("aria-label", `Select ${tile.alt}`);
   const first = element("div", "first"), second = element("div", "second");
   for (const text of [tile.title, tile.score]) {
     const span = element("span");
@@ -101,7 +97,7 @@ function dress(node, tile) {
     first.append(span);
   }
   second.textContent = tile.subtitle;
-  words.replaceChildren(first, second);
+  node.querySelector(".caption").replaceChildren(first, second);
   for (const badge of node.querySelectorAll(".badge")) badge.remove();
   for (const [kind, text] of tile.badges) {
     const badge = element("span", `badge ${kind}`);
@@ -110,25 +106,25 @@ function dress(node, tile) {
   }
 }
 
-function moreButton(data, setTriggerValue) {
+function createMoreButton(data, setTriggerValue) {
   const more = element("div", "more");
   const button = element("button");
   button.type = "button";
   button.textContent = data.more;
-  const ask = () => { button.disabled = true; setTriggerValue("more", data.tiles.length); };
-  button.onclick = ask;
+  const load = () => { button.disabled = true; setTriggerValue("more", data.tiles.length); };
+  button.onclick = load;
   more.append(button);
   if (data.scroll) {
-    const watch = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) { watch.disconnect(); ask(); }
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) { observer.disconnect(); load(); }
     }, { rootMargin: "600px" });
-    watch.observe(more);
+    observer.observe(more);
   }
   return more;
 }
 
-function element(name, kind) {
-  const made = document.createElement(name);
-  if (kind) made.className = kind;
-  return made;
+function element(tag, className) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  return node;
 }

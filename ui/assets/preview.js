@@ -1,5 +1,5 @@
-// One large picture, or the small one where no large one can be made now, as on a drive that is
-// unplugged; the arrow keys go to its neighbours among the results.
+// One large picture. If it cannot be made, for instance because a drive is not connected, the small
+// thumbnail is shown, and if there is none, a text. The arrow keys go to the neighbouring results.
 export default function ({ data, parentElement, setTriggerValue }) {
   const frame = parentElement.querySelector(".frame");
   if (frame.source !== data.src) {
@@ -9,9 +9,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     image.src = data.src;
     image.onerror = () => {
       if (image.getAttribute("src") !== data.small) { image.src = data.small; return; }
-      const words = document.createElement("p");
-      words.textContent = data.missing;
-      frame.replaceChildren(words);
+      const notice = document.createElement("p");
+      notice.textContent = data.unavailable;
+      frame.replaceChildren(notice);
     };
     frame.replaceChildren(image);
   }

@@ -1,1 +1,1 @@
-"""The views of the page, one file each. Every one has `show()`."""
+"""The views of the page, one module each. `show()` draws the view."""

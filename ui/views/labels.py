@@ -1,187 +1,184 @@
-"""Labels: name classes, see the library sorted into them, adjust them, keep them."""
+"""Labels: name classes, see the photos sorted into them, adjust the names, save the labels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
 from imgsearch import Classes, Hit, Label
 from ui import cards, elements
-from ui.elements import GridLook
-from ui.formatting import count_words, unmarked
-from ui.session import door
+from ui.elements import GridOptions
+from ui.formatting import escape_markdown, format_count
+from ui.search_state import open_photo, open_search
+from ui.session import session
 
-SHOWN = 120  # photos of a class
+MAX_SHOWN = 120  # photos of a class
 EXAMPLES = ("cat, dog, horse, bird", "indoors, outdoors", "people, landscape, food, building")
 
 
 def show() -> None:
-    """The box, what was saved, and the library sorted."""
-    if not door().photo_count():
+    """The class names, the saved labels, and the photos by class."""
+    if not session().photo_count():
         cards.empty_library()
         return
     state = st.session_state
     state.setdefault("classes", st.query_params.get("c", ""))
-    state["classes"] = state["classes"]  # a widget's state is lost while another view is shown
-    classes = class_box()
+    # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
+    state["classes"] = state["classes"]
+    classes = _class_inputs()
     st.query_params.from_dict({"c": state["classes"]} if state["classes"] else {})
-    saved()
+    _saved_labels()
     if classes is None:
-        introduction()
+        _introduction()
         return
-    labels = labels_by(classes)
-    chosen = choose(labels, classes)
+    labels = _labels_by_class(classes)
+    chosen = _class_choice(labels, classes)
     if chosen:
-        sorted_into(chosen, labels[chosen])
-    keep(classes)
+        _show_class(chosen, labels[chosen])
+    _save_form(classes)
 
 
-def class_box() -> Classes | None:
-    """The classes, and what they are put into; None while none are named."""
-    names, more = st.columns([8, 1.4], vertical_alignment="bottom")
-    line = names.text_input(
-        "Classes, with commas between",
+def _class_inputs() -> Classes | None:
+    """The classes that the visitor typed; None if there are none yet."""
+    box, button = st.columns([8, 1.4], vertical_alignment="bottom")
+    line = box.text_input(
+        "Classes, separated by commas",
         key="classes",
         placeholder=EXAMPLES[0],
         icon=":material/label:",
         autocomplete="off",
     )
-    with more, st.popover("Options", icon=":material/tune:", width="stretch"):
+    with button, st.popover("Options", icon=":material/tune:", width="stretch"):
         template = st.text_input(
             "Template",
             placeholder="a drawing of a {}",
-            help="What each class is put into; empty is an average over several.",
+            help="The text that each class name is put into. If empty, several are averaged.",
         )
-        none = st.toggle("A photo may be none of these", value=True)
-    given = tuple(name.strip() for name in line.split(",") if name.strip())
-    return Classes(given, template.strip() or None, none) if given else None
+        none_of_these = st.toggle("A photo may be none of these", value=True)
+    names = tuple(name.strip() for name in line.split(",") if name.strip())
+    return Classes(names, template.strip() or None, none_of_these) if names else None
 
 
-def introduction() -> None:
-    """What this view is for."""
+def _introduction() -> None:
+    """What this view is for, with examples."""
     cards.card(
-        "Sort the library by words",
-        "Name classes, as many as you like, and every photo gets the likeliest one. Nothing is "
-        "trained, and no photo is touched.",
+        "Sort your photos into classes",
+        "Name as many classes as you like, and every photo gets the most likely one. Nothing is "
+        "trained, and no photo is changed.",
         ":material/label:",
     )
     with st.container(horizontal=True):
-        for text in EXAMPLES:
-            st.button(text, on_click=set_classes, args=(text,), type="tertiary")
+        for line in EXAMPLES:
+            st.button(line, on_click=_set_classes, args=(line,), type="tertiary")
 
 
-def set_classes(text: str) -> None:
-    """Sort into these."""
-    st.session_state["classes"] = text
+def _set_classes(line: str) -> None:
+    st.session_state["classes"] = line
 
 
-def labels_by(classes: Classes) -> dict[str, list[Label]]:
-    """Every photo's label, by class, the likeliest first. The same question costs nothing."""
-    known = st.session_state.get("labelled")
-    count = door().photo_count()
-    if known is not None and known[0] == (classes, count):
-        found: dict[str, list[Label]] = known[1]
-        return found
-    with st.spinner("Sorting…", show_time=True), door().asking() as library:
+def _labels_by_class(classes: Classes) -> dict[str, list[Label]]:
+    """The label of every photo, by class, the most probable first. The last result is reused."""
+    key = (classes, session().photo_count())
+    cached = st.session_state.get("labels_by_class")
+    if cached is not None and cached[0] == key:
+        labels_by_class: dict[str, list[Label]] = cached[1]
+        return labels_by_class
+    with st.spinner("Sorting…", show_time=True), session().exclusive_library() as library:
         labels = library.label(classes)
-    by_class: dict[str, list[Label]] = {name: [] for name in classes.labels}
+    labels_by_class = {name: [] for name in classes.labels}
     for label in sorted(labels, key=lambda label: -label.probability):
-        by_class[label.name].append(label)
-    st.session_state["labelled"] = ((classes, count), by_class)
-    return by_class
+        labels_by_class[label.name].append(label)
+    st.session_state["labels_by_class"] = (key, labels_by_class)
+    return labels_by_class
 
 
-def choose(labels: dict[str, list[Label]], classes: Classes) -> str | None:
-    """The class that is looked at."""
+def _class_choice(labels: dict[str, list[Label]], classes: Classes) -> str | None:
+    """Buttons to choose the class whose photos are shown."""
     options = list(classes.labels)
-    chosen = st.session_state.get("class")
     return st.segmented_control(
         "Class",
         options,
-        default=None if chosen in options else options[0],
+        default=None if st.session_state.get("class") in options else options[0],
         key="class",
-        format_func=lambda name: f"{unmarked(name)} ({len(labels[name]):,})",
+        format_func=lambda name: f"{escape_markdown(name)} ({len(labels[name]):,})",
         label_visibility="collapsed",
     )
 
 
-def sorted_into(name: str, labels: list[Label]) -> None:
-    """The photos of one class, the likeliest first."""
+def _show_class(name: str, labels: Sequence[Label]) -> None:
+    """The photos of one class, the most probable first."""
     if not labels:
-        cards.card("No photo", f"None is likeliest to be {unmarked(name)}.", ":material/label_off:")
+        cards.card(
+            "No photos in this class",
+            f"For no photo is “{escape_markdown(name)}” the most likely class.",
+            ":material/label_off:",
+        )
         return
-    hits = shown(labels)
-    touched = elements.grid(hits, "class grid", GridLook(row_px=150, pickable=False))
-    if len(labels) > SHOWN:
-        st.caption(f"The likeliest {SHOWN} of {count_words(len(labels), 'photo')}.")
-    if touched.opened is not None:
-        st.session_state["result_ids"] = [hit.photo.id for hit in hits]
-        st.session_state["question"] = None
-        st.switch_page(st.session_state["pages"]["photo"], query_params={"id": str(touched.opened)})
+    hits = _hits_of(labels[:MAX_SHOWN])
+    events = elements.grid(hits, "class grid", GridOptions(row_px=150, selectable=False))
+    if len(labels) > MAX_SHOWN:
+        st.caption(f"The {MAX_SHOWN} most likely of {format_count(len(labels), 'photo')}.")
+    if events.opened is not None:
+        open_photo(events.opened, hits)
 
 
-def shown(labels: list[Label]) -> list[Hit]:
-    """The photos with their probability where a score would stand."""
-    likeliest = {label.photo_id: label.probability for label in labels[:SHOWN]}
-    hits = door().library.photos(list(likeliest))
-    return [replace(hit, score=likeliest[hit.photo.id]) for hit in hits]
+def _hits_of(labels: Sequence[Label]) -> list[Hit]:
+    """The labelled photos, with the probability of the label as the score."""
+    probability = {label.photo_id: label.probability for label in labels}
+    hits = session().library.photos(list(probability))
+    return [replace(hit, score=probability[hit.photo.id]) for hit in hits]
 
 
-def keep(classes: Classes) -> None:
-    """Save the labels, so that they filter, and new photos get one too."""
-    with st.form("keep", border=False):
-        name, button = st.columns([5, 1], vertical_alignment="bottom")
-        facet = name.text_input("Keep these labels as", placeholder="animals")
-        pressed = button.form_submit_button("Keep", type="primary", width="stretch")
-    if pressed and not facet.strip():
-        st.warning("Give them a name first.")
-    elif pressed:
-        with st.spinner("Labelling every photo…"), door().asking() as library:
-            library.save_labels(facet.strip(), classes)
+def _save_form(classes: Classes) -> None:
+    """Save the labels: they become a filter, and new photos are labelled too."""
+    with st.form("save labels", border=False):
+        box, button = st.columns([5, 1], vertical_alignment="bottom")
+        name = box.text_input("Save these labels as", placeholder="animals").strip()
+        is_pressed = button.form_submit_button("Save", type="primary", width="stretch")
+    if is_pressed and not name:
+        st.warning("Enter a name first.")
+    elif is_pressed:
+        with st.spinner("Labelling all photos…"), session().exclusive_library() as library:
+            library.save_labels(name, classes)
         st.rerun()
 
 
-def saved() -> None:
-    """What was kept: a click searches for a label."""
-    facets = door().library.saved_labels()
+def _saved_labels() -> None:
+    """The saved labels. A click searches for a label."""
+    facets = session().library.saved_labels()
     if not facets:
         return
-    with st.expander(f"Kept: {', '.join(unmarked(facet.name) for facet in facets)}"):
+    with st.expander(f"Saved: {', '.join(escape_markdown(facet.name) for facet in facets)}"):
         for facet, counts in facets.items():
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**{unmarked(facet.name)}**", width="content")
+                st.markdown(f"**{escape_markdown(facet.name)}**", width="content")
                 for name, count in sorted(counts.items(), key=lambda item: -item[1]):
                     if st.button(
-                        f"{unmarked(name)} ({count:,})",
+                        f"{escape_markdown(name)} ({count:,})",
                         key=f"label {facet.id} {name}",
                         type="tertiary",
                         icon=":material/search:",
                     ):
-                        look_for(facet.name, name)
+                        value = f"{facet.name}/{name}".replace("\\", "\\\\").replace('"', '\\"')
+                        open_search(f'label:"{value}"')
                 st.button(
                     "Edit",
                     key=f"edit {facet.id}",
                     icon=":material/edit:",
-                    on_click=set_classes,
+                    on_click=_set_classes,
                     args=(", ".join(facet.classes.names),),
                 )
                 st.button(
-                    "Forget",
-                    key=f"forget {facet.id}",
+                    "Delete",
+                    key=f"delete {facet.id}",
                     icon=":material/delete:",
-                    help="The labels go; no photo is touched.",
-                    on_click=forget,
+                    help="Deletes the labels; no photo is changed.",
+                    on_click=_delete_labels,
                     args=(facet.name,),
                 )
 
 
-def look_for(facet: str, name: str) -> None:
-    """Search for a label."""
-    value = f"{facet}/{name}".replace("\\", "\\\\").replace('"', '\\"')
-    st.switch_page(st.session_state["pages"]["search"], query_params={"q": f'label:"{value}"'})
-
-
-def forget(name: str) -> None:
-    """Drop labels that were kept."""
-    door().library.forget_labels(name)
+def _delete_labels(name: str) -> None:
+    session().library.forget_labels(name)

@@ -1,4 +1,4 @@
-"""The library: folders, indexing, what failed, the index, the model, and what there is by month."""
+"""The library: folders, indexing, unreadable files, the index, the model, photos by year."""
 
 from __future__ import annotations
 
@@ -9,79 +9,78 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import EncoderInfo, Root, Status, printable
-from ui import cards, elements, tasks
-from ui.formatting import count_words, moment_words, size_words, unmarked
-from ui.session import Task, door
+from ui import cards, elements
+from ui.formatting import escape_markdown, format_count, format_datetime, format_size
+from ui.session import session
+from ui.tasks import Task, other_process_bar, progress_bar
 
-INDEX, REBUILD = "index", "rebuild"
-FAILURES_SHOWN = 500
+INDEX, REBUILD = "index", "rebuild"  # names of tasks
+MAX_FAILURES_SHOWN = 500
 
 
 def show() -> None:
-    """What the library holds, and how it is."""
-    running = [task for task in door().tasks.values() if task.running]
-    for name, doing in ((INDEX, "Indexing"), (REBUILD, "Rebuilding")):
-        if any(task.name == name for task in running):
-            tasks.progress(name, doing, "photos")
-        else:
-            outcome(door().tasks.get(name))
-    tasks.elsewhere()
-    busy = bool(running) or tasks.running_elsewhere() is not None
-    if door().library.exists():
-        status = door().library.status()
-        numbers(status)
-        folders(status.roots, busy)
-        failures(status, busy)
+    """What the library holds, its state, and what can be done about it."""
+    library = session().library
+    busy = False
+    for name, title in ((INDEX, "Indexing"), (REBUILD, "Rebuilding")):
+        task = session().tasks.get(name)
+        if task is not None and task.running:
+            progress_bar(task, title, "photos")
+            busy = True
+        elif task is not None:
+            _outcome(task)
+    busy = other_process_bar(library) or busy
+    if library.exists():
+        status = library.status()
+        _numbers(status)
+        _folders(status.roots, busy)
+        _failures(status, busy)
         left, right = st.columns(2, gap="large")
         with left:
-            index(status, busy)
-            model(status, busy)
+            _index(status, busy)
+            _model(status, busy)
         with right:
-            over_time()
+            _over_time()
     else:
         cards.card(
             "No library yet",
-            "Name a folder with photos. They are only read, never changed.",
+            "Add a folder with photos. They are only read, never changed.",
             ":material/photo_library:",
         )
-        add_folder(busy)
-    remarks()
+        _add_folder_form(busy)
+    _messages()
 
 
-def outcome(task: Task | None) -> None:
-    """What became of a job that has ended."""
-    if task is None:
-        return
+def _outcome(task: Task) -> None:
+    """How a job ended."""
     if task.error is not None:
-        cards.trouble(task.error)
+        cards.error_card(task.error)
     elif task.report is not None:
-        st.success(report_words(task.report), icon=":material/check_circle:")
+        st.success(_report(task.report), icon=":material/check_circle:")
     else:
-        st.info("Stopped. What was done so far is kept; start it again to go on.")
+        st.info("Stopped. The work done so far is kept; start it again to continue.")
 
 
-def report_words(report: object) -> str:
-    """The report of a job in a sentence."""
-    parts = []
-    for name in ("new", "moved", "unchanged", "gone", "offline", "missing", "failed", "vectors"):
-        number = getattr(report, name, 0)
-        if number:
-            parts.append(f"{number:,} {name}")
+def _report(report: object) -> str:
+    """The report of a job as a sentence: "Done in 3.2 s: 21 new, 1 failed."."""
+    names = ("new", "moved", "unchanged", "gone", "offline", "missing", "failed", "vectors")
+    counts = [(getattr(report, name, 0), name) for name in names]
+    parts = [f"{number:,} {name}" for number, name in counts if number]
     seconds = getattr(report, "seconds", 0.0)
     return f"Done in {seconds:.1f} s: {', '.join(parts) or 'nothing to do'}."
 
 
-def numbers(status: Status) -> None:
-    """The size of it all."""
+def _numbers(status: Status) -> None:
+    """The size of the library."""
     tiles = st.columns(4)
     tiles[0].metric("Photos", f"{status.photos:,}", border=True)
     tiles[1].metric("Folders", f"{len(status.roots):,}", border=True)
-    tiles[2].metric("Not readable", f"{len(status.failures):,}", border=True)
-    tiles[3].metric("Disk used", size_words(status.disk_bytes), border=True)
+    tiles[2].metric("Unreadable", f"{len(status.failures):,}", border=True)
+    tiles[3].metric("Disk used", format_size(status.disk_bytes), border=True)
 
 
-def folders(roots: Sequence[Root], busy: bool) -> None:
-    """The photo folders, online or offline, and a way to bring them up to date."""
+def _folders(roots: Sequence[Root], busy: bool) -> None:
+    """The photo folders, and buttons to update and add one."""
     st.subheader("Folders", anchor=False)
     for root in roots:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -91,89 +90,102 @@ def folders(roots: Sequence[Root], busy: bool) -> None:
                 color="green" if root.online else "gray",
             )
             st.text(printable(root.path))
-            st.caption(count_words(root.photos, "photo"))
+            st.caption(format_count(root.photos, "photo"))
             st.button(
-                "Bring up to date", key=f"root {root.id}", disabled=busy or not root.online,
-                icon=":material/sync:", on_click=start_index, args=((root.path,),),
-            )  # fmt: skip
+                "Update",
+                key=f"update {root.id}",
+                disabled=busy or not root.online,
+                icon=":material/sync:",
+                on_click=_start_index,
+                args=((root.path,),),
+            )
         if root.missing:
-            held(root, busy)
-    add_folder(busy)
+            _missing_photos(root, busy)
+    _add_folder_form(busy)
 
 
-def held(root: Root, busy: bool) -> None:
-    """Photos that vanished at once: gone on purpose, or not."""
+def _missing_photos(root: Root, busy: bool) -> None:
+    """Many files disappeared at once: the visitor says whether they were removed on purpose."""
     st.warning(
-        f"{count_words(root.missing, 'photo')} of this folder vanished at once, and "
-        "are kept until you say that you removed them.",
+        f"{format_count(root.missing, 'photo')} of this folder disappeared at once, and will be "
+        "kept until you confirm that you removed them.",
         icon=":material/question_mark:",
     )
     st.button(
-        "I removed them", key=f"accept {root.id}", disabled=busy, icon=":material/delete_sweep:",
-        on_click=start_index, args=((root.path,), True),
-    )  # fmt: skip
+        "I removed them",
+        key=f"accept {root.id}",
+        disabled=busy,
+        icon=":material/delete_sweep:",
+        on_click=_start_index,
+        args=((root.path,), True),
+    )
 
 
-def add_folder(busy: bool) -> None:
-    """A new folder."""
+def _add_folder_form(busy: bool) -> None:
     with st.form("add folder", border=False):
-        name, button = st.columns([5, 1], vertical_alignment="bottom")
-        folder = name.text_input(
-            "Add a folder of this machine", placeholder=str(Path.home() / "Pictures")
-        )
+        box, button = st.columns([5, 1], vertical_alignment="bottom")
+        folder = box.text_input(
+            "Add a folder on this machine", placeholder=str(Path.home() / "Pictures")
+        ).strip()
         if button.form_submit_button("Index", type="primary", disabled=busy, width="stretch"):
-            if folder.strip():
-                start_index((Path(folder.strip()).expanduser(),))
+            if folder:
+                _start_index((Path(folder).expanduser(),))
                 st.rerun()
-            st.warning("Name a folder first.")
+            st.warning("Enter a folder first.")
 
 
-def start_index(folders: Sequence[Path] = (), accept_removals: bool = False) -> None:
-    """Index in the background."""
-    door().start(INDEX, lambda library: library.index(folders, accept_removals=accept_removals))
+def _start_index(folders: Sequence[Path] = (), accept_removals: bool = False) -> None:
+    session().tasks.start(
+        INDEX, lambda library: library.index(folders, accept_removals=accept_removals)
+    )
 
 
-def start_retry(reasons: Sequence[str]) -> None:
-    """Read files again that failed, all or for some reasons, in the background."""
-    door().start(INDEX, lambda library: library.retry(reasons))
+def _start_retry(reasons: Sequence[str]) -> None:
+    """Read failed files again: those with these reasons, or all."""
+    session().tasks.start(INDEX, lambda library: library.retry(reasons))
 
 
-def failures(status: Status, busy: bool) -> None:
-    """The files that could not be read, by reason, what would help, and another try."""
-    failed = status.failures
-    if not failed:
+def _start_rebuild(encoder: str | None = None) -> None:
+    """Rebuild the index; with `encoder`, embed all photos with this model first."""
+    session().tasks.start(REBUILD, lambda library: library.rebuild(encoder))
+
+
+def _failures(status: Status, busy: bool) -> None:
+    """The files that could not be read, why, what would help, and a button to retry."""
+    if not status.failures:
         return
-    reasons = Counter(each.reason.value for each in failed)
-    words = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    with st.expander(f"Not readable: {words}", icon=":material/broken_image:"):
-        for want in status.wants:
-            st.info(
-                f"{count_words(want.files, f'{want.format} file')} would be read after: "
-                f"`{want.cure}`",
-                icon=":material/extension:",
-            )
+    reasons = Counter(failure.reason.value for failure in status.failures)
+    summary = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    with st.expander(f"Unreadable: {summary}", icon=":material/broken_image:"):
+        for extra in status.wants:
+            files = format_count(extra.files, f"{extra.format} file")
+            st.info(f"To read {files}: `{extra.cure}`", icon=":material/extension:")
         chosen = st.pills("Reason", list(reasons), selection_mode="multi")
         rows = [
             {
-                "file": printable(each.path),
-                "reason": each.reason.value,
-                "why": printable(each.message),
+                "file": printable(failure.path),
+                "reason": failure.reason.value,
+                "details": printable(failure.message),
             }
-            for each in failed
-            if not chosen or each.reason.value in chosen
+            for failure in status.failures
+            if not chosen or failure.reason.value in chosen
         ]
-        st.dataframe(rows[:FAILURES_SHOWN], hide_index=True, width="stretch")
-        if len(rows) > FAILURES_SHOWN:
-            st.caption(f"The first {FAILURES_SHOWN} of {len(rows):,}.")
+        st.dataframe(rows[:MAX_FAILURES_SHOWN], hide_index=True, width="stretch")
+        if len(rows) > MAX_FAILURES_SHOWN:
+            st.caption(f"The first {MAX_FAILURES_SHOWN} of {len(rows):,}.")
         st.button(
-            "Try again", icon=":material/replay:", disabled=busy, on_click=start_retry,
-            args=(tuple(chosen),), help="All of them, or those of the chosen reasons, now. Files "
-            "that changed, or for which a decoder came, are tried again by themselves.",
-        )  # fmt: skip
+            "Try again",
+            icon=":material/replay:",
+            disabled=busy,
+            on_click=_start_retry,
+            args=(tuple(chosen),),
+            help="Reads these files again now. Files that have changed, or that a newly installed "
+            "decoder can read, are tried again automatically.",
+        )
 
 
-def index(status: Status, busy: bool) -> None:
-    """The index file, with its size and how much of the exact answer it finds."""
+def _index(status: Status, busy: bool) -> None:
+    """The index file, its size, and its recall."""
     st.subheader("Index", anchor=False)
     snapshot = status.snapshot
     if snapshot is None:
@@ -186,55 +198,53 @@ def index(status: Status, busy: bool) -> None:
         ]
         rows = [
             ("Kind", snapshot.kind),
-            ("Vectors", f"{snapshot.vectors:,}, and {status.tail:,} newer ones beside it"),
-            ("Found of the best ten", ", ".join(recall) or "all: it is exact"),
-            ("Size", size_words(snapshot.size_bytes)),
-            ("Made", moment_words(snapshot.built_at)),
+            ("Vectors", f"{snapshot.vectors:,}, and {status.tail:,} newer ones searched exactly"),
+            ("Recall of the top ten", ", ".join(recall) or "100 % (exact)"),
+            ("Size", format_size(snapshot.size_bytes)),
+            ("Built", format_datetime(snapshot.built_at)),
         ]
     elements.facts(rows, "index facts")
     st.button(
-        "Make it anew", disabled=busy or not status.vectors, icon=":material/build:",
-        on_click=start_rebuild, help="From the stored vectors; no photo is read.",
-    )  # fmt: skip
+        "Rebuild",
+        disabled=busy or not status.vectors,
+        icon=":material/build:",
+        on_click=_start_rebuild,
+        help="Rebuilds the index from the stored vectors; no photo is read.",
+    )
 
 
-def model(status: Status, busy: bool) -> None:
-    """The model with its numbers, and a way to another one."""
+def _model(status: Status, busy: bool) -> None:
+    """The model and its properties, and a form to change it."""
     st.subheader("Model", anchor=False)
-    choices = {info.name: info for info in door().library.encoders()}
-    info = choices.get(status.encoder or "")
+    models = {info.name: info for info in session().library.encoders()}
+    info = models.get(status.encoder or "")
     rows = [("In use", status.encoder or "none yet")]
     if info is not None:
         rows += [
-            ("Vectors", f"{info.dim} numbers a photo"),
+            ("Vectors", f"{info.dim} dimensions"),
             ("Accuracy", info.accuracy),
             ("Licence", info.licence),
         ]
     elements.facts(rows, "model facts")
     with st.popover("Change the model", icon=":material/model_training:", disabled=busy):
         st.markdown(
-            "Every photo is embedded again, beside the old vectors, which go on answering until "
-            "the new ones are complete."
+            "All photos are embedded again. Searches use the old vectors until the new ones are "
+            "complete."
         )
-        name = st.selectbox("Model", list(choices), format_func=lambda name: _choice(choices[name]))
-        if st.button("Embed all again", type="primary", disabled=busy or not name):
-            start_rebuild(name)
+        name = st.selectbox("Model", list(models), format_func=lambda name: _choice(models[name]))
+        if st.button("Embed all photos", type="primary", disabled=busy or not name):
+            _start_rebuild(name)
             st.rerun()
 
 
 def _choice(info: EncoderInfo) -> str:
-    here = "here" if info.weights_here else f"{info.size_mb:,} MB to fetch"
-    return f"{info.name} ({here}; {info.licence})"
+    size = "downloaded" if info.weights_here else f"{info.size_mb:,} MB to download"
+    return f"{info.name} ({size}; {info.licence})"
 
 
-def start_rebuild(encoder: str | None = None) -> None:
-    """Make the index anew, or embed all with another model, in the background."""
-    door().start(REBUILD, lambda library: library.rebuild(encoder))
-
-
-def over_time() -> None:
-    """Photos by year taken, and when they came into the library."""
-    counts = door().library.counts()
+def _over_time() -> None:
+    """Photos by year taken, and by day added to the library."""
+    counts = session().library.counts()
     if not counts.months and not counts.added:
         return
     st.subheader("Over time", anchor=False)
@@ -246,14 +256,14 @@ def over_time() -> None:
         if years:
             st.bar_chart(dict(years), height=220, x_label="year", y_label="photos")
         else:
-            st.caption("No photo says when it was taken.")
+            st.caption("No photo has a date.")
     with added:
         st.bar_chart(counts.added, height=220, x_label="day", y_label="photos")
 
 
-def remarks() -> None:
-    """What the library had to say since the page was started."""
-    if door().remarks:
-        with st.expander("Remarks", icon=":material/info:"):
-            for sentence in reversed(door().remarks):
-                st.markdown(unmarked(sentence))
+def _messages() -> None:
+    """Messages from the library since the page was started, the newest first."""
+    if session().messages:
+        with st.expander("Messages", icon=":material/info:"):
+            for message in reversed(session().messages):
+                st.markdown(escape_markdown(message))

@@ -1,4 +1,4 @@
-"""One photo, closely: a large picture, its facts, where it lies, and what is like it."""
+"""One photo: a large picture, its facts, its paths, and why it matched."""
 
 from __future__ import annotations
 
@@ -13,224 +13,223 @@ import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, Query, clock, printable, to_text
 from ui import cards, elements
-from ui.formatting import count_words, date_of, moment_words, size_words
-from ui.search_state import Question
-from ui.session import door
+from ui.formatting import date_of, format_count, format_datetime, format_size
+from ui.search_state import SearchInput, open_search
+from ui.session import session
 
-TELLERS = {
-    "exif": "the camera",
-    "xmp": "its XMP data",
-    "iptc": "its IPTC data",
-    "video": "the video itself",
-    "sidecar": "the XMP file beside it",
-    "file": "the file's time of change",
+DATE_SOURCES = {
+    "exif": "from EXIF",
+    "xmp": "from XMP",
+    "iptc": "from IPTC",
+    "video": "from the video",
+    "sidecar": "from the XMP sidecar file",
+    "file": "file modification time",
 }
-MOTIONS = {
-    "inside": "with a video of its moment in its file",
-    "beside": "a Live Photo; its video lies beside it",
-    "animated": "an animation; its first frame stands for it",
+MOTION = {
+    "inside": "motion photo; its video is in the same file",
+    "beside": "Live Photo; its video is in a separate file",
+    "animated": "animation; its first frame is shown",
 }
 
 
 def show() -> None:
-    """The photo that the address names."""
-    hit = chosen()
+    """The photo that the URL names."""
+    hit = _requested_photo()
     if hit is None:
         cards.card(
-            "There is no such photo",
-            "It may have left the library since. Search for it again.",
+            "Photo not found",
+            "It may have been removed from the library. Search for it again.",
             ":material/hide_image:",
         )
-        st.page_link(st.session_state["pages"]["search"], label="Back to the search")
+        st.page_link(st.session_state["pages"]["search"], label="Back to search")
         return
     st.query_params["id"] = str(hit.photo.id)
-    top(hit)
-    picture, about = st.columns([2.2, 1], gap="large")
-    with picture:
-        offline = "Its drive is not there now, and no thumbnail was made before."
-        broken = "No picture can be made of it now. It may have moved since it was indexed."
-        step = elements.preview(hit, offline if hit.offline else broken)
-    with about:
-        tell(hit)
-    go(step)
+    _navigation(hit)
+    left, right = st.columns([2.2, 1], gap="large")
+    with left:
+        step = elements.preview(
+            hit,
+            "The drive with this photo is not connected, and there is no thumbnail of it."
+            if hit.offline
+            else "Cannot show this photo. It may have been moved since it was indexed.",
+        )
+    with right:
+        _details(hit)
+    if step:
+        _go(step)
+        st.rerun()
 
 
-def chosen() -> Hit | None:
-    """The photo in the address, else the one that was clicked."""
-    given = st.query_params.get("id", "")
-    photo_id = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
-    photo_id = photo_id or st.session_state.get("photo_id")
-    library = door().library
+def _requested_photo() -> Hit | None:
+    """The photo in the URL, else the one that was clicked; None if the library lacks it."""
+    state, text = st.session_state, st.query_params.get("id", "")
+    photo_id = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+    photo_id = photo_id or state.get("photo_id")
+    library = session().library
     if photo_id is None or not library.exists():
         return None
-    st.session_state["photo_id"] = photo_id
-    hit = next(iter(library.photos([photo_id])), None)
+    state["photo_id"] = photo_id
+    hits = library.photos([photo_id])
+    return replace(hits[0], at_s=_result_times().get(photo_id)) if hits else None
+
+
+def _result_times() -> dict[int, float | None]:
+    """By photo id, in the order of the results: when in a video the best matching frame is."""
     times: dict[int, float | None] = st.session_state.get("result_times", {})
-    return None if hit is None else replace(hit, at_s=times.get(photo_id))
+    return times
 
 
-def top(hit: Hit) -> None:
-    """Back, to the neighbours among the results, and on to what is like it."""
-    results: list[int] = st.session_state.get("result_ids", [])
-    place = results.index(hit.photo.id) if hit.photo.id in results else None
+def _navigation(hit: Hit) -> None:
+    """Back to the results, to the previous and the next result, and to similar photos."""
+    results = list(_result_times())
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Results", icon=":material/arrow_back:"):
-            line = st.session_state.get("asked_address", "")
-            st.switch_page(
-                st.session_state["pages"]["search"], query_params={"q": line} if line else {}
-            )
-        if place is not None:
+            open_search(st.session_state.get("line_in_url", ""))
+        if hit.photo.id in results:
+            position = results.index(hit.photo.id)
             st.button(
                 "Previous",
                 icon=":material/chevron_left:",
-                on_click=move,
+                on_click=_go,
                 args=(-1,),
-                disabled=place == 0,
+                disabled=position == 0,
             )
             st.button(
                 "Next",
                 icon=":material/chevron_right:",
-                on_click=move,
+                on_click=_go,
                 args=(1,),
-                disabled=place == len(results) - 1,
+                disabled=position == len(results) - 1,
             )
-            st.caption(f"{place + 1} of {len(results):,}")
+            st.caption(f"{position + 1} of {len(results):,}")
         if st.button("Find similar", icon=":material/image_search:", type="primary"):
-            st.switch_page(
-                st.session_state["pages"]["search"],
-                query_params={"q": f"photo:{hit.photo.id}"},
-            )
+            open_search(f"photo:{hit.photo.id}")
 
 
-def move(step: int) -> None:
-    """Go to the next or the previous result."""
-    results: list[int] = st.session_state.get("result_ids", [])
+def _go(step: int) -> None:
+    """Go to the previous (-1) or next (1) result."""
+    results = list(_result_times())
     photo_id = st.session_state.get("photo_id")
     if photo_id in results:
-        place = min(max(results.index(photo_id) + step, 0), len(results) - 1)
-        st.session_state["photo_id"] = results[place]
-        st.query_params["id"] = str(results[place])
+        position = min(max(results.index(photo_id) + step, 0), len(results) - 1)
+        st.session_state["photo_id"] = results[position]
+        st.query_params["id"] = str(results[position])
 
 
-def go(step: int) -> None:
-    """What an arrow key asked for."""
-    if step:
-        move(step)
-        st.rerun()
-
-
-def tell(hit: Hit) -> None:
-    """Facts, place, paths."""
-    st.subheader("About", anchor=False)
-    elements.facts(rows_of(hit), "facts")
+def _details(hit: Hit) -> None:
+    """Facts, location, paths, and why the photo matched."""
+    st.subheader("Details", anchor=False)
+    elements.facts(_fact_rows(hit), "facts")
     if hit.offline:
-        st.info("Its drive is not there now.", icon=":material/cloud_off:")
+        st.info("The drive with this photo is not connected.", icon=":material/cloud_off:")
     if hit.missing:
-        st.warning("It vanished with many others, and is held.", icon=":material/question_mark:")
+        st.warning(
+            "This file disappeared together with many others. The photo is kept until you confirm "
+            "in the Library view that you removed it.",
+            icon=":material/question_mark:",
+        )
     if hit.photo.facts.lat is not None and hit.photo.facts.lon is not None:
-        place(hit.photo.facts.lat, hit.photo.facts.lon)
-    paths(hit)
-    why(hit)
+        _location(hit.photo.facts.lat, hit.photo.facts.lon)
+    _paths(hit)
+    _explanation(hit)
 
 
-def why(hit: Hit) -> None:
-    """Why the last question found it."""
-    question: Question | None = st.session_state.get("question")
-    if question is None or not question or question.line == "sort:date":
-        return
-    try:
-        with door().asking() as library:
-            told = library.explain(hit.path, question.query())
-    except ImgsearchError:
-        return  # the question's own view says what is wrong with it
-    rows = [("Rank", f"{told.rank:,}")] if told.rank else []
-    rows += [("Score", f"{told.score:.3f}")] if told.score is not None else []
-    for share in told.shares:
-        what = share.term.what
-        name = what if isinstance(what, str) else "the example image"
-        rows.append((printable(name), f"{share.share:+.3f} of it; alone {share.cosine:.3f}"))
-    for each, passes in told.filters:
-        rows.append((to_text(Query(filters=(each,))), "passes" if passes else "does not pass"))
-    if rows:
-        st.subheader("Why it matched", anchor=False)
-        elements.facts(rows, "why")
-
-
-def rows_of(hit: Hit) -> list[tuple[str, str]]:
-    """What is known of it, in words."""
+def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
+    """Names and values of what is known about the photo."""
     photo, facts = hit.photo, hit.photo.facts
     megapixels = photo.width_px * photo.height_px / 1e6
-    teller = TELLERS.get(hit.dated_by or facts.dated_by or "", "")
+    date_source = DATE_SOURCES.get(hit.dated_by or facts.dated_by or "")
     rows = [
-        ("Taken", moment_words(date_of(hit)) + (f", says {teller}" if teller else "")),
+        ("Date", format_datetime(date_of(hit)) + (f" ({date_source})" if date_source else "")),
         ("Size", f"{photo.width_px} × {photo.height_px} px, {megapixels:.1f} megapixels"),
-        ("File", f"{facts.format}, {size_words(photo.size_bytes)}"),
-        ("Length", "" if facts.duration_s is None else clock(facts.duration_s)),
-        ("Fits best at", "" if hit.at_s is None else clock(hit.at_s)),
-        ("Motion", MOTIONS["animated"] if facts.animated else MOTIONS.get(facts.motion or "", "")),
+        ("File", f"{facts.format}, {format_size(photo.size_bytes)}"),
+        ("Duration", "" if facts.duration_s is None else clock(facts.duration_s)),
+        ("Best match at", "" if hit.at_s is None else clock(hit.at_s)),
+        ("Motion", MOTION.get("animated" if facts.animated else facts.motion or "", "")),
         ("Camera", facts.camera or ""),
         ("Lens", facts.lens or ""),
-        ("Stars", stars(facts.rating)),
+        ("Rating", _stars(facts.rating)),
         ("Keywords", ", ".join(facts.keywords)),
     ]
-    for facet, label in door().library.labels_of(photo.id).items():
+    for facet, label in session().library.labels_of(photo.id).items():
         rows.append((facet, f"{label.name}, {label.probability:.0%}"))
     if facts.lat is not None and facts.lon is not None:
-        rows.append(("Place", f"{facts.lat:.5f}, {facts.lon:.5f}"))
+        rows.append(("Location", f"{facts.lat:.5f}, {facts.lon:.5f}"))
     return [(name, value) for name, value in rows if value]
 
 
-def stars(rating: int | None) -> str:
-    """ "★★★☆☆"."""
+def _stars(rating: int | None) -> str:
+    """ "★★★☆☆"; "rejected" for a negative rating, as XMP has it."""
     if rating is None:
         return ""
     return "rejected" if rating < 0 else "★" * rating + "☆" * (5 - rating)
 
 
-def place(lat: float, lon: float) -> None:
-    """Where it was taken. A map server is asked only when the switch is turned on."""
-    if st.toggle("Show a map", key="map", help="Asks a map server on the internet for this place."):
+def _location(lat: float, lon: float) -> None:
+    """Where it was taken. Nothing is requested from a map server before the map is switched on."""
+    if st.toggle(
+        "Show a map", key="map", help="Sends this location to a map server on the internet."
+    ):
         st.map({"lat": [lat], "lon": [lon]}, zoom=11, height=260)
-    if st.button("Photos near here", icon=":material/near_me:"):
-        st.switch_page(
-            st.session_state["pages"]["search"],
-            query_params={"q": f"near:{lat:.5f},{lon:.5f},5km"},
-        )
+    if st.button("Photos nearby", icon=":material/near_me:"):
+        open_search(f"near:{lat:.5f},{lon:.5f},5km")
 
 
-def paths(hit: Hit) -> None:
-    """Where it lies; each path can be copied."""
+def _paths(hit: Hit) -> None:
+    """All paths of the photo, to copy, and to show on the desktop."""
     st.subheader(
-        count_words(len(hit.paths), "place") if len(hit.paths) > 1 else "Path", anchor=False
+        "Path" if len(hit.paths) == 1 else format_count(len(hit.paths), "path"), anchor=False
     )
+    command = _file_manager()
     for number, path in enumerate(hit.paths):
         st.code(printable(path), language=None, wrap_lines=True)
-        if opener() and path.exists():
+        if command and path.exists():
             st.button(
                 "Show in the file manager",
                 icon=":material/folder_open:",
                 key=f"open {number}",
-                on_click=open_folder,
+                on_click=_show_in_file_manager,
                 args=(path,),
             )
 
 
-def opener() -> list[str]:
-    """The command that shows a folder on the machine the page runs on; none without a desktop."""
+def _file_manager() -> list[str]:
+    """The command that shows a folder on this machine's desktop; empty if the visitor has none."""
     if st.context.ip_address not in (None, "127.0.0.1", "::1"):
-        return []  # the visitor sits at another machine
+        return []  # the visitor uses another machine
     if sys.platform == "darwin":
         return ["open", "-R"]
-    if shutil.which("xdg-open") and (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
-        return ["xdg-open"]
-    return []
+    has_desktop = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return ["xdg-open"] if has_desktop and shutil.which("xdg-open") else []
 
 
-def open_folder(path: Path) -> None:
-    """Show the photo's folder. The path is absolute, so it cannot be taken for an option."""
-    command = opener()
+def _show_in_file_manager(path: Path) -> None:
+    """Open the photo's folder. The path is absolute, so it cannot be mistaken for an option."""
+    command = _file_manager()
     if command:
         target = path if command[0] == "open" else path.parent
         subprocess.Popen([*command, str(target)], stdout=subprocess.DEVNULL)
+
+
+def _explanation(hit: Hit) -> None:
+    """Why the search that led here found the photo."""
+    search_input: SearchInput | None = st.session_state.get("search_input")
+    if not search_input:
+        return
+    try:
+        with session().exclusive_library() as library:
+            explanation = library.explain(hit.path, search_input.query())
+    except ImgsearchError:
+        return  # the search view shows the error
+    rows = [("Rank", f"{explanation.rank:,}")] if explanation.rank else []
+    rows += [("Score", f"{explanation.score:.3f}")] if explanation.score is not None else []
+    for share in explanation.shares:
+        what = share.term.what
+        name = what if isinstance(what, str) else "Example image"
+        rows.append((name, f"adds {share.share:+.3f} (alone {share.cosine:.3f})"))
+    for condition, passes in explanation.filters:
+        text = to_text(Query(filters=(condition,)))
+        rows.append((text, "matches" if passes else "does not match"))
+    if rows:
+        st.subheader("Why it matched", anchor=False)
+        elements.facts(rows, "why")

@@ -1,72 +1,71 @@
-"""Search: by words, by an example image or by both; narrow down; carry away what was found."""
+"""Search by text, by an example image or by both; filter, select and export the results."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit
+from imgsearch import Hit, ImgsearchError, Region
 from ui import cards, elements, exports, filters
-from ui.elements import GridLook
-from ui.example_image import example_image
-from ui.formatting import count_words
-from ui.search_state import PAGE, Answered, Question, ask
-from ui.session import door
+from ui.elements import GridOptions
+from ui.formatting import format_count
+from ui.search_state import PAGE, SearchInput, SearchResults, open_photo, search
+from ui.session import session
 
 EXAMPLES = ("a cat", "a cup of coffee", "sunset over water", "people at a table", "a motorcycle")
 ROWS_PX = {"S": 120, "M": 190, "L": 300}
+EXAMPLE_SIDE_PX = 480
 HELP = """
-| write | to find |
+| Type | To find |
 |---|---|
-| `beach -people` | a beach, unlike people |
+| `beach -people` | a beach, without people |
 | `dog 2:snow` | both; snow counts twice |
-| `after:2023-06 before:2024` | taken in that time |
-| `in:Holidays camera:canon` | from a folder, by a camera |
-| `near:48.85,2.35,5km` | taken near a place |
-| `rating:>=4 type:raw orientation:portrait` | with stars, of a format, of a shape |
+| `after:2023-06 before:2024` | taken in that period |
+| `in:Holidays camera:canon` | in a folder, taken with a camera |
+| `near:48.85,2.35,5km` | taken near a location |
+| `rating:>=4 type:raw orientation:portrait` | by rating, format and orientation |
 
-Or drop an image anywhere on this page, or paste one, to find photos like it.
+To find photos like an image, drop the image anywhere on this page, or paste it.
 """
-NEWEST = Question("sort:date")
-MAX_SCROLLED = 5 * PAGE  # then a button: nobody should scroll for ever by accident
+NEWEST = SearchInput("sort:date")
+MAX_SCROLLED = 5 * PAGE  # from here on a button loads more, so that scrolling comes to an end
 
 
 def show() -> None:
-    """The first view."""
-    adopt_address()
-    if not has_photos():
+    """The first view of the page."""
+    _adopt_url()
+    if not session().photo_count():
         cards.empty_library()
         return
-    question = ask_box()
-    st.query_params.from_dict({"q": question.line} if question.line else {})
-    if not question:
-        suggestions()
-        return
-    answer_to(question)
+    search_input = _search_box()
+    st.query_params.from_dict({"q": search_input.line} if search_input.line else {})
+    if search_input:
+        _show_results(search_input)
+    else:
+        _suggestions()
 
 
-def has_photos() -> bool:
-    """Whether there is anything to search."""
-    return door().photo_count() > 0
-
-
-def adopt_address() -> None:
-    """The question is in the address, so that it can be shared and the back button works."""
-    state, given = st.session_state, st.query_params.get("q", "")
-    if state.get("asked_address") != given:
-        state["line"] = given
-    state.setdefault("line", given)
-    # A widget's state is lost while another view is shown; this keeps it.
+def _adopt_url() -> None:
+    """Take the query from the URL: it can be shared, and the back button works."""
+    state, line = st.session_state, st.query_params.get("q", "")
+    if state.get("line_in_url") != line:
+        state["line"] = line
+    state.setdefault("line", line)
+    # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
     state["line"] = state["line"]
 
 
-def ask_box() -> Question:
+def _search_box() -> SearchInput:
     """The box, the filters and the example image."""
     state = st.session_state
     state["line"] = state.pop("next_line", state["line"])
-    words, filters_place = st.columns([9, 1.4], vertical_alignment="bottom")
-    with words:
+    box, filter_button = st.columns([9, 1.4], vertical_alignment="bottom")
+    with box:
         line = st.text_input(
             "Search",
             key="line",
@@ -75,69 +74,109 @@ def ask_box() -> Question:
             icon=":material/search:",
             autocomplete="off",
         )
-    with filters_place, st.popover("Filters", icon=":material/tune:", width="stretch"):
-        filters.controls()
-    filters.chips()
-    picture, part = example_image()
+    with filter_button, st.popover("Filters", icon=":material/tune:", width="stretch"):
+        filters.filter_form()
+    filters.filter_chips()
+    image, region = _example_image()
     elements.accept_pasted_images()
-    state["asked_address"] = line
-    return Question(line, picture, part)
+    state["line_in_url"] = line
+    return SearchInput(line, image, region)
 
 
-def suggestions() -> None:
-    """What to type, for who sees the page for the first time; and the newest photos."""
+def _example_image() -> tuple[bytes | None, Region | None]:
+    """An image to search by and the part of it that counts. It is never written to disk."""
+    key = f"upload {st.session_state.get('uploads', 0)}"
+    has_image = st.session_state.get(key) is not None
+    error = None
+    with st.expander("Search by image", icon=":material/add_photo_alternate:", expanded=has_image):
+        left, right = st.columns(2)
+        uploaded = left.file_uploader(
+            "Drop or choose an image, or paste one with Ctrl+V",
+            key=key,
+            help="Used for this search only, and discarded when you leave. It is not added to the "
+            "library.",
+        )
+        if uploaded is None:
+            return None, None
+        content = uploaded.getvalue()
+        token = hashlib.sha256(content).hexdigest()
+        try:
+            thumbnail = _example_thumbnail(content, token)
+        except ImgsearchError as caught:
+            error = caught
+        else:
+            left.button("Remove", icon=":material/close:", on_click=_remove_example)
+            source = "data:image/webp;base64," + base64.b64encode(thumbnail).decode()
+            with right:
+                region = elements.crop(source, token, f"crop {token[:12]}")
+    if error is not None:
+        cards.error_card(error)
+        return None, None
+    return content, region
+
+
+def _example_thumbnail(content: bytes, token: str) -> bytes:
+    """WebP, made by the library's isolated decoder: the image is untrusted."""
+    cached: tuple[str, bytes] | None = st.session_state.get("example_thumbnail")
+    if cached is None or cached[0] != token:
+        cached = (token, session().library.thumbnail(content, EXAMPLE_SIDE_PX) or b"")
+        st.session_state["example_thumbnail"] = cached
+    return cached[1]
+
+
+def _remove_example() -> None:
+    """A file uploader cannot be emptied, so the next run gets a new one."""
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+
+
+def _suggestions() -> None:
+    """Without a query: what to type, and the newest photos."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("For instance", width="content")
+        st.caption("Try", width="content")
         for text in EXAMPLES:
-            st.button(text, on_click=set_line, args=(text,), key=f"example {text}", type="tertiary")
-        with st.popover("More than words", icon=":material/lightbulb:", type="tertiary"):
+            st.button(
+                text, on_click=_set_line, args=(text,), key=f"example {text}", type="tertiary"
+            )
+        with st.popover("Search tips", icon=":material/lightbulb:", type="tertiary"):
             st.markdown(HELP)
-    answered = ask(NEWEST)
-    st.session_state["result_ids"] = [hit.photo.id for hit in answered.hits]
-    st.session_state["result_times"] = {}
-    st.session_state["question"] = NEWEST
-    st.markdown(f"**Newest** of {count_words(door().photo_count(), 'photo')}")
-    touched = elements.grid(answered.hits, "newest", GridLook(pickable=False))
-    if touched.opened is not None:
-        look_at(touched.opened)
+    results = search(NEWEST)
+    st.markdown(f"**Newest** of {format_count(session().photo_count(), 'photo')}")
+    events = elements.grid(results.hits, "newest", GridOptions(selectable=False))
+    if events.opened is not None:
+        open_photo(events.opened, results.hits)
 
 
-def set_line(text: str) -> None:
-    """Ask this."""
+def _set_line(text: str) -> None:
     st.session_state["line"] = text
 
 
-def answer_to(question: Question) -> None:
-    """The answer: what was found, how it looks, what to do with it."""
+def _show_results(search_input: SearchInput) -> None:
+    """The results, what they are worth, and what can be done with them."""
     state = st.session_state
-    if state.get("shown_token") != question.token:
-        state.update(shown_token=question.token, shown=PAGE, show_weak=False)
-    state["question"] = question
+    if state.get("shown_token") != search_input.token:
+        state.update(shown_token=search_input.token, shown=PAGE, show_weak=False)
     with st.spinner("Searching…", show_time=True):
-        answered = ask(question, state["shown"])
-    hits = [hit for hit in answered.hits if hit.level != "weak" or state["show_weak"]]
-    state["result_ids"] = [hit.photo.id for hit in hits]
-    state["result_times"] = {hit.photo.id: hit.at_s for hit in hits}
-    if not answered.hits:
-        cards.no_result("No photo passes the filters. Take one out, or widen it.")
+        results = search(search_input, state["shown"])
+    hits = [hit for hit in results.hits if hit.level != "weak" or state["show_weak"]]
+    if not results.hits:
+        cards.no_results("No photo matches the filters. Remove a filter, or widen it.")
     elif not hits:
-        cards.no_result("The nearest photos are no nearer than chance would have them.")
+        cards.no_results("Even the closest photos match no better than chance.")
     else:
-        results(answered, hits, head(answered))
-    if len(hits) < len(answered.hits):
-        st.button("Show weaker matches too", icon=":material/unfold_more:", on_click=show_weak)
+        _result_grid(search_input, results, hits, _summary(results))
+    if len(hits) < len(results.hits):
+        st.button("Show weaker matches", icon=":material/unfold_more:", on_click=_show_weak)
 
 
-def show_weak() -> None:
-    """Unfold the tail."""
+def _show_weak() -> None:
     st.session_state["show_weak"] = True
 
 
-def head(answered: Answered) -> GridLook:
-    """The verdict, and how the results are shown."""
-    verdict, view = st.columns([5, 3], vertical_alignment="center")
-    verdict.markdown(verdict_words(answered))
-    with view, st.container(horizontal=True, horizontal_alignment="right"):
+def _summary(results: SearchResults) -> GridOptions:
+    """One line above the grid: the verdict on the left, how to show the results on the right."""
+    left, right = st.columns([5, 3], vertical_alignment="center")
+    left.markdown(_verdict(results))
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
         shape = st.segmented_control(
             "Shape",
             ["fit", "square"],
@@ -149,62 +188,61 @@ def head(answered: Answered) -> GridLook:
         size = st.segmented_control(
             "Size", list(ROWS_PX), default="M", key="size", label_visibility="collapsed"
         )
-    return GridLook("square" if shape == "square" else "fit", ROWS_PX[size or "M"])
+    return GridOptions("square" if shape == "square" else "fit", ROWS_PX[size or "M"])
 
 
-def verdict_words(answered: Answered) -> str:
+def _verdict(results: SearchResults) -> str:
     """ "**12 sure, 30 likely, nothing else** among 8,091 photos, 18 ms"."""
-    number = len(answered.hits)
-    if answered.verdict is not None:
-        found = str(answered.verdict)
-    elif answered.hits[0].score is None:
-        found = count_words(number, "photo") + (" and more" if answered.cursor else "")
+    number = len(results.hits)
+    if results.verdict is not None:
+        verdict = f"**{results.verdict}** among"
+    elif results.hits[0].score is None:  # filters only
+        verdict = f"**{number:,}{'+' if results.cursor else ''}** of"
     else:
-        found = f"The {number:,} nearest"
-    among = count_words(door().photo_count(), "photo")
-    return f"**{found}** among {among}, {answered.seconds * 1000:,.0f} ms"
+        verdict = f"**The {number:,} closest** of"
+    photos = format_count(session().photo_count(), "photo")
+    return f"{verdict} {photos}, {results.seconds * 1000:,.0f} ms"
 
 
 @st.fragment
-def results(answered: Answered, hits: list[Hit], look: GridLook) -> None:
-    """The grid. A tick reruns this part only."""
+def _result_grid(
+    search_input: SearchInput, results: SearchResults, hits: list[Hit], options: GridOptions
+) -> None:
+    """The grid and the bar for selected photos. Selecting a photo reruns only this fragment."""
     state = st.session_state
-    is_folded = len(hits) < len(answered.hits)
-    more = f"Show {PAGE} more" if answered.cursor and not is_folded else ""
+    all_shown = len(hits) == len(results.hits)
     by_id = {hit.photo.id: hit for hit in hits}
     bar = st.container()
-    touched = elements.grid(
+    events = elements.grid(
         hits,
         "grid",
-        GridLook(look.layout, look.row_px, more, scroll=len(hits) < MAX_SCROLLED),
-        state.get("picked", ()),
-        f"{answered.token} {state.get('cleared', 0)}",
+        replace(
+            options,
+            more=f"Show {PAGE} more" if results.cursor and all_shown else "",
+            scroll=len(hits) < MAX_SCROLLED,
+        ),
+        state.get("selected", ()),
+        f"{results.token} {state.get('times_cleared', 0)}",
     )
-    state["picked"] = tuple(each for each in touched.picked if each in by_id)
+    state["selected"] = tuple(photo_id for photo_id in events.selected if photo_id in by_id)
     with bar:
-        carry_away([by_id[each] for each in state["picked"]])
-    if touched.opened is not None:
-        look_at(touched.opened)
-    if touched.more:
+        _export_bar([by_id[photo_id] for photo_id in state["selected"]])
+    if events.opened is not None:
+        open_photo(events.opened, hits, search_input)
+    if events.more:
         state["shown"] += PAGE
         st.rerun()
 
 
-def look_at(photo_id: int) -> None:
-    """Go to the view of one photo."""
-    st.session_state["photo_id"] = photo_id
-    st.switch_page(st.session_state["pages"]["photo"], query_params={"id": str(photo_id)})
-
-
-def carry_away(hits: list[Hit]) -> None:
-    """What can be done with the photos that are ticked."""
+def _export_bar(hits: list[Hit]) -> None:
+    """Ways to export the selected photos."""
     if not hits:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f"**{count_words(len(hits), 'photo')} selected**")
+        st.markdown(f"**{format_count(len(hits), 'photo')} selected**")
         st.download_button(
             "Paths",
-            exports.as_paths(hits),
+            exports.paths_text(hit.path for hit in hits),
             "photos.txt",
             "text/plain",
             on_click="ignore",
@@ -212,47 +250,43 @@ def carry_away(hits: list[Hit]) -> None:
         )
         st.download_button(
             "JSON",
-            exports.as_json(hits),
+            exports.hits_json(hits),
             "photos.json",
             "application/json",
             on_click="ignore",
             icon=":material/data_object:",
         )
-        zip_button(hits)
+        is_too_large = sum(hit.photo.size_bytes for hit in hits) > exports.MAX_ZIP_BYTES
+        st.download_button(
+            "Zip of copies",
+            lambda: exports.zip_copies(hits),  # called at the click
+            "photos.zip",
+            "application/zip",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            disabled=is_too_large,
+            help="Above 1 GB, create a folder of links instead." if is_too_large else None,
+        )
         with st.popover("Folder of links", icon=":material/folder_special:"):
-            links(hits)
-        st.button("Clear", icon=":material/close:", on_click=clear_picked)
+            _link_form(hits)
+        st.button("Clear", icon=":material/close:", on_click=_clear_selection)
 
 
-def zip_button(hits: list[Hit]) -> None:
-    """Copies, made when asked for."""
-    total_bytes = sum(hit.photo.size_bytes for hit in hits)
-    st.download_button(
-        "Zip of copies",
-        lambda: exports.as_zip(hits),
-        "photos.zip",
-        "application/zip",
-        on_click="ignore",
-        icon=":material/folder_zip:",
-        disabled=total_bytes > exports.MAX_ZIP_BYTES,
-        help="Above 1 GB, make a folder of links." if total_bytes > exports.MAX_ZIP_BYTES else None,
+def _link_form(hits: Sequence[Hit]) -> None:
+    """Creates a folder with a symbolic link to each photo, on the machine that serves the page."""
+    folder = st.text_input(
+        "New folder", placeholder=str(Path.home() / "selected"), key="link_folder"
     )
-
-
-def links(hits: list[Hit]) -> None:
-    """A folder with a symbolic link to each photo, on the machine the page runs on."""
-    place = st.text_input("New folder", placeholder=str(Path.home() / "picked"), key="link_folder")
-    if st.button("Make it", disabled=not place):
-        roots = [root.path for root in door().library.status().roots]
+    if st.button("Create", disabled=not folder):
+        roots = [root.path for root in session().library.status().roots]
         try:
-            made = exports.link_folder(hits, Path(place).expanduser(), roots)
+            number = exports.link_folder(hits, Path(folder).expanduser(), roots)
         except ValueError as error:
             st.warning(str(error))
         else:
-            st.success(f"{count_words(made, 'link')} made.")
+            st.success(f"Created {format_count(number, 'link')}.")
 
 
-def clear_picked() -> None:
-    """Tick nothing."""
-    st.session_state["picked"] = ()
-    st.session_state["cleared"] = st.session_state.get("cleared", 0) + 1
+def _clear_selection() -> None:
+    st.session_state["selected"] = ()
+    st.session_state["times_cleared"] = st.session_state.get("times_cleared", 0) + 1

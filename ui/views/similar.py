@@ -1,184 +1,164 @@
-"""Near-duplicates, side by side. Nothing is deleted from here: the list can be carried away."""
+"""Near-duplicates, side by side. Nothing is deleted here: the lists can be exported."""
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from io import StringIO
+from typing import TypeAlias
 
 import streamlit as st
 
 from imgsearch import Hit, Pairs, printable
-from ui import cards, elements, tasks
-from ui.elements import GridLook
-from ui.formatting import count_words, date_of, moment_words, size_words
-from ui.session import door
+from ui import cards, elements, exports
+from ui.elements import GridOptions
+from ui.formatting import date_of, format_count, format_datetime, format_size
+from ui.search_state import open_photo
+from ui.session import session
+from ui.tasks import progress_bar
 
-LOWEST = 0.85  # below, photos are alike and no longer nearly the same
-GROUPS_A_PAGE = 20
+MIN_SCORE = 0.85  # below, photos are similar rather than nearly the same
+GROUPS_PER_PAGE = 20
 TASK = "near-duplicates"
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Photos that are nearly the same, the largest first."""
-
-    hits: tuple[Hit, ...]
-
-    @property
-    def spare_bytes(self) -> int:
-        """What the others take."""
-        return sum(hit.photo.size_bytes for hit in self.hits[1:])
+Group: TypeAlias = tuple[Hit, ...]  # photos that are nearly the same, the largest first
 
 
 def show() -> None:
-    """Groups of nearly the same photos."""
-    if not door().photo_count():
+    """Groups of near-duplicates."""
+    if not session().photo_count():
         cards.empty_library()
         return
-    task = door().tasks.get(TASK)
-    if task is None or (not task.running and task.report is None):
-        invitation()
+    task = session().tasks.get(TASK)
+    if task is not None and task.running:
+        progress_bar(task, "Comparing every photo with every other", "vectors")
         return
-    if task.running:
-        tasks.progress(TASK, "Comparing every photo with every other", "vectors")
+    if task is None or task.report is None:
+        if task is not None and task.error is not None:
+            cards.error_card(task.error)
+        _introduction()
         return
     st.caption(
         "Photos that are nearly the same: bursts, edits, smaller versions. Exact copies of a file "
-        "are one photo with several paths. Nothing is deleted from here."
+        "are one photo with several paths. Nothing is deleted here."
     )
     assert isinstance(task.report, Pairs)
-    score = choose(task.report)
-    groups = groups_of(task.report, score)
+    groups = _groups(task.report, _min_score(task.report))
     if not groups:
-        cards.card("None as alike as that", "Move the slider to the left.", ":material/done_all:")
+        cards.card(
+            "No photos are this similar", "Move the slider to the left.", ":material/done_all:"
+        )
         return
-    head(groups)
-    for number, group in enumerate(groups[: st.session_state.get("groups_shown", GROUPS_A_PAGE)]):
-        side_by_side(number, group)
-    if len(groups) > st.session_state.get("groups_shown", GROUPS_A_PAGE):
-        st.button(f"Show {GROUPS_A_PAGE} more", on_click=show_more)
+    _summary(groups)
+    shown = st.session_state.get("groups_shown", GROUPS_PER_PAGE)
+    for number, group in enumerate(groups[:shown]):
+        _show_group(number, group)
+    if len(groups) > shown:
+        st.button(f"Show {GROUPS_PER_PAGE} more", on_click=_show_more, args=(shown,))
 
 
-def invitation() -> None:
-    """Before the comparison, or after one that failed."""
-    task = door().tasks.get(TASK)
-    if task is not None and task.error is not None:
-        cards.trouble(task.error)
+def _introduction() -> None:
+    """Before the comparison, or after it was stopped or failed."""
     cards.card(
-        "Find photos that are nearly the same",
-        "Every photo is compared with every other: seconds for thousands, a minute for a hundred "
-        "thousand. The page can be used meanwhile.",
+        "Find near-duplicates",
+        "Every photo is compared with every other: this takes seconds for thousands of photos, "
+        "and a minute for a hundred thousand. You can use the page meanwhile.",
         ":material/content_copy:",
     )
     if st.button("Compare", type="primary", icon=":material/play_arrow:"):
-        start()
-        st.rerun()
+        _start()
 
 
-def start() -> None:
-    """Compare in the background."""
-    door().start(TASK, lambda library: library.near_duplicates(LOWEST))
+def _start() -> None:
+    session().tasks.start(TASK, lambda library: library.near_duplicates(MIN_SCORE))
+    st.rerun()
 
 
-def choose(report: Pairs) -> float:
-    """The slider, and the button that compares anew."""
-    slider, again = st.columns([5, 1], vertical_alignment="bottom")
-    lowest = round(max(report.min_score, LOWEST), 3)
+def _min_score(pairs: Pairs) -> float:
+    """The score from the slider; beside it is the button that compares again."""
+    slider, button = st.columns([5, 1], vertical_alignment="bottom")
+    lowest = round(max(pairs.min_score, MIN_SCORE), 3)
     score = slider.slider(
-        "How alike", lowest, 1.0, max(0.95, lowest), 0.005, key="alike", format="%.3f",
-        help="The score of two photos: 1 is the same picture.",
-    )  # fmt: skip
-    if again.button("Compare anew", icon=":material/refresh:", width="stretch"):
-        start()
-        st.rerun()
-    if report.min_score > LOWEST:
-        st.info(f"So many are alike that only those from {report.min_score:.3f} on are listed.")
+        "Similarity",
+        lowest,
+        1.0,
+        max(0.95, lowest),
+        0.005,
+        key="similarity",
+        format="%.3f",
+        help="The lowest score of two photos in a group. Photos that look the same have score 1.",
+    )
+    if button.button("Compare again", icon=":material/refresh:", width="stretch"):
+        _start()
+    if pairs.min_score > MIN_SCORE:
+        st.info(
+            "There are too many similar photos to list them all: only those with a score of "
+            f"{pairs.min_score:.3f} or more are."
+        )
     return float(score)
 
 
-def groups_of(report: Pairs, score: float) -> list[Group]:
-    """The groups at this score. Photos that have left the library since are left out."""
-    known = st.session_state.get("groups")
-    if known is not None and known[:2] == (id(report), score):
-        found: list[Group] = known[2]
-        return found
-    library = door().library
-    groups = []
-    for ids in library.groups(report, score):
-        hits = library.photos(ids)
-        if len(hits) > 1:
-            hits = sorted(hits, key=lambda hit: -hit.photo.width_px * hit.photo.height_px)
-            groups.append(Group(tuple(hits)))
-    st.session_state["groups"] = (id(report), score, groups)
+def _groups(pairs: Pairs, min_score: float) -> list[Group]:
+    """The groups at this score, without photos that have left the library since."""
+    cached = st.session_state.get("groups")
+    if cached is not None and cached[:2] == (id(pairs), min_score):
+        groups: list[Group] = cached[2]
+        return groups
+    library = session().library
+    found = [library.photos(ids) for ids in library.groups(pairs, min_score)]
+    groups = [
+        tuple(sorted(hits, key=lambda hit: -hit.photo.width_px * hit.photo.height_px))
+        for hits in found
+        if len(hits) > 1
+    ]
+    st.session_state["groups"] = (id(pairs), min_score, groups)
     return groups
 
 
-def head(groups: Sequence[Group]) -> None:
-    """How many, and the list to carry away."""
-    spare = sum(group.spare_bytes for group in groups)
-    words, table, paths = st.columns([4, 1, 1], vertical_alignment="center")
-    words.markdown(
-        f"**{count_words(len(groups), 'group')}**, "
-        f"{count_words(sum(len(group.hits) for group in groups), 'photo')}; "
-        f"all but the largest of each take {size_words(spare)}"
+def _summary(groups: Sequence[Group]) -> None:
+    """How many there are, and the lists to export."""
+    photos = sum(len(group) for group in groups)
+    smaller = [hit for group in groups for hit in group[1:]]
+    text, table, paths = st.columns([4, 1, 1], vertical_alignment="center")
+    text.markdown(
+        f"**{format_count(len(groups), 'group')}**, {format_count(photos, 'photo')}; all but the "
+        f"largest of each group take {format_size(sum(hit.photo.size_bytes for hit in smaller))}"
     )
     table.download_button(
-        "CSV", as_csv(groups), "near-duplicates.csv", "text/csv", on_click="ignore",
-        icon=":material/table:", width="stretch",
-    )  # fmt: skip
+        "CSV",
+        exports.groups_csv(groups),
+        "near-duplicates.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/table:",
+        width="stretch",
+    )
     paths.download_button(
-        "Paths", as_paths(groups), "near-duplicates.txt", "text/plain", on_click="ignore",
-        icon=":material/list:", width="stretch", help="The paths of all but the largest of each.",
-    )  # fmt: skip
+        "Paths",
+        exports.paths_text(path for hit in smaller for path in hit.paths),
+        "near-duplicates.txt",
+        "text/plain",
+        on_click="ignore",
+        icon=":material/list:",
+        width="stretch",
+        help="The paths of all but the largest photo of each group.",
+    )
 
 
-def side_by_side(number: int, group: Group) -> None:
-    """One group, and how its photos differ from the largest."""
+def _show_group(number: int, group: Group) -> None:
+    """The photos of one group, and how they differ."""
     with st.container(border=True):
-        touched = elements.grid(group.hits, f"group {number}", GridLook("fit", 220, pickable=False))
+        events = elements.grid(group, f"group {number}", GridOptions(row_px=220, selectable=False))
         rows = []
-        for place, hit in enumerate(group.hits, 1):
+        for rank, hit in enumerate(group, 1):
             photo = hit.photo
-            differences = f"{photo.width_px} × {photo.height_px} px, {photo.facts.format}, "
-            differences += f"{size_words(photo.size_bytes)}, {moment_words(date_of(hit))}"
-            rows.append((f"{place}. {differences}", printable(hit.path)))
+            properties = (
+                f"{photo.width_px} × {photo.height_px} px, {photo.facts.format}, "
+                f"{format_size(photo.size_bytes)}, {format_datetime(date_of(hit))}"
+            )
+            rows.append((f"{rank}. {properties}", printable(hit.path)))
         elements.facts(rows, f"group facts {number}")
-    if touched.opened is not None:
-        st.session_state["result_ids"] = [hit.photo.id for hit in group.hits]
-        st.switch_page(st.session_state["pages"]["photo"], query_params={"id": str(touched.opened)})
+    if events.opened is not None:
+        open_photo(events.opened, group)
 
 
-def show_more() -> None:
-    """Show further groups."""
-    shown = st.session_state.get("groups_shown", GROUPS_A_PAGE)
-    st.session_state["groups_shown"] = shown + GROUPS_A_PAGE
-
-
-def as_csv(groups: Sequence[Group]) -> bytes:
-    """A row for each file: group, whether it is the largest, sides, bytes, date, path."""
-    text = StringIO()
-    table = csv.writer(text)
-    table.writerow(["group", "largest", "width_px", "height_px", "size_bytes", "taken_at", "path"])
-    for number, group in enumerate(groups, 1):
-        for hit in group.hits:
-            photo, when = hit.photo, date_of(hit)
-            for path in hit.paths:
-                table.writerow([
-                    number, int(hit is group.hits[0]), photo.width_px, photo.height_px,
-                    photo.size_bytes, when.isoformat() if when else "", path,
-                ])  # fmt: skip
-    return text.getvalue().encode("utf-8", "surrogateescape")
-
-
-def as_paths(groups: Sequence[Group]) -> bytes:
-    """The paths of all but the largest of each group, one a line."""
-    lines = [
-        os.fsencode(path) + b"\n"
-        for group in groups
-        for hit in group.hits[1:]
-        for path in hit.paths
-    ]
-    return b"".join(lines)
+def _show_more(shown: int) -> None:
+    st.session_state["groups_shown"] = shown + GROUPS_PER_PAGE

@@ -1,0 +1,108 @@
+"""Access to the page: its password, and headers that keep other web sites out.
+
+Without a password the page is for this machine only: `ui.server` then refuses every Host header
+that does not name it, so that no web site can get in through a host name of its own (DNS
+rebinding).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from urllib.parse import parse_qs
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "imgsearch_page"
+LOGIN = "/login"
+MAX_FORM_BYTES = 4096
+WRONG_PASSWORD_S = 1.0  # one guess per second, no matter how many clients guess
+
+_SECURITY_HEADERS = {
+    "Cross-Origin-Resource-Policy": "same-origin",  # no other site may embed the photos
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+_LOGIN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
+<meta name="viewport" content="width=device-width"><style>
+:root { color-scheme: light dark; font: 16px system-ui, sans-serif; }
+body { display: grid; place-items: center; min-height: 90vh; }
+form { display: grid; gap: 12px; width: min(320px, 90vw); }
+input, button { font: inherit; padding: 10px 12px; border-radius: 8px; border: 1px solid #8886; }
+button { background: #0f766e; color: #fff; border: 0; cursor: pointer; }
+</style><form method="post"><h1>imgsearch</h1>
+<label for="password">Password for this library</label>
+<input id="password" name="password" type="password" autocomplete="current-password" autofocus>
+<button>Log in</button><p role="alert">%s</p></form></html>"""
+
+
+class SecurityHeaders:
+    """ASGI middleware: adds the headers above to every response that does not set them itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class PasswordLogin:
+    """ASGI middleware: nothing is served, websockets included, before a login with the password."""
+
+    def __init__(self, app: ASGIApp, password: str) -> None:
+        self._app = app
+        self._password = password
+        self._token = secrets.token_urlsafe()  # a restart of the server logs everybody out
+        self._guessing = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or self._is_logged_in(HTTPConnection(scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "Log in first."})
+        else:
+            response = await self._login(Request(scope, receive))
+            await response(scope, receive, send)
+
+    def _is_logged_in(self, connection: HTTPConnection) -> bool:
+        return hmac.compare_digest(connection.cookies.get(COOKIE, ""), self._token)
+
+    async def _login(self, request: Request) -> Response:
+        if request.url.path != LOGIN:
+            if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+                return RedirectResponse(LOGIN, 303)
+            return PlainTextResponse("Log in first.", 401)
+        if request.method != "POST":
+            return HTMLResponse(_LOGIN_PAGE % "")
+        password = await _password_in(request)
+        if not hmac.compare_digest(password.encode(), self._password.encode()):
+            async with self._guessing:
+                await asyncio.sleep(WRONG_PASSWORD_S)
+            return HTMLResponse(_LOGIN_PAGE % "Wrong password.", 401)
+        response = RedirectResponse("/", 303)
+        is_https = request.url.scheme == "https"
+        response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict", secure=is_https)
+        return response
+
+
+async def _password_in(request: Request) -> str:
+    """The password in the login form; empty if the form is malformed or too large."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return ""
+    return parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
