@@ -22,9 +22,9 @@ from typing import cast
 import numpy as np
 from PIL import Image, ImageFilter
 
+from imgsearch.decode.decoders import decode_in_process
 from imgsearch.decode.formats import HEAD_BYTES, JPEG, ImageFormat, format_of, is_photo_name
-from imgsearch.decode.reader import read
-from imgsearch.decode.reading import decode_bytes
+from imgsearch.decode.reader import decode_bytes
 from imgsearch.decode.request import DecodeRequest
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
@@ -54,17 +54,17 @@ def main() -> None:
 # ---------------------------------------------------------------------------- speed
 
 
-def read_bytes(data: bytes, family: ImageFormat, request: DecodeRequest) -> object:
-    return read(BytesIO(data), family, request)
+def read_bytes(data: bytes, image_format: ImageFormat, request: DecodeRequest) -> object:
+    return decode_in_process(BytesIO(data), image_format, request)
 
 
 def measure_speed() -> None:
     print(f"processor milliseconds to an image of {2 * SIDE_PX} px or more, best of {REPEATS}")
     request = DecodeRequest(2 * SIDE_PX, 200)
     for name, data in photos().items():
-        family = format_of(data[:HEAD_BYTES])
-        assert family is not None
-        ours = best_ms(partial(read_bytes, data, family, request))
+        image_format = format_of(data[:HEAD_BYTES])
+        assert image_format is not None
+        ours = best_ms(partial(read_bytes, data, image_format, request))
         plain = best_ms(partial(whole, data))
         print(f"{name:26} {len(data) / 1e6:5.1f} MB {ours:7.1f}    decoded whole {plain:7.1f}")
     tiny = encoded(Image.new("RGB", (64, 64)), "GIF")
@@ -145,9 +145,9 @@ def measure_faithfulness(folder: Path, encoder: Encoder) -> None:
 
 def whole(data: bytes) -> Image.Image:
     """The same picture, every pixel of it decoded."""
-    family = format_of(data[:HEAD_BYTES])
-    assert family is not None
-    return read(BytesIO(data), family, DecodeRequest(1 << 30, 200)).image
+    image_format = format_of(data[:HEAD_BYTES])
+    assert image_format is not None
+    return decode_in_process(BytesIO(data), image_format, DecodeRequest(1 << 30, 200)).image
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.config import default_cache_dir
-from imgsearch.decode.parts import CUT, TilingPolicy, parts_of
+from imgsearch.decode.tiles import DEFAULT_TILING, TilingPolicy, images_to_embed
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.encoders.registry import open_encoder
@@ -34,14 +34,14 @@ from imgsearch.records.photo import Facts
 
 NAME = "lite"
 HEIGHT_PX = 224
-NO_PIECES = TilingPolicy(aspect_from=float("inf"))
-CUTS = {
-    "the whole alone": NO_PIECES,
-    "pieces 1.0, overlap .00": TilingPolicy(aspect=1.0, overlap=0.0),
-    "pieces 1.0, overlap .25": TilingPolicy(aspect=1.0, overlap=0.25),
-    "pieces 1.0, overlap .50": TilingPolicy(aspect=1.0, overlap=0.5),
-    "pieces 1.5, overlap .25": TilingPolicy(aspect=1.5, overlap=0.25),
-    "pieces 1.5, overlap .50": TilingPolicy(aspect=1.5, overlap=0.5),
+NO_TILES = TilingPolicy(min_aspect=float("inf"))
+POLICIES = {
+    "the whole alone": NO_TILES,
+    "pieces 1.0, overlap .00": TilingPolicy(tile_aspect=1.0, overlap=0.0),
+    "pieces 1.0, overlap .25": TilingPolicy(tile_aspect=1.0, overlap=0.25),
+    "pieces 1.0, overlap .50": TilingPolicy(tile_aspect=1.0, overlap=0.5),
+    "pieces 1.5, overlap .25": TilingPolicy(tile_aspect=1.5, overlap=0.25),
+    "pieces 1.5, overlap .50": TilingPolicy(tile_aspect=1.5, overlap=0.5),
 }
 
 
@@ -152,9 +152,12 @@ def main() -> None:
     apart = vectors_of([opened(folder / name) for names in scene.joined for name in names], encoder)
     scores = asked["ordinary"] @ np.concatenate([single, apart]).T
     print(f"{'with the photos of the panoramas, not joined':86} {recall(scores, own)}")
-    cuts = CUTS if arguments.all_cuts else {"the whole alone": NO_PIECES, "as in use": CUT}
-    for name, cut in cuts.items():
-        images = [parts_of(Decoded(image, Facts("JPEG", *image.size)), cut)[0] for image in wide]
+    policies = (
+        POLICIES if arguments.all_cuts else {"the whole alone": NO_TILES, "in use": DEFAULT_TILING}
+    )
+    for name, policy in policies.items():
+        photos = [Decoded(image, Facts("JPEG", *image.size)) for image in wide]
+        images = [images_to_embed(photo, policy)[0] for photo in photos]
         vectors = vectors_of([part for parts in images for part in parts], encoder)
         parts = np.split(vectors, np.cumsum([len(each) for each in images])[:-1])
         parts += [vector[None] for vector in single]

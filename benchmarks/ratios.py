@@ -20,7 +20,7 @@ BARE_INDEX = """
 import sys
 from pathlib import Path
 import numpy as np
-from imgsearch.decode.reading import decode_bytes
+from imgsearch.decode.reader import decode_bytes
 from imgsearch.encoders.registry import open_encoder
 encoder = open_encoder("lite", Path(sys.argv[2]), "cpu")
 for path in sorted(Path(sys.argv[1]).iterdir()):

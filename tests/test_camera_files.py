@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.reading import decode, read_facts
+from imgsearch.decode.reader import decode, read_facts
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.photo import Facts
 

@@ -23,7 +23,7 @@ NEVER = {
 }
 # What answers other questions: of services, of what lies on the disk, of long jobs.
 OTHERS = {
-    *("http.client", "imgsearch.wire", "imgsearch.records.labels", "imgsearch.decode.reading"),
+    *("http.client", "imgsearch.wire", "imgsearch.records.labels", "imgsearch.decode.reader"),
     *("imgsearch.records.files", "imgsearch.records.status", "imgsearch.progress"),
     *("imgsearch.indexer.diff", "imgsearch.indexer.scan"),
 }

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
-from imgsearch.decode.reading import decode_bytes
+from imgsearch.decode.reader import decode_bytes
 from imgsearch.records.photo import Facts
 
 ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 2, 3, 4, 5, 10

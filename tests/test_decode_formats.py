@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +15,9 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
-from imgsearch.decode.formats import FAMILIES
-from imgsearch.decode.reading import decode, decode_bytes, decoder_fingerprint
+from imgsearch.decode.formats import FORMATS_BY_NAME
+from imgsearch.decode.headers import jpeg_xl_size
+from imgsearch.decode.reader import decode, decode_bytes, decoder_fingerprint
 from imgsearch.errors import PhotoError, Reason
 from tests.factories import SCENE, assert_quarters, dng, heic, rgb_at, scene, tiff
 
@@ -95,9 +97,7 @@ def test_jpeg_xl(container: bool) -> None:
 
 @pytest.mark.parametrize("size_px", [(96, 64), (256, 256), (8, 8), (1000, 333), (1, 1), (640, 360)])
 def test_the_size_of_a_jpeg_xl_is_known_before_it_is_decoded(size_px: tuple[int, int]) -> None:
-    from imgsearch.decode.jxl import size_px as read_size_px
-
-    assert read_size_px(BytesIO(jxl(scene(*size_px), effort=1, num_threads=1))) == size_px
+    assert jpeg_xl_size(BytesIO(jxl(scene(*size_px), effort=1, num_threads=1))) == size_px
     bomb = b"\xff\x0a" + bits((0, 1), (3, 2), (2**30 - 1, 30), (1, 3)) + bytes(20)
     with pytest.raises(PhotoError) as caught:
         decode_bytes(bomb, 32)
@@ -198,9 +198,7 @@ def test_raw_without_a_name_is_known_by_what_is_in_it() -> None:
 
 
 def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    from imgsearch.decode import reading
-
-    monkeypatch.setattr(reading, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "rawpy", None)  # not found, even if it is installed
     with pytest.raises(PhotoError) as caught:
         decode_bytes(b"FUJIFILMCCD-RAW" + bytes(100), 32)
     assert caught.value.reason is Reason.UNSUPPORTED
@@ -279,7 +277,7 @@ def test_adobe_rgb_that_only_exif_tells_of_is_believed() -> None:
 
 def test_the_table_of_formats_is_what_is_read() -> None:
     text = (Path(__file__).parent.parent / "docs" / "formats.md").read_text()
-    for family in FAMILIES.values():
+    for family in FORMATS_BY_NAME.values():
         row = next(line for line in text.splitlines() if line.startswith(f"| {family.name} |"))
         cells = [cell.strip() for cell in row.split("|")]
         assert cells[2] == " ".join(family.suffixes)

@@ -24,7 +24,7 @@ import pytest
 from PIL import Image
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.reading import decode_bytes
+from imgsearch.decode.reader import decode_bytes
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
 

@@ -1,4 +1,4 @@
-"""Files that want to hurt: bombs, crashes, hangs, hunger. Each costs itself and nothing else."""
+"""Hostile files: bombs, and files that crash, hang or exhaust their decoder. None harms another."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import sys
 import textwrap
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from imgsearch.decode import isolate, reader
-from imgsearch.decode.formats import HEIF, JPEG
-from imgsearch.decode.jpeg import buffered_work
-from imgsearch.decode.reading import decode, decode_bytes
+from imgsearch.decode.formats import FORMATS_BY_NAME
+from imgsearch.decode.headers import jpeg_work
+from imgsearch.decode.pool import DecoderPool
+from imgsearch.decode.reader import InProcessLimits, decode, decode_bytes, decode_file
+from imgsearch.decode.request import DecodeRequest
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
+from imgsearch.records.files import Decoded
 from tests.factories import encoded, noise
 
-PROMPT_S = 30  # on however busy a machine; what these tests keep from happening takes minutes
+PROMPT_S = 30  # on however busy a machine; what these tests rule out takes minutes
 
 
 def refused(data: bytes, max_megapixels: float = 200) -> PhotoError:
@@ -33,7 +34,7 @@ def refused(data: bytes, max_megapixels: float = 200) -> PhotoError:
     return caught.value
 
 
-# ---------------------------------------------------------------------------- a decoder that dies
+# ---------------------------------------------------------------------------- decoder processes
 
 FAKE_HEIF = """
 import os, signal, time
@@ -43,155 +44,175 @@ class options:
     pass
 
 def HeifImageFile(file):
-    order = file.read()[12:]
-    if order == b"crash":
+    action = file.read()[12:]
+    if action == b"crash":
         os.kill(os.getpid(), signal.SIGSEGV)
-    if order == b"hang":
+    if action == b"hang":
         time.sleep(600)
-    if order == b"hunger":
+    if action == b"hold":
+        with open(os.environ["FAKE_HEIF_FIFO"]) as fifo:
+            fifo.read()
+    if action == b"exhaust":
         bytearray(10 << 30)
-    if order == b"leave":
+    if action == b"exit":
         os._exit(0)
-    if order == b"write":
+    if action == b"write":
         with open(os.environ["FAKE_HEIF_WRITES"], "w") as out:
             out.write("I was here")
     return Image.new("RGB", (8, 8), (1, 2, 3))
 """
 
 
+def heic_that_says(action: str) -> bytes:
+    return b"\0\0\0\x0cftypheic" + action.encode()
+
+
 @pytest.fixture
-def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
-    """Has a HEIC decoded by a decoder that does as the file says, in workers of its own."""
+def fake_heif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replaces the HEIC decoder of new processes by one that does what the file says."""
     (tmp_path / "fakes").mkdir()
-    (tmp_path / "fakes" / "pillow_heif.py").write_text(textwrap.dedent(FAKE_HEIF))
+    (tmp_path / "fakes" / "pillow_heif.py").write_text(FAKE_HEIF)
     monkeypatch.syspath_prepend(tmp_path / "fakes")
     monkeypatch.setenv("FAKE_HEIF_WRITES", str(tmp_path / "written"))
-    pool = isolate._Pool()
-    monkeypatch.setattr(isolate, "_pool", pool)
-    yield lambda what: decode_bytes(b"\0\0\0\x0cftypheic" + what.encode(), 4)
-    pool.close()
+    monkeypatch.setenv("FAKE_HEIF_FIFO", str(tmp_path / "fifo"))
 
 
-def test_a_crash_costs_one_file(order: Callable[[str], object]) -> None:
-    for what, said in (("crash", "SIGSEGV"), ("leave", "crashed")):
-        with pytest.raises(PhotoError) as caught:
-            order(what)
+def attempt(action: str, pool: DecoderPool) -> Decoded:
+    return decode_bytes(heic_that_says(action), 4, pool=pool)
+
+
+@pytest.mark.parametrize(("action", "message"), [("crash", "SIGSEGV"), ("exit", "crashed")])
+def test_a_crash_fails_one_file_only(fake_heif: None, action: str, message: str) -> None:
+    with DecoderPool() as pool:
+        with pytest.raises(PhotoError, match=message) as caught:
+            attempt(action, pool)
         assert caught.value.reason is Reason.CRASHED
-        assert said in str(caught.value)
-        assert order("fine")
+        assert attempt("fine", pool)
 
 
-def test_a_hang_is_ended(order: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    order("fine")  # starting a worker is not part of the time
-    limit_s = isolate.TIME_LIMIT_S
-    monkeypatch.setattr(isolate, "TIME_LIMIT_S", 0.5)
-    begin = time.monotonic()
-    with pytest.raises(PhotoError) as caught:
-        order("hang")
-    assert caught.value.reason is Reason.TIMED_OUT
-    monkeypatch.setattr(isolate, "TIME_LIMIT_S", limit_s)
-    assert time.monotonic() - begin < PROMPT_S
-    assert order("fine")
+def test_a_hanging_decoder_is_stopped(fake_heif: None) -> None:
+    with DecoderPool(time_limit_s=0.5) as pool:
+        begin = time.monotonic()
+        with pytest.raises(PhotoError) as caught:
+            attempt("hang", pool)
+        assert caught.value.reason is Reason.TIMED_OUT
+        assert time.monotonic() - begin < PROMPT_S
+        assert pool.idle_process_ids == ()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to RLIMIT_AS")
-def test_hunger_meets_a_limit(order: Callable[[str], object]) -> None:
-    with pytest.raises(PhotoError) as caught:
-        order("hunger")
-    assert caught.value.reason is Reason.TOO_LARGE
-    assert "memory" in str(caught.value)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces RLIMIT_AS")
+def test_memory_is_limited(fake_heif: None) -> None:
+    with DecoderPool() as pool:
+        with pytest.raises(PhotoError, match="memory") as caught:
+            attempt("exhaust", pool)
+        assert caught.value.reason is Reason.TOO_LARGE
+        assert attempt("fine", pool)
 
 
-def test_a_decoder_that_was_taken_over_writes_nothing(
-    order: Callable[[str], object], tmp_path: Path
-) -> None:
-    with pytest.raises(PhotoError):
-        order("write")
+def test_a_compromised_decoder_cannot_write_files(fake_heif: None, tmp_path: Path) -> None:
+    with DecoderPool() as pool, pytest.raises(PhotoError):
+        attempt("write", pool)
     assert (tmp_path / "written").read_text() == ""
 
 
-def test_crashes_among_many_threads_leave_the_others_alone(
-    order: Callable[[str], object],
-) -> None:
-    def attempt(number: int) -> object:
-        what = "crash" if number % 5 == 2 else "fine"
-        try:
-            return order(what)
-        except PhotoError as error:
-            return error.reason
+def test_crashes_do_not_affect_other_threads(fake_heif: None) -> None:
+    with DecoderPool() as pool:
 
-    with ThreadPoolExecutor(8) as threads:
-        results = list(threads.map(attempt, range(20)))
-    assert [i for i, result in enumerate(results) if result is Reason.CRASHED] == [2, 7, 12, 17]
+        def reason(number: int) -> Reason | None:
+            try:
+                attempt("crash" if number % 5 == 2 else "fine", pool)
+            except PhotoError as error:
+                return error.reason
+            return None
+
+        with ThreadPoolExecutor(8) as threads:
+            reasons = list(threads.map(reason, range(20)))
+    crashed = [number for number, reason in enumerate(reasons) if reason is Reason.CRASHED]
+    assert crashed == [2, 7, 12, 17]
+    assert set(reasons) == {None, Reason.CRASHED}
 
 
-def test_a_worker_that_cannot_start_is_no_photos_fault(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(isolate, "_pool", isolate._Pool())
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(ImgsearchError) as caught:
-        decode_bytes(encoded(noise(), "GIF"), 4)
+def test_a_process_that_does_not_start_is_not_the_photos_fault() -> None:
+    with DecoderPool(python="/bin/false") as pool, pytest.raises(ImgsearchError) as caught:
+        decode_bytes(encoded(noise(), "GIF"), 4, pool=pool)
     assert not isinstance(caught.value, PhotoError)
-    assert "imgsearch.decode.worker" in str(caught.value)
+    assert "/bin/false -P -m imgsearch.decode.worker" in str(caught.value)
 
 
-def test_workers_are_used_again_and_replaced_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = isolate._Pool()
-    monkeypatch.setattr(isolate, "_pool", pool)
-    monkeypatch.setattr(isolate, "_FILES_A_WORKER", 3)
+def test_processes_are_reused_and_then_replaced() -> None:
     gif = encoded(noise(), "GIF")
-    seen = []
-    for _ in range(6):
-        decode_bytes(gif, 4)
-        seen.append(pool._idle[0]._process.pid if pool._idle else None)
-    assert seen[0] == seen[1] is not None and seen[2] is None
-    assert seen[3] not in (None, seen[0])
-    pool.close()
+    ids = []
+    with DecoderPool(files_per_process=3) as pool:
+        for _ in range(6):
+            decode_bytes(gif, 4, pool=pool)
+            ids.append(pool.idle_process_ids)
+    assert ids[0] == ids[1] != () and ids[2] == ()
+    assert ids[3] == ids[4] not in ((), ids[0]) and ids[5] == ()
 
 
-def test_a_worker_that_has_left_is_no_photos_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = isolate._Pool()
-    monkeypatch.setattr(isolate, "_pool", pool)
+def test_a_process_that_has_ended_is_replaced() -> None:
     gif = encoded(noise(), "GIF")
-    decode_bytes(gif, 4)
-    for wait_s in (0.5, 0.0):  # gone when it is looked for; gone just after
-        pool._idle[0]._process.kill()
-        time.sleep(wait_s)
-        assert decode_bytes(gif, 4).image
-        if not pool._idle:
-            decode_bytes(gif, 4)
-    pool.close()
+    with DecoderPool() as pool:
+        decode_bytes(gif, 4, pool=pool)
+        (first,) = pool.idle_process_ids
+        os.kill(first, 9)
+        os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+        assert decode_bytes(gif, 4, pool=pool).image
+        (second,) = pool.idle_process_ids
+        assert second != first
+        os.kill(second, 9)  # it may or may not have ended when the file is sent
+        assert decode_bytes(gif, 4, pool=pool).image
 
 
-def test_workers_end_with_their_parent() -> None:
+def test_processes_end_with_their_parent() -> None:
     code = """
         import io, os, sys
         from PIL import Image
-        from imgsearch.decode import isolate; from imgsearch.decode.reading import decode_bytes
+        from imgsearch.decode.pool import shared_pool
+        from imgsearch.decode.reader import decode_bytes
         data = io.BytesIO(); Image.new("RGB", (9, 9)).save(data, "GIF")
         decode_bytes(data.getvalue(), 4)
-        print(isolate._pool._idle[0]._process.pid, flush=True)
+        print(*shared_pool().idle_process_ids, flush=True)
         os.kill(os.getpid(), 9)
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
     )
-    worker = int(done.stdout)
+    process_id = int(done.stdout)
     for _ in range(600):
-        if not alive(worker):
+        if not is_alive(process_id):
             return
         time.sleep(0.05)
-    pytest.fail("the worker outlived its parent")
+    pytest.fail("the decoder process outlived its parent")
 
 
-def alive(process_id: int) -> bool:
+def is_alive(process_id: int) -> bool:
     try:
         os.kill(process_id, 0)
-        state = Path(f"/proc/{process_id}/stat")
-        return not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        stat = Path(f"/proc/{process_id}/stat")
+        return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except ProcessLookupError:
         return False
+
+
+def test_a_file_that_changes_while_it_is_read_is_noticed(fake_heif: None, tmp_path: Path) -> None:
+    """The decoder waits in the middle of the file until the test has changed it."""
+    photo, fifo = tmp_path / "growing.heic", tmp_path / "fifo"
+    photo.write_bytes(heic_that_says("hold"))
+    os.mkfifo(fifo)
+    with DecoderPool() as pool, ThreadPoolExecutor(1) as threads:
+        decoding = threads.submit(decode, photo, 4, pool=pool)
+        # The FIFO opens here once the decoder has opened it, which is in the middle of the photo.
+        with fifo.open("w"), photo.open("ab") as file:
+            file.write(b"more")
+        with pytest.raises(PhotoError) as caught:
+            decoding.result()
+    assert caught.value.reason is Reason.CHANGED
+
+
+def test_every_decoder_but_two_runs_in_its_own_process() -> None:
+    in_process = {name for name, form in FORMATS_BY_NAME.items() if not form.isolated}
+    assert in_process == {"JPEG", "PNG"}
 
 
 # ---------------------------------------------------------------------------- bombs
@@ -258,15 +279,15 @@ def huge_box(format_name: str) -> Callable[[], bytes]:
     [huge_gif, huge_webp, huge_bmp, huge_tiff, huge_jpeg, huge_jpeg2000, huge_box("AVIF"),
      huge_box("HEIF")],
 )  # fmt: skip
-def test_a_declared_bomb_is_refused_at_once(make: Callable[[], bytes]) -> None:
+def test_a_huge_declared_size_is_refused_at_once(make: Callable[[], bytes]) -> None:
     begin = time.monotonic()
     reason = refused(make()).reason
-    assert reason in (Reason.TOO_LARGE, Reason.DAMAGED)  # AVIF's own decoder sees the lie first
+    assert reason in (Reason.TOO_LARGE, Reason.DAMAGED)  # AVIF's own decoder notices the lie first
     assert time.monotonic() - begin < PROMPT_S
 
 
 def flat_png(width_px: int, height_px: int) -> bytes:
-    """A real bomb: thousands of pixels to the byte."""
+    """A real bomb: thousands of pixels per byte."""
     packer, row = zlib.compressobj(9), bytes(1 + width_px)
     packed = b"".join(packer.compress(row) for _ in range(height_px)) + packer.flush()
     header = struct.pack(">IIBBBBB", width_px, height_px, 8, 0, 0, 0, 0)
@@ -282,13 +303,13 @@ def flat_png(width_px: int, height_px: int) -> bytes:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_real_bomb_below_the_limit_takes_little_memory_here(tmp_path: Path) -> None:
+def test_a_real_bomb_below_the_limit_takes_little_memory_in_this_process(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(flat_png(10_000, 10_000))
     assert path.stat().st_size < 200_000
     code = f"""
         import pathlib, re
-        from imgsearch.decode.reading import decode
+        from imgsearch.decode.reader import decode
         image = decode(pathlib.Path({str(path)!r}), 128).image
         status = pathlib.Path("/proc/self/status").read_text()
         print(min(image.size), re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
@@ -298,10 +319,10 @@ def test_a_real_bomb_below_the_limit_takes_little_memory_here(tmp_path: Path) ->
     )
     side, kilobytes = map(int, done.stdout.split())
     assert side >= 256
-    assert kilobytes < 120_000, "the 100 megapixels were held by a worker, not here"
+    assert kilobytes < 120_000, "a decoder process held the 100 megapixels"
 
 
-def test_a_text_bomb_in_a_png_is_no_burden() -> None:
+def test_a_text_bomb_in_a_png_is_refused_promptly() -> None:
     png = encoded(noise(), "PNG")
     body = b"Comment\0\0" + zlib.compress(bytes(100 << 20), 9)
     chunk = (
@@ -315,7 +336,7 @@ def test_a_text_bomb_in_a_png_is_no_burden() -> None:
     assert time.monotonic() - begin < PROMPT_S
 
 
-def test_an_endless_gif_and_a_circular_tiff_end() -> None:
+def test_a_gif_of_very_many_frames_and_a_circular_tiff_are_read() -> None:
     gif = encoded(noise(), "GIF", save_all=True, append_images=[noise()] * 2, loop=0)
     frame = gif[gif.index(b"\x2c", 800) : -1]
     assert decode_bytes(gif[:-1] + frame * 2000, 16).image
@@ -326,7 +347,7 @@ def test_an_endless_gif_and_a_circular_tiff_end() -> None:
     assert decode_bytes(bytes(tiff), 16).image
 
 
-def test_a_chain_of_very_many_tiff_pages_is_not_followed() -> None:
+def test_only_the_first_of_very_many_tiff_pages_is_read() -> None:
     first = encoded(noise(), "TIFF")
     (at,) = struct.unpack_from("<I", first, 4)
     (count,) = struct.unpack_from("<H", first, at)
@@ -341,7 +362,7 @@ def test_a_chain_of_very_many_tiff_pages_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("format_name", ["PNG", "WEBP"])
-def test_huge_metadata_is_no_burden(format_name: str) -> None:
+def test_huge_metadata_takes_little_time(format_name: str) -> None:
     directory = b"II*\0\x08\0\0\0" + struct.pack("<H", 65535) + b"\x0f\x01\x02\0" * 200_000
     exif, xmp = b"Exif\0\0" + directory + bytes(20 << 20), b"<x:xmpmeta>" + b"<a>" * (5 << 20)
     for more in ({"exif": exif}, {"xmp": xmp} if format_name == "WEBP" else {}):
@@ -359,29 +380,39 @@ def test_huge_metadata_is_no_burden(format_name: str) -> None:
         assert time.monotonic() - begin < PROMPT_S
 
 
-def test_a_jpeg_of_very_many_scans_is_seen_coming(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jpeg_of_very_many_scans_is_recognised() -> None:
     plain, progressive = encoded(noise(512), "JPEG"), encoded(noise(512), "JPEG", progressive=True)
-    assert buffered_work(BytesIO(plain)) == (0, 0)
-    held, gone_over = buffered_work(BytesIO(progressive))
+    assert jpeg_work(BytesIO(plain)) == (0, 0)
+    held, scanned = jpeg_work(BytesIO(progressive))
     assert held == pytest.approx(512 * 512 / 1e6)
-    assert 3 * held <= gone_over <= 20 * held
-    last = progressive.rindex(b"\xff\xda")
-    bomb = progressive[:last] + progressive[last:-2] * 3000 + b"\xff\xd9"
-    assert buffered_work(BytesIO(bomb))[1] > 2000 * held
-    seen = []
-    monkeypatch.setattr(isolate, "read", lambda file, family, request: seen.append(family))
-    from imgsearch.decode import reading
-
-    monkeypatch.setattr(reading, "_MAX_SCANNED_MEGAPIXELS_HERE", 500)
-    decode_bytes(bomb, 32)
-    assert seen == [JPEG]
-    assert decode_bytes(progressive, 32).image
+    assert 3 * held <= scanned <= 20 * held
+    last_scan = progressive.rindex(b"\xff\xda")
+    bomb = progressive[:last_scan] + progressive[last_scan:-2] * 3000 + b"\xff\xd9"
+    assert jpeg_work(BytesIO(bomb)).scanned > 2000 * held
 
 
-def test_segments_without_end_are_seen_coming() -> None:
-    endless = b"\xff\xd8" + b"\xff\xe3\x00\x02" * 5000
-    assert buffered_work(BytesIO(endless + encoded(noise(), "JPEG")[2:]))[1] > 1e9
-    assert decode_bytes(endless + encoded(noise(), "JPEG")[2:], 16).image
+def test_a_jpeg_beyond_the_limits_is_decoded_in_another_process() -> None:
+    progressive = encoded(noise(256), "JPEG", progressive=True)
+    work = jpeg_work(BytesIO(progressive))
+    below = InProcessLimits(megapixels=work.held, scanned_megapixels=work.scanned)
+    beyond = (
+        InProcessLimits(megapixels=work.held / 2),
+        InProcessLimits(scanned_megapixels=work.scanned / 2),
+        InProcessLimits(file_bytes=len(progressive) - 1),
+    )
+    with DecoderPool() as pool:
+        assert decode_bytes(progressive, 32, pool=pool, limits=below).image
+        assert pool.idle_process_ids == ()
+    for limits in beyond:
+        with DecoderPool() as pool:
+            assert decode_bytes(progressive, 32, pool=pool, limits=limits).image
+            assert len(pool.idle_process_ids) == 1
+
+
+def test_a_jpeg_of_endless_segments_is_recognised() -> None:
+    endless = b"\xff\xd8" + b"\xff\xe3\x00\x02" * 5000 + encoded(noise(), "JPEG")[2:]
+    assert jpeg_work(BytesIO(endless)).scanned > 1e9
+    assert decode_bytes(endless, 16).image
 
 
 # ---------------------------------------------------------------------------- lies and accidents
@@ -390,7 +421,7 @@ def test_segments_without_end_are_seen_coming() -> None:
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF",
                                          "JPEG2000", "HEIF"])  # fmt: skip
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.97])
-def test_a_file_cut_off_is_refused_or_whole(format_name: str, share: float) -> None:
+def test_a_truncated_file_is_refused(format_name: str, share: float) -> None:
     if format_name == "HEIF":
         from pillow_heif import from_pillow
 
@@ -404,46 +435,23 @@ def test_a_file_cut_off_is_refused_or_whole(format_name: str, share: float) -> N
     assert "\n" not in str(error) and len(str(error)) < 250
 
 
-def test_two_formats_in_one_file_are_the_first_one() -> None:
+def test_a_file_that_is_two_formats_is_read_as_the_first() -> None:
     data = encoded(noise(), "JPEG") + encoded(noise(), "PNG") + b"PK\x03\x04<html><script>"
     assert decode_bytes(data, 8).facts.format == "JPEG"
 
 
-def test_a_file_that_changes_while_it_is_read_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "growing.jpg"
-    path.write_bytes(encoded(noise(), "JPEG"))
-    really_read = reader.read
+class FailingDisk(BytesIO):
+    """A file whose disk fails some way into it."""
 
-    def read_slowly(*arguments: Any) -> object:
-        with path.open("ab") as file:
-            file.write(b"more")
-        return really_read(*arguments)
-
-    monkeypatch.setattr(reader, "read", read_slowly)
-    with pytest.raises(PhotoError) as caught:
-        decode(path, 8)
-    assert caught.value.reason is Reason.CHANGED
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() >= 1000:
+            raise OSError(5, "Input/output error")
+        return super().read(size)
 
 
-def test_a_disk_that_fails_is_not_the_photos_damage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(encoded(noise(), "JPEG"))
-
-    def fail(*arguments: object) -> object:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(reader, "_read", fail)
-    with pytest.raises(PhotoError) as caught:
-        decode(path, 8)
-    assert caught.value.reason is Reason.UNREADABLE
-
-
-def test_isolation_is_for_every_decoder_but_two() -> None:
-    from imgsearch.decode.formats import FAMILIES
-
-    assert {name for name, family in FAMILIES.items() if not family.isolated} == {"JPEG", "PNG"}
-    assert HEIF.isolated
+def test_a_failing_disk_is_not_a_damaged_photo() -> None:
+    for format_name in ("JPEG", "PNG"):
+        file = FailingDisk(encoded(noise(512), format_name))
+        with pytest.raises(PhotoError) as caught:
+            decode_file(file, "photo", DecodeRequest(64, 200))
+        assert caught.value.reason is Reason.UNREADABLE

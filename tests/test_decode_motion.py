@@ -18,8 +18,8 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.decode.exif import read_apple_note
-from imgsearch.decode.motion import live_video
-from imgsearch.decode.reading import decode, decode_bytes, is_video_of_live_photo, read_facts
+from imgsearch.decode.motion import is_live_photo_video, live_photo_video
+from imgsearch.decode.reader import decode, decode_bytes, read_facts
 from imgsearch.records.photo import Facts
 from tests.test_decode_exif import ASCII, Tag, directory
 
@@ -138,7 +138,7 @@ def test_a_live_photo_has_its_video_beside_it(
     assert decode(photo, 16).facts.motion is None
     for is_mp4 in (False, True):
         video.write_bytes(mov(of_video, is_mp4))
-        assert live_video(photo) == (video if is_live else None)
+        assert live_photo_video(photo) == (video if is_live else None)
         assert decode(photo, 16).facts.motion == ("beside" if is_live else None)
 
 
@@ -168,10 +168,10 @@ def test_a_video_of_another_photo_is_one_of_its_own(tmp_path: Path) -> None:
     video = tmp_path / "IMG_1.MOV"
     for identifier, is_half in ((IDENTIFIER, True), (ANOTHER, False)):
         video.write_bytes(mov(identifier))
-        assert is_video_of_live_photo(video) == is_half
+        assert is_live_photo_video(video) == is_half
     (tmp_path / "IMG_1.JPG").write_text("no photo")
-    assert not is_video_of_live_photo(video)
-    assert not is_video_of_live_photo(tmp_path / "IMG_2.MOV")
+    assert not is_live_photo_video(video)
+    assert not is_live_photo_video(tmp_path / "IMG_2.MOV")
 
 
 def test_what_lies_beside_need_not_be_a_video(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_no_bytes_at_all_upset_it(
     whole = mov(IDENTIFIER)
     (folder / "a.jpg").write_bytes(still(IDENTIFIER))
     (folder / "a.mov").write_bytes(whole[:at] + junk + whole[at:])
-    live_video(folder / "a.jpg")
+    live_photo_video(folder / "a.jpg")
     facts = decode_bytes(still() + junk, 8).facts
     assert replace(facts, motion=None) == Facts("JPEG", 64, 48, camera="Apple")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from imgsearch import Library, MissingExtra, Settings
-from imgsearch.decode import files, reading
+from imgsearch.decode import reader
 from imgsearch.errors import Reason, UsageError
 from imgsearch.indexer import pipeline
 from imgsearch.store.store import Store
@@ -20,10 +21,11 @@ HALF_JXL = b"\xff\x0a" + bytes(range(200))
 
 
 class Tried:
-    """The names of the files that were decoded, and all those of a library's data folder."""
+    """The names of the files that were decoded; those in `unreadable` fail like a bad disk."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.unreadable: set[str] = set()
 
     def taken(self) -> list[str]:
         """What was decoded since this was asked last."""
@@ -33,10 +35,12 @@ class Tried:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
-    seen, decode = Tried(), reading.decode
+    seen, decode = Tried(), reader.decode
 
     def watched(path: Path, *limits: float, **options: bool) -> object:
         seen.names.append(path.name)
+        if path.name in seen.unreadable:
+            raise OSError(5, "Input/output error")
         return decode(path, *limits, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline, "decode", watched)
@@ -122,7 +126,7 @@ def test_a_missing_extra_is_named_and_its_arrival_noticed(
     library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as without:
-        without.setattr(reading, "find_spec", lambda name: None)
+        without.setitem(sys.modules, "pillow_jxl", None)  # not found, even if it is installed
         without.setattr(
             "imgsearch.indexer.indexer.decoder_fingerprint", lambda: "pillow-jxl-plugin -"
         )
@@ -145,18 +149,11 @@ def test_a_missing_extra_is_named_and_its_arrival_noticed(
 
 
 def test_reasons_that_may_pass_are_tried_at_each_run(
-    library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
+    library: Library, folder: Path, tried: Tried
 ) -> None:
-    really_reads = files.opened
-
-    def fails(path: Path) -> object:
-        if path.name == "good.png":
-            raise OSError(5, "Input/output error")
-        return really_reads(path)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(reading, "opened", fails)
-        library.index([folder]).run()
+    tried.unreadable = {"good.png"}
+    library.index([folder]).run()
+    tried.unreadable = set()
     assert reasons(library)["good.png"] == "unreadable"
     shutil.copy(folder / "good.png", folder / "copy.png")
     tried.taken()

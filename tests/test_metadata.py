@@ -15,7 +15,7 @@ from PIL import Image
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.metadata import MetadataSource, merge_metadata
-from imgsearch.decode.reading import decode, decode_bytes, read_facts
+from imgsearch.decode.reader import decode, decode_bytes, read_facts
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.errors import PhotoError
 from imgsearch.records.photo import Facts

@@ -14,8 +14,8 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.analysis import captions, duplicates
-from imgsearch.decode.parts import CUT, parts_of, tiles
-from imgsearch.decode.reading import decode
+from imgsearch.decode.reader import decode
+from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
 from imgsearch.encoders import prompts
 from imgsearch.index.build import BuildOptions, build_snapshot
 from imgsearch.index.check import check_recall
@@ -95,22 +95,24 @@ def test_pieces_are_square_windows_from_end_to_end(width_px: int, height_px: int
     assert across <= {(0, short_px)}
     if not boxes:
         return
-    assert (ends[0][0], ends[-1][1], len(ends) <= CUT.most) == (0, long_px, True)
+    assert (ends[0][0], ends[-1][1], len(ends) <= DEFAULT_TILING.max_tiles) == (0, long_px, True)
     length_px = ends[0][1]
     assert all(stop - start == length_px >= short_px for start, stop in ends)
-    assert length_px <= short_px + 1 or len(ends) == CUT.most, "longer only where it must be"
+    assert length_px <= short_px + 1 or len(ends) == DEFAULT_TILING.max_tiles, (
+        "longer only where it must be"
+    )
     for (_, stop), (start, _) in pairwise(ends):
-        assert stop - start >= CUT.overlap * length_px - 1
+        assert stop - start >= DEFAULT_TILING.overlap * length_px - 1
 
 
 def test_a_strip_too_thin_to_show_anything_has_no_pieces() -> None:
     strip = Image.new("RGB", (500, 49))
-    assert parts_of(Decoded(strip, Facts("JPEG", 500, 49))) == ([strip], ())
+    assert images_to_embed(Decoded(strip, Facts("JPEG", 500, 49))) == ([strip], ())
 
 
 def test_a_panorama_keeps_its_pixels_for_the_pieces(tmp_path: Path) -> None:
     Image.new("RGB", (6000, 1200), "teal").save(tmp_path / "wide.jpg")
-    images, times_s = parts_of(decode(tmp_path / "wide.jpg", 260))
+    images, times_s = images_to_embed(decode(tmp_path / "wide.jpg", 260))
     assert (len(images), times_s) == (1 + 7, ())
     assert all(min(image.size) >= 2 * 260 for image in images)
 

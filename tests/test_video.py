@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
-from imgsearch.decode import reading
-from imgsearch.decode.formats import FAMILIES, format_of
-from imgsearch.decode.reading import decode, decode_bytes, read_facts
-from imgsearch.decode.video import FRAMES, read_container_tags
+from imgsearch.decode.formats import FORMATS_BY_NAME, format_of
+from imgsearch.decode.reader import decode, decode_bytes, read_facts
+from imgsearch.decode.request import DecodeRequest
+from imgsearch.decode.video import MAX_FRAMES, decode_video, read_container_tags
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.text import clock
 from tests.clips import CODECS, video
@@ -34,7 +34,7 @@ from tests.factories import BLUE, GREEN, RED, WHITE, assert_quarters, scene
 def test_every_container_is_known_and_read(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"clip.{suffix}"
     path.write_bytes(video([scene(128, 96)], 2.0, suffix))
-    assert f".{suffix}" in FAMILIES["VIDEO"].suffixes
+    assert f".{suffix}" in FORMATS_BY_NAME["VIDEO"].suffixes
     decoded = decode(path, 32)
     assert_quarters(decoded.image, within=24)
     facts = decoded.facts
@@ -45,9 +45,9 @@ def test_every_container_is_known_and_read(suffix: str, tmp_path: Path) -> None:
 
 
 def test_what_begins_like_a_video_and_is_none_keeps_its_name() -> None:
-    assert format_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)) is FAMILIES["HEIF"]
+    assert format_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)) is FORMATS_BY_NAME["HEIF"]
     assert format_of(b"\0\0\0\x18ftypM4A \0\0\0\0" + bytes(48), "song.jpg") is None
-    assert format_of(b"GIF89a" + bytes(58), "a.gif") is FAMILIES["GIF"]
+    assert format_of(b"GIF89a" + bytes(58), "a.gif") is FORMATS_BY_NAME["GIF"]
     assert format_of(b"Gutenberg" + bytes(55), "a.jpg") is None
     assert format_of(b"RIFF\0\0\0\0WAVE" + bytes(52), "a.avi") is None
 
@@ -85,7 +85,7 @@ def test_frames_are_spread_over_the_whole(key_every: int, tmp_path: Path) -> Non
     path.write_bytes(video(colours, 2.0, key_every=key_every))
     decoded = decode(path, 32, all_frames=True)
     images = [decoded.image, *decoded.others]
-    assert len(images) == len(decoded.times_s) == FRAMES
+    assert len(images) == len(decoded.times_s) == MAX_FRAMES
     assert 10 <= decoded.times_s[0] <= 14, "the one in the middle stands for it"
     for image, time_s in zip(images, decoded.times_s, strict=True):
         seen = image.getpixel((32, 32))
@@ -106,14 +106,10 @@ def test_one_frame_alone_is_a_video_too(tmp_path: Path) -> None:
 
 
 def test_a_long_one_of_a_single_key_frame_costs_little(tmp_path: Path) -> None:
-    from imgsearch.decode import video as decoder
-    from imgsearch.decode.request import DecodeRequest
-
     content = video([Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")], 30.0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoder, "_BUDGET_MEGAPIXELS", 1.0)  # some 250 of its 600 frames
-        decoded = decoder.read(BytesIO(content), DecodeRequest(64, 200, all_frames=True))
-    assert 1 <= len(decoded.times_s) < FRAMES
+    request = DecodeRequest(64, 200, all_frames=True)
+    decoded = decode_video(BytesIO(content), request, 1.0)  # megapixels: some 250 of 600 frames
+    assert 1 <= len(decoded.times_s) < MAX_FRAMES
     assert max(decoded.times_s) < 30
 
 
@@ -227,7 +223,7 @@ def test_without_its_package_a_video_is_refused_with_the_extra(
 ) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(video([scene()], 0.5))
-    monkeypatch.setattr(reading, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "av", None)  # not found, even if it is installed
     with pytest.raises(PhotoError, match=r"imgsearch-photos\[video\]") as caught:
         decode(path, 32)
     assert caught.value.reason is Reason.UNSUPPORTED
@@ -283,7 +279,7 @@ def test_damaged_videos_are_read_or_refused(suffix: str, tmp_path: Path) -> None
         path.write_bytes(content)
         try:
             decoded = decode(path, 32, all_frames=True)
-            assert len(decoded.times_s) == 1 + len(decoded.others) <= FRAMES
+            assert len(decoded.times_s) == 1 + len(decoded.others) <= MAX_FRAMES
         except PhotoError as error:
             reasons.add(error.reason)
     assert reasons <= {Reason.DAMAGED, Reason.TRUNCATED, Reason.NOT_AN_IMAGE, Reason.TOO_LARGE,

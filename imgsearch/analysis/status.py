@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from imgsearch.decode.formats import FAMILIES
+from imgsearch.decode.formats import FORMATS_BY_NAME
 from imgsearch.indexer import diff
 from imgsearch.records.status import Failure, MissingExtra, Status
 from imgsearch.store.store import Store
@@ -41,4 +41,4 @@ def wants_of(failures: Iterable[Failure]) -> tuple[MissingExtra, ...]:
 
 
 def _formats_of(extra: str) -> list[str]:
-    return [family.title for family in FAMILIES.values() if family.extra == extra]
+    return [form.title for form in FORMATS_BY_NAME.values() if form.extra == extra]

@@ -1,8 +1,8 @@
-"""ICC profiles for images that name their colours in another way: by code points, or in EXIF.
+"""Makes ICC profiles for images that name their colour space in another way: code points or EXIF.
 
-Code points are those of ITU-T H.273, which HEIF, AVIF and PNG use; curves are those of ITU-R
-BT.2100. High dynamic range is brought down to a screen's by the curve of the profile itself, so
-that one colour conversion does it all.
+Code points are those of ITU-T H.273, which HEIF, AVIF and PNG use; transfer curves are those of
+ITU-R BT.2100. The curve of the profile also maps high dynamic range to a screen's, so that one
+colour conversion does everything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Curve = NDArray[np.float64]
 
-_SEARCHED_BYTES = 1 << 16  # properties come before pixels
+_SEARCHED_BYTES = 1 << 16  # the code points come before the pixels
 _BT2020, _P3, _LINEAR, _PQ, _HLG = 9, 12, 8, 16, 18
 
 # x and y of red, green, blue; white is D65 in all of them
@@ -36,15 +36,15 @@ _D65_TO_D50 = (  # Bradford
     (0.0295424, 0.9904844, -0.0170491),
     (-0.0092345, 0.0150436, 0.7521316),
 )
-_REFERENCE_WHITE_NITS = 203.0  # ITU-R BT.2408: where paper white lies in HDR
-_PEAK = 1000.0 / _REFERENCE_WHITE_NITS  # what becomes the brightest white
+_REFERENCE_WHITE_NITS = 203.0  # ITU-R BT.2408: the luminance of paper white in HDR
+_PEAK = 1000.0 / _REFERENCE_WHITE_NITS  # mapped to the brightest white
 
 
-def code_points(file: BinaryIO, family: ImageFormat) -> tuple[int, int]:
-    """Colour primaries and transfer function of a HEIF, AVIF or PNG; (1, 13), sRGB, if unsaid."""
+def code_points(file: BinaryIO, image_format: ImageFormat) -> tuple[int, int]:
+    """Colour primaries and transfer function of a HEIF, AVIF or PNG; by default (1, 13), sRGB."""
     file.seek(0)
     head = file.read(_SEARCHED_BYTES)
-    if family is PNG:
+    if image_format is PNG:
         at, layout = head.find(b"cICP"), ">BB"
         at += 4
     else:
@@ -73,6 +73,7 @@ def adobe_rgb() -> bytes:
 
 
 # ---------------------------------------------------------------------------- signal to light
+# NumPy is imported where it is used: a decoder process starts faster without it.
 
 
 def _linear(signal: Curve) -> Curve:
@@ -86,28 +87,28 @@ def _srgb(signal: Curve) -> Curve:
 
 
 def _pq(signal: Curve) -> Curve:
-    """BT.2100 table 4, in units of reference white, toned down."""
+    """BT.2100 table 4, in units of reference white, tone-mapped."""
     import numpy as np
 
     m1, m2 = 2610 / 16384, 2523 / 4096 * 128
     c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
     power = signal ** (1 / m2)
     nits = 10_000 * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
-    return _toned(nits / _REFERENCE_WHITE_NITS)
+    return _tone_mapped(nits / _REFERENCE_WHITE_NITS)
 
 
 def _hlg(signal: Curve) -> Curve:
-    """BT.2100 table 5 on a 1,000 nit screen (gamma 1.2), in reference whites, toned down."""
+    """BT.2100 table 5 on a 1,000 nit screen (gamma 1.2), in reference whites, tone-mapped."""
     import numpy as np
 
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
     scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
-    return _toned(1000 * scene**1.2 / _REFERENCE_WHITE_NITS)
+    return _tone_mapped(1000 * scene**1.2 / _REFERENCE_WHITE_NITS)
 
 
-def _toned(light: Curve) -> Curve:
-    """Reinhard et al. 2002, equation 4: keeps the dark, and lets _PEAK be white."""
+def _tone_mapped(light: Curve) -> Curve:
+    """Reinhard et al. 2002, equation 4: keeps dark tones, and maps _PEAK to white."""
     import numpy as np
 
     return np.minimum(light * (1 + light / _PEAK**2) / (1 + light), 1.0)
@@ -148,7 +149,7 @@ def _xyz_tag(xyz: Curve) -> bytes:
 
 
 def _columns(chromaticities: tuple[tuple[float, float], ...]) -> Curve:
-    """The XYZ of each primary under D50, one a row, scaled so that they add up to white."""
+    """The XYZ of each primary under D50, one per row, scaled to add up to white."""
     import numpy as np
 
     xyz = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in chromaticities])

@@ -1,7 +1,7 @@
-"""The table of image formats: which suffixes and first bytes mean what, and who reads it.
+"""The table of image formats: their file names, their first bytes and their decoders.
 
-A suffix only decides whether a file is looked at; what it is, its first bytes decide. So a PNG
-named `.jpg` is read as the PNG it is, and a text named `.jpg` is refused.
+A suffix decides only whether a file is opened; the first bytes decide what it is. So a PNG named
+`.jpg` is read as a PNG, and a text file named `.jpg` is refused.
 """
 
 from __future__ import annotations
@@ -10,30 +10,32 @@ import os
 from dataclasses import dataclass
 from pathlib import PurePath
 
-HEAD_BYTES = 64  # how much of a file `family_of` wants to see
+HEAD_BYTES = 64  # how much of a file `format_of` needs
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    """One image format: its names, its decoder, and what must be installed for it."""
+    """One image format: its names, its decoder, and the package that the decoder needs."""
 
-    name: str  # what Facts.format says
+    name: str  # the value of Facts.format
     suffixes: tuple[str, ...]
-    plugin: str  # "module:class" of a Pillow plugin; empty where there is a reader of our own
-    needs: str | None = None  # module that may not be installed
-    extra: str | None = None  # the extra of imgsearch-photos that brings it
-    isolated: bool = True  # decoded in a process of its own, which may die
-    known_as: str | None = None
+    plugin: str = ""  # "module:class" of a Pillow plugin; empty for RAW and VIDEO
+    package: str | None = None  # import name of an optional package that the decoder needs
+    extra: str | None = None  # the extra of imgsearch-photos that installs it
+    isolated: bool = True  # decoded in a separate process, which may crash
+    common_name: str | None = None
 
     @property
     def title(self) -> str:
-        """What people call it."""
-        return self.known_as or self.name
+        """The name that people know."""
+        return self.common_name or self.name
 
 
-_RAW = (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef",
-        ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2",
-        ".srf", ".srw", ".x3f")  # fmt: skip
+_RAW_SUFFIXES = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef"),
+    *(".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2"),
+    *(".srf", ".srw", ".x3f"),
+)
 
 JPEG = ImageFormat(
     "JPEG",
@@ -57,26 +59,27 @@ JXL = ImageFormat(
     "JXL",
     (".jxl",),
     "pillow_jxl.JpegXLImagePlugin:JXLImageFile",
-    needs="pillow_jxl",
+    package="pillow_jxl",
     extra="jxl",
-    known_as="JPEG XL",
+    common_name="JPEG XL",
 )
-RAW = ImageFormat("RAW", _RAW, "", needs="rawpy", extra="raw")
+RAW = ImageFormat("RAW", _RAW_SUFFIXES, package="rawpy", extra="raw")
 VIDEO = ImageFormat(
     "VIDEO",
     (".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mts", ".m2ts",
      ".mpg", ".mpeg", ".wmv"),
-    "",
-    needs="av",
+    package="av",
     extra="video",
 )  # fmt: skip
 
-FAMILIES = {
-    family.name: family
-    for family in (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW, VIDEO)
+FORMATS_BY_NAME = {
+    image_format.name: image_format
+    for image_format in (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW, VIDEO)
 }
-FORMATS: dict[str, ImageFormat] = {
-    suffix: family for family in FAMILIES.values() for suffix in family.suffixes
+FORMATS_BY_SUFFIX: dict[str, ImageFormat] = {
+    suffix: image_format
+    for image_format in FORMATS_BY_NAME.values()
+    for suffix in image_format.suffixes
 }
 
 _MAGIC: tuple[tuple[bytes, ImageFormat], ...] = (
@@ -102,13 +105,14 @@ _MAGIC: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\x00MRM", RAW),  # Minolta
     (b"II\x1a\x00\x00\x00HEAPCCDR", RAW),  # Canon CRW
 )
-# What a video begins with, and FFmpeg's name for that form.
+# The first bytes of a video, and FFmpeg's name for its container.
 _VIDEO_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1a\x45\xdf\xa3", "matroska"),  # WebM, too
     (b"\x00\x00\x01\xba", "mpeg"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
 )
-_SURE = ("avi", "matroska", "mpeg", "asf")  # as the others, a file may begin that is no video
+# Their first bytes are proof; those of the other containers also begin files that are not videos.
+_UNAMBIGUOUS_CONTAINERS = ("avi", "matroska", "mpeg", "asf")
 _QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _ANY_CODEC = (b"mif1", b"mif2", b"msf1", b"heif")
 _BRANDS: dict[bytes, ImageFormat] = {
@@ -127,60 +131,62 @@ def is_photo_name(name: str) -> bool:
 
     False for hidden files: AppleDouble `._IMG.jpg`, Android's `.trashed-…-IMG.jpg`.
     """
-    # Asked of every file of a library at every look: a PurePath would take ten times as long.
+    # Called for every file at every scan: a PurePath would take ten times as long.
     dot = name.rfind(".")
-    return dot > 0 and name[dot:].lower() in FORMATS and not name.startswith(".")
+    return dot > 0 and name[dot:].lower() in FORMATS_BY_SUFFIX and not name.startswith(".")
 
 
 def format_of(head: bytes, name: str = "") -> ImageFormat | None:
-    """The format that a file's first HEAD_BYTES bytes show, or None when they are no image.
+    """The format of a file whose first HEAD_BYTES bytes are `head`; None where it is no image.
 
-    `name` only tells RAW from TIFF: NEF, ARW, DNG, CR2 and more begin like any TIFF. And it tells
-    a video where the first bytes alone are too little to go by.
+    `name` only decides what the first bytes leave open: RAW or TIFF, since NEF, ARW, DNG, CR2 and
+    more begin like any TIFF, and whether a file with an ambiguous beginning is a video.
     """
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return WEBP
     suffix = PurePath(name).suffix.lower()
-    if head[4:8] == b"ftyp" and (family := _family_of_brands(head)) is not None:
-        return family
-    family = next((family for magic, family in _MAGIC if head.startswith(magic)), None)
-    if family is TIFF and (head[8:10] == b"CR" or suffix in _RAW):
+    if head[4:8] == b"ftyp" and (by_brand := _format_of_brands(head)) is not None:
+        return by_brand
+    by_magic = next((known for magic, known in _MAGIC if head.startswith(magic)), None)
+    if by_magic is TIFF and (head[8:10] == b"CR" or suffix in _RAW_SUFFIXES):
         return RAW
-    if family is None and (form := video_form(head)) is not None:
-        return VIDEO if form in _SURE or suffix in VIDEO.suffixes else None
-    return family
+    if by_magic is None and (container := video_container(head)) is not None:
+        is_video = container in _UNAMBIGUOUS_CONTAINERS or suffix in VIDEO.suffixes
+        return VIDEO if is_video else None
+    return by_magic
 
 
-def video_form(head: bytes) -> str | None:
-    """FFmpeg's name for the form of a video that begins so, or None when it does not."""
+def video_container(head: bytes) -> str | None:
+    """FFmpeg's name for the container of a video that begins with `head`; None for other files."""
     if head[4:8] in _QUICKTIME:
         return "mov"
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
     if head[:1] == b"G" or head[4:5] == b"G":  # packets of 188 bytes, or of 4 and 188
         return "mpegts"
-    return next((form for magic, form in _VIDEO_MAGIC if head.startswith(magic)), None)
+    return next((container for magic, container in _VIDEO_MAGIC if head.startswith(magic)), None)
 
 
-def _family_of_brands(head: bytes) -> ImageFormat | None:
-    """ISO base media files say what they are in brands: the major one, then the compatible."""
+def _format_of_brands(head: bytes) -> ImageFormat | None:
+    """The format that an ISO base media file names by its brands: one major, several compatible."""
     size_bytes = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, size_bytes - 3, 4))]
-    brands.sort(key=lambda brand: brand in _ANY_CODEC)  # what names a codec says more
-    family = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
-    return VIDEO if family is None and not set(brands).isdisjoint(_VIDEO_BRANDS) else family
+    brands.sort(key=lambda brand: brand in _ANY_CODEC)  # brands that name a codec are more precise
+    known = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
+    return VIDEO if known is None and not set(brands).isdisjoint(_VIDEO_BRANDS) else known
 
 
-_SIDECARS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")  # darktable's; Adobe's
+# darktable's names, then Adobe's
+_SIDECARS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")
 
 
 def is_sidecar_name(name: str) -> bool:
-    """Whether a file of this name (no folders) may be one that `apply_sidecar` looks for."""
+    """Whether a file of this name (no folders) may be the XMP sidecar of a photo."""
     return name.endswith((".xmp", ".XMP"))
 
 
-def sidecars_of(photo: str) -> tuple[str, ...]:
-    """Where the XMP file of the photo at this path may lie, the first that counts first."""
+def sidecar_paths(photo: str) -> tuple[str, ...]:
+    """The paths where a photo's XMP sidecar may be, in order of precedence."""
     folder, slash, name = photo.rpartition(os.sep)
     stem = name[: name.rfind(".")] if name.rfind(".") > 0 else name
-    return tuple(folder + slash + form.format(name=name, stem=stem) for form in _SIDECARS)
+    return tuple(folder + slash + pattern.format(name=name, stem=stem) for pattern in _SIDECARS)

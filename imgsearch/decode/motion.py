@@ -1,9 +1,10 @@
-"""Which photos have a video of their own moment, and which images move themselves.
+"""Finds photos that come with a video of their moment, and images that are animations.
 
-A motion photo has it inside its file: behind the image of a JPEG, in a box of a HEIC or AVIF
-(Google's Motion Photo format 1.0, and Samsung's, which begins alike). It is looked for itself:
-XMP goes on telling of a video that a messenger has cut off. Apple's Live Photo has it beside: a
-.MOV of the same name, and both carry one identifier (QuickTime File Format, metadata keys).
+A motion photo has the video in its file: after the image of a JPEG, in a box of a HEIC or AVIF
+(Google's Motion Photo format 1.0, and Samsung's, which begins the same way). The video itself is
+looked for, since XMP still announces one that a messenger has cut off. Apple's Live Photo has the
+video beside it: a .MOV of the same name with the same identifier (QuickTime File Format, metadata
+keys).
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from imgsearch.decode.exif import APPLE_NOTE, read_apple_note
-from imgsearch.decode.files import opened
+from imgsearch.decode.exif import APPLE_MAKER_NOTE, read_apple_note
 from imgsearch.decode.formats import (
     AVIF,
     GIF,
@@ -30,44 +30,47 @@ from imgsearch.decode.formats import (
     ImageFormat,
     format_of,
 )
+from imgsearch.decode.request import open_regular_file
 from imgsearch.errors import PhotoError
 from imgsearch.records.photo import Facts
 
-INSIDE, BESIDE = "inside", "beside"
+MOTION_INSIDE, MOTION_BESIDE = "inside", "beside"  # values of Facts.motion
 
-# How a video begins: an ISO base media file of one of the brands that phones write.
-_VIDEO = re.compile(rb"ftyp(?:mp4[12]|isom|iso[2-6]|avc1|qt  |MSNV|3gp[4-7])")
-_TOP_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"mpvd")
+# How a video begins: an ISO base media file with one of the brands that phones write.
+_VIDEO_START = re.compile(rb"ftyp(?:mp4[12]|isom|iso[2-6]|avc1|qt  |MSNV|3gp[4-7])")
+_VIDEO_START_BYTES = 8
+_TOP_LEVEL_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"mpvd")
+_FIRST_BOXES_OF_MOV = (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
 _BLOCK_BYTES = 1 << 20
-_LONGEST_MATCH_BYTES = 8
 _MAX_BOXES = 1000
 _MAX_MOOV_BYTES = 16 << 20
-_MAX_NOTE_AT_BYTES = 16 << 20  # how far into a photo its maker's note is looked for
+_MAX_NOTE_OFFSET = 16 << 20  # how far into a photo its maker note is looked for
 _NOTE_BYTES = 1 << 16
-_IDENTIFIER = b"com.apple.quicktime.content.identifier"
-_LIVE = (JPEG.name, HEIF.name)
+_IDENTIFIER_KEY = b"com.apple.quicktime.content.identifier"
+_LIVE_PHOTO_FORMATS = (JPEG.name, HEIF.name)
 
 
-def has_video_inside(file: BinaryIO, family: ImageFormat) -> bool:
-    """Whether a whole video lies in the file of this photo."""
-    if family is JPEG:
-        return _goes_on(file) and _has_video(file, 0)
-    if family not in (HEIF, AVIF):
+def has_video_inside(file: BinaryIO, image_format: ImageFormat) -> bool:
+    """Whether the photo's file contains a whole video."""
+    if image_format is JPEG:
+        return _has_data_after_jpeg(file) and _contains_video(file, 0)
+    if image_format not in (HEIF, AVIF):
         return False
-    behind = 0
+    end_of_boxes = 0
     for kind, start, end in _boxes(file, 0, file.seek(0, os.SEEK_END)):
-        if kind not in _TOP_BOXES:
+        if kind not in _TOP_LEVEL_BOXES:
             break
-        behind = end
+        end_of_boxes = end
         file.seek(start)
-        if kind == b"mpvd" and _VIDEO.search(file.read(min(end - start, 32))):
+        if kind == b"mpvd" and _VIDEO_START.search(file.read(min(end - start, 32))):
             return True
-    return _has_video(file, behind)  # Samsung's older ones have it in a trailer that is no box
+    # Samsung's older ones have the video in a trailer that is not a box.
+    return _contains_video(file, end_of_boxes)
 
 
-def has_frames(file: BinaryIO, family: ImageFormat, image: object) -> bool:
-    """Whether this is an animation. Of a JPEG XL it is not known."""
-    if family is GIF:  # to know, its second frame is read, which may be damaged
+def is_animation(file: BinaryIO, image_format: ImageFormat, image: object) -> bool:
+    """Whether the image, opened by Pillow, has several frames. Unknown, so False, for JPEG XL."""
+    if image_format is GIF:  # only reading the second frame shows it, and that may be damaged
         from PIL.GifImagePlugin import GifImageFile
 
         file.seek(0)
@@ -75,59 +78,61 @@ def has_frames(file: BinaryIO, family: ImageFormat, image: object) -> bool:
             return bool(GifImageFile(file).is_animated)
         except Exception:  # noqa: BLE001  # on bad data a decoder may raise anything at all
             return False
-    return family in (PNG, WEBP, AVIF) and bool(getattr(image, "is_animated", False))
+    return image_format in (PNG, WEBP, AVIF) and bool(getattr(image, "is_animated", False))
 
 
-def with_video_beside(facts: Facts, photo: Path) -> Facts:
-    """The facts of the photo, which say so if it is one half of a Live Photo."""
-    if facts.motion is not None or facts.format not in _LIVE:
+def mark_live_photo(facts: Facts, photo: Path) -> Facts:
+    """`facts` with `motion` set if the photo at this path is the still of a Live Photo."""
+    if facts.motion is not None or facts.format not in _LIVE_PHOTO_FORMATS:
         return facts
-    return facts if live_video(photo) is None else replace(facts, motion=BESIDE)
+    return facts if live_photo_video(photo) is None else replace(facts, motion=MOTION_BESIDE)
 
 
-def live_video(photo: Path) -> Path | None:
-    """The video of a Live Photo: the .MOV of the same name beside it, unless it is another's.
+def live_photo_video(photo: Path) -> Path | None:
+    """The video of a Live Photo: the .MOV of the same name, unless it belongs to another photo.
 
-    Where both tell an identifier, it decides; else the name does.
+    Where both files have an identifier, it decides; otherwise the name does.
     """
     for suffix in (".MOV", ".mov"):
         video = photo.with_suffix(suffix)
-        with suppress(PhotoError, OSError), opened(video) as file:
+        with suppress(PhotoError, OSError), open_regular_file(video) as file:
             file.seek(4)
-            if file.read(4) not in (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip"):
+            if file.read(4) not in _FIRST_BOXES_OF_MOV:
                 continue
-            with opened(photo) as still:
+            with open_regular_file(photo) as still:
                 identifiers = {_identifier_of_photo(still), _identifier_of_video(file)} - {None}
             return video if len(identifiers) < 2 else None
     return None
 
 
-def still_of(video: Path) -> Path | None:
-    """The still of a Live Photo whose moving half this video is; None where it stands alone."""
+def is_live_photo_video(path: Path) -> bool:
+    """Whether this is the video of an Apple Live Photo whose still is beside it."""
+    if path.suffix.lower() != ".mov":
+        return False
     for suffix in (".HEIC", ".JPG", ".heic", ".jpg", ".JPEG", ".jpeg"):
-        still = video.with_suffix(suffix)
+        still = path.with_suffix(suffix)
         with suppress(PhotoError, OSError):
-            with opened(still) as file:
-                family = format_of(file.read(HEAD_BYTES))
-            beside = live_video(still) if family in (JPEG, HEIF) else None
-            if beside is not None and beside.samefile(video):
-                return still
-    return None
+            with open_regular_file(still) as file:
+                image_format = format_of(file.read(HEAD_BYTES))
+            video = live_photo_video(still) if image_format in (JPEG, HEIF) else None
+            if video is not None and video.samefile(path):
+                return True
+    return False
 
 
-def _goes_on(file: BinaryIO) -> bool:
-    """Whether something follows a JPEG's end, whose last two bytes are always the same."""
+def _has_data_after_jpeg(file: BinaryIO) -> bool:
+    """Whether the file goes on after the JPEG, whose last two bytes are always the same."""
     file.seek(-min(64, file.seek(0, os.SEEK_END)), os.SEEK_END)
     return not file.read().rstrip(b"\0").endswith(b"\xff\xd9")
 
 
-def _has_video(file: BinaryIO, at: int) -> bool:
+def _contains_video(file: BinaryIO, at: int) -> bool:
     file.seek(at)
-    last = b""
+    tail = b""
     while block := file.read(_BLOCK_BYTES):
-        if _VIDEO.search(last + block):
+        if _VIDEO_START.search(tail + block):
             return True
-        last = block[-_LONGEST_MATCH_BYTES:]
+        tail = block[-_VIDEO_START_BYTES:]
     return False
 
 
@@ -135,24 +140,23 @@ def _has_video(file: BinaryIO, at: int) -> bool:
 
 
 def _identifier_of_photo(file: BinaryIO) -> str | None:
-    """What Apple's note in the EXIF of a photo says; a HEIC keeps its EXIF somewhere."""
-    data = file.read(_MAX_NOTE_AT_BYTES)
-    at = data.find(APPLE_NOTE)
+    """The identifier in Apple's maker note, which may be anywhere in a HEIC."""
+    data = file.read(_MAX_NOTE_OFFSET)
+    at = data.find(APPLE_MAKER_NOTE)
     return None if at < 0 else read_apple_note(data[at : at + _NOTE_BYTES])
 
 
 def _identifier_of_video(file: BinaryIO) -> str | None:
-    moov = _content(file, 0, file.seek(0, os.SEEK_END), b"moov")
-    meta = _content(*_whole(moov), b"meta")
-    if meta[4:8] != b"hdlr":  # as in MP4, where a version comes first
+    moov = _box_content(file, 0, file.seek(0, os.SEEK_END), b"moov")
+    meta = _child_content(moov, b"meta")
+    if meta[4:8] != b"hdlr":  # an MP4 has a version number first
         meta = meta[4:]
-    keys, values = _content(*_whole(meta), b"keys"), _content(*_whole(meta), b"ilst")
+    keys, values = _child_content(meta, b"keys"), _child_content(meta, b"ilst")
     at = 8
     for number in range(1, min(int.from_bytes(keys[4:8], "big"), _MAX_BOXES) + 1):
         size_bytes = int.from_bytes(keys[at : at + 4], "big")
-        if keys[at + 8 : at + size_bytes] == _IDENTIFIER:
-            value = _content(*_whole(values), number.to_bytes(4, "big"))
-            data = _content(*_whole(value), b"data")
+        if keys[at + 8 : at + size_bytes] == _IDENTIFIER_KEY:
+            data = _child_content(_child_content(values, number.to_bytes(4, "big")), b"data")
             return data[8:].decode("ascii", "replace").strip("\0 ") or None
         if size_bytes < 8:
             break
@@ -160,21 +164,21 @@ def _identifier_of_video(file: BinaryIO) -> str | None:
     return None
 
 
-def _whole(data: bytes) -> tuple[BinaryIO, int, int]:
-    return BytesIO(data), 0, len(data)
+def _child_content(parent: bytes, kind: bytes) -> bytes:
+    return _box_content(BytesIO(parent), 0, len(parent), kind)
 
 
-def _content(file: BinaryIO, at: int, end: int, wanted: bytes) -> bytes:
-    """What is in the first box of this kind; nothing where there is none."""
-    for kind, start, stop in _boxes(file, at, end):
-        if kind == wanted:
+def _box_content(file: BinaryIO, at: int, end: int, kind: bytes) -> bytes:
+    """The content of the first box of this kind; b"" where there is none."""
+    for box_kind, start, stop in _boxes(file, at, end):
+        if box_kind == kind:
             file.seek(start)
             return file.read(min(stop - start, _MAX_MOOV_BYTES))
     return b""
 
 
 def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes from `at` on: kind, and where the content starts and ends (ISO 14496-12, 4.2)."""
+    """The boxes from `at` to `end`: kind, start and end of the content (ISO 14496-12, 4.2)."""
     for _ in range(_MAX_BOXES):
         file.seek(at)
         head = file.read(16)

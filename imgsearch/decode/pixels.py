@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageCms
 
-from imgsearch.decode.request import DecodeRequest
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -25,36 +23,37 @@ _UPRIGHT = {
 }
 
 
-def upright_srgb(image: Image.Image, orientation: int, request: DecodeRequest) -> Image.Image:
-    """`image` in 8-bit RGB, sRGB, upright, over white, its short side still what was asked.
+def upright_srgb(image: Image.Image, orientation: int, min_side_px: int) -> Image.Image:
+    """`image` as 8-bit sRGB, upright, over white, scaled down by a whole factor where possible.
 
-    `orientation` is EXIF's, 1 to 8. The colour profile is the one in `image.info`; one that is
-    broken or made for other channels is ignored, as every viewer does.
+    Its short side stays at least `min_side_px`. `orientation` is EXIF's, 1 to 8. The colour profile
+    is the one in `image.info`; a broken one, or one for other channels, is ignored, as every viewer
+    does.
     """
     profile = image.info.get("icc_profile")
-    image = _scaled(_eight_bit(image), request)
+    image = _reduced(_eight_bit(image), min_side_px)
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     if alpha is not None:
         image = image.convert(image.mode[:-1])
     image = _in_srgb(image, profile if isinstance(profile, bytes) else b"")
     if alpha is not None:
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(image, mask=alpha)
-        image = paper
+        background = Image.new("RGB", image.size, "white")
+        background.paste(image, mask=alpha)
+        image = background
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
     image.info.clear()
     return image
 
 
-def _scaled(image: Image.Image, request: DecodeRequest) -> Image.Image:
-    """Average whole blocks of pixels while the short side stays at least what was asked."""
-    factor = min(image.size) // request.side_px
+def _reduced(image: Image.Image, min_side_px: int) -> Image.Image:
+    """Average square blocks of pixels, as large as the minimum side allows."""
+    factor = min(image.size) // min_side_px
     return image.reduce(factor) if factor > 1 else image
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """The same picture in L, LA, RGB, RGBA, CMYK or LAB."""
+    """The same image in L, LA, RGB, RGBA, CMYK or LAB."""
     if image.mode in ("LA", "RGBA", "CMYK", "LAB"):
         return image
     if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
@@ -68,17 +67,17 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         return image.convert("LA")
     if image.mode == "F" or image.mode.startswith("I"):
-        return _from_numbers(image)
+        return _grey_from_samples(image)
     return image.convert("RGB")  # P, RGBX, YCbCr, HSV
 
 
-def _from_numbers(image: Image.Image) -> Image.Image:
+def _grey_from_samples(image: Image.Image) -> Image.Image:
     """Grey from 16-bit, 32-bit or floating-point samples.
 
-    16 bits go from 0 to 65535 and floats from 0 to 1; samples beyond have no agreed white, so
-    they are stretched from their least to their greatest.
+    16 bits range from 0 to 65535 and floats from 0 to 1. Other samples have no agreed white, so
+    their own range is stretched.
     """
-    import numpy as np
+    import numpy as np  # lazy: a decoder process starts faster without it
 
     samples: NDArray[np.float32] = np.nan_to_num(np.asarray(image).astype(np.float32))
     low, high = float(samples.min()), float(samples.max())
@@ -95,16 +94,16 @@ def _from_numbers(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """RGB in sRGB, through the embedded profile where it fits."""
+    """The image in sRGB, converted by the embedded profile where it fits."""
     transform = _from_lab() if image.mode == "LAB" else _to_srgb(profile, image.mode)
     if transform is not None:
         return ImageCms.applyTransform(image, transform) or image
     return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy
 
 
-@lru_cache(maxsize=32)  # building one takes milliseconds, and a library has few profiles
+@lru_cache(maxsize=32)  # building one takes milliseconds, and a library contains few profiles
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The way from `profile` to sRGB, or None when there is nothing to do or it is unusable."""
+    """The conversion from `profile` to sRGB; None where it is sRGB already or unusable."""
     if not profile:
         return None
     try:

@@ -1,15 +1,16 @@
-"""Reads camera RAW through LibRaw: the camera's own preview where it is large enough.
+"""Decodes camera RAW through LibRaw: the camera's own preview where it is large enough.
 
 A preview is what the camera made of the shot, takes milliseconds, and is what people expect to
-see. Where it is too small the sensor's data is developed at half size.
+see. Where it is too small, the sensor's data is developed, at half size if that is enough.
 """
 
 from __future__ import annotations
 
 import struct
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+import rawpy
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -20,40 +21,32 @@ from imgsearch.decode.request import DecodeRequest
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.records.files import Decoded
 
-if TYPE_CHECKING:
-    import rawpy
-
 _ORIENTATION_OF_FLIP = {0: 1, 3: 3, 5: 8, 6: 6}  # LibRaw's flip -> EXIF's orientation
 
 
-def read(file: BinaryIO, request: DecodeRequest) -> Decoded:
+def decode_raw(file: BinaryIO, request: DecodeRequest) -> Decoded:
     """Decode a RAW file. Raises what LibRaw raises."""
-    import rawpy
-
     file.seek(0)
     with rawpy.imread(file) as raw:
         sizes = raw.sizes
-        size_px = (sizes.width, sizes.height)
-        request.check(*size_px)
+        width_px, height_px = sizes.width, sizes.height
+        request.check_size(width_px, height_px)
         orientation = _ORIENTATION_OF_FLIP.get(sizes.flip, 1)
         preview = _preview(raw, request)
         if preview is None:
             image, turn = _developed(raw, request), 1  # LibRaw turns what it develops
         else:
             image = preview
-            landscape = (image.width >= image.height) == (size_px[0] >= size_px[1])
-            turn = orientation if landscape else 1  # else the camera has turned it already
+            same_shape = (image.width >= image.height) == (width_px >= height_px)
+            turn = orientation if same_shape else 1  # otherwise the camera has turned it already
         exif = _exif(file, image)
-        upright = upright_srgb(image, turn, request)
-    if orientation >= 5:
-        size_px = (size_px[1], size_px[0])
+        upright = upright_srgb(image, turn, request.min_side_px)
+    size_px = (height_px, width_px) if orientation >= 5 else (width_px, height_px)
     return Decoded(upright, exif.facts(RAW.name, size_px, [read_xmp(exif.xmp)]))
 
 
 def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
-    """The embedded JPEG, if its short side is as large as asked for."""
-    import rawpy
-
+    """The embedded JPEG, if its short side is as large as requested."""
     try:
         thumbnail = raw.extract_thumb()
     except rawpy.LibRawError:
@@ -62,10 +55,10 @@ def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
         return None
     try:
         image = JpegImageFile(BytesIO(thumbnail.data))
-        if min(image.size) < request.side_px:
+        if min(image.size) < request.min_side_px:
             return None
-        request.check(*image.size)
-        image.draft(None, (request.side_px, request.side_px))
+        request.check_size(*image.size)
+        image.draft(None, (request.min_side_px, request.min_side_px))
         image.load()
     except (OSError, SyntaxError, ValueError):
         return None
@@ -73,11 +66,8 @@ def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
 
 
 def _developed(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image:
-    """The sensor's data in colour, at half size where that is enough."""
-    import rawpy
-
-    half_size = min(raw.sizes.width, raw.sizes.height) // 2 >= request.side_px
-
+    """The sensor's data as an upright colour image, at half size where that is enough."""
+    half_size = min(raw.sizes.width, raw.sizes.height) // 2 >= request.min_side_px
     pixels = raw.postprocess(
         half_size=half_size,
         use_camera_wb=True,
@@ -88,7 +78,7 @@ def _developed(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image:
 
 
 def _exif(file: BinaryIO, image: Image.Image) -> Exif:
-    """The facts where this maker keeps them: in TIFF tags, in Canon's boxes, or in the preview."""
+    """The EXIF from where this maker keeps it: TIFF tags, Canon's boxes, or the preview."""
     file.seek(0)
     head = file.read(108)
     if head[4:12] == b"ftypcrx ":

@@ -1,146 +1,173 @@
-"""Turns an opened file of a known format into pixels and facts, in whatever process it runs."""
+"""Reads photo files: any format into an upright sRGB image and the facts of the file.
+
+    decode               a file -> Decoded
+    decode_bytes         the bytes of a file -> Decoded
+    read_facts           a file -> Facts, without decoding its pixels where that is possible
+    decoder_fingerprint  which decoders are installed, to know when a failed file deserves a retry
+
+Safe in any thread; the decoding itself does not hold the interpreter lock. Files are only read.
+"""
 
 from __future__ import annotations
 
-import errno
-import re
-import warnings
-from dataclasses import replace
-from importlib import import_module
+import os
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageFile
-from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-
-from imgsearch.decode import colour, tiff
-from imgsearch.decode.exif import Exif, read_exif
-from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, RAW, TIFF, VIDEO, ImageFormat
-from imgsearch.decode.jpeg import halvings_of_jpeg2000
-from imgsearch.decode.motion import INSIDE, has_frames, has_video_inside
-from imgsearch.decode.pixels import upright_srgb
-from imgsearch.decode.request import DecodeRequest, photo_error
-from imgsearch.decode.xmp import read_iptc, read_xmp
+from imgsearch.decode.decoders import decode_in_process
+from imgsearch.decode.exif import is_raw
+from imgsearch.decode.formats import HEAD_BYTES, PNG, RAW, TIFF, ImageFormat, format_of
+from imgsearch.decode.headers import jpeg_work
+from imgsearch.decode.motion import mark_live_photo
+from imgsearch.decode.pool import DecoderPool, shared_pool
+from imgsearch.decode.request import DecodeRequest, open_regular_file, unreadable_error
+from imgsearch.decode.xmp import apply_sidecar
+from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
 
-# The disk's; any other number, as that of a seek to nowhere, comes from what the file says.
-_DISK_ERRORS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT,
-                errno.ENOTCONN, errno.EHOSTDOWN}  # fmt: skip
-_FROM_PILLOW = re.compile(r"PIL\.")
+_DECODER_PACKAGES = (
+    "imgsearch-photos",
+    "pillow",
+    "pillow-heif",
+    "pillow-jxl-plugin",
+    "rawpy",
+    "av",
+)
+_OVERSAMPLING = 2  # decoding to twice the side a model sees keeps the final scaling faithful
 
 
-def read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
-    """Decode the first image of `file`, in this process.
+@dataclass(frozen=True, slots=True)
+class InProcessLimits:
+    """Up to where a JPEG or PNG is decoded in this process; beyond, a decoder process does it."""
 
-    Raises PhotoError for whatever is wrong with the photo, OSError when the disk fails.
+    file_bytes: int = 64 << 20  # millions of tiny chunks take time, though they hold no pixel
+    megapixels: float = 60  # held in memory at once, by each thread that decodes
+    scanned_megapixels: float = 2000  # half a minute of work at worst; real photos need 500
+
+
+def decode(
+    path: Path,
+    min_side_px: int,
+    max_megapixels: float = 200,
+    *,
+    all_frames: bool = False,
+    at_s: float | None = None,
+    pool: DecoderPool | None = None,
+) -> Decoded:
+    """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
+
+    Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
+    facts describe the whole file, corrected by its XMP sidecar, and note the video of a Live
+    Photo. Embedded thumbnails are never used. A video gives the frame in the middle, or the one at
+    `at_s` seconds; with `all_frames` also others. `pool` runs the decoders that may crash; by
+    default it is the one that the whole process shares.
+
+    Raises PhotoError with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
+    TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, found before any pixel is decoded),
+    UNREADABLE, CHANGED (during the reading), CRASHED, TIMED_OUT.
+    """
+    request = DecodeRequest(
+        _OVERSAMPLING * min_side_px, max_megapixels, all_frames=all_frames, at_s=at_s
+    )
+    with open_regular_file(path) as file:
+        before = os.fstat(file.fileno())
+        decoded = decode_file(file, path.name, request, pool)
+        after = os.fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise PhotoError(Reason.CHANGED, "It changed while it was read; index again.")
+    return replace(decoded, facts=_with_companion_files(decoded.facts, path))
+
+
+def decode_bytes(
+    data: bytes,
+    min_side_px: int,
+    max_megapixels: float = 200,
+    *,
+    pool: DecoderPool | None = None,
+    limits: InProcessLimits | None = None,
+) -> Decoded:
+    """As `decode`, for the bytes of a photo that is not in a file."""
+    request = DecodeRequest(_OVERSAMPLING * min_side_px, max_megapixels)
+    return decode_file(BytesIO(data), "", request, pool, limits)
+
+
+def read_facts(path: Path, max_megapixels: float = 200) -> Facts:
+    """The facts of the photo at `path`, as `decode` gives them, for a fraction of the work."""
+    with open_regular_file(path) as file:
+        decoded = decode_file(file, path.name, DecodeRequest(1, max_megapixels, facts_only=True))
+    return _with_companion_files(decoded.facts, path)
+
+
+def decode_file(
+    file: BinaryIO,
+    name: str,
+    request: DecodeRequest,
+    pool: DecoderPool | None = None,
+    limits: InProcessLimits | None = None,
+) -> Decoded:
+    """Decode an open file. `name` helps where the first bytes leave the format open.
+
+    Raises PhotoError as `decode` does, but knows nothing of other files or of changes.
     """
     try:
-        _hush_pillow()
-        if family is VIDEO:
-            from imgsearch.decode import video
-
-            return video.read(file, request)
-        if family is RAW:
-            from imgsearch.decode import raw
-
-            return raw.read(file, request)
-        return _read(file, family, request)
+        head = file.read(HEAD_BYTES)
+        if not head:
+            raise PhotoError(Reason.EMPTY, "The file is empty; copy it again from its source.")
+        image_format = format_of(head, name)
+        if image_format is TIFF and is_raw(file):
+            image_format = RAW
+        if image_format is None:
+            raise PhotoError(
+                Reason.NOT_AN_IMAGE, "Its content is not in an image format that imgsearch knows."
+            )
+        if image_format.package is not None and find_spec(image_format.package) is None:
+            raise PhotoError(
+                Reason.UNSUPPORTED,
+                f"{image_format.title} files need one more package: "
+                f"pip install 'imgsearch-photos[{image_format.extra}]'",
+                image_format.extra,
+            )
+        limits = limits or InProcessLimits()
+        if image_format.isolated or _exceeds(limits, file, head, image_format):
+            return (pool or shared_pool()).decode(file, image_format, request)
+        return decode_in_process(file, image_format, request)
     except OSError as error:
-        if error.errno in _DISK_ERRORS:
-            raise
-        raise photo_error(error, family.name) from error
-    except Exception as error:  # on bad data a decoder may raise anything at all
-        raise photo_error(error, family.name) from error
+        raise unreadable_error(error) from error
 
 
-def _read(file: BinaryIO, family: ImageFormat, request: DecodeRequest) -> Decoded:
-    if family is JXL:  # its plugin decodes all when it opens
-        from imgsearch.decode.jxl import size_px
-
-        request.check(*size_px(file))
-    image = _open(file, family)
-    width_px, height_px = image.size
-    request.check(width_px, height_px)
-    if isinstance(image, TiffImageFile):
-        tiff.check(image)
-    if family is PNG or not request.facts_only:  # a PNG may have metadata behind its pixels
-        _load(image, file, family, request)
-    exif = _exif(image, file, family)
-    animated, inside = has_frames(file, family, image), has_video_inside(file, family)
-    orientation = 1 if _turned_by_plugin(image, family) else exif.orientation
-    if orientation >= 5:
-        width_px, height_px = height_px, width_px
-    others = (read_xmp(_xmp(image)), read_iptc(image))
-    facts = exif.facts(family.name, (width_px, height_px), others)
-    facts = replace(facts, animated=animated, motion=INSIDE if inside else None)
-    if request.facts_only:
-        return Decoded(Image.new("RGB", (1, 1)), facts)
-    _settle_profile(image, file, family, exif)
-    settled = tiff.settled(image) if isinstance(image, TiffImageFile) else image
-    return Decoded(upright_srgb(settled, orientation, request), facts)
+def _exceeds(
+    limits: InProcessLimits, file: BinaryIO, head: bytes, image_format: ImageFormat
+) -> bool:
+    """Whether decoding a JPEG or PNG may take more memory or time than the limits allow."""
+    if file.seek(0, os.SEEK_END) > limits.file_bytes:
+        return True
+    if image_format is PNG:
+        width_px, height_px = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+        return width_px * height_px / 1e6 > limits.megapixels
+    work = jpeg_work(file)
+    return work.held > limits.megapixels or work.scanned > limits.scanned_megapixels
 
 
-def _open(file: BinaryIO, family: ImageFormat) -> ImageFile.ImageFile:
-    """The plugin, called by name and not through Image.open: that would try every format there
-    is, and measure them by a limit that is global to the process."""
-    module_name, _, class_name = family.plugin.partition(":")
-    plugin: type[ImageFile.ImageFile] = getattr(import_module(module_name), class_name)
-    file.seek(0)
-    return plugin(file)
+def _with_companion_files(facts: Facts, path: Path) -> Facts:
+    """The facts with what an XMP sidecar and the video of a Live Photo add."""
+    return mark_live_photo(apply_sidecar(facts, path), path)
 
 
-def _load(
-    image: ImageFile.ImageFile, file: BinaryIO, family: ImageFormat, request: DecodeRequest
-) -> None:
-    """Decode the pixels, at a fraction of size and work where the format has a way to."""
-    if family is JPEG:  # 1/2, 1/4 or 1/8
-        image.draft(None, (request.side_px, request.side_px))
-    if isinstance(image, Jpeg2KImageFile):
-        fewer = (min(image.size) // request.side_px).bit_length() - 1
-        image.reduce = max(0, min(fewer, halvings_of_jpeg2000(file)))
-        image.load()
-        image.reduce = 0  # what was a number is Pillow's method again
-    image.load()
+def decoder_fingerprint() -> str:
+    """The installed decoders with their versions, as text.
 
-
-def _exif(image: ImageFile.ImageFile, file: BinaryIO, family: ImageFormat) -> Exif:
-    return read_exif(file if family is TIFF else image.info.get("exif"))
-
-
-def _xmp(image: ImageFile.ImageFile) -> bytes | None:
-    xmp = image.info.get("xmp")
-    return xmp if isinstance(xmp, bytes) else None
-
-
-def _turned_by_plugin(image: ImageFile.ImageFile, family: ImageFormat) -> bool:
-    """Whether the pixels are upright already, whatever EXIF says.
-
-    JPEG XL and HEIF keep the turn in the image itself; Pillow turns a TIFF. A JPEG inside a
-    JPEG XL comes out as the JPEG it was.
+    A file that failed deserves another try when this has changed.
     """
-    return family in (TIFF, HEIF) or (family is JXL and not getattr(image, "jpeg", False))
+    return "; ".join(f"{package} {_version(package)}" for package in _DECODER_PACKAGES)
 
 
-def _settle_profile(
-    image: ImageFile.ImageFile, file: BinaryIO, family: ImageFormat, exif: Exif
-) -> None:
-    """Give an image that names its colours without an ICC profile the profile it means."""
-    if image.info.get("icc_profile") or image.mode not in ("RGB", "RGBA"):
-        return
-    if family in (HEIF, AVIF, PNG):
-        profile = colour.profile_of_code_points(colour.code_points(file, family))
-    else:
-        profile = colour.adobe_rgb() if exif.adobe_rgb else None
-    if profile is not None:
-        image.info["icc_profile"] = profile
-
-
-def _hush_pillow() -> None:
-    """Let out none of Pillow's warnings about bad files: what matters of them is in PhotoError.
-
-    `warnings.catch_warnings` swaps lists that all threads share. One rule that stays is safe,
-    and putting it first again and again keeps it in force below a test's own rules.
-    """
-    rule = warnings.filters[0] if warnings.filters else None
-    if rule is None or rule[0] != "ignore" or rule[3] != _FROM_PILLOW:
-        warnings.filterwarnings("ignore", module=_FROM_PILLOW.pattern)
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-"

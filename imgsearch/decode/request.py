@@ -1,33 +1,32 @@
-"""What a reader is asked for, and how it refuses."""
+"""What all decoders share: the request, the opening of files, and the meaning of failures."""
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from imgsearch.errors import PhotoError, Reason
 
 
-class DecoderOutOfMemory(PhotoError):
-    """A photo needs more memory than its decoder was given."""
-
-    def __init__(self, message: str = "Decoding it takes too much memory.") -> None:
-        super().__init__(Reason.TOO_LARGE, message)
-
-
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """How large an image is wanted, and how large one may be."""
+    """How large the image must be at least, and how large the photo may be at most."""
 
-    side_px: int  # the short side of the result is at least this, if the photo has it
+    min_side_px: int  # of the result's short side, if the photo has as much
     max_megapixels: float
-    facts_only: bool = False  # decode no more than it takes to read the metadata
-    all_frames: bool = False  # of a video, as many as are embedded; else the one in the middle
+    facts_only: bool = False  # decode no more than the metadata needs
+    all_frames: bool = False  # of a video, every frame to embed; otherwise the one in the middle
     at_s: float | None = None  # of a video, the frame at this time
 
-    def check(self, width_px: int, height_px: int) -> None:
-        """Refuse a photo of more pixels than allowed, before any of them is decoded."""
+    def check_size(self, width_px: int, height_px: int) -> None:
+        """Raise PhotoError for a size beyond the limit. Call it before decoding any pixel."""
         if width_px < 1 or height_px < 1:
-            raise PhotoError(Reason.DAMAGED, f"It says it is {width_px} × {height_px} pixels.")
+            raise PhotoError(
+                Reason.DAMAGED, f"Its header gives a size of {width_px} × {height_px} pixels."
+            )
         megapixels = width_px * height_px / 1e6
         if megapixels > self.max_megapixels:
             raise PhotoError(
@@ -37,46 +36,74 @@ class DecodeRequest:
             )
 
 
-_NO_MEMORY = ("out of memory", "memory allocation", "cannot allocate", "bad_alloc",
-              "sufficient memory", "pool overflow")  # fmt: skip
-_CUT_OFF = ("truncated", "unexpected end", "end of file", "premature", "not enough image data",
-            "input/output error")  # fmt: skip
-_NOT_READ = (
-    "unsupported",
-    "unknown pixel mode",
-    "not implemented",
-    "cannot handle",
-    "not available",
-)
+def open_regular_file(path: Path) -> BinaryIO:
+    """Open the file at `path` for reading. Raises PhotoError (UNREADABLE) for anything else.
+
+    Opening a pipe or a device could block for ever.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise unreadable_error(error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PhotoError(Reason.UNREADABLE, "It is a folder, pipe or device, not a file.")
+    return os.fdopen(descriptor, "rb")
+
+
+class DecoderOutOfMemory(PhotoError):
+    """A photo needs more memory than its decoder was given."""
+
+    def __init__(self, message: str = "Decoding it takes too much memory.") -> None:
+        super().__init__(Reason.TOO_LARGE, message)
+
+
+def unreadable_error(error: OSError) -> PhotoError:
+    """The PhotoError for a file that the operating system cannot read."""
+    cause = os.strerror(error.errno) if error.errno else str(error)
+    return PhotoError(Reason.UNREADABLE, f"It cannot be read ({cause}); check its permissions.")
+
+
+# What decoders say, in lower case. Most have no error codes.
+_OUT_OF_MEMORY = ("out of memory", "memory allocation", "cannot allocate", "bad_alloc",
+                  "sufficient memory", "pool overflow")  # fmt: skip
+_TRUNCATED = ("truncated", "unexpected end", "end of file", "premature", "not enough image data",
+              "input/output error")  # fmt: skip
+_UNSUPPORTED = ("unsupported", "unknown pixel mode", "not implemented", "cannot handle",
+                "not available")  # fmt: skip
 
 
 def photo_error(error: Exception, format_name: str) -> PhotoError:
     """The PhotoError that says what a decoder's exception means for the photo."""
     if isinstance(error, PhotoError):
         return error
-    said = _said(error)
+    message = _first_sentence(error)
+
+    def mentions(phrases: tuple[str, ...]) -> bool:
+        return any(phrase in message.lower() for phrase in phrases)
+
     if isinstance(error, ImportError):
         return PhotoError(
-            Reason.UNSUPPORTED, f"The decoder for {format_name} cannot be loaded ({said})."
+            Reason.UNSUPPORTED, f"The decoder for {format_name} cannot be loaded ({message})."
         )
-    if isinstance(error, MemoryError) or any(word in said.lower() for word in _NO_MEMORY):
+    if isinstance(error, MemoryError) or mentions(_OUT_OF_MEMORY):
         return DecoderOutOfMemory()
-    if "too big" in said.lower():
+    if mentions(("too big",)):
         return PhotoError(Reason.TOO_LARGE, f"The {format_name} is too large for its decoder.")
-    if isinstance(error, EOFError) or any(word in said.lower() for word in _CUT_OFF):
+    if isinstance(error, EOFError) or mentions(_TRUNCATED):
         return PhotoError(
             Reason.TRUNCATED,
             f"The {format_name} ends before its image does; copy it again from its source.",
         )
-    if any(word in said.lower() for word in _NOT_READ):
+    if mentions(_UNSUPPORTED):
         return PhotoError(
-            Reason.UNSUPPORTED, f"This kind of {format_name} cannot be read here ({said})."
+            Reason.UNSUPPORTED, f"This kind of {format_name} is not supported ({message})."
         )
-    return PhotoError(Reason.DAMAGED, f"The {format_name} is damaged ({said}).")
+    return PhotoError(Reason.DAMAGED, f"The {format_name} is damaged ({message}).")
 
 
-def _said(error: Exception) -> str:
-    """A decoder's own words, one sentence of them."""
+def _first_sentence(error: Exception) -> str:
+    """The first sentence of a decoder's message, printable and at most 120 characters long."""
     first = error.args[0] if error.args else ""
     text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
     printable = "".join(c if c.isprintable() else " " for c in text)

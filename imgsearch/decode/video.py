@@ -1,145 +1,152 @@
-"""Reads a few frames of a video through FFmpeg (PyAV), and what its container tells.
+"""Decodes a few frames of a video through FFmpeg (PyAV), and reads the tags of its container.
 
-Frames are evenly spaced. For each the reader jumps to the key frame before it, and takes that one
-if it is near enough: most cameras write one a second. Only where key frames are far apart it
-decodes on from there, and only so much in all that no video costs more than a few seconds.
+Frames are evenly spaced. For each, the decoder jumps to the key frame before it, and takes that one
+if it is near enough: most cameras write one per second. Only where key frames are far apart does it
+decode onwards from there, within a budget, so that no video takes more than a few seconds.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL.Image import Image
 
 from imgsearch.decode import colour
-from imgsearch.decode.formats import HEAD_BYTES, VIDEO, video_form
-from imgsearch.decode.metadata import (
-    MetadataSource,
-    camera_name,
-    iso_datetime,
-    merge_metadata,
-)
+from imgsearch.decode.formats import HEAD_BYTES, VIDEO, video_container
+from imgsearch.decode.metadata import MetadataSource, camera_name, iso_datetime, merge_metadata
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest, photo_error
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
 
-if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
-    from PIL.Image import Image
-
-FRAMES = 12  # of a video, at most
-STEP_S = 2.0  # between frames, at least
-_BUDGET_MEGAPIXELS = 1_500  # decoded on the way from key frames: some seconds on one core
-_EXACT_S = 0.002  # times are rounded when they are stored
+MAX_FRAMES = 12  # embedded of one video
+MIN_STEP_S = 2.0  # between frames
+BUDGET_MEGAPIXELS = 1_500  # decoded on the way from key frames: some seconds on one core
+_EXACT_S = 0.002  # stored times are rounded to milliseconds
 _ORIENTATION_OF_TURN = {90: 8, -90: 6, 180: 3, -180: 3, 270: 6, -270: 8}  # anticlockwise -> EXIF's
 _FIRST_YEAR = 1990  # cameras without a clock write 1904 or 1970
 _ISO_6709 = re.compile(r"([+-]\d{2,6}(?:\.\d+)?)([+-]\d{3,7}(?:\.\d+)?)")
 
 
-def read(file: BinaryIO, request: DecodeRequest) -> Decoded:
-    """Decode frames of a video, the one in the middle first. Raises what PyAV raises."""
-    import av
+def decode_video(
+    file: BinaryIO, request: DecodeRequest, budget_megapixels: float = BUDGET_MEGAPIXELS
+) -> Decoded:
+    """Decode frames of a video, the one in the middle first. Raises what PyAV raises.
 
+    Once the frames decoded so far have `budget_megapixels` together, the remaining ones are taken
+    from wherever the decoder is.
+    """
     file.seek(0)
-    form = video_form(file.read(HEAD_BYTES))
+    container_format = video_container(file.read(HEAD_BYTES))
     file.seek(0)
     try:
-        # The form is named, as FFmpeg's own guess may be a playlist, which opens other files.
+        # The format is given, since FFmpeg might detect a playlist, which opens other files.
         with av.open(
-            file, "r", format=form, io_open=_refuse, metadata_errors="ignore"
+            file, "r", format=container_format, io_open=_refuse_open, metadata_errors="ignore"
         ) as container:
-            return _Clip(container, _picture(container)).decoded(request)
+            clip = _Clip(container, _video_stream(container), budget_megapixels)
+            return clip.decode(request)
     except av.FFmpegError as error:
-        raise _refusal(error) from error
+        # FFmpeg reports any failure with the numbers of disk errors, so only its words are used.
+        raise photo_error(ValueError(error.strerror or str(error)), "video") from error
 
 
-def _refuse(*what: object) -> None:
-    raise PermissionError("A video may open no other file.")
+def _refuse_open(*_: object) -> None:
+    raise PermissionError("A video must not open other files.")
 
 
-def _refusal(error: av.FFmpegError) -> PhotoError:
-    """FFmpeg's numbers are those of the disk, whatever was wrong; so only its words are used."""
-    return photo_error(ValueError(error.strerror or str(error)), "video")
-
-
-def _picture(container: InputContainer) -> VideoStream:
-    """The stream with moving pictures; the cover of a piece of music is none."""
-    from av.stream import Disposition
-
+def _video_stream(container: InputContainer) -> VideoStream:
+    """The stream of moving pictures, which the cover image of a song is not."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream
     raise PhotoError(Reason.NOT_AN_IMAGE, "It has sound, but no picture.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """One decoded frame. `size_px` is that of the whole frame, upright."""
+
+    time_s: float
+    image: Image
+    size_px: tuple[int, int]
+
+
 class _Clip:
     """An open video. Times are in seconds from its first frame."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, budget_megapixels: float
+    ) -> None:
         self._container = container
         self._stream = stream
-        self._base = stream.time_base or Fraction(1, 1000)
+        self._time_base = stream.time_base or Fraction(1, 1000)
         self._start = stream.start_time or 0
-        self._budget = float(_BUDGET_MEGAPIXELS)
+        self._budget_megapixels = budget_megapixels
         self._decoding: Iterator[VideoFrame] = iter(())
         self._at_s = -1.0
-        self._is_sparse = False  # key frames are further apart than what is looked for
-        stream.codec_context.thread_count = 1  # as many workers as cores
+        self._is_sparse = False  # key frames are further apart than the frames to decode
+        stream.codec_context.thread_count = 1  # there are as many processes as cores
 
-    def decoded(self, request: DecodeRequest) -> Decoded:
-        """The frames that were asked for, and the facts."""
-        request.check(self._stream.codec_context.width, self._stream.codec_context.height)
-        found = list(self._frames(request))
-        if not found:
+    def decode(self, request: DecodeRequest) -> Decoded:
+        """The requested frames, and the facts."""
+        request.check_size(self._stream.codec_context.width, self._stream.codec_context.height)
+        frames = list(self._frames(request))
+        if not frames:
             raise PhotoError(Reason.DAMAGED, "The video has no frame that can be decoded.")
-        middle = len(found) // 2
-        ordered = [found[middle], *found[:middle], *found[middle + 1 :]]
-        images = [image for _, image, _ in ordered]
-        times_s = tuple(time_s for time_s, _, _ in ordered)
-        return Decoded(images[0], self._facts(ordered[0][2]), tuple(images[1:]), times_s)
+        middle = len(frames) // 2
+        first, *others = [frames[middle], *frames[:middle], *frames[middle + 1 :]]
+        return Decoded(
+            first.image,
+            self._facts(first.size_px),
+            tuple(frame.image for frame in others),
+            tuple(frame.time_s for frame in (first, *others)),
+        )
 
-    def _frames(self, request: DecodeRequest) -> Iterator[tuple[float, Image, tuple[int, int]]]:
-        """Time, upright image, and size of the upright frame, by time."""
-        targets = _targets(self._duration_s(), request)
-        slack_s = _EXACT_S if request.at_s is not None else _step_s(targets) / 2
+    def _frames(self, request: DecodeRequest) -> Iterator[_Frame]:
+        """The requested frames in order of time; none twice."""
+        targets_s = _target_times(self._duration_s(), request)
+        tolerance_s = _EXACT_S if request.at_s is not None else _step_s(targets_s) / 2
         last_s = -1.0
-        for target_s in targets:
-            frame = self._frame_near(target_s, slack_s)
+        for target_s in targets_s:
+            frame = self._frame_near(target_s, tolerance_s)
             if frame is None:
                 continue
             time_s = self._time_s(frame)
             if time_s > last_s:
                 last_s = time_s
-                yield time_s, *self._image(frame, request)
+                yield self._convert(frame, time_s, request)
 
-    def _frame_near(self, target_s: float, slack_s: float) -> VideoFrame | None:
-        """The first frame from `slack_s` before the target on; else the last; else None."""
-        if self._is_sparse and self._budget > 0:
-            frame = self._first_from(target_s - slack_s)
+    def _frame_near(self, target_s: float, tolerance_s: float) -> VideoFrame | None:
+        """The first frame from `tolerance_s` before the target on; else the last; else None."""
+        from_s = target_s - tolerance_s
+        if self._is_sparse and self._budget_megapixels > 0:
+            frame = self._first_frame_from(from_s)
             if frame is not None:
                 return frame
-        offset = self._start + int(target_s / self._base)
-        # Some forms have no list of key frames: a jump may land where none follows. Then from the
-        # beginning, which is a little before the time at which its first frame is shown.
-        for start in (offset, self._start - int(1 / self._base)):
-            frame = self._first_from(target_s - slack_s, jump_to=start)
+        offset = self._start + int(target_s / self._time_base)
+        # Some containers have no list of key frames, and a jump may land where none follows. Then
+        # from the beginning, which is a little before the time at which the first frame is shown.
+        for start in (offset, self._start - int(1 / self._time_base)):
+            frame = self._first_frame_from(from_s, jump_to=start)
             if frame is not None:
                 return frame
         return None
 
-    def _first_from(self, from_s: float, jump_to: int | None = None) -> VideoFrame | None:
-        """The first frame from a time on, read from where the last one was or after a jump."""
-        import av
-
+    def _first_frame_from(self, from_s: float, jump_to: int | None = None) -> VideoFrame | None:
+        """The first frame from a time on, decoding onwards from the last one or after a jump."""
         frame, was_at_s = None, self._at_s
         try:
             if jump_to is not None:
@@ -147,40 +154,41 @@ class _Clip:
                 self._decoding = self._container.decode(self._stream)
             for frame in self._decoding:
                 self._at_s = self._time_s(frame)
-                self._is_sparse |= self._at_s < was_at_s  # jumped back: going on had been less work
+                # It jumped back: decoding onwards would have been less work.
+                self._is_sparse |= self._at_s < was_at_s
                 was_at_s = -1.0
-                self._budget -= frame.width * frame.height / 1e6
-                if self._at_s >= from_s or self._budget <= 0:
+                self._budget_megapixels -= frame.width * frame.height / 1e6
+                if self._at_s >= from_s or self._budget_megapixels <= 0:
                     return frame
         except av.FFmpegError:
-            pass  # damaged here: what was decoded so far will do, or another target has a frame
+            pass  # damaged here: the last decoded frame will do, or there are other targets
         return frame
 
     def _time_s(self, frame: VideoFrame) -> float:
-        return round(max(0.0, float(((frame.pts or 0) - self._start) * self._base)), 3)
+        return round(max(0.0, float(((frame.pts or 0) - self._start) * self._time_base)), 3)
 
     def _duration_s(self) -> float | None:
         if self._stream.duration:
-            return float(self._stream.duration * self._base)
+            return float(self._stream.duration * self._time_base)
         return self._container.duration / 1e6 if self._container.duration else None
 
-    def _image(self, frame: VideoFrame, request: DecodeRequest) -> tuple[Image, tuple[int, int]]:
-        """A frame upright, in sRGB, not much larger than was asked, its pixels made square."""
-        shape = self._stream.sample_aspect_ratio or Fraction(1)
-        wide = Fraction(1) if not Fraction(1, 4) <= shape <= 4 else shape
-        whole = (max(1, round(frame.width * wide)), frame.height)
-        request.check(*whole)
-        scale = min(1.0, request.side_px / min(whole))
-        small = [max(1, ceil(side * scale)) for side in whole]
-        size = {"width": small[0], "height": small[1], "interpolation": "AREA"}
-        image: Image = frame.to_image(**size)
-        points = (int(frame.color_primaries), int(frame.color_trc))
-        profile = colour.profile_of_code_points(points)
+    def _convert(self, frame: VideoFrame, time_s: float, request: DecodeRequest) -> _Frame:
+        """The frame upright, in sRGB, with square pixels, scaled to about the requested side."""
+        pixel_aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if not Fraction(1, 4) <= pixel_aspect <= 4:  # not plausible
+            pixel_aspect = Fraction(1)
+        whole_px = (max(1, round(frame.width * pixel_aspect)), frame.height)
+        request.check_size(*whole_px)
+        scale = min(1.0, request.min_side_px / min(whole_px))
+        width_px, height_px = (max(1, ceil(side * scale)) for side in whole_px)
+        image: Image = frame.to_image(width=width_px, height=height_px, interpolation="AREA")
+        code_points = (int(frame.color_primaries), int(frame.color_trc))
+        profile = colour.profile_of_code_points(code_points)
         if profile is not None:
             image.info["icc_profile"] = profile
         orientation = _ORIENTATION_OF_TURN.get(frame.rotation, 1)
-        size_px = (whole[1], whole[0]) if orientation >= 5 else whole
-        return upright_srgb(image, orientation, request), size_px
+        size_px = (whole_px[1], whole_px[0]) if orientation >= 5 else whole_px
+        return _Frame(time_s, upright_srgb(image, orientation, request.min_side_px), size_px)
 
     def _facts(self, size_px: tuple[int, int]) -> Facts:
         tags = {**self._stream.metadata, **self._container.metadata}
@@ -188,20 +196,20 @@ class _Clip:
         return merge_metadata(facts, [read_container_tags(tags)])
 
 
-def _targets(duration_s: float | None, request: DecodeRequest) -> Sequence[float]:
-    """Where frames are looked for: one for each part of equal length, in the middle of it."""
+def _target_times(duration_s: float | None, request: DecodeRequest) -> Sequence[float]:
+    """The times of the frames to decode: the middles of parts of equal length."""
     if request.at_s is not None:
         return [request.at_s]
     if duration_s is None:
-        return [STEP_S * place for place in range(FRAMES if request.all_frames else 1)]
+        return [MIN_STEP_S * number for number in range(MAX_FRAMES if request.all_frames else 1)]
     if not request.all_frames:
         return [duration_s / 2]
-    count = max(1, min(FRAMES, ceil(duration_s / STEP_S)))
-    return [duration_s * (place + 0.5) / count for place in range(count)]
+    count = max(1, min(MAX_FRAMES, ceil(duration_s / MIN_STEP_S)))
+    return [duration_s * (number + 0.5) / count for number in range(count)]
 
 
-def _step_s(targets: Sequence[float]) -> float:
-    return targets[1] - targets[0] if len(targets) > 1 else STEP_S
+def _step_s(targets_s: Sequence[float]) -> float:
+    return targets_s[1] - targets_s[0] if len(targets_s) > 1 else MIN_STEP_S
 
 
 # ---------------------------------------------------------------------------- metadata

@@ -1,8 +1,8 @@
-"""The other side of `isolate`: a process that decodes what it is sent, and may die of it.
+"""The child side of `pool`: a process that decodes the files it is sent, and may crash.
 
-Started with a socket as its standard input. Each request is a JSON line of the parent's with an
-open file beside it; each answer is a JSON line, then the pixels. It can write no file, has a
-limit of memory, and ends when its parent does.
+It is started with a socket as its standard input. Each task is a message with an open file
+attached; each reply is a message, followed by the pixels. A message is JSON text after its length.
+The process cannot write files, has a memory limit, and ends when its parent does.
 """
 
 from __future__ import annotations
@@ -13,73 +13,126 @@ import resource
 import socket
 import struct
 import sys
+import warnings
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Annotated, BinaryIO, TypeVar
 
 import msgspec
+from PIL import AvifImagePlugin, Image
 
-from imgsearch.decode.formats import FAMILIES
+from imgsearch.decode.decoders import decode_in_process
+from imgsearch.decode.formats import FORMATS_BY_NAME
 from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
-from imgsearch.errors import PhotoError
+from imgsearch.errors import PhotoError, Reason
+from imgsearch.records.photo import Facts
 
-LENGTH = struct.Struct("!I")  # before every JSON text
-MAX_TEXT_BYTES = 1 << 20
-IDLE_LIMIT_S = 60.0  # a watcher that sees no photo for hours need not keep the memory
+T = TypeVar("T")
+
+READY = "ready"  # the first message, once the common decoders are loaded
+IDLE_LIMIT_S = 60.0  # then it exits: a watcher may see no photo for hours
+_LENGTH = struct.Struct("!I")
+_MAX_MESSAGE_BYTES = 1 << 20
+_MAX_IMAGES = 64  # of one file; a video has several frames
+
+
+class DecodeTask(msgspec.Struct):
+    """What the parent sends with each file."""
+
+    format_name: str
+    request: DecodeRequest
+
+
+class DecodedReply(msgspec.Struct, tag="decoded"):
+    """The file was decoded. The RGB pixels of all images follow."""
+
+    sizes_px: Annotated[list[tuple[int, int]], msgspec.Meta(min_length=1, max_length=_MAX_IMAGES)]
+    times_s: tuple[float, ...]
+    facts: Facts
+
+
+class PhotoErrorReply(msgspec.Struct, tag="photo_error"):
+    """Something is wrong with the photo."""
+
+    reason: Reason
+    message: str
+    out_of_memory: bool
+
+
+class DiskErrorReply(msgspec.Struct, tag="disk_error"):
+    """The file could not be read."""
+
+    errno: int | None
+    message: str | None
+
+
+Reply = DecodedReply | PhotoErrorReply | DiskErrorReply
 
 
 def main() -> None:
-    """Serve until the parent is gone or asks no more. The argument: the memory limit in bytes."""
+    """Serve tasks until the parent is gone or idle. The argument: the memory limit in bytes."""
     channel = socket.socket(fileno=os.dup(0))
-    _give_up_powers(int(sys.argv[1]))
-    _load_decoders()
-    send_text(channel, {"ready": True})
+    _drop_privileges(int(sys.argv[1]))
+    _configure_decoders()
+    send_message(channel, READY)
     while True:
         channel.settimeout(IDLE_LIMIT_S)
         try:
-            header, descriptors, _, _ = socket.recv_fds(channel, LENGTH.size, 1)
+            header, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, 1)
         except TimeoutError:
             return
-        if len(header) < LENGTH.size or not descriptors:
+        if len(header) < _LENGTH.size or not descriptors:
             return
         channel.settimeout(None)
-        wanted = json.loads(receive(channel, LENGTH.unpack(header)[0]))
+        task = _parse(receive_exactly(channel, _LENGTH.unpack(header)[0]), DecodeTask)
         with os.fdopen(descriptors[0], "rb") as file:
-            answer, pixels = _answer(file, wanted)
-        send_text(channel, answer)
+            reply, pixels = _run(task, file)
+        send_message(channel, reply)
         channel.sendall(pixels)
 
 
-def _answer(file: BinaryIO, wanted: dict[str, str | float]) -> tuple[dict[str, object], bytes]:
-    from imgsearch.decode.reader import read
-
-    family = FAMILIES[str(wanted.pop("family"))]
-    request = DecodeRequest(**wanted)  # type: ignore[arg-type]  # the parent is our own code
+def _run(task: DecodeTask, file: BinaryIO) -> tuple[Reply, bytes]:
     try:
-        decoded = read(file, family, request)
+        decoded = decode_in_process(file, FORMATS_BY_NAME[task.format_name], task.request)
         images = (decoded.image, *decoded.others)
         pixels = b"".join(image.tobytes() for image in images)
     except PhotoError as error:
         out_of_memory = isinstance(error, DecoderOutOfMemory)
-        answer = {"reason": error.reason.value, "message": str(error)}
-        return answer | {"out_of_memory": out_of_memory}, b""
+        return PhotoErrorReply(error.reason, str(error), out_of_memory), b""
     except OSError as error:
-        return {"errno": error.errno, "message": error.strerror}, b""
-    sizes_px, times_s = [image.size for image in images], decoded.times_s
-    return {
-        "sizes_px": sizes_px,
-        "times_s": times_s,
-        "facts": msgspec.to_builtins(decoded.facts),
-    }, pixels
+        return DiskErrorReply(error.errno, error.strerror), b""
+    sizes_px = [image.size for image in images]
+    return DecodedReply(sizes_px, decoded.times_s, decoded.facts), pixels
 
 
-def send_text(channel: socket.socket, content: dict[str, object]) -> None:
-    """One JSON text, its length before it."""
-    text = json.dumps(content).encode()
-    channel.sendall(LENGTH.pack(len(text)) + text)
+# ---------------------------------------------------------------------------- messages
 
 
-def receive(channel: socket.socket, size_bytes: int) -> bytearray:
-    """Exactly so many bytes. Raises EOFError when the other side is gone."""
+def send_message(channel: socket.socket, message: object, file: BinaryIO | None = None) -> None:
+    """Send one message, with an open file attached if there is one."""
+    # json and not msgspec.json, which has no infinity: max_megapixels may be infinite.
+    text = json.dumps(msgspec.to_builtins(message)).encode()
+    header = _LENGTH.pack(len(text))
+    if file is None:
+        channel.sendall(header)
+    else:
+        socket.send_fds(channel, [header], [file.fileno()])
+    channel.sendall(text)
+
+
+def receive_message(channel: socket.socket, expected: type[T]) -> T:
+    """Receive one message. Raises EOFError when the other side is gone, ValueError for others."""
+    (size_bytes,) = _LENGTH.unpack(receive_exactly(channel, _LENGTH.size))
+    if size_bytes > _MAX_MESSAGE_BYTES:
+        raise ValueError("The message is too long.")
+    return _parse(receive_exactly(channel, size_bytes), expected)
+
+
+def _parse(text: bytearray, expected: type[T]) -> T:
+    return msgspec.convert(json.loads(text), expected)
+
+
+def receive_exactly(channel: socket.socket, size_bytes: int) -> bytearray:
+    """Receive `size_bytes` bytes. Raises EOFError when the other side is gone."""
     data = bytearray(size_bytes)
     view = memoryview(data)
     while view:
@@ -90,36 +143,36 @@ def receive(channel: socket.socket, size_bytes: int) -> bytearray:
     return data
 
 
-def _give_up_powers(memory_bytes: int) -> None:
-    """No memory beyond the limit, no file written, no core dumped, nothing said."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(nothing, number)
+# ---------------------------------------------------------------------------- the process
+
+
+def _drop_privileges(memory_bytes: int) -> None:
+    """Limit the memory, and allow no output, no written file and no core dump."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
     with suppress(OSError, ValueError):  # macOS has no such limit
         _limit(resource.RLIMIT_AS, memory_bytes)
 
 
-def _limit(what: int, amount: int) -> None:
-    _, hard = resource.getrlimit(what)
+def _limit(kind: int, amount: int) -> None:
+    _, hard = resource.getrlimit(kind)
     amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
-    resource.setrlimit(what, (amount, amount))
+    resource.setrlimit(kind, (amount, amount))
 
 
-def _load_decoders() -> None:
-    """One thread each, as there are as many workers as cores; and no limit but the request's."""
-    import warnings
+def _configure_decoders() -> None:
+    """Let each decoder use one thread, as there are as many processes as cores.
 
-    from PIL import AvifImagePlugin, Image
-
-    import imgsearch.decode.reader  # noqa: F401  # now rather than at the first photo
+    Pillow's size limit is lifted: each request has its own.
+    """
+    import pillow_heif  # lazy: the parent imports this module, too, and has no use for it
 
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    import pillow_heif
-
     pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.options.THUMBNAILS = False
     pillow_heif.options.DEPTH_IMAGES = False

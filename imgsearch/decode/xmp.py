@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from imgsearch.decode.files import opened
-from imgsearch.decode.formats import sidecars_of
+from imgsearch.decode.formats import sidecar_paths
 from imgsearch.decode.metadata import (
     MetadataSource,
     camera_name,
@@ -22,6 +21,7 @@ from imgsearch.decode.metadata import (
     merge_keywords,
     merge_metadata,
 )
+from imgsearch.decode.request import open_regular_file
 from imgsearch.errors import PhotoError
 from imgsearch.records.photo import Facts
 
@@ -60,9 +60,9 @@ def apply_sidecar(facts: Facts, photo: Path) -> Facts:
 
     `IMG.JPG.xmp` counts before `IMG.xmp`. A file that cannot be read is ignored.
     """
-    for sidecar in sidecars_of(str(photo)):
+    for sidecar in sidecar_paths(str(photo)):
         try:
-            with opened(Path(sidecar)) as file:
+            with open_regular_file(Path(sidecar)) as file:
                 packet = file.read(MAX_PACKET_BYTES + 1)
         except (PhotoError, OSError):
             continue

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.reading import is_video_of_live_photo
+from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.indexer.scan import is_ignored
 from imgsearch.store.store import Store
 
@@ -28,6 +28,6 @@ def why_not_indexed(store: Store, path: Path) -> str:
         return "It is a folder. Name a photo in it."
     if not is_photo_name(path.name):
         return f"Files that end in {path.suffix or 'no suffix'} are not treated as photos."
-    if is_video_of_live_photo(path):
+    if is_live_photo_video(path):
         return "It is the video of a Live Photo: the still image beside it represents both."
     return "It was added or changed after the last run. Index it: imgsearch index"

@@ -16,7 +16,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch.config import PRUNE_DAYS
-from imgsearch.decode.reading import decoder_fingerprint
+from imgsearch.decode.reader import decoder_fingerprint
 from imgsearch.encoders import precision, prompts, registry
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, pipeline

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgsearch.concurrency import prefetch
-from imgsearch.decode.reading import decode
+from imgsearch.decode.reader import decode
 from imgsearch.encoders.precision import ENOUGH_PHOTOS, LEAST_PHOTOS, Int8Comparison
 from imgsearch.errors import PhotoError
 from imgsearch.progress import Progress

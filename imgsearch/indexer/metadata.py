@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.decode.formats import sidecars_of
-from imgsearch.decode.reading import read_facts
+from imgsearch.decode.formats import sidecar_paths
+from imgsearch.decode.reader import read_facts
 from imgsearch.errors import PhotoError
 from imgsearch.progress import MetadataReport, Progress
 
@@ -55,7 +55,7 @@ def refresh_metadata(
     """
     work = _within_reach(store, online, sorted(told.photo_ids))
     changed, unread = yield from _read(store, work, settings)
-    waiting = {sidecar for path in unread for sidecar in sidecars_of(str(path))}
+    waiting = {sidecar for path in unread for sidecar in sidecar_paths(str(path))}
     for root_id, sidecars in told.sidecars:
         read = [one for one in sidecars.upserts if one.path not in waiting]
         store.set_sidecars(root_id, read, [path for path in sidecars.gone if path not in waiting])

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
-from imgsearch.decode.parts import parts_of
-from imgsearch.decode.reading import decode, is_video_of_live_photo
+from imgsearch.decode.motion import is_live_photo_video
+from imgsearch.decode.reader import decode
+from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.records.files import Changes, FileStat, IngestResult
@@ -183,7 +184,7 @@ class _IngestRun:
     def examine(self, item: tuple[int, FileStat]) -> _Candidate:
         """Hash a file and, when its content is news, decode it. Runs in any thread."""
         root_id, found = item
-        if is_video_of_live_photo(Path(found.path)):
+        if is_live_photo_video(Path(found.path)):
             return _Candidate(root_id, found)
         try:
             content_hash = _hash(found)
@@ -331,7 +332,7 @@ def _decode(bench: IngestContext, found: FileStat) -> tuple[Facts, ModelInput]:
         with _reading():
             side_px = bench.encoder.side_px
             decoded = decode(Path(found.path), side_px, bench.max_megapixels, all_frames=True)
-            images, times_s = parts_of(decoded)
+            images, times_s = images_to_embed(decoded)
             each = [bench.encoder.prepare(image) for image in images]
             pixels = cast("PixelBatch", np.stack(each))  # all of one dtype
             now = stat_of(Path(found.path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from imgsearch.decode.formats import sidecars_of
+from imgsearch.decode.formats import sidecar_paths
 from imgsearch.indexer import scan
 from imgsearch.records.files import Changes, FileStat
 
@@ -37,8 +37,8 @@ def compare_sidecars(
     photos = [
         path
         for path in moved
-        if any(it in seen.sidecars or it in known for it in sidecars_of(path))
+        if any(it in seen.sidecars or it in known for it in sidecar_paths(path))
     ]
     if news:
-        photos += [path for path in seen.files if not news.isdisjoint(sidecars_of(path))]
+        photos += [path for path in seen.files if not news.isdisjoint(sidecar_paths(path))]
     return SidecarChanges(sidecars, tuple(dict.fromkeys(photos)))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.parts import parts_of
-from imgsearch.decode.reading import decode
+from imgsearch.decode.reader import decode
+from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import FolderError, PhotoError, UsageError
 from imgsearch.progress import Progress
 from imgsearch.records.labels import Classes, Confusion, Facet, Label
@@ -187,7 +187,7 @@ def evaluate(
             for path in paths[start : start + encoder.batch_size]:
                 try:
                     limits = (encoder.side_px, trial.max_megapixels)
-                    images, _ = parts_of(decode(path, *limits, all_frames=True))
+                    images, _ = images_to_embed(decode(path, *limits, all_frames=True))
                     pixels = [encoder.prepare(image) for image in images]
                     starts.append(len(batch))
                     batch += pixels

@@ -193,10 +193,13 @@ def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
 
 def read_type(text: str) -> str:
     """The name of a format, given by that name or by a file suffix."""
-    from imgsearch.decode.formats import FAMILIES, FORMATS  # lazy: queries rarely need it
+    from imgsearch.decode.formats import (  # lazy: queries rarely need it
+        FORMATS_BY_NAME,
+        FORMATS_BY_SUFFIX,
+    )
 
-    known = {suffix[1:]: family.name for suffix, family in FORMATS.items() if family.plugin}
-    known |= {name.lower(): name for name in FAMILIES}
+    known = {suffix[1:]: form.name for suffix, form in FORMATS_BY_SUFFIX.items() if form.plugin}
+    known |= {name.lower(): name for name in FORMATS_BY_NAME}
     return one_of({word: name.lower() for word, name in known.items()})(text)
 
 

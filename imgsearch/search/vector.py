@@ -183,7 +183,7 @@ def _digest(source: Path | bytes) -> bytes:
 
 
 def _embed_image(desk: SearchContext, source: Path | bytes, region: Region | None) -> Vector:
-    from imgsearch.decode.reading import decode, decode_bytes
+    from imgsearch.decode.reader import decode, decode_bytes
 
     encoder = desk.encoder()
     name = "The image" if isinstance(source, bytes) else f"The example image {source}"
