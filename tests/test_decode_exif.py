@@ -245,6 +245,15 @@ def test_no_change_of_a_real_block_can_upset_it(data: st.DataObject) -> None:
     assert facts.lon is None or -180 <= facts.lon <= 180
 
 
+@pytest.mark.parametrize("offset", [(0, 0), (17, 2), (1, 0)])
+def test_a_link_to_a_directory_that_is_not_a_whole_number_is_ignored(
+    offset: tuple[int, int],
+) -> None:
+    exif = block([(0x0110, ASCII, "X1")])
+    linked = exif[:8] + directory([(0x0110, ASCII, "X1"), (0x8769, RATIONAL, offset)], 8)
+    assert facts_in(linked).camera == "X1"
+
+
 def test_junk_in_exif_and_xmp_never_fails_a_photo() -> None:
     entities = b'<!DOCTYPE x [<!ENTITY a "' + b"&b;" * 9 + b'">]><x:xmpmeta>&a;</x:xmpmeta>'
     junk = (

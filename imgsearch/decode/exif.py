@@ -182,7 +182,7 @@ def _byte_order(file: BinaryIO) -> str:
 
 def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
     """The tags we read in the directory at `offset`. Links to further directories are ignored."""
-    if not offset or offset != int(offset) or offset < 0:
+    if offset is None or not offset > 0 or offset != int(offset):  # it may be NaN
         return {}
     file.seek(int(offset))
     head = file.read(2)
