@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library
+from tests.factories import modules_after
 
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),
@@ -112,14 +113,8 @@ def test_filters_load_sqlalchemy_and_no_model(answers: Path, model_cache: Path) 
 
 
 def test_help_loads_next_to_nothing() -> None:
-    code = "import sys; from imgsearch.cli import commands; commands(['--help'], standalone_mode=0)"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}; print('LOADED', *sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    code = "from imgsearch.cli import commands; commands(['--help'], standalone_mode=0)"
+    loaded = modules_after(code)
     assert not loaded & (
         NEVER | MODEL | FILTERS | INDEX | {"numpy", "imgsearch.library", "imgsearch.wire"}
     )

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -29,7 +28,7 @@ from imgsearch.encoders.registry import choose, encoder_choices, name_of, open_e
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
 from imgsearch.progress import Download
-from tests.factories import cosines, embed, prepared
+from tests.factories import cosines, embed, prepared, run_python
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch
@@ -112,16 +111,6 @@ def put(cache: Path, repo: str, file: str, content: bytes = b"weights") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
-
-
-def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 # ---------------------------------------------------------------------------- choosing
@@ -492,7 +481,7 @@ def test_the_library_is_loaded_for_words_in_parts_only(
         "    print(*tokens.ids([text])[0, :tokens.count(text)])\n"
         "    print(not {'tokenizers', 'ftfy'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_python(code)
     plain, is_light, other, is_light_still = done.stdout.splitlines()
     assert [int(one) for one in plain.split()] == library.encode("a dog, in the snow!").ids
     assert [int(one) for one in other.split()] == library.encode("a dog in kraków").ids

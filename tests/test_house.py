@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -12,8 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import imgsearch
+from tests.factories import CHECKOUT, modules_after
 
-CHECKOUT = Path(__file__).parent.parent
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
     {"errors", "text", "version"},
@@ -125,21 +123,15 @@ def test_every_export_exists() -> None:
         assert getattr(imgsearch, name) is not None
 
 
-def loaded_by(statement: str) -> set[str]:
-    code = f"{statement}\nimport sys\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
-
-
 def test_heavy_packages_load_late() -> None:
     for module in ("imgsearch.library", "imgsearch.cli", "imgsearch.encoders.registry"):
-        assert not loaded_by(f"import {module}") & set(HEAVY), module
+        assert not modules_after(f"import {module}") & set(HEAVY), module
 
 
 def test_help_and_a_bare_import_load_next_to_nothing() -> None:
     # NumPy, Pillow and SQLAlchemy make the difference between 10 and 300 ms.
-    assert not loaded_by("import imgsearch") & {"numpy", "PIL", "sqlalchemy", "click"}
-    assert not loaded_by("import imgsearch.cli") & {"numpy", "PIL", "sqlalchemy", "rich"}
+    assert not modules_after("import imgsearch") & {"numpy", "PIL", "sqlalchemy", "click"}
+    assert not modules_after("import imgsearch.cli") & {"numpy", "PIL", "sqlalchemy", "rich"}
 
 
 def test_the_code_speaks_of_scores_never_of_their_opposite() -> None:

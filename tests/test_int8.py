@@ -25,7 +25,7 @@ from imgsearch.encoders.precision import Int8Comparison, Int8Comparisons
 from imgsearch.encoders.registry import name_of, open_encoder
 from imgsearch.errors import EncoderError, EncoderMismatch
 from imgsearch.indexer import int8_trial
-from tests.factories import cosines, prepared, unit
+from tests.factories import cosines, prepared, run_python, unit
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -234,8 +234,8 @@ def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
         "assert 'openvino' in sys.modules\n"
         "print(*(name for name in sys.modules if 'telemetry' in name or 'ovc' in name))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    done = run_python(code)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
 @needs_openvino

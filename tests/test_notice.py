@@ -7,16 +7,15 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.errors import LibraryLocked
 from imgsearch.store.lock import writing
+from tests.factories import wait_until, write_photos
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -46,11 +45,7 @@ INDEX = """
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """48 photos."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number in range(48):
-        Image.new("RGB", (8, 8), (number, 100, 200)).save(folder / f"{number:02}.png")
-    return folder
+    return write_photos(tmp_path / "photos", 48)
 
 
 @pytest.fixture
@@ -72,20 +67,13 @@ def begin(tmp_path: Path, photos: Path) -> Iterator[Callable[..., subprocess.Pop
         process.wait()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.02)
-
-
 def test_another_process_sees_how_far_it_is_until_it_ends(
     begin: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         assert library.running() is None
         indexing = begin(pause_after=24)
-        wait_for(lambda: (seen := library.running()) is not None and seen.done >= 4)
+        wait_until(lambda: (seen := library.running()) is not None and seen.done >= 4)
         running = library.running()
         assert running is not None
         assert (running.doing, running.total, running.pid) == ("Indexing", 48, indexing.pid)
@@ -113,7 +101,7 @@ def test_what_a_killed_process_left_behind_is_stale(
 ) -> None:
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         indexing = begin(pause_after=8)
-        wait_for(lambda: (seen := library.running()) is not None and seen.total == 48)
+        wait_until(lambda: (seen := library.running()) is not None and seen.total == 48)
         indexing.kill()
         indexing.wait()
         assert (tmp_path / "library" / "writer.json").exists()

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,6 +15,7 @@ from imgsearch import Library, Settings
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.device import BatchScheduler
 from imgsearch.store.store import Store
+from tests.factories import write_noise
 from tests.slow_device import Costs, SlowDevice
 from tests.stand_in import StandIn
 
@@ -79,10 +79,8 @@ class Beside(StandIn):
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    noise = np.random.default_rng(0)
     for number in range(PHOTOS):
-        pixels = noise.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+        write_noise(folder / f"{number:03}.png", number)
     return folder
 
 

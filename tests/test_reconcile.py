@@ -18,34 +18,10 @@ from imgsearch.errors import FolderError, Reason, UsageError
 from imgsearch.indexer import volumes
 from imgsearch.records.arrays import Pixels
 from imgsearch.store.store import Store
+from tests.factories import paths_in, pngs_below, write_photo, write_photos
 from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("stand_in")
-
-
-def photo(path: Path, number: int) -> Path:
-    """A photo whose bytes are those of no other number."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    colour = (number % 251, number // 251 % 251, 200)
-    Image.new("RGB", (8, 8), colour).save(path)
-    return path
-
-
-def photos(folder: Path, count: int, first: int = 0) -> Path:
-    for number in range(first, first + count):
-        photo(folder / f"{number:04}.png", number)
-    return folder
-
-
-def paths(library: Library) -> set[str]:
-    """Every file that the library knows a photo of."""
-    with Store.open(library.settings.data_dir, writable=False) as store:
-        ids = store.live_ids().tolist()
-        return {str(path) for places in store.paths(ids).values() for _, path in places}
-
-
-def on_disk(*folders: Path) -> set[str]:
-    return {str(path) for folder in folders for path in folder.rglob("*.png") if path.is_file()}
 
 
 # ------------------------------------------------------------------------- moves and edits
@@ -78,21 +54,21 @@ MOVES: dict[str, Callable[[Path], object]] = {
 def test_no_move_copy_or_touch_embeds_anything(
     library: Library, stand_in: StandIn, tmp_path: Path, change: Callable[[Path], object]
 ) -> None:
-    one, two = photos(tmp_path / "one", 5), photos(tmp_path / "two", 2, first=90)
-    photo(one / "café.png", 50)
-    photos(one / "album", 3, first=60)
+    one, two = write_photos(tmp_path / "one", 5), write_photos(tmp_path / "two", 2, first=90)
+    write_photo(one / "café.png", 50)
+    write_photos(one / "album", 3, first=60)
     library.index([one, two]).run()
     assert stand_in.embedded == 11
     change(one)
     report = library.index().run()
     assert (report.new, report.failed, report.photos, stand_in.embedded) == (0, 0, 11, 11)
-    assert paths(library) == on_disk(one, two)
+    assert paths_in(library.settings.data_dir) == pngs_below(one, two)
 
 
 def test_each_photo_is_found_under_its_own_path_after_a_swap(
     library: Library, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 5)
+    here = write_photos(tmp_path / "photos", 5)
     library.index([here]).run()
     MOVES["swapped"](here)
     library.index().run()
@@ -106,21 +82,21 @@ def test_each_photo_is_found_under_its_own_path_after_a_swap(
 def test_an_editor_that_saves_by_rename_makes_one_new_photo(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
     library.index([here]).run()
-    photo(here / ".0001.png.swp.png", 70).replace(here / "0001.png")
+    write_photo(here / ".0001.png.swp.png", 70).replace(here / "0001.png")
     report = library.index().run()
     assert (report.new, report.photos, stand_in.embedded) == (1, 3, 4)
-    assert paths(library) == on_disk(here)
+    assert paths_in(library.settings.data_dir) == pngs_below(here)
 
 
 def test_an_edit_that_keeps_size_and_time_is_found_by_verify(
     library: Library, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 5)
+    here = write_photos(tmp_path / "photos", 5)
     library.index([here]).run()
     stat = os.stat(here / "0001.png")
-    photo(here / "0001.png", 2 * 251)  # a picture that compresses to the same number of bytes
+    write_photo(here / "0001.png", 2 * 251)  # a picture that compresses to the same number of bytes
     assert os.stat(here / "0001.png").st_size == stat.st_size
     os.utime(here / "0001.png", ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert library.index().run().unchanged == 5
@@ -130,16 +106,16 @@ def test_an_edit_that_keeps_size_and_time_is_found_by_verify(
 
 
 def test_a_file_may_become_a_folder_and_a_folder_a_file(library: Library, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 3)
-    photos(here / "album.png", 2, first=10)
+    here = write_photos(tmp_path / "photos", 3)
+    write_photos(here / "album.png", 2, first=10)
     library.index([here]).run()
     (here / "0001.png").unlink()
-    photo(here / "0001.png" / "inside.png", 20)
+    write_photo(here / "0001.png" / "inside.png", 20)
     shutil.rmtree(here / "album.png")
-    photo(here / "album.png", 21)
+    write_photo(here / "album.png", 21)
     report = library.index().run()
     assert (report.new, report.failed) == (2, 0)
-    assert paths(library) == on_disk(here)
+    assert paths_in(library.settings.data_dir) == pngs_below(here)
 
 
 # ------------------------------------------------------------------------- XMP files
@@ -167,7 +143,7 @@ def rated(library: Library) -> dict[str, int]:
 def test_an_xmp_file_that_comes_changes_or_goes_is_noticed(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 5)
+    here = write_photos(tmp_path / "photos", 5)
     beside = stars(here / "0001.png.xmp", 3)  # there at first: read with its photo
     first = library.index([here]).run()
     assert (rated(library), first.reread) == ({"0001.png": 3}, 0)
@@ -187,7 +163,7 @@ def test_an_xmp_file_that_comes_changes_or_goes_is_noticed(
 def test_a_photo_that_leaves_its_xmp_file_or_comes_to_one_is_read_again(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
     stars(here / "0001.xmp", 3)
     stars(here / "waiting.xmp", 5)
     library.index([here]).run()
@@ -205,7 +181,10 @@ def test_a_photo_that_leaves_its_xmp_file_or_comes_to_one_is_read_again(
 
 
 def test_the_xmp_files_of_an_offline_drive_are_not_gone(library: Library, tmp_path: Path) -> None:
-    drive, other = photos(tmp_path / "drive" / "photos", 3), photos(tmp_path / "photos", 2, 10)
+    drive, other = (
+        write_photos(tmp_path / "drive" / "photos", 3),
+        write_photos(tmp_path / "photos", 2, 10),
+    )
     stars(drive / "0001.xmp", 3)
     library.index([drive, other]).run()
     (tmp_path / "drive").rename(tmp_path / "unplugged")
@@ -217,7 +196,7 @@ def test_the_xmp_files_of_an_offline_drive_are_not_gone(library: Library, tmp_pa
 
 
 def test_an_xmp_file_waits_for_its_photo(library: Library, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 2)
+    here = write_photos(tmp_path / "photos", 2)
     library.index([here]).run()
     whole, about = (here / "0001.png").read_bytes(), os.stat(here / "0001.png")
     stars(here / "0001.xmp", 4)
@@ -234,7 +213,7 @@ def test_an_xmp_file_waits_for_its_photo(library: Library, tmp_path: Path) -> No
 def test_an_empty_mount_point_is_an_unplugged_drive(library: Library, tmp_path: Path) -> None:
     said: list[str] = []
     library = Library.open(library.settings, tell=said.append)
-    drive = photos(tmp_path / "drive", 60)
+    drive = write_photos(tmp_path / "drive", 60)
     library.index([drive]).run()
     drive.rename(tmp_path / "unplugged")
     drive.mkdir()
@@ -254,8 +233,8 @@ def test_an_empty_mount_point_is_an_unplugged_drive(library: Library, tmp_path: 
 def test_a_drive_unplugged_while_it_is_looked_at_loses_nothing(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drive = photos(tmp_path / "drive", 10)
-    photos(drive / "album", 10, first=10)
+    drive = write_photos(tmp_path / "drive", 10)
+    write_photos(drive / "album", 10, first=10)
     library.index([drive]).run()
     scandir = os.scandir
 
@@ -315,12 +294,12 @@ def test_a_drive_is_known_at_another_mount_point(
     library: Library, stand_in: StandIn, tmp_path: Path, plug: Callable[[str, Path], None]
 ) -> None:
     plug("holidays", tmp_path / "a")
-    photos(tmp_path / "a" / "2019", 5)
+    write_photos(tmp_path / "a" / "2019", 5)
     library.index([tmp_path / "a" / "2019"]).run()
     plug("holidays", tmp_path / "b")
     report = library.index().run()
     assert (report.unchanged, report.offline, report.moved) == (5, 0, 0)
-    assert paths(library) == on_disk(tmp_path / "b" / "2019")
+    assert paths_in(library.settings.data_dir) == pngs_below(tmp_path / "b" / "2019")
     assert [root.path for root in library.status().roots] == [tmp_path / "b" / "2019"]
     plug("holidays", tmp_path / "c")
     library.index([tmp_path / "c" / "2019"]).run()
@@ -333,10 +312,10 @@ def test_another_drive_in_its_place_changes_nothing(
 ) -> None:
     usb = tmp_path / "usb"
     plug("mine", usb)
-    photos(usb, 5)
+    write_photos(usb, 5)
     library.index([usb]).run()
     plug("yours", usb)
-    photos(usb, 5, first=20)
+    write_photos(usb, 5, first=20)
     report = library.index().run()
     assert (report.offline, report.new, report.gone) == (5, 0, 0)
     assert library.status().roots[0].online is False
@@ -348,13 +327,13 @@ def test_photos_restored_to_a_new_drive_are_at_home_there(
     library: Library, tmp_path: Path, plug: Callable[[str, Path], None]
 ) -> None:
     plug("old", tmp_path / "disk")
-    photos(tmp_path / "disk", 5)
+    write_photos(tmp_path / "disk", 5)
     library.index([tmp_path / "disk"]).run()
     shutil.copytree(tmp_path / "disk", tmp_path / "backup", ignore=shutil.ignore_patterns("lost*"))
     plug("new", tmp_path / "disk")
     for file in (tmp_path / "backup").glob("*.png"):
         shutil.copy2(file, tmp_path / "disk")
-    photo(tmp_path / "disk" / "more.png", 99)
+    write_photo(tmp_path / "disk" / "more.png", 99)
     report = library.index().run()
     assert (report.new, report.offline, report.photos) == (1, 0, 6)
     assert library.status().roots[0].online
@@ -366,7 +345,7 @@ def test_photos_restored_to_a_new_drive_are_at_home_there(
 def test_a_mass_removal_is_held_until_it_is_accepted(library: Library, tmp_path: Path) -> None:
     said: list[str] = []
     library = Library.open(library.settings, tell=said.append)
-    here = photos(tmp_path / "photos", 100)
+    here = write_photos(tmp_path / "photos", 100)
     library.index([here]).run()
     for number in range(60):
         (here / f"{number:04}.png").unlink()
@@ -379,14 +358,14 @@ def test_a_mass_removal_is_held_until_it_is_accepted(library: Library, tmp_path:
     assert library.index().run().missing == 60, "asking again changes nothing"
     report = library.index(accept_removals=True).run()
     assert (report.gone, report.missing, report.photos) == (60, 0, 40)
-    assert paths(library) == on_disk(here)
+    assert paths_in(library.settings.data_dir) == pngs_below(here)
     library.close()
 
 
 def test_held_photos_that_come_back_are_as_before(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 100)
+    here = write_photos(tmp_path / "photos", 100)
     library.index([here]).run()
     (tmp_path / "trash").mkdir()
     for number in range(80):
@@ -400,14 +379,14 @@ def test_held_photos_that_come_back_are_as_before(
     report = library.index().run()
     assert (report.missing, report.gone, report.moved) == (0, 0, 30)
     assert stand_in.embedded == 100
-    assert paths(library) == on_disk(here)
+    assert paths_in(library.settings.data_dir) == pngs_below(here)
 
 
 @pytest.mark.parametrize(("total", "removed"), [(100, 49), (400, 80)])
 def test_what_a_person_may_have_deleted_is_not_held(
     library: Library, tmp_path: Path, total: int, removed: int
 ) -> None:
-    here = photos(tmp_path / "photos", total)
+    here = write_photos(tmp_path / "photos", total)
     library.index([here]).run()
     for number in range(removed):
         (here / f"{number:04}.png").unlink()
@@ -416,7 +395,7 @@ def test_what_a_person_may_have_deleted_is_not_held(
 
 
 def test_a_slow_mass_removal_is_one_all_the_same(library: Library, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 200)
+    here = write_photos(tmp_path / "photos", 200)
     library.index([here]).run()
     for start in range(0, 160, 20):
         for number in range(start, start + 20):
@@ -427,7 +406,7 @@ def test_a_slow_mass_removal_is_one_all_the_same(library: Library, tmp_path: Pat
 
 
 def test_a_mass_move_is_no_removal(library: Library, stand_in: StandIn, tmp_path: Path) -> None:
-    one, two = photos(tmp_path / "one", 100), photos(tmp_path / "two", 1, first=200)
+    one, two = write_photos(tmp_path / "one", 100), write_photos(tmp_path / "two", 1, first=200)
     library.index([one, two]).run()
     for number in range(99):
         (one / f"{number:04}.png").rename(two / f"moved {number}.png")
@@ -445,8 +424,8 @@ def test_permission_lost_is_an_error_on_that_folder_only(
 ) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read every folder (see the same test in a process without the right)")
-    here = photos(tmp_path / "photos", 3)
-    locked = photos(here / "locked", 3, first=10)
+    here = write_photos(tmp_path / "photos", 3)
+    locked = write_photos(here / "locked", 3, first=10)
     library.index([here]).run()
     locked.chmod(mode)
     try:
@@ -462,8 +441,8 @@ def test_permission_lost_is_an_error_on_that_folder_only(
 
 
 def test_a_link_to_an_unplugged_drive_keeps_its_photos(library: Library, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 3)
-    drive = photos(tmp_path / "drive", 3, first=10)
+    here = write_photos(tmp_path / "photos", 3)
+    drive = write_photos(tmp_path / "drive", 3, first=10)
     (here / "drive").symlink_to(drive)
     library.index([here]).run()
     drive.rename(tmp_path / "unplugged")
@@ -481,7 +460,7 @@ def test_a_link_to_an_unplugged_drive_keeps_its_photos(library: Library, tmp_pat
 def test_a_file_that_vanishes_while_it_is_read_is_no_failure(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
     shutil.copy(here / "0000.png", here / "zz copy.png")
     prepare = stand_in.prepare
 
@@ -492,13 +471,15 @@ def test_a_file_that_vanishes_while_it_is_read_is_no_failure(
     stand_in.prepare = vanish  # type: ignore[method-assign]
     report = library.index([here]).run()
     assert report.failed == 0
-    assert "zz copy.png" in {Path(path).name for path in paths(library)}, "its copy stands in"
+    assert "zz copy.png" in {Path(path).name for path in paths_in(library.settings.data_dir)}, (
+        "its copy stands in"
+    )
 
 
 def test_forget_removes_a_root_and_only_its_own_photos(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    one, two = photos(tmp_path / "one", 5), photos(tmp_path / "two", 3)
+    one, two = write_photos(tmp_path / "one", 5), write_photos(tmp_path / "two", 3)
     library.index([one, two]).run()
     with pytest.raises(UsageError, match="not one of the library's folders"):
         library.forget(tmp_path)
@@ -508,18 +489,18 @@ def test_forget_removes_a_root_and_only_its_own_photos(
     assert library.status().photos == 3
     with pytest.raises(FolderError):
         library.index([one]).run()
-    photos(one, 5)
+    write_photos(one, 5)
     assert library.index([one]).run().new == 0
     assert stand_in.embedded == 5
 
 
 def test_prune_drops_only_what_has_been_gone_for_long(library: Library, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 100)
-    drive = photos(tmp_path / "drive", 3, first=200)
+    here = write_photos(tmp_path / "photos", 100)
+    drive = write_photos(tmp_path / "drive", 3, first=200)
     library.index([here, drive]).run()
     drive.rename(tmp_path / "unplugged")
     (here / "0000.png").unlink()
-    photo(here / "0001.png", 300)  # an edit: the photo before it has no path any more
+    write_photo(here / "0001.png", 300)  # an edit: the photo before it has no path any more
     library.index().run()
     for number in range(2, 80):
         (here / f"{number:04}.png").unlink()
@@ -538,7 +519,7 @@ def test_prune_drops_only_what_has_been_gone_for_long(library: Library, tmp_path
 
 
 def test_a_photo_that_came_back_in_time_is_not_pruned(library: Library, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 5)
+    here = write_photos(tmp_path / "photos", 5)
     library.index([here]).run()
     kept = (here / "0000.png").read_bytes()
     (here / "0000.png").unlink()
@@ -553,9 +534,9 @@ def test_a_photo_that_came_back_in_time_is_not_pruned(library: Library, tmp_path
     ["a.png.part", "a.crdownload", "~syncthing~a.png", ".syncthing.a.png.tmp", "a.png.!sync"],
 )
 def test_unfinished_files_are_not_read(library: Library, tmp_path: Path, name: str) -> None:
-    here = photos(tmp_path / "photos", 1)
-    photo(here / "x.png", 3).rename(here / name)
-    photo(here / "Safari.png.download" / "Safari.png", 4)
+    here = write_photos(tmp_path / "photos", 1)
+    write_photo(here / "x.png", 3).rename(here / name)
+    write_photo(here / "Safari.png.download" / "Safari.png", 4)
     assert library.index([here]).run().photos == 1
 
 

@@ -13,24 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch import Example, Library, Query, Region, Settings, Term
+from imgsearch import Example, Library, Query, Region, Term
 from imgsearch.encoders.base import Encoder
 from imgsearch.errors import EncoderMismatch, QueryError, Reason
 from imgsearch.query.grammar import parse
 from imgsearch.records.query import Filter
 from imgsearch.search.query_cache import FILE, QueryVectors
+from tests.factories import write_noise
 from tests.stand_in import StandIn
 
 EVERYTHING = 1000
-
-
-@pytest.fixture(scope="module")
-def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """A library of the demo photos; tests that use it only read."""
-    place = tmp_path_factory.mktemp("demo-library")
-    with Library.open(Settings.load(data_dir=place, encoder="lite")) as opened:
-        opened.index([demo_photos]).run()
-        yield opened
 
 
 @pytest.fixture
@@ -43,10 +35,8 @@ def noise(stand_in: StandIn, library: Library, tmp_path: Path) -> Library:
 
 
 def add_noise(folder: Path, numbers: range) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+        write_noise(folder / f"{number:03}.png", number, 8)
 
 
 def names(library: Library, query: str | Query, k: int = EVERYTHING) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -16,6 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Hit, Library, Settings, parse, text
+from tests.factories import wait_until
 from ui import exports, filters, formatting
 from ui.session import session
 
@@ -214,10 +214,7 @@ def wait_for(name: str) -> None:
     """Until the background task has ended."""
     task = session().tasks.get(name)
     assert task is not None
-    until = time.monotonic() + PATIENCE_S
-    while task.running:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: not task.running)
 
 
 def test_near_duplicates_side_by_side(

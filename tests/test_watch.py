@@ -29,6 +29,7 @@ from imgsearch.indexer.watcher import WatchTiming
 from imgsearch.progress import SyncReport, WatchEvent, Watching
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
+from tests.factories import paths_in, pngs_below, write_photo, write_photos
 from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
@@ -36,19 +37,6 @@ pytestmark = pytest.mark.alone  # it measures time, or waits for it
 LINUX = sys.platform.startswith("linux")
 QUICK = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
 PATIENCE_S = 30.0  # for a machine with other things to do
-
-
-def photo(path: Path, number: int) -> Path:
-    """A photo whose bytes are those of no other number."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8), (number % 251, number // 251 % 251, 200)).save(path)
-    return path
-
-
-def photos(folder: Path, count: int, first: int = 0) -> Path:
-    for number in range(first, first + count):
-        photo(folder / f"{number:04}.png", number)
-    return folder
 
 
 class Watched:
@@ -94,21 +82,11 @@ class Watched:
 
     @property
     def paths(self) -> set[str]:
-        data_dir = self.library.settings.data_dir
-        if not (data_dir / "library.db").exists():
-            return set()
-        with Store.open(data_dir, writable=False) as store:
-            ids = store.live_ids().tolist()
-            return {str(path) for places in store.paths(ids).values() for _, path in places}
+        return paths_in(self.library.settings.data_dir)
 
     @property
     def on_disk(self) -> set[str]:
-        return {
-            str(path)
-            for folder in self.folders
-            for path in folder.rglob("*.png")
-            if path.is_file() and not path.name.startswith(".")
-        }
+        return pngs_below(*self.folders)
 
     def stop(self) -> None:
         self._stop.set()
@@ -147,18 +125,18 @@ class OperationPaths:
     first: int  # photos of this number and above are its own
 
     def photo(self, path: Path, number: int) -> Path:
-        return photo(path, self.first + number)
+        return write_photo(path, self.first + number)
 
 
 def file_becomes_folder(path: Path, number: int) -> None:
     """In place of a photo there is a folder of its name, with another photo in it."""
     path.unlink()
-    photo(path / "a.png", number)
+    write_photo(path / "a.png", number)
 
 
 OPERATIONS: dict[str, tuple[Callable[[OperationPaths], object], int]] = {  # and how many it embeds
     "a new photo": (lambda at: at.photo(at.here / "new.png", 100), 1),
-    "a new folder": (lambda at: photos(at.here / "x" / "y", 3, first=at.first + 100), 3),
+    "a new folder": (lambda at: write_photos(at.here / "x" / "y", 3, first=at.first + 100), 3),
     "a folder moved in": (lambda at: (at.outside / "outside").rename(at.here / "inside"), 2),
     "renamed": (lambda at: (at.here / "0001.png").rename(at.here / "new name.png"), 0),
     "only its case": (lambda at: (at.here / "0001.png").rename(at.here / "0001.PNG.png"), 0),
@@ -197,7 +175,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watched,
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("imgsearch.encoders.registry.open_encoder", lambda *arguments: encoder)
         with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
-            one, two = photos(place / "one", 1), photos(place / "two", 1)
+            one, two = write_photos(place / "one", 1), write_photos(place / "two", 1)
             watching = Watched(library, one, two, rhythm=WatchSchedule(QUICK))
             watching.wait_for_first_look()
             yield watching, encoder
@@ -213,12 +191,12 @@ def test_each_operation_ends_in_the_right_library(
     one, two = (folder / name for folder in watching.folders)
     (two / "here").mkdir(parents=True)
     first = 1_000 * (1 + list(OPERATIONS).index(name))
-    here = photos(one / "here", 3, first=first)
+    here = write_photos(one / "here", 3, first=first)
     for number in range(3):
         (here / f"{first + number:04}.png").rename(here / f"{number:04}.png")
-    photo(here / "café.png", first + 60)
-    photos(here / "album", 2, first=first + 70)
-    photos(watching.folders[0].parent / name / "outside", 2, first=first + 90)
+    write_photo(here / "café.png", first + 60)
+    write_photos(here / "album", 2, first=first + 70)
+    write_photos(watching.folders[0].parent / name / "outside", 2, first=first + 90)
     watching.wait_for_disk()
     before, content = encoder.embedded, contents(watching)
     change(OperationPaths(here, two / "here", watching.folders[0].parent / name, first))
@@ -237,7 +215,7 @@ def contents(watching: Watched) -> dict[str, bytes]:
 def test_from_the_trash_and_back_costs_nothing(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
     watching = watched(here)
     (here / "0001.png").rename(tmp_path / "trash.png")
     watching.wait_for_disk()
@@ -249,7 +227,7 @@ def test_from_the_trash_and_back_costs_nothing(
 def test_an_xmp_file_is_noticed_and_embeds_nothing(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
     watching = watched(here)
     beside = here / "0001.png.xmp"
 
@@ -269,7 +247,7 @@ def test_an_xmp_file_is_noticed_and_embeds_nothing(
 def test_a_file_that_grows_is_read_when_it_is_whole(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     watching = watched(here)
     Image.effect_noise((64, 64), 50).save(tmp_path / "big.png")
     whole = (tmp_path / "big.png").read_bytes()
@@ -285,9 +263,9 @@ def test_a_file_that_grows_is_read_when_it_is_whole(
 def test_a_photo_is_found_within_five_seconds_of_its_last_write(
     watched: Start, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
     watching = watched(here, rhythm=WatchSchedule())
-    photo(here / "new.png", 100)
+    write_photo(here / "new.png", 100)
     started = time.monotonic()
     watching.wait_for_disk()
     seconds = time.monotonic() - started
@@ -302,10 +280,10 @@ def test_a_photo_is_found_within_five_seconds_of_its_last_write(
 def test_a_burst_is_one_look_at_the_whole_root(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     outside = tmp_path / "outside"
     for album in range(30):
-        photos(outside / str(album), 25, first=1_000 + 25 * album)
+        write_photos(outside / str(album), 25, first=1_000 + 25 * album)
     watching = watched(here)
     before = len(watching.reports)
     for album in range(30):
@@ -334,7 +312,7 @@ def test_a_real_overflow_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     heard = watcher.PendingFolders.heard
 
     def slowly(self: watcher.PendingFolders, root: str, path: str, is_folder: bool) -> None:
@@ -346,7 +324,7 @@ def test_a_real_overflow_loses_nothing(
     short_queue()
     script = f"import os\nfor n in range(3000): os.mkdir({str(here)!r} + f'/d{{n}}')"
     subprocess.run([sys.executable, "-c", script], check=True)
-    photos(here / "d2999", 3, first=10)
+    write_photos(here / "d2999", 3, first=10)
     watching.wait_for_disk()
     assert "overflow" in caplog.text.lower()
 
@@ -354,10 +332,10 @@ def test_a_real_overflow_loses_nothing(
 def test_what_watchdog_worries_about_is_a_look_at_everything(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     watching = watched(here)
     monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)  # all events are lost
-    photo(here / "deep" / "new.png", 10)
+    write_photo(here / "deep" / "new.png", 10)
     time.sleep(1)
     assert watching.paths != watching.on_disk
     logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed")
@@ -367,20 +345,20 @@ def test_what_watchdog_worries_about_is_a_look_at_everything(
 def test_a_watcher_that_fell_silent_is_noticed(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     pace = WatchTiming(quiet_ms=300, tick_s=0.3, canary_s=0.6)
     watching = watched(here, rhythm=WatchSchedule(pace))
     time.sleep(1.5)
     assert len(watching.reports) == 1, "a canary that sings changes nothing"
     monkeypatch.setattr(watcher._Handler, "dispatch", lambda *event: None)
-    photo(here / "new.png", 10)
+    write_photo(here / "new.png", 10)
     watching.wait_for_disk()
 
 
 def test_every_hour_the_disk_is_right_whatever_was_heard(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
     watching = watched(here, rhythm=WatchSchedule(QUICK, reconcile_s=1))
     monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)
     (here / "0001.png").rename(here / "moved.png")
@@ -393,14 +371,14 @@ def test_every_hour_the_disk_is_right_whatever_was_heard(
 def test_network_drives_are_polled_and_it_says_so(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = photos(tmp_path / "nas", 1)
+    here = write_photos(tmp_path / "nas", 1)
     table = (*volumes.mounts(), volumes.Mount(str(here), "/", "nfs4", "nas:/photos"))
     monkeypatch.setattr(volumes, "mounts", lambda: table)
     pace = WatchTiming(quiet_ms=300, tick_s=0.3, poll_s=0.7)
     watching = watched(here, rhythm=WatchSchedule(pace))
     (news,) = [news for news in watching.news if isinstance(news, Watching)]
     assert news.polled == ((here, "changes by other machines give no event"),)
-    photo(here / "new.png", 10)
+    write_photo(here / "new.png", 10)
     watching.wait_for_disk()
 
 
@@ -428,7 +406,7 @@ with Library.open(Settings.load(data_dir={data!r}, encoder="lite")) as library:
 
 
 def test_too_many_folders_for_the_system_are_polled_and_it_says_so(tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     for number in range(40):
         (here / f"d{number}").mkdir()
     script = tmp_path / "few.py"
@@ -457,21 +435,24 @@ def test_too_many_folders_for_the_system_are_polled_and_it_says_so(tmp_path: Pat
 def test_a_drive_goes_and_comes_back_by_itself(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    drive, here = photos(tmp_path / "drive", 60), photos(tmp_path / "here", 1, first=100)
+    drive, here = (
+        write_photos(tmp_path / "drive", 60),
+        write_photos(tmp_path / "here", 1, first=100),
+    )
     watching = watched(drive, here)
     drive.rename(tmp_path / "unplugged")
     watching.wait_for(lambda: watching.reports[-1].offline == 60)
     assert watching.reports[-1].photos == 61
-    photo(tmp_path / "unplugged" / "taken elsewhere.png", 200)
+    write_photo(tmp_path / "unplugged" / "taken elsewhere.png", 200)
     (tmp_path / "unplugged").rename(drive)
     watching.wait_for_disk()
-    photo(drive / "watched again.png", 201)
+    write_photo(drive / "watched again.png", 201)
     watching.wait_for_disk()
     assert stand_in.embedded == 63
 
 
 def test_a_slow_mass_removal_is_held_and_comes_back(watched: Start, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 100)
+    here = write_photos(tmp_path / "photos", 100)
     (tmp_path / "trash").mkdir()
     watching = watched(here)
     for number in range(80):
@@ -488,34 +469,37 @@ def test_a_slow_mass_removal_is_held_and_comes_back(watched: Start, tmp_path: Pa
 
 
 def test_others_search_and_write_meanwhile(watched: Start, tmp_path: Path) -> None:
-    here, new = photos(tmp_path / "photos", 3), photos(tmp_path / "new root", 3, first=10)
+    here, new = (
+        write_photos(tmp_path / "photos", 3),
+        write_photos(tmp_path / "new root", 3, first=10),
+    )
     watching = watched(here)
     with Library.open(watching.library.settings) as other:
         assert len(other.search("anything", k=9)) == 3
         other.index([new]).run()
         watching.folders = (here, new)
         time.sleep(1)
-        photo(new / "x.png", 30)
+        write_photo(new / "x.png", 30)
         watching.wait_for_disk()
         assert len(other.search("anything", k=9)) == 7
 
 
 def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     watching = watched(here, rhythm=WatchSchedule(QUICK, retry_s=0.3))
     with writing(watching.library.settings.data_dir):
-        photo(here / "new.png", 10)
+        write_photo(here / "new.png", 10)
         time.sleep(1.5)
         assert watching.paths != watching.on_disk
     watching.wait_for_disk()
 
 
 def test_the_model_goes_when_it_is_not_needed(watched: Start, tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 1)
+    here = write_photos(tmp_path / "photos", 1)
     watching = watched(here, rhythm=WatchSchedule(QUICK, idle_s=1))
     assert watching.library._models._loaded is not None
     watching.wait_for(lambda: watching.library._models._loaded is None)
-    photo(here / "new.png", 10)
+    write_photo(here / "new.png", 10)
     watching.wait_for_disk()
 
 
@@ -525,12 +509,12 @@ def test_it_leaves_no_thread_and_no_open_file(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    here = photos(tmp_path / "photos", 3)
+    here = write_photos(tmp_path / "photos", 3)
 
     def watch_a_new_photo(number: int) -> None:
         watching = Watched(library, here)
         watching.wait_for_first_look()
-        photo(here / f"{number} new.png", 100 + number)
+        write_photo(here / f"{number} new.png", 100 + number)
         watching.wait_for_disk()
         watching.stop()
 
@@ -594,7 +578,7 @@ def wait_for_event(process: subprocess.Popen[str], event: str) -> dict[str, obje
 def test_a_signal_ends_it_within_two_seconds_with_nothing_lost(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    here = photos(tmp_path / "photos", 400)
+    here = write_photos(tmp_path / "photos", 400)
     process = start_command(tmp_path / "library", here, "--log-json")
     wait_for_event(process, "progress")
     started = time.monotonic()
@@ -614,7 +598,7 @@ def test_a_signal_ends_it_within_two_seconds_with_nothing_lost(
 
 
 def test_its_log_is_lines_of_names_and_values(tmp_path: Path) -> None:
-    here = photos(tmp_path / "photos", 2)
+    here = write_photos(tmp_path / "photos", 2)
     process = start_command(tmp_path / "library", here)
     assert process.stdout is not None
     lines = iter(process.stdout)

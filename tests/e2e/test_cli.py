@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from imgsearch.store.store import Store
+from tests.factories import run_cli, start_cli, write_noise
 from tests.held_process import held
 
 SECONDS = 120
@@ -25,35 +25,10 @@ PHOTOS = 150  # enough for several batches
 VECTORS = 21 + 7  # of the demo: two of its photos are so wide that they have pieces
 
 
-def run(*arguments: str | Path, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `imgsearch`, with the built-in encoder for new libraries."""
-    return subprocess.run(
-        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
-        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite", **environment},
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        timeout=SECONDS,
-    )
-
-
-def start(*arguments: str | Path, data: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
-        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def many_photos(folder: Path, count: int) -> Path:
-    """`count` small photos, each of its own noise."""
-    folder.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(0)
-    for n in range(count):
-        pixels = noise.integers(0, 255, (48, 48, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{n:04}.png")
+    """`count` small photos of random colours."""
+    for number in range(count):
+        write_noise(folder / f"{number:04}.png", number, 48)
     return folder
 
 
@@ -61,7 +36,7 @@ def many_photos(folder: Path, count: int) -> Path:
 def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of an indexed demo library; tests that use it only read."""
     data = tmp_path_factory.mktemp("demo")
-    done = run("index", demo_photos, "--json", data=data)
+    done = run_cli("index", demo_photos, "--json", data=data)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report.pop("seconds") > 0
@@ -80,7 +55,7 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_results_as_json(demo: Path, demo_photos: Path) -> None:
-    done = run("search", "a", "cat", "-k", "2", "--all", "--json", data=demo)
+    done = run_cli("search", "a", "cat", "-k", "2", "--all", "--json", data=demo)
     assert done.returncode == 0
     first, second = json.loads(done.stdout)
     assert first["path"] == str(demo_photos / "chelsea.png")
@@ -92,38 +67,38 @@ def test_results_as_json(demo: Path, demo_photos: Path) -> None:
 
 
 def test_results_for_people_and_for_pipes(demo: Path, demo_photos: Path) -> None:
-    people = run("search", "a temple", "-k", "3", data=demo)
+    people = run_cli("search", "a temple", "-k", "3", data=demo)
     assert re.match(r" +1 +0\.\d{3} +.*china\.jpg\n", people.stdout)
-    lines = run("search", "a temple", "--paths", "-k", "3", data=demo)
+    lines = run_cli("search", "a temple", "--paths", "-k", "3", data=demo)
     assert lines.stdout.splitlines()[0] == str(demo_photos / "china.jpg")
-    nul = run("search", "a temple", "--paths", "-0", "-k", "3", data=demo)
+    nul = run_cli("search", "a temple", "--paths", "-0", "-k", "3", data=demo)
     assert nul.stdout.split("\0")[:-1] == lines.stdout.splitlines()
 
 
 def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> None:
-    done = run("search", "--image", demo_photos / "coffee.png", "--all", "--json", data=demo)
+    done = run_cli("search", "--image", demo_photos / "coffee.png", "--all", "--json", data=demo)
     assert done.returncode == 0
     assert len(json.loads(done.stdout)) >= 20
-    both = run("search", "a cat", "--image", demo_photos / "coffee.png", "--json", data=demo)
+    both = run_cli("search", "a cat", "--image", demo_photos / "coffee.png", "--json", data=demo)
     assert "chelsea.png" in {Path(hit["path"]).name for hit in json.loads(both.stdout)[:3]}
 
 
 def test_what_is_not_there_is_said_to_be_not_there(demo: Path) -> None:
-    there = run("search", "a motorcycle", data=demo)
+    there = run_cli("search", "a motorcycle", data=demo)
     assert (there.returncode, there.stderr) == (0, "1 sure, nothing else.\n")
     for absent in ("a submarine", "two kids jumping into a lake"):
-        folded = run("search", absent, data=demo)
+        folded = run_cli("search", absent, data=demo)
         assert (folded.returncode, folded.stdout) == (1, "")
         assert folded.stderr.startswith("Nothing here looks like that.")
-        shown = run("search", absent, "--all", "-k", "3", data=demo)
+        shown = run_cli("search", absent, "--all", "-k", "3", data=demo)
         assert (shown.returncode, shown.stdout.count("(weak)")) == (0, 3)
 
 
 def test_queries_from_options_and_from_a_pipe(demo: Path, demo_photos: Path) -> None:
-    line = run("search", "a pet -type:jpeg sort:path", "-k", "3", "--json", data=demo)
+    line = run_cli("search", "a pet -type:jpeg sort:path", "-k", "3", "--json", data=demo)
     options = ("--type", "png", "--sort", "path", "-k", "3", "--json")
     assert json.loads(line.stdout) != []
-    same = json.loads(run("search", "a", "pet", *options, data=demo).stdout)
+    same = json.loads(run_cli("search", "a", "pet", *options, data=demo).stdout)
     assert [{**hit, "cursor": None} for hit in same] == [
         {**hit, "cursor": None} for hit in json.loads(line.stdout)
     ]
@@ -138,11 +113,11 @@ def test_queries_from_options_and_from_a_pipe(demo: Path, demo_photos: Path) -> 
 
 
 def test_pages(demo: Path) -> None:
-    whole = json.loads(run("search", "in:/ sort:path", "-k", "100", "--json", data=demo).stdout)
+    whole = json.loads(run_cli("search", "in:/ sort:path", "-k", "100", "--json", data=demo).stdout)
     paths, cursor = [], None
     while True:
         more = () if cursor is None else ("--cursor", cursor)
-        done = run("search", "in:/ sort:path", "-k", "8", "--json", *more, data=demo)
+        done = run_cli("search", "in:/ sort:path", "-k", "8", "--json", *more, data=demo)
         page = json.loads(done.stdout)
         paths += [hit["path"] for hit in page]
         if (cursor := page[-1]["cursor"]) is None:
@@ -152,26 +127,26 @@ def test_pages(demo: Path) -> None:
 
 def test_explain(demo: Path, demo_photos: Path) -> None:
     cat = demo_photos / "chelsea.png"
-    done = run("explain", cat, "a cat -2:dog type:png", data=demo)
+    done = run_cli("explain", cat, "a cat -2:dog type:png", data=demo)
     assert done.returncode == 0, done.stderr
     assert "passes  type:png" in done.stdout and "-2:dog" in done.stdout
     assert re.search(r"^Rank +\d+$", done.stdout, re.MULTILINE)
-    done = run("explain", cat, "a cat", "--type", "jpeg", "--json", data=demo)
+    done = run_cli("explain", cat, "a cat", "--type", "jpeg", "--json", data=demo)
     assert done.returncode == 1
     explained = json.loads(done.stdout)
     assert explained["filters"] == [{"filter": "type:jpeg", "passes": False}]
     assert explained["terms"][0]["term"] == "a cat"
-    done = run("explain", demo_photos / "none.png", "a cat", data=demo)
+    done = run_cli("explain", demo_photos / "none.png", "a cat", data=demo)
     assert done.returncode == 1 and "no such file" in done.stdout
 
 
 def test_status_and_encoders(demo: Path, demo_photos: Path) -> None:
-    people = run("status", data=demo)
+    people = run_cli("status", data=demo)
     assert f"{demo_photos} (21 photos, online)" in people.stdout
-    status = json.loads(run("status", "--json", data=demo).stdout)
+    status = json.loads(run_cli("status", "--json", data=demo).stdout)
     assert (status["photos"], status["vectors"], status["encoder"]) == (21, VECTORS, "lite")
     assert status["failures"] == []
-    names = json.loads(run("encoders", "--json", data=demo).stdout)
+    names = json.loads(run_cli("encoders", "--json", data=demo).stdout)
     assert [row["name"] for row in names if row["in_use"]] == ["lite"]
     assert all(row["licence"] and row["dim"] and row["accuracy"] for row in names)
 
@@ -181,38 +156,40 @@ def test_failures_are_listed_and_tried_again(demo_photos: Path, tmp_path: Path) 
     photos.mkdir()
     (photos / "empty.jpg").write_bytes(b"")
     (photos / "text.jpg").write_text("no image")
-    assert "imgsearch failures" in run("index", photos, data=data).stderr
-    status = run("status", data=data).stdout
+    assert "imgsearch failures" in run_cli("index", photos, data=data).stderr
+    status = run_cli("status", data=data).stdout
     assert "Failures  2" in status and "not-an-image: 1" in status
-    listed = json.loads(run("failures", "--json", data=data).stdout)
+    listed = json.loads(run_cli("failures", "--json", data=data).stdout)
     assert [(Path(one["path"]).name, one["reason"], one["extra"]) for one in listed] == [
         ("empty.jpg", "empty", None), ("text.jpg", "not-an-image", None),
     ]  # fmt: skip
     assert all(one["message"] and one["failed_at"] for one in listed)
-    assert json.loads(run("status", "--json", data=data).stdout)["failures"] == listed
+    assert json.loads(run_cli("status", "--json", data=data).stdout)["failures"] == listed
     (photos / "empty.jpg").write_bytes((demo_photos / "coffee.png").read_bytes())
-    done = run("failures", "--retry", data=data)
+    done = run_cli("failures", "--retry", data=data)
     assert done.returncode == 0 and "1 can be read now; 1 cannot." in done.stderr
     assert re.fullmatch(r"not-an-image +\S+text\.jpg: .+\n", done.stdout)
-    some = run("failures", "--retry", "--reason", "not-an-image", "--json", data=data)
+    some = run_cli("failures", "--retry", "--reason", "not-an-image", "--json", data=data)
     assert some.returncode == 0, some.stderr
     assert [Path(one["path"]).name for one in json.loads(some.stdout)] == ["text.jpg"]
-    none = run("failures", "--reason", "empty", data=data)
+    none = run_cli("failures", "--reason", "empty", data=data)
     assert (none.returncode, none.stdout) == (0, "")
-    assert run("failures", "--reason", "ugly", data=data).returncode == 2
+    assert run_cli("failures", "--reason", "ugly", data=data).returncode == 2
 
 
 def test_rebuild_makes_the_index_from_what_is_stored(demo: Path) -> None:
-    before = run("search", "a rocket launch", "--json", data=demo).stdout
-    done = run("rebuild", "--json", data=demo)
+    before = run_cli("search", "a rocket launch", "--json", data=demo).stdout
+    done = run_cli("rebuild", "--json", data=demo)
     assert json.loads(done.stdout)["vectors"] == VECTORS
-    assert json.loads(run("status", "--json", data=demo).stdout)["snapshot"]["vectors"] == VECTORS
-    assert run("search", "a rocket launch", "--json", data=demo).stdout == before
+    assert (
+        json.loads(run_cli("status", "--json", data=demo).stdout)["snapshot"]["vectors"] == VECTORS
+    )
+    assert run_cli("search", "a rocket launch", "--json", data=demo).stdout == before
 
 
 def test_what_the_index_finds_can_be_checked(demo: Path) -> None:
-    run("rebuild", data=demo)
-    done = run("rebuild", "--check", "--json", data=demo)
+    run_cli("rebuild", data=demo)
+    done = run_cli("rebuild", "--check", "--json", data=demo)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "recall_text": 1.0,
@@ -224,28 +201,28 @@ def test_what_the_index_finds_can_be_checked(demo: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    damaged = run("rebuild", "--check", data=demo)
+    damaged = run_cli("rebuild", "--check", data=demo)
     assert damaged.returncode == 7
     assert "Traceback" not in damaged.stderr
-    run("rebuild", data=demo)
+    run_cli("rebuild", data=demo)
 
 
 def test_a_damaged_index_file_mends_itself(demo: Path) -> None:
-    run("rebuild", data=demo)
-    before = run("search", "a motorcycle", "--json", data=demo).stdout
+    run_cli("rebuild", data=demo)
+    before = run_cli("search", "a motorcycle", "--json", data=demo).stdout
     (file,) = (demo / "snapshots").iterdir()
     file.write_bytes(file.read_bytes()[:100])
-    done = run("search", "a motorcycle", "--json", data=demo)
+    done = run_cli("search", "a motorcycle", "--json", data=demo)
     assert done.returncode == 0
     assert "made anew" in done.stderr
     assert done.stdout == before
-    assert "made anew" not in run("search", "a motorcycle", data=demo).stderr
+    assert "made anew" not in run_cli("search", "a motorcycle", data=demo).stderr
 
 
 def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
     (tmp_path / "library.db").write_bytes(b"no database at all" * 300)
     for command in (["index", str(tmp_path)], ["search", "x"], ["status"], ["rebuild"]):
-        done = run(*command, data=tmp_path)
+        done = run_cli(*command, data=tmp_path)
         assert done.returncode == 8
         assert "damaged" in done.stderr and "backup" in done.stderr
         assert "Traceback" not in done.stderr
@@ -291,7 +268,7 @@ def test_wrong_use_gets_a_sentence_and_a_code(
 ) -> None:
     if arguments[:2] == ["index", "--encoder"]:
         arguments = [*arguments, str(many_photos(tmp_path / "p", 1))]
-    done = run(*arguments, data=demo)
+    done = run_cli(*arguments, data=demo)
     assert done.returncode == code, done.stderr
     assert says in done.stderr
     assert done.stdout == ""
@@ -302,13 +279,13 @@ def test_hostile_names_cannot_touch_the_terminal(tmp_path: Path) -> None:
     folder = many_photos(tmp_path / "photos", 1)
     name = b"\xff\n\x1b[2J\xf0\x9f\x90\xb6.png"
     os.rename(folder / "0000.png", os.path.join(os.fsencode(folder), name))
-    assert run("index", folder, data=tmp_path / "data").returncode == 0
-    shown = run("search", "noise", data=tmp_path / "data").stdout
+    assert run_cli("index", folder, data=tmp_path / "data").returncode == 0
+    shown = run_cli("search", "noise", data=tmp_path / "data").stdout
     assert shown.count("\n") == 1 and "\x1b" not in shown
     assert r"\udcff\n\x1b[2J🐶.png" in shown
-    (hit,) = json.loads(run("search", "noise", "--json", data=tmp_path / "data").stdout)
+    (hit,) = json.loads(run_cli("search", "noise", "--json", data=tmp_path / "data").stdout)
     assert os.fsencode(hit["path"]).endswith(b"/" + name)
-    paths = run("search", "noise", "--paths", "-0", data=tmp_path / "data").stdout
+    paths = run_cli("search", "noise", "--paths", "-0", data=tmp_path / "data").stdout
     assert os.fsencode(paths) == os.path.join(os.fsencode(folder), name) + b"\0"
 
 
@@ -352,7 +329,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     """A folder of photos, and the library of one run without disturbance."""
     folder = many_photos(tmp_path_factory.mktemp("many") / "photos", PHOTOS)
     data = tmp_path_factory.mktemp("undisturbed")
-    assert run("index", folder, data=data).returncode == 0
+    assert run_cli("index", folder, data=data).returncode == 0
     yield folder, snapshot_of(data)
     shutil.rmtree(folder)
 
@@ -369,7 +346,7 @@ def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: 
     with Store.open(tmp_path, writable=False) as store:
         kept = store.photo_count()
     assert kept > 0
-    report = json.loads(run("index", "--json", data=tmp_path).stdout)
+    report = json.loads(run_cli("index", "--json", data=tmp_path).stdout)
     assert report["new"] == PHOTOS - kept
     assert snapshot_of(tmp_path) == whole
 
@@ -385,10 +362,10 @@ def test_killed_at_ten_moments_ends_in_the_same_library(
             time.sleep(moments.uniform(0, 0.1))
             process.send_signal(signal.SIGKILL)
     for _ in range(5):  # at any moment from its start to after its end
-        with start("index", folder, data=tmp_path) as free:
+        with start_cli("index", folder, data=tmp_path) as free:
             time.sleep(moments.uniform(0, 1.0))
             free.kill()
-    assert run("index", folder, data=tmp_path).returncode == 0
+    assert run_cli("index", folder, data=tmp_path).returncode == 0
     assert snapshot_of(tmp_path) == whole
     assert not list(tmp_path.rglob("*.tmp*"))
 
@@ -397,12 +374,12 @@ def test_a_second_writer_is_refused_and_a_dead_one_leaves_no_lock(tmp_path: Path
     folder, data = many_photos(tmp_path / "photos", 100), tmp_path / "data"
     with held("index", folder, data=data, at_batch=3) as first:
         first.wait_until_held()
-        second = run("index", folder, data=data)
+        second = run_cli("index", folder, data=data)
         assert second.returncode == 9
         assert "Another imgsearch is writing" in second.stderr
-        assert run("search", "noise", data=data).returncode == 0, "readers never wait"
+        assert run_cli("search", "noise", data=data).returncode == 0, "readers never wait"
         first.send_signal(signal.SIGKILL)
-    assert run("index", folder, data=data).returncode == 0
+    assert run_cli("index", folder, data=data).returncode == 0
 
 
 # ------------------------------------------------------------------------- disks
@@ -424,21 +401,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_told_and_what_was_committed_stays(small_disk: Path, tmp_path: Path) -> None:
     folder = many_photos(tmp_path / "photos", PHOTOS)
-    done = run("index", folder, data=small_disk)
+    done = run_cli("index", folder, data=small_disk)
     assert done.returncode == 10, done.stderr
     assert "Free some space" in done.stderr and "Traceback" not in done.stderr
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
-    assert run("index", data=small_disk).returncode == 0
-    assert json.loads(run("status", "--json", data=small_disk).stdout)["photos"] == PHOTOS
+    assert run_cli("index", data=small_disk).returncode == 0
+    assert json.loads(run_cli("status", "--json", data=small_disk).stdout)["photos"] == PHOTOS
 
 
 def test_a_read_only_disk_still_answers(small_disk: Path, tmp_path: Path) -> None:
     folder = many_photos(tmp_path / "photos", 5)
-    assert run("index", folder, data=small_disk).returncode == 0
+    assert run_cli("index", folder, data=small_disk).returncode == 0
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    found = run("search", "noise", "--json", data=small_disk)
+    found = run_cli("search", "noise", "--json", data=small_disk)
     assert found.returncode == 0, found.stderr
     assert len(json.loads(found.stdout)) == 5
-    refused = run("index", folder, data=small_disk)
+    refused = run_cli("index", folder, data=small_disk)
     assert refused.returncode == 10
     assert "cannot be written" in refused.stderr

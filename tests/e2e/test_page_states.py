@@ -25,7 +25,7 @@ from tests.browsing import (
     wait_for_count,
     wait_until_shown,
 )
-from tests.factories import dng, heic, scene
+from tests.factories import dng, heic, scene, write_noise
 from tests.held_process import held
 
 if TYPE_CHECKING:
@@ -38,25 +38,18 @@ MANY = 70  # more than the page shows at first
 MISSING_MODEL = "openclip:ViT-B-32/laion2b_s34b_b79k"  # its weights are not on this machine
 
 
-def noise(path: Path, number: int, side_px: int = 32) -> None:
-    """Writes a photo whose content differs for each number."""
-    pixels = np.random.default_rng(number).integers(0, 255, (side_px, side_px, 3), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of many photos, HEIC and RAW files, and a drive that was unplugged later."""
     pytest.importorskip("rawpy")
     folder = tmp_path_factory.mktemp("states")
     for number in range(MANY):
-        noise(folder / "photos" / "many" / f"{number:03}.png", number)
+        write_noise(folder / "photos" / "many" / f"{number:03}.png", number)
     (folder / "photos" / "phone").mkdir()
     (folder / "photos" / "phone" / "IMG_1.HEIC").write_bytes(heic(scene(320, 240), quality=90))
     (folder / "photos" / "phone" / "IMG_2.dng").write_bytes(dng())
     scene(300, 200).save(folder / "photos" / "phone" / "<script>hacked=1<\u2215script>\n\u202e.png")
-    noise(folder / "drive" / "far.png", 1_000)
+    write_noise(folder / "drive" / "far.png", 1_000)
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos", folder / "drive"]).run()
         (far,) = library.find("name:far").hits
@@ -144,7 +137,7 @@ def test_the_progress_of_another_process_is_shown(
     page: Page, address: str, place: Path, tmp_path: Path, screenshot: Callable[..., None]
 ) -> None:
     for number in range(600):
-        noise(tmp_path / "more" / f"{number}.png", 10_000 + number, 64)
+        write_noise(tmp_path / "more" / f"{number}.png", 10_000 + number, 64)
     page.goto(f"{address}/library")
     page.locator("button:enabled", has_text="Rebuild").first.wait_for()
     with held("index", tmp_path / "more", data=place / "library", at_batch=60) as other:
@@ -181,7 +174,7 @@ def test_a_second_writer_is_refused(
 def foreign(tmp_path: Path) -> Path:
     """A library whose model is not on this machine."""
     with writing(tmp_path / "library") as store:
-        noise(tmp_path / "photos" / "one.png", 1)
+        write_noise(tmp_path / "photos" / "one.png", 1)
         root_id = store.add_root(str(tmp_path / "photos"))
         row = store.add_encoder(f"{MISSING_MODEL}@1", MISSING_MODEL, 512)
         about = (tmp_path / "photos" / "one.png").stat()
