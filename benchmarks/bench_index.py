@@ -23,9 +23,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -143,7 +144,7 @@ def memory_mb(field: str) -> float:
 
 def build(folder: Path) -> Result:
     """Build a snapshot of the store: time of each step, peak memory beyond the start's."""
-    from imgsearch.index.build import BuildOptions, build_snapshot
+    from imgsearch.index.build import build_snapshot
     from imgsearch.store.store import Store
 
     store = Store.open(folder, writable=True)
@@ -152,14 +153,13 @@ def build(folder: Path) -> Result:
     began = time.perf_counter()
     steps: dict[str, float] = {}
 
-    def step(name: str) -> None:
+    def on_step(name: str) -> None:
         steps.setdefault(name, round(time.perf_counter() - began, 2))
 
     def encode_texts(texts: object) -> np.ndarray:
         return world_of(rows).texts(len(texts), seed=4)  # type: ignore[arg-type]
 
-    options = BuildOptions(fresh=True, step=step)
-    info = build_snapshot(store, 1, "made@1", encode_texts, options)
+    info = build_snapshot(store, 1, "made@1", encode_texts, fresh=True, on_step=on_step)
     peak_mb = memory_mb("VmHWM") - before_mb
     raw_mb = rows * 512 * 4 / 2**20
     return {
@@ -440,13 +440,14 @@ def table(results: dict[str, Result]) -> None:
         )
 
 
-def real(photos: Path, texts: Path) -> None:
+def real(photos: Path, captions: Path) -> None:
     """How many lists real vectors and made-up ones need for recall .98, side by side."""
-    from imgsearch.index.ivf import IvfBuilder
-    from imgsearch.index.policy import IndexPolicy, IndexSpec
-    from imgsearch.index.recall import RecallBenchmark
+    from imgsearch.index.base import BuildContext, VectorSource
+    from imgsearch.index.ivf import IvfBackend, IvfIndex
+    from imgsearch.index.policy import IndexPolicy
+    from imgsearch.index.recall import RecallBenchmark, smallest_setting
 
-    vectors, words = np.load(photos), np.load(texts)
+    vectors, words = np.load(photos), np.load(captions)
     mixed = np.random.default_rng(0).permutation(len(vectors))
     held_out, kept = vectors[mixed[:QUERIES]], vectors[mixed[QUERIES:]]
     words = words[np.random.default_rng(1).permutation(len(words))[:QUERIES]]
@@ -457,16 +458,18 @@ def real(photos: Path, texts: Path) -> None:
         "made": (made, next(world.photos(QUERIES, seed=2)), world.texts(QUERIES, seed=3)),
     }
     nlist = 2 ** int(np.log2(len(kept) / 39))
-    for name, (rows, images, texts_of) in samples.items():
-        builder = IvfBuilder(rows.shape[1], IndexSpec("ivf", nlist), IndexPolicy())
-        builder.train(rows)
+    for name, (rows, images, texts) in samples.items():
         ids = np.arange(1, len(rows) + 1)
-        builder.add(ids, rows)
-        index = builder.index({})
-        for kind, queries in (("image", images), ("text", texts_of)):
-            exam = RecallBenchmark(kind, queries)  # type: ignore[arg-type]
-            exam.observe(ids, rows)
-            nprobe, recall = exam.smallest_nprobe(index, 0.98)
+        source = VectorSource(len(ids), partial(iter, [(ids, rows)]))
+        options = {"nlist": nlist, "probe_all": True}
+        index = IvfBackend().build(BuildContext(source, IndexPolicy(), options)).index
+        assert isinstance(index, IvfIndex)
+        queries_of: dict[Literal["image", "text"], np.ndarray] = {"image": images, "text": texts}
+        for kind, queries in queries_of.items():
+            benchmark = RecallBenchmark(kind, queries)
+            benchmark.observe(ids, rows)
+            recall_at = partial(index.recall, benchmark)
+            nprobe, recall = smallest_setting(recall_at, nlist, 0.98)
             tenth = np.mean([(rows @ row)[np.argpartition(-(rows @ row), K)[K]] for row in queries])
             print(
                 f"{name} {kind}: {nprobe} of {nlist} lists for recall {recall:.3f} over "

@@ -41,6 +41,7 @@ from imgsearch.store.reads import QueryStore
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.decode.thumbnails import Thumbnails
+    from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.indexer import Indexer
     from imgsearch.progress import OnDownload
     from imgsearch.records.status import EncoderRow
@@ -56,10 +57,15 @@ class Library:
     """
 
     def __init__(
-        self, settings: Settings, tell: Callable[[str], None], on_download: OnDownload | None
+        self,
+        settings: Settings,
+        tell: Callable[[str], None],
+        on_download: OnDownload | None,
+        index_policy: IndexPolicy | None,
     ) -> None:
         self.settings = settings
         self._tell = tell
+        self._index_policy = index_policy
         self._models = EncoderLoader(settings, tell, on_download)
         self._store: Store | None = None
         self._query_store: QueryStore | None = None
@@ -73,14 +79,15 @@ class Library:
         settings: Settings,
         tell: Callable[[str], None] | None = None,
         on_download: OnDownload | None = None,
+        index_policy: IndexPolicy | None = None,
     ) -> Self:
         """Open the library in `settings.data_dir`; nothing is read or made before it is needed.
 
         `tell` is called with a sentence for a person now and then: which encoder was chosen and
         why, a folder that cannot be read, an index file made anew. `on_download` hears how far
-        the download of a model is.
+        the download of a model is. `index_policy` decides which index suits how many vectors.
         """
-        return cls(settings, tell or (lambda sentence: None), on_download)
+        return cls(settings, tell or (lambda sentence: None), on_download, index_policy)
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +121,7 @@ class Library:
     def _upkeep(self) -> Indexer:
         from imgsearch.indexer.indexer import Indexer
 
-        return Indexer(self.settings, self._models, self._tell)
+        return Indexer(self.settings, self._models, self._tell, self._index_policy)
 
     @cached_property
     def _thumbnails(self) -> Thumbnails:
@@ -166,16 +173,16 @@ class Library:
     def _open_vectors(self, store: QueryStore, row: EncoderRow) -> live.LiveIndex:
         """Open the index; a damaged file is made anew, or left aside where we may not write."""
         try:
-            return live.LiveIndex(store, row.key)
+            return live.LiveIndex(store, row.key, self._index_policy)
         except SnapshotError as error:
             damage = str(error)
         try:
             self._upkeep.build(row)
             self._tell(f"{damage} It was made anew from the stored vectors; nothing was lost.")
-            return live.LiveIndex(store, row.key)
+            return live.LiveIndex(store, row.key, self._index_policy)
         except (LibraryLocked, DiskError):
             self._tell(f"{damage} Searching the stored vectors instead, which is slower.")
-            return live.LiveIndex(store, row.key, use_snapshot=False)
+            return live.LiveIndex(store, row.key, self._index_policy, use_snapshot=False)
 
     def search(
         self, text: str | Query | None = None, *, image: str | Path | None = None, k: int = 20
@@ -235,7 +242,8 @@ class Library:
         """
         reader = self._reader()
         row = reader.encoder_in_use()
-        return check.check_recall(reader, row.key, self._models.of(row).encode_texts)
+        encode_texts = self._models.of(row).encode_texts
+        return check.check_recall(reader, row.key, encode_texts, self._index_policy)
 
     def encoders(self) -> tuple[EncoderInfo, ...]:
         """The models to choose from."""

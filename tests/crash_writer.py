@@ -1,9 +1,9 @@
-"""The process that the crash tests kill: it adds photos in batches and builds snapshots, for ever.
+"""The process that the crash tests kill: it adds photos in batches and builds snapshots until then.
 
-    python crash_writer.py DATA_DIR STEP       dies by SIGKILL at a step of a build, if not "never"
+    python crash_writer.py DATA_DIR STEP     kills itself at this step of a build, unless "never"
 
-Each line it prints is one batch that is committed, by the first photo's number in it. The vector
-and the hash of photo n follow from n, so that whoever finds it can check it.
+After each commit and each build it prints how many photos are committed. The vector and the hash
+of photo n follow from n, so that any reader can check them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.index import build, snapshot
-from imgsearch.index.policy import IndexPolicy
+from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.store import Store
 
 DIM = 16
 BATCH = 40
-LADDER = IndexPolicy(
-    ivf_from=160,
-    probe_from=400,
-    whole_nlist=4,
+MOST = 1_000  # photos
+POLICY = IndexPolicy(
+    specs=(
+        (0, IndexSpec("flat")),
+        (160, IndexSpec("ivf", {"nlist": 4, "probe_all": True})),
+        (400, IndexSpec("ivf")),
+    ),
     image_queries=20,
     tail_rows=40,
     tail_share=0.0,
@@ -53,24 +56,25 @@ def outcome_of(number: int) -> IngestResult:
     )
 
 
-def write(data_dir: Path, deadly: str) -> None:
-    def step(name: str) -> None:
-        if name == deadly:
+def write(data_dir: Path, deadly_step: str) -> None:
+    def on_step(step: str) -> None:
+        if step == deadly_step:
             os.kill(os.getpid(), signal.SIGKILL)
 
     store = Store.open(data_dir, writable=True)
     root_id = store.add_root("/photos")
     key = store.add_encoder("made@1", "made", DIM).key
     snapshot.clean(store)
-    options = build.BuildOptions(ladder=LADDER, step=step)
     while True:
-        first = store.photo_count()
-        if first < 1_000:  # then it only rebuilds
-            batch = [outcome_of(number) for number in range(first, first + BATCH)]
+        count = store.photo_count()
+        if count < MOST:  # then it only rebuilds
+            batch = [outcome_of(number) for number in range(count, count + BATCH)]
             store.record(root_id, key, batch)
-            os.write(1, b"%d\n" % first)
-        if first >= 1_000 or snapshot.rebuild_reason(store, key, LADDER):
-            build.build_snapshot(store, key, "made@1", encode_texts, options)
+            count += BATCH
+            os.write(1, b"%d\n" % count)
+        if count >= MOST or snapshot.rebuild_reason(store, key, POLICY):
+            build.build_snapshot(store, key, "made@1", encode_texts, policy=POLICY, on_step=on_step)
+            os.write(1, b"%d\n" % count)
 
 
 if __name__ == "__main__":

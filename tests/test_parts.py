@@ -17,10 +17,10 @@ from imgsearch.analysis import captions, duplicates
 from imgsearch.decode.reader import decode
 from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
 from imgsearch.encoders import prompts
-from imgsearch.index.build import BuildOptions, build_snapshot
+from imgsearch.index.build import build_snapshot
 from imgsearch.index.check import check_recall
 from imgsearch.index.live import LiveIndex
-from imgsearch.index.policy import IndexPolicy
+from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.labels import labels
 from imgsearch.progress import Job
 from imgsearch.records.files import Decoded, FileStat, IngestResult
@@ -36,10 +36,10 @@ from tests.stand_in import StandIn
 DIM = 16
 PHOTOS, MOST = 400, 9
 # Every kind of index with a few hundred vectors: none, exact, and lists of which few are probed.
-LADDERS = {
-    "flat": IndexPolicy(ivf_from=10**6),
-    "whole": IndexPolicy(ivf_from=100, probe_from=10**6, whole_nlist=8),
-    "probed": IndexPolicy(ivf_from=100, probe_from=100, fp16_from=10**6, recall_target=0.6),
+POLICIES = {
+    "flat": IndexPolicy(((0, IndexSpec("flat")),)),
+    "whole": IndexPolicy(((0, IndexSpec("ivf", {"nlist": 8, "probe_all": True})),)),
+    "probed": IndexPolicy(((0, IndexSpec("ivf")),), recall_target=0.6),
 }
 
 
@@ -243,12 +243,12 @@ def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
     assert after.times_s == times_s and np.array_equal(after.vectors, before.vectors)
 
 
-@pytest.mark.parametrize("kind", LADDERS)
+@pytest.mark.parametrize("kind", POLICIES)
 def test_every_photo_once_by_its_best_part_and_never_too_few(store: Store, kind: str) -> None:
     row, own = fill(store)
-    ladder = LADDERS[kind]
-    build_snapshot(store, row.key, row.encoder_id, None, BuildOptions(ladder))
-    index = LiveIndex(store, row.key, ladder)
+    policy = POLICIES[kind]
+    build_snapshot(store, row.key, row.encoder_id, policy=policy)
+    index = LiveIndex(store, row.key, policy)
     for query in vectors_of(20, seed=7):
         best = truth(own, query)
         exact = dict(best)
@@ -282,10 +282,10 @@ def test_recall_is_counted_in_photos(store: Store) -> None:
         for number, middle in enumerate(vectors_of(300, seed=2))
     ]
     store.record(root_id, key, outcomes)
-    ladder = IndexPolicy(ivf_from=100, probe_from=100, fp16_from=10**6)
-    info = build_snapshot(store, key, "made@1", None, BuildOptions(ladder))
+    policy = IndexPolicy(((0, IndexSpec("ivf")),))
+    info = build_snapshot(store, key, "made@1", policy=policy)
     assert int(info.details["nprobe_image"]) < int(info.details["nlist"])
-    report = check_recall(store, key, lambda texts: vectors_of(len(texts), seed=9), ladder)
+    report = check_recall(store, key, lambda texts: vectors_of(len(texts), seed=9), policy)
     assert report.image.mean >= 0.95
 
 

@@ -1,4 +1,4 @@
-"""Snapshots and their live tail on a real database, on every rung of a ladder of small numbers."""
+"""Snapshots and their live tail on a real database, with every kind of index, in small numbers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgsearch.errors import DiskError, SnapshotError
+from imgsearch.errors import DiskError, SnapshotError, UsageError
 from imgsearch.index import snapshot
-from imgsearch.index.build import BuildOptions, build_snapshot
+from imgsearch.index.base import OnStep
+from imgsearch.index.build import build_snapshot
 from imgsearch.index.check import check_recall
+from imgsearch.index.ivf import IvfOptions
 from imgsearch.index.live import LiveIndex
-from imgsearch.index.policy import IndexPolicy
+from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.index.snapshot import rebuild_reason
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
@@ -32,16 +34,19 @@ from imgsearch.store.store import Store
 from tests.factories import unit
 
 DIM = 32
-LADDER = IndexPolicy(
-    ivf_from=500,
-    probe_from=1_000,
-    fp16_from=1_500,
-    sq8_from=2_000,
-    whole_nlist=8,
+POLICY = IndexPolicy(
+    specs=(
+        (0, IndexSpec("flat")),
+        (500, IndexSpec("ivf", {"nlist": 8, "probe_all": True})),
+        (1_000, IndexSpec("ivf")),
+        (1_500, IndexSpec("ivf", {"storage": "fp16"})),
+        (2_000, IndexSpec("ivf", {"storage": "sq8"})),
+    ),
     image_queries=100,
     exact_filter_rows=50,
     tail_rows=100,
 )
+EXACT = replace(POLICY, specs=POLICY.specs[:2])  # whatever the size
 CENTRES = np.random.default_rng(0).standard_normal((25, DIM))
 
 
@@ -101,12 +106,21 @@ class Shelf:
         outcome = IngestResult(FileStat(f"/photos/{photo_id}.jpg", 1, 1, 1), b"%d" % photo_id)
         self.store.record(self.root_id, self.key, [outcome])
 
-    def build(self, ladder: IndexPolicy = LADDER, **options: object) -> SnapshotInfo:
-        how = BuildOptions(ladder=ladder, **options)  # type: ignore[arg-type]
-        return build_snapshot(self.store, self.key, "made@1", encode_texts, how)
+    def build(
+        self, policy: IndexPolicy = POLICY, fresh: bool = False, on_step: OnStep = lambda step: None
+    ) -> SnapshotInfo:
+        return build_snapshot(
+            self.store,
+            self.key,
+            "made@1",
+            encode_texts,
+            policy=policy,
+            fresh=fresh,
+            on_step=on_step,
+        )
 
-    def open(self, ladder: IndexPolicy = LADDER, use_snapshot: bool = True) -> LiveIndex:
-        return LiveIndex(self.store, self.key, ladder, use_snapshot)
+    def open(self, policy: IndexPolicy = POLICY, use_snapshot: bool = True) -> LiveIndex:
+        return LiveIndex(self.store, self.key, policy, use_snapshot)
 
     def exact(self, query: np.ndarray, only: Sequence[int] | None = None) -> dict[int, float]:
         """Every live photo that qualifies, with the best of its cosines, best first."""
@@ -137,18 +151,17 @@ def is_exact(index: LiveIndex, shelf: Shelf, query: np.ndarray, k: int = 10) -> 
     assert near.scores.tolist() == pytest.approx([score for _, score in truth], abs=1e-5)
 
 
-# -------------------------------------------------------------------- the ladder
+# -------------------------------------------------------------------- the policy
 
 
-def test_the_ladder_has_the_rungs_of_the_design() -> None:
-    ladder = IndexPolicy()
-    climbed = [
-        (n, rung.kind, rung.nlist, rung.storage, rung.whole)
-        for n in (4_999, 5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000)
-        for rung in [ladder.rung(n)]
-    ]
-    assert climbed == [
-        (4_999, "flat", 0, "fp32", True),
+def test_the_policy_has_the_sizes_of_the_design() -> None:
+    assert [IndexPolicy().spec_for(n).backend for n in (0, 4_999)] == ["flat", "flat"]
+    chosen = []
+    for n in (5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000):
+        spec = IndexPolicy().spec_for(n)
+        options = IvfOptions.read(spec.options, n)
+        chosen.append((n, spec.backend, options.nlist, options.storage, options.probe_all))
+    assert chosen == [
         (5_000, "ivf", 128, "fp32", True),
         (99_999, "ivf", 128, "fp32", True),
         (100_000, "ivf", 1_024, "fp16", False),
@@ -156,6 +169,11 @@ def test_the_ladder_has_the_rungs_of_the_design() -> None:
         (2_000_000, "ivf", 4_096, "fp16", False),
         (4_000_000, "ivf", 8_192, "sq8", False),
     ]
+
+
+def test_an_unknown_storage_is_an_error() -> None:
+    with pytest.raises(UsageError, match="fp32, fp16, sq8"):
+        IvfOptions.read({"storage": "fp8"}, 5_000)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +186,7 @@ def test_the_ladder_has_the_rungs_of_the_design() -> None:
         (2_500, "ivf", "sq8"),
     ],
 )
-def test_every_rung_finds_what_it_promises(
+def test_each_kind_of_index_finds_what_it_promises(
     shelf: Shelf, count: int, kind: str, storage: str | None
 ) -> None:
     shelf.add(vectors_of(count))
@@ -178,9 +196,9 @@ def test_every_rung_finds_what_it_promises(
     assert shelf.store.current_snapshot(shelf.key) == info
     index = shelf.open()
     assert (len(index), index.tail, index.snapshot) == (count, 0, info)
-    report = check_recall(shelf.store, shelf.key, encode_texts, LADDER)
+    report = check_recall(shelf.store, shelf.key, encode_texts, POLICY)
     assert report.is_enough
-    if count < LADDER.probe_from:
+    if count < 1_000:
         assert (report.text.mean, report.image.mean) == (1.0, 1.0)
         for query in vectors_of(5, seed=8):
             is_exact(index, shelf, query)
@@ -191,7 +209,7 @@ def test_calibration_is_kept_for_text_and_for_image_queries(shelf: Shelf) -> Non
     details = shelf.build().details
     for kind in ("text", "image"):
         assert 1 <= float(details[f"nprobe_{kind}"]) < float(details["nlist"])
-        assert float(details[f"recall_{kind}"]) >= LADDER.recall_target
+        assert float(details[f"recall_{kind}"]) >= POLICY.recall_target
     # Words lie off the photos' manifold.
     assert float(details["nprobe_text"]) > float(details["nprobe_image"])
     assert float(details["imbalance"]) >= 1
@@ -199,7 +217,7 @@ def test_calibration_is_kept_for_text_and_for_image_queries(shelf: Shelf) -> Non
 
 def test_without_a_text_encoder_words_get_four_times_the_lists(shelf: Shelf) -> None:
     shelf.add(vectors_of(1_500))
-    info = build_snapshot(shelf.store, shelf.key, "made@1", None, BuildOptions(ladder=LADDER))
+    info = build_snapshot(shelf.store, shelf.key, "made@1", policy=POLICY)
     lists, image = info.details["nlist"], info.details["nprobe_image"]
     assert info.details["nprobe_text"] == min(lists, 4 * image)
     assert "recall_text" not in info.details
@@ -210,7 +228,7 @@ def test_recall_below_the_target_is_told(shelf: Shelf) -> None:
     info = shelf.build()
     hasty = replace(info, details=info.details | {"nprobe_text": 1, "nprobe_image": 1})
     shelf.store.publish_snapshot(shelf.key, hasty)
-    report = check_recall(shelf.store, shelf.key, encode_texts, LADDER)
+    report = check_recall(shelf.store, shelf.key, encode_texts, POLICY)
     assert report.text.mean < report.target
     assert not report.is_enough
 
@@ -228,15 +246,15 @@ def test_same_vectors_same_file(shelf: Shelf, tmp_path: Path) -> None:
 
 def test_centroids_are_kept_until_they_no_longer_suit(shelf: Shelf) -> None:
     shelf.add(vectors_of(1_100))
-    ladder = replace(LADDER, sq8_from=10**6, fp16_from=10**6)
-    assert shelf.build(ladder).details["trained_on"] == 1_100
+    policy = replace(POLICY, specs=POLICY.specs[:3])
+    assert shelf.build(policy).details["trained_on"] == 1_100
     shelf.add(vectors_of(20, seed=2))
-    assert shelf.build(ladder).details["trained_on"] == 1_100
-    assert shelf.build(ladder, fresh=True).details["trained_on"] == 1_120
+    assert shelf.build(policy).details["trained_on"] == 1_100
+    assert shelf.build(policy, fresh=True).details["trained_on"] == 1_120
     # Photos of quite another kind: the old lists, probed as before, miss too many of them.
     shelf.add(unit(np.random.default_rng(5).standard_normal((80, DIM)) + 40 * CENTRES[0]))
     shelf.add(unit(np.random.default_rng(6).standard_normal((100, DIM))))
-    retrained = replace(ladder, recall_drift=-0.03)  # a recall of 1 would not be enough
+    retrained = replace(policy, recall_drift=-0.03)  # a recall of 1 would not be enough
     assert shelf.build(retrained).details["trained_on"] == 1_300
 
 
@@ -264,7 +282,7 @@ def test_snapshot_and_tail_answer_as_one(shelf: Shelf) -> None:
         index.refresh()
         assert index.tail == 200 * (round_ + 1)
         is_exact(index, shelf, vectors_of(1, seed=40 + round_)[0], k=25)
-    shelf.build(replace(LADDER, probe_from=10**6, fp16_from=10**6))
+    shelf.build(EXACT)
     index.refresh()
     assert index.tail == 0
     is_exact(index, shelf, vectors_of(1, seed=60)[0], k=25)
@@ -292,7 +310,7 @@ def test_another_process_sees_a_new_photo_within_two_seconds(shelf: Shelf, tmp_p
     shelf.add(vectors_of(600))
     shelf.build()
     reader = Store.open(tmp_path, writable=False)
-    index = LiveIndex(reader, shelf.key, LADDER)
+    index = LiveIndex(reader, shelf.key, POLICY)
     query = vectors_of(1, seed=5)
     assert index.search(query, 1)[0].scores[0] < 0.99
     writer = subprocess.Popen(
@@ -410,7 +428,7 @@ def test_a_photo_that_comes_back_is_found_whatever_was_built_meanwhile(shelf: Sh
 def test_a_photo_of_several_vectors_counts_once_with_its_best(shelf: Shelf) -> None:
     shelf.add(vectors_of(600))
     shelf.add(vectors_of(600, seed=2), again=True)
-    shelf.build(replace(LADDER, probe_from=10**6))
+    shelf.build(EXACT)
     index = shelf.open()
     for query in vectors_of(5, seed=8):
         is_exact(index, shelf, query, k=30)
@@ -448,10 +466,10 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shelf, Liv
     vectors = vectors_of(900)
     vectors[100:120] = vectors[0]  # the same picture over and over
     shelf.add(vectors)
-    shelf.build(replace(LADDER, probe_from=10**6))
+    shelf.build(EXACT)
     shelf.add(vectors_of(150, seed=2))
     shelf.add(vectors_of(150, seed=3), again=True)
-    yield shelf, shelf.open(replace(LADDER, exact_filter_rows=0, exact_filter_share=0.0))
+    yield shelf, shelf.open(replace(POLICY, exact_filter_rows=0, exact_filter_share=0.0))
     shelf.store.close()
 
 
@@ -489,24 +507,24 @@ def test_any_filter_any_deletes_any_k(crowd: tuple[Shelf, LiveIndex], data: st.D
 
 
 def test_when_a_snapshot_is_due(shelf: Shelf) -> None:
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
     shelf.add(vectors_of(99))
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
     shelf.add(vectors_of(901, seed=2))
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) == "1000 vectors have no index yet"
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) == "1000 vectors have no index yet"
     shelf.build()
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
     shelf.add(vectors_of(100, seed=3))
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
     shelf.add(vectors_of(1, seed=4))
-    assert "101 vectors have come" in str(rebuild_reason(shelf.store, shelf.key, LADDER))
+    assert "101 vectors were added" in str(rebuild_reason(shelf.store, shelf.key, POLICY))
     shelf.build()
     shelf.delete(range(1, 111))
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
     shelf.delete(range(111, 113))
-    assert "have left the library" in str(rebuild_reason(shelf.store, shelf.key, LADDER))
+    assert "have left the library" in str(rebuild_reason(shelf.store, shelf.key, POLICY))
     assert shelf.build().vectors == 989
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) is None
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
 
 
 # -------------------------------------------------------------------- damage
@@ -536,7 +554,7 @@ def test_a_damaged_snapshot_is_noticed_and_made_anew(
     damage(shelf.store.snapshots_dir / info.file_name)
     with pytest.raises(SnapshotError, match="imgsearch rebuild"):
         shelf.open()
-    assert rebuild_reason(shelf.store, shelf.key, LADDER) is not None
+    assert rebuild_reason(shelf.store, shelf.key, POLICY) is not None
     is_exact(shelf.open(use_snapshot=False), shelf, vectors_of(1, seed=8)[0])
     again = shelf.build()
     assert again.sha256 == info.sha256
@@ -551,7 +569,7 @@ def test_rot_that_leaves_no_trace_is_found_by_the_check(shelf: Shelf) -> None:
     flip_a_bit(path)
     os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
     with pytest.raises(SnapshotError, match="damaged"):
-        check_recall(shelf.store, shelf.key, encode_texts, LADDER)
+        check_recall(shelf.store, shelf.key, encode_texts, POLICY)
 
 
 def test_a_copied_library_opens_and_is_checked_only_once(shelf: Shelf) -> None:
@@ -593,7 +611,7 @@ def test_two_encoders_keep_a_snapshot_each(shelf: Shelf) -> None:
     other = shelf.store.add_encoder("other@1", "other", DIM).key
     news = {i: PhotoVectors(row[None]) for i, row in enumerate(vectors_of(600, seed=2), 1)}
     shelf.store.add_vectors(other, news)
-    second = build_snapshot(shelf.store, other, "other@1", None, BuildOptions(ladder=LADDER))
+    second = build_snapshot(shelf.store, other, "other@1", policy=POLICY)
     assert shelf.files() == sorted([first.file_name, second.file_name])
     is_exact(shelf.open(), shelf, vectors_of(1, seed=8)[0])
 
@@ -637,7 +655,7 @@ def test_an_interrupted_build_leaves_nothing(shelf: Shelf) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        shelf.build(step=interrupt)
+        shelf.build(on_step=interrupt)
     assert shelf.files() == []
 
 

@@ -1,31 +1,28 @@
-"""Vector indexes over one encoder's vectors: the VectorIndex protocol and the table of kinds.
+"""What an index is, and what a backend does: the protocols that every kind of index follows.
 
-An index is read-only once built. Scores are inner products of rows of length 1, so cosines.
-A photo may have several vectors (its parts); then its id may come more than once in an answer.
+A built index is read-only. Scores are inner products of rows of length 1, so cosines. A photo may
+have several vectors (its parts); its id may then occur several times in one result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+from typing import BinaryIO, Literal, Protocol, TypeAlias
 
-from imgsearch.errors import SnapshotError
+import numpy as np
 
-if TYPE_CHECKING:
-    from imgsearch.index.policy import IndexPolicy
-    from imgsearch.records.answer import Neighbours
-    from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.index.policy import IndexPolicy, Options
+from imgsearch.records.answer import Neighbours
+from imgsearch.records.arrays import Ids, Vectors
 
-# How hard an approximate index looks: as calibrated for text or for image queries, or everywhere.
+# How thoroughly an approximate index searches: as calibrated for text or for image queries, or
+# everywhere.
 Effort: TypeAlias = Literal["text", "image", "exact"]
-Details: TypeAlias = Mapping[str, float | int | str]  # of a SnapshotInfo
-
-KINDS = {
-    "flat": "imgsearch.index.flat:FlatIndex",
-    "ivf": "imgsearch.index.ivf:IvfIndex",
-}
+Details: TypeAlias = Mapping[str, float | int | str]  # kept in the database beside an index file
+EncodeTexts: TypeAlias = Callable[[Sequence[str]], Vectors]
+OnStep: TypeAlias = Callable[[str], None]  # called with the name of each step of a build
 
 
 class VectorIndex(Protocol):
@@ -36,29 +33,111 @@ class VectorIndex(Protocol):
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """The length of a vector."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every search compares every vector, whatever the effort."""
 
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
-        """The k nearest of each query row, best first, each at most k long.
+        """The k nearest of each query row (n, dim): best first, equal scores by id.
 
-        `only` restricts the answer to these ids (sorted, unique). With effort "exact" the answer
+        `only` restricts the results to these ids (sorted, unique). With effort "exact" a result
         is shorter than k only when fewer vectors qualify.
         """
 
-    @classmethod
-    def open(cls, path: Path, details: Details, ladder: IndexPolicy) -> VectorIndex:
+
+@dataclass(frozen=True, slots=True)
+class VectorSource:
+    """The vectors that an index is built from: `count` of them.
+
+    `chunks` reads them all, as pairs of ids and vectors, in the same order every time.
+    """
+
+    count: int
+    chunks: Callable[[], Iterator[tuple[Ids, Vectors]]]
+
+    def read_all(self) -> tuple[Ids, Vectors]:
+        """All ids and vectors, in the order of `chunks`."""
+        return self._rows(np.arange(self.count))
+
+    def sample(self, count: int, seed: int) -> tuple[Ids, Vectors]:
+        """At most `count` of them, in the order of `chunks`; the same seed gives the same ones."""
+        if count >= self.count:
+            return self.read_all()
+        generator = np.random.default_rng(seed)
+        return self._rows(np.sort(generator.choice(self.count, count, replace=False)))
+
+    def _rows(self, rows: Ids) -> tuple[Ids, Vectors]:
+        ids = np.empty(len(rows), np.int64)
+        vectors = np.empty((len(rows), 0), np.float32)
+        start = last = 0
+        for chunk_ids, chunk in self.chunks():
+            if not vectors.shape[
+                1
+            ]:  # filled in place: a list of chunks would need twice the memory
+                vectors = np.empty((len(rows), chunk.shape[1]), np.float32)
+            first, last = np.searchsorted(rows, (start, start + len(chunk_ids)))
+            in_chunk = rows[first:last] - start
+            ids[first:last], vectors[first:last] = chunk_ids[in_chunk], chunk[in_chunk]
+            start += len(chunk_ids)
+        return ids[:last], vectors[:last]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousIndex:
+    """The index file that a build will replace, written by the same backend.
+
+    `verified_path` checks the whole file first; it raises SnapshotError when that is damaged.
+    """
+
+    details: Details
+    verified_path: Callable[[], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What a backend builds from.
+
+    `options` are those of the policy's spec. `previous` is None where the backend wrote no index
+    yet, or where nothing of it may be used again. `encode_texts` embeds sample captions to
+    calibrate text queries with. `on_step` is called with "sampling", "training", "adding" and
+    "calibrating", where a backend does such a thing.
+    """
+
+    source: VectorSource
+    policy: IndexPolicy
+    options: Options
+    previous: PreviousIndex | None = None
+    encode_texts: EncodeTexts | None = None
+    on_step: OnStep = lambda step: None
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIndex:
+    """A new index in memory. `write` writes its file; `details` are needed to open that again."""
+
+    index: VectorIndex
+    details: Details
+    write: Callable[[BinaryIO], None]
+
+
+class IndexBackend(Protocol):
+    """One kind of index. `imgsearch.index.registry.register` makes it available to policies."""
+
+    @property
+    def name(self) -> str:
+        """What policies and snapshots call it; also the suffix of its files."""
+
+    def build(self, context: BuildContext) -> BuiltIndex:
+        """An index of all vectors of the source; the same vectors give the same file.
+
+        A backend whose index is approximate calibrates it for the policy's recall target, each
+        for text and for image queries, and puts what its `open` needs for that into the details.
+        The recall measured goes there as "recall_text" and "recall_image", for people to see.
+        """
+
+    def open(self, path: Path, details: Details, policy: IndexPolicy) -> VectorIndex:
         """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
-
-
-def open_index(kind: str, path: Path, details: Details, ladder: IndexPolicy) -> VectorIndex:
-    """The index that `kind` wrote to `path`, memory-mapped."""
-    if kind not in KINDS:
-        raise SnapshotError(
-            f"{path.name} is an index of the unknown kind {kind!r}, perhaps from a newer "
-            "imgsearch. Make one that this version reads: imgsearch rebuild"
-        )
-    module, _, name = KINDS[kind].partition(":")
-    index = cast("type[VectorIndex]", getattr(import_module(module), name))
-    return index.open(path, details, ladder)

@@ -1,32 +1,31 @@
-"""The exact index: a matrix and its ids. The oracle for all others, and the home of the tail."""
+"""The exact index: a matrix and its ids. All others are measured against it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from imgsearch.errors import SnapshotError
-from imgsearch.index.base import Details, Effort
+from imgsearch.index.base import BuildContext, BuiltIndex, Details, Effort
+from imgsearch.index.policy import IndexPolicy
 from imgsearch.records.answer import Neighbours
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from imgsearch.index.policy import IndexPolicy
-    from imgsearch.records.arrays import Ids, Vector, Vectors
+from imgsearch.records.arrays import Ids, Vector, Vectors
 
 _BLOCK_ROWS = 16_384  # vectors scored at once
-_BLOCK_QUERIES = 256  # with the rows: at most 16 MiB of scores
-_FURTHER = 5  # vectors beyond the photos asked for: some may be of one photo
-_NOTHING = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
+_BLOCK_QUERIES = 256  # with _BLOCK_ROWS: at most 16 MiB of scores
+_EXTRA = 5  # vectors searched beyond the k photos wanted: some may be of one photo
+NO_NEIGHBOURS = Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
 class FlatIndex:
     """Exact search by matrix product. The arrays are used as they are, never copied."""
+
+    is_exact = True
 
     def __init__(self, ids: Ids, vectors: Vectors) -> None:
         self.ids = ids
@@ -42,21 +41,21 @@ class FlatIndex:
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
-        """The k nearest of each query row. Exact, whatever the effort; equal scores by id."""
+        """The k nearest of each query row. Exact, whatever the effort."""
         rows = None if only is None else np.flatnonzero(contains(only, self.ids))
         k = min(k, len(self) if rows is None else len(rows))
-        answers: list[Neighbours] = []
+        results: list[Neighbours] = []
         for start in range(0, len(queries), _BLOCK_QUERIES):
-            answers += self._search_block(queries[start : start + _BLOCK_QUERIES], k, rows)
-        return answers
+            results += self._search_block(queries[start : start + _BLOCK_QUERIES], k, rows)
+        return results
 
     def _search_block(self, queries: Vectors, k: int, rows: Ids | None) -> list[Neighbours]:
-        best = [_NOTHING for _ in queries]
+        best = [NO_NEIGHBOURS for _ in queries]
         count = len(self) if rows is None else len(rows)
         for start in range(0, count if k > 0 else 0, _BLOCK_ROWS):
             block = slice(start, start + _BLOCK_ROWS)
-            picked = block if rows is None else rows[block]
-            ids, scores = self.ids[picked], _scores(self.vectors[picked], queries)
+            selected = block if rows is None else rows[block]
+            ids, scores = self.ids[selected], _scores(self.vectors[selected], queries)
             best = [top(k, near, ids, row) for near, row in zip(best, scores, strict=True)]
         return best
 
@@ -65,8 +64,18 @@ class FlatIndex:
         npy.write_array(file, np.ascontiguousarray(self.ids, np.int64), version=(1, 0))
         npy.write_array(file, np.ascontiguousarray(self.vectors, np.float32), version=(1, 0))
 
-    @classmethod
-    def open(cls, path: Path, details: Details, ladder: IndexPolicy) -> FlatIndex:
+
+class FlatBackend:
+    """Builds and opens exact indexes. It has no options."""
+
+    name = "flat"
+
+    def build(self, context: BuildContext) -> BuiltIndex:
+        """All vectors in one matrix."""
+        index = FlatIndex(*context.source.read_all())
+        return BuiltIndex(index, {}, index.write)
+
+    def open(self, path: Path, details: Details, policy: IndexPolicy) -> FlatIndex:
         """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
         try:
             with path.open("rb") as file:
@@ -74,11 +83,11 @@ class FlatIndex:
                 vectors: Any = _map(path, file)
         except (OSError, ValueError) as error:
             raise SnapshotError(
-                f"The index file {path} cannot be read ({error}). Make it anew: imgsearch rebuild"
+                f"Cannot read the index file {path} ({error}). Rebuild it: imgsearch rebuild"
             ) from error
         if ids.dtype != np.int64 or vectors.dtype != np.float32 or len(ids) != len(vectors):
-            raise SnapshotError(f"{path} is not an index file. Make it anew: imgsearch rebuild")
-        return cls(ids, vectors)
+            raise SnapshotError(f"{path} is not an index file. Rebuild it: imgsearch rebuild")
+        return FlatIndex(ids, vectors)
 
 
 def contains(haystack: Ids, ids: Ids) -> NDArray[np.bool_]:
@@ -90,7 +99,7 @@ def contains(haystack: Ids, ids: Ids) -> NDArray[np.bool_]:
 
 
 def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
-    """The k best of what was found so far and of new candidates; equal scores by id."""
+    """The k best of those found so far and of new candidates; equal scores by id."""
     if len(best.ids) == k:  # most blocks hold few that can still get in
         better = np.flatnonzero(scores >= best.scores[-1])
         ids, scores = ids[better], scores[better]
@@ -98,9 +107,14 @@ def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
         floor = scores[np.argpartition(-scores, k - 1)[:k]].min()
         better = np.flatnonzero(scores >= floor)
         ids, scores = ids[better], scores[better]
-    all_ids, all_scores = np.append(best.ids, ids), np.append(best.scores, scores)
-    order = np.lexsort((all_ids, -all_scores))[:k]
-    return Neighbours(all_ids[order], all_scores[order])
+    return merge(best, Neighbours(ids, scores), k)
+
+
+def merge(left: Neighbours, right: Neighbours, k: int) -> Neighbours:
+    """The k best of both; equal scores by id."""
+    ids, scores = np.append(left.ids, right.ids), np.append(left.scores, right.scores)
+    order = np.lexsort((ids, -scores))[:k]
+    return Neighbours(ids[order], scores[order])
 
 
 def first_of_each(near: Neighbours, k: int) -> Neighbours:
@@ -115,17 +129,21 @@ def first_of_each(near: Neighbours, k: int) -> Neighbours:
 def nearest_photos(
     search: Callable[[Vectors, int], list[Neighbours]], queries: Vectors, k: int
 ) -> list[Neighbours]:
-    """The k nearest photos of each query row, each once, by a `search` for so many vectors."""
-    answers: list[Neighbours] = [_NOTHING] * len(queries)
-    pending, wanted = np.arange(len(queries)), k + _FURTHER
+    """The k nearest photos of each query row, each once.
+
+    `search(queries, limit)` finds the nearest vectors; it is called again with a larger limit for
+    queries whose vectors belong to fewer than k photos.
+    """
+    results = [NO_NEIGHBOURS] * len(queries)
+    pending, limit = np.arange(len(queries)), k + _EXTRA
     while len(pending):
         short = []
-        for row, near in zip(pending.tolist(), search(queries[pending], wanted), strict=True):
-            answers[row] = first_of_each(near, k)
-            if len(answers[row].ids) < k and len(near.ids) == wanted:
+        for row, near in zip(pending.tolist(), search(queries[pending], limit), strict=True):
+            results[row] = first_of_each(near, k)
+            if len(results[row].ids) < k and len(near.ids) == limit:
                 short.append(row)
-        pending, wanted = np.array(short, np.int64), 4 * wanted
-    return answers
+        pending, limit = np.array(short, np.int64), 4 * limit
+    return results
 
 
 def _scores(vectors: Vectors, queries: Vectors) -> Vectors:
@@ -135,7 +153,7 @@ def _scores(vectors: Vectors, queries: Vectors) -> Vectors:
 
 
 def _map(path: Path, file: BinaryIO) -> NDArray[np.generic]:
-    """The array whose header comes next in `file`, mapped; `file` is moved behind it."""
+    """The array whose header comes next in `file`, mapped; `file` is moved past it."""
     if npy.read_magic(file) != (1, 0):
         raise ValueError("an array of an unknown version")
     shape, _, dtype = npy.read_array_header_1_0(file)

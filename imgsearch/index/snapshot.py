@@ -1,4 +1,4 @@
-"""Snapshot files on disk: written so that no crash leaves half a one, and checked when opened."""
+"""Snapshot files: written so that no crash leaves half a file, verified, and when to rebuild."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from imgsearch.errors import DiskError, SnapshotError
+from imgsearch.index.base import OnStep
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.records.status import SnapshotInfo
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a query opens snapshots and needs no more of the store than it has
     from imgsearch.store.store import Store
 
-
-Step = Callable[[str], None]  # told of every step of a build; a test may end the process there
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -35,12 +34,12 @@ class Written:
     written_at: datetime
 
 
-def write(path: Path, suffix: str, dump: Callable[[BinaryIO], None], step: Step) -> Written:
-    """Write a file of the name `path`, its checksum and `suffix`, all or nothing.
+def write(path: Path, suffix: str, dump: Callable[[BinaryIO], None], on_step: OnStep) -> Written:
+    """Write a file named `path` plus its checksum and `suffix`, completely or not at all.
 
-    The bytes go to a temporary file, then to the disk; only then does the file get its name, and
-    the folder is synced too. Its modification time is the whole second at which this began, so
-    that `verify` can tell whether anyone has written to it since.
+    The bytes go to a temporary file and to the disk; then the file gets its name, and the folder
+    is synced too. Its modification time is the whole second at which writing began, so that
+    `verify` can tell whether anyone has written to it since.
     Raises DiskError, and leaves no file behind.
     """
     began_s = int(datetime.now(UTC).timestamp())
@@ -49,13 +48,13 @@ def write(path: Path, suffix: str, dump: Callable[[BinaryIO], None], step: Step)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
-                hashing = _Hashing(file, step)
+                hashing = _HashingFile(file, on_step)
                 dump(cast(BinaryIO, hashing))
                 file.flush()
                 os.utime(file.fileno(), (began_s, began_s))
                 os.fsync(file.fileno())
                 size_bytes = file.tell()
-            step("synced")
+            on_step("synced")
             sha256 = hashing.sha256.hexdigest()
             final = path.with_name(f"{path.name}-{sha256[:16]}{suffix}")
             temporary.replace(final)
@@ -66,46 +65,46 @@ def write(path: Path, suffix: str, dump: Callable[[BinaryIO], None], step: Step)
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    step("renamed")
+    on_step("renamed")
     return Written(final, size_bytes, sha256, datetime.fromtimestamp(began_s, UTC))
 
 
 def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
     """The path of a snapshot whose file is as it was written; SnapshotError when it is not.
 
-    Size and modification time are compared at once. Where the time differs (the file was written
-    to, or copied), and always when `full`, the checksum decides: about 2 GB/s once in memory.
+    Size and modification time are always compared. Where the time differs (the file was written
+    to, or copied), and with `full`, the checksum decides: about 2 GB/s once in memory.
     """
     path = folder / info.file_name
-    cure = "Nothing is lost; make it anew: imgsearch rebuild"
+    cure = "Nothing is lost; rebuild it: imgsearch rebuild"
     try:
-        found = path.stat()
-        if found.st_size != info.size_bytes:
+        stat = path.stat()
+        if stat.st_size != info.size_bytes:
             raise SnapshotError(
-                f"The index file {path} has {found.st_size} bytes where {info.size_bytes} were "
+                f"The index file {path} has {stat.st_size} bytes where {info.size_bytes} were "
                 f"written. {cure}"
             )
         stamp_s = info.built_at.timestamp()
-        if not full and found.st_mtime_ns == int(stamp_s) * 1_000_000_000:
+        if not full and stat.st_mtime_ns == int(stamp_s) * 1_000_000_000:
             return path
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise SnapshotError(
-            f"The index file {path} cannot be read ({error.strerror}). {cure}"
-        ) from error
+        raise SnapshotError(f"Cannot read the index file {path} ({error.strerror}). {cure}") from (
+            error
+        )
     if sha256 != info.sha256:
         raise SnapshotError(f"The index file {path} is damaged: its checksum differs. {cure}")
-    with suppress(OSError):  # a sound copy gets its stamp back, where we may write
+    with suppress(OSError):  # an intact copy gets its stamp back, where we may write
         os.utime(path, (stamp_s, stamp_s))
     return path
 
 
 def clean(store: Store) -> None:
-    """Remove the index files that are no longer current, and what a crash has left behind.
+    """Remove index files that are no longer current, and those left behind by a crash.
 
-    Only the writer may do this: a temporary file may be another process's, hard at work. Who has
-    an old file open goes on reading it.
+    Only the writer may do this: a temporary file may be one that another process is writing.
+    Readers that have an old file open keep it.
     """
     current = store.snapshot_file_names()
     for path in store.snapshots_dir.glob("*"):
@@ -114,12 +113,36 @@ def clean(store: Store) -> None:
                 path.unlink()
 
 
-class _Hashing(io.RawIOBase):
+def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = None) -> str | None:
+    """Why a new snapshot should be built now, as half a sentence; None when none should.
+
+    The tail has outgrown its share, too many of the snapshot's vectors have left the library, or
+    its file is missing or damaged.
+    """
+    policy = policy or IndexPolicy()
+    info = store.current_snapshot(encoder_key)
+    if info is None:
+        tail = store.vector_count(encoder_key)
+        return f"{tail} vectors have no index yet" if tail >= policy.tail_rows else None
+    try:
+        verify(store.snapshots_dir, info)
+    except SnapshotError as error:
+        return str(error)
+    tail = store.last_seq(encoder_key) - info.last_seq  # numbers have gaps, so at most this many
+    if tail > max(policy.tail_rows, policy.tail_share * info.vectors):
+        return f"{tail} vectors were added since the index was built"
+    dead = info.vectors - store.live_vector_count(encoder_key, info.last_seq)
+    if dead > policy.dead_share * info.vectors:
+        return f"{dead} of the {info.vectors} vectors in the index have left the library"
+    return None
+
+
+class _HashingFile(io.RawIOBase):
     """A file that keeps the checksum of what is written to it."""
 
-    def __init__(self, file: BinaryIO, step: Step) -> None:
+    def __init__(self, file: BinaryIO, on_step: OnStep) -> None:
         self._file = file
-        self._step = step
+        self._on_step = on_step
         self.sha256 = hashlib.sha256()
 
     def writable(self) -> bool:
@@ -129,7 +152,7 @@ class _Hashing(io.RawIOBase):
         view = memoryview(cast(bytes, block)).cast("B")
         self.sha256.update(view)
         self._file.write(view)
-        self._step("writing")
+        self._on_step("writing")
         return len(view)
 
 
@@ -148,34 +171,6 @@ def _disk_error(folder: Path, error: OSError) -> DiskError:
             "use and nothing is lost. Free some space, then run: imgsearch rebuild"
         )
     return DiskError(
-        f"No index file can be written in {folder} ({error.strerror}). The old one stays in use. "
+        f"Cannot write an index file in {folder} ({error.strerror}). The old one stays in use. "
         "Make the folder writable, or choose another place with --data."
     )
-
-
-if TYPE_CHECKING:
-    from imgsearch.store.store import Store
-
-
-def rebuild_reason(store: Store, encoder_key: int, ladder: IndexPolicy | None = None) -> str | None:
-    """Why a new snapshot should be built now, as half a sentence; None when none should.
-
-    The tail has outgrown its share, too many of the snapshot's vectors have left the library, or
-    its file is missing or damaged.
-    """
-    ladder = ladder or IndexPolicy()
-    info = store.current_snapshot(encoder_key)
-    if info is None:
-        tail = store.vector_count(encoder_key)
-        return f"{tail} vectors have no index yet" if tail >= ladder.tail_rows else None
-    try:
-        verify(store.snapshots_dir, info)
-    except SnapshotError as error:
-        return str(error)
-    tail = store.last_seq(encoder_key) - info.last_seq  # numbers have gaps, so at most this many
-    if tail > max(ladder.tail_rows, ladder.tail_share * info.vectors):
-        return f"{tail} vectors have come since the index was built"
-    dead = info.vectors - store.live_vector_count(encoder_key, info.last_seq)
-    if dead > ladder.dead_share * info.vectors:
-        return f"{dead} of the {info.vectors} vectors in the index have left the library"
-    return None

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
     from imgsearch.errors import Reason
+    from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.progress import WatchEvent
     from imgsearch.records.arrays import Vectors
@@ -45,12 +46,17 @@ class Indexer:
     """The writing half of a library."""
 
     def __init__(
-        self, settings: Settings, models: EncoderLoader, tell: Callable[[str], None]
+        self,
+        settings: Settings,
+        models: EncoderLoader,
+        tell: Callable[[str], None],
+        index_policy: IndexPolicy | None = None,
     ) -> None:
         self._settings = settings
         self._data_dir = settings.data_dir
         self._models = models
         self._tell = tell
+        self._index_policy = index_policy
 
     @property
     def reading(self) -> str:
@@ -217,7 +223,7 @@ class Indexer:
                 store, _online(store), self._settings, told
             )
         row = store.current_encoder()
-        if row is not None and snapshot.rebuild_reason(store, row.key):
+        if row is not None and snapshot.rebuild_reason(store, row.key, self._index_policy):
             self._build(store, row)
         if row is not None:
             self._refresh(store, row)
@@ -292,8 +298,14 @@ class Indexer:
         return np.stack(remembered.texts(row.name, texts, embed))
 
     def _build(self, store: Store, row: EncoderRow, fresh: bool = False) -> None:
-        options = build.BuildOptions(fresh=fresh)
-        build.build_snapshot(store, row.key, row.encoder_id, self._encoding(row), options)
+        build.build_snapshot(
+            store,
+            row.key,
+            row.encoder_id,
+            self._encoding(row),
+            policy=self._index_policy,
+            fresh=fresh,
+        )
 
 
 def _online(store: Store) -> set[int]:

@@ -1,0 +1,36 @@
+"""The index backends by name: those that are built in, and those that others register."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from imgsearch.errors import SnapshotError
+from imgsearch.index.base import IndexBackend
+from imgsearch.index.flat import FlatBackend
+
+
+def register(backend: IndexBackend) -> None:
+    """Make a backend available to policies and to libraries that it wrote an index for.
+
+    It replaces a backend of the same name.
+    """
+    _backends[backend.name] = lambda: backend
+
+
+def find_backend(name: str) -> IndexBackend:
+    """The backend of this name. SnapshotError when there is none."""
+    if name not in _backends:
+        raise SnapshotError(
+            f"Unknown kind of index {name!r}. Known: {', '.join(_backends)}. If a newer imgsearch "
+            "wrote it, build one that this version can read: imgsearch rebuild"
+        )
+    return _backends[name]()
+
+
+def _ivf() -> IndexBackend:
+    from imgsearch.index.ivf import IvfBackend  # imports FAISS, which a small library never needs
+
+    return IvfBackend()
+
+
+_backends: dict[str, Callable[[], IndexBackend]] = {"flat": FlatBackend, "ivf": _ivf}

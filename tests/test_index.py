@@ -1,0 +1,164 @@
+"""The parts of the index that the contract does not cover: captions, recall, calibration, lists."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgsearch.index.base import BuildContext, Effort, VectorSource
+from imgsearch.index.flat import FlatIndex, contains, top
+from imgsearch.index.ivf import IvfBackend, IvfIndex
+from imgsearch.index.policy import IndexPolicy, Options
+from imgsearch.index.recall import AT, RecallBenchmark, prompts, smallest_setting
+from imgsearch.records.answer import Neighbours
+from tests.factories import random_vectors
+
+DIM = 16
+
+
+def vectors_of(count: int, seed: int = 1) -> np.ndarray:
+    return random_vectors(count, DIM, seed)
+
+
+def ivf_of(vectors: np.ndarray, options: Options, policy: IndexPolicy | None = None) -> IvfIndex:
+    """An index of the vectors, whose ids are 1, 2, 3, …"""
+    ids = np.arange(1, len(vectors) + 1)
+    source = VectorSource(len(ids), lambda: iter([(ids, vectors)]))
+    index = IvfBackend().build(BuildContext(source, policy or IndexPolicy(), options)).index
+    assert isinstance(index, IvfIndex)
+    return index
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    return vectors_of(2_000)
+
+
+@pytest.fixture(scope="module")
+def index(vectors: np.ndarray) -> IvfIndex:
+    return ivf_of(vectors, {"nlist": 32, "probe_all": True})
+
+
+def benchmark_of(
+    vectors: np.ndarray, queries: np.ndarray, own: np.ndarray | None = None
+) -> RecallBenchmark:
+    benchmark = RecallBenchmark("image", queries, own)
+    for start in range(0, len(vectors), 700):
+        chunk = vectors[start : start + 700]
+        benchmark.observe(np.arange(start + 1, start + 1 + len(chunk)), chunk)
+    return benchmark
+
+
+def test_there_are_enough_prompts_and_each_is_a_short_caption() -> None:
+    lines = prompts()
+    assert len(lines) >= 200
+    assert len(set(lines)) == len(lines)
+    assert all(2 <= len(line.split()) <= 9 for line in lines)
+
+
+def test_the_exact_index_scores_a_perfect_recall(vectors: np.ndarray) -> None:
+    queries = vectors_of(50, seed=2)
+    benchmark = benchmark_of(vectors, queries)
+    flat = FlatIndex(np.arange(1, 2_001), vectors)
+    assert benchmark.score(flat.search(queries, AT)).mean == 1.0
+    half = [Neighbours(near.ids[:5], near.scores[:5]) for near in flat.search(queries, AT)]
+    assert benchmark.score(half).mean == 0.5
+    strangers = [Neighbours(near.ids + 5_000, near.scores) for near in flat.search(queries, AT)]
+    assert benchmark.score(strangers).mean == 0.0
+
+
+def test_a_querys_own_photo_does_not_count(vectors: np.ndarray) -> None:
+    own = np.arange(1, 51)
+    benchmark = benchmark_of(vectors, vectors[:50], own)
+    nothing_else = [Neighbours(own[i : i + 1], np.ones(1, np.float32)) for i in range(50)]
+    assert benchmark.score(nothing_else).mean == 0.0
+
+
+def test_ties_with_the_tenth_are_as_good_as_the_tenth(vectors: np.ndarray) -> None:
+    copies = np.concatenate([vectors, np.repeat(vectors[:1], 30, axis=0)])
+    benchmark = benchmark_of(copies, vectors[:1])
+    later = Neighbours(np.arange(2_021, 2_031), np.ones(10, np.float32))
+    assert benchmark.score([later]).mean == 1.0
+
+
+def test_a_photo_counts_once(vectors: np.ndarray) -> None:
+    benchmark = benchmark_of(vectors, vectors[:1])
+    (near,) = FlatIndex(np.arange(1, 2_001), vectors).search(vectors[:1], AT)
+    same = Neighbours(np.repeat(near.ids[:1], 10), np.repeat(near.scores[:1], 10))
+    assert benchmark.score([same]).mean == pytest.approx(0.1)
+
+
+def test_fewer_photos_than_ten_are_all_there_is_to_find() -> None:
+    few = vectors_of(3)
+    benchmark = benchmark_of(few, vectors_of(5, seed=2))
+    flat = FlatIndex(np.arange(1, 4), few)
+    assert benchmark.score(flat.search(benchmark.queries, AT)).mean == 1.0
+    empty = RecallBenchmark("text", vectors_of(3, seed=2))  # has observed no photo
+    assert empty.score(flat.search(few, AT)).mean == 1.0
+
+
+def test_the_smallest_nprobe_is_the_smallest(index: IvfIndex, vectors: np.ndarray) -> None:
+    recall_at = partial(index.recall, benchmark_of(vectors, vectors_of(200, seed=3)))
+    nprobe, recall = smallest_setting(recall_at, 32, 0.9)
+    assert recall >= 0.9
+    assert recall_at(nprobe) == recall
+    assert recall_at(nprobe - 1) < 0.9
+    assert smallest_setting(recall_at, 32, 0.0)[0] == 1
+
+
+def test_a_goal_out_of_reach_does_not_cost_every_list(vectors: np.ndarray) -> None:
+    rounded = ivf_of(vectors, {"nlist": 32, "storage": "sq8", "probe_all": True})
+    recall_at = partial(rounded.recall, benchmark_of(vectors, vectors_of(200, seed=3)))
+    ceiling = recall_at(32)
+    assert ceiling < 1
+    nprobe, recall = smallest_setting(recall_at, 32, 1.0)
+    assert nprobe < 32
+    assert recall >= ceiling - 0.005
+
+
+def test_under_a_large_filter_more_lists_are_probed(vectors: np.ndarray) -> None:
+    policy = IndexPolicy(recall_target=0.8, exact_filter_rows=0, exact_filter_share=0.0)
+    index = ivf_of(vectors, {"nlist": 16}, policy)
+    effort: Effort = "image"
+    assert 4 <= index.nprobe_image < 16
+    only = np.arange(1, 2_001, 4)  # a quarter: four times the lists, so all 16
+    queries = vectors_of(100, seed=5)
+    results = index.search(queries, 10, only, effort)
+    best = index.search(queries, 10, only, "exact")
+    for near, exact in zip(results, best, strict=True):
+        assert near.ids.tolist() == exact.ids.tolist()
+    unfiltered = index.search(queries, 10, effort=effort)
+    assert benchmark_of(vectors, queries).score(unfiltered).mean < 1
+
+
+def test_lists_are_mapped_not_read(vectors: np.ndarray, tmp_path: Path) -> None:
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc to see what is mapped")
+    ids = np.arange(1, 2_001)
+    source = VectorSource(len(ids), lambda: iter([(ids, vectors)]))
+    built = IvfBackend().build(BuildContext(source, IndexPolicy(), {"probe_all": True}))
+    path = tmp_path / "index"
+    with path.open("wb") as file:
+        built.write(file)
+    opened = IvfBackend().open(path, built.details, IndexPolicy())
+    assert str(path) in maps.read_text()
+    assert len(opened) == 2_000
+
+
+def test_contains() -> None:
+    ids = np.array([5, 1, 9, 5])
+    assert contains(np.array([1, 5, 7]), ids).tolist() == [True, True, False, True]
+    assert contains(np.array([], np.int64), ids).tolist() == [False] * 4
+    assert contains(np.array([1]), np.array([], np.int64)).tolist() == []
+
+
+def test_top_keeps_the_best_and_orders_equals_by_id() -> None:
+    best = Neighbours(np.array([4, 2]), np.array([0.9, 0.5], np.float32))
+    ids, scores = np.array([3, 1, 8]), np.array([0.5, 0.7, 0.1], np.float32)
+    assert top(3, best, ids, scores).ids.tolist() == [4, 1, 2]
+    assert top(2, best, ids, scores).ids.tolist() == [4, 1]
+    assert top(9, best, ids, scores).ids.tolist() == [4, 1, 2, 3, 8]
