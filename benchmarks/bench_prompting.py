@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.config import default_cache_dir
-from imgsearch.encoders.prompts import TEMPLATES, embed_in
+from imgsearch.encoders.prompts import embed_in, templates_for
 from imgsearch.encoders.registry import open_encoder
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,7 +27,7 @@ SETS = {
     "as typed": ("{}",),
     "a photo of a {}": ("a photo of a {}",),
     "as typed and a photo of": ("{}", "a photo of a {}"),
-    "those in use": TEMPLATES[NAME],
+    "those in use": templates_for(NAME, "dog"),
     "seven of CLIP's": (
         "itap of a {}",
         "a bad photo of the {}",

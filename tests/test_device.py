@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from imgsearch.encoders.cache import BatchSizeCache, smallest_of_the_fast
-from imgsearch.encoders.device import BatchScheduler, CpuDevice, DeviceOutOfMemory, enough_for
+from imgsearch.encoders.batching import BatchScheduler, smallest_fast_size
+from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.encoders.device import CpuDevice, DeviceOutOfMemory, cpu_batch_size
 from imgsearch.errors import EncoderError
 from tests.slow_device import Costs, SlowDevice
 from tests.stand_in import StandIn
@@ -31,9 +32,9 @@ def device(costs: Costs | None = None) -> SlowDevice:
 
 
 def pipeline(
-    made: SlowDevice, folder: Path, asked: int = 0, encoder_id: str = "m@1"
+    made: SlowDevice, folder: Path, batch_size: int = 0, encoder_id: str = "m@1"
 ) -> BatchScheduler:
-    return BatchScheduler(made, BatchSizeCache(folder, encoder_id), asked)
+    return BatchScheduler(made, BatchSizeCache(folder, encoder_id), batch_size)
 
 
 def photos(count: int, seed: int = 0) -> PixelBatch:
@@ -47,7 +48,7 @@ def photos(count: int, seed: int = 0) -> PixelBatch:
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 100])
 def test_vectors_come_in_the_order_of_the_photos(tmp_path: Path, count: int) -> None:
     made = device(Costs(0.001, lambda n: 0.002 / n, 0.001))  # a ragged batch takes longest
-    embed = pipeline(made, tmp_path, asked=16)
+    embed = pipeline(made, tmp_path, batch_size=16)
     batch = photos(count)
     found = embed(batch)
     assert found.shape == (count, MODEL.dim) and found.dtype == np.float32
@@ -64,7 +65,7 @@ def rows_of(batch: PixelBatch, size: int) -> Vectors:
 
 def test_each_of_many_threads_gets_its_own(tmp_path: Path) -> None:
     made = device(Costs(0.001, lambda n: 0.001, 0.001))
-    embed = pipeline(made, tmp_path, asked=8)
+    embed = pipeline(made, tmp_path, batch_size=8)
     batches = [photos(5 + 7 * number, seed=number) for number in range(8)]
     with ThreadPoolExecutor(8) as askers:
         for found, batch in zip(askers.map(embed, batches), batches, strict=True):
@@ -73,7 +74,7 @@ def test_each_of_many_threads_gets_its_own(tmp_path: Path) -> None:
 
 def test_a_device_that_fails_is_told_and_serves_again(tmp_path: Path) -> None:
     made = device(Costs(model_s=lambda n: 0.01))
-    embed = pipeline(made, tmp_path, asked=4)
+    embed = pipeline(made, tmp_path, batch_size=4)
     batch = photos(40)
     made.breaks = True
     for _ in range(3):  # more often than there are slots
@@ -90,7 +91,7 @@ def test_a_batch_that_fails_in_flight_harms_no_other(tmp_path: Path) -> None:
         return MODEL.encode_pixels(batch)
 
     made = SlowDevice(tower, MODEL.dim, MODEL.side_px, Costs(model_s=lambda n: 0.005))
-    embed = pipeline(made, tmp_path, asked=4)
+    embed = pipeline(made, tmp_path, batch_size=4)
     good, bad = photos(24) // 2, photos(24)
     bad[8] = 255
     with ThreadPoolExecutor(2) as askers:
@@ -104,7 +105,7 @@ def test_a_batch_that_fails_in_flight_harms_no_other(tmp_path: Path) -> None:
 def test_who_lets_go_of_it_leaves_no_thread_behind(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     made = device()
-    embed = pipeline(made, tmp_path, asked=4)
+    embed = pipeline(made, tmp_path, batch_size=4)
     embed(photos(40))
     started = [each for each in set(threading.enumerate()) - before if "imgsearch" in each.name]
     assert len(started) == made.slots
@@ -127,7 +128,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     """
     import torch
 
-    from imgsearch.encoders.openclip import cuda
+    from imgsearch.encoders import gpu
 
     noted: list[tuple[str, str, int]] = []
     names, numbers = itertools.cycle(("up", "work", "down")), itertools.count()
@@ -155,7 +156,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a card")
-    monkeypatch.setattr(cuda, "_pinned", lambda shape, dtype: torch.empty(shape, dtype=dtype))
+    monkeypatch.setattr(gpu, "_pinned", lambda shape, dtype: torch.empty(shape, dtype=dtype))
     return noted
 
 
@@ -164,7 +165,7 @@ def test_the_streams_of_a_gpu_wait_for_one_another(
 ) -> None:
     import torch
 
-    from imgsearch.encoders.openclip.cuda import Cuda
+    from imgsearch.encoders.gpu import CudaDevice
     from imgsearch.encoders.openclip.towers import random_towers
 
     room = 1000
@@ -175,8 +176,8 @@ def test_the_streams_of_a_gpu_wait_for_one_another(
         return towers.image_rows(pixels)
 
     towers = random_towers("ViT-S-32-alt", 0, "cpu")
-    card = Cuda(torch.device("cpu"), tower, towers.dim, towers.preprocess.side_px)
-    embed = BatchScheduler(card, BatchSizeCache(tmp_path, "m@1"), asked=4)
+    card = CudaDevice(torch.device("cpu"), tower, towers.dim, towers.preprocess.side_px)
+    embed = BatchScheduler(card, BatchSizeCache(tmp_path, "m@1"), batch_size=4)
     batch = np.random.default_rng(0).integers(0, 256, (19, 3, 224, 224), np.uint8)
     batch.flags.writeable = False
     wanted = towers.images(batch.copy())
@@ -209,7 +210,7 @@ def test_the_dearest_engine_hides_the_others(
 ) -> None:
     batches, unit_s = 10, 0.12  # much more than a busy machine takes to wake a thread
     made = device(Costs(up * unit_s, lambda n: model * unit_s, down * unit_s))
-    embed = pipeline(made, tmp_path, asked=4)
+    embed = pipeline(made, tmp_path, batch_size=4)
     started = time.perf_counter()
     if callers == 1:
         embed(photos(4 * batches))
@@ -230,7 +231,7 @@ def test_the_dearest_engine_hides_the_others(
 
 def test_the_batch_is_halved_until_it_fits_and_stays_so(tmp_path: Path) -> None:
     made = device()
-    embed = pipeline(made, tmp_path, asked=16)
+    embed = pipeline(made, tmp_path, batch_size=16)
     made.room = 5
     batch = photos(50)
     np.testing.assert_allclose(embed(batch), MODEL.encode_pixels(batch), atol=1e-6)
@@ -244,7 +245,7 @@ def test_the_batch_is_halved_until_it_fits_and_stays_so(tmp_path: Path) -> None:
 
 def test_not_even_one_photo_fits(tmp_path: Path) -> None:
     made = device()
-    embed = pipeline(made, tmp_path, asked=16)
+    embed = pipeline(made, tmp_path, batch_size=16)
     made.room = 0
     with pytest.raises(EncoderError, match="smaller model") as caught:
         embed(photos(50))
@@ -266,7 +267,7 @@ def test_what_did_not_fit_is_let_go_of_before_the_next_try(tmp_path: Path) -> No
 
     made = Full(MODEL.encode_pixels, MODEL.dim, MODEL.side_px, Costs())
     made.room = 2
-    embed = pipeline(made, tmp_path, asked=16)
+    embed = pipeline(made, tmp_path, batch_size=16)
     np.testing.assert_allclose(embed(photos(16)), MODEL.encode_pixels(photos(16)), atol=1e-6)
     assert len(left) > 3
 
@@ -285,7 +286,7 @@ def test_a_real_model_gives_the_same_vectors_in_halves(tmp_path: Path) -> None:
         return towers.images(part)
 
     host = CpuDevice(cramped, towers.dim, towers.preprocess.side_px)
-    embed = BatchScheduler(host, BatchSizeCache(tmp_path, "m@1"), asked=7)
+    embed = BatchScheduler(host, BatchSizeCache(tmp_path, "m@1"), batch_size=7)
     np.testing.assert_allclose(embed(batch), towers.images(batch), atol=1e-4)
     assert sizes[0] == 7 and embed.batch_size == 2
 
@@ -293,10 +294,10 @@ def test_a_real_model_gives_the_same_vectors_in_halves(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------- the size of a batch
 
 
-def test_the_smallest_of_the_fast_is_taken() -> None:
+def test_the_smallest_fast_size_is_taken() -> None:
     def choose(*rates: float | None) -> int:
         asked = iter(rates)
-        return smallest_of_the_fast((32, 64, 128, 256), lambda size: next(asked))
+        return smallest_fast_size((32, 64, 128, 256), lambda size: next(asked))
 
     assert choose(1000, 1950, 2000, 2001) == 64
     assert choose(1000, 1800, 2000, 2001) == 128
@@ -333,7 +334,7 @@ def test_another_device_or_encoder_is_measured_for_itself(tmp_path: Path) -> Non
         made.batch_sizes = (16, 32)
         return made
 
-    BatchSizeCache(tmp_path, "m@1").keep(SlowDevice.name, 128)
+    BatchSizeCache(tmp_path, "m@1").put(SlowDevice.name, 128)
     assert pipeline(small_and_fast(), tmp_path).batch_size == 128
     other = small_and_fast()
     other.name = "another device"
@@ -352,55 +353,50 @@ def test_no_size_is_chosen_that_memory_has_no_room_for(tmp_path: Path) -> None:
     embed = pipeline(made, tmp_path)
     assert embed.batch_size == 64
     assert np.array_equal(embed(photos(70)), rows_of(photos(70), 64))
-    assert BatchSizeCache(tmp_path, "m@1").size(made.name) == 64
+    assert BatchSizeCache(tmp_path, "m@1").get(made.name) == 64
 
 
 @pytest.mark.alone
-def test_a_slow_device_is_not_tried_for_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("imgsearch.encoders.device.PATIENCE_S", 0.3)
+def test_a_slow_device_is_not_tried_for_long(tmp_path: Path) -> None:
     made = device(Costs(model_s=lambda count: count * 0.004))
     started = time.perf_counter()
-    assert pipeline(made, tmp_path).batch_size == 16
+    embed = BatchScheduler(made, BatchSizeCache(tmp_path, "m@1"), trials_s=0.3)
+    assert embed.batch_size == 16
     assert max(made.computed) < made.batch_sizes[-1] and time.perf_counter() - started < 3
 
 
 def test_a_size_that_is_asked_for_wins(tmp_path: Path) -> None:
-    BatchSizeCache(tmp_path, "m@1").keep(SlowDevice.name, 128)
+    BatchSizeCache(tmp_path, "m@1").put(SlowDevice.name, 128)
     made = device()
-    embed = pipeline(made, tmp_path, asked=7)
+    embed = pipeline(made, tmp_path, batch_size=7)
     embed(photos(16))
     assert embed.batch_size == 7 and made.computed == [7, 7, 2]
-    assert BatchSizeCache(tmp_path, "m@1").size(made.name) == 128
+    assert BatchSizeCache(tmp_path, "m@1").get(made.name) == 128
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7.5", "0", '"many"', "true", "null"])
 def test_a_damaged_note_is_no_note(tmp_path: Path, content: str) -> None:
     remembered = BatchSizeCache(tmp_path, "m@1")
-    remembered.keep("card", 64)
-    remembered.keep("other", 16)
-    assert remembered.size("card") == 64
+    remembered.put("card", 64)
+    remembered.put("other", 16)
+    assert remembered.get("card") == 64
     file = tmp_path / "batch_sizes.json"
     for damaged in (content, file.read_text().replace("64", content)):
         file.write_text(damaged)
-        assert remembered.size("card") is None
-        remembered.keep("card", 32)
-        assert remembered.size("card") == 32
+        assert remembered.get("card") is None
+        remembered.put("card", 32)
+        assert remembered.get("card") == 32
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     remembered = BatchSizeCache(tmp_path / "file", "m@1")
-    remembered.keep("card", 64)
-    assert remembered.size("card") is None
+    remembered.put("card", 64)
+    assert remembered.get("card") is None
 
 
-def test_a_processor_gets_a_photo_for_each_core(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert [enough_for(cores) for cores in (1, 2, 16, 17, 64)] == [16, 16, 16, 17, 64]
-    monkeypatch.setattr("imgsearch.encoders.device.usable_cores", lambda: 48)
+def test_a_processor_gets_a_photo_for_each_core(tmp_path: Path) -> None:
+    assert [cpu_batch_size(cores) for cores in (1, 2, 16, 17, 64)] == [16, 16, 16, 17, 64]
     sizes: list[int] = []
 
     def tower(batch: PixelBatch) -> Vectors:
@@ -408,7 +404,7 @@ def test_a_processor_gets_a_photo_for_each_core(
         return MODEL.encode_pixels(batch)
 
     embed = BatchScheduler(
-        CpuDevice(tower, MODEL.dim, MODEL.side_px), BatchSizeCache(tmp_path, "m@1")
+        CpuDevice(tower, MODEL.dim, MODEL.side_px, cores=48), BatchSizeCache(tmp_path, "m@1")
     )
     assert np.array_equal(embed(photos(100)), rows_of(photos(100), 48))
     assert embed.batch_size == 48 and embed.batches_at_once == 1

@@ -116,14 +116,29 @@ def put(cache: Path, repo: str, file: str, content: bytes = b"weights") -> Path:
 # ---------------------------------------------------------------------------- choosing
 
 
+HEAVY = (
+    "{'torch', 'open_clip', 'onnxruntime', 'numpy', 'PIL', 'transformers', 'tokenizers', 'timm'}"
+)
+
+
 def test_choosing_loads_nothing_heavy() -> None:
     done = run_python(
-        "import sys; from imgsearch import encoders\n"
-        "encoders.encoder_choices(); encoders.choose('auto', 'cpu')\n"
-        "print(*(set(sys.modules) & {'torch', 'open_clip', 'onnxruntime', 'numpy', 'PIL',"
-        " 'transformers', 'tokenizers', 'timm'}))"
+        "import sys; from imgsearch.encoders import registry\n"
+        "registry.encoder_choices(); print(registry.choose('auto', 'cpu').name)\n"
+        f"print(*({HEAVY} & set(sys.modules)))"
     )
-    assert done.stdout.strip() == "", done.stderr
+    assert done.stdout.split() == ["lite"], done.stderr
+
+
+@pytest.mark.parametrize(("name", "other"), [("lite", "openclip"), (SMALL, "lite")])
+def test_a_kind_of_encoder_loads_nothing_of_the_other(name: str, other: str) -> None:
+    done = run_python(
+        "import sys; from imgsearch.encoders import prompts, registry\n"
+        f"registry.choose({name!r}); prompts.templates_for({name!r}, 'dog')\n"
+        f"print(registry.satisfies({name!r}, {name!r}), *({HEAVY} & set(sys.modules)))\n"
+        f"print(*(m for m in sys.modules if 'encoders.{other}' in m))"
+    )
+    assert done.stdout.split() == ["True"], done.stderr
 
 
 def test_the_choices_are_what_open_clip_has(cache: Path) -> None:
@@ -578,14 +593,12 @@ def test_what_cannot_be_exported_runs_in_torch_and_says_so(
 
 
 def test_tokens_without_torch_are_open_clips(exported: Path) -> None:
-    from hypothesis import given
-    from hypothesis import strategies as st
-
     from imgsearch.encoders.openclip.torch_tokens import TorchTokens
 
     theirs = TorchTokens("ViT-S-32-alt")
     ours = open_encoder(SMALL, exported, "cpu")._runtime.tokens  # type: ignore[attr-defined]
 
+    @settings(deadline=None)
     @given(st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=40))
     def same(text: str) -> None:
         np.testing.assert_array_equal(ours.ids([text]), theirs.ids([text]))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgsearch.encoders.cache import sha256_of
 from imgsearch.encoders.lite import encoder, weights
 from imgsearch.encoders.lite.encoder import Lite
 from imgsearch.encoders.lite.export import Recipe, exported
@@ -108,7 +109,7 @@ def test_pixels_of_another_kind_are_refused(lite: Encoder) -> None:
 
 def test_the_id_names_the_heads_it_was_made_with(lite: Encoder) -> None:
     assert lite.id.startswith("lite/")
-    assert weights.sha256_of(encoder.HEADS)[:12] in lite.id
+    assert sha256_of(encoder.HEADS)[:12] in lite.id
 
 
 def test_what_was_trained_is_small() -> None:
@@ -201,7 +202,7 @@ def test_an_export_is_made_once(tmp_path: Path) -> None:
     assert exported(tower.recipe, tmp_path / "new" / "cache") == path
     assert tower.made == 1
     note = json.loads((path.parent / "manifest.json").read_text())
-    assert note["files"][path.name]["sha256"] == weights.sha256_of(path)
+    assert note["files"][path.name]["sha256"] == sha256_of(path)
     assert json.loads(note["made_for"]) == {"revision": 1}
     assert set(note["made_by"]) >= {"imgsearch-photos", "onnx", "onnxruntime"}
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 import imgsearch.encoders
 from imgsearch import Library, Settings
+from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
-from imgsearch.encoders.device import BatchScheduler
 from imgsearch.store.store import Store
 from tests.factories import write_noise
 from tests.slow_device import Costs, SlowDevice

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from imgsearch.encoders.device import usable_cores
 from imgsearch.encoders.lite import image_tower, weights
 from imgsearch.encoders.lite.towers import SIDE_PX, open_image_tower
-from imgsearch.encoders.onnx import usable_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

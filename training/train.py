@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from imgsearch.analysis import metrics
+from imgsearch.encoders.cache import sha256_of
+from imgsearch.encoders.device import usable_cores
 from imgsearch.encoders.lite import heads, towers
 from imgsearch.encoders.lite.heads import Heads
 from imgsearch.encoders.lite.image_tower import CLASSES
-from imgsearch.encoders.lite.weights import sha256_of
-from imgsearch.encoders.onnx import usable_cores
 from imgsearch.errors import ImgsearchError
 from training import datasets, features
 from training.evaluate import PROMPT

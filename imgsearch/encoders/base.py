@@ -1,28 +1,41 @@
-"""The Encoder protocol and the parts of an encoder's name."""
+"""The two interfaces of this package: what an encoder does, and what a kind of encoder provides.
+
+A kind is a plug-in: `lite` and `openclip` come with imgsearch, and a program adds its own with
+`registry.register`. Whatever differs from kind to kind is a field of `EncoderKind`, so no code
+outside a kind has to know which one it deals with.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from imgsearch.progress import OnDownload
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
+    from imgsearch.records.status import EncoderInfo
 
 
-LITE = "lite"
-
-
-INT8, FP32 = "+int8", "+fp32"  # at the end of an open_clip name: its image tower's precision
+TEMPLATES = ("{}",)  # of a kind that was not measured: texts are embedded as they are
+CLASS_TEMPLATES = ("a photo of a {}",)  # CLIP's own
 
 
 class Encoder(Protocol):
-    """A dual encoder. Towers load when first used, so a text query never loads the image tower."""
+    """A dual encoder: embeds images and texts as vectors of one space.
+
+    Towers load when first used, so a text query never loads the image tower.
+    """
 
     @property
     def id(self) -> str:
-        """Names model, weights, preprocessing and version; equal ids mean comparable vectors."""
+        """Names kind, model, weights, preprocessing and version: equal ids mean comparable vectors.
+
+        Begins with the prefix of its kind, followed by a punctuation mark.
+        """
 
     @property
     def dim(self) -> int:
@@ -30,28 +43,30 @@ class Encoder(Protocol):
 
     @property
     def side_px(self) -> int:
-        """Side of the square image the model sees."""
+        """Side of the square image that the model takes."""
 
     @property
     def batch_size(self) -> int:
-        """How many images to hand to `encode_pixels` at once on this machine: it may cut more
-        into batches of this size. Shrinks where memory runs out."""
+        """How many images to pass to `encode_pixels` at once on this machine.
+
+        Larger batches are allowed and cut up. Shrinks when memory runs out.
+        """
 
     @property
     def batches_at_once(self) -> int:
-        """How many threads to call `encode_pixels` from: two where a batch goes up to a device
-        while it works on another, else one."""
+        """How many threads to call `encode_pixels` from: two where one batch is uploaded to a
+        device while another is computed, else one."""
 
     @property
     def logit_scale(self) -> float:
-        """What a cosine is multiplied by before a softmax over labels."""
+        """The factor for cosines before a softmax over labels."""
 
     @property
     def context_length(self) -> int:
         """How many tokens of a text are read; the rest is cut off."""
 
     def token_count(self, text: str) -> int:
-        """How many tokens `text` has, begin and end marks included, before it is cut off."""
+        """How many tokens `text` has before it is cut off, begin and end marks included."""
 
     def prepare(self, image: Image) -> Pixels:
         """Scale and crop an upright sRGB image to (3, side_px, side_px). Safe in any thread."""
@@ -59,21 +74,99 @@ class Encoder(Protocol):
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
         """Embed prepared images, shape (n, 3, side_px, side_px), as (n, dim) rows of length 1.
 
-        Any number of them, from any thread.
+        `n` may be any number, 0 included. Safe in any thread.
         """
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts as (n, dim) rows of length 1."""
+        """Embed texts as (n, dim) rows of length 1. Safe in any thread."""
 
 
-def plain(name: str) -> str:
-    """The name of an encoder without a precision."""
-    return name.removesuffix(INT8).removesuffix(FP32)
+class OpenEncoder(Protocol):
+    """How a kind opens one of its encoders; see `registry.open_encoder` for the arguments."""
+
+    def __call__(
+        self,
+        name: str,
+        cache_dir: Path,
+        device: str,
+        on_download: OnDownload | None,
+        batch_size: int,
+        /,
+    ) -> Encoder: ...
 
 
-def means(asked: str, name: str) -> bool:
-    """Whether the name `asked` for fits an encoder of that `name`: `+fp32` is said by asking only.
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What a kind offers when the user leaves the choice to imgsearch.
 
-    A name without a precision fits both.
+    `name` is None where the kind has nothing that can be used now. `reason` says why this encoder
+    or why none, as part of a sentence.
     """
-    return asked in (name, plain(name)) or (asked == name + FP32 and not name.endswith(INT8))
+
+    name: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Option:
+    """An int8 variant that may replace a float32 encoder, if a trial on this machine favours it.
+
+    Results of trials are kept in `results_file`, relative to the cache folder, by the id of the
+    float32 encoder and by `conditions`: whatever else a result depends on.
+    """
+
+    int8_name: str
+    float32_name: str
+    results_file: Path
+    conditions: Callable[[], str]
+
+
+def _any_name(name: str) -> None:
+    """Accept each name with the prefix; `open` may still raise UsageError."""
+
+
+def _before_at(encoder_id: str) -> str:
+    return encoder_id.partition("@")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderKind:
+    """A kind of encoder. `prefix` and `open` suffice; the rest has defaults for a simple kind.
+
+    The name of an encoder is the prefix alone, or the prefix, a colon and more.
+    """
+
+    prefix: str
+    """Letters, digits, `-` and `_`: what its names and ids begin with."""
+
+    open: OpenEncoder
+
+    name_format: str = ""
+    """How its names are written, for messages; by default the prefix."""
+
+    check: Callable[[str], None] = _any_name
+    """Raises UsageError for a name with this prefix that is not valid."""
+
+    names: Callable[[str], tuple[str, ...]] = lambda requested: (requested,)
+    """The names, as a library stores them, of the encoders that satisfy a requested name.
+
+    The one that opens by default comes first. Does not check the name.
+    """
+
+    name_of: Callable[[str], str] = _before_at
+    """The name of the encoder with this id; by default what precedes the `@`."""
+
+    choices: Callable[[], tuple[EncoderInfo, ...]] = lambda: ()
+    """The encoders to offer. May read the disk, never the network."""
+
+    recommend: Callable[[str], Recommendation] | None = None
+    """The encoder for a device (auto, cpu, cuda, …) when the user names none."""
+
+    int8: Callable[[str, str], Int8Option | None] = lambda requested, device: None
+    """The int8 variant to try for a requested name on a device, if any."""
+
+    templates: tuple[str, ...] = TEMPLATES
+    """Prompt templates over which the vector of a short query is averaged."""
+
+    class_templates: tuple[str, ...] = CLASS_TEMPLATES
+    """The same for the class names of labels."""

@@ -1,39 +1,213 @@
-"""One model for many askers: texts that wait for it are embedded in one batch."""
+"""Batches: photos cut up into batches for a device, and texts of many threads joined into one.
+
+A GPU works while the CPU does other things. So two batches are under way at any time: while one is
+computed, the next is copied into the other slot and uploaded, and the vectors of the previous one
+are downloaded. Where the CPU is the device, one batch is enough.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import ceil
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgsearch.encoders.device import DeviceOutOfMemory
+from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.cache import BatchSizeCache
+    from imgsearch.encoders.device import Device
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
-TEXTS_AT_ONCE = 256  # more would make those at the front wait for those at the end
+MAX_BATCH_TEXTS = 256  # with more, the first in the batch would wait for the last
+_TRIAL_S = 0.3  # for each size: enough for a dozen batches of a fast card
+_TRIALS_S = 3.0  # after that no larger size is tried: a slow card is no faster with it
+_FAST_ENOUGH = 0.95  # of the best images/s: differences below are noise, and memory is worth more
+
+
+# ---------------------------------------------------------------------------- photos
+
+
+class BatchScheduler:
+    """Embeds any number of photos on a device, from any number of threads.
+
+    The one place where batches are cut. Their size is `batch_size`, else the one in `sizes`, else
+    found by trial, for which no candidate is tried after `trials_s` seconds. When memory runs out
+    the size is halved, and stays so.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        sizes: BatchSizeCache,
+        batch_size: int = 0,
+        trials_s: float = _TRIALS_S,
+    ) -> None:
+        self._device, self._sizes, self._trials_s = device, sizes, trials_s
+        self._size = batch_size or None
+        self._limit: int | None = None  # what fits into memory, once a batch did not
+        self._choosing = threading.Lock()
+        self._workers = ThreadPoolExecutor(device.slots, "imgsearch-device")
+        self._slots: SimpleQueue[int] = SimpleQueue()
+        for slot in range(device.slots):
+            self._slots.put(slot)
+
+    @property
+    def batches_at_once(self) -> int:
+        """How many calls, of one batch each, keep the device busy."""
+        return self._device.slots
+
+    @property
+    def batch_size(self) -> int:
+        """How many photos the device embeds at once. The first call may wait for a trial."""
+        with self._choosing:
+            if self._size is None:
+                self._size = self._best_size()
+            return min(self._size, self._limit or self._size)
+
+    def __call__(self, batch: PixelBatch) -> Vectors:
+        """Embed photos (n, 3, side_px, side_px) as (n, dim) rows of length 1, in their order.
+
+        Raises EncoderError where not even one photo fits into memory.
+        """
+        size = self._size_for(len(batch))
+        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+        none = np.empty((0, self._device.dim), np.float32)
+        return np.concatenate([none, *self._embed_all(parts)])
+
+    def _size_for(self, count: int) -> int:
+        smallest = self._device.batch_sizes[0]
+        return smallest if self._size is None and count <= smallest else self.batch_size
+
+    def _embed_all(self, parts: Sequence[PixelBatch]) -> list[Vectors]:
+        return list(self._workers.map(self._embed, parts))
+
+    def _embed(self, part: PixelBatch) -> Vectors:
+        """Embed one batch in a worker, which takes a slot; in pieces where it does not fit."""
+        slot = self._slots.get()
+        try:
+            pieces: list[Vectors] = []
+            done = 0
+            while done < len(part):
+                piece = part[done : done + (self._limit or len(part))]
+                rows = self._run(slot, piece)
+                if rows is None:
+                    self._shrink(slot, len(piece))
+                else:
+                    pieces.append(rows)
+                    done += len(piece)
+            return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        finally:
+            self._slots.put(slot)
+
+    def _run(self, slot: int, piece: PixelBatch) -> Vectors | None:
+        """The vectors of a piece; None where memory ran out.
+
+        Returns None because an error would keep alive the frames that hold the memory.
+        """
+        try:
+            self._device.upload(slot, piece)
+            self._device.compute(slot)
+            return self._device.download(slot)
+        except DeviceOutOfMemory:
+            return None
+
+    def _shrink(self, slot: int, count: int) -> None:
+        if count == 1:
+            raise EncoderError(
+                f"Not even one photo fits into the memory of {self._device.name}. "
+                "Choose a smaller model or --device cpu."
+            )
+        self._device.release(slot)
+        half = ceil(count / 2)
+        self._limit = min(half, self._limit or half)
+
+    # ------------------------------------------------------------------ the batch size
+
+    def _best_size(self) -> int:
+        sizes = self._device.batch_sizes
+        if len(sizes) == 1:
+            return sizes[0]
+        return self._sizes.get(self._device.name) or self._by_trial(sizes)
+
+    def _by_trial(self, sizes: Sequence[int]) -> int:
+        until = time.perf_counter() + self._trials_s
+        size = smallest_fast_size(
+            sizes, lambda size: self._images_per_s(size) if time.perf_counter() < until else None
+        )
+        # Only the trial needed buffers for the largest batch.
+        for slot in [self._slots.get() for _ in range(self._device.slots)]:
+            self._device.release(slot)
+            self._slots.put(slot)
+        self._sizes.put(self._device.name, size)
+        return size
+
+    def _images_per_s(self, size: int) -> float | None:
+        """The rate with batches of this size, one after the other; None where one does not fit."""
+        shape = (size, 3, self._device.side_px, self._device.side_px)
+        batch = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        self._embed_all([batch] * self._device.slots)  # the first allocate and choose kernels
+        if self._limit is not None and self._limit < size:
+            return None
+        count = 2 * self._device.slots
+        seconds = self._seconds([batch] * count)
+        if seconds < _TRIAL_S:
+            count = ceil(count * _TRIAL_S / seconds)
+            seconds = self._seconds([batch] * count)
+        return count * size / seconds
+
+    def _seconds(self, parts: Sequence[PixelBatch]) -> float:
+        started = time.perf_counter()
+        self._embed_all(parts)
+        return time.perf_counter() - started
+
+
+def smallest_fast_size(sizes: Sequence[int], images_per_s: Callable[[int], float | None]) -> int:
+    """The smallest of ascending batch sizes that is about as fast as the fastest.
+
+    `images_per_s` measures one size. It returns None where memory or time does not suffice: then
+    no larger one is tried. Returns the first size where that happens at once.
+    """
+    rates = {sizes[0]: 0.0}
+    for size in sizes:
+        rate = images_per_s(size)
+        if rate is None:
+            break
+        rates[size] = rate
+    best = max(rates.values())
+    return min(size for size, rate in rates.items() if rate >= _FAST_ENOUGH * best)
+
+
+# ---------------------------------------------------------------------------- texts
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _TextRequest:
     texts: tuple[str, ...]
     vectors: Future[Vectors] = field(default_factory=Future)
 
 
 class BatchingEncoder:
-    """An encoder that is safe in any number of threads, and faster for many than for one.
+    """An encoder for any number of threads, whose texts it embeds together.
 
-    Nobody waits for company: who finds the model idle has it at once, and all who come meanwhile
-    have it together next. A text that cannot be embedded fails for its own asker only.
+    No request waits for a batch to fill: an idle model runs at once, and the requests that arrive
+    meanwhile form the next batch. A text that cannot be embedded fails only its own request.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_TextRequest] = deque()
         self._encoding = threading.Lock()
 
     @property
@@ -54,7 +228,7 @@ class BatchingEncoder:
 
     @property
     def batches_at_once(self) -> int:
-        return 1  # in turn with the texts
+        return 1  # images and texts take turns
 
     @property
     def logit_scale(self) -> float:
@@ -65,48 +239,48 @@ class BatchingEncoder:
         return self.encoder.context_length
 
     def token_count(self, text: str) -> int:
-        """As the encoder counts."""
         return self.encoder.token_count(text)
 
     def prepare(self, image: Image) -> Pixels:
-        """As the encoder does; safe in any thread already."""
         return self.encoder.prepare(image)
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
-        """As the encoder does, in turn with the texts."""
         with self._encoding:
             return self.encoder.encode_pixels(batch)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as (n, dim) rows of length 1, in one batch with those of other threads."""
-        mine = _Waiting(tuple(texts))
-        self._waiting.append(mine)
+        request = _TextRequest(tuple(texts))
+        self._waiting.append(request)
         with self._encoding:
-            while not mine.vectors.done():
+            while not request.vectors.done():
                 self._encode(self._next_batch())
-        return mine.vectors.result()
+        return request.vectors.result()
 
-    def _next_batch(self) -> list[_Waiting]:
-        """Those who wait, in the order they came, as far as they fit."""
+    def _next_batch(self) -> list[_TextRequest]:
+        """The waiting requests in the order they came, up to `MAX_BATCH_TEXTS` texts.
+
+        At least one request, however many texts it has.
+        """
         batch = [self._waiting.popleft()]
         count = len(batch[0].texts)
-        while self._waiting and count + len(self._waiting[0].texts) <= TEXTS_AT_ONCE:
+        while self._waiting and count + len(self._waiting[0].texts) <= MAX_BATCH_TEXTS:
             batch.append(self._waiting.popleft())
             count += len(batch[-1].texts)
         return batch
 
-    def _encode(self, batch: Sequence[_Waiting]) -> None:
+    def _encode(self, batch: Sequence[_TextRequest]) -> None:
         try:
-            rows = self.encoder.encode_texts([text for each in batch for text in each.texts])
-        except Exception as error:  # noqa: BLE001  # it is raised where it belongs
+            rows = self.encoder.encode_texts([text for request in batch for text in request.texts])
+        except Exception as error:  # noqa: BLE001  # raised in the thread whose request it is
             if len(batch) == 1:
                 batch[0].vectors.set_exception(error)
             else:
-                for each in batch:
-                    self._encode([each])
+                for request in batch:
+                    self._encode([request])
             return
         start = 0
-        for each in batch:
-            end = start + len(each.texts)
-            each.vectors.set_result(rows[start:end])
+        for request in batch:
+            end = start + len(request.texts)
+            request.vectors.set_result(rows[start:end])
             start = end

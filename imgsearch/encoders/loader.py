@@ -7,12 +7,12 @@ from collections.abc import Callable
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from imgsearch.encoders import base, registry
+from imgsearch.encoders import registry
 from imgsearch.errors import EncoderMismatch, UsageError
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.base import Encoder, Int8Option
     from imgsearch.encoders.batching import BatchingEncoder
     from imgsearch.encoders.registry import EncoderChoice
     from imgsearch.progress import OnDownload
@@ -66,6 +66,10 @@ class EncoderLoader:
         self._notify(choice.why)
         return choice.name
 
+    def int8_option(self, name: str) -> Int8Option | None:
+        """The int8 variant to try before a new library is made with the encoder `name`, if any."""
+        return None if self._given else registry.int8_option(name, self._settings.device)
+
     def name_of(self, encoder: Encoder) -> str:
         """The name that is stored with the vectors of `encoder`.
 
@@ -81,7 +85,11 @@ class EncoderLoader:
     def check(self, row: EncoderRow) -> None:
         """Raise EncoderMismatch if the settings name another encoder than the library's."""
         requested = self._settings.encoder
-        if self._given is None and requested != "auto" and not base.means(requested, row.name):
+        if (
+            self._given is None
+            and requested != "auto"
+            and not registry.satisfies(row.name, requested)
+        ):
             raise EncoderMismatch(
                 f"This library was made with the encoder {row.name}, not {requested}. Leave "
                 f"--encoder out, or change the library: imgsearch rebuild --encoder {requested}"
@@ -94,9 +102,8 @@ class EncoderLoader:
         if self._given is not None:
             return self._given
         with self._lock:
-            if self._loaded is None or registry.name_of(self._loaded.id) != name.removesuffix(
-                base.FP32
-            ):
+            stored_name = registry.stored_name(name)
+            if self._loaded is None or registry.name_of(self._loaded.id) != stored_name:
                 self.close()
                 settings = self._settings
                 self._loaded = registry.open_encoder(

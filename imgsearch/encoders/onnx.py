@@ -8,7 +8,6 @@ is made again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from imgsearch.encoders.cache import sha256_of
+from imgsearch.encoders.device import usable_cores
 from imgsearch.errors import DiskError, EncoderError
 
 if TYPE_CHECKING:
@@ -135,13 +136,6 @@ def prepare(model: bytes | Path, path: Path) -> None:
     onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def usable_cores() -> int:
-    """The cores this process may use: ONNX Runtime would count those of the whole machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def read_export(folder: Path, made_for: str) -> ExportFacts | None:
     """The facts of a complete and undamaged export made for this, or None."""
     try:
@@ -239,12 +233,6 @@ def _is_whole(path: Path, entry: Mapping[str, object]) -> bool:
     with suppress(OSError):  # a copy takes the time of its original, and is not hashed again
         os.utime(path, ns=(stat.st_atime_ns, int(str(entry["mtime_ns"]))))
     return True
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

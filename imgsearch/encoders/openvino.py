@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgsearch.encoders.cache import JsonCache
-from imgsearch.encoders.onnx import ParallelModel, unloadable, usable_cores
+from imgsearch.encoders.device import usable_cores
+from imgsearch.encoders.onnx import ParallelModel, unloadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,8 +1,7 @@
 """Short texts are embedded as the average over a few templates, where an encoder gains by it.
 
-CLIP (Radford et al. 2021, section 3.1.4) averages a class's name over templates such as "a photo
-of a {}.". What it brings is measured, per encoder, in docs/models.md; one that is not in the table
-was not measured and reads a text as it is.
+CLIP (Radford et al. 2021, section 3.1.4) averages the name of a class over templates such as "a
+photo of a {}.". Each kind of encoder has its own templates; docs/models.md says what they gain.
 """
 
 from __future__ import annotations
@@ -12,25 +11,35 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES
+from imgsearch.encoders.registry import kind_of
+
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Vectors
 
-SHORT_WORDS = 3  # a longer text is a caption already
-CLASS_TEMPLATE = "a photo of a {}"  # for labels, with encoders that are not in the table
+MAX_SHORT_WORDS = 3  # a longer text is a caption already
 
-TEMPLATES: dict[str, tuple[str, ...]] = {"lite": ("{}", "a {}", "there is a {}")}
 _ARTICLE = re.compile(r"^(an?|the)\s+", re.IGNORECASE)
 
 
 def templates_for(encoder_name: str, text: str) -> tuple[str, ...]:
-    """The templates that this text is put into; ("{}",) where it is read as it is."""
-    return TEMPLATES.get(encoder_name, ("{}",)) if is_short(text) else ("{}",)
+    """The templates for a text of a query; ("{}",) where it is embedded as it is."""
+    if not is_short(text):
+        return ("{}",)
+    kind = kind_of(encoder_name)
+    return kind.templates if kind else TEMPLATES
+
+
+def class_templates(encoder_name: str) -> tuple[str, ...]:
+    """The templates for the name of a class."""
+    kind = kind_of(encoder_name)
+    return kind.class_templates if kind else CLASS_TEMPLATES
 
 
 def is_short(text: str) -> bool:
     """Whether a text names a thing rather than describing a photo."""
-    return len(_ARTICLE.sub("", text).split()) <= SHORT_WORDS
+    return len(_ARTICLE.sub("", text).split()) <= MAX_SHORT_WORDS
 
 
 def embed_texts(encoder: Encoder, encoder_name: str, texts: Sequence[str]) -> Vectors:
@@ -51,5 +60,5 @@ def embed_in(encoder: Encoder, texts: Sequence[tuple[str, Sequence[str]]]) -> Ve
 
 
 def _fill(template: str, text: str) -> str:
-    # "a photo of a a cat" is no English; a template with one part is the text itself.
+    # "a photo of a a cat" is not English; the template "{}" is the text itself.
     return text if template == "{}" else template.replace("{}", _ARTICLE.sub("", text))

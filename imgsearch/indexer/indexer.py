@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.decode.reader import decoder_fingerprint
-from imgsearch.encoders import precision, prompts, registry
+from imgsearch.encoders import prompts, registry
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, pipeline
 from imgsearch.labels import labels
@@ -251,25 +251,28 @@ class Indexer:
         settings = self._settings
         name = self._models.choose_new(asked)
         encoder = self._models.open(name)
-        int8 = precision.int8_of(name, settings.device)
-        if int8 is None:
+        option = self._models.int8_option(name)
+        if option is None:
             return encoder
         files = files_of_library()
-        if len(files) < precision.LEAST_PHOTOS:
+        if len(files) < int8_trial.MIN_PHOTOS:
             return encoder
-        known = precision.Int8Comparisons(settings.cache_dir, encoder)
-        verdict = known.get(len(files))
-        if verdict is None:
-            self._tell("Trying the model in int8 first, once on this machine; it may be faster.")
-            whole = registry.open_encoder(
-                int8, settings.cache_dir, settings.device, batch_size=settings.batch_size
+        cache = int8_trial.ComparisonCache(settings.cache_dir, encoder.id, option)
+        comparison = cache.get(len(files))
+        if comparison is None:
+            self._tell("Comparing the model in int8 and in float32, once on this machine.")
+            int8 = registry.open_encoder(
+                option.int8_name,
+                settings.cache_dir,
+                settings.device,
+                batch_size=settings.batch_size,
             )
-            verdict = yield from int8_trial.compare(encoder, whole, files, settings.thread_count)
-            if verdict is None:
+            comparison = yield from int8_trial.compare(encoder, int8, files, settings.thread_count)
+            if comparison is None:
                 return encoder
-            known.put(verdict)
-        self._tell(verdict.sentence(name))
-        return self._models.open(int8) if verdict.holds else encoder
+            cache.put(comparison)
+        self._tell(comparison.sentence(option))
+        return self._models.open(option.int8_name) if comparison.favours_int8 else encoder
 
     def _bench(self, store: Store, encoder: Encoder) -> pipeline.IngestContext:
         """What to embed with; the encoder is entered into the library if it is new."""

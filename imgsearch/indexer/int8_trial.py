@@ -1,82 +1,128 @@
-"""Tries a model in int8 against itself in float32, on photos of the library it is meant for."""
+"""Compares a model in int8 with the same model in float32, on photos of the user's library.
+
+The result decides in which of the two a new library is made, where the user has not said so.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
-from imgsearch.encoders.precision import ENOUGH_PHOTOS, LEAST_PHOTOS, Int8Comparison
+from imgsearch.encoders.cache import JsonCache
 from imgsearch.errors import PhotoError
 from imgsearch.progress import Progress
 
 if TYPE_CHECKING:
-    from imgsearch.encoders.base import Encoder
+    from imgsearch.encoders.base import Encoder, Int8Option
     from imgsearch.records.arrays import PixelBatch, Pixels
+
+MAX_PHOTOS = 512  # a comparison over as many is not repeated
+MIN_PHOTOS = 32  # over fewer, the lowest cosine says little
+_MIN_MEAN_COSINE, _MIN_COSINE = 0.99, 0.98  # to float32; fast decoding may cost as much
+_MIN_SPEEDUP = 1.25  # less is not worth an encoder of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Comparison:
+    """How int8 compares with float32: the cosines of their vectors, and the ratio of their speeds.
+
+    The names of the fields are those of the file in the cache folder.
+    """
+
+    photos: int
+    cosine_mean: float
+    cosine_least: float
+    times_faster: float
+
+    @property
+    def favours_int8(self) -> bool:
+        """Whether int8 finds the same and is worth having."""
+        same = self.cosine_mean >= _MIN_MEAN_COSINE and self.cosine_least >= _MIN_COSINE
+        return same and self.times_faster >= _MIN_SPEEDUP
+
+    def sentence(self, option: Int8Option) -> str:
+        """The result and what follows, for a person."""
+        result = (
+            f"int8 is {self.times_faster:.1f} times as fast as float32 here, and its vectors have "
+            f"a cosine of {self.cosine_mean:.4f} with those in float32 (at least "
+            f"{self.cosine_least:.4f}, {self.photos} photos)"
+        )
+        if self.favours_int8:
+            return f"{result}: used. For float32: --encoder {option.float32_name}"
+        return f"{result}: not used. For int8 anyway: --encoder {option.int8_name}"
+
+
+class ComparisonCache:
+    """The comparison for one encoder, kept in the cache folder of this machine."""
+
+    def __init__(self, cache_dir: Path, encoder_id: str, option: Int8Option) -> None:
+        self._cache = JsonCache(cache_dir / option.results_file)
+        self._key = f"{encoder_id}, {option.conditions()}"
+
+    def get(self, photos: int) -> Int8Comparison | None:
+        """An earlier result, if it is over as many photos as could be compared now."""
+        with suppress(TypeError):
+            comparison = Int8Comparison(**self._cache.get(self._key))
+            if comparison.photos >= min(photos, MAX_PHOTOS):
+                return comparison
+        return None
+
+    def put(self, comparison: Int8Comparison) -> None:
+        """Store a result in place of an earlier one."""
+        self._cache.put(self._key, asdict(comparison))
 
 
 def compare(
-    exact: Encoder, whole: Encoder, files: Sequence[Path], threads: int
+    float32: Encoder, int8: Encoder, files: Sequence[Path], threads: int
 ) -> Generator[Progress, None, Int8Comparison | None]:
-    """Embed photos with both; one Progress a photo. None where too few of them can be read.
+    """Embed photos with both encoders; one Progress a photo. None where too few can be read.
 
-    Takes `ENOUGH_PHOTOS` of the files, evenly spread, so that each kind of photo has its part.
+    Takes up to `MAX_PHOTOS` of the files, evenly spread, to include every kind of photo. Both
+    encoders embed each batch in turn, so that the load of the machine affects both alike.
     """
     import numpy as np
 
-    count = min(ENOUGH_PHOTOS, len(files))
-    chosen = [files[place * len(files) // count] for place in range(count)]
-    both = _Both(exact, whole)
-    waiting: list[Pixels] = []
+    count = min(MAX_PHOTOS, len(files))
+    chosen = [files[number * len(files) // count] for number in range(count)]
+    seconds = [0.0, 0.0]
+    cosines: list[float] = []
+    batch: list[Pixels] = []
 
     def prepared(path: Path) -> Pixels | None:
         try:
-            return exact.prepare(decode(path, exact.side_px).image)
+            return float32.prepare(decode(path, float32.side_px).image)
         except (PhotoError, OSError):
-            return None  # indexing says what is wrong with it
+            return None  # indexing reports it
 
-    ahead = 2 * exact.batch_size + threads
-    with prefetch(ahead, threads, prepared, chosen) as pictures:
-        for done, (path, pixels) in enumerate(zip(chosen, pictures, strict=True), 1):
-            if pixels is not None:
-                waiting.append(pixels)
-            if waiting and (len(waiting) == exact.batch_size or done == count):
-                both.embed(cast("PixelBatch", np.stack(waiting)))
-                waiting = []
-            yield Progress(done, count, path, "Trying int8")
-    return both.verdict() if both.photos >= LEAST_PHOTOS else None
-
-
-class _Both:
-    """The same photos embedded both ways in turn, so that both see the machine equally busy."""
-
-    def __init__(self, exact: Encoder, whole: Encoder) -> None:
-        self._encoders = (exact, whole)
-        self._seconds = [0.0, 0.0]
-        self._cosines: list[float] = []
-
-    @property
-    def photos(self) -> int:
-        return len(self._cosines)
-
-    def embed(self, batch: PixelBatch) -> None:
-        if not self._cosines:  # towers load when first used
-            for encoder in self._encoders:
-                encoder.encode_pixels(batch[:1])
+    def embed(pixels: PixelBatch) -> None:
         rows = []
-        for way, encoder in enumerate(self._encoders):
+        for number, encoder in enumerate((float32, int8)):
+            if not cosines:
+                encoder.encode_pixels(pixels[:1])  # towers load when first used
             began = time.perf_counter()
-            rows.append(encoder.encode_pixels(batch))
-            self._seconds[way] += time.perf_counter() - began
-        self._cosines += (rows[0] * rows[1]).sum(axis=1).tolist()
+            rows.append(encoder.encode_pixels(pixels))
+            seconds[number] += time.perf_counter() - began
+        cosines.extend((rows[0] * rows[1]).sum(axis=1).tolist())
 
-    def verdict(self) -> Int8Comparison:
-        return Int8Comparison(
-            photos=len(self._cosines),
-            cosine_mean=round(sum(self._cosines) / len(self._cosines), 5),
-            cosine_least=round(min(self._cosines), 5),
-            times_faster=round(self._seconds[0] / self._seconds[1], 2),
-        )
+    with prefetch(2 * float32.batch_size + threads, threads, prepared, chosen) as photos:
+        for done, (path, pixels) in enumerate(zip(chosen, photos, strict=True), 1):
+            if pixels is not None:
+                batch.append(pixels)
+            if batch and (len(batch) == float32.batch_size or done == count):
+                embed(cast("PixelBatch", np.stack(batch)))
+                batch = []
+            yield Progress(done, count, path, "Trying int8")
+    if len(cosines) < MIN_PHOTOS:
+        return None
+    return Int8Comparison(
+        photos=len(cosines),
+        cosine_mean=round(sum(cosines) / len(cosines), 5),
+        cosine_least=round(min(cosines), 5),
+        times_faster=round(seconds[0] / seconds[1], 2),
+    )

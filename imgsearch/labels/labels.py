@@ -52,8 +52,9 @@ def rows_of(classes: Classes, row: EncoderRow, encoder: Encoder) -> Vectors:
     from imgsearch.encoders import prompts as prompting
     from imgsearch.index.recall import prompts
 
-    default = prompting.TEMPLATES.get(row.name, (prompting.CLASS_TEMPLATE,))
-    templates = default if classes.template is None else (classes.template,)
+    templates = (
+        prompting.class_templates(row.name) if classes.template is None else (classes.template,)
+    )
     named = prompting.embed_in(encoder, [(name, templates) for name in classes.names])
     unrelated = prompts() if classes.none_of_these else []
     return np.concatenate([named, encoder.encode_texts(unrelated)]) if unrelated else named

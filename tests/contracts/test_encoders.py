@@ -1,13 +1,17 @@
-"""What every encoder promises, asked of each: the built-in one and open_clip's, on real photos.
+"""What every encoder promises, checked on real photos: `lite`, open_clip's, and a kind made here.
 
 open_clip's weights are random here (its trained ones need the model hub) and its architecture is a
-small one; `tests/test_encoders.py` has the larger ones. What is asked holds for any weights: it is
-about geometry, order, batches and threads, not about finding the right photo.
+small one; `tests/test_encoders.py` has the larger ones. What is checked holds for any weights: it
+is about geometry, order, batches and threads, not about finding the right photo.
+
+The toy kind is a plug-in as a user would write one: what it passes here, and in a library, shows
+that a kind needs no change to imgsearch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,21 +20,127 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.registry import encoder_choices, name_of, open_encoder
+from imgsearch import Library, Settings
+from imgsearch.encoders.base import Encoder, EncoderKind
+from imgsearch.encoders.registry import (
+    encoder_choices,
+    kind_of,
+    name_of,
+    open_encoder,
+    register,
+    unregister,
+)
+from imgsearch.errors import EncoderMismatch, UsageError
+from imgsearch.records.status import EncoderInfo
 from tests.factories import cosines, embed, prepared
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Vectors
+    from imgsearch.records.arrays import PixelBatch, Pixels, Vector, Vectors
 
 NAMES = {
     "lite": "lite",
     "openclip-onnx": "openclip:ViT-S-32-alt/random",
     "openclip-int8": "openclip:ViT-S-32-alt/random+int8",
     "openclip-torch": "openclip:ViT-S-32-alt/random:3",
+    "toy": "toy",
 }
 TEXTS = ("a photo of a cat", "a temple in the mountains", "two kids jumping into a lake")
 ODD_TEXTS = ("", "   ", "日本の寺 🏯", "IMG_\udce9.jpg", "\x00\x1b[31m", "a long way home " * 3000)
+
+
+# ---------------------------------------------------------------------------- a kind made here
+
+COLOURS = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1)}
+
+
+class ToyEncoder:
+    """Knows colours only: a photo is its colours in a 4 × 4 grid, a text those that it names.
+
+    The first three numbers are the colour; the rest tells photos, and texts, from one another.
+    """
+
+    id = "toy@1"
+    dim = 3 + 48
+    side_px = 16
+    batch_size = 8
+    batches_at_once = 1
+    logit_scale = 20.0
+    context_length = 24
+
+    def token_count(self, text: str) -> int:
+        return len(text.split()) + 2
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        size = (self.side_px, self.side_px)
+        small = image.convert("RGB").resize(size, Image.Resampling.BOX)
+        return np.asarray(small, np.uint8).transpose(2, 0, 1).copy()
+
+    def encode_pixels(self, batch: PixelBatch) -> Vectors:
+        grid = batch.reshape(len(batch), 3, 4, 4, 4, 4).mean(axis=(3, 5)) / 127.5 - 1
+        return self._unit(4 * grid.mean(axis=(2, 3)), grid.reshape(len(batch), 48))
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        words = [text.split()[: self.context_length - 2] for text in texts]
+        colours = [np.sum([COLOURS.get(w, (0, 0, 0)) for w in ["", *row]], axis=0) for row in words]
+        others = [np.sum([self._noise(word) for word in ["", *row]], axis=0) for row in words]
+        return self._unit(
+            np.array(colours, np.float32).reshape(-1, 3), np.array(others).reshape(-1, 48)
+        )
+
+    def _noise(self, word: str) -> Vector:
+        seed = hashlib.sha256(word.encode("utf-8", "surrogatepass")).digest()[:8]
+        noise = np.random.default_rng(int.from_bytes(seed)).normal(0, 0.03, 48)
+        return noise.astype(np.float32)
+
+    def _unit(self, colours: np.ndarray, others: np.ndarray) -> Vectors:
+        rows = np.concatenate([colours, others], axis=1).astype(np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+TOY = EncoderKind(
+    prefix="toy",
+    open=lambda *arguments: ToyEncoder(),
+    choices=lambda: (EncoderInfo("toy", ToyEncoder.dim, 0, "MIT", "knows three colours", True),),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _toy() -> Iterator[None]:
+    register(TOY)
+    yield
+    unregister(TOY.prefix)
+
+
+def test_a_registered_kind_serves_a_whole_library(
+    tmp_path: Path, make_photo: Callable[..., Path]
+) -> None:
+    for name, rgb in (("r", (220, 20, 30)), ("g", (30, 200, 40)), ("b", (20, 30, 230))):
+        make_photo(f"photos/{name}.png", rgb)
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, encoder="toy")
+    with Library.open(settings) as library:
+        assert library.encoder_in_use().name == "toy"
+        assert "toy" in [choice.name for choice in library.encoders()]
+        assert library.index([tmp_path / "photos"]).run().new == 3
+        for text, name in (("something red", "r"), ("a blue wall", "b"), ("green", "g")):
+            assert library.search(text, k=1)[0].path.stem == name
+        greenish = make_photo("greenish.png", (60, 180, 60))
+        assert library.search(image=greenish, k=1)[0].path.stem == "g"
+        assert library.status().encoder == "toy"
+    lite = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, encoder="lite")
+    with Library.open(lite) as library, pytest.raises(EncoderMismatch, match="toy, not lite"):
+        library.search("red")
+
+
+def test_a_prefix_belongs_to_one_kind() -> None:
+    assert kind_of("toy") is kind_of("toy@1") is TOY
+    for prefix in ("toy", "lite", "openclip", "auto", "", "two words", "a:b"):
+        with pytest.raises(ValueError, match="prefix"):
+            register(EncoderKind(prefix=prefix, open=TOY.open))
+    with pytest.raises(UsageError, match="toy"):
+        open_encoder("toys", Path("unused"))
+
+
+# ---------------------------------------------------------------------------- the contract
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -38,11 +148,11 @@ def opened(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_cache: Path
 ) -> Callable[[], Encoder]:
     """Opens the encoder under test; each call gives a new instance."""
-    kind, name = request.param, NAMES[request.param]
-    if kind == "lite":
+    case, name = request.param, NAMES[request.param]
+    if case == "lite":
         return lambda: open_encoder(name, model_cache)
-    folder = tmp_path_factory.mktemp(kind)
-    if kind in ("openclip-onnx", "openclip-int8"):
+    folder = tmp_path_factory.mktemp(case)
+    if case != "openclip-torch":
         return lambda: open_encoder(name, folder, "cpu")
 
     def open_in_torch() -> Encoder:

@@ -114,7 +114,7 @@ def test_the_batch_is_found_once_for_this_card(tmp_path: Path) -> None:
     encoder = OpenClip(SMALL, tmp_path, "cuda")
     size = encoder.batch_size
     assert size in (32, 64, 128, 256, 512)
-    assert BatchSizeCache(tmp_path, encoder.id).size(torch.cuda.get_device_name()) == size
+    assert BatchSizeCache(tmp_path, encoder.id).get(torch.cuda.get_device_name()) == size
     again = OpenClip(SMALL, tmp_path, "cuda")
     started = time.perf_counter()
     assert again.batch_size == size

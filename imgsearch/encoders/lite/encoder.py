@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.encoders.cache import BatchSizeCache
-from imgsearch.encoders.device import BatchScheduler, CpuDevice, enough_for
-from imgsearch.encoders.lite import heads, towers
+from imgsearch.encoders.batching import BatchScheduler
+from imgsearch.encoders.cache import BatchSizeCache, sha256_of
+from imgsearch.encoders.device import CpuDevice, cpu_batch_size, usable_cores
+from imgsearch.encoders.lite import heads, towers, weights
 from imgsearch.encoders.lite.heads import Heads
 from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX, WordPieces
-from imgsearch.encoders.lite.weights import sha256_of
-from imgsearch.encoders.onnx import usable_cores
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -48,11 +47,11 @@ class Lite:
                 f"{HEADS} is damaged or missing. Install imgsearch-photos anew: "
                 "pip install --force-reinstall --no-deps imgsearch-photos"
             )
-        towers.require()
+        weights.require()
         self._heads: Heads = heads.load(HEADS)
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
-        self._batch_size = batch_size or enough_for(self._threads)
+        self._batch_size = batch_size or cpu_batch_size(self._threads)
         self._loading = Lock()
         self._image: BatchScheduler | None = None
         self._text: InferenceSession | None = None

@@ -37,12 +37,6 @@ BERTS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]
 _IMAGE_REVISION, _TEXT_REVISION = 2, 2
 
 
-def require() -> None:
-    """Raise EncoderUnavailable when a weight file is not installed. Reads nothing."""
-    for file in (weights.IMAGE, weights.TEXT, weights.TOKENIZER):
-        file.path()
-
-
 def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel:
     """uint8 `pixels` (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000)."""
 

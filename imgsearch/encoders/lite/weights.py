@@ -6,12 +6,12 @@ pull in half a machine-learning stack to say where its file is.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.encoders.cache import sha256_of
 from imgsearch.errors import EncoderError, EncoderUnavailable
 
 if TYPE_CHECKING:
@@ -72,12 +72,18 @@ TOKENIZER = WeightFile(
     inside="model/tokenizer.json",
     sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
+FILES = (IMAGE, TEXT, TOKENIZER)
 
 
-def sha256_of(path: Path) -> str:
-    """The hexadecimal sha256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def are_installed() -> bool:
+    """Whether the packages with the weight files are installed. Looks for no file."""
+    return all(find_spec(file.package) for file in FILES)
+
+
+def require() -> None:
+    """Raise EncoderUnavailable when a weight file is not installed. Reads nothing."""
+    for file in FILES:
+        file.path()
 
 
 def image_tensors() -> Tensors:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from imgsearch.encoders.base import plain
 from imgsearch.errors import EncoderUnavailable, UsageError
 
 PREFIX = "openclip:"
+INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
 CPU_DEFAULT = "openclip:ViT-B-32-256/datacomp_s34b_b86k"
 GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
 
@@ -92,6 +92,11 @@ MODELS = (
         "English; weights for research only",
     ),
 )
+
+
+def plain(name: str) -> str:
+    """The name of a model without a precision."""
+    return name.removesuffix(INT8).removesuffix(FP32)
 
 
 def model(name: str) -> Model:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgsearch.encoders.base import INT8
+from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
-from imgsearch.encoders.device import BatchScheduler
 from imgsearch.encoders.openclip import catalogue
+from imgsearch.encoders.openclip.catalogue import INT8
 from imgsearch.encoders.openclip.runtime import INT8_FORMAT, Spec, open_runtime
 from imgsearch.errors import UsageError
 

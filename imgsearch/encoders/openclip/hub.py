@@ -56,7 +56,7 @@ def sha256_of(path: Path) -> str:
     blob = path.resolve().name
     if len(blob) == _BLOB_NAME_CHARS and set(blob) <= set("0123456789abcdef"):
         return blob
-    from imgsearch.encoders.onnx import sha256_of as computed
+    from imgsearch.encoders.cache import sha256_of as computed
 
     return computed(path)
 

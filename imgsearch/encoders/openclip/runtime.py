@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from imgsearch.encoders import openvino
-from imgsearch.encoders.base import FP32, INT8, plain
-from imgsearch.encoders.device import CpuDevice
+from imgsearch.encoders.device import CpuDevice, has_gpu
 from imgsearch.encoders.onnx import ExportFacts, OnnxModel, ParallelModel, read_export, write_export
 from imgsearch.encoders.openclip import catalogue, hub
+from imgsearch.encoders.openclip.catalogue import FP32, INT8, plain
 from imgsearch.encoders.openclip.prepare import Preprocess
-from imgsearch.encoders.registry import has_gpu
 from imgsearch.errors import DiskError, EncoderError
 
 if TYPE_CHECKING:

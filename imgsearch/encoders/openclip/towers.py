@@ -60,9 +60,9 @@ class Towers:
     def image_device(self) -> Device:
         """The GPU, fed while it works; else the processor, or what torch reaches through it."""
         if self.device.type == "cuda":
-            from imgsearch.encoders.openclip.cuda import Cuda
+            from imgsearch.encoders.gpu import CudaDevice
 
-            return Cuda(self.device, self.image_rows, self.dim, self.preprocess.side_px)
+            return CudaDevice(self.device, self.image_rows, self.dim, self.preprocess.side_px)
         return CpuDevice(self.images, self.dim, self.preprocess.side_px)
 
     def images(self, batch: PixelBatch) -> Vectors:

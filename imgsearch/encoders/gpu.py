@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Tower = Callable[[torch.Tensor], torch.Tensor]  # pixels as they are to (n, dim) float32 rows
 
 
-class Cuda:
+class CudaDevice:
     """One GPU, and an image tower whose weights are on it."""
 
     slots = 2

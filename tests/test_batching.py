@@ -14,7 +14,7 @@ import pytest
 
 from imgsearch import Library
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.batching import TEXTS_AT_ONCE, BatchingEncoder
+from imgsearch.encoders.batching import MAX_BATCH_TEXTS, BatchingEncoder
 from imgsearch.errors import EncoderError
 from tests.stand_in import StandIn
 
@@ -97,10 +97,10 @@ def test_a_text_that_fails_fails_for_its_asker_only(stand_in: StandIn) -> None:
 def test_no_batch_is_larger_than_it_may_be_but_for_one_asker(stand_in: StandIn) -> None:
     counting = Counting(stand_in, 0.01)
     together = BatchingEncoder(counting)  # type: ignore[arg-type]
-    count = TEXTS_AT_ONCE // 4 + 1
+    count = MAX_BATCH_TEXTS // 4 + 1
     at_once(lambda number: together.encode_texts([f"{number}"] * count))
-    assert max(counting.batches) <= TEXTS_AT_ONCE and sum(counting.batches) == ASKERS * count
-    assert len(together.encode_texts(["many"] * (TEXTS_AT_ONCE + 1))) == TEXTS_AT_ONCE + 1
+    assert max(counting.batches) <= MAX_BATCH_TEXTS and sum(counting.batches) == ASKERS * count
+    assert len(together.encode_texts(["many"] * (MAX_BATCH_TEXTS + 1))) == MAX_BATCH_TEXTS + 1
 
 
 def test_a_library_answers_sixteen_threads_as_it_answers_one(

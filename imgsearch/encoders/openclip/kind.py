@@ -1,0 +1,113 @@
+"""The kind `openclip`: open_clip's models, `openclip:ARCH/PRETRAINED`.
+
+A name may end in `+int8` (the image tower in int8) or `+fp32`. Without either, a trial on the
+user's photos decides for a new library, and an existing library may be in either precision. `+fp32`
+is not part of a stored name: float32 is what a stored name without a suffix means.
+
+Imports neither torch nor NumPy: `imgsearch encoders` and the choice by `auto` need only this.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Recommendation
+from imgsearch.encoders.device import has_gpu
+from imgsearch.encoders.openclip import catalogue, hub
+from imgsearch.encoders.openclip.catalogue import FP32, INT8, plain
+from imgsearch.records.status import EncoderInfo
+
+if TYPE_CHECKING:
+    from imgsearch.progress import OnDownload
+
+
+def _open(
+    name: str,
+    cache_dir: Path,
+    device: str,
+    on_download: OnDownload | None,
+    batch_size: int,
+) -> Encoder:
+    from imgsearch.encoders.openclip.encoder import OpenClip
+
+    return OpenClip(name.removeprefix(catalogue.PREFIX), cache_dir, device, on_download, batch_size)
+
+
+def _check(name: str) -> None:
+    catalogue.split(name)
+
+
+def _names(requested: str) -> tuple[str, ...]:
+    name = plain(requested)
+    if requested.endswith(INT8):
+        return (requested,)
+    return (name,) if requested.endswith(FP32) else (name, name + INT8)
+
+
+def _choices() -> tuple[EncoderInfo, ...]:
+    return tuple(
+        EncoderInfo(
+            name=model.name,
+            dim=model.dim,
+            size_mb=model.size_mb,
+            licence=model.licence,
+            accuracy=model.accuracy,
+            weights_here=is_downloaded(model),
+            note=model.note,
+        )
+        for model in catalogue.MODELS
+    )
+
+
+def is_downloaded(model: catalogue.Model) -> bool:
+    """Whether all files of a recommended model are in the hub's cache on this machine."""
+    if hub.cached(model.repo, hub.WEIGHT_FILES) is None:
+        return False
+    return (
+        model.tokenizer_file is None or hub.cached(model.repo, (model.tokenizer_file,)) is not None
+    )
+
+
+def _recommend(device: str) -> Recommendation:
+    """The default for the device if it is cached or can be downloaded, else the other if cached."""
+    gpu = has_gpu(device)
+    names = (catalogue.GPU_DEFAULT, catalogue.CPU_DEFAULT)
+    best, other = (catalogue.model(name) for name in (names if gpu else reversed(names)))
+    place = "on a GPU" if gpu else "on a CPU"
+    if is_downloaded(best):
+        return Recommendation(best.name, f"the default {place}")
+    if hub.find(best.repo, hub.WEIGHT_FILES):
+        return Recommendation(best.name, f"the default {place}, {best.size_mb} MB to download once")
+    reason = f"{best.name} is not on this machine and the model hub cannot be reached"
+    if hub.offline_by_setting():
+        reason = f"{best.name} is not on this machine and HF_HUB_OFFLINE forbids downloading it"
+    return Recommendation(other.name if is_downloaded(other) else None, reason)
+
+
+def _int8(requested: str, device: str) -> Int8Option | None:
+    from imgsearch.encoders import openvino
+
+    name = plain(requested)
+    on_cpu = device in ("auto", "cpu") and not has_gpu(device)
+    if requested != name or not on_cpu or not openvino.is_here():
+        return None
+
+    def conditions() -> str:
+        from imgsearch.encoders.openclip.runtime import INT8_FORMAT
+
+        return f"int8 format {INT8_FORMAT}, {openvino.machine()}"
+
+    return Int8Option(name + INT8, name + FP32, Path("openclip", "int8.json"), conditions)
+
+
+KIND = EncoderKind(
+    prefix=catalogue.PREFIX.removesuffix(":"),
+    open=_open,
+    name_format="openclip:ARCH/PRETRAINED (any model of open_clip)",
+    check=_check,
+    names=_names,
+    choices=_choices,
+    recommend=_recommend,
+    int8=_int8,
+)
