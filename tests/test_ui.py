@@ -15,9 +15,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Hit, Library, Settings, parse, text
+from imgsearch.progress import Progress
 from tests.factories import wait_until
 from ui import exports, filters, formatting
 from ui.session import session
+from ui.tasks import Task
 
 PATIENCE_S = 240  # for a busy machine
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
@@ -215,6 +217,17 @@ def wait_for(name: str) -> None:
     task = session().tasks.get(name)
     assert task is not None
     wait_until(lambda: not task.running)
+
+
+def test_each_part_of_a_job_has_its_own_rate() -> None:
+    task = Task()
+    for done in (1, 2, 3):
+        task.advance(Progress(done, 24, part="Comparing int8"))
+    assert task.part == "Comparing int8" and task.rate > 0 and task.left_s is not None
+    task.advance(Progress(8, 600))
+    assert task.part is None and task.rate == 0 and task.left_s is None
+    task.advance(Progress(16, 600))
+    assert task.rate > 0
 
 
 def test_near_duplicates_side_by_side(

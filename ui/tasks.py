@@ -15,12 +15,14 @@ from ui.formatting import escape_markdown, format_duration
 
 
 class Step(Protocol):
-    """One step of a long job."""
+    """One step of a long job. `part` names a part of the job that is counted separately."""
 
     @property
     def done(self) -> int: ...
     @property
     def total(self) -> int: ...
+    @property
+    def part(self) -> str | None: ...
 
 
 class LongJob(Protocol):
@@ -38,23 +40,27 @@ class Task:
     def __init__(self) -> None:
         self.done = 0
         self.total = 0  # 0 while unknown
+        self.part: str | None = None
         self.running = True
         self.stopping = False
         self.report: object = None
         self.error: ImgsearchError | None = None
+        self._first_done = 0  # steps when the rate of this part began to count
         self._started_s: float | None = None
 
     def advance(self, step: Step) -> None:
-        """Record a step. The rate counts from the first one: setup before it is excluded."""
-        self._started_s = self._started_s or time.monotonic()
-        self.done, self.total = step.done, step.total
+        """Record a step. Each part has its own rate; setup before its first step is excluded."""
+        is_new_part = (step.part, step.total) != (self.part, self.total) or step.done < self.done
+        if is_new_part or self._started_s is None:
+            self._first_done, self._started_s = step.done, time.monotonic()
+        self.done, self.total, self.part = step.done, step.total, step.part
 
     @property
     def rate(self) -> float:
         """Steps per second; 0 while unknown."""
-        if self._started_s is None or self.done < 2:
+        if self._started_s is None:
             return 0.0
-        return (self.done - 1) / max(time.monotonic() - self._started_s, 1e-3)
+        return (self.done - self._first_done) / max(time.monotonic() - self._started_s, 1e-3)
 
     @property
     def left_s(self) -> float | None:
@@ -126,7 +132,7 @@ def _own_progress(task: Task, title: str, unit: str) -> None:
         if task.stopping
         else _format_progress(task, unit)
     )
-    bar.progress(_fraction(task), text=f"{title}: {state}")
+    bar.progress(_fraction(task), text=f"{task.part or title}: {state}")
     if button.button("Stop", key=f"stop {title}", disabled=task.stopping, width="stretch"):
         task.stopping = True
 
