@@ -78,7 +78,7 @@ class PasswordLogin:
             await response(scope, receive, send)
 
     def _is_logged_in(self, connection: HTTPConnection) -> bool:
-        return hmac.compare_digest(connection.cookies.get(COOKIE, ""), self._token)
+        return _equal(connection.cookies.get(COOKIE, ""), self._token)
 
     async def _login(self, request: Request) -> Response:
         if request.url.path != LOGIN:
@@ -87,8 +87,7 @@ class PasswordLogin:
             return PlainTextResponse("Log in first.", 401)
         if request.method != "POST":
             return HTMLResponse(_LOGIN_PAGE % "")
-        password = await _password_in(request)
-        if not hmac.compare_digest(password.encode(), self._password.encode()):
+        if not _equal(await _password_in(request), self._password):
             async with self._guessing:
                 await asyncio.sleep(WRONG_PASSWORD_S)
             return HTMLResponse(_LOGIN_PAGE % "Wrong password.", 401)
@@ -106,3 +105,8 @@ async def _password_in(request: Request) -> str:
         if len(body) > MAX_FORM_BYTES:
             return ""
     return parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
+
+
+def _equal(given: str, expected: str) -> bool:
+    """Compares in constant time. As bytes: `compare_digest` raises on text that is not ASCII."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
