@@ -1,12 +1,13 @@
-"""Settings: what a user may choose, read once.
+"""The settings, read once.
 
-Later wins: defaults, `imgsearch.toml` in the data folder, `IMGSEARCH_*` variables, arguments.
+Each source overrides the ones before: defaults, `imgsearch.toml` in the data folder, `IMGSEARCH_*`
+variables, arguments.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
@@ -15,22 +16,22 @@ from imgsearch.errors import SettingsError
 SETTINGS_FILE = "imgsearch.toml"
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True,
            "false": False, "no": False, "off": False, "0": False}  # fmt: skip
-PRUNE_DAYS = 30.0  # as long as common recycle bins keep a file
+PRUNE_DAYS = 30.0  # common recycle bins keep files as long
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a user may choose. Make one with `Settings.load`."""
+    """Everything that a user can configure. Create it with `Settings.load`."""
 
     data_dir: Path  # the library: database and index files
-    cache_dir: Path  # models made ready for this machine; may be deleted at any time
+    cache_dir: Path  # models prepared for this machine; may be deleted at any time
     encoder: str = "auto"  # auto, lite, openclip:ARCH/PRETRAINED
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     max_megapixels: float = 200.0  # larger images are refused, not decoded
-    threads: int = 0  # for decoding and the model; 0: one for each core we may use
-    batch_size: int = 0  # photos the model takes at once; 0: as many as are fastest here
-    stack_raw: bool = False  # RAW and JPEG of one shot are one result
-    service: str = "auto"  # auto: the resident service answers where it runs; off: never
+    threads: int = 0  # for decoding and the model; 0: one per core that the process may use
+    batch_size: int = 0  # photos per call of the model; 0: the fastest number on this machine
+    stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
+    service: str = "auto"  # auto: use the service if it runs; off: never
 
     @classmethod
     def load(
@@ -46,11 +47,11 @@ class Settings:
         stack_raw: bool | None = None,
         service: str | None = None,
     ) -> Self:
-        """Read the settings; an argument that is None is not given.
+        """Read the settings. An argument that is None has no effect.
 
-        Raises SettingsError for an unknown name or a value that makes no sense.
+        Raises SettingsError for an unknown name or an invalid value.
         """
-        given: dict[str, object] = {
+        arguments: dict[str, object] = {
             name: value
             for name, value in (
                 ("data_dir", data_dir),
@@ -66,13 +67,17 @@ class Settings:
             if value is not None
         }
         environment = _from_environment()
-        place = given.get("data_dir") or environment.get("data_dir") or default_data_dir()
-        data_folder = _folder("data_dir", place)
-        layers = {**_from_file(data_folder / SETTINGS_FILE), **environment, **given}
-        layers["data_dir"] = data_folder
-        if "cache_dir" not in layers:
-            layers["cache_dir"] = default_cache_dir()
-        return cls._checked(layers)
+        chosen = arguments.get("data_dir") or environment.get("data_dir") or default_data_dir()
+        folder = _folder("data_dir", chosen)
+        values = {
+            **_from_file(folder / SETTINGS_FILE),
+            **environment,
+            **arguments,
+            "data_dir": folder,
+        }
+        if "cache_dir" not in values:
+            values["cache_dir"] = default_cache_dir()
+        return cls._checked(values)
 
     @classmethod
     def _checked(cls, values: dict[str, object]) -> Self:
@@ -80,20 +85,20 @@ class Settings:
         typed: dict[str, Any] = {
             name: _convert(name, value, kinds[name]) for name, value in values.items()
         }
-        settings = replace(cls(Path(), Path()), **typed)
+        settings = cls(**typed)
         if not settings.max_megapixels > 0:
             raise SettingsError("max_megapixels must be above 0.")
         if settings.threads < 0:
             raise SettingsError("threads must be 0 (all cores) or more.")
         if settings.batch_size < 0:
-            raise SettingsError("batch_size must be 0 (found by itself) or more.")
+            raise SettingsError("batch_size must be 0 (chosen automatically) or more.")
         if settings.service not in ("auto", "off"):
             raise SettingsError(f"service must be auto or off, not {settings.service!r}.")
         return settings
 
     @property
     def thread_count(self) -> int:
-        """How many threads to use: as asked for, else one for each core this process may use."""
+        """The number of threads to use: `threads`, or one per core that this process may use."""
         if self.threads:
             return self.threads
         if hasattr(os, "sched_getaffinity"):  # Linux: honours taskset and containers
@@ -102,7 +107,7 @@ class Settings:
 
 
 def default_data_dir() -> Path:
-    """`index_data/` of the checkout when run from one, else the user's own data folder."""
+    """`index_data/` of the checkout when run from one, else the user's data folder."""
     checkout = Path(__file__).resolve().parent.parent
     if (checkout / "index_data" / "README.md").is_file():
         return checkout / "index_data"
@@ -112,7 +117,7 @@ def default_data_dir() -> Path:
 
 
 def default_cache_dir() -> Path:
-    """The user's own cache folder."""
+    """The user's cache folder."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("imgsearch", appauthor=False))
@@ -136,7 +141,7 @@ def _from_file(file: Path) -> dict[str, object]:
         with file.open("rb") as stream:
             values: dict[str, object] = tomllib.load(stream)
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}. Mend it or delete it.") from error
+        raise SettingsError(f"Cannot read {file}: {error}. Correct it or delete it.") from error
     known = {field.name for field in fields(Settings)} - {"data_dir"}
     for name in values:
         if name not in known:
@@ -158,10 +163,8 @@ def _convert(name: str, value: object, kind: type) -> object:
             return kind(value)
         except ValueError:
             pass
-    expected = {str: "a name", int: "a whole number", float: "a number", bool: "true or false"}[
-        kind
-    ]
-    raise SettingsError(f"The setting {name} must be {expected}, not {value!r}.")
+    expected = {str: "a name", int: "a whole number", float: "a number", bool: "true or false"}
+    raise SettingsError(f"The setting {name} must be {expected[kind]}, not {value!r}.")
 
 
 def _folder(name: str, value: object) -> Path:

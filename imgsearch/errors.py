@@ -1,23 +1,23 @@
-"""Every error imgsearch raises on purpose, and the exit code each one gives the command.
+"""Every error that imgsearch raises on purpose, with the exit code of the command.
 
-    ImgsearchError                3   anything below, or a failure with no class of its own
-    ├── UsageError                2   what was asked cannot be done as asked
-    │   ├── SettingsError         2   a setting has a value that makes no sense
-    │   └── QueryError            2   a query is empty, malformed, or its image cannot be read
+    ImgsearchError                3   anything below, or a failure without a class of its own
+    ├── UsageError                2   the request is invalid
+    │   ├── SettingsError         2   a setting has an invalid value
+    │   └── QueryError            2   a query is empty or invalid, or its image cannot be read
     ├── FolderError               4   a photo folder is missing, unreadable or not a folder
     ├── PhotoError                5   one photo cannot be read; carries a reason code
     ├── EncoderError              6   a model cannot be loaded or does not fit the library
-    │   ├── EncoderUnavailable    6   its weights are not here and cannot be fetched
+    │   ├── EncoderUnavailable    6   its weights are not on this machine and cannot be downloaded
     │   └── EncoderMismatch       6   the library was made with another encoder
     ├── SnapshotError             7   an index file is missing, truncated or damaged
     ├── StoreError                8   the database is damaged, foreign, or cannot be opened
     │   └── SchemaTooNew          8   it was written by a newer imgsearch
     ├── LibraryLocked             9   another process is writing to this library
     ├── DiskError                10   the disk is full or the data folder is read-only
-    └── MissingPackage           11   a package that this step needs is not installed
+    └── MissingPackage           11   a required package is not installed
 
-Every message says what happened and then what to do about it. The library raises; only the
-command line prints.
+Every message says what happened and then what to do about it. The library raises errors; only the
+command line prints them.
 """
 
 from __future__ import annotations
@@ -26,25 +26,26 @@ from enum import StrEnum
 
 
 class ImgsearchError(Exception):
-    """Any failure imgsearch foresees; its message carries the cure."""
+    """Any failure that imgsearch expects. Its message says what to do about it."""
 
     exit_code = 3
 
 
 class UsageError(ImgsearchError):
-    """What was asked for cannot be done as asked."""
+    """The request is invalid."""
 
     exit_code = 2
 
 
 class SettingsError(UsageError):
-    """A setting has a value that makes no sense."""
+    """A setting has an invalid value."""
 
 
 class QueryError(UsageError):
-    """A query is empty or malformed, or its example image cannot be read.
+    """A query is empty or invalid, or its example image cannot be read.
 
-    Where one character of the query is at fault, `line` is what was typed and `at` its index.
+    If one character of the query is at fault, `line` is the query as typed and `at` the index of
+    the character.
     """
 
     def __init__(self, message: str, line: str | None = None, at: int = 0) -> None:
@@ -60,24 +61,24 @@ class FolderError(ImgsearchError):
 
 
 class Reason(StrEnum):
-    """Why a photo could not be indexed: the codes `status` counts and shows."""
+    """Why a photo could not be indexed: the codes that `imgsearch status` counts."""
 
     EMPTY = "empty"  # the file has no bytes
-    NOT_AN_IMAGE = "not-an-image"  # its content is no image, whatever its name says
-    UNSUPPORTED = "unsupported"  # an image, in a form that no installed decoder reads
-    TRUNCATED = "truncated"  # the image ends before its data does
-    DAMAGED = "damaged"  # the decoder found data that cannot be right
+    NOT_AN_IMAGE = "not-an-image"  # its content is not an image, whatever its name says
+    UNSUPPORTED = "unsupported"  # an image in a format that no installed decoder reads
+    TRUNCATED = "truncated"  # the file ends before the image is complete
+    DAMAGED = "damaged"  # the decoder found invalid data
     TOO_LARGE = "too-large"  # more pixels than the setting max_megapixels allows
-    UNREADABLE = "unreadable"  # permission, input/output error
+    UNREADABLE = "unreadable"  # no permission, or an input/output error
     CHANGED = "changed"  # the file changed while it was read
-    CRASHED = "crashed"  # the decoder's process died
+    CRASHED = "crashed"  # the decoder process crashed
     TIMED_OUT = "timed-out"  # the decoder took too long
 
 
 class PhotoError(ImgsearchError):
-    """One photo cannot be read. `reason` says which kind of failure it is.
+    """One photo cannot be read, for `reason`.
 
-    `extra` is the extra of imgsearch-photos that would read it, where only that is missing.
+    `extra` is the extra of imgsearch-photos that can read it, if only that is missing.
     """
 
     exit_code = 5
@@ -95,11 +96,11 @@ class EncoderError(ImgsearchError):
 
 
 class EncoderUnavailable(EncoderError):
-    """The weights of an encoder are not on this machine and cannot be fetched."""
+    """The weights of an encoder are not on this machine and cannot be downloaded."""
 
 
 class EncoderMismatch(EncoderError):
-    """The library was made with another encoder than the one asked for."""
+    """The library was made with another encoder than the requested one."""
 
 
 class SnapshotError(ImgsearchError):
@@ -131,6 +132,6 @@ class DiskError(ImgsearchError):
 
 
 class MissingPackage(ImgsearchError):
-    """A package that this step needs is not installed."""
+    """A required package is not installed."""
 
     exit_code = 11

@@ -1,4 +1,4 @@
-"""Text as it is shown: names of files and words in photos may be hostile; times are read."""
+"""Makes untrusted text safe to print, and formats times."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from pathlib import Path
 
 
 def printable(text: str | Path) -> str:
-    """`text` with all that could move the cursor, hide, turn round or break a line escaped."""
+    """`text` with every character escaped that could move the cursor, hide text or break a line.
+
+    Escaped are control, format and unassigned characters, lone surrogates, and all separators but
+    the space.
+    """
     return "".join(
         character
         if character == " " or unicodedata.category(character)[0] not in "CZ"

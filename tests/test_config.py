@@ -72,7 +72,7 @@ def test_the_data_folder_comes_from_the_environment(
         ("batch_size = 'large'", "batch_size must be a whole number"),
         ("encoder = 3", "encoder must be a name"),
         ("stack_raw = 'perhaps'", "stack_raw must be true or false"),
-        ("encoder = ", "cannot be read"),
+        ("encoder = ", "Cannot read"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, content: str, message: str) -> None:

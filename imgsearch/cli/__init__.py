@@ -1,4 +1,4 @@
-"""The command `imgsearch`: the only place that prints. One file a command, `output` for all.
+"""The command `imgsearch`, the only part that prints. Each command has a file of its own.
 
 Results go to standard output, everything for people to standard error. Exit codes: 0 done,
 1 no result, 2 wrong usage, 3 and up by class of error (see `imgsearch.errors`).
@@ -13,18 +13,18 @@ from importlib import import_module
 
 import click
 
-from imgsearch.cli.output import complain, point_at
+from imgsearch.cli.output import print_error, print_position
 from imgsearch.errors import ImgsearchError, QueryError
 
 COMMANDS = (
     *("demo", "encoders", "evaluate", "explain", "failures", "forget", "index", "label"),
     *("prune", "rebuild", "search", "serve", "status", "ui", "watch"),
 )
-INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
 
 
 class Commands(click.Group):
-    """The commands by name; the file of one is loaded when it is called, or all are listed."""
+    """The commands by name. The file of a command is loaded only when it is used or listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -39,51 +39,54 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with: imgsearch index ~/Pictures, then: imgsearch search 'a dog in snow'. "
-    "Every command explains itself: imgsearch COMMAND --help",
+    epilog="To start: imgsearch index ~/Pictures, then: imgsearch search 'a dog in snow'. "
+    "Help for a command: imgsearch COMMAND --help",
 )
 @click.version_option(package_name="imgsearch-photos", prog_name="imgsearch")
 def commands() -> None:
     """Find your own photos by meaning, on your own machine.
 
-    Index your photo folders once; then search them by words or by an example image. Photos are
+    Index your photo folders once. Then search them by words or by an example image. Photos are
     only read, never changed, and nothing leaves this machine.
     """
 
 
 def main() -> None:
-    """Run the command and exit with its code; no failure shows a traceback.
+    """Run the command and exit with its code. Errors are printed without a traceback.
 
-    With IMGSEARCH_DEBUG set, an error that nobody foresaw shows one.
+    With IMGSEARCH_DEBUG set, an unexpected error prints one.
     """
-    # NumPy comes with OpenBLAS, whose threads spin until there is work for them, beside those that
-    # have some. So they sleep at once. (Fewer threads would round some scores differently.)
+    # The threads of OpenBLAS, which NumPy loads, spin while they wait for work and slow down the
+    # other threads. This makes them sleep at once. (Fewer threads would round some scores
+    # differently.)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
     try:
         code = commands.main(prog_name="imgsearch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        complain("Stopped. What was done so far is kept; run the same command again to continue.")
+        print_error(
+            "Stopped. What was done so far is kept; run the same command again to continue."
+        )
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except ImgsearchError as error:
-        complain(str(error))
+        print_error(str(error))
         if isinstance(error, QueryError) and error.line is not None:
-            point_at(error.line, error.at)
+            print_position(error.line, error.at)
         code = error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+    except BrokenPipeError:  # the reader of our output has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
         if os.environ.get("IMGSEARCH_DEBUG"):
             raise
-        complain(
-            f"Something went wrong that should not have ({type(error).__name__}: {error}). Nothing "
-            "is lost. Run it again with IMGSEARCH_DEBUG=1 and report what it prints."
+        print_error(
+            f"Unexpected error ({type(error).__name__}: {error}). Nothing is lost. Run the command "
+            "again with IMGSEARCH_DEBUG=1 and report what it prints."
         )
         code = ImgsearchError.exit_code
-    # What Python collects at its end is what the system takes back anyway, and looking for it
-    # takes a sixth of a query.
+    # The system takes back all memory anyway; Python's search for garbage at exit would take a
+    # sixth of the time of a query.
     gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)

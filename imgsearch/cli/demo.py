@@ -1,4 +1,4 @@
-"""`imgsearch demo`: real searches over the photos that scikit-image and scikit-learn ship."""
+"""`imgsearch demo`: index the photos that scikit-image and scikit-learn ship, and search them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, follow, open_library, say
-from imgsearch.cli.search import folded, show
+from imgsearch.cli.output import data_option, info, open_library, run_with_progress
+from imgsearch.cli.search import print_answer, without_weak_hits
 from imgsearch.errors import DiskError, MissingPackage
 from imgsearch.records.query import Example, Query, Term
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer
 
-PHOTOS = {  # package: (folder in it, names)
+PHOTOS = {  # package: (folder in it, file names)
     "skimage": (
         "data",
         """
@@ -39,67 +39,67 @@ SEARCHES = (
 )
 
 
-@click.command("demo", short_help="Try it on 21 photos that come with this program.")
+@click.command("demo", short_help="Try imgsearch on 21 photos that come with it.")
 @data_option
 def command(data_dir: str | None) -> None:
-    """Try it: index about 20 photos that come with scikit-image and scikit-learn, and search them.
+    """Index about 20 photos that come with scikit-image and scikit-learn, and search them.
 
     The demo has a library of its own, so yours is not touched.
     """
     from imgsearch.config import default_data_dir
 
-    place = Path(data_dir) if data_dir else default_data_dir() / "demo"
-    library_dir = place / "library"
-    copy_photos(place / "photos")
+    folder = Path(data_dir) if data_dir else default_data_dir() / "demo"
+    photos, library_dir = folder / "photos", folder / "library"
+    copy_photos(photos)
     with open_library(str(library_dir)) as library:
-        say(f"Indexing the photos in {place / 'photos'}")
-        report = follow(library.index([place / "photos"]), "Indexing")
+        info(f"Indexing the photos in {photos}")
+        report = run_with_progress(library.index([photos]), "Indexing")
         click.echo(f"{report.photos} photos, {report.new} of them new, in {report.seconds:.1f} s")
         for text in SEARCHES:
             click.echo(f'\n$ imgsearch search "{text}" -k 3')
-            _show(library.find(text, k=3))
-        example = place / EXAMPLE  # the other half of a stereo pair, not in the library
+            _print(library.find(text, k=3))
+        example = folder / EXAMPLE  # the other half of a stereo pair, not in the library
         if not example.exists():
-            shutil.copyfile(_home("skimage") / "data" / EXAMPLE, example)
+            shutil.copyfile(_package_dir("skimage") / "data" / EXAMPLE, example)
         click.echo(f"\n$ imgsearch search --image {example} -k 3")
-        _show(library.find(Query((Term(Example(example)),)), k=3))
+        _print(library.find(Query((Term(Example(example)),)), k=3))
     click.echo(
-        f'\nAsk it yourself:   imgsearch search "something round" --data {library_dir}\n'
-        f"Look at them:      imgsearch ui --data {library_dir}\n"
-        "Your own photos:   imgsearch index ~/Pictures\n"
-        '                   imgsearch search "a dog in snow"'
+        f'\nSearch it yourself:  imgsearch search "something round" --data {library_dir}\n'
+        f"Browse it:           imgsearch ui --data {library_dir}\n"
+        "Your own photos:     imgsearch index ~/Pictures\n"
+        '                     imgsearch search "a dog in snow"'
     )
 
 
-def _show(answer: Answer) -> None:
-    shown = folded(answer)
-    if shown.hits:
-        show(shown)
+def _print(answer: Answer) -> None:
+    answer = without_weak_hits(answer)
+    if answer.hits:
+        print_answer(answer)
     else:
         click.echo("Nothing here looks like that.")
 
 
 def copy_photos(folder: Path) -> None:
-    """Copy the demo photos into `folder`; those that are there are left as they are."""
+    """Copy the demo photos into `folder`; those that are there already are left as they are."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for package, (inside, names) in PHOTOS.items():
-            home = _home(package)
+            source = _package_dir(package) / inside
             for name in names.split():
                 if not (folder / name).exists():
-                    shutil.copyfile(home / inside / name, folder / name)
+                    shutil.copyfile(source / name, folder / name)
     except OSError as error:
         raise DiskError(
-            f"The demo photos cannot be put into {folder} ({error.strerror}). Choose another "
-            "place with --data."
+            f"Cannot copy the demo photos to {folder} ({error.strerror}). Choose another folder "
+            "with --data."
         ) from error
 
 
-def _home(package: str) -> Path:
-    found = find_spec(package)
-    if found is None or found.origin is None:
+def _package_dir(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
         raise MissingPackage(
             "The demo takes its photos from scikit-image and scikit-learn. Install them: "
             "pip install 'imgsearch-photos[demo]'"
         )
-    return Path(found.origin).parent
+    return Path(spec.origin).parent

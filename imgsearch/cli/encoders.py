@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from imgsearch.cli.output import data_option, json_option, open_library, print_json
 
 
-@click.command("encoders", short_help="List the models to choose from.")
+@click.command("encoders", short_help="List the available models.")
 @json_option
 @data_option
 def command(as_json: bool, data_dir: str | None) -> None:
-    """List the models to choose from, and which one is in use and why.
+    """List the available models, and show which one is in use and why.
 
-    A library keeps its model. Another is taken with: imgsearch rebuild --encoder NAME
+    A library keeps its model. To change it: imgsearch rebuild --encoder NAME
     """
     with open_library(data_dir) as library:
         used = library.encoder_in_use()
-        choices = library.encoders()
+        encoders = library.encoders()
     if as_json:
         print_json(
-            [
-                {
-                    "name": choice.name,
-                    "dim": choice.dim,
-                    "size_mb": choice.size_mb,
-                    "licence": choice.licence,
-                    "accuracy": choice.accuracy,
-                    "weights_here": choice.weights_here,
-                    "in_use": choice.name == used.name,
-                    "note": choice.note,
-                }
-                for choice in choices
-            ]
+            [{**asdict(encoder), "in_use": encoder.name == used.name} for encoder in encoders]
         )
         return
-    for choice in choices:
-        mark = "*" if choice.name == used.name else " "
-        here = "here" if choice.weights_here else "to be fetched"
-        click.echo(f"{mark} {choice.name}")
+    for encoder in encoders:
+        mark = "*" if encoder.name == used.name else " "
+        weights = "on this machine" if encoder.weights_here else "to download"
+        click.echo(f"{mark} {encoder.name}")
         click.echo(
-            f"    {choice.size_mb} MB, {here}; {choice.dim} dimensions; {choice.licence}; "
-            f"{choice.accuracy}"
+            f"    {encoder.size_mb} MB, {weights}; {encoder.dim} dimensions; {encoder.licence}; "
+            f"{encoder.accuracy}"
         )
-        if choice.note:
-            click.echo(f"    {choice.note}")
+        if encoder.note:
+            click.echo(f"    {encoder.note}")
     click.echo(f"* in use. {used.why}")

@@ -6,40 +6,40 @@ from dataclasses import asdict
 
 import click
 
-from imgsearch.cli.output import data_option, json_option, open_library, print_json, say
+from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
 
 
-@click.command("evaluate", short_help="Measure how well your photos are found by captions.")
+@click.command("evaluate", short_help="Measure how well your captions find your photos.")
 @click.option(
     "--captions",
     metavar="FILE",
     type=click.Path(),
     required=True,
-    help="CSV with a photo and a caption in each line.",
+    help="CSV file with a photo and a caption in each line.",
 )
 @json_option
 @data_option
 def command(captions: str, as_json: bool, data_dir: str | None) -> None:
     """Measure how well photos of the library are found by captions that you wrote for them.
 
-    FILE is CSV, with or without a first line that names its columns: photo,caption. A photo is a
-    path, or a file name that only one photo of the library has; it may have several captions.
+    FILE is a CSV file with the columns photo,caption, with or without a header. A photo is a path,
+    or a file name that only one photo of the library has. It may have several captions.
 
-    R@5 is the share of captions whose own photo is among the first five. "Kept" is the share whose
-    photo is shown rather than folded away as weak.
+    R@5 is the share of captions whose photo is among the first five results. "Kept" is the share
+    whose photo is shown and not hidden as weak.
     """
     with open_library(data_dir) as library:
-        found = library.evaluate(captions)
+        result = library.evaluate(captions)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(result))
         return
-    click.echo(f"{found.captions} captions, each to be found among {found.photos} photos")
+    click.echo(f"{result.captions} captions, searched among {result.photos} photos")
     click.echo(
-        f"R@1 {found.recall_at_1:.1%}   R@5 {found.recall_at_5:.1%}   "
-        f"R@10 {found.recall_at_10:.1%}   median rank {found.median_rank:g}"
+        f"R@1 {result.recall_at_1:.1%}   R@5 {result.recall_at_5:.1%}   "
+        f"R@10 {result.recall_at_10:.1%}   median rank {result.median_rank:g}"
     )
-    if found.kept is not None:
-        click.echo(f"Kept {found.kept:.1%}")
-    click.echo(f"The index finds {found.index_recall:.1%} of the ten best")
-    if found.unknown:
-        say(f"{found.unknown} captions are of photos that the library does not have.")
+    if result.kept is not None:
+        click.echo(f"Kept {result.kept:.1%}")
+    click.echo(f"The index finds {result.index_recall:.1%} of the ten best")
+    if result.unknown:
+        info(f"{result.unknown} captions belong to photos that are not in the library.")

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
+from imgsearch.cli.output import (
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+    run_with_progress,
+)
 from imgsearch.errors import Reason
 from imgsearch.text import printable
 
@@ -16,29 +23,30 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Failure
 
 
-@click.command("failures", short_help="List files that could not be read; try them again.")
+@click.command("failures", short_help="List files that could not be read; retry them.")
 @click.option(
     "--reason",
     "reasons",
     multiple=True,
     metavar="REASON",
     type=click.Choice([reason.value for reason in Reason]),
-    help="Only files that failed for it; may be given several times. imgsearch status counts them.",
+    help="Only files that failed for this reason, see imgsearch status. May be given several "
+    "times.",
 )
-@click.option("--retry", is_flag=True, help="Try them again now, then list those that still fail.")
+@click.option("--retry", is_flag=True, help="Read them again, then list those that still fail.")
 @json_option
 @data_option
 def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str | None) -> None:
-    """List the files that could not be read, each with the reason, and what would help.
+    """List the files that could not be read, with the reason and what to do about it.
 
-    imgsearch index tries them again by itself: once they change, once a decoder or an extra is
-    installed or updated, and each time where the reason may pass by itself (unreadable, changed,
-    timed-out). docs/formats.md tells what each reason means.
+    imgsearch index retries them when they change, when a decoder or an extra is installed or
+    updated, and on every run if the reason may be temporary (unreadable, changed, timed-out).
+    docs/formats.md explains the reasons.
     """
     with open_library(data_dir) as library:
         if retry:
-            report = follow(library.retry(reasons), "Trying again")
-            say(f"{report.new + report.moved} can be read now; {report.failed} cannot.")
+            report = run_with_progress(library.retry(reasons), "Retrying")
+            info(f"{report.new + report.moved} can be read now; {report.failed} cannot.")
         failures = library.failures(reasons)
     if as_json:
         from imgsearch.service.codec import failure_to_cli_json
@@ -49,9 +57,9 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
-    """Failures for people: reason, path, sentence."""
+    """Failures for people: reason, path, message."""
     for failure in failures:
         path, message = printable(failure.path), printable(failure.message)
         click.echo(f"{failure.reason.value:<12}  {path}: {message}")
     if not failures:
-        say("No file failed.")
+        info("No file failed.")

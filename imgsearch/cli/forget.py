@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from imgsearch.cli.output import data_option, json_option, open_library, print_json, say
+from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
 from imgsearch.errors import UsageError
 from imgsearch.text import printable
 
 
 @click.command("forget", short_help="Remove a folder from the library; its files stay.")
 @click.argument("folder", metavar="FOLDER", type=click.Path())
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @data_option
 def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None:
-    """Remove FOLDER and its photos from the library, after saying how many they are.
+    """Remove FOLDER and its photos from the library, after showing how many they are.
 
-    No file is touched. FOLDER may be offline. Photos that also lie in another folder of the
-    library stay in it. What is known of the others is kept for 30 days, so that a change of mind
-    costs nothing: imgsearch index FOLDER. See imgsearch prune.
+    No file is touched. FOLDER may be offline. Photos that are also in another folder of the
+    library stay in it. The data of the others is kept for 30 days, so that you can undo this at
+    no cost: imgsearch index FOLDER. See imgsearch prune.
     """
     with open_library(data_dir) as library:
         root = library.root(folder)
         if not yes:
-            say(f"{root.path}: {root.photos} photos. Their files are not touched.")
+            info(f"{root.path}: {root.photos} photos. Their files are not touched.")
             if not sys.stdin.isatty():
-                raise UsageError(f"To go on without being asked: imgsearch forget --yes {folder}")
+                raise UsageError(
+                    f"To remove them without confirmation: imgsearch forget --yes {folder}"
+                )
             click.confirm("Remove them from the library?", abort=True, err=True)
         gone = library.forget(folder)
     if as_json:
         print_json({"folder": str(root.path), "photos": root.photos, "gone": gone})
     else:
-        click.echo(f"{printable(Path(root.path))} is forgotten; {gone} photos left the library")
+        click.echo(f"Removed {printable(root.path)}; {gone} photos left the library")

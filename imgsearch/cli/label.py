@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
-from imgsearch.cli.search import NO_RESULT
+from imgsearch.cli.output import (
+    NO_RESULT,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+    run_with_progress,
+)
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
@@ -21,11 +28,13 @@ if TYPE_CHECKING:
 @click.command("label", short_help="Sort photos into classes that you name in words.")
 @click.argument("names", required=False, metavar="[CLASSES]")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
-@click.option("--template", metavar="TEXT", help="What a class is put into: 'a drawing of a {}'.")
-@click.option("--only-these", is_flag=True, help='Give each photo one of them, never "none".')
-@click.option("-k", "k", metavar="N", default=100, show_default=True, help="Photos of QUERY.")
-@click.option("--save-as", metavar="NAME", help="Keep the labels; new photos get one, too.")
-@click.option("--forget", metavar="NAME", help="Drop labels that were saved.")
+@click.option("--template", metavar="TEXT", help="Text around a class: 'a drawing of a {}'.")
+@click.option("--only-these", is_flag=True, help='Never label a photo "none of these".')
+@click.option(
+    "-k", "k", metavar="N", default=100, show_default=True, help="Number of photos of QUERY."
+)
+@click.option("--save-as", metavar="NAME", help="Save the labels; new photos are labelled, too.")
+@click.option("--forget", metavar="NAME", help="Delete saved labels.")
 @click.option("--evaluate", metavar="FOLDER", type=click.Path(), help="Test on sorted photos.")
 @json_option
 @data_option
@@ -41,7 +50,7 @@ def command(
     as_json: bool,
     data_dir: str | None,
 ) -> None:
-    """Give each photo the likeliest of some classes, which are just words; nothing is trained.
+    """Label each photo with the likeliest of some classes. Classes are just words; no training.
 
     \b
       imgsearch label "dog,cat,horse"
@@ -50,19 +59,20 @@ def command(
       imgsearch search "asleep label:cat"
       imgsearch label --evaluate ~/sorted
 
-    QUERY narrows the photos, as for imgsearch search; a folder will do. A photo that is like none
-    of the classes is labelled "none of these". Saved labels are found with label:NAME, or
-    label:FACET/NAME. --evaluate takes a folder of folders named by class, and tells how many
-    photos get the right label. Alone, the command lists what was saved.
+    QUERY limits the photos, as in imgsearch search; it may also be a folder. A photo that fits no
+    class is labelled "none of these". Saved labels are found with label:NAME or label:FACET/NAME.
+    --evaluate takes a folder with one subfolder for each class, and shows how many photos get the
+    right label. Without arguments, the command lists saved labels.
     """
     classes = _classes(names, template, only_these)
     with open_library(data_dir) as library:
         if forget is not None:
             _forget(library, forget)
         elif evaluate is not None:
-            _print_confusion(follow(library.try_labels(evaluate, classes), "Looking"), as_json)
+            job = library.try_labels(evaluate, classes)
+            _print_confusion(run_with_progress(job, "Labelling"), as_json)
         elif classes is None:
-            _list(library, as_json)
+            _list_saved(library, as_json)
         elif save_as is not None:
             if words:
                 raise click.UsageError("Saved labels are for all photos: leave QUERY out.")
@@ -90,20 +100,21 @@ def _query(words: tuple[str, ...]) -> str | None:
 
 def _forget(library: Library, name: str) -> None:
     if not library.forget_labels(name):
-        say(f"No labels were saved as {name}. `imgsearch label` lists what was.")
+        info(f"No labels are saved as {name}. To list saved labels: imgsearch label")
         sys.exit(NO_RESULT)
-    click.echo(f"The labels {printable(name)} are gone; no photo was touched")
+    click.echo(f"Deleted the labels {printable(name)}; no photo was touched")
 
 
-def _list(library: Library, as_json: bool) -> None:
+def _list_saved(library: Library, as_json: bool) -> None:
     saved = library.saved_labels()
     if as_json:
         print_json({facet.name: counts for facet, counts in saved.items()})
-    for facet, counts in {} if as_json else saved.items():
-        listed = ", ".join(f"{name} {count}" for name, count in _largest_first(counts))
-        click.echo(printable(f"{facet.name}: {listed}"))
+    else:
+        for facet, counts in saved.items():
+            listed = ", ".join(f"{name} {count}" for name, count in _largest_first(counts))
+            click.echo(printable(f"{facet.name}: {listed}"))
     if not saved:
-        say("No labels were saved yet. Make some: imgsearch label 'dog,cat' --save-as animals")
+        info("No labels are saved yet. To save some: imgsearch label 'dog,cat' --save-as animals")
         sys.exit(NO_RESULT)
 
 
@@ -113,7 +124,7 @@ def _print_counts(counts: Mapping[str, int], as_json: bool) -> None:
         return
     for name, count in _largest_first(counts):
         click.echo(f"{count:7}  {printable(name)}")
-    say("Find them with label:NAME, for instance: imgsearch search 'asleep label:cat'")
+    info("Find them with label:NAME, for instance: imgsearch search 'asleep label:cat'")
 
 
 def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -123,15 +134,16 @@ def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
     order = sorted(labels, key=lambda label: (label.name, -label.probability))
     hits = {hit.photo.id: hit for hit in library.photos([label.photo_id for label in order])}
-    found = [(label, hits[label.photo_id]) for label in order if label.photo_id in hits]
+    labelled = [(label, hits[label.photo_id]) for label in order if label.photo_id in hits]
     if as_json:
         from imgsearch.service.codec import label_to_cli_json
 
-        print_json([label_to_cli_json(label, hit.path) for label, hit in found])
-    for label, hit in [] if as_json else found:
-        click.echo(f"{label.probability:6.3f}  {printable(label.name)}  {printable(hit.path)}")
-    if not found:
-        say("No photo fits.")
+        print_json([label_to_cli_json(label, hit.path) for label, hit in labelled])
+    else:
+        for label, hit in labelled:
+            click.echo(f"{label.probability:6.3f}  {printable(label.name)}  {printable(hit.path)}")
+    if not labelled:
+        info("No photo matches.")
         sys.exit(NO_RESULT)
 
 
@@ -153,8 +165,8 @@ def _print_confusion(confusion: Confusion, as_json: bool) -> None:
         return
     width = max(map(len, classes))
     widths = [max(5, len(name)) for name in confusion.labels]
-    heads = zip(confusion.labels, widths, strict=True)
-    columns = "".join(f"  {name:>{cell}}" for name, cell in heads)
+    titles = zip(confusion.labels, widths, strict=True)
+    columns = "".join(f"  {name:>{cell}}" for name, cell in titles)
     click.echo(printable(f"{'':{width}}   right{columns}"))
     for place, name in enumerate(classes):
         cells = zip(confusion.counts[place], widths, strict=True)
@@ -163,4 +175,4 @@ def _print_confusion(confusion: Confusion, as_json: bool) -> None:
     total = sum(map(sum, confusion.counts))
     click.echo(f"{confusion.accuracy:.1%} of {total} photos got the right label")
     if confusion.unread:
-        say(f"{confusion.unread} photos could not be read.")
+        info(f"{confusion.unread} photos could not be read.")

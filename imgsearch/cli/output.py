@@ -1,4 +1,4 @@
-"""What all commands share: common options, safe printing, and progress for people and pipes."""
+"""What the commands share: common options, opening the library, printing, and progress."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from imgsearch.progress import Download, Job, RateMeter
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.library import Library
-    from imgsearch.progress import Download, Job
     from imgsearch.service.api import SearchAPI
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Report = TypeVar("_Report")
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
-PLAIN_PROGRESS_EVERY_S = 5.0
-_SHOWN_AROUND = 60  # characters of a line, on either side of the one that is pointed at
+NO_RESULT = 1  # exit code
+PROGRESS_LINE_EVERY_S = 5.0  # where standard error is no terminal
+_CONTEXT_CHARACTERS = 60  # shown of a query line on either side of an error
+
+# ------------------------------------------------------------------------- common options
 
 
 def data_option(function: _Command) -> _Command:
@@ -34,92 +37,103 @@ def data_option(function: _Command) -> _Command:
         "data_dir",
         metavar="DIR",
         type=click.Path(),
-        help="Where the library lies. Else IMGSEARCH_DATA, else your user data folder.",
+        help="Folder of the library. Default: IMGSEARCH_DATA, else your user data folder.",
     )(function)
 
 
 def json_option(function: _Command) -> _Command:
     """`--json`, for commands that print results."""
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."
-    )(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
+        function
+    )
+
+
+# ------------------------------------------------------------------------- the library
 
 
 def open_library(
     data_dir: str | None,
     encoder: str | None = None,
-    tell: Callable[[str], None] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Library:
     """The library that the options and the environment name.
 
-    Its remarks go to standard error, unless `tell` takes them.
+    Its remarks go to `notify`, by default to standard error.
     """
     from imgsearch.config import Settings
 
-    return _opened(Settings.load(data_dir=data_dir, encoder=encoder), tell or say)
+    return _open(Settings.load(data_dir=data_dir, encoder=encoder), notify or info)
 
 
-def _opened(settings: Settings, tell: Callable[[str], None]) -> Library:
-    from imgsearch.library import Library
-
-    return Library.open(settings, tell=tell, on_download=DownloadLines())
-
-
-def ask_library(data_dir: str | None, question: Callable[[SearchAPI], _Found]) -> _Found:
-    """The answer of that library's resident service, or of the library where none runs."""
+def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Result:
+    """The result of `call` with the library's running service, or without one with the library."""
     from imgsearch.config import Settings
     from imgsearch.service.api import ask
 
     settings = Settings.load(data_dir=data_dir)
-    return ask(settings, question, lambda: _opened(settings, say))
+    return ask(settings, call, lambda: _open(settings, info))
 
 
-class DownloadLines:
-    """Tells how a download goes: its size first, then every tenth of it."""
+def _open(settings: Settings, notify: Callable[[str], None]) -> Library:
+    from imgsearch.library import Library
 
-    def __init__(self) -> None:
-        self._said: dict[str, int] = {}
-
-    def __call__(self, download: Download) -> None:
-        """Hear of a step of a download, and say so if it is worth a line."""
-        if not download.size_bytes:
-            return
-        tenth = 10 * download.done_bytes // download.size_bytes
-        if self._said.get(download.file) != tenth:
-            self._said[download.file] = tenth
-            size_mb = download.size_bytes / 1e6
-            say(f"Fetching {download.file}, {size_mb:.0f} MB: {10 * tenth} %")
+    return Library.open(settings, notify, DownloadPrinter())
 
 
-def say(sentence: str) -> None:
-    """Tell the person at the terminal."""
+# ------------------------------------------------------------------------- printing
+
+
+def info(sentence: str) -> None:
+    """Print a remark for people, to standard error."""
     click.echo(printable(sentence), err=True)
 
 
-def complain(sentence: str) -> None:
-    """Tell the person what went wrong."""
+def print_error(sentence: str) -> None:
+    """Print what went wrong, to standard error."""
     click.echo(f"imgsearch: {printable(sentence)}", err=True)
 
 
-def point_at(line: str, at: int) -> None:
-    """Show the part of a line around one character, and an arrow below it."""
-    start = max(0, at - _SHOWN_AROUND)
-    before, rest = printable(line[start:at]), printable(line[at : at + _SHOWN_AROUND])
+def print_position(line: str, at: int) -> None:
+    """Print the part of a line around one character, with an arrow below it, to standard error."""
+    start = max(0, at - _CONTEXT_CHARACTERS)
+    before, rest = printable(line[start:at]), printable(line[at : at + _CONTEXT_CHARACTERS])
     width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in before)
     click.echo(f"  {before}{rest}\n  {' ' * width}^", err=True)
 
 
 def print_json(value: object) -> None:
-    """One JSON value. ASCII only, so that file names that are not UTF-8 survive, escaped."""
+    """Print one JSON value. ASCII only, so that file names that are not UTF-8 survive, escaped."""
     click.echo(json.dumps(value, ensure_ascii=True, indent=2))
 
 
-def follow(job: Job[_Report], doing: str) -> _Report:
-    """Run a job: a bar with rate and time left on a terminal, a line now and then in a pipe."""
-    return _with_bar(job, doing) if sys.stderr.isatty() else _with_lines(job, doing)
+# ------------------------------------------------------------------------- progress
 
 
-def _with_bar(job: Job[_Report], doing: str) -> _Report:
+class DownloadPrinter:
+    """Prints the progress of downloads: the size first, then every tenth of it."""
+
+    def __init__(self) -> None:
+        self._printed: dict[str, int] = {}  # tenths, by file
+
+    def __call__(self, download: Download) -> None:
+        if not download.size_bytes:
+            return
+        tenth = 10 * download.done_bytes // download.size_bytes
+        if self._printed.get(download.file) != tenth:
+            self._printed[download.file] = tenth
+            size_mb = download.size_bytes / 1e6
+            info(f"Downloading {download.file}, {size_mb:.0f} MB: {10 * tenth} %")
+
+
+def run_with_progress(job: Job[_Report], title: str) -> _Report:
+    """Run a job and return its report.
+
+    Progress goes to standard error: a bar on a terminal, otherwise a line every few seconds.
+    """
+    return _run_with_bar(job, title) if sys.stderr.isatty() else _run_with_lines(job, title)
+
+
+def _run_with_bar(job: Job[_Report], title: str) -> _Report:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -132,41 +146,36 @@ def _with_bar(job: Job[_Report], doing: str) -> _Report:
     )
     from rich.text import Text
 
-    from imgsearch.progress import RateMeter
-
-    class Rate(ProgressColumn):
+    class RateColumn(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.0f} photos/s")
+            rate = task.finished_speed or task.speed
+            return Text("" if rate is None else f"{rate:.0f} photos/s")
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        Rate(),
+        RateColumn(),
         TimeRemainingColumn(),
     )
-    pace = RateMeter()
+    meter = RateMeter()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=None)
+        task = bar.add_task(title, total=None)
         for step in job:
-            if pace.begins_with(step):
-                bar.reset(task, description=step.part or doing, total=step.total)
+            if meter.starts_part(step):
+                bar.reset(task, description=step.part or title, total=step.total)
             bar.update(task, completed=step.done)
     return job.report
 
 
-def _with_lines(job: Job[_Report], doing: str) -> _Report:
-    from imgsearch.progress import RateMeter
-
-    pace = RateMeter()
+def _run_with_lines(job: Job[_Report], title: str) -> _Report:
+    meter = RateMeter()
     for step in job:
         now = time.monotonic()
-        if pace.begins_with(step):
-            said_s = now
-        elif now - said_s >= PLAIN_PROGRESS_EVERY_S:
-            said_s, rate = now, pace.rate
+        if meter.starts_part(step):
+            printed_s = now
+        elif now - printed_s >= PROGRESS_LINE_EVERY_S:
+            printed_s, rate = now, meter.rate
             left = f", {(step.total - step.done) / rate:.0f} s left" if rate else ""
-            what = step.part or doing
-            say(f"{what}: {step.done} of {step.total}, {rate:.0f} photos/s{left}")
+            info(f"{step.part or title}: {step.done} of {step.total}, {rate:.0f} photos/s{left}")
     return job.report

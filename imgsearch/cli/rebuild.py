@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 
 import click
 
-from imgsearch.cli.output import data_option, follow, json_option, open_library, print_json, say
+from imgsearch.cli.output import (
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+    run_with_progress,
+)
 from imgsearch.errors import FolderError, SnapshotError
 
 
-@click.command("rebuild", short_help="Make the index again, or change the encoder.")
+@click.command("rebuild", short_help="Rebuild the index, or change the model.")
 @click.option("--encoder", metavar="NAME", help="Embed all photos again with this model.")
-@click.option("--check", is_flag=True, help="Only measure what the index finds; change nothing.")
+@click.option("--check", is_flag=True, help="Only measure the recall of the index.")
 @json_option
 @data_option
 def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | None) -> None:
-    """Make the index again from the stored vectors; no photo is read for that.
+    """Rebuild the index from the stored vectors. No photo is read for that.
 
-    With --encoder, every photo is embedded again with another model. The old one goes on
-    answering until the new one is complete; stop with Ctrl-C and go on later as you like.
+    With --encoder, every photo is embedded again with another model. Searches use the old model
+    until the new one is complete. You can stop with Ctrl-C and continue later.
 
-    With --check, searches of the index are compared with exact ones. Exit code 7 means that it
-    finds less than it should: then rebuild.
+    With --check, searches of the index are compared with exact searches. Exit code 7 means that
+    the index finds too little: rebuild it.
     """
     if check:
         if encoder:
@@ -30,23 +38,16 @@ def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | Non
         _check(data_dir, as_json)
         return
     with open_library(data_dir) as library:
-        report = follow(library.rebuild(encoder), "Embedding again")
+        report = run_with_progress(library.rebuild(encoder), "Embedding again")
     if as_json:
-        print_json(
-            {
-                "encoder": report.encoder,
-                "vectors": report.vectors,
-                "missing": report.missing,
-                "seconds": report.seconds,
-            }
-        )
+        print_json(asdict(report))
     else:
         click.echo(f"{report.vectors} vectors of {report.encoder} in {report.seconds:.1f} s")
     if report.missing:
-        say(
-            f"{report.missing} photos could not be read now, so the old encoder still answers. "
-            "Plug in their drives, or let the library forget what is gone with imgsearch index; "
-            "then run this again."
+        info(
+            f"{report.missing} photos could not be read, so the library keeps its old model for "
+            "now. Connect their drives, or remove what is gone with imgsearch index; then run "
+            "this again."
         )
         sys.exit(FolderError.exit_code)
 
@@ -66,8 +67,8 @@ def _check(data_dir: str | None, as_json: bool) -> None:
     else:
         click.echo(
             f"recall@10: {report.text.mean:.3f} for words, {report.image.mean:.3f} for examples; "
-            f"{report.target:.2f} is the aim"
+            f"the target is {report.target:.2f}"
         )
     if not report.is_enough:
-        say("The index finds less than it should. Make it again: imgsearch rebuild")
+        info("The index finds too little. Rebuild it: imgsearch rebuild")
         sys.exit(SnapshotError.exit_code)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, open_library, say
+from imgsearch.cli.output import data_option, info, open_library
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "IMGSEARCH_SERVE_TOKEN"
 
 
-@click.command("serve", short_help="Stay open and answer at once: other commands use it.")
-@click.option("--port", metavar="N", type=int, help="Answer at this port of 127.0.0.1, too.")
+@click.command("serve", short_help="Keep the library open so that searches answer faster.")
+@click.option("--port", metavar="N", type=int, help="Listen at this port of 127.0.0.1 as well.")
 @click.option(
-    "--idle", metavar="MINUTES", type=click.FloatRange(min=0, min_open=True),
-    help="Let the model's memory go after so long without a question. Else it is kept.",
-)  # fmt: skip
+    "--idle",
+    metavar="MINUTES",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Release the memory of the model after this time without a request. Default: never.",
+)
 @data_option
 def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
-    """Keep the library and its model open, and answer until Ctrl-C or SIGTERM.
+    """Keep the library and its model open, and answer requests until Ctrl-C or SIGTERM.
 
-    While it runs, imgsearch search, imgsearch status and the page get their answers from it,
-    which saves them loading the model; without it they find them themselves, and they are the
-    same. It listens at a socket in the data folder that no other user may open, and on the
-    network only with --port: there it wants a token, the one in the variable
-    IMGSEARCH_SERVE_TOKEN or else one that it makes and keeps in the data folder. docs/serve.md
-    tells what programs may ask it.
+    While it runs, imgsearch search, imgsearch status and the page get their answers from it, so
+    that they need not load the model. Without it they give the same answers themselves. It listens
+    at a socket in the data folder that no other user can open, and on the network only with
+    --port. Network requests need a token: the one in the variable IMGSEARCH_SERVE_TOKEN, or else
+    one that is created and stored in the data folder. docs/serve.md describes the requests.
     """
     from imgsearch.service.auth import MIN_TOKEN_LENGTH
     from imgsearch.service.server import Network, serve
@@ -43,11 +44,11 @@ def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
         )
     network = None if port is None else Network(port, token)
     with open_library(data_dir) as library:
-        serve(library, network, None if idle is None else idle * 60, _say_how)
+        serve(library, network, None if idle is None else idle * 60, _print_addresses)
 
 
-def _say_how(running: RunningService) -> None:
-    say(f"Answering at {running.socket}, until Ctrl-C.")
+def _print_addresses(running: RunningService) -> None:
+    info(f"Listening at {running.socket}. Stop with Ctrl-C.")
     if running.port is not None:
-        place = running.token_file or f"the variable {TOKEN_VARIABLE}"
-        say(f"Answering at http://127.0.0.1:{running.port} whoever knows the token in {place}.")
+        token = running.token_file or f"the variable {TOKEN_VARIABLE}"
+        info(f"Listening at http://127.0.0.1:{running.port} with the token in {token}.")

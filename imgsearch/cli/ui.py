@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import click
 
-from imgsearch.cli.output import data_option, say
+from imgsearch.cli.output import data_option, info
 from imgsearch.errors import MissingPackage, UsageError
 
 PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
@@ -17,24 +17,24 @@ MIN_PASSWORD_LENGTH = 8
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@click.command("ui", short_help="Open the page: search and look at photos in a browser.")
+@click.command("ui", short_help="Open the page: search and browse photos in a browser.")
 @click.option(
     "--host",
     metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
-    help="Who can reach the page. Anything but this machine needs a password.",
+    help="Address to listen at. Any other than this machine's own needs a password.",
 )
-@click.option("--port", metavar="N", default=8501, show_default=True, help="The port it is at.")
+@click.option("--port", metavar="N", default=8501, show_default=True, help="Port to listen at.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @data_option
 def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> None:
-    """Open the page: search by words or a dropped image, look closer, find near-duplicates.
+    """Open the page: search by words or a dropped image, view photos, find near-duplicates.
 
-    It is served on this machine to this machine, until Ctrl-C. With --host 0.0.0.0 others on your
-    network reach it too; it then asks for the password in the variable IMGSEARCH_UI_PASSWORD (8
-    characters or more). What travels is not encrypted: across networks you do not trust, use an
-    SSH tunnel or a proxy with TLS.
+    Only this machine can reach the page, which runs until Ctrl-C. With --host 0.0.0.0 others on
+    your network can reach it as well. It then asks for the password in the variable
+    IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not encrypted: on networks that
+    you do not trust, use an SSH tunnel or a proxy with TLS.
     """
     from imgsearch.config import Settings
 
@@ -43,11 +43,11 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
         raise MissingPackage("The page needs Streamlit. Install it: pip install 'streamlit>=1.60'")
     _check_host(host)
     _check_port(host, port)
-    say(f"The page of the library in {settings.data_dir}: http://{_shown(host)}:{port}")
+    info(f"The page of the library in {settings.data_dir}: http://{_url_host(host)}:{port}")
     environment = os.environ | {"IMGSEARCH_DATA": str(settings.data_dir)}
     arguments = ["--host", host, "--port", str(port)]
     arguments += [] if no_browser else ["--open-browser"]
-    # In place of this process, so that every signal reaches the server itself.
+    # The server replaces this process, so that signals reach it directly.
     os.execve(sys.executable, [sys.executable, "-m", "ui.server", *arguments], environment)
 
 
@@ -62,8 +62,8 @@ def _check_host(host: str) -> None:
             f"{PASSWORD_VARIABLE}, for instance: read -rs {PASSWORD_VARIABLE} && "
             f"export {PASSWORD_VARIABLE}"
         )
-    say(
-        f"Warning: everyone who reaches {host} and knows the password sees the photos of this "
+    info(
+        f"Warning: everyone who can reach {host} and knows the password can see the photos of this "
         "library, and can index folders of this machine. The connection is not encrypted."
     )
 
@@ -75,14 +75,14 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            why = error.strerror if isinstance(error, OSError) else "there is no such port"
+            reason = error.strerror if isinstance(error, OSError) else "there is no such port"
             raise UsageError(
-                f"The page cannot be served at {host}, port {port} ({why}). Choose another port: "
+                f"Cannot serve the page at {host}, port {port} ({reason}). Choose another port: "
                 f"imgsearch ui --port {port % 60000 + 1}"
             ) from error
 
 
-def _shown(host: str) -> str:
+def _url_host(host: str) -> str:
     if host in ("0.0.0.0", "::"):
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from datetime import datetime
+from typing import TypeAlias
 
 import click
 
@@ -17,91 +18,92 @@ from imgsearch.progress import Progress, SyncReport, WatchEvent, Watching
 from imgsearch.text import printable
 
 PROGRESS_EVERY_S = 5.0
-GRACE_S = 1.5  # what is in hand when the end comes may take so long; what it loses is done again
-Values = dict[str, object]
+GRACE_S = 1.5  # for the current batch after a signal; what is lost is done again
+Values: TypeAlias = dict[str, object]
 
 
-@click.command("watch", short_help="Keep the library up to date for as long as it runs.")
+@click.command("watch", short_help="Keep the library up to date while it runs.")
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path())
-@click.option("--log-json", is_flag=True, help="One JSON object a line, for programs.")
+@click.option("--log-json", is_flag=True, help="Print one JSON object per line, for programs.")
 @data_option
 def command(folders: tuple[str, ...], log_json: bool, data_dir: str | None) -> None:
-    """Add photo folders, and keep the library equal to the disk until Ctrl-C or SIGTERM.
+    """Add photo folders, and keep the library up to date until Ctrl-C or SIGTERM.
 
-    A new photo is found a few seconds after it was written; moves cost nothing; a drive may come
-    and go. Every hour all folders are looked at, whatever happened in between. Searching works
-    meanwhile, and so do the other commands. See docs/watching.md for what happens in each case,
-    and for how to start this by itself when you log in.
+    A new photo can be found a few seconds after it was written. Moved photos are not embedded
+    again, and drives may come and go. All folders are rescanned every hour. You can search and run
+    other commands at the same time. docs/watching.md describes the details, and how to start this
+    command at login.
     """
-    show = _as_json if log_json else _on_terminal if sys.stdout.isatty() else _as_line
+    print_event = _print_json if log_json else _print_status if sys.stdout.isatty() else _print_line
     stop = _stop_at_signals()
 
-    def tell(sentence: str) -> None:
-        show("remark", {"message": sentence})
+    def notify(sentence: str) -> None:
+        print_event("remark", {"message": sentence})
 
-    said_s = 0.0
-    with open_library(data_dir, tell=tell) as library:
-        for news in library.watch(folders, stop=stop):
-            if isinstance(news, Progress) and news.done < news.total:
-                if time.monotonic() - said_s < PROGRESS_EVERY_S and show is not _on_terminal:
+    printed_s = 0.0
+    with open_library(data_dir, notify=notify) as library:
+        for event in library.watch(folders, stop=stop):
+            if isinstance(event, Progress) and event.done < event.total:
+                too_soon = time.monotonic() - printed_s < PROGRESS_EVERY_S
+                if too_soon and print_event is not _print_status:
                     continue
-                said_s = time.monotonic()
-            show(*_described(news))
-    show("stopped", {})
+                printed_s = time.monotonic()
+            print_event(*_described(event))
+    print_event("stopped", {})
 
 
-def _described(news: WatchEvent) -> tuple[str, Values]:
-    """What happened, in a word and its numbers."""
-    if isinstance(news, Progress):
-        return "progress", {"done": news.done, "total": news.total}
-    if isinstance(news, SyncReport):
+def _described(event: WatchEvent) -> tuple[str, Values]:
+    """The name of an event and its values, as docs/watching.md documents them."""
+    if isinstance(event, Progress):
+        return "progress", {"done": event.done, "total": event.total}
+    if isinstance(event, SyncReport):
         names = ("new", "moved", "gone", "missing", "offline", "failed", "reread", "photos")
-        return "report", {name: getattr(news, name) for name in names}
-    return "watching", _folders(news)
+        return "report", {name: getattr(event, name) for name in names}
+    return "watching", _folders(event)
 
 
-def _folders(news: Watching) -> Values:
-    values: Values = {"folders": [str(root) for root in news.roots]}
-    if news.polled:
-        values["polled"] = {str(root): why for root, why in news.polled}
-        values["poll_s"] = news.poll_s
+def _folders(watching: Watching) -> Values:
+    values: Values = {"folders": [str(root) for root in watching.roots]}
+    if watching.polled:
+        values["polled"] = {str(root): reason for root, reason in watching.polled}
+        values["poll_s"] = watching.poll_s
     return values
 
 
-# ------------------------------------------------------------------------- three ways to say it
+# ------------------------------------------------------------------------- three formats
 
 
-def _as_json(event: str, values: Values) -> None:
+def _print_json(event: str, values: Values) -> None:
     line = {"time": _now(), "event": event, **values}
     click.echo(json.dumps(line, ensure_ascii=True))
 
 
-def _as_line(event: str, values: Values) -> None:
-    """A line as log collectors read it: time, event, name=value."""
+def _print_line(event: str, values: Values) -> None:
+    """A line for log collectors: time, event, name=value."""
     pairs = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     click.echo(printable(" ".join([_now(), event, *pairs])))
 
 
-def _on_terminal(event: str, values: Values) -> None:
-    """The last line of the screen says how things are; what is worth keeping stays above it."""
+def _print_status(event: str, values: Values) -> None:
+    """On a terminal: the last line shows the current state, lines worth keeping stay above it."""
     clear = "\r\x1b[K"
     clock = f"{datetime.now().astimezone():%H:%M:%S}"
     if event == "progress":
         click.echo(f"{clear}{clock}  {values['done']} of {values['total']} …", nl=False)
     elif event == "report":
-        numbers = [f"{values[name]} {name}" for name in values if values[name] and name != "photos"]
-        done = ", ".join(numbers) or "up to date"
+        counts = [f"{values[name]} {name}" for name in values if values[name] and name != "photos"]
+        done = ", ".join(counts) or "up to date"
         click.echo(f"{clear}{clock}  {done}; {values['photos']} photos. Watching …", nl=False)
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event == "stopped":
         click.echo(f"{clear}{clock}  Stopped; what was done is kept.")
     else:
-        for folder in _lines(values):
-            click.echo(f"{clear}{clock}  {printable(folder)}")
+        for line in _folder_lines(values):
+            click.echo(f"{clear}{clock}  {printable(line)}")
 
 
-def _lines(values: Values) -> list[str]:
+def _folder_lines(values: Values) -> list[str]:
     polled = values.get("polled")
     polled = polled if isinstance(polled, dict) else {}
     folders = values["folders"]
@@ -109,34 +111,34 @@ def _lines(values: Values) -> list[str]:
     return [
         f"Watching {folder}"
         if folder not in polled
-        else f"Looking at {folder} every {values['poll_s']:.0f} s, not at once: {polled[folder]}"
+        else f"Scanning {folder} every {values['poll_s']:.0f} s: {polled[folder]}"
         for folder in folders
-    ] or ["No folder is there now; waiting for one to come back"]
+    ] or ["No folder is online; waiting for one to come back"]
 
 
 def _now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-# ------------------------------------------------------------------------- the end
+# ------------------------------------------------------------------------- signals
 
 
 def _stop_at_signals() -> threading.Event:
-    """Set when Ctrl-C or SIGTERM comes. The process ends `GRACE_S` later in any case.
+    """Set when Ctrl-C or SIGTERM comes. The process ends at most `GRACE_S` later.
 
-    A thread hears of the signals: the main one may be inside a model that does not let go. To end
-    hard loses nothing, since a batch is recorded whole or not at all.
+    A separate thread handles the signals, since the main thread may be blocked inside the model.
+    Nothing is lost by a forced exit: a batch is recorded completely or not at all.
     """
     stop = threading.Event()
-    hear, call = os.pipe()
-    os.set_blocking(call, False)
-    signal.set_wakeup_fd(call)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *arguments: None)  # the thread below does what is to be done
+        signal.signal(number, lambda *arguments: None)  # the thread below reacts instead
 
     def wait() -> None:
-        while os.read(hear, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
-            pass  # another signal, such as the one for a resized window
+        while os.read(reader, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
+            pass  # another signal, for instance of a resized window
         stop.set()
         time.sleep(GRACE_S)
         sys.stdout.flush()

@@ -67,7 +67,7 @@ class _ProgressFile:
     def show(self, step: Progress) -> None:
         """Tell of a step, unless one of the same part was told of a moment ago. Never raises."""
         now = time.monotonic()
-        is_news = self._pace.begins_with(step)
+        is_news = self._pace.starts_part(step)
         if now - self._shown_s < EVERY_S and step.done < step.total and not is_news:
             return
         self._shown_s = now

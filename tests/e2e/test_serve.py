@@ -117,7 +117,7 @@ def serving(
     assert process.stderr is not None
     lines = [process.stderr.readline().decode() for _ in range(2 if "--port" in options else 1)]
     try:
-        assert lines[0].startswith("Answering at "), lines[0] + process.stderr.read().decode()
+        assert lines[0].startswith("Listening at "), lines[0] + process.stderr.read().decode()
         yield process, lines[-1]
     finally:
         process.send_signal(signal.SIGCONT)
