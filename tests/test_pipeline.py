@@ -1,17 +1,18 @@
-"""Indexing hides the cheaper stages behind the dearest, whichever that is, and holds few photos."""
+"""Indexing runs its stages at the same time, and holds few photos in memory."""
 
 from __future__ import annotations
 
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
-import imgsearch.encoders
 from imgsearch import Library, Settings
+from imgsearch.encoders import registry
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.store.store import Store
@@ -25,25 +26,26 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
     from imgsearch.records.files import IngestResult
 
-pytestmark = pytest.mark.alone  # it measures time, or waits for it
-
 PHOTOS = 128
 THREADS = 2
-STAGE_S = 1.6  # of the dearest stage, all photos together: much more than the real work takes
+PATIENCE_S = 60.0  # for a busy machine
+STAGE_S = 1.6  # the longest stage, all photos together: much more than the real work takes
 
 
 class TimedDevice(StandIn):
-    """An encoder whose stages take as long as they are told to, as a device of its own does."""
+    """An encoder that takes `model_s` for a batch and fails at batch number `fails_at`.
 
-    def __init__(self, prepare_s: float = 0.0, model_s: float = 0.0, fails_at: int = -1) -> None:
+    It counts the photos that are prepared and not embedded yet.
+    """
+
+    def __init__(self, model_s: float = 0.0, fails_at: int = -1) -> None:
         super().__init__()
-        self.prepare_s, self.model_s, self.fails_at = prepare_s, model_s, fails_at
+        self.model_s, self.fails_at = model_s, fails_at
         self.batches = 0
         self.held = self.most_held = 0
         self._counting = threading.Lock()
 
     def prepare(self, image: Image.Image) -> Pixels:
-        time.sleep(self.prepare_s)
         with self._counting:
             self.held += 1
             self.most_held = max(self.most_held, self.held)
@@ -59,8 +61,8 @@ class TimedDevice(StandIn):
         return super().encode_pixels(batch)
 
 
-class Beside(StandIn):
-    """An encoder on a device of its own, to which pixels take as long as they are told to."""
+class DeviceEncoder(StandIn):
+    """An encoder on a device with a memory of its own: copying a batch to it takes `up_s`."""
 
     batches_at_once = SlowDevice.slots
 
@@ -87,8 +89,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def index(
     photos: Path, place: Path, device: StandIn, record_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> float:
-    """Index the photos with a device and a disk that takes so long for a batch; the seconds."""
-    monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: device)
+    """Index the photos with an encoder, and a disk that takes `record_s` a batch; the seconds."""
+    monkeypatch.setattr(registry, "open_encoder", lambda *arguments: device)
     enter = Store.record
 
     def slowly(self: Store, root_id: int, key: int, outcomes: Sequence[IngestResult]) -> None:
@@ -106,38 +108,73 @@ def index(
     return taken_s
 
 
-@pytest.mark.parametrize(
-    ("decoding", "model", "disk"),
-    [(1, 1, 0), (0, 1, 1), (1, 0.3, 0.3), (0.3, 1, 0.3), (1, 1, 1)],
-    ids=["decoding and model", "model and disk", "slow decoding", "slow model", "all three"],
-)
-def test_the_dearest_stage_hides_the_others(
-    photos: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    decoding: float,
-    model: float,
-    disk: float,
+class Meetings:
+    """Numbered points in time at which some stages must all be at work."""
+
+    def __init__(self, stages: int, count: int) -> None:
+        self._barriers = [threading.Barrier(stages) for _ in range(count)]
+
+    def attend(self, number: int) -> None:
+        """Wait for the other stages; fails where one never comes."""
+        if 0 <= number < len(self._barriers):
+            self._barriers[number].wait(PATIENCE_S)
+
+
+class MeetingEncoder(StandIn):
+    """An encoder whose model, on one batch, meets the decoder of a photo of the next batch."""
+
+    def __init__(self, meetings: Meetings, model_ahead: int) -> None:
+        super().__init__()
+        self._meetings, self._ahead = meetings, model_ahead
+        self._prepared, self._batches = count(), count()
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        number = next(self._prepared)
+        if number % self.batch_size == self.batch_size // 2:
+            self._meetings.attend(number // self.batch_size - 1 - self._ahead)
+        return super().prepare(image)
+
+    def encode_pixels(self, batch: PixelBatch) -> Vectors:
+        self._meetings.attend(next(self._batches) - self._ahead)
+        return super().encode_pixels(batch)
+
+
+def test_decoder_model_and_disk_work_at_the_same_time(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batches = PHOTOS / StandIn.batch_size
-    device = TimedDevice(decoding * STAGE_S * THREADS / PHOTOS, model * STAGE_S / batches)
-    idle = index(photos, tmp_path / "idle", TimedDevice(), 0, monkeypatch)  # the real work alone
-    monkeypatch.undo()
-    taken = index(photos, tmp_path / "busy", device, disk * STAGE_S / batches, monkeypatch) - idle
-    one_after_the_other = (decoding + model + disk) * STAGE_S
-    dearest = max(decoding, model, disk) * STAGE_S
-    filling = (decoding + model + disk) * STAGE_S / batches  # the first batch waits for each stage
-    assert taken >= 0.9 * dearest - idle
-    # Half-way between all hidden and nothing hidden, for machines that do other things, too.
-    assert taken <= (dearest + filling + one_after_the_other) / 2
+    """While a batch is recorded, the next is in the model, and the one after that is decoded."""
+    meetings = Meetings(stages=3, count=PHOTOS // StandIn.batch_size - 2)
+    encoder, batches, record = MeetingEncoder(meetings, model_ahead=1), count(), Store.record
+
+    def meet(self: Store, root_id: int, key: int, results: Sequence[IngestResult]) -> None:
+        meetings.attend(next(batches))
+        record(self, root_id, key, results)
+
+    monkeypatch.setattr(Store, "record", meet)
+    index(photos, tmp_path / "library", encoder, 0, monkeypatch)
 
 
+def test_decoder_and_model_work_at_the_same_time_in_a_rebuild(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(photos, tmp_path / "library", StandIn(), 0, monkeypatch)
+    meetings = Meetings(stages=2, count=PHOTOS // StandIn.batch_size - 1)
+    encoder = MeetingEncoder(meetings, model_ahead=0)
+    encoder.id = "lite/another"
+    monkeypatch.setattr(registry, "open_encoder", lambda *arguments: encoder)
+    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite", threads=THREADS)
+    with Library.open(settings) as library:
+        report = library.rebuild("lite").run()
+    assert (report.vectors, report.missing, encoder.embedded) == (PHOTOS, 0, PHOTOS)
+
+
+@pytest.mark.alone  # measures time
 @pytest.mark.parametrize(
     ("up", "model", "disk"),
     [(1, 1, 0), (0.3, 1, 0.3), (1, 0.3, 0.3)],
-    ids=["way up and model", "slow model", "slow way up"],
+    ids=["copying and model", "slow model", "slow copying"],
 )
-def test_the_way_up_to_a_device_is_hidden(
+def test_copying_to_a_device_is_hidden(
     photos: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -146,45 +183,29 @@ def test_the_way_up_to_a_device_is_hidden(
     disk: float,
 ) -> None:
     batches = PHOTOS / StandIn.batch_size
-    idle = index(photos, tmp_path / "idle", Beside(tmp_path, 0, 0), 0, monkeypatch)
-    monkeypatch.undo()
-    encoder = Beside(tmp_path, up * STAGE_S / batches, model * STAGE_S / batches)
-    taken = index(photos, tmp_path / "busy", encoder, disk * STAGE_S / batches, monkeypatch) - idle
-    assert encoder.device.computed == [StandIn.batch_size] * int(batches)
     one_after_the_other = (up + model + disk) * STAGE_S
     filling = one_after_the_other / batches
-    dearest = max(up, model, disk) * STAGE_S
-    assert taken >= 0.9 * dearest - idle
-    assert taken <= (dearest + filling + one_after_the_other) / 2
+    longest = max(up, model, disk) * STAGE_S
+
+    def extra_s(attempt: int) -> float:
+        """The time on the slow device beyond that on one that takes no time."""
+        idle = DeviceEncoder(tmp_path, 0, 0)
+        idle_s = index(photos, tmp_path / f"idle {attempt}", idle, 0, monkeypatch)
+        monkeypatch.undo()
+        encoder = DeviceEncoder(tmp_path, up * STAGE_S / batches, model * STAGE_S / batches)
+        record_s = disk * STAGE_S / batches
+        taken_s = index(photos, tmp_path / f"slow {attempt}", encoder, record_s, monkeypatch)
+        monkeypatch.undo()
+        assert encoder.device.computed == [StandIn.batch_size] * int(batches)
+        assert taken_s >= 0.9 * longest
+        return taken_s - idle_s
+
+    # Half-way between all hidden and nothing hidden; other work may spoil single measurements.
+    limit_s = (longest + filling + one_after_the_other) / 2
+    assert any(extra_s(attempt) <= limit_s for attempt in range(5))
 
 
-def test_a_rebuild_hides_the_cheaper_stages_too(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index(photos, tmp_path / "library", TimedDevice(), 0, monkeypatch)
-    batches = PHOTOS / StandIn.batch_size
-
-    def rebuild(kind: str, stage_s: float) -> float:
-        encoder = TimedDevice(stage_s * THREADS / PHOTOS, stage_s / batches)
-        encoder.id = f"lite/{kind}"
-        monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: encoder)
-        settings = Settings.load(data_dir=tmp_path / "library", encoder="lite", threads=THREADS)
-        with Library.open(settings) as library:
-            started = time.perf_counter()
-            report = library.rebuild("lite").run()
-            taken_s = time.perf_counter() - started
-            assert (report.vectors, report.missing) == (PHOTOS, 0)
-        assert encoder.embedded == PHOTOS
-        return taken_s
-
-    idle = rebuild("at once", 0)
-    taken = rebuild("slow", STAGE_S) - idle  # decoding and model take the same
-    filling = 2 * STAGE_S / batches
-    assert taken >= 0.9 * STAGE_S - idle
-    assert taken <= (STAGE_S + filling + 2 * STAGE_S) / 2
-
-
-def test_few_photos_wait_however_slow_the_model_is(
+def test_few_photos_are_held_however_slow_the_model_is(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = TimedDevice(model_s=0.05)
@@ -207,7 +228,7 @@ def test_a_disk_that_fails_ends_the_run(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(imgsearch.encoders, "open_encoder", lambda *arguments: TimedDevice())
+    monkeypatch.setattr(registry, "open_encoder", lambda *arguments: TimedDevice())
     monkeypatch.setattr(Store, "record", full)
     settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
     with Library.open(settings) as library, pytest.raises(OSError, match="space"):
