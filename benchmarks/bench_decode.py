@@ -1,10 +1,10 @@
-"""How fast photos are decoded, and how little a model notices of the haste.
+"""Measures how fast photos are decoded, and how little scaled decoding changes their embeddings.
 
     python -m benchmarks.bench_decode speed
     python -m benchmarks.bench_decode faithful FOLDER [--encoder NAME] [--cache DIR]
 
-`speed` makes its photos itself. `faithful` reads every JPEG under FOLDER twice, scaled while it is
-decoded and whole, and compares what the encoder makes of the two.
+`speed` generates its photos. `faithful` decodes every JPEG under FOLDER twice, scaled and whole,
+and compares the embeddings of the two.
 """
 
 # ruff: noqa: T201
@@ -69,11 +69,11 @@ def measure_speed() -> None:
         print(f"{name:26} {len(data) / 1e6:5.1f} MB {ours:7.1f}    decoded whole {plain:7.1f}")
     tiny = encoded(Image.new("RGB", (64, 64)), "GIF")
     there = best_ms(lambda: decode_bytes(tiny, 16), time.perf_counter)
-    print(f"a question to a worker process and back: {there:.2f} ms")
+    print(f"a request to a decoder process and back: {there:.2f} ms")
 
 
 def photos() -> dict[str, bytes]:
-    """Camera-like photos: soft shapes, grain, and about the bytes a camera would spend."""
+    """Camera-like photos: soft shapes, grain, and about the file size of a camera."""
     photo = camera_like(4032, 3024)
     files = {
         "JPEG 12 Mpx": encoded(photo, "JPEG", quality=90),
@@ -144,7 +144,7 @@ def measure_faithfulness(folder: Path, encoder: Encoder) -> None:
 
 
 def whole(data: bytes) -> Image.Image:
-    """The same picture, every pixel of it decoded."""
+    """The same image, decoded at full size."""
     image_format = format_of(data[:HEAD_BYTES])
     assert image_format is not None
     return decode_in_process(BytesIO(data), image_format, DecodeRequest(1 << 30, 200)).image

@@ -1,11 +1,11 @@
-"""Whether pieces of panoramas help to find what lies at their ends, and harm nothing else.
+"""Measures whether tiles of panoramas make their ends findable without harming other searches.
 
     python -m benchmarks.bench_panoramas FLICKR8K --split test --panoramas 12
 
-Panoramas are made of a split's photos, three to five in a row (or in a column), each of another
-width, so that no seam falls where a piece ends. The library is those, and the photos left over.
-Asked are the captions of the photos at the ends and in the middle of the panoramas, and those of
-the ordinary photos, with the panoramas among them. The cut was chosen on the dev split.
+Panoramas are made of a split's photos: three to five in a row or a column, of different lengths, so
+that seams do not fall on the ends of tiles. The library holds the panoramas and the remaining
+photos. The queries are the captions of the photos at the ends and in the middle of the panoramas,
+and those of the ordinary photos. The tiling policy was chosen on the dev split.
 """
 
 # ruff: noqa: T201
@@ -37,17 +37,17 @@ HEIGHT_PX = 224
 NO_TILES = TilingPolicy(min_aspect=float("inf"))
 POLICIES = {
     "the whole alone": NO_TILES,
-    "pieces 1.0, overlap .00": TilingPolicy(tile_aspect=1.0, overlap=0.0),
-    "pieces 1.0, overlap .25": TilingPolicy(tile_aspect=1.0, overlap=0.25),
-    "pieces 1.0, overlap .50": TilingPolicy(tile_aspect=1.0, overlap=0.5),
-    "pieces 1.5, overlap .25": TilingPolicy(tile_aspect=1.5, overlap=0.25),
-    "pieces 1.5, overlap .50": TilingPolicy(tile_aspect=1.5, overlap=0.5),
+    "tiles 1.0, overlap .00": TilingPolicy(tile_aspect=1.0, overlap=0.0),
+    "tiles 1.0, overlap .25": TilingPolicy(tile_aspect=1.0, overlap=0.25),
+    "tiles 1.0, overlap .50": TilingPolicy(tile_aspect=1.0, overlap=0.5),
+    "tiles 1.5, overlap .25": TilingPolicy(tile_aspect=1.5, overlap=0.25),
+    "tiles 1.5, overlap .50": TilingPolicy(tile_aspect=1.5, overlap=0.5),
 }
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Names of photos: those joined to panoramas, and those left as they are."""
+    """Names of photos: those joined into panoramas, and those left single."""
 
     joined: list[list[str]]
     single: list[str]
@@ -55,7 +55,7 @@ class Scene:
 
 
 def scene_of(folder: Path, split: str, panoramas: int) -> Scene:
-    """The same panoramas every time."""
+    """A random choice that is the same every time."""
     captions: dict[str, list[str]] = {}
     with (folder / "captions.csv").open() as lines:
         for row in csv.DictReader(lines):
@@ -72,7 +72,7 @@ def scene_of(folder: Path, split: str, panoramas: int) -> Scene:
 
 
 def panorama(folder: Path, names: Sequence[str], seed: int) -> Image.Image:
-    """The photos side by side, or every fourth time one above the other."""
+    """The photos side by side; every fourth panorama is a column."""
     rng = np.random.default_rng(seed)
     upright = seed % 4 == 3
     parts = []
@@ -107,7 +107,7 @@ def vectors_of(images: Sequence[Image.Image], encoder: Encoder) -> np.ndarray:
 
 def best_scores(texts: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
     """(texts, photos): each photo's score is that of its best part."""
-    starts = np.cumsum([0, *(len(each) for each in parts[:-1])])
+    starts = np.cumsum([0, *(len(vectors) for vectors in parts[:-1])])
     return np.maximum.reduceat(texts @ np.concatenate(parts).T, starts, axis=1)
 
 
@@ -122,7 +122,9 @@ def main() -> None:
     parser.add_argument("flickr8k", type=Path)
     parser.add_argument("--split", default="test", choices=("dev", "test"))
     parser.add_argument("--panoramas", type=int, default=120)
-    parser.add_argument("--all-cuts", action="store_true", help="not only the one in use")
+    parser.add_argument(
+        "--all-cuts", action="store_true", help="compare all tilings, not only the one in use"
+    )
     arguments = parser.parse_args()
     encoder = open_encoder(NAME, default_cache_dir())
     scene = scene_of(arguments.flickr8k, arguments.split, arguments.panoramas)
@@ -134,36 +136,38 @@ def main() -> None:
         name: ([], []) for name in ("ends", "middle", "ordinary")
     }
     for at, names in enumerate(scene.joined):
-        for place, name in enumerate(names):
-            texts, rows = groups["ends" if place in (0, len(names) - 1) else "middle"]
+        for position, name in enumerate(names):
+            is_end = position in (0, len(names) - 1)
+            texts, rows = groups["ends" if is_end else "middle"]
             texts += scene.captions[name]
             rows += [at] * len(scene.captions[name])
     for at, name in enumerate(scene.single):
         texts, rows = groups["ordinary"]
         texts += scene.captions[name]
         rows += [len(wide) + at] * len(scene.captions[name])
-    asked = {name: embed_texts(encoder, NAME, texts) for name, (texts, _) in groups.items()}
+    queries = {name: embed_texts(encoder, NAME, texts) for name, (texts, _) in groups.items()}
     print(
         f"{encoder.id}, Flickr8k {arguments.split}: {len(wide)} panoramas (aspect "
         f"{min(aspects):.1f} to {max(aspects):.1f}) among {len(single)} photos; R@1, R@5, R@10"
     )
     own = np.array(groups["ordinary"][1]) - len(wide)
-    print(f"{'ordinary photos alone':86} {recall(asked['ordinary'] @ single.T, own)}")
+    print(f"{'ordinary photos alone':86} {recall(queries['ordinary'] @ single.T, own)}")
     apart = vectors_of([opened(folder / name) for names in scene.joined for name in names], encoder)
-    scores = asked["ordinary"] @ np.concatenate([single, apart]).T
+    scores = queries["ordinary"] @ np.concatenate([single, apart]).T
     print(f"{'with the photos of the panoramas, not joined':86} {recall(scores, own)}")
-    policies = (
-        POLICIES if arguments.all_cuts else {"the whole alone": NO_TILES, "in use": DEFAULT_TILING}
-    )
+    in_use = {"the whole alone": NO_TILES, "in use": DEFAULT_TILING}
+    policies = POLICIES if arguments.all_cuts else in_use
     for name, policy in policies.items():
         photos = [Decoded(image, Facts("JPEG", *image.size)) for image in wide]
         images = [images_to_embed(photo, policy)[0] for photo in photos]
         vectors = vectors_of([part for parts in images for part in parts], encoder)
-        parts = np.split(vectors, np.cumsum([len(each) for each in images])[:-1])
+        parts = np.split(vectors, np.cumsum([len(tiles) for tiles in images])[:-1])
         parts += [vector[None] for vector in single]
         print(f"{name:26} {len(vectors) / len(wide):4.1f} vectors  ", end="")
         for group, (_, rows) in groups.items():
-            print(f"{group} {recall(best_scores(asked[group], parts), np.array(rows))}   ", end="")
+            print(
+                f"{group} {recall(best_scores(queries[group], parts), np.array(rows))}   ", end=""
+            )
         print(flush=True)
 
 

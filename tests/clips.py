@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 RATE = 10
-CODECS = {  # by suffix: codec, FFmpeg's name of the container
+CODECS = {  # suffix -> codec, and FFmpeg's name for the container
     "mp4": ("libx264", "mp4"),
     "m4v": ("mpeg4", "ipod"),
     "mov": ("mpeg4", "mov"),
@@ -34,7 +34,7 @@ def video(
     key_every: int = 1000,
     tags: dict[str, str] | None = None,
 ) -> bytes:
-    """A video that shows each picture for so long."""
+    """A video that shows each image for this long, with a key frame every `key_every` frames."""
     codec, form = CODECS[suffix]
     buffer = BytesIO()
     options = {"movflags": "use_metadata_tags"} if form in ("mp4", "mov", "ipod") else {}

@@ -1,7 +1,7 @@
-"""Every file that cameras and phones wrote, held against what exiftool reads of it.
+"""Real files of cameras and phones: the facts read are those that exiftool reads.
 
-Each test goes over all files and names every one that differs. What exiftool takes from makers'
-notes is not asked for: imgsearch does not read those (see docs/formats.md).
+Each test compares all files and lists every one that differs. exiftool's facts from maker notes are
+left out, since imgsearch does not read those (see docs/formats.md).
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
 
 @dataclass(frozen=True)
 class File:
-    """One file: what we read, or why not; and what exiftool reads, "group:tag" to value."""
+    """One file: our facts or error, and exiftool's values by "group:tag"."""
 
     path: Path
     facts: Facts | PhotoError
-    told: dict[str, object]
+    tags: dict[str, object]
 
-    def says(self, *tags: str) -> object:
-        """The first of these tags that is there and not blank."""
-        values = (self.told.get(tag) for tag in tags)
+    def value(self, *names: str) -> object:
+        """The first of these tags that has a value."""
+        values = (self.tags.get(name) for name in names)
         return next((value for value in values if value not in (None, "")), None)
 
 
@@ -52,19 +52,21 @@ def files(shared_data: Path) -> list[File]:
     if shutil.which("exiftool") is None:
         pytest.skip("needs exiftool (Debian: libimage-exiftool-perl)")
     command = ["exiftool", "-json", "-n", "-G1", "-r", *(f"-{tag}" for tag in TAGS)]
-    told = subprocess.run(
+    done = subprocess.run(
         [*command, str(shared_data / "camera")],
         capture_output=True,
         text=True,
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
-    paths = {Path(str(one["SourceFile"])): one for one in json.loads(told.stdout)}
+    tags_by_path = {Path(str(tags["SourceFile"])): tags for tags in json.loads(done.stdout)}
     return [
-        File(path, outcome(path), one) for path, one in paths.items() if is_photo_name(path.name)
+        File(path, facts_or_error(path), tags)
+        for path, tags in tags_by_path.items()
+        if is_photo_name(path.name)
     ]
 
 
-def outcome(path: Path) -> Facts | PhotoError:
+def facts_or_error(path: Path) -> Facts | PhotoError:
     try:
         return read_facts(path)
     except PhotoError as error:
@@ -78,15 +80,15 @@ def read(files: list[File]) -> Iterator[tuple[File, Facts]]:
 def assert_none_differs(
     files: list[File], compare: Callable[[File, Facts], object], at_least: int
 ) -> None:
-    """`compare` gives None for a file that tells nothing, else what we read and what exiftool."""
+    """`compare` returns our value and exiftool's, or None for a file without one."""
     pairs = [(file.path.name, compare(file, facts)) for file, facts in read(files)]
-    spoken = [(name, pair) for name, pair in pairs if pair is not None]
-    different = [(name, *pair) for name, pair in spoken if pair[0] != pair[1]]  # type: ignore[index,misc]
+    with_value = [(name, pair) for name, pair in pairs if pair is not None]
+    different = [(name, *pair) for name, pair in with_value if pair[0] != pair[1]]  # type: ignore[index,misc]
     assert not different
-    assert len(spoken) >= at_least, "enough files tell of it for this to mean something"
+    assert len(with_value) >= at_least, "too few files have a value to compare"
 
 
-def test_all_are_read_or_want_an_extra(files: list[File]) -> None:
+def test_every_file_is_read_or_needs_an_extra(files: list[File]) -> None:
     refused = [file.facts for file in files if isinstance(file.facts, PhotoError)]
     assert all(error.reason is Reason.UNSUPPORTED and error.extra for error in refused), refused
     assert len(files) - len(refused) >= 150
@@ -94,16 +96,16 @@ def test_all_are_read_or_want_an_extra(files: list[File]) -> None:
 
 def test_when_it_was_taken(files: list[File]) -> None:
     def compare(file: File, facts: Facts) -> object:
-        said = file.says("ExifIFD:DateTimeOriginal", "ExifIFD:CreateDate")
-        if said is None or str(said).startswith(("0000", "    ")):
+        date = file.value("ExifIFD:DateTimeOriginal", "ExifIFD:CreateDate")
+        if date is None or str(date).startswith(("0000", "    ")):
             return None
         offset = (
-            file.says("ExifIFD:OffsetTimeOriginal")
-            if "ExifIFD:DateTimeOriginal" in file.told
+            file.value("ExifIFD:OffsetTimeOriginal")
+            if "ExifIFD:DateTimeOriginal" in file.tags
             else None
         )
         assert facts.dated_by == "exif", file.path
-        return written(facts.taken_at, offset is not None), f"{said}{offset or ''}"
+        return written(facts.taken_at, offset is not None), f"{date}{offset or ''}"
 
     assert_none_differs(files, compare, 70)
 
@@ -115,18 +117,19 @@ def written(moment: datetime | None, with_offset: bool) -> str:
     return text[:-2] + ":" + text[-2:] if with_offset else text
 
 
-def test_a_date_that_exif_does_not_tell_is_told_by_something(files: list[File]) -> None:
-    """By the time of change that a camera wrote, by XMP or IPTC; and none is made up."""
+def test_a_date_that_is_not_in_exif_comes_from_another_source(files: list[File]) -> None:
+    """From the time of change that a camera wrote, from XMP or IPTC; never invented."""
     for file, facts in read(files):
-        if file.says("ExifIFD:DateTimeOriginal", "ExifIFD:CreateDate") is None:
-            told = " ".join(str(value) for name, value in file.told.items() if name != "SourceFile")
+        if file.value("ExifIFD:DateTimeOriginal", "ExifIFD:CreateDate") is None:
+            tags = {name: tag for name, tag in file.tags.items() if name != "SourceFile"}
+            values = " ".join(map(str, tags.values()))
             day = None if facts.taken_at is None else facts.taken_at.strftime("%Y:%m:%d")
-            assert day is None or day in told or facts.dated_by == "sidecar", file.path
+            assert day is None or day in values or facts.dated_by == "sidecar", file.path
 
 
 def test_the_camera(files: list[File]) -> None:
     def compare(file: File, facts: Facts) -> object:
-        make, model = (" ".join(str(file.says(f"IFD0:{tag}") or "").split()) for tag in TAGS[:2])
+        make, model = (" ".join(str(file.value(f"IFD0:{tag}") or "").split()) for tag in TAGS[:2])
         if not any(letter.isalnum() for letter in make + model):
             return None
         camera = facts.camera or ""
@@ -138,15 +141,15 @@ def test_the_camera(files: list[File]) -> None:
 
 def test_the_lens(files: list[File]) -> None:
     def compare(file: File, facts: Facts) -> object:
-        said = file.says("ExifIFD:LensModel", "XMP-exifEX:LensModel", "XMP-aux:Lens")
-        return None if said is None else (facts.lens, said)
+        lens = file.value("ExifIFD:LensModel", "XMP-exifEX:LensModel", "XMP-aux:Lens")
+        return None if lens is None else (facts.lens, lens)
 
     assert_none_differs(files, compare, 12)
 
 
 def test_the_place(files: list[File]) -> None:
     def compare(file: File, facts: Facts) -> object:
-        lat, lon = (file.says(f"Composite:GPS{axis}") for axis in ("Latitude", "Longitude"))
+        lat, lon = (file.value(f"Composite:GPS{axis}") for axis in ("Latitude", "Longitude"))
         if lat is None and facts.lat is None:
             return None
         if facts.lat is None or facts.lon is None:
@@ -161,22 +164,22 @@ def test_the_place(files: list[File]) -> None:
 
 def test_the_upright_size(files: list[File]) -> None:
     def compare(file: File, facts: Facts) -> object:
-        width, height = file.says("File:ImageWidth"), file.says("File:ImageHeight")
+        width, height = file.value("File:ImageWidth"), file.value("File:ImageHeight")
         if not isinstance(width, int) or not isinstance(height, int):
             return None
-        turned = int(str(file.says("IFD0:Orientation") or 1)) >= 5
+        turned = int(str(file.value("IFD0:Orientation") or 1)) >= 5
         if facts.format == "HEIF":
-            turned = file.says("QuickTime:Rotation") in (1, 3)  # quarter turns
+            turned = file.value("QuickTime:Rotation") in (1, 3)  # quarter turns
         return (facts.width_px, facts.height_px), (height, width) if turned else (width, height)
 
     assert_none_differs(files, compare, 120)
 
 
-def test_the_picture_is_turned_as_exiftool_says(files: list[File]) -> None:
-    """Of all eight ways to turn a JPEG's own pixels, that one is nearest to what comes out."""
+def test_the_image_is_turned_as_exiftool_says(files: list[File]) -> None:
+    """Of the eight ways to turn a JPEG's pixels, exiftool's is nearest to the decoded image."""
     checked = set()
     for file, facts in read(files):
-        orientation = int(str(file.says("IFD0:Orientation") or 1))
+        orientation = int(str(file.value("IFD0:Orientation") or 1))
         if facts.format != "JPEG" or orientation not in TURNS:
             continue
         seen = np.asarray(decode(file.path, 64).image.resize((24, 24)), float)
@@ -192,9 +195,9 @@ def test_the_picture_is_turned_as_exiftool_says(files: list[File]) -> None:
     assert checked == set(TURNS)
 
 
-def test_videos_inside_are_noted(files: list[File]) -> None:
+def test_videos_inside_photos_are_found(files: list[File]) -> None:
     inside = [file.path.name for file, facts in read(files) if facts.motion == "inside"]
     assert inside == [
-        file.path.name for file in files if file.says("XMP-GCamera:MotionPhoto") is not None
+        file.path.name for file in files if file.value("XMP-GCamera:MotionPhoto") is not None
     ]
     assert len(inside) == 1

@@ -1,4 +1,4 @@
-"""The door of decode: what comes out of a photo file, and how a file that is none is refused."""
+"""The reader: the image that comes out of a photo file, and the refusal of other files."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def refused(data: bytes, max_megapixels: float = 200) -> PhotoError:
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "b.HeIc", "c.d.png", "d.cr3", "e.avif"])
-def test_photos_are_known_by_name(name: str) -> None:
+def test_photo_names(name: str) -> None:
     assert is_photo_name(name)
 
 
 @pytest.mark.parametrize(
     "name", ["._a.jpg", ".trashed-17-a.jpg", ".jpg", "a.txt", "a", "jpg", "a.jpg.part", "a.xmp"]
 )
-def test_other_files_are_not(name: str) -> None:
+def test_names_that_are_not_photo_names(name: str) -> None:
     assert not is_photo_name(name)
 
 
-def test_every_suffix_is_lower_case_and_belongs_to_one_family() -> None:
+def test_every_suffix_is_lower_case_and_belongs_to_one_format() -> None:
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in FORMATS_BY_SUFFIX)
-    assert all(suffix in family.suffixes for suffix, family in FORMATS_BY_SUFFIX.items())
+    assert all(suffix in form.suffixes for suffix, form in FORMATS_BY_SUFFIX.items())
 
 
 # ---------------------------------------------------------------------------- formats
@@ -69,7 +69,7 @@ def test_every_suffix_is_lower_case_and_belongs_to_one_family() -> None:
         ("AVIF", {"quality": 95}),
     ],
 )
-def test_each_format_gives_the_same_picture(format_name: str, options: dict[str, object]) -> None:
+def test_every_format_gives_the_same_image(format_name: str, options: dict[str, object]) -> None:
     decoded = decode_bytes(encoded(scene(), format_name, **options), 32)
     assert_quarters(decoded.image)
     assert decoded.facts.format == format_name
@@ -77,7 +77,7 @@ def test_each_format_gives_the_same_picture(format_name: str, options: dict[str,
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
-def test_each_png_mode_keeps_light_and_dark(mode: str) -> None:
+def test_every_png_mode_keeps_black_and_white(mode: str) -> None:
     half = Image.new("L", (80, 40), 0)
     half.paste(255, (40, 0, 80, 40))
     decoded = decode_bytes(encoded(half.convert("RGB").convert(mode), "PNG"), 32)
@@ -95,7 +95,7 @@ def test_each_png_mode_keeps_light_and_dark(mode: str) -> None:
         (np.array([[np.nan, 0.5, 1.0]], dtype=np.float32), 128),
     ],
 )
-def test_deep_samples_become_grey_of_the_right_lightness(samples: np.ndarray, half: int) -> None:
+def test_deep_samples_become_the_right_grey(samples: np.ndarray, half: int) -> None:
     decoded = decode_bytes(encoded(Image.fromarray(samples), "TIFF"), 1)
     greys = [decoded.image.getpixel((x, 0)) for x in range(3)]
     assert greys[0] == (0, 0, 0)
@@ -103,15 +103,15 @@ def test_deep_samples_become_grey_of_the_right_lightness(samples: np.ndarray, ha
     assert greys[2] == (255, 255, 255)
 
 
-def test_cmyk_comes_out_in_its_colours() -> None:
+def test_cmyk_keeps_its_colours() -> None:
     for format_name in ("JPEG", "TIFF"):
         assert_quarters(
             decode_bytes(encoded(scene().convert("CMYK"), format_name), 32).image, within=20
         )
 
 
-def test_ycck_comes_out_in_its_colours() -> None:
-    """As Photoshop writes CMYK into a JPEG; made from one whose samples are left as they are."""
+def test_ycck_keeps_its_colours() -> None:
+    """Photoshop writes CMYK into a JPEG as YCCK. Made from a plain CMYK one by changing a flag."""
     cyan, magenta, yellow, black = scene().convert("CMYK").split()
     inks = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr").split()
     samples = [channel.point(lambda value: 255 - value) for channel in inks]  # Pillow inverts all
@@ -124,7 +124,7 @@ def test_ycck_comes_out_in_its_colours() -> None:
     assert_quarters(decode_bytes(bytes(data), 32).image, within=20)
 
 
-def test_a_grey_jpeg_and_one_of_several_pictures() -> None:
+def test_a_grey_jpeg_and_one_of_several_images() -> None:
     grey = decode_bytes(encoded(scene().convert("L"), "JPEG", quality=95), 32).image
     assert len(set(grey.getpixel((5, 5)))) == 1  # type: ignore[arg-type]
     later = [Image.new("RGB", (96, 64), "black")]
@@ -139,24 +139,24 @@ def test_a_jpeg_of_fifty_megapixels() -> None:
     decoded = decode_bytes(encoded(large, "JPEG"), 260)
     assert (decoded.facts.width_px, decoded.facts.height_px) == large.size
     assert_quarters(decoded.image, within=20)
-    assert min(decoded.image.size) == 64 * 90 // 8, "scaled down while it was decoded"
+    assert min(decoded.image.size) == 64 * 90 // 8, "scaled down during decoding"
 
 
-def test_lab_comes_out_in_its_colours() -> None:
+def test_lab_keeps_its_colours() -> None:
     srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     image = ImageCms.profileToProfile(scene(), srgb, lab, outputMode="LAB")
     assert image is not None
     assert_quarters(decode_bytes(encoded(image, "TIFF"), 32).image, within=6)
 
 
-def test_only_the_first_frame_of_an_animation_is_seen() -> None:
+def test_an_animation_gives_its_first_frame() -> None:
     later = [Image.new("RGB", (96, 64), "black") for _ in range(3)]
     for format_name in ("GIF", "PNG", "WEBP", "TIFF"):
         data = encoded(scene(), format_name, save_all=True, append_images=later)
         assert_quarters(decode_bytes(data, 32).image, within=20)
 
 
-def test_what_a_file_is_its_content_says(tmp_path: Path) -> None:
+def test_the_content_decides_the_format_not_the_name(tmp_path: Path) -> None:
     path = tmp_path / "really-a-png.jpg"
     path.write_bytes(encoded(scene(), "PNG"))
     assert decode(path, 32).facts.format == "PNG"
@@ -205,7 +205,7 @@ def test_a_wide_gamut_profile_is_converted_and_a_broken_one_ignored() -> None:
     for format_name in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF"):
         options = {} if format_name in ("PNG", "TIFF") else {"quality": 100}
         seen = decode_bytes(encoded(green, format_name, icc_profile=wide, **options), 8)
-        assert rgb_at(seen.image, 9, 9)[0] < 30, "the wider green lies outside sRGB's red"
+        assert rgb_at(seen.image, 9, 9)[0] < 30, "the wider green has less red than sRGB can show"
         for broken in (b"junk", wide[:200], b"\0" * 600):
             same = decode_bytes(encoded(green, format_name, icc_profile=broken, **options), 8)
             assert same.image.getpixel((9, 9)) == pytest.approx((60, 200, 60), abs=4)
@@ -244,7 +244,7 @@ def test_a_large_photo_is_scaled_but_never_below_twice_the_side(format_name: str
 # ---------------------------------------------------------------------------- refusals
 
 
-def test_refusals_name_their_reason_and_a_sentence() -> None:
+def test_refusals_have_a_reason_and_a_message_of_one_sentence() -> None:
     jpeg, png = encoded(noise(128), "JPEG"), encoded(noise(128), "PNG")
     webp, gif = encoded(noise(128), "WEBP"), encoded(noise(128), "GIF")
     assert refused(b"").reason is Reason.EMPTY
@@ -281,7 +281,7 @@ def test_a_folder_a_pipe_a_socket_and_a_device_are_never_read(tmp_path: Path) ->
     os.mkfifo(pipe)
     folder = tmp_path / "folder.jpg"
     folder.mkdir()
-    where = Path(os.path.relpath(tmp_path / "s.jpg"))  # a socket's name may not be long
+    where = Path(os.path.relpath(tmp_path / "s.jpg"))  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(where))
     missing = tmp_path / "missing.jpg"
@@ -293,7 +293,7 @@ def test_a_folder_a_pipe_a_socket_and_a_device_are_never_read(tmp_path: Path) ->
         assert caught.value.reason is Reason.UNREADABLE
 
 
-def test_a_link_to_a_photo_is_a_photo_and_reading_leaves_it_as_it_was(tmp_path: Path) -> None:
+def test_a_link_to_a_photo_is_read_and_its_file_is_left_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded(scene(), "JPEG", quality=95))
     path.chmod(0o444)
@@ -306,7 +306,7 @@ def test_a_link_to_a_photo_is_a_photo_and_reading_leaves_it_as_it_was(tmp_path: 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission_is_unreadable(tmp_path: Path) -> None:
+def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "secret.jpg"
     path.write_bytes(encoded(scene(), "JPEG"))
     path.chmod(0)
@@ -315,10 +315,10 @@ def test_no_permission_is_unreadable(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.UNREADABLE
 
 
-# ---------------------------------------------------------------------------- manners
+# ---------------------------------------------------------------------------- side effects
 
 
-def test_many_threads_decode_alike_and_warn_of_nothing(tmp_path: Path) -> None:
+def test_threads_decode_at_the_same_time_without_warnings(tmp_path: Path) -> None:
     exif = (
         b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\xff\xff\xff\xff\xff\xff\xff\xff" * 9
     )
@@ -344,12 +344,12 @@ def test_a_thumbnail_is_a_small_webp_of_the_whole_photo(tmp_path: Path) -> None:
     small = Image.open(BytesIO(encode_thumbnail(decoded, 320)))
     assert (small.format, small.size) == ("WEBP", (320, 213))
     assert_quarters(small.convert("RGB"), within=16)
-    assert decoded.image.size != (320, 213), "the caller's image is left as it was"
+    assert decoded.image.size != (320, 213), "the caller's image is not changed"
     tiny = replace(decoded, image=scene(10, 10))
     assert Image.open(BytesIO(encode_thumbnail(tiny, 320))).size == (10, 10)
 
 
-def test_asking_for_names_loads_no_decoder() -> None:
+def test_recognising_names_loads_no_decoder() -> None:
     code = (
         "import sys, imgsearch.decode.formats as d; d.is_photo_name('a.jpg');"
         "print(sorted({'PIL', 'numpy', 'pi_heif', 'rawpy'} & set(sys.modules)))"

@@ -1,4 +1,4 @@
-"""What is read from EXIF and XMP, and that junk there is nothing worse than unknown."""
+"""The EXIF reader: the facts it finds, and junk, which leaves them unknown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Tag = tuple[int, int, object]
 
 
 def directory(tags: Sequence[Tag], at: int, order: str = "<") -> bytes:
-    """One TIFF directory that lies at offset `at`, its long values behind it."""
+    """One TIFF directory for offset `at`, followed by its long values."""
     table, body = struct.pack(order + "H", len(tags)), b""
     behind = at + 2 + 12 * len(tags) + 4
     for tag, kind, value in tags:
@@ -120,7 +120,7 @@ def test_all_facts_in_either_byte_order(order: str) -> None:
         ("Acme\nInc.", "\x1b[31mX1", "Acme Inc. [31mX1"),
     ],
 )
-def test_the_maker_is_not_said_twice(make: str, model: str, camera: str | None) -> None:
+def test_the_maker_is_not_repeated_in_the_model(make: str, model: str, camera: str | None) -> None:
     assert facts_in(block([(0x010F, ASCII, make), (0x0110, ASCII, model)])).camera == camera
 
 
@@ -136,7 +136,7 @@ def test_the_maker_is_not_said_twice(make: str, model: str, camera: str | None) 
         ((18, 1, 70, 1), None),
     ],
 )
-def test_a_lens_without_a_name_is_told_by_its_numbers(
+def test_a_lens_without_a_name_is_named_by_its_numbers(
     numbers: tuple[int, ...], lens: str | None
 ) -> None:
     assert facts_in(block([], [(0xA432, RATIONAL, numbers)])).lens == lens
@@ -158,11 +158,11 @@ def test_a_lens_without_a_name_is_told_by_its_numbers(
         ("yesterday", None),
     ],
 )
-def test_dates_that_exist(date: str, taken_at: datetime | None) -> None:
+def test_only_dates_that_exist_count(date: str, taken_at: datetime | None) -> None:
     assert facts_in(block([], [(0x9003, ASCII, date)])).taken_at == taken_at
 
 
-def test_which_date_counts() -> None:
+def test_the_original_date_counts_first() -> None:
     changed, original, digitised = (f"20{year}:01:01 00:00:00" for year in (22, 20, 21))
     camera: list[Tag] = [(0x0110, ASCII, "X1"), (0x0132, ASCII, changed)]
     both: list[Tag] = [(0x9004, ASCII, digitised), (0x9003, ASCII, original)]
@@ -175,7 +175,7 @@ def test_which_date_counts() -> None:
 
 
 @pytest.mark.parametrize("offset", ["+15:00", "05:00", "", "+5", "UTC", "+aa:bb"])
-def test_an_offset_that_is_none_leaves_the_time_local(offset: str) -> None:
+def test_an_invalid_offset_leaves_the_time_local(offset: str) -> None:
     facts = facts_in(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))
     assert facts.taken_at == datetime(2008, 5, 30, 15, 56, 1)
 
@@ -191,18 +191,18 @@ def test_an_offset_that_is_none_leaves_the_time_local(offset: str) -> None:
         [(1, ASCII, "N"), (2, ASCII, "48.5"), (3, ASCII, "E"), (4, ASCII, "2")],
     ],
 )
-def test_a_place_that_cannot_be_is_unknown(gps: list[Tag]) -> None:
+def test_an_impossible_position_is_unknown(gps: list[Tag]) -> None:
     facts = facts_in(block(gps=gps))
     assert (facts.lat, facts.lon) == (None, None)
 
 
-def test_decimal_minutes_count() -> None:
+def test_decimal_minutes() -> None:
     facts = facts_in(block(gps=place((48, 1, 5130, 100), "S", (2, 1), "E")))
     assert facts.lat == pytest.approx(-48.855)
     assert facts.lon == 2
 
 
-def test_canons_boxes() -> None:
+def test_canon_boxes() -> None:
     def box(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", 8 + len(content)) + name + content
 
@@ -224,13 +224,13 @@ def test_canons_boxes() -> None:
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b""]))
-def test_no_bytes_at_all_can_upset_it(junk: bytes, head: bytes) -> None:
+def test_no_bytes_make_it_fail(junk: bytes, head: bytes) -> None:
     exif = read_exif(b"Exif\0\0" + head + junk)
     assert 1 <= exif.orientation <= 8
 
 
 @given(st.data())
-def test_no_change_of_a_real_block_can_upset_it(data: st.DataObject) -> None:
+def test_no_change_of_a_real_block_makes_it_fail(data: st.DataObject) -> None:
     good = bytearray(
         block(
             [(0x010F, ASCII, "Canon"), (0x0112, SHORT, 6)],
@@ -246,7 +246,7 @@ def test_no_change_of_a_real_block_can_upset_it(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (17, 2), (1, 0)])
-def test_a_link_to_a_directory_that_is_not_a_whole_number_is_ignored(
+def test_a_directory_offset_that_is_not_a_whole_number_is_ignored(
     offset: tuple[int, int],
 ) -> None:
     exif = block([(0x0110, ASCII, "X1")])

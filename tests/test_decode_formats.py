@@ -1,4 +1,4 @@
-"""Formats beyond the everyday: HEIC, JPEG XL, RAW, wide colour; and the real camera files."""
+"""The less common formats: HEIC, JPEG XL, TIFF, RAW, wide colour; and real camera files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.factories import SCENE, assert_quarters, dng, heic, rgb_at, scene, ti
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_heic_turns_by_its_own_boxes(orientation: int) -> None:
+def test_heic_is_turned_by_its_own_boxes(orientation: int) -> None:
     undo = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}
     undo[8] = Image.Transpose.ROTATE_270
     image = scene().transpose(undo[orientation]) if orientation in undo else scene()
@@ -37,7 +37,7 @@ def test_heic_turns_by_its_own_boxes(orientation: int) -> None:
     assert decoded.facts.format == "HEIF"
 
 
-def test_heic_with_many_images_shows_its_primary_one() -> None:
+def test_a_heic_of_several_images_gives_the_primary_one() -> None:
     from pillow_heif import HeifFile
 
     file = HeifFile()
@@ -63,7 +63,7 @@ def test_heic_of_ten_bits_and_with_alpha() -> None:
     )
 
 
-def test_of_a_burst_the_primary_picture_is_seen() -> None:
+def test_a_burst_gives_the_primary_image() -> None:
     from pillow_heif import HeifFile
 
     burst = HeifFile()
@@ -178,16 +178,16 @@ def test_raw_is_developed_upright(
     assert (decoded.facts.width_px, decoded.facts.height_px) == size_px
     assert decoded.facts.taken_at == datetime(2020, 1, 2, 3, 4, 5)
     assert decoded.facts.camera == "Acme R1"
-    assert min(decode(path, 96).image.size) == 192, "developed whole when half is too small"
+    assert min(decode(path, 96).image.size) == 192, "developed at full size where half is too small"
 
 
-def test_raw_without_a_name_is_known_by_what_is_in_it() -> None:
+def test_raw_is_recognised_by_its_content() -> None:
     pytest.importorskip("rawpy")
     assert decode_bytes(dng(), 32).facts.format == "RAW"
     for first_image, format_name in ((1, "RAW"), (0, "TIFF")):
         tags = ImageFileDirectory_v2()
-        tags[254] = first_image  # 1: a small copy of another
-        tags[330], tags.tagtype[330] = 8, 4  # where images under it lie
+        tags[254] = first_image  # 1: a reduced copy of another image
+        tags[330], tags.tagtype[330] = 8, 4  # the offset of its child images
         buffer = BytesIO()
         scene().save(buffer, "TIFF", tiffinfo=tags)
         if format_name == "TIFF":
@@ -197,7 +197,7 @@ def test_raw_without_a_name_is_known_by_what_is_in_it() -> None:
                 decode_bytes(buffer.getvalue(), 32)
 
 
-def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_format_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rawpy", None)  # not found, even if it is installed
     with pytest.raises(PhotoError) as caught:
         decode_bytes(b"FUJIFILMCCD-RAW" + bytes(100), 32)
@@ -205,16 +205,16 @@ def test_a_format_without_its_package_names_the_cure(monkeypatch: pytest.MonkeyP
     assert "pip install 'imgsearch-photos[raw]'" in str(caught.value)
 
 
-def test_the_versions_of_decoders_are_told() -> None:
-    told = decoder_fingerprint()
-    assert f"pillow {PIL.__version__}" in told and "pillow-heif" in told
+def test_the_fingerprint_names_decoders_with_versions() -> None:
+    fingerprint = decoder_fingerprint()
+    assert f"pillow {PIL.__version__}" in fingerprint and "pillow-heif" in fingerprint
 
 
 # ---------------------------------------------------------------------------- colour
 
 
-def test_high_dynamic_range_is_brought_down_to_a_screen() -> None:
-    """In PQ, paper white (203 nits) is coded .58: it must come out light, and black black."""
+def test_high_dynamic_range_is_tone_mapped() -> None:
+    """PQ codes paper white (203 nits) as .58: it must come out light, and black as black."""
     coded = Image.new("RGB", (96, 64), (148, 148, 148))
     coded.paste((0, 0, 0), (0, 0, 48, 64))
     data = bytearray(png_with_code_points(coded, 9, 16))
@@ -236,7 +236,7 @@ def png_with_code_points(image: Image.Image, primaries: int, transfer: int) -> b
     return data[:33] + whole + data[33:]
 
 
-def test_made_profiles_keep_grey_grey_and_white_white() -> None:
+def test_generated_profiles_keep_grey_neutral_and_white_white() -> None:
     from PIL import ImageCms
 
     for profile in (adobe_rgb(), profile_of_code_points((12, 13)), profile_of_code_points((9, 18))):
@@ -261,7 +261,7 @@ def test_p3_green_is_greener_than_srgb_can_show() -> None:
     assert rgb_at(decode_bytes(buffer.getvalue(), 8).image, 9, 9)[0] < 20
 
 
-def test_adobe_rgb_that_only_exif_tells_of_is_believed() -> None:
+def test_adobe_rgb_named_only_in_exif_is_converted() -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
     for index, red in (("R03", 30), ("R98", 60)):
@@ -272,10 +272,10 @@ def test_adobe_rgb_that_only_exif_tells_of_is_believed() -> None:
         assert seen < red if index == "R03" else seen == pytest.approx(red, abs=4)
 
 
-# ---------------------------------------------------------------------------- what the docs say
+# ---------------------------------------------------------------------------- documentation
 
 
-def test_the_table_of_formats_is_what_is_read() -> None:
+def test_the_documented_formats_are_the_supported_ones() -> None:
     text = (Path(__file__).parent.parent / "docs" / "formats.md").read_text()
     for family in FORMATS_BY_NAME.values():
         row = next(line for line in text.splitlines() if line.startswith(f"| {family.name} |"))
@@ -286,10 +286,10 @@ def test_the_table_of_formats_is_what_is_read() -> None:
         assert f"| `{reason}` |" in text
 
 
-# ---------------------------------------------------------------------------- the camera's files
+# ---------------------------------------------------------------------------- real camera files
 
 
-def test_nine_orientations_show_one_picture(shared_data: Path) -> None:
+def test_nine_orientations_give_one_image(shared_data: Path) -> None:
     for folder, name in (("orientation", "Landscape"), ("orientation", "Portrait")):
         pictures = []
         for number in range(9):
@@ -299,8 +299,8 @@ def test_nine_orientations_show_one_picture(shared_data: Path) -> None:
             assert np.abs(picture - pictures[0]).mean() < 12
 
 
-def test_fast_decoding_shows_what_full_decoding_shows(shared_data: Path) -> None:
-    """Pixels, at the size a model sees; what a model makes of it is measured in the benchmark."""
+def test_scaled_decoding_gives_what_full_decoding_gives(shared_data: Path) -> None:
+    """Compares pixels at the size a model sees; the benchmark compares the embeddings."""
     names = ("gps/DSCN0010.jpg", "mobile/jolla.jpg", "tests/42_IndexError.jpg")
     for name in names:
         path = shared_data / "camera" / "exif-samples" / "jpg" / name

@@ -1,7 +1,7 @@
-"""A mutation fuzzer for decode. No bytes whatever may do worse than a PhotoError.
+"""A mutation fuzzer for the reader. The worst that any bytes may cause is a PhotoError.
 
-IMGSEARCH_FUZZ_SECONDS sets how long it runs (default 3); IMGSEARCH_FUZZ_SEED where it begins.
-A finding is written to a file that the failure names; make it small and keep it in FINDINGS.
+IMGSEARCH_FUZZ_SECONDS sets how long it runs (default 3), IMGSEARCH_FUZZ_SEED the seed.
+A finding is written to a file that the failure names: reduce it and add it to FINDINGS.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ LARGEST_SEED_BYTES = 300_000
 MAX_MEGAPIXELS = 20.0
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
-# name -> bytes that once did harm
+# what was wrong -> bytes that once caused it
 FINDINGS = {
-    "a JPEG 2000 box that ends before it begins, once taken for a disk that fails": bytes.fromhex(
+    "a JPEG 2000 box that ends before it begins was taken for a failing disk": bytes.fromhex(
         "0000000c6a5020200d0a870a00000079706a703220000000006a70322000000068000000166968647200"
         "000050000000700003070700000000000f636f6c720100000000001000005ada6a703263ff4fff51002f"
         "000200000070000000500000000000000000000000700000005000000000000000000003070101070101"
@@ -52,7 +52,7 @@ def picture(mode: str = "RGB") -> Image.Image:
 
 
 def made_here() -> dict[str, bytes]:
-    """One small file of each format and kind that can be written here."""
+    """One small file of each kind that Pillow can write."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0110], exif[0x0112] = "Canon", "Canon EOS R5", 6
     exif.get_ifd(0x8769).update({0x9003: "2021:07:04 12:34:56", 0xA434: "RF50mm"})
@@ -114,7 +114,7 @@ def made_with_extras() -> dict[str, bytes]:
 
 
 def collected(root: Path) -> dict[str, bytes]:
-    """The small ones of the real camera files."""
+    """The smaller real camera files."""
     small = [p for p in sorted(root.rglob("*")) if p.is_file() and is_photo_name(p.name)]
     return {p.name: p.read_bytes() for p in small if p.stat().st_size <= LARGEST_SEED_BYTES}
 
@@ -123,7 +123,7 @@ def collected(root: Path) -> dict[str, bytes]:
 
 
 def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
-    """`data` with one to eight changes; more of them near the beginning, where structure is."""
+    """`data` with one to eight changes, most of them near the beginning, where the headers are."""
     changed = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 3, 5, 8))):
         if len(changed) < 16:
@@ -159,7 +159,7 @@ def change(data: bytearray, at: int, others: list[bytes], chance: random.Random)
 
 
 def with_right_checksums(png: bytes) -> bytes:
-    """The same chunks, so that a decoder looks into them instead of at their sums."""
+    """The same chunks with valid checksums, so that a decoder does not stop at those."""
     fixed, at = png[:8], 8
     while at + 12 <= len(png):
         (size,) = struct.unpack_from(">I", png, at)
@@ -171,11 +171,11 @@ def with_right_checksums(png: bytes) -> bytes:
     return fixed + png[at:]
 
 
-# ---------------------------------------------------------------------------- what must hold
+# ---------------------------------------------------------------------------- what must be true
 
 
 def outcome(data: bytes) -> str:
-    """What became of it, after checking that it is one of the things that may."""
+    """The reason of failure or "read", after checking that the outcome is allowed."""
     begin = time.monotonic()
     try:
         decoded = decode_bytes(data, 32, MAX_MEGAPIXELS)
@@ -203,15 +203,15 @@ def check(decoded: Decoded) -> None:
         assert text is None or text.isprintable()
 
 
-def test_past_findings_do_no_harm() -> None:
+def test_past_findings_are_harmless() -> None:
     for data in FINDINGS.values():
         outcome(data)
 
 
 @pytest.mark.timeout(SECONDS + 240)
-def test_no_mutation_does_harm(request: pytest.FixtureRequest) -> None:
+def test_mutations_are_harmless(request: pytest.FixtureRequest) -> None:
     seeds = made_here() | made_with_extras()
-    with suppress(pytest.skip.Exception):  # what is made here is enough to go on
+    with suppress(pytest.skip.Exception):  # the generated files suffice
         seeds |= collected(request.getfixturevalue("shared_data") / "camera")
     files, chance, outcomes = list(seeds.values()), random.Random(SEED), Counter[str]()
     end = time.monotonic() + SECONDS
@@ -227,4 +227,4 @@ def test_no_mutation_does_harm(request: pytest.FixtureRequest) -> None:
             print(f"finding: {finding}, after {outcomes.total()} files of seed {SEED}")  # noqa: T201
             raise
     print(f"{outcomes.total()} files of seed {SEED}: {dict(outcomes)}")  # noqa: T201
-    assert outcomes["read"] and len(outcomes) >= 3, "the mutations are too mild or too wild"
+    assert outcomes["read"] and len(outcomes) >= 3, "the mutations change too little or too much"

@@ -1,4 +1,4 @@
-"""Photos with a video of their moment, and images that move: noted, and never more than noted."""
+"""Motion photos, Live Photos and animations are recorded as such."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MP4 = box(b"ftyp", b"mp42\0\0\0\0mp42isom") + box(b"mdat", bytes(5000)) + box(b"
 
 
 def mov(identifier: str | None, is_mp4: bool = False) -> bytes:
-    """A QuickTime file as an iPhone writes it, in what tells of it: no picture, only metadata."""
+    """A QuickTime file with the metadata that an iPhone writes, without a picture."""
     name = b"com.apple.quicktime.content.identifier"
     keys = [(b"mdta", b"com.apple.quicktime.make"), (b"mdta", name)]
     values = [(1, b"Apple")] + ([(2, identifier.encode())] if identifier else [])
@@ -77,11 +77,11 @@ def heic() -> bytes:
 # ---------------------------------------------------------------------------- inside
 
 
-def test_a_video_behind_a_jpeg_or_in_a_heic_is_noted() -> None:
+def test_a_video_after_a_jpeg_or_in_a_heic_is_found() -> None:
     samsung = struct.pack("<I", 1 << 16) + b"MotionPhoto_Data"
     for data in (
         still() + MP4,
-        still() + still() + MP4,  # a gain map lies between
+        still() + still() + MP4,  # with a gain map in between
         still() + samsung + MP4 + b"SEFH" + bytes(30) + b"SEFT",
         heic() + box(b"mpvd", MP4),
         heic() + samsung + MP4 + b"SEFH" + bytes(30) + b"SEFT",
@@ -90,13 +90,13 @@ def test_a_video_behind_a_jpeg_or_in_a_heic_is_noted() -> None:
         assert (facts.motion, facts.animated, facts.width_px) == ("inside", False, 64)
 
 
-def test_what_is_no_video_is_not_noted() -> None:
+def test_other_data_is_not_taken_for_a_video() -> None:
     promised = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><GCamera:MotionPhoto>1</GCamera:MotionPhoto>'
     for data in (
         still(),
         still() + bytes(40),  # padding
         still() + b"\0\0\0\x18ftypheic" + bytes(300),
-        still(xmp=promised),  # a messenger has cut the video off, and left what told of it
+        still(xmp=promised),  # a messenger has removed the video, but not its announcement
         heic(),
         heic() + box(b"free", b"ftypmp42"),
         heic() + box(b"mpvd", b""),
@@ -112,7 +112,7 @@ def test_a_real_motion_photo(shared_data: Path, tmp_path: Path) -> None:
     assert read_facts(path).motion == decode(path, 64).facts.motion == "inside"
     without = path.read_bytes()[: path.read_bytes().index(b"mpvd") - 4]
     (tmp_path / "cut.heic").write_bytes(without)
-    assert read_facts(tmp_path / "cut.heic").motion is None, "XMP still tells of one"
+    assert read_facts(tmp_path / "cut.heic").motion is None, "though XMP still announces one"
     for name in ("exif-samples/heic/IMG_5195.HEIC", "exif-samples/jpg/hdr/iphone_hdr_YES.jpg"):
         assert read_facts(shared_data / "camera" / name).motion is None
 
@@ -143,7 +143,7 @@ def test_a_live_photo_has_its_video_beside_it(
 
 
 @pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.JPG", "IMG_1.jpeg"])
-def test_the_moving_half_is_no_result_of_its_own(
+def test_the_video_of_a_live_photo_is_not_a_separate_result(
     tmp_path: Path, stand_in: object, name: str
 ) -> None:
     folder = tmp_path / "photos"
@@ -160,10 +160,12 @@ def test_the_moving_half_is_no_result_of_its_own(
         assert (report.unchanged, library.failures()) == (2, ())
         still_path.unlink()
         report = library.index(verify=True).run()
-        assert (report.failed, report.gone) == (1, 1), "alone it is a video, and this one is none"
+        assert (report.failed, report.gone) == (1, 1), (
+            "without its still it is an ordinary video, and this one is invalid"
+        )
 
 
-def test_a_video_of_another_photo_is_one_of_its_own(tmp_path: Path) -> None:
+def test_the_video_of_another_photo_is_an_ordinary_video(tmp_path: Path) -> None:
     (tmp_path / "IMG_1.JPG").write_bytes(still(IDENTIFIER))
     video = tmp_path / "IMG_1.MOV"
     for identifier, is_half in ((IDENTIFIER, True), (ANOTHER, False)):
@@ -174,13 +176,13 @@ def test_a_video_of_another_photo_is_one_of_its_own(tmp_path: Path) -> None:
     assert not is_live_photo_video(tmp_path / "IMG_2.MOV")
 
 
-def test_what_lies_beside_need_not_be_a_video(tmp_path: Path) -> None:
+def test_a_mov_file_beside_a_photo_may_be_anything(tmp_path: Path) -> None:
     photo = tmp_path / "IMG_1.JPG"
     photo.write_bytes(still())
     (tmp_path / "IMG_1.MOV").write_text("notes")
     assert decode(photo, 16).facts.motion is None
     (tmp_path / "IMG_1.MOV").unlink()
-    os.mkfifo(tmp_path / "IMG_1.MOV")  # to open it would be to wait for ever
+    os.mkfifo(tmp_path / "IMG_1.MOV")  # opening it would block for ever
     os.mkfifo(tmp_path / "IMG_1.JPG.xmp")
     assert decode(photo, 16).facts.motion is None
     scan = tmp_path / "scan.png"
@@ -189,18 +191,18 @@ def test_what_lies_beside_need_not_be_a_video(tmp_path: Path) -> None:
     assert decode(scan, 4).facts.motion is None, "no phone writes a PNG"
 
 
-def test_identifiers_are_those_that_exiftool_reads(tmp_path: Path) -> None:
+def test_exiftool_reads_the_same_identifiers(tmp_path: Path) -> None:
     if shutil.which("exiftool") is None:
         pytest.skip("needs exiftool")
     (tmp_path / "a.jpg").write_bytes(still(IDENTIFIER))
     (tmp_path / "a.mov").write_bytes(mov(IDENTIFIER))
     command = ["exiftool", "-json", "-ContentIdentifier", str(tmp_path)]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert [one["ContentIdentifier"] for one in told] == [IDENTIFIER, IDENTIFIER]
+    read = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert [file["ContentIdentifier"] for file in read] == [IDENTIFIER, IDENTIFIER]
 
 
 @given(st.binary(max_size=300), st.integers(0, 400))
-def test_no_bytes_at_all_upset_it(
+def test_no_bytes_make_it_fail(
     tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
@@ -217,7 +219,7 @@ def test_no_bytes_at_all_upset_it(
 
 
 @pytest.mark.parametrize("format_name", ["GIF", "PNG", "WEBP", "AVIF"])
-def test_animations_are_noted(format_name: str) -> None:
+def test_animations_are_recognised(format_name: str) -> None:
     frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "green", "blue")]
     for count in (1, 2, 3):
         buffer = BytesIO()
@@ -225,10 +227,10 @@ def test_animations_are_noted(format_name: str) -> None:
         decoded = decode_bytes(buffer.getvalue(), 8)
         assert decoded.facts.animated == (count > 1)
         red, green, blue = decoded.image.getpixel((9, 9))  # type: ignore[misc]
-        assert red > 200 > 60 > max(green, blue), "the first frame stands for it"
+        assert red > 200 > 60 > max(green, blue), "the first frame is shown"
 
 
-def test_a_gif_whose_second_frame_is_damaged_is_still_a_picture() -> None:
+def test_a_gif_with_a_damaged_second_frame_is_read() -> None:
     buffer = BytesIO()
     frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "green")]
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])

@@ -1,4 +1,4 @@
-"""What XMP, IPTC, EXIF and sidecars say of a photo, and whose word counts."""
+"""The facts in XMP, IPTC, EXIF and sidecars, and which source counts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMESPACES = " ".join(
 
 
 def packet(attributes: str = "", inside: str = "", encoding: str = "utf-8") -> bytes:
-    """An XMP packet, with prefixes that are not the usual ones where that is allowed."""
+    """An XMP packet; its namespace prefixes are unusual where that is allowed."""
     text = (
         f'<x:xmpmeta {NAMESPACES}><r:RDF><r:Description r:about="" {attributes}>{inside}'
         "</r:Description></r:RDF></x:xmpmeta>"
@@ -46,7 +46,7 @@ def packet(attributes: str = "", inside: str = "", encoding: str = "utf-8") -> b
 
 
 def xmp_fact(name: str, packet: bytes) -> object:
-    """What a packet says of one fact; None where it says nothing."""
+    """One fact of an XMP packet; None where it is unknown."""
     return read_xmp(packet).facts.get(name)
 
 
@@ -67,7 +67,7 @@ def test_properties_may_be_attributes_or_elements() -> None:
         assert read_xmp(said) == MetadataSource("xmp", facts)
 
 
-def test_keywords_of_every_kind_once() -> None:
+def test_keywords_of_every_kind_are_joined() -> None:
     said = packet(
         "", bag("dc:subject", "Familie", "Öl &amp; Wein", "familie") + bag("lr:hierarchicalSubject",
                                                                        "Leute|Oma", "Familie")
@@ -106,7 +106,7 @@ def test_dates(text: str, moment: datetime | None) -> None:
         ("48,51.4E", "2,21.0N", None),
     ],
 )
-def test_places(lat: str, lon: str, place: tuple[float, float] | None) -> None:
+def test_coordinates(lat: str, lon: str, place: tuple[float, float] | None) -> None:
     said = packet(f'exif:GPSLatitude="{lat}" exif:GPSLongitude="{lon}"')
     read = xmp_fact("lat", said), xmp_fact("lon", said)
     assert read == pytest.approx(place or (None, None), abs=1e-6)
@@ -119,13 +119,13 @@ def test_ratings(text: str, stars: int | None) -> None:
     assert xmp_fact("rating", packet(f'xmp:Rating="{text}"')) == stars
 
 
-def test_any_encoding_that_xmp_may_have() -> None:
+def test_every_encoding_of_xmp() -> None:
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         assert xmp_fact("rating", packet('xmp:Rating="3"', encoding=encoding)) == 3
     assert xmp_fact("rating", b"\0\0" + packet('xmp:Rating="3"') + b"\0 \n") == 3
 
 
-def test_what_is_no_xmp_says_nothing() -> None:
+def test_invalid_xmp_gives_no_facts() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "&b;&b;&b;">]>' + packet('xmp:Rating="5"')
     nothing = MetadataSource("xmp", {})
     for junk in (b"", b"<", b"\xff\xfe\0", bomb, b"<a>" * 10_000, packet("")[:-20] + b"\0<"):
@@ -136,13 +136,13 @@ def test_what_is_no_xmp_says_nothing() -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 500))
-def test_no_bytes_at_all_upset_it(junk: bytes, at: int) -> None:
+def test_no_bytes_make_it_fail(junk: bytes, at: int) -> None:
     read_xmp(junk)
     good = packet('xmp:Rating="5" exif:GPSLatitude="48,51.4N"', bag("dc:subject", "a"))
     read_xmp(good[:at] + junk + good[at:])
 
 
-def test_the_first_that_speaks_counts() -> None:
+def test_the_first_source_that_knows_a_fact_decides_it() -> None:
     exif, xmp = datetime(2001, 1, 1), datetime(2002, 2, 2)
     facts = merge_metadata(
         Facts("JPEG", 1, 1),
@@ -161,7 +161,7 @@ def test_the_first_that_speaks_counts() -> None:
     assert facts.keywords == ("x", "y", "z")
 
 
-def test_a_source_knows_fields_of_facts_only() -> None:
+def test_a_source_knows_only_fields_of_facts() -> None:
     with pytest.raises(ValueError, match="colour"):
         MetadataSource("exif", {"colour": "red"})
     source = MetadataSource("exif", {"camera": None, "lens": "", "rating": 0, "keywords": ()})
@@ -172,7 +172,7 @@ def test_a_source_knows_fields_of_facts_only() -> None:
 
 
 def microsoft_exif() -> bytes:
-    """Stars and keywords as Windows writes them."""
+    """A rating and keywords as Windows writes them."""
     words = "Strand;Möwe\0".encode("utf-16-le")
     head = b"II*\0\x08\0\0\0" + struct.pack("<H", 2)
     rating = struct.pack("<HHI4s", 0x4746, 3, 1, struct.pack("<I", 4))
@@ -200,7 +200,7 @@ def test_xmp_in_files(kind: str) -> None:
     assert facts.taken_at == datetime(2020, 2, 2, 2, 2, 2)
 
 
-def test_stars_and_keywords_of_windows() -> None:
+def test_rating_and_keywords_of_windows() -> None:
     buffer = BytesIO()
     Image.new("RGB", (20, 10)).save(buffer, "JPEG", exif=microsoft_exif())
     facts = decode_bytes(buffer.getvalue(), 4).facts
@@ -208,7 +208,7 @@ def test_stars_and_keywords_of_windows() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.jpg.xmp", "a.xmp", "a.XMP"])
-def test_a_sidecar_has_the_last_word(tmp_path: Path, name: str) -> None:
+def test_a_sidecar_overrides_the_photo(tmp_path: Path, name: str) -> None:
     photo = tmp_path / "a.jpg"
     inside = packet('xmp:Rating="1" ps:DateCreated="2020-01-01"', bag("dc:subject", "one"))
     Image.new("RGB", (20, 10)).save(photo, xmp=inside)
@@ -226,7 +226,7 @@ def test_a_sidecar_has_the_last_word(tmp_path: Path, name: str) -> None:
     assert read_facts(photo).rating == 1
 
 
-def test_what_real_files_say(shared_data: Path, tmp_path: Path) -> None:
+def test_metadata_of_real_files(shared_data: Path, tmp_path: Path) -> None:
     metadata = shared_data / "camera" / "formats" / "metadata"
     assert read_facts(metadata / "rating" / "mongolels.jpg").rating == 3
     assert read_facts(metadata / "tags" / "picasa.jpg").keywords == ("Frost", "Yard")
@@ -241,7 +241,7 @@ def test_what_real_files_say(shared_data: Path, tmp_path: Path) -> None:
     assert facts.taken_at == datetime(2000, 9, 27, 14, 35, 33, tzinfo=timezone(timedelta(hours=2)))
 
 
-def test_reading_facts_alone_gives_the_same(shared_data: Path) -> None:
+def test_reading_facts_alone_gives_the_same_facts(shared_data: Path) -> None:
     compared = 0
     for photo in sorted((shared_data / "camera").rglob("*")):
         if not is_photo_name(photo.name) or photo.stat().st_size > 3 << 20:

@@ -1,4 +1,4 @@
-"""Thumbnails: upright, small, kept in a bounded folder, there when the photo is not."""
+"""Thumbnails: upright and small, kept in a folder of limited size, even without the photo."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_thumbnail_is_upright_and_small(tmp_path: Path) -> None:
     assert small.convert("RGB").getpixel((25, 90))[0] < 60  # type: ignore[index]
 
 
-def test_it_stays_when_the_photo_goes(tmp_path: Path, make_photo: MakePhoto) -> None:
+def test_a_kept_thumbnail_outlives_its_photo(tmp_path: Path, make_photo: MakePhoto) -> None:
     path = make_photo("gone.png")
     first = Thumbnails(tmp_path / "kept", 200).get(a_photo(1), [path], 32)
     path.unlink()
@@ -51,14 +51,14 @@ def test_it_stays_when_the_photo_goes(tmp_path: Path, make_photo: MakePhoto) -> 
         Thumbnails(tmp_path / "kept", 200).get(a_photo(2), [path], 32)
 
 
-def test_any_path_will_do(tmp_path: Path, make_photo: MakePhoto) -> None:
+def test_the_first_readable_path_is_used(tmp_path: Path, make_photo: MakePhoto) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image")
     thumbnails = Thumbnails(tmp_path / "kept", 200)
     assert opened(thumbnails.get(a_photo(1), [broken, make_photo("good.png")], 16)).size == (16, 16)
 
 
-def test_the_least_recently_used_go_first(tmp_path: Path, make_photo: MakePhoto) -> None:
+def test_the_least_recently_used_are_deleted_first(tmp_path: Path, make_photo: MakePhoto) -> None:
     path = make_photo("one.png")
     folder = tmp_path / "kept"
     size_bytes = len(Thumbnails(folder, 200).get(a_photo(0), [path], 32))
@@ -68,13 +68,13 @@ def test_the_least_recently_used_go_first(tmp_path: Path, make_photo: MakePhoto)
         (file,) = folder.rglob(f"{number:064x}-32.webp")
         os.utime(file, (1000 + number, 1000 + number))
     thumbnails.get(a_photo(0), [path], 32)  # used just now, so no longer the oldest
-    thumbnails.get(a_photo(10), [path], 32)  # one too many
+    thumbnails.get(a_photo(10), [path], 32)  # one more than the limit
     names = {file.name.split("-")[0].lstrip("0") or "0" for file in files_in(folder)}
     assert len(files_in(folder)) * size_bytes <= 10 * size_bytes
     assert {"0", "a", "9"} <= names and "1" not in names
 
 
-def test_a_folder_that_cannot_be_written_costs_no_thumbnail(
+def test_without_a_writable_folder_thumbnails_are_still_made(
     tmp_path: Path, make_photo: MakePhoto
 ) -> None:
     (tmp_path / "kept").write_text("a file where the folder should be")

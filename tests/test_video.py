@@ -1,4 +1,4 @@
-"""Videos: a few frames, the right time, and nothing that a hostile one can do."""
+"""Videos: their frames and times, finding a moment, and hostile files."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_every_container_is_known_and_read(suffix: str, tmp_path: Path) -> None:
     assert_quarters(decoded.image, within=24)
     facts = decoded.facts
     assert (facts.format, facts.width_px, facts.height_px) == ("VIDEO", 128, 96)
-    guessed = suffix == "mpg"  # its form has no place for it
-    assert facts.duration_s == pytest.approx(2.0, abs=1.0 if guessed else 0.2)
+    is_estimate = suffix == "mpg"  # the container does not store it
+    assert facts.duration_s == pytest.approx(2.0, abs=1.0 if is_estimate else 0.2)
     assert min(decoded.image.size) >= 64, "at least twice the side"
 
 
-def test_what_begins_like_a_video_and_is_none_keeps_its_name() -> None:
+def test_files_that_begin_like_a_video_keep_their_format() -> None:
     assert format_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)) is FORMATS_BY_NAME["HEIF"]
     assert format_of(b"\0\0\0\x18ftypM4A \0\0\0\0" + bytes(48), "song.jpg") is None
     assert format_of(b"GIF89a" + bytes(58), "a.gif") is FORMATS_BY_NAME["GIF"]
@@ -52,8 +52,8 @@ def test_what_begins_like_a_video_and_is_none_keeps_its_name() -> None:
     assert format_of(b"RIFF\0\0\0\0WAVE" + bytes(52), "a.avi") is None
 
 
-# By ISO 14496-12 the matrix is a b u c d v x y w; turned a quarter to the left, (x, y) becomes
-# (y, -x), with y pointing down.
+# ISO 14496-12: the matrix is a b u c d v x y w. A quarter turn to the left maps (x, y) to (y, -x),
+# with y pointing down.
 @pytest.mark.parametrize(
     ("turn", "matrix", "wanted"),
     [
@@ -79,14 +79,14 @@ def test_frames_are_upright(
 
 
 @pytest.mark.parametrize("key_every", [5, 1000])
-def test_frames_are_spread_over_the_whole(key_every: int, tmp_path: Path) -> None:
+def test_frames_are_spread_over_the_whole_video(key_every: int, tmp_path: Path) -> None:
     colours = [Image.new("RGB", (64, 64), (20 * n, 0, 255 - 20 * n)) for n in range(12)]
     path = tmp_path / "clip.mp4"
     path.write_bytes(video(colours, 2.0, key_every=key_every))
     decoded = decode(path, 32, all_frames=True)
     images = [decoded.image, *decoded.others]
     assert len(images) == len(decoded.times_s) == MAX_FRAMES
-    assert 10 <= decoded.times_s[0] <= 14, "the one in the middle stands for it"
+    assert 10 <= decoded.times_s[0] <= 14, "the frame in the middle comes first"
     for image, time_s in zip(images, decoded.times_s, strict=True):
         seen = image.getpixel((32, 32))
         assert isinstance(seen, tuple)
@@ -98,14 +98,14 @@ def test_frames_are_spread_over_the_whole(key_every: int, tmp_path: Path) -> Non
         assert (again.times_s, again.others) == ((time_s,), ())
 
 
-def test_one_frame_alone_is_a_video_too(tmp_path: Path) -> None:
+def test_a_video_of_a_single_frame(tmp_path: Path) -> None:
     path = tmp_path / "clip.mov"
     path.write_bytes(video([scene()], 0.1, "mov"))
     decoded = decode(path, 32, all_frames=True)
     assert (decoded.times_s, decoded.others) == ((0.0,), ())
 
 
-def test_a_long_one_of_a_single_key_frame_costs_little(tmp_path: Path) -> None:
+def test_decoding_a_long_video_of_one_key_frame_stays_within_the_budget(tmp_path: Path) -> None:
     content = video([Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")], 30.0)
     request = DecodeRequest(64, 200, all_frames=True)
     decoded = decode_video(BytesIO(content), request, 1.0)  # megapixels: some 250 of 600 frames
@@ -116,7 +116,7 @@ def test_a_long_one_of_a_single_key_frame_costs_little(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------- facts
 
 
-def test_apples_tags(tmp_path: Path) -> None:
+def test_apple_tags(tmp_path: Path) -> None:
     tags = {
         "creation_time": "2023-05-06T07:08:09.000000Z",
         "com.apple.quicktime.creationdate": "2023-05-06T09:08:09+0200",
@@ -143,7 +143,7 @@ def test_apples_tags(tmp_path: Path) -> None:
         ("nowhere", None),
     ],
 )
-def test_places_as_iso_6709_writes_them(text: str, place: tuple[float, float] | None) -> None:
+def test_coordinates_in_iso_6709(text: str, place: tuple[float, float] | None) -> None:
     facts = read_container_tags({"location": text}).facts
     lat, lon = place or (None, None)
     assert (facts.get("lat"), facts.get("lon")) == pytest.approx((lat, lon))
@@ -156,7 +156,7 @@ def test_a_camera_without_a_clock_has_no_date() -> None:
     assert android["taken_at"] == datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
-# ---------------------------------------------------------------------------- finding
+# ---------------------------------------------------------------------------- search
 
 
 @pytest.fixture(scope="module")
@@ -185,11 +185,11 @@ def test_the_right_moment_is_found(clips: Library, text: str, from_s: int) -> No
     middle = clips.thumbnail(hits[0].photo.id, 96)
     assert shown is not None and middle is not None
     like = clips.search(image=hits[0].path, k=1)
-    assert like[0].photo.id != hits[0].photo.id, "its own example is left out"
+    assert like[0].photo.id != hits[0].photo.id, "the example itself is left out"
     assert Image.open(BytesIO(shown)).size == (96, 72)
 
 
-def test_sorted_by_path_the_moment_is_told_too(clips: Library) -> None:
+def test_sorting_by_path_keeps_the_moment(clips: Library) -> None:
     hits = clips.search("a cat sort:path", k=3)
     (clip,) = [hit for hit in hits if hit.path.name == "clip.mp4"]
     assert clip.at_s is not None and 4 <= clip.at_s < 8
@@ -211,14 +211,14 @@ def test_the_command_shows_the_moment(clips: Library) -> None:
     assert f"clip.mp4 @ {clock(record['at_s'])}" in told
 
 
-def test_times_are_written_as_clocks_show_them() -> None:
+def test_times_are_written_like_a_clock() -> None:
     assert [clock(s) for s in (0, 12.9, 75, 3723)] == ["0:00", "0:12", "1:15", "1:02:03"]
 
 
-# ---------------------------------------------------------------------------- what may go wrong
+# ---------------------------------------------------------------------------- refusals
 
 
-def test_without_its_package_a_video_is_refused_with_the_extra(
+def test_without_its_package_a_video_is_refused_and_the_extra_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "clip.mp4"
@@ -229,7 +229,7 @@ def test_without_its_package_a_video_is_refused_with_the_extra(
     assert caught.value.reason is Reason.UNSUPPORTED
 
 
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+def test_sound_without_a_picture_is_refused(tmp_path: Path) -> None:
     buffer = BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=8000)
@@ -245,7 +245,7 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
-def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
+def test_a_playlist_cannot_open_other_files(tmp_path: Path) -> None:
     (tmp_path / "secret.mp4").write_bytes(video([scene()], 0.5))
     lists = {
         "hls.mp4": b"#EXTM3U\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
@@ -258,7 +258,7 @@ def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
         assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
-def test_too_large_is_seen_before_a_frame_is_decoded(tmp_path: Path) -> None:
+def test_a_video_that_is_too_large_is_refused_by_its_header(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(video([scene(640, 480)], 0.5))
     with pytest.raises(PhotoError) as caught:
