@@ -1,1 +1,1 @@
-"""The resident HTTP service and its client."""
+"""The HTTP service of a library and its client."""
