@@ -13,19 +13,21 @@ import pytest
 from imgsearch import Library
 from tests.factories import modules_after
 
+# The indexer. A query needs only to know which folders are online (`indexer.volumes`).
+INDEXER = {
+    *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.indexer"),
+    *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
+    *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
+}
+DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),
-    *("rich", "watchdog"),
-    *("imgsearch.indexer.pipeline", "imgsearch.indexer.watcher", "imgsearch.indexer.indexer"),
+    "rich",
+    *INDEXER,
 }
-# Only for other tasks: the service, files on the disk, long jobs.
-OTHERS = {
-    *("http.client", "imgsearch.service.codec", "imgsearch.records.labels"),
-    *("imgsearch.decode.reader", "imgsearch.records.files", "imgsearch.records.status"),
-    *("imgsearch.progress", "imgsearch.indexer.diff", "imgsearch.indexer.scan"),
-}
-WITH_A_MODEL = {"imgsearch.encoders.registry", "imgsearch.encoders.batching", "concurrent.futures"}
-MODEL = {"onnxruntime", "tokenizers", "PIL", "safetensors"}
+SERVICE = {"http.client", "msgspec", "starlette", "uvicorn", "imgsearch.service.client"}
+WITH_A_MODEL = {"imgsearch.encoders.registry", "imgsearch.encoders.batching"}
+MODEL = {"onnxruntime", "tokenizers", "safetensors"}
 FILTERS = {"sqlalchemy"}
 INDEX = {"faiss"}
 SEARCH = """
@@ -80,7 +82,8 @@ def loaded_by(data_dir: Path, model_cache: Path, *arguments: str) -> set[str]:
 
 def test_the_modules_not_to_load_exist() -> None:
     """A module that was renamed would never be loaded, and no test here would notice."""
-    names = {name for name in NEVER | OTHERS | WITH_A_MODEL if name.startswith("imgsearch.")}
+    every = NEVER | DECODERS | SERVICE | WITH_A_MODEL
+    names = {name for name in every if name.startswith("imgsearch.")}
     assert [name for name in sorted(names) if find_spec(name) is None] == []
 
 
@@ -89,32 +92,34 @@ def test_a_repeated_query_loads_no_model_no_index_and_no_sqlalchemy(
 ) -> None:
     loaded = loaded_by(answers, model_cache, "a cat on a sofa", "-k", "3", "--all")
     assert "numpy" in loaded
-    assert sorted(loaded & (NEVER | OTHERS | MODEL | WITH_A_MODEL | FILTERS | INDEX)) == []
+    unneeded = NEVER | DECODERS | SERVICE | MODEL | WITH_A_MODEL | FILTERS | INDEX
+    assert sorted(loaded & unneeded) == []
 
 
 def test_a_new_query_loads_the_text_tower_alone(answers: Path, model_cache: Path) -> None:
     number = " ".join(str(int.from_bytes(os.urandom(8))))
-    words = f"something never asked before {number}"  # each of which is one token
+    words = f"something never searched before {number}"  # each word is one token
     loaded = loaded_by(answers, model_cache, words, "-k", "3", "--all")
     assert "onnxruntime" in loaded
     assert "tokenizers" not in loaded
-    assert sorted(loaded & (NEVER | OTHERS | FILTERS | INDEX | {"PIL"})) == []
+    assert sorted(loaded & (NEVER | DECODERS | SERVICE | FILTERS | INDEX)) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not count")
 def test_no_thread_spins_beside_a_repeated_query(answers: Path, model_cache: Path) -> None:
     done = run_search(THREADS, answers, model_cache, "a cat on a sofa", "--all")
     busy_ns = [int(number) for number in done.stderr.splitlines()[-1].split()]
-    assert sum(busy_ns) < 10_000_000, "OpenBLAS spins for 26 ms a thread unless it is told not to"
+    assert sum(busy_ns) < 10_000_000, "by default a thread of OpenBLAS spins for 26 ms"
 
 
 def test_filters_load_sqlalchemy_and_no_model(answers: Path, model_cache: Path) -> None:
     loaded = loaded_by(answers, model_cache, "type:jpeg", "-k", "3")
     assert loaded >= FILTERS
-    assert sorted(loaded & (NEVER | MODEL | INDEX)) == []
+    assert sorted(loaded & (NEVER | DECODERS | SERVICE | MODEL | INDEX)) == []
 
 
 def test_help_loads_next_to_nothing() -> None:
     code = "from imgsearch.cli import commands; commands(['--help'], standalone_mode=0)"
     heavy = {"numpy", "imgsearch.library", "imgsearch.service.codec"}
-    assert sorted(modules_after(code) & (NEVER | MODEL | FILTERS | INDEX | heavy)) == []
+    unneeded = NEVER | DECODERS | SERVICE | MODEL | FILTERS | INDEX | heavy
+    assert sorted(modules_after(code) & unneeded) == []

@@ -39,7 +39,7 @@ def ask(
     Both give the same result. Finding out that there is no service takes at most 50 ms. Raises
     what the library raises.
     """
-    if os.path.lexists(settings.data_dir / SOCKET):
+    if settings.service != "off" and os.path.lexists(settings.data_dir / SOCKET):
         # Loaded here: without a service a command saves the 25 ms that HTTP and JSON take.
         from imgsearch.service.client import Client, ServiceUnavailable
 
