@@ -1,15 +1,16 @@
-"""Measures the index beside its peers, on made-up vectors that are no kinder than real ones.
+"""Compares the index with its peers, on synthetic vectors that are no easier than real ones.
 
     python -m benchmarks.bench_index run --sizes 10000,100000,1000000 --work DIR
     python -m benchmarks.bench_index real --photos IMAGES.npy --texts TEXTS.npy
     python -m benchmarks.bench_index table RESULTS.json
 
-`run` writes DIR/results.json after every measurement and skips those it has, so it can be
-stopped and started again; `table` prints them as Markdown. Everything timed runs in a process of
-its own. See `synthetic.py` for how the vectors are made, and docs/benchmarks.md for results.
+`run` writes DIR/results.json after every measurement and skips those that are there, so it can be
+stopped and started again. `table` prints the results as Markdown. Each measurement runs in a
+process of its own. See `synthetic.py` for how the vectors are made, and docs/benchmarks.md for
+results.
 """
 
-# ruff: noqa: T201  # what it prints is what it is for
+# ruff: noqa: T201  # a script that prints its results
 
 from __future__ import annotations
 
@@ -43,20 +44,20 @@ Search = Callable[[np.ndarray], np.ndarray]  # one query (dim,) -> ids, best fir
 
 
 def prepare(folder: Path, size: int) -> None:
-    """Vectors as the store keeps them (rounded to fp16), queries, and their exact answers."""
+    """Write vectors as the store keeps them (rounded to fp16), queries, and their exact results."""
     if (folder / "truth.npz").exists():
         return
-    world = world_of(size)
+    space = space_for(size)
     folder.mkdir(parents=True, exist_ok=True)
-    vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (size, world.dim))
+    vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (size, space.dim))
     start = 0
-    for chunk in world.photos(size, seed=1):
+    for chunk in space.photos(size, seed=1):
         halves = chunk.astype(np.float16).astype(np.float32)
         halves /= np.linalg.norm(halves, axis=1, keepdims=True)
         vectors[start : start + len(chunk)] = halves
         start += len(chunk)
     vectors.flush()
-    queries = {"image": next(world.photos(QUERIES, seed=2)), "text": world.texts(QUERIES, seed=3)}
+    queries = {"image": next(space.photos(QUERIES, seed=2)), "text": space.texts(QUERIES, seed=3)}
     truth = {kind: exact(vectors, rows) for kind, rows in queries.items()}
     np.savez(
         folder / "truth.npz",
@@ -68,8 +69,8 @@ def prepare(folder: Path, size: int) -> None:
     fill_store(folder, vectors)
 
 
-def world_of(size: int) -> SyntheticSpace:
-    """Topics grow with the library: with few of them a large one would fall into neat clusters."""
+def space_for(size: int) -> SyntheticSpace:
+    """More topics for a larger library: few would make clusters that are too easy to index."""
     return SyntheticSpace(topics=max(2_000, size // 50))
 
 
@@ -82,7 +83,7 @@ def exact(vectors: np.ndarray, queries: np.ndarray, only: np.ndarray | None = No
 
 
 def fill_store(folder: Path, vectors: np.ndarray) -> None:
-    """A library of photos with these vectors, written by SQL: photo by photo takes minutes."""
+    """Write a library of photos with these vectors by SQL: photo by photo takes minutes."""
     from imgsearch.store.store import Store
 
     store = Store.open(folder, writable=True)
@@ -111,8 +112,8 @@ def fill_store(folder: Path, vectors: np.ndarray) -> None:
 def measured(search: Search, queries: np.ndarray, truth: np.ndarray) -> Result:
     """Latency of single queries, after a few to warm up, and recall@10.
 
-    `cpu_ms` is the processor time of all threads: on a busy machine the wall clock tells of the
-    other processes, and this of the search.
+    `cpu_ms` is the processor time of all threads. On a busy machine the wall clock measures the
+    other processes too; this does not.
     """
     for query in queries[:20]:
         search(query)
@@ -132,7 +133,7 @@ def measured(search: Search, queries: np.ndarray, truth: np.ndarray) -> Result:
 
 
 def memory_mb(field: str) -> float:
-    """A number of this process from /proc: VmHWM is the most it ever had resident."""
+    """A memory field of this process from /proc, in MiB; VmHWM is the peak of resident memory."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field + ":"):
             return round(int(line.split()[1]) / 1024, 1)
@@ -143,7 +144,7 @@ def memory_mb(field: str) -> float:
 
 
 def build(folder: Path) -> Result:
-    """Build a snapshot of the store: time of each step, peak memory beyond the start's."""
+    """Build a snapshot of the store: when each step began, and peak memory above the start."""
     from imgsearch.index.build import build_snapshot
     from imgsearch.store.store import Store
 
@@ -157,7 +158,7 @@ def build(folder: Path) -> Result:
         steps.setdefault(name, round(time.perf_counter() - began, 2))
 
     def encode_texts(texts: object) -> np.ndarray:
-        return world_of(rows).texts(len(texts), seed=4)  # type: ignore[arg-type]
+        return space_for(rows).texts(len(texts), seed=4)  # type: ignore[arg-type]
 
     info = build_snapshot(store, 1, "made@1", encode_texts, fresh=True, on_step=on_step)
     peak_mb = memory_mb("VmHWM") - before_mb
@@ -198,10 +199,10 @@ def query(folder: Path) -> Result:
     }
     for kind in ("text", "image"):
 
-        def one(row: np.ndarray, kind: Any = kind) -> np.ndarray:
+        def search(row: np.ndarray, kind: Any = kind) -> np.ndarray:
             return index.search(row[None], K, kind=kind)[0].ids
 
-        result[kind] = measured(one, queries[kind], data[f"{kind}_ids"])
+        result[kind] = measured(search, queries[kind], data[f"{kind}_ids"])
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     for share in (0.01, 0.1, 0.5):
         generator = np.random.default_rng(int(1_000 * share))
@@ -218,18 +219,18 @@ def query(folder: Path) -> Result:
     return result
 
 
-def news(folder: Path) -> Result:
-    """From a commit in one process to the answer in another; and a query over a longer tail."""
+def measure_tail(folder: Path) -> Result:
+    """How soon another process finds what one commits, and how fast queries over long tails are."""
     from imgsearch.index.live import LiveIndex
     from imgsearch.store.store import Store
 
     reader = Store.open(folder, writable=False)
     index = LiveIndex(reader, 1)
     first = len(index)
-    world = world_of(first)
-    texts = world.texts(60, seed=9)
+    space = space_for(first)
+    texts = space.texts(60, seed=9)
     result: Result = {}
-    arguments = [sys.executable, __file__, "_commit", str(folder)]
+    arguments = [sys.executable, "-m", "benchmarks.bench_index", "_commit", str(folder)]
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as writer:
@@ -237,7 +238,7 @@ def news(folder: Path) -> Result:
         assert writer.stdout is not None
         waits = []
         for number in range(20):
-            query = next(world.photos(1, seed=1_000 + number))
+            query = next(space.photos(1, seed=1_000 + number))
             print("1", 1_000 + number, file=writer.stdin, flush=True)
             committed_s = float(writer.stdout.readline())
             while index.search(query, 1, kind="image")[0].scores[0] < 0.999:
@@ -266,14 +267,14 @@ def news(folder: Path) -> Result:
 
 
 def commit(folder: Path) -> None:
-    """The writer of `news`: for each line "count seed" adds that many photos, and says when."""
+    """The writer for `measure_tail`: add photos for each line "count seed", and print when."""
     database = sqlite3.connect(folder / "library.db")
-    world = world_of(database.execute("SELECT count(*) FROM photos").fetchone()[0])
+    space = space_for(database.execute("SELECT count(*) FROM photos").fetchone()[0])
     for line in sys.stdin:
         count, seed = map(int, line.split())
         (last,) = database.execute("SELECT max(id) FROM photos").fetchone()
         with database:
-            for chunk in world.photos(count, seed):
+            for chunk in space.photos(count, seed):
                 for vector in chunk:
                     last += 1
                     database.execute(
@@ -299,7 +300,7 @@ def commit(folder: Path) -> None:
 
 
 def peer(folder: Path, name: str) -> Result:
-    """One of the peers on the same vectors, tuned until text recall reaches .98 where it can."""
+    """A peer on the same vectors, with the first setting whose recall reaches .98, or the last."""
     vectors = np.load(folder / "vectors.npy")
     data = np.load(folder / "truth.npz")
     before_mb = memory_mb("VmRSS")
@@ -381,7 +382,7 @@ PEER_BUILDERS: dict[str, Callable[[np.ndarray], Settings]] = {
 
 
 def run(work: Path, sizes: list[int], jobs: list[str], peers: list[str]) -> None:
-    """Measure what is not measured yet, each in its own process."""
+    """Measure what is not measured yet, each in a process of its own."""
     path = work / "results.json"
     work.mkdir(parents=True, exist_ok=True)
     results = json.loads(path.read_text()) if path.exists() else {}
@@ -399,7 +400,14 @@ def run(work: Path, sizes: list[int], jobs: list[str], peers: list[str]) -> None
             if name in results:
                 continue
             load = os.getloadavg()[0]
-            command = [sys.executable, __file__, f"_{job}", str(folder), *arguments]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.bench_index",
+                f"_{job}",
+                str(folder),
+                *arguments,
+            ]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
             if done.returncode:
                 print(f"{name}: failed", flush=True)
@@ -441,7 +449,7 @@ def table(results: dict[str, Result]) -> None:
 
 
 def real(photos: Path, captions: Path) -> None:
-    """How many lists real vectors and made-up ones need for recall .98, side by side."""
+    """How many lists real and synthetic vectors need for recall .98, side by side."""
     from imgsearch.index.base import BuildContext, VectorSource
     from imgsearch.index.ivf import IvfBackend, IvfIndex
     from imgsearch.index.policy import IndexPolicy
@@ -451,11 +459,11 @@ def real(photos: Path, captions: Path) -> None:
     mixed = np.random.default_rng(0).permutation(len(vectors))
     held_out, kept = vectors[mixed[:QUERIES]], vectors[mixed[QUERIES:]]
     words = words[np.random.default_rng(1).permutation(len(words))[:QUERIES]]
-    world = world_of(len(kept))
-    made = np.concatenate(list(world.photos(len(kept), seed=1)))
+    space = space_for(len(kept))
+    made = np.concatenate(list(space.photos(len(kept), seed=1)))
     samples = {
         "real": (kept, held_out, words),
-        "made": (made, next(world.photos(QUERIES, seed=2)), world.texts(QUERIES, seed=3)),
+        "made": (made, next(space.photos(QUERIES, seed=2)), space.texts(QUERIES, seed=3)),
     }
     nlist = 2 ** int(np.log2(len(kept) / 39))
     for name, (rows, images, texts) in samples.items():
@@ -512,7 +520,7 @@ def main() -> None:
     elif options.command == "_peer":
         print(json.dumps(peer(options.folder, options.peer)))
     else:
-        job = {"_build": build, "_query": query, "_news": news}[options.command]
+        job = {"_build": build, "_query": query, "_news": measure_tail}[options.command]
         print(json.dumps(job(options.folder)))
 
 
