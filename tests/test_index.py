@@ -66,29 +66,29 @@ def test_the_exact_index_scores_a_perfect_recall(vectors: np.ndarray) -> None:
     assert benchmark.score(flat.search(queries, AT)).mean == 1.0
     half = [Neighbours(near.ids[:5], near.scores[:5]) for near in flat.search(queries, AT)]
     assert benchmark.score(half).mean == 0.5
-    strangers = [Neighbours(near.ids + 5_000, near.scores) for near in flat.search(queries, AT)]
-    assert benchmark.score(strangers).mean == 0.0
+    wrong = [Neighbours(near.ids + 5_000, near.scores) for near in flat.search(queries, AT)]
+    assert benchmark.score(wrong).mean == 0.0
 
 
-def test_a_querys_own_photo_does_not_count(vectors: np.ndarray) -> None:
+def test_the_photo_of_an_image_query_does_not_count(vectors: np.ndarray) -> None:
     own = np.arange(1, 51)
     benchmark = benchmark_of(vectors, vectors[:50], own)
-    nothing_else = [Neighbours(own[i : i + 1], np.ones(1, np.float32)) for i in range(50)]
-    assert benchmark.score(nothing_else).mean == 0.0
+    only_itself = [Neighbours(own[i : i + 1], np.ones(1, np.float32)) for i in range(50)]
+    assert benchmark.score(only_itself).mean == 0.0
 
 
 def test_ties_with_the_tenth_are_as_good_as_the_tenth(vectors: np.ndarray) -> None:
     copies = np.concatenate([vectors, np.repeat(vectors[:1], 30, axis=0)])
     benchmark = benchmark_of(copies, vectors[:1])
-    later = Neighbours(np.arange(2_021, 2_031), np.ones(10, np.float32))
-    assert benchmark.score([later]).mean == 1.0
+    other_copies = Neighbours(np.arange(2_021, 2_031), np.ones(10, np.float32))
+    assert benchmark.score([other_copies]).mean == 1.0
 
 
 def test_a_photo_counts_once(vectors: np.ndarray) -> None:
     benchmark = benchmark_of(vectors, vectors[:1])
     (near,) = FlatIndex(np.arange(1, 2_001), vectors).search(vectors[:1], AT)
-    same = Neighbours(np.repeat(near.ids[:1], 10), np.repeat(near.scores[:1], 10))
-    assert benchmark.score([same]).mean == pytest.approx(0.1)
+    repeated = Neighbours(np.repeat(near.ids[:1], 10), np.repeat(near.scores[:1], 10))
+    assert benchmark.score([repeated]).mean == pytest.approx(0.1)
 
 
 def test_fewer_photos_than_ten_are_all_there_is_to_find() -> None:

@@ -57,13 +57,13 @@ def vectors_of(count: int, seed: int = 1) -> np.ndarray:
 
 
 def encode_texts(texts: Sequence[str]) -> np.ndarray:
-    """Words lie beside the photos: each near one of them, all moved the same way."""
+    """Texts do not lie among the photos: each is near one, moved in a direction that all share."""
     gap = np.random.default_rng(77).standard_normal(DIM)
     return unit(vectors_of(len(texts), seed=99) + 0.1 * gap)
 
 
-class Shelf:
-    """A store with one encoder, filled faster than photo by photo; `truth` is what is in it."""
+class VectorLibrary:
+    """A store with one encoder, filled by SQL, which is faster than photo by photo."""
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(exist_ok=True)
@@ -138,15 +138,15 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    shelf = Shelf(tmp_path)
-    yield shelf
-    shelf.store.close()
+def library(tmp_path: Path) -> Iterator[VectorLibrary]:
+    library = VectorLibrary(tmp_path)
+    yield library
+    library.store.close()
 
 
-def is_exact(index: LiveIndex, shelf: Shelf, query: np.ndarray, k: int = 10) -> None:
+def check_exact(index: LiveIndex, library: VectorLibrary, query: np.ndarray, k: int = 10) -> None:
     (near,) = index.search(query[None], k)
-    truth = list(shelf.exact(query).items())[:k]
+    truth = list(library.exact(query).items())[:k]
     assert near.ids.tolist() == [photo_id for photo_id, _ in truth]
     assert near.scores.tolist() == pytest.approx([score for _, score in truth], abs=1e-5)
 
@@ -187,130 +187,134 @@ def test_an_unknown_storage_is_an_error() -> None:
     ],
 )
 def test_each_kind_of_index_finds_what_it_promises(
-    shelf: Shelf, count: int, kind: str, storage: str | None
+    library: VectorLibrary, count: int, kind: str, storage: str | None
 ) -> None:
-    shelf.add(vectors_of(count))
-    info = shelf.build()
+    library.add(vectors_of(count))
+    info = library.build()
     assert (info.kind, info.details.get("storage"), info.vectors) == (kind, storage, count)
-    assert shelf.files() == [info.file_name]
-    assert shelf.store.current_snapshot(shelf.key) == info
-    index = shelf.open()
+    assert library.files() == [info.file_name]
+    assert library.store.current_snapshot(library.key) == info
+    index = library.open()
     assert (len(index), index.tail, index.snapshot) == (count, 0, info)
-    report = check_recall(shelf.store, shelf.key, encode_texts, POLICY)
+    report = check_recall(library.store, library.key, encode_texts, POLICY)
     assert report.is_enough
     if count < 1_000:
         assert (report.text.mean, report.image.mean) == (1.0, 1.0)
         for query in vectors_of(5, seed=8):
-            is_exact(index, shelf, query)
+            check_exact(index, library, query)
 
 
-def test_calibration_is_kept_for_text_and_for_image_queries(shelf: Shelf) -> None:
-    shelf.add(vectors_of(1_500))
-    details = shelf.build().details
+def test_calibration_is_kept_for_text_and_for_image_queries(library: VectorLibrary) -> None:
+    library.add(vectors_of(1_500))
+    details = library.build().details
     for kind in ("text", "image"):
         assert 1 <= float(details[f"nprobe_{kind}"]) < float(details["nlist"])
         assert float(details[f"recall_{kind}"]) >= POLICY.recall_target
-    # Words lie off the photos' manifold.
+    # Texts lie off the photos' manifold.
     assert float(details["nprobe_text"]) > float(details["nprobe_image"])
     assert float(details["imbalance"]) >= 1
 
 
-def test_without_a_text_encoder_words_get_four_times_the_lists(shelf: Shelf) -> None:
-    shelf.add(vectors_of(1_500))
-    info = build_snapshot(shelf.store, shelf.key, "made@1", policy=POLICY)
+def test_without_a_text_encoder_text_queries_search_four_times_the_lists(
+    library: VectorLibrary,
+) -> None:
+    library.add(vectors_of(1_500))
+    info = build_snapshot(library.store, library.key, "made@1", policy=POLICY)
     lists, image = info.details["nlist"], info.details["nprobe_image"]
     assert info.details["nprobe_text"] == min(lists, 4 * image)
     assert "recall_text" not in info.details
 
 
-def test_recall_below_the_target_is_told(shelf: Shelf) -> None:
-    shelf.add(vectors_of(1_500))
-    info = shelf.build()
-    hasty = replace(info, details=info.details | {"nprobe_text": 1, "nprobe_image": 1})
-    shelf.store.publish_snapshot(shelf.key, hasty)
-    report = check_recall(shelf.store, shelf.key, encode_texts, POLICY)
+def test_recall_below_the_target_is_reported(library: VectorLibrary) -> None:
+    library.add(vectors_of(1_500))
+    info = library.build()
+    low_effort = replace(info, details=info.details | {"nprobe_text": 1, "nprobe_image": 1})
+    library.store.publish_snapshot(library.key, low_effort)
+    report = check_recall(library.store, library.key, encode_texts, POLICY)
     assert report.text.mean < report.target
     assert not report.is_enough
 
 
-def test_same_vectors_same_file(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(vectors_of(1_500))
-    first = shelf.build()
-    assert shelf.build().sha256 == first.sha256  # with the centroids of the first
-    assert shelf.build(fresh=True).sha256 == first.sha256
-    other = Shelf(tmp_path / "other")
+def test_same_vectors_same_file(library: VectorLibrary, tmp_path: Path) -> None:
+    library.add(vectors_of(1_500))
+    first = library.build()
+    assert library.build().sha256 == first.sha256  # with the centroids of the first
+    assert library.build(fresh=True).sha256 == first.sha256
+    other = VectorLibrary(tmp_path / "other")
     other.add(vectors_of(1_500))
     assert other.build().sha256 == first.sha256
     other.store.close()
 
 
-def test_centroids_are_kept_until_they_no_longer_suit(shelf: Shelf) -> None:
-    shelf.add(vectors_of(1_100))
+def test_centroids_are_kept_until_they_no_longer_suit(library: VectorLibrary) -> None:
+    library.add(vectors_of(1_100))
     policy = replace(POLICY, specs=POLICY.specs[:3])
-    assert shelf.build(policy).details["trained_on"] == 1_100
-    shelf.add(vectors_of(20, seed=2))
-    assert shelf.build(policy).details["trained_on"] == 1_100
-    assert shelf.build(policy, fresh=True).details["trained_on"] == 1_120
-    # Photos of quite another kind: the old lists, probed as before, miss too many of them.
-    shelf.add(unit(np.random.default_rng(5).standard_normal((80, DIM)) + 40 * CENTRES[0]))
-    shelf.add(unit(np.random.default_rng(6).standard_normal((100, DIM))))
+    assert library.build(policy).details["trained_on"] == 1_100
+    library.add(vectors_of(20, seed=2))
+    assert library.build(policy).details["trained_on"] == 1_100
+    assert library.build(policy, fresh=True).details["trained_on"] == 1_120
+    # Photos of another kind: the old lists, probed as before, miss too many of them.
+    library.add(unit(np.random.default_rng(5).standard_normal((80, DIM)) + 40 * CENTRES[0]))
+    library.add(unit(np.random.default_rng(6).standard_normal((100, DIM))))
     retrained = replace(policy, recall_drift=-0.03)  # a recall of 1 would not be enough
-    assert shelf.build(retrained).details["trained_on"] == 1_300
+    assert library.build(retrained).details["trained_on"] == 1_300
 
 
-# -------------------------------------------------------------------- tail and news
+# -------------------------------------------------------------------- snapshot and tail
 
 
-def test_without_a_snapshot_the_tail_is_everything(shelf: Shelf) -> None:
-    index = shelf.open()
+def test_without_a_snapshot_the_tail_is_everything(library: VectorLibrary) -> None:
+    index = library.open()
     assert (len(index), index.tail, index.snapshot) == (0, 0, None)
     assert [len(near.ids) for near in index.search(vectors_of(2), 5)] == [0, 0]
-    shelf.add(vectors_of(300))
+    library.add(vectors_of(300))
     assert index.refresh()
     assert not index.refresh()
     assert (len(index), index.tail) == (300, 300)
     for query in vectors_of(5, seed=8):
-        is_exact(index, shelf, query)
+        check_exact(index, library, query)
 
 
-def test_snapshot_and_tail_answer_as_one(shelf: Shelf) -> None:
-    shelf.add(vectors_of(700))
-    shelf.build()
-    index = shelf.open()
+def test_snapshot_and_tail_are_searched_as_one(library: VectorLibrary) -> None:
+    library.add(vectors_of(700))
+    library.build()
+    index = library.open()
     for round_ in range(12):
-        shelf.add(vectors_of(200, seed=20 + round_))
+        library.add(vectors_of(200, seed=20 + round_))
         index.refresh()
         assert index.tail == 200 * (round_ + 1)
-        is_exact(index, shelf, vectors_of(1, seed=40 + round_)[0], k=25)
-    shelf.build(EXACT)
+        check_exact(index, library, vectors_of(1, seed=40 + round_)[0], k=25)
+    library.build(EXACT)
     index.refresh()
     assert index.tail == 0
-    is_exact(index, shelf, vectors_of(1, seed=60)[0], k=25)
+    check_exact(index, library, vectors_of(1, seed=60)[0], k=25)
 
 
 COMMITTER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tests.test_snapshots import Shelf, vectors_of
-shelf = Shelf(Path(sys.argv[2]))
-shelf.photos = 600
+from tests.test_snapshots import VectorLibrary, vectors_of
+library = VectorLibrary(Path(sys.argv[2]))
+library.photos = 600
 print("ready", flush=True)
 sys.stdin.readline()
-shelf.add(vectors_of(1, seed=5))
+library.add(vectors_of(1, seed=5))
 print(time.time(), flush=True)
 sys.stdin.readline()
-shelf.build()
+library.build()
 print(time.time(), flush=True)
 """
 
 
 @pytest.mark.alone
-def test_another_process_sees_a_new_photo_within_two_seconds(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(vectors_of(600))
-    shelf.build()
+def test_another_process_sees_a_new_photo_within_two_seconds(
+    library: VectorLibrary, tmp_path: Path
+) -> None:
+    library.add(vectors_of(600))
+    library.build()
     reader = Store.open(tmp_path, writable=False)
-    index = LiveIndex(reader, shelf.key, POLICY)
+    index = LiveIndex(reader, library.key, POLICY)
     query = vectors_of(1, seed=5)
     assert index.search(query, 1)[0].scores[0] < 0.99
     writer = subprocess.Popen(
@@ -339,44 +343,46 @@ def test_another_process_sees_a_new_photo_within_two_seconds(shelf: Shelf, tmp_p
     reader.close()
 
 
-def test_a_swap_under_load_drops_no_query(shelf: Shelf) -> None:
+def test_no_search_fails_while_snapshots_are_replaced(library: VectorLibrary) -> None:
     vectors = vectors_of(1_200)
-    shelf.add(vectors)
-    shelf.build()
-    index = shelf.open()
+    library.add(vectors)
+    library.build()
+    index = library.open()
     stop = Event()
     wrong: list[object] = []
-    asked = [0, 0, 0]
+    searches = [0, 0, 0]
 
-    def ask(number: int) -> None:
-        generator = np.random.default_rng(number)
+    def search(thread: int) -> None:
+        generator = np.random.default_rng(thread)
         while not stop.is_set():
             row = int(generator.integers(0, len(vectors)))
             try:
                 (near,) = index.search(vectors[row : row + 1], 3, kind="image")
                 if near.ids[0] != row + 1 or len(near.ids) != 3:
                     wrong.append((row, near))
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is a dropped query
+            except Exception as error:  # noqa: BLE001  # any error at all is a failed search
                 wrong.append(error)
-            asked[number] += 1
+            searches[thread] += 1
 
-    threads = [Thread(target=ask, args=(number,)) for number in range(3)]
+    threads = [Thread(target=search, args=(thread,)) for thread in range(3)]
     for thread in threads:
         thread.start()
-    seen = set()
+    files = set()
     for round_ in range(3):
-        shelf.add(vectors_of(20, seed=100 + round_))
-        shelf.build(fresh=bool(round_ % 2))
+        library.add(vectors_of(20, seed=100 + round_))
+        library.build(fresh=bool(round_ % 2))
         index.refresh()
         assert index.snapshot is not None
-        seen.add(index.snapshot.file_name)
+        files.add(index.snapshot.file_name)
+        before = list(searches)
+        while any(now == then for now, then in zip(searches, before, strict=True)):
+            time.sleep(0.001)  # each thread searches the new snapshot
     stop.set()
     for thread in threads:
         thread.join()
     assert not wrong
-    assert min(asked) > 0
-    assert len(seen) == 3
-    assert len(shelf.files()) == 1
+    assert len(files) == 3
+    assert len(library.files()) == 1
 
 
 # -------------------------------------------------------------------- deletes, parts, filters
@@ -384,74 +390,76 @@ def test_a_swap_under_load_drops_no_query(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("built", [False, True])
 def test_a_deleted_photo_is_gone_at_once_and_others_take_its_place(
-    shelf: Shelf, built: bool
+    library: VectorLibrary, built: bool
 ) -> None:
-    shelf.add(vectors_of(1_400))
+    library.add(vectors_of(1_400))
     if built:
-        shelf.build()
-    index = shelf.open()
+        library.build()
+    index = library.open()
     query = vectors_of(1, seed=8)
     nearest = index.search(query, 60)[0].ids.tolist()
     assert len(nearest) == 60
-    shelf.delete(nearest[:50])
+    library.delete(nearest[:50])
     (near,) = index.search(query, 60)
     assert len(near.ids) == 60
     assert near.ids.tolist()[:10] == nearest[50:]
     (near,) = index.search(query, 1_400)
     assert len(near.ids) == 1_350
-    shelf.delete(range(1, 1_401))
+    library.delete(range(1, 1_401))
     assert len(index.search(query, 5)[0].ids) == 0
 
 
-def test_a_photo_that_comes_back_is_found_whatever_was_built_meanwhile(shelf: Shelf) -> None:
+def test_a_photo_that_comes_back_is_found_whatever_was_built_meanwhile(
+    library: VectorLibrary,
+) -> None:
     vectors = vectors_of(700)
-    shelf.add(vectors)
-    shelf.delete([7, 8])
-    assert shelf.build().vectors == 698
-    index = shelf.open()
+    library.add(vectors)
+    library.delete([7, 8])
+    assert library.build().vectors == 698
+    index = library.open()
     assert index.search(vectors[6:7], 1)[0].ids[0] != 7
-    shelf.bring_back(7)
+    library.bring_back(7)
     index.refresh()
     (near,) = index.search(vectors[6:7], 1)
     assert (near.ids[0], near.scores[0]) == (7, pytest.approx(1, abs=1e-5))
-    assert shelf.build().vectors == 699
+    assert library.build().vectors == 699
     index.refresh()
     assert index.search(vectors[6:7], 1)[0].ids[0] == 7
-    # and one that was away for a moment only, still in the snapshot, comes once
-    shelf.delete([9])
-    shelf.bring_back(9)
+    # One that was gone for a moment only, and is still in the snapshot, is found once.
+    library.delete([9])
+    library.bring_back(9)
     index.refresh()
     assert index.tail == 1
     assert index.search(vectors[8:9], 700)[0].ids.tolist().count(9) == 1
 
 
-def test_a_photo_of_several_vectors_counts_once_with_its_best(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    shelf.add(vectors_of(600, seed=2), again=True)
-    shelf.build(EXACT)
-    index = shelf.open()
+def test_a_photo_of_several_vectors_counts_once_with_its_best(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
+    library.add(vectors_of(600, seed=2), again=True)
+    library.build(EXACT)
+    index = library.open()
     for query in vectors_of(5, seed=8):
-        is_exact(index, shelf, query, k=30)
+        check_exact(index, library, query, k=30)
     assert sorted(index.search(query[None], 900)[0].ids.tolist()) == list(range(1, 601))
 
 
-def test_a_filter_may_come_in_any_order_and_twice(shelf: Shelf) -> None:
-    shelf.add(vectors_of(700))
-    shelf.build()
-    index = shelf.open()
+def test_a_filter_may_come_in_any_order_and_twice(library: VectorLibrary) -> None:
+    library.add(vectors_of(700))
+    library.build()
+    index = library.open()
     query = vectors_of(1, seed=8)
-    tidy = index.search(query, 5, np.arange(100, 200))[0].ids.tolist()
-    mixed = np.random.default_rng(1).permutation(np.repeat(np.arange(100, 200), 2))
-    assert index.search(query, 5, mixed)[0].ids.tolist() == tidy
-    assert len(tidy) == 5
+    sorted_once = index.search(query, 5, np.arange(100, 200))[0].ids.tolist()
+    shuffled = np.random.default_rng(1).permutation(np.repeat(np.arange(100, 200), 2))
+    assert index.search(query, 5, shuffled)[0].ids.tolist() == sorted_once
+    assert len(sorted_once) == 5
     assert len(index.search(query, 5, np.array([150]))[0].ids) == 1
 
 
-def test_many_queries_at_once_get_the_answers_of_each_alone(shelf: Shelf) -> None:
-    shelf.add(vectors_of(1_200))
-    shelf.build()
-    shelf.add(vectors_of(50, seed=3))
-    index = shelf.open()
+def test_many_queries_at_once_get_the_results_of_each_alone(library: VectorLibrary) -> None:
+    library.add(vectors_of(1_200))
+    library.build()
+    library.add(vectors_of(50, seed=3))
+    index = library.open()
     queries = vectors_of(700, seed=8)
     together = index.search(queries, 5)
     assert len(together) == 700
@@ -460,41 +468,43 @@ def test_many_queries_at_once_get_the_answers_of_each_alone(shelf: Shelf) -> Non
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shelf, LiveIndex]]:
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[VectorLibrary, LiveIndex]]:
     """900 photos in an exact snapshot, 150 of them with a second vector, and 150 in the tail."""
-    shelf = Shelf(tmp_path_factory.mktemp("crowd"))
+    library = VectorLibrary(tmp_path_factory.mktemp("mixed"))
     vectors = vectors_of(900)
-    vectors[100:120] = vectors[0]  # the same picture over and over
-    shelf.add(vectors)
-    shelf.build(EXACT)
-    shelf.add(vectors_of(150, seed=2))
-    shelf.add(vectors_of(150, seed=3), again=True)
-    yield shelf, shelf.open(replace(POLICY, exact_filter_rows=0, exact_filter_share=0.0))
-    shelf.store.close()
+    vectors[100:120] = vectors[0]  # twenty copies of one picture
+    library.add(vectors)
+    library.build(EXACT)
+    library.add(vectors_of(150, seed=2))
+    library.add(vectors_of(150, seed=3), again=True)
+    yield library, library.open(replace(POLICY, exact_filter_rows=0, exact_filter_share=0.0))
+    library.store.close()
 
 
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_any_filter_any_deletes_any_k(crowd: tuple[Shelf, LiveIndex], data: st.DataObject) -> None:
-    shelf, index = crowd
+def test_any_filter_any_deletes_any_k(
+    mixed: tuple[VectorLibrary, LiveIndex], data: st.DataObject
+) -> None:
+    library, index = mixed
     generator = np.random.default_rng(data.draw(st.integers(0, 2**16)))
     k = data.draw(st.sampled_from([0, 1, 7, 100, 3_000]))
     share = data.draw(st.none() | st.floats(0, 1))
-    everyone = shelf.photos
-    deleted = np.flatnonzero(generator.random(everyone) < data.draw(st.sampled_from([0, 0.02]))) + 1
-    shelf.delete(deleted.tolist())
+    photos = library.photos
+    deleted = np.flatnonzero(generator.random(photos) < data.draw(st.sampled_from([0, 0.02]))) + 1
+    library.delete(deleted.tolist())
     only = None
     if share is not None:
-        only = np.flatnonzero(generator.random(everyone) < share) + 1
+        only = np.flatnonzero(generator.random(photos) < share) + 1
     query = vectors_of(1, seed=int(generator.integers(2**16)))
     if generator.random() < 0.3:
-        query = vectors_of(900)[:1]  # the picture that is there many times
+        query = vectors_of(900)[:1]  # the picture with twenty copies
     (near,) = index.search(query, k, only)
-    truth = shelf.exact(query[0], None if only is None else only.tolist())
+    truth = library.exact(query[0], None if only is None else only.tolist())
     for photo_id in deleted.tolist():
-        shelf.bring_back(photo_id)
+        library.bring_back(photo_id)
     assert len(near.ids) == min(k, len(truth))
     assert len(set(near.ids.tolist())) == len(near.ids)
     best = list(truth.values())[: len(near.ids)]
@@ -503,28 +513,28 @@ def test_any_filter_any_deletes_any_k(crowd: tuple[Shelf, LiveIndex], data: st.D
         assert score == pytest.approx(truth[photo_id], abs=1e-5)
 
 
-# -------------------------------------------------------------------- when one is due
+# -------------------------------------------------------------------- when to rebuild
 
 
-def test_when_a_snapshot_is_due(shelf: Shelf) -> None:
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
-    shelf.add(vectors_of(99))
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
-    shelf.add(vectors_of(901, seed=2))
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) == "1000 vectors have no index yet"
-    shelf.build()
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
-    shelf.add(vectors_of(100, seed=3))
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
-    shelf.add(vectors_of(1, seed=4))
-    assert "101 vectors were added" in str(rebuild_reason(shelf.store, shelf.key, POLICY))
-    shelf.build()
-    shelf.delete(range(1, 111))
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
-    shelf.delete(range(111, 113))
-    assert "have left the library" in str(rebuild_reason(shelf.store, shelf.key, POLICY))
-    assert shelf.build().vectors == 989
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) is None
+def test_when_a_rebuild_is_due(library: VectorLibrary) -> None:
+    assert rebuild_reason(library.store, library.key, POLICY) is None
+    library.add(vectors_of(99))
+    assert rebuild_reason(library.store, library.key, POLICY) is None
+    library.add(vectors_of(901, seed=2))
+    assert rebuild_reason(library.store, library.key, POLICY) == "1000 vectors have no index yet"
+    library.build()
+    assert rebuild_reason(library.store, library.key, POLICY) is None
+    library.add(vectors_of(100, seed=3))
+    assert rebuild_reason(library.store, library.key, POLICY) is None
+    library.add(vectors_of(1, seed=4))
+    assert "101 vectors were added" in str(rebuild_reason(library.store, library.key, POLICY))
+    library.build()
+    library.delete(range(1, 111))
+    assert rebuild_reason(library.store, library.key, POLICY) is None
+    library.delete(range(111, 113))
+    assert "have left the library" in str(rebuild_reason(library.store, library.key, POLICY))
+    assert library.build().vectors == 989
+    assert rebuild_reason(library.store, library.key, POLICY) is None
 
 
 # -------------------------------------------------------------------- damage
@@ -546,117 +556,119 @@ def make_empty(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, make_empty, Path.unlink])
 @pytest.mark.parametrize("count", [300, 1_200])
-def test_a_damaged_snapshot_is_noticed_and_made_anew(
-    shelf: Shelf, count: int, damage: Callable[[Path], None]
+def test_a_damaged_snapshot_is_noticed_and_rebuilt(
+    library: VectorLibrary, count: int, damage: Callable[[Path], None]
 ) -> None:
-    shelf.add(vectors_of(count))
-    info = shelf.build()
-    damage(shelf.store.snapshots_dir / info.file_name)
+    library.add(vectors_of(count))
+    info = library.build()
+    damage(library.store.snapshots_dir / info.file_name)
     with pytest.raises(SnapshotError, match="imgsearch rebuild"):
-        shelf.open()
-    assert rebuild_reason(shelf.store, shelf.key, POLICY) is not None
-    is_exact(shelf.open(use_snapshot=False), shelf, vectors_of(1, seed=8)[0])
-    again = shelf.build()
+        library.open()
+    assert rebuild_reason(library.store, library.key, POLICY) is not None
+    check_exact(library.open(use_snapshot=False), library, vectors_of(1, seed=8)[0])
+    again = library.build()
     assert again.sha256 == info.sha256
-    assert len(shelf.open()) == count
+    assert len(library.open()) == count
 
 
-def test_rot_that_leaves_no_trace_is_found_by_the_check(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    info = shelf.build()
-    path = shelf.store.snapshots_dir / info.file_name
+def test_damage_that_keeps_size_and_time_is_found_by_the_check(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
+    info = library.build()
+    path = library.store.snapshots_dir / info.file_name
     before = path.stat()
     flip_a_bit(path)
     os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
     with pytest.raises(SnapshotError, match="damaged"):
-        check_recall(shelf.store, shelf.key, encode_texts, POLICY)
+        check_recall(library.store, library.key, encode_texts, POLICY)
 
 
-def test_a_copied_library_opens_and_is_checked_only_once(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    info = shelf.build()
-    path = shelf.store.snapshots_dir / info.file_name
+def test_a_copied_library_opens_and_is_checked_only_once(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
+    info = library.build()
+    path = library.store.snapshots_dir / info.file_name
     os.utime(path)
-    shelf.open()
+    library.open()
     assert path.stat().st_mtime == info.built_at.timestamp()
 
 
-def test_a_reader_at_work_outlives_a_damaged_successor(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    shelf.build()
-    index = shelf.open()
-    shelf.add(vectors_of(50, seed=2))
-    info = shelf.build()
-    truncate(shelf.store.snapshots_dir / info.file_name)
+def test_an_open_reader_keeps_working_when_the_next_snapshot_is_damaged(
+    library: VectorLibrary,
+) -> None:
+    library.add(vectors_of(600))
+    library.build()
+    index = library.open()
+    library.add(vectors_of(50, seed=2))
+    info = library.build()
+    truncate(library.store.snapshots_dir / info.file_name)
     index.refresh()
     assert (len(index), index.tail) == (650, 50)
-    is_exact(index, shelf, vectors_of(1, seed=8)[0])
-    shelf.build()
+    check_exact(index, library, vectors_of(1, seed=8)[0])
+    library.build()
     index.refresh()
     assert (len(index), index.tail) == (650, 0)
 
 
-def test_leftovers_of_a_crash_are_swept_up(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    info = shelf.build()
+def test_what_a_crash_leaves_behind_is_removed(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
+    info = library.build()
     for name in ("1-9.partial", "1-9-0123456789abcdef.ivf"):
-        (shelf.store.snapshots_dir / name).write_bytes(b"half a file")
-    snapshot.clean(shelf.store)
-    assert shelf.files() == [info.file_name]
+        (library.store.snapshots_dir / name).write_bytes(b"half a file")
+    snapshot.clean(library.store)
+    assert library.files() == [info.file_name]
 
 
-def test_two_encoders_keep_a_snapshot_each(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    first = shelf.build()
-    other = shelf.store.add_encoder("other@1", "other", DIM).key
-    news = {i: PhotoVectors(row[None]) for i, row in enumerate(vectors_of(600, seed=2), 1)}
-    shelf.store.add_vectors(other, news)
-    second = build_snapshot(shelf.store, other, "other@1", policy=POLICY)
-    assert shelf.files() == sorted([first.file_name, second.file_name])
-    is_exact(shelf.open(), shelf, vectors_of(1, seed=8)[0])
+def test_two_encoders_keep_a_snapshot_each(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
+    first = library.build()
+    other = library.store.add_encoder("other@1", "other", DIM).key
+    vectors = {i: PhotoVectors(row[None]) for i, row in enumerate(vectors_of(600, seed=2), 1)}
+    library.store.add_vectors(other, vectors)
+    second = build_snapshot(library.store, other, "other@1", policy=POLICY)
+    assert library.files() == sorted([first.file_name, second.file_name])
+    check_exact(library.open(), library, vectors_of(1, seed=8)[0])
 
 
 # -------------------------------------------------------------------- disk and memory
 
 
-def test_a_full_disk_leaves_the_old_snapshot_in_use(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    info = shelf.build()
-    shelf.add(vectors_of(600, seed=2))
+def test_a_full_disk_leaves_the_old_snapshot_in_use(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
+    info = library.build()
+    library.add(vectors_of(600, seed=2))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # As large as the database may be, and far too small for an index of 1,200 vectors.
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(DiskError, match="old one stays in use"):
-            shelf.build()
+            library.build()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert shelf.files() == [info.file_name]
-    assert shelf.store.current_snapshot(shelf.key) == info
-    index = shelf.open()
+    assert library.files() == [info.file_name]
+    assert library.store.current_snapshot(library.key) == info
+    index = library.open()
     assert (len(index), index.tail) == (1_200, 600)
-    is_exact(index, shelf, vectors_of(1, seed=8)[0])
+    check_exact(index, library, vectors_of(1, seed=8)[0])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
-    shelf.store.snapshots_dir.mkdir()
-    shelf.store.snapshots_dir.chmod(0o500)
+def test_a_folder_that_cannot_be_written(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
+    library.store.snapshots_dir.mkdir()
+    library.store.snapshots_dir.chmod(0o500)
     with pytest.raises(DiskError, match="--data"):
-        shelf.build()
+        library.build()
 
 
-def test_an_interrupted_build_leaves_nothing(shelf: Shelf) -> None:
-    shelf.add(vectors_of(600))
+def test_an_interrupted_build_leaves_nothing(library: VectorLibrary) -> None:
+    library.add(vectors_of(600))
 
     def interrupt(step: str) -> None:
         if step == "writing":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        shelf.build(on_step=interrupt)
-    assert shelf.files() == []
+        library.build(on_step=interrupt)
+    assert library.files() == []
 
 
 PEAK = """
@@ -678,13 +690,13 @@ print(peak_bytes() - before)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_a_build_peaks_below_two_and_a_half_times_the_vectors(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    library = VectorLibrary(tmp_path)
     centres = np.random.default_rng(0).standard_normal((200, 512)).astype(np.float32)
     for seed in range(6):
         generator = np.random.default_rng(seed)
         noise = generator.standard_normal((10_000, 512), np.float32)
-        shelf.add(unit(centres[generator.integers(0, 200, 10_000)] + noise))
-    shelf.store.close()
+        library.add(unit(centres[generator.integers(0, 200, 10_000)] + noise))
+    library.store.close()
     done = subprocess.run(
         [sys.executable, "-c", PEAK, str(Path(__file__).parent.parent), str(tmp_path)],
         capture_output=True,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from imgsearch.errors import DiskError, SnapshotError
 from imgsearch.index.base import OnStep
 from imgsearch.index.policy import IndexPolicy
-from imgsearch.records.status import SnapshotInfo
 
-if TYPE_CHECKING:  # a query opens snapshots and needs no more of the store than it has
+if TYPE_CHECKING:  # a query opens snapshots, but must not load what writes
+    from imgsearch.records.status import SnapshotInfo
     from imgsearch.store.store import Store
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
