@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test gpu soak crash fuzz bench bench-full bench-index check docs format install clean
+.PHONY: help demo test test-fast gpu soak crash fuzz bench bench-full bench-index check docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -26,6 +26,10 @@ test: install  ## Run all tests
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not alone" || status=$$?; \
 	$(BIN)/python -m pytest -m alone || status=$$?; \
 	exit $$status
+
+# No browser, no whole commands, no exports of models, nothing that measures time.
+test-fast: install  ## Run most tests, in 90 seconds on two cores
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not alone and not slow" --ignore tests/e2e
 
 gpu: install  ## The tests for a CUDA GPU; .venv needs a torch that can use it
 	$(BIN)/python -m pytest -s tests/gpu

@@ -25,6 +25,8 @@ from imgsearch.index import live, snapshot
 from imgsearch.records.status import SnapshotInfo
 from imgsearch.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("crash_writer.py")
 STEPS = (
     "counting",

@@ -160,6 +160,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     return noted
 
 
+@pytest.mark.slow
 def test_the_streams_of_a_gpu_wait_for_one_another(
     tmp_path: Path, streams: list[tuple[str, str, int]]
 ) -> None:

@@ -321,6 +321,7 @@ def weights_of_a_small_model() -> bytes:
     return save({k: v.to(torch.float16).contiguous() for k, v in model.state_dict().items()})
 
 
+@pytest.mark.slow
 def test_trained_weights_are_fetched_and_used_as_open_clip_uses_them(
     our_hub: Hub, trained: str, tmp_path: Path, demo_photos: Path
 ) -> None:
@@ -364,6 +365,7 @@ def test_damaged_weights_are_named_with_the_cure(cache: Path, trained: str, tmp_
     assert str(file) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_two_seeds_are_two_models(tmp_path: Path) -> None:
     from imgsearch.encoders.openclip.towers import random_towers
 
@@ -383,6 +385,7 @@ def test_a_device_that_is_not_there_is_told() -> None:
 # ---------------------------------------------------------------------------- larger models
 
 
+@pytest.mark.slow
 def test_the_default_architecture_works(demo_photos: Path) -> None:
     """ViT-B-32-256, the default on a CPU, with random weights, in torch."""
     from imgsearch.encoders.openclip.towers import random_towers
@@ -399,6 +402,7 @@ def test_the_default_architecture_works(demo_photos: Path) -> None:
     assert towers.logit_scale == pytest.approx(1 / 0.07, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_siglip_model_with_its_vocabulary_from_the_hub(cache: Path, demo_photos: Path) -> None:
     from imgsearch.encoders.openclip.towers import random_towers
 
@@ -440,6 +444,7 @@ def clips_tokens(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tokeni
     return path, Tokenizer.from_file(str(path))
 
 
+@pytest.mark.slow
 def test_every_whole_word_of_clip_is_found_without_the_library(
     clips_tokens: tuple[Path, Tokenizer],
 ) -> None:
@@ -552,6 +557,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> None:
     from imgsearch.encoders.openclip.towers import random_towers
 
@@ -564,6 +570,7 @@ def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> No
     assert cosines(encoder.encode_texts(texts), wanted).min() >= 0.9999
 
 
+@pytest.mark.slow
 def test_a_query_needs_neither_torch_nor_the_image_tower(exported: Path) -> None:
     done = run_python(
         "import sys; from pathlib import Path\n"
@@ -592,6 +599,7 @@ def test_what_cannot_be_exported_runs_in_torch_and_says_so(
     assert not [path for path in tmp_path.rglob("*") if path.suffix == ".onnx"]
 
 
+@pytest.mark.slow
 def test_tokens_without_torch_are_open_clips(exported: Path) -> None:
     from imgsearch.encoders.openclip.torch_tokens import TorchTokens
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import PixelBatch, Vectors
 
+pytestmark = pytest.mark.slow  # exports models
+
 SMALL = "openclip:ViT-S-32-alt/random"
 PHOTOS = 40
 OPTION = Int8Option("trial+int8", "trial+fp32", Path("trial", "int8.json"), lambda: "this machine")

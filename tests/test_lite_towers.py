@@ -50,6 +50,7 @@ def in_floats(
     return features, logits
 
 
+@pytest.mark.slow
 def test_the_image_graph_is_timms_network(
     tensors: Tensors,
     pixels: NDArray[np.uint8],
@@ -93,6 +94,7 @@ def test_ranges_of_a_photo_hold_its_values(tensors: Tensors, pixels: NDArray[np.
     assert (highs > 0).all()
 
 
+@pytest.mark.slow
 def test_the_text_graph_is_the_original_network(model_cache: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # another project's deprecations are not ours to fix
@@ -128,6 +130,7 @@ def library() -> Tokenizer:
     return tokenizer
 
 
+@pytest.mark.slow
 def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tokenizer) -> None:
     words, whole = WholeWordVocabulary(weights.TOKENIZER.path(), towers.BERTS), 0
     for word in library.get_vocab():
@@ -137,6 +140,7 @@ def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tok
     assert whole > 23_000
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(

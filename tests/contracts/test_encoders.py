@@ -143,7 +143,14 @@ def test_a_prefix_belongs_to_one_kind() -> None:
 # ---------------------------------------------------------------------------- the contract
 
 
-@pytest.fixture(scope="module", params=NAMES)
+# Exporting a model takes seconds.
+PARAMS = [
+    pytest.param(case, marks=pytest.mark.slow) if case.startswith("openclip") else case
+    for case in NAMES
+]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def opened(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_cache: Path
 ) -> Callable[[], Encoder]:
