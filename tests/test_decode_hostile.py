@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -11,18 +12,25 @@ import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import get_type_hints
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imgsearch.decode.formats import FORMATS_BY_NAME
 from imgsearch.decode.headers import jpeg_work
 from imgsearch.decode.pool import DecoderPool
 from imgsearch.decode.reader import InProcessLimits, decode, decode_bytes, decode_file
 from imgsearch.decode.request import DecodeRequest
+from imgsearch.decode.worker import DecodedReply, receive_message, send_message
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
 from tests.factories import encoded, noise
 
 PROMPT_S = 30  # on however busy a machine; what these tests rule out takes minutes
@@ -208,6 +216,38 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(fake_heif: None, tmp_pa
         with pytest.raises(PhotoError) as caught:
             decoding.result()
     assert caught.value.reason is Reason.CHANGED
+
+
+def any_facts() -> st.SearchStrategy[Facts]:
+    """Facts with any value in any field."""
+    by_type = {
+        int: st.integers(0, 1 << 40),
+        float | None: st.none() | st.floats(allow_nan=False),
+        datetime | None: st.none() | st.datetimes(timezones=st.none() | st.just(UTC)),
+    }
+    types = get_type_hints(Facts)
+    fields = {name: by_type.get(kind, st.from_type(kind)) for name, kind in types.items()}
+    return st.fixed_dictionaries(fields).map(lambda values: Facts(**values))
+
+
+@given(any_facts())
+def test_every_fact_survives_the_trip_between_processes(facts: Facts) -> None:
+    worker, parent = socket.socketpair()
+    with worker, parent:
+        send_message(worker, DecodedReply([(1, 1)], (), facts))
+        assert receive_message(parent, DecodedReply).facts == facts
+
+
+@pytest.mark.parametrize(
+    "change", [{"sizes_px": []}, {"facts": {"format": "JPEG"}}, {"times_s": ["now"]}]
+)
+def test_a_malformed_reply_is_refused(change: dict[str, object]) -> None:
+    reply = DecodedReply([(1, 1)], (), Facts("JPEG", 1, 1))
+    worker, parent = socket.socketpair()
+    with worker, parent:
+        send_message(worker, msgspec.to_builtins(reply) | change)
+        with pytest.raises(ValueError, match=r"Expected|missing"):
+            receive_message(parent, DecodedReply)
 
 
 def test_every_decoder_but_two_runs_in_its_own_process() -> None:

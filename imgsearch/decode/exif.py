@@ -33,16 +33,21 @@ APPLE_MAKER_NOTE = b"Apple iOS\0"  # an iPhone's maker note begins with this
 _APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
 _RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
-_READ_TAGS = frozenset({_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL,
-                     _LENS_RANGE, _RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION,
-                     _APPLE_IDENTIFIER, *_ORIGINAL, *_DIGITISED, *_CHANGED,
-                     1, 2, 3, 4})  # fmt: skip
+# The tags whose values are read; all others are skipped.
+_READ_TAGS = frozenset(
+    {
+        *(_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL, _LENS_RANGE),
+        *(_RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION, _APPLE_IDENTIFIER),
+        *(*_ORIGINAL, *_DIGITISED, *_CHANGED),
+        *(1, 2, 3, 4),  # in the GPS directory; 1 also in that of interoperability
+    }
+)
 
 # type -> bytes of one value, struct code; a rational is a pair
 _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (4, "i"),
           10: (8, "ii"), 13: (4, "I")}  # fmt: skip
 _CANON_HEAD_BYTES = 1 << 16
-_MAX_VALUE_BYTES = 1024  # longer ones are not a name, a date or a coordinate
+_MAX_VALUE_BYTES = 1024  # a longer value is not a name, a date or a coordinate
 _MAX_BYTES_OF = {_XMP: 4 << 20, _KEYWORDS: 1 << 16}
 
 _NOTHING = MetadataSource("exif", {})
@@ -144,7 +149,7 @@ def _exif(found: _Directories) -> Exif:
     )
 
 
-# ---------------------------------------------------------------------------- the structure
+# ---------------------------------------------------------------------------- directories
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +174,9 @@ def _first_directory(file: BinaryIO) -> Directory:
     order = _byte_order(file)
     file.seek(4)
     offset = file.read(4)
-    return (
-        _directory(file, order, struct.unpack(order + "I", offset)[0]) if len(offset) == 4 else {}
-    )
+    if len(offset) < 4:
+        return {}
+    return _directory(file, order, struct.unpack(order + "I", offset)[0])
 
 
 def _byte_order(file: BinaryIO) -> str:
@@ -201,7 +206,7 @@ def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
 def _value(
     file: BinaryIO, order: str, tag: int, kind: int, length: int, data: bytes
 ) -> Value | None:
-    """The value of one entry; `data` are its last 4 bytes: the value itself, or where it lies."""
+    """The value of one entry; `data` is its last 4 bytes: the value itself, or its offset."""
     if kind not in _TYPES and not (kind == 7 and tag in _MAX_BYTES_OF):
         return None
     width, code = _TYPES.get(kind, (1, "B"))
@@ -224,7 +229,7 @@ def _value(
     return tuple(over / under if under else math.nan for over, under in pairs)
 
 
-# ---------------------------------------------------------------------------- the meaning
+# ---------------------------------------------------------------------------- values
 
 
 def _number(value: Value | None) -> float | None:

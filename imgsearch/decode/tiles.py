@@ -38,7 +38,10 @@ DEFAULT_TILING = TilingPolicy()
 def images_to_embed(
     decoded: Decoded, policy: TilingPolicy = DEFAULT_TILING
 ) -> tuple[list[Image], tuple[float, ...]]:
-    """The whole image and then its tiles, with (); or a video's frames, with their times in s."""
+    """The images to embed of one file, the most general first, and their times in seconds.
+
+    A photo gives the whole image, then its tiles, and no times; a video its frames.
+    """
     image = decoded.image
     if decoded.times_s:
         return [image, *decoded.others], decoded.times_s
