@@ -178,7 +178,7 @@ class IvfBackend:
             index = _trained_index(sample, options, policy.seed)
             del sample
             on_step("adding")
-            _add_all(index, source, [] if previous else benchmarks)  # they observe vectors once
+            _add_all(index, source, benchmarks if previous is None else [])  # observe only once
             trained_on = int(index.ntotal)
         built = IvfIndex(index, {}, policy)
         details: dict[str, float | int | str] = {
