@@ -34,8 +34,8 @@ def fill(data_dir: Path, photos: int, dim: int) -> None:
     """A library of so many photos that lie nowhere; every fiftieth is much like the one before."""
     noise = np.random.default_rng(3)
     with writing(data_dir) as store:
-        root_id = store.add_root("/photos")
-        row = store.add_encoder("lite/made-up", "lite", dim)
+        root_id = store.files.add_root("/photos")
+        row = store.vectors.add_encoder("lite/made-up", "lite", dim)
         number = 0
         for rows in SyntheticSpace(dim).photos(photos, seed=1):
             rows[EVERY - 1 :: EVERY] = rows[EVERY - 2 :: EVERY][: len(rows) // EVERY]

@@ -87,8 +87,8 @@ def fill_store(folder: Path, vectors: np.ndarray) -> None:
     from imgsearch.store.store import Store
 
     store = Store.open(folder, writable=True)
-    root_id = store.add_root("/photos")
-    key = store.add_encoder("made@1", "made", vectors.shape[1]).key
+    root_id = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("made@1", "made", vectors.shape[1]).key
     ids = range(1, len(vectors) + 1)
     with sqlite3.connect(folder / "library.db") as database:
         database.executemany(
@@ -149,7 +149,7 @@ def build(folder: Path) -> Result:
     from imgsearch.store.store import Store
 
     store = Store.open(folder, writable=True)
-    rows = store.vector_count(1)
+    rows = store.vectors.count(1)
     before_mb = memory_mb("VmHWM")
     began = time.perf_counter()
     steps: dict[str, float] = {}
@@ -181,13 +181,13 @@ def query(folder: Path) -> Result:
     data = np.load(folder / "truth.npz")
     queries = {kind: data[kind] for kind in ("image", "text")}
     store = Store.open(folder, writable=False)
-    store.vector_count(1)
+    store.vectors.count(1)
     before_mb = memory_mb("VmRSS")
     began = time.perf_counter()
     import_module("faiss")
     imported_s = time.perf_counter() - began
     began = time.perf_counter()
-    index = LiveIndex(store, 1)
+    index = LiveIndex(store.reads, 1)
     opened_s = time.perf_counter() - began
     index.search(queries["text"][:1], K, kind="text")
     first_s = time.perf_counter() - began
@@ -225,7 +225,7 @@ def measure_tail(folder: Path) -> Result:
     from imgsearch.store.store import Store
 
     reader = Store.open(folder, writable=False)
-    index = LiveIndex(reader, 1)
+    index = LiveIndex(reader.reads, 1)
     first = len(index)
     space = space_for(first)
     texts = space.texts(60, seed=9)

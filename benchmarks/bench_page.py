@@ -72,8 +72,8 @@ def fill(place: Path, photos: int) -> None:
         image = Image.fromarray(small).resize((1024, 768), Image.Resampling.BICUBIC)
         image.save(place / f"{number}.jpg", quality=85)
     with writing(place / "library") as store:
-        root_id = store.add_root(str(folder))
-        row = store.add_encoder(encoder.id, "lite", encoder.dim)
+        root_id = store.files.add_root(str(folder))
+        row = store.vectors.add_encoder(encoder.id, "lite", encoder.dim)
         number = 0
         for rows in vectors(photos, texts):
             for start in range(0, len(rows), BATCH):

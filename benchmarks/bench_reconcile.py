@@ -25,7 +25,7 @@ from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import registry
 from imgsearch.indexer.scan import scan
-from imgsearch.store.connecting import DATABASE
+from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
 from tests.stand_in import StandIn, open_stand_in
 
@@ -50,12 +50,12 @@ def make(place: Path, files: int) -> None:
         (folder / f"IMG_{number:06}.jpg").touch()
     root = str(place / "photos")
     with writing(place / "library") as store:
-        root_id = store.add_root(root)
-        row = store.add_encoder(StandIn.id, "lite", StandIn.dim)
+        root_id = store.files.add_root(root)
+        row = store.vectors.add_encoder(StandIn.id, "lite", StandIn.dim)
     noise = np.random.default_rng(1)
     stats = scan(root, is_photo_name).files.values()
     # The same rows as `Store.record` writes, which takes half an hour for a million.
-    with closing(sqlite3.connect(place / "library" / DATABASE)) as connection, connection:
+    with closing(sqlite3.connect(place / "library" / DATABASE_FILE)) as connection, connection:
         for number, stat in enumerate(stats, 1):
             name = os.fsencode(stat.path.removeprefix(root + os.sep))
             connection.execute(PHOTO, (number, f"{number:032}".encode()))

@@ -62,11 +62,11 @@ def write(data_dir: Path, deadly_step: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     store = Store.open(data_dir, writable=True)
-    root_id = store.add_root("/photos")
-    key = store.add_encoder("made@1", "made", DIM).key
+    root_id = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("made@1", "made", DIM).key
     snapshot.clean(store)
     while True:
-        count = store.photo_count()
+        count = store.photos.count()
         if count < MOST:  # then it only rebuilds
             batch = [outcome_of(number) for number in range(count, count + BATCH)]
             store.record(root_id, key, batch)

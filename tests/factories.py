@@ -212,8 +212,8 @@ def paths_in(data_dir: Path) -> set[str]:
     if not (data_dir / "library.db").exists():
         return set()
     with Store.open(data_dir, writable=False) as store:
-        ids = store.live_ids().tolist()
-        return {str(path) for places in store.paths(ids).values() for _, path in places}
+        ids = store.reads.live_ids().tolist()
+        return {str(path) for places in store.reads.paths(ids).values() for _, path in places}
 
 
 # ---------------------------------------------------------------------------- processes

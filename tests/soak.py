@@ -43,7 +43,7 @@ signal.signal(signal.SIGTERM, lambda *arguments: stop.set())
 timing = WatchTiming(quiet_ms=200, tick_s=0.5, canary_s=5, burst=100)
 schedule = WatchSchedule(timing, reconcile_s=20, idle_s=3)
 with Library.open(Settings.load(data_dir=sys.argv[2], encoder="lite")) as library:
-    for event in library.watch(sys.argv[3:], stop=stop, rhythm=schedule):
+    for event in library.watch(sys.argv[3:], stop=stop, schedule=schedule):
         pass
 """
 
@@ -211,17 +211,19 @@ class Soak:
 
     def _known(self) -> set[str]:
         with Store.open(self.data_dir, writable=False) as store:
-            ids = store.live_ids().tolist()
-            paths = {str(path) for places in store.paths(ids).values() for _, path in places}
-            missing = {path for root_id in store.roots() for path in store.missing(root_id)}
+            ids = store.reads.live_ids().tolist()
+            paths = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+            missing = {
+                path for root_id in store.reads.roots() for path in store.files.held(root_id)
+            }
             return paths - missing
 
     def _check_store(self) -> None:
         with Store.open(self.data_dir, writable=False) as store:
-            assert store.check() == "ok"
-            assert store.failures() == (), store.failures()
-            row = store.current_encoder()
-            assert row is not None and store.unembedded(row.key) == {}
+            assert store.database.check_integrity() == "ok"
+            assert store.failures.of_files() == (), store.failures.of_files()
+            row = store.reads.current_encoder()
+            assert row is not None and store.photos.unembedded(row.key) == {}
         assert not list(self.data_dir.rglob("*.partial"))
 
 

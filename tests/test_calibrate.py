@@ -26,8 +26,8 @@ def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path
         return unit(rng.normal(size=(len(texts), DIM)))
 
     with writing(tmp_path) as store:
-        root_id = store.add_root("/photos")
-        row = store.add_encoder("stand-in/1", "stand-in", DIM)
+        root_id = store.files.add_root("/photos")
+        row = store.vectors.add_encoder("stand-in/1", "stand-in", DIM)
 
         def add(first: int, count: int) -> None:
             outcomes = [
@@ -43,14 +43,14 @@ def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path
 
         add(0, ENOUGH_PHOTOS - 1)
         assert not baseline.refresh(store, row, embed_texts)
-        assert store.null(row.key) is None
+        assert store.reads.baseline(row.key) is None
         add(100, 400)
         assert baseline.refresh(store, row, embed_texts)
         assert not baseline.refresh(store, row, embed_texts)
         assert len(asked) == 2, "captions and nouns"
-        null = store.null(row.key)
+        null = store.reads.baseline(row.key)
         assert null is not None
-        vectors = np.concatenate([chunk for _, _, chunk in store.vectors(row.key)])
+        vectors = np.concatenate([chunk for _, _, chunk in store.reads.vectors(row.key)])
         assert np.allclose(null.mean, vectors.mean(axis=0), atol=1e-3)
         assert null.photos.shape == (baseline.SAMPLE_PHOTOS, DIM)
         assert (len(null.prompts), len(null.nouns)) == tuple(asked)
@@ -61,6 +61,6 @@ def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path
         add(2000, 50)
         assert baseline.refresh(store, row, embed_texts)
         assert len(asked) == 2
-        renewed = store.null(row.key)
+        renewed = store.reads.baseline(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55
         assert np.array_equal(renewed.prompts, null.prompts)

@@ -52,6 +52,10 @@ FACTS = Facts(
     rating=-1,
     keywords=("A|B", "ø"),
     duration_s=12.5,
+    exposure_s=0.004,
+    aperture=2.8,
+    iso=1600,
+    focal_mm=50.0,
     motion="beside",
     animated=True,
 )
@@ -147,9 +151,9 @@ def test_status_comes_back_unchanged() -> None:
     assert codec.status_from_json(sent(codec.status_to_json(bare))) == bare
 
 
-def test_the_command_prints_a_hit_without_its_file_and_with_fewer_digits() -> None:
+def test_the_command_prints_a_hit_with_its_rank_and_fewer_digits() -> None:
     form, record = codec.hit_to_json(HIT), codec.hit_to_cli_json(3, HIT)
-    assert record == {**{k: v for k, v in form.items() if k != "file"}, "rank": 3, "score": 0.3}
+    assert record == {**form, "rank": 3, "score": 0.3}
 
 
 def test_answers_of_a_real_library_come_back_unchanged(demo: Library) -> None:

@@ -76,21 +76,23 @@ def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     database.close()
     reader = Store.open(data_dir, writable=False)
-    row = reader.current_encoder()
+    row = reader.reads.current_encoder()
     if row is None:
         assert at_least == 0
         reader.close()
         return 0
-    index = live.LiveIndex(reader, row.key, writer.POLICY)  # the snapshot is whole
-    photos = reader.photo_count()
+    index = live.LiveIndex(reader.reads, row.key, writer.POLICY)  # the snapshot is whole
+    photos = reader.photos.count()
     assert photos % writer.BATCH == 0
     assert photos >= max(at_least, found_before)
     assert len(index) == photos
     numbers = range(photos)
     if photos:
-        vectors = np.stack([writer.vector_of(number) for number in numbers])
+        vectors = np.stack([writer.reads.vector_of(number) for number in numbers])
         answers = index.search(vectors, 1, kind="image")
-        hashes = {i: photo.content_hash for i, photo in reader.photos(range(photos + 1)).items()}
+        hashes = {
+            i: photo.content_hash for i, photo in reader.reads.photos(range(photos + 1)).items()
+        }
         for number, near in zip(numbers, answers, strict=True):
             assert bytes.fromhex(hashes[int(near.ids[0])]) == b"%032d" % number
             assert near.scores[0] == pytest.approx(1, abs=1e-3)
@@ -103,13 +105,13 @@ def check_nothing_is_left(data_dir: Path) -> None:
     store = Store.open(data_dir, writable=True)
     snapshot.clean(store)
     files = {path.name for path in store.snapshots_dir.glob("*")}
-    assert files == store.snapshot_file_names()
+    assert files == store.vectors.snapshot_file_names()
     store.close()
 
 
 def current_snapshot(data_dir: Path) -> SnapshotInfo | None:
     store = Store.open(data_dir, writable=False)
-    info = store.current_snapshot(1)
+    info = store.reads.current_snapshot(1)
     store.close()
     return info
 
@@ -170,13 +172,13 @@ def test_a_reader_never_meets_half_a_snapshot(tmp_path: Path) -> None:
     process.stdout.readline()
     reader = Store.open(tmp_path, writable=False)
     key = 1
-    following = live.LiveIndex(reader, key, writer.POLICY)
+    following = live.LiveIndex(reader.reads, key, writer.POLICY)
     files: set[str] = set()
     try:
         while len(files) < 6:  # pytest's limit ends it where no new snapshot comes
-            for index in (live.LiveIndex(reader, key, writer.POLICY), following):
+            for index in (live.LiveIndex(reader.reads, key, writer.POLICY), following):
                 index.refresh()
-                (near,) = index.search(writer.vector_of(0)[None], 1, kind="image")
+                (near,) = index.search(writer.reads.vector_of(0)[None], 1, kind="image")
                 assert near.ids.tolist() == [1]
             if following.snapshot is not None:
                 files.add(following.snapshot.file_name)

@@ -24,8 +24,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def fill(store: Store, vectors: np.ndarray) -> int:
     """Photos with ids from 1 on, one for each row; the key of their encoder."""
-    root_id = store.add_root("/photos")
-    key = store.add_encoder("test", "test", vectors.shape[1]).key
+    root_id = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("test", "test", vectors.shape[1]).key
     outcomes = [
         IngestResult(
             FileStat(f"/photos/{number}.jpg", 1, 1, number),
@@ -68,7 +68,7 @@ def test_photos_without_a_path_have_no_twins(store: Store) -> None:
     vectors = some_vectors(3)
     vectors[:] = vectors[0]
     key = fill(store, vectors)
-    store.forget(1, ["/photos/2.jpg"])
+    store.files.forget(1, ["/photos/2.jpg"])
     found = Job(duplicates.find_pairs(store, key, 0.9)).run()
     assert [(pair.a, pair.b) for pair in found.pairs] == [(1, 3)]
 
@@ -82,7 +82,7 @@ def test_too_many_pairs_leave_the_best_and_say_so(store: Store) -> None:
 
 
 def test_an_empty_library_has_none(store: Store) -> None:
-    key = store.add_encoder("test", "test", 4).key
+    key = store.vectors.add_encoder("test", "test", 4).key
     assert Job(duplicates.find_pairs(store, key, 0.9)).run().pairs == ()
 
 

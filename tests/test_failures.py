@@ -181,7 +181,10 @@ def test_a_library_of_before_tries_its_failures_once_more(
     library: Library, folder: Path, tried: Tried, tmp_path: Path
 ) -> None:
     library.index([folder]).run()
-    with Store.open(tmp_path / "library", writable=True) as store, store._engine.begin() as old:
+    with (
+        Store.open(tmp_path / "library", writable=True) as store,
+        store.database.engine.begin() as old,
+    ):
         old.exec_driver_sql("UPDATE failures SET content_hash = NULL, read_by = NULL")
     tried.taken()
     library.index().run()

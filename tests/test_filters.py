@@ -24,7 +24,7 @@ from imgsearch.query.grammar import parse
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Filter, Interval, Listed, Place, Selection
-from imgsearch.store.conditions import CONDITIONS
+from imgsearch.store.filters import CONDITIONS
 from imgsearch.store.store import Store
 
 ROOTS = ("/photos", "/mnt/Usb Stick")
@@ -76,6 +76,10 @@ def random_facts(chance: random.Random) -> Facts:
         keywords=tuple(chance.sample(KEYWORDS, chance.randint(0, 2))),
         motion=chance.choice([None, "inside", "beside"]),
         animated=chance.random() < 0.2,
+        exposure_s=chance.choice([None, 1 / 250, 1 / 3, 1.0, 2.5]),
+        aperture=chance.choice([None, 1.8, 2.8, 8.0]),
+        iso=chance.choice([None, 100, 1600, 25_600]),
+        focal_mm=chance.choice([None, 35.0, 50.0, 200.0]),
     )
 
 
@@ -86,8 +90,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
     now = time.time()
     with Store.open(tmp_path_factory.mktemp("filters"), writable=True) as store:
         for root in ROOTS:
-            store.add_root(root)
-        encoder = store.add_encoder("test/1", "test", 2)
+            store.files.add_root(root)
+        encoder = store.vectors.add_encoder("test/1", "test", 2)
         known = []
         for number in range(1, 101):
             facts = random_facts(chance)
@@ -109,7 +113,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
                 store.record(root_id, encoder.key, [outcome])
                 paths.append((root_id, path))
                 times.append(seconds)
-            photo_id = store.photo_with(number.to_bytes(32, "big"))
+            photo_id = store.reads.photo_with(number.to_bytes(32, "big"))
             assert photo_id is not None
             file_date = datetime.fromtimestamp(min(times)).isoformat()
             known.append(Known(photo_id, facts, tuple(paths), file_date))
@@ -173,6 +177,10 @@ def shape(facts: Facts) -> str:
     return "landscape" if facts.width_px > facts.height_px else "portrait"
 
 
+def is_known_in(number: float | None, value: Interval) -> bool:
+    return number is not None and number in value
+
+
 ORACLE: dict[str, Callable[[Known, Any], bool]] = {
     "after": lambda photo, value: date_of(photo) >= value,
     "before": lambda photo, value: date_of(photo) < value,
@@ -205,6 +213,10 @@ ORACLE: dict[str, Callable[[Known, Any], bool]] = {
         "live": photo.facts.motion == "beside",
         "animated": photo.facts.animated,
     }[str(value)],
+    "exposure": lambda photo, value: is_known_in(photo.facts.exposure_s, value),
+    "aperture": lambda photo, value: is_known_in(photo.facts.aperture, value),
+    "iso": lambda photo, value: is_known_in(photo.facts.iso, value),
+    "focal": lambda photo, value: is_known_in(photo.facts.focal_mm, value),
 }
 
 
@@ -233,6 +245,16 @@ intervals = st.one_of(
     st.builds(Interval, low=numbers, low_open=st.booleans()),
     st.builds(Interval, high=numbers, high_open=st.booleans()),
 )
+exposures = st.sampled_from(
+    [
+        Interval(low=1 / 250, high=1 / 3),
+        Interval(low=1.0, low_open=True),
+        Interval(high=2.8, high_open=True),
+        Interval(2.8, 2.8),
+        Interval(low=1600.0),
+        Interval(low=35.0, high=70.0),
+    ]
+)
 places = st.builds(
     Place,
     st.sampled_from([48.85, 0.0, 89.95, 90.0, -33.9, -90.0]),
@@ -242,6 +264,7 @@ places = st.builds(
 VALUES = {
     **dict.fromkeys(("after", "before", "on"), dates),
     **dict.fromkeys(("rating", "width", "height", "megapixels"), intervals),
+    **dict.fromkeys(("exposure", "aperture", "iso", "focal"), exposures),
     "near": places,
     "dated": st.sampled_from(["exif", "xmp", "iptc", "sidecar", "file"]),
     "camera": st.sampled_from(["canon", "EOS R5", "5d", "d70", "ωMEGA", "3", "leica", "%", "_"]),
@@ -276,9 +299,9 @@ def test_every_field_of_the_language_has_its_condition() -> None:
 def test_filters_pick_what_the_oracle_picks(library: Stocked, asked: tuple[Filter, ...]) -> None:
     store, known = library.store, library.known
     expected = [photo.id for photo in known if all(passes(photo, each) for each in asked)]
-    assert store.matching(Selection(asked, ONLINE)).tolist() == expected
+    assert store.reads.matching(Selection(asked, ONLINE)).tolist() == expected
     some = np.array([photo.id for photo in known if photo.id % 2], np.int64)
-    among = store.matching(Selection(asked, ONLINE, some)).tolist()
+    among = store.reads.matching(Selection(asked, ONLINE, some)).tolist()
     assert among == [photo_id for photo_id in expected if photo_id % 2]
 
 
@@ -288,14 +311,16 @@ def test_the_filters_tell_photos_apart(library: Stocked) -> None:
     for line in ("after:2023-06-15T14:30:01", "camera:canon", "lens:50mm", "near:48.85,2.35,2km",
                  "near:0,180,30km", "near:90,0,30km", "rating:>=3", "keyword:oma", "in:Holidays",
                  "root:photos", "name:éte", "type:raw", "orientation:square", "megapixels:12",
-                 "is:offline", "dated:file", "-camera:canon", "on:2023-06-15"):  # fmt: skip
-        found = store.matching(Selection(parse(line).filters, ONLINE))
+                 "is:offline", "iso:>=1600", "aperture:<2.8", "exposure:>1s", "exposure:1/250",
+                 "focal:35..70", "focal:50mm", "dated:file", "-camera:canon",
+                 "on:2023-06-15"):  # fmt: skip
+        found = store.reads.matching(Selection(parse(line).filters, ONLINE))
         assert 0 < len(found) < len(known), line
 
 
 def test_nothing_among_nothing(library: Stocked) -> None:
     store = library.store
-    assert not len(store.matching(Selection(among=np.empty(0, np.int64))))
+    assert not len(store.reads.matching(Selection(among=np.empty(0, np.int64))))
 
 
 @pytest.mark.parametrize("sort", ["date", "path"])
@@ -311,10 +336,10 @@ def test_listings_come_in_order_page_by_page(
     else:
         wanted.sort(key=lambda photo: min(os.fsencode(path) for _, path in photo.paths))
     expected = [photo.id for photo in wanted]
-    assert [listed.id for listed in store.listing(selection, sort)] == expected
+    assert [listed.id for listed in store.reads.listing(selection, sort)] == expected
     after: Listed | None = None
     pages: list[int] = []
-    while page := store.listing(selection, sort, after, limit=7):
+    while page := store.reads.listing(selection, sort, after, limit=7):
         pages += [listed.id for listed in page]
         after = page[-1]
     assert pages == expected
@@ -322,34 +347,34 @@ def test_listings_come_in_order_page_by_page(
 
 def test_dates_say_who_told_them(library: Stocked) -> None:
     store, known = library.store, library.known
-    dates = store.dates([photo.id for photo in known])
+    dates = store.reads.dates([photo.id for photo in known])
     for photo in known:
         assert dates[photo.id] == (date_of(photo), photo.facts.dated_by or "file")
 
 
 def test_facts_come_back_as_they_went_in(library: Stocked) -> None:
     store, known = library.store, library.known
-    photos = store.photos([photo.id for photo in known])
+    photos = store.reads.photos([photo.id for photo in known])
     assert {photo.id: photo.facts for photo in known} == {
         photo_id: photo.facts for photo_id, photo in photos.items()
     }
     for photo in known:
         for _, path in photo.paths:
-            assert store.photo_at(Path(path)) == photo.id
-    assert store.photo_at(Path("/photos/none.jpg")) is None
-    assert store.photo_with(b"\0" * 32) is None
+            assert store.reads.photo_at(Path(path)) == photo.id
+    assert store.reads.photo_at(Path("/photos/none.jpg")) is None
+    assert store.reads.photo_with(b"\0" * 32) is None
 
 
 def test_new_facts_replace_the_old(tmp_path: Path) -> None:
     with Store.open(tmp_path, writable=True) as store:
-        root = store.add_root("/photos")
-        encoder = store.add_encoder("test/1", "test", 2)
+        root = store.files.add_root("/photos")
+        encoder = store.vectors.add_encoder("test/1", "test", 2)
         facts = Facts("JPEG", 1, 1, keywords=("b", "a"), rating=1)
         vector = np.array([[1.0, 0.0]], np.float32)
         outcome = IngestResult(FileStat("/photos/a.jpg", 1, 1, 1), b"h" * 32, facts, vector)
         store.record(root, encoder.key, [outcome])
-        assert store.photos([1])[1].facts == facts
+        assert store.reads.photos([1])[1].facts == facts
         new = Facts("JPEG", 1, 1, keywords=("a", "c"), lat=1.0, lon=2.0)
-        assert store.update_facts({1: new, 2: new}) == 1
-        assert store.photos([1])[1].facts == new
-        assert store.update_facts({1: new}) == 0
+        assert store.photos.update_facts({1: new, 2: new}) == 1
+        assert store.reads.photos([1])[1].facts == new
+        assert store.photos.update_facts({1: new}) == 0

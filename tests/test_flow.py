@@ -240,8 +240,8 @@ def test_another_encoder_needs_a_rebuild(library: Library, make_photo: MakePhoto
     photo = make_photo("photos/a.png")
     library.index([photo.parent]).run()
     with Store.open(library.settings.data_dir, writable=True) as store:  # as an older lite did
-        row = store.current_encoder()
-        with store._engine.begin() as connection:
+        row = store.reads.current_encoder()
+        with store.database.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE encoders SET encoder_id = 'lite/0'")
     assert row is not None
     with pytest.raises(EncoderMismatch, match="imgsearch rebuild --encoder lite"):

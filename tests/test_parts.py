@@ -28,8 +28,8 @@ from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.records.status import EncoderRow
 from imgsearch.search import baseline
+from imgsearch.store.reads import photo_starts
 from imgsearch.store.store import Store
-from imgsearch.store.vector_reading import starts_of
 from tests.factories import random_vectors, unit
 from tests.stand_in import StandIn
 
@@ -56,8 +56,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def fill(store: Store) -> tuple[EncoderRow, dict[int, np.ndarray]]:
     """Photos of one part, and every third of up to MOST; all their vectors, by photo."""
-    root_id = store.add_root("/photos")
-    row = store.add_encoder("made@1", "lite", DIM)
+    root_id = store.files.add_root("/photos")
+    row = store.vectors.add_encoder("made@1", "lite", DIM)
     rng = np.random.default_rng(3)
     outcomes = []
     for number in range(PHOTOS):
@@ -71,7 +71,7 @@ def fill(store: Store) -> tuple[EncoderRow, dict[int, np.ndarray]]:
             )
         )
     store.record(root_id, row.key, outcomes)
-    own = store.parts(row.key, range(1, PHOTOS + 1))
+    own = store.reads.parts(row.key, range(1, PHOTOS + 1))
     assert len(own) == PHOTOS
     return row, {photo_id: parts.vectors for photo_id, parts in own.items()}
 
@@ -214,8 +214,8 @@ def test_another_encoder_sees_the_pieces_too(
 def test_the_parts_of_a_photo_come_in_one_chunk(store: Store, chunk_rows: int) -> None:
     row, own = fill(store)
     seen: dict[int, np.ndarray] = {}
-    for _, ids, vectors in store.vectors(row.key, chunk_rows=chunk_rows):
-        starts = starts_of(ids)
+    for _, ids, vectors in store.reads.vectors(row.key, chunk_rows=chunk_rows):
+        starts = photo_starts(ids)
         assert len(starts) == len(set(ids.tolist()))
         for photo_id, parts in zip(
             ids[starts].tolist(), np.split(vectors, starts[1:]), strict=True
@@ -227,19 +227,19 @@ def test_the_parts_of_a_photo_come_in_one_chunk(store: Store, chunk_rows: int) -
 
 
 def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
-    root_id = store.add_root("/photos")
-    key = store.add_encoder("made@1", "made", DIM).key
+    root_id = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("made@1", "made", DIM).key
     stat, times_s = FileStat("/photos/a.mp4", 1, 1, 1), (4.0, 0.0, 8.5)
     outcome = IngestResult(stat, b"a", Facts("VIDEO", 8, 8), vectors_of(3), times_s=times_s)
     store.record(root_id, key, [outcome])
-    before = store.parts(key, [1])[1]
+    before = store.reads.parts(key, [1])[1]
     assert before.times_s == times_s
-    vector = store.vector_of(key, 1)
+    vector = store.reads.vector_of(key, 1)
     assert vector is not None and np.allclose(vector, vectors_of(3)[0], atol=1e-3)
-    store.forget(root_id, [stat.path])
+    store.files.forget(root_id, [stat.path])
     store.record(root_id, key, [IngestResult(stat, b"a")])
-    assert store.last_seq(key) == 6, "numbered anew"
-    after = store.parts(key, [1])[1]
+    assert store.reads.last_seq(key) == 6, "numbered anew"
+    after = store.reads.parts(key, [1])[1]
     assert after.times_s == times_s and np.array_equal(after.vectors, before.vectors)
 
 
@@ -248,7 +248,7 @@ def test_every_photo_once_by_its_best_part_and_never_too_few(store: Store, kind:
     row, own = fill(store)
     policy = POLICIES[kind]
     build_snapshot(store, row.key, row.encoder_id, policy=policy)
-    index = LiveIndex(store, row.key, policy)
+    index = LiveIndex(store.reads, row.key, policy)
     for query in vectors_of(20, seed=7):
         best = truth(own, query)
         exact = dict(best)
@@ -269,8 +269,8 @@ def test_every_photo_once_by_its_best_part_and_never_too_few(store: Store, kind:
 
 def test_recall_is_counted_in_photos(store: Store) -> None:
     """Ten parts a photo: the ten best photos are not among the ten best vectors."""
-    root_id = store.add_root("/photos")
-    key = store.add_encoder("made@1", "made", DIM).key
+    root_id = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("made@1", "made", DIM).key
     rng = np.random.default_rng(5)
     outcomes = [
         IngestResult(
@@ -307,8 +307,8 @@ def test_labels_are_one_a_photo_however_the_rows_are_read(
         facet = labels.save(store, f"of {rows_a_chunk}", classes)
         monkeypatch.setattr(labels, "recogniser", lambda *arguments: judge)
         labels.refresh(store, row, StandIn)
-        assert sum(store.label_counts(facet.id).values()) == PHOTOS
-        told = {photo_id: store.labels_of(photo_id)[facet.name].name for photo_id in own}
+        assert sum(store.labels.counts(facet.id).values()) == PHOTOS
+        told = {photo_id: store.labels.of_photo(photo_id)[facet.name].name for photo_id in own}
         assert told == expected
 
 
@@ -318,7 +318,7 @@ def test_captions_are_ranked_among_photos(store: Store, monkeypatch: pytest.Monk
     photos = [truth(own, query)[at][0] for at, query in enumerate(queries)]  # of known rank
     monkeypatch.setattr(prompts, "embed_texts", lambda *arguments: queries)
     listed = captions.Captions(("x",) * 30, tuple(photos), 0)
-    index = LiveIndex(store, row.key)
+    index = LiveIndex(store.reads, row.key)
     found = captions.evaluate(store, row, StandIn(), index, listed)
     assert (found.photos, found.index_recall) == (PHOTOS, 1.0)
     assert found.recall_at_10 == pytest.approx(10 / 30)
@@ -326,8 +326,8 @@ def test_captions_are_ranked_among_photos(store: Store, monkeypatch: pytest.Monk
 
 
 def test_calibration_counts_photos(store: Store) -> None:
-    root_id = store.add_root("/photos")
-    row = store.add_encoder("made@1", "lite", DIM)
+    root_id = store.files.add_root("/photos")
+    row = store.vectors.add_encoder("made@1", "lite", DIM)
     few = [
         IngestResult(
             FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), vectors_of(9, n)
@@ -341,15 +341,15 @@ def test_calibration_counts_photos(store: Store) -> None:
     )
     store.record(root_id, row.key, [last])
     assert baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
-    null = store.null(row.key)
+    null = store.reads.baseline(row.key)
     assert null is not None and len(null.photos) == 12
     wholes = np.stack([vectors_of(9, seed)[0] for seed in (*range(11), 99)])
     assert np.allclose(null.mean, wholes.mean(axis=0), atol=1e-3)
 
 
 def test_duplicates_are_alike_as_wholes(store: Store) -> None:
-    root_id = store.add_root("/photos")
-    key = store.add_encoder("made@1", "made", DIM).key
+    root_id = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("made@1", "made", DIM).key
     sky, one, two = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
     photos = [np.concatenate(rows) for rows in ([one, sky], [two, sky], [one, two], [one])]
     outcomes = [

@@ -212,7 +212,7 @@ def test_an_xmp_file_waits_for_its_photo(library: Library, tmp_path: Path) -> No
 
 def test_an_empty_mount_point_is_an_unplugged_drive(library: Library, tmp_path: Path) -> None:
     said: list[str] = []
-    library = Library.open(library.settings, tell=said.append)
+    library = Library.open(library.settings, notify=said.append)
     drive = write_photos(tmp_path / "drive", 60)
     library.index([drive]).run()
     drive.rename(tmp_path / "unplugged")
@@ -344,7 +344,7 @@ def test_photos_restored_to_a_new_drive_are_at_home_there(
 
 def test_a_mass_removal_is_held_until_it_is_accepted(library: Library, tmp_path: Path) -> None:
     said: list[str] = []
-    library = Library.open(library.settings, tell=said.append)
+    library = Library.open(library.settings, notify=said.append)
     here = write_photos(tmp_path / "photos", 100)
     library.index([here]).run()
     for number in range(60):
@@ -508,8 +508,8 @@ def test_prune_drops_only_what_has_been_gone_for_long(library: Library, tmp_path
     assert library.prune() == 0
     assert library.status().vectors == 104
     with Store.open(library.settings.data_dir, writable=True) as store:
-        assert store.prune(datetime.now(UTC) - timedelta(days=29)) == 0
-        with store._engine.begin() as connection:  # a month later
+        assert store.photos.prune(datetime.now(UTC) - timedelta(days=29)) == 0
+        with store.database.engine.begin() as connection:  # a month later
             connection.exec_driver_sql(
                 "UPDATE photos SET gone_at = '2020-01-01T00:00:00Z' WHERE gone_at IS NOT NULL"
             )

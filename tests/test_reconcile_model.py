@@ -27,7 +27,9 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
+from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.indexer.diff import compare
+from imgsearch.indexer.indexer import Indexer
 from imgsearch.indexer.scan import is_ignored
 from imgsearch.indexer.watch_loop import _scopes_at
 from imgsearch.indexer.watcher import Hint, PendingFolders, WatchTiming
@@ -61,7 +63,10 @@ class Disk(RuleBasedStateMachine):
             (self.place / each).mkdir()
             (self.place / each / "here.txt").touch()  # else an empty root is an unplugged drive
         config = Settings.load(data_dir=self.place / "library", encoder="lite")
-        self.library = Library.open(config)
+        self.library = Library.open(config, encoder=self.encoder)
+        self.indexer = Indexer(
+            config, EncoderLoader(config, print, None, self.encoder), lambda sentence: None
+        )
         self.library.index([self.place / "one", self.place / "two"]).run()
 
     def teardown(self) -> None:
@@ -151,12 +156,12 @@ class Disk(RuleBasedStateMachine):
     def look_at_everything(self) -> None:
         self.library.index().run()
         with Store.open(self.library.settings.data_dir, writable=False) as store:
-            ids = store.live_ids().tolist()
-            known = {str(path) for places in store.paths(ids).values() for _, path in places}
+            ids = store.reads.live_ids().tolist()
+            known = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
             assert known == {str(path) for path in self._files()}
-            assert store.failures() == ()
-            assert store.to_retry(self.library._upkeep.reading) == set()
-            hashes = {photo.content_hash for photo in store.photos(ids).values()}
+            assert store.failures.of_files() == ()
+            assert store.failures.to_retry(self.indexer.fingerprint) == set()
+            hashes = {photo.content_hash for photo in store.reads.photos(ids).values()}
             assert len(hashes) == len({path.read_bytes() for path in self._files()})
         report = self.library.index().run()
         assert (report.new, report.moved, report.gone, report.missing) == (0, 0, 0, 0)
@@ -165,17 +170,17 @@ class Disk(RuleBasedStateMachine):
     def no_content_is_embedded_twice(self) -> None:
         if hasattr(self, "library"):
             with Store.open(self.library.settings.data_dir, writable=False) as store:
-                row = store.current_encoder()
-                known = store.vector_count(row.key) if row else 0
+                row = store.reads.current_encoder()
+                known = store.vectors.count(row.key) if row else 0
             assert self.encoder.embedded == known <= len(self.written)
 
     # ------------------------------------------------------------------ parts
 
     def _look(self, hint: Hint) -> None:
         with writing(self.library.settings.data_dir) as store:
-            reading = self.library._upkeep.reading
+            reading = self.indexer.fingerprint
             seen = compare(store, _scopes_at(store, [hint]), lambda sentence: None, reading)
-            for _ in self.library._upkeep._take_in(store, seen):
+            for _ in self.indexer.sync(store, seen):
                 pass
 
     def _hear(self, path: Path, folder: bool = False) -> None:

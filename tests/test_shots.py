@@ -40,8 +40,8 @@ def stocked(tmp_path: Path, stand_in: StandIn) -> Iterator[Stocked]:
     def stock(*outcomes: IngestResult, stack_raw: bool = True) -> Library:
         (tmp_path / "library").mkdir(exist_ok=True)
         with Store.open(tmp_path / "library", writable=True) as store:
-            root_id = store.add_root(ROOT)
-            key = store.add_encoder(stand_in.id, "lite", stand_in.dim).key
+            root_id = store.files.add_root(ROOT)
+            key = store.vectors.add_encoder(stand_in.id, "lite", stand_in.dim).key
             store.record(root_id, key, outcomes)
         settings = Settings.load(data_dir=tmp_path / "library", stack_raw=stack_raw)
         opened.append(Library.open(settings))

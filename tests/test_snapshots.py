@@ -68,8 +68,8 @@ class VectorLibrary:
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(exist_ok=True)
         self.store = Store.open(data_dir, writable=True)
-        self.root_id = self.store.add_root("/photos")
-        self.key = self.store.add_encoder("made@1", "made", DIM).key
+        self.root_id = self.store.files.add_root("/photos")
+        self.key = self.store.vectors.add_encoder("made@1", "made", DIM).key
         self.photos = 0
 
     def add(self, vectors: np.ndarray, again: bool = False) -> np.ndarray:
@@ -100,7 +100,7 @@ class VectorLibrary:
         return np.array(ids)
 
     def delete(self, ids: Sequence[int]) -> None:
-        self.store.forget(self.root_id, [f"/photos/{i}.jpg" for i in ids])
+        self.store.files.forget(self.root_id, [f"/photos/{i}.jpg" for i in ids])
 
     def bring_back(self, photo_id: int) -> None:
         outcome = IngestResult(FileStat(f"/photos/{photo_id}.jpg", 1, 1, 1), b"%d" % photo_id)
@@ -120,14 +120,14 @@ class VectorLibrary:
         )
 
     def open(self, policy: IndexPolicy = POLICY, use_snapshot: bool = True) -> LiveIndex:
-        return LiveIndex(self.store, self.key, policy, use_snapshot)
+        return LiveIndex(self.store.reads, self.key, policy, use_snapshot)
 
     def exact(self, query: np.ndarray, only: Sequence[int] | None = None) -> dict[int, float]:
         """Every live photo that qualifies, with the best of its cosines, best first."""
-        live = set(self.store.live_ids().tolist())
+        live = set(self.store.reads.live_ids().tolist())
         live &= live if only is None else set(only)
         best: dict[int, float] = {}
-        for _, ids, vectors in self.store.vectors(self.key):
+        for _, ids, vectors in self.store.reads.vectors(self.key):
             for photo_id, score in zip(ids.tolist(), (vectors @ query).tolist(), strict=True):
                 if photo_id in live:
                     best[photo_id] = max(score, best.get(photo_id, -2.0))
@@ -193,7 +193,7 @@ def test_each_kind_of_index_finds_what_it_promises(
     info = library.build()
     assert (info.kind, info.details.get("storage"), info.vectors) == (kind, storage, count)
     assert library.files() == [info.file_name]
-    assert library.store.current_snapshot(library.key) == info
+    assert library.store.reads.current_snapshot(library.key) == info
     index = library.open()
     assert (len(index), index.tail, index.snapshot) == (count, 0, info)
     report = check_recall(library.store, library.key, encode_texts, POLICY)
@@ -229,7 +229,7 @@ def test_recall_below_the_target_is_reported(library: VectorLibrary) -> None:
     library.add(vectors_of(1_500))
     info = library.build()
     low_effort = replace(info, details=info.details | {"nprobe_text": 1, "nprobe_image": 1})
-    library.store.publish_snapshot(library.key, low_effort)
+    library.store.vectors.publish_snapshot(library.key, low_effort)
     report = check_recall(library.store, library.key, encode_texts, POLICY)
     assert report.text.mean < report.target
     assert not report.is_enough
@@ -314,7 +314,7 @@ def test_another_process_sees_a_new_photo_within_two_seconds(
     library.add(vectors_of(600))
     library.build()
     reader = Store.open(tmp_path, writable=False)
-    index = LiveIndex(reader, library.key, POLICY)
+    index = LiveIndex(reader.reads, library.key, POLICY)
     query = vectors_of(1, seed=5)
     assert index.search(query, 1)[0].scores[0] < 0.99
     writer = subprocess.Popen(
@@ -620,9 +620,9 @@ def test_what_a_crash_leaves_behind_is_removed(library: VectorLibrary) -> None:
 def test_two_encoders_keep_a_snapshot_each(library: VectorLibrary) -> None:
     library.add(vectors_of(600))
     first = library.build()
-    other = library.store.add_encoder("other@1", "other", DIM).key
+    other = library.store.vectors.add_encoder("other@1", "other", DIM).key
     vectors = {i: PhotoVectors(row[None]) for i, row in enumerate(vectors_of(600, seed=2), 1)}
-    library.store.add_vectors(other, vectors)
+    library.store.vectors.add(other, vectors)
     second = build_snapshot(library.store, other, "other@1", policy=POLICY)
     assert library.files() == sorted([first.file_name, second.file_name])
     check_exact(library.open(), library, vectors_of(1, seed=8)[0])
@@ -644,7 +644,7 @@ def test_a_full_disk_leaves_the_old_snapshot_in_use(library: VectorLibrary) -> N
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert library.files() == [info.file_name]
-    assert library.store.current_snapshot(library.key) == info
+    assert library.store.reads.current_snapshot(library.key) == info
     index = library.open()
     assert (len(index), index.tail) == (1_200, 600)
     check_exact(index, library, vectors_of(1, seed=8)[0])
@@ -681,7 +681,7 @@ def peak_bytes():
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 store = Store.open(Path(sys.argv[2]), writable=True)
-store.vector_count(1)
+store.vectors.count(1)
 before = peak_bytes()
 build_snapshot(store, 1, "made@1")
 print(peak_bytes() - before)

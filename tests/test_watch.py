@@ -56,7 +56,7 @@ class Watched:
 
     def _run(self) -> None:
         try:
-            for news in self.library.watch(self.folders, stop=self._stop, rhythm=self._rhythm):
+            for news in self.library.watch(self.folders, stop=self._stop, schedule=self._rhythm):
                 self.news.append(news)
         except BaseException as error:  # noqa: BLE001  # it fails the test, in the main thread
             self.error = error
@@ -204,7 +204,7 @@ def test_each_operation_ends_in_the_right_library(
     watching.wait_for_disk()
     assert contents(watching) != content, "the test has changed something"
     with Store.open(watching.library.settings.data_dir, writable=False) as store:
-        assert store.photo_count() == len(set(contents(watching).values()))
+        assert store.photos.count() == len(set(contents(watching).values()))
     assert encoder.embedded == before + embedded
 
 
@@ -396,7 +396,7 @@ imgsearch.encoders.registry.open_encoder = open_stand_in
 stop = threading.Event()
 rhythm = Rhythm(Pace(quiet_ms=300, tick_s=0.3, poll_s=0.7))
 with Library.open(Settings.load(data_dir={data!r}, encoder="lite")) as library:
-    for news in library.watch([{here!r}], stop=stop, rhythm=rhythm):
+    for news in library.watch([{here!r}], stop=stop, schedule=rhythm):
         print(news, flush=True)
         if getattr(news, "photos", None) == 1:
             Image.new("RGB", (8, 8), (1, 2, 3)).save({here!r} + "/d39/new.png")
@@ -497,8 +497,8 @@ def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> No
 def test_the_model_goes_when_it_is_not_needed(watched: Start, tmp_path: Path) -> None:
     here = write_photos(tmp_path / "photos", 1)
     watching = watched(here, rhythm=WatchSchedule(QUICK, idle_s=1))
-    assert watching.library._models._loaded is not None
-    watching.wait_for(lambda: watching.library._models._loaded is None)
+    assert watching.library.encoder_is_loaded
+    watching.wait_for(lambda: not watching.library.encoder_is_loaded)
     write_photo(here / "new.png", 10)
     watching.wait_for_disk()
 
@@ -588,8 +588,8 @@ def test_a_signal_ends_it_within_two_seconds_with_nothing_lost(
     assert (process.returncode, err) == (0, "")
     assert seconds <= 2
     with Store.open(tmp_path / "library", writable=False) as store:
-        assert store.check() == "ok"
-        kept = store.photo_count()
+        assert store.database.check_integrity() == "ok"
+        kept = store.photos.count()
     process = start_command(tmp_path / "library", "--log-json")
     report = wait_for_event(process, "report")
     assert report["new"] == 400 - kept and report["photos"] == 400

@@ -35,7 +35,7 @@ class Session:
         self._model_lock = threading.Lock()
 
     def _open_library(self) -> Library:
-        return Library.open(self.settings, tell=self.messages.append)
+        return Library.open(self.settings, notify=self.messages.append)
 
     def photo_count(self) -> int:
         """Photos in the library, up to 2 s old; 0 if there is no library yet."""

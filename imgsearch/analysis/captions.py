@@ -12,7 +12,7 @@ from imgsearch.encoders import prompts
 from imgsearch.errors import UsageError
 from imgsearch.records.labels import Evaluation
 from imgsearch.search import confidence
-from imgsearch.store.vector_reading import starts_of
+from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
@@ -92,7 +92,7 @@ class _Names:
         self._folder = folder
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, int | None] = {}
-        for photo_id, places in store.paths(store.live_ids().tolist()).items():
+        for photo_id, places in store.reads.paths(store.reads.live_ids().tolist()).items():
             for _, path in places:
                 self._by_path[str(path)] = photo_id
                 other = self._by_name.setdefault(path.name, photo_id)
@@ -123,7 +123,7 @@ def evaluate(
     ranks, photos = np.zeros(len(queries), np.int64), 0
     for ids, vectors in _live(store, row):
         exam.observe(ids, vectors)
-        starts = starts_of(ids)
+        starts = photo_starts(ids)
         photos += len(starts)
         for start in range(0, len(queries), _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -147,8 +147,8 @@ def evaluate(
 def _live(store: Store, row: EncoderRow) -> Iterator[tuple[Ids, Vectors]]:
     import numpy as np
 
-    live = store.live_ids()
-    for _, ids, vectors in store.vectors(row.key):
+    live = store.reads.live_ids()
+    for _, ids, vectors in store.reads.vectors(row.key):
         alive = np.isin(ids, live)
         if alive.any():
             yield ids[alive], vectors[alive]
@@ -188,11 +188,11 @@ def _kept(store: Store, row: EncoderRow, index: CaptionIndex, sample: list[_Aske
     """The share of captions whose photo is shown; None where no verdict can be given."""
     import numpy as np
 
-    null = store.null(row.key)
+    null = store.reads.baseline(row.key)
     if null is None:
         return None
     among = confidence.CandidateCounts(
-        null.vectors - int(store.further_parts(row.key)[1].sum()), null.vectors
+        null.vectors - int(store.reads.further_parts(row.key)[1].sum()), null.vectors
     )
     queries = np.stack([each.queries[each.at] for each in sample])
     kept = []
@@ -200,9 +200,9 @@ def _kept(store: Store, row: EncoderRow, index: CaptionIndex, sample: list[_Aske
         sample, index.search(queries, confidence.LOOK, kind="text"), strict=True
     ):
         near = found.ids[: confidence.CLOSEST].tolist()
-        parts = store.parts(row.key, near).values()
+        parts = store.reads.parts(row.key, near).values()
         asked = each.as_asked(row.name)
-        closest = np.array([own.vectors[own.best(asked.vector)] for own in parts], np.float32)
+        closest = np.array([own.vectors[own.best_part(asked.vector)] for own in parts], np.float32)
         verdict = confidence.assess(null, asked, found, closest, among)
         kept.append(verdict.level(float(each.own[each.at])) != "weak")
     return float(np.mean(kept))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from imgsearch.progress import Progress
 from imgsearch.records.answer import Pair, Pairs
+from imgsearch.store.reads import photo_starts
 from imgsearch.store.store import Store
-from imgsearch.store.vector_reading import starts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,10 +127,10 @@ def _all_vectors(store: Store, encoder_key: int) -> tuple[Ids, NDArray[np.float1
 
     all_ids = [np.zeros(0, np.int64)]
     rows = [np.zeros((0, 0), np.float16)]
-    for _, ids, chunk in store.vectors(encoder_key):
-        wholes = starts_of(ids)
+    for _, ids, chunk in store.reads.vectors(encoder_key):
+        wholes = photo_starts(ids)
         all_ids.append(ids[wholes])
         rows.append(chunk[wholes].astype(np.float16))
     ids = np.concatenate(all_ids)
-    alive = np.isin(ids, store.live_ids())
+    alive = np.isin(ids, store.reads.live_ids())
     return ids[alive], np.concatenate(rows[1:] or rows)[alive]

@@ -13,18 +13,20 @@ from imgsearch.store.store import Store
 
 def status_of(store: Store) -> Status:
     """The state of the library that `store` belongs to."""
-    row = store.current_encoder()
-    snapshot = None if row is None else store.current_snapshot(row.key)
-    failures = (*store.unreadable(), *store.failures())
+    row = store.reads.current_encoder()
+    snapshot = None if row is None else store.reads.current_snapshot(row.key)
+    failures = (*store.failures.of_folders(), *store.failures.of_files())
     files = (file for file in store.data_dir.rglob("*") if file.is_file())
     return Status(
         data_dir=store.data_dir,
-        roots=diff.roots_of(store),
-        photos=store.photo_count(),
-        vectors=0 if row is None else store.vector_count(row.key),
+        roots=diff.roots_of(store.reads),
+        photos=store.photos.count(),
+        vectors=0 if row is None else store.vectors.count(row.key),
         encoder=None if row is None else row.name,
         snapshot=snapshot,
-        tail=0 if row is None else store.count_after(row.key, snapshot.last_seq if snapshot else 0),
+        tail=0
+        if row is None
+        else store.vectors.count(row.key, snapshot.last_seq if snapshot else 0),
         failures=failures,
         wants=wants_of(failures),
         disk_bytes=sum(file.stat().st_size for file in files),

@@ -45,6 +45,8 @@ def command(path: str, words: tuple[str, ...], as_json: bool, data_dir: str | No
 
 def explanation_to_json(explanation: Explanation) -> dict[str, object]:
     """The explanation as docs/cli.md documents it."""
+    from imgsearch.service.codec import file_to_json
+
     return {
         "path": str(explanation.path),
         "photo_id": None if explanation.photo is None else explanation.photo.id,
@@ -59,6 +61,7 @@ def explanation_to_json(explanation: Explanation) -> dict[str, object]:
             {"filter": _filter_text(condition), "passes": passes}
             for condition, passes in explanation.filters
         ],
+        "file": None if explanation.photo is None else file_to_json(explanation.photo),
     }
 
 
@@ -67,6 +70,8 @@ def _print(explanation: Explanation) -> None:
     if explanation.photo is None:
         click.echo(f"Not in the library. {printable(explanation.reason or '')}")
         return
+    for label, text in explanation.photo.facts.shown():
+        click.echo(f"{label:13} {printable(text)}")
     if explanation.reason is not None:
         click.echo(f"Not among the results. {printable(explanation.reason)}")
     for condition, passes in explanation.filters:

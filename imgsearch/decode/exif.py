@@ -16,7 +16,17 @@ from datetime import datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
 
-from imgsearch.decode.metadata import MetadataSource, camera_name, clean_text, merge_metadata
+from imgsearch.decode.metadata import (
+    MAX_APERTURE,
+    MAX_EXPOSURE_S,
+    MAX_FOCAL_MM,
+    MAX_ISO,
+    MetadataSource,
+    camera_name,
+    clean_text,
+    merge_metadata,
+    positive,
+)
 from imgsearch.records.photo import Facts
 
 Value = str | bytes | tuple[float, ...]
@@ -29,6 +39,9 @@ _ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction
 _DIGITISED = (0x9004, 0x9012, 0x9292)
 _CHANGED = (_DATE_TIME, 0x9010, 0x9290)
 _LENS_MODEL, _LENS_RANGE = 0xA434, 0xA432
+_EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH = 0x829A, 0x829D, 0x920A
+_ISO, _ISO_INDEX = 0x8827, 0x8832  # the second where the first cannot hold the value
+_SHUTTER_SPEED_APEX, _APERTURE_APEX = 0x9201, 0x9202
 APPLE_MAKER_NOTE = b"Apple iOS\0"  # an iPhone's maker note begins with this
 _APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
 _RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
@@ -39,6 +52,8 @@ _READ_TAGS = frozenset(
         *(_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL, _LENS_RANGE),
         *(_RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION, _APPLE_IDENTIFIER),
         *(*_ORIGINAL, *_DIGITISED, *_CHANGED),
+        *(_EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH, _ISO, _ISO_INDEX),
+        *(_SHUTTER_SPEED_APEX, _APERTURE_APEX),
         *(1, 2, 3, 4),  # in the GPS directory; 1 also in that of interoperability
     }
 )
@@ -129,6 +144,7 @@ def _exif(found: _Directories) -> Exif:
             "lens": _text(photo.get(_LENS_MODEL)) or _lens_name(photo.get(_LENS_RANGE)),
             "lat": _degrees(gps, *_LATITUDE),
             "lon": _degrees(gps, *_LONGITUDE),
+            **_exposure(photo),
         },
     )
     by_camera = "camera" in shot.facts  # else a program wrote the time of the last change
@@ -234,6 +250,31 @@ def _value(
 
 def _number(value: Value | None) -> float | None:
     return value[0] if isinstance(value, tuple) else None
+
+
+def _exposure(photo: Directory) -> dict[str, object]:
+    """Exposure time, aperture, ISO and focal length.
+
+    The APEX values (EXIF 3.0, annex C) count where the plain ones are missing: the exposure time
+    is 2^-Tv seconds, the f-number is 2^(Av/2).
+    """
+    exposure_s = positive(_number(photo.get(_EXPOSURE_TIME)), MAX_EXPOSURE_S)
+    tv = _number(photo.get(_SHUTTER_SPEED_APEX))
+    if exposure_s is None and tv is not None and abs(tv) < 32:
+        exposure_s = positive(2.0**-tv, MAX_EXPOSURE_S)
+    aperture = positive(_number(photo.get(_F_NUMBER)), MAX_APERTURE)
+    av = _number(photo.get(_APERTURE_APEX))
+    if aperture is None and av is not None and abs(av) < 32:
+        aperture = positive(round(2.0 ** (av / 2), 1), MAX_APERTURE)
+    iso = positive(_number(photo.get(_ISO)), MAX_ISO)
+    if iso is None or iso == 0xFFFF:
+        iso = positive(_number(photo.get(_ISO_INDEX)), MAX_ISO) or iso
+    return {
+        "exposure_s": exposure_s,
+        "aperture": aperture,
+        "iso": None if iso is None else round(iso),
+        "focal_mm": positive(_number(photo.get(_FOCAL_LENGTH)), MAX_FOCAL_MM),
+    }
 
 
 def _text(value: Value | None) -> str | None:

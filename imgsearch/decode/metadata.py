@@ -16,6 +16,8 @@ from imgsearch.records.photo import Facts
 
 _FACT_NAMES = frozenset(field.name for field in fields(Facts))
 _MAX_KEYWORDS = 500
+# Larger values are damage or a placeholder for "unknown".
+MAX_EXPOSURE_S, MAX_APERTURE, MAX_ISO, MAX_FOCAL_MM = 86_400.0, 256.0, 10_000_000.0, 20_000.0
 _MAX_KEYWORD_LENGTH = 200  # characters; longer text is not a keyword
 
 
@@ -75,6 +77,11 @@ def clean_text(text: str | None) -> str | None:
     """`text` as one printable line, or None for blanks and dashes, which stand for "unknown"."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
     return line if any(c.isalnum() for c in line) else None
+
+
+def positive(number: float | None, limit: float) -> float | None:
+    """`number`, or None unless it is above 0 and at most `limit`."""
+    return number if number is not None and 0 < number <= limit else None
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:

@@ -14,12 +14,17 @@ from xml.parsers import expat
 
 from imgsearch.decode.formats import sidecar_paths
 from imgsearch.decode.metadata import (
+    MAX_APERTURE,
+    MAX_EXPOSURE_S,
+    MAX_FOCAL_MM,
+    MAX_ISO,
     MetadataSource,
     camera_name,
     clean_text,
     iso_datetime,
     merge_keywords,
     merge_metadata,
+    positive,
 )
 from imgsearch.decode.request import open_regular_file
 from imgsearch.errors import PhotoError
@@ -42,6 +47,7 @@ _DATES = (  # the first with a date that exists counts
     _XMP + "CreateDate",
 )
 _LENSES = ("http://cipa.jp/exif/1.0/ LensModel", "http://ns.adobe.com/exif/1.0/aux/ Lens")
+_ISO = (_EXIF + "ISOSpeedRatings", "http://cipa.jp/exif/1.0/ PhotographicSensitivity")
 _KEYWORDS = (
     "http://ns.adobe.com/lightroom/1.0/ hierarchicalSubject",  # A|B|C
     "http://www.digikam.org/ns/1.0/ TagsList",  # A/B/C
@@ -77,6 +83,7 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     def first(*names: str) -> str | None:
         return next((properties[name][0] for name in names if name in properties), None)
 
+    iso = positive(_rational(first(*_ISO)), MAX_ISO)
     dates = (iso_datetime(first(name)) for name in _DATES)
     return MetadataSource(
         source_name,
@@ -87,6 +94,10 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
             "lat": _degrees(first(_EXIF + "GPSLatitude"), "NS", 90),
             "lon": _degrees(first(_EXIF + "GPSLongitude"), "EW", 180),
             "rating": _rating(first(_XMP + "Rating")),
+            "exposure_s": positive(_rational(first(_EXIF + "ExposureTime")), MAX_EXPOSURE_S),
+            "aperture": positive(_rational(first(_EXIF + "FNumber")), MAX_APERTURE),
+            "iso": None if iso is None else round(iso),
+            "focal_mm": positive(_rational(first(_EXIF + "FocalLength")), MAX_FOCAL_MM),
             "keywords": merge_keywords(*(properties.get(name, ()) for name in _KEYWORDS)),
         },
     )
@@ -122,6 +133,14 @@ def _iptc_text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+def _rational(text: str | None) -> float | None:
+    """A number of XMP's type Rational, "1/250", or a plain one."""
+    numerator, _, denominator = (text or "").partition("/")
+    with suppress(ValueError, ZeroDivisionError):
+        return float(numerator) / float(denominator or 1)
+    return None
 
 
 def _rating(text: str | None) -> int | None:

@@ -137,6 +137,11 @@ class EncoderLoader:
                 self._batching = BatchingEncoder(encoder)
             return self._batching
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether an encoder is in memory."""
+        return self._loaded is not None
+
     def close(self) -> None:
         """Release the encoder."""
         self._loaded = self._batching = None

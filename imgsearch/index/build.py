@@ -40,13 +40,13 @@ def build_snapshot(
     policy = policy or IndexPolicy()
     on_step("counting")
     # Before the vectors are read: one that comes later then belongs to the tail.
-    last_seq = store.last_seq(encoder_key)
-    chunks = partial(_live_chunks, store, encoder_key, store.live_ids())
-    source = VectorSource(store.live_vector_count(encoder_key), chunks)
+    last_seq = store.reads.last_seq(encoder_key)
+    chunks = partial(_live_chunks, store, encoder_key, store.reads.live_ids())
+    source = VectorSource(store.vectors.live_count(encoder_key), chunks)
     spec = policy.spec_for(source.count)
     backend = find_backend(spec.backend)
     previous = None
-    current = store.current_snapshot(encoder_key)
+    current = store.reads.current_snapshot(encoder_key)
     if current is not None and current.kind == backend.name and not fresh:
         verified_path = partial(snapshot.verify, store.snapshots_dir, current, full=True)
         previous = PreviousIndex(current.details, verified_path)
@@ -67,7 +67,7 @@ def build_snapshot(
         details=dict(built.details),
     )
     try:
-        store.publish_snapshot(encoder_key, info)
+        store.vectors.publish_snapshot(encoder_key, info)
     except ImgsearchError:
         snapshot.clean(store)
         raise
@@ -79,6 +79,6 @@ def build_snapshot(
 
 def _live_chunks(store: Store, encoder_key: int, live: Ids) -> Iterator[tuple[Ids, Vectors]]:
     """Ids and vectors of live photos, in the order of `seq`."""
-    for _, ids, vectors in store.vectors(encoder_key, 0, _CHUNK_ROWS):
+    for _, ids, vectors in store.reads.vectors(encoder_key, 0, _CHUNK_ROWS):
         alive = contains(live, ids)
         yield (ids, vectors) if alive.all() else (ids[alive], vectors[alive])

@@ -20,7 +20,7 @@ from imgsearch.records.arrays import Ids, Vectors
 
 if TYPE_CHECKING:
     from imgsearch.records.status import SnapshotInfo
-    from imgsearch.store.reads import QueryStore
+    from imgsearch.store.reads import Reads
 
 POLL_S = 0.25  # a search may miss what was committed in the last quarter of a second
 _BLOCK_QUERIES = 256
@@ -37,7 +37,7 @@ class LiveIndex:
 
     def __init__(
         self,
-        store: QueryStore,
+        store: Reads,
         encoder_key: int,
         policy: IndexPolicy | None = None,
         use_snapshot: bool = True,
@@ -163,7 +163,7 @@ class LiveIndex:
     def _with_best_parts(self, queries: Vectors, results: list[Neighbours]) -> list[Neighbours]:
         """The results, each photo scored by its best part: the index may not have compared it."""
         ids = _sorted_unique(np.concatenate([near.ids for near in results]))
-        parts = self._store.parts(self.encoder_key, ids.tolist(), only_of_several=True)
+        parts = self._store.parts(self.encoder_key, ids.tolist(), only_several=True)
         if not parts:
             return results
         rescored = []

@@ -106,7 +106,7 @@ def clean(store: Store) -> None:
     Only the writer may do this: a temporary file may be one that another process is writing.
     Readers that have an old file open keep it.
     """
-    current = store.snapshot_file_names()
+    current = store.vectors.snapshot_file_names()
     for path in store.snapshots_dir.glob("*"):
         if path.name not in current and path.is_file():
             with suppress(FileNotFoundError):
@@ -120,18 +120,20 @@ def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = 
     its file is missing or damaged.
     """
     policy = policy or IndexPolicy()
-    info = store.current_snapshot(encoder_key)
+    info = store.reads.current_snapshot(encoder_key)
     if info is None:
-        tail = store.vector_count(encoder_key)
+        tail = store.vectors.count(encoder_key)
         return f"{tail} vectors have no index yet" if tail >= policy.tail_rows else None
     try:
         verify(store.snapshots_dir, info)
     except SnapshotError as error:
         return str(error)
-    tail = store.last_seq(encoder_key) - info.last_seq  # numbers have gaps, so at most this many
+    tail = (
+        store.reads.last_seq(encoder_key) - info.last_seq
+    )  # numbers have gaps, so at most this many
     if tail > max(policy.tail_rows, policy.tail_share * info.vectors):
         return f"{tail} vectors were added since the index was built"
-    dead = info.vectors - store.live_vector_count(encoder_key, info.last_seq)
+    dead = info.vectors - store.vectors.live_count(encoder_key, info.last_seq)
     if dead > policy.dead_share * info.vectors:
         return f"{dead} of the {info.vectors} vectors in the index have left the library"
     return None

@@ -13,10 +13,12 @@ from imgsearch.store.store import Store
 
 def why_not_indexed(store: Store, path: Path) -> str:
     """The reason, as one or two sentences with the cure, why no photo is known at `path`."""
-    failure = next((each for each in store.failures() if each.path == path), None)
+    failure = next((each for each in store.failures.of_files() if each.path == path), None)
     if failure is not None:
         return f"It could not be read ({failure.reason.value}): {failure.message}"
-    root = next((Path(each) for each in store.roots().values() if path.is_relative_to(each)), None)
+    root = next(
+        (Path(each) for each in store.reads.roots().values() if path.is_relative_to(each)), None
+    )
     if root is None:
         return f"It is in no folder of the library. Add one: imgsearch index {path.parent}"
     if not os.path.lexists(path):

@@ -21,7 +21,7 @@ from imgsearch.records.files import Changes, FileStat
 from imgsearch.records.status import Root
 
 if TYPE_CHECKING:
-    from imgsearch.store.reads import QueryStore
+    from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
 # A root that is there and loses this many of its photos at once, and this share, gets them held.
@@ -95,8 +95,8 @@ def scopes_of(store: Store, folders: Sequence[str]) -> list[Scope]:
     Raises UsageError when there is no folder to look at.
     """
     if folders:
-        return merged(Scope(store.add_root(folder), folder) for folder in folders)
-    scopes = [Scope(root_id, root) for root_id, root in store.roots().items()]
+        return merged(Scope(store.files.add_root(folder), folder) for folder in folders)
+    scopes = [Scope(root_id, root) for root_id, root in store.reads.roots().items()]
     if not scopes:
         raise UsageError("No photo folder is known yet. Name one: imgsearch index FOLDER")
     return scopes
@@ -118,8 +118,8 @@ def merged(scopes: Iterable[Scope]) -> list[Scope]:
 
 def follow_volumes(store: Store, tell: Tell) -> None:
     """Find the roots whose drive is mounted elsewhere now: the library goes where they went."""
-    roots = store.roots()
-    for root_id, (volume, inside) in store.volumes().items():
+    roots = store.reads.roots()
+    for root_id, (volume, inside) in store.reads.volumes().items():
         here, home = roots[root_id], VolumePath(volume, inside)
         if volumes.place_of(here) == home and is_there(here):
             continue
@@ -127,7 +127,7 @@ def follow_volumes(store: Store, tell: Tell) -> None:
         others = [path for other_id, path in roots.items() if other_id != root_id]
         if there is None or there == here or _overlaps(there, others):
             continue
-        store.move_root(root_id, there)
+        store.files.move_root(root_id, there)
         roots[root_id] = there
         tell(f"The drive of {here} is mounted elsewhere now; its photos are at {there}.")
 
@@ -149,20 +149,20 @@ def check_folder(folder: str, roots: Sequence[str]) -> None:
         raise FolderError(f"The folder {folder} does not exist. Check its name.")
 
 
-def root_at(store: Store, folder: str) -> int:
+def root_at(reads: Reads, folder: str) -> int:
     """The id of the root at `folder`. Raises UsageError when there is none."""
-    roots = store.roots()
+    roots = reads.roots()
     for root_id, root in roots.items():
         if root == folder:
             return root_id
     names = ", ".join(roots.values()) or "none"
-    raise UsageError(f"{folder} is not one of the library's folders. They are: {names}")
+    raise UsageError(f"{folder} is not a folder of the library. Its folders: {names}")
 
 
-def roots_of(store: QueryStore) -> tuple[Root, ...]:
+def roots_of(reads: Reads) -> tuple[Root, ...]:
     """The photo folders of the library, and whether each can be reached now."""
-    counts, missing = store.photo_counts(), store.missing_counts()
-    online = online_roots(store)
+    counts, missing = reads.photo_counts(), reads.held_counts()
+    online = online_roots(reads)
     return tuple(
         Root(
             id=root_id,
@@ -171,7 +171,7 @@ def roots_of(store: QueryStore) -> tuple[Root, ...]:
             photos=counts.get(root_id, 0),
             missing=missing.get(root_id, 0),
         )
-        for root_id, path in store.roots().items()
+        for root_id, path in reads.roots().items()
     )
 
 
@@ -189,14 +189,14 @@ def compare(
     offline: its files are counted, and nothing about them changes. Only what the store knows
     about folders is written: their volumes, and which cannot be read.
     """
-    roots = store.roots()
-    row = store.current_encoder()
-    unfinished = {str(path) for path in store.unembedded(row.key).values()} if row else set()
-    unfinished |= store.to_retry(reading)
+    roots = store.reads.roots()
+    row = store.reads.current_encoder()
+    unfinished = {str(path) for path in store.photos.unembedded(row.key).values()} if row else set()
+    unfinished |= store.failures.to_retry(reading)
     offline = 0
     found = []
     for scope in scopes:
-        known = store.known(scope.root_id, scope.folder, scope.deep)
+        known = store.files.known(scope.root_id, scope.folder, scope.deep)
         seen, absent = _look(store, scope, roots[scope.root_id], known)
         if absent:
             offline += len(known)
@@ -207,14 +207,14 @@ def compare(
             continue
         _note_unreadable(store, scope, _closed(seen, known), tell)
         changes = scan.diff(seen, known, unfinished)
-        held = store.missing(scope.root_id)
+        held = store.files.held(scope.root_id)
         same: tuple[FileStat, ...] = ()
         if list_same:
             upserts = {one.path for one in changes.upserts}
             same = tuple(one for path, one in seen.files.items() if path not in upserts)
         back = tuple(path for path in held if path in seen.files)
         told = compare_sidecars(
-            seen, store.sidecars(scope.root_id, scope.folder, scope.deep), changes
+            seen, store.files.sidecars(scope.root_id, scope.folder, scope.deep), changes
         )
         found.append(ScopeDiff(scope, changes, same, back, told))
     return LibraryDiff(tuple(found), offline)
@@ -223,7 +223,7 @@ def compare(
 def diff_of_files(store: Store, files: Sequence[FileStat]) -> LibraryDiff:
     """These files of the library as if they had changed; nothing else is looked at."""
     found = []
-    for root_id, root in store.roots().items():
+    for root_id, root in store.reads.roots().items():
         mine = tuple(one for one in files if scan.is_inside(one.path, (root,)))
         nothing = SidecarChanges(Changes((), ()), ())
         found.append(ScopeDiff(Scope(root_id, root), Changes(mine, ()), (), (), nothing))
@@ -236,7 +236,7 @@ def _look(
     """What a folder holds, and why that must not be believed, if so."""
     before = _identity(root)
     seen = scan.scan(scope.folder, is_photo_name, scope.deep, is_sidecar_name)
-    other_drive = is_other_drive(root, store.volumes().get(scope.root_id))
+    other_drive = is_other_drive(root, store.reads.volumes().get(scope.root_id))
     if scope.deep and scope.folder == root and any(path in known for path in seen.files):
         other_drive = False  # the photos have moved to a new drive, or were restored to one
     if known and (before is None or _identity(root) != before):
@@ -262,8 +262,8 @@ def _identity(folder: str) -> tuple[int, int] | None:
 
 def _note_volume(store: Store, root_id: int, root: str) -> None:
     place = volumes.place_of(root)
-    if place is not None and store.volumes().get(root_id) != (place.volume, place.path):
-        store.set_volume(root_id, place.volume, place.path)
+    if place is not None and store.reads.volumes().get(root_id) != (place.volume, place.path):
+        store.files.set_volume(root_id, place.volume, place.path)
 
 
 def _closed(seen: scan.ScanResult, known: Iterable[str]) -> dict[str, str]:
@@ -278,9 +278,9 @@ def _closed(seen: scan.ScanResult, known: Iterable[str]) -> dict[str, str]:
 def _note_unreadable(store: Store, scope: Scope, closed: dict[str, str], tell: Tell) -> None:
     for folder, message in closed.items():
         tell(f"{folder}: {message} What is known of its photos is kept.")
-    noted = {str(failure.path) for failure in store.unreadable()}
+    noted = {str(failure.path) for failure in store.failures.of_folders()}
     if closed or (scope.deep and any(Path(path).is_relative_to(scope.folder) for path in noted)):
-        store.set_unreadable(scope.root_id, scope.folder, closed)
+        store.failures.set_folders(scope.root_id, scope.folder, closed)
 
 
 # ------------------------------------------------------------------------- what is gone
@@ -297,34 +297,34 @@ def apply_removals(store: Store, seen: LibraryDiff, accept_removals: bool, tell:
     for found in seen.found:
         gone.setdefault(found.scope.root_id, set()).update(found.changes.gone)
         if found.back:
-            store.mark_missing(found.scope.root_id, found.back, False)
-    last = store.last_paths(gone) if any(gone.values()) else {}
+            store.files.release(found.scope.root_id, found.back)
+    last = store.files.last_paths(gone) if any(gone.values()) else {}
     left = 0
     for root_id, paths in gone.items():
         lost = last.get(root_id, set())
         if lost and not accept_removals:
             lost = _hold(store, root_id, lost, tell)
-        left += store.forget(root_id, paths - last.get(root_id, set()) | lost)
-    return Settled(left, sum(store.missing_counts().values()))
+        left += store.files.forget(root_id, paths - last.get(root_id, set()) | lost)
+    return Settled(left, sum(store.reads.held_counts().values()))
 
 
 def _hold(store: Store, root_id: int, lost: set[str], tell: Tell) -> set[str]:
     """Hold these lost files if they are too many to believe; the ones to be let go."""
-    held = store.missing(root_id)
+    held = store.files.held(root_id)
     lost = lost - held
-    lately = store.lost_lately(root_id)
+    lately = store.files.recent_losses(root_id)
     count = len(lost) + len(held) + lately
-    total = store.photo_counts().get(root_id, 0) + lately
+    total = store.reads.photo_counts().get(root_id, 0) + lately
     if lost and count >= HELD_FROM and count > HELD_SHARE * total:
-        store.mark_missing(root_id, lost, True)
+        store.files.hold(root_id, lost)
         tell(
-            f"{len(lost) + len(held)} of the {total} photos of {store.roots()[root_id]} went "
+            f"{len(lost) + len(held)} of the {total} photos of {store.reads.roots()[root_id]} went "
             "missing all at once. They stay in the library, marked missing, and come back by "
             "themselves. If you removed them on purpose: imgsearch index --accept-removals"
         )
         return set()
     if lost:
-        store.add_lost(root_id, len(lost))
+        store.files.add_losses(root_id, len(lost))
     return lost
 
 

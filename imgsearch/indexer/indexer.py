@@ -1,6 +1,7 @@
-"""Everything that changes a library: bringing it up to date, rebuilding it, letting go of photos.
+"""Everything that changes a library: indexing, watching, rebuilding, removing.
 
-Each holds the writer's lock while it works, and leaves a whole library whenever it is stopped.
+Each method holds the writer's lock while it works, and leaves a consistent library whenever it is
+stopped.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -25,9 +25,10 @@ from imgsearch.progress import MetadataReport, Progress, RebuildReport, SyncRepo
 from imgsearch.records.status import EncoderRow
 from imgsearch.search import baseline
 from imgsearch.search.query_cache import QueryVectors
-from imgsearch.store.connecting import DATABASE
+from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
+from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
@@ -43,224 +44,230 @@ if TYPE_CHECKING:
 
 
 class Indexer:
-    """The writing half of a library."""
+    """The writing half of a library.
+
+    `notify` is called with sentences for a person; `index_policy` replaces the usual one.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        models: EncoderLoader,
-        tell: Callable[[str], None],
+        encoders: EncoderLoader,
+        notify: Callable[[str], None],
         index_policy: IndexPolicy | None = None,
     ) -> None:
         self._settings = settings
         self._data_dir = settings.data_dir
-        self._models = models
-        self._tell = tell
+        self._encoders = encoders
+        self._notify = notify
         self._index_policy = index_policy
 
     @property
-    def reading(self) -> str:
-        """What decides how files are read: a file that failed by it would do so again."""
+    def fingerprint(self) -> str:
+        """What decides how files are decoded: a file that failed under it would fail again."""
         return f"{decoder_fingerprint()}; max_megapixels {self._settings.max_megapixels:g}"
 
     def index(
         self, folders: Sequence[str], accept_removals: bool, verify: bool
     ) -> Generator[Progress, None, SyncReport]:
-        """Add folders and bring them up to date; all roots when none is named."""
+        """Bring folders up to date, adding them if needed; all roots if none is given."""
         started = time.monotonic()
-        self._check(folders)
+        self._check_folders(folders)
         with writing(self._data_dir) as store:
-            diff.follow_volumes(store, self._tell)
+            diff.follow_volumes(store, self._notify)
             scopes = diff.scopes_of(store, folders)
-            seen = diff.compare(store, scopes, self._tell, self.reading, list_same=verify)
+            changes = diff.compare(store, scopes, self._notify, self.fingerprint, list_same=verify)
             if verify:
-                files = [one for found in seen.found for one in found.same]
-                threads = self._settings.thread_count
-                reading = pipeline.changed_contents(files, store.hashes(), threads)
-                seen = seen.with_upserts(
-                    (yield from publish_progress(self._data_dir, "Reading every file", reading))
+                files = [stat for scope in changes.found for stat in scope.same]
+                steps = pipeline.changed_contents(
+                    files, store.files.hashes(), self._settings.thread_count
                 )
-            report = yield from self._take_in_aloud(store, seen, accept_removals)
+                changed = yield from publish_progress(self._data_dir, "Reading every file", steps)
+                changes = changes.with_upserts(changed)
+            report = yield from self.sync(store, changes, accept_removals)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def retry(self, reasons: Sequence[Reason]) -> Generator[Progress, None, SyncReport]:
-        """Read the files again that failed, all or for one of these reasons, if they are there."""
+        """Index the files that failed again; with `reasons`, only those that failed for these."""
         started = time.monotonic()
         with writing(self._data_dir) as store:
-            files = []
-            for failure in store.failures(reasons):
-                with suppress(OSError):  # it is gone or out of reach: the next look says which
-                    files.append(pipeline.stat_of(failure.path))
-            seen = diff.diff_of_files(store, files)
-            report = yield from self._take_in_aloud(store, seen, afresh=True)
+            stats = []
+            for failure in store.failures.of_files(reasons):
+                with suppress(OSError):  # removed or out of reach: the next scan handles it
+                    stats.append(pipeline.stat_of(failure.path))
+            changes = diff.diff_of_files(store, stats)
+            report = yield from self.sync(store, changes, retry_failures=True)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def watch(
-        self, folders: Sequence[str], stop: Event, rhythm: WatchSchedule | None
+        self, folders: Sequence[str], stop: Event, schedule: WatchSchedule | None
     ) -> Iterator[WatchEvent]:
         """Add folders and keep all roots up to date until `stop` is set."""
-        from imgsearch.indexer import watch_loop
+        from imgsearch.indexer import watch_loop  # only `watch` needs watchdog
 
-        self._check(folders)
-        hands = watch_loop.Callbacks(
-            self._data_dir,
-            self._take_in_aloud,
-            self._models.release,
-            self._prune,
-            self._tell,
-            self.reading,
+        self._check_folders(folders)
+        callbacks = watch_loop.Callbacks(
+            data_dir=self._data_dir,
+            sync=self.sync,
+            release_encoder=self._encoders.release,
+            prune=self._prune,
+            notify=self._notify,
+            fingerprint=self.fingerprint,
         )
-        return watch_loop.watch_library(hands, folders, rhythm or watch_loop.WatchSchedule(), stop)
+        schedule = schedule or watch_loop.WatchSchedule()
+        return watch_loop.watch_library(callbacks, folders, schedule, stop)
 
     def forget(self, folder: str) -> int:
-        """Follow the root at `folder` no more; how many photos left the library with it."""
+        """Remove the root at `folder`; returns how many photos left the library with it."""
         with writing(self._data_dir) as store:
-            return store.remove_root(diff.root_at(store, folder))
+            return store.files.remove_root(diff.root_at(store.reads, folder))
 
     def prune(self, days: float) -> int:
-        """Drop photos that no path has pointed at for so many days; how many."""
+        """Delete photos that have had no path for this many days; returns how many."""
         with writing(self._data_dir) as store:
             return self._prune(store, days)
 
     def read_metadata(self) -> Generator[Progress, None, MetadataReport]:
-        """Read again what the files say of all photos that can be reached."""
+        """Read the metadata of all photos that can be reached again."""
         with writing(self._data_dir) as store:
-            reading = metadata.reread_all_metadata(store, _online(store), self._settings)
-            return (yield from publish_progress(self._data_dir, "Reading metadata", reading))
+            online = _online_ids(store.reads)
+            steps = metadata.reread_all_metadata(store, online, self._settings)
+            return (yield from publish_progress(self._data_dir, "Reading metadata", steps))
 
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
-        """Make the index file anew; with a name, embed every photo with that encoder before."""
+        """Rebuild the index; with a name, embed every photo with that encoder first."""
         started = time.monotonic()
         with writing(self._data_dir) as store:
-            work = self._rebuild(store, encoder_name)
-            report = yield from publish_progress(self._data_dir, "Rebuilding", work)
+            steps = self._rebuild(store, encoder_name)
+            report = yield from publish_progress(self._data_dir, "Rebuilding", steps)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
+    def build_index(self, row: EncoderRow) -> None:
+        """Build the index snapshot of an encoder from its stored vectors."""
+        with writing(self._data_dir) as store:
+            self._build_index(store, row)
+
     def save_labels(self, name: str, classes: Classes) -> Facet:
-        """Label every photo, now and when new ones come."""
+        """Save labels and label every photo."""
         with writing(self._data_dir) as store:
             facet = labels.save(store, name, classes)
-            row = store.current_encoder()
+            row = store.reads.current_encoder()
             if row is not None:
-                labels.refresh(store, row, lambda: self._models.of(row))
+                labels.refresh(store, row, lambda: self._encoders.of(row))
             return facet
 
     def forget_labels(self, name: str) -> bool:
-        """Drop a facet and its labels; whether there was one."""
+        """Delete saved labels; returns whether there were any of this name."""
         with writing(self._data_dir) as store:
-            return store.drop_facet(name)
+            return store.labels.delete_facet(name)
 
-    def build(self, row: EncoderRow) -> None:
-        """Make the index file of an encoder anew from its stored vectors."""
-        with writing(self._data_dir) as store:
-            self._build(store, row)
+    # ------------------------------------------------------------------ steps
 
-    # ------------------------------------------------------------------ parts
-
-    def _check(self, folders: Sequence[str]) -> None:
+    def _check_folders(self, folders: Sequence[str]) -> None:
         roots: tuple[str, ...] = ()
-        if folders and (self._data_dir / DATABASE).exists():
-            with Store.open(self._data_dir, writable=False) as store:
-                roots = tuple(store.roots().values())
+        if folders and (self._data_dir / DATABASE_FILE).exists():
+            reads = Reads.open(self._data_dir)
+            roots = tuple(reads.roots().values())
+            reads.close()
         for folder in folders:
             diff.check_folder(folder, roots)
+
+    def sync(
+        self,
+        store: Store,
+        changes: diff.LibraryDiff,
+        accept_removals: bool = False,
+        retry_failures: bool = False,
+    ) -> Generator[Progress, None, SyncReport]:
+        """Apply the difference to the library, with progress that other processes can see."""
+        steps = self._apply(store, changes, accept_removals, retry_failures)
+        return publish_progress(self._data_dir, "Indexing", steps)
+
+    def _apply(
+        self,
+        store: Store,
+        changes: diff.LibraryDiff,
+        accept_removals: bool,
+        retry_failures: bool,
+    ) -> Generator[Progress, None, SyncReport]:
+        snapshot.clean(store)  # files that a killed build left behind
+        report, last_id = SyncReport(), store.photos.last_id()
+        if any(of_root.upserts for _, of_root in changes.work):
+            row = store.reads.current_encoder()
+            if row is not None:
+                encoder = self._encoders.of(row)
+            else:
+                encoder = yield from self._new_encoder(
+                    lambda: [Path(stat.path) for _, new in changes.work for stat in new.upserts]
+                )
+            context = self._ingest_context(store, encoder, retry_failures)
+            report = yield from pipeline.ingest(context, changes.work)
+        # Before removals are applied: afterwards the paths of removed files are unknown.
+        refresh = _metadata_refresh(store, changes, last_id)
+        removals = diff.apply_removals(store, changes, accept_removals, self._notify)
+        reread = 0
+        if refresh.sidecars or refresh.photo_ids:
+            online = _online_ids(store.reads)
+            reread = yield from metadata.refresh_metadata(store, online, self._settings, refresh)
+        row = store.reads.current_encoder()
+        if row is not None:
+            if snapshot.rebuild_reason(store, row.key, self._index_policy):
+                self._build_index(store, row)
+            self._refresh_derived(store, row)
+        return replace(
+            report,
+            unchanged=sum(of_root.unchanged for _, of_root in changes.work),
+            gone=removals.gone,
+            missing=removals.missing,
+            reread=reread,
+            offline=changes.offline,
+            photos=store.photos.count(),
+        )
 
     def _rebuild(
         self, store: Store, encoder_name: str | None
     ) -> Generator[Progress, None, RebuildReport]:
-        row = store.encoder_in_use()
-        missing = 0
+        row = store.reads.encoder_in_use()
+        unread = 0
         if encoder_name is not None:
             encoder = yield from self._new_encoder(
-                lambda: list(store.unembedded(None).values()), encoder_name
+                lambda: list(store.photos.unembedded(None).values()), encoder_name
             )
-            bench = self._bench(store, encoder)
-            missing = yield from pipeline.embed_again(bench, store.unembedded(bench.encoder_key))
-            if not missing:
-                store.promote_encoder(bench.encoder_key)
-                row = store.encoder_in_use()
-        if not missing:
-            self._build(store, row, fresh=True)
-            self._refresh(store, row)
-        return RebuildReport(row.name, store.vector_count(row.key), missing, seconds=0.0)
-
-    def _take_in_aloud(
-        self,
-        store: Store,
-        seen: diff.LibraryDiff,
-        accept_removals: bool = False,
-        afresh: bool = False,
-    ) -> Generator[Progress, None, SyncReport]:
-        """The next, with its progress for other processes to see."""
-        steps = self._take_in(store, seen, accept_removals, afresh)
-        return publish_progress(self._data_dir, "Indexing", steps)
-
-    def _take_in(
-        self,
-        store: Store,
-        seen: diff.LibraryDiff,
-        accept_removals: bool = False,
-        afresh: bool = False,
-    ) -> Generator[Progress, None, SyncReport]:
-        """Bring the library up to date with what was seen."""
-        snapshot.clean(store)  # what a killed build left behind
-        report, newest = SyncReport(), store.last_photo_id()
-        if any(changes.upserts for _, changes in seen.work):
-            row = store.current_encoder()
-            if row is not None:
-                encoder = self._models.of(row)
-            else:
-                encoder = yield from self._new_encoder(
-                    lambda: [Path(each.path) for _, news in seen.work for each in news.upserts]
-                )
-            bench = replace(self._bench(store, encoder), afresh=afresh)
-            report = yield from pipeline.ingest(bench, seen.work)
-        told = _told(store, seen, newest)  # now: before paths that are gone are forgotten
-        settled = diff.apply_removals(store, seen, accept_removals, self._tell)
-        reread_count = 0
-        if told.sidecars or told.photo_ids:
-            reread_count = yield from metadata.refresh_metadata(
-                store, _online(store), self._settings, told
-            )
-        row = store.current_encoder()
-        if row is not None and snapshot.rebuild_reason(store, row.key, self._index_policy):
-            self._build(store, row)
-        if row is not None:
-            self._refresh(store, row)
-        return replace(
-            report,
-            unchanged=sum(changes.unchanged for _, changes in seen.work),
-            gone=settled.gone,
-            missing=settled.missing,
-            reread=reread_count,
-            offline=seen.offline,
-            photos=store.photo_count(),
-        )
+            context = self._ingest_context(store, encoder)
+            photos = store.photos.unembedded(context.encoder_key)
+            unread = yield from pipeline.embed_again(context, photos)
+            if not unread:
+                store.vectors.promote_encoder(context.encoder_key)
+                row = store.reads.encoder_in_use()
+        if not unread:
+            self._build_index(store, row, retrain=True)
+            self._refresh_derived(store, row)
+        return RebuildReport(row.name, store.vectors.count(row.key), unread, seconds=0.0)
 
     def _prune(self, store: Store, days: float = PRUNE_DAYS) -> int:
-        return store.prune(datetime.now(UTC) - timedelta(days=days))
+        return store.photos.prune(datetime.now(UTC) - timedelta(days=days))
 
     def _new_encoder(
-        self, files_of_library: Callable[[], Sequence[Path]], asked: str | None = None
+        self, list_files: Callable[[], Sequence[Path]], name: str | None = None
     ) -> Generator[Progress, None, Encoder]:
         """The encoder for a new library or a rebuild, in the precision that is best here.
 
-        Where nobody has said which that is, it is tried on files of the library, if there are
-        enough of them and it is not known yet.
+        If neither the name nor the cache decides the precision, int8 is compared with float32 on
+        files of the library, provided there are enough.
         """
         settings = self._settings
-        name = self._models.choose_new(asked)
-        encoder = self._models.open(name)
-        option = self._models.int8_option(name)
+        chosen = self._encoders.choose_new(name)
+        encoder = self._encoders.open(chosen)
+        option = self._encoders.int8_option(chosen)
         if option is None:
             return encoder
-        files = files_of_library()
+        files = list_files()
         if len(files) < int8_trial.MIN_PHOTOS:
             return encoder
         cache = int8_trial.ComparisonCache(settings.cache_dir, encoder.id, option)
         comparison = cache.get(len(files))
         if comparison is None:
-            self._tell("Comparing the model in int8 and in float32, once on this machine.")
+            self._notify("Comparing the model in int8 and in float32, once on this machine.")
             int8 = registry.open_encoder(
                 option.int8_name,
                 settings.cache_dir,
@@ -271,59 +278,66 @@ class Indexer:
             if comparison is None:
                 return encoder
             cache.put(comparison)
-        self._tell(comparison.sentence(option))
-        return self._models.open(option.int8_name) if comparison.favours_int8 else encoder
+        self._notify(comparison.sentence(option))
+        return self._encoders.open(option.int8_name) if comparison.favours_int8 else encoder
 
-    def _bench(self, store: Store, encoder: Encoder) -> pipeline.IngestContext:
-        """What to embed with; the encoder is entered into the library if it is new."""
-        row = store.add_encoder(encoder.id, self._models.name_of(encoder), encoder.dim)
-        settings = self._settings
-        limits = (settings.max_megapixels, settings.thread_count)
-        return pipeline.IngestContext(store, encoder, row.key, *limits, self.reading)
+    def _ingest_context(
+        self, store: Store, encoder: Encoder, retry_failures: bool = False
+    ) -> pipeline.IngestContext:
+        """What to embed with; the encoder is added to the library if it is new."""
+        name = self._encoders.name_of(encoder)
+        row = store.vectors.add_encoder(encoder.id, name, encoder.dim)
+        return pipeline.IngestContext(
+            store=store,
+            encoder=encoder,
+            encoder_key=row.key,
+            max_megapixels=self._settings.max_megapixels,
+            threads=self._settings.thread_count,
+            fingerprint=self.fingerprint,
+            retry_failures=retry_failures,
+        )
 
-    def _refresh(self, store: Store, row: EncoderRow) -> None:
-        """Bring what is derived from the vectors up to date."""
-        baseline.refresh(store, row, partial(self._asked, row))
-        labels.refresh(store, row, lambda: self._models.of(row))
+    def _refresh_derived(self, store: Store, row: EncoderRow) -> None:
+        """Update what is derived from the vectors: the score baseline and the saved labels."""
+        baseline.refresh(store, row, lambda texts: self._embed_as_queries(row, texts))
+        labels.refresh(store, row, lambda: self._encoders.of(row))
 
-    def _encoding(self, row: EncoderRow) -> Callable[[Sequence[str]], Vectors]:
-        """Embeds texts with a model that is loaded only if there are any."""
-        return lambda texts: self._models.of(row).encode_texts(texts)
-
-    def _asked(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
-        """Texts embedded as a query's are; on one machine that is done once."""
+    def _embed_as_queries(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
+        """Texts embedded as queries are; once on one machine, thanks to the query cache."""
         import numpy as np
 
-        def embed(news: Sequence[str]) -> Vectors:
-            return prompts.embed_texts(self._models.of(row), row.name, news)
+        def embed(missing: Sequence[str]) -> Vectors:
+            return prompts.embed_texts(self._encoders.of(row), row.name, missing)
 
-        remembered = QueryVectors(self._settings.cache_dir, row.encoder_id)
-        return np.stack(remembered.texts(row.name, texts, embed))
+        cache = QueryVectors(self._settings.cache_dir, row.encoder_id)
+        return np.stack(cache.texts(row.name, texts, embed))
 
-    def _build(self, store: Store, row: EncoderRow, fresh: bool = False) -> None:
+    def _build_index(self, store: Store, row: EncoderRow, retrain: bool = False) -> None:
         build.build_snapshot(
             store,
             row.key,
             row.encoder_id,
-            self._encoding(row),
+            lambda texts: self._encoders.of(row).encode_texts(texts),  # loaded only if needed
             policy=self._index_policy,
-            fresh=fresh,
+            fresh=retrain,
         )
 
 
-def _online(store: Store) -> set[int]:
-    return {root.id for root in diff.roots_of(store) if root.online}
+def _online_ids(reads: Reads) -> set[int]:
+    return {root.id for root in diff.roots_of(reads) if root.online}
 
 
-def _told(store: Store, seen: diff.LibraryDiff, newest: int) -> metadata.MetadataRefresh:
-    """What XMP files tell anew of photos up to the id `newest`; later ones were just read whole."""
-    news = [found for found in seen.found if found.sidecars.is_news]
-    ids = {
+def _metadata_refresh(
+    store: Store, changes: diff.LibraryDiff, last_id: int
+) -> metadata.MetadataRefresh:
+    """The photos whose XMP files changed; those with ids above `last_id` were just read anyway."""
+    scopes = [scope for scope in changes.found if scope.sidecars.is_news]
+    photo_ids = {
         photo_id
-        for found in news
-        for photo_id in store.ids_at(found.scope.root_id, found.sidecars.photos).values()
-        if photo_id <= newest
+        for scope in scopes
+        for photo_id in store.files.photo_ids(scope.scope.root_id, scope.sidecars.photos).values()
+        if photo_id <= last_id
     }
     return metadata.MetadataRefresh(
-        [(found.scope.root_id, found.sidecars.sidecars) for found in news], ids
+        [(scope.scope.root_id, scope.sidecars.sidecars) for scope in scopes], photo_ids
     )

@@ -32,7 +32,7 @@ def reread_all_metadata(
 
     A photo whose file cannot be read, or is no longer the one that was indexed, keeps its facts.
     """
-    work = _within_reach(store, online, store.live_ids().tolist())
+    work = _within_reach(store, online, store.reads.live_ids().tolist())
     changed, unread = yield from _read(store, work, settings)
     return MetadataReport(len(work) - len(unread), changed, len(unread))
 
@@ -58,7 +58,9 @@ def refresh_metadata(
     waiting = {sidecar for path in unread for sidecar in sidecar_paths(str(path))}
     for root_id, sidecars in told.sidecars:
         read = [one for one in sidecars.upserts if one.path not in waiting]
-        store.set_sidecars(root_id, read, [path for path in sidecars.gone if path not in waiting])
+        store.files.set_sidecars(
+            root_id, read, [path for path in sidecars.gone if path not in waiting]
+        )
     return changed
 
 
@@ -90,7 +92,7 @@ def _read(
                 else:
                     news[photo.id] = found
                 yield Progress(done, len(work), path)
-            changed += store.update_facts(news)
+            changed += store.photos.update_facts(news)
     return changed, unread
 
 
@@ -98,10 +100,10 @@ def _within_reach(
     store: Store, online: Collection[int], ids: Sequence[int]
 ) -> list[tuple[Photo, Path]]:
     """Those of these photos that can be reached, each with the first of its paths."""
-    photos, missing = store.photos(ids), store.missing_paths(ids)
+    photos, missing = store.reads.photos(ids), store.reads.held_paths(ids)
     return [
         (photos[photo_id], path)
-        for photo_id, places in store.paths(ids).items()
+        for photo_id, places in store.reads.paths(ids).items()
         for path in [
             next((path for root, path in places if root in online and path not in missing), None)
         ]

@@ -40,10 +40,10 @@ RECORD_AT_MOST = 500  # files in one transaction: moves cost no batch of the mod
 
 @dataclass(frozen=True, slots=True)
 class IngestContext:
-    """What the work is done with.
+    """What an indexing run works with.
 
-    `reading` says what decides how files are read: a failure is kept with it, and is believed of
-    the same content until that changes. With `afresh`, none is believed.
+    `fingerprint` identifies what decides how files are decoded. A failure is stored with it and
+    expected to repeat for the same content until it changes, unless `retry_failures` is set.
     """
 
     store: Store
@@ -51,8 +51,8 @@ class IngestContext:
     encoder_key: int
     max_megapixels: float
     threads: int
-    reading: str
-    afresh: bool = False
+    fingerprint: str
+    retry_failures: bool = False
 
     @property
     def ahead(self) -> int:
@@ -87,7 +87,7 @@ class _Candidate:
 
 
 def ingest(
-    bench: IngestContext, work: Sequence[tuple[int, Changes]]
+    context: IngestContext, work: Sequence[tuple[int, Changes]]
 ) -> Generator[Progress, None, SyncReport]:
     """Take in the upserts of several roots (root id, changes); one Progress a file.
 
@@ -95,9 +95,9 @@ def ingest(
     failure with a reason. Moves and copies embed nothing.
     """
     files = [(root_id, found) for root_id, changes in work for found in changes.upserts]
-    with write_behind(bench.encoder.batches_at_once) as model:
-        run = _IngestRun(bench, model)
-        with prefetch(bench.ahead, bench.threads, run.examine, files) as examined:
+    with write_behind(context.encoder.batches_at_once) as model:
+        run = _IngestRun(context, model)
+        with prefetch(context.ahead, context.threads, run.examine, files) as examined:
             for done, one in enumerate(examined, 1):
                 run.take(one)
                 yield Progress(done, len(files), Path(one.stat.path))
@@ -105,14 +105,15 @@ def ingest(
     return run.report
 
 
-def embed_again(bench: IngestContext, photos: dict[int, Path]) -> Generator[Progress, None, int]:
+def embed_again(context: IngestContext, photos: dict[int, Path]) -> Generator[Progress, None, int]:
     """Embed known photos (id: path) with another encoder; returns how many could not be read.
 
     A file that is gone or whose bytes are no longer those of the photo is left for the next
     indexing run to find out.
     """
     hashes = {
-        photo.id: bytes.fromhex(photo.content_hash) for photo in bench.store.photos(photos).values()
+        photo.id: bytes.fromhex(photo.content_hash)
+        for photo in context.store.reads.photos(photos).values()
     }
 
     def prepare(item: tuple[int, Path]) -> tuple[int, Path, ModelInput | None]:
@@ -121,16 +122,16 @@ def embed_again(bench: IngestContext, photos: dict[int, Path]) -> Generator[Prog
             found = stat_of(path)
             if _hash(found) != hashes[photo_id]:
                 return photo_id, path, None
-            return photo_id, path, _decode(bench, found)[1]
+            return photo_id, path, _decode(context, found)[1]
         except (PhotoError, OSError):
             return photo_id, path, None
 
-    keep = partial(bench.store.add_vectors, bench.encoder_key)
+    keep = partial(context.store.vectors.add, context.encoder_key)
     unread = parts = 0
     batch: dict[int, ModelInput] = {}
     with (
-        write_behind(bench.encoder.batches_at_once) as model,
-        prefetch(bench.ahead, bench.threads, prepare, list(photos.items())) as prepared,
+        write_behind(context.encoder.batches_at_once) as model,
+        prefetch(context.ahead, context.threads, prepare, list(photos.items())) as prepared,
     ):
         for done, (photo_id, path, seen) in enumerate(prepared, 1):
             if seen is None:
@@ -138,8 +139,8 @@ def embed_again(bench: IngestContext, photos: dict[int, Path]) -> Generator[Prog
             else:
                 batch[photo_id] = seen
                 parts += len(seen.pixels)
-            if batch and (parts >= bench.encoder.batch_size or done == len(photos)):
-                model.do(partial(_embed, bench, batch), keep)
+            if batch and (parts >= context.encoder.batch_size or done == len(photos)):
+                model.do(partial(_embed, context, batch), keep)
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
     return unread
@@ -171,9 +172,9 @@ def changed_contents(
 class _IngestRun:
     """One indexing run: what is in hand, and what became of each content so far."""
 
-    def __init__(self, bench: IngestContext, model: WriteBehind) -> None:
+    def __init__(self, context: IngestContext, model: WriteBehind) -> None:
         self.report = SyncReport()
-        self._bench = bench
+        self._context = context
         self._model = model
         self._batch: list[_Candidate] = []
         self._parts = 0  # that the model is to see of the batch
@@ -194,13 +195,13 @@ class _IngestRun:
             return _Candidate(root_id, found, failure=self._failure(found, error))
         if not self._claims.first(content_hash):
             return _Candidate(root_id, found, content_hash, copy=True)
-        if self._bench.store.has_vectors(content_hash, self._bench.encoder_key):
+        if self._context.store.reads.has_vectors(content_hash, self._context.encoder_key):
             return _Candidate(root_id, found, content_hash)
         known = self._known_failure(found, content_hash)
         if known is not None:
             return _Candidate(root_id, found, content_hash, failure=known)
         try:
-            facts, seen = _decode(self._bench, found)
+            facts, seen = _decode(self._context, found)
         except _VANISHED:
             return _Candidate(root_id, found, content_hash, vanished=True)
         except PhotoError as error:
@@ -208,15 +209,15 @@ class _IngestRun:
         return _Candidate(root_id, found, content_hash, facts, seen)
 
     def _failure(self, found: FileStat, error: PhotoError) -> Failure:
-        reading = self._bench.reading
-        return Failure(Path(found.path), error.reason, str(error), error.extra, reading)
+        fingerprint = self._context.fingerprint
+        return Failure(Path(found.path), error.reason, str(error), error.extra, fingerprint)
 
     def _known_failure(self, found: FileStat, content_hash: bytes) -> Failure | None:
         """What this content failed of at some path, if it would fail of it here."""
-        if self._bench.afresh:
+        if self._context.retry_failures:
             return None
-        store, reading = self._bench.store, self._bench.reading
-        known = store.known_failure(content_hash, found.path, reading)
+        store, fingerprint = self._context.store, self._context.fingerprint
+        known = store.failures.known(content_hash, found.path, fingerprint)
         return None if known is None else replace(known, path=Path(found.path))
 
     def take(self, one: _Candidate) -> None:
@@ -229,7 +230,7 @@ class _IngestRun:
         (self._copies if one.copy else self._batch).append(one)
         self._parts += 0 if one.seen is None else len(one.seen.pixels)
         waiting = len(self._batch) + len(self._copies)
-        if self._parts >= self._bench.encoder.batch_size or waiting >= RECORD_AT_MOST:
+        if self._parts >= self._context.encoder.batch_size or waiting >= RECORD_AT_MOST:
             self.flush()
 
     def _promote_copies(self, vanished: _Candidate) -> None:
@@ -264,7 +265,7 @@ class _IngestRun:
     def _embedded(self, batch: Sequence[_Candidate]) -> list[tuple[int, IngestResult]]:
         """What became of each file, with its vectors. Runs beside other batches."""
         parts = _embed(
-            self._bench, {at: one.seen for at, one in enumerate(batch) if one.seen is not None}
+            self._context, {at: one.seen for at, one in enumerate(batch) if one.seen is not None}
         )
         outcomes = []
         for at, one in enumerate(batch):
@@ -281,7 +282,7 @@ class _IngestRun:
 
         for (_, root_id), group in groupby(sorted(outcomes, key=order), order):
             mine = [outcome for _, outcome in group]
-            self._bench.store.record(root_id, self._bench.encoder_key, mine)
+            self._context.store.record(root_id, self._context.encoder_key, mine)
         self._count([outcome for _, outcome in outcomes])
 
     def _count(self, outcomes: Sequence[IngestResult]) -> None:
@@ -298,13 +299,13 @@ class _IngestRun:
         )
 
 
-def _embed(bench: IngestContext, photos: Mapping[int, ModelInput]) -> dict[int, PhotoVectors]:
+def _embed(context: IngestContext, photos: Mapping[int, ModelInput]) -> dict[int, PhotoVectors]:
     """The parts of each photo, all embedded together."""
     import numpy as np
 
     if not photos:
         return {}
-    vectors = bench.encoder.encode_pixels(np.concatenate([one.pixels for one in photos.values()]))
+    vectors = context.encoder.encode_pixels(np.concatenate([one.pixels for one in photos.values()]))
     ends = np.cumsum([len(seen.pixels) for seen in photos.values()])
     each = zip(photos.items(), np.split(vectors, ends[:-1]), strict=True)
     return {key: PhotoVectors(rows, seen.times_s) for (key, seen), rows in each}
@@ -324,16 +325,16 @@ def _hash(found: FileStat) -> bytes:
         return hashlib.file_digest(stream, _hasher).digest()
 
 
-def _decode(bench: IngestContext, found: FileStat) -> tuple[Facts, ModelInput]:
+def _decode(context: IngestContext, found: FileStat) -> tuple[Facts, ModelInput]:
     """Decode and prepare one photo, and make sure that it stayed the same meanwhile."""
     import numpy as np
 
     try:
         with _reading():
-            side_px = bench.encoder.side_px
-            decoded = decode(Path(found.path), side_px, bench.max_megapixels, all_frames=True)
+            side_px = context.encoder.side_px
+            decoded = decode(Path(found.path), side_px, context.max_megapixels, all_frames=True)
             images, times_s = images_to_embed(decoded)
-            each = [bench.encoder.prepare(image) for image in images]
+            each = [context.encoder.prepare(image) for image in images]
             pixels = cast("PixelBatch", np.stack(each))  # all of one dtype
             now = stat_of(Path(found.path))
     except _VANISHED:

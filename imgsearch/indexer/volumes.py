@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from imgsearch.indexer import scan
 
 if TYPE_CHECKING:
-    from imgsearch.store.reads import QueryStore
+    from imgsearch.store.reads import Reads
 
 
 MOUNT_TABLE = Path("/proc/self/mountinfo")
@@ -147,7 +147,7 @@ def _join(folder: str, inside: str) -> str:
     return folder if inside == os.curdir else os.path.join(folder, inside)  # noqa: PTH118
 
 
-def online_roots(store: QueryStore) -> dict[int, bool]:
+def online_roots(store: Reads) -> dict[int, bool]:
     """Root id to whether that folder is there, and is the one that the library knows.
 
     A folder without any file is: nothing of it can be out of reach.

@@ -44,11 +44,11 @@ class Callbacks:
     """What the work is done with: `take_in` brings a library up to date with what was seen."""
 
     data_dir: Path
-    take_in: Callable[[Store, LibraryDiff], Generator[Progress, None, SyncReport]]
-    release: Callable[[], None]  # lets the model go
+    sync: Callable[[Store, LibraryDiff], Generator[Progress, None, SyncReport]]
+    release_encoder: Callable[[], None]  # lets the model go
     prune: Callable[[Store], object]
-    tell: Tell
-    reading: str  # what decides how files are read
+    notify: Tell
+    fingerprint: str  # what decides how files are decoded
 
 
 def watch_library(
@@ -116,7 +116,7 @@ class WatchLoop:
             yield from self._round()
         elif now - self._worked_s >= self._rhythm.idle_s:
             self._worked_s = now
-            self._hands.release()
+            self._hands.release_encoder()
 
     # ------------------------------------------------------------------ drives
 
@@ -141,7 +141,7 @@ class WatchLoop:
         )
 
     def _roots(self) -> tuple[str, ...]:
-        return () if self._reader is None else tuple(self._reader.roots().values())
+        return () if self._reader is None else tuple(self._reader.reads.roots().values())
 
     # ------------------------------------------------------------------ one round
 
@@ -173,13 +173,13 @@ class WatchLoop:
     ) -> Generator[WatchEvent, None, bool]:
         """Bring some folders up to date; whether that came to its end."""
         stopped = self._watcher.stopped
-        seen = self._settled(compare(store, scopes, self._tell, self._hands.reading))
+        seen = self._settled(compare(store, scopes, self._tell, self._hands.fingerprint))
         work = any(changes.upserts or changes.gone for _, changes in seen.work)
         if stopped.is_set():
             return False
         if not (everything or work or any(one.back or one.sidecars.is_news for one in seen.found)):
             return True
-        with closing(self._hands.take_in(store, seen)) as job:
+        with closing(self._hands.sync(store, seen)) as job:
             while not stopped.is_set():
                 try:
                     yield next(job)
@@ -212,11 +212,11 @@ class WatchLoop:
         """Say it, but not every hour again."""
         if sentence not in self._said:
             self._said.add(sentence)
-            self._hands.tell(sentence)
+            self._hands.notify(sentence)
 
 
 def _scopes_at(store: Store, hints: Iterable[Hint]) -> list[Scope]:
-    roots = sorted(store.roots().items(), key=lambda item: -len(item[1]))
+    roots = sorted(store.reads.roots().items(), key=lambda item: -len(item[1]))
     scopes = []
     for hint in hints:
         for root_id, root in roots:

@@ -13,7 +13,7 @@ from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import FolderError, PhotoError, UsageError
 from imgsearch.progress import Progress
 from imgsearch.records.labels import Classes, Confusion, Facet, Label
-from imgsearch.store.vector_reading import starts_of
+from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
@@ -79,9 +79,9 @@ def label(
     import numpy as np
 
     judge = recogniser(check(classes), rows_of(classes, row, encoder), encoder.logit_scale)
-    wanted = store.live_ids(among)
+    wanted = store.reads.live_ids(among)
     found: list[Label] = []
-    for _, ids, vectors in store.vectors(row.key, chunk_rows=_CHUNK_ROWS):
+    for _, ids, vectors in store.reads.vectors(row.key, chunk_rows=_CHUNK_ROWS):
         rows = np.isin(ids, wanted)
         found += _labelled(judge, classes, ids[rows], vectors[rows])
     return found
@@ -91,7 +91,7 @@ def _labelled(
     judge: ZeroShotClassifier, classes: Classes, ids: Ids, vectors: Vectors
 ) -> list[Label]:
     names = classes.labels
-    starts = starts_of(ids)
+    starts = photo_starts(ids)
     numbers, chances = judge.recognise(vectors, starts)
     return [
         Label(photo_id, names[number], chance)
@@ -108,7 +108,7 @@ def save(store: Store, name: str, classes: Classes) -> Facet:
     """Enter a facet; `refresh` labels the photos. Raises UsageError for a name without letters."""
     if not name.strip():
         raise UsageError("The facet needs a name: --save-as animals")
-    return store.save_facet(name.strip(), check(classes))
+    return store.labels.save_facet(name.strip(), check(classes))
 
 
 def refresh(store: Store, row: EncoderRow, encoder: Callable[[], Encoder]) -> int:
@@ -116,20 +116,20 @@ def refresh(store: Store, row: EncoderRow, encoder: Callable[[], Encoder]) -> in
 
     The model is loaded only where there is something to do.
     """
-    last_seq = store.last_seq(row.key)
+    last_seq = store.reads.last_seq(row.key)
     done = 0
-    for facet in store.facets():
-        known = store.facet_rows(facet.id, row.key)
+    for facet in store.labels.facets():
+        known = store.labels.class_vectors(facet.id, row.key)
         if known is None:
             rows, seq = rows_of(facet.classes, row, encoder()), 0
-            store.begin_facet(facet.id, row.key, rows)
+            store.labels.start_facet(facet.id, row.key, rows)
         else:
             rows, seq = known
         if seq < last_seq:
             judge = recogniser(facet.classes, rows, encoder().logit_scale)
-            for last, ids, vectors in store.vectors(row.key, seq, _CHUNK_ROWS):
+            for last, ids, vectors in store.reads.vectors(row.key, seq, _CHUNK_ROWS):
                 found = _labelled(judge, facet.classes, ids, vectors)
-                store.set_labels(facet.id, last, found)
+                store.labels.set_labels(facet.id, last, found)
                 done += len(found)
     return done
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from imgsearch.records.photo import FACTS
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, Place
 
 NEAR_RADIUS_KM = 5.0
@@ -227,17 +228,6 @@ _ORIENTATIONS = {word: word for word in ("landscape", "portrait", "square")}
 _STATES = {word: word for word in ("animated", "live", "motion", "offline", "online")}
 _SOURCES = {word: word for word in ("exif", "xmp", "iptc", "video", "sidecar", "file")}
 
-# Filters that compare one fact of a photo with a text or a number.
-FACT_FILTERS = (
-    FilterSpec("camera", "text", "whose camera make and model contain TEXT"),
-    FilterSpec("lens", "text", "whose lens name contains TEXT; 50mm does not match 150mm"),
-    FilterSpec(
-        "rating", "number", "with this many stars: 4, >=4, <2, 3..5; unrated photos count as 0"
-    ),
-    FilterSpec("width", "number", "this many pixels wide: >=3000"),
-    FilterSpec("height", "number", "this many pixels high"),
-)
-
 # In the order of the help text.
 FIELDS: dict[str, Field] = {
     "after": text_field("DATE", "taken at or after the beginning of DATE", read_date),
@@ -249,7 +239,7 @@ FIELDS: dict[str, Field] = {
         "only from the file",
         one_of(_SOURCES),
     ),
-    **{spec.name: field_of(spec) for spec in FACT_FILTERS},
+    **{fact.filter.name: field_of(fact.filter) for fact in FACTS if fact.filter is not None},
     "megapixels": field_of(FilterSpec("megapixels", "number", "with this many megapixels: >12")),
     "orientation": text_field(
         "SHAPE", "of this shape: landscape, portrait or square", one_of(_ORIENTATIONS)

@@ -1,44 +1,243 @@
-"""A photo of the library, what its file tells of it, and what was embedded of it."""
+"""A photo of the library: the facts its file states, and the vectors of its parts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from imgsearch.records.query import FilterSpec
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a photo's file tells about it. Unknown is None, never a guess.
+class Fact:
+    """Everything the rest of the program needs to know of one field of `Facts`.
 
-    `taken_at` is the camera's local time, with its offset where the file gives one; `dated_by`
-    says who told it: "exif", "xmp", "iptc", "video" for a video's container, or "sidecar" for an
-    XMP file beside the photo.
-    `lat` and `lon` are degrees (WGS 84), south and west negative. Sides are of the upright image.
+    The columns of the database, its SELECT and UPDATE statements, the JSON of a hit, the OpenAPI
+    document, the output of `explain` and the simple filters are all made from these.
     """
 
-    format: str  # Pillow's name: JPEG, PNG, HEIF, …; or RAW, VIDEO
-    width_px: int
-    height_px: int
-    taken_at: datetime | None = None
-    camera: str | None = None  # maker and model, the maker not said twice
-    lens: str | None = None
-    lat: float | None = None
-    lon: float | None = None
-    dated_by: str | None = None
-    rating: int | None = None  # 0 to 5 stars, -1 rejected
-    keywords: tuple[str, ...] = ()  # as written, hierarchical ones with their levels: A|B|C
-    duration_s: float | None = None  # of a video
-    motion: str | None = None  # a video of its moment lies "inside" its file, or "beside" it
-    animated: bool = False  # several frames, of which the first stands for all
+    name: str
+    type: type  # str, int, float, bool, datetime, or tuple (of str)
+    required: bool  # every photo has it
+    meaning: str  # for the OpenAPI document
+    label: str | None = None  # heading for people; None: shown elsewhere or not at all
+    text: Callable[[Any], str] = str  # the value for people
+    in_file_json: bool = True  # in the hit's object "file"; otherwise in the hit itself
+    filter: FilterSpec | None = None
+
+
+def _exposure_text(seconds: float) -> str:
+    """ "1/250 s", "2.5 s"; a fraction where cameras show one."""
+    if 0 < seconds < 0.3:
+        return f"1/{round(1 / seconds)} s"
+    return f"{seconds:g} s"
+
+
+def _fact(
+    meaning: str,
+    label: str | None = None,
+    text: Callable[[Any], str] = str,
+    *,
+    in_file_json: bool = True,
+    filter: FilterSpec | None = None,
+) -> dict[str, object]:
+    return {
+        "meaning": meaning,
+        "label": label,
+        "text": text,
+        "in_file_json": in_file_json,
+        "filter": filter,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a photo's file and the XMP files beside it state. Unknown is None, never a guess.
+
+    This is the one place where a fact is declared. To add one: a field here, a migration, and the
+    tags it is read from in `imgsearch.decode`.
+    """
+
+    format: str = field(
+        metadata=_fact(
+            "Pillow's name of the format (JPEG, PNG, HEIF, …), or RAW, or VIDEO", "Format"
+        )
+    )
+    width_px: int = field(
+        metadata=_fact(
+            "Width of the upright image",
+            in_file_json=False,
+            filter=FilterSpec("width", "number", "this many pixels wide: >=3000"),
+        )
+    )
+    height_px: int = field(
+        metadata=_fact(
+            "Height of the upright image",
+            in_file_json=False,
+            filter=FilterSpec("height", "number", "this many pixels high"),
+        )
+    )
+    taken_at: datetime | None = field(
+        default=None,
+        metadata=_fact(
+            "The camera's local time, with its UTC offset where the file states one",
+            "Taken",
+            lambda taken_at: taken_at.isoformat(sep=" "),
+            in_file_json=False,
+        ),
+    )
+    camera: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Maker and model, without repeating the maker",
+            "Camera",
+            filter=FilterSpec("camera", "text", "whose camera make and model contain TEXT"),
+        ),
+    )
+    lens: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Model of the lens",
+            "Lens",
+            filter=FilterSpec(
+                "lens", "text", "whose lens name contains TEXT; 50mm does not match 150mm"
+            ),
+        ),
+    )
+    lat: float | None = field(
+        default=None, metadata=_fact("Latitude in degrees (WGS 84), south is negative")
+    )
+    lon: float | None = field(
+        default=None, metadata=_fact("Longitude in degrees (WGS 84), west is negative")
+    )
+    dated_by: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Source of taken_at: exif, xmp, iptc, video (the container), or sidecar (an XMP file "
+            "beside the photo)"
+        ),
+    )
+    rating: int | None = field(
+        default=None,
+        metadata=_fact(
+            "0 to 5 stars, -1 for rejected",
+            "Rating",
+            filter=FilterSpec(
+                "rating",
+                "number",
+                "with this many stars: 4, >=4, <2, 3..5; unrated photos count as 0",
+                missing_as=0,
+            ),
+        ),
+    )
+    keywords: tuple[str, ...] = field(
+        default=(),
+        metadata=_fact(
+            "Keywords as written; a hierarchical one with its levels: A|B|C",
+            "Keywords",
+            lambda keywords: ", ".join(keywords),
+        ),
+    )
+    duration_s: float | None = field(
+        default=None,
+        metadata=_fact("Duration of a video in seconds", "Duration", lambda s: f"{s:g} s"),
+    )
+    motion: str | None = field(
+        default=None,
+        metadata=_fact(
+            "A motion photo: its video is inside its file, or beside it", in_file_json=False
+        ),
+    )
+    animated: bool = field(
+        default=False,
+        metadata=_fact("Several frames, of which the first represents all", in_file_json=False),
+    )
+    exposure_s: float | None = field(
+        default=None,
+        metadata=_fact(
+            "Exposure time in seconds",
+            "Exposure",
+            _exposure_text,
+            filter=FilterSpec(
+                "exposure",
+                "number",
+                "exposed for this long: 1/250, >1s, 1/60..1/15",
+                units={"s": 1, "ms": 0.001},
+                fractions=True,
+            ),
+        ),
+    )
+    aperture: float | None = field(
+        default=None,
+        metadata=_fact(
+            "Aperture as an f-number",
+            "Aperture",
+            lambda number: f"f/{number:g}",
+            filter=FilterSpec("aperture", "number", "taken at this f-number: 2.8, <2.8, 8..16"),
+        ),
+    )
+    iso: int | None = field(
+        default=None,
+        metadata=_fact(
+            "Sensitivity (ISO)",
+            "ISO",
+            filter=FilterSpec("iso", "number", "taken at this ISO sensitivity: 100, >=1600"),
+        ),
+    )
+    focal_mm: float | None = field(
+        default=None,
+        metadata=_fact(
+            "Focal length in millimetres, as engraved on the lens",
+            "Focal length",
+            lambda mm: f"{mm:g} mm",
+            filter=FilterSpec(
+                "focal",
+                "number",
+                "taken at this focal length in mm: 50, 35..70, >200mm",
+                units={"mm": 1},
+            ),
+        ),
+    )
+
+    def shown(self) -> list[tuple[str, str]]:
+        """Label and text of every known fact that has a label, for people."""
+        return [
+            (fact.label, fact.text(value))
+            for fact in FACTS
+            if fact.label is not None and (value := getattr(self, fact.name)) not in (None, ())
+        ]
+
+
+def _declared() -> tuple[Fact, ...]:
+    types = get_type_hints(Facts)
+    return tuple(
+        Fact(
+            name=each.name,
+            type=_plain_type(types[each.name]),
+            required=each.default is MISSING,
+            **each.metadata,
+        )
+        for each in fields(Facts)
+    )
+
+
+def _plain_type(hint: Any) -> type:
+    """`str | None` -> str, `tuple[str, ...]` -> tuple."""
+    plain = next((arg for arg in get_args(hint) if arg not in (type(None), ...)), hint)
+    return tuple if getattr(hint, "__origin__", None) is tuple else plain
+
+
+FACTS = _declared()
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo of the library: its bytes. Where it lies is a matter of paths."""
+    """One photo of the library, identified by its content. Paths say where it is stored."""
 
     id: int
     content_hash: str  # hexadecimal
@@ -60,15 +259,15 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class PhotoVectors:
-    """What was embedded of one photo: `vectors` (parts, dim), the first of the whole.
+    """The embeddings of one photo: `vectors` (parts, dim), the first of the whole image.
 
-    A photo's score is that of its best part. `times_s` says when in a video each is seen, in
+    The score of a photo is that of its best part. `times_s` are the moments of a video's parts, in
     seconds; it is empty for a photo.
     """
 
     vectors: Vectors
     times_s: tuple[float, ...] = ()
 
-    def best(self, query: Vector) -> int:
-        """Which part is most like a query (dim,)."""
+    def best_part(self, query: Vector) -> int:
+        """Which part has the highest score with a query (dim,)."""
         return int((self.vectors @ query).argmax())

@@ -107,7 +107,8 @@ class FilterSpec:
 
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
-    number without a suffix is in that unit. With `fractions`, 1/250 is a number, too.
+    number without a suffix is in that unit. With `fractions`, 1/250 is a number, too. A photo that
+    lacks the fact passes no filter, unless `missing_as` is the value to assume.
     """
 
     name: str
@@ -115,6 +116,7 @@ class FilterSpec:
     meaning: str
     units: Mapping[str, float] = field(default_factory=dict)
     fractions: bool = False
+    missing_as: float | None = None
 
 
 Sort: TypeAlias = Literal["relevance", "date", "path"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from imgsearch.encoders.prompts import templates_for
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.search.confidence import ENOUGH_PHOTOS
-from imgsearch.store.vector_reading import starts_of
+from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
@@ -34,14 +34,14 @@ def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
     """
     from imgsearch.index.recall import prompts
 
-    vectors = store.vector_count(row.key)
-    if vectors - int(store.further_parts(row.key)[1].sum()) < ENOUGH_PHOTOS:
+    vectors = store.vectors.count(row.key)
+    if vectors - int(store.reads.further_parts(row.key)[1].sum()) < ENOUGH_PHOTOS:
         return False
     captions, short = prompts(), nouns()
     made_from = [*captions, *short, *templates_for(row.name, short[0])]
     fingerprint = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
-    basis = store.null_basis(row.key)
-    old = store.null(row.key) if basis is not None and basis[0] == fingerprint else None
+    basis = store.vectors.baseline_source(row.key)
+    old = store.reads.baseline(row.key) if basis is not None and basis[0] == fingerprint else None
     if old is not None and abs(vectors - old.vectors) <= GROWTH * old.vectors:
         return False
     photos, mean = _survey(store, row)
@@ -49,7 +49,7 @@ def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
         new = ScoreBaseline(embed_texts(captions), embed_texts(short), photos, mean, vectors)
     else:
         new = replace(old, photos=photos, mean=mean, vectors=vectors)
-    store.set_null(row.key, new, fingerprint)
+    store.vectors.set_baseline(row.key, new, fingerprint)
     return True
 
 
@@ -66,12 +66,12 @@ def _survey(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
     """
     import numpy as np
 
-    live = store.live_ids()
+    live = store.reads.live_ids()
     rng = np.random.default_rng(_SEED)
     total, count = np.zeros(row.dim, np.float64), 0
     sample, tickets = np.empty((0, row.dim), np.float32), np.empty(0)
-    for _, ids, chunk in store.vectors(row.key):
-        wholes = starts_of(ids)
+    for _, ids, chunk in store.reads.vectors(row.key):
+        wholes = photo_starts(ids)
         vectors = chunk[wholes[np.isin(ids[wholes], live)]]
         total += vectors.sum(axis=0, dtype=np.float64)
         count += len(vectors)

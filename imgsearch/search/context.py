@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.status import EncoderRow
-    from imgsearch.store.reads import QueryStore
+    from imgsearch.store.reads import Reads
 
 
 class SearchableVectors(Protocol):
@@ -32,7 +32,7 @@ class SearchContext:
     JPEG is no result of its own.
     """
 
-    store: QueryStore
+    store: Reads
     row: EncoderRow
     encoder: Callable[[], Encoder]
     vectors: Callable[[], SearchableVectors]

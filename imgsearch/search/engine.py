@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from imgsearch.records.answer import Verdict
     from imgsearch.records.arrays import Ids
-    from imgsearch.store.reads import QueryStore
+    from imgsearch.store.reads import Reads
 
 
 def run(desk: SearchContext, query: Query, k: int, cursor: str | None = None) -> Answer:
@@ -78,7 +78,7 @@ def scored(
 
 
 def hits_of(
-    store: QueryStore,
+    store: Reads,
     online: Mapping[int, bool],
     ids: Sequence[int],
     scores: Sequence[float] = (),
@@ -89,7 +89,7 @@ def hits_of(
     With `stack_raw`, the places of the RAW file of the same shot come after a photo's own.
     """
     photos, places = store.photos(ids), store.paths(ids)
-    missing, dates = store.missing_paths(ids), store.dates(ids)
+    missing, dates = store.held_paths(ids), store.dates(ids)
     raws = _raw_places(store, ids) if stack_raw else {}
     hits = []
     for photo_id, score in zip_longest(ids, scores):
@@ -113,9 +113,9 @@ def hits_of(
     return hits
 
 
-def _raw_places(store: QueryStore, ids: Sequence[int]) -> dict[int, list[tuple[int, Path]]]:
+def _raw_places(store: Reads, ids: Sequence[int]) -> dict[int, list[tuple[int, Path]]]:
     here = set(ids)
-    pairs = [pair for pair in store.shots(ids) if pair[0] in here]
+    pairs = [pair for pair in store.raw_pairs(ids) if pair[0] in here]
     places = store.paths([raw for _, raw in pairs])
     found: dict[int, list[tuple[int, Path]]] = {}
     for developed, raw in pairs:
@@ -165,8 +165,8 @@ def _timed(desk: SearchContext, asked: QueryVector, hits: Sequence[Hit]) -> tupl
     """The hits, with when in a video the best part is seen."""
     ids = [hit.photo.id for hit in hits]
     times = {
-        photo_id: parts.times_s[parts.best(asked.vector)]
-        for photo_id, parts in desk.store.parts(desk.row.key, ids, only_of_several=True).items()
+        photo_id: parts.times_s[parts.best_part(asked.vector)]
+        for photo_id, parts in desk.store.parts(desk.row.key, ids, only_several=True).items()
         if parts.times_s
     }
     return tuple(replace(hit, at_s=times.get(hit.photo.id)) for hit in hits)

@@ -31,7 +31,7 @@ def explain(desk: SearchContext, photo_id: int, path: Path, query: Query) -> Exp
     if not query.terms:
         return Explanation(path, None, photo, filters=filters)
     asked = embed(desk, query)
-    vector = parts.vectors[parts.best(asked.vector)]
+    vector = parts.vectors[parts.best_part(asked.vector)]
     cosines = asked.parts @ vector
     shares = tuple(
         Share(term, float(cosine), float(factor * cosine))

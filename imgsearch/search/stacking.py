@@ -23,7 +23,7 @@ def hidden_by_stack(desk: SearchContext, ids: Sequence[int], only: Ids | None) -
     if not desk.stack_raw or not ids:
         return {}
     here = set(ids)
-    pairs = [(developed, raw) for developed, raw in desk.store.shots(ids) if raw in here]
+    pairs = [(developed, raw) for developed, raw in desk.store.raw_pairs(ids) if raw in here]
     if only is not None:
         passing = set(only[_places(only, pairs)].tolist()) if len(only) else set()
         pairs = [pair for pair in pairs if pair[0] in passing]

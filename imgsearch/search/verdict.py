@@ -26,13 +26,13 @@ def verdict(
     """
     import numpy as np
 
-    null = desk.store.null(desk.row.key)
+    null = desk.store.baseline(desk.row.key)
     if null is None:
         return None
     best = best[: confidence.LOOK]
     ids = [photo_id for photo_id, _ in best]
     parts = desk.store.parts(desk.row.key, ids[: confidence.CLOSEST]).values()
-    closest = np.array([each.vectors[each.best(asked.vector)] for each in parts], np.float32)
+    closest = np.array([each.vectors[each.best_part(asked.vector)] for each in parts], np.float32)
     found = Neighbours(np.array(ids, np.int64), np.array([score for _, score in best], np.float32))
     several, further = desk.store.further_parts(desk.row.key)
     if only is None:

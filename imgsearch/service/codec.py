@@ -21,7 +21,7 @@ from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.query.grammar import to_text
 from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.labels import Label
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.query import Query, Term
 from imgsearch.records.status import Failure, Status
 
@@ -32,8 +32,8 @@ _Record = TypeVar("_Record")
 
 _PRINTED_DIGITS = 4  # of a score or a probability that a command prints
 # Facts that stand in the hit itself; all others stand in its `file`.
-HIT_FACTS = ("taken_at", "width_px", "height_px", "motion", "animated")
-FILE_FACTS = tuple(field.name for field in fields(Facts) if field.name not in HIT_FACTS)
+HIT_FACTS = tuple(fact.name for fact in FACTS if not fact.in_file_json)
+FILE_FACTS = tuple(fact.name for fact in FACTS if fact.in_file_json)
 
 
 def read_json(text: bytes, object_hook: JsonFields | None = None) -> object:
@@ -86,15 +86,22 @@ class _AnswerForm(TypedDict):
 
 def hit_to_json(hit: Hit) -> JsonObject:
     """A hit. Its `file` holds what only the file tells, see `FILE_FACTS`."""
-    photo = hit.photo
-    file = {"content_hash": photo.content_hash, "size_bytes": photo.size_bytes}
-    return {**_hit_to_json(hit), "file": {**file, **_facts_to_json(photo.facts, FILE_FACTS)}}
+    return {**_hit_to_json(hit), "file": file_to_json(hit.photo)}
+
+
+def file_to_json(photo: Photo) -> JsonObject:
+    """What only the photo's file tells: hash, size and the facts of `FILE_FACTS`."""
+    return {
+        "content_hash": photo.content_hash,
+        "size_bytes": photo.size_bytes,
+        **_facts_to_json(photo.facts, FILE_FACTS),
+    }
 
 
 def hit_to_cli_json(rank: int, hit: Hit) -> JsonObject:
-    """A hit as `search --json` prints it: with its rank, without `file`, the score rounded."""
+    """A hit as `search --json` prints it: with its rank, the score rounded."""
     score = None if hit.score is None else round(hit.score, _PRINTED_DIGITS)
-    return {"rank": rank, **_hit_to_json(hit), "score": score}
+    return {"rank": rank, **hit_to_json(hit), "score": score}
 
 
 def _hit_to_json(hit: Hit) -> JsonObject:

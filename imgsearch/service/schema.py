@@ -11,17 +11,16 @@ import re
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from types import NoneType
-from typing import TypeVar, get_args, get_origin, get_type_hints
+from typing import TypeVar, get_args
 
 import msgspec
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.grammar import parse
 from imgsearch.records.labels import Classes
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import Example, Filter, Query, Region, Sort, Term
-from imgsearch.service.codec import FILE_FACTS, HIT_FACTS, JsonObject, read_json, without_nulls
+from imgsearch.service.codec import JsonObject, read_json, without_nulls
 from imgsearch.version import VERSION
 
 _MAX_PHOTO_ID = (1 << 63) - 1
@@ -214,15 +213,6 @@ def _in_words(message: str) -> str:
 
 # ------------------------------------------------------------------------- OpenAPI
 
-_FACT_DESCRIPTIONS = {
-    "taken_at": "When it was taken, from metadata, ISO 8601.",
-    "motion": "Where a video of the moment is: inside the photo's file, or beside it.",
-    "animated": "Whether it has several frames; the first stands for all.",
-    "lat": "Degrees, south negative.",
-    "lon": "Degrees, west negative.",
-    "rating": "0 to 5 stars, -1 rejected.",
-    "duration_s": "Of a video, in seconds.",
-}
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "string"}
 
 
@@ -232,22 +222,19 @@ def openapi_document() -> JsonObject:
     document: JsonObject = json.loads(text.replace("{version}", VERSION))
     components = document["components"]
     assert isinstance(components, dict)
-    for schema, names in (("Hit", HIT_FACTS), ("File", FILE_FACTS)):
+    for schema, in_file in (("Hit", False), ("File", True)):
         described = components["schemas"][schema]
-        described["properties"] |= {name: _fact_schema(name) for name in names}
+        described["properties"] |= {
+            fact.name: _fact_schema(fact) for fact in FACTS if fact.in_file_json == in_file
+        }
         described["required"] = list(described["properties"])
     return document
 
 
-def _fact_schema(name: str) -> JsonObject:
-    """The JSON schema of a fact, from its type in `Facts`."""
-    kind = get_type_hints(Facts)[name]
-    schema: JsonObject
-    if get_origin(kind) is tuple:
-        schema = {"type": "array", "items": {"type": "string"}}
-    elif (options := get_args(kind)) and NoneType in options:
-        schema = {"type": [_JSON_TYPES[options[0]], "null"]}
-    else:
-        schema = {"type": _JSON_TYPES[kind]}
-    described = _FACT_DESCRIPTIONS.get(name)
-    return schema if described is None else {**schema, "description": described}
+def _fact_schema(fact: Fact) -> JsonObject:
+    schema: JsonObject = {"description": f"{fact.meaning}."}
+    if fact.type is tuple:
+        return {**schema, "type": "array", "items": {"type": "string"}}
+    kind = _JSON_TYPES[fact.type]
+    always = fact.required or fact.type is bool
+    return {**schema, "type": kind if always else [kind, "null"]}

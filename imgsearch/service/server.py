@@ -68,7 +68,7 @@ def serve(
     library.status()  # raises UsageError if there is no library
     with _single_service(data_dir):
         token = None if network is None else network.token or stored_token(data_dir)
-        library.make_ready()
+        library.warm_up()
         with _private_socket(data_dir) as private:
             sockets = [private] if network is None else [private, _network_socket(network.port)]
             token_is_stored = network is not None and network.token is None
@@ -87,7 +87,7 @@ def _run(
     idle_s: float | None,
     on_ready: Callable[[], None],
 ) -> None:
-    idle = _IdleTimer(idle_s, library.rest)
+    idle = _IdleTimer(idle_s, library.release_encoder)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

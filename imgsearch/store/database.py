@@ -1,34 +1,188 @@
-"""SQLAlchemy on the SQLite file, for what is put together: writing, filters, lists."""
+"""The SQLite file of a library: connections, transactions and the errors they raise."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, ExceptionContext, QueuePool, create_engine, event
+from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
+from imgsearch.store import migrations, sql
 
-from imgsearch.store.conditions import is_called, lies_in
-from imgsearch.store.connecting import IDLE_CONNECTIONS, connect, raise_translated, require
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, ExceptionContext
+
+DATABASE_FILE = "library.db"
+SNAPSHOT_FOLDER = "snapshots"
+IDLE_CONNECTIONS = 8  # kept open; the threads of a page open as many as they need
+BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another process's short transaction
 
 
-def open_engine(file: Path, writable: bool) -> Engine:
-    """An engine on the database `file`. A reader never writes, and works on a read-only disk.
+class Database:
+    """The open database of one library. Safe to use from several threads.
 
-    Raises DiskError, StoreError, LibraryLocked or UsageError, also later, from any statement.
+    A reader never writes and works on a read-only disk. Plain SQLite serves `reading`, `fetch_all`
+    and `fetch_one`; `engine` is SQLAlchemy on the same file, for everything that writes and for
+    queries that are composed.
     """
-    if not writable:
-        require(file)
 
-    # SQLAlchemy takes this for a database in memory; its pool for those closes connections that
-    # other threads are using as soon as there are more than five threads.
+    def __init__(self, data_dir: Path, writable: bool) -> None:
+        self.data_dir = data_dir
+        self._writable = writable
+        self._idle: list[sqlite3.Connection] = []
+        self._engine: Engine | None = None
+        self._engine_lock = Lock()
+
+    @classmethod
+    def open(cls, data_dir: Path, writable: bool = False) -> Self:
+        """Open the database in `data_dir`, migrated to this version's schema.
+
+        A writer creates it if there is none. Raises UsageError where a reader finds none,
+        StoreError for a damaged or foreign file, SchemaTooNew, DiskError and LibraryLocked.
+        """
+        file = data_dir / DATABASE_FILE
+        if not writable and not file.exists():
+            raise UsageError(
+                f"There is no library in {data_dir} yet. Create one: imgsearch index FOLDER "
+                "(or choose another place with --data)."
+            )
+        database = cls(data_dir, writable)
+        try:
+            if not writable:
+                with database.reading() as connection:
+                    is_current = not migrations.pending(connection)
+            if writable or not is_current:
+                database._migrate(file)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @staticmethod
+    def _migrate(file: Path) -> None:
+        with closing(connect(file, writable=True)) as connection:
+            try:
+                migrations.migrate(connection)
+            except sqlite3.Error as error:
+                raise_translated(error, file)
+
+    def close(self) -> None:
+        """Close every connection."""
+        while self._idle:
+            self._idle.pop().close()
+        if self._engine is not None:
+            self._engine.dispose()
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """The folder of the index snapshots."""
+        return self.data_dir / SNAPSHOT_FOLDER
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection in one read transaction: everything read on it is of one moment."""
+        file = self.data_dir / DATABASE_FILE
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = connect(file, writable=False)
+        try:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise_translated(error, file)
+            raise
+        if len(self._idle) < IDLE_CONNECTIONS:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def fetch_all(self, query: str, *parameters: object) -> list[Any]:
+        """All rows of one plain SQL query."""
+        with self.reading() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def fetch_one(self, query: str, *parameters: object) -> Any:
+        """The first row of one plain SQL query, or None."""
+        with self.reading() as connection:
+            return connection.execute(query, parameters).fetchone()
+
+    def check_integrity(self) -> str:
+        """SQLite's own integrity check: "ok", or what is wrong."""
+        return str(self.fetch_one("PRAGMA integrity_check")[0])
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy on the same file, loaded at first use: its import takes 0.2 s."""
+        with self._engine_lock:
+            if self._engine is None:
+                self._engine = _create_engine(self.data_dir / DATABASE_FILE, self._writable)
+            return self._engine
+
+
+def connect(file: Path, writable: bool) -> sqlite3.Connection:
+    """A connection to the database `file` for use in any thread, in autocommit mode.
+
+    Its user issues BEGIN and COMMIT, so that schema changes are transactional too.
+    """
+    try:
+        connection = sqlite3.connect(
+            _uri(file, writable),
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error as error:
+        raise_translated(error, file)
+    return connection
+
+
+def _uri(file: Path, writable: bool) -> str:
+    uri = f"file:{quote(os.fsencode(file))}"
+    if writable:
+        return f"{uri}?mode=rwc"
+    log = file.with_name(file.name + "-wal")
+    if not os.access(file.parent, os.W_OK) and not (log.exists() and log.stat().st_size):
+        return f"{uri}?immutable=1"  # the shared memory file of WAL cannot be created here
+    return f"{uri}?mode=ro"
+
+
+def _create_engine(file: Path, writable: bool) -> Engine:
+    from sqlalchemy import QueuePool, create_engine, event
+
+    def new_connection() -> sqlite3.Connection:
+        connection = connect(file, writable)
+        connection.create_function("lies_in", 3, sql.lies_in, deterministic=True)
+        connection.create_function("is_called", 2, sql.is_called, deterministic=True)
+        return connection
+
+    # For "sqlite://" SQLAlchemy would pick its pool for in-memory databases, which closes
+    # connections that other threads are using once there are more than five threads.
     engine = create_engine(
         "sqlite://",
-        creator=lambda: _connect(file, writable),
+        creator=new_connection,
         poolclass=QueuePool,
         pool_size=IDLE_CONNECTIONS,
         max_overflow=-1,
     )
-    event.listen(engine, "begin", _begin_writing if writable else _begin_reading)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns into a write can fail with SQLITE_BUSY at once.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
 
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> None:
@@ -39,17 +193,36 @@ def open_engine(file: Path, writable: bool) -> Engine:
     return engine
 
 
-def _connect(file: Path, writable: bool) -> sqlite3.Connection:
-    connection = connect(file, writable)
-    connection.create_function("lies_in", 3, lies_in, deterministic=True)
-    connection.create_function("is_called", 2, is_called, deterministic=True)
-    return connection
-
-
-def _begin_writing(connection: Connection) -> None:
-    # A deferred transaction that turns into a write can fail with SQLITE_BUSY at once.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_reading(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+def raise_translated(error: sqlite3.Error, file: Path) -> NoReturn:
+    """Raise `error` as the error of our own tree, with its cure."""
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        raise error  # a bug in this program, not a fault of the disk
+    text = str(error).lower()
+    folder = file.parent
+    if "disk is full" in text or "disk i/o error" in text:
+        raise DiskError(
+            f"The disk that holds {folder} is full or failing ({error}). Free some space and run "
+            "the command again; what was committed is safe."
+        ) from error
+    if "readonly" in text or "read-only" in text:
+        raise DiskError(
+            f"Cannot write to {folder}. Make it writable, or choose another place with --data."
+        ) from error
+    if "unable to open" in text:
+        if not os.access(folder, os.R_OK | os.X_OK) or not file.exists():
+            raise DiskError(
+                f"Cannot open or create a library in {folder}. Check that the folder exists and "
+                "that you may read and write it, or choose another with --data."
+            ) from error
+        raise StoreError(f"Cannot open {file}. Check its permissions.") from error
+    if "locked" in text or "busy" in text:
+        raise LibraryLocked(
+            f"Another process has kept the library in {folder} busy for {BUSY_TIMEOUT_S:.0f} s. "
+            "Wait for it to finish, then try again."
+        ) from error
+    if not any(word in text for word in ("malformed", "not a database", "corrupt")):
+        raise StoreError(f"The database {file} cannot be used: {error}.") from error
+    raise StoreError(
+        f"The database {file} is damaged ({error}). Nothing was changed. Restore it from a "
+        "backup; or move it away and run imgsearch index FOLDER, which reads the photos again."
+    ) from error

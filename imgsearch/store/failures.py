@@ -1,8 +1,9 @@
-"""The ledger of failures: by path and by content, with what tried to read each file."""
+"""Failures: the files that could not be indexed and the folders that could not be read."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path, PurePath
 
@@ -11,64 +12,108 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select
 from imgsearch.errors import Reason
 from imgsearch.records.status import Failure
 from imgsearch.store import schema
-from imgsearch.store.roots import RootStore, now, prefix_of
+from imgsearch.store.database import Database
+from imgsearch.store.reads import Reads
+from imgsearch.store.sql import now, prefix_of
 
-PASSING = (Reason.UNREADABLE, Reason.CHANGED, Reason.TIMED_OUT)  # without the file changing
+TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED, Reason.TIMED_OUT)  # may pass without an edit
 
-_row = schema.failures.c
-_PASSING = _row.reason.in_([reason.value for reason in PASSING])
+_c = schema.failures.c
+_IS_TRANSIENT = _c.reason.in_([reason.value for reason in TRANSIENT])
 _WITH_PATH = (
     select(schema.roots.c.path.label("root"), schema.paths.c.name, schema.failures)
     .join_from(schema.failures, schema.paths)
     .join(schema.roots)
 )
-# What is executed for every file is put together once.
-_KNOWN = _WITH_PATH.where(
-    _row.content_hash == bindparam("hash"), _row.read_by == bindparam("reading"), ~_PASSING
+# Statements that run for every file are built once: building one costs more than running it.
+_OF_CONTENT = _WITH_PATH.where(
+    _c.content_hash == bindparam("hash"), _c.read_by == bindparam("fingerprint"), ~_IS_TRANSIENT
 )
-_FORGET = delete(schema.failures).where(_row.path_id == bindparam("of"))
+_DELETE = delete(schema.failures).where(_c.path_id == bindparam("of"))
 
 
-class FailureStore(RootStore):
-    """The part of the store that knows which files could not be read."""
+class FailureStore:
+    """The part of a store that knows what could not be read, and why."""
 
-    def failures(self, reasons: Collection[Reason] = ()) -> tuple[Failure, ...]:
-        """Every file that could not be indexed, by path; with `reasons`, for one of these only."""
+    def __init__(self, database: Database, reads: Reads) -> None:
+        self._database = database
+        self._reads = reads
+
+    def of_files(self, reasons: Collection[Reason] = ()) -> tuple[Failure, ...]:
+        """Every file that could not be indexed, sorted by path; with `reasons`, only for these."""
         query = _WITH_PATH.order_by(schema.roots.c.path, schema.paths.c.name)
         if reasons:
-            query = query.where(_row.reason.in_([reason.value for reason in reasons]))
-        with self._engine.connect() as connection:
+            query = query.where(_c.reason.in_([reason.value for reason in reasons]))
+        with self._database.engine.connect() as connection:
             return tuple(_failure(row) for row in connection.execute(query))
 
-    def to_retry(self, reading: str) -> set[str]:
-        """Files that failed and are worth another try, though nothing about them has changed.
+    def to_retry(self, fingerprint: str) -> set[str]:
+        """The unchanged files that failed and are worth another attempt.
 
-        Their reason may pass by itself, or what reads them is no longer what it was then.
+        The failure may be transient, or the decoders, identified by `fingerprint`, have changed.
         """
-        query = _WITH_PATH.where(or_(_PASSING, _row.read_by.is_distinct_from(reading)))
-        with self._engine.connect() as connection:
+        query = _WITH_PATH.where(or_(_IS_TRANSIENT, _c.read_by.is_distinct_from(fingerprint)))
+        with self._database.engine.connect() as connection:
             return {prefix_of(row.root) + row.name for row in connection.execute(query)}
 
-    def known_failure(self, content_hash: bytes, name: str, reading: str) -> Failure | None:
-        """How a file of this content and kind of name has failed, if it would fail again.
+    def known(self, content_hash: bytes, name: str, fingerprint: str) -> Failure | None:
+        """The failure of a file with this content and suffix, if decoding would fail again.
 
-        The name counts, since its suffix may say what a content is.
+        The suffix counts because it may decide how content is decoded.
         """
-        if self._first("SELECT 1 FROM failures WHERE content_hash = ?", content_hash) is None:
-            return None  # so it is for nearly every file
+        any_failure = "SELECT 1 FROM failures WHERE content_hash = ?"
+        if self._database.fetch_one(any_failure, content_hash) is None:
+            return None  # the usual case, without SQLAlchemy's overhead
         suffix = PurePath(name).suffix.lower()
-        with self._engine.connect() as connection:
-            for row in connection.execute(_KNOWN, {"hash": content_hash, "reading": reading}):
+        parameters = {"hash": content_hash, "fingerprint": fingerprint}
+        with self._database.engine.connect() as connection:
+            for row in connection.execute(_OF_CONTENT, parameters):
                 if PurePath(row.name).suffix.lower() == suffix:
                     return _failure(row)
         return None
 
+    # ------------------------------------------------------------------ folders
 
-def enter_failure(
+    def of_folders(self) -> tuple[Failure, ...]:
+        """Every folder that could not be read in the last scan, sorted by path."""
+        query = (
+            select(schema.roots.c.path, schema.folders.c.name, schema.folders.c.message)
+            .join_from(schema.folders, schema.roots)
+            .order_by(schema.roots.c.path, schema.folders.c.name)
+        )
+        with self._database.engine.connect() as connection:
+            return tuple(
+                Failure(Path(root, name), Reason.UNREADABLE, message)
+                for root, name, message in connection.execute(query)
+            )
+
+    def set_folders(self, root_id: int, scanned: str, folders: Mapping[str, str]) -> None:
+        """Store which folders below `scanned` cannot be read (path to message); replaces others."""
+        prefix = prefix_of(self._reads.roots()[root_id])
+        c = schema.folders.c
+
+        def relative(path: str) -> str:
+            return path.removeprefix(prefix.rstrip(os.sep)).lstrip(os.sep)
+
+        inside = relative(scanned)
+        with self._database.engine.begin() as connection:
+            query = select(c.id, c.name).where(c.root_id == root_id)
+            for folder_id, name in connection.execute(query).all():
+                if not inside or name == inside or name.startswith(prefix_of(inside)):
+                    connection.execute(delete(schema.folders).where(c.id == folder_id))
+            for path, message in folders.items():
+                connection.execute(
+                    insert(schema.folders).values(
+                        root_id=root_id, name=relative(path), message=message
+                    )
+                )
+
+
+def record_failure(
     connection: Connection, path_id: int, failure: Failure | None, content_hash: bytes | None
 ) -> None:
-    """Note how the file at a path has failed; None when it has not."""
-    connection.execute(_FORGET, {"of": path_id})
+    """Store the failure of the file at a path, in place of an earlier one; None clears it."""
+    connection.execute(_DELETE, {"of": path_id})
     if failure is not None:
         connection.execute(
             insert(schema.failures).values(

@@ -1,18 +1,15 @@
-"""Brings a database to the schema of this version, step by step, each step in one transaction.
+"""Brings a database to the schema of this version, one named migration after another.
 
-`PRAGMA user_version` counts the steps taken; `application_id` tells our files from others'.
-A step, once released, is never edited: a change is a new step at the end.
+Each migration runs in a transaction of its own and is recorded by name in the table `migrations`.
+A released migration is never edited: a change is a new migration at the end. `application_id`
+tells our files from others; `user_version` counts the migrations for versions that know no names.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
 
 from imgsearch.errors import SchemaTooNew, StoreError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
 
 APPLICATION_ID = 0x696D6773  # "imgs"
 
@@ -82,8 +79,8 @@ CREATE TABLE snapshots (
 );
 """
 
-# What a library needs to keep itself: volumes of roots, photos held as missing, when the last path
-# of a photo went (triggers see every way a path can go), and folders that could not be read.
+# Volumes of roots, removals that are held, when the last path of a photo was removed (triggers
+# see every way a path can be removed), and folders that could not be read.
 _KEEPING = """
 ALTER TABLE roots ADD COLUMN volume TEXT;
 ALTER TABLE roots ADD COLUMN volume_path BLOB;
@@ -116,7 +113,7 @@ CREATE TABLE folders (
 );
 """
 
-# What filters ask for: stars and keywords, and who told the date.
+# For filters: rating, keywords and the source of the date.
 _METADATA = """
 ALTER TABLE photos ADD COLUMN dated_by TEXT;
 ALTER TABLE photos ADD COLUMN rating INTEGER;
@@ -137,7 +134,7 @@ CREATE INDEX photos_by_lens ON photos (lens);
 CREATE INDEX photos_by_place ON photos (lat, lon);
 """
 
-# Labels that were saved, and what an answer is held against to tell whether it is one.
+# Saved labels, and the score baselines of unrelated queries.
 _LABELS = """
 CREATE TABLE facets (
     id INTEGER NOT NULL PRIMARY KEY,
@@ -172,14 +169,14 @@ _NOUNS = """
 ALTER TABLE nulls ADD COLUMN nouns BLOB NOT NULL DEFAULT x'';
 """
 
-# How long a video is and when in it a part is seen; and an index of photos of several parts only.
+# The duration of a video, the moment of each part of it, and an index of photos of several parts.
 _PARTS = """
 ALTER TABLE photos ADD COLUMN duration_s FLOAT;
 ALTER TABLE vectors ADD COLUMN at_s FLOAT;
 CREATE INDEX vectors_of_parts ON vectors (encoder_key, photo_id) WHERE part > 0;
 """
 
-# A content that failed is not decoded again at another path, nor at all until other decoders come.
+# Content that failed is not decoded again at another path, nor until the decoders change.
 _LEDGER = """
 ALTER TABLE failures ADD COLUMN content_hash BLOB;
 ALTER TABLE failures ADD COLUMN extra TEXT;
@@ -187,13 +184,13 @@ ALTER TABLE failures ADD COLUMN read_by TEXT;
 CREATE INDEX failures_by_content ON failures (content_hash);
 """
 
-# Photos with a video of their moment, and animations.
+# Motion photos and animations.
 _MOTION = """
 ALTER TABLE photos ADD COLUMN motion TEXT;
 ALTER TABLE photos ADD COLUMN animated BOOLEAN NOT NULL DEFAULT 0;
 """
 
-# The XMP files beside photos, as they were when they were last read.
+# The XMP files beside photos, as they were when last read.
 _SIDECARS = """
 CREATE TABLE sidecars (
     id INTEGER NOT NULL PRIMARY KEY,
@@ -206,54 +203,91 @@ CREATE TABLE sidecars (
 );
 """
 
-STEPS: tuple[str, ...] = (
-    _FIRST,
-    _KEEPING,
-    _METADATA,
-    _LABELS,
-    _NOUNS,
-    _PARTS,
-    _LEDGER,
-    _MOTION,
-    _SIDECARS,
-)
+# Which migrations were applied, by name. Before, `user_version` counted them.
+_MIGRATION_NAMES = """
+CREATE TABLE migrations (
+    name TEXT NOT NULL PRIMARY KEY,
+    applied_at TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+# How a photo was exposed.
+_EXPOSURE = """
+ALTER TABLE photos ADD COLUMN exposure_s FLOAT;
+ALTER TABLE photos ADD COLUMN aperture FLOAT;
+ALTER TABLE photos ADD COLUMN iso INTEGER;
+ALTER TABLE photos ADD COLUMN focal_mm FLOAT;
+"""
+
+MIGRATIONS: dict[str, str] = {
+    "first-tables": _FIRST,
+    "volumes-and-removals": _KEEPING,
+    "metadata-for-filters": _METADATA,
+    "labels-and-baselines": _LABELS,
+    "baseline-nouns": _NOUNS,
+    "photo-parts": _PARTS,
+    "failure-details": _LEDGER,
+    "motion-photos": _MOTION,
+    "sidecars": _SIDECARS,
+    "migration-names": _MIGRATION_NAMES,
+    "exposure": _EXPOSURE,
+}
+_NAMES = tuple(MIGRATIONS)
 
 
-def schema_version(connection: sqlite3.Connection) -> int:
-    """How many steps this database has taken. Raises StoreError for a file that is not ours."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The migrations that this database lacks, in order.
+
+    Raises StoreError for a database that is not ours, and SchemaTooNew for one that a newer
+    imgsearch has migrated.
+    """
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if tables and application != APPLICATION_ID:
         raise StoreError(
             "The database in the data folder was not made by imgsearch. Choose another folder "
             "with --data, or move that file away."
         )
-    if version > len(STEPS):
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    applied = set(_NAMES[:version])
+    if "migrations" in tables:
+        applied = {name for (name,) in connection.execute("SELECT name FROM migrations")}
+    if version > len(_NAMES) or not applied <= set(_NAMES):
         raise SchemaTooNew(
             f"This library was written by a newer imgsearch (schema {version}, this one knows "
-            f"{len(STEPS)}). Update imgsearch: pip install -U imgsearch-photos"
+            f"{len(_NAMES)}). Update imgsearch: pip install -U imgsearch-photos"
         )
-    return version
+    return tuple(name for name in _NAMES if name not in applied)
 
 
-def migrate(engine: Engine) -> None:
-    """Take the steps that are missing. Each is all or nothing, and is safe to run again."""
-    with engine.connect() as connection:
-        taken = schema_version(_driver(connection))
-    for number in range(taken, len(STEPS)):
-        with engine.begin() as connection:
-            if schema_version(_driver(connection)) != number:  # another process was faster
-                continue
-            for statement in STEPS[number].split(";\n"):
-                if statement.strip():
-                    connection.exec_driver_sql(statement)
-            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.exec_driver_sql(f"PRAGMA user_version = {number + 1}")
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply the pending migrations, each all or nothing. Safe to run from several processes.
+
+    `connection` is writable and in autocommit mode.
+    """
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            names = pending(connection)  # again: another process may have been faster
+            if names:
+                _apply(connection, names[0])
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        if len(names) <= 1:
+            return
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    """SQLite's own connection under SQLAlchemy's, in the same transaction."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
+def _apply(connection: sqlite3.Connection, name: str) -> None:
+    for statement in MIGRATIONS[name].split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    number = _NAMES.index(name) + 1
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {number}")
+    if number > _NAMES.index("migration-names"):
+        connection.executemany(
+            "INSERT OR IGNORE INTO migrations VALUES (?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
+            [(each,) for each in _NAMES[:number]],
+        )

@@ -1,179 +1,215 @@
-"""QueryStore: what a query asks of the database, in plain SQL.
+"""Everything that a query reads, in plain SQL.
 
-Past SQLAlchemy, whose import alone takes as long as a whole query may. It is loaded for filters
-and lists, which are put together from conditions, and for all that writes.
+A query does without SQLAlchemy, whose import takes as long as the rest of a one-shot query
+(docs/decisions/0009). Only `matching` and `listing` load it: filters are composed from conditions.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from imgsearch.records.photo import Facts, Photo
+from imgsearch.errors import UsageError
+from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.photo import Photo, PhotoVectors
 from imgsearch.records.query import Listed, Selection
-from imgsearch.store.connecting import DATABASE, require
-from imgsearch.store.shots import ShotReading
-from imgsearch.store.vector_reading import THESE, VectorReading, listed
+from imgsearch.records.status import EncoderRow, SnapshotInfo
+from imgsearch.store.database import Database
+from imgsearch.store.sql import (
+    DATE_TAKEN,
+    DATED_BY,
+    FACT_COLUMNS,
+    IN_IDS,
+    from_columns,
+    ids_parameter,
+)
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
+    from imgsearch.records.arrays import Ids, Vector, Vectors
 
-# Local time as ISO text: the metadata's, else the file's (the oldest one's).
-DATE_TAKEN = (
-    "coalesce(photos.taken_at, (SELECT strftime('%Y-%m-%dT%H:%M:%S', "
-    "min(dated.mtime_ns) / 1000000000.0, 'unixepoch', 'localtime') "
-    "FROM paths AS dated WHERE dated.photo_id = photos.id))"
+CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
+_MAX_PARTS = 100  # of a photo; far more than there are
+
+RAW = "RAW"
+DEVELOPED = ("JPEG", "HEIF")
+_FILES = (
+    "SELECT root_id, name, photos.id, format, taken_at FROM paths "
+    "JOIN photos ON photos.id = photo_id WHERE "
 )
-DATED_BY = "CASE WHEN photos.taken_at IS NULL THEN 'file' ELSE photos.dated_by END"
-_FACTS = (
-    "format, width_px, height_px, camera, lens, lat, lon, dated_by, rating, "
-    "duration_s, motion, animated"
-)
+_FILES_OF_PHOTOS = f"{_FILES} photos.id {IN_IDS}"
+# In ASCII "." and "/" are neighbours, so this range holds the names that continue with a suffix.
+_FILES_WITH_STEM = _FILES + "root_id = ? AND name >= ? AND name < ?"
+_TO_THE_SECOND = len("2023-06-15T14:30:00")
 
 
-class QueryStore(VectorReading, ShotReading):
-    """The part of the store that answers queries."""
+class Reads:
+    """Reads a library for queries. Safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
     def open(cls, data_dir: Path) -> Self:
-        """Open the database in `data_dir` to read. One of an older version is migrated first.
+        """Open the library in `data_dir` to read; one of an older version is migrated first.
 
-        Raises UsageError where there is none, StoreError for a damaged or foreign file,
-        SchemaTooNew, DiskError and LibraryLocked.
+        Raises what `Database.open` raises.
         """
-        from imgsearch.store import migrations
+        return cls(Database.open(data_dir))
 
-        require(data_dir / DATABASE)
-        store = cls(data_dir)
-        try:
-            with store._reading() as connection:
-                version = migrations.schema_version(connection)
-            if version < len(migrations.STEPS):
-                from imgsearch.store.store import Store
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
 
-                Store.open(data_dir, writable=True).close()
-        except BaseException:
-            store.close()
-            raise
-        return store
+    @property
+    def data_dir(self) -> Path:
+        """The data folder of the library."""
+        return self._database.data_dir
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """The folder of the index snapshots."""
+        return self._database.snapshots_dir
 
     # ------------------------------------------------------------------ folders
 
     def roots(self) -> dict[int, str]:
         """The photo folders that the library follows: id to absolute path."""
-        rows = self._all("SELECT id, path FROM roots ORDER BY id")
+        rows = self._database.fetch_all("SELECT id, path FROM roots ORDER BY id")
         return {root_id: os.fsdecode(path) for root_id, path in rows}
 
     def volumes(self) -> dict[int, tuple[str, str]]:
-        """Roots on a volume that has an identity: id to (identity, path on that volume)."""
-        rows = self._all("SELECT id, volume, volume_path FROM roots WHERE volume IS NOT NULL")
+        """Roots on an identifiable volume: root id to (identity, path on that volume)."""
+        rows = self._database.fetch_all(
+            "SELECT id, volume, volume_path FROM roots WHERE volume IS NOT NULL"
+        )
         return {root_id: (volume, os.fsdecode(path)) for root_id, volume, path in rows}
 
     def filled_roots(self) -> set[int]:
-        """The roots that the library knows any file of."""
+        """The roots with at least one known file."""
         query = "SELECT id FROM roots WHERE EXISTS (SELECT 1 FROM paths WHERE root_id = roots.id)"
-        return {root_id for (root_id,) in self._all(query)}
+        return {root_id for (root_id,) in self._database.fetch_all(query)}
 
     def photo_counts(self) -> dict[int, int]:
-        """How many files of photos each root has."""
-        return dict(self._all("SELECT root_id, count(photo_id) FROM paths GROUP BY root_id"))
+        """How many photo files each root has."""
+        return dict(
+            self._database.fetch_all("SELECT root_id, count(photo_id) FROM paths GROUP BY root_id")
+        )
 
-    def missing_counts(self) -> dict[int, int]:
-        """How many files each root has that are held as missing; roots with none are left out."""
+    def held_counts(self) -> dict[int, int]:
+        """How many removals are held in each root; roots with none are left out."""
         query = (
             "SELECT root_id, count(*) FROM paths WHERE missing_since IS NOT NULL GROUP BY root_id"
         )
-        return dict(self._all(query))
+        return dict(self._database.fetch_all(query))
 
     # ------------------------------------------------------------------ photos
 
     def photos(self, ids: Iterable[int]) -> dict[int, Photo]:
-        """The photos with these ids; ids that are not known are left out."""
-        wanted = listed(ids)
-        of_photos = f"SELECT id, content_hash, size_bytes, taken_at, {_FACTS} FROM photos"
-        of_keywords = (
-            "SELECT photo_id, name FROM photo_keywords JOIN keywords ON keywords.id = keyword_id "
-            f"WHERE photo_id {THESE} ORDER BY photo_id, place"
+        """The photos with these ids; unknown ids are left out."""
+        columns = ", ".join(fact.name for fact in FACT_COLUMNS)
+        photos_query = (
+            f"SELECT id, content_hash, size_bytes, {columns} FROM photos WHERE id {IN_IDS}"
         )
-        with self._reading() as connection:
-            rows = connection.execute(f"{of_photos} WHERE id {THESE}", (wanted,)).fetchall()
-            named = connection.execute(of_keywords, (wanted,)).fetchall()
+        keywords_query = (
+            "SELECT photo_id, name FROM photo_keywords JOIN keywords ON keywords.id = keyword_id "
+            f"WHERE photo_id {IN_IDS} ORDER BY photo_id, place"
+        )
+        parameter = ids_parameter(ids)
+        with self._database.reading() as connection:
+            rows = connection.execute(photos_query, (parameter,)).fetchall()
+            keyword_rows = connection.execute(keywords_query, (parameter,)).fetchall()
         keywords: dict[int, tuple[str, ...]] = {}
-        for photo_id, name in named:
+        for photo_id, name in keyword_rows:
             keywords[photo_id] = (*keywords.get(photo_id, ()), name)
-        return {row[0]: _photo(row, keywords.get(row[0], ())) for row in rows}
+        return {
+            photo_id: Photo(
+                photo_id,
+                content_hash.hex(),
+                size_bytes,
+                from_columns(facts, keywords.get(photo_id, ())),
+            )
+            for photo_id, content_hash, size_bytes, *facts in rows
+        }
 
     def paths(self, ids: Iterable[int]) -> dict[int, list[tuple[int, Path]]]:
-        """Where these photos lie: id to (root id, absolute path), in the order of the paths."""
+        """The files of these photos: id to (root id, absolute path), sorted by path."""
         query = (
             "SELECT photo_id, root_id, path, name FROM paths JOIN roots ON roots.id = root_id "
-            f"WHERE photo_id {THESE} ORDER BY path, name"
+            f"WHERE photo_id {IN_IDS} ORDER BY path, name"
         )
         found: dict[int, list[tuple[int, Path]]] = {}
-        for photo_id, root_id, root, name in self._all(query, listed(ids)):
-            place = Path(os.fsdecode(root), os.fsdecode(name))
-            found.setdefault(photo_id, []).append((root_id, place))
+        for photo_id, root_id, root, name in self._database.fetch_all(query, ids_parameter(ids)):
+            path = Path(os.fsdecode(root), os.fsdecode(name))
+            found.setdefault(photo_id, []).append((root_id, path))
         return found
 
-    def missing_paths(self, ids: Iterable[int]) -> set[Path]:
-        """The paths of these photos that are held as missing."""
+    def held_paths(self, ids: Iterable[int]) -> set[Path]:
+        """The paths of these photos whose removal is held."""
         query = (
             "SELECT path, name FROM paths JOIN roots ON roots.id = root_id "
-            f"WHERE photo_id {THESE} AND missing_since IS NOT NULL"
+            f"WHERE photo_id {IN_IDS} AND missing_since IS NOT NULL"
         )
-        rows = self._all(query, listed(ids))
+        rows = self._database.fetch_all(query, ids_parameter(ids))
         return {Path(os.fsdecode(root), os.fsdecode(name)) for root, name in rows}
 
     def dates(self, ids: Iterable[int]) -> dict[int, tuple[str, str | None]]:
-        """When these photos were taken, as ISO text, and who says so: see `Hit.date`."""
+        """When these photos were taken, as ISO text, and the source of that: see `Hit.date`."""
         query = (
-            f"SELECT id, {DATE_TAKEN}, {DATED_BY} FROM photos WHERE id {THESE} "
+            f"SELECT id, {DATE_TAKEN}, {DATED_BY} FROM photos WHERE id {IN_IDS} "
             "AND EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
         )
-        return {photo_id: (date, by) for photo_id, date, by in self._all(query, listed(ids))}
+        return {
+            photo_id: (date, by)
+            for photo_id, date, by in self._database.fetch_all(query, ids_parameter(ids))
+        }
 
     def photo_at(self, path: Path) -> int | None:
-        """The photo that this absolute path points at."""
+        """The id of the photo at this absolute path."""
         query = "SELECT photo_id FROM paths WHERE root_id = ? AND name = ?"
         for root_id, root in self.roots().items():
             if path.is_relative_to(root):
-                row = self._first(query, root_id, os.fsencode(path.relative_to(root)))
+                row = self._database.fetch_one(query, root_id, os.fsencode(path.relative_to(root)))
                 if row is not None and row[0] is not None:
                     return int(row[0])
         return None
 
     def photo_with(self, content_hash: bytes) -> int | None:
-        """The photo with this content."""
-        row = self._first("SELECT id FROM photos WHERE content_hash = ?", content_hash)
+        """The id of the photo with this content."""
+        row = self._database.fetch_one("SELECT id FROM photos WHERE content_hash = ?", content_hash)
         return None if row is None else int(row[0])
 
     def has_vectors(self, content_hash: bytes, encoder_key: int) -> bool:
-        """Whether a photo with this content is known and embedded: then it costs nothing more."""
+        """Whether a photo with this content is known and already embedded."""
         query = (
             "SELECT 1 FROM photos JOIN vectors ON photo_id = photos.id "
             "WHERE content_hash = ? AND encoder_key = ? LIMIT 1"
         )
-        return self._first(query, content_hash, encoder_key) is not None
+        return self._database.fetch_one(query, content_hash, encoder_key) is not None
 
     def live_ids(self, ids: Ids | None = None) -> Ids:
-        """The photos, of these or of all, that at least one path points at; sorted, unique."""
+        """The photos, among these or all, that have at least one path; sorted, unique."""
         import numpy as np
 
         query = "SELECT DISTINCT photo_id FROM paths WHERE photo_id "
         if ids is None:
-            rows = self._all(query + "IS NOT NULL ORDER BY photo_id")
+            rows = self._database.fetch_all(query + "IS NOT NULL ORDER BY photo_id")
         else:
-            rows = self._all(f"{query}{THESE} ORDER BY photo_id", listed(ids.tolist()))
+            rows = self._database.fetch_all(
+                f"{query}{IN_IDS} ORDER BY photo_id", ids_parameter(ids.tolist())
+            )
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def matching(self, selection: Selection) -> Ids:
         """The photos of a selection: ids, sorted, unique."""
         from imgsearch.store import filters
 
-        return filters.matching(self._engine, selection)
+        return filters.matching(self._database.engine, selection)
 
     def listing(
         self,
@@ -182,34 +218,206 @@ class QueryStore(VectorReading, ShotReading):
         after: Listed | None = None,
         limit: int = -1,
     ) -> list[Listed]:
-        """The photos of a selection, the newest first or by path; those behind `after` only."""
+        """The photos of a selection, newest first or by path; only those after `after`."""
         from imgsearch.store import filters
 
-        return filters.listing(self._engine, selection, sort, after, limit)
+        return filters.listing(self._database.engine, selection, sort, after, limit)
+
+    # ------------------------------------------------------------------ stacks
+
+    def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
+        """Pairs of photos (developed, RAW) of one exposure, of which one is among `ids`.
+
+        Their files are in one folder and have one name up to the suffix; where both state a time,
+        it is the same second.
+        """
+        pairs: dict[tuple[int, int], None] = {}
+        with self._database.reading() as connection:
+            rows = connection.execute(_FILES_OF_PHOTOS, (ids_parameter(ids),)).fetchall()
+            for file in (_StackFile(*row) for row in rows):
+                span = (file.root_id, file.stem + b".", file.stem + b"/")
+                others = connection.execute(_FILES_WITH_STEM, span)
+                for other in (_StackFile(*row) for row in others):
+                    developed, raw = (file, other) if other.format == RAW else (other, file)
+                    if _are_raw_pair(developed, raw):
+                        pairs[developed.id, raw.id] = None
+        return list(pairs)
+
+    # ------------------------------------------------------------------ encoders
+
+    def current_encoder(self) -> EncoderRow | None:
+        """The encoder that answers queries; None before the first indexing run."""
+        return self._encoder_in("current")
+
+    def encoder_in_use(self) -> EncoderRow:
+        """The encoder that answers queries. Raises UsageError for an empty library."""
+        row = self.current_encoder()
+        if row is None:
+            raise UsageError("The library is empty. Add photos: imgsearch index FOLDER")
+        return row
+
+    def building_encoder(self) -> EncoderRow | None:
+        """The encoder that `rebuild --encoder` is embedding all photos with, if any."""
+        return self._encoder_in("building")
+
+    def _encoder_in(self, state: str) -> EncoderRow | None:
+        row = self._database.fetch_one(
+            "SELECT key, encoder_id, name, dim FROM encoders WHERE state = ?", state
+        )
+        return None if row is None else EncoderRow(*row)
+
+    # ------------------------------------------------------------------ vectors
+
+    def vectors(
+        self, encoder_key: int, after_seq: int = 0, chunk_rows: int = CHUNK_ROWS
+    ) -> Iterator[tuple[int, Ids, Vectors]]:
+        """Chunks of (last seq, photo ids (n,), float32 rows (n, dim)) in the order of `seq`.
+
+        The vectors of a photo are adjacent, in one chunk, in the order of its parts, so a chunk may
+        have a few more than `chunk_rows`; `photo_starts` tells where each photo begins.
+        """
+        import numpy as np
+
+        query = (
+            "SELECT seq, photo_id, vector FROM vectors WHERE encoder_key = ? AND seq > ? "
+            "ORDER BY seq LIMIT ?"
+        )
+        while rows := self._database.fetch_all(query, encoder_key, after_seq, chunk_rows):
+            if len(rows) == chunk_rows:  # the last photo may have further parts
+                following = self._database.fetch_all(query, encoder_key, rows[-1][0], _MAX_PARTS)
+                rows += _rows_of(rows[-1][1], following)
+            after_seq = rows[-1][0]
+            ids = np.fromiter((row[1] for row in rows), np.int64, len(rows))
+            yield after_seq, ids, _to_float32([row[2] for row in rows])
+
+    def vector_of(self, encoder_key: int, photo_id: int) -> Vector | None:
+        """The vector (dim,) of a whole photo, float32 of length 1."""
+        found = self.parts(encoder_key, [photo_id]).get(photo_id)
+        return None if found is None else found.vectors[0]
+
+    def parts(
+        self, encoder_key: int, ids: Iterable[int], only_several: bool = False
+    ) -> dict[int, PhotoVectors]:
+        """All vectors of each of these photos; with `only_several`, of those with several parts."""
+        several = (
+            "AND EXISTS (SELECT 1 FROM vectors AS other WHERE other.encoder_key = "
+            "vectors.encoder_key AND other.photo_id = vectors.photo_id AND other.part > 0) "
+        )
+        query = (
+            "SELECT photo_id, vector, at_s FROM vectors "
+            f"WHERE encoder_key = ? AND photo_id {IN_IDS} {several if only_several else ''}"
+            "ORDER BY photo_id, part"
+        )
+        rows = self._database.fetch_all(query, encoder_key, ids_parameter(ids))
+        return {
+            photo_id: _photo_vectors(list(own))
+            for photo_id, own in groupby(rows, lambda row: row[0])
+        }
+
+    def further_parts(self, encoder_key: int) -> tuple[Ids, Ids]:
+        """Photos with several parts: ids, ascending, and the parts of each besides the first."""
+        import numpy as np
+
+        query = (
+            "SELECT photo_id, count(*) FROM vectors WHERE encoder_key = ? AND part > 0 "
+            "GROUP BY photo_id ORDER BY photo_id"
+        )
+        table = np.array(self._database.fetch_all(query, encoder_key), np.int64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+    def last_seq(self, encoder_key: int) -> int:
+        """The newest committed `seq` of an encoder; 0 if it has no vector."""
+        row = self._database.fetch_one(
+            "SELECT max(seq) FROM vectors WHERE encoder_key = ?", encoder_key
+        )
+        return row[0] or 0
+
+    def current_snapshot(self, encoder_key: int) -> SnapshotInfo | None:
+        """The index snapshot that readers should open, if there is one."""
+        query = (
+            "SELECT file_name, encoder_id, kind, last_seq, vectors, size_bytes, sha256, built_at, "
+            "details FROM snapshots JOIN encoders ON encoders.key = encoder_key "
+            "WHERE encoder_key = ?"
+        )
+        row = self._database.fetch_one(query, encoder_key)
+        if row is None:
+            return None
+        file_name, encoder_id, kind, last_seq, vectors, size_bytes, sha256, built_at, details = row
+        return SnapshotInfo(
+            file_name=file_name,
+            encoder_id=encoder_id,
+            kind=kind,
+            last_seq=last_seq,
+            vectors=vectors,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            built_at=datetime.fromisoformat(built_at),
+            details=json.loads(details),
+        )
+
+    def baseline(self, encoder_key: int) -> ScoreBaseline | None:
+        """The score baseline of this encoder, None before it was first computed."""
+        import numpy as np
+
+        query = (
+            "SELECT prompts, nouns, photos, mean, vectors, dim FROM nulls "
+            "JOIN encoders ON encoders.key = encoder_key WHERE encoder_key = ?"
+        )
+        row = self._database.fetch_one(query, encoder_key)
+        if row is None:
+            return None
+        *halves, mean, vectors, dim = row
+        prompts, nouns, photos = (
+            np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, dim) for blob in halves
+        )
+        return ScoreBaseline(prompts, nouns, photos, np.frombuffer(mean, "<f4"), vectors)
 
 
-def _photo(row: Sequence[Any], keywords: tuple[str, ...]) -> Photo:
-    photo_id, content_hash, size_bytes, taken_at, *facts = row
-    format_, width_px, height_px, camera, lens, lat, lon, dated_by, rating, *rest = facts
-    duration_s, motion, animated = rest
-    return Photo(
-        id=photo_id,
-        content_hash=content_hash.hex(),
-        size_bytes=size_bytes,
-        facts=Facts(
-            format=format_,
-            width_px=width_px,
-            height_px=height_px,
-            taken_at=None if taken_at is None else datetime.fromisoformat(taken_at),
-            camera=camera,
-            lens=lens,
-            lat=lat,
-            lon=lon,
-            dated_by=dated_by,
-            rating=rating,
-            keywords=keywords,
-            duration_s=duration_s,
-            motion=motion,
-            animated=bool(animated),
-        ),
+def photo_starts(ids: Ids) -> Ids:
+    """Where each photo begins in a chunk of `Reads.vectors`, for `np.maximum.reduceat`."""
+    import numpy as np
+
+    return np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else ids
+
+
+def _rows_of(photo_id: int, rows: Iterable[Any]) -> Iterator[Any]:
+    return takewhile(lambda row: bool(row[1] == photo_id), rows)
+
+
+def _photo_vectors(rows: Sequence[Any]) -> PhotoVectors:
+    times_s = tuple(at_s for _, _, at_s in rows if at_s is not None)
+    return PhotoVectors(_to_float32([vector for _, vector, _ in rows]), times_s)
+
+
+def _to_float32(halves: Sequence[bytes]) -> Vectors:
+    import numpy as np
+
+    rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32).reshape(len(halves), -1)
+    # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _StackFile:
+    root_id: int
+    name: bytes  # as the file system spells it
+    id: int
+    format: str
+    taken_at: str | None
+
+    @property
+    def stem(self) -> bytes:
+        return os.path.splitext(self.name)[0]  # noqa: PTH122  # names need not be UTF-8
+
+
+def _are_raw_pair(developed: _StackFile, raw: _StackFile) -> bool:
+    seconds = {
+        file.taken_at[:_TO_THE_SECOND] for file in (developed, raw) if file.taken_at is not None
+    }
+    return (
+        raw.format == RAW
+        and developed.format in DEVELOPED
+        and developed.stem == raw.stem
+        and len(seconds) <= 1
     )

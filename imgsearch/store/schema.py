@@ -1,12 +1,14 @@
-"""The tables of a library's database, as queries see them. `migrations` makes them on disk.
+"""The tables of a library's database, for SQLAlchemy. `migrations` creates them on disk.
 
-Ids of photos are never used again, and a stored vector never changes; so a row with a higher
-`seq` is always news, and a FAISS file of everything up to some `seq` stays true.
+Photo ids are never reused and a stored vector never changes, so a row with a higher `seq` is
+always new, and an index snapshot of everything up to some `seq` stays correct.
 """
 
 from __future__ import annotations
 
 import os
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -25,6 +27,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.types import TypeEngine
+
+from imgsearch.store.sql import FACT_COLUMNS
 
 
 class FileName(TypeDecorator[str]):
@@ -44,6 +49,21 @@ class FileName(TypeDecorator[str]):
 
 
 metadata = MetaData()
+_COLUMN_TYPES: dict[type, type[TypeEngine[Any]]] = {
+    str: Text,
+    int: Integer,
+    float: Float,
+    bool: Boolean,
+    datetime: Text,  # ISO 8601
+}
+
+migrations = Table(
+    "migrations",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("applied_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 roots = Table(
     "roots",
@@ -51,10 +71,10 @@ roots = Table(
     Column("id", Integer, primary_key=True),
     Column("path", FileName, nullable=False, unique=True),
     Column("added_at", Text, nullable=False),
-    Column("volume", Text),  # none: the system gives it no identity
-    Column("volume_path", FileName),  # the root inside its volume, "/" first
-    Column("lost", Integer, nullable=False, server_default="0"),  # photos that left lately,
-    Column("lost_at", Float, nullable=False, server_default="0"),  # the first of them then (Unix s)
+    Column("volume", Text),  # null: the system gives it no identity
+    Column("volume_path", FileName),  # the path on its volume, from "/"
+    Column("lost", Integer, nullable=False, server_default="0"),  # photos lost recently
+    Column("lost_at", Float, nullable=False, server_default="0"),  # since when (Unix time)
 )
 
 photos = Table(
@@ -63,21 +83,17 @@ photos = Table(
     Column("id", Integer, primary_key=True),
     Column("content_hash", LargeBinary, nullable=False, unique=True),
     Column("size_bytes", Integer, nullable=False),
-    Column("format", Text, nullable=False),
-    Column("width_px", Integer, nullable=False),
-    Column("height_px", Integer, nullable=False),
-    Column("taken_at", Text),
-    Column("camera", Text),
-    Column("lens", Text),
-    Column("lat", Float),
-    Column("lon", Float),
     Column("added_at", Text, nullable=False),
-    Column("gone_at", Text),  # since when no path points at it; kept by triggers
-    Column("dated_by", Text),
-    Column("rating", Integer),
-    Column("duration_s", Float),  # of a video
-    Column("motion", Text),  # inside | beside
-    Column("animated", Boolean, nullable=False, server_default="0"),
+    Column("gone_at", Text),  # when its last path was removed; set by triggers
+    *(
+        Column(
+            fact.name,
+            _COLUMN_TYPES[fact.type],
+            nullable=not (fact.required or fact.type is bool),
+            server_default="0" if fact.type is bool else None,
+        )
+        for fact in FACT_COLUMNS
+    ),
     Index("photos_gone", "gone_at"),
     Index("photos_by_date", "taken_at"),
     Index("photos_by_camera", "camera"),
@@ -92,11 +108,11 @@ paths = Table(
     Column("id", Integer, primary_key=True),
     Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
     Column("name", FileName, nullable=False),  # relative to the root
-    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE")),  # none: see failures
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE")),  # null: see failures
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
     Column("inode", Integer, nullable=False),
-    Column("missing_since", Text),  # one of many that vanished at once, and are held
+    Column("missing_since", Text),  # its removal is held
     UniqueConstraint("root_id", "name"),
     Index("paths_by_photo", "photo_id"),
 )
@@ -124,7 +140,7 @@ photo_keywords = Table(
     "photo_keywords",
     metadata,
     Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
-    Column("place", Integer, primary_key=True),  # in the photo's own order
+    Column("place", Integer, primary_key=True),  # position in the photo's own order
     Column("keyword_id", ForeignKey("keywords.id", ondelete="CASCADE"), nullable=False),
     Index("photo_keywords_by_keyword", "keyword_id"),
     sqlite_with_rowid=False,
@@ -137,9 +153,11 @@ failures = Table(
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("failed_at", Text, nullable=False),
-    Column("content_hash", LargeBinary),  # none: it could not be read at all
-    Column("extra", Text),  # of imgsearch-photos, where that is all the file lacks
-    Column("read_by", Text),  # the decoders that tried; none: an older imgsearch did not say
+    Column("content_hash", LargeBinary),  # null: it could not be read at all
+    Column("extra", Text),  # the extra of imgsearch-photos that the file needs
+    Column(
+        "read_by", Text
+    ),  # fingerprint of the decoders; null: not recorded by an older imgsearch
     Index("failures_by_content", "content_hash"),
 )
 
@@ -149,7 +167,7 @@ folders = Table(
     Column("id", Integer, primary_key=True),
     Column("root_id", ForeignKey("roots.id", ondelete="CASCADE"), nullable=False),
     Column("name", FileName, nullable=False),  # relative to the root
-    Column("message", Text, nullable=False),  # why it could not be read at the last look
+    Column("message", Text, nullable=False),  # why it could not be read in the last scan
     UniqueConstraint("root_id", "name"),
 )
 
@@ -169,9 +187,9 @@ vectors = Table(
     Column("seq", Integer, primary_key=True),
     Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), nullable=False),
     Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), nullable=False),
-    Column("part", Integer, nullable=False),  # 0 is the whole; a photo may have others
+    Column("part", Integer, nullable=False),  # 0 is the whole image; a photo may have others
     Column("vector", LargeBinary, nullable=False),  # fp16, little-endian
-    Column("at_s", Float),  # when in a video the part is seen
+    Column("at_s", Float),  # moment of the part in a video
     UniqueConstraint("photo_id", "encoder_key", "part"),
     Index("vectors_of_parts", "encoder_key", "photo_id", sqlite_where=text("part > 0")),
     sqlite_autoincrement=True,
@@ -202,9 +220,9 @@ facets = Table(
     Column("classes", JSON, nullable=False),  # their names
     Column("template", Text),
     Column("none_of_these", Boolean, nullable=False),
-    Column("encoder_key", ForeignKey("encoders.key", ondelete="SET NULL")),  # labels are by it
-    Column("last_seq", Integer, nullable=False),  # up to it, photos are labelled
-    Column("rows", LargeBinary),  # float32, little-endian: see imgsearch.labels.zero_shot
+    Column("encoder_key", ForeignKey("encoders.key", ondelete="SET NULL")),  # which made the labels
+    Column("last_seq", Integer, nullable=False),  # photos are labelled up to here
+    Column("rows", LargeBinary),  # class vectors, float32, little-endian
 )
 
 labels = Table(
@@ -219,7 +237,7 @@ labels = Table(
     sqlite_with_rowid=False,
 )
 
-nulls = Table(
+baselines = Table(
     "nulls",
     metadata,
     Column("encoder_key", ForeignKey("encoders.key", ondelete="CASCADE"), primary_key=True),
@@ -228,5 +246,5 @@ nulls = Table(
     Column("photos", LargeBinary, nullable=False),
     Column("mean", LargeBinary, nullable=False),  # float32
     Column("prompts_sha256", Text, nullable=False),
-    Column("vectors", Integer, nullable=False),  # how many photos and mean stand for
+    Column("vectors", Integer, nullable=False),  # how many vectors photos and mean represent
 )

@@ -315,13 +315,13 @@ def test_help_of_every_command_is_there() -> None:
 def snapshot_of(data: Path) -> tuple[set[str], set[str], int]:
     """Which contents and paths a library has, and how many vectors."""
     with Store.open(data, writable=False) as store:
-        row = store.current_encoder()
-        ids = store.live_ids().tolist()
-        hashes = {photo.content_hash for photo in store.photos(ids).values()}
-        paths = {str(path) for places in store.paths(ids).values() for _, path in places}
-        assert store.check() == "ok"
-        assert row is not None and store.unembedded(row.key) == {}
-        return hashes, paths, store.vector_count(row.key)
+        row = store.reads.current_encoder()
+        ids = store.reads.live_ids().tolist()
+        hashes = {photo.content_hash for photo in store.reads.photos(ids).values()}
+        paths = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+        assert store.database.check_integrity() == "ok"
+        assert row is not None and store.photos.unembedded(row.key) == {}
+        return hashes, paths, store.vectors.count(row.key)
 
 
 @pytest.fixture(scope="module")
@@ -344,7 +344,7 @@ def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: 
     assert code == 130, errors
     assert "continue" in errors and "Traceback" not in errors
     with Store.open(tmp_path, writable=False) as store:
-        kept = store.photo_count()
+        kept = store.photos.count()
     assert kept > 0
     report = json.loads(run_cli("index", "--json", data=tmp_path).stdout)
     assert report["new"] == PHOTOS - kept

@@ -175,8 +175,8 @@ def foreign(tmp_path: Path) -> Path:
     """A library whose model is not on this machine."""
     with writing(tmp_path / "library") as store:
         write_noise(tmp_path / "photos" / "one.png", 1)
-        root_id = store.add_root(str(tmp_path / "photos"))
-        row = store.add_encoder(f"{MISSING_MODEL}@1", MISSING_MODEL, 512)
+        root_id = store.files.add_root(str(tmp_path / "photos"))
+        row = store.vectors.add_encoder(f"{MISSING_MODEL}@1", MISSING_MODEL, 512)
         about = (tmp_path / "photos" / "one.png").stat()
         stat = FileStat(
             str(tmp_path / "photos" / "one.png"), about.st_size, about.st_mtime_ns, about.st_ino

@@ -1,0 +1,168 @@
+"""Photos: their facts and keywords, which of them lack a vector, and counts for browsing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from imgsearch.records.files import IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.records.status import Counts
+from imgsearch.store import schema
+from imgsearch.store.database import Database
+from imgsearch.store.reads import Reads
+from imgsearch.store.sql import FACT_COLUMNS, now, to_columns
+
+_c = schema.photos.c
+_link = schema.photo_keywords
+# Statements that run for every file are built once: building one costs more than running it.
+_insert = upsert(schema.photos)
+_UPSERT = _insert.on_conflict_do_update(
+    index_elements=["content_hash"],
+    set_={fact.name: _insert.excluded[fact.name] for fact in FACT_COLUMNS},
+).returning(_c.id)
+_KNOWN_ID = select(_c.id).where(_c.content_hash == bindparam("hash"))
+_DELETE_KEYWORDS = delete(_link).where(_link.c.photo_id == bindparam("of"))
+_HAS_PATH = "photos.id IN (SELECT photo_id FROM paths)"
+
+
+class PhotoStore:
+    """The part of a store that knows photos and their facts."""
+
+    def __init__(self, database: Database, reads: Reads) -> None:
+        self._database = database
+        self._reads = reads
+
+    def count(self) -> int:
+        """How many photos have at least one path."""
+        query = select(func.count(schema.paths.c.photo_id.distinct()))
+        with self._database.engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
+    def last_id(self) -> int:
+        """The id of the newest photo, 0 without any; photos added later have higher ids."""
+        with self._database.engine.connect() as connection:
+            return connection.execute(select(func.max(_c.id))).scalar() or 0
+
+    def unembedded(self, encoder_key: int | None) -> dict[int, Path]:
+        """Photos with a path and without a vector of this encoder: id to one of its paths.
+
+        None stands for an encoder that has embedded nothing yet.
+        """
+        c = schema.paths.c
+        embedded = select(schema.vectors.c.photo_id).where(
+            schema.vectors.c.encoder_key == encoder_key
+        )
+        query = (
+            select(c.photo_id, c.name, schema.roots.c.path)
+            .join(schema.roots)
+            .where(c.photo_id.is_not(None), c.photo_id.not_in(embedded))
+            .order_by(c.photo_id)
+        )
+        with self._database.engine.connect() as connection:
+            return {
+                photo_id: Path(root, name) for photo_id, name, root in connection.execute(query)
+            }
+
+    def update_facts(self, facts: Mapping[int, Facts]) -> int:
+        """Replace the facts of known photos (by id), all or nothing; returns how many changed."""
+        known = self._reads.photos(facts)
+        changed = {
+            photo_id: new
+            for photo_id, new in facts.items()
+            if photo_id in known and known[photo_id].facts != new
+        }
+        with self._database.engine.begin() as connection:
+            for photo_id, new in changed.items():
+                statement = update(schema.photos).where(_c.id == photo_id)
+                connection.execute(statement.values(to_columns(new)))
+                _set_keywords(connection, photo_id, new.keywords)
+        return len(changed)
+
+    def prune(self, before: datetime) -> int:
+        """Delete photos, with their vectors, whose last path was removed before `before`.
+
+        Returns how many.
+        """
+        some_path = select(schema.paths.c.id).where(schema.paths.c.photo_id == _c.id)
+        limit = before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        statement = delete(schema.photos).where(_c.gone_at < limit, ~some_path.exists())
+        with self._database.engine.begin() as connection:
+            return connection.execute(statement).rowcount
+
+    def counts(self) -> Counts:
+        """Photos by camera, format, month taken and day added; files by top folder of a root."""
+        return Counts(
+            cameras=self._count_by("camera"),
+            formats=self._count_by("format"),
+            months=self._count_by("substr(taken_at, 1, 7)"),
+            added=self._count_by("substr(added_at, 1, 10)"),
+            folders=self._count_by_folder(),
+        )
+
+    def _count_by(self, expression: str) -> dict[str, int]:
+        query = (
+            f"SELECT {expression} AS name, count(*) FROM photos WHERE {_HAS_PATH} "
+            "AND name IS NOT NULL GROUP BY name ORDER BY name"
+        )
+        return dict(self._database.fetch_all(query))
+
+    def _count_by_folder(self) -> dict[Path, int]:
+        """Files by folder directly inside each root; files directly in a root count for it."""
+        query = (
+            "SELECT roots.path, CASE instr(name, ?) WHEN 0 THEN x'' "
+            "ELSE substr(name, 1, instr(name, ?) - 1) END AS top, count(*) "
+            "FROM paths JOIN roots ON roots.id = root_id WHERE photo_id IS NOT NULL "
+            "GROUP BY root_id, top ORDER BY roots.path, top"
+        )
+        separator = os.sep.encode()
+        return {
+            Path(os.fsdecode(root), os.fsdecode(top)): count
+            for root, top, count in self._database.fetch_all(query, separator, separator)
+        }
+
+
+def record_photo(connection: Connection, result: IngestResult) -> int | None:
+    """Store the photo of an ingest result; returns its id, None for a failure.
+
+    A result without facts is of content that is known already.
+    """
+    if result.failure is not None or result.content_hash is None:
+        return None
+    facts = result.facts
+    if facts is None:
+        return int(connection.execute(_KNOWN_ID, {"hash": result.content_hash}).scalar_one())
+    values = {
+        "content_hash": result.content_hash,
+        "size_bytes": result.stat.size_bytes,
+        "added_at": now(),
+        **to_columns(facts),
+    }
+    photo_id = int(connection.execute(_UPSERT, values).scalar_one())
+    _set_keywords(connection, photo_id, facts.keywords)
+    return photo_id
+
+
+def _set_keywords(connection: Connection, photo_id: int, keywords: Sequence[str]) -> None:
+    """Give a photo exactly these keywords, in this order."""
+    connection.execute(_DELETE_KEYWORDS, {"of": photo_id})
+    if not keywords:
+        return
+    names = [{"name": name} for name in keywords]
+    connection.execute(upsert(schema.keywords).on_conflict_do_nothing(), names)
+    among = text("SELECT value FROM json_each(:names)").bindparams(names=json.dumps(keywords))
+    query = select(schema.keywords.c.name, schema.keywords.c.id).where(
+        schema.keywords.c.name.in_(among)
+    )
+    ids = {row.name: row.id for row in connection.execute(query)}
+    rows = [
+        {"photo_id": photo_id, "place": place, "keyword_id": ids[name]}
+        for place, name in enumerate(keywords)
+    ]
+    connection.execute(insert(_link), rows)

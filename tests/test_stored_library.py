@@ -1,0 +1,73 @@
+"""A library that version 0.1 made opens, answers, grows and rebuilds: see tests/data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgsearch import Example, Library, Query, Settings, Term
+
+STORED = Path(__file__).parent / "data" / "library-0.1"
+ANSWERS = json.loads((STORED / "answers.json").read_text())
+ENCODER_ID = "lite/1:efficientnet-lite2-int8-260-squash+all-minilm-l6-v2-128+heads-efd6afe1c5f5"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return shutil.copytree(STORED / "photos", tmp_path / "photos", copy_function=shutil.copy2)
+
+
+@pytest.fixture
+def library(tmp_path: Path, photos: Path, model_cache: Path) -> Library:
+    """The stored library, with its root at `photos`."""
+    data_dir = shutil.copytree(STORED / "library", tmp_path / "library")
+    with closing(sqlite3.connect(data_dir / "library.db")) as connection, connection:
+        connection.execute("UPDATE roots SET path = ?", (str(photos).encode(),))
+    return Library.open(Settings.load(data_dir=data_dir, cache_dir=model_cache, service="off"))
+
+
+@pytest.mark.parametrize("query", ANSWERS)
+def test_it_answers_with_the_same_scores(library: Library, photos: Path, query: str) -> None:
+    expected = ANSWERS[query]
+    if query.startswith("image:"):
+        example = Example(photos / query.removeprefix("image:"))
+        answer = library.find(Query((Term(example),)), k=20)
+    else:
+        answer = library.find(query, k=20)
+    names = [str(hit.path.relative_to(photos)) for hit in answer.hits]
+    assert names == [name for name, _, _ in expected["hits"]]
+    for hit, (_, score, level) in zip(answer.hits, expected["hits"], strict=True):
+        assert hit.score == (None if score is None else pytest.approx(score, abs=2e-3))
+        assert hit.level == level
+
+
+def test_it_keeps_its_encoder_and_its_snapshot(library: Library) -> None:
+    status = library.status()
+    assert status.encoder == "lite"
+    assert status.snapshot is not None
+    assert status.snapshot.encoder_id == ENCODER_ID
+    assert (status.photos, status.vectors, status.tail) == (16, 16, 0)
+    assert [failure.path.name for failure in status.failures] == ["broken.jpg"]
+
+
+def test_it_is_indexed_further_and_rebuilt(library: Library, photos: Path) -> None:
+    Image.new("RGB", (64, 48), (10, 200, 90)).save(photos / "new.png")
+    report = library.index([photos]).run()
+    assert (report.new, report.photos) == (1, 17)
+    assert {hit.path.name for hit in library.find("keyword:water").hits} == {"lake.jpg"}
+    rebuilt = library.rebuild().run()
+    assert (rebuilt.vectors, rebuilt.missing) == (17, 0)
+    before = ANSWERS["a red sunset"]["hits"][0][1]
+    assert library.search("a red sunset", k=1)[0].score == pytest.approx(before, abs=2e-3)
+
+
+def test_reading_the_metadata_again_adds_the_new_facts(library: Library, photos: Path) -> None:
+    assert library.find("iso:>=100").hits == ()
+    library.read_metadata().run()
+    assert len(library.find("iso:>=100").hits) == 8
