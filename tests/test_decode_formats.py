@@ -277,11 +277,13 @@ def test_adobe_rgb_named_only_in_exif_is_converted() -> None:
 
 def test_the_documented_formats_are_the_supported_ones() -> None:
     text = (Path(__file__).parent.parent / "docs" / "formats.md").read_text()
-    for family in FORMATS_BY_NAME.values():
-        row = next(line for line in text.splitlines() if line.startswith(f"| {family.name} |"))
+    for image_format in FORMATS_BY_NAME.values():
+        row = next(
+            line for line in text.splitlines() if line.startswith(f"| {image_format.name} |")
+        )
         cells = [cell.strip() for cell in row.split("|")]
-        assert cells[2] == " ".join(family.suffixes)
-        assert cells[4] == (f"`{family.extra}`" if family.extra else "–")
+        assert cells[2] == " ".join(image_format.suffixes)
+        assert cells[4] == (f"`{image_format.extra}`" if image_format.extra else "–")
     for reason in Reason:
         assert f"| `{reason}` |" in text
 

@@ -55,7 +55,7 @@ def bag(name: str, *items: str) -> str:
 
 
 def test_properties_may_be_attributes_or_elements() -> None:
-    for said in (
+    for xmp in (
         packet('xmp:Rating="4" tiff:Make="Canon" tiff:Model="Canon EOS R5" aux:Lens="EF50mm"'),
         packet(
             "",
@@ -64,15 +64,15 @@ def test_properties_may_be_attributes_or_elements() -> None:
         ),
     ):
         facts = {"rating": 4, "camera": "Canon EOS R5", "lens": "EF50mm"}
-        assert read_xmp(said) == MetadataSource("xmp", facts)
+        assert read_xmp(xmp) == MetadataSource("xmp", facts)
 
 
 def test_keywords_of_every_kind_are_joined() -> None:
-    said = packet(
+    xmp = packet(
         "", bag("dc:subject", "Familie", "Öl &amp; Wein", "familie") + bag("lr:hierarchicalSubject",
                                                                        "Leute|Oma", "Familie")
     )  # fmt: skip
-    assert read_xmp(said).keywords == ("Leute|Oma", "Familie", "Öl & Wein")
+    assert read_xmp(xmp).keywords == ("Leute|Oma", "Familie", "Öl & Wein")
     nested = packet("", "<dc:subject><r:Bag><r:li><r:Bag><r:li>no</r:li></r:Bag></r:li></r:Bag>"
                         "</dc:subject>")  # fmt: skip
     assert read_xmp(nested).keywords == ()
@@ -107,8 +107,8 @@ def test_dates(text: str, moment: datetime | None) -> None:
     ],
 )
 def test_coordinates(lat: str, lon: str, place: tuple[float, float] | None) -> None:
-    said = packet(f'exif:GPSLatitude="{lat}" exif:GPSLongitude="{lon}"')
-    read = xmp_fact("lat", said), xmp_fact("lon", said)
+    xmp = packet(f'exif:GPSLatitude="{lat}" exif:GPSLongitude="{lon}"')
+    read = xmp_fact("lat", xmp), xmp_fact("lon", xmp)
     assert read == pytest.approx(place or (None, None), abs=1e-6)
 
 
@@ -184,17 +184,17 @@ def microsoft_exif() -> bytes:
 def test_xmp_in_files(kind: str) -> None:
     buffer = BytesIO()
     image = Image.new("RGB", (20, 10))
-    said = packet('xmp:Rating="2" ps:DateCreated="2020-02-02T02:02:02"', bag("dc:subject", "sea"))
+    xmp = packet('xmp:Rating="2" ps:DateCreated="2020-02-02T02:02:02"', bag("dc:subject", "sea"))
     if kind == "TIFF":
-        image.save(buffer, kind, tiffinfo={700: said})
+        image.save(buffer, kind, tiffinfo={700: xmp})
     elif kind == "PNG":
         from PIL.PngImagePlugin import PngInfo
 
         info = PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", said.decode())
+        info.add_itxt("XML:com.adobe.xmp", xmp.decode())
         image.save(buffer, kind, pnginfo=info)
     else:
-        image.save(buffer, kind, xmp=said)
+        image.save(buffer, kind, xmp=xmp)
     facts = decode_bytes(buffer.getvalue(), 4).facts
     assert (facts.rating, facts.keywords, facts.dated_by) == (2, ("sea",), "xmp")
     assert facts.taken_at == datetime(2020, 2, 2, 2, 2, 2)

@@ -205,10 +205,10 @@ def test_type_video_filters(clips: Library) -> None:
 def test_the_command_shows_the_moment(clips: Library) -> None:
     command = [sys.executable, "-m", "imgsearch", "search", "a cat", "-k", "1"]
     command += ["--data", str(clips.settings.data_dir)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     (record,) = json.loads(subprocess.run([*command, "--json"], capture_output=True).stdout)
     assert 4 <= record["at_s"] < 8
-    assert f"clip.mp4 @ {clock(record['at_s'])}" in told
+    assert f"clip.mp4 @ {clock(record['at_s'])}" in output
 
 
 def test_times_are_written_like_a_clock() -> None:

@@ -212,7 +212,7 @@ class _DecoderProcess:
         return images
 
     def _killed_by(self) -> str:
-        """The signal that ended the process, in parentheses; "" where it tells nothing."""
+        """The signal that ended the process, in parentheses; "" where there is none to name."""
         self.close()
         number = -(self._process.returncode or 0)
         known = number in {known.value for known in signal.Signals} and number != signal.SIGKILL
