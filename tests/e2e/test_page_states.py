@@ -140,7 +140,7 @@ def test_the_progress_of_another_process_is_shown(
         write_noise(tmp_path / "more" / f"{number}.png", 10_000 + number, 64)
     page.goto(f"{address}/library")
     page.locator("button:enabled", has_text="Rebuild").first.wait_for()
-    with held("index", tmp_path / "more", data=place / "library", at_batch=60) as other:
+    with held("index", tmp_path / "more", data=place / "library", at_batch=40) as other:
         page.get_by_text("Indexing in another process").wait_for()
         other.wait_until_held()
         progress = re.compile(r"[1-9]\d* of 600 photos, \d+ per second, .* left")

@@ -238,7 +238,7 @@ def _model(status: Status, busy: bool) -> None:
 
 
 def _choice(info: EncoderInfo) -> str:
-    size = "downloaded" if info.weights_here else f"{info.size_mb:,} MB to download"
+    size = "installed" if info.weights_here else f"{info.size_mb:,} MB to download"
     return f"{info.name} ({size}; {info.licence})"
 
 
