@@ -1,6 +1,6 @@
 """The process that the crash tests kill: it adds photos in batches and builds snapshots until then.
 
-    python crash_writer.py DATA_DIR STEP     kills itself at this step of a build, unless "never"
+    python -m tests.crash_writer DATA_DIR STEP    kills itself at this step, unless "never"
 
 After each commit and each build it prints how many photos are committed. The vector and the hash
 of photo n follow from n, so that any reader can check them.
@@ -18,9 +18,9 @@ import numpy as np
 
 from imgsearch.index import build, snapshot
 from imgsearch.index.policy import IndexPolicy, IndexSpec
-from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.photo import Facts
+from imgsearch.records.files import IngestResult
 from imgsearch.store.store import Store
+from tests.factories import ingested, random_vectors
 
 DIM = 16
 BATCH = 40
@@ -39,8 +39,7 @@ POLICY = IndexPolicy(
 
 
 def vector_of(number: int) -> np.ndarray:
-    row = np.random.default_rng(number).standard_normal(DIM).astype(np.float32)
-    return row / np.linalg.norm(row)
+    return np.asarray(random_vectors(1, DIM, number)[0])
 
 
 def encode_texts(texts: Sequence[str]) -> np.ndarray:
@@ -48,12 +47,7 @@ def encode_texts(texts: Sequence[str]) -> np.ndarray:
 
 
 def outcome_of(number: int) -> IngestResult:
-    return IngestResult(
-        FileStat(f"/photos/{number}.jpg", 1, 1, 1),
-        b"%032d" % number,
-        Facts("JPEG", 1, 1),
-        vector_of(number)[None],
-    )
+    return ingested(f"/photos/{number}.jpg", vector_of(number)[None], content=b"%032d" % number)
 
 
 def write(data_dir: Path, deadly_step: str) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.photo import Facts
 from imgsearch.search import baseline
 from imgsearch.search.confidence import ENOUGH_PHOTOS
 from imgsearch.store.lock import writing
-from tests.factories import unit
+from tests.factories import ingested, unit
 
 DIM = 8
 
@@ -30,16 +28,11 @@ def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path
         row = store.vectors.add_encoder("stand-in/1", "stand-in", DIM)
 
         def add(first: int, count: int) -> None:
-            outcomes = [
-                IngestResult(
-                    FileStat(f"/photos/{number}.jpg", 1, number, number),
-                    number.to_bytes(32, "big"),
-                    Facts("JPEG", 10, 10),
-                    unit(rng.normal(size=(1, DIM)) + 1),
-                )
+            photos = [
+                ingested(f"/photos/{number}.jpg", unit(rng.normal(size=(1, DIM)) + 1))
                 for number in range(first, first + count)
             ]
-            store.record(root_id, row.key, outcomes)
+            store.record(root_id, row.key, photos)
 
         add(0, ENOUGH_PHOTOS - 1)
         assert not baseline.refresh(store, row, embed_texts)

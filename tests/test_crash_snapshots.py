@@ -13,9 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,10 +22,11 @@ from imgsearch.errors import SnapshotError
 from imgsearch.index import live, snapshot
 from imgsearch.records.status import SnapshotInfo
 from imgsearch.store.store import Store
+from tests import crash_writer
+from tests.factories import CHECKOUT
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).with_name("crash_writer.py")
 STEPS = (
     "counting",
     "sampling",
@@ -43,23 +42,11 @@ STEPS = (
 CRASHES = int(os.environ.get("IMGSEARCH_CRASHES", "6"))
 
 
-def load(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-writer = load(SCRIPT)
-
-
 def start(data_dir: Path, deadly_step: str = "never") -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, str(SCRIPT), str(data_dir), deadly_step]
+    arguments = [sys.executable, "-m", "tests.crash_writer", str(data_dir), deadly_step]
     # One thread each: the writer is there to be killed, not to be fast.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment)
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment, cwd=CHECKOUT)
 
 
 def committed(process: subprocess.Popen[bytes]) -> int:
@@ -81,14 +68,14 @@ def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
         assert at_least == 0
         reader.close()
         return 0
-    index = live.LiveIndex(reader.reads, row.key, writer.POLICY)  # the snapshot is whole
+    index = live.LiveIndex(reader.reads, row.key, crash_writer.POLICY)  # the snapshot is whole
     photos = reader.photos.count()
-    assert photos % writer.BATCH == 0
+    assert photos % crash_writer.BATCH == 0
     assert photos >= max(at_least, found_before)
     assert len(index) == photos
     numbers = range(photos)
     if photos:
-        vectors = np.stack([writer.reads.vector_of(number) for number in numbers])
+        vectors = np.stack([crash_writer.vector_of(number) for number in numbers])
         answers = index.search(vectors, 1, kind="image")
         hashes = {
             i: photo.content_hash for i, photo in reader.reads.photos(range(photos + 1)).items()
@@ -172,13 +159,13 @@ def test_a_reader_never_meets_half_a_snapshot(tmp_path: Path) -> None:
     process.stdout.readline()
     reader = Store.open(tmp_path, writable=False)
     key = 1
-    following = live.LiveIndex(reader.reads, key, writer.POLICY)
+    following = live.LiveIndex(reader.reads, key, crash_writer.POLICY)
     files: set[str] = set()
     try:
         while len(files) < 6:  # pytest's limit ends it where no new snapshot comes
-            for index in (live.LiveIndex(reader.reads, key, writer.POLICY), following):
+            for index in (live.LiveIndex(reader.reads, key, crash_writer.POLICY), following):
                 index.refresh()
-                (near,) = index.search(writer.reads.vector_of(0)[None], 1, kind="image")
+                (near,) = index.search(crash_writer.vector_of(0)[None], 1, kind="image")
                 assert near.ids.tolist() == [1]
             if following.snapshot is not None:
                 files.add(following.snapshot.file_name)

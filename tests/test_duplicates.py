@@ -11,9 +11,8 @@ import pytest
 from imgsearch.analysis import duplicates
 from imgsearch.progress import Job
 from imgsearch.records.answer import Pair, Pairs
-from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.photo import Facts
 from imgsearch.store.store import Store
+from tests.factories import ingested, random_vectors
 
 
 @pytest.fixture
@@ -23,26 +22,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def fill(store: Store, vectors: np.ndarray) -> int:
-    """Photos with ids from 1 on, one for each row; the key of their encoder."""
+    """Record a photo for each row, with ids from 1 on; returns the key of their encoder."""
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("test", "test", vectors.shape[1]).key
-    outcomes = [
-        IngestResult(
-            FileStat(f"/photos/{number}.jpg", 1, 1, number),
-            content_hash=bytes([number]) * 32,
-            facts=Facts("JPEG", 8, 8),
-            vectors=row[None],
-        )
-        for number, row in enumerate(vectors, 1)
-    ]
-    store.record(root_id, key, outcomes)
+    photos = [ingested(f"/photos/{number}.jpg", row[None]) for number, row in enumerate(vectors, 1)]
+    store.record(root_id, key, photos)
     return key
 
 
 def some_vectors(count: int, dim: int = 4) -> np.ndarray:
-    rows = np.random.default_rng(7).normal(size=(count, dim)).astype(np.float32)
-    unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
+    return random_vectors(count, dim, seed=7)
 
 
 def test_pairs_are_exactly_those_above_the_score(

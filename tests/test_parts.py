@@ -23,14 +23,14 @@ from imgsearch.index.live import LiveIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.labels import labels
 from imgsearch.progress import Job
-from imgsearch.records.files import Decoded, FileStat, IngestResult
+from imgsearch.records.files import Decoded
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
 from imgsearch.records.status import EncoderRow
 from imgsearch.search import baseline
 from imgsearch.store.reads import photo_starts
 from imgsearch.store.store import Store
-from tests.factories import random_vectors, unit
+from tests.factories import ingested, random_vectors, unit
 from tests.stand_in import StandIn
 
 DIM = 16
@@ -59,18 +59,12 @@ def fill(store: Store) -> tuple[EncoderRow, dict[int, np.ndarray]]:
     root_id = store.files.add_root("/photos")
     row = store.vectors.add_encoder("made@1", "lite", DIM)
     rng = np.random.default_rng(3)
-    outcomes = []
-    for number in range(PHOTOS):
-        count = int(rng.integers(2, MOST + 1)) if number % 3 == 0 else 1
-        outcomes.append(
-            IngestResult(
-                FileStat(f"/photos/{number}.jpg", 1, 1, number),
-                b"%032d" % number,
-                Facts("JPEG", 8, 8),
-                vectors_of(count, seed=number + 100),
-            )
-        )
-    store.record(root_id, row.key, outcomes)
+    counts = [int(rng.integers(2, MOST + 1)) if n % 3 == 0 else 1 for n in range(PHOTOS)]
+    photos = [
+        ingested(f"/photos/{number}.jpg", vectors_of(count, seed=number + 100))
+        for number, count in enumerate(counts)
+    ]
+    store.record(root_id, row.key, photos)
     own = store.reads.parts(row.key, range(1, PHOTOS + 1))
     assert len(own) == PHOTOS
     return row, {photo_id: parts.vectors for photo_id, parts in own.items()}
@@ -229,15 +223,15 @@ def test_the_parts_of_a_photo_come_in_one_chunk(store: Store, chunk_rows: int) -
 def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("made@1", "made", DIM).key
-    stat, times_s = FileStat("/photos/a.mp4", 1, 1, 1), (4.0, 0.0, 8.5)
-    outcome = IngestResult(stat, b"a", Facts("VIDEO", 8, 8), vectors_of(3), times_s=times_s)
-    store.record(root_id, key, [outcome])
+    path, times_s = "/photos/a.mp4", (4.0, 0.0, 8.5)
+    video = ingested(path, vectors_of(3), facts=Facts("VIDEO", 8, 8), times_s=times_s)
+    store.record(root_id, key, [video])
     before = store.reads.parts(key, [1])[1]
     assert before.times_s == times_s
     vector = store.reads.vector_of(key, 1)
     assert vector is not None and np.allclose(vector, vectors_of(3)[0], atol=1e-3)
-    store.files.forget(root_id, [stat.path])
-    store.record(root_id, key, [IngestResult(stat, b"a")])
+    store.files.forget(root_id, [path])
+    store.record(root_id, key, [ingested(path)])
     assert store.reads.last_seq(key) == 6, "numbered anew"
     after = store.reads.parts(key, [1])[1]
     assert after.times_s == times_s and np.array_equal(after.vectors, before.vectors)
@@ -272,16 +266,11 @@ def test_recall_is_counted_in_photos(store: Store) -> None:
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("made@1", "made", DIM).key
     rng = np.random.default_rng(5)
-    outcomes = [
-        IngestResult(
-            FileStat(f"/photos/{number}.jpg", 1, 1, number),
-            b"%032d" % number,
-            Facts("JPEG", 8, 8),
-            unit(middle + 0.05 * rng.normal(size=(10, DIM))),
-        )
+    photos = [
+        ingested(f"/photos/{number}.jpg", unit(middle + 0.05 * rng.normal(size=(10, DIM))))
         for number, middle in enumerate(vectors_of(300, seed=2))
     ]
-    store.record(root_id, key, outcomes)
+    store.record(root_id, key, photos)
     policy = IndexPolicy(((0, IndexSpec("ivf")),))
     info = build_snapshot(store, key, "made@1", policy=policy)
     assert int(info.details["nprobe_image"]) < int(info.details["nlist"])
@@ -328,18 +317,10 @@ def test_captions_are_ranked_among_photos(store: Store, monkeypatch: pytest.Monk
 def test_calibration_counts_photos(store: Store) -> None:
     root_id = store.files.add_root("/photos")
     row = store.vectors.add_encoder("made@1", "lite", DIM)
-    few = [
-        IngestResult(
-            FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), vectors_of(9, n)
-        )
-        for n in range(11)
-    ]
+    few = [ingested(f"/photos/{n}", vectors_of(9, n)) for n in range(11)]
     store.record(root_id, row.key, few)
     assert not baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
-    last = IngestResult(
-        FileStat("/photos/x", 1, 1, 99), b"x", Facts("JPEG", 8, 8), vectors_of(9, 99)
-    )
-    store.record(root_id, row.key, [last])
+    store.record(root_id, row.key, [ingested("/photos/x", vectors_of(9, 99))])
     assert baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
     null = store.reads.baseline(row.key)
     assert null is not None and len(null.photos) == 12
@@ -352,10 +333,6 @@ def test_duplicates_are_alike_as_wholes(store: Store) -> None:
     key = store.vectors.add_encoder("made@1", "made", DIM).key
     sky, one, two = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
     photos = [np.concatenate(rows) for rows in ([one, sky], [two, sky], [one, two], [one])]
-    outcomes = [
-        IngestResult(FileStat(f"/photos/{n}", 1, 1, n), b"%d" % n, Facts("JPEG", 8, 8), rows)
-        for n, rows in enumerate(photos)
-    ]
-    store.record(root_id, key, outcomes)
+    store.record(root_id, key, [ingested(f"/photos/{n}", rows) for n, rows in enumerate(photos)])
     found = Job(duplicates.find_pairs(store, key, 0.9)).run()
     assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}

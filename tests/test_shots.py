@@ -14,7 +14,7 @@ from imgsearch import Library, Settings, parse
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.store import Store
-from tests.factories import dng, scene
+from tests.factories import dng, scene, unit
 from tests.stand_in import StandIn
 
 ROOT = "/photos"
@@ -26,7 +26,7 @@ def outcome(name: str, seed: int, *more: int, **facts: object) -> IngestResult:
     """A photo at a path: its picture is that of `seed`, nearly, and its bytes are its own."""
     noise = np.random.default_rng(seed).normal(size=(1, StandIn.dim))
     noise += 0.001 * np.random.default_rng([seed, len(name), *name.encode()]).normal(size=(1, 32))
-    vector = (noise / np.linalg.norm(noise)).astype(np.float32)
+    vector = unit(noise)
     kind = {"jpg": "JPEG", "heic": "HEIF", "png": "PNG"}.get(name.lower().rpartition(".")[2], "RAW")
     stat = FileStat(f"{ROOT}/{name}", 1, 10**18 + seed * 10**9, seed)
     return IngestResult(stat, name.encode(), Facts(kind, 4000, 3000, **facts), vector)  # type: ignore[arg-type]
