@@ -25,10 +25,11 @@ from PIL import Image
 from imgsearch.analysis import metrics
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders import openvino
-from imgsearch.encoders.lite import heads, image_tower, text_tower, towers, weights
-from imgsearch.encoders.lite.encoder import HEADS, Lite
-from imgsearch.encoders.onnx import open_session, prepare
-from imgsearch.encoders.openclip import int8, runtime
+from imgsearch.encoders.lite import graph, heads, towers, weights
+from imgsearch.encoders.lite.encoder import Lite
+from imgsearch.encoders.lite.heads import HEADS_FILE
+from imgsearch.encoders.onnx import open_session, optimise
+from imgsearch.encoders.openclip import int8, spec
 from imgsearch.encoders.registry import open_encoder
 from training import datasets
 
@@ -56,10 +57,10 @@ def in_batches(
 
 def lite(flickr8k: Path) -> None:
     data = datasets.captioned(flickr8k / "captions.csv", frozenset({"test"}))
-    encoder, trained = Lite(default_cache_dir()), heads.load(HEADS)
+    encoder, trained = Lite(default_cache_dir()), heads.load(HEADS_FILE)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "float.onnx"
-        file.write_bytes(image_tower.float_model(weights.image_tensors()).SerializeToString())
+        file.write_bytes(graph.image_model_float32(weights.image_tensors()).SerializeToString())
         tower = open_session(file)
 
     def in_floats(batch: PixelBatch) -> Vectors:
@@ -98,10 +99,10 @@ def trained(flickr8k: Path, count: int) -> None:
     pieces = towers.WordPieces()
     with tempfile.TemporaryDirectory() as folder:
         exact_file, whole_file = Path(folder) / "text.onnx", Path(folder) / "int8.onnx"
-        prepare(text_tower.model(weights.text_tensors()).SerializeToString(), exact_file)
-        matrices = int8.write(exact_file, whole_file)
+        optimise(graph.text_model(weights.text_tensors()).SerializeToString(), exact_file)
+        matrices = int8.convert(exact_file, whole_file)
         exact = open_session(exact_file)
-        whole = openvino.OpenVinoModel(whole_file, runtime.INT8_GROUP)
+        whole = openvino.OpenVinoModel(whole_file, spec.INT8_GROUP)
         rows: list[tuple[Vectors, Vectors]] = []
         for caption in data.captions[:count]:
             ids = np.array([pieces.ids(caption)], np.int64)

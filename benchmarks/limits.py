@@ -47,13 +47,13 @@ def model_gflop(arch: str) -> float:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from imgsearch.encoders.openclip.towers import random_towers
+    from imgsearch.encoders.openclip.torch import random_model
 
-    towers = random_towers(arch, 0, "cpu")
+    model = random_model(arch, 0, "cpu")
     torch.backends.mha.set_fastpath_enabled(False)  # its fused operator is not counted
-    side_px = towers.preprocess.side_px
+    side_px = model.preprocess.side_px
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        towers.model.encode_image(torch.zeros(1, 3, side_px, side_px))  # type: ignore[operator]
+        model.module.encode_image(torch.zeros(1, 3, side_px, side_px))  # type: ignore[operator]
     return round(float(counter.get_total_flops()) / 1e9, 2)
 
 

@@ -253,11 +253,11 @@ def state_dict(work: Path) -> Path:
     if not path.exists():
         import torch
 
-        from imgsearch.encoders.openclip.towers import random_towers
+        from imgsearch.encoders.openclip.torch import random_model
 
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".part")
-        torch.save(random_towers(ARCH, 0, "cpu").model.state_dict(), fresh)
+        torch.save(random_model(ARCH, 0, "cpu").module.state_dict(), fresh)
         fresh.rename(path)
     return path
 
@@ -267,9 +267,9 @@ def export_for_rclip(folder: Path) -> None:
     import open_clip
     import torch
 
-    from imgsearch.encoders.openclip.towers import random_towers
+    from imgsearch.encoders.openclip.torch import random_model
 
-    model = random_towers(ARCH, 0, "cpu").model
+    model = random_model(ARCH, 0, "cpu").module
     shutil.rmtree(folder, ignore_errors=True)
     fresh = folder.with_name(folder.name + ".part")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -167,7 +167,7 @@ def test_the_streams_of_a_gpu_wait_for_one_another(
     import torch
 
     from imgsearch.encoders.gpu import CudaDevice
-    from imgsearch.encoders.openclip.towers import random_towers
+    from imgsearch.encoders.openclip.torch import random_model
 
     room = 1000
 
@@ -176,7 +176,7 @@ def test_the_streams_of_a_gpu_wait_for_one_another(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return towers.image_rows(pixels)
 
-    towers = random_towers("ViT-S-32-alt", 0, "cpu")
+    towers = random_model("ViT-S-32-alt", 0, "cpu")
     card = CudaDevice(torch.device("cpu"), tower, towers.dim, towers.preprocess.side_px)
     embed = BatchScheduler(card, BatchSizeCache(tmp_path, "m@1"), batch_size=4)
     batch = np.random.default_rng(0).integers(0, 256, (19, 3, 224, 224), np.uint8)
@@ -274,9 +274,9 @@ def test_what_did_not_fit_is_let_go_of_before_the_next_try(tmp_path: Path) -> No
 
 
 def test_a_real_model_gives_the_same_vectors_in_halves(tmp_path: Path) -> None:
-    from imgsearch.encoders.openclip.towers import random_towers
+    from imgsearch.encoders.openclip.torch import random_model
 
-    towers = random_towers("ViT-S-32-alt", 0, "cpu")
+    towers = random_model("ViT-S-32-alt", 0, "cpu")
     batch = np.random.default_rng(0).integers(0, 256, (7, 3, 224, 224), np.uint8)
     sizes: list[int] = []
 

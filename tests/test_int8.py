@@ -20,6 +20,7 @@ from PIL import Image
 from imgsearch import Library, Settings
 from imgsearch.encoders import openvino
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
+from imgsearch.encoders.cache import JsonCache
 from imgsearch.encoders.onnx import OnnxModel
 from imgsearch.encoders.openclip import int8
 from imgsearch.encoders.registry import (
@@ -48,7 +49,7 @@ OPTION = Int8Option("trial+int8", "trial+fp32", Path("trial", "int8.json"), lamb
 GOOD = Int8Comparison(512, 0.999, 0.995, 2.5)
 
 needs_openvino = pytest.mark.skipif(
-    not openvino.is_here(), reason="OpenVINO is for other processors than this one"
+    not openvino.is_installed(), reason="OpenVINO is for other processors than this one"
 )
 
 
@@ -142,7 +143,7 @@ def test_patches_side_by_side_are_a_product(
         return OnnxModel(tmp_path / "image.onnx", threads=1)(photos)
 
     before = found()
-    int8._patches_as_product(model.graph)
+    int8.patches_as_product(model.graph)
     assert ("MatMul" in {node.op_type for node in model.graph.node}) is taken
     np.testing.assert_allclose(found(), before, atol=1e-4)
 
@@ -152,7 +153,7 @@ def test_int8_is_close_to_float32_and_another_encoder(cache: Path, views: Path) 
     exact, whole = (open_encoder(name, cache, "cpu") for name in (SMALL, f"{SMALL}+int8"))
     assert whole.id != exact.id
     assert name_of(whole.id) == f"{SMALL}+int8"
-    assert whole.runs_on == "OpenVINO on cpu"  # type: ignore[attr-defined]
+    assert whole.runtime.label == "OpenVINO on cpu"  # type: ignore[attr-defined]
     pixels = pixels_of(exact, views)
     np.testing.assert_array_equal(pixels, pixels_of(whole, views))
     vectors = exact.encode_pixels(pixels)
@@ -169,9 +170,9 @@ def test_without_openvino_the_same_file_runs_in_onnx_runtime(
     here = open_encoder(f"{SMALL}+int8", cache, "cpu")
     pixels = pixels_of(here, views)
     vectors = here.encode_pixels(pixels)
-    monkeypatch.setattr(openvino, "is_here", lambda: False)
+    monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
     elsewhere = open_encoder(f"{SMALL}+int8", cache, "cpu")
-    assert elsewhere.runs_on == "ONNX Runtime on cpu"  # type: ignore[attr-defined]
+    assert elsewhere.runtime.label == "ONNX Runtime on cpu"  # type: ignore[attr-defined]
     assert elsewhere.id == here.id
     assert cosines(vectors, elsewhere.encode_pixels(pixels)).min() >= 0.998
 
@@ -204,38 +205,38 @@ def test_a_cache_that_cannot_be_written_costs_time_only(cache: Path, tmp_path: P
     assert model(np.zeros((3, 3, 224, 224), np.uint8)).shape == (3, 256)
 
 
+def test_the_fastest_float_type_is_measured_once_for_a_machine(tmp_path: Path) -> None:
+    cache = JsonCache(tmp_path / "precision.json")
+    measured: list[str] = []
+
+    def fastest(bf16_s: float, f32_s: float, machine: str = "this", *candidates: str) -> str:
+        def measure() -> dict[str, float]:
+            measured.append(machine)
+            return {"bf16": bf16_s, "f32": f32_s}
+
+        candidates = candidates or openvino.FLOAT_TYPES
+        return openvino.fastest_float_type(candidates, cache, machine, measure)
+
+    assert fastest(1.0, 2.0, "this", "f32") == "f32" and not measured, "there is no choice"
+    assert fastest(2.0, 1.0) == "f32"
+    assert fastest(1.0, 2.0) == "f32" and measured == ["this"], "measured once"
+    cache.put("this", "f8")
+    assert fastest(1.0, 2.0) == "bf16", "the stored result was damaged"
+    assert fastest(2.0, 1.0, "another") == "f32" and measured == ["this", "this", "another"]
+
+
 @needs_openvino
-def test_the_faster_floats_are_found_once_for_a_machine(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_computes_in_the_fastest_float_type(cache: Path, tmp_path: Path) -> None:
     source = cache / "openclip" / "ViT-S-32-alt--random+int8"
     for name in ("image.onnx", "image.weights"):
         shutil.copyfile(source / name, tmp_path / name)
-    graph, kept = tmp_path / "image.onnx", tmp_path / openvino.PRECISION
-    tried: list[Path] = []
-
-    def floats_of(seconds: dict[str, float]) -> str:
-        """What a model opened now computes in, if trying gives these times."""
-
-        def times(path: Path, options: object) -> dict[str, float]:
-            tried.append(path)
-            return seconds
-
-        monkeypatch.setattr(openvino, "_seconds_in_turn", times)
-        model = openvino.OpenVinoModel(graph, 128)
-        return str(model._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
-
-    measured = openvino._seconds_in_turn(graph, {})
-    assert measured.keys() == {"bf16", "f32"} and all(0 < s < 10 for s in measured.values())
-    monkeypatch.setattr(openvino, "has_bfloat16", lambda: False)
-    assert floats_of({}) == "f32" and not tried, "there is no choice"
-    monkeypatch.setattr(openvino, "has_bfloat16", lambda: True)
-    assert floats_of({"bf16": 2.0, "f32": 1.0}) == "f32"
-    assert floats_of({"bf16": 1.0, "f32": 2.0}) == "f32" and len(tried) == 1, "tried once"
-    kept.write_text(kept.read_text().replace("f32", "f8"))
-    assert floats_of({"bf16": 1.0, "f32": 2.0}) == "bf16", "what is kept was damaged"
-    monkeypatch.setattr(openvino, "machine", lambda: "another")
-    assert floats_of({"bf16": 2.0, "f32": 1.0}) == "f32" and len(tried) == 3
+    graph = tmp_path / "image.onnx"
+    seconds = openvino.float_type_seconds(graph, {})
+    assert seconds.keys() == {"bf16", "f32"} and all(0 < s < 10 for s in seconds.values())
+    for float_type in openvino.FLOAT_TYPES:
+        JsonCache(tmp_path / openvino.PRECISION).put(openvino.machine(), float_type)
+        expected = float_type if openvino.has_bfloat16() else "f32"
+        assert openvino.OpenVinoModel(graph, 128).float_type == expected
 
 
 @needs_openvino
@@ -283,7 +284,7 @@ def test_a_name_without_precision_fits_both(asked: str, name: str, fits: bool) -
 def test_only_what_is_open_is_tried() -> None:
     option = int8_option(SMALL, "cpu")
     assert (option.int8_name if option else None) == (
-        f"{SMALL}+int8" if openvino.is_here() else None
+        f"{SMALL}+int8" if openvino.is_installed() else None
     )
     for name in ("lite", f"{SMALL}+int8", f"{SMALL}+fp32"):
         assert int8_option(name, "cpu") is None

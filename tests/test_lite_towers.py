@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from tokenizers import Tokenizer
 
-from imgsearch.encoders.lite import heads, image_tower, towers, weights
-from imgsearch.encoders.lite.encoder import HEADS
+from imgsearch.encoders.lite import graph, heads, towers, weights
+from imgsearch.encoders.lite.heads import HEADS_FILE
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from tests.factories import cosines, unit
 
@@ -44,7 +44,7 @@ def in_floats(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     import onnxruntime
 
-    model = image_tower.float_model(tensors).SerializeToString()
+    model = graph.image_model_float32(tensors).SerializeToString()
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     features, logits = session.run(["features", "logits"], {"pixels": pixels})
     return features, logits
@@ -74,7 +74,7 @@ def test_integers_lose_little(
     in_floats: tuple[NDArray[np.float32], NDArray[np.float32]],
     model_cache: Path,
 ) -> None:
-    trained = heads.load(HEADS)
+    trained = heads.load(HEADS_FILE)
     tower = towers.open_image_tower(model_cache, trained.ranges, threads=2)
     features, _ = tower.outputs(pixels)
     # Scans and textures are the hardest.
@@ -86,10 +86,10 @@ def test_integers_lose_little(
 def test_ranges_of_a_photo_hold_its_values(tensors: Tensors, pixels: NDArray[np.uint8]) -> None:
     import onnxruntime
 
-    model = image_tower.float_model(tensors, with_ranges=True).SerializeToString()
+    model = graph.image_model_float32(tensors, with_ranges=True).SerializeToString()
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     lows, highs = session.run(["lows", "highs"], {"pixels": pixels[:2]})
-    assert lows.shape == highs.shape == (2, len(heads.load(HEADS).ranges))
+    assert lows.shape == highs.shape == (2, len(heads.load(HEADS_FILE).ranges))
     assert (lows < 0).all()
     assert (highs > 0).all()
 
@@ -118,7 +118,7 @@ def test_tokens_are_cut_with_their_end_mark_kept() -> None:
     pieces = towers.WordPieces()
     assert len(pieces.ids("a dog")) == 4
     assert len(pieces.ids("dog " * 500)) == 502
-    assert towers.cut(list(range(502)))[-2:] == [126, 501]
+    assert towers.truncated(list(range(502)))[-2:] == [126, 501]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def library() -> Tokenizer:
 
 @pytest.mark.slow
 def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tokenizer) -> None:
-    words, whole = WholeWordVocabulary(weights.TOKENIZER.path(), towers.BERTS), 0
+    words, whole = WholeWordVocabulary(weights.TOKENIZER.path(), towers.BERT_WORDS), 0
     for word in library.get_vocab():
         found = words.ids(word) if word == word.lower() else None
         whole += found is not None

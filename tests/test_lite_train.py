@@ -12,8 +12,8 @@ from PIL import Image
 
 from imgsearch.analysis import metrics
 from imgsearch.encoders.lite import heads
-from imgsearch.encoders.lite.encoder import HEADS
-from imgsearch.encoders.lite.image_tower import CLASSES, FEATURES
+from imgsearch.encoders.lite.heads import HEADS_FILE
+from imgsearch.encoders.lite.spec import CLASSES, FEATURES
 from imgsearch.errors import FolderError, UsageError
 from tests.factories import random_vectors
 from training import datasets, evaluate, features, train
@@ -116,7 +116,7 @@ def test_some_of_the_photos_keep_their_texts() -> None:
 
 
 def test_alpha_weighs_the_two_halves() -> None:
-    trained = heads.load(HEADS)
+    trained = heads.load(HEADS_FILE)
     rng = np.random.default_rng(0)
     logits, found = rng.normal(size=(4, CLASSES)), rng.random(size=(4, FEATURES))
     texts = random_vectors(4, 384)
@@ -137,9 +137,9 @@ def test_a_sure_tower_places_a_photo_at_its_class() -> None:
 
 
 def test_heads_come_back_from_disk(tmp_path: Path) -> None:
-    trained = heads.load(HEADS)
+    trained = heads.load(HEADS_FILE)
     heads.save(trained, tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == HEADS.read_bytes()
+    assert (tmp_path / "again").read_bytes() == HEADS_FILE.read_bytes()
 
 
 # ---------------------------------------------------------------------------- features
@@ -148,7 +148,7 @@ def test_heads_come_back_from_disk(tmp_path: Path) -> None:
 def test_views_are_kept_and_a_cut_file_is_made_again(
     demo_photos: Path, tmp_path: Path, lite: Encoder
 ) -> None:
-    ranges = heads.load(HEADS).ranges
+    ranges = heads.load(HEADS_FILE).ranges
     photos = sorted(demo_photos.iterdir())[:3]
     first = features.seen(photos, "whole", ranges, tmp_path)
     (kept,) = tmp_path.glob("lite-features-*.npz")

@@ -19,8 +19,9 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.encoders.device import usable_cores
-from imgsearch.encoders.lite import image_tower, weights
-from imgsearch.encoders.lite.towers import SIDE_PX, open_image_tower
+from imgsearch.encoders.lite import graph, weights
+from imgsearch.encoders.lite.spec import SIDE_PX
+from imgsearch.encoders.lite.towers import open_image_tower
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +72,7 @@ def calibrated(photos: Sequence[Path]) -> Floats:
     """The ranges of the image tower's unbounded values over some photos, (35, 2), in floats."""
     import onnxruntime
 
-    model = image_tower.float_model(weights.image_tensors(), with_ranges=True)
+    model = graph.image_model_float32(weights.image_tensors(), with_ranges=True)
     tower = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )

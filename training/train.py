@@ -26,7 +26,7 @@ from imgsearch.encoders.cache import sha256_of
 from imgsearch.encoders.device import usable_cores
 from imgsearch.encoders.lite import heads, towers
 from imgsearch.encoders.lite.heads import Heads
-from imgsearch.encoders.lite.image_tower import CLASSES
+from imgsearch.encoders.lite.spec import CLASSES
 from imgsearch.errors import ImgsearchError
 from training import datasets, features
 from training.evaluate import PROMPT

@@ -1,9 +1,9 @@
-"""A CUDA GPU as a device: pinned buffers, and a stream for each of the three ways.
+"""A CUDA GPU as a device, in torch: page-locked buffers, and a stream for each of its three tasks.
 
-Pixels are copied into page-locked memory, which the card reads by itself, and go up on one
-stream; the model runs on another; vectors come down on a third. Events make each wait for what
-it needs, and no more. A buffer is written again only after `download` has waited for the last
-event of the batch that lay in it, so memory of one stream may be used on another without
+Pixels are copied into page-locked memory, which the card reads by itself, and uploaded on one
+stream; the model runs on another; vectors are downloaded on a third. Events make each stream wait
+for what it needs and no more. A buffer is written again only after `download` has waited for the
+last event of the batch in it, so memory of one stream may be used on another without
 `record_stream`: see the notes on `torch.Tensor.record_stream`.
 """
 
@@ -21,7 +21,7 @@ from imgsearch.encoders.device import DeviceOutOfMemory
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
-Tower = Callable[[torch.Tensor], torch.Tensor]  # pixels as they are to (n, dim) float32 rows
+Tower = Callable[[torch.Tensor], torch.Tensor]  # uint8 pixels to (n, dim) float32 rows
 
 
 class CudaDevice:
@@ -36,8 +36,8 @@ class CudaDevice:
         self._device, self._tower = device, tower
         self._up, self._work, self._down = (_stream(device) for _ in range(3))
         self._lanes = [_Lane() for _ in range(self.slots)]
-        self._launching = Lock()  # layers of two batches in turn would take memory for both
-        torch.cuda.synchronize(device)  # the weights went up on a stream that ours do not know
+        self._launching = Lock()  # interleaved layers of two batches would take memory for both
+        torch.cuda.synchronize(device)  # the weights were uploaded on another stream than ours
 
     def upload(self, slot: int, batch: PixelBatch) -> None:
         lane = self._lanes[slot]
@@ -45,7 +45,7 @@ class CudaDevice:
             if not _fits(lambda: lane.make_room(batch, self.dim, self._device)):
                 raise DeviceOutOfMemory
             pinned = lane.pinned_pixels[: lane.count]
-            np.copyto(pinned.numpy(), batch)  # torch would take threads that the decoders need
+            np.copyto(pinned.numpy(), batch)  # torch would use threads that the decoders need
             lane.pixels.copy_(pinned, non_blocking=True)
             lane.uploaded.record(self._up)
 
@@ -69,43 +69,43 @@ class CudaDevice:
             pinned.copy_(lane.rows, non_blocking=True)
             lane.downloaded.record(self._down)
         lane.downloaded.synchronize()
-        del lane.rows  # not before: its memory belongs to the stream it was made on
+        del lane.rows  # not earlier: its memory belongs to the stream that allocated it
         return pinned.numpy().copy()
 
     def release(self, slot: int) -> None:
-        torch.cuda.synchronize(self._device)  # then nothing in flight reads or writes a buffer
+        torch.cuda.synchronize(self._device)  # no transfer may still use a buffer
         self._lanes[slot] = _Lane()
         torch.cuda.empty_cache()
 
 
 class _Lane:
-    """What one slot holds: buffers as large as its largest batch, and events in their order."""
+    """The buffers of a slot, as large as its largest batch, and the events of its batch."""
 
     pinned_pixels: torch.Tensor
     pinned_rows: torch.Tensor
-    pixels: torch.Tensor  # on the GPU, of the batch in hand
-    rows: torch.Tensor  # on the GPU, of the batch in hand
+    pixels: torch.Tensor  # on the GPU, of the current batch
+    rows: torch.Tensor  # on the GPU, of the current batch
 
     def __init__(self) -> None:
-        self.count = 0  # photos of the batch in hand
+        self.count = 0  # photos of the current batch
         self._buffer = torch.empty(0)  # on the GPU
-        # A thread that waits for one of these sleeps, and leaves its core to the decoders.
+        # Blocking: a thread that waits sleeps, and its core is free for the decoders.
         self.uploaded, self.computed, self.downloaded = (
             torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
             for _ in range(3)
         )
 
     def make_room(self, batch: PixelBatch, dim: int, device: torch.device) -> None:
-        """Have buffers for this batch, in page-locked memory and on the GPU."""
+        """Allocate buffers for this batch, in page-locked memory and on the GPU, where needed."""
         self.count = len(batch)
         like, dtype = batch.shape[1:], torch.from_numpy(np.empty(0, batch.dtype)).dtype
         held = self._buffer
         if len(held) < self.count or held.shape[1:] != like or held.dtype != dtype:
             del held
-            self._buffer = self.pixels = torch.empty(0)  # the old one goes before the new one comes
+            self._buffer = self.pixels = torch.empty(0)  # free the old one first
             self.pinned_pixels = _pinned(batch.shape, dtype)
             self.pinned_rows = _pinned((self.count, dim), torch.float32)
-            # Last: a buffer of that size means that all three are there.
+            # Last: that this buffer has the size shows that all three are allocated.
             self._buffer = torch.empty(batch.shape, dtype=dtype, device=device)
         self.pixels = self._buffer[: self.count]
 
@@ -119,9 +119,10 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
 
 
 def _fits(work: Callable[[], None]) -> bool:
-    """Do it; False where the GPU has no room for it.
+    """Do the work; False where the GPU runs out of memory.
 
-    The error is gone by the return: it holds the frames of the model, and they all that it made.
+    Returns rather than raises, because the error would keep alive the frames of the model and all
+    memory that they hold.
     """
     try:
         work()

@@ -1,9 +1,9 @@
-"""Models exported to ONNX, kept in the cache: made once, whole or not at all, checked when read.
+"""Models exported to ONNX: kept in the cache folder, and run by ONNX Runtime on the CPU.
 
 An export is a folder of files and a `manifest.json`, written last, that names what it was made
 for, the packages that made it, the facts its reader needs, and size, time and sha256 of every file.
-A file whose size and time still agree is trusted; one that was copied is hashed once; anything else
-is made again.
+It is written whole or not at all, and checked when it is read: a file whose size and time agree is
+trusted, a copied file is hashed once, and anything else is exported again.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
 
-ExportFacts: TypeAlias = dict[str, object]  # what JSON can hold
+ExportFacts: TypeAlias = dict[str, object]  # JSON values
 _MANIFEST = "manifest.json"
 _MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
-_SHARE = 4  # rows at most: of more, the numbers between two layers leave the cache
-_LOCK_S = 600  # the largest model takes a few minutes; whoever holds on longer is stuck
+_SHARE = 4  # rows at most: with more, the numbers between two layers leave the cache
+_LOCK_S = 600  # the largest model takes a few minutes; a process that takes longer is stuck
 
 
 class ParallelModel:
-    """A model whose batches are shared out: each of `threads` works on a few rows, by itself.
+    """A model whose batches are split: each of `threads` runs the whole model on a few rows.
 
-    Threads that work on the same rows wait for one another at every layer, and longest for one
-    whose core a decoder keeps busy. Any number of callers may call at once.
+    Threads that worked on the same rows would wait for one another at every layer, and longest for
+    one whose core a decoder keeps busy. Safe to call from any number of threads.
     """
 
     def __init__(self, threads: int) -> None:
@@ -59,14 +59,14 @@ class ParallelModel:
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
     def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
-        """All outputs for a few rows, on one thread, which may be any."""
+        """All outputs for a few rows, computed in the calling thread."""
         raise NotImplementedError
 
 
 class OnnxModel(ParallelModel):
     """One exported graph with one input, run by ONNX Runtime on the CPU.
 
-    See `open_session` for `lean`, which shares out nothing, and for what it raises.
+    See `open_session` for `lean`, with which batches are not split, and for errors.
     """
 
     def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
@@ -76,28 +76,27 @@ class OnnxModel(ParallelModel):
         self._input = self._session.get_inputs()[0].name
 
     def run(self, rows: NDArray[np.generic]) -> list[NDArray[np.float32]]:
-        found: list[NDArray[np.float32]] = self._session.run(None, {self._input: rows})
-        return found
+        outputs: list[NDArray[np.float32]] = self._session.run(None, {self._input: rows})
+        return outputs
 
 
 def open_session(path: Path, threads: int | None = None, lean: bool = False) -> InferenceSession:
     """An ONNX file ready to run on the CPU, on `threads` of the cores this process may use.
 
-    `lean` is for a graph that `prepare` wrote and that is to answer soon and seldom: its weights
-    are used where they lie in the mapped file. That opens in a tenth of the time, and runs a few
-    rows as fast; many rows would gain from weights that are copied and ordered anew.
-    Whole-number arithmetic is the same on every CPU. Raises EncoderError for a file that cannot
-    be loaded.
+    `lean` is for a graph that `optimise` wrote and that runs seldom but must start fast: its
+    weights are used where they are in the mapped file. That opens in a tenth of the time and runs
+    a few rows as fast; only many rows gain from copied and rearranged weights. Integer arithmetic
+    gives the same results on every CPU. Raises EncoderError for a file that cannot be loaded.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.log_severity_level = 3  # errors only: the library does not write to the terminal
-    # Without VNNI, x86 adds pairs of 8-bit products in 16 bits, which overflow. This setting
-    # takes a slower, exact way there, so that a vector is the same wherever it was made.
+    # Without VNNI, x86 adds pairs of 8-bit products in 16 bits, which overflow. This setting is
+    # slower there but exact, so that a vector is the same on every machine.
     options.add_session_config_entry("session.x64quantprecision", "1")
-    # Threads that wait for each other by spinning take the cores from the decoders beside them.
+    # Threads that spin while they wait for each other take the cores from the decoders.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if lean:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -106,22 +105,22 @@ def open_session(path: Path, threads: int | None = None, lean: bool = False) -> 
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no other class in common
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise unloadable(path, reason) from error
+        raise load_error(path, reason) from error
 
 
-def unloadable(path: Path, reason: str) -> EncoderError:
-    """The error for a file of an export that a runtime refuses."""
+def load_error(path: Path, reason: str) -> EncoderError:
+    """The error for a file of an export that a runtime cannot load."""
     return EncoderError(
-        f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is made again at "
-        "the next use."
+        f"{path} cannot be loaded ({reason}). Delete the folder {path.parent}; it is exported "
+        "again when it is next needed."
     )
 
 
-def prepare(model: bytes | Path, path: Path) -> None:
-    """Write a graph as ONNX Runtime would make it when it loads, its weights in a file beside.
+def optimise(model: bytes | Path, path: Path) -> None:
+    """Write a graph in the form that ONNX Runtime loads fastest, its weights in a second file.
 
-    What is constant is computed, what can be fused is fused, for any CPU; so loading it is no
-    more than reading the graph and mapping the weights.
+    Constants are computed and nodes fused, for any CPU, so that loading is no more than reading
+    the graph and mapping the weights.
     """
     import onnxruntime
 
@@ -129,20 +128,22 @@ def prepare(model: bytes | Path, path: Path) -> None:
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(path)
-    beside = "session.optimized_model_external_initializers_"
-    options.add_session_config_entry(f"{beside}file_name", f"{path.stem}.weights")
-    options.add_session_config_entry(f"{beside}min_size_in_bytes", "1024")
+    external = "session.optimized_model_external_initializers_"
+    options.add_session_config_entry(f"{external}file_name", f"{path.stem}.weights")
+    options.add_session_config_entry(f"{external}min_size_in_bytes", "1024")
     source = model if isinstance(model, bytes) else str(model)
     onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def read_export(folder: Path, made_for: str) -> ExportFacts | None:
-    """The facts of a complete and undamaged export made for this, or None."""
+    """The facts of a complete and undamaged export that was made for this, or None."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         if manifest["made_for"] != made_for:
             return None
-        if not all(_is_whole(folder / name, entry) for name, entry in manifest["files"].items()):
+        if not all(
+            _is_undamaged(folder / name, entry) for name, entry in manifest["files"].items()
+        ):
             return None
         facts: ExportFacts = manifest["facts"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -151,11 +152,11 @@ def read_export(folder: Path, made_for: str) -> ExportFacts | None:
 
 
 def write_export(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) -> ExportFacts:
-    """Make an export with `build`, which fills an empty folder and returns the facts.
+    """Write an export with `build`, which fills an empty folder and returns the facts.
 
-    Two processes do not do it twice: the second waits and reads what the first one made. What
-    `build` raises is passed on and leaves nothing behind. Raises DiskError where it cannot write,
-    EncoderError where another process never comes to an end.
+    If several processes do so at once, the first one builds and the others wait for its export.
+    What `build` raises is passed on and leaves nothing behind. Raises DiskError where the folder
+    cannot be written, EncoderError where another process does not finish.
     """
     from filelock import FileLock, Timeout
 
@@ -164,53 +165,53 @@ def write_export(folder: Path, made_for: str, build: Callable[[Path], ExportFact
         with FileLock(f"{folder}.lock", timeout=_LOCK_S):
             facts = read_export(folder, made_for)
             if facts is None:
-                facts = _make(folder, made_for, build)
+                facts = _build(folder, made_for, build)
             return facts
     except Timeout as error:
         raise EncoderError(
             f"Another process has been exporting a model to {folder} for {_LOCK_S // 60} minutes. "
-            "End it, then try again."
+            "Stop it, then try again."
         ) from error
     except OSError as error:
         raise DiskError(
-            f"The model cannot be written to {folder} ({error.strerror or error}). "
+            f"Cannot write the model to {folder} ({error.strerror or error}). "
             "Free some space there or make the folder writable."
         ) from error
 
 
-def _make(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) -> ExportFacts:
+def _build(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) -> ExportFacts:
     import shutil
     import tempfile
 
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        facts = build(fresh)
-        entries = {path.name: _entry(path) for path in sorted(fresh.iterdir())}
+        facts = build(temporary)
+        entries = {path.name: _entry(path) for path in sorted(temporary.iterdir())}
         manifest = {
             "made_for": made_for,
             "made_by": _versions(),
             "facts": facts,
             "files": entries,
         }
-        (fresh / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        for path in (*fresh.iterdir(), fresh):
+        (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        for path in (*temporary.iterdir(), temporary):
             _flush(path)
         if folder.exists():
             shutil.rmtree(folder)
-        fresh.rename(folder)
+        temporary.rename(folder)
         return facts
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
+    versions = {}
     for package in _MAKERS:
         with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            versions[package] = version(package)
+    return versions
 
 
 def _entry(path: Path) -> dict[str, int | str]:
@@ -222,7 +223,7 @@ def _entry(path: Path) -> dict[str, int | str]:
     }
 
 
-def _is_whole(path: Path, entry: Mapping[str, object]) -> bool:
+def _is_undamaged(path: Path, entry: Mapping[str, object]) -> bool:
     stat = path.stat()
     if stat.st_size != entry["size_bytes"]:
         return False
@@ -230,13 +231,13 @@ def _is_whole(path: Path, entry: Mapping[str, object]) -> bool:
         return True
     if sha256_of(path) != entry["sha256"]:
         return False
-    with suppress(OSError):  # a copy takes the time of its original, and is not hashed again
+    with suppress(OSError):  # a copy gets the time of its original and is not hashed again
         os.utime(path, ns=(stat.st_atime_ns, int(str(entry["mtime_ns"]))))
     return True
 
 
 def _flush(path: Path) -> None:
-    """Have the system write a file or folder to the disk before the export gets its name."""
+    """Make sure that a file or folder is on the disk before the export gets its name."""
     if os.name == "nt" and path.is_dir():
         return
     handle = os.open(path, os.O_RDONLY)

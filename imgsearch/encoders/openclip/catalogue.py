@@ -16,13 +16,15 @@ from imgsearch.errors import EncoderUnavailable, UsageError
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
+
+# The defaults; both are among MODELS.
 CPU_DEFAULT = "openclip:ViT-B-32-256/datacomp_s34b_b86k"
 GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """One recommended model and where its files lie on the model hub."""
+class RecommendedModel:
+    """A recommended model and where its files are on the model hub."""
 
     name: str  # openclip:ARCH/PRETRAINED
     repo: str
@@ -35,7 +37,7 @@ class Model:
 
 
 MODELS = (
-    Model(
+    RecommendedModel(
         CPU_DEFAULT,
         "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
         512,
@@ -44,7 +46,7 @@ MODELS = (
         "COCO R@1 .399",
         "English; the default on a CPU",
     ),
-    Model(
+    RecommendedModel(
         "openclip:ViT-B-16/datacomp_xl_s13b_b90k",
         "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K",
         512,
@@ -53,7 +55,7 @@ MODELS = (
         "COCO R@1 .402",
         "English; sees finer detail, about three times slower than the default",
     ),
-    Model(
+    RecommendedModel(
         "openclip:ViT-L-14/datacomp_xl_s13b_b90k",
         "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
         768,
@@ -62,7 +64,7 @@ MODELS = (
         "COCO R@1 .457",
         "English; wants a GPU",
     ),
-    Model(
+    RecommendedModel(
         GPU_DEFAULT,
         "timm/ViT-B-16-SigLIP2-256",
         768,
@@ -72,7 +74,7 @@ MODELS = (
         "many languages; the default on a GPU",
         "tokenizer.json",
     ),
-    Model(
+    RecommendedModel(
         "openclip:ViT-L-16-SigLIP2-256/webli",
         "timm/ViT-L-16-SigLIP2-256",
         1024,
@@ -82,7 +84,7 @@ MODELS = (
         "many languages; wants a GPU",
         "tokenizer.json",
     ),
-    Model(
+    RecommendedModel(
         "openclip:MobileCLIP-S2/datacompdr",
         "apple/MobileCLIP-S2-OpenCLIP",
         512,
@@ -95,25 +97,20 @@ MODELS = (
 
 
 def plain(name: str) -> str:
-    """The name of a model without a precision."""
+    """A name without its precision."""
     return name.removesuffix(INT8).removesuffix(FP32)
 
 
-def model(name: str) -> Model:
-    """The recommended model of that name, which must be one."""
-    return next(model for model in MODELS if model.name == name)
-
-
-def known(name: str) -> Model | None:
-    """The recommended model of that name, in whatever precision, or None."""
+def find(name: str) -> RecommendedModel | None:
+    """The recommended model of that name, with or without a precision; None for other models."""
     return next((model for model in MODELS if model.name == plain(name)), None)
 
 
 def split(name: str) -> tuple[str, str]:
-    """ARCH and PRETRAINED of `openclip:ARCH/PRETRAINED`, the architecture checked.
+    """ARCH and PRETRAINED of `openclip:ARCH/PRETRAINED`, with or without prefix and precision.
 
-    Of a name with a precision, too. Raises UsageError for a name that is no such thing; the
-    message names the nearest ones. Costs a directory listing: open_clip itself is not imported.
+    Raises UsageError for an unknown architecture or missing weights; the message suggests the
+    nearest names. Costs a directory listing: open_clip itself is not imported.
     """
     arch, slash, tag = plain(name).removeprefix(PREFIX).partition("/")
     if arch not in architectures():
@@ -131,15 +128,15 @@ def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
     """The error for weights that open_clip does not know for `arch`; `tags` are those it knows."""
     import difflib
 
-    wanted = name.rpartition("/")[2]
-    near = difflib.get_close_matches(wanted, tags, n=3, cutoff=0.0)
-    what = f"open_clip has no weights {wanted!r} for {arch}"
+    requested = name.rpartition("/")[2]
+    near = difflib.get_close_matches(requested, tags, n=3, cutoff=0.0)
+    what = f"open_clip has no weights {requested!r} for {arch}"
     return UsageError(_unknown(name, what, [f"{PREFIX}{arch}/{tag}" for tag in near]))
 
 
 @cache
 def architectures() -> tuple[str, ...]:
-    """The architectures of the open_clip that is installed, by the names of its config files."""
+    """The architectures of the installed open_clip, by the names of its configuration files."""
     import importlib.util
 
     spec = importlib.util.find_spec("open_clip")
@@ -156,5 +153,5 @@ def _unknown(name: str, what: str, near: list[str]) -> str:
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
         f"Unknown encoder {name!r}: {what}.{hint} "
-        "`imgsearch encoders` lists the choices; a name reads openclip:ARCH/PRETRAINED."
+        "`imgsearch encoders` lists the choices; a name is written openclip:ARCH/PRETRAINED."
     )

@@ -11,9 +11,8 @@ import numpy as np
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.openclip import catalogue
-from imgsearch.encoders.openclip.catalogue import INT8
-from imgsearch.encoders.openclip.runtime import INT8_FORMAT, Spec, open_runtime
-from imgsearch.errors import UsageError
+from imgsearch.encoders.openclip.runtime import Runtime, open_runtime
+from imgsearch.encoders.openclip.spec import INT8_FORMAT, ModelSpec, seed_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,18 +20,17 @@ if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
-VERSION = 1  # of what lies between a photo and its vector here; part of every id
-RANDOM = "random"
+VERSION = 1  # of everything here between a photo and its vector; part of every id
 
 
 class OpenClip:
-    """One open_clip model, ready to use once it is made.
+    """One open_clip model, ready to use once it is created.
 
-    `model` is ARCH/PRETRAINED, with +int8 after it for an image tower in whole numbers, which runs
-    on the CPU. `device` is auto (CUDA where there is one), cpu, cuda, cuda:1, mps. `batch_size` is
-    how many photos the model takes at once; 0: as many as are fastest here. Raises UsageError for
-    an unknown name, EncoderUnavailable when the weights are neither here nor to be had,
-    EncoderError when they cannot be read. Warns where a CPU must do with torch.
+    `model` is ARCH/PRETRAINED, followed by +int8 for an image tower in int8, which runs on the CPU.
+    `device` is auto (CUDA where there is one), cpu, cuda, cuda:1 or mps. `batch_size` is how many
+    photos the model takes at once; 0: as many as are fastest here. Raises UsageError for an unknown
+    name, EncoderUnavailable when the weights are not on this machine and cannot be downloaded,
+    EncoderError when they cannot be read. Warns where a CPU must use torch.
     """
 
     def __init__(
@@ -44,29 +42,24 @@ class OpenClip:
         batch_size: int = 0,
     ) -> None:
         arch, tag = catalogue.split(model)
-        self._spec = Spec(arch, tag, _seed_of(tag), model.endswith(INT8))
-        self._runtime = open_runtime(self._spec, cache_dir, device, on_download)
-        remembered = BatchSizeCache(cache_dir, self.id)
-        self._images = BatchScheduler(self._runtime.image_device(), remembered, batch_size)
+        self._spec = ModelSpec(arch, tag, seed_of(tag), model.endswith(catalogue.INT8))
+        self.runtime: Runtime = open_runtime(self._spec, cache_dir, device, on_download)
+        sizes = BatchSizeCache(cache_dir, self.id)
+        self._images = BatchScheduler(self.runtime.image_device(), sizes, batch_size)
 
     @property
     def id(self) -> str:
         version = f"{VERSION}.{INT8_FORMAT}" if self._spec.int8 else str(VERSION)
-        parts = (self._runtime.weights_id, self._runtime.preprocess.fingerprint, version)
+        parts = (self.runtime.weights_id, self.runtime.preprocess.fingerprint, version)
         return f"{self._spec.name}@{'/'.join(parts)}"
 
     @property
-    def runs_on(self) -> str:
-        """What does the work: "ONNX Runtime on cpu", "torch on cuda", …"""
-        return self._runtime.label
-
-    @property
     def dim(self) -> int:
-        return self._runtime.dim
+        return self.runtime.dim
 
     @property
     def side_px(self) -> int:
-        return self._runtime.preprocess.side_px
+        return self.runtime.preprocess.side_px
 
     @property
     def batch_size(self) -> int:
@@ -78,38 +71,28 @@ class OpenClip:
 
     @property
     def logit_scale(self) -> float:
-        return self._runtime.logit_scale
+        return self.runtime.logit_scale
 
     @property
     def context_length(self) -> int:
-        return self._runtime.context_length
+        return self.runtime.context_length
 
     def token_count(self, text: str) -> int:
-        return self._runtime.tokens.count(_without_surrogates(text))
+        return self.runtime.tokens.count(_without_surrogates(text))
 
     def prepare(self, image: Image) -> Pixels:
-        return self._runtime.preprocess(image)
+        return self.runtime.preprocess(image)
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
         return self._images(batch)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        if len(texts) == 0:  # loads no tokenizer for nothing
+        if len(texts) == 0:  # do not load a tokenizer for nothing
             return np.empty((0, self.dim), np.float32)
-        ids = self._runtime.tokens.ids([_without_surrogates(text) for text in texts])
-        size = self._runtime.texts_at_once  # a part at a time, so that memory stays bounded
-        parts = [self._runtime.texts(ids[at : at + size]) for at in range(0, len(ids), size)]
+        ids = self.runtime.tokens.ids([_without_surrogates(text) for text in texts])
+        size = self.runtime.text_batch_size  # bounds the memory
+        parts = [self.runtime.texts(ids[at : at + size]) for at in range(0, len(ids), size)]
         return np.concatenate(parts)
-
-
-def _seed_of(tag: str) -> int | None:
-    """The seed of `random` or `random:SEED`; None for weights that were trained."""
-    word, _, seed = tag.partition(":")
-    if word != RANDOM:
-        return None
-    if seed and not seed.isdecimal():
-        raise UsageError(f"The seed {seed!r} is no number. Write random, or random:7.")
-    return int(seed or 0)
 
 
 def _without_surrogates(text: str) -> str:

@@ -1,6 +1,6 @@
-"""Both towers written as ONNX graphs: uint8 pixels or token ids in, rows of length 1 out.
+"""Exports both towers to ONNX graphs: uint8 pixels or token ids in, rows of length 1 out.
 
-Each graph is run against the torch tower it came from before anyone may use it.
+Each graph is compared with the torch tower it came from before it is used.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 import open_clip
 import torch
 
-from imgsearch.encoders.onnx import ExportFacts, OnnxModel, prepare
-from imgsearch.encoders.openclip.runtime import IMAGE, TEXT, TOKENIZER, without_padding
-from imgsearch.encoders.openclip.tokens import PROBES
-from imgsearch.encoders.openclip.towers import Towers, first_line
+from imgsearch.encoders.onnx import ExportFacts, OnnxModel, optimise
+from imgsearch.encoders.openclip.spec import IMAGE, TEXT, TOKENIZER
+from imgsearch.encoders.openclip.tokens import PROBES, without_padding
+from imgsearch.encoders.openclip.torch import TorchModel, first_line
 from imgsearch.errors import EncoderError, EncoderUnavailable
 
 if TYPE_CHECKING:
@@ -28,107 +28,109 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Vectors
 
-LEAST_COSINE = 0.9999  # between a row of torch and the same row of ONNX Runtime
+_MIN_COSINE = 0.9999  # between a row from torch and the same row from ONNX Runtime
 _OPSET = 17
 
 
-def export(towers: Towers, folder: Path) -> ExportFacts:
+def export(model: TorchModel, folder: Path) -> ExportFacts:
     """Write both graphs and the tokenizer into `folder`; return what a reader needs besides.
 
-    Raises EncoderError where a graph cannot be written, run, or does not agree with torch.
+    Raises EncoderError where a graph cannot be written or run, or does not agree with torch.
     """
-    pixels = _probe_pixels(towers.preprocess.side_px)
-    _write(_ImageGraph(towers), pixels[:2], folder / IMAGE)
-    _agree(OnnxModel(folder / IMAGE), pixels, towers.images(pixels))
+    pixels = _probe_pixels(model.preprocess.side_px)
+    _write(_ImageGraph(model), pixels[:2], folder / IMAGE)
+    _check(OnnxModel(folder / IMAGE), pixels, model.images(pixels))
     try:
-        ids = towers.tokens.ids(PROBES)
-        tokenizer = towers.tokens.write(folder / TOKENIZER)
-    except EncoderUnavailable:  # its vocabulary is not here; the graph has no need of it
-        ids, tokenizer = np.ones((4, towers.context_length), np.int64), None
-    cuts = cuts_padding(towers.model)
-    _write(_CausalTextGraph(towers) if cuts else _TextGraph(towers), ids[:2], folder / TEXT, cuts)
+        ids = model.tokens.ids(PROBES)
+        tokenizer = model.tokens.write(folder / TOKENIZER)
+    except EncoderUnavailable:  # its vocabulary is not here; the graph does not need it
+        ids, tokenizer = np.ones((4, model.context_length), np.int64), None
+    cuts = cuts_padding(model.module)
+    text_graph = _CausalTextGraph(model) if cuts else _TextGraph(model)
+    _write(text_graph, ids[:2], folder / TEXT, any_length=cuts)
     text_tower = OnnxModel(folder / TEXT, lean=True)
-    expected = towers.texts(ids)
-    _agree(text_tower, ids, expected)
+    expected = model.texts(ids)
+    _check(text_tower, ids, expected)
     for row in range(len(ids)) if cuts else ():
-        _agree(text_tower, without_padding(ids[[row, row]]), expected[[row, row]])
+        _check(text_tower, without_padding(ids[[row, row]]), expected[[row, row]])
     return {
-        "weights_id": towers.weights_id,
-        "dim": towers.dim,
-        "logit_scale": towers.logit_scale,
-        "context_length": towers.context_length,
-        "preprocess": asdict(towers.preprocess),
+        "weights_id": model.weights_id,
+        "dim": model.dim,
+        "logit_scale": model.logit_scale,
+        "context_length": model.context_length,
+        "preprocess": asdict(model.preprocess),
         "cuts_padding": cuts,
         "tokenizer": tokenizer,
     }
 
 
 class _ImageGraph(torch.nn.Module):
-    def __init__(self, towers: Towers) -> None:
+    def __init__(self, model: TorchModel) -> None:
         super().__init__()
-        self.model, self.normalise = towers.model, towers.normalise
+        self.module, self.normalise = model.module, model.normalise
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        features = self.model.encode_image(self.normalise(pixels))  # type: ignore[operator]
+        features = self.module.encode_image(self.normalise(pixels))  # type: ignore[operator]
         return torch.nn.functional.normalize(features, dim=-1)
 
 
 class _TextGraph(torch.nn.Module):
-    def __init__(self, towers: Towers) -> None:
+    def __init__(self, model: TorchModel) -> None:
         super().__init__()
-        self.model = towers.model
+        self.module = model.module
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        features = self.model.encode_text(tokens)  # type: ignore[operator]
+        features = self.module.encode_text(tokens)  # type: ignore[operator]
         return torch.nn.functional.normalize(features, dim=-1)
 
 
 class _CausalTextGraph(torch.nn.Module):
-    """The same for a tower that looks back only: it takes tokens of any length, not of one."""
+    """As _TextGraph, for a causal tower: takes tokens of any length, not of one only."""
 
-    def __init__(self, towers: Towers) -> None:
+    def __init__(self, model: TorchModel) -> None:
         super().__init__()
-        self.model: Any = towers.model
+        self.module: Any = model.module
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        model, length = self.model, tokens.shape[1]
-        seen = model.token_embedding(tokens) + model.positional_embedding[:length]
-        for block in model.transformer.resblocks:
-            seen = seen + block.ls_1(_attend(block.attn, block.ln_1(seen), model.attn_mask))
-            seen = seen + block.ls_2(block.mlp(block.ln_2(seen)))
-        marks = model.ln_final(seen)[torch.arange(tokens.shape[0]), tokens.argmax(dim=-1)]
-        projection = model.text_projection
+        module, length = self.module, tokens.shape[1]
+        hidden = module.token_embedding(tokens) + module.positional_embedding[:length]
+        for block in module.transformer.resblocks:
+            attended = _attend(block.attn, block.ln_1(hidden), module.attn_mask)
+            hidden = hidden + block.ls_1(attended)
+            hidden = hidden + block.ls_2(block.mlp(block.ln_2(hidden)))
+        ends = module.ln_final(hidden)[torch.arange(tokens.shape[0]), tokens.argmax(dim=-1)]
+        projection = module.text_projection
         linear = isinstance(projection, torch.nn.Linear)
-        features = projection(marks) if linear else marks @ projection
+        features = projection(ends) if linear else ends @ projection
         return torch.nn.functional.normalize(features, dim=-1)
 
 
 def _attend(
     attention: torch.nn.MultiheadAttention, rows: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor:
-    """Attention over rows (n, length, width). Traced, torch's own knows one length only."""
+    """Attention over rows (n, length, width). torch's own, when traced, is fixed to one length."""
     n, length, width = rows.shape
     mixed = torch.nn.functional.linear(rows, attention.in_proj_weight, attention.in_proj_bias)
     heads = mixed.reshape(n, length, 3, attention.num_heads, attention.head_dim)
     queries, keys, values = heads.permute(2, 0, 3, 1, 4)
     scores = queries @ keys.transpose(-1, -2) * attention.head_dim**-0.5
     weights = torch.softmax(scores + mask[:length, :length], dim=-1)
-    read = (weights @ values).transpose(1, 2).reshape(n, length, width)
-    return torch.nn.functional.linear(read, attention.out_proj.weight, attention.out_proj.bias)
+    joined = (weights @ values).transpose(1, 2).reshape(n, length, width)
+    return torch.nn.functional.linear(joined, attention.out_proj.weight, attention.out_proj.bias)
 
 
-def cuts_padding(model: torch.nn.Module) -> bool:
-    """Whether what follows a text's closing mark, the highest of its tokens, changes nothing.
+def cuts_padding(module: torch.nn.Module) -> bool:
+    """Whether tokens after a text's end mark, its highest token, have no influence.
 
-    So it is in CLIP as it was published: each token sees those before it alone, and the closing
-    mark's place is read. Towers of other kinds are run at their full length.
+    That is so in CLIP as it was published: each token attends to earlier ones only, and the output
+    at the end mark is used. Towers of other kinds are run at their full length.
     """
-    transformer: Any = getattr(model, "transformer", None)
+    transformer: Any = getattr(module, "transformer", None)
     return (
-        type(model) is open_clip.model.CLIP
-        and getattr(model, "text_pool_type", None) == "argmax"
-        and getattr(model, "attn_mask", None) is not None
-        and getattr(model, "text_projection", None) is not None
+        type(module) is open_clip.model.CLIP
+        and getattr(module, "text_pool_type", None) == "argmax"
+        and getattr(module, "attn_mask", None) is not None
+        and getattr(module, "text_projection", None) is not None
         and all(
             type(block) is open_clip.transformer.ResidualAttentionBlock
             and type(block.attn) is torch.nn.MultiheadAttention
@@ -154,16 +156,15 @@ def _write(
                 opset_version=_OPSET,
                 dynamo=False,
             )
-        prepare(traced, path)
+        optimise(traced, path)
         traced.unlink()
-    except Exception as error:  # the exporter raises whatever a layer makes it stumble over
+    except Exception as error:  # the exporter raises errors of any class
         raise EncoderError(f"torch cannot export {path.name}: {first_line(error)}") from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter by tracing warns of its age and prints what it cannot do; the newer one needs
-    a package more, onnxscript."""
+    """The tracing exporter prints, and warns that it is old; the newer one needs onnxscript."""
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -171,7 +172,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _traceable_attention() -> Iterator[None]:
-    """Attention in plain operators: ONNX has none for torch's fused one."""
+    """Attention in plain operators: ONNX has none for torch's fused attention."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -180,13 +181,13 @@ def _traceable_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _agree(model: OnnxModel, batch: NDArray[np.generic], expected: Vectors) -> None:
+def _check(model: OnnxModel, batch: NDArray[np.generic], expected: Vectors) -> None:
     try:
-        found = np.concatenate([model(batch[:1]), model(batch[1:])])
-    except Exception as error:  # onnxruntime's errors have no class in common but this
-        raise EncoderError(f"ONNX Runtime cannot run it: {first_line(error)}") from error
-    cosine = float((found * expected).sum(axis=1).min())
-    if not cosine >= LEAST_COSINE:
+        rows = np.concatenate([model(batch[:1]), model(batch[1:])])
+    except Exception as error:  # onnxruntime's errors have no narrower class in common
+        raise EncoderError(f"ONNX Runtime cannot run the export: {first_line(error)}") from error
+    cosine = float((rows * expected).sum(axis=1).min())
+    if not cosine >= _MIN_COSINE:
         raise EncoderError(f"ONNX Runtime and torch disagree: cosine {cosine:.5f}")
 
 

@@ -1,35 +1,39 @@
-"""Files of the model hub: what is cached here, what can be reached, and fetching one.
+"""Files of the model hub: which are cached here, whether the hub has one, and downloading it.
 
-The cache is Hugging Face's own (`HF_HOME`, `HF_HUB_CACHE`), shared with every other program.
-Looking into it reads the file system only. `HF_HUB_OFFLINE`, `HF_ENDPOINT` and the proxy
-variables are honoured.
+The cache is Hugging Face's own (`HF_HOME`, `HF_HUB_CACHE`), shared with every other program; its
+client looks into it and downloads. `HF_HUB_OFFLINE`, `HF_ENDPOINT` and the proxy variables are
+honoured.
+
+huggingface_hub is imported where it is used: that takes 0.1 s of processor time, and a query with
+an exported model needs nothing from the hub.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.encoders import cache
 from imgsearch.errors import DiskError, EncoderUnavailable
+from imgsearch.progress import Download
 
 if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
 
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-_BLOB_NAME_CHARS = 64  # a large file's blob is named by its sha256, in hexadecimal
+_SHA256_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
-    """A file that the hub has. Its size is 0 where the hub does not tell."""
+class HubFile:
+    """A file that the hub has. Its size is 0 where the hub does not say."""
 
-    file: str
+    name: str
     size_bytes: int
 
 
@@ -42,126 +46,57 @@ def weight_files(filename: str) -> tuple[str, ...]:
 
 def cached(repo: str, files: Sequence[str]) -> Path | None:
     """The first of `files` of the repository's main branch that is in the cache, or None."""
-    folder = _cache_dir() / f"models--{repo.replace('/', '--')}"
-    try:
-        revision = (folder / "refs" / "main").read_text().strip()
-    except OSError:
-        return None
-    paths = (folder / "snapshots" / revision / file for file in files)
-    return next((path for path in paths if path.is_file()), None)
+    from huggingface_hub import try_to_load_from_cache
+
+    paths = (try_to_load_from_cache(repo, file) for file in files)
+    return next((Path(path) for path in paths if isinstance(path, str)), None)
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a cached file: from the name of its blob where that is one, else computed."""
+    """The sha256 of a cached file: the name of its blob if that is one, else computed."""
     blob = path.resolve().name
-    if len(blob) == _BLOB_NAME_CHARS and set(blob) <= set("0123456789abcdef"):
+    if len(blob) == _SHA256_CHARS and set(blob) <= set("0123456789abcdef"):
         return blob
-    from imgsearch.encoders.cache import sha256_of as computed
-
-    return computed(path)
+    return cache.sha256_of(path)
 
 
-def offline_by_setting() -> bool:
+def is_offline() -> bool:
     """Whether the environment forbids the network (HF_HUB_OFFLINE)."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def find(repo: str, files: Sequence[str], within_s: float = 4.0) -> Remote | None:
-    """The first of `files` that the hub has, if it answers in `within_s` seconds, else None.
+def find(repo: str, files: Sequence[str], within_s: float = 4.0) -> HubFile | None:
+    """The first of `files` that the hub has, if it answers within `within_s` seconds, else None.
 
-    The request runs in a thread of its own, because neither name resolution nor a server that
-    accepts and then keeps silent is bound by a socket timeout alone.
+    The request runs in a thread of its own, because a socket timeout bounds neither name resolution
+    nor a server that accepts the connection and then stays silent.
     """
-    if offline_by_setting():
+    if is_offline():
         return None
-    found: list[Remote] = []
+    found: list[HubFile] = []
 
-    def ask() -> None:
-        remotes = (_ask(repo, file, within_s / len(files)) for file in files)
-        found.extend(itertools.islice(filter(None, remotes), 1))
+    def request() -> None:
+        for file in files:
+            size_bytes = _size_on_hub(repo, file, within_s / len(files))
+            if size_bytes is not None:
+                found.append(HubFile(file, size_bytes))
+                return
 
-    asker = threading.Thread(target=ask, name="imgsearch-hub", daemon=True)
-    asker.start()
-    asker.join(within_s)
+    thread = threading.Thread(target=request, name="imgsearch-hub", daemon=True)
+    thread.start()
+    thread.join(within_s)
     return found[0] if found else None
 
 
-def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None) -> Path:
-    """The first of `files` that the repository has, from the cache or the network.
+def _size_on_hub(repo: str, file: str, timeout_s: float) -> int | None:
+    """The size of a file in bytes, 0 if unknown; None where the hub has no such file.
 
-    Raises EncoderUnavailable when it is neither here nor to be had, DiskError on a full disk.
+    Not by huggingface_hub's get_hf_file_metadata: version 2.4 sends a second request before it
+    (/api/agent-harnesses), and the versions of Python and torch with both. Nothing but the question
+    itself is to leave the machine.
     """
-    path = cached(repo, files)
-    if path is not None:
-        return path
-    if offline_by_setting():
-        raise EncoderUnavailable(_cure(repo, files, "HF_HUB_OFFLINE forbids the network"))
-    remote = find(repo, files, within_s=10)  # the hub's client would try for minutes
-    if remote is None:
-        reason = "the model hub does not answer or does not have it"
-        raise EncoderUnavailable(_cure(repo, files, reason))
-    try:
-        return _download(repo, remote, on_download or (lambda download: None))
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise DiskError(
-                f"The disk is full: {remote.file} of {repo} does not fit under {_cache_dir()}. "
-                "Free some space or point HF_HOME elsewhere."
-            ) from error
-        # Anything else: which class it has depends on the hub client's HTTP library.
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise EncoderUnavailable(_cure(repo, files, reason)) from error
-
-
-def fetch_if_there(repo: str, file: str) -> None:
-    """Bring a small companion file into the cache; that a repository lacks it is no error."""
-    if cached(repo, (file,)) is None and find(repo, (file,)) is not None:
-        fetch(repo, (file,))
-
-
-def _download(repo: str, remote: Remote, on_download: OnDownload) -> Path:
-    import inspect
-
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    from imgsearch.progress import Download
-
-    on_download(Download(remote.file, 0, remote.size_bytes))
-    if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
-        return Path(hf_hub_download(repo, remote.file, tqdm_class=_bar(remote, on_download)))
-    disable_progress_bars()  # an older client draws a bar of its own: a library must not
-    path = Path(hf_hub_download(repo, remote.file))
-    on_download(Download(remote.file, remote.size_bytes, remote.size_bytes))
-    return path
-
-
-def _bar(remote: Remote, on_download: OnDownload) -> type:
-    """A progress bar class for the hub's client: it draws nothing and tells `on_download`."""
-    from huggingface_hub.utils.tqdm import tqdm
-
-    from imgsearch.progress import Download
-
-    class Reporter(tqdm):
-        def update(self, n: float | None = 1) -> None:
-            self.n += int(n or 0)
-            on_download(Download(remote.file, int(self.n), remote.size_bytes))
-
-        def update_transfer(self, n: float | None = 1) -> None:
-            """Bytes on the wire, of which a compressed transfer has fewer: not what we tell."""
-
-        def display(self, msg: str | None = None, pos: int | None = None) -> None:
-            """Nothing: the library does not write to the terminal."""
-
-        def close(self) -> None:
-            """Nothing was drawn, so nothing is to be wiped away."""
-
-    return Reporter
-
-
-def _ask(repo: str, file: str, timeout_s: float) -> Remote | None:
     import urllib.error
     import urllib.request
 
@@ -173,15 +108,83 @@ def _ask(repo: str, file: str, timeout_s: float) -> Remote | None:
     request.add_header("User-Agent", "imgsearch")
     try:
         with urllib.request.build_opener(StopAtRedirect).open(request, timeout=timeout_s) as reply:
-            return Remote(file, int(reply.headers.get("Content-Length") or 0))
+            return int(reply.headers.get("Content-Length") or 0)
     except urllib.error.HTTPError as reply:
         with contextlib.closing(reply):
             if not 300 <= reply.code < 400:
                 return None
-            # A large file lies on another host; the hub tells its size beside the way there.
-            return Remote(file, int(reply.headers.get("X-Linked-Size") or 0))
+            # A large file is on another host; the hub says its size together with the redirect.
+            return int(reply.headers.get("X-Linked-Size") or 0)
     except (OSError, ValueError):
         return None
+
+
+def fetch(repo: str, files: Sequence[str], on_download: OnDownload | None = None) -> Path:
+    """The first of `files` that the repository has, from the cache or downloaded.
+
+    Raises EncoderUnavailable when it is not cached and cannot be downloaded, DiskError on a full
+    disk.
+    """
+    path = cached(repo, files)
+    if path is not None:
+        return path
+    if is_offline():
+        raise _unavailable(repo, files, "HF_HUB_OFFLINE forbids the network")
+    file = find(repo, files, within_s=10)  # the client itself would retry for minutes
+    if file is None:
+        raise _unavailable(repo, files, "the model hub does not answer or does not have it")
+    try:
+        return _download(repo, file, on_download or (lambda download: None))
+    except Exception as error:  # which class depends on the client's HTTP library
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise DiskError(
+                f"The disk is full: {file.name} of {repo} does not fit under {_cache_dir()}. "
+                "Free some space or point HF_HOME elsewhere."
+            ) from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise _unavailable(repo, files, reason) from error
+
+
+def fetch_optional(repo: str, file: str) -> None:
+    """Download a small file into the cache if the repository has it."""
+    if cached(repo, (file,)) is None and find(repo, (file,)) is not None:
+        fetch(repo, (file,))
+
+
+def _download(repo: str, file: HubFile, on_download: OnDownload) -> Path:
+    import inspect
+
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    on_download(Download(file.name, 0, file.size_bytes))
+    if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
+        return Path(hf_hub_download(repo, file.name, tqdm_class=_reporter(file, on_download)))
+    disable_progress_bars()  # an older client draws a bar of its own: a library must not
+    path = Path(hf_hub_download(repo, file.name))
+    on_download(Download(file.name, file.size_bytes, file.size_bytes))
+    return path
+
+
+def _reporter(file: HubFile, on_download: OnDownload) -> type:
+    """A progress bar class for the hub's client that draws nothing and calls `on_download`."""
+    from huggingface_hub.utils.tqdm import tqdm
+
+    class Reporter(tqdm):
+        def update(self, n: float | None = 1) -> None:
+            self.n += int(n or 0)
+            on_download(Download(file.name, int(self.n), file.size_bytes))
+
+        def update_transfer(self, n: float | None = 1) -> None:
+            """Ignore bytes on the wire: a compressed transfer has fewer than the file."""
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            """Draw nothing: a library does not write to the terminal."""
+
+        def close(self) -> None:
+            """Nothing was drawn, so there is nothing to erase."""
+
+    return Reporter
 
 
 def _endpoint() -> str:
@@ -196,9 +199,9 @@ def _cache_dir() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def _cure(repo: str, files: Sequence[str], reason: str) -> str:
-    return (
-        f"The weights of {repo} are not on this machine and cannot be fetched ({reason}). "
+def _unavailable(repo: str, files: Sequence[str], reason: str) -> EncoderUnavailable:
+    return EncoderUnavailable(
+        f"The weights of {repo} are not on this machine and cannot be downloaded ({reason}). "
         "Connect once to the model hub, or copy "
         f"{files[0]} into {_cache_dir()} from a machine that has it, "
         "or choose the built-in encoder: --encoder lite."

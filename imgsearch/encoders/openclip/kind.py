@@ -60,7 +60,7 @@ def _choices() -> tuple[EncoderInfo, ...]:
     )
 
 
-def is_downloaded(model: catalogue.Model) -> bool:
+def is_downloaded(model: catalogue.RecommendedModel) -> bool:
     """Whether all files of a recommended model are in the hub's cache on this machine."""
     if hub.cached(model.repo, hub.WEIGHT_FILES) is None:
         return False
@@ -73,14 +73,15 @@ def _recommend(device: str) -> Recommendation:
     """The default for the device if it is cached or can be downloaded, else the other if cached."""
     gpu = has_gpu(device)
     names = (catalogue.GPU_DEFAULT, catalogue.CPU_DEFAULT)
-    best, other = (catalogue.model(name) for name in (names if gpu else reversed(names)))
+    by_name = {model.name: model for model in catalogue.MODELS}
+    best, other = (by_name[name] for name in (names if gpu else reversed(names)))
     place = "on a GPU" if gpu else "on a CPU"
     if is_downloaded(best):
         return Recommendation(best.name, f"the default {place}")
     if hub.find(best.repo, hub.WEIGHT_FILES):
         return Recommendation(best.name, f"the default {place}, {best.size_mb} MB to download once")
     reason = f"{best.name} is not on this machine and the model hub cannot be reached"
-    if hub.offline_by_setting():
+    if hub.is_offline():
         reason = f"{best.name} is not on this machine and HF_HUB_OFFLINE forbids downloading it"
     return Recommendation(other.name if is_downloaded(other) else None, reason)
 
@@ -90,11 +91,11 @@ def _int8(requested: str, device: str) -> Int8Option | None:
 
     name = plain(requested)
     on_cpu = device in ("auto", "cpu") and not has_gpu(device)
-    if requested != name or not on_cpu or not openvino.is_here():
+    if requested != name or not on_cpu or not openvino.is_installed():
         return None
 
     def conditions() -> str:
-        from imgsearch.encoders.openclip.runtime import INT8_FORMAT
+        from imgsearch.encoders.openclip.spec import INT8_FORMAT
 
         return f"int8 format {INT8_FORMAT}, {openvino.machine()}"
 

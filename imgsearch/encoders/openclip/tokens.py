@@ -1,9 +1,9 @@
 """A tokenizer without torch: one `tokenizer.json`, read by the `tokenizers` library.
 
-open_clip's tokenizers come with torch, which takes seconds to import. So the tokenizer of a model
-is written down once, checked against open_clip's own on probe texts, and read from then on. Where
-a text is plain and its words are in CLIP's vocabulary as they stand, they are looked up in that
-file: the library takes a tenth of a second to make ready for all the others.
+open_clip's tokenizers need torch, which takes seconds to import. So the export of a model holds its
+tokenizer, checked against open_clip's own on probe texts (see `torch.TorchTokens.write`), and this
+module reads it. Plain texts whose words are whole entries of CLIP's vocabulary are looked up
+without the library, which takes a tenth of a second to load.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _NO_PUNCTUATION = str.maketrans("_", " ", string.punctuation.replace("_", ""))
 
 
-def _spaces(text: str) -> str:
-    if is_plain(text):  # there is nothing to mend, and to load what mends takes a while
+def _whitespace(text: str) -> str:
+    if is_plain(text):  # nothing to repair, and ftfy takes a while to load
         return " ".join(text.split())
     import html
 
@@ -40,14 +40,18 @@ def _spaces(text: str) -> str:
     return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
 
 
-# How a text is cleaned first, by the names open_clip gives the ways.
+def _canonical(text: str) -> str:
+    return " ".join(_whitespace(text).translate(_NO_PUNCTUATION).lower().split())
+
+
+# How a text is cleaned first, by open_clip's names for it.
 CLEANERS: dict[str, Callable[[str], str]] = {
-    "whitespace": _spaces,
-    "lower": lambda text: _spaces(text).lower(),
-    "canonicalize": lambda text: " ".join(_spaces(text).translate(_NO_PUNCTUATION).lower().split()),
+    "whitespace": _whitespace,
+    "lower": lambda text: _whitespace(text).lower(),
+    "canonicalize": _canonical,
 }
 
-# Plain, empty, long, accented, many scripts, emoji, markup, marks: where tokenizers differ.
+# Plain, empty, long, accented, many scripts, emoji, mark-up: where tokenizers differ.
 PROBES = (
     "a photo of a dog running through snow",
     "",
@@ -61,29 +65,28 @@ PROBES = (
 )
 
 
-# What CLIP takes for a word: as its tokenizer.json says it, and the same for ASCII.
-_CLIPS_WORDS = rb"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
-CLIPS = TokenizerSpec(
+# What CLIP takes for a word: as its tokenizer.json has it, and the same for ASCII.
+_CLIP_WORDS_IN_FILE = rb"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
+CLIP_WORDS = TokenizerSpec(
     re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]+"),
     "</w>",
     ("<start_of_text>", "<end_of_text>"),
 )
 
 
-class FastTokens:
+class FileTokens:
     """Token ids as open_clip makes them, from a `tokenizer.json`."""
 
     def __init__(self, path: Path, cleaner: str, pad_id: int, context_length: int) -> None:
-        words = WholeWordVocabulary(path, CLIPS)
-        self._tokens = FastPathTokenizer(
-            words if _CLIPS_WORDS in words else None, lambda: _read(path)
-        )
+        words = WholeWordVocabulary(path, CLIP_WORDS)
+        is_clip = _CLIP_WORDS_IN_FILE in words
+        self._tokenizer = FastPathTokenizer(words if is_clip else None, lambda: _load(path))
         self._clean = CLEANERS[cleaner]
         self._pad_id = pad_id
         self.context_length = context_length
 
     def ids(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Token ids, shape (n, context_length). A longer text is cut, its closing mark kept."""
+        """Token ids, shape (n, context_length). A longer text is cut off, its end mark kept."""
         rows = np.full((len(texts), self.context_length), self._pad_id, np.int64)
         for row, text in zip(rows, texts, strict=True):
             ids = self._encode(text)
@@ -97,10 +100,15 @@ class FastTokens:
         return len(self._encode(text))
 
     def _encode(self, text: str) -> list[int]:
-        return self._tokens.ids(self._clean(text))
+        return self._tokenizer.ids(self._clean(text))
 
 
-def _read(path: Path) -> Tokenizer:
+def _load(path: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
     return Tokenizer.from_file(str(path))
+
+
+def without_padding(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Token ids up to the last end mark, the highest id of a row: mostly a tenth of them."""
+    return np.ascontiguousarray(ids[:, : int(ids.argmax(axis=1).max()) + 1])

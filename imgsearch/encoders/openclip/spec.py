@@ -1,28 +1,74 @@
-"""Scaling and cropping a photo the way open_clip's own inference transform does, into uint8.
+"""Which open_clip model it is, how it takes photos, and the files of its export.
 
-Normalisation is left to the tower: there it costs next to nothing, and a quarter of the bytes
-travel.
+What the encoder, the exporter and the runtimes agree on.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image as PilImage
-from PIL.Image import Resampling
+
+from imgsearch.encoders.openclip.catalogue import INT8, PREFIX
+from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from imgsearch.records.arrays import Pixels
 
+IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
+FORMAT = 3  # of an export: raise it when earlier exports must be made again
+INT8_FORMAT = 1  # the same for int8; part of the encoder's id, since vectors change with it
+INT8_GROUP = 128  # how many weights, and activations, have one scale
+
+_RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model: its architecture, and the tag of its weights or the seed of random ones.
+
+    With `int8`, the image tower's weights are in int8.
+    """
+
+    arch: str
+    tag: str
+    seed: int | None
+    int8: bool = False
+
+    @property
+    def name(self) -> str:
+        precision = INT8 if self.int8 else ""
+        return f"{PREFIX}{self.arch}/{self.tag}{precision}"
+
+    def export_folder(self, cache_dir: Path) -> Path:
+        """Where the export of this model lies."""
+        name = self.name.removeprefix(PREFIX)
+        return cache_dir / "openclip" / name.replace("/", "--", 1).replace(":", "-")
+
+
+def seed_of(tag: str) -> int | None:
+    """The seed of `random` or `random:SEED`; None for trained weights."""
+    word, _, seed = tag.partition(":")
+    if word != _RANDOM:
+        return None
+    if seed and not seed.isdecimal():
+        raise UsageError(f"The seed {seed!r} is not a number. Write random, or random:7.")
+    return int(seed or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """What a model wants to see. `mean` and `std` are for pixels in [0, 1], one a channel."""
+    """How a model takes photos: scaled and cropped as by open_clip's transform, into uint8.
+
+    `mean` and `std` are for pixels in [0, 1], one a channel. The tower applies them: there it
+    costs next to nothing, and a quarter of the bytes are moved.
+    """
 
     side_px: int
     resize_mode: str  # shortest: scale and crop; squash: scale both sides; longest: scale and pad
@@ -33,19 +79,19 @@ class Preprocess:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Preprocess:
-        """The one that `dataclasses.asdict` wrote down, as JSON gives it back."""
+        """The one that `dataclasses.asdict` wrote, as JSON gives it back."""
         return cls(**{**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])})
 
     @property
     def fingerprint(self) -> str:
         """Short name of this preprocessing, for an encoder's id."""
-        import hashlib
-
         digest = hashlib.sha256(repr((self.mean, self.std, self.fill_color)).encode()).hexdigest()
         return f"{self.side_px}px-{self.resize_mode}-{self.interpolation}-{digest[:6]}"
 
     def __call__(self, image: Image) -> Pixels:
         """An upright RGB image as uint8 of shape (3, side_px, side_px)."""
+        from PIL.Image import Resampling  # Pillow: not for a text query
+
         if image.mode != "RGB":
             image = image.convert("RGB")
         filter_ = Resampling.BILINEAR if self.interpolation == "bilinear" else Resampling.BICUBIC
@@ -59,17 +105,19 @@ class Preprocess:
         if self.resize_mode == "longest":
             ratio = max(width, height) / side
             return max(1, round(width / ratio)), max(1, round(height / ratio))
-        # torchvision cuts the longer side down, it does not round it
+        # As torchvision: the longer side is rounded down.
         if width <= height:
             return side, int(side * height / width)
         return int(side * width / height), side
 
     def _square(self, image: Image) -> Image:
+        from PIL.Image import new
+
         side, (width, height) = self.side_px, image.size
         if (width, height) == (side, side):
             return image
         if self.resize_mode == "longest":
-            canvas = PilImage.new("RGB", (side, side), (self.fill_color,) * 3)
+            canvas = new("RGB", (side, side), (self.fill_color,) * 3)
             canvas.paste(image, ((side - width) // 2, (side - height) // 2))
             return canvas
         left, top = round((width - side) / 2), round((height - side) / 2)
