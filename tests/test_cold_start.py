@@ -16,7 +16,7 @@ from tests.factories import modules_after
 # The indexer. A query needs only to know which folders are online (`indexer.volumes`).
 INDEXER = {
     *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.indexer"),
-    *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
+    *("imgsearch.indexer.diff", "imgsearch.indexer.sidecars"),
     *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
 }
 DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
@@ -26,7 +26,7 @@ NEVER = {
     *INDEXER,
 }
 SERVICE = {"http.client", "msgspec", "starlette", "uvicorn", "imgsearch.service.client"}
-WITH_A_MODEL = {"imgsearch.encoders.registry", "imgsearch.encoders.batching"}
+WITH_A_MODEL = {"imgsearch.encoders.batching"}
 MODEL = {"onnxruntime", "tokenizers", "safetensors"}
 FILTERS = {"sqlalchemy"}
 INDEX = {"faiss"}

@@ -1,4 +1,4 @@
-"""What a query is answered with."""
+"""Answers: hits with their verdict, explanations, near-duplicates and the score baseline."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to think of an answer, as `imgsearch.search.confidence` measures it.
+    """How far an answer can be trusted, as `imgsearch.search.confidence` computes it.
 
-    `strength` is how far the best hit stands out, in units of what chance gives in a library of
-    this size. Scores at or above `likely_from` are likely, at or above `sure_from` sure; both
-    are infinite where nothing was found. `sure` and `likely` count hits, of the best 200; with
-    `more`, there are others behind them that are likely.
+    `strength` is how far the best hit stands out, relative to what chance gives in a library of
+    this size. Scores from `likely_from` up are likely, from `sure_from` up sure; both are infinite
+    if nothing was found. `sure` and `likely` count hits among the best 200; `more` says that there
+    are further likely hits after those.
     """
 
     strength: float
@@ -43,11 +43,11 @@ class Verdict:
 
     @property
     def found(self) -> bool:
-        """Whether anything in the library looks like what was asked for."""
+        """Whether anything in the library matches the query."""
         return self.sure + self.likely > 0
 
     def level(self, score: float) -> Level:
-        """How far a hit of this score can be trusted. A higher score never means a lower level."""
+        """How far a hit with this score can be trusted; a higher score never has a lower level."""
         if score >= self.sure_from:
             return "sure"
         return "likely" if score >= self.likely_from else "weak"
@@ -62,21 +62,21 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One photo of an answer: where it lies now and how well it fits (cosine, higher is better).
+    """One photo of an answer, with its paths and its score (cosine, higher is better).
 
-    Without words or examples to fit there is no score. `date` is when it was taken, or, where no
-    metadata tells, its file's time of modification; `dated_by` says which ("file" for the latter).
+    A query without terms gives no scores. `date` is when the photo was taken or, if the metadata
+    states no date, when its file was modified; `dated_by` names the source ("file" for the latter).
     """
 
     photo: Photo
     paths: tuple[Path, ...]
     score: float | None
     offline: bool = False  # none of its paths can be reached now
-    missing: bool = False  # it vanished from the disk with many others, and is held
+    missing: bool = False  # its removal is held: many files vanished at once
     date: datetime | None = None
     dated_by: str | None = None
-    level: Level | None = None  # how far to trust it; None where there is no verdict
-    at_s: float | None = None  # when in a video what was asked for is seen, in seconds
+    level: Level | None = None  # None if there is no verdict
+    at_s: float | None = None  # the matching moment of a video, in seconds
 
     @property
     def path(self) -> Path:
@@ -85,10 +85,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page of hits. `cursor` asks for the page after it; None where there is no more.
+    """One page of hits. `cursor` requests the next page; None on the last one.
 
-    A cursor stays good while the library changes: nothing is shown twice or left out for it.
-    There is no `verdict` without words or examples, nor in a library too small to judge.
+    A cursor remains valid while the library changes: no hit is repeated or skipped. There is no
+    `verdict` for a query without terms, nor in a library that is too small for one.
     """
 
     hits: tuple[Hit, ...]
@@ -98,7 +98,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two photos, by id, and how alike they are (cosine)."""
+    """Two photos, by id, and their score (cosine)."""
 
     a: int
     b: int
@@ -107,7 +107,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """All pairs of photos that are alike by at least `min_score`, best first."""
+    """All pairs of photos with a score of at least `min_score`, best first."""
 
     min_score: float
     pairs: tuple[Pair, ...]
@@ -115,10 +115,11 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a photo is where it is in an answer, or why it is not there.
+    """Why a photo has its rank in an answer, or why it is not in it.
 
-    `reason` says in a sentence why it cannot be found at all, else it is None. `rank` counts from
-    1 among the photos that pass all filters; None where this one does not or there are no terms.
+    `reason` is a sentence that says why the photo is not in the answer, otherwise None. `rank`
+    counts from 1 among the photos that pass all filters; None if this one does not, or if there
+    are no terms.
     """
 
     path: Path
@@ -127,15 +128,15 @@ class Explanation:
     rank: int | None = None
     score: float | None = None
     shares: tuple[Share, ...] = ()
-    filters: tuple[tuple[Filter, bool], ...] = ()  # each with whether the photo passes it
+    filters: tuple[tuple[Filter, bool], ...] = ()  # with whether the photo passes
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreBaseline:
-    """What unrelated queries look like, and how a query usually scores in this library."""
+    """What unrelated queries and usual photos of a library look like, to compare scores with."""
 
-    prompts: Vectors  # (p, dim): captions that people might have asked for instead
-    nouns: Vectors  # (q, dim): short texts, likewise
-    photos: Vectors  # (s, dim): photos of the library that might have been the example
+    prompts: Vectors  # (p, dim): captions of other things
+    nouns: Vectors  # (q, dim): short texts about other things
+    photos: Vectors  # (s, dim): other example photos, of the library
     mean: Vector  # (dim,), of all photos; its length is not 1
-    vectors: int  # how many there were, those of parts of photos included
+    vectors: int  # how many the library had, those of parts included

@@ -1,4 +1,4 @@
-"""Files: as they lie on the disk, as they were decoded, and what became of them."""
+"""Files: their stat, what changed, the decoded image, and the result of indexing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What the file system says of one file, without reading it.
+    """What the file system states about one file.
 
-    `path` is absolute text, not a Path: a hundred thousand of them are compared at every run.
+    `path` is absolute text, not a Path: 100,000 of them are compared in every run.
     """
 
     path: str
@@ -29,19 +29,19 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The difference between the disk and the library."""
+    """The difference between the disk and the library, in files."""
 
-    upserts: tuple[FileStat, ...]  # new files, and known ones that changed
-    gone: tuple[str, ...]  # known files that are no longer there
+    upserts: tuple[FileStat, ...]  # new and changed files
+    gone: tuple[str, ...]  # known files that were removed
     unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An upright sRGB image, perhaps scaled down, with the facts of its file.
+    """An upright sRGB image, possibly scaled down, with the facts of its file.
 
-    Of a video, `image` is the frame that stands for all of it, `others` are more of its frames,
-    and `times_s` says when each is seen, in seconds; of a photo both are empty.
+    For a video, `image` is the representative frame, `others` are further frames and `times_s` are
+    the moments of all of them in seconds; for a photo both are empty.
     """
 
     image: Image
@@ -52,10 +52,10 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What became of one file: a photo with its vectors, known content, or a failure.
+    """The result of indexing one file: a new photo, known content, or a failure.
 
-    Known content has a hash alone; a photo new to the library has facts and `vectors`, shape
-    (parts, dim), with the times of a video's; a failure has a reason and a message.
+    A new photo has facts and `vectors` of shape (parts, dim), for a video with their times; known
+    content has only a hash.
     """
 
     stat: FileStat

@@ -1,4 +1,4 @@
-"""What is found out beyond answers: labels, and how good a search is."""
+"""Labels, and how well labels and searches do on known photos."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ NONE_OF_THESE = "none of these"
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Classes named in words. `template` holds `{}` where the name goes.
+    """Classes named in words. `template` has `{}` in the place of the name.
 
-    With `none_of_these`, a photo that is like none of them is labelled so.
+    With `none_of_these`, a photo that resembles none of the classes gets that label.
     """
 
     names: tuple[str, ...]
-    template: str | None = None  # None: an average over several, see docs/models.md
+    template: str | None = None  # None: the average over several, see docs/models.md
     none_of_these: bool = True
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What a photo may be labelled."""
+        """All labels that a photo may get."""
         return (*self.names, NONE_OF_THESE) if self.none_of_these else self.names
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """Classes that were saved under a name; the filter `label:` finds photos by them."""
+    """Classes saved under a name; the filter `label:` uses them."""
 
     id: int
     name: str
@@ -38,7 +38,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The likeliest class of a photo, and how likely it is among all classes (0 to 1)."""
+    """The most probable class of a photo, and its probability among all classes (0 to 1)."""
 
     photo_id: int
     name: str
@@ -47,10 +47,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How photos of known classes were labelled.
+    """A confusion matrix: how photos of known classes were labelled.
 
-    `counts[i][j]` photos of class i got label j; there may be one label more than classes,
-    "none of these". `unread` photos could not be read.
+    `counts[i][j]` photos of class i got label j; "none of these" may be a further label. `unread`
+    photos could not be read.
     """
 
     classes: tuple[str, ...]
@@ -58,15 +58,15 @@ class Confusion:
     counts: tuple[tuple[int, ...], ...]
     unread: int = 0
 
-    def accuracy_of(self, place: int) -> float:
-        """The share of right labels among the photos of one class."""
-        return self.counts[place][place] / max(1, sum(self.counts[place]))
+    def accuracy_of(self, index: int) -> float:
+        """The share of correct labels among the photos of one class."""
+        return self.counts[index][index] / max(1, sum(self.counts[index]))
 
     @property
     def accuracy(self) -> float:
-        """The share of right labels among all photos."""
-        right = sum(row[place] for place, row in enumerate(self.counts))
-        return right / max(1, sum(map(sum, self.counts)))
+        """The share of correct labels among all photos."""
+        correct = sum(row[index] for index, row in enumerate(self.counts))
+        return correct / max(1, sum(map(sum, self.counts)))
 
 
 # ---------------------------------------------------------------------------- evaluation
@@ -76,13 +76,13 @@ class Confusion:
 class Evaluation:
     """How well a library finds photos by their captions. Shares are from 0 to 1.
 
-    `kept` is the share of captions whose photo is shown, not folded away, where a verdict can be
-    given; `index_recall` is the share of the exact ten best that the index finds.
+    `kept` is the share of captions whose photo is not hidden as weak, None without verdicts;
+    `index_recall` is the share of the exact ten best photos that the index finds.
     """
 
     captions: int
-    photos: int  # of the library, among which each one had to be found
-    unknown: int  # captions of photos that the library does not have
+    photos: int  # of the library, all of them candidates
+    unknown: int  # captions of photos that are not in the library
     recall_at_1: float
     recall_at_5: float
     recall_at_10: float

@@ -1,4 +1,4 @@
-"""Which photos a query may be answered with, and how a list of photos is paged."""
+"""Queries: terms, filters and sort order, and what a selection of photos is made of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Photos that some path points at and that pass all filters; with `among`, of these only.
+    """The photos that have a path and pass all filters; with `among`, only those of these ids.
 
     `online` are the ids of the roots that can be reached now.
     """
@@ -25,7 +25,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One photo of a listing; `key` is what it is sorted by, and `id` after that."""
+    """One photo of a sorted list: `key` is the sort key, ties are sorted by `id`."""
 
     id: int
     key: str
@@ -33,9 +33,9 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of an upright image: its left and top edge, its width and height, in pixels.
+    """A rectangle of an upright image: left and top edge, width and height, in pixels.
 
-    With `percent`, all four are in percent of the image's own sides.
+    With `percent`, all four are in percent of the image's sides.
     """
 
     x: float
@@ -47,15 +47,15 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An image to look for: a file, a photo of the library by its id, or an image's bytes."""
+    """An image to search by: a file, a photo of the library by id, or the bytes of a file."""
 
     source: Path | int | bytes
-    region: Region | None = None  # only this part of it counts
+    region: Region | None = None  # use only this part
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words or an example, and how much they count; below 0: photos unlike it."""
+    """A text or an example with its weight; a negative weight asks for photos unlike it."""
 
     what: str | Example
     weight: float = 1.0
@@ -63,7 +63,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """All that lies within `radius_km` of a point; degrees (WGS 84), south and west negative."""
+    """A circle on the Earth: degrees (WGS 84), south and west negative."""
 
     lat: float
     lon: float
@@ -72,7 +72,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The numbers from `low` to `high`; None is no limit, an open end does not belong to it."""
+    """The numbers from `low` to `high`; None is no limit, an open end is excluded."""
 
     low: float | None = None
     high: float | None = None
@@ -91,9 +91,9 @@ FilterValue: TypeAlias = str | Place | Interval
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A condition on photos, named in `imgsearch.query.fields.FIELDS`: any of `values` will do.
+    """A condition on photos, by its name in `imgsearch.query.fields`: one of `values` must match.
 
-    Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and mean that whole span of time.
+    Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and stand for the whole period.
     """
 
     field: str
@@ -107,8 +107,8 @@ class FilterSpec:
 
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
-    number without a suffix is in that unit. With `fractions`, 1/250 is a number, too. A photo that
-    lacks the fact passes no filter, unless `missing_as` is the value to assume.
+    number without a suffix is in that unit. With `fractions`, 1/250 is a number as well. A photo that
+    lacks the fact does not match, unless `missing_as` gives the value to assume.
     """
 
     name: str
@@ -124,10 +124,10 @@ Sort: TypeAlias = Literal["relevance", "date", "path"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for: the terms add up to one vector, and all filters must hold.
+    """A query: the weighted terms are added to one vector, and all filters must match.
 
-    The sum is brought back to length 1, so that a score stays a cosine. Without terms, the photos
-    that pass the filters are listed, newest first.
+    The sum is normalised, so that a score is a cosine. Without terms, the photos that pass the
+    filters are listed, newest first.
     """
 
     terms: tuple[Term, ...] = ()
@@ -138,8 +138,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one term of a query adds to a photo's score: the shares add up to it."""
+    """The contribution of one term to a photo's score: all shares add up to the score."""
 
     term: Term
-    cosine: float  # of the term alone with the photo
+    cosine: float  # of the photo with the term alone
     share: float

@@ -1,4 +1,4 @@
-"""Whose the vectors of a library are, and the file that an index of them is in."""
+"""The state of a library: encoder, index snapshot, roots, failures and counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imgsearch.errors import Reason
 
 @dataclass(frozen=True, slots=True)
 class EncoderRow:
-    """An encoder that a library has vectors of. `key` stands for its id in the database."""
+    """An encoder of a library's vectors. `key` identifies it in the database."""
 
     key: int
     encoder_id: str
@@ -21,11 +21,11 @@ class EncoderRow:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """One immutable index file: all vectors up to `last_seq`, with its size and checksum."""
+    """One immutable index file of all vectors up to `last_seq`, with its size and checksum."""
 
     file_name: str
     encoder_id: str
-    kind: str  # which VectorIndex wrote it
+    kind: str  # name of the index backend
     last_seq: int
     vectors: int
     size_bytes: int
@@ -36,18 +36,18 @@ class SnapshotInfo:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many photos of the library have what. Unknown is left out; keys are in order."""
+    """How many photos have each value of a fact. Unknown values are left out; keys are sorted."""
 
     cameras: dict[str, int]
     formats: dict[str, int]
-    months: dict[str, int]  # taken, "2023-06"
-    added: dict[str, int]  # to the library, "2026-11-24"
-    folders: dict[Path, int]  # files right below each root
+    months: dict[str, int]  # month taken, "2023-06"
+    added: dict[str, int]  # day added to the library, "2026-11-24"
+    folders: dict[Path, int]  # files by folder directly inside each root
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderInfo:
-    """One choice of model, as `imgsearch encoders` shows it."""
+    """One encoder to choose, as `imgsearch encoders` shows it."""
 
     name: str  # what --encoder takes: "lite", "openclip:ARCH/PRETRAINED"
     dim: int
@@ -70,16 +70,16 @@ class Status:
     snapshot: SnapshotInfo | None
     tail: int  # vectors not yet in the snapshot
     failures: tuple[Failure, ...]
-    wants: tuple[MissingExtra, ...]  # what some of them wait for
+    wants: tuple[MissingExtra, ...]  # extras that would read some of them
     disk_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be indexed, and why.
+    """A file that could not be indexed, or a folder that could not be read, and why.
 
-    `extra` is the extra of imgsearch-photos that it wants, where nothing else is amiss. `read_by`
-    says what decided how it was read: once that has changed, the file is worth another try.
+    `extra` is the extra of imgsearch-photos that would read it, if only that is missing. `read_by`
+    is the fingerprint of the decoders: the file is tried again once it has changed.
     """
 
     path: Path
@@ -87,15 +87,15 @@ class Failure:
     message: str
     extra: str | None = None
     read_by: str | None = None
-    failed_at: datetime | None = None  # UTC; None of a folder, which is looked into every time
+    failed_at: datetime | None = None  # UTC; None for a folder
 
 
 @dataclass(frozen=True, slots=True)
 class MissingExtra:
-    """Files of one format that wait for an extra which is not installed."""
+    """An extra that is not installed, and the files that need it."""
 
     extra: str
-    format: str  # as people call it: "JPEG XL"
+    format: str  # its common name: "JPEG XL"
     files: int
 
     @property
@@ -106,10 +106,10 @@ class MissingExtra:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A photo folder the library follows. Offline when it is not there now."""
+    """A photo folder that the library follows. It is offline if it cannot be reached now."""
 
     id: int
     path: Path
     online: bool
     photos: int
-    missing: int = 0  # of these photos: vanished with many others at once, and held
+    missing: int = 0  # of these: removals that are held
