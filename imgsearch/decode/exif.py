@@ -17,15 +17,10 @@ from io import BytesIO
 from typing import BinaryIO
 
 from imgsearch.decode.metadata import (
-    MAX_APERTURE,
-    MAX_EXPOSURE_S,
-    MAX_FOCAL_MM,
-    MAX_ISO,
     MetadataSource,
     camera_name,
     clean_text,
     merge_metadata,
-    positive,
 )
 from imgsearch.records.photo import Facts
 
@@ -255,26 +250,29 @@ def _number(value: Value | None) -> float | None:
 def _exposure(photo: Directory) -> dict[str, object]:
     """Exposure time, aperture, ISO and focal length.
 
-    The APEX values (EXIF 3.0, annex C) count where the plain ones are missing: the exposure time
-    is 2^-Tv seconds, the f-number is 2^(Av/2).
+    The APEX values (EXIF 3.0, annex C) count where the plain ones are missing or invalid: the
+    exposure time is 2^-Tv seconds, the f-number is 2^(Av/2).
     """
-    exposure_s = positive(_number(photo.get(_EXPOSURE_TIME)), MAX_EXPOSURE_S)
-    tv = _number(photo.get(_SHUTTER_SPEED_APEX))
-    if exposure_s is None and tv is not None and abs(tv) < 32:
-        exposure_s = positive(2.0**-tv, MAX_EXPOSURE_S)
-    aperture = positive(_number(photo.get(_F_NUMBER)), MAX_APERTURE)
-    av = _number(photo.get(_APERTURE_APEX))
-    if aperture is None and av is not None and abs(av) < 32:
-        aperture = positive(round(2.0 ** (av / 2), 1), MAX_APERTURE)
-    iso = positive(_number(photo.get(_ISO)), MAX_ISO)
-    if iso is None or iso == 0xFFFF:
-        iso = positive(_number(photo.get(_ISO_INDEX)), MAX_ISO) or iso
-    return {
-        "exposure_s": exposure_s,
-        "aperture": aperture,
-        "iso": None if iso is None else round(iso),
-        "focal_mm": positive(_number(photo.get(_FOCAL_LENGTH)), MAX_FOCAL_MM),
-    }
+    tv, av = _number(photo.get(_SHUTTER_SPEED_APEX)), _number(photo.get(_APERTURE_APEX))
+    iso = _number(photo.get(_ISO))
+    fallback = MetadataSource(
+        "exif",
+        {
+            "exposure_s": 2.0**-tv if tv is not None and abs(tv) < 32 else None,
+            "aperture": round(2.0 ** (av / 2), 1) if av is not None and abs(av) < 32 else None,
+            "iso": _number(photo.get(_ISO_INDEX)),
+        },
+    )
+    plain = MetadataSource(
+        "exif",
+        {
+            "exposure_s": _number(photo.get(_EXPOSURE_TIME)),
+            "aperture": _number(photo.get(_F_NUMBER)),
+            "iso": None if iso == 0xFFFF else iso,  # all ones: too large for this tag
+            "focal_mm": _number(photo.get(_FOCAL_LENGTH)),
+        },
+    )
+    return {**fallback.facts, **plain.facts}
 
 
 def _text(value: Value | None) -> str | None:

@@ -8,16 +8,14 @@ in each reader that knows it and nothing here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
-from imgsearch.records.photo import Facts
+from imgsearch.records.photo import FACTS, Fact, Facts
 
-_FACT_NAMES = frozenset(field.name for field in fields(Facts))
+_FACTS = {fact.name: fact for fact in FACTS}
 _MAX_KEYWORDS = 500
-# Larger values are damage or a placeholder for "unknown".
-MAX_EXPOSURE_S, MAX_APERTURE, MAX_ISO, MAX_FOCAL_MM = 86_400.0, 256.0, 10_000_000.0, 20_000.0
 _MAX_KEYWORD_LENGTH = 200  # characters; longer text is not a keyword
 
 
@@ -26,17 +24,22 @@ class MetadataSource:
     """The facts that one source knows, by the field names of `Facts`.
 
     `name` is what `dated_by` says of a date from this source: exif, xmp, iptc, video or sidecar.
-    Values that are None or empty are dropped: they are unknown. So is a latitude without a
-    longitude, and the reverse. Raises ValueError for a name that is not a field of `Facts`.
+    Values that are None, empty or out of the fact's range are dropped: they are unknown. So is a
+    latitude without a longitude, and the reverse. Raises ValueError for a name that is not a
+    field of `Facts`.
     """
 
     name: str
     facts: Mapping[str, object]
 
     def __post_init__(self) -> None:
-        if unknown := self.facts.keys() - _FACT_NAMES:
+        if unknown := self.facts.keys() - _FACTS.keys():
             raise ValueError(f"Not fields of Facts: {', '.join(sorted(unknown))}")
-        known = {fact: value for fact, value in self.facts.items() if value not in (None, "", ())}
+        known = {
+            name: known
+            for name, value in self.facts.items()
+            if (known := _known(_FACTS[name], value)) not in (None, "", ())
+        }
         if "taken_at" in known:
             known["dated_by"] = self.name
         if not known.keys() >= {"lat", "lon"}:
@@ -47,6 +50,15 @@ class MetadataSource:
     @property
     def keywords(self) -> tuple[str, ...]:
         return cast(tuple[str, ...], self.facts.get("keywords", ()))
+
+
+def _known(fact: Fact, value: object) -> object:
+    """The value as `Facts` holds it; None where it is out of range."""
+    if fact.maximum is not None:
+        if not (isinstance(value, int | float) and 0 < value <= fact.maximum):
+            return None
+        return round(value) if fact.type is int else value
+    return value
 
 
 def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
@@ -77,11 +89,6 @@ def clean_text(text: str | None) -> str | None:
     """`text` as one printable line, or None for blanks and dashes, which stand for "unknown"."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
     return line if any(c.isalnum() for c in line) else None
-
-
-def positive(number: float | None, limit: float) -> float | None:
-    """`number`, or None unless it is above 0 and at most `limit`."""
-    return number if number is not None and 0 < number <= limit else None
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:

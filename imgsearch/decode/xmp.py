@@ -14,17 +14,12 @@ from xml.parsers import expat
 
 from imgsearch.decode.formats import sidecar_paths
 from imgsearch.decode.metadata import (
-    MAX_APERTURE,
-    MAX_EXPOSURE_S,
-    MAX_FOCAL_MM,
-    MAX_ISO,
     MetadataSource,
     camera_name,
     clean_text,
     iso_datetime,
     merge_keywords,
     merge_metadata,
-    positive,
 )
 from imgsearch.decode.request import open_regular_file
 from imgsearch.errors import PhotoError
@@ -83,7 +78,6 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     def first(*names: str) -> str | None:
         return next((properties[name][0] for name in names if name in properties), None)
 
-    iso = positive(_rational(first(*_ISO)), MAX_ISO)
     dates = (iso_datetime(first(name)) for name in _DATES)
     return MetadataSource(
         source_name,
@@ -94,10 +88,10 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
             "lat": _degrees(first(_EXIF + "GPSLatitude"), "NS", 90),
             "lon": _degrees(first(_EXIF + "GPSLongitude"), "EW", 180),
             "rating": _rating(first(_XMP + "Rating")),
-            "exposure_s": positive(_rational(first(_EXIF + "ExposureTime")), MAX_EXPOSURE_S),
-            "aperture": positive(_rational(first(_EXIF + "FNumber")), MAX_APERTURE),
-            "iso": None if iso is None else round(iso),
-            "focal_mm": positive(_rational(first(_EXIF + "FocalLength")), MAX_FOCAL_MM),
+            "exposure_s": _rational(first(_EXIF + "ExposureTime")),
+            "aperture": _rational(first(_EXIF + "FNumber")),
+            "iso": _rational(first(*_ISO)),
+            "focal_mm": _rational(first(_EXIF + "FocalLength")),
             "keywords": merge_keywords(*(properties.get(name, ()) for name in _KEYWORDS)),
         },
     )

@@ -28,6 +28,7 @@ class Fact:
     label: str | None = None  # heading for people; None: shown elsewhere or not at all
     text: Callable[[Any], str] = str  # the value for people
     in_file_json: bool = True  # in the hit's object "file"; otherwise in the hit itself
+    maximum: float | None = None  # above it, or not above 0, a value is a placeholder or damage
     filter: FilterSpec | None = None
 
 
@@ -44,6 +45,7 @@ def _fact(
     text: Callable[[Any], str] = str,
     *,
     in_file_json: bool = True,
+    maximum: float | None = None,
     filter: FilterSpec | None = None,
 ) -> dict[str, object]:
     return {
@@ -51,6 +53,7 @@ def _fact(
         "label": label,
         "text": text,
         "in_file_json": in_file_json,
+        "maximum": maximum,
         "filter": filter,
     }
 
@@ -163,6 +166,7 @@ class Facts:
             "Exposure time in seconds",
             "Exposure",
             _exposure_text,
+            maximum=86_400,
             filter=FilterSpec(
                 "exposure",
                 "number",
@@ -178,6 +182,7 @@ class Facts:
             "Aperture as an f-number",
             "Aperture",
             lambda number: f"f/{number:g}",
+            maximum=256,
             filter=FilterSpec("aperture", "number", "taken at this f-number: 2.8, <2.8, 8..16"),
         ),
     )
@@ -186,6 +191,7 @@ class Facts:
         metadata=_fact(
             "Sensitivity (ISO)",
             "ISO",
+            maximum=10_000_000,
             filter=FilterSpec("iso", "number", "taken at this ISO sensitivity: 100, >=1600"),
         ),
     )
@@ -195,6 +201,7 @@ class Facts:
             "Focal length in millimetres, as engraved on the lens",
             "Focal length",
             lambda mm: f"{mm:g} mm",
+            maximum=20_000,
             filter=FilterSpec(
                 "focal",
                 "number",

@@ -107,8 +107,8 @@ class FilterSpec:
 
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
-    number without a suffix is in that unit. With `fractions`, 1/250 is a number as well. A photo that
-    lacks the fact does not match, unless `missing_as` gives the value to assume.
+    number without a suffix is in that unit. With `fractions`, 1/250 is a number as well. A photo
+    that lacks the fact does not match, unless `missing_as` gives the value to assume.
     """
 
     name: str
