@@ -26,7 +26,8 @@ from imgsearch.records.photo import Facts
 
 TAGS = ("Make", "Model", "DateTimeOriginal", "CreateDate", "ModifyDate", "DateCreated",
         "TimeCreated", "OffsetTimeOriginal", "GPSLatitude", "GPSLongitude", "LensModel", "Lens",
-        "ImageWidth", "ImageHeight", "Orientation", "Rotation", "MotionPhoto")  # fmt: skip
+        "ExposureTime", "FNumber", "ISO",
+        "FocalLength", "ImageWidth", "ImageHeight", "Orientation", "Rotation", "MotionPhoto")  # fmt: skip
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
          4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
          6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -125,6 +126,26 @@ def test_a_date_that_is_not_in_exif_comes_from_another_source(files: list[File])
             values = " ".join(map(str, tags.values()))
             day = None if facts.taken_at is None else facts.taken_at.strftime("%Y:%m:%d")
             assert day is None or day in values or facts.dated_by == "sidecar", file.path
+
+
+@pytest.mark.parametrize(
+    ("fact", "tag", "at_least"),
+    [
+        ("exposure_s", "ExposureTime", 60),
+        ("aperture", "FNumber", 60),
+        ("iso", "ISO", 50),
+        ("focal_mm", "FocalLength", 60),
+    ],
+)
+def test_how_it_was_exposed(files: list[File], fact: str, tag: str, at_least: int) -> None:
+    def compare(file: File, facts: Facts) -> object:
+        number = file.value(f"ExifIFD:{tag}")
+        if not isinstance(number, int | float) or number <= 0:
+            return None
+        value = getattr(facts, fact)
+        return (None if value is None else round(value, 6)), round(number, 6)
+
+    assert_none_differs(files, compare, at_least)
 
 
 def test_the_camera(files: list[File]) -> None:
