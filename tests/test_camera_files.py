@@ -26,8 +26,8 @@ from imgsearch.records.photo import Facts
 
 TAGS = ("Make", "Model", "DateTimeOriginal", "CreateDate", "ModifyDate", "DateCreated",
         "TimeCreated", "OffsetTimeOriginal", "GPSLatitude", "GPSLongitude", "LensModel", "Lens",
-        "ExposureTime", "FNumber", "ISO",
-        "FocalLength", "ImageWidth", "ImageHeight", "Orientation", "Rotation", "MotionPhoto")  # fmt: skip
+        "ExposureTime", "FNumber", "ISO", "FocalLength",
+        "ImageWidth", "ImageHeight", "Orientation", "Rotation", "MotionPhoto")  # fmt: skip
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
          4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
          6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
