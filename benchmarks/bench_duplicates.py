@@ -1,8 +1,8 @@
-"""How long it takes to find all photos that are nearly the same, in a library of made-up vectors.
+"""How long it takes to find all near-duplicates in a library of synthetic vectors.
 
     python -m benchmarks.bench_duplicates --photos 100000
 
-Every fiftieth photo has a near-duplicate. Prints the time, and checks what was found.
+Every fiftieth photo is a near-duplicate. Prints the time, and checks the pairs found.
 """
 
 # ruff: noqa: T201
@@ -31,7 +31,7 @@ EVERY = 50
 
 
 def fill(data_dir: Path, photos: int, dim: int) -> None:
-    """A library of so many photos that lie nowhere; every fiftieth is much like the one before."""
+    """Fill a library with photos without files; every fiftieth resembles the one before it."""
     noise = np.random.default_rng(3)
     with writing(data_dir) as store:
         root_id = store.files.add_root("/photos")
@@ -44,14 +44,14 @@ def fill(data_dir: Path, photos: int, dim: int) -> None:
             )
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
             for start in range(0, len(rows), BATCH):
-                outcomes = []
+                results = []
                 for vector in rows[start : start + BATCH]:
                     stat = FileStat(f"/photos/{number}.jpg", 1, 1, 1)
                     name = f"{number:032}".encode()
                     facts = Facts("JPEG", 4000, 3000)
-                    outcomes.append(IngestResult(stat, name, facts, vector[None]))
+                    results.append(IngestResult(stat, name, facts, vector[None]))
                     number += 1
-                store.record(root_id, row.key, outcomes)
+                store.record(root_id, row.key, results)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How fast photos are labelled once their vectors are in memory: 100,000 by 100 labels.
+"""How fast photos are classified once their vectors are in memory: 100,000 photos, 100 labels.
 
 python -m benchmarks.bench_labels
 """
@@ -27,11 +27,13 @@ def main() -> None:
     for dim in (512, 768):
         photos = unit(rng, PHOTOS, dim)
         for unrelated in (0, UNRELATED):
-            judge = ZeroShotClassifier(unit(rng, LABELS, dim), unit(rng, unrelated, dim), 100.0)
+            classifier = ZeroShotClassifier(
+                unit(rng, LABELS, dim), unit(rng, unrelated, dim), 100.0
+            )
             times = []
             for _ in range(3):
                 started = time.perf_counter()
-                judge.recognise(photos)
+                classifier.classify(photos)
                 times.append(time.perf_counter() - started)
             none = 'with "none of these"' if unrelated else "these classes only"
             print(f"{PHOTOS} photos, {LABELS} labels, {dim} dimensions, {none}: {min(times):.2f} s")

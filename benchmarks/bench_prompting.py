@@ -21,7 +21,7 @@ from imgsearch.encoders.prompts import embed_in, templates_for
 from imgsearch.encoders.registry import open_encoder
 
 sys.path.insert(0, str(Path(__file__).parent))
-from benchmarks.bench_honesty import NAME, load, noun_queries
+from benchmarks.bench_confidence import NAME, load, noun_queries
 
 SETS = {
     "as typed": ("{}",),

@@ -149,7 +149,7 @@ class Library:
 
         Raises as `search` does, and QueryError for a cursor of another query.
         """
-        return engine.run(self._context(), resolve_query(query), k, cursor)
+        return engine.search_page(self._context(), resolve_query(query), k, cursor)
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
@@ -192,7 +192,7 @@ class Library:
     def photos(self, ids: Sequence[int]) -> list[Hit]:
         """These photos, in this order, with their paths; unknown ids are left out."""
         reads = self._reads()
-        return engine.hits_of(reads, online_roots(reads), ids, stack_raw=self.settings.stack_raw)
+        return engine.make_hits(reads, online_roots(reads), ids, stack_raw=self.settings.stack_raw)
 
     def thumbnail(
         self, source: int | bytes, side_px: int = 320, at_s: float | None = None
@@ -223,9 +223,9 @@ class Library:
 
     def groups(self, pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
         """The ids of photos that these pairs connect; the group with the best pair first."""
-        from imgsearch.analysis.duplicates import groups
+        from imgsearch.analysis.duplicates import group_pairs
 
-        return groups(pairs, min_score)
+        return group_pairs(pairs, min_score)
 
     def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
         """The files that could not be indexed, sorted by path; with `reasons`, only for these.
@@ -276,11 +276,11 @@ class Library:
         A query with terms labels at most its best k photos; one of filters alone has no such limit.
         Raises UsageError for invalid classes.
         """
-        from imgsearch.labels.labels import label
+        from imgsearch.labels.labels import label_photos
 
         context = self._context()
-        among = None if query is None else engine.ids_of(context, resolve_query(query), k)
-        return label(self._store(), context.row, context.encoder(), classes, among)
+        among = None if query is None else engine.matching_ids(context, resolve_query(query), k)
+        return label_photos(self._store(), context.row, context.encoder(), classes, among)
 
     def save_labels(self, name: str, classes: Classes) -> dict[str, int]:
         """Label every photo, now and when photos are added; returns how many have each label.
@@ -309,22 +309,22 @@ class Library:
 
         `more` adds classes, a template and "none of these". Raises FolderError.
         """
-        from imgsearch.labels import labels
+        from imgsearch.labels.evaluate import evaluate_labels
 
-        context = self._context()
-        trial = labels.LabelTrial(Path(absolute(folder)), more, self.settings.max_megapixels)
-        return Job(labels.evaluate(trial, context.row, context.encoder()))
+        context, max_megapixels = self._context(), self.settings.max_megapixels
+        path = Path(absolute(folder))
+        return Job(evaluate_labels(path, more, context.row, context.encoder(), max_megapixels))
 
     def evaluate(self, captions: str | Path) -> Evaluation:
         """How well the library finds photos by captions, from a CSV file of photo and caption.
 
         Raises UsageError for a file that cannot be used.
         """
-        from imgsearch.analysis import captions as evaluation
+        from imgsearch.analysis.captions import evaluate_captions, read_captions
 
         context, store = self._context(), self._store()
-        read = evaluation.read(store, Path(absolute(captions)))
-        return evaluation.evaluate(store, context.row, context.encoder(), context.vectors(), read)
+        parsed = read_captions(store, Path(absolute(captions)))
+        return evaluate_captions(store, context.row, context.encoder(), context.vectors(), parsed)
 
     # ------------------------------------------------------------------ indexing
 

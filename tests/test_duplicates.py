@@ -1,4 +1,4 @@
-"""Near-duplicates: exactly the pairs that are alike, and the groups they make."""
+"""Near-duplicates: exactly the pairs above a score, and the groups they form."""
 
 from __future__ import annotations
 
@@ -34,26 +34,23 @@ def some_vectors(count: int, dim: int = 4) -> np.ndarray:
     return random_vectors(count, dim, seed=7)
 
 
-def test_pairs_are_exactly_those_above_the_score(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(duplicates, "BLOCK_ROWS", 16)  # several blocks, and a part of one
-    monkeypatch.setattr(duplicates, "STEP_ROWS", 16)
+def test_pairs_are_exactly_those_above_the_score(store: Store) -> None:
     vectors = some_vectors(50)
     key = fill(store, vectors)
     scores = vectors @ vectors.T
     expected = {(a + 1, b + 1) for a in range(50) for b in range(a + 1, 50) if scores[a, b] >= 0.9}
-    steps = Job(duplicates.find_pairs(store, key, 0.9))
-    told = [step.done for step in steps]
-    assert told[:4] == [9, 17, 26, 27], "the first block, which meets all others, is half the work"
-    assert told == sorted(told) and told[-1] == 50
+    # Three blocks and a part of one.
+    steps = Job(duplicates.find_pairs(store, key, 0.9, block_rows=16, blocks_per_step=1))
+    done = [step.done for step in steps]
+    assert done[:4] == [9, 17, 26, 27], "the first block meets all others: half of the work"
+    assert done == sorted(done) and done[-1] == 50
     found = steps.report
     assert {(pair.a, pair.b) for pair in found.pairs} == expected and expected
     listed = [pair.score for pair in found.pairs]
     assert listed == sorted(listed, reverse=True) and max(listed) <= 1
 
 
-def test_photos_without_a_path_have_no_twins(store: Store) -> None:
+def test_photos_without_a_path_are_in_no_pair(store: Store) -> None:
     vectors = some_vectors(3)
     vectors[:] = vectors[0]
     key = fill(store, vectors)
@@ -62,7 +59,7 @@ def test_photos_without_a_path_have_no_twins(store: Store) -> None:
     assert [(pair.a, pair.b) for pair in found.pairs] == [(1, 3)]
 
 
-def test_too_many_pairs_leave_the_best_and_say_so(store: Store) -> None:
+def test_too_many_pairs_are_cut_to_the_best_and_the_score_is_raised(store: Store) -> None:
     key = fill(store, some_vectors(40))
     everything = Job(duplicates.find_pairs(store, key, 0.5)).run()
     few = Job(duplicates.find_pairs(store, key, 0.5, max_pairs=10)).run()
@@ -70,14 +67,14 @@ def test_too_many_pairs_leave_the_best_and_say_so(store: Store) -> None:
     assert few.min_score == pytest.approx(everything.pairs[9].score) and everything.min_score == 0.5
 
 
-def test_an_empty_library_has_none(store: Store) -> None:
+def test_an_empty_library_has_no_pairs(store: Store) -> None:
     key = store.vectors.add_encoder("test", "test", 4).key
     assert Job(duplicates.find_pairs(store, key, 0.9)).run().pairs == ()
 
 
 def test_groups_follow_the_score() -> None:
     pairs = Pairs(0.8, (Pair(5, 6, 0.99), Pair(1, 2, 0.95), Pair(2, 3, 0.9), Pair(3, 5, 0.85)))
-    assert duplicates.groups(pairs, 0.97) == ((5, 6),)
-    assert duplicates.groups(pairs, 0.9) == ((5, 6), (1, 2, 3))
-    assert duplicates.groups(pairs, 0.8) == ((1, 2, 3, 5, 6),)
-    assert duplicates.groups(pairs, 1.0) == ()
+    assert duplicates.group_pairs(pairs, 0.97) == ((5, 6),)
+    assert duplicates.group_pairs(pairs, 0.9) == ((5, 6), (1, 2, 3))
+    assert duplicates.group_pairs(pairs, 0.8) == ((1, 2, 3, 5, 6),)
+    assert duplicates.group_pairs(pairs, 1.0) == ()

@@ -1,4 +1,4 @@
-"""Labels in words: probabilities that add up, real photos in the right class, facets that last."""
+"""Labels: probabilities, the right class for real photos, saved facets, evaluation."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_photos_get_the_class_that_they_show(demo: Library) -> None:
     assert labels["chelsea.png"].probability > 0.9
 
 
-def test_a_query_narrows_what_is_labelled(demo: Library, demo_photos: Path) -> None:
+def test_a_query_selects_the_photos_to_label(demo: Library, demo_photos: Path) -> None:
     assert set(by_name(demo, demo.label(THINGS, "name:horse"))) == {"horse.png"}
     assert set(by_name(demo, demo.label(THINGS, "a cat"))) == {"chelsea.png"}
     assert len(demo.label(THINGS, f'in:"{demo_photos}"')) == 21
     assert demo.label(THINGS, "name:nothing") == []
 
 
-def test_without_none_every_photo_gets_a_class(demo: Library) -> None:
+def test_without_none_of_these_every_photo_gets_a_class(demo: Library) -> None:
     labels = demo.label(Classes(("cat", "motorcycle"), none_of_these=False))
     assert {label.name for label in labels} == {"cat", "motorcycle"}
     assert min(label.probability for label in labels) >= 0.5
@@ -67,7 +67,7 @@ def test_the_template_is_used(demo: Library) -> None:
     assert drawn.probability != plain
 
 
-def test_saved_labels_filter_and_take_in_new_photos(
+def test_saved_labels_are_a_filter_and_include_new_photos(
     library: Library, demo_photos: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "photos"
@@ -85,14 +85,16 @@ def test_saved_labels_filter_and_take_in_new_photos(
     ((facet, counts),) = library.saved_labels().items()
     assert (facet.name, facet.classes) == ("things", THINGS)
     assert counts == {"cat": 1, "cup of coffee": 1}
-    library.save_labels("things", Classes(("dog", "cat")))  # takes the place of the old one
+    library.save_labels("things", Classes(("dog", "cat")))  # replaces the old one
     assert library.search('label:"cup of coffee"') == []
     assert library.forget_labels("things")
     assert not library.forget_labels("things")
     assert library.search("label:cat") == []
 
 
-def test_sorted_photos_measure_the_labels(demo: Library, demo_photos: Path, tmp_path: Path) -> None:
+def test_photos_in_folders_named_by_class_evaluate_the_labels(
+    demo: Library, demo_photos: Path, tmp_path: Path
+) -> None:
     for name, folder in (("chelsea", "cat"), ("coffee", "cup_of_coffee"), ("grass", "cat")):
         (tmp_path / folder).mkdir(exist_ok=True)
         shutil.copy(demo_photos / f"{name}.png", tmp_path / folder)
@@ -114,7 +116,7 @@ def test_dogs_and_horses_of_flickr(lite, shared_data: Path) -> None:  # type: ig
 
     from PIL import Image
 
-    from imgsearch.labels.labels import recogniser, rows_of
+    from imgsearch.labels.labels import class_vectors, make_classifier
     from imgsearch.records.status import EncoderRow
 
     said: dict[str, list[str]] = {}
@@ -132,8 +134,9 @@ def test_dogs_and_horses_of_flickr(lite, shared_data: Path) -> None:  # type: ig
     folder = shared_data / "flickr8k" / "images"
     pixels = [lite.prepare(Image.open(folder / name)) for name, _ in photos]
     row = EncoderRow(1, lite.id, "lite", lite.dim)
-    judge = recogniser(classes, rows_of(classes, row, lite), lite.logit_scale)
-    found, _ = judge.recognise(lite.encode_pixels(np.stack(pixels)))
+    vectors = class_vectors(classes, row, lite)
+    classifier = make_classifier(classes, vectors, lite.logit_scale)
+    found, _ = classifier.classify(lite.encode_pixels(np.stack(pixels)))
     assert np.mean(found == [number for _, number in photos]) > 0.9
 
 
@@ -141,17 +144,17 @@ def test_dogs_and_horses_of_flickr(lite, shared_data: Path) -> None:  # type: ig
 
 
 @pytest.mark.parametrize(
-    ("classes", "says"),
+    ("classes", "message"),
     [
         (Classes(("dog",), none_of_these=False), "at least two"),
-        (Classes(("dog", " ")), "no name"),
+        (Classes(("dog", " ")), "name is empty"),
         (Classes(("dog", "Dog")), "named twice"),
         (Classes(("dog", "cat"), "a photo"), "template"),
-        (Classes(tuple(map(str, range(1001)))), "at most 1000"),
+        (Classes(tuple(map(str, range(1001)))), "Too many classes: 1,001"),
     ],
 )
-def test_classes_that_make_no_sense(demo: Library, classes: Classes, says: str) -> None:
-    with pytest.raises(UsageError, match=says):
+def test_invalid_classes(demo: Library, classes: Classes, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         demo.label(classes)
 
 
@@ -188,15 +191,15 @@ def test_a_softmax_is_a_probability_in_the_order_of_its_logits(values: np.ndarra
 
 
 @given(logits, st.floats(-100, 100, width=32))
-def test_a_softmax_does_not_see_a_shift(values: np.ndarray, by: float) -> None:
+def test_a_softmax_is_invariant_to_a_shift(values: np.ndarray, by: float) -> None:
     assert np.allclose(softmax(values), softmax(values + np.float32(by)), atol=1e-3)
 
 
 def test_blocks_make_no_difference() -> None:
-    judge = ZeroShotClassifier(random_vectors(7, 16, 1), random_vectors(20, 16, 2), 30.0)
+    classifier = ZeroShotClassifier(random_vectors(7, 16, 1), random_vectors(20, 16, 2), 30.0)
     photos = random_vectors(2 * BLOCK_ROWS + 5, 16, 3)
-    numbers, chances = judge.recognise(photos)
-    whole = judge.probabilities(photos)
+    numbers, chances = classifier.classify(photos)
+    whole = classifier.probabilities(photos)
     assert np.array_equal(numbers, whole.argmax(axis=1))
     assert np.allclose(chances, whole.max(axis=1), atol=1e-6)
     assert set(np.unique(numbers)) <= set(range(8))

@@ -1,7 +1,8 @@
-"""Queries end to end: terms, weights, examples, filters, pages, and why a photo is where it is."""
+"""Queries end to end: terms, weights, examples, filters, pages, and explanations."""
 
 from __future__ import annotations
 
+import base64
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.errors import EncoderMismatch, QueryError, Reason
 from imgsearch.query.grammar import parse
 from imgsearch.records.query import Filter
-from imgsearch.search.query_cache import FILE, QueryVectors
+from imgsearch.search import cursor as cursors
+from imgsearch.search.cursor import ByKey, ByScore
+from imgsearch.search.query_cache import FILE, QueryCache
 from tests.factories import write_noise
 from tests.stand_in import StandIn
 
@@ -51,14 +54,14 @@ def scores(library: Library, query: str | Query) -> dict[str, float]:
 # ------------------------------------------------------------------------- terms
 
 
-def test_a_minus_pushes_what_is_like_it_down(demo: Library) -> None:
+def test_a_negative_term_lowers_similar_photos(demo: Library) -> None:
     plain, without = names(demo, "an animal"), names(demo, "an animal -horse")
     assert plain.index("horse.png") < plain.index("chelsea.png") < 3
     assert without.index("chelsea.png") < without.index("horse.png")
     assert without.index("horse.png") > 5
 
 
-def test_weights_shift_the_answer(demo: Library) -> None:
+def test_weights_change_the_ranking(demo: Library) -> None:
     assert names(demo, '"a cup of coffee" 5:"a motorcycle"', 1) == ["motorcycle_left.png"]
     assert names(demo, '5:"a cup of coffee" "a motorcycle"', 1) == ["coffee.png"]
 
@@ -94,7 +97,7 @@ def test_an_example_can_be_a_file_a_photo_or_bytes(demo: Library, demo_photos: P
     assert {"chelsea.png", "coffee.png"}.isdisjoint(names(demo, line))
 
 
-def test_a_copy_elsewhere_is_the_photo_itself(
+def test_a_copy_elsewhere_counts_as_the_photo_itself(
     demo: Library, demo_photos: Path, tmp_path: Path
 ) -> None:
     shutil.copy(demo_photos / "coffee.png", tmp_path / "copy.png")
@@ -139,22 +142,22 @@ def test_a_part_of_a_photo_of_the_library_in_its_own_pixels(
 
 
 @pytest.mark.parametrize(
-    ("query", "says"),
+    ("query", "message"),
     [
         (Query(), "empty"),
         (Query((Term("  "),)), "empty"),
         (Query((Term("a", 0.0),)), "any number but 0"),
         (Query((Term("a", float("nan")),)), "any number but 0"),
         (parse('"a cat" -"a cat"'), "cancel each other out"),
-        (parse("photo:4711"), "no photo with the number 4711"),
+        (parse("photo:4711"), "no photo with the id 4711"),
         (parse("image:/no/such.jpg"), "does not exist"),
-        (parse("t:0.2"), "nothing has one"),
+        (parse("t:0.2"), "photos have no score"),
         (Query((Term(Example(b"no image")),)), "The image cannot be read"),
         (Query((Term("word " * 2000),)), "too long: it has .* tokens"),
     ],
 )
-def test_queries_that_make_no_sense(demo: Library, query: Query, says: str) -> None:
-    with pytest.raises(QueryError, match=says):
+def test_invalid_queries(demo: Library, query: Query, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
         demo.find(query)
 
 
@@ -164,7 +167,7 @@ def test_an_example_larger_than_allowed(demo: Library, tmp_path: Path) -> None:
         demo.search(image=tmp_path / "huge.png")
 
 
-# ------------------------------------------------------------------------- the model stays away
+# ------------------------------------------------------------------------- the query cache
 
 
 def test_a_repeated_query_loads_no_model(
@@ -186,9 +189,9 @@ def test_a_repeated_query_loads_no_model(
         assert names(other, "type:jpeg sort:path") == ["china.jpg", "flower.jpg",
                                                        "hubble_deep_field.jpg", "retina.jpg",
                                                        "rocket.jpg"]  # fmt: skip
-        assert names(other, "something never asked before camera:leica") == []
+        assert names(other, "something never searched before camera:leica") == []
         with pytest.raises(AssertionError, match="opened"):
-            names(other, "something never asked before")
+            names(other, "something never searched before")
     with (
         Library.open(replace(demo.settings, encoder="openclip:ViT-B-32/openai")) as other,
         pytest.raises(EncoderMismatch),
@@ -196,39 +199,36 @@ def test_a_repeated_query_loads_no_model(
         names(other, line)
 
 
-def test_past_queries_are_kept_as_hashes_and_only_so_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("imgsearch.search.query_cache.KEPT", 3)
-    remembered = QueryVectors(tmp_path / "cache", "one")
+def test_the_query_cache_stores_hashes_has_a_capacity_and_survives_damage(tmp_path: Path) -> None:
+    cache = QueryCache(tmp_path / "cache", "one", capacity=3)
     vectors = np.eye(5, dtype=np.float32)
     for number in range(5):
-        remembered.put(b"secret %d" % number, vectors[number])
-    kept = [remembered.get(b"secret %d" % number) for number in range(5)]
+        cache.put(b"secret %d" % number, vectors[number])
+    kept = [cache.get(b"secret %d" % number) for number in range(5)]
     assert [vector is None for vector in kept] == [True, True, False, False, False]
     assert kept[4] is not None and kept[4].tolist() == vectors[4].tolist()
-    assert QueryVectors(tmp_path / "cache", "two").get(b"secret 4") is None
-    assert b"secret" not in (tmp_path / "cache" / FILE).read_bytes()
-    cache = tmp_path / "cache" / FILE
-    content = cache.read_bytes()
+    assert QueryCache(tmp_path / "cache", "two").get(b"secret 4") is None
+    file = tmp_path / "cache" / FILE
+    content = file.read_bytes()
+    assert b"secret" not in content
     at = content.index(vectors[4].tobytes())
-    cache.write_bytes(content[:at] + b"\1" + content[at + 1 :])
-    assert remembered.get(b"secret 4") is None, "a vector that is damaged is none"
-    remembered.put(b"secret 4", vectors[4])
-    assert remembered.get(b"secret 4") is not None
-    cache.write_bytes(b"no database" * 500)
-    remembered.put(b"secret 5", vectors[0])
-    assert remembered.get(b"secret 5") is None, "a damaged file remembers nothing"
-    remembered.put(b"secret 5", vectors[0])
-    assert remembered.get(b"secret 5") is not None, "and is begun anew"
+    file.write_bytes(content[:at] + b"\1" + content[at + 1 :])
+    assert cache.get(b"secret 4") is None, "a damaged vector is not used"
+    cache.put(b"secret 4", vectors[4])
+    assert cache.get(b"secret 4") is not None
+    file.write_bytes(b"no database" * 500)
+    cache.put(b"secret 5", vectors[0])
+    assert cache.get(b"secret 5") is None, "nothing is cached in a damaged file"
+    cache.put(b"secret 5", vectors[0])
+    assert cache.get(b"secret 5") is not None, "and the file is replaced"
     (tmp_path / "file").write_text("x")
-    QueryVectors(tmp_path / "file" / "below", "one").put(b"x", vectors[0])
+    QueryCache(tmp_path / "file" / "below", "one").put(b"x", vectors[0])  # cannot be written
 
 
 # ------------------------------------------------------------------------- filters and orders
 
 
-def test_filtered_answers_are_the_filtered_rest_of_all_answers(demo: Library) -> None:
+def test_a_filtered_answer_is_the_whole_answer_filtered(demo: Library) -> None:
     everything = demo.find("a photo of something round", EVERYTHING).hits
     found = demo.find("a photo of something round -type:jpeg width:>400", EVERYTHING).hits
     expected = [
@@ -301,21 +301,25 @@ def test_pages_stay_stable_while_the_library_changes(
     noise: Library, tmp_path: Path, query: str
 ) -> None:
     before = names(noise, query)
-    asked = pages(noise, query, 8)
-    first = next(asked)
+    all_pages = pages(noise, query, 8)
+    first = next(all_pages)
     add_noise(tmp_path / "photos" / "0-new", range(40, 70))  # some in front, some behind
     for name in (before[2], before[20]):
         next((tmp_path / "photos").glob(f"*/{name}")).unlink()
     noise.index().run()
-    rest = [name for page in asked for name in page]
+    rest = [name for page in all_pages for name in page]
     old = [name for name in first + rest if name in before]
-    assert old == [name for name in before if name != before[20]], "none twice, none left out"
+    assert old == [name for name in before if name != before[20]], (
+        "none is shown twice, none is left out"
+    )
     now = names(noise, query)
     place = now.index(first[-1])
-    assert rest == now[place + 1 :], "what is new behind the first page comes, what is before not"
+    assert rest == now[place + 1 :], (
+        "new photos after the first page are shown, those before it are not"
+    )
 
 
-def test_photos_that_score_alike_are_shown_once_each(
+def test_photos_with_equal_scores_are_shown_once_each(
     stand_in: StandIn, library: Library, tmp_path: Path
 ) -> None:
     """Twins: other bytes, the same picture, the same score."""
@@ -328,17 +332,34 @@ def test_photos_that_score_alike_are_shown_once_each(
     assert sorted(found) == [f"{number:02}.png" for number in range(12)]
 
 
-def test_a_cursor_goes_with_its_query(noise: Library) -> None:
+def test_cursors_of_older_versions_are_still_read() -> None:
+    """Made before the modules moved: a cursor depends on the repr of its query."""
+    ranked = parse("a dog -2:photo:7 -rating:>=4|2 near:1,2 after:2023 t:0.1")
+    cursor = "WyI2ZmVjNGJlMzgzMDMiLDAuMTg3NSw0MCw1LDld"
+    assert cursors.read_by_score(cursor, ranked) == ByScore(0.1875, (5, 9), 40)
+    assert cursors.write(ranked, ByScore(0.1875, (5, 9), 40)) == cursor
+    by_date = parse("a dog camera:canon sort:date")
+    cursor = "WyI1YWU2MmUzODM2YzMiLCIyMDIzLTA2LTAxVDEyOjAwOjAwIiw3XQ=="
+    assert cursors.read_by_key(cursor, by_date) == ByKey("2023-06-01T12:00:00", 7)
+    assert cursors.write(by_date, ByKey("2023-06-01T12:00:00", 7)) == cursor
+
+
+def test_a_cursor_belongs_to_its_query(noise: Library) -> None:
     cursor = noise.find("anything", 5).cursor
     assert cursor is not None
     with pytest.raises(QueryError, match="another query"):
         noise.find("anything else", 5, cursor)
-    for nonsense in ("", "x", "e30=", "WzEsMiwzXQ==", "📷"):
+    query = parse("anything")
+    forged = [cursors.write(query, ByKey("x", 1)), base64.b64encode(b"[" * 100_000).decode()]
+    for invalid in ("", "x", "e30=", "WzEsMiwzXQ==", "📷", *forged):
         with pytest.raises(QueryError, match="cursor"):
-            noise.find("anything", 5, nonsense)
+            noise.find("anything", 5, invalid)
+    for invalid in ("", cursors.write(parse("sort:path in:/"), ByScore(0.5, (1,), 1))):
+        with pytest.raises(QueryError, match="not a cursor"):
+            noise.find("sort:path in:/", 5, invalid)
 
 
-# ------------------------------------------------------------------------- metadata, read again
+# ------------------------------------------------------------------------- metadata
 
 
 def sidecar(rating: int) -> str:
@@ -349,7 +370,7 @@ def sidecar(rating: int) -> str:
     )
 
 
-def test_metadata_is_read_again_without_the_model(noise: Library, stand_in: StandIn) -> None:
+def test_metadata_is_reread_without_the_model(noise: Library, stand_in: StandIn) -> None:
     embedded = stand_in.embedded
     (photo,) = (hit.path for hit in noise.find("name:007").hits)
     assert names(noise, "rating:>=4") == []
@@ -361,14 +382,14 @@ def test_metadata_is_read_again_without_the_model(noise: Library, stand_in: Stan
     assert noise.read_metadata().run().changed == 1
     assert names(noise, "rating:>=4") == [] and names(noise, "rating:1") == ["007.png"]
     photo.write_bytes(photo.read_bytes() + b"more")
-    assert noise.read_metadata().run().failed == 1, "it is another photo now"
+    assert noise.read_metadata().run().failed == 1, "the file is another photo now"
     assert stand_in.embedded == embedded
 
 
-# ------------------------------------------------------------------------- why
+# ------------------------------------------------------------------------- explanations
 
 
-def test_shares_add_up_and_ranks_are_places(demo: Library, demo_photos: Path) -> None:
+def test_an_explanation_agrees_with_the_answer(demo: Library, demo_photos: Path) -> None:
     line = '"a cat" -0.5:"a cup" image:"{}"'.format(demo_photos / "horse.png")
     order = names(demo, line)
     for name in ("chelsea.png", "coffee.png", "moon.png"):
@@ -383,7 +404,7 @@ def test_shares_add_up_and_ranks_are_places(demo: Library, demo_photos: Path) ->
     assert own.reason is not None and "own example" in own.reason
 
 
-def test_the_filter_that_fails_is_named(demo: Library, demo_photos: Path) -> None:
+def test_an_explanation_names_the_filter_that_fails(demo: Library, demo_photos: Path) -> None:
     explained = demo.explain(demo_photos / "chelsea.png", "a cat type:png camera:canon")
     assert explained.filters == (
         (Filter("type", ("png",)), True),
@@ -394,7 +415,9 @@ def test_the_filter_that_fails_is_named(demo: Library, demo_photos: Path) -> Non
     assert below.reason is not None and "below t:0.99" in below.reason
 
 
-def test_why_a_file_is_not_in_the_library(noise: Library, tmp_path: Path) -> None:
+def test_an_explanation_says_why_a_file_is_not_in_the_library(
+    noise: Library, tmp_path: Path
+) -> None:
     folder = tmp_path / "photos"
     (folder / "bad.jpg").write_bytes(b"")
     (folder / "notes.txt").write_text("x")
@@ -416,7 +439,7 @@ def test_why_a_file_is_not_in_the_library(noise: Library, tmp_path: Path) -> Non
     assert "no folder of the library" in why(tmp_path / "elsewhere.png")
 
 
-def test_a_photo_without_a_vector_says_so(noise: Library) -> None:
+def test_an_explanation_says_that_a_photo_has_no_vector(noise: Library) -> None:
     (photo,) = (hit.path for hit in noise.find("name:007").hits)
     database = sqlite3.connect(noise.settings.data_dir / "library.db")
     with database:
@@ -429,7 +452,7 @@ def test_a_photo_without_a_vector_says_so(noise: Library) -> None:
     assert explained.reason is not None and "no vector of lite yet" in explained.reason
 
 
-def test_bytes_of_a_photo_of_the_library_are_known(noise: Library) -> None:
+def test_an_example_as_bytes_is_recognised_as_a_photo_of_the_library(noise: Library) -> None:
     (hit,) = noise.find("name:007").hits
     data = hit.path.read_bytes()
     assert "007.png" not in names(noise, Query((Term(Example(data)),)))

@@ -1,4 +1,4 @@
-"""Finds photos that are nearly the same: every pair above a score, and the groups they make."""
+"""Finds near-duplicates: every pair of photos above a score, and the groups they form."""
 
 from __future__ import annotations
 
@@ -14,98 +14,107 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.arrays import Ids
 
-BLOCK_ROWS = 2048  # a block of scores is 16 MB
-STEP_ROWS = 8 * BLOCK_ROWS  # that a block meets between two words of progress
-MAX_PAIRS = 300_000  # a library of one photo a million times must not fill the memory
+BLOCK_ROWS = 2048  # the scores of two blocks are 16 MB
+BLOCKS_PER_STEP = 8  # pairs of blocks compared between two Progress
+MAX_PAIRS = 300_000  # bounds the memory in a library of a million copies of one photo
 
 
 def find_pairs(
-    store: Store, encoder_key: int, min_score: float, max_pairs: int = MAX_PAIRS
+    store: Store,
+    encoder_key: int,
+    min_score: float,
+    max_pairs: int = MAX_PAIRS,
+    block_rows: int = BLOCK_ROWS,
+    blocks_per_step: int = BLOCKS_PER_STEP,
 ) -> Generator[Progress, None, Pairs]:
-    """Every two photos of the library whose score is at least `min_score`, best first.
+    """Every two photos whose score is at least `min_score`, best first.
 
-    Exact: each photo meets every other once, as one matrix product a block. One of several parts
-    is compared as a whole: two panoramas with the same sky at one end are no duplicates. Where
-    there are more than `max_pairs`, the best are kept, and the answer says from which score on it
-    is whole. Progress is in photos, by the share of the work that is done; its steps are short, so
-    that stopping does not keep anybody waiting.
+    Exact: all photos are compared, in blocks of `block_rows`. A photo with several parts is
+    compared as a whole: two panoramas with the same sky at one end are not duplicates. If there
+    are more than `max_pairs`, the best are kept, and the `min_score` of the result is raised to
+    the score down to which it is complete. Progress is in photos, by the share of the work done;
+    its steps are short, so that the job stops quickly.
     """
     import numpy as np
 
-    ids, vectors = _all_vectors(store, encoder_key)
-    kept_ids, kept_scores = np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
-    for start in range(0, len(ids), BLOCK_ROWS):
-        block = vectors[start : start + BLOCK_ROWS].astype(np.float32)
-        for first in range(start, len(ids), STEP_ROWS):
-            others = range(first, min(first + STEP_ROWS, len(ids)), BLOCK_ROWS)
-            new_ids, new_scores = _pairs_of_block((ids, vectors), (start, block), others, min_score)
-            kept_ids = np.concatenate([kept_ids, new_ids])
-            kept_scores = np.concatenate([kept_scores, new_scores])
-            yield Progress(_share_done(start, others.stop, len(ids)), len(ids))
-        if len(kept_scores) > max_pairs:
-            kept_ids, kept_scores = _best(kept_ids, kept_scores)
-            if len(kept_scores) > max_pairs:
-                min_score = float(kept_scores[max_pairs - 1])
-                kept_ids, kept_scores = kept_ids[:max_pairs], kept_scores[:max_pairs]
-    kept_ids, kept_scores = _best(kept_ids, kept_scores)
-    rows = zip(kept_ids.tolist(), np.minimum(kept_scores, 1).tolist(), strict=True)
+    ids, vectors = _whole_photo_vectors(store, encoder_key)
+    step_rows = blocks_per_step * block_rows
+    pair_ids, scores = np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
+    for start in range(0, len(ids), block_rows):
+        for first in range(start, len(ids), step_rows):
+            others = range(first, min(first + step_rows, len(ids)), block_rows)
+            new_ids, new_scores = _block_pairs(ids, vectors, start, others, min_score, block_rows)
+            pair_ids = np.concatenate([pair_ids, new_ids])
+            scores = np.concatenate([scores, new_scores])
+            yield Progress(_rows_done(start, others.stop, len(ids), block_rows), len(ids))
+        if len(scores) > max_pairs:
+            pair_ids, scores = _best(pair_ids, scores)
+            if len(scores) > max_pairs:
+                min_score = float(scores[max_pairs - 1])
+                pair_ids, scores = pair_ids[:max_pairs], scores[:max_pairs]
+    pair_ids, scores = _best(pair_ids, scores)
+    rows = zip(pair_ids.tolist(), np.minimum(scores, 1).tolist(), strict=True)
     return Pairs(min_score, tuple(Pair(a, b, score) for (a, b), score in rows))
 
 
-def groups(pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
-    """The photos that pairs of at least `min_score` link, directly or through others.
+def group_pairs(pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
+    """The ids of photos that pairs of at least `min_score` link, directly or through others.
 
-    Groups with the most alike pair come first; inside a group ids ascend.
+    The group with the best pair comes first; inside a group ids ascend.
     """
     group_of: dict[int, list[int]] = {}
-    order: dict[int, None] = {}  # a photo of each group, in the order of the pairs
+    first_members: dict[int, None] = {}  # a photo of each group, in the order of the pairs
     for pair in pairs.pairs:
         if pair.score < min_score:
             break
-        one, two = group_of.get(pair.a, [pair.a]), group_of.get(pair.b, [pair.b])
-        order[pair.a] = None
-        if one is not two:
-            one += two
-            group_of.update(dict.fromkeys([pair.a, *two], one))
-    found: dict[int, tuple[int, ...]] = {}
-    for photo_id in order:
+        group_a, group_b = group_of.get(pair.a, [pair.a]), group_of.get(pair.b, [pair.b])
+        first_members[pair.a] = None
+        if group_a is not group_b:
+            group_a += group_b
+            group_of.update(dict.fromkeys([pair.a, *group_b], group_a))
+    groups: dict[int, tuple[int, ...]] = {}
+    for photo_id in first_members:
         members = group_of[photo_id]
-        found.setdefault(id(members), tuple(sorted(members)))
-    return tuple(found.values())
+        groups.setdefault(id(members), tuple(sorted(members)))
+    return tuple(groups.values())
 
 
-def _share_done(start: int, end: int, total: int) -> int:
-    """How many of `total` vectors the work stands for: early blocks meet the most others."""
+def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:
+    """How many of `total` rows the finished work amounts to: early blocks meet the most others.
+
+    Done are all blocks before `start`, and the block at `start` with the rows up to `end`.
+    """
     left = total - start
-    after = max(0, left - BLOCK_ROWS)  # vectors whose own block is still to come
+    after = max(0, left - block_rows)  # rows whose own block is still to come
     to_do = after**2 + (left**2 - after**2) * (total - end) / left
     return round(total - to_do / total)
 
 
-def _pairs_of_block(
-    library: tuple[Ids, NDArray[np.float16]],
-    mine: tuple[int, Vectors],
+def _block_pairs(
+    ids: Ids,
+    vectors: NDArray[np.float16],
+    start: int,
     others: Iterable[int],
     min_score: float,
+    block_rows: int,
 ) -> tuple[Ids, NDArray[np.float32]]:
-    """Pairs (n, 2), smaller id first, and scores (n,) of a block with some, itself and later ones.
+    """Pairs (n, 2), smaller id first, and scores (n,) of one block with `others`, itself or later.
 
-    A block is its first row and its vectors; of the others, the first row is enough.
+    `start` and `others` are the first rows of blocks of `vectors`.
     """
     import numpy as np
 
-    ids, vectors = library
-    start, block = mine
+    block = vectors[start : start + block_rows].astype(np.float32)
     all_ids, all_scores = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.float32)]
     for other in others:
-        scores = block @ vectors[other : other + BLOCK_ROWS].astype(np.float32).T
+        scores = block @ vectors[other : other + block_rows].astype(np.float32).T
         places = np.flatnonzero(scores >= min_score)  # in one dimension: several times as fast
         rows, columns = np.divmod(places, scores.shape[1])
-        both = np.stack([ids[start + rows], ids[other + columns]], axis=1)
-        is_pair = both[:, 0] != both[:, 1]
-        all_ids.append(np.sort(both[is_pair], axis=1))
+        pairs = np.stack([ids[start + rows], ids[other + columns]], axis=1)
+        is_pair = pairs[:, 0] != pairs[:, 1]
+        all_ids.append(np.sort(pairs[is_pair], axis=1))
         all_scores.append(scores.ravel()[places][is_pair])
     return _best(np.concatenate(all_ids), np.concatenate(all_scores))
 
@@ -121,8 +130,8 @@ def _best(ids: Ids, scores: NDArray[np.float32]) -> tuple[Ids, NDArray[np.float3
     return ids[first], scores[first]
 
 
-def _all_vectors(store: Store, encoder_key: int) -> tuple[Ids, NDArray[np.float16]]:
-    """Ids (n,) and fp16 rows (n, dim) of all photos that some path points at, one of each."""
+def _whole_photo_vectors(store: Store, encoder_key: int) -> tuple[Ids, NDArray[np.float16]]:
+    """Ids (n,) and fp16 rows (n, dim): the vector of the whole of each photo that has a path."""
     import numpy as np
 
     all_ids = [np.zeros(0, np.int64)]
@@ -132,5 +141,5 @@ def _all_vectors(store: Store, encoder_key: int) -> tuple[Ids, NDArray[np.float1
         all_ids.append(ids[wholes])
         rows.append(chunk[wholes].astype(np.float16))
     ids = np.concatenate(all_ids)
-    alive = np.isin(ids, store.reads.live_ids())
-    return ids[alive], np.concatenate(rows[1:] or rows)[alive]
+    is_live = np.isin(ids, store.reads.live_ids())
+    return ids[is_live], np.concatenate(rows[1:] or rows)[is_live]

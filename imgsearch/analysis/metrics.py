@@ -1,7 +1,7 @@
-"""How good a model is at finding: recall, median rank and zero-shot accuracy, from vectors alone.
+"""Retrieval metrics of a model, from vectors alone: recall, median rank, zero-shot accuracy.
 
-Scores are inner products of rows of length 1. A tie counts against the model, so that one which
-gives everything the same score earns nothing.
+Scores are inner products of rows of length 1. A tie counts against the model, so a model that
+gives everything the same score gains nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
 
-_AT_ONCE = 1024  # rows of the score matrix held in memory together
+BLOCK_ROWS = 1024  # queries at once; their scores are held in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """How far down the right answers lie. Recalls are shares from 0 to 1; rank 1 is the best."""
+    """Recall at 1, 5 and 10 as shares from 0 to 1, and the median rank; rank 1 is the best."""
 
     recall_at_1: float
     recall_at_5: float
@@ -36,19 +36,20 @@ def retrieval(queries: Vectors, gallery: Vectors, right: Ids) -> Retrieval:
     return summary(ranks(queries, gallery, right))
 
 
-def summary(found: Ids) -> Retrieval:
-    """What ranks (m,), counted from 1, amount to. Needs at least one."""
-    at_1, at_5, at_10 = (float(np.mean(found <= k)) for k in (1, 5, 10))
-    return Retrieval(at_1, at_5, at_10, float(np.median(found)), len(found))
+def summary(ranks: Ids) -> Retrieval:
+    """The metrics of ranks (m,) that count from 1. Needs at least one rank."""
+    at_1, at_5, at_10 = (float(np.mean(ranks <= k)) for k in (1, 5, 10))
+    return Retrieval(at_1, at_5, at_10, float(np.median(ranks)), len(ranks))
 
 
-def ranks(queries: Vectors, gallery: Vectors, right: Ids) -> Ids:
-    """The rank, from 1, of row `right[i]` of the gallery in the answer to query i. Shape (m,)."""
+def ranks(queries: Vectors, gallery: Vectors, right: Ids, block_rows: int = BLOCK_ROWS) -> Ids:
+    """The rank (m,), from 1, of row `right[i]` of the gallery in the answer to query i."""
     parts = [np.empty(0, np.int64)]
-    for start in range(0, len(queries), _AT_ONCE):
-        scores = queries[start : start + _AT_ONCE] @ gallery.T
-        wanted = scores[np.arange(len(scores)), right[start : start + _AT_ONCE]]
-        parts.append(np.count_nonzero(scores >= wanted[:, None], axis=1))
+    for start in range(0, len(queries), block_rows):
+        block = slice(start, start + block_rows)
+        scores = queries[block] @ gallery.T
+        right_scores = scores[np.arange(len(scores)), right[block]]
+        parts.append(np.count_nonzero(scores >= right_scores[:, None], axis=1))
     return np.concatenate(parts)
 
 

@@ -1,4 +1,4 @@
-"""What a library holds, and how it is, at one moment."""
+"""The status of a library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imgsearch.store.store import Store
 
 
 def status_of(store: Store) -> Status:
-    """The state of the library that `store` belongs to."""
+    """What the library holds, and the state it is in."""
     row = store.reads.current_encoder()
     snapshot = None if row is None else store.reads.current_snapshot(row.key)
     failures = (*store.failures.of_folders(), *store.failures.of_files())
@@ -28,17 +28,17 @@ def status_of(store: Store) -> Status:
         if row is None
         else store.vectors.count(row.key, snapshot.last_seq if snapshot else 0),
         failures=failures,
-        wants=wants_of(failures),
+        wants=missing_extras(failures),
         disk_bytes=sum(file.stat().st_size for file in files),
     )
 
 
-def wants_of(failures: Iterable[Failure]) -> tuple[MissingExtra, ...]:
-    """Which extras would open how many of these files, the one that most wait for first."""
-    waiting = Counter(failure.extra for failure in failures if failure.extra is not None)
+def missing_extras(failures: Iterable[Failure]) -> tuple[MissingExtra, ...]:
+    """The extras that would make files readable, and how many; the most useful first."""
+    counts = Counter(failure.extra for failure in failures if failure.extra is not None)
     return tuple(
         MissingExtra(extra, " or ".join(_formats_of(extra)), files)
-        for extra, files in waiting.most_common()
+        for extra, files in counts.most_common()
     )
 
 

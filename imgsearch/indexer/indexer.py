@@ -24,7 +24,7 @@ from imgsearch.labels import labels
 from imgsearch.progress import MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.records.status import EncoderRow
 from imgsearch.search import baseline
-from imgsearch.search.query_cache import QueryVectors
+from imgsearch.search.query_cache import QueryCache
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -150,10 +150,10 @@ class Indexer:
     def save_labels(self, name: str, classes: Classes) -> Facet:
         """Save labels and label every photo."""
         with writing(self._data_dir) as store:
-            facet = labels.save(store, name, classes)
+            facet = labels.save_facet(store, name, classes)
             row = store.reads.current_encoder()
             if row is not None:
-                labels.refresh(store, row, lambda: self._encoders.of(row))
+                labels.update_facets(store, row, lambda: self._encoders.of(row))
             return facet
 
     def forget_labels(self, name: str) -> bool:
@@ -300,7 +300,7 @@ class Indexer:
     def _refresh_derived(self, store: Store, row: EncoderRow) -> None:
         """Update what is derived from the vectors: the score baseline and the saved labels."""
         baseline.refresh(store, row, lambda texts: self._embed_as_queries(row, texts))
-        labels.refresh(store, row, lambda: self._encoders.of(row))
+        labels.update_facets(store, row, lambda: self._encoders.of(row))
 
     def _embed_as_queries(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
         """Texts embedded as queries are; once on one machine, thanks to the query cache."""
@@ -309,7 +309,7 @@ class Indexer:
         def embed(missing: Sequence[str]) -> Vectors:
             return prompts.embed_texts(self._encoders.of(row), row.name, missing)
 
-        cache = QueryVectors(self._settings.cache_dir, row.encoder_id)
+        cache = QueryCache(self._settings.cache_dir, row.encoder_id)
         return np.stack(cache.texts(row.name, texts, embed))
 
     def _build_index(self, store: Store, row: EncoderRow, retrain: bool = False) -> None:

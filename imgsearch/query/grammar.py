@@ -30,7 +30,7 @@ _TO_SPACE = re.compile(r'[^\s"]+')
 _TO_SPACE_OR_BAR = re.compile(r'[^\s"|]+')
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
-_SORTS = get_args(Sort)
+_SORTS: tuple[Sort, ...] = get_args(Sort)
 _EXAMPLES = ("image", "photo")
 _SETTINGS = ("t", "sort")
 
@@ -121,7 +121,8 @@ class _Reader:
     at: int = 0
     terms: list[Term] = field(default_factory=list)
     filters: list[Filter] = field(default_factory=list)
-    settings: dict[str, str | float] = field(default_factory=dict)
+    min_score: float | None = None
+    sort: Sort | None = None
     words: list[str] = field(default_factory=list)  # outside quotes; together they are one term
     words_position: int = 0  # of that term among the others
 
@@ -136,11 +137,7 @@ class _Reader:
         terms = list(self.terms)
         if self.words:
             terms.insert(self.words_position, Term(" ".join(self.words)))
-        query = Query(tuple(terms), tuple(self.filters))
-        min_score, sort = self.settings.get("t"), self.settings.get("sort")
-        if isinstance(min_score, float):
-            query = replace(query, min_score=min_score)
-        return query if sort is None else replace(query, sort=sort)  # type: ignore[arg-type]
+        return Query(tuple(terms), tuple(self.filters), self.min_score, self.sort or "relevance")
 
     def read_item(self) -> None:
         start = self.at
@@ -233,20 +230,19 @@ class _Reader:
     def _read_setting(self, name: str, name_at: int) -> None:
         at = self.at
         text = self._read_value(_TO_SPACE, f"{name}: needs a value.")
-        if name in self.settings:
+        if (self.sort if name == "sort" else self.min_score) is not None:
             self.fail(f"{name}: is given twice.", name_at)
         if name == "sort":
-            if text not in _SORTS:
+            self.sort = next((sort for sort in _SORTS if sort == text), None)
+            if self.sort is None:
                 self.fail(f"Unknown sort order {text!r}. Known: {', '.join(_SORTS)}.", at)
-            self.settings[name] = text
             return
         try:
-            score = float(text)
+            self.min_score = float(text)
         except ValueError:
-            score = math.nan
-        if not -1 <= score <= 1:
+            self.min_score = math.nan
+        if not -1 <= self.min_score <= 1:
             self.fail(f"{text!r} is not a score. t: takes a cosine from -1 to 1.", at)
-        self.settings[name] = score
 
     def _read_value(self, bare: re.Pattern[str], if_missing: str) -> str:
         """A quoted phrase or a bare word; fails unless the next item can begin after it."""

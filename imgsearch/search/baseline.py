@@ -1,52 +1,105 @@
-"""Keeps what answers are held against up to date: unrelated prompts, sample photos, their mean."""
+"""The score baseline of a library: keeps it up to date, and compares answers with it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from importlib.resources import files
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from imgsearch.encoders.prompts import templates_for
-from imgsearch.records.answer import ScoreBaseline
-from imgsearch.search.confidence import ENOUGH_PHOTOS
+from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.search import confidence
+from imgsearch.search.confidence import CandidateCounts, ScoredQuery
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Vector, Vectors
+    from imgsearch.records.answer import Verdict
+    from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.status import EncoderRow
+    from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
 SAMPLE_PHOTOS = 256
-GROWTH = 0.05  # a mean over all photos moves little with fewer than so many new ones
+_STALE_SHARE = 0.05  # refresh once the number of vectors has changed by more than this
 _SEED = 11
 
+EmbedQueries: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 
-Embed: TypeAlias = "Callable[[Sequence[str]], Vectors]"
+
+# ------------------------------------------------------------------------- assessing answers
 
 
-def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
-    """Calibrate anew if the library has changed enough; whether it was.
+@dataclass(frozen=True, slots=True)
+class LibraryBaseline:
+    """The score baseline of a library, read once to assess any number of answers.
 
-    A library with fewer than `ENOUGH_PHOTOS` photos is left without a calibration. The texts are
-    embedded once for each encoder, by `embed_texts`, as those of queries are.
+    `further_parts` are the photos that have several vectors, and how many besides the first.
+    """
+
+    store: Reads
+    encoder_key: int
+    scores: ScoreBaseline
+    further_parts: tuple[Ids, Ids]
+
+    @classmethod
+    def read(cls, store: Reads, encoder_key: int) -> Self | None:
+        """None where the library had fewer than `MIN_PHOTOS` photos when it was last indexed."""
+        scores = store.baseline(encoder_key)
+        if scores is None:
+            return None
+        return cls(store, encoder_key, scores, store.further_parts(encoder_key))
+
+    def assess(self, query: ScoredQuery, hits: Neighbours, only: Ids | None = None) -> Verdict:
+        """How far an answer can be trusted, given its best hits, best first, all in `only`."""
+        import numpy as np
+
+        hits = Neighbours(
+            hits.ids[: confidence.COUNTED_HITS], hits.scores[: confidence.COUNTED_HITS]
+        )
+        ids = hits.ids[: confidence.COMPARED_HITS].tolist()
+        photos = self.store.parts(self.encoder_key, ids).values()
+        closest = np.array(
+            [photo.vectors[photo.best_part(query.vector)] for photo in photos], np.float32
+        )
+        return confidence.assess(self.scores, query, hits, closest, self._candidates(only))
+
+    def _candidates(self, only: Ids | None) -> CandidateCounts:
+        import numpy as np
+
+        ids, further = self.further_parts
+        if only is None:
+            vectors = self.scores.vectors
+            return CandidateCounts(vectors - int(further.sum()), vectors)
+        return CandidateCounts(len(only), len(only) + int(further[np.isin(ids, only)].sum()))
+
+
+# ------------------------------------------------------------------------- keeping it up to date
+
+
+def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
+    """Renew the baseline if the library has changed enough; returns whether it did.
+
+    A library with fewer than `MIN_PHOTOS` photos gets no baseline. `embed_queries` embeds texts as
+    those of queries are; it is called once for each encoder.
     """
     from imgsearch.index.recall import prompts
 
     vectors = store.vectors.count(row.key)
-    if vectors - int(store.reads.further_parts(row.key)[1].sum()) < ENOUGH_PHOTOS:
+    if vectors - int(store.reads.further_parts(row.key)[1].sum()) < confidence.MIN_PHOTOS:
         return False
-    captions, short = prompts(), nouns()
-    made_from = [*captions, *short, *templates_for(row.name, short[0])]
+    captions, short_texts = prompts(), nouns()
+    made_from = [*captions, *short_texts, *templates_for(row.name, short_texts[0])]
     fingerprint = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
     basis = store.vectors.baseline_source(row.key)
     old = store.reads.baseline(row.key) if basis is not None and basis[0] == fingerprint else None
-    if old is not None and abs(vectors - old.vectors) <= GROWTH * old.vectors:
+    if old is not None and abs(vectors - old.vectors) <= _STALE_SHARE * old.vectors:
         return False
-    photos, mean = _survey(store, row)
+    photos, mean = _sample(store, row)
     if old is None:
-        new = ScoreBaseline(embed_texts(captions), embed_texts(short), photos, mean, vectors)
+        new = ScoreBaseline(
+            embed_queries(captions), embed_queries(short_texts), photos, mean, vectors
+        )
     else:
         new = replace(old, photos=photos, mean=mean, vectors=vectors)
     store.vectors.set_baseline(row.key, new, fingerprint)
@@ -54,29 +107,31 @@ def refresh(store: Store, row: EncoderRow, embed_texts: Embed) -> bool:
 
 
 def nouns() -> list[str]:
-    """Things that people look for in a word or two."""
+    """Things that people search for in a word or two."""
+    from importlib.resources import files  # lazy: a query does not need it
+
     text = (files("imgsearch.search") / "nouns.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def _survey(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
-    """A fair sample of the library's photos, and the mean of all, in one pass.
+def _sample(store: Store, row: EncoderRow) -> tuple[Vectors, Vector]:
+    """A random sample of the library's photos, and the mean of all, in one pass.
 
-    A photo of several parts counts once, by the vector of the whole.
+    A photo with several parts counts once, by the vector of the whole photo.
     """
     import numpy as np
 
     live = store.reads.live_ids()
     rng = np.random.default_rng(_SEED)
     total, count = np.zeros(row.dim, np.float64), 0
-    sample, tickets = np.empty((0, row.dim), np.float32), np.empty(0)
+    sample, keys = np.empty((0, row.dim), np.float32), np.empty(0)
     for _, ids, chunk in store.reads.vectors(row.key):
         wholes = photo_starts(ids)
         vectors = chunk[wholes[np.isin(ids[wholes], live)]]
         total += vectors.sum(axis=0, dtype=np.float64)
         count += len(vectors)
-        # Every photo draws a ticket; those with the smallest are the sample.
-        tickets = np.append(tickets, rng.random(len(vectors)))
-        kept = np.sort(np.argsort(tickets)[:SAMPLE_PHOTOS])
-        sample, tickets = np.concatenate([sample, vectors])[kept], tickets[kept]
+        # Reservoir sampling: each photo gets a random key, and those with the smallest are kept.
+        keys = np.append(keys, rng.random(len(vectors)))
+        kept = np.sort(np.argsort(keys)[:SAMPLE_PHOTOS])
+        sample, keys = np.concatenate([sample, vectors])[kept], keys[kept]
     return sample, (total / max(1, count)).astype(np.float32)

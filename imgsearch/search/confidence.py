@@ -1,14 +1,19 @@
-"""Tells an answer from a list: which hits are meant, and whether anything here is.
+"""How far an answer can be trusted: whether anything matches the query, and which hits do.
 
-Every photo has a score with every query, so a best hit alone says nothing. Two things do.
-How far a photo scores above what unrelated queries reach *on the same photo* is its standing,
-in standard deviations; this takes away that some photos score high with everything (hubs,
-Radovanovic et al. 2010). The best of n photos stands out by chance as well, by about the largest
-of n normal values (Blom 1958); the ratio of both is the strength of an answer, and means the same
-in a library of twenty photos and of a million. Below the best hit, a photo belongs to the answer
-if its score is a third of the way or more from the library's usual score for the query to the best.
+Every photo has a score with every query, so the best score alone says nothing. Two comparisons do.
 
-`docs/search.md` shows how well this separates; `benchmarks/bench_honesty.py` measures it.
+- The z-score of a photo is how far its score lies above the scores that unrelated queries reach
+  *with the same photo*, in standard deviations. It cancels out that some photos score high with
+  everything (hubs, Radovanović et al. 2010). Speaker verification calls this T-norm.
+- The best of n photos has a high z-score by chance, about the largest of n normal values (Blom
+  1958). The strength of an answer is the ratio of the two, so it means the same in a library of
+  twenty photos and of a million.
+
+Below the best hit, a photo belongs to the answer if its score is at least a third of the way from
+the query's mean score in this library to its best score.
+
+`docs/search.md` shows how well this works; `benchmarks/bench_confidence.py` measures it. This
+module is arithmetic on arrays, without files or models.
 """
 
 from __future__ import annotations
@@ -27,143 +32,141 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Vector, Vectors
 
-ENOUGH_PHOTOS = 12  # with fewer, a library has no usual score to speak of
-CLOSEST = 10  # the hits whose standing is looked at: the outstanding one is among them
-LOOK = 200  # the hits that are counted
-SAME = 0.98  # photos at least that alike are one and the same: a copy, or the next of a burst
+MIN_PHOTOS = 12  # with fewer, a library has no meaningful mean score
+COMPARED_HITS = 10  # hits whose z-score is computed; an outstanding one is among the first
+COUNTED_HITS = 200  # hits that are counted as sure or likely
+_SAME_PHOTO_SCORE = 0.98  # photos at least this alike count as one: a copy, or a burst
 
-
-# Of a term; "short" is a text that was averaged over templates, see `encoders.prompting`.
+# The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
 TermKind: TypeAlias = Literal["text", "short", "image"]
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where the lines are drawn. Chosen on captions of Flickr8k's dev split, see docs/search.md."""
+    """The operating point, chosen on the captions of Flickr8k's dev split, see docs/search.md."""
 
-    found: float = 1.02  # strength from which there is an answer; 1 is what chance gives
+    found: float = 1.02  # strength from which anything is found; 1 is the level of chance
     sure: float = 1.75  # strength from which hits can be sure
-    likely_share: float = 1 / 3  # of the way from the usual score (0) to the best one (1)
+    likely_share: float = 1 / 3  # of the way from the mean score (0) to the best score (1)
     sure_share: float = 0.9
 
 
-# Measured for `lite`. The scale is the same for every encoder, so others begin there.
+# Measured for `lite`. Strength means the same for every encoder, so the others share it.
 THRESHOLDS = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredQuery:
-    """A query as a vector of length 1, and what it was made of.
+    """A query as a vector of length 1, and the terms it was made of.
 
-    `terms` are kind and weight of those to be like. `fixed` (dim,) is the weighted sum of the
-    others, those to be unlike: they narrow the answer, but are not what is looked for.
+    `terms` are the kind and weight of each positive term. `negative` (dim,) is the weighted sum of
+    the negative terms: they narrow the answer, but they are not what is looked for.
     """
 
     vector: Vector
     terms: Sequence[tuple[TermKind, float]]
-    fixed: Vector | None = None
+    negative: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateCounts:
-    """What could have been found: photos, and their vectors, each of which had its chance."""
+    """How many photos could have been found, and how many vectors these have."""
 
     photos: int
     vectors: int
 
 
 def assess(
-    null: ScoreBaseline,
-    asked: ScoredQuery,
-    found: Neighbours,
+    baseline: ScoreBaseline,
+    query: ScoredQuery,
+    hits: Neighbours,
     closest: Vectors,
-    among: CandidateCounts,
-    point: Thresholds = THRESHOLDS,
+    candidates: CandidateCounts,
+    thresholds: Thresholds = THRESHOLDS,
 ) -> Verdict:
-    """What to think of an answer: `found` are its best hits, `closest` the vectors of the first.
+    """How far an answer can be trusted.
 
-    `found` has at most `LOOK` hits, best first; `closest` is (m, dim) for the first m of them, m
-    about `CLOSEST`, of each its best part. With nothing found, the strength is 0. Scores at or
-    above `likely_from` are likely, at or above `sure_from` sure; both are infinite where there is
-    no answer.
+    `hits` are the best `COUNTED_HITS` photos, best first; `closest` (m, dim) are the vectors of
+    the first `COMPARED_HITS` of them, of each photo its best part. Without hits the strength is 0.
     """
-    if not len(found.ids) or not len(closest):
+    if not len(hits.ids) or not len(closest):
         return Verdict(strength=0.0)
-    strength = z_score(null, asked, closest) / chance(among.vectors)
-    if strength < point.found:
+    strength = z_score(baseline, query, closest) / chance(candidates.vectors)
+    if strength < thresholds.found:
         return Verdict(strength=strength)
-    best, usual = float(found.scores[0]), float(asked.vector @ null.mean)
-    likely_from = best - (1 - point.likely_share) * max(0.0, best - usual)
+    best, mean = float(hits.scores[0]), float(query.vector @ baseline.mean)
+    span = max(0.0, best - mean)
+    likely_from = best - (1 - thresholds.likely_share) * span
     sure_from = float("inf")
-    if strength >= point.sure:
-        sure_from = best - (1 - point.sure_share) * max(0.0, best - usual)
-    sure = int((found.scores >= sure_from).sum())
-    passing = int((found.scores >= likely_from).sum())
+    if strength >= thresholds.sure:
+        sure_from = best - (1 - thresholds.sure_share) * span
+    sure = int((hits.scores >= sure_from).sum())
+    passing = int((hits.scores >= likely_from).sum())
     return Verdict(
         strength=strength,
         sure=sure,
         likely=passing - sure,
-        more=passing == len(found.ids) < among.photos,
+        more=passing == len(hits.ids) < candidates.photos,
         sure_from=sure_from,
         likely_from=likely_from,
     )
 
 
-def z_score(null: ScoreBaseline, asked: ScoredQuery, photos: Vectors) -> float:
-    """The highest standing among photos (m, dim): how unusual the query's score is on one.
+def z_score(baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors) -> float:
+    """The highest z-score among photos (m, dim): how unusual the query's score with them is.
 
-    A photo is left out of its own results, so no unrelated query with that very photo as its
-    example counts: in a library of fifty, each would be one in fifty of the examples, and make
-    any score look usual.
+    An example is left out of its own results. So for each photo, unrelated queries that have this
+    very photo as their example are left out as well: in a library of fifty, one in fifty unrelated
+    examples would be that photo, and any score would look usual.
     """
     import numpy as np
 
-    others = unrelated(null, asked) @ photos.T
-    itself = null.photos @ photos.T >= SAME
-    counts = np.ones(others.shape, np.bool_)
-    for place, (kind, _) in enumerate(asked.terms):
+    scores = unrelated_queries(baseline, query) @ photos.T
+    is_same = baseline.photos @ photos.T >= _SAME_PHOTO_SCORE
+    counts = np.ones(scores.shape, np.bool_)
+    for position, (kind, _) in enumerate(query.terms):
         if kind == "image":
-            counts &= ~itself[_drawn(place, len(others), len(null.photos))]
-    counts |= counts.sum(axis=0) < 2  # all photos here are one: then they are all there is
-    above = photos @ asked.vector - others.mean(axis=0, where=counts)
-    spread = np.maximum(others.std(axis=0, where=counts), 1e-3)  # no less than rounding makes
-    return float((above / spread).max())
+            counts &= ~is_same[_stand_ins(position, len(scores), len(baseline.photos))]
+    counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them all the same
+    above = photos @ query.vector - scores.mean(axis=0, where=counts)
+    deviation = np.maximum(scores.std(axis=0, where=counts), 1e-3)  # at least the rounding error
+    return float((above / deviation).max())
 
 
 def chance(vectors: int) -> float:
-    """The standing that the best of so many unrelated photos, or parts, reaches by chance.
+    """The z-score that the best of this many unrelated vectors reaches by chance.
 
     The expected largest of n normal values, after Blom (1958): quantile (n - 3/8) / (n + 1/4).
     """
-    n = max(vectors, ENOUGH_PHOTOS)
+    n = max(vectors, MIN_PHOTOS)
     return NormalDist().inv_cdf((n - 0.375) / (n + 0.25))
 
 
-def unrelated(null: ScoreBaseline, asked: ScoredQuery) -> Vectors:
-    """Queries made like the one asked, but about other things: rows of length 1.
+def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
+    """Queries (n, dim) built like this one but about other things; rows of length 1.
 
-    They have as many terms to be like, with the same weights, and the same terms to be unlike.
+    They have as many positive terms, with the same weights, and the same negative terms.
     """
     import numpy as np
 
-    banks = {"text": null.prompts, "short": null.nouns, "image": null.photos}
-    rows = max(len(banks[kind]) for kind, _ in asked.terms)
-    total = np.zeros((rows, len(asked.vector)), np.float32)
-    if asked.fixed is not None:
-        total += asked.fixed
-    for place, (kind, weight) in enumerate(asked.terms):
+    banks = {"text": baseline.prompts, "short": baseline.nouns, "image": baseline.photos}
+    rows = max(len(banks[kind]) for kind, _ in query.terms)
+    total = np.zeros((rows, len(query.vector)), np.float32)
+    if query.negative is not None:
+        total += query.negative
+    for position, (kind, weight) in enumerate(query.terms):
         bank = banks[kind]
-        total += np.float32(weight) * bank[_drawn(place, rows, len(bank))]
+        total += np.float32(weight) * bank[_stand_ins(position, rows, len(bank))]
     lengths = np.linalg.norm(total, axis=1, keepdims=True)
     result: Vectors = total / np.maximum(lengths, np.float32(1e-6))
     return result
 
 
-def _drawn(place: int, rows: int, size: int) -> NDArray[np.intp]:
-    """Which of a bank of `size` stand in for the term at this place, in so many queries.
+def _stand_ins(position: int, rows: int, bank_size: int) -> NDArray[np.intp]:
+    """Which rows of a bank stand in for the term at this position, in each of `rows` queries.
 
-    Another stride for each term, so that the same two do not always come together.
+    The stride differs from term to term, so that the same two do not always come together.
     """
     import numpy as np
 
-    return (np.arange(rows) * (2 * place + 1) + place) % size
+    return (np.arange(rows) * (2 * position + 1) + position) % bank_size

@@ -1,4 +1,4 @@
-"""What a query is answered with."""
+"""SearchContext: everything that a query needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from imgsearch.records.query import Query, Selection
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
@@ -25,11 +27,11 @@ class SearchableVectors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchContext:
-    """What a query is answered with. Model and index open when they are called for.
+    """Everything that a query needs. `encoder` and `vectors` load on their first call.
 
-    `row` is the encoder whose vectors are asked, `online` says which roots can be reached now,
-    and in `cache_dir` the vectors of past queries are kept. With `stack_raw`, the RAW file of a
-    JPEG is no result of its own.
+    `row` is the encoder whose vectors are searched, `online` maps each root id to whether it can
+    be reached now, and `cache_dir` holds the vectors of past queries. With `stack_raw`, the RAW
+    file of a JPEG is not a result of its own.
     """
 
     store: Reads
@@ -42,6 +44,12 @@ class SearchContext:
     stack_raw: bool = False
 
     @property
-    def roots_online(self) -> frozenset[int]:
+    def online_roots(self) -> frozenset[int]:
         """The ids of the roots that can be reached now."""
         return frozenset(root_id for root_id, online in self.online.items() if online)
+
+    def matching(self, query: Query) -> Ids | None:
+        """The photos that pass the query's filters, sorted; None where it has no filters."""
+        if not query.filters:
+            return None
+        return self.store.matching(Selection(query.filters, self.online_roots))

@@ -1,40 +1,41 @@
-"""Where a page of an answer ended, as a short text that asks for the next one.
+"""Cursors: short texts that mark where a page of an answer ended.
 
-It holds no offset but the last hit itself, so photos that come or go move nothing: what is still
-there and was not shown comes next.
+A cursor holds the last hit itself rather than an offset, so photos that come or go do not shift
+the pages: the next page begins with the first photo after that hit that has not been shown.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from imgsearch.errors import QueryError
 from imgsearch.records.query import Query
 
-# Scores of one photo may differ so much between two searches: other blocks, other index.
+# The score of a photo may differ this much between two searches: other blocks, another index.
 SCORE_NOISE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
 class ByScore:
-    """After a hit of this score. `shown` are all hits up to then that scored about the same."""
+    """After a hit of this score. `shown` are all hits so far that scored about the same."""
 
     score: float
     shown: tuple[int, ...]
-    count: int  # hits up to then, in all pages
+    count: int  # hits on all pages so far
 
-    def is_behind(self, photo_id: int, score: float) -> bool:
-        """Whether a photo was not on this page or one before."""
+    def is_after(self, photo_id: int, score: float) -> bool:
+        """Whether a photo comes after the pages shown so far."""
         return score <= self.score + SCORE_NOISE and photo_id not in self.shown
 
 
 @dataclass(frozen=True, slots=True)
 class ByKey:
-    """After the photo with this id, sorted by this key."""
+    """After the photo with this id, in an answer that is sorted by this key."""
 
     key: str
     id: int
@@ -43,29 +44,52 @@ class ByKey:
 def write(query: Query, end: ByScore | ByKey) -> str:
     """The cursor for the page after `end`."""
     if isinstance(end, ByScore):
-        content = [_fingerprint(query), end.score, end.count, *end.shown]
+        fields = [_fingerprint(query), end.score, end.count, *end.shown]
     else:
-        content = [_fingerprint(query), end.key, end.id]
-    return base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode()
+        fields = [_fingerprint(query), end.key, end.id]
+    return base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
 
 
-def read(cursor: str, query: Query) -> ByScore | ByKey:
-    """Where the page before ended. Raises QueryError for a cursor of another query, or none."""
-    try:
-        fingerprint, place, *rest = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        numbers = [int(number) for number in rest]
-        if isinstance(place, str):
-            (photo_id,) = numbers
-            end: ByScore | ByKey = ByKey(place, photo_id)
-        else:
-            end = ByScore(float(place), tuple(numbers[1:]), numbers[0])
-    except (ValueError, TypeError, IndexError, binascii.Error) as error:
-        raise QueryError(f"{cursor!r} is no cursor. Use one that a search has printed.") from error
+def read_by_score(cursor: str | None, query: Query) -> ByScore | None:
+    """Where the previous page of a ranked answer ended; None without a cursor.
+
+    Raises QueryError for a cursor of another query and for text that is not a cursor.
+    """
+    if cursor is None:
+        return None
+    with _cursor_errors(cursor):
+        score, count, *shown = _fields(cursor, query)
+        return ByScore(float(score), tuple(map(int, shown)), int(count))
+
+
+def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
+    """Where the previous page of a sorted answer ended; like `read_by_score`."""
+    if cursor is None:
+        return None
+    with _cursor_errors(cursor):
+        key, photo_id = _fields(cursor, query)
+        return ByKey(str(key), int(photo_id))
+
+
+def _fields(cursor: str, query: Query) -> list[str | int | float]:
+    fields: list[str | int | float]
+    fingerprint, *fields = json.loads(base64.urlsafe_b64decode(cursor.encode()))
     if fingerprint != _fingerprint(query):
-        raise QueryError("This cursor belongs to another query. Use it with the very same one.")
-    return end
+        raise QueryError(
+            "This cursor belongs to another query. Use it with the query it came from."
+        )
+    return fields
+
+
+@contextmanager
+def _cursor_errors(cursor: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise QueryError(f"{cursor!r} is not a cursor. Use one that a search printed.") from error
 
 
 def _fingerprint(query: Query) -> str:
+    # Cursors of older versions must stay valid, so the repr of a query must not change.
     text = repr(query).encode("utf-8", "backslashreplace")
     return hashlib.blake2b(text, digest_size=6).hexdigest()

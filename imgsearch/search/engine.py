@@ -1,111 +1,117 @@
-"""Runs a query: which photos, in which order, page by page."""
+"""Answers queries: which photos, in which order, page by page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgsearch.errors import QueryError
-from imgsearch.records.answer import Answer, Hit
+from imgsearch.query.grammar import EMPTY_QUERY
+from imgsearch.records.answer import Answer, Hit, Neighbours
 from imgsearch.records.query import Listed, Query, Selection
 from imgsearch.search import cursor as cursors
+from imgsearch.search.baseline import LibraryBaseline
+from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
-from imgsearch.search.stacking import hidden_by_stack, listing
+from imgsearch.search.stacking import hidden_by_stack, list_photos
 from imgsearch.search.vector import QueryVector, embed
-from imgsearch.search.verdict import LOOK, verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from imgsearch.records.answer import Verdict
     from imgsearch.records.arrays import Ids
     from imgsearch.store.reads import Reads
 
 
-def run(desk: SearchContext, query: Query, k: int, cursor: str | None = None) -> Answer:
+def search_page(context: SearchContext, query: Query, k: int, cursor: str | None = None) -> Answer:
     """The best k photos, or with the `cursor` of an answer to this query, the k after those.
 
-    Sorted by date or path, an answer to words or examples is the best k photos in that order, in
-    one page; with a minimum score, all photos that reach it.
-    Raises QueryError for an empty query, a k below 1, an image that cannot be read, or a cursor
-    of another query.
+    With terms, sorting by date or path puts the best k photos in that order, in one page; with a
+    minimum score, all photos that reach it. Raises QueryError for an empty query, a k below 1, an
+    image that cannot be read, or a cursor of another query.
     """
     if k < 1:
         raise QueryError(f"The number of results must be 1 or more, not {k}.")
     if query == Query():
-        raise QueryError("The query is empty. Say what to look for, for instance: a dog in snow")
+        raise QueryError(EMPTY_QUERY)
     if query.min_score is not None and not query.terms:
-        raise QueryError("t: is a score, and without words or an example nothing has one.")
-    after = None if cursor is None else cursors.read(cursor, query)
-    selection = Selection(query.filters, desk.roots_online)
-    if not query.terms:
-        return _listed(desk, query, selection, (after, k), {})
-    only = desk.store.matching(selection) if query.filters else None
-    if only is not None and not len(only):
-        return Answer(())
-    if query.sort == "relevance":
-        return _by_relevance(desk, query, only, (after, k))
-    return _sorted(desk, query, only, (after, k))
+        raise QueryError("t: needs words or an example: without them, photos have no score.")
+    if query.terms and query.sort == "relevance":
+        return _ranked_page(context, query, k, cursors.read_by_score(cursor, query))
+    after = cursors.read_by_key(cursor, query)
+    if query.terms:
+        return _sorted_page(context, query, k, after)
+    selection = Selection(query.filters, context.online_roots)
+    listed = list_photos(context, selection, _sort_key(query), _listed(after), k + 1)
+    return _listing_page(context, query, k, listed, {})
 
 
-def ids_of(desk: SearchContext, query: Query, k: int) -> Ids:
-    """The photos that answer a query, by id: all that pass its filters, or the best k not weak."""
+def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
+    """The ids of all photos that pass the filters; with terms, of the best k that are not weak."""
     import numpy as np
 
     if not query.terms:
-        return desk.store.matching(Selection(query.filters, desk.roots_online))
-    hits = run(desk, query, k).hits
+        return context.store.matching(Selection(query.filters, context.online_roots))
+    hits = search_page(context, query, k).hits
     return np.array([hit.photo.id for hit in hits if hit.level != "weak"], np.int64)
 
 
-def scored(
-    desk: SearchContext, asked: QueryVector, only: Ids | None, wanted: int
-) -> tuple[list[tuple[int, float]], bool]:
-    """The best `wanted` photos and their scores, best first; and whether these are all there are.
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best photos for a query, as (id, score), best first."""
 
-    The query's own examples are left out, and RAW files that their JPEG stands for.
+    photos: list[tuple[int, float]]
+    is_complete: bool  # there are no more
+
+
+def rank(context: SearchContext, query: QueryVector, only: Ids | None, limit: int) -> Ranking:
+    """The best `limit` photos, or slightly more, among those in `only` if given.
+
+    The query's own examples are left out, and RAW files that are hidden by their JPEG.
     """
-    k = wanted + len(asked.own)
-    (found,) = desk.vectors().search(asked.vector[None], k, only, kind=asked.kind)
+    k = limit + len(query.example_ids)
+    (found,) = context.vectors().search(query.vector[None], k, only, kind=query.kind)
     ids = found.ids.tolist()
-    left_out = asked.own | hidden_by_stack(desk, ids, only).keys()
+    left_out = query.example_ids | hidden_by_stack(context, ids, only).keys()
     pairs = zip(ids, found.scores.tolist(), strict=True)
-    return [pair for pair in pairs if pair[0] not in left_out], len(ids) < k
+    return Ranking([pair for pair in pairs if pair[0] not in left_out], len(ids) < k)
 
 
-def hits_of(
+def make_hits(
     store: Reads,
     online: Mapping[int, bool],
     ids: Sequence[int],
-    scores: Sequence[float] = (),
+    scores: Mapping[int, float] | None = None,
     stack_raw: bool = False,
 ) -> list[Hit]:
-    """These photos with where each lies, in this order; those that are gone are left out.
+    """Hits for these photos, in this order; photos that have been deleted are left out.
 
-    With `stack_raw`, the places of the RAW file of the same shot come after a photo's own.
+    `online` maps each root id to whether it can be reached. With `stack_raw`, the paths of the RAW
+    file of the same shot follow a photo's own.
     """
-    photos, places = store.photos(ids), store.paths(ids)
+    scores = scores or {}
+    photos, locations = store.photos(ids), store.paths(ids)
     missing, dates = store.held_paths(ids), store.dates(ids)
-    raws = _raw_places(store, ids) if stack_raw else {}
+    raw_paths = _raw_paths(store, ids) if stack_raw else {}
     hits = []
-    for photo_id, score in zip_longest(ids, scores):
-        if photo_id not in photos or photo_id not in places or photo_id not in dates:
-            continue  # deleted since the index was asked
-        reachable = sorted(
-            places[photo_id], key=lambda place: (not online[place[0]], place[1] in missing)
+    for photo_id in ids:
+        if photo_id not in photos or photo_id not in locations or photo_id not in dates:
+            continue  # deleted since the search
+        own = sorted(
+            locations[photo_id],
+            key=lambda location: (not online[location[0]], location[1] in missing),
         )
+        root_id, best_path = own[0]
         date, dated_by = dates[photo_id]
         hits.append(
             Hit(
                 photo=photos[photo_id],
-                paths=tuple(path for _, path in (*reachable, *raws.get(photo_id, ()))),
-                score=score,
-                offline=not online[reachable[0][0]],
-                missing=reachable[0][1] in missing,
+                paths=(*(path for _, path in own), *raw_paths.get(photo_id, ())),
+                score=scores.get(photo_id),
+                offline=not online[root_id],
+                missing=best_path in missing,
                 date=datetime.fromisoformat(date),
                 dated_by=dated_by,
             )
@@ -113,118 +119,141 @@ def hits_of(
     return hits
 
 
-def _raw_places(store: Reads, ids: Sequence[int]) -> dict[int, list[tuple[int, Path]]]:
-    here = set(ids)
-    pairs = [pair for pair in store.raw_pairs(ids) if pair[0] in here]
-    places = store.paths([raw for _, raw in pairs])
-    found: dict[int, list[tuple[int, Path]]] = {}
-    for developed, raw in pairs:
-        found.setdefault(developed, []).extend(places.get(raw, ()))
-    return found
+def _raw_paths(store: Reads, ids: Sequence[int]) -> dict[int, list[Path]]:
+    """The paths of the RAW files that belong to these photos."""
+    shown = set(ids)
+    pairs = [(jpeg, raw) for jpeg, raw in store.raw_pairs(ids) if jpeg in shown]
+    locations = store.paths([raw for _, raw in pairs])
+    paths: dict[int, list[Path]] = {}
+    for jpeg, raw in pairs:
+        paths.setdefault(jpeg, []).extend(path for _, path in locations.get(raw, ()))
+    return paths
 
 
-_Page = tuple[ByScore | ByKey | None, int]  # after what, how many
+# ------------------------------------------------------------------------- by relevance
 
 
-def _by_relevance(desk: SearchContext, query: Query, only: Ids | None, page: _Page) -> Answer:
-    after, k = page
-    assert not isinstance(after, ByKey)
-    asked = embed(desk, query)
-    wanted = max(LOOK, k + 1 + (0 if after is None else after.count))
+def _ranked_page(context: SearchContext, query: Query, k: int, after: ByScore | None) -> Answer:
+    only = context.matching(query)
+    if only is not None and not len(only):
+        return Answer(())
+    vector = embed(context, query)
+    limit = max(COUNTED_HITS, k + 1 + (0 if after is None else after.count))
     while True:
-        found, is_all = scored(desk, asked, only, wanted)
+        ranking = rank(context, vector, only, limit)
         rest = [
             (photo_id, score)
-            for photo_id, score in found
-            if (after is None or after.is_behind(photo_id, score))
+            for photo_id, score in ranking.photos
+            if (after is None or after.is_after(photo_id, score))
             and (query.min_score is None or score >= query.min_score)
         ]
-        if query.min_score is not None and found:
-            is_all = is_all or found[-1][1] < query.min_score
-        if len(rest) > k or is_all:
+        if len(rest) > k or ranking.is_complete or _ends_below(ranking, query.min_score):
             break
-        wanted *= 2  # more has come in front since the page before
+        limit *= 2  # photos were added that rank before this page
     shown = rest[:k]
-    hits = hits_of(desk.store, desk.online, *_columns(shown), desk.stack_raw)
+    ids = [photo_id for photo_id, _ in shown]
+    hits = make_hits(context.store, context.online, ids, dict(shown), context.stack_raw)
     cursor = cursors.write(query, _end(after, shown)) if len(rest) > k else None
-    answer = Answer(_timed(desk, asked, hits), cursor)
-    return _judged(answer, verdict(desk, asked, found, only))
+    return _assessed(context, vector, only, ranking, Answer(tuple(hits), cursor))
 
 
-def _judged(answer: Answer, judged: Verdict | None) -> Answer:
-    if judged is None:
-        return answer
-    hits = tuple(
-        hit if hit.score is None else replace(hit, level=judged.level(hit.score))
-        for hit in answer.hits
-    )
-    return replace(answer, hits=hits, verdict=judged)
-
-
-def _timed(desk: SearchContext, asked: QueryVector, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """The hits, with when in a video the best part is seen."""
-    ids = [hit.photo.id for hit in hits]
-    times = {
-        photo_id: parts.times_s[parts.best_part(asked.vector)]
-        for photo_id, parts in desk.store.parts(desk.row.key, ids, only_several=True).items()
-        if parts.times_s
-    }
-    return tuple(replace(hit, at_s=times.get(hit.photo.id)) for hit in hits)
+def _ends_below(ranking: Ranking, min_score: float | None) -> bool:
+    """Whether the ranking goes down to photos that do not reach the minimum score."""
+    return min_score is not None and bool(ranking.photos) and ranking.photos[-1][1] < min_score
 
 
 def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
-    last = shown[-1][1]
-    alike = [photo_id for photo_id, score in shown if score <= last + SCORE_NOISE]
+    """Where the page of `shown` photos ends, which began after `after`."""
+    last_score = shown[-1][1]
+    alike = [photo_id for photo_id, score in shown if score <= last_score + SCORE_NOISE]
     if after is None:
-        return ByScore(last, tuple(alike), len(shown))
-    before = after.shown if after.score <= last + 2 * SCORE_NOISE else ()
-    return ByScore(last, (*before, *alike), after.count + len(shown))
+        return ByScore(last_score, tuple(alike), len(shown))
+    before = after.shown if after.score <= last_score + 2 * SCORE_NOISE else ()
+    return ByScore(last_score, (*before, *alike), after.count + len(shown))
 
 
-def _sorted(desk: SearchContext, query: Query, only: Ids | None, page: _Page) -> Answer:
-    """The photos that are alike enough, in the order of date or path."""
+def _assessed(
+    context: SearchContext,
+    query: QueryVector,
+    only: Ids | None,
+    ranking: Ranking,
+    answer: Answer,
+) -> Answer:
+    """The answer with its verdict, and with the level and the best video frame of each hit."""
     import numpy as np
 
-    asked = embed(desk, query)
-    wanted = max(LOOK, page[1])
-    while True:
-        found, is_all = scored(desk, asked, only, wanted)
-        if query.min_score is None or is_all or (found and found[-1][1] < query.min_score):
-            break
-        wanted *= 4
+    parts = context.store.parts(
+        context.row.key, [hit.photo.id for hit in answer.hits], only_several=True
+    )
+    times_s = {
+        photo_id: photo.times_s[photo.best_part(query.vector)]
+        for photo_id, photo in parts.items()
+        if photo.times_s
+    }
+    baseline = LibraryBaseline.read(context.store, context.row.key)
+    verdict = None
+    if baseline is not None:
+        best = ranking.photos[:COUNTED_HITS]
+        ids = np.array([photo_id for photo_id, _ in best], np.int64)
+        scores = np.array([score for _, score in best], np.float32)
+        verdict = baseline.assess(query.scored(), Neighbours(ids, scores), only)
+    hits = tuple(
+        replace(
+            hit,
+            at_s=times_s.get(hit.photo.id),
+            level=None if verdict is None or hit.score is None else verdict.level(hit.score),
+        )
+        for hit in answer.hits
+    )
+    return replace(answer, hits=hits, verdict=verdict)
+
+
+# ------------------------------------------------------------------------- by date or path
+
+
+def _sorted_page(context: SearchContext, query: Query, k: int, after: ByKey | None) -> Answer:
+    """The best k photos, or all that reach the minimum score, in the order of date or path."""
+    import numpy as np
+
+    only = context.matching(query)
+    if only is not None and not len(only):
+        return Answer(())
+    vector = embed(context, query)
+    limit = max(COUNTED_HITS, k)
+    ranking = rank(context, vector, only, limit)
     if query.min_score is None:
-        scores = dict(found[: page[1]])
+        scores = dict(ranking.photos[:k])
     else:
-        scores = {photo_id: score for photo_id, score in found if score >= query.min_score}
-    among = np.array(list(scores), np.int64)
-    listed = _listed(desk, query, Selection((), desk.roots_online, among), page, scores)
-    listed = replace(listed, hits=_timed(desk, asked, listed.hits))
-    return _judged(listed, verdict(desk, asked, found, only))
+        while not (ranking.is_complete or _ends_below(ranking, query.min_score)):
+            limit *= 4
+            ranking = rank(context, vector, only, limit)
+        scores = {id_: score for id_, score in ranking.photos if score >= query.min_score}
+    # The ranking shows each shot once, so the listing need not stack again.
+    selection = Selection((), context.online_roots, np.array(list(scores), np.int64))
+    listed = context.store.listing(selection, _sort_key(query), _listed(after), k + 1)
+    answer = _listing_page(context, query, k, listed, scores)
+    return _assessed(context, vector, only, ranking, answer)
 
 
-def _listed(
-    desk: SearchContext,
+def _listing_page(
+    context: SearchContext,
     query: Query,
-    selection: Selection,
-    page: _Page,
+    k: int,
+    listed: Sequence[Listed],
     scores: Mapping[int, float],
 ) -> Answer:
-    after, k = page
-    assert not isinstance(after, ByScore)
-    start = None if after is None else Listed(after.id, after.key)
-    sort: Literal["date", "path"] = "path" if query.sort == "path" else "date"
-    if query.terms:  # what is in the selection has been scored, each shot once
-        listed = desk.store.listing(selection, sort, start, k + 1)
-    else:
-        listed = listing(desk, selection, sort, start, k + 1)
+    """A page of the first k of these photos; the cursor is set if there are more."""
     shown = listed[:k]
-    ids = [one.id for one in shown]
-    found = [scores[photo_id] for photo_id in ids if scores]
-    hits = hits_of(desk.store, desk.online, ids, found, desk.stack_raw)
-    if len(listed) <= k:
-        return Answer(tuple(hits))
-    return Answer(tuple(hits), cursors.write(query, ByKey(shown[-1].key, shown[-1].id)))
+    ids = [photo.id for photo in shown]
+    hits = make_hits(context.store, context.online, ids, scores, context.stack_raw)
+    end = shown[-1] if len(listed) > k else None
+    cursor = None if end is None else cursors.write(query, ByKey(end.key, end.id))
+    return Answer(tuple(hits), cursor)
 
 
-def _columns(pairs: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    return [photo_id for photo_id, _ in pairs], [score for _, score in pairs]
+def _sort_key(query: Query) -> Literal["date", "path"]:
+    return "path" if query.sort == "path" else "date"
+
+
+def _listed(after: ByKey | None) -> Listed | None:
+    return None if after is None else Listed(after.id, after.key)

@@ -1,76 +1,79 @@
-"""Says why a photo is where it is in an answer, or why it is not there."""
+"""Explains why a photo is where it is in an answer, or why it is not there."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgsearch.records.answer import Explanation
-from imgsearch.records.query import Query, Selection, Share
+from imgsearch.records.query import Filter, Query, Selection, Share
 from imgsearch.search.context import SearchContext
-from imgsearch.search.engine import scored
+from imgsearch.search.engine import rank
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.vector import QueryVector, embed
 
-_FIRST_LOOK = 100  # photos; ten times as many each time the photo is not among them
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
+
+_FIRST_LIMIT = 100  # photos ranked at first; ten times as many while the photo is not among them
 
 
-def explain(desk: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
-    """Rank, score and shares of a photo that lies at `path`, and which filters it passes."""
-    import numpy as np
-
-    photo = desk.store.photos([photo_id])[photo_id]
-    among = np.array([photo_id], np.int64)
-    filters = tuple(
-        (each, bool(len(desk.store.matching(Selection((each,), desk.roots_online, among)))))
-        for each in query.filters
-    )
-    parts = desk.store.parts(desk.row.key, [photo_id]).get(photo_id)
+def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
+    """Rank, score and shares of the photo at `path`, and which filters it passes."""
+    photo = context.store.photos([photo_id])[photo_id]
+    filters = tuple((filter_, _passes(context, photo_id, filter_)) for filter_ in query.filters)
+    parts = context.store.parts(context.row.key, [photo_id]).get(photo_id)
     if parts is None:
-        missing = f"It has no vector of {desk.row.name} yet. Finish with: imgsearch index"
-        return Explanation(path, missing, photo, filters=filters)
+        no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
+        return Explanation(path, no_vector, photo, filters=filters)
     if not query.terms:
         return Explanation(path, None, photo, filters=filters)
-    asked = embed(desk, query)
-    vector = parts.vectors[parts.best_part(asked.vector)]
-    cosines = asked.parts @ vector
+    query_vector = embed(context, query)
+    vector = parts.vectors[parts.best_part(query_vector.vector)]
+    cosines = query_vector.term_vectors @ vector
     shares = tuple(
         Share(term, float(cosine), float(factor * cosine))
-        for term, cosine, factor in zip(query.terms, cosines, asked.factors, strict=True)
+        for term, cosine, factor in zip(query.terms, cosines, query_vector.factors, strict=True)
     )
-    score = float(asked.vector @ vector)
+    score = float(query_vector.vector @ vector)
     reason: str | None = None
-    rank: int | None = None
-    if photo_id in asked.own:
-        reason = "It is the query's own example, which is left out of the answer."
+    position: int | None = None
+    if photo_id in query_vector.example_ids:
+        reason = "It is the query's own example, and examples are not results."
     elif query.min_score is not None and score < query.min_score:
         reason = f"Its score {score:.4f} is below t:{query.min_score:g}."
     elif all(passes for _, passes in filters):
-        reason = _why_stacked(desk, query, photo_id)
-        rank = None if reason else _rank(desk, query, asked, photo_id)
-    return Explanation(path, reason, photo, rank, score, shares, filters)
+        only = context.matching(query)
+        reason = _why_stacked(context, photo_id, only)
+        position = None if reason else _rank_of(context, query_vector, photo_id, only)
+    return Explanation(path, reason, photo, position, score, shares, filters)
 
 
-def _rank(desk: SearchContext, query: Query, asked: QueryVector, photo_id: int) -> int | None:
-    selection = Selection(query.filters, desk.roots_online)
-    only = desk.store.matching(selection) if query.filters else None
-    wanted = _FIRST_LOOK
+def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
+    import numpy as np
+
+    only_it = np.array([photo_id], np.int64)
+    return len(context.store.matching(Selection((filter_,), context.online_roots, only_it))) > 0
+
+
+def _rank_of(
+    context: SearchContext, query: QueryVector, photo_id: int, only: Ids | None
+) -> int | None:
+    """The rank of a photo, from 1; None if it is not found."""
+    limit = _FIRST_LIMIT
     while True:
-        found, is_all = scored(desk, asked, only, wanted)
-        ids = [found_id for found_id, _ in found]
+        ranking = rank(context, query, only, limit)
+        ids = [ranked_id for ranked_id, _ in ranking.photos]
         if photo_id in ids:
             return ids.index(photo_id) + 1
-        if is_all:
+        if ranking.is_complete:
             return None
-        wanted *= 10
+        limit *= 10
 
 
-def _why_stacked(desk: SearchContext, query: Query, photo_id: int) -> str | None:
-    selection = Selection(query.filters, desk.roots_online)
-    shown = hidden_by_stack(
-        desk, [photo_id], desk.store.matching(selection) if query.filters else None
-    )
-    if photo_id not in shown:
+def _why_stacked(context: SearchContext, photo_id: int, only: Ids | None) -> str | None:
+    jpeg = hidden_by_stack(context, [photo_id], only).get(photo_id)
+    if jpeg is None:
         return None
-    developed = shown[photo_id]
-    _, path = desk.store.paths([developed])[developed][0]
-    return f"It is shown as one result with {path}, as stack_raw says."
+    _, path = context.store.paths([jpeg])[jpeg][0]
+    return f"It is shown as one result with {path}, because stack_raw is on."

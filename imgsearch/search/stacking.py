@@ -1,57 +1,57 @@
-"""RAW and JPEG of one shot as one result, for those who like: the setting `stack_raw`."""
+"""Shows the RAW and the JPEG of one shot as one result, if the setting `stack_raw` says so."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from imgsearch.records.query import Listed, Selection
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from imgsearch.records.arrays import Ids
     from imgsearch.search.context import SearchContext
 
 
-def hidden_by_stack(desk: SearchContext, ids: Sequence[int], only: Ids | None) -> dict[int, int]:
-    """Which of these photos are RAW files that their JPEG stands for, and which that is.
+def hidden_by_stack(context: SearchContext, ids: Sequence[int], only: Ids | None) -> dict[int, int]:
+    """Which of these photos are RAW files hidden by their JPEG: RAW id to JPEG id.
 
-    A JPEG that is not in `only` stands for nothing. So a photo is left out for what it is, and not
-    for where it comes in the answer: pages, cursors and counts need not know of it.
+    A JPEG that is not in `only` (sorted ids, None for all photos) hides nothing. So whether a
+    photo is hidden never depends on its rank, and pages, cursors and counts stay simple.
     """
-    if not desk.stack_raw or not ids:
+    if not context.stack_raw or not ids:
         return {}
-    here = set(ids)
-    pairs = [(developed, raw) for developed, raw in desk.store.raw_pairs(ids) if raw in here]
+    raws = set(ids)
+    pairs = [(jpeg, raw) for jpeg, raw in context.store.raw_pairs(ids) if raw in raws]
     if only is not None:
-        passing = set(only[_places(only, pairs)].tolist()) if len(only) else set()
+        passing = _in_sorted(only, [jpeg for jpeg, _ in pairs])
         pairs = [pair for pair in pairs if pair[0] in passing]
-    return {raw: developed for developed, raw in pairs}
+    return {raw: jpeg for jpeg, raw in pairs}
 
 
-def _places(only: Ids, pairs: Sequence[tuple[int, int]]) -> Ids:
-    """Where in the sorted `only` the first of each pair would be, kept in range."""
+def _in_sorted(ids: Ids, wanted: Sequence[int]) -> set[int]:
+    """Which of the `wanted` ids are among the sorted `ids`, without a pass over all of them."""
     import numpy as np
 
-    wanted = np.array([developed for developed, _ in pairs], np.int64)
-    return np.minimum(np.searchsorted(only, wanted), len(only) - 1)
+    if not len(ids):
+        return set()
+    rows = np.searchsorted(ids, np.array(wanted, np.int64))
+    return set(ids[np.minimum(rows, len(ids) - 1)].tolist()) & set(wanted)
 
 
-def listing(
-    desk: SearchContext,
+def list_photos(
+    context: SearchContext,
     selection: Selection,
     sort: Literal["date", "path"],
     after: Listed | None,
-    wanted: int,
+    limit: int,
 ) -> list[Listed]:
-    """As the store's listing, each shot once."""
-    only = desk.store.matching(selection) if desk.stack_raw and selection.filters else None
-    listed: list[Listed] = []
+    """At most `limit` photos of a selection, sorted, after a given one; each shot once."""
+    only = context.store.matching(selection) if context.stack_raw and selection.filters else None
+    shown: list[Listed] = []
     while True:
-        batch = desk.store.listing(selection, sort, after, wanted)
-        folded = hidden_by_stack(desk, [one.id for one in batch], only)
-        listed += [one for one in batch if one.id not in folded]
-        if len(batch) < wanted or len(listed) >= wanted:
-            return listed[:wanted]
+        batch = context.store.listing(selection, sort, after, limit)
+        hidden = hidden_by_stack(context, [photo.id for photo in batch], only)
+        shown += [photo for photo in batch if photo.id not in hidden]
+        if len(batch) < limit or len(shown) >= limit:
+            return shown[:limit]
         after = batch[-1]

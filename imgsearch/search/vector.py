@@ -1,4 +1,4 @@
-"""Turns the terms of a query into one vector: words, photos of the library, any other image."""
+"""Turns the terms of a query into one vector: texts, photos of the library, any other image."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from imgsearch.encoders.prompts import embed_texts, templates_for
 from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.query.grammar import EMPTY_TEXT
 from imgsearch.records.query import Example, Query, Region, Term
-from imgsearch.search.confidence import TermKind
+from imgsearch.search.confidence import ScoredQuery, TermKind
 from imgsearch.search.context import SearchContext
-from imgsearch.search.query_cache import QueryVectors
+from imgsearch.search.query_cache import QueryCache
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,146 +22,167 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Vector, Vectors
 
-_WHOLE_SIDE_PX = 1 << 20  # decode every pixel: a part of an image needs them
+_FULL_SIDE_PX = 1 << 20  # decode every pixel: a region is cut out of them
 _HASH_BYTES = 32  # as the store's content hashes
 
 
 @dataclass(frozen=True, slots=True)
 class QueryVector:
-    """A query as one vector of length 1, with what it was made of.
+    """A query as one vector of length 1, and what it was made of.
 
-    It is the sum of `parts` (terms, dim), each of length 1, times `factors`. `own` are the photos
-    of the library that are its examples.
+    `vector` is `factors` (terms,) @ `term_vectors` (terms, dim), whose rows have length 1.
+    `example_ids` are the photos of the library that are examples of the query.
     """
 
     vector: Vector
-    parts: Vectors
+    term_vectors: Vectors
     factors: Vector
-    own: frozenset[int]
+    term_kinds: tuple[TermKind, ...]
+    example_ids: frozenset[int]
     kind: Literal["text", "image"]
-    kinds: tuple[TermKind, ...]
+
+    def scored(self) -> ScoredQuery:
+        """The query as `imgsearch.search.confidence` takes it."""
+        positive = self.factors > 0
+        if not positive.any():  # with negative terms only, they are what is looked for
+            positive = ~positive
+        terms = [
+            (kind, float(factor))
+            for kind, factor, is_positive in zip(
+                self.term_kinds, self.factors, positive, strict=True
+            )
+            if is_positive
+        ]
+        negative = self.factors[~positive] @ self.term_vectors[~positive]
+        return ScoredQuery(self.vector, terms, negative)
 
 
-def embed(desk: SearchContext, query: Query) -> QueryVector:
-    """The query's vector. The model is loaded only for what no earlier query has asked for.
+def embed(context: SearchContext, query: Query) -> QueryVector:
+    """The vector of a query. The model is loaded only for terms that are not in the cache.
 
-    Raises QueryError where a term is empty, too long, or an image that cannot be read, and where
-    the terms cancel each other out.
+    Raises QueryError where a text is empty or too long, an image cannot be read, a weight is
+    invalid, or the terms cancel each other out.
     """
     import numpy as np
 
     texts = [term.what.strip() for term in query.terms if isinstance(term.what, str)]
-    of_text = dict(zip(texts, _embed_texts(desk, texts), strict=True))
-    parts: list[Vector] = []
-    own: set[int] = set()
+    text_vectors = dict(zip(texts, _embed_texts(context, texts), strict=True))
+    vectors: list[Vector] = []
+    example_ids: set[int] = set()
     for term in query.terms:
         if isinstance(term.what, str):
-            parts.append(of_text[term.what.strip()])
+            vectors.append(text_vectors[term.what.strip()])
         else:
-            vector, photo_id = _embed_example(desk, term.what)
-            parts.append(vector)
+            vector, photo_id = _embed_example(context, term.what)
+            vectors.append(vector)
             if photo_id is not None:
-                own.add(photo_id)
+                example_ids.add(photo_id)
+    term_vectors = np.stack(vectors)
     weights = np.array([_weight(term) for term in query.terms], np.float64)
-    total = weights @ np.stack(parts).astype(np.float64)
+    total = weights @ term_vectors.astype(np.float64)
     length = float(np.linalg.norm(total))
     if not length > 1e-6 * float(np.abs(weights).sum()):
         raise QueryError("The terms of this query cancel each other out. Change one of them.")
     return QueryVector(
         vector=(total / length).astype(np.float32),
-        parts=np.stack(parts),
+        term_vectors=term_vectors,
         factors=(weights / length).astype(np.float32),
-        own=frozenset(own),
-        # Words lie off the manifold of photos and need more of the index probed (design, 5).
+        term_kinds=tuple(_kind(context, term) for term in query.terms),
+        example_ids=frozenset(example_ids),
+        # Text vectors lie off the manifold of photos, so more lists of the index are probed.
         kind="text" if texts else "image",
-        kinds=tuple(_kind(desk, term) for term in query.terms),
     )
 
 
-def _kind(desk: SearchContext, term: Term) -> TermKind:
+def _kind(context: SearchContext, term: Term) -> TermKind:
     if not isinstance(term.what, str):
         return "image"
-    return "short" if len(templates_for(desk.row.name, term.what.strip())) > 1 else "text"
+    return text_kind(context.row.name, term.what.strip())
+
+
+def text_kind(encoder_name: str, text: str) -> TermKind:
+    """ "short" for a text that this encoder averages over templates, else "text"."""
+    return "short" if len(templates_for(encoder_name, text)) > 1 else "text"
 
 
 def _weight(term: Term) -> float:
     if not 0 < abs(term.weight) < float("inf"):
-        raise QueryError(f"A weight of {term.weight} makes no sense: it is any number but 0.")
+        raise QueryError(f"A weight of {term.weight} is invalid: it can be any number but 0.")
     return term.weight
 
 
-# ------------------------------------------------------------------------- words
+# ------------------------------------------------------------------------- texts
 
 
-def _embed_texts(desk: SearchContext, texts: Sequence[str]) -> list[Vector]:
+def _embed_texts(context: SearchContext, texts: Sequence[str]) -> list[Vector]:
     if not all(texts):
-        raise QueryError("A text is empty. Say what to look for, for instance: a dog in snow")
+        raise QueryError(EMPTY_TEXT)
 
-    def embed(news: list[str]) -> Vectors:
-        encoder = desk.encoder()
-        for text in news:
+    def embed(missing: list[str]) -> Vectors:
+        encoder = context.encoder()
+        for text in missing:
             _check_length(encoder, text)
-        return embed_texts(encoder, desk.row.name, news)
+        return embed_texts(encoder, context.row.name, missing)
 
-    remembered = QueryVectors(desk.cache_dir, desk.row.encoder_id)
-    return remembered.texts(desk.row.name, texts, embed)
+    cache = QueryCache(context.cache_dir, context.row.encoder_id)
+    return cache.texts(context.row.name, texts, embed)
 
 
 def _check_length(encoder: Encoder, text: str) -> None:
     tokens = encoder.token_count(text)
     if tokens > encoder.context_length:
         raise QueryError(
-            f"The text is too long: it has {tokens} tokens, and this model reads the first "
-            f"{encoder.context_length} of a text and would leave out the rest. Shorten it, or "
-            'make it several texts: "one" "another"'
+            f"The text is too long: it has {tokens} tokens, and this model would ignore all after "
+            f"the first {encoder.context_length}. Shorten it, or split it into several texts: "
+            '"one" "another"'
         )
 
 
 # ------------------------------------------------------------------------- examples
 
 
-def _embed_example(desk: SearchContext, example: Example) -> tuple[Vector, int | None]:
-    """The vector of an example, and which photo of the library it is, if it is one."""
+def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, int | None]:
+    """The vector of an example, and its photo id if the library has that photo."""
     source, region = example.source, example.region
     photo_id = None
     if isinstance(source, int):
         if region is None:
-            return _stored(desk, source), source
-        photo_id, source = source, _file_of_photo(desk, source)
+            return _stored_vector(context, source), source
+        photo_id, source = source, _file_of(context, source)
     digest = _digest(source)
-    photo_id = desk.store.photo_with(digest) if photo_id is None else photo_id
+    photo_id = context.store.photo_with(digest) if photo_id is None else photo_id
     if region is None and photo_id is not None:
-        stored = desk.store.vector_of(desk.row.key, photo_id)
+        stored = context.store.vector_of(context.row.key, photo_id)
         if stored is not None:
             return stored, photo_id
-    remembered = QueryVectors(desk.cache_dir, desk.row.encoder_id)
+    cache = QueryCache(context.cache_dir, context.row.encoder_id)
     key = b"image\0" + digest + repr(region).encode()
-    vector = remembered.get(key)
+    vector = cache.get(key)
     if vector is None:
-        vector = _embed_image(desk, source, region)
-        remembered.put(key, vector)
+        vector = _embed_image(context, source, region)
+        cache.put(key, vector)
     return vector, photo_id
 
 
-def _stored(desk: SearchContext, photo_id: int) -> Vector:
-    vector = desk.store.vector_of(desk.row.key, photo_id)
+def _stored_vector(context: SearchContext, photo_id: int) -> Vector:
+    vector = context.store.vector_of(context.row.key, photo_id)
     if vector is None:
         raise QueryError(
-            f"The library has no photo with the number {photo_id}. `imgsearch search --json` shows "
+            f"The library has no photo with the id {photo_id}. `imgsearch search --json` shows "
             "each photo_id."
         )
     return vector
 
 
-def _file_of_photo(desk: SearchContext, photo_id: int) -> Path:
-    """Where a photo of the library can be read now."""
-    _stored(desk, photo_id)
-    for root_id, path in desk.store.paths([photo_id]).get(photo_id, []):
-        if desk.online.get(root_id) and path.is_file():
+def _file_of(context: SearchContext, photo_id: int) -> Path:
+    """A file of this photo that can be read now."""
+    _stored_vector(context, photo_id)
+    for root_id, path in context.store.paths([photo_id]).get(photo_id, []):
+        if context.online.get(root_id) and path.is_file():
             return path
     raise QueryError(
-        f"photo:{photo_id} cannot be reached now, and a part of it cannot be cut out without its "
-        "file. Plug in its drive."
+        f"The file of photo:{photo_id} is offline, and a region can only be cut out of the file. "
+        "Connect its drive."
     )
 
 
@@ -182,35 +204,34 @@ def _digest(source: Path | bytes) -> bytes:
         ) from error
 
 
-def _embed_image(desk: SearchContext, source: Path | bytes, region: Region | None) -> Vector:
-    from imgsearch.decode.reader import decode, decode_bytes
+def _embed_image(context: SearchContext, source: Path | bytes, region: Region | None) -> Vector:
+    from imgsearch.decode.reader import decode, decode_bytes  # lazy: few queries decode an image
 
-    encoder = desk.encoder()
+    encoder = context.encoder()
     name = "The image" if isinstance(source, bytes) else f"The example image {source}"
-    side_px = encoder.side_px if region is None else _WHOLE_SIDE_PX
+    side_px = encoder.side_px if region is None else _FULL_SIDE_PX
     try:
         if isinstance(source, bytes):
-            image = decode_bytes(source, side_px, desk.max_megapixels).image
+            image = decode_bytes(source, side_px, context.max_megapixels).image
         else:
-            image = decode(source, side_px, desk.max_megapixels).image
+            image = decode(source, side_px, context.max_megapixels).image
     except ImgsearchError as error:
         raise QueryError(f"{name} cannot be read. {error}") from error
     if region is not None:
-        image = _part(image, region, name)
+        image = _crop(image, region, name)
     vector: Vector = encoder.encode_pixels(encoder.prepare(image)[None])[0]
     return vector
 
 
-def _part(image: Image, region: Region, name: str) -> Image:
+def _crop(image: Image, region: Region, name: str) -> Image:
     width_px, height_px = image.size
     unit_x, unit_y = (width_px / 100, height_px / 100) if region.percent else (1.0, 1.0)
-    left, top = region.x * unit_x, region.y * unit_y
-    right, bottom = left + region.width * unit_x, top + region.height * unit_y
-    box = tuple(round(edge) for edge in (left, top, right, bottom))
-    if not (0 <= box[0] < box[2] <= width_px and 0 <= box[1] < box[3] <= height_px):
+    x, y = region.x * unit_x, region.y * unit_y
+    left, top = round(x), round(y)
+    right, bottom = round(x + region.width * unit_x), round(y + region.height * unit_y)
+    if not (0 <= left < right <= width_px and 0 <= top < bottom <= height_px):
         raise QueryError(
             f"The region lies outside of the image or is empty. {name} has {width_px} × "
-            f"{height_px} pixels, and the region goes from {box[0]}, {box[1]} to {box[2]}, "
-            f"{box[3]}."
+            f"{height_px} pixels, and the region goes from {left}, {top} to {right}, {bottom}."
         )
-    return image.crop((box[0], box[1], box[2], box[3]))
+    return image.crop((left, top, right, bottom))

@@ -1,8 +1,8 @@
-"""Photos of several parts: one hit each, by the best part, wherever vectors are read."""
+"""Photos with several parts: each is one result, by its best part, wherever vectors are read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from imgsearch import Library, Settings
 from imgsearch.analysis import captions, duplicates
 from imgsearch.decode.reader import decode
 from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
-from imgsearch.encoders import prompts
 from imgsearch.index.build import build_snapshot
 from imgsearch.index.check import check_recall
 from imgsearch.index.live import LiveIndex
@@ -79,7 +78,7 @@ def truth(own: dict[int, np.ndarray], query: np.ndarray) -> list[tuple[int, floa
 
 
 @given(st.integers(64, 3000), st.integers(64, 3000))
-def test_pieces_are_square_windows_from_end_to_end(width_px: int, height_px: int) -> None:
+def test_tiles_are_square_windows_from_end_to_end(width_px: int, height_px: int) -> None:
     boxes = tiles(width_px, height_px)
     long_px, short_px = max(width_px, height_px), min(width_px, height_px)
     assert bool(boxes) == (long_px > 2 * short_px)
@@ -99,12 +98,12 @@ def test_pieces_are_square_windows_from_end_to_end(width_px: int, height_px: int
         assert stop - start >= DEFAULT_TILING.overlap * length_px - 1
 
 
-def test_a_strip_too_thin_to_show_anything_has_no_pieces() -> None:
+def test_a_very_thin_strip_has_no_tiles() -> None:
     strip = Image.new("RGB", (500, 49))
     assert images_to_embed(Decoded(strip, Facts("JPEG", 500, 49))) == ([strip], ())
 
 
-def test_a_panorama_keeps_its_pixels_for_the_pieces(tmp_path: Path) -> None:
+def test_a_panorama_is_decoded_with_enough_pixels_for_its_tiles(tmp_path: Path) -> None:
     Image.new("RGB", (6000, 1200), "teal").save(tmp_path / "wide.jpg")
     images, times_s = images_to_embed(decode(tmp_path / "wide.jpg", 260))
     assert (len(images), times_s) == (1 + 7, ())
@@ -132,7 +131,7 @@ def wide(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.mark.parametrize("text", ["a cat", "a cup of coffee", "a motorcycle"])
-def test_what_lies_at_the_ends_of_a_panorama_is_found(wide: Library, text: str) -> None:
+def test_subjects_at_the_ends_of_a_panorama_are_found(wide: Library, text: str) -> None:
     hits = wide.search(text, k=30)
     assert hits[0].path.name == "panorama.jpg"
     assert hits[0].at_s is None
@@ -140,31 +139,31 @@ def test_what_lies_at_the_ends_of_a_panorama_is_found(wide: Library, text: str) 
     assert len(names) == len(set(names)) == wide.photo_count(), "every photo once"
 
 
-def test_a_panorama_is_one_photo_in_every_count(wide: Library) -> None:
+def test_a_panorama_counts_as_one_photo_everywhere(wide: Library) -> None:
     status = wide.status()
     photos = [hit.photo for hit in wide.find("is:online", k=30).hits]
     further = sum(len(tiles(photo.width_px, photo.height_px)) for photo in photos)
     assert further >= 2 * 6
     assert (status.photos, status.vectors) == (len(photos), len(photos) + further)
     found = wide.label(Classes(("a cat", "a cup of coffee")))
-    assert len(found) == len({one.photo_id for one in found}) == status.photos
+    assert len(found) == len({label.photo_id for label in found}) == status.photos
     verdict = wide.find("a cat", k=3).verdict
     assert verdict is not None and verdict.found
     assert not verdict.more and verdict.sure + verdict.likely <= status.photos
 
 
-def test_explain_tells_the_score_that_the_hit_has(wide: Library) -> None:
+def test_explain_shows_the_score_of_the_hit(wide: Library) -> None:
     hit = wide.search('"a cup of coffee" -sea', k=1)[0]
-    told = wide.explain(hit.path, '"a cup of coffee" -sea')
-    assert told.rank == 1
-    assert told.score == pytest.approx(hit.score, abs=1e-5)
-    assert sum(share.share for share in told.shares) == pytest.approx(hit.score, abs=1e-5)
+    explained = wide.explain(hit.path, '"a cup of coffee" -sea')
+    assert explained.rank == 1
+    assert explained.score == pytest.approx(hit.score, abs=1e-5)
+    assert sum(share.share for share in explained.shares) == pytest.approx(hit.score, abs=1e-5)
 
 
-def test_a_panorama_as_example_is_the_whole_of_it(wide: Library, tmp_path: Path) -> None:
+def test_a_panorama_as_example_is_the_whole_photo(wide: Library, tmp_path: Path) -> None:
     (hit,) = wide.search("a cat", k=1)
     by_id = wide.find(f"photo:{hit.photo.id}", k=5).hits
-    assert hit.photo.id not in {each.photo.id for each in by_id}
+    assert hit.photo.id not in {hit.photo.id for hit in by_id}
     by_file = wide.search(image=hit.path, k=5)
     assert [each.photo.id for each in by_file] == [each.photo.id for each in by_id]
 
@@ -180,7 +179,7 @@ def test_pages_show_every_photo_once(wide: Library) -> None:
     assert len(shown) == len(set(shown)) == wide.photo_count()
 
 
-def test_another_encoder_sees_the_pieces_too(
+def test_a_rebuild_embeds_the_tiles_too(
     stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "photos").mkdir()
@@ -205,7 +204,7 @@ def test_another_encoder_sees_the_pieces_too(
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 7, 100, 20_000])
-def test_the_parts_of_a_photo_come_in_one_chunk(store: Store, chunk_rows: int) -> None:
+def test_all_parts_of_a_photo_are_in_one_chunk(store: Store, chunk_rows: int) -> None:
     row, own = fill(store)
     seen: dict[int, np.ndarray] = {}
     for _, ids, vectors in store.reads.vectors(row.key, chunk_rows=chunk_rows):
@@ -220,7 +219,7 @@ def test_the_parts_of_a_photo_come_in_one_chunk(store: Store, chunk_rows: int) -
     assert all(np.array_equal(seen[each], own[each]) for each in own)
 
 
-def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
+def test_times_are_stored_and_survive_when_a_photo_returns(store: Store) -> None:
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("made@1", "made", DIM).key
     path, times_s = "/photos/a.mp4", (4.0, 0.0, 8.5)
@@ -238,7 +237,7 @@ def test_times_come_back_and_stay_when_a_photo_does(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", POLICIES)
-def test_every_photo_once_by_its_best_part_and_never_too_few(store: Store, kind: str) -> None:
+def test_a_search_returns_each_photo_once_by_its_best_part(store: Store, kind: str) -> None:
     row, own = fill(store)
     policy = POLICIES[kind]
     build_snapshot(store, row.key, row.encoder_id, policy=policy)
@@ -278,43 +277,55 @@ def test_recall_is_counted_in_photos(store: Store) -> None:
     assert report.image.mean >= 0.95
 
 
-def test_labels_are_one_a_photo_however_the_rows_are_read(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class FixedTexts(StandIn):
+    """An encoder that gives each text the vector that it was made with."""
+
+    dim = DIM
+
+    def __init__(self, texts: Sequence[str], vectors: np.ndarray) -> None:
+        super().__init__()
+        self._vectors = dict(zip(texts, vectors, strict=True))
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([self._vectors[text] for text in texts])
+
+
+def test_a_photo_gets_one_label_however_large_the_chunks(store: Store) -> None:
     row, own = fill(store)
     rows = vectors_of(3, seed=21)
-    classes = Classes(("one", "two", "three"), none_of_these=False)
-    judge = labels.recogniser(classes, rows, 10.0)
+    classes = Classes(("one", "two", "three"), template="{}", none_of_these=False)
+    encoder = FixedTexts(classes.names, rows)
     expected = {
         photo_id: classes.names[int((parts @ rows.T).max(axis=0).argmax())]
         for photo_id, parts in own.items()
     }
     assert len({*expected.values()}) == 3
-    for rows_a_chunk in (3, 50, 10_000):
-        monkeypatch.setattr(labels, "_CHUNK_ROWS", rows_a_chunk)
-        monkeypatch.setattr(labels, "rows_of", lambda *arguments: rows)
-        facet = labels.save(store, f"of {rows_a_chunk}", classes)
-        monkeypatch.setattr(labels, "recogniser", lambda *arguments: judge)
-        labels.refresh(store, row, StandIn)
+    for chunk_rows in (3, 50, 10_000):
+        facet = labels.save_facet(store, f"in chunks of {chunk_rows}", classes)
+        labels.update_facets(store, row, lambda: encoder, chunk_rows)
         assert sum(store.labels.counts(facet.id).values()) == PHOTOS
-        told = {photo_id: store.labels.of_photo(photo_id)[facet.name].name for photo_id in own}
-        assert told == expected
+        assigned = {photo_id: store.labels.of_photo(photo_id)[facet.name].name for photo_id in own}
+        assert assigned == expected
 
 
-def test_captions_are_ranked_among_photos(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_captions_are_ranked_among_photos(store: Store) -> None:
     row, own = fill(store)
     queries = vectors_of(30, seed=13)
+    texts = tuple(f"caption number {number} of this test" for number in range(30))
     photos = [truth(own, query)[at][0] for at, query in enumerate(queries)]  # of known rank
-    monkeypatch.setattr(prompts, "embed_texts", lambda *arguments: queries)
-    listed = captions.Captions(("x",) * 30, tuple(photos), 0)
-    index = LiveIndex(store.reads, row.key)
-    found = captions.evaluate(store, row, StandIn(), index, listed)
-    assert (found.photos, found.index_recall) == (PHOTOS, 1.0)
-    assert found.recall_at_10 == pytest.approx(10 / 30)
-    assert found.median_rank == pytest.approx(15.5, abs=0.5)
+    evaluation = captions.evaluate_captions(
+        store,
+        row,
+        FixedTexts(texts, queries),
+        LiveIndex(store.reads, row.key),
+        captions.Captions(texts, tuple(photos), 0),
+    )
+    assert (evaluation.photos, evaluation.index_recall) == (PHOTOS, 1.0)
+    assert evaluation.recall_at_10 == pytest.approx(10 / 30)
+    assert evaluation.median_rank == pytest.approx(15.5, abs=0.5)
 
 
-def test_calibration_counts_photos(store: Store) -> None:
+def test_the_baseline_counts_photos(store: Store) -> None:
     root_id = store.files.add_root("/photos")
     row = store.vectors.add_encoder("made@1", "lite", DIM)
     few = [ingested(f"/photos/{n}", vectors_of(9, n)) for n in range(11)]
@@ -322,13 +333,13 @@ def test_calibration_counts_photos(store: Store) -> None:
     assert not baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
     store.record(root_id, row.key, [ingested("/photos/x", vectors_of(9, 99))])
     assert baseline.refresh(store, row, lambda texts: vectors_of(len(texts)))
-    null = store.reads.baseline(row.key)
-    assert null is not None and len(null.photos) == 12
+    scores = store.reads.baseline(row.key)
+    assert scores is not None and len(scores.photos) == 12
     wholes = np.stack([vectors_of(9, seed)[0] for seed in (*range(11), 99)])
-    assert np.allclose(null.mean, wholes.mean(axis=0), atol=1e-3)
+    assert np.allclose(scores.mean, wholes.mean(axis=0), atol=1e-3)
 
 
-def test_duplicates_are_alike_as_wholes(store: Store) -> None:
+def test_duplicates_are_compared_as_whole_photos(store: Store) -> None:
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("made@1", "made", DIM).key
     sky, one, two = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)

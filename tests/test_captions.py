@@ -1,4 +1,4 @@
-"""A library measured by captions: ranks that a person can check."""
+"""Evaluation by captions, on a library small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ CAPTIONS = {
 }
 
 
-def test_right_captions_are_found_and_a_wrong_one_is_not(demo: Library, tmp_path: Path) -> None:
+def test_right_captions_find_their_photo_and_a_wrong_one_does_not(
+    demo: Library, tmp_path: Path
+) -> None:
     file = tmp_path / "captions.csv"
     lines = [f'{name},"{caption}"' for name, caption in CAPTIONS.items()]
     file.write_text("\n".join(["photo,caption", *lines, "unknown.jpg,a dog"]))
@@ -26,11 +28,15 @@ def test_right_captions_are_found_and_a_wrong_one_is_not(demo: Library, tmp_path
     assert (found.captions, found.photos, found.unknown) == (5, 21, 1)
     assert (found.recall_at_1, found.recall_at_5) == (0.8, 0.8)
     assert found.median_rank == 1
-    assert found.kept == 0.6  # the wrong one is folded, and so is the rocket, though it is first
+    assert (
+        found.kept == 0.6
+    )  # the wrong one is folded away, and so is the rocket, although it ranks first
     assert found.index_recall == 1
 
 
-def test_paths_and_other_columns_will_do(demo: Library, demo_photos: Path, tmp_path: Path) -> None:
+def test_photos_can_be_given_by_path_and_columns_in_any_order(
+    demo: Library, demo_photos: Path, tmp_path: Path
+) -> None:
     plain = tmp_path / "plain.csv"
     plain.write_text(f"{demo_photos / 'chelsea.png'},a cat\n")
     named = tmp_path / "named.csv"
@@ -39,7 +45,7 @@ def test_paths_and_other_columns_will_do(demo: Library, demo_photos: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         (b"", "None of the 0"),
         (b"photo,caption\nunknown.jpg,a dog\n", "None of the 1"),
@@ -48,10 +54,10 @@ def test_paths_and_other_columns_will_do(demo: Library, demo_photos: Path, tmp_p
         (b"\xff\xfe\x00", "cannot be read"),
     ],
 )
-def test_files_that_cannot_be_used(demo: Library, tmp_path: Path, text: bytes, says: str) -> None:
+def test_unusable_files(demo: Library, tmp_path: Path, text: bytes, message: str) -> None:
     file = tmp_path / "captions.csv"
     file.write_bytes(text)
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError, match=message):
         demo.evaluate(file)
     with pytest.raises(UsageError, match="cannot be read"):
         demo.evaluate(tmp_path / "missing.csv")

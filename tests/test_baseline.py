@@ -1,4 +1,4 @@
-"""What answers are held against is made when a library is large enough, and kept up to date."""
+"""The score baseline: made once a library is large enough, and kept up to date."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from imgsearch.search import baseline
-from imgsearch.search.confidence import ENOUGH_PHOTOS
+from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store.lock import writing
 from tests.factories import ingested, unit
 
 DIM = 8
 
 
-def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path: Path) -> None:
+def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
-    asked: list[int] = []
+    embedded: list[int] = []
 
     def embed_texts(texts: Sequence[str]) -> np.ndarray:
-        asked.append(len(texts))
+        embedded.append(len(texts))
         return unit(rng.normal(size=(len(texts), DIM)))
 
     with writing(tmp_path) as store:
@@ -34,26 +34,26 @@ def test_it_is_renewed_with_the_library_and_its_texts_are_embedded_once(tmp_path
             ]
             store.record(root_id, row.key, photos)
 
-        add(0, ENOUGH_PHOTOS - 1)
+        add(0, MIN_PHOTOS - 1)
         assert not baseline.refresh(store, row, embed_texts)
         assert store.reads.baseline(row.key) is None
         add(100, 400)
         assert baseline.refresh(store, row, embed_texts)
         assert not baseline.refresh(store, row, embed_texts)
-        assert len(asked) == 2, "captions and nouns"
-        null = store.reads.baseline(row.key)
-        assert null is not None
+        assert len(embedded) == 2, "captions and nouns"
+        made = store.reads.baseline(row.key)
+        assert made is not None
         vectors = np.concatenate([chunk for _, _, chunk in store.reads.vectors(row.key)])
-        assert np.allclose(null.mean, vectors.mean(axis=0), atol=1e-3)
-        assert null.photos.shape == (baseline.SAMPLE_PHOTOS, DIM)
-        assert (len(null.prompts), len(null.nouns)) == tuple(asked)
-        assert null.vectors == len(vectors)
+        assert np.allclose(made.mean, vectors.mean(axis=0), atol=1e-3)
+        assert made.photos.shape == (baseline.SAMPLE_PHOTOS, DIM)
+        assert (len(made.prompts), len(made.nouns)) == tuple(embedded)
+        assert made.vectors == len(vectors)
 
         add(1000, 5)  # too few to matter
         assert not baseline.refresh(store, row, embed_texts)
         add(2000, 50)
         assert baseline.refresh(store, row, embed_texts)
-        assert len(asked) == 2
+        assert len(embedded) == 2
         renewed = store.reads.baseline(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55
-        assert np.array_equal(renewed.prompts, null.prompts)
+        assert np.array_equal(renewed.prompts, made.prompts)

@@ -1,4 +1,4 @@
-"""RAW and JPEG of one shot: which files are one, and that a shot is one result everywhere."""
+"""RAW and JPEG of one shot: which files belong together, and that they are one result."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def names(hits: object) -> list[list[str]]:
     return [[path.name for path in hit.paths] for hit in hits]  # type: ignore[attr-defined]
 
 
-def test_which_files_are_one_shot(stocked: Stocked) -> None:
+def test_which_files_belong_to_one_shot(stocked: Stocked) -> None:
     noon, later = datetime(2023, 6, 1, 12, 0, 0, 500_000), datetime(2023, 6, 1, 12, 0, 1)
     library = stocked(
         outcome("a/IMG_1.CR3", 1, taken_at=noon),
@@ -123,17 +123,19 @@ def test_a_filter_that_keeps_the_jpeg_out_leaves_the_raw(stocked: Stocked) -> No
     assert len(library.search(f"snow t:{score - 1e-6:.9f} sort:path", k=3)) in (3, 5)
 
 
-def test_a_raw_that_is_not_shown_alone_says_why(stocked: Stocked) -> None:
+def test_an_explanation_says_that_a_raw_is_stacked(stocked: Stocked) -> None:
     library = stocked(*everything()[:20])
-    told = library.explain(f"{ROOT}/0003.DNG", parse("snow"))
-    assert told.rank is None and "0003.JPG" in (told.reason or "")
+    explained = library.explain(f"{ROOT}/0003.DNG", parse("snow"))
+    assert explained.rank is None and "0003.JPG" in (explained.reason or "")
     shown = [hit.path.name for hit in library.search("snow", k=10)]
-    told = library.explain(f"{ROOT}/0003.JPG", parse("snow"))
-    assert told.rank == 1 + shown.index("0003.JPG")
+    explained = library.explain(f"{ROOT}/0003.JPG", parse("snow"))
+    assert explained.rank == 1 + shown.index("0003.JPG")
     assert library.explain(f"{ROOT}/0003.DNG", parse("snow type:raw")).rank is not None
 
 
-def test_a_shot_is_found_by_the_index_of_names(stocked: Stocked, tmp_path: Path) -> None:
+def test_the_files_of_a_shot_are_found_with_the_database_index(
+    stocked: Stocked, tmp_path: Path
+) -> None:
     stocked(*everything())
     database = sqlite3.connect(tmp_path / "library" / "library.db")
     plan = database.execute(

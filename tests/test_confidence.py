@@ -1,4 +1,4 @@
-"""An honest answer: what is there is found, what is not is said to be missing."""
+"""Confidence: photos that are there are found, and missing things are reported as not found."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from imgsearch import Library
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.search.confidence import (
-    ENOUGH_PHOTOS,
+    MIN_PHOTOS,
     THRESHOLDS,
     CandidateCounts,
     ScoredQuery,
     assess,
     chance,
-    unrelated,
+    unrelated_queries,
     z_score,
 )
 from tests.factories import unit
@@ -40,13 +40,13 @@ LEVELS = ["weak", "likely", "sure"]
         ("a man looks through a camera on a tripod", "camera.png"),
     ],
 )
-def test_what_is_there_is_found(demo: Library, words: str, name: str) -> None:
+def test_a_photo_that_matches_is_found(demo: Library, words: str, name: str) -> None:
     answer = demo.find(words)
     assert answer.verdict is not None and answer.verdict.found
     assert answer.hits[0].path.name == name
     assert answer.hits[0].level in ("sure", "likely")
     shown = [hit for hit in answer.hits if hit.level != "weak"]
-    assert len(shown) < 8, "the rest of 21 photos of different things is folded away"
+    assert len(shown) < 8, "the other photos, of different things, are folded away"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_is_there_is_found(demo: Library, words: str, name: str) -> None:
         "a brown dog catches a frisbee on the beach",
     ],
 )
-def test_what_is_not_there_is_not_found(demo: Library, words: str) -> None:
+def test_a_missing_subject_is_not_found(demo: Library, words: str) -> None:
     answer = demo.find(words)
     assert answer.verdict is not None and not answer.verdict.found
     assert {hit.level for hit in answer.hits} == {"weak"}
@@ -72,12 +72,12 @@ def is_found(library: Library, query: str) -> bool:
     return verdict.found
 
 
-def test_a_filter_does_not_make_the_rest_look_right(demo: Library) -> None:
+def test_a_filter_does_not_make_other_photos_look_right(demo: Library) -> None:
     assert is_found(demo, "a cat name:chelsea")
     assert not is_found(demo, "a cat -name:chelsea")
 
 
-def test_an_example_is_judged_too(demo: Library, demo_photos: Path, tmp_path: Path) -> None:
+def test_examples_are_assessed_too(demo: Library, demo_photos: Path, tmp_path: Path) -> None:
     from PIL import Image
 
     with Image.open(demo_photos / "motorcycle_left.png") as photo:
@@ -86,7 +86,7 @@ def test_an_example_is_judged_too(demo: Library, demo_photos: Path, tmp_path: Pa
     assert not is_found(demo, "photo:1 name:grass")
 
 
-def test_pages_agree_on_the_verdict(demo: Library) -> None:
+def test_all_pages_have_the_same_verdict(demo: Library) -> None:
     first = demo.find("a temple", k=2)
     second = demo.find("a temple", k=2, cursor=first.cursor)
     assert first.verdict == second.verdict
@@ -95,8 +95,8 @@ def test_pages_agree_on_the_verdict(demo: Library) -> None:
     assert levels == sorted(levels, reverse=True)
 
 
-def test_too_few_photos_give_no_verdict(library: Library, demo_photos: Path) -> None:
-    few = sorted(demo_photos.iterdir())[: ENOUGH_PHOTOS - 1]
+def test_a_library_with_too_few_photos_has_no_verdict(library: Library, demo_photos: Path) -> None:
+    few = sorted(demo_photos.iterdir())[: MIN_PHOTOS - 1]
     folder = library.settings.data_dir.parent / "few"
     folder.mkdir()
     for photo in few:
@@ -113,14 +113,14 @@ def test_too_few_photos_give_no_verdict(library: Library, demo_photos: Path) -> 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 3))
 def test_a_higher_score_never_has_a_lower_level(
-    one: float, other: float, sure_from: float, width: float, sure: int
+    score_a: float, score_b: float, sure_from: float, width: float, sure: int
 ) -> None:
     verdict = Verdict(1.0, sure, 1, False, sure_from, sure_from - abs(width))
-    low, high = sorted((one, other))
+    low, high = sorted((score_a, score_b))
     assert LEVELS.index(verdict.level(low)) <= LEVELS.index(verdict.level(high))
 
 
-def test_a_verdict_in_words() -> None:
+def test_a_verdict_as_text() -> None:
     assert str(Verdict(2.0, 3, 8)) == "3 sure, 8 likely, nothing else"
     assert str(Verdict(2.0, 0, 200, more=True)) == "200 likely, and more"
     assert str(Verdict(0.5)) == "nothing here looks like that"
@@ -131,13 +131,13 @@ def test_chance_is_the_expected_largest_of_n_normal_values() -> None:
     for n in (20, 100, 1000):
         largest = rng.normal(size=(2000, n)).max(axis=1).mean()
         assert math.isclose(chance(n), largest, rel_tol=0.03)
-    assert chance(1) == chance(ENOUGH_PHOTOS)
+    assert chance(1) == chance(MIN_PHOTOS)
 
 
-def test_one_photo_that_fits_is_found_among_many_that_do_not() -> None:
+def test_one_matching_photo_is_found_among_many_others() -> None:
     rng = np.random.default_rng(7)
     photos = unit(rng.normal(size=(500, 32)) + 1)
-    null = ScoreBaseline(
+    baseline = ScoreBaseline(
         prompts=unit(rng.normal(size=(200, 32))),
         nouns=unit(rng.normal(size=(200, 32))),
         photos=photos[:100],
@@ -145,56 +145,62 @@ def test_one_photo_that_fits_is_found_among_many_that_do_not() -> None:
         vectors=len(photos),
     )
 
-    def ask(query: np.ndarray) -> Verdict:
+    def verdict_on(query: np.ndarray) -> Verdict:
         scores = photos @ query
         order = np.argsort(-scores)
-        found = Neighbours(order[:200], scores[order[:200]])
-        asked = ScoredQuery(query, [("text", 1.0)])
         return assess(
-            null, asked, found, photos[order[:10]], CandidateCounts(len(photos), len(photos))
+            baseline,
+            ScoredQuery(query, [("text", 1.0)]),
+            Neighbours(order[:200], scores[order[:200]]),
+            photos[order[:10]],
+            CandidateCounts(len(photos), len(photos)),
         )
 
-    absent = [ask(unit(rng.normal(size=32))) for _ in range(100)]
-    present = [ask(unit(photo + 0.1 * rng.normal(size=32))) for photo in photos[:100]]
+    absent = [verdict_on(unit(rng.normal(size=32))) for _ in range(100)]
+    present = [verdict_on(unit(photo + 0.1 * rng.normal(size=32))) for photo in photos[:100]]
     assert np.mean([verdict.found for verdict in present]) > 0.95
     assert np.mean([verdict.strength for verdict in absent]) < THRESHOLDS.found
     assert all(verdict.sure >= 1 for verdict in present if verdict.strength > THRESHOLDS.sure)
 
 
-def test_a_compound_query_is_held_against_compounds() -> None:
+def test_a_compound_query_is_compared_with_compound_queries() -> None:
     rng = np.random.default_rng(9)
     prompts, nouns, photos = (unit(rng.normal(size=(count, 16))) for count in (40, 30, 50))
-    null = ScoreBaseline(prompts, nouns, photos, mean=photos.mean(axis=0), vectors=50)
+    baseline = ScoreBaseline(prompts, nouns, photos, mean=photos.mean(axis=0), vectors=50)
     query = unit(rng.normal(size=16))
-    minus = unit(rng.normal(size=16)) * np.float32(-0.5)
-    rows = unrelated(null, ScoredQuery(query, [("text", 1.0), ("image", 0.5)], minus))
+    negative = unit(rng.normal(size=16)) * np.float32(-0.5)
+    rows = unrelated_queries(
+        baseline, ScoredQuery(query, [("text", 1.0), ("image", 0.5)], negative)
+    )
     assert rows.shape == (50, 16)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert np.allclose(rows[0], unit(prompts[0] + 0.5 * photos[1] + minus), atol=1e-5)
+    assert np.allclose(rows[0], unit(prompts[0] + 0.5 * photos[1] + negative), atol=1e-5)
 
 
-def test_in_a_small_library_an_example_is_not_held_against_the_photo_itself() -> None:
+def test_in_a_small_library_an_example_is_not_compared_with_itself() -> None:
     rng = np.random.default_rng(5)
     photos = rng.normal(size=(40, 64)).astype(np.float32)
-    photos[1] = photos[0] * 0.5 + photos[1]  # the one that is like the example
+    photos[1] = photos[0] * 0.5 + photos[1]  # this one resembles the example
     photos /= np.linalg.norm(photos, axis=1, keepdims=True)
     others = np.eye(64, dtype=np.float32)
-    null = ScoreBaseline(others, others, photos, photos.mean(axis=0), 40)
+    baseline = ScoreBaseline(others, others, photos, photos.mean(axis=0), 40)
 
     def strength(example: int) -> float:
         scores = photos @ photos[example]
         order = np.argsort(-scores)[1:]  # a photo is left out of its own results
-        found = Neighbours(order, scores[order])
-        asked = ScoredQuery(photos[example], [("image", 1.0)])
-        return assess(null, asked, found, photos[order[:10]], CandidateCounts(40, 40)).strength
+        query = ScoredQuery(photos[example], [("image", 1.0)])
+        hits = Neighbours(order, scores[order])
+        return assess(baseline, query, hits, photos[order[:10]], CandidateCounts(40, 40)).strength
 
     assert strength(0) > 1.2
     assert np.mean([strength(example) >= THRESHOLDS.found for example in range(2, 40)]) < 0.6
-    twins = replace(null, photos=np.repeat(photos[:1], 12, axis=0))  # all photos are one
+    twins = replace(
+        baseline, photos=np.repeat(photos[:1], 12, axis=0)
+    )  # all sample photos are the same
     assert math.isfinite(z_score(twins, ScoredQuery(photos[0], [("image", 1.0)]), photos[:1]))
 
 
-def test_a_minus_narrows_and_hides_nothing(demo: Library) -> None:
+def test_a_negative_term_narrows_the_answer_but_does_not_empty_it(demo: Library) -> None:
     assert is_found(demo, '"a cat" -motorcycle')
     assert demo.find('"a motorcycle" -cat').hits[0].level != "weak"
     assert not is_found(demo, '"a submarine" -motorcycle')

@@ -1,0 +1,85 @@
+"""Evaluates labels on photos whose class is known: they lie in folders named by class."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.reader import decode
+from imgsearch.decode.tiles import images_to_embed
+from imgsearch.errors import FolderError, PhotoError
+from imgsearch.labels.labels import class_vectors, make_classifier, validate
+from imgsearch.progress import Progress
+from imgsearch.records.labels import Classes, Confusion
+
+if TYPE_CHECKING:
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.records.arrays import PixelBatch, Pixels
+    from imgsearch.records.status import EncoderRow
+
+
+def photos_by_class(folder: Path) -> dict[str, list[Path]]:
+    """The photos in each subfolder, by class: the subfolder's name, underscores read as spaces.
+
+    Raises FolderError where there are none.
+    """
+    if not folder.is_dir():
+        raise FolderError(f"{folder} is not a folder. Name one with a subfolder for each class.")
+    photos = {
+        subfolder.name.replace("_", " "): sorted(
+            path for path in subfolder.rglob("*") if is_photo_name(path.name)
+        )
+        for subfolder in sorted(folder.iterdir())
+        if subfolder.is_dir() and not subfolder.name.startswith(".")
+    }
+    if not any(photos.values()):
+        raise FolderError(f"{folder} has no subfolders with photos in them, named by class.")
+    return photos
+
+
+def evaluate_labels(
+    folder: Path,
+    more: Classes | None,
+    row: EncoderRow,
+    encoder: Encoder,
+    max_megapixels: float,
+) -> Generator[Progress, None, Confusion]:
+    """Label the photos in `folder`, whose classes are known, and count; one Progress a photo.
+
+    `more` may add classes without a folder, a template and "none of these"; without it, there are
+    only the classes of the folder. Raises FolderError, and UsageError for invalid classes.
+    """
+    import numpy as np
+
+    photos = photos_by_class(folder)
+    if more is None:
+        classes = Classes(tuple(photos), none_of_these=False)
+    else:
+        classes = replace(more, names=tuple(dict.fromkeys([*photos, *more.names])))
+    vectors = class_vectors(validate(classes), row, encoder)
+    classifier = make_classifier(classes, vectors, encoder.logit_scale)
+    counts = np.zeros((len(photos), len(classes.labels)), np.int64)
+    total, done, unread = sum(map(len, photos.values())), 0, 0
+    for number, paths in enumerate(photos.values()):
+        for start in range(0, len(paths), encoder.batch_size):
+            batch: list[Pixels] = []
+            starts: list[int] = []
+            for path in paths[start : start + encoder.batch_size]:
+                try:
+                    decoded = decode(path, encoder.side_px, max_megapixels, all_frames=True)
+                    pixels = [encoder.prepare(image) for image in images_to_embed(decoded)[0]]
+                    starts.append(len(batch))
+                    batch += pixels
+                except (PhotoError, OSError):
+                    unread += 1
+                done += 1
+                yield Progress(done, total, path)
+            if batch:
+                embedded = encoder.encode_pixels(cast("PixelBatch", np.stack(batch)))
+                found, _ = classifier.classify(embedded, np.array(starts))
+                counts[number] += np.bincount(found, minlength=counts.shape[1])
+    rows = tuple(tuple(row_counts) for row_counts in counts.tolist())
+    return Confusion(tuple(photos), classes.labels, rows, unread)
