@@ -1,4 +1,4 @@
-"""Work beside other work: threads that go ahead of it, and threads that follow behind it."""
+"""Threads that prepare items ahead of their use, and threads that process and store them later."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 _Item = TypeVar("_Item")
@@ -18,17 +17,20 @@ _Result = TypeVar("_Result")
 def prefetch(
     ahead: int, threads: int, work: Callable[[_Item], _Result], items: Iterable[_Item]
 ) -> Iterator[Iterator[_Result]]:
-    """The results of `work`, in order, done by threads up to `ahead` items ahead."""
+    """The results of `work` on each item, in order, computed by threads up to `ahead` items ahead.
+
+    What has not started when the block ends is cancelled.
+    """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="imgsearch-decode")
 
     def results() -> Iterator[_Result]:
-        waiting: deque[Future[_Result]] = deque()
+        pending: deque[Future[_Result]] = deque()
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(work, item))
+            if len(pending) >= ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
     try:
         yield results()
@@ -37,70 +39,74 @@ def prefetch(
 
 
 class WriteBehind:
-    """Threads that make what they are given, and one that keeps it, in order. See `behind`."""
+    """Threads that compute results, and one that writes them in order. See `write_behind`."""
 
-    def __init__(self, makers: ThreadPoolExecutor, keeper: ThreadPoolExecutor, many: int) -> None:
-        self._makers, self._keeper, self._many = makers, keeper, many
-        self._pieces: deque[tuple[Future[object], Future[None]]] = deque()  # made, kept
+    def __init__(self, workers: ThreadPoolExecutor, writer: ThreadPoolExecutor, width: int) -> None:
+        self._workers, self._writer, self._width = workers, writer, width
+        self._tasks: deque[tuple[Future[object], Future[None]]] = deque()  # computed, written
 
-    def do(self, make: Callable[[], _Result], keep: Callable[[_Result], object]) -> None:
-        """Have this made and then kept; waits for room, and raises what an earlier piece raised.
+    def submit(self, compute: Callable[[], _Result], write: Callable[[_Result], object]) -> None:
+        """Schedule a computation and then the writing of its result.
 
-        Once a piece failed, none after it is kept.
+        Waits while too many are under way, and raises what an earlier one raised. Once one has
+        failed, none after it is written.
         """
-        if len(self._pieces) > self._many:
-            self._pieces.popleft()[1].result()
-        if len(self._pieces) == self._many:
-            self._pieces[0][0].result()
-        before = self._pieces[-1][1] if self._pieces else None
-        made = self._makers.submit(make)
+        if len(self._tasks) > self._width:
+            self._tasks.popleft()[1].result()
+        if len(self._tasks) == self._width:
+            self._tasks[0][0].result()
+        previous = self._tasks[-1][1] if self._tasks else None
+        computed = self._workers.submit(compute)
 
-        def in_turn() -> None:
-            if before is not None:
-                before.result()
-            keep(made.result())
+        def write_in_order() -> None:
+            if previous is not None:
+                previous.result()
+            write(computed.result())
 
-        self._pieces.append((cast("Future[object]", made), self._keeper.submit(in_turn)))
+        written = self._writer.submit(write_in_order)
+        self._tasks.append((cast("Future[object]", computed), written))
 
-    def settle(self) -> None:
-        """Wait until all is kept; raises what the first piece to fail raised."""
-        while self._pieces:
-            self._pieces.popleft()[1].result()
+    def wait(self) -> None:
+        """Wait until everything is written; raises what the first task to fail raised."""
+        while self._tasks:
+            self._tasks.popleft()[1].result()
 
 
 @contextmanager
-def write_behind(many: int) -> Iterator[WriteBehind]:
-    """Threads for work that nobody waits for: `many` pieces are made while one before is kept.
+def write_behind(width: int) -> Iterator[WriteBehind]:
+    """Compute up to `width` tasks at a time while the one before them is written.
 
-    All that was given is done when the block ends, whatever ends it.
+    Everything that was submitted is finished when the block ends, also by an error.
     """
     with (
-        ThreadPoolExecutor(1, thread_name_prefix="imgsearch-keep") as keeper,
-        ThreadPoolExecutor(many, thread_name_prefix="imgsearch-make") as makers,
+        ThreadPoolExecutor(1, thread_name_prefix="imgsearch-write") as writer,
+        ThreadPoolExecutor(width, thread_name_prefix="imgsearch-compute") as workers,
     ):
-        following = WriteBehind(makers, keeper, many)
-        yield following
-        following.settle()
+        tasks = WriteBehind(workers, writer, width)
+        yield tasks
+        tasks.wait()
 
 
-@dataclass
 class ClaimedHashes:
-    """Which contents some thread has taken: the second file with the same bytes is a copy."""
+    """The content hashes that some thread processes: a second file with one of them is a copy."""
 
-    _taken: set[bytes] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._claimed: set[bytes] = set()
+        self._lock = threading.Lock()
 
-    def first(self, content_hash: bytes) -> bool:
+    def claim(self, content_hash: bytes) -> bool:
+        """Claim a hash; whether no other file had claimed it."""
         with self._lock:
-            if content_hash in self._taken:
+            if content_hash in self._claimed:
                 return False
-            self._taken.add(content_hash)
+            self._claimed.add(content_hash)
             return True
 
-    def holds(self, content_hash: bytes | None) -> bool:
+    def __contains__(self, content_hash: bytes | None) -> bool:
         with self._lock:
-            return content_hash in self._taken
+            return content_hash in self._claimed
 
     def release(self, content_hash: bytes) -> None:
+        """Make a hash free to claim again."""
         with self._lock:
-            self._taken.discard(content_hash)
+            self._claimed.discard(content_hash)

@@ -140,7 +140,7 @@ def embed_again(context: IngestContext, photos: dict[int, Path]) -> Generator[Pr
                 batch[photo_id] = seen
                 parts += len(seen.pixels)
             if batch and (parts >= context.encoder.batch_size or done == len(photos)):
-                model.do(partial(_embed, context, batch), keep)
+                model.submit(partial(_embed, context, batch), keep)
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
     return unread
@@ -193,7 +193,7 @@ class _IngestRun:
             return _Candidate(root_id, found, vanished=True)
         except PhotoError as error:
             return _Candidate(root_id, found, failure=self._failure(found, error))
-        if not self._claims.first(content_hash):
+        if not self._claims.claim(content_hash):
             return _Candidate(root_id, found, content_hash, copy=True)
         if self._context.store.reads.has_vectors(content_hash, self._context.encoder_key):
             return _Candidate(root_id, found, content_hash)
@@ -222,7 +222,7 @@ class _IngestRun:
 
     def take(self, one: _Candidate) -> None:
         """Add a file to what is in hand, and record all of that once it fills a batch."""
-        if one.copy and not self._claims.holds(one.content_hash):
+        if one.copy and one.content_hash not in self._claims:
             one = self.examine((one.root_id, one.stat))  # its original vanished before its turn
         if one.vanished:
             self._promote_copies(one)
@@ -258,7 +258,7 @@ class _IngestRun:
             if failure is not None:
                 failure = replace(failure, path=Path(one.stat.path))
             copies.append((one.root_id, IngestResult(one.stat, one.content_hash, failure=failure)))
-        self._model.do(
+        self._model.submit(
             partial(self._embedded, batch), lambda outcomes: self._record([*outcomes, *copies])
         )
 
