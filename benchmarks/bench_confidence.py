@@ -104,7 +104,7 @@ def noun_queries(split: Split, captions: int = 1) -> dict[str, set[int]]:
     for caption, photo in zip(split.captions, split.own.tolist(), strict=True):
         for word in set(re.findall("[a-z]+", caption.lower())) - ignored:
             counts[word][photo] += 1
-    clear = {word: sum(n >= 3 for n in each.values()) for word, each in counts.items()}
+    clear = {word: sum(n >= 3 for n in photos.values()) for word, photos in counts.items()}
     return {
         f"a {word}": {photo for photo, n in counts[word].items() if n >= captions}
         for word, photos in sorted(clear.items())

@@ -1,4 +1,4 @@
-"""docs/search.md is true: every command in it runs here, and prints what the page shows.
+"""docs/search.md is correct: its commands run here and print what the page shows.
 
 The photos are those of ../shared/data. After a change, run this file with UPDATE_DOCS=1.
 """
@@ -68,7 +68,7 @@ def home(
 
 
 def add_holidays(flickr: Path, folder: Path) -> None:
-    """Four photos for each word, of those whose captions agree on it; dated by their files."""
+    """Four photos for each subject that their captions agree on; dated by their files."""
     folder.mkdir()
     captions: dict[str, list[str]] = {}
     with (flickr / "captions.csv").open() as file:
@@ -76,11 +76,11 @@ def add_holidays(flickr: Path, folder: Path) -> None:
             if row["split"] == "test":
                 captions.setdefault(row["image"], []).append(row["caption"].lower())
     for words in HOLIDAYS:
-        wanted = words.split()
+        subjects = words.split()
         fitting = [
             image
-            for image, said in sorted(captions.items())
-            if sum(all(word in caption for word in wanted) for caption in said) >= 3
+            for image, texts in sorted(captions.items())
+            if sum(all(word in caption for word in subjects) for caption in texts) >= 3
         ]
         for number, image in enumerate(fitting[:4], 1):
             copy = folder / f"{words.replace(' ', '-')}-{number}.jpg"

@@ -110,8 +110,8 @@ def test_photos_in_folders_named_by_class_evaluate_the_labels(
         demo.try_labels(tmp_path / "cat").run()
 
 
-def test_dogs_and_horses_of_flickr(lite, shared_data: Path) -> None:  # type: ignore[no-untyped-def]
-    """Photos whose captions all say the same animal, against each other."""
+def test_dogs_horses_and_bicycles_of_flickr8k(lite, shared_data: Path) -> None:  # type: ignore[no-untyped-def]
+    """Photos are told apart whose captions all name the same subject."""
     import csv
 
     from PIL import Image
@@ -119,17 +119,17 @@ def test_dogs_and_horses_of_flickr(lite, shared_data: Path) -> None:  # type: ig
     from imgsearch.labels.labels import class_vectors, make_classifier
     from imgsearch.records.status import EncoderRow
 
-    said: dict[str, list[str]] = {}
+    captions: dict[str, list[str]] = {}
     with (shared_data / "flickr8k" / "captions.csv").open() as lines:
         for line in csv.DictReader(lines):
             if line["split"] == "test":
-                said.setdefault(line["image"], []).append(line["caption"].lower())
+                captions.setdefault(line["image"], []).append(line["caption"].lower())
     groups = {"dog": " dog", "horse": " horse", "bicycle": " bi"}
     classes = Classes(tuple(groups), none_of_these=False)
     photos = [
         (name, number)
         for number, word in enumerate(groups.values())
-        for name in [n for n, texts in said.items() if all(word in t for t in texts)][:12]
+        for name in [n for n, texts in captions.items() if all(word in t for t in texts)][:12]
     ]
     folder = shared_data / "flickr8k" / "images"
     pixels = [lite.prepare(Image.open(folder / name)) for name, _ in photos]

@@ -54,7 +54,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def fill(store: Store) -> tuple[EncoderRow, dict[int, np.ndarray]]:
-    """Photos of one part, and every third of up to MOST; all their vectors, by photo."""
+    """Photos with one part, every third with up to MOST; returns the vectors of each photo."""
     root_id = store.files.add_root("/photos")
     row = store.vectors.add_encoder("made@1", "lite", DIM)
     rng = np.random.default_rng(3)
@@ -165,7 +165,7 @@ def test_a_panorama_as_example_is_the_whole_photo(wide: Library, tmp_path: Path)
     by_id = wide.find(f"photo:{hit.photo.id}", k=5).hits
     assert hit.photo.id not in {hit.photo.id for hit in by_id}
     by_file = wide.search(image=hit.path, k=5)
-    assert [each.photo.id for each in by_file] == [each.photo.id for each in by_id]
+    assert [hit.photo.id for hit in by_file] == [hit.photo.id for hit in by_id]
 
 
 def test_pages_show_every_photo_once(wide: Library) -> None:
@@ -216,7 +216,7 @@ def test_all_parts_of_a_photo_are_in_one_chunk(store: Store, chunk_rows: int) ->
             assert photo_id not in seen
             seen[photo_id] = parts
     assert seen.keys() == own.keys()
-    assert all(np.array_equal(seen[each], own[each]) for each in own)
+    assert all(np.array_equal(seen[photo_id], own[photo_id]) for photo_id in own)
 
 
 def test_times_are_stored_and_survive_when_a_photo_returns(store: Store) -> None:
@@ -231,7 +231,7 @@ def test_times_are_stored_and_survive_when_a_photo_returns(store: Store) -> None
     assert vector is not None and np.allclose(vector, vectors_of(3)[0], atol=1e-3)
     store.files.forget(root_id, [path])
     store.record(root_id, key, [ingested(path)])
-    assert store.reads.last_seq(key) == 6, "numbered anew"
+    assert store.reads.last_seq(key) == 6, "its vectors have new numbers"
     after = store.reads.parts(key, [1])[1]
     assert after.times_s == times_s and np.array_equal(after.vectors, before.vectors)
 
@@ -342,8 +342,10 @@ def test_the_baseline_counts_photos(store: Store) -> None:
 def test_duplicates_are_compared_as_whole_photos(store: Store) -> None:
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("made@1", "made", DIM).key
-    sky, one, two = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
-    photos = [np.concatenate(rows) for rows in ([one, sky], [two, sky], [one, two], [one])]
+    sky, first, second = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
+    photos = [
+        np.concatenate(rows) for rows in ([first, sky], [second, sky], [first, second], [first])
+    ]
     store.record(root_id, key, [ingested(f"/photos/{n}", rows) for n, rows in enumerate(photos)])
     found = Job(duplicates.find_pairs(store, key, 0.9)).run()
     assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}

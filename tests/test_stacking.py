@@ -22,7 +22,7 @@ COUNT = 300  # shots, each as RAW and as JPEG
 Stocked = Callable[..., Library]
 
 
-def outcome(name: str, seed: int, *more: int, **facts: object) -> IngestResult:
+def photo(name: str, seed: int, **facts: object) -> IngestResult:
     """A photo at a path: its picture is that of `seed`, nearly, and its bytes are its own."""
     noise = np.random.default_rng(seed).normal(size=(1, StandIn.dim))
     noise += 0.001 * np.random.default_rng([seed, len(name), *name.encode()]).normal(size=(1, 32))
@@ -37,12 +37,12 @@ def stocked(tmp_path: Path, stand_in: StandIn) -> Iterator[Stocked]:
     """Makes a library of such photos, and opens it with or without `stack_raw`."""
     opened: list[Library] = []
 
-    def stock(*outcomes: IngestResult, stack_raw: bool = True) -> Library:
+    def stock(*photos: IngestResult, stack_raw: bool = True) -> Library:
         (tmp_path / "library").mkdir(exist_ok=True)
         with Store.open(tmp_path / "library", writable=True) as store:
             root_id = store.files.add_root(ROOT)
             key = store.vectors.add_encoder(stand_in.id, "lite", stand_in.dim).key
-            store.record(root_id, key, outcomes)
+            store.record(root_id, key, photos)
         settings = Settings.load(data_dir=tmp_path / "library", stack_raw=stack_raw)
         opened.append(Library.open(settings))
         return opened[-1]
@@ -59,30 +59,30 @@ def names(hits: object) -> list[list[str]]:
 def test_which_files_belong_to_one_shot(stocked: Stocked) -> None:
     noon, later = datetime(2023, 6, 1, 12, 0, 0, 500_000), datetime(2023, 6, 1, 12, 0, 1)
     library = stocked(
-        outcome("a/IMG_1.CR3", 1, taken_at=noon),
-        outcome("a/IMG_1.JPG", 2, taken_at=noon.replace(microsecond=0)),
-        outcome("a/IMG_2.NEF", 3),
-        outcome("a/IMG_2.heic", 4, taken_at=noon),
-        outcome("a/IMG_3.ARW", 5, taken_at=noon),
-        outcome("a/IMG_3.JPG", 6, taken_at=later),
-        outcome("a/IMG_4.ARW", 7),
-        outcome("b/IMG_4.JPG", 8),
-        outcome("a/IMG_5.ARW", 9),
-        outcome("a/IMG_5.png", 10),
-        outcome("a/IMG_6.ARW", 11),
-        outcome("a/IMG_6.edited.jpg", 12),
-        outcome("a/IMG_6/IMG_6.jpg", 13),
-        outcome("a/IMG_66.jpg", 14),
+        photo("a/IMG_1.CR3", 1, taken_at=noon),
+        photo("a/IMG_1.JPG", 2, taken_at=noon.replace(microsecond=0)),
+        photo("a/IMG_2.NEF", 3),
+        photo("a/IMG_2.heic", 4, taken_at=noon),
+        photo("a/IMG_3.ARW", 5, taken_at=noon),
+        photo("a/IMG_3.JPG", 6, taken_at=later),
+        photo("a/IMG_4.ARW", 7),
+        photo("b/IMG_4.JPG", 8),
+        photo("a/IMG_5.ARW", 9),
+        photo("a/IMG_5.png", 10),
+        photo("a/IMG_6.ARW", 11),
+        photo("a/IMG_6.edited.jpg", 12),
+        photo("a/IMG_6/IMG_6.jpg", 13),
+        photo("a/IMG_66.jpg", 14),
     )
     shown = names(library.search("sort:path", k=50))
     assert ["IMG_1.JPG", "IMG_1.CR3"] in shown and ["IMG_2.heic", "IMG_2.NEF"] in shown
-    assert sum(len(each) > 1 for each in shown) == 2
-    assert len(shown) == 12, "two seconds, two folders, another format, another name: two photos"
+    assert sum(len(paths) > 1 for paths in shown) == 2
+    assert len(shown) == 12, "files of another second, folder, format or name are not stacked"
     assert names(library.photos([2, 1])) == [["IMG_1.JPG", "IMG_1.CR3"], ["IMG_1.CR3"]]
 
 
 def everything() -> list[IngestResult]:
-    return [outcome(f"{n:04}.{kind}", n) for n in range(COUNT) for kind in ("JPG", "DNG")]
+    return [photo(f"{n:04}.{kind}", n) for n in range(COUNT) for kind in ("JPG", "DNG")]
 
 
 def test_k_results_are_k_shots_and_pages_show_each_once(stocked: Stocked) -> None:

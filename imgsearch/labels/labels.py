@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from imgsearch.encoders.prompts import class_templates, embed_in
 from imgsearch.errors import UsageError
 from imgsearch.records.labels import Classes, Facet, Label
 from imgsearch.store.reads import photo_starts
@@ -50,13 +51,11 @@ def class_vectors(classes: Classes, row: EncoderRow, encoder: Encoder) -> Vector
     """
     import numpy as np
 
-    from imgsearch.encoders import prompts as prompting
     from imgsearch.index.recall import prompts
 
-    templates = (
-        prompting.class_templates(row.name) if classes.template is None else (classes.template,)
-    )
-    named = prompting.embed_in(encoder, [(name, templates) for name in classes.names])
+    own = classes.template
+    templates = class_templates(row.name) if own is None else (own,)
+    named = embed_in(encoder, [(name, templates) for name in classes.names])
     unrelated = prompts() if classes.none_of_these else []
     return np.concatenate([named, encoder.encode_texts(unrelated)]) if unrelated else named
 

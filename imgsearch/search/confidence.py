@@ -1,6 +1,7 @@
 """How far an answer can be trusted: whether anything matches the query, and which hits do.
 
-Every photo has a score with every query, so the best score alone says nothing. Two comparisons do.
+Every photo has a score with every query, so the best score alone means nothing. Two
+comparisons give it a meaning.
 
 - The z-score of a photo is how far its score lies above the scores that unrelated queries reach
   *with the same photo*, in standard deviations. It cancels out that some photos score high with
@@ -127,7 +128,7 @@ def z_score(baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors) -> flo
     for position, (kind, _) in enumerate(query.terms):
         if kind == "image":
             counts &= ~is_same[_stand_ins(position, len(scores), len(baseline.photos))]
-    counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them all the same
+    counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them nevertheless
     above = photos @ query.vector - scores.mean(axis=0, where=counts)
     deviation = np.maximum(scores.std(axis=0, where=counts), 1e-3)  # at least the rounding error
     return float((above / deviation).max())

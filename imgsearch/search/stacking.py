@@ -1,4 +1,4 @@
-"""Shows the RAW and the JPEG of one shot as one result, if the setting `stack_raw` says so."""
+"""Shows the RAW and the JPEG of one shot as one result, if the setting `stack_raw` is on."""
 
 from __future__ import annotations
 
