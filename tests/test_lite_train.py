@@ -43,7 +43,7 @@ class PairedViews:
         self._to_features = self._noise(self.hidden, self.features)
         self._to_texts = self._noise(self.hidden, self.width)
 
-    def photos(self, count: int) -> train.Photos:
+    def photos(self, count: int) -> train.EmbeddedPhotos:
         """Photos in two views, with three texts each and logits that tell nothing."""
         hidden = self._noise(count, self.hidden)
         said = np.repeat(hidden, 3, axis=0) + 0.3 * self._noise(count * 3, self.hidden)
@@ -54,7 +54,7 @@ class PairedViews:
             )
             for _ in range(2)
         ]
-        return train.Photos(
+        return train.EmbeddedPhotos(
             views, heads.unit(said @ self._to_texts), np.repeat(np.arange(count), 3)
         )
 
@@ -65,20 +65,22 @@ class PairedViews:
         return self._random.normal(size=shape).astype(np.float32)
 
 
-def toy_heads() -> tuple[Heads, train.Photos]:
+def toy_heads() -> tuple[Heads, train.EmbeddedPhotos]:
     """Heads, and photos they never saw."""
     world = PairedViews(seed=3)
     ranges = np.tile(np.array([-1, 1], np.float32), (35, 1))
     seen, samples = world.photos(500), world.photos(100)
-    return train.trained(seen, samples, world.class_texts(), ranges, SHORT), world.photos(200)
+    return train.train_heads(seen, samples, world.class_texts(), ranges, SHORT), world.photos(200)
 
 
 @pytest.fixture(scope="module")
-def toy() -> tuple[Heads, train.Photos]:
+def toy() -> tuple[Heads, train.EmbeddedPhotos]:
     return toy_heads()
 
 
-def test_training_teaches_to_find_photos_it_never_saw(toy: tuple[Heads, train.Photos]) -> None:
+def test_training_teaches_to_find_photos_it_never_saw(
+    toy: tuple[Heads, train.EmbeddedPhotos],
+) -> None:
     made, unseen = toy
     images = made.image_vectors(unseen.views[0].features, unseen.views[0].logits)
     found = metrics.retrieval(made.text_vectors(unseen.texts), images, unseen.photo_of)
@@ -86,26 +88,26 @@ def test_training_teaches_to_find_photos_it_never_saw(toy: tuple[Heads, train.Ph
 
 
 def test_the_same_input_gives_the_same_file(
-    toy: tuple[Heads, train.Photos], tmp_path: Path
+    toy: tuple[Heads, train.EmbeddedPhotos], tmp_path: Path
 ) -> None:
     heads.save(toy[0], tmp_path / "first")
     heads.save(toy_heads()[0], tmp_path / "second")
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
-def test_alpha_is_low_where_classes_tell_nothing(toy: tuple[Heads, train.Photos]) -> None:
+def test_alpha_is_low_where_classes_tell_nothing(toy: tuple[Heads, train.EmbeddedPhotos]) -> None:
     assert train.best_alpha(*toy) < 0.3
 
 
 def test_the_scale_makes_the_right_caption_likely_but_not_certain(
-    toy: tuple[Heads, train.Photos],
+    toy: tuple[Heads, train.EmbeddedPhotos],
 ) -> None:
     assert min(train.SCALES) < train.best_scale(*toy) < max(train.SCALES)
 
 
 def test_some_of_the_photos_keep_their_texts() -> None:
     photos = PairedViews(seed=0).photos(6)
-    some = photos.only(np.array([1, 4]))
+    some = photos.subset(np.array([1, 4]))
     np.testing.assert_array_equal(some.texts, photos.texts[[3, 4, 5, 12, 13, 14]])
     np.testing.assert_array_equal(some.photo_of, [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(some.views[1].logits, photos.views[1].logits[[1, 4]])
@@ -150,16 +152,16 @@ def test_views_are_kept_and_a_cut_file_is_made_again(
 ) -> None:
     ranges = heads.load(HEADS_FILE).ranges
     photos = sorted(demo_photos.iterdir())[:3]
-    first = features.seen(photos, "whole", ranges, tmp_path)
+    first = features.of_photos(photos, "whole", ranges, tmp_path)
     (kept,) = tmp_path.glob("lite-features-*.npz")
     written = kept.stat().st_mtime_ns
     np.testing.assert_array_equal(
-        features.seen(photos, "whole", ranges, tmp_path).features, first.features
+        features.of_photos(photos, "whole", ranges, tmp_path).features, first.features
     )
     assert kept.stat().st_mtime_ns == written
     kept.write_bytes(kept.read_bytes()[:100])
     np.testing.assert_array_equal(
-        features.seen(photos, "whole", ranges, tmp_path).features, first.features
+        features.of_photos(photos, "whole", ranges, tmp_path).features, first.features
     )
 
 
@@ -232,7 +234,7 @@ def test_unusable_data_is_named(folder: Path, tmp_path: Path) -> None:
         datasets.captioned(folder / "captions.csv", frozenset({"winter"}))
     with pytest.raises(UsageError, match="lacks the column"):
         datasets.captioned(folder / "labels.csv")
-    with pytest.raises(FolderError, match="cannot be read"):
+    with pytest.raises(FolderError, match="Cannot read"):
         datasets.captioned(folder / "nothing.csv")
     with pytest.raises(UsageError, match="no labelled photos"):
         datasets.labelled(tmp_path / "images")

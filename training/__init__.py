@@ -1,1 +1,1 @@
-"""How the heads of the built-in encoder are trained."""
+"""Training and evaluation of the heads of `lite`. Not part of the installed package."""

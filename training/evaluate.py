@@ -1,8 +1,8 @@
-"""How well `lite` finds photos: `python -m training.evaluate`.
+"""Measures how well `lite` finds photos: `python -m training.evaluate`.
 
-For captioned photos: the caption is the query and its photo the one right answer; printed are the
-recalls R@1, R@5, R@10 (percent) and the median rank. For labelled photos: the share whose own label
-fits best among all labels, each put into "a photo of a …".
+For captioned photos, each caption is a query and its photo the only correct answer; prints the
+recalls R@1, R@5, R@10 (percent) and the median rank. For labelled photos, prints the share whose
+own label scores highest among all labels, each in the template "a photo of a …".
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROMPT = "a photo of a {}"
 
 
 def evaluate_captions(encoder: Encoder, data: datasets.Captioned) -> Retrieval:
-    """Search for each photo with each of its captions among all photos given."""
+    """Search for each photo with each of its captions, among all photos of the data."""
     images = embed_photos(encoder, data.photos)
     return metrics.retrieval(
         encoder.encode_texts(data.captions), images, np.array(data.photo_of, np.int64)
@@ -46,7 +46,7 @@ def evaluate_labels(encoder: Encoder, data: datasets.Labelled) -> float:
 
 
 def embed_photos(encoder: Encoder, photos: Sequence[Path]) -> Vectors:
-    """Embed photo files, in order; progress goes to standard error."""
+    """Embed photo files, in order. Writes progress to standard error."""
 
     def prepared(path: Path) -> Pixels:
         with Image.open(path) as image:
@@ -70,24 +70,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", default="test", help="split of the CSV file (default: test)")
     parser.add_argument("--labels", type=Path, help="folder of labelled photos, or its CSV file")
     parser.add_argument("--cache", type=Path, default=Path("artefacts"), help="default: artefacts")
-    chosen = parser.parse_args(arguments)
-    if chosen.captions is None and chosen.labels is None:
-        parser.error("name --captions FILE or --labels DIR")
+    options = parser.parse_args(arguments)
+    if options.captions is None and options.labels is None:
+        parser.error("give --captions FILE or --labels DIR")
     try:
-        encoder = Lite(chosen.cache)
-        if chosen.captions is not None:
-            data = datasets.captioned(chosen.captions, frozenset({chosen.split}))
-            found = evaluate_captions(encoder, data)
-            recalls = (found.recall_at_1, found.recall_at_5, found.recall_at_10)
+        encoder = Lite(options.cache)
+        if options.captions is not None:
+            data = datasets.captioned(options.captions, frozenset({options.split}))
+            result = evaluate_captions(encoder, data)
+            recalls = (result.recall_at_1, result.recall_at_5, result.recall_at_10)
             shown = "  ".join(
                 f"R@{k} {100 * r:.1f}" for k, r in zip((1, 5, 10), recalls, strict=True)
             )
             sys.stdout.write(
-                f"{shown}  median rank {found.median_rank:.0f}  "
-                f"({found.queries} captions, {len(data.photos)} photos, text to image)\n"
+                f"{shown}  median rank {result.median_rank:.0f}  "
+                f"({result.queries} captions, {len(data.photos)} photos, text to image)\n"
             )
-        if chosen.labels is not None:
-            labelled = datasets.labelled(chosen.labels)
+        if options.labels is not None:
+            labelled = datasets.labelled(options.labels)
             accuracy = evaluate_labels(encoder, labelled)
             sys.stdout.write(
                 f"zero-shot accuracy {100 * accuracy:.1f}  "

@@ -1,7 +1,7 @@
-"""What the frozen image tower sees in the training photos, computed once and kept.
+"""The image tower's features of the training photos, computed once and cached.
 
-Each photo is seen whole, as `Lite.prepare` makes it, and mirrored. Random crops were tried too and
-gave nothing on Flickr8k's dev split.
+There are two views of each photo: whole, as `Lite.prepare` makes it, and mirrored. Random crops
+gained nothing on Flickr8k's dev split.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 VIEWS = ("whole", "mirrored")
 
 _BATCH = 16
-_RANGE_PERCENTILES = (5, 95)  # of the photos' extremes: outliers are clipped, the rest is finer
+_RANGE_PERCENTILES = (5, 95)  # of the extremes of photos: clipping outliers refines the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,59 +43,59 @@ class TowerFeatures:
     logits: Floats
 
 
-def seen(photos: Sequence[Path], view: str, ranges: Floats, cache_dir: Path) -> TowerFeatures:
-    """One view of the photos through the integer tower, from the cache where it is there."""
+def of_photos(photos: Sequence[Path], view: str, ranges: Floats, cache_dir: Path) -> TowerFeatures:
+    """The int8 tower's features of one view of the photos, from the cache if they are there."""
     listing = "\n".join([view, *(f"{p.name} {p.stat().st_size}" for p in photos)]).encode()
     key = hashlib.sha256(listing + ranges.tobytes()).hexdigest()[:12]
     file = cache_dir / f"lite-features-{view}-{key}.npz"
     try:
-        with file.open("rb") as opened, np.load(opened) as kept:
+        with file.open("rb") as opened, np.load(opened) as cached:
             return TowerFeatures(
-                *(kept[name].astype(np.float32) for name in ("features", "logits"))
+                cached["features"].astype(np.float32), cached["logits"].astype(np.float32)
             )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # not there, or cut off
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # missing or truncated
         return _extract(photos, view, ranges, file)
 
 
 def _extract(photos: Sequence[Path], view: str, ranges: Floats, file: Path) -> TowerFeatures:
     tower = open_image_tower(file.parent, ranges, usable_cores())
-    parts: list[list[NDArray[np.float16]]] = []
-    for pixels in _batches(photos, view):
-        found = tower.outputs(pixels)
-        parts.append([array.astype(np.float16) for array in found])
+    parts: list[list[NDArray[np.float16]]] = [
+        [array.astype(np.float16) for array in tower.outputs(pixels)]
+        for pixels in _batches(photos, view)
+    ]
     features, logits = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     np.savez(file, features=features, logits=logits)
     return TowerFeatures(features.astype(np.float32), logits.astype(np.float32))
 
 
-def calibrated(photos: Sequence[Path]) -> Floats:
-    """The ranges of the image tower's unbounded values over some photos, (35, 2), in floats."""
+def activation_ranges(photos: Sequence[Path]) -> Floats:
+    """The ranges (35, 2) of the image tower's values without ReLU6, measured in float32."""
     import onnxruntime
 
     model = graph.image_model_float32(weights.image_tensors(), with_ranges=True)
     tower = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    found = [tower.run(["lows", "highs"], {"pixels": p}) for p in _batches(photos, "whole")]
-    lows, highs = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    extremes = [tower.run(["lows", "highs"], {"pixels": p}) for p in _batches(photos, "whole")]
+    lows, highs = (np.concatenate(arrays) for arrays in zip(*extremes, strict=True))
     low, high = _RANGE_PERCENTILES
     bounds = np.percentile(lows, low, axis=0), np.percentile(highs, high, axis=0)
     return np.stack(bounds, axis=1).astype(np.float32)
 
 
 def _batches(photos: Sequence[Path], view: str) -> Iterator[Pixels]:
-    """Prepared batches in order, each decoded while the one before it is encoded."""
+    """Prepared batches in order, each decoded while the previous one is embedded."""
     parts = [range(i, min(i + _BATCH, len(photos))) for i in range(0, len(photos), _BATCH)]
     with ThreadPoolExecutor(2) as pool:
 
-        def started(part: range) -> list[Future[Pixels]]:
+        def start(part: range) -> list[Future[Pixels]]:
             return [pool.submit(pixels_of, photos[i], view) for i in part]
 
-        ahead = started(parts[0])
+        ahead = start(parts[0])
         for part, following in zip(parts, [*parts[1:], range(0)], strict=True):
-            now, ahead = ahead, started(following)
+            current, ahead = ahead, start(following)
             sys.stderr.write(f"\r{view}: photo {part.start} of {len(photos)}")
-            yield np.stack([future.result() for future in now])
+            yield np.stack([future.result() for future in current])
     sys.stderr.write("\n")
 
 

@@ -1,13 +1,13 @@
-"""Training of the heads: CLIP's loss over frozen towers, with the image tower's classes as teacher.
+"""Trains the heads: CLIP's loss over frozen towers, with the image tower's classes as teacher.
 
-Two losses are added. The symmetric contrastive loss (Radford et al. 2021) pulls a photo and its
-caption together, apart from the other captions and photos of the batch. The teacher's (knowledge
-distillation, Hinton et al. 2015, arXiv 1503.02531) asks that the head, shown the names of all 1,000
-classes as texts, finds in every photo the classes that the image tower finds in it: so that the
-heads keep what the tower knows of things no caption speaks of.
+The loss is the sum of two. The symmetric contrastive loss (Radford et al. 2021) pulls a photo and
+its caption together and apart from the other captions and photos of the batch. The teacher's loss
+(knowledge distillation, Hinton et al. 2015, arXiv 1503.02531) makes the head, given the names of
+all 1,000 classes as texts, predict the classes that the image tower predicts: so the heads keep
+what the tower knows of things that no caption mentions.
 
-Several heads are trained from one start and their weights averaged (Wortsman et al. 2022, "Model
-soups", arXiv 2203.05482), which finds more than any one of them and costs nothing when used.
+Several heads are trained from one initialisation and their weights averaged (Wortsman et al. 2022,
+"Model soups", arXiv 2203.05482), which finds more than any one of them at no cost in use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How to train. The defaults made the heads in the package."""
+    """The hyperparameters. The defaults made the heads in the package."""
 
     epochs: int = 30
     batch: int = 512
@@ -36,14 +36,14 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What to train on: n photos in several views, each with a row of texts that fit it."""
+    """The training data: n photos in several views, each with k texts that describe it."""
 
     features: Tensor  # (views, n, 2048), standardised
     conse: Tensor  # (views, n, 384), length 1
     logits: Tensor  # (views, n, 1000)
-    weights: Tensor  # (n,), how much a photo counts
+    weights: Tensor  # (n,), of the photos in the loss
     texts: Tensor  # (m, 384), length 1
-    texts_of: Tensor  # (n, k), rows of texts
+    texts_of: Tensor  # (n, k), indices into texts
     class_texts: Tensor  # (1000, 384), length 1
 
 
@@ -63,26 +63,26 @@ class HeadsModel(nn.Module):
         nn.init.normal_(self.features.weight, std=1e-3)
         nn.init.zeros_(self.features.bias)
 
-    def of_images(self, conse: Tensor, features: Tensor) -> Tensor:
-        read = self.conse(conse) + self.features(self._drop_features(features))
-        return functional.normalize(read, dim=-1)
+    def embed_images(self, conse: Tensor, features: Tensor) -> Tensor:
+        combined = self.conse(conse) + self.features(self._drop_features(features))
+        return functional.normalize(combined, dim=-1)
 
-    def of_texts(self, texts: Tensor) -> Tensor:
+    def embed_texts(self, texts: Tensor) -> Tensor:
         return functional.normalize(self.text(self._drop_text(texts)), dim=-1)
 
 
 def fit(corpus: Corpus, schedule: Schedule) -> HeadsModel:
-    """The average of one trained model a seed. The same input gives the same model, bit for bit."""
-    torch.set_num_threads(1)  # sums in another order would be other sums
-    models = [_fit_one(corpus, schedule, seed) for seed in schedule.seeds]
+    """The average of the models trained with each seed. The same input gives the same bits."""
+    torch.set_num_threads(1)  # the result of a sum depends on its order
+    models = [_fit_seed(corpus, schedule, seed) for seed in schedule.seeds]
     averaged = models[0]
     with torch.no_grad():
-        for same in zip(*(model.parameters() for model in models), strict=True):
-            same[0].copy_(torch.stack(list(same)).mean(dim=0))
+        for copies in zip(*(model.parameters() for model in models), strict=True):
+            copies[0].copy_(torch.stack(list(copies)).mean(dim=0))
     return averaged.eval()
 
 
-def _fit_one(corpus: Corpus, schedule: Schedule, seed: int) -> HeadsModel:
+def _fit_seed(corpus: Corpus, schedule: Schedule, seed: int) -> HeadsModel:
     torch.manual_seed(seed)
     _, photos, features = corpus.features.shape
     model = HeadsModel(schedule, features, corpus.texts.shape[1])
@@ -105,7 +105,7 @@ def _fit_one(corpus: Corpus, schedule: Schedule, seed: int) -> HeadsModel:
 
 
 def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
-    """Weights decay, biases and the scale do not."""
+    """Weight decay for matrices, none for biases and the scale."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     return [
@@ -117,18 +117,18 @@ def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
 def _loss(model: HeadsModel, corpus: Corpus, rows: Tensor, teacher_weight: float) -> Tensor:
     views = torch.randint(len(corpus.features), (len(rows),))
     column = torch.randint(corpus.texts_of.shape[1], (len(rows),))
-    images = model.of_images(corpus.conse[views, rows], corpus.features[views, rows])
-    texts = model.of_texts(corpus.texts[corpus.texts_of[rows, column]])
+    images = model.embed_images(corpus.conse[views, rows], corpus.features[views, rows])
+    texts = model.embed_texts(corpus.texts[corpus.texts_of[rows, column]])
     scale = model.log_scale.exp().clamp(max=100)
     scores = scale * images @ texts.T
-    right = torch.arange(len(rows))
-    both_ways = functional.cross_entropy(
-        scores, right, reduction="none"
-    ) + functional.cross_entropy(scores.T, right, reduction="none")
+    own = torch.arange(len(rows))
+    both_ways = functional.cross_entropy(scores, own, reduction="none") + functional.cross_entropy(
+        scores.T, own, reduction="none"
+    )
     weights = corpus.weights[rows]
     contrastive = (both_ways * weights).sum() / weights.sum() / 2
-    taught = functional.cross_entropy(
-        scale * images @ model.of_texts(corpus.class_texts).T,
+    distillation = functional.cross_entropy(
+        scale * images @ model.embed_texts(corpus.class_texts).T,
         corpus.logits[views, rows].softmax(dim=-1),
     )
-    return contrastive + teacher_weight * taught
+    return contrastive + teacher_weight * distillation

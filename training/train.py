@@ -1,11 +1,11 @@
-"""Train the heads of `lite` again: `python -m training.train`.
+"""Trains the heads of `lite`: `python -m training.train`.
 
-Needs the Flickr8k photos with their captions, and one photo of each ImageNet class. What the
-towers see is cached. The same data and the same versions of numpy and torch give the same heads.
+Needs the Flickr8k photos with their captions, and one photo of each ImageNet class. Features are
+cached. The same data and the same versions of numpy and torch give the same heads.
 
-Training photos are Flickr8k's splits train and unassigned, and the class samples. Its dev split
+The training photos are Flickr8k's splits train and unassigned, and the class samples. Its dev split
 chooses the weight of ConSE (alpha) and the logit scale, with every fifth class sample left out of
-training to show what alpha gains on other photos; then the heads are trained once more with all
+training to show what alpha gains on other photos. The heads are then trained once more with all
 class samples. The test split is never read.
 """
 
@@ -38,35 +38,35 @@ if TYPE_CHECKING:
     from training.features import TowerFeatures
 
     Floats = NDArray[np.float32]
-    Rows = NDArray[np.int64]
+    Indices = NDArray[np.int64]
 
-TEXTS_A_PHOTO = 5  # as Flickr8k has captions
+TEXTS_PER_PHOTO = 5  # Flickr8k has five captions a photo
 SAMPLE_WEIGHT = 0.3  # of a class sample, whose only caption is its name
 ALPHAS = tuple(round(0.05 * step, 2) for step in range(11))
-AFFORDED = 0.005  # of the mean recall on dev, given for photos of other kinds
-CALIBRATION_STEP, SAMPLE_CALIBRATION_STEP = 30, 5
-HELD_OUT_STEP = 5
+RECALL_TOLERANCE = 0.005  # of the mean recall on dev, to be given up for photos of other kinds
+CALIBRATION_STEP, SAMPLE_CALIBRATION_STEP = 30, 5  # every so many photos measure the ranges
+HELD_OUT_STEP = 5  # every so many class samples are left out while alpha is chosen
 SCALES = tuple(float(scale) for scale in range(5, 81))
 
 
 @dataclass(frozen=True, slots=True)
-class Photos:
-    """Photos as the image tower sees them, and their texts as the text tower reads them."""
+class EmbeddedPhotos:
+    """The features of photos in each view, and the text tower's vectors of their texts."""
 
     views: list[TowerFeatures]
     texts: Floats  # (m, 384)
-    photo_of: Rows  # (m,): the row of the photo that a text fits
+    photo_of: Indices  # (m,): the photo that each text describes
 
-    def texts_of(self) -> Rows:
-        """Rows of TEXTS_A_PHOTO texts for each photo, repeated where it has fewer."""
+    def texts_of(self) -> Indices:
+        """Indices of TEXTS_PER_PHOTO texts for each photo, repeated where it has fewer."""
         photos = len(self.views[0].features)
         own = [np.flatnonzero(self.photo_of == photo) for photo in range(photos)]
-        return np.array([np.resize(rows, TEXTS_A_PHOTO) for rows in own])
+        return np.array([np.resize(texts, TEXTS_PER_PHOTO) for texts in own])
 
-    def only(self, photos: Rows) -> Photos:
-        """Some of the photos, in ascending order, with their texts."""
+    def subset(self, photos: Indices) -> EmbeddedPhotos:
+        """Some of the photos, given in ascending order, with their texts."""
         texts = np.isin(self.photo_of, photos)
-        return Photos(
+        return EmbeddedPhotos(
             [
                 features.TowerFeatures(view.features[photos], view.logits[photos])
                 for view in self.views
@@ -76,27 +76,31 @@ class Photos:
         )
 
 
-class Reader:
-    """The two frozen towers over files and texts, with a cache."""
+class FrozenTowers:
+    """The two towers, which embed photo files and texts. Features are cached in `cache_dir`."""
 
     def __init__(self, ranges: Floats, cache_dir: Path) -> None:
         self._ranges, self._cache_dir = ranges, cache_dir
         self._tower = towers.open_text_tower(cache_dir, usable_cores())
         self._pieces = towers.WordPieces()
 
-    def read(self, texts: Sequence[str]) -> Floats:
+    def texts(self, texts: Sequence[str]) -> Floats:
         return towers.encode(self._tower, self._pieces, texts)
 
-    def captioned(self, data: datasets.Captioned, views: Sequence[str]) -> Photos:
+    def captioned(self, data: datasets.Captioned, views: Sequence[str]) -> EmbeddedPhotos:
         photo_of = np.array(data.photo_of, np.int64)
-        return Photos(self.see(data.photos, views), self.read(data.captions), photo_of)
+        return EmbeddedPhotos(self.views(data.photos, views), self.texts(data.captions), photo_of)
 
-    def see(self, photos: Sequence[Path], views: Sequence[str]) -> list[TowerFeatures]:
-        return [features.seen(photos, view, self._ranges, self._cache_dir) for view in views]
+    def views(self, photos: Sequence[Path], views: Sequence[str]) -> list[TowerFeatures]:
+        return [features.of_photos(photos, view, self._ranges, self._cache_dir) for view in views]
 
 
-def trained(
-    flickr: Photos, samples: Photos, class_texts: Floats, ranges: Floats, schedule: Schedule
+def train_heads(
+    flickr: EmbeddedPhotos,
+    samples: EmbeddedPhotos,
+    class_texts: Floats,
+    ranges: Floats,
+    schedule: Schedule,
 ) -> Heads:
     """Heads with alpha 0, trained on captioned photos and on samples of the classes."""
     views = [
@@ -106,7 +110,7 @@ def trained(
         for a, b in zip(flickr.views, samples.views, strict=True)
     ]
     mean = flickr.views[0].features.mean(axis=0)
-    spread = flickr.views[0].features.std(axis=0) + np.float32(1e-3)  # a dead feature stays small
+    spread = flickr.views[0].features.std(axis=0) + np.float32(1e-3)  # keeps dead features small
     conse = [heads.conse(v.logits, class_texts) for v in views]
     counts = len(flickr.views[0].features), len(samples.views[0].features)
     texts_of = np.concatenate([flickr.texts_of(), samples.texts_of() + len(flickr.texts)])
@@ -120,7 +124,7 @@ def trained(
         class_texts=torch.from_numpy(class_texts),
     )
     model = fit(corpus, schedule)
-    feature_map = _array(model.features.weight) / spread  # raw features need no standardising now
+    feature_map = _array(model.features.weight) / spread  # includes the standardising
     return Heads(
         class_texts=class_texts,
         conse_map=_array(model.conse.weight).T,
@@ -140,20 +144,22 @@ def _array(parameter: torch.Tensor) -> Floats:
 # ---------------------------------------------------------------------------- choosing
 
 
-def best_alpha(made: Heads, dev: Photos) -> float:
-    """The most ConSE that costs no more than AFFORDED of the best mean recall on dev."""
+def best_alpha(trained: Heads, dev: EmbeddedPhotos) -> float:
+    """The largest alpha that costs at most RECALL_TOLERANCE of the best mean recall on dev."""
     recalls = {}
     for alpha in ALPHAS:
-        found = _retrieval(replace(made, alpha=alpha), dev)
-        recalls[alpha] = (found.recall_at_1 + found.recall_at_5 + found.recall_at_10) / 3
-        sys.stderr.write(f"alpha {alpha:.2f}: {found}\n")
-    return max(alpha for alpha in ALPHAS if recalls[alpha] >= max(recalls.values()) - AFFORDED)
+        result = _retrieval(replace(trained, alpha=alpha), dev)
+        recalls[alpha] = (result.recall_at_1 + result.recall_at_5 + result.recall_at_10) / 3
+        sys.stderr.write(f"alpha {alpha:.2f}: {result}\n")
+    return max(
+        alpha for alpha in ALPHAS if recalls[alpha] >= max(recalls.values()) - RECALL_TOLERANCE
+    )
 
 
-def best_scale(made: Heads, dev: Photos) -> float:
-    """The logit scale under which a photo's own caption is likeliest among one of each photo."""
-    images = made.image_vectors(dev.views[0].features, dev.views[0].logits)
-    texts = made.text_vectors(dev.texts[dev.texts_of()[:, 0]])
+def best_scale(trained: Heads, dev: EmbeddedPhotos) -> float:
+    """The logit scale that maximises the likelihood of a photo's own caption among one of each."""
+    images = trained.image_vectors(dev.views[0].features, dev.views[0].logits)
+    texts = trained.text_vectors(dev.texts[dev.texts_of()[:, 0]])
     scores = (images @ texts.T).astype(np.float64)
     own = np.diagonal(scores)
     losses = [
@@ -163,49 +169,50 @@ def best_scale(made: Heads, dev: Photos) -> float:
     return SCALES[int(np.argmin(losses))]
 
 
-def _retrieval(made: Heads, photos: Photos) -> metrics.Retrieval:
-    images = made.image_vectors(photos.views[0].features, photos.views[0].logits)
-    return metrics.retrieval(made.text_vectors(photos.texts), images, photos.photo_of)
+def _retrieval(trained: Heads, photos: EmbeddedPhotos) -> metrics.Retrieval:
+    images = trained.image_vectors(photos.views[0].features, photos.views[0].logits)
+    return metrics.retrieval(trained.text_vectors(photos.texts), images, photos.photo_of)
 
 
-def _zero_shot(made: Heads, photos: Photos, right: Rows) -> float:
-    images = made.image_vectors(photos.views[0].features, photos.views[0].logits)
-    return metrics.zero_shot_accuracy(images, made.text_vectors(made.class_texts), right)
+def _zero_shot(trained: Heads, photos: EmbeddedPhotos, classes: Indices) -> float:
+    images = trained.image_vectors(photos.views[0].features, photos.views[0].logits)
+    return metrics.zero_shot_accuracy(images, trained.text_vectors(trained.class_texts), classes)
 
 
-# ---------------------------------------------------------------------------- the whole of it
+# ---------------------------------------------------------------------------- everything
 
 
 def train(flickr8k: Path, imagenet: Path, cache_dir: Path, schedule: Schedule) -> Heads:
-    """Heads from the two data sets, alpha and logit scale chosen. Progress on standard error."""
+    """Heads from the two data sets, with alpha and logit scale. Progress on standard error."""
     captions = flickr8k / "captions.csv"
-    flickr = datasets.captioned(captions, frozenset({"train", "unassigned"}))
-    photos, names = datasets.class_samples(imagenet, CLASSES)
-    prompts = [PROMPT.format(name) for name in names]
-    calibrating = datasets.captioned(captions, frozenset({"train"})).photos
-    ranges = features.calibrated(
-        calibrating[::CALIBRATION_STEP] + photos[::SAMPLE_CALIBRATION_STEP]
+    flickr_data = datasets.captioned(captions, frozenset({"train", "unassigned"}))
+    dev_data = datasets.captioned(captions, frozenset({"dev"}))
+    sample_photos, names = datasets.class_samples(imagenet, CLASSES)
+    calibration_photos = datasets.captioned(captions, frozenset({"train"})).photos
+    ranges = features.activation_ranges(
+        calibration_photos[::CALIBRATION_STEP] + sample_photos[::SAMPLE_CALIBRATION_STEP]
     )
-    reader = Reader(ranges, cache_dir)
-    seen = reader.captioned(flickr, features.VIEWS)
-    dev = reader.captioned(datasets.captioned(captions, frozenset({"dev"})), features.VIEWS[:1])
-    samples = Photos(reader.see(photos, features.VIEWS), reader.read(prompts), np.arange(CLASSES))
-    class_texts = samples.texts
+    frozen = FrozenTowers(ranges, cache_dir)
+    flickr = frozen.captioned(flickr_data, features.VIEWS)
+    dev = frozen.captioned(dev_data, features.VIEWS[:1])
+    class_texts = frozen.texts([PROMPT.format(name) for name in names])
+    samples = EmbeddedPhotos(
+        frozen.views(sample_photos, features.VIEWS), class_texts, np.arange(CLASSES)
+    )
 
     held_out = np.arange(2, CLASSES, HELD_OUT_STEP)
-    partial = trained(
-        seen, samples.only(np.setdiff1d(samples.photo_of, held_out)), class_texts, ranges, schedule
-    )
+    kept = samples.subset(np.setdiff1d(samples.photo_of, held_out))
+    partial = train_heads(flickr, kept, class_texts, ranges, schedule)
     alpha = best_alpha(partial, dev)
-    for tried in ALPHAS:
-        share = _zero_shot(replace(partial, alpha=tried), samples.only(held_out), held_out)
-        sys.stderr.write(f"alpha {tried:.2f}: {share:.3f} of the samples left out named rightly\n")
-    made = replace(trained(seen, samples, class_texts, ranges, schedule), alpha=alpha)
-    return replace(made, logit_scale=best_scale(made, dev))
+    for candidate in ALPHAS:
+        share = _zero_shot(replace(partial, alpha=candidate), samples.subset(held_out), held_out)
+        sys.stderr.write(f"alpha {candidate:.2f}: {share:.3f} of the held-out samples are right\n")
+    trained = replace(train_heads(flickr, samples, class_texts, ranges, schedule), alpha=alpha)
+    return replace(trained, logit_scale=best_scale(trained, dev))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says, and write `heads.safetensors`."""
+    """Train with the options of the command line, and write `heads.safetensors`."""
     parser = argparse.ArgumentParser(prog="python -m training.train")
     parser.add_argument("--flickr8k", type=Path, required=True, help="folder with captions.csv")
     parser.add_argument(
@@ -213,17 +220,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--cache", type=Path, default=Path("artefacts"), help="default: artefacts")
     parser.add_argument("--out", type=Path, default=Path("artefacts"), help="default: artefacts")
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        made = train(chosen.flickr8k, chosen.imagenet_samples, chosen.cache, Schedule())
+        trained = train(options.flickr8k, options.imagenet_samples, options.cache, Schedule())
     except ImgsearchError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    file = chosen.out / "heads.safetensors"
-    heads.save(made, file)
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / "heads.safetensors"
+    heads.save(trained, file)
     sys.stdout.write(
-        f"{file}  alpha {made.alpha:.2f}  logit scale {made.logit_scale:.0f}\n"
+        f"{file}  alpha {trained.alpha:.2f}  logit scale {trained.logit_scale:.0f}\n"
         f"sha256 {sha256_of(file)}\n"
     )
     return 0
