@@ -23,11 +23,10 @@ import numpy as np
 
 from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.encoders import registry
 from imgsearch.indexer.scan import scan
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
-from tests.stand_in import StandIn, open_stand_in
+from tests.stand_in import StandIn
 
 RUNS = 4
 PHOTO = (
@@ -69,7 +68,8 @@ def make(place: Path, files: int) -> None:
 def measure(place: Path, files: int) -> None:
     """Index four times and print the best times."""
     best_s = best_cpu_s = float("inf")
-    with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+    settings = Settings.load(data_dir=place / "library", encoder="lite")
+    with Library.open(settings, encoder=StandIn()) as library:
         for _ in range(RUNS):
             wall, cpu = time.perf_counter(), time.process_time()
             report = library.index().run()
@@ -87,7 +87,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, nargs="+", default=[100_000])
     options = parser.parse_args()
-    registry.open_encoder = open_stand_in
     for files in options.files:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), files)

@@ -1,4 +1,4 @@
-"""Real photos for tests: those that other packages ship, and small ones made here."""
+"""Fixtures: real photos that other packages ship, encoders and libraries."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from imgsearch import Library
     from imgsearch.encoders.base import Encoder
 
-# The same examples at every run: a new finding must not stop work that has nothing to do with it.
+# The same examples at every run: a new finding must not stop unrelated work.
 settings.register_profile("same", derandomize=True, print_blob=True)
 settings.load_profile("same")
 
-# No test asks a model hub; a test that needs the opposite says so itself.
+# No test asks a model hub, unless it says so itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 SHARED = Path(
@@ -32,7 +32,7 @@ SHARED = Path(
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real photos beside the checkout; tests that need it are skipped without."""
+    """The folder of real photos next to the checkout. Tests that need it are skipped without it."""
     if not SHARED.is_dir():
         pytest.skip("needs the real photos of ../shared/data (or IMGSEARCH_TEST_DATA)")
     return SHARED
@@ -50,7 +50,7 @@ def demo_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model_cache() -> Path:
-    """Where exported models lie: kept between runs, since exporting takes half a minute."""
+    """The folder of exported models, kept between runs: exporting takes half a minute."""
     from imgsearch.config import default_cache_dir
 
     return default_cache_dir()
@@ -65,11 +65,9 @@ def lite(model_cache: Path) -> Encoder:
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """In place of `lite`, an encoder that costs nothing and counts what it embeds."""
-    encoder = StandIn()
-    monkeypatch.setattr("imgsearch.encoders.registry.open_encoder", lambda *arguments: encoder)
-    return encoder
+def stand_in() -> StandIn:
+    """An encoder that costs nothing and counts what it embeds; `library` then uses it."""
+    return StandIn()
 
 
 @pytest.fixture(scope="session")
@@ -84,17 +82,23 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    """An empty library with the built-in encoder, in a folder of its own."""
+def library(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Library]:
+    """An empty library in a folder of its own.
+
+    Its encoder is the stand-in where the test uses that fixture, too, and else `lite`.
+    """
     from imgsearch import Library, Settings
 
-    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as opened:
+    uses_stand_in = "stand_in" in request.fixturenames
+    encoder = request.getfixturevalue("stand_in") if uses_stand_in else None
+    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
+    with Library.open(settings, encoder=encoder) as opened:
         yield opened
 
 
 @pytest.fixture
 def make_photo(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a small photo: a square of `colour` whose bytes differ with `colour` and `side_px`."""
+    """Writes a small square photo of one colour. Another colour or side gives other bytes."""
 
     def make(name: str, colour: tuple[int, int, int] = (200, 30, 30), side_px: int = 64) -> Path:
         path = tmp_path / name
@@ -107,6 +111,6 @@ def make_photo(tmp_path: Path) -> Callable[..., Path]:
 
 def package_file(package: str, inside: str) -> Path:
     """A file that an installed package ships."""
-    found = find_spec(package)
-    assert found is not None and found.origin is not None
-    return Path(found.origin).parent / inside
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / inside

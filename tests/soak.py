@@ -31,18 +31,18 @@ PATIENCE_S = 300.0  # on a busy machine
 WATCHER = """
 import sys, threading, signal
 sys.path.insert(0, sys.argv[1])
-import imgsearch.encoders.registry
-from tests.stand_in import open_stand_in
+from tests.stand_in import KIND
 from imgsearch import Library, Settings
+from imgsearch.encoders.registry import register
 from imgsearch.indexer.watch_loop import WatchSchedule
 from imgsearch.indexer.watcher import WatchTiming
 
-imgsearch.encoders.registry.open_encoder = open_stand_in
+register(KIND)  # by its name it can be released and opened again
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *arguments: stop.set())
 timing = WatchTiming(quiet_ms=200, tick_s=0.5, canary_s=5, burst=100)
 schedule = WatchSchedule(timing, reconcile_s=20, idle_s=3)
-with Library.open(Settings.load(data_dir=sys.argv[2], encoder="lite")) as library:
+with Library.open(Settings.load(data_dir=sys.argv[2], encoder=KIND.prefix)) as library:
     for event in library.watch(sys.argv[3:], stop=stop, schedule=schedule):
         pass
 """

@@ -1,6 +1,6 @@
 """A small encoder for tests about files: it embeds in microseconds, and counts what it embeds.
 
-It is real in all that matters there: equal pictures get equal vectors of length 1, others differ.
+Equal pictures get equal vectors of length 1, and others differ.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsearch.encoders.base import EncoderKind
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class StandIn:
-    """An encoder that projects a thumbnail of 8 × 8 pixels; goes by the name of `lite`."""
+    """An encoder that projects a thumbnail of 8 × 8 pixels. By its id, its name is `lite`."""
 
     id = "lite/stand-in"
     dim = 32
@@ -60,5 +62,11 @@ def open_stand_in(
     on_download: OnDownload | None = None,
     batch_size: int = 0,
 ) -> StandIn:
-    """In place of `imgsearch.encoders.registry.open_encoder`."""
-    return StandIn()
+    """Opens a StandIn of the kind below; an `imgsearch.encoders.base.OpenEncoder`."""
+    encoder = StandIn()
+    encoder.id = f"{KIND.prefix}@1"
+    return encoder
+
+
+# For tests that choose the encoder by its name, in another process or to release and open it again.
+KIND = EncoderKind(prefix="stand-in", open=open_stand_in)

@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 
-from imgsearch import Library
+from imgsearch import Library, Settings
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.batching import MAX_BATCH_TEXTS, BatchingEncoder
 from imgsearch.errors import EncoderError
@@ -105,18 +104,15 @@ def test_no_batch_is_larger_than_it_may_be_but_for_one_asker(stand_in: StandIn) 
 
 
 def test_a_library_answers_sixteen_threads_as_it_answers_one(
-    tmp_path: Path,
-    library: Library,
-    make_photo: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, make_photo: Callable[..., Path]
 ) -> None:
     counting = Counting(StandIn(), 0.05)
-    monkeypatch.setattr("imgsearch.encoders.registry.open_encoder", lambda *arguments: counting)
     (tmp_path / "file").touch()  # below a file, no query vector can be cached
+    settings = Settings.load(data_dir=tmp_path / "library", cache_dir=tmp_path / "file")
     queries = [f"what number {number} asks for, in its own words" for number in range(ASKERS)]
     for number in range(40):
         make_photo(f"photos/{number}.png", (number * 6, 255 - number * 6, number * number % 255))
-    with Library.open(replace(library.settings, cache_dir=tmp_path / "file")) as uncached:
+    with Library.open(settings, encoder=cast("Encoder", counting)) as uncached:
         uncached.index([tmp_path / "photos"]).run()
         alone = [uncached.find(query, 5).hits for query in queries]
         assert len({hits[0].photo.id for hits in alone}) > 1, "all answers are alike: shows nothing"

@@ -21,6 +21,7 @@ from imgsearch.decode.exif import read_apple_note
 from imgsearch.decode.motion import is_live_photo_video, live_photo_video
 from imgsearch.decode.reader import decode, decode_bytes, read_facts
 from imgsearch.records.photo import Facts
+from tests.stand_in import StandIn
 from tests.test_decode_exif import ASCII, Tag, directory
 
 IDENTIFIER = "9F1C2E58-6B51-4E0B-9C53-0A4C7B1E0D11"
@@ -144,14 +145,15 @@ def test_a_live_photo_has_its_video_beside_it(
 
 @pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.JPG", "IMG_1.jpeg"])
 def test_the_video_of_a_live_photo_is_not_a_separate_result(
-    tmp_path: Path, stand_in: object, name: str
+    tmp_path: Path, stand_in: StandIn, name: str
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     still_path, video = folder / name, folder / "IMG_1.MOV"
     still_path.write_bytes(heic() if name.endswith("HEIC") else still(IDENTIFIER))
     video.write_bytes(mov(IDENTIFIER))
-    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
+    with Library.open(settings, encoder=stand_in) as library:
         report = library.index([folder]).run()
         assert (report.new, report.moved, report.failed) == (1, 0, 0)
         assert [hit.path for hit in library.search("is:live")] == [still_path]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from tests.stand_in import StandIn
 
 MakePhoto = Callable[..., Path]
 HALF_JXL = b"\xff\x0a" + bytes(range(200))
+
+pytestmark = pytest.mark.usefixtures("stand_in")
 
 
 class Tried:
@@ -45,12 +47,6 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
 
     monkeypatch.setattr(pipeline, "decode", watched)
     return seen
-
-
-@pytest.fixture
-def library(tmp_path: Path, stand_in: StandIn) -> Iterator[Library]:
-    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -115,10 +111,10 @@ def test_a_higher_limit_is_worth_another_try(
         Settings.load(data_dir=tmp_path / "library", encoder="lite", max_megapixels=limit)
         for limit in (1, 200)
     )
-    with Library.open(low) as library:
+    with Library.open(low, encoder=stand_in) as library:
         library.index([folder]).run()
         assert reasons(library) == {"large.png": "too-large"}
-    with Library.open(high) as library:
+    with Library.open(high, encoder=stand_in) as library:
         assert library.index().run().new == 1
 
 

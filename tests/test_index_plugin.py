@@ -121,7 +121,7 @@ def photos(tmp_path: Path, make_photo: Callable[..., Path]) -> list[Path]:
 
 def open_library(data_dir: Path, policy: IndexPolicy | None = None) -> Library:
     settings = Settings.load(data_dir=data_dir, encoder="lite")
-    return Library.open(settings, index_policy=policy)
+    return Library.open(settings, encoder=StandIn(), index_policy=policy)
 
 
 def paths(library: Library, query: str, k: int = 10) -> list[Path]:
@@ -129,7 +129,7 @@ def paths(library: Library, query: str, k: int = 10) -> list[Path]:
 
 
 @pytest.fixture
-def exact(tmp_path: Path, photos: list[Path], stand_in: StandIn) -> Iterator[Library]:
+def exact(tmp_path: Path, photos: list[Path]) -> Iterator[Library]:
     """The same photos searched exactly, without a snapshot."""
     with open_library(tmp_path / "exact") as library:
         library.index([tmp_path / "photos"]).run()

@@ -15,7 +15,7 @@ import pytest
 from imgsearch import Library, Settings
 from imgsearch.errors import LibraryLocked
 from imgsearch.store.lock import writing
-from tests.factories import wait_until, write_photos
+from tests.factories import CHECKOUT, wait_until, write_photos
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -23,7 +23,6 @@ PATIENCE_S = 60.0  # for a machine with other things to do
 INDEX = """
     import sys, time
     from pathlib import Path
-    import imgsearch.encoders.registry
     from imgsearch import Library, Settings
     from tests.stand_in import StandIn
 
@@ -35,8 +34,8 @@ INDEX = """
                 time.sleep(0.01)
             return super().encode_pixels(batch)
 
-    imgsearch.encoders.registry.open_encoder = lambda *arguments: Slow()
-    with Library.open(Settings.load(data_dir=Path(sys.argv[1]), encoder="lite")) as library:
+    settings = Settings.load(data_dir=Path(sys.argv[1]), encoder="lite")
+    with Library.open(settings, encoder=Slow()) as library:
         for step in library.index([sys.argv[2]]):
             time.sleep(0.02)
 """
@@ -57,7 +56,7 @@ def begin(tmp_path: Path, photos: Path) -> Iterator[Callable[..., subprocess.Pop
         (tmp_path / f"after {pause_after}").touch()
         program = [sys.executable, "-c", textwrap.dedent(INDEX)]
         paths = [str(tmp_path / "library"), str(photos), str(tmp_path)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
         started.append(subprocess.Popen([*program, *paths], env=environment))
         return started[-1]
 

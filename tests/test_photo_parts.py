@@ -179,9 +179,7 @@ def test_pages_show_every_photo_once(wide: Library) -> None:
     assert len(shown) == len(set(shown)) == wide.photo_count()
 
 
-def test_a_rebuild_embeds_the_tiles_too(
-    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rebuild_embeds_the_tiles_too(stand_in: StandIn, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for number in range(20):
         shape = (90, 30, 3) if number % 2 else (64, 64, 3)
@@ -189,11 +187,12 @@ def test_a_rebuild_embeds_the_tiles_too(
         Image.fromarray(pixels).resize((shape[1] * 3, shape[0] * 3)).save(
             tmp_path / "photos" / f"{number}.png"
         )
-    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
+    with Library.open(settings, encoder=stand_in) as library:
         library.index([tmp_path / "photos"]).run()
         before = library.status().vectors
         assert before == stand_in.embedded == 10 + 10 * (1 + len(tiles(18, 54)))
-        monkeypatch.setattr(StandIn, "id", "lite/newer")
+        stand_in.id = "lite/newer"
         report = library.rebuild("lite").run()
         assert (report.vectors, report.missing) == (before, 0)
         assert library.status().photos == 20

@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
-from imgsearch.encoders import registry
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.store.store import Store
-from tests.factories import write_noise
+from tests.factories import rgb_at, write_photos
 from tests.slow_device import Costs, SlowDevice
 from tests.stand_in import StandIn
 
@@ -80,17 +79,13 @@ class DeviceEncoder(StandIn):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for number in range(PHOTOS):
-        write_noise(folder / f"{number:03}.png", number)
-    return folder
+    return write_photos(tmp_path_factory.mktemp("photos"), PHOTOS)
 
 
 def index(
     photos: Path, place: Path, device: StandIn, record_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> float:
     """Index the photos with an encoder, and a disk that takes `record_s` a batch; the seconds."""
-    monkeypatch.setattr(registry, "open_encoder", lambda *arguments: device)
     enter = Store.record
 
     def slowly(self: Store, root_id: int, key: int, outcomes: Sequence[IngestResult]) -> None:
@@ -99,7 +94,7 @@ def index(
 
     monkeypatch.setattr(Store, "record", slowly)
     settings = Settings.load(data_dir=place, encoder="lite", threads=THREADS)
-    with Library.open(settings) as library:
+    with Library.open(settings, encoder=device) as library:
         started = time.perf_counter()
         report = library.index([photos]).run()
         taken_s = time.perf_counter() - started
@@ -126,10 +121,10 @@ class MeetingEncoder(StandIn):
     def __init__(self, meetings: Meetings, model_ahead: int) -> None:
         super().__init__()
         self._meetings, self._ahead = meetings, model_ahead
-        self._prepared, self._batches = count(), count()
+        self._batches = count()
 
     def prepare(self, image: Image.Image) -> Pixels:
-        number = next(self._prepared)
+        number = rgb_at(image, 0, 0)[0]  # the photo's: see write_photo
         if number % self.batch_size == self.batch_size // 2:
             self._meetings.attend(number // self.batch_size - 1 - self._ahead)
         return super().prepare(image)
@@ -161,9 +156,8 @@ def test_decoder_and_model_work_at_the_same_time_in_a_rebuild(
     meetings = Meetings(stages=2, count=PHOTOS // StandIn.batch_size - 1)
     encoder = MeetingEncoder(meetings, model_ahead=0)
     encoder.id = "lite/another"
-    monkeypatch.setattr(registry, "open_encoder", lambda *arguments: encoder)
     settings = Settings.load(data_dir=tmp_path / "library", encoder="lite", threads=THREADS)
-    with Library.open(settings) as library:
+    with Library.open(settings, encoder=encoder) as library:
         report = library.rebuild("lite").run()
     assert (report.vectors, report.missing, encoder.embedded) == (PHOTOS, 0, PHOTOS)
 
@@ -228,8 +222,10 @@ def test_a_disk_that_fails_ends_the_run(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(registry, "open_encoder", lambda *arguments: TimedDevice())
     monkeypatch.setattr(Store, "record", full)
     settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
-    with Library.open(settings) as library, pytest.raises(OSError, match="space"):
+    with (
+        Library.open(settings, encoder=TimedDevice()) as library,
+        pytest.raises(OSError, match="space"),
+    ):
         library.index([photos]).run()

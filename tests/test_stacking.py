@@ -44,7 +44,7 @@ def stocked(tmp_path: Path, stand_in: StandIn) -> Iterator[Stocked]:
             key = store.vectors.add_encoder(stand_in.id, "lite", stand_in.dim).key
             store.record(root_id, key, photos)
         settings = Settings.load(data_dir=tmp_path / "library", stack_raw=stack_raw)
-        opened.append(Library.open(settings))
+        opened.append(Library.open(settings, encoder=stand_in))
         return opened[-1]
 
     yield stock
@@ -156,6 +156,6 @@ def test_a_real_pair_of_files(tmp_path: Path, stand_in: StandIn) -> None:
     for stack_raw, shown in ((True, [["IMG_1.JPG", "IMG_1.DNG"]]),
                              (False, [["IMG_1.DNG"], ["IMG_1.JPG"]])):  # fmt: skip
         settings = Settings.load(data_dir=tmp_path / "library", encoder="lite", stack_raw=stack_raw)
-        with Library.open(settings) as library:
+        with Library.open(settings, encoder=stand_in) as library:
             library.index([folder]).run()
             assert names(library.search("in:photos sort:path")) == shown

@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.encoders import registry
 from imgsearch.indexer import volumes, watcher
 from imgsearch.indexer.watch_loop import WatchSchedule
 from imgsearch.indexer.watcher import WatchTiming
@@ -30,7 +31,7 @@ from imgsearch.progress import SyncReport, WatchEvent, Watching
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
 from tests.factories import paths_in, pngs_below, write_photo, write_photos
-from tests.stand_in import StandIn
+from tests.stand_in import KIND, StandIn
 
 pytestmark = pytest.mark.alone  # it measures time, or waits for it
 
@@ -172,14 +173,13 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watched,
     """Two roots that are watched from the first operation to the last."""
     place = tmp_path_factory.mktemp("operations")
     encoder = StandIn()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("imgsearch.encoders.registry.open_encoder", lambda *arguments: encoder)
-        with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
-            one, two = write_photos(place / "one", 1), write_photos(place / "two", 1)
-            watching = Watched(library, one, two, rhythm=WatchSchedule(QUICK))
-            watching.wait_for_first_look()
-            yield watching, encoder
-            watching.stop()
+    settings = Settings.load(data_dir=place / "library", encoder="lite")
+    with Library.open(settings, encoder=encoder) as library:
+        one, two = write_photos(place / "one", 1), write_photos(place / "two", 1)
+        watching = Watched(library, one, two, rhythm=WatchSchedule(QUICK))
+        watching.wait_for_first_look()
+        yield watching, encoder
+        watching.stop()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -385,22 +385,20 @@ def test_network_drives_are_polled_and_it_says_so(
 FEW_WATCHES = """
 import sys, threading
 sys.path.insert(0, {tests!r})
-import imgsearch.encoders.registry
-from tests.stand_in import open_stand_in
+from tests.stand_in import StandIn
 from imgsearch import Library, Settings
-from imgsearch.indexer.watch_loop import WatchSchedule as Rhythm
-from imgsearch.indexer.watcher import WatchTiming as Pace
+from imgsearch.indexer.watch_loop import WatchSchedule
+from imgsearch.indexer.watcher import WatchTiming
 from PIL import Image
 
-imgsearch.encoders.registry.open_encoder = open_stand_in
 stop = threading.Event()
-rhythm = Rhythm(Pace(quiet_ms=300, tick_s=0.3, poll_s=0.7))
-with Library.open(Settings.load(data_dir={data!r}, encoder="lite")) as library:
-    for news in library.watch([{here!r}], stop=stop, schedule=rhythm):
-        print(news, flush=True)
-        if getattr(news, "photos", None) == 1:
+schedule = WatchSchedule(WatchTiming(quiet_ms=300, tick_s=0.3, poll_s=0.7))
+with Library.open(Settings.load(data_dir={data!r}), encoder=StandIn()) as library:
+    for event in library.watch([{here!r}], stop=stop, schedule=schedule):
+        print(event, flush=True)
+        if getattr(event, "photos", None) == 1:
             Image.new("RGB", (8, 8), (1, 2, 3)).save({here!r} + "/d39/new.png")
-        if getattr(news, "photos", None) == 2:
+        if getattr(event, "photos", None) == 2:
             stop.set()
 """
 
@@ -468,13 +466,15 @@ def test_a_slow_mass_removal_is_held_and_comes_back(watched: Start, tmp_path: Pa
 # ------------------------------------------------------------------------- neighbours
 
 
-def test_others_search_and_write_meanwhile(watched: Start, tmp_path: Path) -> None:
+def test_others_search_and_write_meanwhile(
+    watched: Start, stand_in: StandIn, tmp_path: Path
+) -> None:
     here, new = (
         write_photos(tmp_path / "photos", 3),
         write_photos(tmp_path / "new root", 3, first=10),
     )
     watching = watched(here)
-    with Library.open(watching.library.settings) as other:
+    with Library.open(watching.library.settings, encoder=stand_in) as other:
         assert len(other.search("anything", k=9)) == 3
         other.index([new]).run()
         watching.folders = (here, new)
@@ -494,13 +494,20 @@ def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> No
     watching.wait_for_disk()
 
 
-def test_the_model_goes_when_it_is_not_needed(watched: Start, tmp_path: Path) -> None:
+def test_the_model_is_released_while_it_is_not_needed(tmp_path: Path) -> None:
     here = write_photos(tmp_path / "photos", 1)
-    watching = watched(here, rhythm=WatchSchedule(QUICK, idle_s=1))
-    assert watching.library.encoder_is_loaded
-    watching.wait_for(lambda: not watching.library.encoder_is_loaded)
-    write_photo(here / "new.png", 10)
-    watching.wait_for_disk()
+    registry.register(KIND)
+    try:
+        settings = Settings.load(data_dir=tmp_path / "library", encoder=KIND.prefix)
+        with Library.open(settings) as library:
+            watching = Watched(library, here, rhythm=WatchSchedule(QUICK, idle_s=1))
+            watching.wait_for(lambda: library.encoder_is_loaded)
+            watching.wait_for(lambda: not library.encoder_is_loaded)
+            write_photo(here / "new.png", 10)
+            watching.wait_for_disk()
+            watching.stop()
+    finally:
+        registry.unregister(KIND.prefix)
 
 
 def test_it_leaves_no_thread_and_no_open_file(
@@ -548,16 +555,16 @@ def start_command(data: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     program = textwrap.dedent(f"""
         import sys
         sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
-        import imgsearch.encoders.registry
-        from tests.stand_in import open_stand_in
-        imgsearch.encoders.registry.open_encoder = open_stand_in
         from imgsearch.cli import main
+        from imgsearch.encoders.registry import register
+        from tests.stand_in import KIND
+        register(KIND)
         sys.argv[0] = "imgsearch"
         main()
     """)
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program, "watch", *map(str, arguments)],
-        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"},
+        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": KIND.prefix},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
