@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
 # The same examples at every run: a new finding must not stop unrelated work.
-settings.register_profile("same", derandomize=True, print_blob=True)
+# No deadline: on a busy machine an example may take any time.
+settings.register_profile("same", derandomize=True, print_blob=True, deadline=None)
 settings.load_profile("same")
 
 # No test asks a model hub, unless it says so itself.

@@ -21,7 +21,7 @@ from tests.stand_in import StandIn
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
 
-pytestmark = pytest.mark.alone  # it measures time, or waits for it
+pytestmark = pytest.mark.alone  # measures time, or waits for it
 
 ASKERS = 16
 

@@ -273,6 +273,7 @@ def test_what_did_not_fit_is_let_go_of_before_the_next_try(tmp_path: Path) -> No
     assert len(left) > 3
 
 
+@pytest.mark.slow
 def test_a_real_model_gives_the_same_vectors_in_halves(tmp_path: Path) -> None:
     from imgsearch.encoders.openclip.torch import random_model
 

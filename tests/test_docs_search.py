@@ -139,6 +139,7 @@ def compared(output: str) -> list[str]:
     return [line for line in lines if line not in ranked[1:]]
 
 
+@pytest.mark.slow
 def test_every_example_prints_what_the_page_shows(
     home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

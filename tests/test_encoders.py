@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -468,7 +468,6 @@ def test_every_whole_word_of_clip_is_found_without_the_library(
     assert whole > 33_000
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -613,7 +612,6 @@ def test_tokens_without_torch_are_open_clips(exported: Path) -> None:
     theirs = TorchTokens("ViT-S-32-alt")
     ours = open_encoder(SMALL, exported, "cpu").runtime.tokens  # type: ignore[attr-defined]
 
-    @settings(deadline=None)
     @given(st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=40))
     def same(text: str) -> None:
         np.testing.assert_array_equal(ours.ids([text]), theirs.ids([text]))

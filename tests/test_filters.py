@@ -294,7 +294,7 @@ def test_every_field_of_the_language_has_its_condition() -> None:
     assert VALUES.keys() == ORACLE.keys() == FIELDS.keys() - others
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(filters, min_size=1, max_size=3).map(tuple))
 def test_filters_pick_what_the_oracle_picks(library: Stocked, asked: tuple[Filter, ...]) -> None:
     store, known = library.store, library.known

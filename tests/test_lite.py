@@ -262,6 +262,7 @@ print(Lite(Path(sys.argv[1])).encode_texts(["a cat"]).tobytes().hex())
 """
 
 
+@pytest.mark.slow
 def test_processes_that_export_at_once_agree(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", AT_ONCE, str(tmp_path)]
     running = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tokenizers import Tokenizer
@@ -141,7 +141,6 @@ def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tok
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["Dog", "it's", "3rd", "[CLS]", "##s", "a-b", "x^y"]) | st.text(max_size=6)

@@ -253,6 +253,7 @@ def test_evaluate_prints_its_figures(
     assert evaluate.main(["--captions", str(folder / "none.csv")]) == FolderError.exit_code
 
 
+@pytest.mark.slow
 def test_it_reaches_on_flickr8k_what_the_model_card_says(lite: Encoder, shared_data: Path) -> None:
     """On every fourth photo of the test split; the card's figures are of all of it."""
     data = datasets.captioned(shared_data / "flickr8k" / "captions.csv", frozenset({"test"}))

@@ -17,7 +17,7 @@ from imgsearch.errors import LibraryLocked
 from imgsearch.store.lock import writing
 from tests.factories import CHECKOUT, wait_until, write_photos
 
-pytestmark = pytest.mark.alone  # it measures time, or waits for it
+pytestmark = pytest.mark.alone  # measures time, or waits for it
 
 PATIENCE_S = 60.0  # for a machine with other things to do
 INDEX = """

@@ -259,6 +259,7 @@ def test_a_search_returns_each_photo_once_by_its_best_part(store: Store, kind: s
         assert near.ids.tolist() == [photo_id for photo_id, _ in inside[:50]]
 
 
+@pytest.mark.slow
 def test_recall_is_counted_in_photos(store: Store) -> None:
     """Ten parts a photo: the ten best photos are not among the ten best vectors."""
     root_id = store.files.add_root("/photos")

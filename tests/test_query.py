@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch.errors import QueryError
@@ -276,7 +276,6 @@ queries = st.builds(
 ).filter(lambda query: query != Query())
 
 
-@settings(deadline=None)
 @given(queries)
 @hypothesis.example(Query((Term(Example(Path("\n"))),)))
 @hypothesis.example(Query((Term(Example(Path(" ")), -2.0),)))
@@ -286,7 +285,6 @@ def test_every_query_reads_back_from_its_line(query: Query) -> None:
     assert to_text(parse(line)) == line
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60) | st.lists(
     st.sampled_from([*'-"|:.\\, ', "2:", "camera:", "dog", "on:2023", "near:1,2", "t:", "photo:"]),
     max_size=12,

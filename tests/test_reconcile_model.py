@@ -13,6 +13,7 @@ import tempfile
 import unicodedata
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -212,6 +213,7 @@ class Disk(RuleBasedStateMachine):
         return paths[pick % len(paths)]
 
 
+@pytest.mark.slow
 def test_one_look_makes_the_library_what_the_disk_is(stand_in: StandIn) -> None:
     Disk.encoder = stand_in
     run_state_machine_as_test(
@@ -219,7 +221,6 @@ def test_one_look_makes_the_library_what_the_disk_is(stand_in: StandIn) -> None:
         settings=settings(
             max_examples=int(os.environ.get("IMGSEARCH_MODEL_EXAMPLES", "25")),
             stateful_step_count=20,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),

@@ -160,6 +160,7 @@ def test_invalid_queries(demo: Library, query: Query, message: str) -> None:
         demo.find(query)
 
 
+@pytest.mark.slow
 def test_an_example_larger_than_allowed(demo: Library, tmp_path: Path) -> None:
     Image.new("1", (20_000, 15_000)).save(tmp_path / "huge.png")
     with pytest.raises(QueryError, match="more than the limit"):

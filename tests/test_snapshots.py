@@ -343,6 +343,7 @@ def test_another_process_sees_a_new_photo_within_two_seconds(
     reader.close()
 
 
+@pytest.mark.slow
 def test_no_search_fails_while_snapshots_are_replaced(library: VectorLibrary) -> None:
     vectors = vectors_of(1_200)
     library.add(vectors)
@@ -481,9 +482,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[VectorLibr
     library.store.close()
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_filter_any_deletes_any_k(
     mixed: tuple[VectorLibrary, LiveIndex], data: st.DataObject
@@ -688,6 +687,7 @@ print(peak_bytes() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_a_build_peaks_below_two_and_a_half_times_the_vectors(tmp_path: Path) -> None:
     library = VectorLibrary(tmp_path)

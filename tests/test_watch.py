@@ -33,7 +33,7 @@ from imgsearch.store.store import Store
 from tests.factories import paths_in, pngs_below, write_photo, write_photos
 from tests.stand_in import KIND, StandIn
 
-pytestmark = pytest.mark.alone  # it measures time, or waits for it
+pytestmark = pytest.mark.alone  # measures time, or waits for it
 
 LINUX = sys.platform.startswith("linux")
 QUICK = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)

@@ -184,9 +184,7 @@ class IndexContract:
         assert [len(near.ids) for near in index.search(queries, 5, unknown)] == [0, 0, 0]
 
     # pytest makes an instance of the class for each index.
-    @settings(
-        max_examples=30, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
-    )
+    @settings(max_examples=30, suppress_health_check=[HealthCheck.differing_executors])
     @given(data=st.data())
     def test_a_filtered_search_is_the_exact_filtered_search(
         self, built: ContractIndex, data: st.DataObject

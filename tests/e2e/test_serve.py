@@ -34,7 +34,7 @@ from imgsearch.service.client import MAX_BODY_BYTES, Client, ServiceUnavailable
 from imgsearch.service.schema import openapi_document
 from imgsearch.service.server import LOCK_FILE
 
-pytestmark = pytest.mark.alone  # it measures time, or waits for it
+pytestmark = pytest.mark.alone  # measures time, or waits for it
 
 SECONDS = 120
 ATTEMPTS = 10  # of what a busy machine may delay beyond a time limit of the product
