@@ -1,7 +1,8 @@
-"""A device for tests: it has engines of its own, as a GPU has, that take as long as they are told.
+"""A device for tests: like a GPU it has engines of its own, which take as long as they are told.
 
-Its three engines (up, model, down) each do one thing at a time, beside each other and beside the
-processor. It has one buffer a slot, so whoever writes one too soon gets wrong vectors.
+Its three engines (upload, model, download) each do one thing at a time, in parallel with one
+another and with the CPU. It has one buffer a slot, so that writing one too early gives wrong
+vectors.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -19,10 +20,12 @@ from imgsearch.encoders.device import DeviceOutOfMemory
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
+Engine = Literal["upload", "model", "download"]
+
 
 @dataclass
 class Costs:
-    """Seconds a batch takes in each engine; of the model, by its size."""
+    """Seconds that a batch takes in each engine; in the model, by its size."""
 
     up_s: float = 0.0
     model_s: Callable[[int], float] = lambda count: 0.0
@@ -31,72 +34,95 @@ class Costs:
 
 @dataclass
 class _Slot:
+    number: int = -1  # of its batch, in the order of upload
     taken: bool = False
     count: int = 0
     buffer: PixelBatch | None = None
-    up: Future[None] = field(default_factory=Future)
+    uploaded: Future[None] = field(default_factory=Future)
     rows: Future[Vectors] = field(default_factory=Future)
 
 
+def _nothing(engine: Engine, number: int) -> None:
+    pass
+
+
 class SlowDevice:
-    """A Device that embeds with `tower`, has `room` for so many photos, and counts."""
+    """A Device that embeds with `tower`, has memory for `capacity` photos, and counts.
+
+    `sleep` passes the time of its costs. `work` is called by each engine with the number of the
+    batch that it works on.
+    """
 
     name, slots = "a slow device", 2
     batch_sizes: tuple[int, ...] = (16, 32, 64, 128)
 
     def __init__(
-        self, tower: Callable[[PixelBatch], Vectors], dim: int, side_px: int, costs: Costs
+        self,
+        tower: Callable[[PixelBatch], Vectors],
+        dim: int,
+        side_px: int,
+        costs: Costs,
+        sleep: Callable[[float], object] = time.sleep,
+        work: Callable[[Engine, int], None] = _nothing,
     ) -> None:
         self.dim, self.side_px, self.costs = dim, side_px, costs
-        self.room = 1_000_000
+        self.capacity = 1_000_000
         self.breaks = False  # instead of computing
         self.computed: list[int] = []  # the sizes of all batches
         self.released = 0
-        self._tower = tower
-        self._lanes = [_Slot() for _ in range(self.slots)]
+        self._tower, self._sleep, self._work = tower, sleep, work
+        self._slots = [_Slot() for _ in range(self.slots)]
+        self._uploads = 0
         self._up, self._model, self._down = (
             ThreadPoolExecutor(1, f"device-{engine}") for engine in ("up", "model", "down")
         )
 
     def upload(self, slot: int, batch: PixelBatch) -> None:
-        lane = self._lanes[slot]
-        assert not lane.taken, "a batch was sent into a slot that is in use"
-        lane.count = len(batch)
-        if lane.buffer is None or len(lane.buffer) < lane.count:
-            lane.buffer = np.empty_like(batch)
-        lane.buffer[: lane.count] = batch
-        lane.up = self._up.submit(time.sleep, self.costs.up_s)
+        place = self._slots[slot]
+        assert not place.taken, "a batch was uploaded into a slot that is in use"
+        place.count = len(batch)
+        if place.buffer is None or len(place.buffer) < place.count:
+            place.buffer = np.empty_like(batch)
+        place.buffer[: place.count] = batch
+        place.uploaded = self._up.submit(self._finish_upload, place)
+
+    def _finish_upload(self, place: _Slot) -> None:
+        place.number, self._uploads = self._uploads, self._uploads + 1
+        self._work("upload", place.number)
+        self._sleep(self.costs.up_s)
 
     def compute(self, slot: int) -> None:
-        lane = self._lanes[slot]
-        if lane.count > self.room:
+        place = self._slots[slot]
+        if place.count > self.capacity:
             raise DeviceOutOfMemory
         if self.breaks:
             raise RuntimeError("the device fell off the bus")
-        lane.taken = True
-        self.computed.append(lane.count)
-        lane.rows = self._model.submit(self._embed, lane)
+        place.taken = True
+        self.computed.append(place.count)
+        place.rows = self._model.submit(self._embed, place)
 
-    def _embed(self, lane: _Slot) -> Vectors:
-        lane.up.result()
-        time.sleep(self.costs.model_s(lane.count))
-        assert lane.buffer is not None
-        return self._tower(lane.buffer[: lane.count])
+    def _embed(self, place: _Slot) -> Vectors:
+        place.uploaded.result()
+        self._work("model", place.number)
+        self._sleep(self.costs.model_s(place.count))
+        assert place.buffer is not None
+        return self._tower(place.buffer[: place.count])
 
     def download(self, slot: int) -> Vectors:
-        lane = self._lanes[slot]
+        place = self._slots[slot]
 
-        def come_down() -> Vectors:
-            rows = lane.rows.result()
-            time.sleep(self.costs.down_s)
+        def finish() -> Vectors:
+            rows = place.rows.result()
+            self._work("download", place.number)
+            self._sleep(self.costs.down_s)
             return rows
 
         try:
-            return self._down.submit(come_down).result()
+            return self._down.submit(finish).result()
         finally:
-            lane.taken = False
+            place.taken = False
 
     def release(self, slot: int) -> None:
-        assert not self._lanes[slot].taken, "the memory of a batch in flight was given back"
-        self._lanes[slot].buffer = None
+        assert not self._slots[slot].taken, "the memory of a batch in flight was freed"
+        self._slots[slot].buffer = None
         self.released += 1

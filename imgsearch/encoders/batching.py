@@ -43,8 +43,8 @@ class BatchScheduler:
     """Embeds any number of photos on a device, from any number of threads.
 
     The one place where batches are cut. Their size is `batch_size`, else the one in `sizes`, else
-    found by trial, for which no candidate is tried after `trials_s` seconds. When memory runs out
-    the size is halved, and stays so.
+    found by trial with times of `clock`, in which no candidate is tried after `trials_s` seconds.
+    When memory runs out the size is halved, and stays so.
     """
 
     def __init__(
@@ -53,8 +53,10 @@ class BatchScheduler:
         sizes: BatchSizeCache,
         batch_size: int = 0,
         trials_s: float = _TRIALS_S,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._device, self._sizes, self._trials_s = device, sizes, trials_s
+        self._device, self._sizes = device, sizes
+        self._trials_s, self._clock = trials_s, clock
         self._size = batch_size or None
         self._limit: int | None = None  # what fits into memory, once a batch did not
         self._choosing = threading.Lock()
@@ -142,9 +144,9 @@ class BatchScheduler:
         return self._sizes.get(self._device.name) or self._by_trial(sizes)
 
     def _by_trial(self, sizes: Sequence[int]) -> int:
-        until = time.perf_counter() + self._trials_s
+        until = self._clock() + self._trials_s
         size = smallest_fast_size(
-            sizes, lambda size: self._images_per_s(size) if time.perf_counter() < until else None
+            sizes, lambda size: self._images_per_s(size) if self._clock() < until else None
         )
         # Only the trial needed buffers for the largest batch.
         for slot in [self._slots.get() for _ in range(self._device.slots)]:
@@ -168,9 +170,9 @@ class BatchScheduler:
         return count * size / seconds
 
     def _seconds(self, parts: Sequence[PixelBatch]) -> float:
-        started = time.perf_counter()
+        started = self._clock()
         self._embed_all(parts)
-        return time.perf_counter() - started
+        return self._clock() - started
 
 
 def smallest_fast_size(sizes: Sequence[int], images_per_s: Callable[[int], float | None]) -> int:

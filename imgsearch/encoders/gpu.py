@@ -9,7 +9,7 @@ last event of the batch in it, so memory of one stream may be used on another wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -30,19 +30,28 @@ class CudaDevice:
     slots = 2
     batch_sizes: tuple[int, ...] = (32, 64, 128, 256, 512)
 
-    def __init__(self, device: torch.device, tower: Tower, dim: int, side_px: int) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        tower: Tower,
+        dim: int,
+        side_px: int,
+        pin_memory: bool = True,
+    ) -> None:
+        """`pin_memory` is False in tests without a GPU only."""
         self.name = torch.cuda.get_device_name(device)
         self.dim, self.side_px = dim, side_px
         self._device, self._tower = device, tower
         self._up, self._work, self._down = (_stream(device) for _ in range(3))
-        self._lanes = [_Lane() for _ in range(self.slots)]
+        self._pin_memory = pin_memory
+        self._lanes = [self._new_lane() for _ in range(self.slots)]
         self._launching = Lock()  # interleaved layers of two batches would take memory for both
         torch.cuda.synchronize(device)  # the weights were uploaded on another stream than ours
 
     def upload(self, slot: int, batch: PixelBatch) -> None:
         lane = self._lanes[slot]
         with torch.cuda.stream(self._up):
-            if not _fits(lambda: lane.make_room(batch, self.dim, self._device)):
+            if not _fits(lambda: lane.make_room(batch)):
                 raise DeviceOutOfMemory
             pinned = lane.pinned_pixels[: lane.count]
             np.copyto(pinned.numpy(), batch)  # torch would use threads that the decoders need
@@ -74,8 +83,11 @@ class CudaDevice:
 
     def release(self, slot: int) -> None:
         torch.cuda.synchronize(self._device)  # no transfer may still use a buffer
-        self._lanes[slot] = _Lane()
+        self._lanes[slot] = self._new_lane()
         torch.cuda.empty_cache()
+
+    def _new_lane(self) -> _Lane:
+        return _Lane(self._device, self.dim, self._pin_memory)
 
 
 class _Lane:
@@ -86,8 +98,9 @@ class _Lane:
     pixels: torch.Tensor  # on the GPU, of the current batch
     rows: torch.Tensor  # on the GPU, of the current batch
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device, dim: int, pin_memory: bool) -> None:
         self.count = 0  # photos of the current batch
+        self._device, self._dim, self._pin_memory = device, dim, pin_memory
         self._buffer = torch.empty(0)  # on the GPU
         # Blocking: a thread that waits sleeps, and its core is free for the decoders.
         self.uploaded, self.computed, self.downloaded = (
@@ -95,23 +108,20 @@ class _Lane:
             for _ in range(3)
         )
 
-    def make_room(self, batch: PixelBatch, dim: int, device: torch.device) -> None:
+    def make_room(self, batch: PixelBatch) -> None:
         """Allocate buffers for this batch, in page-locked memory and on the GPU, where needed."""
         self.count = len(batch)
         like, dtype = batch.shape[1:], torch.from_numpy(np.empty(0, batch.dtype)).dtype
-        held = self._buffer
-        if len(held) < self.count or held.shape[1:] != like or held.dtype != dtype:
-            del held
+        buffer = self._buffer
+        if len(buffer) < self.count or buffer.shape[1:] != like or buffer.dtype != dtype:
+            del buffer
             self._buffer = self.pixels = torch.empty(0)  # free the old one first
-            self.pinned_pixels = _pinned(batch.shape, dtype)
-            self.pinned_rows = _pinned((self.count, dim), torch.float32)
+            pin = self._pin_memory
+            self.pinned_pixels = torch.empty(batch.shape, dtype=dtype, pin_memory=pin)
+            self.pinned_rows = torch.empty((self.count, self._dim), pin_memory=pin)
             # Last: that this buffer has the size shows that all three are allocated.
-            self._buffer = torch.empty(batch.shape, dtype=dtype, device=device)
+            self._buffer = torch.empty(batch.shape, dtype=dtype, device=self._device)
         self.pixels = self._buffer[: self.count]
-
-
-def _pinned(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    return torch.empty(shape, dtype=dtype, pin_memory=True)
 
 
 def _stream(device: torch.device) -> torch.cuda.Stream:
