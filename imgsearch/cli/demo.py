@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, info, open_library, run_with_progress
+from imgsearch.cli.output import data_option, info, open_library
+from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.search import print_answer, without_weak_hits
 from imgsearch.errors import DiskError, MissingPackage
 from imgsearch.records.query import Example, Query, Term

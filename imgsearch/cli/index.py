@@ -12,8 +12,8 @@ from imgsearch.cli.output import (
     json_option,
     open_library,
     print_json,
-    run_with_progress,
 )
+from imgsearch.cli.progress import run_with_progress
 
 
 @click.command("index", short_help="Add photo folders and update the library.")

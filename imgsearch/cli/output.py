@@ -1,30 +1,26 @@
-"""What the commands share: common options, opening the library, printing, and progress."""
+"""What the commands share: common options, opening the library, and printing."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from imgsearch.progress import Download, Job, RateMeter
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.library import Library
+    from imgsearch.progress import Download
     from imgsearch.service.api import SearchAPI
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
-_Report = TypeVar("_Report")
 _Result = TypeVar("_Result")
 
 NO_RESULT = 1  # exit code
-PROGRESS_LINE_EVERY_S = 5.0  # where standard error is no terminal
 _CONTEXT_CHARACTERS = 60  # shown of a query line on either side of an error
 
 # ------------------------------------------------------------------------- common options
@@ -106,9 +102,6 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=True, indent=2))
 
 
-# ------------------------------------------------------------------------- progress
-
-
 class DownloadPrinter:
     """Prints the progress of downloads: the size first, then every tenth of it."""
 
@@ -123,59 +116,3 @@ class DownloadPrinter:
             self._printed[download.file] = tenth
             size_mb = download.size_bytes / 1e6
             info(f"Downloading {download.file}, {size_mb:.0f} MB: {10 * tenth} %")
-
-
-def run_with_progress(job: Job[_Report], title: str) -> _Report:
-    """Run a job and return its report.
-
-    Progress goes to standard error: a bar on a terminal, otherwise a line every few seconds.
-    """
-    return _run_with_bar(job, title) if sys.stderr.isatty() else _run_with_lines(job, title)
-
-
-def _run_with_bar(job: Job[_Report], title: str) -> _Report:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class RateColumn(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            rate = task.finished_speed or task.speed
-            return Text("" if rate is None else f"{rate:.0f} photos/s")
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeRemainingColumn(),
-    )
-    meter = RateMeter()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        for step in job:
-            if meter.starts_part(step):
-                bar.reset(task, description=step.part or title, total=step.total)
-            bar.update(task, completed=step.done)
-    return job.report
-
-
-def _run_with_lines(job: Job[_Report], title: str) -> _Report:
-    meter = RateMeter()
-    for step in job:
-        now = time.monotonic()
-        if meter.starts_part(step):
-            printed_s = now
-        elif now - printed_s >= PROGRESS_LINE_EVERY_S:
-            printed_s, rate = now, meter.rate
-            left = f", {(step.total - step.done) / rate:.0f} s left" if rate else ""
-            info(f"{step.part or title}: {step.done} of {step.total}, {rate:.0f} photos/s{left}")
-    return job.report

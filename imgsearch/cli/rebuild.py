@@ -13,8 +13,8 @@ from imgsearch.cli.output import (
     json_option,
     open_library,
     print_json,
-    run_with_progress,
 )
+from imgsearch.cli.progress import run_with_progress
 from imgsearch.errors import FolderError, SnapshotError
 
 

@@ -19,7 +19,6 @@ from imgsearch.records.query import Example, Query
 from imgsearch.records.status import Status
 from imgsearch.service import codec
 from imgsearch.service.address import socket_address
-from imgsearch.store.progress_file import running_job
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
@@ -75,6 +74,9 @@ class Client:
 
         It is read from the data folder: the service knows no more about it.
         """
+        # Loaded here: a search, which has to start fast, does not need it.
+        from imgsearch.store.progress_file import running_job
+
         return running_job(self._settings.data_dir)
 
     def _call(

@@ -14,16 +14,18 @@ from datetime import datetime
 from enum import Enum
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypedDict, TypeVar
 
 from imgsearch import errors
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.query.grammar import to_text
 from imgsearch.records.answer import Answer, Hit, Verdict
-from imgsearch.records.labels import Label
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.query import Query, Term
 from imgsearch.records.status import Failure, Status
+
+if TYPE_CHECKING:
+    from imgsearch.records.labels import Label
 
 JsonObject: TypeAlias = dict[str, object]
 JsonFields: TypeAlias = Callable[[JsonObject], JsonObject]

@@ -1,0 +1,70 @@
+"""Shows the progress of long jobs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TypeVar
+
+from imgsearch.cli.output import info
+from imgsearch.progress import Job, RateMeter
+
+LINE_EVERY_S = 5.0  # if standard error is not a terminal
+
+_Report = TypeVar("_Report")
+
+
+def run_with_progress(job: Job[_Report], title: str) -> _Report:
+    """Run a job and return its report.
+
+    Progress goes to standard error: a bar on a terminal, otherwise a line every few seconds.
+    """
+    return _run_with_bar(job, title) if sys.stderr.isatty() else _run_with_lines(job, title)
+
+
+def _run_with_bar(job: Job[_Report], title: str) -> _Report:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            rate = task.finished_speed or task.speed
+            return Text("" if rate is None else f"{rate:.0f} photos/s")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
+    )
+    meter = RateMeter()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        for step in job:
+            if meter.starts_part(step):
+                bar.reset(task, description=step.part or title, total=step.total)
+            bar.update(task, completed=step.done)
+    return job.report
+
+
+def _run_with_lines(job: Job[_Report], title: str) -> _Report:
+    meter = RateMeter()
+    for step in job:
+        now = time.monotonic()
+        if meter.starts_part(step):
+            printed_s = now
+        elif now - printed_s >= LINE_EVERY_S:
+            printed_s, rate = now, meter.rate
+            left = f", {(step.total - step.done) / rate:.0f} s left" if rate else ""
+            info(f"{step.part or title}: {step.done} of {step.total}, {rate:.0f} photos/s{left}")
+    return job.report
