@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -268,6 +269,11 @@ def modules_after(code: str) -> set[str]:
     done = run_python(f"{code}\nimport sys\nprint(*sys.modules)")
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
+
+
+def machine_is_busy() -> bool:
+    """Whether other processes use a large part of the processors, which spoils measured times."""
+    return psutil.cpu_percent(interval=0.5) > 30
 
 
 def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:

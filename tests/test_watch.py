@@ -30,35 +30,41 @@ from imgsearch.indexer.watcher import WatchTiming
 from imgsearch.progress import SyncReport, WatchEvent, Watching
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
-from tests.factories import paths_in, pngs_below, write_photo, write_photos
+from tests.factories import (
+    PATIENCE_S,
+    machine_is_busy,
+    paths_in,
+    pngs_below,
+    write_photo,
+    write_photos,
+)
 from tests.stand_in import KIND, StandIn
 
 pytestmark = pytest.mark.alone  # measures time, or waits for it
 
 LINUX = sys.platform.startswith("linux")
 QUICK = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
-PATIENCE_S = 30.0  # for a machine with other things to do
 
 
 class Watched:
-    """A library that is being watched in a thread, and what it told."""
+    """A library that is watched in a thread, and the events of the watcher."""
 
     def __init__(
-        self, library: Library, *folders: Path, rhythm: WatchSchedule | None = None
+        self, library: Library, *folders: Path, schedule: WatchSchedule | None = None
     ) -> None:
         self.library = library
         self.folders = folders
-        self.news: list[WatchEvent] = []
+        self.events: list[WatchEvent] = []
         self.error: BaseException | None = None
         self._stop = threading.Event()
-        self._rhythm = rhythm or WatchSchedule(QUICK)
+        self._schedule = schedule or WatchSchedule(QUICK)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            for news in self.library.watch(self.folders, stop=self._stop, schedule=self._rhythm):
-                self.news.append(news)
+            for event in self.library.watch(self.folders, stop=self._stop, schedule=self._schedule):
+                self.events.append(event)
         except BaseException as error:  # noqa: BLE001  # it fails the test, in the main thread
             self.error = error
 
@@ -68,18 +74,18 @@ class Watched:
             if condition():
                 return
             time.sleep(0.02)
-        raise AssertionError(f"it did not happen ({self.error}); news: {self.news[-5:]}")
+        raise AssertionError(f"it never happened ({self.error}); last events: {self.events[-5:]}")
 
-    def wait_for_first_look(self) -> None:
+    def wait_for_first_report(self) -> None:
         self.wait_for(lambda: bool(self.reports))
 
     def wait_for_disk(self) -> None:
-        """Until the library is what the disk is."""
+        """Return once the library has exactly the photos on the disk."""
         self.wait_for(lambda: self.paths == self.on_disk)
 
     @property
     def reports(self) -> list[SyncReport]:
-        return [news for news in self.news if isinstance(news, SyncReport)]
+        return [event for event in self.events if isinstance(event, SyncReport)]
 
     @property
     def paths(self) -> set[str]:
@@ -91,19 +97,19 @@ class Watched:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
         assert self.error is None, self.error
 
 
 @pytest.fixture
 def watched(library: Library, stand_in: StandIn) -> Iterator[Callable[..., Watched]]:
-    """Starts watching folders; ends after the test, which fails if the watcher did."""
+    """Starts watching folders. A watcher that fails makes the test fail at its end."""
     started: list[Watched] = []
 
-    def start(*folders: Path, rhythm: WatchSchedule | None = None) -> Watched:
-        started.append(Watched(library, *folders, rhythm=rhythm))
-        started[-1].wait_for_first_look()
+    def start(*folders: Path, schedule: WatchSchedule | None = None) -> Watched:
+        started.append(Watched(library, *folders, schedule=schedule))
+        started[-1].wait_for_first_report()
         return started[-1]
 
     yield start
@@ -176,8 +182,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Watched,
     settings = Settings.load(data_dir=place / "library", encoder="lite")
     with Library.open(settings, encoder=encoder) as library:
         one, two = write_photos(place / "one", 1), write_photos(place / "two", 1)
-        watching = Watched(library, one, two, rhythm=WatchSchedule(QUICK))
-        watching.wait_for_first_look()
+        watching = Watched(library, one, two, schedule=WatchSchedule(QUICK))
+        watching.wait_for_first_report()
         yield watching, encoder
         watching.stop()
 
@@ -212,7 +218,7 @@ def contents(watching: Watched) -> dict[str, bytes]:
     return {path: Path(path).read_bytes() for path in watching.on_disk}
 
 
-def test_from_the_trash_and_back_costs_nothing(
+def test_a_photo_restored_from_the_trash_is_not_embedded_again(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 3)
@@ -224,7 +230,7 @@ def test_from_the_trash_and_back_costs_nothing(
     assert stand_in.embedded == 3
 
 
-def test_an_xmp_file_is_noticed_and_embeds_nothing(
+def test_a_new_xmp_file_is_noticed_and_nothing_is_embedded(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 3)
@@ -244,7 +250,7 @@ def test_an_xmp_file_is_noticed_and_embeds_nothing(
     assert stand_in.embedded == 3
 
 
-def test_a_file_that_grows_is_read_when_it_is_whole(
+def test_a_growing_file_is_read_when_it_is_complete(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
@@ -264,20 +270,19 @@ def test_a_photo_is_found_within_five_seconds_of_its_last_write(
     watched: Start, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 3)
-    watching = watched(here, rhythm=WatchSchedule())
+    watching = watched(here, schedule=WatchSchedule())
     write_photo(here / "new.png", 100)
     started = time.monotonic()
     watching.wait_for_disk()
     seconds = time.monotonic() - started
-    assert seconds >= 2, "it was not quiet for two seconds"
-    if os.getloadavg()[0] < (os.cpu_count() or 1):
-        assert seconds <= 5
+    assert seconds >= 2, "not before two seconds without a change"
+    assert seconds <= 5 or machine_is_busy()
 
 
 # ------------------------------------------------------------------------- lost events
 
 
-def test_a_burst_is_one_look_at_the_whole_root(
+def test_a_burst_of_events_leads_to_one_scan_of_the_root(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
@@ -289,13 +294,17 @@ def test_a_burst_is_one_look_at_the_whole_root(
     for album in range(30):
         shutil.copytree(outside / str(album), here / str(album))
     watching.wait_for_disk()
-    assert len(watching.reports) - before <= 4, "not a look for each folder"
+    assert len(watching.reports) - before <= 4, "not one scan for each folder"
     assert stand_in.embedded == 751
+
+
+def lose_all_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)
 
 
 @pytest.fixture
 def short_queue() -> Iterator[Callable[[], None]]:
-    """A queue of 16 events for watchers made before the function it gives is called."""
+    """Watchers that start before the returned function is called have a queue of 16 events."""
     limit = Path("/proc/sys/fs/inotify/max_queued_events")
     if not os.access(limit, os.W_OK):
         pytest.skip("needs the right to shorten the kernel's queue of events")
@@ -305,7 +314,7 @@ def short_queue() -> Iterator[Callable[[], None]]:
     limit.write_text(before)
 
 
-def test_a_real_overflow_loses_nothing(
+def test_no_photo_is_lost_when_the_event_queue_overflows(
     short_queue: Callable[[], None],
     watched: Start,
     tmp_path: Path,
@@ -329,12 +338,12 @@ def test_a_real_overflow_loses_nothing(
     assert "overflow" in caplog.text.lower()
 
 
-def test_what_watchdog_worries_about_is_a_look_at_everything(
+def test_a_warning_of_watchdog_leads_to_a_full_scan(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
     watching = watched(here)
-    monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)  # all events are lost
+    lose_all_events(monkeypatch)
     write_photo(here / "deep" / "new.png", 10)
     time.sleep(1)
     assert watching.paths != watching.on_disk
@@ -342,25 +351,25 @@ def test_what_watchdog_worries_about_is_a_look_at_everything(
     watching.wait_for_disk()
 
 
-def test_a_watcher_that_fell_silent_is_noticed(
+def test_missing_events_are_noticed(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
-    pace = WatchTiming(quiet_ms=300, tick_s=0.3, canary_s=0.6)
-    watching = watched(here, rhythm=WatchSchedule(pace))
+    timing = WatchTiming(quiet_ms=300, tick_s=0.3, canary_s=0.6)
+    watching = watched(here, schedule=WatchSchedule(timing))
     time.sleep(1.5)
-    assert len(watching.reports) == 1, "a canary that sings changes nothing"
-    monkeypatch.setattr(watcher._Handler, "dispatch", lambda *event: None)
+    assert len(watching.reports) == 1, "an event that arrives leads to no scan"
+    lose_all_events(monkeypatch)
     write_photo(here / "new.png", 10)
     watching.wait_for_disk()
 
 
-def test_every_hour_the_disk_is_right_whatever_was_heard(
+def test_a_full_scan_comes_regularly_without_any_events(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = write_photos(tmp_path / "photos", 3)
-    watching = watched(here, rhythm=WatchSchedule(QUICK, reconcile_s=1))
-    monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)
+    watching = watched(here, schedule=WatchSchedule(QUICK, reconcile_s=1))
+    lose_all_events(monkeypatch)
     (here / "0001.png").rename(here / "moved.png")
     watching.wait_for_disk()
 
@@ -368,16 +377,16 @@ def test_every_hour_the_disk_is_right_whatever_was_heard(
 # ------------------------------------------------------------------------- no events at all
 
 
-def test_network_drives_are_polled_and_it_says_so(
+def test_network_drives_are_polled_and_the_user_is_told(
     watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = write_photos(tmp_path / "nas", 1)
     table = (*volumes.mounts(), volumes.Mount(str(here), "/", "nfs4", "nas:/photos"))
     monkeypatch.setattr(volumes, "mounts", lambda: table)
-    pace = WatchTiming(quiet_ms=300, tick_s=0.3, poll_s=0.7)
-    watching = watched(here, rhythm=WatchSchedule(pace))
-    (news,) = [news for news in watching.news if isinstance(news, Watching)]
-    assert news.polled == ((here, "changes by other machines give no event"),)
+    timing = WatchTiming(quiet_ms=300, tick_s=0.3, poll_s=0.7)
+    watching = watched(here, schedule=WatchSchedule(timing))
+    (started,) = [event for event in watching.events if isinstance(event, Watching)]
+    assert started.polled == ((here, "changes by other machines give no event"),)
     write_photo(here / "new.png", 10)
     watching.wait_for_disk()
 
@@ -403,7 +412,9 @@ with Library.open(Settings.load(data_dir={data!r}), encoder=StandIn()) as librar
 """
 
 
-def test_too_many_folders_for_the_system_are_polled_and_it_says_so(tmp_path: Path) -> None:
+def test_folders_beyond_the_limit_of_watches_are_polled_and_the_user_is_told(
+    tmp_path: Path,
+) -> None:
     here = write_photos(tmp_path / "photos", 1)
     for number in range(40):
         (here / f"d{number}").mkdir()
@@ -430,7 +441,7 @@ def test_too_many_folders_for_the_system_are_polled_and_it_says_so(tmp_path: Pat
 # ------------------------------------------------------------------------- drives, removals
 
 
-def test_a_drive_goes_and_comes_back_by_itself(
+def test_a_drive_that_is_unplugged_and_plugged_in_again_needs_no_command(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
     drive, here = (
@@ -449,7 +460,7 @@ def test_a_drive_goes_and_comes_back_by_itself(
     assert stand_in.embedded == 63
 
 
-def test_a_slow_mass_removal_is_held_and_comes_back(watched: Start, tmp_path: Path) -> None:
+def test_a_slow_mass_removal_is_held_and_can_be_undone(watched: Start, tmp_path: Path) -> None:
     here = write_photos(tmp_path / "photos", 100)
     (tmp_path / "trash").mkdir()
     watching = watched(here)
@@ -466,7 +477,7 @@ def test_a_slow_mass_removal_is_held_and_comes_back(watched: Start, tmp_path: Pa
 # ------------------------------------------------------------------------- neighbours
 
 
-def test_others_search_and_write_meanwhile(
+def test_other_processes_search_and_write_meanwhile(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here, new = (
@@ -486,7 +497,7 @@ def test_others_search_and_write_meanwhile(
 
 def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> None:
     here = write_photos(tmp_path / "photos", 1)
-    watching = watched(here, rhythm=WatchSchedule(QUICK, retry_s=0.3))
+    watching = watched(here, schedule=WatchSchedule(QUICK, retry_s=0.3))
     with writing(watching.library.settings.data_dir):
         write_photo(here / "new.png", 10)
         time.sleep(1.5)
@@ -500,7 +511,7 @@ def test_the_model_is_released_while_it_is_not_needed(tmp_path: Path) -> None:
     try:
         settings = Settings.load(data_dir=tmp_path / "library", encoder=KIND.prefix)
         with Library.open(settings) as library:
-            watching = Watched(library, here, rhythm=WatchSchedule(QUICK, idle_s=1))
+            watching = Watched(library, here, schedule=WatchSchedule(QUICK, idle_s=1))
             watching.wait_for(lambda: library.encoder_is_loaded)
             watching.wait_for(lambda: not library.encoder_is_loaded)
             write_photo(here / "new.png", 10)
@@ -510,7 +521,7 @@ def test_the_model_is_released_while_it_is_not_needed(tmp_path: Path) -> None:
         registry.unregister(KIND.prefix)
 
 
-def test_it_leaves_no_thread_and_no_open_file(
+def test_a_stopped_watcher_leaves_no_thread_and_no_open_file(
     library: Library,
     stand_in: StandIn,
     tmp_path: Path,
@@ -520,7 +531,7 @@ def test_it_leaves_no_thread_and_no_open_file(
 
     def watch_a_new_photo(number: int) -> None:
         watching = Watched(library, here)
-        watching.wait_for_first_look()
+        watching.wait_for_first_report()
         write_photo(here / f"{number} new.png", 100 + number)
         watching.wait_for_disk()
         watching.stop()
@@ -582,7 +593,7 @@ def wait_for_event(process: subprocess.Popen[str], event: str) -> dict[str, obje
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_within_two_seconds_with_nothing_lost(
+def test_a_signal_ends_the_command_within_two_seconds_and_loses_nothing(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     here = write_photos(tmp_path / "photos", 400)
@@ -590,10 +601,10 @@ def test_a_signal_ends_it_within_two_seconds_with_nothing_lost(
     wait_for_event(process, "progress")
     started = time.monotonic()
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE_S)
     seconds = time.monotonic() - started
     assert (process.returncode, err) == (0, "")
-    assert seconds <= 2
+    assert seconds <= 2 or machine_is_busy()
     with Store.open(tmp_path / "library", writable=False) as store:
         assert store.database.check_integrity() == "ok"
         kept = store.photos.count()
@@ -601,10 +612,10 @@ def test_a_signal_ends_it_within_two_seconds_with_nothing_lost(
     report = wait_for_event(process, "report")
     assert report["new"] == 400 - kept and report["photos"] == 400
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_S)
 
 
-def test_its_log_is_lines_of_names_and_values(tmp_path: Path) -> None:
+def test_the_log_has_lines_of_names_and_values(tmp_path: Path) -> None:
     here = write_photos(tmp_path / "photos", 2)
     process = start_command(tmp_path / "library", here)
     assert process.stdout is not None
@@ -615,17 +626,17 @@ def test_its_log_is_lines_of_names_and_values(tmp_path: Path) -> None:
     assert f'folders=["{here}"]' in seen[0]
     assert "new=2 moved=0 gone=0" in seen[1]
     process.terminate()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert "stopped" in out
     assert (process.returncode, err) == (0, "")
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     process = start_command(tmp_path / "library", tmp_path / "nowhere")
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 4
     assert "does not exist" in err
     process = start_command(tmp_path / "library")
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert "imgsearch index FOLDER" in err
