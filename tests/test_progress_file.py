@@ -1,4 +1,4 @@
-"""How far a process that writes is, as another one sees it."""
+"""The progress of a process that writes, as another process sees it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ import pytest
 from imgsearch import Library, Settings
 from imgsearch.errors import LibraryLocked
 from imgsearch.store.lock import writing
-from tests.factories import CHECKOUT, wait_until, write_photos
+from tests.factories import CHECKOUT, PATIENCE_S, wait_until, write_photos
 
 pytestmark = pytest.mark.alone  # measures time, or waits for it
 
-PATIENCE_S = 60.0  # for a machine with other things to do
 INDEX = """
     import sys, time
     from pathlib import Path
@@ -49,7 +48,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def begin(tmp_path: Path, photos: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Starts a process that indexes the photos and pauses after some, until the file goes."""
+    """Starts a process that indexes the photos; it pauses after some until a file is removed."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(pause_after: int) -> subprocess.Popen[bytes]:
@@ -66,7 +65,7 @@ def begin(tmp_path: Path, photos: Path) -> Iterator[Callable[..., subprocess.Pop
         process.wait()
 
 
-def test_another_process_sees_how_far_it_is_until_it_ends(
+def test_another_process_sees_the_progress_until_the_end(
     begin: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
@@ -81,7 +80,7 @@ def test_another_process_sees_how_far_it_is_until_it_ends(
         with pytest.raises(LibraryLocked):
             library.index().run()
         still = library.running()
-        assert still is not None, "who is refused leaves no trace"
+        assert still is not None, "a writer that was refused leaves the progress file alone"
         assert (still.pid, still.total) == (indexing.pid, 48) and still.done >= running.done
         done = subprocess.run(
             [sys.executable, "-m", "imgsearch", "status", "--json", "--data", tmp_path / "library"],
@@ -95,7 +94,7 @@ def test_another_process_sees_how_far_it_is_until_it_ends(
         assert library.photo_count() == 48
 
 
-def test_what_a_killed_process_left_behind_is_stale(
+def test_the_progress_of_a_killed_process_is_ignored_and_removed(
     begin: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
@@ -108,7 +107,7 @@ def test_what_a_killed_process_left_behind_is_stale(
         assert not (tmp_path / "library" / "writer.json").exists()
 
 
-def test_who_asks_keeps_no_writer_out(tmp_path: Path) -> None:
+def test_reading_the_progress_keeps_no_writer_out(tmp_path: Path) -> None:
     data_dir = tmp_path / "library"
     with Library.open(Settings.load(data_dir=data_dir)) as library:
         for _ in range(20):
