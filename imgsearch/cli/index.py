@@ -25,7 +25,9 @@ from imgsearch.cli.progress import run_with_progress
     help="Remove photos that are held as missing, because you deleted them on purpose.",
 )
 @click.option(
-    "--verify", is_flag=True, help="Read every file, to find edits that kept its size and time."
+    "--verify",
+    is_flag=True,
+    help="Read every file, to find edits that changed neither size nor time.",
 )
 @click.option(
     "--metadata",

@@ -75,7 +75,7 @@ def command(
             _list_saved(library, as_json)
         elif save_as is not None:
             if words:
-                raise click.UsageError("Saved labels are for all photos: leave QUERY out.")
+                raise click.UsageError("--save-as labels all photos: leave QUERY out.")
             _print_counts(library.save_labels(save_as, classes), as_json)
         else:
             _print_labels(library, library.label(classes, _query(words), k), as_json)

@@ -30,7 +30,7 @@ def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | Non
     until the new one is complete. You can stop with Ctrl-C and continue later.
 
     With --check, searches of the index are compared with exact searches. Exit code 7 means that
-    the index finds too little: rebuild it.
+    the recall of the index is too low: rebuild it.
     """
     if check:
         if encoder:
@@ -70,5 +70,5 @@ def _check(data_dir: str | None, as_json: bool) -> None:
             f"the target is {report.target:.2f}"
         )
     if not report.is_enough:
-        info("The index finds too little. Rebuild it: imgsearch rebuild")
+        info("The recall of the index is too low. Rebuild it: imgsearch rebuild")
         sys.exit(SnapshotError.exit_code)

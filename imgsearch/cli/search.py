@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @query_options
 @click.option("-k", "k", metavar="N", default=20, show_default=True, help="Number of results.")
 @click.option("--all", "show_all", is_flag=True, help="Show weak results as well.")
-@click.option("--cursor", metavar="CURSOR", help="Continue after a page, see the end of it.")
+@click.option(
+    "--cursor", metavar="CURSOR", help="Show the next page; each page ends with its cursor."
+)
 @click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
 @click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
 @json_option
@@ -80,7 +82,7 @@ def command(
         if answer.verdict is not None and not answer.verdict.found:
             info("Nothing here looks like that. To see the nearest photos, add: --all")
         else:
-            info("No photo matches. Try fewer filters; imgsearch explain PATH QUERY tells why.")
+            info("No photo matches. Try fewer filters; imgsearch explain PATH QUERY shows why.")
         sys.exit(NO_RESULT)
 
 

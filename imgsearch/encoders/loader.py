@@ -51,7 +51,7 @@ class EncoderLoader:
             return registry.EncoderChoice(name, f"Encoder {name}, given by the program.")
         if row is not None:
             return registry.EncoderChoice(
-                row.name, f"The library was made with {row.name}, and keeps it."
+                row.name, f"The library uses {row.name}, the encoder it was made with."
             )
         return registry.choose(self._settings.encoder, self._settings.device)
 
@@ -122,7 +122,7 @@ class EncoderLoader:
         if encoder.id != row.encoder_id:
             raise EncoderMismatch(
                 f"This library was made with {row.encoder_id}, and this imgsearch has "
-                f"{encoder.id}: their vectors do not compare. Re-embed the library: "
+                f"{encoder.id}: their vectors cannot be compared. Re-embed the library: "
                 f"imgsearch rebuild --encoder {row.name}"
             )
         return encoder

@@ -105,7 +105,7 @@ def name_of(encoder_id: str) -> str:
     if kind is None:
         raise UsageError(
             f"The library was made with {encoder_id}, an encoder this imgsearch does not have. "
-            "Install the imgsearch that made it, or: imgsearch rebuild --encoder lite"
+            "Install the version that made it, or run: imgsearch rebuild --encoder lite"
         )
     return kind.name_of(encoder_id)
 

@@ -81,8 +81,8 @@ def verify(folder: Path, info: SnapshotInfo, full: bool = False) -> Path:
         stat = path.stat()
         if stat.st_size != info.size_bytes:
             raise SnapshotError(
-                f"The index file {path} has {stat.st_size} bytes where {info.size_bytes} were "
-                f"written. {cure}"
+                f"The index file {path} has {stat.st_size} bytes instead of "
+                f"{info.size_bytes}. {cure}"
             )
         stamp_s = info.built_at.timestamp()
         if not full and stat.st_mtime_ns == int(stamp_s) * 1_000_000_000:

@@ -185,7 +185,7 @@ class _Forbidden(UsageError):
 
 def _allowed(request: Request, query: Query, k: int) -> Query:
     if k > MAX_K:
-        raise QueryError(f"The number of results must be {MAX_K} or less here.")
+        raise QueryError(f"The number of results must be {MAX_K} or less.")
     if names_files(query) and not is_private(request.scope):
         raise _Forbidden(
             "The service reads example files only for requests over its socket. Send the bytes of "

@@ -205,7 +205,7 @@ def _in_words(message: str) -> str:
     if found := re.match(r"Object missing required field `(\w+)`", what):
         return f"{subject} needs a field {found[1]}."
     if what == "Number out of range":
-        return f"{subject} must be a number that is not so large."
+        return f"{subject} must be a number closer to 0."
     if what == "Invalid base64 encoded string":
         return f"{subject} must be the bytes of an image file in Base64."
     return f"{subject}: {what}."

@@ -62,7 +62,7 @@ MODELS = (
         1710,
         "MIT",
         "COCO R@1 .457",
-        "English; wants a GPU",
+        "English; fast only on a GPU",
     ),
     RecommendedModel(
         GPU_DEFAULT,
@@ -81,7 +81,7 @@ MODELS = (
         3560,
         "Apache-2.0",
         "COCO R@1 .547",
-        "many languages; wants a GPU",
+        "many languages; fast only on a GPU",
         "tokenizer.json",
     ),
     RecommendedModel(
@@ -120,7 +120,7 @@ def split(name: str) -> tuple[str, str]:
         raise UsageError(_unknown(name, f"open_clip has no architecture {arch!r}", near))
     if not slash or not tag:
         tags = [m.name for m in MODELS if m.name.startswith(f"{PREFIX}{arch}/")]
-        raise UsageError(_unknown(name, "the weights are missing after a slash", tags))
+        raise UsageError(_unknown(name, "a slash and the weights are missing", tags))
     return arch, tag
 
 
