@@ -164,6 +164,7 @@ def test_every_example_prints_what_the_page_shows(
             )
 
 
+@pytest.mark.slow  # needs the library that the test above makes
 def test_the_python_example_runs(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     exec(compile(code, str(PAGE), "exec"), {})
