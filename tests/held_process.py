@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,8 +79,8 @@ def held(
 ) -> Iterator[HeldProcess]:
     """Start `imgsearch` with these arguments; it stops before its `at_batch`-th batch (from 1).
 
-    It embeds with `lite`, or with the fast stand-in of `tests.stand_in`, in batches of
-    `BATCH_SIZE`. The process is killed when the block ends.
+    It embeds with `lite` in batches of `BATCH_SIZE`, or with the fast stand-in of `tests.stand_in`
+    in batches of its own. The process is killed when the block ends.
     """
     reached, report = os.pipe()
     waiting, gate = os.pipe()
@@ -111,7 +112,7 @@ def held(
 # ------------------------------------------------------------------------- inside the process
 
 
-class HeldEncoder:
+class GatedEncoder:
     """An encoder that reports on one pipe before its n-th batch and then waits on another."""
 
     def __init__(self, encoder: Encoder, report: int, waiting: int, at_batch: int) -> None:
@@ -133,20 +134,20 @@ class HeldEncoder:
 
 def main() -> None:
     """The command `imgsearch`, with an encoder that is held."""
-    report, waiting, at_batch, encoder, *arguments = sys.argv[1:]
-    from imgsearch.cli import main as command
-    from imgsearch.encoders import registry
-    from tests.stand_in import open_stand_in
+    report, waiting, at_batch, name, *arguments = sys.argv[1:]
+    from imgsearch import Settings, cli
+    from imgsearch.encoders.registry import open_encoder
+    from tests.stand_in import StandIn
 
-    opener = open_stand_in if encoder == "stand-in" else registry.open_encoder
-
-    def open_held(*settings: object) -> Encoder:
-        opened = opener(*settings)  # type: ignore[arg-type]
-        return cast("Encoder", HeldEncoder(opened, int(report), int(waiting), int(at_batch)))
-
-    registry.open_encoder = open_held  # type: ignore[assignment]
+    # A shell starts background processes, such as a whole test run, with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings = Settings.load()
+    encoder: Encoder = StandIn()
+    if name == "lite":
+        encoder = open_encoder(name, settings.cache_dir, batch_size=settings.batch_size)
+    gated = GatedEncoder(encoder, int(report), int(waiting), int(at_batch))
     sys.argv = ["imgsearch", *arguments]
-    command()
+    cli.main(cast("Encoder", gated))
 
 
 if __name__ == "__main__":

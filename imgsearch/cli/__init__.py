@@ -10,11 +10,15 @@ import gc
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from imgsearch.cli.output import print_error, print_position
 from imgsearch.errors import ImgsearchError, QueryError
+
+if TYPE_CHECKING:
+    from imgsearch.encoders.base import Encoder
 
 COMMANDS = (
     *("demo", "encoders", "evaluate", "explain", "failures", "forget", "index", "label"),
@@ -51,17 +55,18 @@ def commands() -> None:
     """
 
 
-def main() -> None:
+def main(encoder: Encoder | None = None) -> None:
     """Run the command and exit with its code. Errors are printed without a traceback.
 
-    With IMGSEARCH_DEBUG set, an unexpected error prints one.
+    With IMGSEARCH_DEBUG set, an unexpected error prints one. `encoder` is used in place of the one
+    that the settings name; tests need that.
     """
     # The threads of OpenBLAS, which NumPy loads, spin while they wait for work and slow down the
     # other threads. This makes them sleep at once. (Fewer threads would round some scores
     # differently.)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
     try:
-        code = commands.main(prog_name="imgsearch", standalone_mode=False)
+        code = commands.main(prog_name="imgsearch", standalone_mode=False, obj=encoder)
     except (click.exceptions.Abort, KeyboardInterrupt):
         print_error(
             "Stopped. What was done so far is kept; run the same command again to continue."

@@ -73,7 +73,8 @@ def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Res
 def _open(settings: Settings, notify: Callable[[str], None]) -> Library:
     from imgsearch.library import Library
 
-    return Library.open(settings, notify, DownloadPrinter())
+    encoder = click.get_current_context().obj  # see `imgsearch.cli.main`
+    return Library.open(settings, notify, DownloadPrinter(), encoder=encoder)
 
 
 # ------------------------------------------------------------------------- printing

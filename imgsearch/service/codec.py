@@ -33,7 +33,7 @@ _Fields: TypeAlias = dict[str, Any]  # of an object that was read, not yet check
 _Record = TypeVar("_Record")
 
 _PRINTED_DIGITS = 4  # of a score or a probability that a command prints
-# Facts that stand in the hit itself; all others stand in its `file`.
+# The facts in the JSON of a hit itself, and those in its `file`.
 HIT_FACTS = tuple(fact.name for fact in FACTS if not fact.in_file_json)
 FILE_FACTS = tuple(fact.name for fact in FACTS if fact.in_file_json)
 
@@ -87,26 +87,7 @@ class _AnswerForm(TypedDict):
 
 
 def hit_to_json(hit: Hit) -> JsonObject:
-    """A hit. Its `file` holds what only the file tells, see `FILE_FACTS`."""
-    return {**_hit_to_json(hit), "file": file_to_json(hit.photo)}
-
-
-def file_to_json(photo: Photo) -> JsonObject:
-    """What only the photo's file tells: hash, size and the facts of `FILE_FACTS`."""
-    return {
-        "content_hash": photo.content_hash,
-        "size_bytes": photo.size_bytes,
-        **_facts_to_json(photo.facts, FILE_FACTS),
-    }
-
-
-def hit_to_cli_json(rank: int, hit: Hit) -> JsonObject:
-    """A hit as `search --json` prints it: with its rank, the score rounded."""
-    score = None if hit.score is None else round(hit.score, _PRINTED_DIGITS)
-    return {"rank": rank, **hit_to_json(hit), "score": score}
-
-
-def _hit_to_json(hit: Hit) -> JsonObject:
+    """A hit. Its `file` holds the facts of the file that are not in the hit itself."""
     return {
         "score": hit.score,
         "level": hit.level,
@@ -119,6 +100,22 @@ def _hit_to_json(hit: Hit) -> JsonObject:
         "offline": hit.offline,
         "missing": hit.missing,
         **_facts_to_json(hit.photo.facts, HIT_FACTS),
+        "file": file_to_json(hit.photo),
+    }
+
+
+def hit_to_cli_json(rank: int, hit: Hit) -> JsonObject:
+    """A hit as `search --json` prints it: with its rank, the score rounded."""
+    score = None if hit.score is None else round(hit.score, _PRINTED_DIGITS)
+    return {"rank": rank, **hit_to_json(hit), "score": score}
+
+
+def file_to_json(photo: Photo) -> JsonObject:
+    """The `file` of a hit: content hash, size and the facts of `FILE_FACTS`."""
+    return {
+        "content_hash": photo.content_hash,
+        "size_bytes": photo.size_bytes,
+        **_facts_to_json(photo.facts, FILE_FACTS),
     }
 
 

@@ -222,12 +222,10 @@ def openapi_document() -> JsonObject:
     document: JsonObject = json.loads(text.replace("{version}", VERSION))
     components = document["components"]
     assert isinstance(components, dict)
-    for schema, in_file in (("Hit", False), ("File", True)):
-        described = components["schemas"][schema]
-        described["properties"] |= {
-            fact.name: _fact_schema(fact) for fact in FACTS if fact.in_file_json == in_file
-        }
-        described["required"] = list(described["properties"])
+    for fact in FACTS:
+        described = components["schemas"]["File" if fact.in_file_json else "Hit"]
+        described["properties"][fact.name] = _fact_schema(fact)
+        described["required"].append(fact.name)
     return document
 
 
