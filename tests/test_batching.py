@@ -336,7 +336,7 @@ def test_a_cache_that_cannot_be_written_is_not_an_error(tmp_path: Path) -> None:
 THREADS = 16
 
 
-class GatedEncoder:
+class ParkedEncoder:
     """An encoder that is busy with its first batch until enough requests have been announced.
 
     Counting tokens announces a request. It counts its batches, and cannot embed one text.
@@ -391,7 +391,7 @@ def announced(encoder: BatchingEncoder, texts: Sequence[str]) -> Vectors:
 def test_requests_that_wait_for_the_model_share_a_batch(lite: Encoder) -> None:
     texts = [f"a photo of {number} dogs beside a lake" for number in range(THREADS)]
     alone = [lite.encode_texts([text])[0] for text in texts]
-    held = GatedEncoder(lite, THREADS)
+    held = ParkedEncoder(lite, THREADS)
     batching = BatchingEncoder(held)
     results = in_threads(lambda number: announced(batching, [texts[number]]))
     assert sum(held.batches) == THREADS
@@ -402,14 +402,14 @@ def test_requests_that_wait_for_the_model_share_a_batch(lite: Encoder) -> None:
 
 
 def test_a_single_request_runs_at_once() -> None:
-    held = GatedEncoder(StandIn())
+    held = ParkedEncoder(StandIn())
     for _ in range(100):
         BatchingEncoder(held).encode_texts(["a", "b"])
     assert held.batches == [2] * 100
 
 
 def test_a_text_that_fails_fails_its_own_request_only() -> None:
-    batching = BatchingEncoder(GatedEncoder(StandIn(), THREADS))
+    batching = BatchingEncoder(ParkedEncoder(StandIn(), THREADS))
 
     def request(number: int) -> Vectors | EncoderError:
         try:
@@ -426,7 +426,7 @@ def test_a_text_that_fails_fails_its_own_request_only() -> None:
 
 
 def test_batches_of_texts_have_a_limit_that_only_one_request_may_exceed() -> None:
-    held = GatedEncoder(StandIn(), THREADS)
+    held = ParkedEncoder(StandIn(), THREADS)
     batching = BatchingEncoder(held)
     count = MAX_BATCH_TEXTS // 4 + 1
     in_threads(lambda number: announced(batching, [f"{number}"] * count))
@@ -439,7 +439,7 @@ def test_a_library_gives_sixteen_threads_the_answers_it_gives_one(
 ) -> None:
     for number in range(40):
         make_photo(f"photos/{number}.png", (number * 6, 255 - number * 6, number * number % 255))
-    held = GatedEncoder(StandIn())
+    held = ParkedEncoder(StandIn())
     queries = [f"what number {number} looks for, in its own words" for number in range(THREADS)]
 
     def open_library(cache: str) -> Library:
