@@ -1,4 +1,4 @@
-"""Settings: the later layer wins, and a wrong value is named with its cure."""
+"""Settings: each source overrides the ones before, and the message names an invalid value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_defaults_run_from_a_checkout() -> None:
     assert settings.batch_size == 0
 
 
-def test_each_layer_overrides_the_one_before(
+def test_each_source_overrides_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "imgsearch.toml").write_text('encoder = "from-file"\nmax_megapixels = 50\n')
@@ -75,7 +75,7 @@ def test_the_data_folder_comes_from_the_environment(
         ("encoder = ", "Cannot read"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, content: str, message: str) -> None:
+def test_an_invalid_setting_is_named(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "imgsearch.toml").write_text(content)
     with pytest.raises(SettingsError, match=message):
         Settings.load(data_dir=tmp_path)

@@ -1,4 +1,4 @@
-"""The documentation says what is true: help texts, exit codes, settings, links."""
+"""The documentation is correct: help texts, exit codes, settings, links."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def help_pages() -> str:
     return "\n" + "\n".join(pages) + "\n"
 
 
-def test_help_is_pinned() -> None:
+def test_the_help_texts_are_in_the_documentation() -> None:
     page = HOUSE / "docs" / "cli.md"
     now = HELP.sub(lambda found: found[1] + help_pages() + found[2], page.read_text())
     if os.environ.get("UPDATE_DOCS"):
@@ -49,7 +49,7 @@ def test_every_exit_code_is_documented() -> None:
     assert documented == codes | {0, 1, 130}
 
 
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
+def test_the_docstring_shows_the_tree_of_errors() -> None:
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, errors.ImgsearchError):
             row = re.search(rf"\b{kind.__name__} +(\d+) ", errors.__doc__ or "")
@@ -63,7 +63,7 @@ def test_every_setting_is_documented() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_a_target(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         assert target.startswith("http") or (page.parent / target).exists(), target
 

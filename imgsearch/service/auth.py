@@ -1,4 +1,4 @@
-"""Who may use the service: over the socket this user, over the network whoever has the token."""
+"""Access to the service: this user over the socket, clients with the token over the network."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> Non
     assert "chelsea.png" in {Path(hit["path"]).name for hit in json.loads(both.stdout)[:3]}
 
 
-def test_what_is_not_there_is_said_to_be_not_there(demo: Path) -> None:
+def test_a_query_without_matches_says_so(demo: Path) -> None:
     there = run_cli("search", "a motorcycle", data=demo)
     assert (there.returncode, there.stderr) == (0, "1 sure, nothing else.\n")
     for absent in ("a submarine", "two kids jumping into a lake"):
@@ -94,7 +94,7 @@ def test_what_is_not_there_is_said_to_be_not_there(demo: Path) -> None:
         assert (shown.returncode, shown.stdout.count("(weak)")) == (0, 3)
 
 
-def test_queries_from_options_and_from_a_pipe(demo: Path, demo_photos: Path) -> None:
+def test_options_and_pipes_form_the_same_queries(demo: Path, demo_photos: Path) -> None:
     line = run_cli("search", "a pet -type:jpeg sort:path", "-k", "3", "--json", data=demo)
     options = ("--type", "png", "--sort", "path", "-k", "3", "--json")
     assert json.loads(line.stdout) != []
@@ -151,7 +151,7 @@ def test_status_and_encoders(demo: Path, demo_photos: Path) -> None:
     assert all(row["licence"] and row["dim"] and row["accuracy"] for row in names)
 
 
-def test_failures_are_listed_and_tried_again(demo_photos: Path, tmp_path: Path) -> None:
+def test_failures_are_listed_and_retried(demo_photos: Path, tmp_path: Path) -> None:
     photos, data = tmp_path / "photos", tmp_path / "data"
     photos.mkdir()
     (photos / "empty.jpg").write_bytes(b"")
@@ -177,7 +177,7 @@ def test_failures_are_listed_and_tried_again(demo_photos: Path, tmp_path: Path) 
     assert run_cli("failures", "--reason", "ugly", data=data).returncode == 2
 
 
-def test_rebuild_makes_the_index_from_what_is_stored(demo: Path) -> None:
+def test_rebuild_uses_the_stored_vectors(demo: Path) -> None:
     before = run_cli("search", "a rocket launch", "--json", data=demo).stdout
     done = run_cli("rebuild", "--json", data=demo)
     assert json.loads(done.stdout)["vectors"] == VECTORS
@@ -187,7 +187,7 @@ def test_rebuild_makes_the_index_from_what_is_stored(demo: Path) -> None:
     assert run_cli("search", "a rocket launch", "--json", data=demo).stdout == before
 
 
-def test_what_the_index_finds_can_be_checked(demo: Path) -> None:
+def test_the_recall_of_the_index_can_be_checked(demo: Path) -> None:
     run_cli("rebuild", data=demo)
     done = run_cli("rebuild", "--check", "--json", data=demo)
     assert done.returncode == 0, done.stderr
@@ -207,7 +207,7 @@ def test_what_the_index_finds_can_be_checked(demo: Path) -> None:
     run_cli("rebuild", data=demo)
 
 
-def test_a_damaged_index_file_mends_itself(demo: Path) -> None:
+def test_a_damaged_index_file_is_rebuilt(demo: Path) -> None:
     run_cli("rebuild", data=demo)
     before = run_cli("search", "a motorcycle", "--json", data=demo).stdout
     (file,) = (demo / "snapshots").iterdir()
@@ -263,7 +263,7 @@ def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
         (["search", "x", "--data", "/nowhere/library"], 2, "imgsearch index FOLDER"),
     ],
 )
-def test_wrong_use_gets_a_sentence_and_a_code(
+def test_wrong_usage_gets_a_message_and_an_exit_code(
     demo: Path, tmp_path: Path, arguments: list[str], code: int, says: str
 ) -> None:
     if arguments[:2] == ["index", "--encoder"]:
@@ -275,7 +275,7 @@ def test_wrong_use_gets_a_sentence_and_a_code(
     assert "Traceback" not in done.stderr
 
 
-def test_hostile_names_cannot_touch_the_terminal(tmp_path: Path) -> None:
+def test_hostile_file_names_cannot_control_the_terminal(tmp_path: Path) -> None:
     folder = many_photos(tmp_path / "photos", 1)
     name = b"\xff\n\x1b[2J\xf0\x9f\x90\xb6.png"
     os.rename(folder / "0000.png", os.path.join(os.fsencode(folder), name))
@@ -289,14 +289,14 @@ def test_hostile_names_cannot_touch_the_terminal(tmp_path: Path) -> None:
     assert os.fsencode(paths) == os.path.join(os.fsencode(folder), name) + b"\0"
 
 
-def test_a_closed_pipe_is_no_error(demo: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(demo: Path) -> None:
     command = f"{sys.executable} -m imgsearch search cat --data {demo} | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=SECONDS)
     assert done.stdout.count("\n") == 1
     assert done.stderr in ("", "1 sure, nothing else.\n")
 
 
-def test_help_of_every_command_is_there() -> None:
+def test_every_command_has_help() -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "imgsearch", "--help"], capture_output=True, text=True
     ).stdout
@@ -399,7 +399,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def test_a_full_disk_is_told_and_what_was_committed_stays(small_disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_what_was_committed_stays(
+    small_disk: Path, tmp_path: Path
+) -> None:
     folder = many_photos(tmp_path / "photos", PHOTOS)
     done = run_cli("index", folder, data=small_disk)
     assert done.returncode == 10, done.stderr

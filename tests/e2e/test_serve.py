@@ -529,7 +529,7 @@ def test_hostile_bodies_are_refused_and_do_no_harm(served: Served) -> None:
 
 
 def resolved(name: str) -> dict[str, object]:
-    """A schema of the document, with all others at hand."""
+    """A schema of the document, with the others that it refers to."""
     document: Any = openapi_document()
     return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
 
