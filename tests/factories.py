@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
@@ -274,6 +275,21 @@ def modules_after(code: str) -> set[str]:
 def machine_is_busy() -> bool:
     """Whether other processes use a large part of the processors, which spoils measured times."""
     return psutil.cpu_percent(interval=0.5) > 30
+
+
+class SimulatedClock:
+    """A clock that advances only when something sleeps: it measures the same every time."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._now += seconds
 
 
 def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:

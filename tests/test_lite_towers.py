@@ -1,4 +1,4 @@
-"""The towers, drawn as graphs by us, compute what the models they are made from compute."""
+"""The graphs of the towers compute what the original models compute."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pixels(lite: Encoder, demo_photos: Path) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def in_floats(
+def in_float32(
     tensors: Tensors, pixels: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     import onnxruntime
@@ -54,7 +54,7 @@ def in_floats(
 def test_the_image_graph_is_timms_network(
     tensors: Tensors,
     pixels: NDArray[np.uint8],
-    in_floats: tuple[NDArray[np.float32], NDArray[np.float32]],
+    in_float32: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> None:
     timm = pytest.importorskip("timm")
     import torch
@@ -65,25 +65,27 @@ def test_the_image_graph_is_timms_network(
     model.load_state_dict(state)
     few = (torch.tensor(pixels[:4]).float() - 127) / 128
     with torch.inference_mode():
-        np.testing.assert_allclose(model(few).numpy(), in_floats[1][:4], atol=1e-3)
+        np.testing.assert_allclose(model(few).numpy(), in_float32[1][:4], atol=1e-3)
 
 
-def test_integers_lose_little(
+def test_the_int8_tower_is_close_to_float32(
     lite: Encoder,
     pixels: NDArray[np.uint8],
-    in_floats: tuple[NDArray[np.float32], NDArray[np.float32]],
+    in_float32: tuple[NDArray[np.float32], NDArray[np.float32]],
     model_cache: Path,
 ) -> None:
     trained = heads.load(HEADS_FILE)
     tower = towers.open_image_tower(model_cache, trained.ranges, threads=2)
     features, _ = tower.outputs(pixels)
     # Scans and textures are the hardest.
-    assert cosines(unit(features), unit(in_floats[0])).mean() >= 0.98
-    exact = trained.image_vectors(*in_floats)
+    assert cosines(unit(features), unit(in_float32[0])).mean() >= 0.98
+    exact = trained.image_vectors(*in_float32)
     assert cosines(lite.encode_pixels(pixels), exact).mean() >= 0.98
 
 
-def test_ranges_of_a_photo_hold_its_values(tensors: Tensors, pixels: NDArray[np.uint8]) -> None:
+def test_ranges_are_measured_for_each_value_without_relu6(
+    tensors: Tensors, pixels: NDArray[np.uint8]
+) -> None:
     import onnxruntime
 
     model = graph.image_model_float32(tensors, with_ranges=True).SerializeToString()
@@ -109,12 +111,12 @@ def test_the_text_graph_is_the_original_network(model_cache: Path) -> None:
     mask = batch["attention_mask"].numpy()[..., None]
     expected = (hidden * mask).sum(axis=1) / mask.sum(axis=1)
     tower = towers.open_text_tower(model_cache, threads=2)
-    found = towers.encode(tower, towers.WordPieces(), TEXTS)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    assert cosines(found, unit(expected)).min() >= 0.9999
+    rows = towers.encode(tower, towers.WordPieces(), TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert cosines(rows, unit(expected)).min() >= 0.9999
 
 
-def test_tokens_are_cut_with_their_end_mark_kept() -> None:
+def test_truncated_tokens_keep_their_end_mark() -> None:
     pieces = towers.WordPieces()
     assert len(pieces.ids("a dog")) == 4
     assert len(pieces.ids("dog " * 500)) == 502
@@ -134,9 +136,9 @@ def library() -> Tokenizer:
 def test_every_word_of_the_vocabulary_has_the_tokens_of_the_library(library: Tokenizer) -> None:
     words, whole = WholeWordVocabulary(weights.TOKENIZER.path(), towers.BERT_WORDS), 0
     for word in library.get_vocab():
-        found = words.ids(word) if word == word.lower() else None
-        whole += found is not None
-        assert found in (None, library.encode(word).ids), word
+        ids = words.ids(word) if word == word.lower() else None
+        whole += ids is not None
+        assert ids in (None, library.encode(word).ids), word
     assert whole > 23_000
 
 

@@ -1,4 +1,4 @@
-"""The heads of `lite` can be trained again: the loss teaches, and the same input gives the same."""
+"""The heads of `lite` can be trained again, and the same input gives the same file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PairedViews:
         self._to_texts = self._noise(self.hidden, self.width)
 
     def photos(self, count: int) -> train.EmbeddedPhotos:
-        """Photos in two views, with three texts each and logits that tell nothing."""
+        """Photos in two views, with three texts each and uninformative logits."""
         hidden = self._noise(count, self.hidden)
         said = np.repeat(hidden, 3, axis=0) + 0.3 * self._noise(count * 3, self.hidden)
         views = [
@@ -78,13 +78,13 @@ def toy() -> tuple[Heads, train.EmbeddedPhotos]:
     return toy_heads()
 
 
-def test_training_teaches_to_find_photos_it_never_saw(
+def test_trained_heads_find_photos_that_were_not_trained_on(
     toy: tuple[Heads, train.EmbeddedPhotos],
 ) -> None:
-    made, unseen = toy
-    images = made.image_vectors(unseen.views[0].features, unseen.views[0].logits)
-    found = metrics.retrieval(made.text_vectors(unseen.texts), images, unseen.photo_of)
-    assert found.recall_at_10 > 0.5  # chance is 0.05
+    trained, unseen = toy
+    images = trained.image_vectors(unseen.views[0].features, unseen.views[0].logits)
+    result = metrics.retrieval(trained.text_vectors(unseen.texts), images, unseen.photo_of)
+    assert result.recall_at_10 > 0.5  # chance is 0.05
 
 
 def test_the_same_input_gives_the_same_file(
@@ -95,7 +95,9 @@ def test_the_same_input_gives_the_same_file(
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
-def test_alpha_is_low_where_classes_tell_nothing(toy: tuple[Heads, train.EmbeddedPhotos]) -> None:
+def test_alpha_is_low_where_classes_are_uninformative(
+    toy: tuple[Heads, train.EmbeddedPhotos],
+) -> None:
     assert train.best_alpha(*toy) < 0.3
 
 
@@ -105,7 +107,7 @@ def test_the_scale_makes_the_right_caption_likely_but_not_certain(
     assert min(train.SCALES) < train.best_scale(*toy) < max(train.SCALES)
 
 
-def test_some_of_the_photos_keep_their_texts() -> None:
+def test_a_subset_of_photos_keeps_their_texts() -> None:
     photos = PairedViews(seed=0).photos(6)
     some = photos.subset(np.array([1, 4]))
     np.testing.assert_array_equal(some.texts, photos.texts[[3, 4, 5, 12, 13, 14]])
@@ -117,28 +119,28 @@ def test_some_of_the_photos_keep_their_texts() -> None:
 # ---------------------------------------------------------------------------- heads
 
 
-def test_alpha_weighs_the_two_halves() -> None:
+def test_alpha_weights_the_two_halves() -> None:
     trained = heads.load(HEADS_FILE)
     rng = np.random.default_rng(0)
-    logits, found = rng.normal(size=(4, CLASSES)), rng.random(size=(4, FEATURES))
+    logits, pooled = rng.normal(size=(4, CLASSES)), rng.random(size=(4, FEATURES))
     texts = random_vectors(4, 384)
     scores = {}
     for alpha in (0.0, 0.25, 1.0):
-        weighed = replace(trained, alpha=alpha)
-        images = weighed.image_vectors(found.astype(np.float32), logits.astype(np.float32))
+        weighted = replace(trained, alpha=alpha)
+        images = weighted.image_vectors(pooled.astype(np.float32), logits.astype(np.float32))
         np.testing.assert_allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
-        scores[alpha] = images @ weighed.text_vectors(texts).T
+        scores[alpha] = images @ weighted.text_vectors(texts).T
     np.testing.assert_allclose(scores[0.25], 0.75 * scores[0.0] + 0.25 * scores[1.0], atol=1e-5)
 
 
-def test_a_sure_tower_places_a_photo_at_its_class() -> None:
+def test_a_certain_class_gives_the_text_vector_of_the_class() -> None:
     names = random_vectors(CLASSES, 384)
     logits = np.zeros((2, CLASSES), np.float32)
     logits[0, 7] = logits[1, 900] = 100
     np.testing.assert_allclose(heads.conse(logits, names), names[[7, 900]], atol=1e-5)
 
 
-def test_heads_come_back_from_disk(tmp_path: Path) -> None:
+def test_saved_heads_are_loaded_unchanged(tmp_path: Path) -> None:
     trained = heads.load(HEADS_FILE)
     heads.save(trained, tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == HEADS_FILE.read_bytes()
@@ -147,19 +149,19 @@ def test_heads_come_back_from_disk(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------- features
 
 
-def test_views_are_kept_and_a_cut_file_is_made_again(
+def test_features_are_cached_and_a_truncated_file_is_replaced(
     demo_photos: Path, tmp_path: Path, lite: Encoder
 ) -> None:
     ranges = heads.load(HEADS_FILE).ranges
     photos = sorted(demo_photos.iterdir())[:3]
     first = features.of_photos(photos, "whole", ranges, tmp_path)
-    (kept,) = tmp_path.glob("lite-features-*.npz")
-    written = kept.stat().st_mtime_ns
+    (cached,) = tmp_path.glob("lite-features-*.npz")
+    written = cached.stat().st_mtime_ns
     np.testing.assert_array_equal(
         features.of_photos(photos, "whole", ranges, tmp_path).features, first.features
     )
-    assert kept.stat().st_mtime_ns == written
-    kept.write_bytes(kept.read_bytes()[:100])
+    assert cached.stat().st_mtime_ns == written
+    cached.write_bytes(cached.read_bytes()[:100])
     np.testing.assert_array_equal(
         features.of_photos(photos, "whole", ranges, tmp_path).features, first.features
     )
@@ -229,7 +231,7 @@ def test_samples_are_in_class_order(folder: Path) -> None:
         datasets.class_samples(folder, 4)
 
 
-def test_unusable_data_is_named(folder: Path, tmp_path: Path) -> None:
+def test_unusable_data_is_an_error(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="split winter"):
         datasets.captioned(folder / "captions.csv", frozenset({"winter"}))
     with pytest.raises(UsageError, match="lacks the column"):
@@ -254,7 +256,7 @@ def test_evaluate_prints_its_figures(
 
 
 @pytest.mark.slow
-def test_it_reaches_on_flickr8k_what_the_model_card_says(lite: Encoder, shared_data: Path) -> None:
+def test_recall_on_flickr8k_is_that_of_the_model_card(lite: Encoder, shared_data: Path) -> None:
     """On every fourth photo of the test split; the card's figures are of all of it."""
     data = datasets.captioned(shared_data / "flickr8k" / "captions.csv", frozenset({"test"}))
     photos = data.photos[::4]
@@ -264,6 +266,6 @@ def test_it_reaches_on_flickr8k_what_the_model_card_says(lite: Encoder, shared_d
         if row % 4 == 0
     ]
     part = datasets.Captioned(photos, [text for text, _ in pairs], [row for _, row in pairs])
-    found = evaluate.evaluate_captions(lite, part)
-    assert found.recall_at_1 > 0.40
-    assert found.recall_at_10 > 0.85
+    result = evaluate.evaluate_captions(lite, part)
+    assert result.recall_at_1 > 0.40
+    assert result.recall_at_10 > 0.85

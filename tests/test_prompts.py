@@ -8,7 +8,7 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_in, embed_texts, templates_for
 
 
-def test_only_short_texts_of_measured_encoders_are_put_into_templates() -> None:
+def test_only_short_texts_of_measured_encoders_have_templates() -> None:
     for short in ("dog", "a dog", "The red car", "a cup of coffee"):
         assert templates_for("lite", short) == ("{}", "a {}", "there is a {}")
     for long in ("a dog on a beach", "two kids jumping into a lake"):
@@ -16,7 +16,7 @@ def test_only_short_texts_of_measured_encoders_are_put_into_templates() -> None:
     assert templates_for("openclip:ViT-B-32/openai", "dog") == ("{}",)
 
 
-def test_the_vector_of_a_short_text_is_the_mean_of_its_forms(lite: Encoder) -> None:
+def test_the_vector_of_a_short_text_is_the_mean_over_its_templates(lite: Encoder) -> None:
     rows = lite.encode_texts(["a cat", "there is a cat", "two cats on a sofa"])
     (short,) = embed_in(lite, [("a cat", ("a {}", "there is a {}"))])
     mean = rows[:2].sum(axis=0)

@@ -6,7 +6,7 @@ The result decides in which of the two a new library is made, where the user has
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,7 +79,11 @@ class ComparisonCache:
 
 
 def compare(
-    float32: Encoder, int8: Encoder, files: Sequence[Path], threads: int
+    float32: Encoder,
+    int8: Encoder,
+    files: Sequence[Path],
+    threads: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Generator[Progress, None, Int8Comparison | None]:
     """Embed photos with both encoders; one Progress a photo. None where too few can be read.
 
@@ -105,9 +109,9 @@ def compare(
         for number, encoder in enumerate((float32, int8)):
             if not cosines:
                 encoder.encode_pixels(pixels[:1])  # towers load when first used
-            began = time.perf_counter()
+            started = clock()
             rows.append(encoder.encode_pixels(pixels))
-            seconds[number] += time.perf_counter() - began
+            seconds[number] += clock() - started
         cosines.extend((rows[0] * rows[1]).sum(axis=1).tolist())
 
     with prefetch(2 * float32.batch_size + threads, threads, prepared, chosen) as photos:

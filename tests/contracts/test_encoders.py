@@ -1,11 +1,11 @@
-"""What every encoder promises, checked on real photos: `lite`, open_clip's, and a kind made here.
+"""The contract of encoders, checked on real photos: `lite`, open_clip's, and a toy kind.
 
 open_clip's weights are random here (its trained ones need the model hub) and its architecture is a
 small one; `tests/test_encoders.py` has the larger ones. What is checked holds for any weights: it
 is about geometry, order, batches and threads, not about finding the right photo.
 
-The toy kind is a plug-in as a user would write one: what it passes here, and in a library, shows
-that a kind needs no change to imgsearch.
+The toy kind is a plug-in as a user would write it. That it passes the contract, and serves a whole
+library, shows that a kind needs no change to imgsearch.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TEXTS = ("a photo of a cat", "a temple in the mountains", "two kids jumping into
 ODD_TEXTS = ("", "   ", "日本の寺 🏯", "IMG_\udce9.jpg", "\x00\x1b[31m", "a long way home " * 3000)
 
 
-# ---------------------------------------------------------------------------- a kind made here
+# ---------------------------------------------------------------------------- a toy kind
 
 COLOURS = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1)}
 
@@ -131,6 +131,19 @@ def test_a_registered_kind_serves_a_whole_library(
         library.search("red")
 
 
+def test_an_encoder_object_needs_no_kind(tmp_path: Path, make_photo: Callable[..., Path]) -> None:
+    make_photo("photos/r.png", (220, 20, 30))
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, encoder="auto")
+    encoder = ToyEncoder()
+    encoder.id = "mine@1"
+    with Library.open(settings, encoder=encoder) as library:
+        assert library.index([tmp_path / "photos"]).run().new == 1
+        assert library.search("red", k=1)[0].path.stem == "r"
+        assert library.encoder_in_use().name == library.status().encoder == "mine@1"
+    with Library.open(settings) as library, pytest.raises(UsageError, match="mine@1"):
+        library.search("blue")
+
+
 def test_a_prefix_belongs_to_one_kind() -> None:
     assert kind_of("toy") is kind_of("toy@1") is TOY
     for prefix in ("toy", "lite", "openclip", "auto", "", "two words", "a:b"):
@@ -188,7 +201,7 @@ def vectors(encoder: Encoder, photos: list[Image.Image]) -> Vectors:
     return embed(encoder, photos)
 
 
-def test_it_says_what_it_is(encoder: Encoder) -> None:
+def test_facts_are_consistent(encoder: Encoder) -> None:
     assert name_of(encoder.id) in NAMES.values()
     assert encoder.id != name_of(encoder.id)  # weights and preprocessing are named too
     listed = {choice.name: choice.dim for choice in encoder_choices()}
@@ -199,7 +212,9 @@ def test_it_says_what_it_is(encoder: Encoder) -> None:
     assert encoder.context_length >= 16
 
 
-def test_pixels_are_what_the_model_takes(encoder: Encoder, photos: list[Image.Image]) -> None:
+def test_prepared_pixels_have_the_shape_of_the_model(
+    encoder: Encoder, photos: list[Image.Image]
+) -> None:
     for photo in photos:
         pixels = encoder.prepare(photo)
         assert pixels.shape == (3, encoder.side_px, encoder.side_px)
@@ -207,7 +222,7 @@ def test_pixels_are_what_the_model_takes(encoder: Encoder, photos: list[Image.Im
         assert pixels.max() > pixels.min()
 
 
-def test_rows_have_length_one_and_both_towers_one_dimension(
+def test_rows_of_both_towers_have_length_one_and_the_same_dimension(
     encoder: Encoder, vectors: Vectors
 ) -> None:
     texts = encoder.encode_texts(TEXTS)
@@ -231,7 +246,7 @@ def test_different_photos_and_texts_have_different_vectors(
         assert between.max() < 0.9999
 
 
-def test_a_batch_is_what_its_photos_are_one_by_one_and_in_order(
+def test_a_batch_gives_the_vectors_of_its_items_in_order(
     encoder: Encoder, photos: list[Image.Image], vectors: Vectors
 ) -> None:
     alone = np.concatenate([embed(encoder, [photo]) for photo in photos])
@@ -242,7 +257,7 @@ def test_a_batch_is_what_its_photos_are_one_by_one_and_in_order(
     assert cosines(one_by_one, texts).min() >= 0.99999
 
 
-def test_more_than_a_batch_is_embedded_in_order_too(
+def test_more_than_a_batch_is_embedded_in_order(
     encoder: Encoder, photos: list[Image.Image], vectors: Vectors
 ) -> None:
     which = np.arange(encoder.batch_size + 3) % len(photos)
@@ -250,7 +265,7 @@ def test_more_than_a_batch_is_embedded_in_order_too(
     assert cosines(encoder.encode_pixels(pixels[which]), vectors[which]).min() >= 0.99999
 
 
-def test_nothing_in_nothing_out(encoder: Encoder) -> None:
+def test_no_items_give_no_rows(encoder: Encoder) -> None:
     side_px = encoder.side_px
     none = encoder.encode_pixels(np.zeros((0, 3, side_px, side_px), np.uint8))
     assert none.shape == encoder.encode_texts([]).shape == (0, encoder.dim)
@@ -270,8 +285,8 @@ def test_prepare_is_safe_in_threads(encoder: Encoder, photos: list[Image.Image])
     expected = [encoder.prepare(photo) for photo in photos]
     with ThreadPoolExecutor(8) as pool:
         for _ in range(3):
-            for pixels, wanted in zip(pool.map(encoder.prepare, photos), expected, strict=True):
-                np.testing.assert_array_equal(pixels, wanted)
+            for pixels, one_thread in zip(pool.map(encoder.prepare, photos), expected, strict=True):
+                np.testing.assert_array_equal(pixels, one_thread)
 
 
 def test_towers_are_safe_in_threads(
@@ -282,7 +297,7 @@ def test_towers_are_safe_in_threads(
     assert cosines(rows, vectors).min() >= 0.99999
 
 
-def test_a_photo_keeps_its_vector_in_another_size(
+def test_the_size_of_a_photo_hardly_changes_its_vector(
     encoder: Encoder, photos: list[Image.Image], vectors: Vectors
 ) -> None:
     smaller = [
@@ -294,13 +309,15 @@ def test_a_photo_keeps_its_vector_in_another_size(
     assert (np.argmax(rows @ vectors.T, axis=1) == np.arange(len(photos))).all()
 
 
-def test_a_grey_photo_is_a_photo(encoder: Encoder, photos: list[Image.Image]) -> None:
+def test_a_greyscale_photo_is_embedded_as_in_rgb(
+    encoder: Encoder, photos: list[Image.Image]
+) -> None:
     grey = photos[0].convert("L")
     rows = embed(encoder, [grey, grey.convert("RGB")])
     assert rows[0] @ rows[1] >= 0.99999
 
 
-def test_odd_texts_do_no_harm(encoder: Encoder) -> None:
+def test_unusual_texts_are_embedded(encoder: Encoder) -> None:
     rows = encoder.encode_texts(ODD_TEXTS)
     assert rows.shape == (len(ODD_TEXTS), encoder.dim)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)

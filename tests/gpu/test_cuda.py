@@ -1,4 +1,4 @@
-"""What only a CUDA GPU can show: the CPU's vectors, no buffer used too soon, and nothing idle."""
+"""On a CUDA GPU: the vectors of the CPU, no buffer reused too early, and a busy card."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _needs_a_gpu() -> None:
 
 
 def photos(count: int, side_px: int, seed: int = 0) -> PixelBatch:
-    """Random, but each of a colour of its own, so that random weights tell them apart."""
+    """Noise, each with a colour of its own, so that random weights distinguish them."""
     noise = np.random.default_rng(seed)
     shape = (count, 3, side_px, side_px)
     return noise.integers(0, noise.integers(64, 256, (count, 3, 1, 1)), shape, np.uint8)
@@ -55,25 +55,25 @@ def test_the_default_architecture_gives_the_vectors_of_the_cpu(tmp_path: Path) -
 
     gpu, cpu = OpenClip(DEFAULT, tmp_path, "cuda"), random_model("ViT-B-32-256", 0, "cpu")
     pixels = photos(21, gpu.side_px)
-    found = gpu.encode_pixels(pixels)
-    assert found.shape == (21, gpu.dim) and found.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    assert cosines(found, cpu.images(pixels)).min() >= 0.999
+    rows = gpu.encode_pixels(pixels)
+    assert rows.shape == (21, gpu.dim) and rows.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert cosines(rows, cpu.images(pixels)).min() >= 0.999
 
 
-def test_no_buffer_is_written_before_it_was_read(tmp_path: Path) -> None:
-    """Batches of all sizes from many threads, over and over: each gets its own vectors."""
+def test_no_buffer_is_overwritten_before_it_is_read(tmp_path: Path) -> None:
+    """Many threads embed batches of all sizes repeatedly; each gets its own vectors."""
     encoder = OpenClip(SMALL, tmp_path, "cuda", batch_size=64)
     assert encoder.batches_at_once == 2
     batches = [photos(1 + 23 * number, encoder.side_px, number) for number in range(8)]
     alone = [encoder.encode_pixels(batch) for batch in batches]
     texts = encoder.encode_texts(["a cat"])
-    with ThreadPoolExecutor(8) as askers:
+    with ThreadPoolExecutor(8) as threads:
         for _ in range(10):
-            answers = askers.map(encoder.encode_pixels, batches)
+            answers = threads.map(encoder.encode_pixels, batches)
             assert cosines(encoder.encode_texts(["a cat"]), texts).min() >= 0.9999
-            for found, wanted in zip(answers, alone, strict=True):
-                assert cosines(found, wanted).min() >= 0.9999
+            for rows, expected in zip(answers, alone, strict=True):
+                assert cosines(rows, expected).min() >= 0.9999
     between = alone[7] @ alone[7].T - 2 * np.eye(len(alone[7]), dtype=np.float32)
     assert between.max() < 0.9999, "all photos are alike: this shows nothing"
 
@@ -99,16 +99,16 @@ def test_the_batch_is_halved_when_memory_runs_out(
 ) -> None:
     encoder = OpenClip(DEFAULT, tmp_path, "cuda", batch_size=1024)
     pixels = photos(1100, encoder.side_px)
-    wanted = encoder.encode_pixels(pixels)
+    expected = encoder.encode_pixels(pixels)
     assert encoder.batch_size == 1024
     cramped = OpenClip(DEFAULT, tmp_path, "cuda", batch_size=1024)
     little_memory(500_000_000)
-    assert cosines(cramped.encode_pixels(pixels), wanted).min() >= 0.999
+    assert cosines(cramped.encode_pixels(pixels), expected).min() >= 0.999
     assert 1 <= cramped.batch_size < 1024
-    assert cosines(cramped.encode_pixels(pixels), wanted).min() >= 0.999
+    assert cosines(cramped.encode_pixels(pixels), expected).min() >= 0.999
 
 
-def test_the_batch_is_found_once_for_this_card(tmp_path: Path) -> None:
+def test_the_batch_size_is_measured_once_for_a_card(tmp_path: Path) -> None:
     import torch
 
     encoder = OpenClip(SMALL, tmp_path, "cuda")
@@ -121,29 +121,29 @@ def test_the_batch_is_found_once_for_this_card(tmp_path: Path) -> None:
     assert time.perf_counter() - started < 0.1
 
 
-def test_the_pipeline_reaches_four_fifths_of_the_bare_model(tmp_path: Path) -> None:
+def test_batching_reaches_four_fifths_of_the_speed_of_the_model(tmp_path: Path) -> None:
     import torch
 
     from imgsearch.encoders.openclip.torch import random_model
 
     encoder = OpenClip(DEFAULT, tmp_path, "cuda")
     size = encoder.batch_size
-    towers = random_model("ViT-B-32-256", 0, "cuda")
-    there = torch.from_numpy(photos(size, encoder.side_px)).cuda()
+    model = random_model("ViT-B-32-256", 0, "cuda")
+    on_card = torch.from_numpy(photos(size, encoder.side_px)).cuda()
     batches = max(12, 4096 // size)
     decoded = np.concatenate([photos(size, encoder.side_px)] * batches)
 
     def bare() -> None:
         for _ in range(batches):
-            towers.image_rows(there)
+            model.image_rows(on_card)
         torch.cuda.synchronize()
 
     def in_one_call() -> None:
         encoder.encode_pixels(decoded)
 
     def as_indexing_does() -> None:
-        with ThreadPoolExecutor(encoder.batches_at_once) as askers:
-            list(askers.map(encoder.encode_pixels, np.split(decoded, batches)))
+        with ThreadPoolExecutor(encoder.batches_at_once) as threads:
+            list(threads.map(encoder.encode_pixels, np.split(decoded, batches)))
 
     seconds = {work.__name__: fastest(work) for work in (bare, in_one_call, as_indexing_does)}
     rates = {name: round(len(decoded) / taken) for name, taken in seconds.items()}
@@ -163,7 +163,7 @@ def fastest(work: Callable[[], None]) -> float:
     return min(taken)
 
 
-def test_it_is_an_encoder(tmp_path: Path) -> None:
+def test_an_empty_batch_gives_no_rows(tmp_path: Path) -> None:
     encoder: Encoder = OpenClip(SMALL, tmp_path, "cuda")
     none = encoder.encode_pixels(np.zeros((0, 3, encoder.side_px, encoder.side_px), np.uint8))
     assert none.shape == (0, encoder.dim) and none.dtype == np.float32

@@ -1,4 +1,4 @@
-"""Run as a program: eight threads give a model their first array at the same moment."""
+"""Run as a program: eight threads make their first call of an OpenVINO model at the same moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ THREADS = 8
 
 def main() -> None:
     model = OpenVinoModel(Path(sys.argv[1]), group=128, threads=THREADS)
-    sys.setswitchinterval(1e-6)  # as a busy machine would, but each time
+    sys.setswitchinterval(1e-6)  # switches threads as a busy machine may, but every time
     start = Barrier(THREADS)
 
     def first(number: int) -> float:
