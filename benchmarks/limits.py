@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from imgsearch.encoders.onnx import import_onnxruntime
+
 CORES = len(os.sched_getaffinity(0))
 GEMM_SIDE = 2048
 TRIES = 5
@@ -96,7 +98,8 @@ def disk_mb_s(folder: Path) -> float:
 def _onnx_product(kind: type[np.generic]) -> Callable[[], object]:
     """A product in ONNX Runtime: float by float, or uint8 by int8 into int32."""
     import onnx
-    import onnxruntime
+
+    onnxruntime = import_onnxruntime()
     from onnx import TensorProto, helper
 
     floats = kind is np.float32

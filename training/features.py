@@ -22,6 +22,7 @@ from imgsearch.encoders.device import usable_cores
 from imgsearch.encoders.lite import graph, weights
 from imgsearch.encoders.lite.spec import SIDE_PX
 from imgsearch.encoders.lite.towers import open_image_tower
+from imgsearch.encoders.onnx import import_onnxruntime
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,8 +71,7 @@ def _extract(photos: Sequence[Path], view: str, ranges: Floats, file: Path) -> T
 
 def activation_ranges(photos: Sequence[Path]) -> Floats:
     """The ranges (35, 2) of the image tower's values without ReLU6, measured in float32."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     model = graph.image_model_float32(weights.image_tensors(), with_ranges=True)
     tower = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]

@@ -1,4 +1,4 @@
-"""Access to the page: its password, and headers that keep other web sites out.
+"""Access to the page: its password, and what keeps other web sites out.
 
 Without a password the page is for this machine only: `ui.server` then refuses every Host header
 that does not name it, so that no web site can get in through a host name of its own (DNS
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -56,6 +56,27 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class SameOrigin:
+    """ASGI middleware: refuses websockets that a page of another web site opens.
+
+    Streamlit refuses them too, but asks a server on the internet for this machine's address before
+    it does, so that any web site could make it call out.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            headers = HTTPConnection(scope).headers
+            origin = headers.get("origin")
+            if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": "Foreign origin."})
+                return
+        await self._app(scope, receive, send)
 
 
 class PasswordLogin:

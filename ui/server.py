@@ -15,7 +15,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from imgsearch import ImgsearchError
-from ui.auth import PasswordLogin, SecurityHeaders
+from ui.auth import PasswordLogin, SameOrigin, SecurityHeaders
 from ui.cards import unexpected_error
 from ui.session import session
 
@@ -61,7 +61,7 @@ def app(password: str | None = None) -> App:
     return App(
         Path(__file__).with_name("app.py"),
         routes=[Route("/thumbnail/{size}/{photo_id:int}", thumbnail)],
-        middleware=[Middleware(SecurityHeaders), access],
+        middleware=[Middleware(SecurityHeaders), access, Middleware(SameOrigin)],
         on_script_error=unexpected_error,
     )
 
@@ -84,6 +84,7 @@ def streamlit_options(host: str, port: int, open_browser: bool) -> dict[str, obj
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "logger.level": "warning",
+        "logger.hideWelcomeMessage": True,  # with 0.0.0.0 it would look up this machine's address
         "theme.primaryColor": "#0f766e",
         "theme.dark.primaryColor": "#0d9488",
         "theme.baseRadius": "10px",

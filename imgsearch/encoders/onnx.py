@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -80,6 +81,18 @@ class OnnxModel(ParallelModel):
         return outputs
 
 
+def import_onnxruntime() -> ModuleType:
+    """The module onnxruntime, with its telemetry off.
+
+    From version 1.30 on it sends data to its maker and writes to the home folder, unless this
+    variable is set before the import; its function `disable_telemetry_events` comes too late.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
+
+
 def open_session(path: Path, threads: int | None = None, lean: bool = False) -> InferenceSession:
     """An ONNX file ready to run on the CPU, on `threads` of the cores this process may use.
 
@@ -88,8 +101,7 @@ def open_session(path: Path, threads: int | None = None, lean: bool = False) -> 
     a few rows as fast; only many rows gain from copied and rearranged weights. Integer arithmetic
     gives the same results on every CPU. Raises EncoderError for a file that cannot be loaded.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.log_severity_level = 3  # errors only: the library does not write to the terminal
@@ -122,8 +134,7 @@ def optimise(model: bytes | Path, path: Path) -> None:
     Constants are computed and nodes fused, for any CPU, so that loading is no more than reading
     the graph and mapping the weights.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
