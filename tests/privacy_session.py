@@ -32,6 +32,12 @@ CALLS = (
 _INET = re.compile(r'sa_family=AF_INET6?, sin6?_port=htons\((\d+)\).*?"([0-9a-fA-F.:]+)"')
 _WRITES = re.compile(r"O_CREAT|O_WRONLY|O_RDWR|^(?:creat|mkdir|rename|link|symlink)")
 _LAST_PATH = re.compile(r'(?:<([^>]*)>, )?"((?:[^"\\]|\\.)*)"')
+# A program that does all that the others must not do: the recorder has to see it.
+CONTROL = """
+import pathlib, socket
+pathlib.Path.home().joinpath("diary").write_text("x")
+socket.socket().connect_ex((socket.gethostbyname("telemetry.example"), 443))
+"""
 LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 
 
@@ -91,6 +97,7 @@ class Recorder:
             "IMGSEARCH_DATA": str(work / "data"),
             "IMGSEARCH_CACHE": str(work / "cache"),
             "TMPDIR": str(work / "tmp"),
+            "PYTHONPYCACHEPREFIX": str(work / "tmp" / "bytecode"),
             "XDG_RUNTIME_DIR": str(work / "run"),
         }
         # Where a process may write: its own folders, and what is no file.
@@ -107,7 +114,7 @@ class Recorder:
         command = ["strace", "-f", "-qq", "-y", "-s", "300", "--seccomp-bpf"]
         command += ["-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(self._log)]
         process = subprocess.Popen(
-            [*command, sys.executable, "-m", *arguments],
+            [*command, sys.executable, *arguments],
             env=self.environment,
             cwd=self._work,
             stdout=subprocess.PIPE,
@@ -129,11 +136,12 @@ class Recorder:
                 "files": files,
                 "output": (output + errors).decode("utf-8", "replace")[-2000:],
             }
-            print(json.dumps(report), flush=True)
+            sys.stdout.write(json.dumps(report) + "\n")
+            sys.stdout.flush()
 
     def run(self, name: str, *arguments: str) -> None:
         """Run one command of imgsearch to its end."""
-        with self.running(name, "imgsearch", *arguments) as process:
+        with self.running(name, "-m", "imgsearch", *arguments) as process:
             process.wait(timeout=300)
 
     def _read_log(self) -> tuple[list[str], list[str]]:
@@ -205,23 +213,24 @@ def main(arguments: Sequence[str]) -> None:
     run("rebuild", "rebuild")
     run("prune", "prune")
     run("index --metadata", "index", "--metadata")
-    with recorder.running("watch", "imgsearch", "watch"):
+    with recorder.running("watch", "-m", "imgsearch", "watch"):
         time.sleep(8)
-    with recorder.running("serve", "imgsearch", "serve"):
+    with recorder.running("serve", "-m", "imgsearch", "serve"):
         time.sleep(6)
         environment = recorder.environment
         command = [sys.executable, "-m", "imgsearch", "search", "a green square", "--all"]
         subprocess.run(command, env=environment, cwd=work, capture_output=True, check=False)
-    with recorder.running("page", "imgsearch", "ui", "--no-browser", "--port", "18501"):
+    page = ("-m", "imgsearch", "ui", "--no-browser", "--port")
+    with recorder.running("page", *page, "18501"):
         wait_for_port(18501)
         visit_page(18501)
     recorder.environment["IMGSEARCH_UI_PASSWORD"] = "a long enough password"
-    with recorder.running(
-        "page for others", "imgsearch", "ui", "--no-browser", "--host", "0.0.0.0", "--port", "18502"
-    ):
+    with recorder.running("page for others", *page, "18502", "--host", "0.0.0.0"):
         wait_for_port(18502)
         time.sleep(2)
     run("forget", "forget", photos, "--yes")
+    with recorder.running("control", "-c", CONTROL) as process:
+        process.wait(timeout=60)
 
 
 if __name__ == "__main__":

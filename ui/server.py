@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -103,7 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     password = os.environ.pop(PASSWORD_VARIABLE, None) or None
     if options.host not in LOOPBACK and password is None:
         parser.error(f"{options.host} can be reached from other machines: set {PASSWORD_VARIABLE}.")
-    app(password).run(config=streamlit_options(options.host, options.port, options.open_browser))
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+        app(password).run(
+            config=streamlit_options(options.host, options.port, options.open_browser)
+        )
 
 
 if __name__ == "__main__":

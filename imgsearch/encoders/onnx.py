@@ -15,8 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -81,7 +80,7 @@ class OnnxModel(ParallelModel):
         return outputs
 
 
-def import_onnxruntime() -> ModuleType:
+def import_onnxruntime() -> Any:
     """The module onnxruntime, with its telemetry off.
 
     From version 1.30 on it sends data to its maker and writes to the home folder, unless this

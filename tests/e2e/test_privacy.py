@@ -1,0 +1,87 @@
+"""Nothing leaves this machine: what every command, the service and the page ask and write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.browsing import BROWSER
+
+CHECKOUT = Path(__file__).parent.parent.parent
+MODEL_HUB = {"huggingface.co"}
+CONTROL = "control"
+Report = dict[str, Any]
+
+
+def _cannot_record() -> str | None:
+    """Why the recorder cannot run here, or None."""
+    for tool in ("unshare", "ip", "strace", "mount"):
+        if shutil.which(tool) is None:
+            return f"needs {tool}"
+    if BROWSER is None:
+        return "needs Chromium: tests/e2e/install_browser.sh"
+    allowed = subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True)
+    return None if allowed.returncode == 0 else "needs the right to make a network namespace"
+
+
+WHY_NOT = _cannot_record()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+    work = tmp_path_factory.mktemp("privacy")
+    (work / "photos").mkdir()
+    for number, colour in enumerate(("red", "green", "blue", "yellow")):
+        Image.new("RGB", (64, 64), colour).save(work / "photos" / f"{number}.png")
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    done = subprocess.run(
+        ["unshare", "--net", "--mount", sys.executable, "-m", "tests.privacy_session", work],
+        cwd=CHECKOUT,
+        env=environment | {"PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        timeout=800,
+    )
+    assert done.returncode == 0, done.stderr
+    return {report["step"]: report for report in map(json.loads, done.stdout.splitlines())}
+
+
+def test_the_recorder_sees_what_a_program_asks_and_writes(reports: dict[str, Report]) -> None:
+    control = reports[CONTROL]
+    assert control["names"] == ["telemetry.example"]
+    assert "203.0.113.1 port 443" in control["connections"]
+    assert [Path(file).name for file in control["files"]] == ["diary"]
+
+
+def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
+    assert len(reports) == 19
+    for step, report in reports.items():
+        assert "Traceback" not in report["output"], step
+        assert report["returncode"] in (0, 1, -2), (step, report["output"])
+
+
+def test_no_name_but_the_model_hub_is_asked(reports: dict[str, Report]) -> None:
+    asked = {step: set(report["names"]) for step, report in reports.items() if step != CONTROL}
+    assert asked.pop("index") <= MODEL_HUB  # a new library asks whether a model can be had
+    assert asked == {step: set() for step in asked}
+
+
+def test_no_connection_leads_to_another_machine(reports: dict[str, Report]) -> None:
+    for step, report in reports.items():
+        if step not in (CONTROL, "index"):
+            assert report["connections"] == [], step
+
+
+def test_files_are_written_in_the_folders_of_the_library_only(reports: dict[str, Report]) -> None:
+    for step, report in reports.items():
+        if step != CONTROL:
+            assert report["files"] == [], step
