@@ -1,13 +1,13 @@
-"""What whole numbers cost in likeness and save in time: `lite`, and an open_clip model.
+"""What int8 costs in accuracy and saves in time, for `lite` and for an open_clip model.
 
     python -m benchmarks.bench_precision lite --flickr8k FOLDER
     python -m benchmarks.bench_precision openclip --flickr8k FOLDER [--model ARCH/PRETRAINED]
     python -m benchmarks.bench_precision trained --flickr8k FOLDER
 
-`lite`: recall on Flickr8k's test split and the likeness of vectors, with the image tower in int8 as
-it is used and in float32. `openclip`: processor time a photo and the likeness of vectors, in int8
-and in float32. `trained`: the same way of rounding, done to a transformer whose trained weights are
-on every machine (the text tower of `lite`), over Flickr8k's captions.
+`lite`: recall on Flickr8k's test split and similarity of the vectors, with the image tower in int8
+(as used) and in float32. `openclip`: processor time a photo and similarity of the vectors, in int8
+and in float32. `trained`: similarity after the same rounding of a transformer whose trained weights
+are on every machine (the text tower of `lite`), over Flickr8k's captions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 BATCH = 16
-ROUNDS = 5  # the best of so many: others use this machine, too
+ROUNDS = 5  # the shortest time counts: other programs use the machine, too
 
 
 def pixels_of(encoder: Encoder, photos: list[Path]) -> PixelBatch:
@@ -63,34 +63,35 @@ def lite(flickr8k: Path) -> None:
         file.write_bytes(graph.image_model_float32(weights.image_tensors()).SerializeToString())
         tower = open_session(file)
 
-    def in_floats(batch: PixelBatch) -> Vectors:
+    def embed_in_float32(batch: PixelBatch) -> Vectors:
         features, logits = tower.run(["features", "logits"], {"pixels": batch})
         return trained.image_vectors(features, logits)
 
     photos = list(data.photos)
-    exact = in_batches(in_floats, encoder, photos)
-    used = in_batches(encoder.encode_pixels, encoder, photos)
-    say_likeness("lite, int8 against float32", (exact * used).sum(axis=1))
+    float32 = in_batches(embed_in_float32, encoder, photos)
+    in_int8 = in_batches(encoder.encode_pixels, encoder, photos)
+    print_similarity("lite, int8 against float32", (float32 * in_int8).sum(axis=1))
     texts, photo_of = encoder.encode_texts(data.captions), np.array(data.photo_of, np.int64)
-    for name, images in (("float32", exact), ("int8", used)):
-        found = metrics.retrieval(texts, images, photo_of)
-        recalls = (found.recall_at_1, found.recall_at_5, found.recall_at_10)
+    for name, images in (("float32", float32), ("int8", in_int8)):
+        result = metrics.retrieval(texts, images, photo_of)
+        recalls = (result.recall_at_1, result.recall_at_5, result.recall_at_10)
         shown = ", ".join(f"R@{k} {100 * r:.1f}" for k, r in zip((1, 5, 10), recalls, strict=True))
-        sys.stdout.write(f"{name}: {shown} ({found.queries} captions)\n")
+        sys.stdout.write(f"{name}: {shown} ({result.queries} captions)\n")
 
 
 def openclip(flickr8k: Path, model: str, count: int) -> None:
     names = (f"openclip:{model}+fp32", f"openclip:{model}+int8")
-    exact, whole = (open_encoder(name, default_cache_dir(), "cpu") for name in names)
+    float32, in_int8 = (open_encoder(name, default_cache_dir(), "cpu") for name in names)
     photos = sorted((flickr8k / "images").iterdir())[:count]
-    few = pixels_of(exact, photos[:BATCH])
-    runners = {"float32": exact.encode_pixels, "int8": whole.encode_pixels}
+    few = pixels_of(float32, photos[:BATCH])
+    runners = {"float32": float32.encode_pixels, "int8": in_int8.encode_pixels}
     for name, cost in processor_ms(runners, few).items():
         sys.stdout.write(f"{name}: {cost:.1f} ms of processor time a photo, batches of {BATCH}\n")
-    rows = in_batches(exact.encode_pixels, exact, photos)
-    say_others(rows)
-    say_likeness("int8", (rows * in_batches(whole.encode_pixels, exact, photos)).sum(axis=1))
-    alone, together = whole.encode_pixels(few[:1])[0], whole.encode_pixels(few)[0]
+    rows = in_batches(float32.encode_pixels, float32, photos)
+    print_similarity_of_others(rows)
+    int8_rows = in_batches(in_int8.encode_pixels, float32, photos)
+    print_similarity("int8", (rows * int8_rows).sum(axis=1))
+    alone, together = in_int8.encode_pixels(few[:1])[0], in_int8.encode_pixels(few)[0]
     sys.stdout.write(f"  one photo alone and in a batch: cosine {alone @ together:.5f}\n")
 
 
@@ -98,30 +99,30 @@ def trained(flickr8k: Path, count: int) -> None:
     data = datasets.captioned(flickr8k / "captions.csv", frozenset({"test"}))
     pieces = towers.WordPieces()
     with tempfile.TemporaryDirectory() as folder:
-        exact_file, whole_file = Path(folder) / "text.onnx", Path(folder) / "int8.onnx"
-        optimise(graph.text_model(weights.text_tensors()).SerializeToString(), exact_file)
-        matrices = int8.convert(exact_file, whole_file)
-        exact = open_session(exact_file)
-        whole = openvino.OpenVinoModel(whole_file, spec.INT8_GROUP)
+        float32_file, int8_file = Path(folder) / "text.onnx", Path(folder) / "int8.onnx"
+        optimise(graph.text_model(weights.text_tensors()).SerializeToString(), float32_file)
+        matrices = int8.convert(float32_file, int8_file)
+        float32 = open_session(float32_file)
+        in_int8 = openvino.OpenVinoModel(int8_file, spec.INT8_GROUP)
         rows: list[tuple[Vectors, Vectors]] = []
         for caption in data.captions[:count]:
             ids = np.array([pieces.ids(caption)], np.int64)
             inputs: dict[int | str, np.ndarray] = {"tokens": ids, "mask": np.ones_like(ids)}
-            rows.append((exact.run(None, inputs)[0][0], whole.infer(inputs)[0][0]))
+            rows.append((float32.run(None, inputs)[0][0], in_int8.infer(inputs)[0][0]))
     before, after = (np.stack(each) for each in zip(*rows, strict=True))
-    say_others(before)
-    say_likeness(f"MiniLM, {matrices} matrices in int8", (before * after).sum(axis=1))
+    print_similarity_of_others(before)
+    print_similarity(f"MiniLM, {matrices} matrices in int8", (before * after).sum(axis=1))
 
 
-def say_others(rows: Vectors) -> None:
+def print_similarity_of_others(rows: Vectors) -> None:
     others = (rows @ rows.T)[~np.eye(len(rows), dtype=bool)].mean()
-    sys.stdout.write(f"two different ones: cosine {others:.3f} in the mean\n")
+    sys.stdout.write(f"two different ones: mean cosine {others:.3f}\n")
 
 
 def processor_ms(
     runners: Mapping[str, Callable[[PixelBatch], Vectors]], batch: PixelBatch
 ) -> dict[str, float]:
-    """Milliseconds of processor time a photo, in turns, so that all see the same machine."""
+    """Milliseconds of processor time a photo. In turn, so that the load affects all alike."""
     best = dict.fromkeys(runners, float("inf"))
     for _ in range(ROUNDS):
         for name, run in runners.items():
@@ -131,10 +132,10 @@ def processor_ms(
     return best
 
 
-def say_likeness(name: str, cosines: np.ndarray) -> None:
+def print_similarity(name: str, cosines: np.ndarray) -> None:
     sys.stdout.write(
-        f"{name}: cosine {cosines.mean():.4f} in the mean, {cosines.min():.4f} at the least "
-        f"({len(cosines)} of them)\n"
+        f"{name}: mean cosine {cosines.mean():.4f}, lowest {cosines.min():.4f} "
+        f"({len(cosines)} vectors)\n"
     )
 
 
@@ -143,7 +144,7 @@ def main() -> None:
     parser.add_argument("what", choices=("lite", "openclip", "trained"))
     parser.add_argument("--flickr8k", type=Path, required=True)
     parser.add_argument("--model", default="ViT-B-32-256/random")
-    parser.add_argument("--count", type=int, default=1000, help="of photos, or captions")
+    parser.add_argument("--count", type=int, default=1000, help="number of photos or captions")
     options = parser.parse_args()
     if options.what == "lite":
         lite(options.flickr8k)

@@ -1,8 +1,8 @@
-"""What averaging a short text over templates brings, in mean average precision, on Flickr8k.
+"""What short queries gain by averaging over templates: mean average precision on Flickr8k.
 
     python -m benchmarks.bench_prompting FLICKR8K --split dev
 
-Queries are the nouns of the captions; a photo is right where two of its captions have the noun.
+The queries are the nouns of the captions; a photo is correct if two of its captions have the noun.
 The templates in use were chosen on the dev split.
 """
 
@@ -11,17 +11,14 @@ The templates in use were chosen on the dev split.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.bench_confidence import NAME, load, noun_queries
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.prompts import embed_in, templates_for
 from imgsearch.encoders.registry import open_encoder
-
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmarks.bench_confidence import NAME, load, noun_queries
 
 SETS = {
     "as typed": ("{}",),
@@ -40,9 +37,9 @@ SETS = {
 }
 
 
-def average_precision(scores: np.ndarray, right: set[int]) -> float:
-    """The mean over the right photos of the share of right ones down to each."""
-    hits = np.isin(np.argsort(-scores), list(right))
+def average_precision(scores: np.ndarray, correct: set[int]) -> float:
+    """The mean, over the correct photos, of the precision at the rank of each."""
+    hits = np.isin(np.argsort(-scores), list(correct))
     return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
 
 
@@ -58,17 +55,17 @@ def main() -> None:
         text.removeprefix("a "): photos for text, photos in noun_queries(split, captions=2).items()
     }
     print(f"{encoder.id}, Flickr8k {arguments.split}, {len(words)} nouns")
-    typed = np.zeros(len(words))
+    as_typed = np.zeros(len(words))
     for name, templates in SETS.items():
         vectors = embed_in(encoder, [(word, templates) for word in words])
         scores = vectors @ split.photos.T
-        found = np.array(
+        precision = np.array(
             [average_precision(*each) for each in zip(scores, words.values(), strict=True)]
         )
-        typed = found if name == "as typed" else typed
-        gain = found - typed
+        as_typed = precision if name == "as typed" else as_typed
+        gain = precision - as_typed
         error = gain.std() / np.sqrt(len(gain))
-        print(f"{name:26} mAP {found.mean():.4f}   gain {gain.mean():+.4f} ± {error:.4f}")
+        print(f"{name:26} mAP {precision.mean():.4f}   gain {gain.mean():+.4f} ± {error:.4f}")
 
 
 if __name__ == "__main__":

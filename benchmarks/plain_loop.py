@@ -1,4 +1,4 @@
-"""open_clip as people write it by hand: a DataLoader, batches of 32, a matrix of vectors in a file.
+"""open_clip used directly: a DataLoader, batches of 32, and a matrix of vectors in a file.
 
     python plain_loop.py index WEIGHTS FOLDER OUT
     python plain_loop.py text WEIGHTS OUT "a dog"

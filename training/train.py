@@ -44,8 +44,11 @@ TEXTS_PER_PHOTO = 5  # Flickr8k has five captions a photo
 SAMPLE_WEIGHT = 0.3  # of a class sample, whose only caption is its name
 ALPHAS = tuple(round(0.05 * step, 2) for step in range(11))
 RECALL_TOLERANCE = 0.005  # of the mean recall on dev, to be given up for photos of other kinds
-CALIBRATION_STEP, SAMPLE_CALIBRATION_STEP = 30, 5  # every so many photos measure the ranges
-HELD_OUT_STEP = 5  # every so many class samples are left out while alpha is chosen
+CALIBRATION_STEP, SAMPLE_CALIBRATION_STEP = (
+    30,
+    5,
+)  # the ranges are measured on every 30th and 5th photo
+HELD_OUT_STEP = 5  # every fifth class sample is left out while alpha is chosen
 SCALES = tuple(float(scale) for scale in range(5, 81))
 
 

@@ -58,22 +58,30 @@ class EncoderLoader:
     def choose_new(self, name: str | None = None) -> str:
         """The name of the encoder for a new library or a rebuild: `name`, else by the settings.
 
-        Raises UsageError for an unknown name.
+        Raises UsageError for an unknown name, and for a name other than that of a given encoder.
         """
         if self._given is not None:
-            return self.name_of(self._given)
+            given = self.name_of(self._given)
+            if name is not None and not registry.satisfies(given, name):
+                raise UsageError(
+                    f"This library was opened with the encoder {given}, not {name}. Open it "
+                    "without an encoder to change to another one."
+                )
+            return given
         choice = registry.choose(name or self._settings.encoder, self._settings.device)
         self._notify(choice.why)
         return choice.name
 
     def int8_option(self, name: str) -> Int8Option | None:
         """The int8 variant to try before a new library is made with the encoder `name`, if any."""
-        return None if self._given else registry.int8_option(name, self._settings.device)
+        if self._given is not None:
+            return None
+        return registry.int8_option(name, self._settings.device)
 
     def name_of(self, encoder: Encoder) -> str:
         """The name that is stored with the vectors of `encoder`.
 
-        Of an encoder that was given as an object and that no name opens, it is the id.
+        For a given encoder that belongs to no kind, this is its id.
         """
         try:
             return registry.name_of(encoder.id)

@@ -1,4 +1,4 @@
-"""The kinds of encoder there are, and the way from a name to an encoder.
+"""Knows the kinds of encoder, and finds the encoder for a name.
 
 A name is `lite` or `openclip:ARCH/PRETRAINED`, or whatever a registered kind defines. Built-in
 kinds are imported when a name of theirs first comes up, so that a query with one loads nothing of
@@ -45,13 +45,13 @@ class EncoderChoice:
 def register(kind: EncoderKind) -> None:
     """Make a kind of encoder known to this process, before a library that uses it is opened.
 
-    Raises ValueError for a prefix that is taken or has other characters than it may have.
+    Raises ValueError for a prefix that is taken, or that has characters which are not allowed.
     """
     if not kind.prefix or not _PREFIX.fullmatch(kind.prefix):
         raise ValueError(f"{kind.prefix!r} is not a prefix: use letters, digits, '-' and '_'.")
     if kind.prefix == AUTO or kind.prefix in _BUILT_IN or kind.prefix in _registered:
         raise ValueError(
-            f"There is an encoder kind {kind.prefix!r} already. Choose another prefix."
+            f"The prefix {kind.prefix!r} is taken by another kind of encoder. Choose another one."
         )
     _registered[kind.prefix] = kind
 

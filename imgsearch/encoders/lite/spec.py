@@ -6,4 +6,4 @@ SIDE_PX = 260
 FEATURES = 1280 + 88 + 120 + 208 + 352  # of the last layer and of four stages: see graph.py
 CLASSES = 1000  # of ImageNet
 TEXT_WIDTH = 384
-CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its tokenizer file asks for
+CONTEXT_LENGTH = 128  # what the text tower was trained with, and what its tokenizer file says

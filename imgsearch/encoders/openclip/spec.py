@@ -47,7 +47,7 @@ class ModelSpec:
         return f"{PREFIX}{self.arch}/{self.tag}{precision}"
 
     def export_folder(self, cache_dir: Path) -> Path:
-        """Where the export of this model lies."""
+        """The folder of this model's export."""
         name = self.name.removeprefix(PREFIX)
         return cache_dir / "openclip" / name.replace("/", "--", 1).replace(":", "-")
 
