@@ -1,4 +1,4 @@
-"""The right to write: held by one process at a time, and never left behind by a dead one."""
+"""The writer's lock, which one process at a time holds."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.store.progress_file import LOCK_FILE
 from imgsearch.store.store import Store
 
-# Who asks whether the lock is free (see `notice`) holds it for a moment.
-PATIENCE_S = 0.3
+TIMEOUT_S = 0.3  # `running_job` holds the lock for a moment
 
 
 @contextmanager
 def writing(data_dir: Path) -> Iterator[Store]:
-    """The store of `data_dir`, made if need be, to write to until the end of the block.
+    """The store in `data_dir`, created if needed, under the lock until the block ends.
 
-    The lock is the operating system's own, so it ends with its process, however that ends.
-    Raises LibraryLocked, DiskError and what `Store.open` raises.
+    The lock is one of the operating system, so it ends with the process, also with one that is
+    killed. Raises LibraryLocked, DiskError and what `Store.open` raises.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(data_dir / LOCK_FILE, timeout=PATIENCE_S)
+    lock = FileLock(data_dir / LOCK_FILE, timeout=TIMEOUT_S)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire(poll_interval=0.02)

@@ -1,7 +1,7 @@
-"""What the process that writes is doing, told to all others: a small file beside its lock.
+"""Publishes the progress of the process that writes, in a small file beside its lock.
 
-The file is replaced whole, a few times a second at most, and goes when the work ends. A process
-that was killed leaves it behind; but not its lock, so a notice under a lock that is free is stale.
+The file is replaced a few times a second at most, and removed when the work ends. A process that
+was killed leaves it behind, but never its lock: if the lock is free, the file is stale.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TypeVar
 
 from imgsearch.progress import Progress, RateMeter, RunningJob
 
-NOTICE_FILE = "writer.json"
-EVERY_S = 0.3
+PROGRESS_FILE = "writer.json"
 LOCK_FILE = "writer.lock"
+MIN_INTERVAL_S = 0.3
 
 _Report = TypeVar("_Report")
 
@@ -26,77 +26,81 @@ _Report = TypeVar("_Report")
 def publish_progress(
     data_dir: Path, doing: str, steps: Generator[Progress, None, _Report]
 ) -> Generator[Progress, None, _Report]:
-    """The same job, whose progress other processes can see. Only for who holds the lock."""
-    notice = _ProgressFile(data_dir, doing)
+    """The same job, with progress that other processes can see. The caller must hold the lock."""
+    file = _ProgressFile(data_dir, doing)
     try:
-        notice.show(Progress(0, 0))
+        file.publish(Progress(0, 0))
         while True:
             try:
                 step = next(steps)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
-            notice.show(step)
+            file.publish(step)
             yield step
     finally:
         steps.close()
-        notice.take_away()
+        file.remove()
 
 
 def running_job(data_dir: Path) -> RunningJob | None:
     """What some process, perhaps this one, is doing with the library, or None."""
     try:
-        said = json.loads((data_dir / NOTICE_FILE).read_bytes())
-        found = RunningJob(
-            str(said["doing"]), int(said["done"]), int(said["total"]), int(said["pid"]),
-            float(said["rate"]),
-        )  # fmt: skip
+        fields = json.loads((data_dir / PROGRESS_FILE).read_bytes())
+        job = RunningJob(
+            doing=str(fields["doing"]),
+            done=int(fields["done"]),
+            total=int(fields["total"]),
+            pid=int(fields["pid"]),
+            rate=float(fields["rate"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return None if _is_stale(data_dir) else found
+    return None if _remove_if_stale(data_dir) else job
 
 
 class _ProgressFile:
-    """The file, and when it was last replaced."""
+    """The file of one job, and when it was last replaced."""
 
     def __init__(self, data_dir: Path, doing: str) -> None:
-        self._file = data_dir / NOTICE_FILE
+        self._path = data_dir / PROGRESS_FILE
         self._doing = doing
-        self._shown_s = -EVERY_S
-        self._pace = RateMeter()
+        self._published_s = -MIN_INTERVAL_S
+        self._meter = RateMeter()
 
-    def show(self, step: Progress) -> None:
-        """Tell of a step, unless one of the same part was told of a moment ago. Never raises."""
+    def publish(self, step: Progress) -> None:
+        """Replace the file, unless that was just done for the same part. Never raises OSError."""
         now = time.monotonic()
-        is_news = self._pace.starts_part(step)
-        if now - self._shown_s < EVERY_S and step.done < step.total and not is_news:
+        starts_part = self._meter.starts_part(step)
+        too_soon = now - self._published_s < MIN_INTERVAL_S
+        if too_soon and step.done < step.total and not starts_part:
             return
-        self._shown_s = now
-        said = {
+        self._published_s = now
+        fields = {
             "doing": step.part or self._doing,
             "done": step.done,
             "total": step.total,
             "pid": os.getpid(),
-            "rate": self._pace.rate,
+            "rate": self._meter.rate,
         }
-        new = self._file.with_suffix(".new")
-        with suppress(OSError):  # a full disk is told of by the work itself
-            new.write_text(json.dumps(said))
-            new.replace(self._file)
+        new = self._path.with_suffix(".new")
+        with suppress(OSError):  # the job itself reports a full disk
+            new.write_text(json.dumps(fields))
+            new.replace(self._path)
 
-    def take_away(self) -> None:
-        """There is nothing to tell any more."""
+    def remove(self) -> None:
+        """Remove the file at the end of the job."""
         with suppress(OSError):
-            self._file.unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
 
 
-def _is_stale(data_dir: Path) -> bool:
-    """Whether no process holds the lock; then what was left behind is cleared away."""
+def _remove_if_stale(data_dir: Path) -> bool:
+    """Whether no process holds the lock; if so, the file is removed."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(data_dir / LOCK_FILE, timeout=0)
     try:
         with lock:
-            (data_dir / NOTICE_FILE).unlink(missing_ok=True)
+            (data_dir / PROGRESS_FILE).unlink(missing_ok=True)
             return True
-    except (Timeout, OSError):  # OSError: a library that we may only read
+    except (Timeout, OSError):  # OSError: the data folder is read-only
         return False
