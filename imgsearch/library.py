@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
-from imgsearch.indexer.volumes import online_roots
+from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
 from imgsearch.progress import Job
 from imgsearch.query.grammar import absolute, resolve_query
 from imgsearch.records.answer import Answer, Explanation, Hit
@@ -236,11 +236,9 @@ class Library:
 
     def root(self, folder: str | Path) -> Root:
         """The root of the library at `folder`. Raises UsageError if it is not a root."""
-        from imgsearch.indexer import diff
-
         reads = self._reads()
-        root_id = diff.root_at(reads, absolute(folder))
-        return next(root for root in diff.roots_of(reads) if root.id == root_id)
+        root_id = root_id_of(reads, absolute(folder))
+        return next(root for root in list_roots(reads) if root.id == root_id)
 
     # ------------------------------------------------------------------ encoders and index
 

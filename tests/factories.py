@@ -22,11 +22,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from imgsearch.encoders.loader import EncoderLoader
+from imgsearch.indexer.indexer import Indexer
+from imgsearch.indexer.pipeline import PhotoDecoder
+from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
+    from imgsearch import Settings
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import PixelBatch, Vectors
 
@@ -216,6 +221,19 @@ def paths_in(data_dir: Path) -> set[str]:
     with Store.open(data_dir, writable=False) as store:
         ids = store.reads.live_ids().tolist()
         return {str(path) for places in store.reads.paths(ids).values() for _, path in places}
+
+
+def indexer_of(
+    settings: Settings,
+    encoder: Encoder,
+    notify: Callable[[str], None] = lambda sentence: None,
+    *,
+    decoder: PhotoDecoder | None = None,
+    mounts: MountTable = SYSTEM_MOUNTS,
+) -> Indexer:
+    """An indexer of the library in the data folder of the settings, with parts of the test."""
+    encoders = EncoderLoader(settings, notify, None, encoder)
+    return Indexer(settings, encoders, notify, decoder=decoder, mounts=mounts)
 
 
 # ---------------------------------------------------------------------------- processes

@@ -1,4 +1,4 @@
-"""The ledger of failures: what is tried again, when, and what is told of it."""
+"""Files that failed: which are tried again, when, and what is reported about them."""
 
 from __future__ import annotations
 
@@ -10,48 +10,68 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library, MissingExtra, Settings
-from imgsearch.decode import reader
+from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.errors import Reason, UsageError
-from imgsearch.indexer import pipeline
+from imgsearch.indexer.pipeline import PhotoDecoder
+from imgsearch.progress import Job, SyncReport
+from imgsearch.records.files import Decoded
 from imgsearch.store.store import Store
+from tests.factories import indexer_of
 from tests.stand_in import StandIn
 
 MakePhoto = Callable[..., Path]
+pytestmark = pytest.mark.usefixtures("stand_in")  # `library` embeds with it
 HALF_JXL = b"\xff\x0a" + bytes(range(200))
 
-pytestmark = pytest.mark.usefixtures("stand_in")
 
+class RecordingDecoder:
+    """A decoder that records the names of the files it decodes.
 
-class Tried:
-    """The names of the files that were decoded; those in `unreadable` fail like a bad disk."""
+    Those in `unreadable` fail as on a bad disk. `fingerprint` may be changed.
+    """
 
     def __init__(self) -> None:
-        self.names: list[str] = []
         self.unreadable: set[str] = set()
+        self.fingerprint = decoder_fingerprint()
+        self._names: list[str] = []
 
-    def taken(self) -> list[str]:
-        """What was decoded since this was asked last."""
-        names, self.names = sorted(self.names), []
+    def decode(
+        self, path: Path, min_side_px: int, max_megapixels: float, *, all_frames: bool
+    ) -> Decoded:
+        self._names.append(path.name)
+        if path.name in self.unreadable:
+            raise OSError(5, "Input/output error")
+        return decode(path, min_side_px, max_megapixels, all_frames=all_frames)
+
+    def take_names(self) -> list[str]:
+        """The files that were decoded since the last call, sorted."""
+        names, self._names = sorted(self._names), []
         return names
 
 
 @pytest.fixture
-def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
-    seen, decode = Tried(), reader.decode
+def decoder() -> RecordingDecoder:
+    return RecordingDecoder()
 
-    def watched(path: Path, *limits: float, **options: bool) -> object:
-        seen.names.append(path.name)
-        if path.name in seen.unreadable:
-            raise OSError(5, "Input/output error")
-        return decode(path, *limits, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "decode", watched)
-    return seen
+Index = Callable[..., SyncReport]
+
+
+@pytest.fixture
+def index(library: Library, decoder: RecordingDecoder) -> Index:
+    """Indexes these folders into the library, or all of its folders, with `decoder`."""
+    photo_decoder = PhotoDecoder(decoder.decode, lambda: decoder.fingerprint)
+    indexer = indexer_of(library.settings, StandIn(), decoder=photo_decoder)
+
+    def run(*folders: Path) -> SyncReport:
+        return Job(indexer.index([str(folder) for folder in folders], False, False)).run()
+
+    return run
 
 
 @pytest.fixture
 def folder(make_photo: MakePhoto) -> Path:
-    """A good photo, one that is none, and one that is cut off."""
+    """A good photo, one that is a text, and one that is cut off."""
     folder = make_photo("photos/good.png").parent
     (folder / "text.jpg").write_text("this is not an image")
     (folder / "half.png").write_bytes((folder / "good.png").read_bytes()[:80])
@@ -62,20 +82,20 @@ def reasons(library: Library) -> dict[str, str]:
     return {failure.path.name: failure.reason.value for failure in library.failures()}
 
 
-def test_a_content_that_failed_is_not_decoded_again_anywhere(
-    library: Library, folder: Path, tried: Tried
+def test_content_that_failed_is_not_decoded_again_at_any_path(
+    library: Library, folder: Path, decoder: RecordingDecoder, index: Index
 ) -> None:
-    report = library.index([folder]).run()
+    report = index(folder)
     assert (report.new, report.failed) == (1, 2)
-    assert tried.taken() == ["good.png", "half.png", "text.jpg"]
-    library.index().run()
-    assert tried.taken() == []
+    assert decoder.take_names() == ["good.png", "half.png", "text.jpg"]
+    index()
+    assert decoder.take_names() == []
 
     (folder / "half.png").rename(folder / "moved.png")
     shutil.copy(folder / "text.jpg", folder / "again.jpg")
     (folder / "text.jpg").touch()
-    assert library.index().run().failed == 3
-    assert tried.taken() == [], "same bytes, so it would fail again"
+    assert index().failed == 3
+    assert decoder.take_names() == [], "the same content would fail again"
     cut_off = reasons(library)["moved.png"]
     assert cut_off in ("truncated", "damaged")
     assert reasons(library) == {
@@ -83,105 +103,121 @@ def test_a_content_that_failed_is_not_decoded_again_anywhere(
     }  # fmt: skip
 
     shutil.copy(folder / "text.jpg", folder / "text.nef")
-    library.index().run()
-    assert tried.taken() == ["text.nef"], "a suffix may say what a content is"
+    index()
+    assert decoder.take_names() == ["text.nef"], "the suffix may decide the format"
 
     (folder / "moved.png").write_bytes((folder / "good.png").read_bytes())
-    assert library.index().run().moved == 1
+    assert index().moved == 1
     assert "moved.png" not in reasons(library)
 
 
-def test_another_decoder_is_worth_another_try(
-    library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
+def test_failed_files_are_tried_again_with_other_decoders(
+    folder: Path, decoder: RecordingDecoder, index: Index
 ) -> None:
-    library.index([folder]).run()
-    tried.taken()
-    monkeypatch.setattr("imgsearch.indexer.indexer.decoder_fingerprint", lambda: "pillow 99")
-    library.index().run()
-    assert tried.taken() == ["half.png", "text.jpg"], "and not what could be read"
-    library.index().run()
-    assert tried.taken() == [], "once"
+    index(folder)
+    decoder.take_names()
+    decoder.fingerprint = "pillow 99"
+    index()
+    assert decoder.take_names() == ["half.png", "text.jpg"], "but not the readable file"
+    index()
+    assert decoder.take_names() == [], "only once"
 
 
-def test_a_higher_limit_is_worth_another_try(
-    tmp_path: Path, stand_in: StandIn, make_photo: MakePhoto
+def test_failed_files_are_tried_again_with_a_higher_limit(
+    tmp_path: Path, make_photo: MakePhoto
 ) -> None:
     folder = make_photo("photos/large.png", side_px=2000).parent
     low, high = (
         Settings.load(data_dir=tmp_path / "library", encoder="lite", max_megapixels=limit)
         for limit in (1, 200)
     )
-    with Library.open(low, encoder=stand_in) as library:
+    with Library.open(low, encoder=StandIn()) as library:
         library.index([folder]).run()
         assert reasons(library) == {"large.png": "too-large"}
-    with Library.open(high, encoder=stand_in) as library:
+    with Library.open(high, encoder=StandIn()) as library:
         assert library.index().run().new == 1
 
 
-def test_a_missing_extra_is_named_and_its_arrival_noticed(
-    library: Library, folder: Path, tried: Tried, monkeypatch: pytest.MonkeyPatch
+def test_files_that_need_an_extra_are_tried_again_once_it_is_installed(
+    library: Library,
+    folder: Path,
+    decoder: RecordingDecoder,
+    index: Index,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    installed = decoder.fingerprint
     with monkeypatch.context() as without:
-        without.setitem(sys.modules, "pillow_jxl", None)  # not found, even if it is installed
-        without.setattr(
-            "imgsearch.indexer.indexer.decoder_fingerprint", lambda: "pillow-jxl-plugin -"
-        )
+        without.setitem(sys.modules, "pillow_jxl", None)  # as if it were not installed
+        decoder.fingerprint = "pillow-jxl-plugin -"
         for number in range(3):
             (folder / f"{number}.jxl").write_bytes(HALF_JXL + bytes([number]))
-        library.index([folder]).run()
+        index(folder)
         status = library.status()
         assert status.wants == (MissingExtra("jxl", "JPEG XL", 3),)
         assert status.wants[0].cure == "pip install 'imgsearch-photos[jxl]'"
-        (failure,) = (one for one in library.failures() if one.path.name == "0.jxl")
+        (failure,) = (each for each in library.failures() if each.path.name == "0.jxl")
         assert (failure.reason, failure.extra) == (Reason.UNSUPPORTED, "jxl")
         assert failure.message.startswith("JPEG XL files need one more package")
-        tried.taken()
-        library.index().run()
-        assert tried.taken() == []
+        decoder.take_names()
+        index()
+        assert decoder.take_names() == []
     pytest.importorskip("pillow_jxl")
-    library.index().run()
-    assert {"0.jxl", "1.jxl", "2.jxl"} <= set(tried.taken())
-    assert library.status().wants == (), "it is here now, and the files are damaged after all"
+    decoder.fingerprint = installed
+    index()
+    assert {"0.jxl", "1.jxl", "2.jxl"} <= set(decoder.take_names())
+    assert library.status().wants == (), "the extra is installed, but the files are damaged"
 
 
-def test_reasons_that_may_pass_are_tried_at_each_run(
-    library: Library, folder: Path, tried: Tried
+def test_reasons_that_may_be_temporary_are_tried_at_each_run(
+    library: Library, folder: Path, decoder: RecordingDecoder, index: Index
 ) -> None:
-    tried.unreadable = {"good.png"}
-    library.index([folder]).run()
-    tried.unreadable = set()
+    decoder.unreadable = {"good.png"}
+    index(folder)
+    decoder.unreadable = set()
     assert reasons(library)["good.png"] == "unreadable"
     shutil.copy(folder / "good.png", folder / "copy.png")
-    tried.taken()
-    library.index().run()
-    assert "half.png" not in tried.taken(), "it will not pass"
+    decoder.take_names()
+    index()
+    assert "half.png" not in decoder.take_names(), "its reason is permanent"
     assert set(reasons(library)) == {"half.png", "text.jpg"}
 
 
-def test_failures_are_tried_again_on_demand(library: Library, folder: Path, tried: Tried) -> None:
-    library.index([folder]).run()
-    tried.taken()
-    report = library.retry(["not-an-image"]).run()
-    assert tried.taken() == ["text.jpg"] and report.failed == 1
+def test_failed_files_are_tried_again_on_demand(
+    library: Library, folder: Path, index: Index
+) -> None:
+    index(folder)
+    steps = [step.path for step in library.retry(["not-an-image"])]
+    assert steps == [folder / "text.jpg"]
     assert [failure.path.name for failure in library.failures(["not-an-image"])] == ["text.jpg"]
     (folder / "text.jpg").unlink()
     steps = [step.path for step in library.retry()]
-    assert steps == [folder / "half.png"], "and what is gone is left to the next look"
+    assert steps == [folder / "half.png"], "a removed file is left to the next scan"
     assert "text.jpg" in reasons(library)
-    for ask in (library.retry, library.failures):
+    for function in (library.retry, library.failures):
         with pytest.raises(UsageError, match="not-an-image"):
-            ask(["ugly"])
+            function(["ugly"])
 
 
-def test_a_library_of_before_tries_its_failures_once_more(
-    library: Library, folder: Path, tried: Tried, tmp_path: Path
+def test_a_retry_decodes_content_that_is_known_to_fail(
+    library: Library, folder: Path, decoder: RecordingDecoder, index: Index
 ) -> None:
-    library.index([folder]).run()
+    index(folder)
+    decoder.take_names()
+    photo_decoder = PhotoDecoder(decoder.decode, lambda: decoder.fingerprint)
+    indexer = indexer_of(library.settings, StandIn(), decoder=photo_decoder)
+    report = Job(indexer.retry([Reason.NOT_AN_IMAGE])).run()
+    assert decoder.take_names() == ["text.jpg"] and report.failed == 1
+
+
+def test_failures_without_a_fingerprint_from_older_versions_are_tried_once_more(
+    folder: Path, decoder: RecordingDecoder, index: Index, tmp_path: Path
+) -> None:
+    index(folder)
     with (
         Store.open(tmp_path / "library", writable=True) as store,
-        store.database.engine.begin() as old,
+        store.database.engine.begin() as connection,
     ):
-        old.exec_driver_sql("UPDATE failures SET content_hash = NULL, read_by = NULL")
-    tried.taken()
-    library.index().run()
-    assert tried.taken() == ["half.png", "text.jpg"]
+        connection.exec_driver_sql("UPDATE failures SET content_hash = NULL, read_by = NULL")
+    decoder.take_names()
+    index()
+    assert decoder.take_names() == ["half.png", "text.jpg"]

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
-from imgsearch import Library, Settings
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.indexer.pipeline import DecodeFile, IngestContext, embed_again, ingest
+from imgsearch.indexer.scan import scan
+from imgsearch.progress import Job, SyncReport
 from imgsearch.store.store import Store
-from tests.factories import rgb_at, write_photos
+from tests.factories import PATIENCE_S, write_noise
 from tests.slow_device import Costs, SlowDevice
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from PIL.Image import Image
 
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
-    from imgsearch.records.files import IngestResult
+    from imgsearch.records.files import Decoded, IngestResult
 
 PHOTOS = 128
+BATCHES = PHOTOS // StandIn.batch_size
 THREADS = 2
-PATIENCE_S = 60.0  # for a busy machine
 STAGE_S = 1.6  # the longest stage, all photos together: much more than the real work takes
 
 
@@ -42,10 +46,10 @@ class TimedDevice(StandIn):
         self.model_s, self.fails_at = model_s, fails_at
         self.batches = 0
         self.held = self.most_held = 0
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
 
-    def prepare(self, image: Image.Image) -> Pixels:
-        with self._counting:
+    def prepare(self, image: Image) -> Pixels:
+        with self._lock:
             self.held += 1
             self.most_held = max(self.most_held, self.held)
         return super().prepare(image)
@@ -55,7 +59,7 @@ class TimedDevice(StandIn):
             raise MemoryError("the device is gone")
         self.batches += 1
         time.sleep(self.model_s)
-        with self._counting:
+        with self._lock:
             self.held -= len(batch)
         return super().encode_pixels(batch)
 
@@ -69,97 +73,134 @@ class DeviceEncoder(StandIn):
         super().__init__()
         costs = Costs(up_s, lambda count: model_s)
         self.device = SlowDevice(super().encode_pixels, self.dim, self.side_px, costs)
-        self._pipeline = BatchScheduler(
+        self._scheduler = BatchScheduler(
             self.device, BatchSizeCache(folder, self.id), self.batch_size
         )
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
-        return self._pipeline(batch)
+        return self._scheduler(batch)
+
+
+class ObservedStore(Store):
+    """A store that calls `before_record` with the number of each batch before it records it."""
+
+    before_record: Callable[[int], None] | None = None
+    batches = 0
+
+    def record(self, root_id: int, encoder_key: int, results: Sequence[IngestResult]) -> None:
+        if self.before_record is not None:
+            self.before_record(self.batches)
+        self.batches += 1
+        super().record(root_id, encoder_key, results)
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_photos(tmp_path_factory.mktemp("photos"), PHOTOS)
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(PHOTOS):
+        write_noise(folder / f"{number:03}.png", number)
+    return folder
+
+
+def context_of(store: Store, encoder: StandIn, decode: DecodeFile = decode) -> IngestContext:
+    return IngestContext(
+        store=store,
+        encoder=encoder,
+        encoder_key=store.vectors.add_encoder(encoder.id, "lite", encoder.dim).key,
+        decode=decode,
+        fingerprint=decoder_fingerprint(),
+        max_megapixels=200,
+        threads=THREADS,
+    )
 
 
 def index(
-    photos: Path, place: Path, device: StandIn, record_s: float, monkeypatch: pytest.MonkeyPatch
+    photos: Path,
+    data_dir: Path,
+    encoder: StandIn,
+    decode: DecodeFile = decode,
+    before_record: Callable[[int], None] | None = None,
 ) -> float:
-    """Index the photos with an encoder, and a disk that takes `record_s` a batch; the seconds."""
-    enter = Store.record
-
-    def slowly(self: Store, root_id: int, key: int, outcomes: Sequence[IngestResult]) -> None:
-        time.sleep(record_s)
-        enter(self, root_id, key, outcomes)
-
-    monkeypatch.setattr(Store, "record", slowly)
-    settings = Settings.load(data_dir=place, encoder="lite", threads=THREADS)
-    with Library.open(settings, encoder=device) as library:
+    """Index the photos into an empty library; the seconds."""
+    data_dir.mkdir()
+    with ObservedStore.open(data_dir, writable=True) as store:
+        store.before_record = before_record
+        root_id = store.files.add_root(str(photos))
+        stats = scan(str(photos), is_photo_name).files.values()
+        files = [(root_id, stat) for stat in sorted(stats, key=lambda stat: stat.path)]
+        job = Job(ingest(context_of(store, encoder, decode), files))
         started = time.perf_counter()
-        report = library.index([photos]).run()
+        report = job.run()
         taken_s = time.perf_counter() - started
-        assert (report.new, report.failed) == (PHOTOS, 0)
-        assert library.photo_count() == PHOTOS
+        assert report == SyncReport(new=PHOTOS)
+        assert store.photos.count() == PHOTOS
     return taken_s
 
 
+def photo_count(data_dir: Path) -> int:
+    with Store.open(data_dir) as store:
+        return store.photos.count()
+
+
 class Meetings:
-    """Numbered points in time at which some stages must all be at work."""
+    """Numbered points in time at which several stages must all be at work."""
 
     def __init__(self, stages: int, count: int) -> None:
         self._barriers = [threading.Barrier(stages) for _ in range(count)]
 
     def attend(self, number: int) -> None:
-        """Wait for the other stages; fails where one never comes."""
+        """Wait for the other stages; fails if one never comes."""
         if 0 <= number < len(self._barriers):
             self._barriers[number].wait(PATIENCE_S)
 
 
 class MeetingEncoder(StandIn):
-    """An encoder whose model, on one batch, meets the decoder of a photo of the next batch."""
+    """An encoder whose n-th batch attends meeting n - `ahead`."""
 
-    def __init__(self, meetings: Meetings, model_ahead: int) -> None:
+    def __init__(self, meetings: Meetings, ahead: int) -> None:
         super().__init__()
-        self._meetings, self._ahead = meetings, model_ahead
-        self._batches = count()
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        number = rgb_at(image, 0, 0)[0]  # the photo's: see write_photo
-        if number % self.batch_size == self.batch_size // 2:
-            self._meetings.attend(number // self.batch_size - 1 - self._ahead)
-        return super().prepare(image)
+        self._meetings, self._ahead = meetings, ahead
+        self._numbers = count()
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
-        self._meetings.attend(next(self._batches) - self._ahead)
+        self._meetings.attend(next(self._numbers) - self._ahead)
         return super().encode_pixels(batch)
 
 
-def test_decoder_model_and_disk_work_at_the_same_time(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class MeetingDecoder:
+    """A decoder that attends meeting n - `ahead` in the middle of the n-th batch of photos."""
+
+    def __init__(self, meetings: Meetings, ahead: int) -> None:
+        self._meetings, self._ahead = meetings, ahead
+
+    def __call__(
+        self, path: Path, min_side_px: int, max_megapixels: float, *, all_frames: bool
+    ) -> Decoded:
+        batch, place = divmod(int(path.stem), StandIn.batch_size)
+        if place == StandIn.batch_size // 2:
+            self._meetings.attend(batch - self._ahead)
+        return decode(path, min_side_px, max_megapixels, all_frames=all_frames)
+
+
+def test_decoder_model_and_disk_work_at_the_same_time(photos: Path, tmp_path: Path) -> None:
     """While a batch is recorded, the next is in the model, and the one after that is decoded."""
-    meetings = Meetings(stages=3, count=PHOTOS // StandIn.batch_size - 2)
-    encoder, batches, record = MeetingEncoder(meetings, model_ahead=1), count(), Store.record
-
-    def meet(self: Store, root_id: int, key: int, results: Sequence[IngestResult]) -> None:
-        meetings.attend(next(batches))
-        record(self, root_id, key, results)
-
-    monkeypatch.setattr(Store, "record", meet)
-    index(photos, tmp_path / "library", encoder, 0, monkeypatch)
+    meetings = Meetings(stages=3, count=BATCHES - 2)
+    encoder, decoder = MeetingEncoder(meetings, ahead=1), MeetingDecoder(meetings, ahead=2)
+    index(photos, tmp_path / "library", encoder, decoder, before_record=meetings.attend)
 
 
-def test_decoder_and_model_work_at_the_same_time_in_a_rebuild(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_decoder_and_model_work_at_the_same_time_when_photos_are_embedded_again(
+    photos: Path, tmp_path: Path
 ) -> None:
-    index(photos, tmp_path / "library", StandIn(), 0, monkeypatch)
-    meetings = Meetings(stages=2, count=PHOTOS // StandIn.batch_size - 1)
-    encoder = MeetingEncoder(meetings, model_ahead=0)
+    index(photos, tmp_path / "library", StandIn())
+    meetings = Meetings(stages=2, count=BATCHES - 1)
+    encoder = MeetingEncoder(meetings, ahead=0)
     encoder.id = "lite/another"
-    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite", threads=THREADS)
-    with Library.open(settings, encoder=encoder) as library:
-        report = library.rebuild("lite").run()
-    assert (report.vectors, report.missing, encoder.embedded) == (PHOTOS, 0, PHOTOS)
+    with Store.open(tmp_path / "library", writable=True) as store:
+        context = context_of(store, encoder, MeetingDecoder(meetings, ahead=1))
+        unread = Job(embed_again(context, store.photos.unembedded(context.encoder_key))).run()
+        assert (unread, encoder.embedded) == (0, PHOTOS)
+        assert store.vectors.count(context.encoder_key) == PHOTOS
 
 
 @pytest.mark.alone  # measures time
@@ -169,63 +210,51 @@ def test_decoder_and_model_work_at_the_same_time_in_a_rebuild(
     ids=["copying and model", "slow model", "slow copying"],
 )
 def test_copying_to_a_device_is_hidden(
-    photos: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    up: float,
-    model: float,
-    disk: float,
+    photos: Path, tmp_path: Path, up: float, model: float, disk: float
 ) -> None:
-    batches = PHOTOS / StandIn.batch_size
-    one_after_the_other = (up + model + disk) * STAGE_S
-    filling = one_after_the_other / batches
-    longest = max(up, model, disk) * STAGE_S
+    one_after_the_other_s = (up + model + disk) * STAGE_S
+    filling_s = one_after_the_other_s / BATCHES
+    longest_s = max(up, model, disk) * STAGE_S
 
     def extra_s(attempt: int) -> float:
         """The time on the slow device beyond that on one that takes no time."""
         idle = DeviceEncoder(tmp_path, 0, 0)
-        idle_s = index(photos, tmp_path / f"idle {attempt}", idle, 0, monkeypatch)
-        monkeypatch.undo()
-        encoder = DeviceEncoder(tmp_path, up * STAGE_S / batches, model * STAGE_S / batches)
-        record_s = disk * STAGE_S / batches
-        taken_s = index(photos, tmp_path / f"slow {attempt}", encoder, record_s, monkeypatch)
-        monkeypatch.undo()
-        assert encoder.device.computed == [StandIn.batch_size] * int(batches)
-        assert taken_s >= 0.9 * longest
+        idle_s = index(photos, tmp_path / f"idle {attempt}", idle)
+        encoder = DeviceEncoder(tmp_path, up * STAGE_S / BATCHES, model * STAGE_S / BATCHES)
+        taken_s = index(
+            photos,
+            tmp_path / f"slow {attempt}",
+            encoder,
+            before_record=lambda number: time.sleep(disk * STAGE_S / BATCHES),
+        )
+        assert encoder.device.computed == [StandIn.batch_size] * BATCHES
+        assert taken_s >= 0.9 * longest_s
         return taken_s - idle_s
 
     # Half-way between all hidden and nothing hidden; other work may spoil single measurements.
-    limit_s = (longest + filling + one_after_the_other) / 2
+    limit_s = (longest_s + filling_s + one_after_the_other_s) / 2
     assert any(extra_s(attempt) <= limit_s for attempt in range(5))
 
 
-def test_few_photos_are_held_however_slow_the_model_is(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_few_photos_are_held_however_slow_the_model_is(photos: Path, tmp_path: Path) -> None:
     device = TimedDevice(model_s=0.05)
-    index(photos, tmp_path / "library", device, 0, monkeypatch)
+    index(photos, tmp_path / "library", device)
     assert device.most_held <= 3 * StandIn.batch_size + THREADS < PHOTOS / 2
 
 
-def test_what_was_embedded_is_kept_when_the_device_fails(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_embedded_is_kept_when_the_device_fails(photos: Path, tmp_path: Path) -> None:
+    def slow_disk(number: int) -> None:
+        time.sleep(0.1)
+
     with pytest.raises(MemoryError):
-        index(photos, tmp_path / "library", TimedDevice(fails_at=3), 0.1, monkeypatch)
-    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
-        assert library.photo_count() == 3 * StandIn.batch_size
+        index(photos, tmp_path / "library", TimedDevice(fails_at=3), before_record=slow_disk)
+    assert photo_count(tmp_path / "library") == 3 * StandIn.batch_size
 
 
-def test_a_disk_that_fails_ends_the_run(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*arguments: object) -> None:
+def test_a_full_disk_ends_the_run(photos: Path, tmp_path: Path) -> None:
+    def full_disk(number: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Store, "record", full)
-    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
-    with (
-        Library.open(settings, encoder=TimedDevice()) as library,
-        pytest.raises(OSError, match="space"),
-    ):
-        library.index([photos]).run()
+    with pytest.raises(OSError, match="space"):
+        index(photos, tmp_path / "library", StandIn(), before_record=full_disk)
+    assert photo_count(tmp_path / "library") == 0

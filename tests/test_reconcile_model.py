@@ -1,7 +1,7 @@
-"""A model of a disk that anything may happen to, and of events that may get lost on the way.
+"""A model of a disk to which anything may happen, and of events that may be lost.
 
-Whatever was done, and whatever was heard of it: after one look at everything the library is what
-the disk is, and no content was ever embedded twice.
+Whatever happened, and whichever events arrived: after a scan of everything the library matches the
+disk, and no content was embedded twice.
 """
 
 from __future__ import annotations
@@ -28,14 +28,12 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.indexer.diff import compare
-from imgsearch.indexer.indexer import Indexer
 from imgsearch.indexer.scan import is_ignored
-from imgsearch.indexer.watch_loop import _scopes_at
+from imgsearch.indexer.watch_loop import scopes_of_hints
 from imgsearch.indexer.watcher import Hint, PendingFolders, WatchTiming
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
+from tests.factories import indexer_of
 from tests.stand_in import StandIn
 
 # The speed of a disk is not what is tested here.
@@ -45,29 +43,25 @@ FOLDERS = ("", "x", "X", "x/y", "a.png")  # a folder may have the name of a phot
 name = st.sampled_from(NAMES)
 folder = st.sampled_from(FOLDERS)
 root = st.sampled_from(("one", "two"))
-number = st.integers(0, 400)  # each a content of its own; a pick from a list, modulo its length
+number = st.integers(0, 400)  # of a content, or of an item of a list, modulo its length
 
 
 class Disk(RuleBasedStateMachine):
-    """Two roots, a library of them, and a watcher that hears most of what happens."""
-
-    encoder: StandIn
+    """Two roots, their library, and a watcher that is told most of what happens."""
 
     @initialize()
     def begin(self) -> None:
         self.place = Path(tempfile.mkdtemp(dir=IN_MEMORY))
-        self.encoder.embedded = 0
+        self.encoder = StandIn()
         self.written: set[bytes] = set()
         self.clock = itertools.count(1_600_000_000)
-        self.dirty = PendingFolders(WatchTiming(quiet_ms=0), is_photo_name, is_ignored)
+        self.pending = PendingFolders(WatchTiming(quiet_ms=0), is_photo_name, is_ignored)
         for each in ("one", "two"):
             (self.place / each).mkdir()
-            (self.place / each / "here.txt").touch()  # else an empty root is an unplugged drive
+            (self.place / each / "here.txt").touch()  # an empty root would be offline
         config = Settings.load(data_dir=self.place / "library", encoder="lite")
         self.library = Library.open(config, encoder=self.encoder)
-        self.indexer = Indexer(
-            config, EncoderLoader(config, print, None, self.encoder), lambda sentence: None
-        )
+        self.indexer = indexer_of(config, self.encoder)
         self.library.index([self.place / "one", self.place / "two"]).run()
 
     def teardown(self) -> None:
@@ -85,9 +79,9 @@ class Disk(RuleBasedStateMachine):
         colour = (number % 20, number // 20, 0)
         with open(path, "wb") as file:  # in place: a hard link elsewhere changes with it
             Image.new("RGB", (8, 8), colour).save(file, "PNG")
-        self._date(path)
+        self._set_time(path)
         self.written.add(path.read_bytes())
-        self._hear(path)
+        self._add_event(path)
 
     @precondition(lambda self: self._files())
     @rule(pick=number, root=root, folder=folder, name=name, copy=st.sampled_from("mcl"))
@@ -98,22 +92,22 @@ class Disk(RuleBasedStateMachine):
             return
         if copy == "m":
             source.replace(target)
-            self._hear(source)
+            self._add_event(source)
         else:
             target.unlink(missing_ok=True)
             if copy == "l":
                 os.link(source, target)
             else:
                 shutil.copy(source, target)
-                self._date(target)
-        self._hear(target)
+                self._set_time(target)
+        self._add_event(target)
 
     @precondition(lambda self: self._files())
     @rule(pick=number)
     def delete(self, pick: int) -> None:
         path = self._pick(self._files(), pick)
         path.unlink()
-        self._hear(path)
+        self._add_event(path)
 
     @precondition(lambda self: self._folders())
     @rule(pick=number, root=root, folder=folder)
@@ -124,22 +118,22 @@ class Disk(RuleBasedStateMachine):
             return
         if self._make_folder(target.parent):
             source.rename(target)
-            self._hear(source, folder=True)
-            self._hear(target, folder=True)
+            self._add_event(source, folder=True)
+            self._add_event(target, folder=True)
 
     @precondition(lambda self: self._folders())
     @rule(pick=number)
     def delete_folder(self, pick: int) -> None:
         path = self._pick(self._folders(), pick)
         shutil.rmtree(path)
-        self._hear(path, folder=True)
+        self._add_event(path, folder=True)
 
     @precondition(lambda self: self._folders())
     @rule(pick=number, number=number)
     def folder_becomes_file(self, pick: int, number: int) -> None:
         path = self._pick(self._folders(), pick)
         shutil.rmtree(path)
-        self._hear(path, folder=True)
+        self._add_event(path, folder=True)
         inside = path.relative_to(self.place)
         self.write(inside.parts[0], str(inside.parent.relative_to(inside.parts[0])), path.name, 1)
 
@@ -148,13 +142,13 @@ class Disk(RuleBasedStateMachine):
     @rule(data=st.data())
     def events_arrive(self, data: st.DataObject) -> None:
         """Some are lost, some come twice, in any order."""
-        hints = sorted(self.dirty.due(float("inf")), key=str)
-        heard = data.draw(st.lists(st.sampled_from(hints), max_size=6)) if hints else []
-        for hint in heard:
-            self._look(hint)
+        hints = sorted(self.pending.take_due(float("inf")), key=str)
+        received = data.draw(st.lists(st.sampled_from(hints), max_size=6)) if hints else []
+        for hint in received:
+            self._scan(hint)
 
     @rule()
-    def look_at_everything(self) -> None:
+    def scan_everything(self) -> None:
         self.library.index().run()
         with Store.open(self.library.settings.data_dir, writable=False) as store:
             ids = store.reads.live_ids().tolist()
@@ -177,28 +171,28 @@ class Disk(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ parts
 
-    def _look(self, hint: Hint) -> None:
+    def _scan(self, hint: Hint) -> None:
         with writing(self.library.settings.data_dir) as store:
-            reading = self.indexer.fingerprint
-            seen = compare(store, _scopes_at(store, [hint]), lambda sentence: None, reading)
-            for _ in self.indexer.sync(store, seen):
+            scopes = scopes_of_hints(store.reads, [hint])
+            changes = self.indexer.compare(store, scopes, lambda sentence: None)
+            for _ in self.indexer.sync(store, changes):
                 pass
 
-    def _hear(self, path: Path, folder: bool = False) -> None:
+    def _add_event(self, path: Path, folder: bool = False) -> None:
         root = self.place / path.relative_to(self.place).parts[0]
-        self.dirty.heard(str(root), str(path), folder)
+        self.pending.add_event(str(root), str(path), folder)
 
     def _make_folder(self, path: Path) -> bool:
-        """Make a folder with those above it; false where a file is in the way."""
+        """Make a folder and its parents; returns False if a file has one of their names."""
         try:
             path.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             return False
-        self._hear(path, folder=True)
+        self._add_event(path, folder=True)
         return True
 
-    def _date(self, path: Path) -> None:
-        """Each write at a second of its own, as on a disk that is slower than this test."""
+    def _set_time(self, path: Path) -> None:
+        """Give each file another time, as on a disk that is slower than this test."""
         second = next(self.clock)
         os.utime(path, (second, second))
 
@@ -214,8 +208,7 @@ class Disk(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_one_look_makes_the_library_what_the_disk_is(stand_in: StandIn) -> None:
-    Disk.encoder = stand_in
+def test_a_scan_of_everything_makes_the_library_match_the_disk() -> None:
     run_state_machine_as_test(
         Disk,
         settings=settings(

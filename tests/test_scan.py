@@ -1,9 +1,10 @@
-"""What a walk sees, and what differs from what was known: the disk itself is the oracle."""
+"""A scan finds the photos of a folder; changes are the differences from the known files."""
 
 from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.indexer.scan import ScanResult, diff, scan
+from imgsearch.indexer.scan import ScanResult, find_changes, scan
 from imgsearch.records.files import FileStat
 
 
@@ -25,7 +26,7 @@ def names(folder: Path) -> set[str]:
     return {os.path.relpath(path, folder) for path in scan(str(folder), is_photo_name).files}
 
 
-def test_only_photos_are_seen_and_other_programs_folders_left_alone(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_of_other_programs_are_left_out(tmp_path: Path) -> None:
     for name in (
         "a.jpg",
         "deep/er/B.JPEG",
@@ -44,11 +45,11 @@ def test_only_photos_are_seen_and_other_programs_folders_left_alone(tmp_path: Pa
     assert names(tmp_path) == {"a.jpg", "deep/er/B.JPEG", "c.heic"}
 
 
-def test_stats_are_those_of_the_disk(tmp_path: Path) -> None:
+def test_sizes_times_and_inodes_are_those_of_the_disk(tmp_path: Path) -> None:
     path = touch(tmp_path / "a.jpg", b"four")
-    about = os.stat(path)
-    found = scan(str(tmp_path), is_photo_name).files[path]
-    assert found == FileStat(path, 4, about.st_mtime_ns, about.st_ino)
+    status = os.stat(path)
+    stat = scan(str(tmp_path), is_photo_name).files[path]
+    assert stat == FileStat(path, 4, status.st_mtime_ns, status.st_ino)
 
 
 def test_symbolic_links_are_followed_and_loops_end(tmp_path: Path) -> None:
@@ -62,13 +63,13 @@ def test_symbolic_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     assert names(tmp_path / "photos") == {"a.jpg", "more/b.jpg", "link.jpg"}
 
 
-def test_a_pipe_called_jpg_is_no_photo(tmp_path: Path) -> None:
+def test_a_pipe_with_the_name_of_a_photo_is_left_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "folder.jpg").mkdir()
     assert names(tmp_path) == set()
 
 
-def test_a_name_that_is_not_utf8_is_seen(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_found(tmp_path: Path) -> None:
     raw = os.path.join(os.fsencode(tmp_path), b"caf\xe9\n.jpg")
     with open(raw, "wb"):
         pass
@@ -76,16 +77,16 @@ def test_a_name_that_is_not_utf8_is_seen(tmp_path: Path) -> None:
     assert os.fsencode(path) == raw
 
 
-def test_a_folder_that_cannot_be_read_loses_nothing(tmp_path: Path) -> None:
-    open_path = touch(tmp_path / "open" / "a.jpg")
+def test_files_in_an_unreadable_folder_are_not_gone(tmp_path: Path) -> None:
+    readable_path = touch(tmp_path / "open" / "a.jpg")
     locked = tmp_path / "locked"
     locked_path = touch(locked / "b.jpg")
     known = dict(scan(str(tmp_path), is_photo_name).files)
-    assert set(known) == {open_path, locked_path}
-    seen = ScanResult({open_path: known[open_path]}, (str(locked),))
-    assert diff(seen, known).gone == ()
+    assert set(known) == {readable_path, locked_path}
+    result = ScanResult({readable_path: known[readable_path]}, (str(locked),))
+    assert find_changes(result, known).gone == ()
     if os.geteuid() == 0:
-        pytest.skip("root may read every folder, so the walk itself cannot be refused")
+        pytest.skip("root may read every folder, so no folder is unreadable")
     locked.chmod(0)
     try:
         assert scan(str(tmp_path), is_photo_name).unreadable == (str(locked),)
@@ -93,11 +94,11 @@ def test_a_folder_that_cannot_be_read_loses_nothing(tmp_path: Path) -> None:
         locked.chmod(stat.S_IRWXU)
 
 
-def test_a_folder_that_is_gone_is_empty_not_unreadable(tmp_path: Path) -> None:
+def test_a_folder_that_was_removed_is_empty_and_not_unreadable(tmp_path: Path) -> None:
     known = {"x": FileStat(str(tmp_path / "gone" / "a.jpg"), 1, 1, 1)}
-    seen = scan(str(tmp_path / "gone"), is_photo_name)
-    assert seen == ScanResult({}, ())
-    assert diff(seen, known).gone == ("x",)
+    result = scan(str(tmp_path / "gone"), is_photo_name)
+    assert result == ScanResult({}, ())
+    assert find_changes(result, known).gone == ("x",)
 
 
 stats = st.builds(FileStat, st.just(""), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
@@ -105,11 +106,11 @@ trees = st.dictionaries(st.sampled_from([f"/p/{name}.jpg" for name in "abcdefgh"
 
 
 @given(before=trees, now=trees)
-def test_diff_accounts_for_every_file_once(
+def test_every_file_is_new_changed_unchanged_or_gone(
     before: dict[str, FileStat], now: dict[str, FileStat]
 ) -> None:
-    now = {path: FileStat(path, s.size_bytes, s.mtime_ns, s.inode) for path, s in now.items()}
-    changes = diff(ScanResult(now, ()), before)
+    now = {path: replace(stat, path=path) for path, stat in now.items()}
+    changes = find_changes(ScanResult(now, ()), before)
     same = {
         path
         for path in now.keys() & before.keys()
@@ -117,13 +118,14 @@ def test_diff_accounts_for_every_file_once(
         == (before[path].size_bytes, before[path].mtime_ns)
     }
     assert changes.unchanged == len(same)
-    assert {found.path for found in changes.upserts} == now.keys() - same
+    assert {file.path for file in changes.upserts} == now.keys() - same
     assert set(changes.gone) == before.keys() - now.keys()
-    assert diff(ScanResult(now, ()), now) == diff(ScanResult(now, ()), dict(reversed(now.items())))
+    reversed_order = dict(reversed(now.items()))
+    assert find_changes(ScanResult(reversed_order, ()), dict(reversed(before.items()))) == changes
 
 
-def test_unfinished_files_are_read_again(tmp_path: Path) -> None:
+def test_outdated_files_count_as_changed(tmp_path: Path) -> None:
     path = touch(tmp_path / "a.jpg")
-    seen = scan(str(tmp_path), is_photo_name)
-    assert diff(seen, seen.files).upserts == ()
-    assert [found.path for found in diff(seen, seen.files, {path}).upserts] == [path]
+    result = scan(str(tmp_path), is_photo_name)
+    assert find_changes(result, result.files).upserts == ()
+    assert [file.path for file in find_changes(result, result.files, {path}).upserts] == [path]

@@ -18,26 +18,35 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PIL import Image
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from imgsearch import Library, Settings
 from imgsearch.encoders import registry
-from imgsearch.indexer import volumes, watcher
+from imgsearch.indexer.indexer import Indexer
+from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.indexer.watch_loop import WatchSchedule
-from imgsearch.indexer.watcher import WatchTiming
+from imgsearch.indexer.watcher import CANARY_FOLDER, WatchTiming
 from imgsearch.progress import SyncReport, WatchEvent, Watching
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
 from tests.factories import (
+    CHECKOUT,
     PATIENCE_S,
+    indexer_of,
     machine_is_busy,
     paths_in,
     pngs_below,
+    wait_until,
     write_photo,
     write_photos,
 )
+from tests.held_process import held
 from tests.stand_in import KIND, StandIn
 
 pytestmark = pytest.mark.alone  # measures time, or waits for it
@@ -50,20 +59,30 @@ class Watched:
     """A library that is watched in a thread, and the events of the watcher."""
 
     def __init__(
-        self, library: Library, *folders: Path, schedule: WatchSchedule | None = None
+        self,
+        library: Library,
+        *folders: Path,
+        schedule: WatchSchedule | None = None,
+        indexer: Indexer | None = None,
+        create_observer: Callable[[], BaseObserver] | None = None,
     ) -> None:
         self.library = library
         self.folders = folders
         self.events: list[WatchEvent] = []
         self.error: BaseException | None = None
         self._stop = threading.Event()
-        self._schedule = schedule or WatchSchedule(QUICK)
-        self._thread = threading.Thread(target=self._run)
+        schedule = schedule or WatchSchedule(QUICK)
+        if indexer is None:
+            events = library.watch(folders, stop=self._stop, schedule=schedule)
+        else:
+            paths = [str(folder) for folder in folders]
+            events = indexer.watch(paths, self._stop, schedule, create_observer)
+        self._thread = threading.Thread(target=self._run, args=(events,))
         self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, events: Iterator[WatchEvent]) -> None:
         try:
-            for event in self.library.watch(self.folders, stop=self._stop, schedule=self._schedule):
+            for event in events:
                 self.events.append(event)
         except BaseException as error:  # noqa: BLE001  # it fails the test, in the main thread
             self.error = error
@@ -107,8 +126,24 @@ def watched(library: Library, stand_in: StandIn) -> Iterator[Callable[..., Watch
     """Starts watching folders. A watcher that fails makes the test fail at its end."""
     started: list[Watched] = []
 
-    def start(*folders: Path, schedule: WatchSchedule | None = None) -> Watched:
-        started.append(Watched(library, *folders, schedule=schedule))
+    def start(
+        *folders: Path,
+        schedule: WatchSchedule | None = None,
+        mounts: MountTable = SYSTEM_MOUNTS,
+        create_observer: Callable[[], BaseObserver] | None = None,
+    ) -> Watched:
+        indexer = None
+        if mounts is not SYSTEM_MOUNTS or create_observer is not None:
+            indexer = indexer_of(library.settings, stand_in, mounts=mounts)
+        started.append(
+            Watched(
+                library,
+                *folders,
+                schedule=schedule,
+                indexer=indexer,
+                create_observer=create_observer,
+            )
+        )
         started[-1].wait_for_first_report()
         return started[-1]
 
@@ -254,13 +289,15 @@ def test_a_growing_file_is_read_when_it_is_complete(
     watched: Start, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
-    watching = watched(here)
+    # Its folder is scanned while the file grows, but the file is not quiet for two seconds.
+    timing = WatchTiming(quiet_ms=2_000, patience_ms=200, tick_s=0.2)
+    watching = watched(here, schedule=WatchSchedule(timing))
     Image.effect_noise((64, 64), 50).save(tmp_path / "big.png")
-    whole = (tmp_path / "big.png").read_bytes()
-    for end in range(len(whole) // 8, len(whole), len(whole) // 8):
-        (here / "big.png").write_bytes(whole[:end])  # closed after each block, as rsync may do
+    content = (tmp_path / "big.png").read_bytes()
+    for end in range(len(content) // 8, len(content), len(content) // 8):
+        (here / "big.png").write_bytes(content[:end])  # closed after each block, as rsync may do
         time.sleep(0.1)
-    (here / "big.png").write_bytes(whole)
+    (here / "big.png").write_bytes(content)
     watching.wait_for_disk()
     assert stand_in.embedded == 2
     assert all(report.failed == 0 for report in watching.reports)
@@ -271,8 +308,8 @@ def test_a_photo_is_found_within_five_seconds_of_its_last_write(
 ) -> None:
     here = write_photos(tmp_path / "photos", 3)
     watching = watched(here, schedule=WatchSchedule())
-    write_photo(here / "new.png", 100)
     started = time.monotonic()
+    write_photo(here / "new.png", 100)
     watching.wait_for_disk()
     seconds = time.monotonic() - started
     assert seconds >= 2, "not before two seconds without a change"
@@ -289,7 +326,8 @@ def test_a_burst_of_events_leads_to_one_scan_of_the_root(
     outside = tmp_path / "outside"
     for album in range(30):
         write_photos(outside / str(album), 25, first=1_000 + 25 * album)
-    watching = watched(here)
+    # Copying may pause on a busy machine, but hardly for two seconds.
+    watching = watched(here, schedule=WatchSchedule(WatchTiming(quiet_ms=2_000, tick_s=0.2)))
     before = len(watching.reports)
     for album in range(30):
         shutil.copytree(outside / str(album), here / str(album))
@@ -298,8 +336,59 @@ def test_a_burst_of_events_leads_to_one_scan_of_the_root(
     assert stand_in.embedded == 751
 
 
-def lose_all_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher.PendingFolders, "heard", lambda *event: None)
+class UnreliableEvents:
+    """Makes observers whose events can be lost or late, and counts the events of the canary."""
+
+    def __init__(self) -> None:
+        self.are_lost = False
+        self.delay_s = 0.0
+        self.canary_events = 0
+
+    def create_observer(self) -> BaseObserver:
+        return cast("BaseObserver", UnreliableObserver(self))
+
+
+class UnreliableObserver:
+    """The observer of the operating system, with `UnreliableEvents`."""
+
+    def __init__(self, events: UnreliableEvents) -> None:
+        self._events = events
+        self._observer = Observer()
+        self.start, self.stop = self._observer.start, self._observer.stop
+        self.join, self.unschedule = self._observer.join, self._observer.unschedule
+
+    def schedule(
+        self,
+        handler: FileSystemEventHandler,
+        path: str,
+        *,
+        recursive: bool = False,
+        event_filter: list[type[FileSystemEvent]] | None = None,
+    ) -> ObservedWatch:
+        unreliable = UnreliableHandler(self._events, handler)
+        return self._observer.schedule(
+            unreliable, path, recursive=recursive, event_filter=event_filter
+        )
+
+
+class UnreliableHandler(FileSystemEventHandler):
+    """Passes events on, unless they are lost."""
+
+    def __init__(self, events: UnreliableEvents, handler: FileSystemEventHandler) -> None:
+        self._events = events
+        self._handler = handler
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        if self._events.are_lost:
+            return
+        time.sleep(self._events.delay_s)
+        self._events.canary_events += CANARY_FOLDER in os.fsdecode(event.src_path)
+        self._handler.dispatch(event)
+
+
+@pytest.fixture
+def unreliable() -> UnreliableEvents:
+    return UnreliableEvents()
 
 
 @pytest.fixture
@@ -317,19 +406,13 @@ def short_queue() -> Iterator[Callable[[], None]]:
 def test_no_photo_is_lost_when_the_event_queue_overflows(
     short_queue: Callable[[], None],
     watched: Start,
+    unreliable: UnreliableEvents,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
-    heard = watcher.PendingFolders.heard
-
-    def slowly(self: watcher.PendingFolders, root: str, path: str, is_folder: bool) -> None:
-        time.sleep(0.01)
-        heard(self, root, path, is_folder)
-
-    monkeypatch.setattr(watcher.PendingFolders, "heard", slowly)
-    watching = watched(here)
+    unreliable.delay_s = 0.01
+    watching = watched(here, create_observer=unreliable.create_observer)
     short_queue()
     script = f"import os\nfor n in range(3000): os.mkdir({str(here)!r} + f'/d{{n}}')"
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -339,11 +422,11 @@ def test_no_photo_is_lost_when_the_event_queue_overflows(
 
 
 def test_a_warning_of_watchdog_leads_to_a_full_scan(
-    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    watched: Start, unreliable: UnreliableEvents, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
-    watching = watched(here)
-    lose_all_events(monkeypatch)
+    watching = watched(here, create_observer=unreliable.create_observer)
+    unreliable.are_lost = True
     write_photo(here / "deep" / "new.png", 10)
     time.sleep(1)
     assert watching.paths != watching.on_disk
@@ -352,24 +435,31 @@ def test_a_warning_of_watchdog_leads_to_a_full_scan(
 
 
 def test_missing_events_are_noticed(
-    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    watched: Start, unreliable: UnreliableEvents, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 1)
-    timing = WatchTiming(quiet_ms=300, tick_s=0.3, canary_s=0.6)
-    watching = watched(here, schedule=WatchSchedule(timing))
-    time.sleep(1.5)
+    timing = WatchTiming(quiet_ms=300, tick_s=0.3, canary_s=2)
+    watching = watched(
+        here, schedule=WatchSchedule(timing), create_observer=unreliable.create_observer
+    )
+    at_start = unreliable.canary_events
+    watching.wait_for(lambda: unreliable.canary_events >= at_start + 6)  # of three checks
     assert len(watching.reports) == 1, "an event that arrives leads to no scan"
-    lose_all_events(monkeypatch)
+    unreliable.are_lost = True
     write_photo(here / "new.png", 10)
     watching.wait_for_disk()
 
 
 def test_a_full_scan_comes_regularly_without_any_events(
-    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    watched: Start, unreliable: UnreliableEvents, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 3)
-    watching = watched(here, schedule=WatchSchedule(QUICK, reconcile_s=1))
-    lose_all_events(monkeypatch)
+    watching = watched(
+        here,
+        schedule=WatchSchedule(QUICK, reconcile_s=1),
+        create_observer=unreliable.create_observer,
+    )
+    unreliable.are_lost = True
     (here / "0001.png").rename(here / "moved.png")
     watching.wait_for_disk()
 
@@ -377,14 +467,14 @@ def test_a_full_scan_comes_regularly_without_any_events(
 # ------------------------------------------------------------------------- no events at all
 
 
-def test_network_drives_are_polled_and_the_user_is_told(
-    watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_network_drives_are_polled_and_the_user_is_told(watched: Start, tmp_path: Path) -> None:
     here = write_photos(tmp_path / "nas", 1)
-    table = (*volumes.mounts(), volumes.Mount(str(here), "/", "nfs4", "nas:/photos"))
-    monkeypatch.setattr(volumes, "mounts", lambda: table)
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:2 / {here} rw - nfs4 nas:/photos rw\n"
+    )
     timing = WatchTiming(quiet_ms=300, tick_s=0.3, poll_s=0.7)
-    watching = watched(here, schedule=WatchSchedule(timing))
+    watching = watched(here, schedule=WatchSchedule(timing), mounts=MountTable(mountinfo=table))
     (started,) = [event for event in watching.events if isinstance(event, Watching)]
     assert started.polled == ((here, "changes by other machines give no event"),)
     write_photo(here / "new.png", 10)
@@ -397,7 +487,7 @@ sys.path.insert(0, {tests!r})
 from tests.stand_in import StandIn
 from imgsearch import Library, Settings
 from imgsearch.indexer.watch_loop import WatchSchedule
-from imgsearch.indexer.watcher import WatchTiming
+from imgsearch.indexer.watcher import CANARY_FOLDER, WatchTiming
 from PIL import Image
 
 stop = threading.Event()
@@ -467,7 +557,9 @@ def test_a_slow_mass_removal_is_held_and_can_be_undone(watched: Start, tmp_path:
     for number in range(80):
         (here / f"{number:04}.png").rename(tmp_path / "trash" / f"{number:04}.png")
         time.sleep(0.02)
-    watching.wait_for(lambda: watching.reports[-1].missing >= 50)
+    # What was removed before the fiftieth photo has left the library; all others are held.
+    watching.wait_for(lambda: 0 < watching.reports[-1].missing == watching.reports[-1].photos - 20)
+    assert watching.reports[-1].missing > 30
     for file in (tmp_path / "trash").iterdir():
         file.rename(here / file.name)
     watching.wait_for(lambda: watching.reports[-1].missing == 0)
@@ -489,10 +581,15 @@ def test_other_processes_search_and_write_meanwhile(
         assert len(other.search("anything", k=9)) == 3
         other.index([new]).run()
         watching.folders = (here, new)
-        time.sleep(1)
+        watching.wait_for(lambda: (here, new) in [roots_of(event) for event in watching.events])
         write_photo(new / "x.png", 30)
         watching.wait_for_disk()
         assert len(other.search("anything", k=9)) == 7
+
+
+def roots_of(event: WatchEvent) -> tuple[Path, ...]:
+    """The watched roots that an event reports, if any."""
+    return event.roots if isinstance(event, Watching) else ()
 
 
 def test_a_change_waits_for_another_writer(watched: Start, tmp_path: Path) -> None:
@@ -552,30 +649,24 @@ def test_a_stopped_watcher_leaves_no_thread_and_no_open_file(
     for number in range(1, 4):
         watch_a_new_photo(number)
     library.close()
-    until = time.monotonic() + 10  # that other library's watcher opens files for a moment
-    while open_files() - files and time.monotonic() < until:
-        time.sleep(0.1)
     assert set(threading.enumerate()) == threads
-    assert not open_files() - files
+    wait_until(lambda: not open_files() - files)  # another watcher opens files for a moment
 
 
 # ------------------------------------------------------------------------- the command
 
 
 def start_command(data: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-    program = textwrap.dedent(f"""
+    program = textwrap.dedent("""
         import sys
-        sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
         from imgsearch.cli import main
-        from imgsearch.encoders.registry import register
-        from tests.stand_in import KIND
-        register(KIND)
+        from tests.stand_in import StandIn
         sys.argv[0] = "imgsearch"
-        main()
+        main(StandIn())
     """)
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program, "watch", *map(str, arguments)],
-        env={**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": KIND.prefix},
+        env={**os.environ, "IMGSEARCH_DATA": str(data), "PYTHONPATH": str(CHECKOUT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -592,27 +683,31 @@ def wait_for_event(process: subprocess.Popen[str], event: str) -> dict[str, obje
     raise AssertionError(f"no {event}; {process.communicate()}")
 
 
+@pytest.mark.parametrize("is_blocked", [True, False], ids=["model is blocked", "model goes on"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_command_within_two_seconds_and_loses_nothing(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, is_blocked: bool
 ) -> None:
-    here = write_photos(tmp_path / "photos", 400)
-    process = start_command(tmp_path / "library", here, "--log-json")
-    wait_for_event(process, "progress")
-    started = time.monotonic()
-    process.send_signal(number)
-    _, err = process.communicate(timeout=PATIENCE_S)
-    seconds = time.monotonic() - started
-    assert (process.returncode, err) == (0, "")
+    here, data = write_photos(tmp_path / "photos", 400), tmp_path / "library"
+    with held("watch", here, "--log-json", data=data, at_batch=4, stand_in=True) as process:
+        process.wait_until_held()
+        started = time.monotonic()
+        process.send_signal(number)
+        if not is_blocked:
+            process.release()
+        code, _, errors = process.finish()
+        seconds = time.monotonic() - started
+    assert (code, errors) == (0, "")
     assert seconds <= 2 or machine_is_busy()
-    with Store.open(tmp_path / "library", writable=False) as store:
+    with Store.open(data, writable=False) as store:
         assert store.database.check_integrity() == "ok"
         kept = store.photos.count()
-    process = start_command(tmp_path / "library", "--log-json")
-    report = wait_for_event(process, "report")
+    assert kept >= 2 * StandIn.batch_size, "all but the batches in work"
+    again = start_command(data, "--log-json")
+    report = wait_for_event(again, "report")
     assert report["new"] == 400 - kept and report["photos"] == 400
-    process.terminate()
-    process.communicate(timeout=PATIENCE_S)
+    again.terminate()
+    again.communicate(timeout=PATIENCE_S)
 
 
 def test_the_log_has_lines_of_names_and_values(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from imgsearch.decode.formats import FORMATS_BY_NAME
-from imgsearch.indexer import diff
+from imgsearch.indexer.roots import list_roots
 from imgsearch.records.status import Failure, MissingExtra, Status
 from imgsearch.store.store import Store
 
@@ -19,7 +19,7 @@ def status_of(store: Store) -> Status:
     files = (file for file in store.data_dir.rglob("*") if file.is_file())
     return Status(
         data_dir=store.data_dir,
-        roots=diff.roots_of(store.reads),
+        roots=list_roots(store.reads),
         photos=store.photos.count(),
         vectors=0 if row is None else store.vectors.count(row.key),
         encoder=None if row is None else row.name,

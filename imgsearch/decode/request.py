@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from imgsearch.errors import PhotoError, Reason
 
@@ -36,7 +36,7 @@ class DecodeRequest:
             )
 
 
-def open_regular_file(path: Path) -> BinaryIO:
+def open_regular_file(path: Path) -> BufferedReader:
     """Open the file at `path` for reading. Raises PhotoError (UNREADABLE) for anything else.
 
     Opening a pipe or a device could block for ever.
@@ -61,7 +61,8 @@ class DecoderOutOfMemory(PhotoError):
 def unreadable_error(error: OSError) -> PhotoError:
     """The PhotoError for a file that the operating system cannot read."""
     cause = os.strerror(error.errno) if error.errno else str(error)
-    return PhotoError(Reason.UNREADABLE, f"It cannot be read ({cause}); check its permissions.")
+    cure = "its permissions" if isinstance(error, PermissionError) else "the disk that it is on"
+    return PhotoError(Reason.UNREADABLE, f"It cannot be read ({cause}); check {cure}.")
 
 
 # What decoders say, in lower case. Most have no error codes.

@@ -12,20 +12,20 @@ from imgsearch.store.store import Store
 
 
 def why_not_indexed(store: Store, path: Path) -> str:
-    """The reason, as one or two sentences with the cure, why no photo is known at `path`."""
-    failure = next((each for each in store.failures.of_files() if each.path == path), None)
-    if failure is not None:
-        return f"It could not be read ({failure.reason.value}): {failure.message}"
+    """Why the library has no photo at `path`, in one or two sentences with the cure."""
+    for failure in store.failures.of_files():
+        if failure.path == path:
+            return f"It could not be read ({failure.reason.value}): {failure.message}"
     root = next(
-        (Path(each) for each in store.reads.roots().values() if path.is_relative_to(each)), None
+        (Path(root) for root in store.reads.roots().values() if path.is_relative_to(root)), None
     )
     if root is None:
-        return f"It is in no folder of the library. Add one: imgsearch index {path.parent}"
+        return f"It is not in a folder of the library. Add one: imgsearch index {path.parent}"
     if not os.path.lexists(path):
-        return "There is no such file, and the library knows no photo at this path."
+        return "There is no such file, and the library has no photo with this path."
     for part in path.relative_to(root).parts:
         if is_ignored(part):
-            return f"{part} is hidden or belongs to another program, so it is skipped."
+            return f"{part} is hidden, incomplete or belongs to another program, so it is skipped."
     if path.is_dir():
         return "It is a folder. Name a photo in it."
     if not is_photo_name(path.name):

@@ -16,10 +16,12 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch.config import PRUNE_DAYS
-from imgsearch.decode.reader import decoder_fingerprint
 from imgsearch.encoders import prompts, registry
 from imgsearch.index import build, snapshot
-from imgsearch.indexer import diff, int8_trial, metadata, pipeline
+from imgsearch.indexer import diff, int8_trial, metadata, pipeline, roots
+from imgsearch.indexer.removals import apply_removals
+from imgsearch.indexer.scan import stat_of
+from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.labels import labels
 from imgsearch.progress import MetadataReport, Progress, RebuildReport, SyncReport
 from imgsearch.records.status import EncoderRow
@@ -32,6 +34,8 @@ from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.loader import EncoderLoader
@@ -46,7 +50,8 @@ if TYPE_CHECKING:
 class Indexer:
     """The writing half of a library.
 
-    `notify` is called with sentences for a person; `index_policy` replaces the usual one.
+    `notify` is called with sentences for a person. The other arguments replace what is usual: the
+    sizes and thresholds of the index, how photos are decoded, and the mounts of the system.
     """
 
     def __init__(
@@ -55,17 +60,21 @@ class Indexer:
         encoders: EncoderLoader,
         notify: Callable[[str], None],
         index_policy: IndexPolicy | None = None,
+        decoder: pipeline.PhotoDecoder | None = None,
+        mounts: MountTable = SYSTEM_MOUNTS,
     ) -> None:
         self._settings = settings
         self._data_dir = settings.data_dir
         self._encoders = encoders
         self._notify = notify
         self._index_policy = index_policy
+        self._decoder = decoder or pipeline.PhotoDecoder()
+        self._mounts = mounts
 
     @property
     def fingerprint(self) -> str:
-        """What decides how files are decoded: a file that failed under it would fail again."""
-        return f"{decoder_fingerprint()}; max_megapixels {self._settings.max_megapixels:g}"
+        """Identifies how files are decoded. Until it changes, a failed file would fail again."""
+        return f"{self._decoder.fingerprint()}; max_megapixels {self._settings.max_megapixels:g}"
 
     def index(
         self, folders: Sequence[str], accept_removals: bool, verify: bool
@@ -74,11 +83,11 @@ class Indexer:
         started = time.monotonic()
         self._check_folders(folders)
         with writing(self._data_dir) as store:
-            diff.follow_volumes(store, self._notify)
-            scopes = diff.scopes_of(store, folders)
-            changes = diff.compare(store, scopes, self._notify, self.fingerprint, list_same=verify)
+            roots.follow_moved_drives(store, self._notify, self._mounts)
+            scopes = diff.add_folders(store, folders) if folders else diff.all_scopes(store.reads)
+            changes = self.compare(store, scopes, self._notify, list_unchanged=verify)
             if verify:
-                files = [stat for scope in changes.found for stat in scope.same]
+                files = [stat for scope in changes.scopes for stat in scope.unchanged_files]
                 steps = pipeline.changed_contents(
                     files, store.files.hashes(), self._settings.thread_count
                 )
@@ -94,33 +103,45 @@ class Indexer:
             stats = []
             for failure in store.failures.of_files(reasons):
                 with suppress(OSError):  # removed or out of reach: the next scan handles it
-                    stats.append(pipeline.stat_of(failure.path))
-            changes = diff.diff_of_files(store, stats)
+                    stats.append(stat_of(failure.path))
+            changes = diff.diff_of_files(store.reads, stats)
             report = yield from self.sync(store, changes, retry_failures=True)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
     def watch(
-        self, folders: Sequence[str], stop: Event, schedule: WatchSchedule | None
+        self,
+        folders: Sequence[str],
+        stop: Event,
+        schedule: WatchSchedule | None = None,
+        create_observer: Callable[[], BaseObserver] | None = None,
     ) -> Iterator[WatchEvent]:
-        """Add folders and keep all roots up to date until `stop` is set."""
-        from imgsearch.indexer import watch_loop  # only `watch` needs watchdog
+        """Add folders and keep all roots up to date until `stop` is set.
+
+        `create_observer` makes the source of events, by default that of the operating system.
+        """
+        from watchdog.observers import Observer  # only `watch` needs watchdog
+
+        from imgsearch.indexer import watch_loop
 
         self._check_folders(folders)
-        callbacks = watch_loop.Callbacks(
+        context = watch_loop.WatchContext(
             data_dir=self._data_dir,
+            compare=self.compare,
             sync=self.sync,
-            release_encoder=self._encoders.release,
             prune=self._prune,
+            release_encoder=self._encoders.release,
             notify=self._notify,
-            fingerprint=self.fingerprint,
+            mounts=self._mounts,
+            create_observer=create_observer or Observer,
         )
-        schedule = schedule or watch_loop.WatchSchedule()
-        return watch_loop.watch_library(callbacks, folders, schedule, stop)
+        return watch_loop.watch_library(
+            context, folders, schedule or watch_loop.WatchSchedule(), stop
+        )
 
     def forget(self, folder: str) -> int:
         """Remove the root at `folder`; returns how many photos left the library with it."""
         with writing(self._data_dir) as store:
-            return store.files.remove_root(diff.root_at(store.reads, folder))
+            return store.files.remove_root(roots.root_id_of(store.reads, folder))
 
     def prune(self, days: float) -> int:
         """Delete photos that have had no path for this many days; returns how many."""
@@ -130,7 +151,7 @@ class Indexer:
     def read_metadata(self) -> Generator[Progress, None, MetadataReport]:
         """Read the metadata of all photos that can be reached again."""
         with writing(self._data_dir) as store:
-            online = _online_ids(store.reads)
+            online = self._online_ids(store.reads)
             steps = metadata.reread_all_metadata(store, online, self._settings)
             return (yield from publish_progress(self._data_dir, "Reading metadata", steps))
 
@@ -164,13 +185,23 @@ class Indexer:
     # ------------------------------------------------------------------ steps
 
     def _check_folders(self, folders: Sequence[str]) -> None:
-        roots: tuple[str, ...] = ()
+        known: tuple[str, ...] = ()
         if folders and (self._data_dir / DATABASE_FILE).exists():
             reads = Reads.open(self._data_dir)
-            roots = tuple(reads.roots().values())
+            known = tuple(reads.roots().values())
             reads.close()
         for folder in folders:
-            diff.check_folder(folder, roots)
+            roots.check_folder(folder, known)
+
+    def compare(
+        self,
+        store: Store,
+        scopes: Sequence[diff.Scope],
+        notify: Callable[[str], None],
+        list_unchanged: bool = False,
+    ) -> diff.LibraryDiff:
+        """Scan these scopes for changes. See `imgsearch.indexer.diff.compare`."""
+        return diff.compare(store, scopes, notify, self.fingerprint, self._mounts, list_unchanged)
 
     def sync(
         self,
@@ -192,22 +223,22 @@ class Indexer:
     ) -> Generator[Progress, None, SyncReport]:
         snapshot.clean(store)  # files that a killed build left behind
         report, last_id = SyncReport(), store.photos.last_id()
-        if any(of_root.upserts for _, of_root in changes.work):
+        if changes.upserts:
             row = store.reads.current_encoder()
             if row is not None:
                 encoder = self._encoders.of(row)
             else:
                 encoder = yield from self._new_encoder(
-                    lambda: [Path(stat.path) for _, new in changes.work for stat in new.upserts]
+                    lambda: [Path(stat.path) for _, stat in changes.upserts]
                 )
             context = self._ingest_context(store, encoder, retry_failures)
-            report = yield from pipeline.ingest(context, changes.work)
+            report = yield from pipeline.ingest(context, changes.upserts)
         # Before removals are applied: afterwards the paths of removed files are unknown.
         refresh = _metadata_refresh(store, changes, last_id)
-        removals = diff.apply_removals(store, changes, accept_removals, self._notify)
+        removals = apply_removals(store, changes, accept_removals, self._notify)
         reread = 0
         if refresh.sidecars or refresh.photo_ids:
-            online = _online_ids(store.reads)
+            online = self._online_ids(store.reads)
             reread = yield from metadata.refresh_metadata(store, online, self._settings, refresh)
         row = store.reads.current_encoder()
         if row is not None:
@@ -216,7 +247,7 @@ class Indexer:
             self._refresh_derived(store, row)
         return replace(
             report,
-            unchanged=sum(of_root.unchanged for _, of_root in changes.work),
+            unchanged=changes.unchanged,
             gone=removals.gone,
             missing=removals.missing,
             reread=reread,
@@ -291,11 +322,15 @@ class Indexer:
             store=store,
             encoder=encoder,
             encoder_key=row.key,
+            decode=self._decoder.decode,
+            fingerprint=self.fingerprint,
             max_megapixels=self._settings.max_megapixels,
             threads=self._settings.thread_count,
-            fingerprint=self.fingerprint,
             retry_failures=retry_failures,
         )
+
+    def _online_ids(self, reads: Reads) -> set[int]:
+        return {id for id, online in roots.online_roots(reads, self._mounts).items() if online}
 
     def _refresh_derived(self, store: Store, row: EncoderRow) -> None:
         """Update what is derived from the vectors: the score baseline and the saved labels."""
@@ -323,15 +358,11 @@ class Indexer:
         )
 
 
-def _online_ids(reads: Reads) -> set[int]:
-    return {root.id for root in diff.roots_of(reads) if root.online}
-
-
 def _metadata_refresh(
     store: Store, changes: diff.LibraryDiff, last_id: int
 ) -> metadata.MetadataRefresh:
     """The photos whose XMP files changed; those with ids above `last_id` were just read anyway."""
-    scopes = [scope for scope in changes.found if scope.sidecars.is_news]
+    scopes = [scope for scope in changes.scopes if scope.sidecars]
     photo_ids = {
         photo_id
         for scope in scopes

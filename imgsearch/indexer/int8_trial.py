@@ -98,7 +98,7 @@ def compare(
     cosines: list[float] = []
     batch: list[Pixels] = []
 
-    def prepared(path: Path) -> Pixels | None:
+    def prepare(path: Path) -> Pixels | None:
         try:
             return float32.prepare(decode(path, float32.side_px).image)
         except (PhotoError, OSError):
@@ -114,7 +114,7 @@ def compare(
             seconds[number] += clock() - started
         cosines.extend((rows[0] * rows[1]).sum(axis=1).tolist())
 
-    with prefetch(2 * float32.batch_size + threads, threads, prepared, chosen) as photos:
+    with prefetch(2 * float32.batch_size + threads, threads, prepare, chosen) as photos:
         for done, (path, pixels) in enumerate(zip(chosen, photos, strict=True), 1):
             if pixels is not None:
                 batch.append(pixels)

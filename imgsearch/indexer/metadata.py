@@ -1,4 +1,4 @@
-"""Reads the metadata of known photos again: their files and the XMP files beside them.
+"""Reads the metadata of known photos again, from their files and the XMP files beside them.
 
 No model is loaded and nothing is embedded: a vector depends on the pixels alone.
 """
@@ -22,54 +22,54 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import Facts, Photo
     from imgsearch.store.store import Store
 
-_BATCH = 200  # photos in one transaction
+_BATCH_SIZE = 200  # photos in one transaction
 
 
 def reread_all_metadata(
     store: Store, online: Collection[int], settings: Settings
 ) -> Generator[Progress, None, MetadataReport]:
-    """Read what every photo says that lies in one of these roots; what changed is kept.
+    """Read the metadata of all photos in the roots with these ids again; one Progress a photo.
 
-    A photo whose file cannot be read, or is no longer the one that was indexed, keeps its facts.
+    A photo keeps its facts if its file cannot be read, or has another size than when it was
+    indexed.
     """
-    work = _within_reach(store, online, store.reads.live_ids().tolist())
-    changed, unread = yield from _read(store, work, settings)
-    return MetadataReport(len(work) - len(unread), changed, len(unread))
+    photos = _with_paths(store, online, store.reads.live_ids().tolist())
+    changed, unread = yield from _reread(store, photos, settings)
+    return MetadataReport(len(photos) - len(unread), changed, len(unread))
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataRefresh:
-    """XMP files by root that came, changed or went, and the ids of the photos it concerns."""
+    """Changed XMP files, with the id of their root, and the ids of the photos affected."""
 
     sidecars: Sequence[tuple[int, Changes]]
     photo_ids: Collection[int]
 
 
 def refresh_metadata(
-    store: Store, online: Collection[int], settings: Settings, told: MetadataRefresh
+    store: Store, online: Collection[int], settings: Settings, refresh: MetadataRefresh
 ) -> Generator[Progress, None, int]:
-    """Read again what these photos say; how many say something else now.
+    """Read the metadata of the affected photos again; returns how many changed.
 
-    An XMP file counts as read once its photo was: where that one is out of reach or cannot be
-    read, the next run tries again.
+    An XMP file is recorded as read only if its photo was, so that the next run tries again if the
+    photo is offline or cannot be read.
     """
-    work = _within_reach(store, online, sorted(told.photo_ids))
-    changed, unread = yield from _read(store, work, settings)
-    waiting = {sidecar for path in unread for sidecar in sidecar_paths(str(path))}
-    for root_id, sidecars in told.sidecars:
-        read = [one for one in sidecars.upserts if one.path not in waiting]
-        store.files.set_sidecars(
-            root_id, read, [path for path in sidecars.gone if path not in waiting]
-        )
+    photos = _with_paths(store, online, sorted(refresh.photo_ids))
+    changed, unread = yield from _reread(store, photos, settings)
+    unread_sidecars = {sidecar for path in unread for sidecar in sidecar_paths(str(path))}
+    for root_id, sidecars in refresh.sidecars:
+        read = [sidecar for sidecar in sidecars.upserts if sidecar.path not in unread_sidecars]
+        removed = [path for path in sidecars.gone if path not in unread_sidecars]
+        store.files.set_sidecars(root_id, read, removed)
     return changed
 
 
-def _read(
-    store: Store, work: Sequence[tuple[Photo, Path]], settings: Settings
+def _reread(
+    store: Store, photos: Sequence[tuple[Photo, Path]], settings: Settings
 ) -> Generator[Progress, None, tuple[int, list[Path]]]:
-    """Read these photos' facts; how many changed, and which could not be read."""
+    """Read and record the facts of photos; returns how many changed and which were unreadable."""
 
-    def facts(item: tuple[Photo, Path]) -> Facts | None:
+    def read(item: tuple[Photo, Path]) -> Facts | None:
         photo, path = item
         try:
             if path.stat().st_size != photo.size_bytes:
@@ -81,31 +81,30 @@ def _read(
     changed = 0
     unread: list[Path] = []
     with ThreadPoolExecutor(settings.thread_count) as pool:
-        for start in range(0, len(work), _BATCH):
-            batch = work[start : start + _BATCH]
-            news = {}
-            for done, ((photo, path), found) in enumerate(
-                zip(batch, pool.map(facts, batch), strict=True), start + 1
+        for start in range(0, len(photos), _BATCH_SIZE):
+            batch = photos[start : start + _BATCH_SIZE]
+            facts_by_id: dict[int, Facts] = {}
+            for done, ((photo, path), facts) in enumerate(
+                zip(batch, pool.map(read, batch), strict=True), start + 1
             ):
-                if found is None:
+                if facts is None:
                     unread.append(path)
                 else:
-                    news[photo.id] = found
-                yield Progress(done, len(work), path)
-            changed += store.photos.update_facts(news)
+                    facts_by_id[photo.id] = facts
+                yield Progress(done, len(photos), path)
+            changed += store.photos.update_facts(facts_by_id)
     return changed, unread
 
 
-def _within_reach(
+def _with_paths(
     store: Store, online: Collection[int], ids: Sequence[int]
 ) -> list[tuple[Photo, Path]]:
-    """Those of these photos that can be reached, each with the first of its paths."""
+    """The photos that have a path in an online root that is not missing, with the first such."""
     photos, missing = store.reads.photos(ids), store.reads.held_paths(ids)
-    return [
-        (photos[photo_id], path)
-        for photo_id, places in store.reads.paths(ids).items()
-        for path in [
-            next((path for root, path in places if root in online and path not in missing), None)
-        ]
-        if path is not None
-    ]
+    found = []
+    for photo_id, paths in store.reads.paths(ids).items():
+        for root_id, path in paths:
+            if root_id in online and path not in missing:
+                found.append((photos[photo_id], path))
+                break
+    return found

@@ -1,4 +1,7 @@
-"""What the names of files and folders tell, without a look at them."""
+"""Scans photo folders, and compares the files there with those that are known.
+
+The walk works on text paths with `os`: a Path for each of 100,000 files would be slow.
+"""
 
 from __future__ import annotations
 
@@ -10,40 +13,65 @@ from dataclasses import dataclass, field
 
 from imgsearch.records.files import Changes, FileStat
 
-# Folders that other programs keep for themselves: thumbnails of NAS makers, recycle bins.
-_NOT_THE_USERS = frozenset({"@eadir", "#recycle", "$recycle.bin", "system volume information"})
-# What browsers and sync tools call a file, or a folder of files, that is not all there yet.
-_UNFINISHED_BEGINS = ("~syncthing~", "~$", "unconfirmed ")
-_UNFINISHED_ENDS = (
+# Folders of other programs: thumbnails of NAS makers, recycle bins.
+_FOREIGN_FOLDERS = frozenset({"@eadir", "#recycle", "$recycle.bin", "system volume information"})
+# Names that browsers and sync tools give to files, or folders of files, that are incomplete.
+_INCOMPLETE_PREFIXES = ("~syncthing~", "~$", "unconfirmed ")
+_INCOMPLETE_SUFFIXES = (
     *(".download", ".crdownload", ".opdownload", ".part", ".partial", ".filepart", ".tmp"),
     *(".!sync", ".bts", ".icloud", ".drivedownload", ".driveupload"),
 )
 
 
+# ------------------------------------------------------------------------- names and paths
+
+
 def is_ignored(name: str) -> bool:
-    """Whether a file or folder is hidden, unfinished, or another program's, by its name."""
+    """Whether the name of a file or folder is hidden, incomplete, or that of another program."""
     if name.startswith("."):
         return True
     lower = name.lower()
     return (
-        lower in _NOT_THE_USERS
-        or lower.endswith(_UNFINISHED_ENDS)
-        or lower.startswith(_UNFINISHED_BEGINS)
+        lower in _FOREIGN_FOLDERS
+        or lower.endswith(_INCOMPLETE_SUFFIXES)
+        or lower.startswith(_INCOMPLETE_PREFIXES)
     )
 
 
 def is_inside(path: str, folders: Collection[str]) -> bool:
-    """Whether `path` lies in one of these folders."""
+    """Whether `path` is inside one of these folders, at any depth."""
     return any(path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)
+
+
+def stat_of(path: str | os.PathLike[str]) -> FileStat:
+    """The size, modification time and inode of a file now. Raises OSError."""
+    status = os.stat(path)  # noqa: PTH116
+    return FileStat(os.fspath(path), status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def folder_identity(folder: str) -> tuple[int, int] | None:
+    """Device and inode of the folder at this path; None if there is none.
+
+    (0, 0) for a folder that may not be accessed: it counts as unchanged.
+    """
+    try:
+        status = os.stat(folder)  # noqa: PTH116
+    except PermissionError:
+        return (0, 0)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+# ------------------------------------------------------------------------- scanning
 
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """One walk of a folder: its photos by path, and what could not be looked into.
+    """The photos and XMP files in a folder, by path, and what could not be read.
 
-    `unreadable` are folders that exist and may not be read; `dangling` are symbolic links to
-    something that is not there now, perhaps a folder on a drive that is unplugged. `sidecars`
-    are files that tell of photos beside them.
+    `unreadable` are folders that exist but may not be read; `dangling` are symbolic links whose
+    target does not exist now, perhaps a folder on a drive that is not connected.
     """
 
     files: Mapping[str, FileStat]
@@ -52,46 +80,41 @@ class ScanResult:
     sidecars: Mapping[str, FileStat] = field(default_factory=dict)
 
 
-def _never(name: str) -> bool:
-    return False
-
-
 def scan(
     folder: str,
     is_photo: Callable[[str], bool],
-    deep: bool = True,
-    is_sidecar: Callable[[str], bool] = _never,
+    recursive: bool = True,
+    is_sidecar: Callable[[str], bool] = lambda name: False,
 ) -> ScanResult:
-    """Walk `folder` (absolute) and stat every file whose name `is_photo`, or `is_sidecar`.
+    """Stat every file in `folder` (absolute) whose name is that of a photo or an XMP file.
 
-    Hidden files and folders, recycle bins, NAS thumbnails and unfinished downloads are left out.
-    Symbolic links are followed; a folder that was already visited is not entered again, so loops
-    end. A folder that cannot be read is named in `unreadable` and does not end the walk. With
-    `deep` false, folders inside are not entered.
+    Hidden files and folders, recycle bins, NAS thumbnails and incomplete downloads are left out.
+    Symbolic links are followed, but no folder is entered twice, so loops end. A folder that cannot
+    be read does not end the scan. Without `recursive`, subfolders are not entered.
     """
     walk = _Walk(is_photo, is_sidecar)
     walk.folders.append(folder)
     visited: set[tuple[int, int]] = set()
     while walk.folders or walk.links:
-        # Links last: a folder that is inside twice has the path that no link is part of.
-        here = walk.folders.pop() if walk.folders else walk.links.pop()
+        # Links last: a folder that is reachable twice keeps the path without a link.
+        current = walk.folders.pop() if walk.folders else walk.links.pop()
         try:
-            about = os.stat(here)  # noqa: PTH116  # a Path for each of 100,000 files is slow
-            if (about.st_dev, about.st_ino) in visited:
+            status = os.stat(current)  # noqa: PTH116
+            if (status.st_dev, status.st_ino) in visited:
                 continue
-            visited.add((about.st_dev, about.st_ino))
-            walk.enter(here)
+            visited.add((status.st_dev, status.st_ino))
+            walk.read_folder(current)
         except (FileNotFoundError, NotADirectoryError):
-            continue  # gone since its name was read: so are its files
+            continue  # removed since its name was read, and its files with it
         except OSError:
-            walk.unreadable.append(here)
-        if not deep:
+            walk.unreadable.append(current)
+        if not recursive:
             break
     return ScanResult(walk.files, tuple(walk.unreadable), tuple(walk.dangling), walk.sidecars)
 
 
 class _Walk:
-    """What a walk has found so far, and the folders that it has still to enter."""
+    """What a scan has found so far, and the folders that it has yet to read."""
 
     def __init__(self, is_photo: Callable[[str], bool], is_sidecar: Callable[[str], bool]) -> None:
         self.files: dict[str, FileStat] = {}
@@ -103,62 +126,65 @@ class _Walk:
         self._is_photo = is_photo
         self._is_sidecar = is_sidecar
 
-    def enter(self, folder: str) -> None:
-        """Note what is in one folder. Raises OSError where it cannot be read."""
+    def read_folder(self, folder: str) -> None:
+        """Add the contents of one folder. Raises OSError if it cannot be read."""
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not is_ignored(entry.name):
-                    self._note(entry)
+                    self._add(entry)
 
-    def _note(self, entry: os.DirEntry[str]) -> None:
+    def _add(self, entry: os.DirEntry[str]) -> None:
         try:
             if entry.is_dir():
                 (self.links if entry.is_symlink() else self.folders).append(entry.path)
                 return
-            kept = self._kept(entry.name)
-            # A link that leads nowhere is noted whatever its name: it may have led to a folder.
-            if kept is None and not entry.is_symlink():
+            files = self._files_for(entry.name)
+            # A dangling link is noted whatever its name: its target may have been a folder.
+            if files is None and not entry.is_symlink():
                 return
-            about = entry.stat()
+            status = entry.stat()
         except OSError as error:
             if entry.is_symlink():
-                if error.errno != errno.ELOOP:  # it does not even lead to itself
+                if error.errno != errno.ELOOP:  # a link to itself never had a target
                     self.dangling.append(entry.path)
                 return
-            if isinstance(error, FileNotFoundError):  # gone since its name was read
+            if isinstance(error, FileNotFoundError):  # removed since its name was read
                 return
-            raise  # the folder lets its names be read, but not its files
-        # A pipe or a device called .jpg is never opened.
-        if kept is not None and stat.S_ISREG(about.st_mode):
+            raise  # the folder may be listed, but its files may not be accessed
+        # A pipe or a device with the name of a photo is never opened.
+        if files is not None and stat.S_ISREG(status.st_mode):
             path = entry.path
-            kept[path] = FileStat(path, about.st_size, about.st_mtime_ns, about.st_ino)
+            files[path] = FileStat(path, status.st_size, status.st_mtime_ns, status.st_ino)
 
-    def _kept(self, name: str) -> dict[str, FileStat] | None:
+    def _files_for(self, name: str) -> dict[str, FileStat] | None:
+        """Where files of this name belong, None if they are of no interest."""
         if self._is_photo(name):
             return self.files
         return self.sidecars if self._is_sidecar(name) else None
 
 
-def diff(
-    seen: ScanResult, known: Mapping[str, FileStat], unfinished: Collection[str] = ()
-) -> Changes:
-    """What to do so that the library equals the disk, in the order of the paths.
+# ------------------------------------------------------------------------- comparing
 
-    A file counts as changed when its size or its time of modification does: inodes are not
-    stable on FAT and on network drives. Known files named in `unfinished` are to be read again.
-    Nothing is gone from a folder that could not be read, or whose link leads nowhere now.
+
+def find_changes(
+    result: ScanResult, known: Mapping[str, FileStat], outdated: Collection[str] = ()
+) -> Changes:
+    """The changes since the known files were recorded, sorted by path.
+
+    A file has changed when its size or modification time has. Known files whose path is among
+    `outdated` count as changed, too. Files in a folder that could not be read, or behind a
+    dangling link, do not count as gone.
     """
     upserts: list[FileStat] = []
     unchanged = 0
-    for path, now in seen.files.items():
+    for path, current in result.files.items():
         before = known.get(path)
-        same = before and (before.size_bytes, before.mtime_ns) == (now.size_bytes, now.mtime_ns)
-        if same and path not in unfinished:
+        if before is not None and current.matches(before) and path not in outdated:
             unchanged += 1
         else:
-            upserts.append(now)
-    missing = known.keys() - seen.files.keys()
-    closed = (*seen.unreadable, *seen.dangling)
-    gone = [path for path in missing if not (closed and is_inside(path, closed))]
-    upserts.sort(key=lambda found: found.path)
+            upserts.append(current)
+    absent = known.keys() - result.files.keys()
+    unreadable = (*result.unreadable, *result.dangling)
+    gone = [path for path in absent if not (unreadable and is_inside(path, unreadable))]
+    upserts.sort(key=lambda file: file.path)
     return Changes(tuple(upserts), tuple(sorted(gone)), unchanged)

@@ -1,44 +1,43 @@
-"""Which photos must be asked again what is known of them, because of the XMP files beside them."""
+"""Finds the photos whose metadata must be read again because an XMP file beside them changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from imgsearch.decode.formats import sidecar_paths
-from imgsearch.indexer import scan
+from imgsearch.indexer.scan import ScanResult, find_changes
 from imgsearch.records.files import Changes, FileStat
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarChanges:
-    """The XMP files that came, changed or went, and the paths of the photos that this concerns.
+    """The XMP files that were added, changed or removed, and the paths of the photos affected.
 
-    Photos that came to an XMP file, or left one behind, are among them.
+    These include photos that were moved to an XMP file or away from one.
     """
 
-    sidecars: Changes
-    photos: tuple[str, ...]
+    sidecars: Changes = field(default_factory=Changes)
+    photos: tuple[str, ...] = ()
 
-    @property
-    def is_news(self) -> bool:
+    def __bool__(self) -> bool:
         return bool(self.sidecars.upserts or self.sidecars.gone or self.photos)
 
 
 def compare_sidecars(
-    seen: scan.ScanResult, known: Mapping[str, FileStat], changes: Changes
+    result: ScanResult, known: Mapping[str, FileStat], photo_changes: Changes
 ) -> SidecarChanges:
-    """What one look tells, where `known` are the XMP files as they were read last."""
-    if not seen.sidecars and not known:
-        return SidecarChanges(Changes((), ()), ())
-    sidecars = scan.diff(replace(seen, files=seen.sidecars), known)
-    news = {one.path for one in sidecars.upserts} | set(sidecars.gone)
-    moved = [*(one.path for one in changes.upserts), *changes.gone]
+    """The changes found by a scan; `known` are the XMP files as they were last read."""
+    if not result.sidecars and not known:
+        return SidecarChanges()
+    sidecars = find_changes(replace(result, files=result.sidecars), known)
+    changed = {sidecar.path for sidecar in sidecars.upserts} | set(sidecars.gone)
+    moved = [*(photo.path for photo in photo_changes.upserts), *photo_changes.gone]
     photos = [
         path
         for path in moved
-        if any(it in seen.sidecars or it in known for it in sidecar_paths(path))
+        if any(sidecar in result.sidecars or sidecar in known for sidecar in sidecar_paths(path))
     ]
-    if news:
-        photos += [path for path in seen.files if not news.isdisjoint(sidecar_paths(path))]
+    if changed:
+        photos += [path for path in result.files if not changed.isdisjoint(sidecar_paths(path))]
     return SidecarChanges(sidecars, tuple(dict.fromkeys(photos)))

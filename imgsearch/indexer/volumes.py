@@ -1,6 +1,6 @@
-"""What is mounted where: which volume a folder lies on, and where that volume is now.
+"""Mounted file systems: which volume a folder is on, and where that volume is mounted now.
 
-Drives move between mount points, and network drives send no events; both are told here.
+Drives move between mount points, and changes on network drives cause no events.
 """
 
 from __future__ import annotations
@@ -11,18 +11,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from imgsearch.indexer import scan
-
-if TYPE_CHECKING:
-    from imgsearch.store.reads import Reads
-
-
-MOUNT_TABLE = Path("/proc/self/mountinfo")
-BY_UUID = Path("/dev/disk/by-uuid")  # kept by udev on every common Linux desktop and server
-
-# File systems whose changes may be made by another machine, so that no event tells of them.
+# File systems that other machines may change without an event on this one.
 _NETWORK = frozenset(
     {
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "webdav", "davfs", "9p", "afs", "ceph"),
@@ -33,7 +23,7 @@ _NETWORK = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One mounted file system: `inside` is the folder of its volume that `point` shows."""
+    """One mounted file system: the folder `inside` of its volume is mounted at `point`."""
 
     point: str
     inside: str
@@ -42,77 +32,93 @@ class Mount:
 
     @property
     def is_network(self) -> bool:
-        """Whether others may change it without an event here. `fuseblk`, a local disk, is not."""
+        """Whether other machines may change it. `fuseblk` is a local disk and does not count."""
         return self.kind in _NETWORK or self.kind.startswith("fuse.")
 
 
 @dataclass(frozen=True, slots=True)
 class VolumePath:
-    """A folder independent of mount points: the identity of its volume, and its path therein."""
+    """A folder independent of mount points: the identity of its volume, and its path on it."""
 
     volume: str
     path: str
 
 
-def mounts() -> tuple[Mount, ...]:
-    """All mounts, later ones lying over earlier ones; empty where the system does not tell."""
-    if sys.platform == "darwin":
-        import subprocess
+@dataclass(frozen=True, slots=True)
+class MountTable:
+    """The mounts of the system, read anew by every method.
 
-        listed = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=False)
-        return tuple(parse_mount_command(listed.stdout))
-    try:
-        return tuple(parse_mountinfo(MOUNT_TABLE.read_bytes()))
-    except OSError:
-        return ()
+    A local volume is identified by its UUID, a link in `by_uuid`; a network volume by its address.
+    """
 
+    mountinfo: Path = Path("/proc/self/mountinfo")
+    by_uuid: Path = Path("/dev/disk/by-uuid")  # kept by udev on every common Linux
 
-def mount_of(folder: str) -> Mount | None:
-    """The mount that `folder` lies on, symbolic links resolved; None where nobody knows."""
-    real = os.path.realpath(folder)
-    found = None
-    for mount in mounts():  # of equal points the last one counts: it hides the others
-        covers = _is_inside(real, mount.point)
-        if covers and (found is None or len(mount.point) >= len(found.point)):
-            found = mount
-    return found
+    def mounts(self) -> tuple[Mount, ...]:
+        """All mounts, each later one above the earlier; empty if the system does not list them."""
+        if sys.platform == "darwin":
+            import subprocess
 
+            listing = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=False)
+            return tuple(parse_mount_command(listing.stdout))
+        try:
+            return tuple(parse_mountinfo(self.mountinfo.read_bytes()))
+        except OSError:
+            return ()
 
-def place_of(folder: str) -> VolumePath | None:
-    """Where `folder` lies on its volume; None for a volume that the system gives no identity."""
-    mount = mount_of(folder)
-    volume = None if mount is None else _identity(mount)
-    if mount is None or volume is None:
+    def cheap_mounts(self) -> tuple[Mount, ...]:
+        """All mounts if that takes a file to read and no process to start; otherwise empty."""
+        return self.mounts() if self.mountinfo.exists() else ()
+
+    def mount_of(self, folder: str) -> Mount | None:
+        """The mount that `folder` is on, symbolic links resolved; None if that is unknown."""
+        real = os.path.realpath(folder)
+        found = None
+        for mount in self.mounts():  # of several at one point, the last hides the others
+            if _is_at_or_below(real, mount.point) and (
+                found is None or len(mount.point) >= len(found.point)
+            ):
+                found = mount
+        return found
+
+    def volume_path(self, folder: str) -> VolumePath | None:
+        """The volume of `folder` and its path there; None if the volume cannot be identified."""
+        mount = self.mount_of(folder)
+        volume = None if mount is None else self._identity(mount)
+        if mount is None or volume is None:
+            return None
+        below = os.path.relpath(os.path.realpath(folder), mount.point)
+        return VolumePath(volume, _join(mount.inside, below))
+
+    def locate(self, place: VolumePath) -> str | None:
+        """The path of `place` now; None if its volume is not mounted."""
+        for mount in reversed(self.mounts()):
+            if (
+                not _is_at_or_below(place.path, mount.inside)
+                or self._identity(mount) != place.volume
+            ):
+                continue
+            folder = _join(mount.point, os.path.relpath(place.path, mount.inside))
+            if os.path.isdir(folder) and self.mount_of(folder) == mount:  # noqa: PTH112
+                return folder
         return None
-    return VolumePath(
-        volume, _join(mount.inside, os.path.relpath(os.path.realpath(folder), mount.point))
-    )
 
-
-def find(place: VolumePath) -> str | None:
-    """The path at which a place can be reached now; None when its volume is not mounted."""
-    for mount in reversed(mounts()):
-        if not _is_inside(place.path, mount.inside) or _identity(mount) != place.volume:
-            continue
-        folder = _join(mount.point, os.path.relpath(place.path, mount.inside))
-        if os.path.isdir(folder) and mount_of(folder) == mount:  # noqa: PTH112  # bytes-safe
-            return folder
-    return None
-
-
-def _identity(mount: Mount) -> str | None:
-    if mount.is_network:
-        return mount.source
-    if not mount.source.startswith("/dev/"):
+    def _identity(self, mount: Mount) -> str | None:
+        if mount.is_network:
+            return mount.source
+        if not mount.source.startswith("/dev/"):
+            return None
+        device = os.path.realpath(mount.source)
+        try:
+            for link in self.by_uuid.iterdir():
+                if os.path.realpath(link) == device:
+                    return link.name
+        except OSError:
+            pass
         return None
-    device = os.path.realpath(mount.source)
-    try:
-        for link in BY_UUID.iterdir():
-            if os.path.realpath(link) == device:
-                return link.name
-    except OSError:
-        pass
-    return None
+
+
+SYSTEM_MOUNTS = MountTable()
 
 
 def parse_mountinfo(table: bytes) -> Iterable[Mount]:
@@ -127,7 +133,7 @@ def parse_mountinfo(table: bytes) -> Iterable[Mount]:
 
 
 def parse_mount_command(listing: str) -> Iterable[Mount]:
-    """The mounts in what macOS' mount(8) prints: `SOURCE on POINT (KIND, options)`."""
+    """The mounts in the output of macOS' mount(8): `SOURCE on POINT (KIND, options)`."""
     for line in listing.splitlines():
         match = re.fullmatch(r"(.+) on (/.*) \(([^,)]+).*\)", line)
         if match:
@@ -139,42 +145,9 @@ def _unescape(field: bytes) -> bytes:
     return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field)
 
 
-def _is_inside(path: str, folder: str) -> bool:
+def _is_at_or_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _join(folder: str, inside: str) -> str:
-    return folder if inside == os.curdir else os.path.join(folder, inside)  # noqa: PTH118
-
-
-def online_roots(store: Reads) -> dict[int, bool]:
-    """Root id to whether that folder is there, and is the one that the library knows.
-
-    A folder without any file is: nothing of it can be out of reach.
-    """
-    filled, volumes = store.filled_roots(), store.volumes()
-    return {
-        root_id: root_id not in filled
-        or (is_there(path) and not is_other_drive(path, volumes.get(root_id)))
-        for root_id, path in store.roots().items()
-    }
-
-
-def is_there(folder: str) -> bool:
-    """Whether a folder can be reached: an empty one is a mount point without its drive."""
-    try:
-        with os.scandir(folder) as entries:
-            return any(not scan.is_ignored(entry.name) for entry in entries)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-
-
-def is_other_drive(folder: str, home: tuple[str, str] | None) -> bool:
-    """Whether another volume than `home` (identity, path on it) is mounted at a folder now."""
-    if home is None:
-        return False
-
-    place = place_of(folder)
-    return place is not None and place.volume != home[0]
+def _join(folder: str, below: str) -> str:
+    return folder if below == os.curdir else os.path.join(folder, below)  # noqa: PTH118

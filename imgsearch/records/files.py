@@ -26,13 +26,20 @@ class FileStat:
     mtime_ns: int
     inode: int
 
+    def matches(self, other: FileStat) -> bool:
+        """Whether size and modification time are equal, as they are while nobody writes.
+
+        Inodes are not compared: they are not stable on FAT and on network drives.
+        """
+        return self.size_bytes == other.size_bytes and self.mtime_ns == other.mtime_ns
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """The difference between the disk and the library, in files."""
 
-    upserts: tuple[FileStat, ...]  # new and changed files
-    gone: tuple[str, ...]  # known files that were removed
+    upserts: tuple[FileStat, ...] = ()  # new and changed files
+    gone: tuple[str, ...] = ()  # known files that were removed
     unchanged: int = 0
 
 

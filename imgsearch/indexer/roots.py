@@ -1,0 +1,117 @@
+"""The root folders of a library: which are online, and where those on moved drives are now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import FolderError, UsageError
+from imgsearch.indexer.scan import is_ignored
+from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
+from imgsearch.records.status import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imgsearch.store.reads import Reads
+    from imgsearch.store.store import Store
+
+
+def check_folder(folder: str, roots: Sequence[str]) -> None:
+    """Raise FolderError unless `folder` can be read, or is part of a root that may be offline."""
+    path = Path(folder)
+    if path.is_dir():
+        try:
+            with os.scandir(folder):
+                return
+        except OSError as error:
+            raise FolderError(
+                f"The folder {folder} cannot be read ({error.strerror}). Check its permissions."
+            ) from error
+    if path.exists():
+        raise FolderError(f"{folder} is not a folder. Name the folder that it is in.")
+    if not any(path.is_relative_to(root) for root in roots):
+        raise FolderError(f"The folder {folder} does not exist. Check its name.")
+
+
+def root_id_of(reads: Reads, folder: str) -> int:
+    """The id of the root at `folder`. Raises UsageError if it is not a root."""
+    roots = reads.roots()
+    for root_id, root in roots.items():
+        if root == folder:
+            return root_id
+    names = ", ".join(roots.values()) or "none"
+    raise UsageError(f"{folder} is not a folder of the library. Its folders: {names}")
+
+
+def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, ...]:
+    """All roots, with their numbers of photos and whether they are online."""
+    counts, missing = reads.photo_counts(), reads.held_counts()
+    online = online_roots(reads, mounts)
+    return tuple(
+        Root(
+            id=root_id,
+            path=Path(path),
+            online=online.get(root_id, False),
+            photos=counts.get(root_id, 0),
+            missing=missing.get(root_id, 0),
+        )
+        for root_id, path in reads.roots().items()
+    )
+
+
+def online_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> dict[int, bool]:
+    """Whether each root (by id) is available, on the drive that the library knows.
+
+    A root without any known file is online: none of its files can be unavailable.
+    """
+    filled, volumes = reads.filled_roots(), reads.volumes()
+    return {
+        root_id: root_id not in filled
+        or (is_available(path) and not is_on_other_drive(path, volumes.get(root_id), mounts))
+        for root_id, path in reads.roots().items()
+    }
+
+
+def is_available(folder: str) -> bool:
+    """Whether a folder is there and not empty: an empty one may be an unused mount point."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(not is_ignored(entry.name) for entry in entries)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def is_on_other_drive(folder: str, home: tuple[str, str] | None, mounts: MountTable) -> bool:
+    """Whether a folder is now on another volume than `home`, its volume and path there."""
+    if home is None:
+        return False
+    place = mounts.volume_path(folder)
+    return place is not None and place.volume != home[0]
+
+
+def follow_moved_drives(
+    store: Store, notify: Callable[[str], None], mounts: MountTable = SYSTEM_MOUNTS
+) -> None:
+    """Change the paths of roots whose drive is now mounted elsewhere."""
+    roots = store.reads.roots()
+    for root_id, (volume, path_on_volume) in store.reads.volumes().items():
+        old, home = roots[root_id], VolumePath(volume, path_on_volume)
+        if mounts.volume_path(old) == home and is_available(old):
+            continue
+        new = mounts.locate(home)
+        others = [path for other_id, path in roots.items() if other_id != root_id]
+        if new is None or new == old or _overlaps(new, others):
+            continue
+        store.files.move_root(root_id, new)
+        roots[root_id] = new
+        notify(f"The drive of {old} is now mounted elsewhere; its photos are at {new}.")
+
+
+def _overlaps(folder: str, others: Iterable[str]) -> bool:
+    path = Path(folder)
+    return any(path.is_relative_to(other) or Path(other).is_relative_to(path) for other in others)
