@@ -337,14 +337,20 @@ def test_a_burst_of_events_leads_to_one_scan_of_the_root(
 
 
 class UnreliableEvents:
-    """Makes observers whose events can be lost or late, and counts the events of the canary."""
+    """Makes observers whose events can be lost or late, and counts the events of the canary.
+
+    With `are_refused`, the system makes no more observers.
+    """
 
     def __init__(self) -> None:
         self.are_lost = False
+        self.are_refused = False
         self.delay_s = 0.0
         self.canary_events = 0
 
     def create_observer(self) -> BaseObserver:
+        if self.are_refused:
+            raise OSError(24, "inotify instance limit reached")
         return cast("BaseObserver", UnreliableObserver(self))
 
 
@@ -448,6 +454,20 @@ def test_missing_events_are_noticed(
     unreliable.are_lost = True
     write_photo(here / "new.png", 10)
     watching.wait_for_disk()
+
+
+def test_roots_are_polled_if_events_stop_and_cannot_be_had_again(
+    watched: Start, unreliable: UnreliableEvents, tmp_path: Path
+) -> None:
+    here = write_photos(tmp_path / "photos", 1)
+    timing = WatchTiming(quiet_ms=300, tick_s=0.3, canary_s=0.6, poll_s=0.7)
+    watching = watched(
+        here, schedule=WatchSchedule(timing), create_observer=unreliable.create_observer
+    )
+    unreliable.are_lost = unreliable.are_refused = True
+    for number in (10, 11):  # the first is found by the scan that follows the silence
+        write_photo(here / f"{number}.png", number)
+        watching.wait_for_disk()
 
 
 def test_a_full_scan_comes_regularly_without_any_events(

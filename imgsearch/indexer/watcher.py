@@ -215,7 +215,8 @@ class Watcher:
             self._restart()
             self._pending.add_all_roots()
         self._pending.canary_seen = False
-        self._probe()
+        if self._observer is not None:
+            self._probe()
 
     def _poll(self) -> None:
         if self.polled and time.monotonic() - self._polled_s >= self._timing.poll_s:
