@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.indexer.scan import ScanResult, find_changes, scan
 from imgsearch.records.files import FileStat
+from tests.factories import write_photo
+from tests.stand_in import StandIn
 
 
 def touch(path: Path, content: bytes = b"x") -> str:
@@ -129,3 +134,31 @@ def test_outdated_files_count_as_changed(tmp_path: Path) -> None:
     result = scan(str(tmp_path), is_photo_name)
     assert find_changes(result, result.files).upserts == ()
     assert [file.path for file in find_changes(result, result.files, {path}).upserts] == [path]
+
+
+def test_numbers_that_sqlite_cannot_store_are_brought_into_range() -> None:
+    stats = [
+        FileStat.from_status(
+            "/photos/a.jpg",
+            SimpleNamespace(st_size=7, st_mtime_ns=mtime_ns, st_ino=inode),  # type: ignore[arg-type]
+        )
+        for mtime_ns, inode in ((-(10**30), (1 << 63) + 5), (10**30, (1 << 64) - 1))
+    ]
+    for stat in stats:
+        assert -(1 << 63) <= stat.inode < 1 << 63
+        assert -(1 << 63) <= stat.mtime_ns < 1 << 63
+    assert stats[0].inode != stats[1].inode
+
+
+def test_a_photo_dated_1601_is_indexed() -> None:
+    """Windows' zero time, which tmpfs keeps and whose nanoseconds are beyond 64 bits."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
+        folder = Path(name)
+        photo = write_photo(folder / "photos" / "a.png")
+        os.utime(photo, ns=(0, -11_644_473_600 * 10**9))
+        if photo.stat().st_mtime_ns > -(1 << 63):
+            pytest.skip("this file system keeps no such time")
+        config = Settings.load(data_dir=folder / "library", cache_dir=folder / "cache")
+        with Library.open(config, encoder=StandIn()) as library:
+            assert library.index([folder / "photos"]).run().new == 1
+            assert library.index().run().unchanged == 1

@@ -46,7 +46,7 @@ def is_inside(path: str, folders: Collection[str]) -> bool:
 def stat_of(path: str | os.PathLike[str]) -> FileStat:
     """The size, modification time and inode of a file now. Raises OSError."""
     status = os.stat(path)  # noqa: PTH116
-    return FileStat(os.fspath(path), status.st_size, status.st_mtime_ns, status.st_ino)
+    return FileStat.from_status(os.fspath(path), status)
 
 
 def folder_identity(folder: str) -> tuple[int, int] | None:
@@ -154,7 +154,7 @@ class _Walk:
         # A pipe or a device with the name of a photo is never opened.
         if files is not None and stat.S_ISREG(status.st_mode):
             path = entry.path
-            files[path] = FileStat(path, status.st_size, status.st_mtime_ns, status.st_ino)
+            files[path] = FileStat.from_status(path, status)
 
     def _files_for(self, name: str) -> dict[str, FileStat] | None:
         """Where files of this name belong, None if they are of no interest."""

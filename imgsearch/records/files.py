@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from imgsearch.records.status import Failure
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.photo import Facts
+
+_INT64_LIMIT = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,20 @@ class FileStat:
     size_bytes: int
     mtime_ns: int
     inode: int
+
+    @classmethod
+    def from_status(cls, path: str, status: os.stat_result) -> Self:
+        """The stat of a file, its numbers in the range of SQLite's integers (64 bits, signed).
+
+        File systems give times before 1678 and inodes of 2^63 and more. A time is cut off at the
+        end of the range; an inode wraps around, so that different ones stay different.
+        """
+        return cls(
+            path,
+            status.st_size,
+            max(-_INT64_LIMIT, min(status.st_mtime_ns, _INT64_LIMIT - 1)),
+            (status.st_ino + _INT64_LIMIT) % (2 * _INT64_LIMIT) - _INT64_LIMIT,
+        )
 
     def matches(self, other: FileStat) -> bool:
         """Whether size and modification time are equal, as they are while nobody writes.
