@@ -144,9 +144,9 @@ def test_numbers_that_sqlite_cannot_store_are_brought_into_range() -> None:
         )
         for mtime_ns, inode in ((-(10**30), (1 << 63) + 5), (10**30, (1 << 64) - 1))
     ]
-    for stat in stats:
-        assert -(1 << 63) <= stat.inode < 1 << 63
-        assert -(1 << 63) <= stat.mtime_ns < 1 << 63
+    for seen in stats:
+        assert -(1 << 63) <= seen.inode < 1 << 63
+        assert -(1 << 63) <= seen.mtime_ns < 1 << 63
     assert stats[0].inode != stats[1].inode
 
 
