@@ -1,4 +1,4 @@
-"""The main job through the door: index real photos, then find them by words and by example."""
+"""The main job of a library: index real photos, then find them by words and by example."""
 
 from __future__ import annotations
 
@@ -44,21 +44,19 @@ def test_words_find_the_photo(demo: Library, words: str, name: str) -> None:
     assert len(hits) == 5
 
 
-def test_an_example_finds_its_like(demo: Library, demo_photos: Path, tmp_path: Path) -> None:
+def test_a_crop_finds_its_photo(demo: Library, demo_photos: Path, tmp_path: Path) -> None:
     with Image.open(demo_photos / "chelsea.png") as cat:
         cat.crop((60, 20, 400, 280)).resize((170, 130)).save(tmp_path / "crop.jpg")
     assert demo.search(image=tmp_path / "crop.jpg", k=1)[0].path.name == "chelsea.png"
 
 
-def test_words_and_example_together_are_one_cosine(demo: Library, demo_photos: Path) -> None:
+def test_words_and_an_example_can_be_combined(demo: Library, demo_photos: Path) -> None:
     both = demo.search("a motorcycle", image=demo_photos / "coffee.png", k=21)
-    assert {hit.path.name for hit in both[:2]} == {"motorcycle_left.png", "coffee.png"} or both[
-        0
-    ].path.name in {"motorcycle_left.png", "coffee.png"}
+    assert both[0].path.name in {"motorcycle_left.png", "coffee.png"}
     assert all(hit.score is not None and -1 <= hit.score <= 1 for hit in both)
 
 
-def test_a_hit_tells_what_the_photo_is(demo: Library, demo_photos: Path) -> None:
+def test_a_hit_has_the_facts_and_the_path_of_the_photo(demo: Library, demo_photos: Path) -> None:
     (hit,) = demo.search("a rocket launch", k=1)
     with Image.open(demo_photos / "rocket.jpg") as rocket:
         assert (hit.photo.width_px, hit.photo.height_px) == rocket.size
@@ -67,7 +65,9 @@ def test_a_hit_tells_what_the_photo_is(demo: Library, demo_photos: Path) -> None
     assert not hit.offline
 
 
-def test_more_results_than_photos_gives_all_of_them_once(demo: Library, demo_photos: Path) -> None:
+def test_a_k_above_the_number_of_photos_returns_each_photo_once(
+    demo: Library, demo_photos: Path
+) -> None:
     hits = demo.search("anything", k=1000)
     assert len({hit.photo.id for hit in hits}) == len(hits) == len(list(demo_photos.iterdir()))
 
@@ -75,7 +75,7 @@ def test_more_results_than_photos_gives_all_of_them_once(demo: Library, demo_pho
 # ------------------------------------------------------------------------- changes on the disk
 
 
-def test_nothing_changed_reads_nothing(library: Library, make_photo: MakePhoto) -> None:
+def test_unchanged_photos_are_only_counted(library: Library, make_photo: MakePhoto) -> None:
     folder = make_photo("photos/a.png").parent
     assert library.index([folder]).run().new == 1
     again = library.index().run()
@@ -104,7 +104,7 @@ def test_a_move_between_two_roots_loses_nothing(library: Library, make_photo: Ma
     assert (report.new, report.moved, report.gone, report.photos) == (0, 1, 0, 3)
 
 
-def test_a_deleted_photo_is_gone_and_its_return_costs_nothing(
+def test_a_deleted_photo_is_not_found_and_not_embedded_again_when_restored(
     library: Library, make_photo: MakePhoto
 ) -> None:
     photo = make_photo("photos/a.png")
@@ -119,7 +119,7 @@ def test_a_deleted_photo_is_gone_and_its_return_costs_nothing(
     assert (report.new, report.moved, report.photos) == (0, 1, 2)
 
 
-def test_an_edited_photo_is_a_new_one(library: Library, make_photo: MakePhoto) -> None:
+def test_an_edited_photo_replaces_the_old_version(library: Library, make_photo: MakePhoto) -> None:
     photo = make_photo("photos/a.png")
     make_photo("photos/b.png", (0, 0, 200))
     library.index([photo.parent]).run()
@@ -177,13 +177,15 @@ def test_bad_photos_become_failures_with_a_reason(
         "huge.png": Reason.TOO_LARGE,
     }
     again = library.index().run()
-    assert (again.new, again.failed, again.unchanged) == (0, 0, 5), "tried again only when changed"
+    assert (again.new, again.failed, again.unchanged) == (0, 0, 5), (
+        "failed files are unchanged, so they are not tried again"
+    )
     (folder / "half.jpg").write_bytes(half)
     assert library.index().run().new == 1
     assert len(library.status().failures) == 3
 
 
-def test_strange_names_are_kept_exactly(library: Library, make_photo: MakePhoto) -> None:
+def test_names_that_are_not_utf8_are_kept_exactly(library: Library, make_photo: MakePhoto) -> None:
     folder = make_photo("photos/a.png").parent
     raw = os.fsencode(folder) + b"/\xff\n\x1b[2J\xf0\x9f\x90\xb6.png"
     os.rename(folder / "a.png", raw)
@@ -205,7 +207,7 @@ def test_folders_that_cannot_be_indexed_are_refused(library: Library, tmp_path: 
         library.index().run()
 
 
-def test_an_empty_folder_is_fine(library: Library, tmp_path: Path) -> None:
+def test_an_empty_folder_can_be_indexed(library: Library, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert library.index([tmp_path / "empty"]).run().photos == 0
     with pytest.raises(UsageError, match="empty"):
@@ -236,7 +238,9 @@ def test_one_writer_at_a_time(library: Library, make_photo: MakePhoto) -> None:
     other.close()
 
 
-def test_another_encoder_needs_a_rebuild(library: Library, make_photo: MakePhoto) -> None:
+def test_a_library_of_another_encoder_needs_a_rebuild(
+    library: Library, make_photo: MakePhoto
+) -> None:
     photo = make_photo("photos/a.png")
     library.index([photo.parent]).run()
     with Store.open(library.settings.data_dir, writable=True) as store:  # as an older lite did
@@ -251,7 +255,7 @@ def test_another_encoder_needs_a_rebuild(library: Library, make_photo: MakePhoto
     assert len(library.search("red")) == 1
 
 
-def test_a_stopped_run_goes_on_where_it_was(library: Library, tmp_path: Path) -> None:
+def test_the_next_run_continues_where_a_stopped_one_ended(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     for n in range(90):
