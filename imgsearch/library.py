@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Self
 
 from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.encoders.loader import EncoderLoader
-from imgsearch.errors import DiskError, LibraryLocked, Reason, SnapshotError, UsageError
+from imgsearch.errors import (
+    DiskError,
+    ImgsearchError,
+    LibraryLocked,
+    Reason,
+    SnapshotError,
+    UsageError,
+)
 from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
 from imgsearch.progress import Job
 from imgsearch.query.grammar import absolute, resolve_query
@@ -98,8 +105,13 @@ class Library:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            is_unexpected = not isinstance(error, ImgsearchError | OSError)
+            if isinstance(error, Exception) and is_unexpected and self._database is not None:
+                self._database.raise_if_damaged(error)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close files and release the encoder."""

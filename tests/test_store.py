@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,13 +17,16 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine
 
-from imgsearch.errors import DiskError, Reason, SchemaTooNew, StoreError, UsageError
+from imgsearch import Library, Settings
+from imgsearch.errors import DiskError, ImgsearchError, Reason, SchemaTooNew, StoreError, UsageError
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts, PhotoVectors
 from imgsearch.records.status import Failure
 from imgsearch.store import schema
 from imgsearch.store.migrations import MIGRATIONS
 from imgsearch.store.store import Store
+from tests.factories import write_photos
+from tests.stand_in import StandIn
 
 DIM = 8
 FACTS = Facts(
@@ -322,3 +327,42 @@ def test_as_many_threads_as_like_may_read_at_once(tmp_path: Path, store: Store) 
     with Store.open(tmp_path, writable=False) as reader, ThreadPoolExecutor(40) as threads:
         found = list(threads.map(lambda _: len(reader.reads.photos(range(1, 201))), range(400)))
     assert set(found) == {200}
+
+
+def test_an_empty_database_file_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "library.db").touch()
+    for writable in (True, False):
+        with pytest.raises(StoreError, match="it is empty"):
+            Store.open(tmp_path, writable=writable)
+
+
+def test_a_new_database_is_complete_before_it_has_its_name(tmp_path: Path) -> None:
+    (tmp_path / "library.db.new").write_bytes(b"left by a killed process")
+    Store.open(tmp_path, writable=True).close()
+    assert {file.name for file in tmp_path.iterdir()} == {"library.db"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_flipped_bits_are_reported_as_damage(tmp_path: Path, seed: int) -> None:
+    """Never as an internal error, wherever the damage shows."""
+    photos = write_photos(tmp_path / "photos", 30)
+    config = Settings.load(data_dir=tmp_path / "library", cache_dir=tmp_path / "cache")
+    with Library.open(config, encoder=StandIn()) as library:
+        library.index([photos]).run()
+    database = tmp_path / "library" / "library.db"
+    content = bytearray(database.read_bytes())
+    chance = random.Random(seed)
+    for _ in range(400):
+        place = chance.randrange(100, len(content))  # behind the header, which is checked at once
+        content[place] ^= 1 << chance.randrange(8)
+    database.write_bytes(content)
+    calls: tuple[Callable[[Library], object], ...] = (
+        lambda library: library.find("a photo", k=30),
+        lambda library: library.find("type:png camera:x", k=30),
+        lambda library: library.status(),
+        lambda library: library.index().run(),
+    )
+    for call in calls:
+        # Exit code 8, or another error with its cure; never an internal one.
+        with suppress(ImgsearchError), Library.open(config, encoder=StandIn()) as library:
+            call(library)

@@ -46,11 +46,15 @@ class Database:
         StoreError for a damaged or foreign file, SchemaTooNew, DiskError and LibraryLocked.
         """
         file = data_dir / DATABASE_FILE
-        if not writable and not file.exists():
-            raise UsageError(
-                f"There is no library in {data_dir} yet. Create one: imgsearch index FOLDER "
-                "(or choose another place with --data)."
-            )
+        if not file.exists():
+            if not writable:
+                raise UsageError(
+                    f"There is no library in {data_dir} yet. Create one: imgsearch index FOLDER "
+                    "(or choose another place with --data)."
+                )
+            cls._create(file)
+        elif file.stat().st_size == 0:
+            raise damage(file, "it is empty")
         database = cls(data_dir, writable)
         try:
             if not writable:
@@ -62,6 +66,18 @@ class Database:
             database.close()
             raise
         return database
+
+    @classmethod
+    def _create(cls, file: Path) -> None:
+        """Create the database under another name first: a killed process leaves no empty file."""
+        draft = file.with_name(file.name + ".new")
+        for suffix in ("", "-wal", "-shm"):
+            draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+        cls._migrate(draft)
+        try:
+            draft.replace(file)
+        except OSError as error:
+            raise DiskError(f"Cannot write to {file.parent} ({error.strerror}).") from error
 
     @staticmethod
     def _migrate(file: Path) -> None:
@@ -114,6 +130,15 @@ class Database:
         """The first row of one plain SQL query, or None."""
         with self.reading() as connection:
             return connection.execute(query, parameters).fetchone()
+
+    def raise_if_damaged(self, error: Exception) -> None:
+        """Raise StoreError if damage to the file explains an unexpected `error`.
+
+        Flipped bits can surface as errors of any kind, far from where they were read.
+        """
+        problem = self.check_integrity()
+        if problem != "ok" or isinstance(error, UnicodeDecodeError):
+            raise damage(self.data_dir / DATABASE_FILE, problem) from error
 
     def check_integrity(self) -> str:
         """SQLite's own integrity check: "ok", or what is wrong."""
@@ -222,7 +247,13 @@ def raise_translated(error: sqlite3.Error, file: Path) -> NoReturn:
         ) from error
     if not any(word in text for word in ("malformed", "not a database", "corrupt")):
         raise StoreError(f"The database {file} cannot be used: {error}.") from error
-    raise StoreError(
-        f"The database {file} is damaged ({error}). Nothing was changed. Restore it from a "
-        "backup; or move it away and run imgsearch index FOLDER, which reads the photos again."
-    ) from error
+    raise damage(file, str(error)) from error
+
+
+def damage(file: Path, problem: str) -> StoreError:
+    """The error for a damaged database, with its cure."""
+    return StoreError(
+        f"The database {file} is damaged ({problem.splitlines()[0]}). Nothing was changed. Restore "
+        "it from a backup; or move it away and run imgsearch index FOLDER, which reads the photos "
+        "again."
+    )
