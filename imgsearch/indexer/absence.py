@@ -20,7 +20,7 @@ def why_not_indexed(store: Store, path: Path) -> str:
         (Path(root) for root in store.reads.roots().values() if path.is_relative_to(root)), None
     )
     if root is None:
-        return f"It is not in a folder of the library. Add one: imgsearch index {path.parent}"
+        return f"It is in no folder of the library. Add its folder: imgsearch index {path.parent}"
     if not os.path.lexists(path):
         return "There is no such file, and the library has no photo with this path."
     for part in path.relative_to(root).parts:
