@@ -60,7 +60,7 @@ check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -q tests/test_house.py
+	$(BIN)/python -m pytest -q tests/test_house.py tests/test_names.py
 
 docs: install  ## Write the help texts into docs/cli.md
 	UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_docs.py

@@ -28,6 +28,7 @@ NEVER = {
 SERVICE = {"http.client", "msgspec", "starlette", "uvicorn", "imgsearch.service.client"}
 WITH_A_MODEL = {"imgsearch.encoders.batching"}
 MODEL = {"onnxruntime", "tokenizers", "safetensors"}
+HEAVY = {"torch", "faiss", "onnxruntime", "streamlit", "open_clip", "timm", "transformers"}
 FILTERS = {"sqlalchemy"}
 INDEX = {"faiss"}
 SEARCH = """
@@ -123,3 +124,14 @@ def test_help_loads_next_to_nothing() -> None:
     heavy = {"numpy", "imgsearch.library", "imgsearch.service.codec"}
     unneeded = NEVER | DECODERS | SERVICE | MODEL | FILTERS | INDEX | heavy
     assert sorted(modules_after(code) & unneeded) == []
+
+
+def test_heavy_packages_load_late() -> None:
+    for module in ("imgsearch.library", "imgsearch.cli", "imgsearch.encoders.registry"):
+        assert not modules_after(f"import {module}") & HEAVY, module
+
+
+def test_help_and_a_bare_import_load_next_to_nothing() -> None:
+    # NumPy, Pillow and SQLAlchemy make the difference between 10 and 300 ms.
+    assert not modules_after("import imgsearch") & {"numpy", "PIL", "sqlalchemy", "click"}
+    assert not modules_after("import imgsearch.cli") & {"numpy", "PIL", "sqlalchemy", "rich"}
