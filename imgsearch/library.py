@@ -167,7 +167,7 @@ class Library:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
         path, resolved = Path(absolute(photo)), resolve_query(query)
         context = self._context()
-        photo_id = context.store.photo_at(path)
+        photo_id = context.reads.photo_at(path)
         if photo_id is None:
             from imgsearch.indexer.absence import why_not_indexed
 

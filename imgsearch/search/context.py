@@ -34,7 +34,7 @@ class SearchContext:
     file of a JPEG is not a result of its own.
     """
 
-    store: Reads
+    reads: Reads
     row: EncoderRow
     encoder: Callable[[], Encoder]
     vectors: Callable[[], SearchableVectors]
@@ -52,4 +52,4 @@ class SearchContext:
         """The photos that pass the query's filters, sorted; None where it has no filters."""
         if not query.filters:
             return None
-        return self.store.matching(Selection(query.filters, self.online_roots))
+        return self.reads.matching(Selection(query.filters, self.online_roots))

@@ -53,7 +53,7 @@ def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
     import numpy as np
 
     if not query.terms:
-        return context.store.matching(Selection(query.filters, context.online_roots))
+        return context.reads.matching(Selection(query.filters, context.online_roots))
     hits = search_page(context, query, k).hits
     return np.array([hit.photo.id for hit in hits if hit.level != "weak"], np.int64)
 
@@ -152,7 +152,7 @@ def _ranked_page(context: SearchContext, query: Query, k: int, after: ByScore | 
         limit *= 2  # photos were added that rank before this page
     shown = rest[:k]
     ids = [photo_id for photo_id, _ in shown]
-    hits = make_hits(context.store, context.online, ids, dict(shown), context.stack_raw)
+    hits = make_hits(context.reads, context.online, ids, dict(shown), context.stack_raw)
     cursor = cursors.write(query, _end(after, shown)) if len(rest) > k else None
     return _assessed(context, vector, only, ranking, Answer(tuple(hits), cursor))
 
@@ -182,7 +182,7 @@ def _assessed(
     """The answer with its verdict, and with the level and the best video frame of each hit."""
     import numpy as np
 
-    parts = context.store.parts(
+    parts = context.reads.parts(
         context.row.key, [hit.photo.id for hit in answer.hits], only_several=True
     )
     times_s = {
@@ -190,7 +190,7 @@ def _assessed(
         for photo_id, photo in parts.items()
         if photo.times_s
     }
-    baseline = LibraryBaseline.read(context.store, context.row.key)
+    baseline = LibraryBaseline.read(context.reads, context.row.key)
     verdict = None
     if baseline is not None:
         best = ranking.photos[:COUNTED_HITS]
@@ -230,7 +230,7 @@ def _sorted_page(context: SearchContext, query: Query, k: int, after: ByKey | No
         scores = {id_: score for id_, score in ranking.photos if score >= query.min_score}
     # The ranking shows each shot once, so the listing need not stack again.
     selection = Selection((), context.online_roots, np.array(list(scores), np.int64))
-    listed = context.store.listing(selection, _sort_key(query), _listed(after), k + 1)
+    listed = context.reads.listing(selection, _sort_key(query), _listed(after), k + 1)
     answer = _listing_page(context, query, k, listed, scores)
     return _assessed(context, vector, only, ranking, answer)
 
@@ -245,7 +245,7 @@ def _listing_page(
     """A page of the first k of these photos; the cursor is set if there are more."""
     shown = listed[:k]
     ids = [photo.id for photo in shown]
-    hits = make_hits(context.store, context.online, ids, scores, context.stack_raw)
+    hits = make_hits(context.reads, context.online, ids, scores, context.stack_raw)
     end = shown[-1] if len(listed) > k else None
     cursor = None if end is None else cursors.write(query, ByKey(end.key, end.id))
     return Answer(tuple(hits), cursor)

@@ -20,9 +20,9 @@ _FIRST_LIMIT = 100  # photos ranked at first; ten times as many while the photo 
 
 def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
     """Rank, score and shares of the photo at `path`, and which filters it passes."""
-    photo = context.store.photos([photo_id])[photo_id]
+    photo = context.reads.photos([photo_id])[photo_id]
     filters = tuple((filter_, _passes(context, photo_id, filter_)) for filter_ in query.filters)
-    parts = context.store.parts(context.row.key, [photo_id]).get(photo_id)
+    parts = context.reads.parts(context.row.key, [photo_id]).get(photo_id)
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
         return Explanation(path, no_vector, photo, filters=filters)
@@ -53,7 +53,7 @@ def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
     import numpy as np
 
     only_it = np.array([photo_id], np.int64)
-    return len(context.store.matching(Selection((filter_,), context.online_roots, only_it))) > 0
+    return len(context.reads.matching(Selection((filter_,), context.online_roots, only_it))) > 0
 
 
 def _rank_of(
@@ -75,5 +75,5 @@ def _why_stacked(context: SearchContext, photo_id: int, only: Ids | None) -> str
     jpeg = hidden_by_stack(context, [photo_id], only).get(photo_id)
     if jpeg is None:
         return None
-    _, path = context.store.paths([jpeg])[jpeg][0]
+    _, path = context.reads.paths([jpeg])[jpeg][0]
     return f"It is shown as one result with {path}, because stack_raw is on."

@@ -21,7 +21,7 @@ def hidden_by_stack(context: SearchContext, ids: Sequence[int], only: Ids | None
     if not context.stack_raw or not ids:
         return {}
     raws = set(ids)
-    pairs = [(jpeg, raw) for jpeg, raw in context.store.raw_pairs(ids) if raw in raws]
+    pairs = [(jpeg, raw) for jpeg, raw in context.reads.raw_pairs(ids) if raw in raws]
     if only is not None:
         passing = _in_sorted(only, [jpeg for jpeg, _ in pairs])
         pairs = [pair for pair in pairs if pair[0] in passing]
@@ -46,10 +46,10 @@ def list_photos(
     limit: int,
 ) -> list[Listed]:
     """At most `limit` photos of a selection, sorted, after a given one; each shot once."""
-    only = context.store.matching(selection) if context.stack_raw and selection.filters else None
+    only = context.reads.matching(selection) if context.stack_raw and selection.filters else None
     shown: list[Listed] = []
     while True:
-        batch = context.store.listing(selection, sort, after, limit)
+        batch = context.reads.listing(selection, sort, after, limit)
         hidden = hidden_by_stack(context, [photo.id for photo in batch], only)
         shown += [photo for photo in batch if photo.id not in hidden]
         if len(batch) < limit or len(shown) >= limit:

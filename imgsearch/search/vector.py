@@ -150,9 +150,9 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
             return _stored_vector(context, source), source
         photo_id, source = source, _file_of(context, source)
     digest = _digest(source)
-    photo_id = context.store.photo_with(digest) if photo_id is None else photo_id
+    photo_id = context.reads.photo_with(digest) if photo_id is None else photo_id
     if region is None and photo_id is not None:
-        stored = context.store.vector_of(context.row.key, photo_id)
+        stored = context.reads.vector_of(context.row.key, photo_id)
         if stored is not None:
             return stored, photo_id
     cache = QueryCache(context.cache_dir, context.row.encoder_id)
@@ -165,7 +165,7 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
 
 
 def _stored_vector(context: SearchContext, photo_id: int) -> Vector:
-    vector = context.store.vector_of(context.row.key, photo_id)
+    vector = context.reads.vector_of(context.row.key, photo_id)
     if vector is None:
         raise QueryError(
             f"The library has no photo with the id {photo_id}. `imgsearch search --json` shows "
@@ -177,7 +177,7 @@ def _stored_vector(context: SearchContext, photo_id: int) -> Vector:
 def _file_of(context: SearchContext, photo_id: int) -> Path:
     """A file of this photo that can be read now."""
     _stored_vector(context, photo_id)
-    for root_id, path in context.store.paths([photo_id]).get(photo_id, []):
+    for root_id, path in context.reads.paths([photo_id]).get(photo_id, []):
         if context.online.get(root_id) and path.is_file():
             return path
     raise QueryError(
