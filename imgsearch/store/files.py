@@ -97,6 +97,7 @@ class FileStore:
             inside = os.fsencode(prefix_of(folder.removeprefix(prefix)))
             query += " AND name >= ? AND name < ?"  # a range of the index on (root_id, name)
             parameters += [inside, inside[:-1] + bytes([inside[-1] + 1])]
+        # Past SQLAlchemy's rows and types, which triple the time for 100,000 files.
         rows = self._database.fetch_all(query, *parameters)
         separator, start, decode = os.sep.encode(), len(inside), os.fsdecode
         stats: dict[str, FileStat] = {}

@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records.files import IngestResult
@@ -29,7 +39,6 @@ _UPSERT = _insert.on_conflict_do_update(
 ).returning(_c.id)
 _KNOWN_ID = select(_c.id).where(_c.content_hash == bindparam("hash"))
 _DELETE_KEYWORDS = delete(_link).where(_link.c.photo_id == bindparam("of"))
-_HAS_PATH = "photos.id IN (SELECT photo_id FROM paths)"
 
 
 class PhotoStore:
@@ -99,22 +108,26 @@ class PhotoStore:
     def counts(self) -> Counts:
         """Photos by camera, format, month taken and day added; files by top folder of a root."""
         return Counts(
-            cameras=self._count_by("camera"),
-            formats=self._count_by("format"),
-            months=self._count_by("substr(taken_at, 1, 7)"),
-            added=self._count_by("substr(added_at, 1, 10)"),
+            cameras=self._count_by(_c.camera),
+            formats=self._count_by(_c.format),
+            months=self._count_by(func.substr(_c.taken_at, 1, 7)),
+            added=self._count_by(func.substr(_c.added_at, 1, 10)),
             folders=self._count_by_folder(),
         )
 
-    def _count_by(self, expression: str) -> dict[str, int]:
+    def _count_by(self, value: ColumnElement[str]) -> dict[str, int]:
         query = (
-            f"SELECT {expression} AS name, count(*) FROM photos WHERE {_HAS_PATH} "
-            "AND name IS NOT NULL GROUP BY name ORDER BY name"
+            select(value, func.count())
+            .where(_c.id.in_(select(schema.paths.c.photo_id)), value.is_not(None))
+            .group_by(value)
+            .order_by(value)
         )
-        return dict(self._database.fetch_all(query))
+        with self._database.engine.connect() as connection:
+            return dict(connection.execute(query).tuples().all())
 
     def _count_by_folder(self) -> dict[Path, int]:
         """Files by folder directly inside each root; files directly in a root count for it."""
+        # Text, because SQLAlchemy would decode the bytes of the names before they are cut.
         query = (
             "SELECT roots.path, CASE instr(name, ?) WHEN 0 THEN x'' "
             "ELSE substr(name, 1, instr(name, ?) - 1) END AS top, count(*) "

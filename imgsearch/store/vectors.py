@@ -77,17 +77,18 @@ class VectorStore:
 
     def count(self, encoder_key: int, after_seq: int = 0) -> int:
         """How many vectors an encoder has, or has after a `seq`, including unlinked photos'."""
-        query = "SELECT count(*) FROM vectors WHERE encoder_key = ? AND seq > ?"
-        return int(self._database.fetch_one(query, encoder_key, after_seq)[0])
+        query = select(func.count()).where(_c.encoder_key == encoder_key, _c.seq > after_seq)
+        with self._database.engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def live_count(self, encoder_key: int, up_to_seq: int | None = None) -> int:
         """How many vectors, of all or up to a `seq`, belong to photos that have a path."""
-        query = (
-            "SELECT count(*) FROM vectors WHERE encoder_key = ? AND seq <= ? AND photo_id IN "
-            "(SELECT photo_id FROM paths WHERE photo_id IS NOT NULL)"
-        )
-        last = (1 << 63) - 1 if up_to_seq is None else up_to_seq
-        return int(self._database.fetch_one(query, encoder_key, last)[0])
+        live = select(schema.paths.c.photo_id).where(schema.paths.c.photo_id.is_not(None))
+        query = select(func.count()).where(_c.encoder_key == encoder_key, _c.photo_id.in_(live))
+        if up_to_seq is not None:
+            query = query.where(_c.seq <= up_to_seq)
+        with self._database.engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     # ------------------------------------------------------------------ snapshots
 
@@ -111,15 +112,18 @@ class VectorStore:
 
     def snapshot_file_names(self) -> set[str]:
         """The files of all current snapshots; any other file may be deleted."""
-        return {name for (name,) in self._database.fetch_all("SELECT file_name FROM snapshots")}
+        with self._database.engine.connect() as connection:
+            return set(connection.execute(select(schema.snapshots.c.file_name)).scalars())
 
     # ------------------------------------------------------------------ baselines
 
     def baseline_source(self, encoder_key: int) -> tuple[str, int] | None:
         """What the baseline was computed from: the sha256 of its texts, and the vector count."""
-        query = "SELECT prompts_sha256, vectors FROM nulls WHERE encoder_key = ?"
-        row = self._database.fetch_one(query, encoder_key)
-        return None if row is None else (row[0], row[1])
+        c = schema.baselines.c
+        query = select(c.prompts_sha256, c.vectors).where(c.encoder_key == encoder_key)
+        with self._database.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.prompts_sha256, row.vectors)
 
     def set_baseline(self, encoder_key: int, baseline: ScoreBaseline, prompts_sha256: str) -> None:
         """Replace the baseline of an encoder; `prompts_sha256` identifies its texts."""
