@@ -52,7 +52,15 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.answer import Pairs
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
-    from imgsearch.records.status import Counts, EncoderInfo, EncoderRow, Failure, Root, Status
+    from imgsearch.records.status import (
+        Counts,
+        EncoderInfo,
+        EncoderRow,
+        Failure,
+        Finding,
+        Root,
+        Status,
+    )
     from imgsearch.store.store import Store
 
 
@@ -183,6 +191,23 @@ class Library:
         from imgsearch.analysis.status import status_of
 
         return status_of(self._store())
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """Findings about files, database, index, cache and encoder; reads all of them, slowly.
+
+        Damage is a finding, not an error. Nothing is changed, and no photo is opened.
+        """
+        from imgsearch.analysis.doctor import examine
+
+        return tuple(examine(self.settings))
+
+    def repair(self) -> list[str]:
+        """Repair what `doctor` finds and what is safe to repair; returns what was done.
+
+        Raises LibraryLocked, and StoreError for a damaged database, which is left as it is.
+        """
+        self._reads()
+        return self._indexer().repair()
 
     def running(self) -> RunningJob | None:
         """What a process, perhaps this one, is changing in the library now, and how far it is.

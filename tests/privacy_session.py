@@ -210,6 +210,7 @@ def main(arguments: Sequence[str]) -> None:
     run("status", "status", "--json")
     run("failures", "failures")
     run("encoders", "encoders")
+    run("doctor", "doctor")
     run("rebuild", "rebuild")
     run("prune", "prune")
     run("index --metadata", "index", "--metadata")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
 COMMANDS = (
-    *("demo", "encoders", "evaluate", "explain", "failures", "forget", "index", "label"),
+    *("demo", "doctor", "encoders", "evaluate", "explain", "failures", "forget", "index", "label"),
     *("prune", "rebuild", "search", "serve", "status", "ui", "watch"),
 )
 INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT

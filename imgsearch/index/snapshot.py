@@ -106,11 +106,16 @@ def clean(store: Store) -> None:
     Only the writer may do this: a temporary file may be one that another process is writing.
     Readers that have an old file open keep it.
     """
+    for path in leftovers(store):
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def leftovers(store: Store) -> list[Path]:
+    """Index files that are no longer current, or that a crash left behind; sorted by name."""
     current = store.vectors.snapshot_file_names()
-    for path in store.snapshots_dir.glob("*"):
-        if path.name not in current and path.is_file():
-            with suppress(FileNotFoundError):
-                path.unlink()
+    files = sorted(store.snapshots_dir.glob("*"))
+    return [path for path in files if path.name not in current and path.is_file()]
 
 
 def rebuild_reason(store: Store, encoder_key: int, policy: IndexPolicy | None = None) -> str | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
+from imgsearch.errors import SnapshotError
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, pipeline, roots
 from imgsearch.indexer.removals import apply_removals
@@ -167,6 +168,35 @@ class Indexer:
         """Build the index snapshot of an encoder from its stored vectors."""
         with writing(self._data_dir) as store:
             self._build_index(store, row)
+
+    def repair(self) -> list[str]:
+        """Repair what `doctor` finds and what is safe to repair; returns what was done.
+
+        Deletes invalid vectors and leftover index files, and rebuilds a damaged index. No photo
+        is touched.
+        """
+        done = []
+        with writing(self._data_dir) as store:
+            row = store.reads.current_encoder()
+            invalid = [] if row is None else store.vectors.invalid(row)
+            if row is not None and invalid:
+                store.vectors.delete_of(row.key, [photo_id for photo_id, _ in invalid])
+                done.append(f"Deleted the invalid vectors of {len(invalid)} photos.")
+            leftovers = snapshot.leftovers(store)
+            if leftovers:
+                snapshot.clean(store)
+                done.append(f"Deleted {len(leftovers)} leftover index files.")
+            info = None if row is None else store.reads.current_snapshot(row.key)
+            if row is not None and info is not None:
+                try:
+                    snapshot.verify(store.snapshots_dir, info, full=True)
+                    is_damaged = bool(invalid)
+                except SnapshotError:
+                    is_damaged = True
+                if is_damaged:
+                    self._build_index(store, row)
+                    done.append("Rebuilt the index from the stored vectors.")
+        return done
 
     def save_labels(self, name: str, classes: Classes) -> Facet:
         """Save labels and label every photo."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from imgsearch.errors import Reason
 
@@ -113,3 +114,19 @@ class Root:
     online: bool
     photos: int
     missing: int = 0  # of these: removals that are held
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of `Library.doctor`.
+
+    `exit_code` is that of the command for this finding: 0 for "ok" and "note", 1 for "warning",
+    and for "error" that of the error that it would cause (see `imgsearch.errors`).
+    """
+
+    area: str  # versions, data folder, database, vectors, index, …
+    level: Literal["ok", "note", "warning", "error"]
+    message: str
+    cure: str | None = None  # what to do about it
+    repairable: bool = False  # `Library.repair` does it
+    exit_code: int = 0

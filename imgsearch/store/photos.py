@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    and_,
     bindparam,
     delete,
     func,
@@ -99,11 +100,21 @@ class PhotoStore:
 
         Returns how many.
         """
-        some_path = select(schema.paths.c.id).where(schema.paths.c.photo_id == _c.id)
-        limit = before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        statement = delete(schema.photos).where(_c.gone_at < limit, ~some_path.exists())
+        statement = delete(schema.photos).where(self._unlinked_since(before))
         with self._database.engine.begin() as connection:
             return connection.execute(statement).rowcount
+
+    def prunable(self, before: datetime) -> int:
+        """How many photos `prune` would delete."""
+        query = select(func.count()).where(self._unlinked_since(before))
+        with self._database.engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
+    @staticmethod
+    def _unlinked_since(before: datetime) -> ColumnElement[bool]:
+        some_path = select(schema.paths.c.id).where(schema.paths.c.photo_id == _c.id)
+        limit = before.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return and_(_c.gone_at < limit, ~some_path.exists())
 
     def counts(self) -> Counts:
         """Photos by camera, format, month taken and day added; files by top folder of a root."""

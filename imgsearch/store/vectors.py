@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -12,9 +12,12 @@ from imgsearch.records.photo import PhotoVectors
 from imgsearch.records.status import EncoderRow, SnapshotInfo
 from imgsearch.store import schema
 from imgsearch.store.database import Database
+from imgsearch.store.filters import ids_subquery
+from imgsearch.store.reads import CHUNK_ROWS
 
 # Statements that run for every file are built once: building one costs more than running it.
 _c = schema.vectors.c
+MAX_LENGTH_ERROR = 0.01  # of a stored vector; rounding to fp16 makes at most 2^-11
 _INSERT = upsert(schema.vectors).on_conflict_do_nothing()
 _TAKE_UNLINKED = (
     delete(schema.vectors)
@@ -74,6 +77,41 @@ class VectorStore:
         with self._database.engine.begin() as connection:
             for photo_id, photo_vectors in vectors.items():
                 insert_vectors(connection, encoder_key, photo_id, photo_vectors)
+
+    def invalid(self, row: EncoderRow) -> list[tuple[int, str]]:
+        """Photos with a vector that cannot be right: (photo id, what is wrong), sorted by id.
+
+        A vector has `row.dim` fp16 numbers, all finite, and a length of 1, give or take rounding.
+        """
+        import numpy as np
+
+        problems: dict[int, str] = {}
+        last = 0
+        query = (
+            select(_c.seq, _c.photo_id, _c.vector)
+            .where(_c.encoder_key == row.key, _c.seq > bindparam("last"))
+            .order_by(_c.seq)
+            .limit(CHUNK_ROWS)
+        )
+        with self._database.engine.connect() as connection:
+            while rows := connection.execute(query, {"last": last}).all():
+                last = rows[-1].seq
+                for _, photo_id, content in rows:
+                    if len(content) != 2 * row.dim:
+                        problems[photo_id] = f"{len(content)} bytes instead of {2 * row.dim}"
+                        continue
+                    length = float(np.linalg.norm(np.frombuffer(content, "<f2").astype("<f4")))
+                    if not abs(length - 1) < MAX_LENGTH_ERROR:
+                        problems[photo_id] = f"its length is {length:g} instead of 1"
+        return sorted(problems.items())
+
+    def delete_of(self, encoder_key: int, photo_ids: Iterable[int]) -> None:
+        """Delete the vectors of these photos; the next indexing run embeds them again."""
+        statement = delete(schema.vectors).where(
+            _c.encoder_key == encoder_key, _c.photo_id.in_(ids_subquery(photo_ids))
+        )
+        with self._database.engine.begin() as connection:
+            connection.execute(statement)
 
     def count(self, encoder_key: int, after_seq: int = 0) -> int:
         """How many vectors an encoder has, or has after a `seq`, including unlinked photos'."""

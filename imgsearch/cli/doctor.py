@@ -1,0 +1,63 @@
+"""`imgsearch doctor`."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
+from imgsearch.text import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imgsearch.records.status import Finding
+
+
+@click.command("doctor", short_help="Check the library, its index, cache and model.")
+@click.option("--repair", is_flag=True, help="Repair what is safe to repair. No photo is touched.")
+@json_option
+@data_option
+def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
+    """Check the library: database, vectors, index, cache, model, rights, disk, versions.
+
+    It reads everything, so it takes a while, and changes nothing without --repair. Put its output
+    into a report of a problem. The exit code is that of the worst finding: 0 if all is well, 1 for
+    a warning, and for an error that of the error, such as 7 for the index and 8 for the database.
+    """
+    with open_library(data_dir) as library:
+        if repair and library.exists():
+            for sentence in library.repair():
+                info(sentence)
+        findings = [*library.doctor(), _service_finding(library.settings.data_dir)]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            _print(finding)
+    sys.exit(max(finding.exit_code for finding in findings))
+
+
+def _print(finding: Finding) -> None:
+    click.echo(f"{finding.level:8} {finding.area:13} {printable(finding.message)}")
+    if finding.cure is not None:
+        click.echo(f"{'':22} -> {printable(finding.cure)}")
+
+
+def _service_finding(data_dir: Path) -> Finding:
+    """Whether a service of this library listens."""
+    from imgsearch.records.status import Finding
+    from imgsearch.service.address import SOCKET, socket_address
+
+    if not (data_dir / SOCKET).exists():
+        return Finding("service", "ok", "No service runs for this library.")
+    with socket_address(data_dir) as address, socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex(address) == 0:
+            return Finding("service", "ok", f"A service listens on {data_dir / SOCKET}.")
+    message = f"{data_dir / SOCKET} is left over from a service that was killed."
+    return Finding("service", "note", message, "It is replaced by the next imgsearch serve.")
