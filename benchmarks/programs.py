@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,15 +194,15 @@ def clip_retrieval(work: Path) -> Program:
 # ---------------------------------------------------------------------- environments
 
 
-def python_for_rclip() -> Path | None:
+def python_for_rclip(names: Sequence[str] = RCLIP_PYTHONS) -> Path | None:
     """This Python where the newest rclip runs on it, else the first such Python on the PATH that
     can make environments.
 
     A command of that name may exist and fail: pyenv's shims do, for a version that is not selected.
     """
-    if f"python{sys.version_info.major}.{sys.version_info.minor}" in RCLIP_PYTHONS:
+    if f"python{sys.version_info.major}.{sys.version_info.minor}" in names:
         return Path(sys.executable)
-    for name in RCLIP_PYTHONS:
+    for name in names:
         found = shutil.which(name)
         works = found and subprocess.run([found, "-c", "import ensurepip, venv"], check=False)
         if found and works and works.returncode == 0:

@@ -47,10 +47,10 @@ def test_rclip_gets_a_python_that_works(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(programs, "RCLIP_PYTHONS", ("python3.992", "python3.991", "python3.990"))
-    assert programs.python_for_rclip() == tmp_path / "python3.990"
+    names = ("python3.992", "python3.991", "python3.990")
+    assert programs.python_for_rclip(names) == tmp_path / "python3.990"
     (tmp_path / "python3.990").unlink()
-    assert programs.python_for_rclip() is None
+    assert programs.python_for_rclip(names) is None
 
 
 def test_a_goal_is_met_or_missed_by_a_percentage() -> None:
