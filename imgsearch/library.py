@@ -169,7 +169,13 @@ class Library:
 
         Raises as `search` does, and QueryError for a cursor of another query.
         """
-        return engine.search_page(self._context(), resolve_query(query), k, cursor)
+        context, resolved = self._context(), resolve_query(query)
+        try:
+            return engine.search_page(context, resolved, k, cursor)
+        except SnapshotError as error:  # damage that showed only in the scores
+            with self._index_lock:
+                self._index = self._replace_index(context.reads, context.row, str(error))
+            return engine.search_page(context, resolved, k, cursor)
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
@@ -506,7 +512,11 @@ class Library:
         try:
             return LiveIndex(reads, row.key, self._index_policy)
         except SnapshotError as error:
-            damage = str(error)
+            return self._replace_index(reads, row, str(error))
+
+    def _replace_index(self, reads: Reads, row: EncoderRow, damage: str) -> LiveIndex:
+        from imgsearch.index.live import LiveIndex
+
         try:
             self._indexer().build_index(row)
             self._notify(f"{damage} It was rebuilt from the stored vectors; nothing was lost.")

@@ -90,6 +90,22 @@ def test_a_damaged_index_is_found_though_size_and_time_stayed(library: Library) 
     assert problems(library) == []
 
 
+def test_impossible_scores_lead_to_a_new_index(library: Library) -> None:
+    """A bit of an exponent was flipped, and size and time of the file stayed."""
+    before = [(hit.path, hit.score or 0.0) for hit in library.search("a photo", k=5)]
+    file = index_file(library)
+    about, content = file.stat(), bytearray(file.read_bytes())
+    for place in range(len(content) - 4 * 32 * 20 + 3, len(content), 4):  # in all vectors
+        content[place] |= 0x40
+    file.write_bytes(content)
+    os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+    with Library.open(library.settings, encoder=StandIn()) as reopened:
+        after = [(hit.path, hit.score or 0.0) for hit in reopened.search("a photo", k=5)]
+    assert [path for path, _ in after] == [path for path, _ in before]
+    assert np.allclose([score for _, score in after], [score for _, score in before])
+    assert problems(library) == []
+
+
 def test_leftovers_are_deleted(library: Library) -> None:
     left = library.settings.data_dir / "snapshots" / "1-9.partial"
     left.touch(0o600)

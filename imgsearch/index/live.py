@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.25  # a search may miss what was committed in the last quarter of a second
 _BLOCK_QUERIES = 256
+_MAX_COSINE = 1.001  # rounding gives no more
 
 
 class LiveIndex:
@@ -119,7 +120,8 @@ class LiveIndex:
 
         Shorter than k only when fewer photos qualify: those in `only`, if given, that some path
         points at now. `kind` says what the queries were embedded from. Any number of rows may be
-        given; they are searched in blocks, so that memory stays bounded.
+        given; they are searched in blocks, so that memory stays bounded. Raises SnapshotError if
+        impossible scores show that the file has been damaged since it was opened.
         """
         # While one thread refreshes, others search what they have.
         if time.monotonic() - self._polled_s > POLL_S and not self._refreshing.locked():
@@ -131,6 +133,8 @@ class LiveIndex:
         for start in range(0, len(queries), _BLOCK_QUERIES):
             block = queries[start : start + _BLOCK_QUERIES]
             results += self._search_block(view, block, max(0, k), only, kind)
+        if view.info is not None and not _are_cosines(results):
+            verify(self._store.snapshots_dir, view.info, full=True)
         return results
 
     def _search_block(
@@ -173,6 +177,10 @@ class LiveIndex:
                 scores[place] = (parts[int(near.ids[place])].vectors @ query).max()
             rescored.append(merge(Neighbours(near.ids, scores), NO_NEIGHBOURS, len(near.ids)))
         return rescored
+
+
+def _are_cosines(results: list[Neighbours]) -> bool:
+    return all(bool((np.abs(near.scores) < _MAX_COSINE).all()) for near in results)
 
 
 @dataclass(frozen=True, slots=True)
