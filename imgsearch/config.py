@@ -140,7 +140,7 @@ def _from_file(file: Path) -> dict[str, object]:
     try:
         with file.open("rb") as stream:
             values: dict[str, object] = tomllib.load(stream)
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"Cannot read {file}: {error}. Correct it or delete it.") from error
     known = {field.name for field in fields(Settings)} - {"data_dir"}
     for name in values:

@@ -271,11 +271,15 @@ class Library:
         return group_pairs(pairs, min_score)
 
     def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
-        """The files that could not be indexed, sorted by path; with `reasons`, only for these.
+        """The folders and files that could not be read; with `reasons`, only for these.
+
+        Folders first, both sorted by path.
 
         Raises UsageError for an unknown reason.
         """
-        return self._store().failures.of_files(tuple(reason_of(code) for code in reasons))
+        known, failures = tuple(reason_of(code) for code in reasons), self._store().failures
+        folders = failures.of_folders() if not known or Reason.UNREADABLE in known else ()
+        return (*folders, *failures.of_files(known))
 
     def root(self, folder: str | Path) -> Root:
         """The root of the library at `folder`. Raises UsageError if it is not a root."""

@@ -79,3 +79,9 @@ def test_an_invalid_setting_is_named(tmp_path: Path, content: str, message: str)
     (tmp_path / "imgsearch.toml").write_text(content)
     with pytest.raises(SettingsError, match=message):
         Settings.load(data_dir=tmp_path)
+
+
+def test_a_settings_file_in_another_encoding_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "imgsearch.toml").write_text("stack_raw = true\n", encoding="utf-16")
+    with pytest.raises(SettingsError, match=r"Cannot read .*imgsearch\.toml"):
+        Settings.load(data_dir=tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 
 import pytest
@@ -172,6 +172,12 @@ def test_the_original_date_counts_first() -> None:
     assert "taken_at" not in only_changed.shot.facts
     assert only_changed.edited.facts["taken_at"] == datetime(2022, 1, 1)
     assert facts_in(block(camera[1:], [])).taken_at is None, "a program wrote it, not a camera"
+
+
+@pytest.mark.parametrize("offset", ["Z", "z", "+00:00"])
+def test_an_offset_may_be_the_letter_of_utc(offset: str) -> None:
+    facts = facts_in(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))
+    assert facts.taken_at == datetime(2008, 5, 30, 15, 56, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("offset", ["+15:00", "05:00", "", "+5", "UTC", "+aa:bb"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,20 @@ def test_reasons_that_may_be_temporary_are_tried_at_each_run(
     index()
     assert "half.png" not in decoder.take_names(), "its reason is permanent"
     assert set(reasons(library)) == {"half.png", "text.jpg"}
+
+
+def test_unreadable_folders_are_listed_before_the_files(
+    library: Library, folder: Path, index: Index
+) -> None:
+    index(folder)
+    root_id = library.root(folder).id
+    with closing(Store.open(library.settings.data_dir, writable=True)) as store:
+        store.failures.set_folders(root_id, str(folder), {str(folder / "locked"): "no permission"})
+    first, *files = library.failures()
+    assert (first.path, first.reason) == (folder / "locked", Reason.UNREADABLE)
+    assert [failure.path.name for failure in files] == ["half.png", "text.jpg"]
+    assert library.failures(["unreadable"]) == (first,)
+    assert first not in library.failures(["not-an-image"])
 
 
 def test_failed_files_are_tried_again_on_demand(

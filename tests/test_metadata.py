@@ -113,6 +113,27 @@ def test_coordinates(lat: str, lon: str, place: tuple[float, float] | None) -> N
 
 
 @pytest.mark.parametrize(
+    ("lat", "reference", "degrees"),
+    [
+        ("48.8566", "N", 48.8566),
+        ("33.86", "S", -33.86),
+        ("-33.86", "S", -33.86),
+        ("48.8566", "E", None),
+        ("48.8566", "", None),
+        ("95.0", "N", None),
+        ("nan", "N", None),
+        ("48,51.4N", "N", 48.856667),
+    ],
+)
+def test_decimal_coordinates_have_their_letter_beside_them(
+    lat: str, reference: str, degrees: float | None
+) -> None:
+    lon = 'exif:GPSLongitude="2.35" exif:GPSLongitudeRef="E"'
+    xmp = packet(f'exif:GPSLatitude="{lat}" exif:GPSLatitudeRef="{reference}" {lon}')
+    assert xmp_fact("lat", xmp) == pytest.approx(degrees, abs=1e-6)
+
+
+@pytest.mark.parametrize(
     ("text", "stars"), [("5", 5), ("0", 0), ("-1", -1), ("3.0", 3), ("9", None), ("good", None)]
 )
 def test_ratings(text: str, stars: int | None) -> None:
@@ -197,6 +218,35 @@ def test_xmp_in_files(kind: str) -> None:
     facts = decode_bytes(buffer.getvalue(), 4).facts
     assert (facts.rating, facts.keywords, facts.dated_by) == (2, ("sea",), "xmp")
     assert facts.taken_at == datetime(2020, 2, 2, 2, 2, 2)
+
+
+def with_iptc(*datasets: tuple[int, bytes]) -> Facts:
+    """The facts of a JPEG with these IPTC datasets of record 2."""
+    iim = b"".join(
+        struct.pack(">BBBH", 0x1C, 2, number, len(value)) + value for number, value in datasets
+    )
+    resource = b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iim)) + iim + b"\0" * (len(iim) % 2)
+    buffer = BytesIO()
+    # The block of Photoshop is an application segment (APP13).
+    extra = b"Photoshop 3.0\0" + resource
+    Image.new("RGB", (20, 10)).save(
+        buffer, "JPEG", extra=b"\xff\xed" + struct.pack(">H", len(extra) + 2) + extra
+    )
+    return decode_bytes(buffer.getvalue(), 4).facts
+
+
+def test_iptc_of_a_photo() -> None:
+    date, time = (55, b"20040506"), (60, b"070809+0200")
+    facts = with_iptc(date, time, (25, b"sea"), (25, "Möwe".encode()))
+    assert (facts.keywords, facts.dated_by) == (("sea", "Möwe"), "iptc")
+    assert facts.taken_at == datetime(2004, 5, 6, 7, 8, 9, tzinfo=timezone(timedelta(hours=2)))
+    assert with_iptc(date).taken_at == datetime(2004, 5, 6), "a date needs no time"
+
+
+def test_empty_values_in_iptc_are_left_out() -> None:
+    assert with_iptc((25, b"")).keywords == ()
+    facts = with_iptc((55, b""), (60, b""), (25, b""), (25, b"sea"))
+    assert (facts.keywords, facts.taken_at) == (("sea",), None)
 
 
 def test_rating_and_keywords_of_windows() -> None:

@@ -6,6 +6,7 @@ Results go to standard output, everything for people to standard error. Exit cod
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.output import print_error, print_position
-from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.errors import DiskError, ImgsearchError, QueryError
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
@@ -86,6 +87,9 @@ def main(encoder: Encoder | None = None) -> None:
     except Exception as error:
         if os.environ.get("IMGSEARCH_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            print_error(f"The disk is full ({error}). Free some space and run the command again.")
+            sys.exit(DiskError.exit_code)
         print_error(
             f"Unexpected error ({type(error).__name__}: {error}). Nothing is lost. Run the command "
             "again with IMGSEARCH_DEBUG=1 and report what it prints."

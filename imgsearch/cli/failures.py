@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str | None) -> None:
     """List the files that could not be read, with the reason and what to do about it.
 
+    Folders that could not be read come first; every imgsearch index looks at them again.
+
     imgsearch index retries them when they change, when a decoder or an extra is installed or
     updated, and on every run if the reason may be temporary (unreadable, changed, timed-out).
     docs/formats.md explains the reasons.

@@ -31,7 +31,9 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
                 raise UsageError(
                     f"To remove them without confirmation: imgsearch forget --yes {folder}"
                 )
-            click.confirm("Remove them from the library?", abort=True, err=True)
+            if not click.confirm("Remove them from the library?", err=True):
+                info("Nothing was removed.")
+                return
         gone = library.forget(folder)
     if as_json:
         print_json({"folder": str(root.path), "photos": root.photos, "gone": gone})

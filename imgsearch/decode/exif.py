@@ -12,7 +12,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
 
@@ -308,7 +308,9 @@ def _date(
     if match is None:
         return None
     zone = None
-    if isinstance(offset, str) and (sign := _OFFSET.match(offset)):
+    if isinstance(offset, str) and offset.strip().upper() == "Z":
+        zone = UTC
+    elif isinstance(offset, str) and (sign := _OFFSET.match(offset)):
         minutes = int(sign[2]) * 60 + int(sign[3])
         if minutes <= 14 * 60:  # no place on Earth is further from UTC
             zone = timezone(timedelta(minutes=-minutes if sign[1] == "-" else minutes))

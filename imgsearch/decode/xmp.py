@@ -78,6 +78,9 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     def first(*names: str) -> str | None:
         return next((properties[name][0] for name in names if name in properties), None)
 
+    def coordinate(name: str, signs: str, limit: float) -> float | None:
+        return _degrees(first(_EXIF + name), first(f"{_EXIF}{name}Ref"), signs, limit)
+
     dates = (iso_datetime(first(name)) for name in _DATES)
     return MetadataSource(
         source_name,
@@ -85,8 +88,8 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
             "taken_at": next((date for date in dates if date is not None), None),
             "camera": camera_name(first(_TIFF + "Make"), first(_TIFF + "Model")),
             "lens": clean_text(first(*_LENSES)),
-            "lat": _degrees(first(_EXIF + "GPSLatitude"), "NS", 90),
-            "lon": _degrees(first(_EXIF + "GPSLongitude"), "EW", 180),
+            "lat": coordinate("GPSLatitude", "NS", 90),
+            "lon": coordinate("GPSLongitude", "EW", 180),
             "rating": _rating(first(_XMP + "Rating")),
             "exposure_s": _rational(first(_EXIF + "ExposureTime")),
             "aperture": _rational(first(_EXIF + "FNumber")),
@@ -108,8 +111,10 @@ def read_iptc(image: Image) -> MetadataSource:
         datasets = None
 
     def texts(dataset: tuple[int, int]) -> list[str]:
-        values = (datasets or {}).get(dataset, [])
-        return [_iptc_text(value) for value in ([values] if isinstance(values, bytes) else values)]
+        values = (datasets or {}).get(dataset)
+        # Pillow gives None for a value of length 0, alone or in a list.
+        listed = values if isinstance(values, list) else [values]
+        return [_iptc_text(value) for value in listed if isinstance(value, bytes)]
 
     date = _IPTC_DATE.match("".join(texts(_IPTC_DATE_CREATED)))
     time = _IPTC_TIME.match("".join(texts(_IPTC_TIME_CREATED)))
@@ -118,6 +123,8 @@ def read_iptc(image: Image) -> MetadataSource:
         # Programs that do not know the offset write +0000.
         offset = "" if time[2] in (None, "+0000") else time[2]
         taken_at = iso_datetime(f"{date[1]}T{time[1]}{offset}")
+    elif date:
+        taken_at = iso_datetime(date[1])
     keywords = merge_keywords(texts(_IPTC_KEYWORDS))
     return MetadataSource("iptc", {"taken_at": taken_at, "keywords": keywords})
 
@@ -146,11 +153,16 @@ def _rating(text: str | None) -> int | None:
     return int(rating) if rating is not None and -1 <= rating <= 5 else None
 
 
-def _degrees(text: str | None, signs: str, limit: float) -> float | None:
+def _degrees(text: str | None, reference: str | None, signs: str, limit: float) -> float | None:
     """Signed degrees from "48,51.4N" or "48,51,24N"; `signs` are the positive and negative letter.
 
+    Apple Photos writes a decimal number, and the letter in a property of its own: `reference`.
     None where the text is something else, or beyond `limit`.
     """
+    if text and reference and (letter := reference.strip().upper()[:1]) in tuple(signs):
+        with suppress(ValueError):
+            decimal = abs(float(text))
+            return None if not decimal <= limit else -decimal if letter == signs[1] else decimal
     match = _COORDINATE.match(text.strip()) if text else None
     if match is None or match[4] not in signs:
         return None

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, get_args
 
-from imgsearch.errors import QueryError
+from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
 from imgsearch.records.query import Example, Filter, FilterValue, Query, Region, Sort, Term
 
@@ -382,5 +382,7 @@ def resolve_query(query: str | Query) -> Query:
 
 
 def absolute(path: str | Path) -> str:
-    """The absolute path. Symbolic links in it are kept."""
+    """The absolute path. Symbolic links in it are kept. Raises UsageError for an empty name."""
+    if path == "":  # mostly a variable of the shell that is not set
+        raise UsageError("The name of a file or folder is empty. For the current folder, use .")
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # keeps symbolic links

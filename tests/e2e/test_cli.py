@@ -257,6 +257,8 @@ def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
         (["search", "photo:4711"], 2, "no photo with the id 4711"),
         (["explain", "photo.jpg", "dog colour:red"], 2, "Unknown filter colour:"),
         (["index", "/nowhere/at/all"], 4, "does not exist"),
+        (["index", ""], 2, "is empty. For the current folder, use ."),
+        (["forget", "--yes", ""], 2, "is empty. For the current folder, use ."),
         (["index", "--encoder", "openclip:NoSuch/thing"], 6, "rebuild --encoder"),
         (["rebuild", "--encoder", "lit"], 2, "lite"),
         (["frobnicate"], 2, "No such command"),
@@ -294,6 +296,34 @@ def test_a_closed_pipe_is_not_an_error(demo: Path) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=SECONDS)
     assert done.stdout.count("\n") == 1
     assert done.stderr in ("", "1 sure, nothing else.\n")
+
+
+def test_a_full_disk_for_the_output_is_reported(demo: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsearch", "search", "cat", "--json", "--data", demo],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=SECONDS,
+        )  # fmt: skip
+    assert done.returncode == 10, done.stderr
+    assert "Free some space" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_forget_asks_and_takes_no_for_an_answer(tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", many_photos(tmp_path / "photos", 2)
+    assert run_cli("index", folder, data=data).returncode == 0
+    terminal, stdin = os.openpty()
+    try:
+        os.write(terminal, b"n\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsearch", "forget", folder, "--data", data],
+            stdin=stdin, capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "Nothing was removed." in done.stderr
+    assert json.loads(run_cli("status", "--json", data=data).stdout)["photos"] == 2
 
 
 def test_every_command_has_help() -> None:
