@@ -134,7 +134,7 @@ class PhotoStore:
             .order_by(value)
         )
         with self._database.engine.connect() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     def _count_by_folder(self) -> dict[Path, int]:
         """Files by folder directly inside each root; files directly in a root count for it."""
