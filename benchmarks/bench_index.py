@@ -359,13 +359,22 @@ def hnswlib_peer(vectors: np.ndarray) -> Settings:
 def usearch_peer(vectors: np.ndarray) -> Settings:
     from usearch.index import Index
 
-    index = Index(ndim=vectors.shape[1], metric="ip", dtype="f16", connectivity=16)
+    options = {"ndim": vectors.shape[1], "metric": "ip", "dtype": "f16", "connectivity": 16}
+    index = Index(**options)
     index.add(np.arange(len(vectors)), vectors)
+    saved = index.save()
 
     def settings() -> Iterator[tuple[str, Search]]:
         for ef in EFS:
-            index.expansion_search = ef
-            yield f"M=16 ef={ef}", lambda row: index.search(row, K).keys + 1
+            # usearch 2.26 no longer lets an index change how far it searches.
+            searched = Index(**options, expansion_search=ef)
+            searched.load(saved)
+
+            def search(row: np.ndarray, searched: Index = searched) -> np.ndarray:
+                keys: np.ndarray = searched.search(row, K).keys
+                return keys + 1
+
+            yield f"M=16 ef={ef}", search
 
     return settings
 
