@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,10 +29,24 @@ COMMANDS = (
     *("prune", "rebuild", "search", "serve", "status", "ui", "watch"),
 )
 INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
+_STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
+_EXPECTED = (ImgsearchError, click.ClickException, *_STOPPED)
+
+
+class OutputClosed(Exception):
+    """The reader of standard output or standard error has ended, as `head` does."""
 
 
 class Commands(click.Group):
     """The commands by name. The file of a command is loaded only when it is used or listed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _recognise_closed_output():  # --help and --version print here
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        with _recognise_closed_output():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -66,36 +83,94 @@ def main(encoder: Encoder | None = None) -> None:
     # other threads. This makes them sleep at once. (Fewer threads would round some scores
     # differently.)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles
+    _replace_closed_streams()
+    code: object = 0
     try:
         code = commands.main(prog_name="imgsearch", standalone_mode=False, obj=encoder)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        print_error(
-            "Stopped. What was done so far is kept; run the same command again to continue."
-        )
-        code = INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except ImgsearchError as error:
-        print_error(str(error))
-        if isinstance(error, QueryError) and error.line is not None:
-            print_position(error.line, error.at)
-        code = error.exit_code
-    except BrokenPipeError:  # the reader of our output has ended, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:
-        if os.environ.get("IMGSEARCH_DEBUG"):
+    except OutputClosed:
+        _discard_output()
+    except (Exception, KeyboardInterrupt) as error:
+        if os.environ.get("IMGSEARCH_DEBUG") and not isinstance(error, _EXPECTED):
             raise
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            print_error(f"The disk is full ({error}). Free some space and run the command again.")
-            sys.exit(DiskError.exit_code)
-        print_error(
-            f"Unexpected error ({type(error).__name__}: {error}). Nothing is lost. Run the command "
-            "again with IMGSEARCH_DEBUG=1 and report what it prints."
-        )
-        code = ImgsearchError.exit_code
+        code = _exit_code(error)
+        try:
+            _print_failure(error)
+        except BrokenPipeError:
+            _discard_output()
     # The system takes back all memory anyway; Python's search for garbage at exit would take a
     # sixth of the time of a query.
     gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+# ------------------------------------------------------------------------- failures
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, _STOPPED):
+        return INTERRUPTED
+    if isinstance(error, click.ClickException | ImgsearchError):
+        return error.exit_code
+    return DiskError.exit_code if _is_full_disk(error) else ImgsearchError.exit_code
+
+
+def _print_failure(error: BaseException) -> None:
+    if isinstance(error, _STOPPED):
+        print_error(
+            "Stopped. What was done so far is kept; run the same command again to continue."
+        )
+    elif isinstance(error, click.ClickException):
+        error.show()
+    elif isinstance(error, ImgsearchError):
+        print_error(str(error))
+        if isinstance(error, QueryError) and error.line is not None:
+            print_position(error.line, error.at)
+    elif _is_full_disk(error):
+        print_error(f"The disk is full ({error}). Free some space and run the command again.")
+    else:
+        print_error(
+            f"Unexpected error ({type(error).__name__}: {error}). Nothing is lost. Run the command "
+            "again with IMGSEARCH_DEBUG=1 and report what it prints."
+        )
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+# ------------------------------------------------------------------------- standard streams
+
+
+@contextmanager
+def _recognise_closed_output() -> Iterator[None]:
+    """Raise OutputClosed for the BrokenPipeError that printing to a closed pipe raises.
+
+    Click ends the process with exit code 1 and no message at any BrokenPipeError, so none may
+    reach it.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        if any(_has_no_reader(stream.fileno()) for stream in (sys.stdout, sys.stderr)):
+            raise OutputClosed from error
+        raise RuntimeError("a pipe to another process broke") from error
+
+
+def _has_no_reader(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, 0)  # without any event to wait for, only errors are reported
+    return bool(poll.poll(0))
+
+
+def _discard_output() -> None:
+    """Send what is still printed, and what Python flushes at its end, nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(null, stream.fileno())
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device for the standard streams that this process was started without."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

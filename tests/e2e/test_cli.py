@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from imgsearch.store.store import Store
-from tests.factories import run_cli, start_cli, write_noise
+from tests.factories import cli_environment, run_cli, start_cli, write_noise
 from tests.held_process import held
 
 SECONDS = 120
@@ -291,11 +291,80 @@ def test_hostile_file_names_cannot_control_the_terminal(tmp_path: Path) -> None:
     assert os.fsencode(paths) == os.path.join(os.fsencode(folder), name) + b"\0"
 
 
-def test_a_closed_pipe_is_not_an_error(demo: Path) -> None:
-    command = f"{sys.executable} -m imgsearch search cat --data {demo} | head -n 1"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=SECONDS)
-    assert done.stdout.count("\n") == 1
-    assert done.stderr in ("", "1 sure, nothing else.\n")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["search", "--help"],
+        ["search", "cat"],
+        ["search", "cat", "--json"],
+        ["search", "cat", "--paths"],
+        ["explain", "nowhere.jpg", "cat"],
+        ["status"],
+        ["failures", "--json"],
+        ["encoders"],
+        ["label", "cat,dog"],
+        ["doctor"],
+        ["prune"],
+        ["rebuild", "--check"],
+        ["index"],
+        ["watch"],
+    ],
+)
+def test_output_that_nobody_reads_ends_a_command_in_silence(
+    demo: Path, arguments: list[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsearch", *arguments], env=cli_environment(demo),
+            stdout=writer, stderr=subprocess.PIPE, text=True, timeout=SECONDS,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["search", "cat"], 0), (["failures"], 0), (["index", "/nowhere"], 4)]
+)
+def test_messages_that_nobody_reads_leave_the_exit_code(
+    demo: Path, arguments: list[str], code: int
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsearch", *arguments], env=cli_environment(demo),
+            stdout=writer, stderr=writer, timeout=SECONDS,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert done.returncode == code
+
+
+def test_a_reader_that_ends_after_the_first_line_ends_a_watch(demo: Path, tmp_path: Path) -> None:
+    data, photos = tmp_path / "data", many_photos(tmp_path / "photos", 1)
+    with start_cli("watch", photos, data=data) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert " watching " in process.stdout.readline()
+        process.stdout.close()
+        many_photos(photos, 2)
+        assert process.wait(SECONDS) == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_a_command_works_without_standard_streams(demo: Path) -> None:
+    command = f"{sys.executable} -m imgsearch"
+    closed = f"{command} search cat --paths >&- && {command} search cat <&- 2>&-"
+    done = subprocess.run(
+        closed, shell=True, env=cli_environment(demo), capture_output=True, text=True,
+        timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "chelsea.png" in done.stdout
 
 
 def test_a_full_disk_for_the_output_is_reported(demo: Path) -> None:
