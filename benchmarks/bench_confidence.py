@@ -55,12 +55,12 @@ class Split:
 
 
 def load(folder: Path, split: str, encoder: Encoder, cache: Path) -> Split:
-    """A split of Flickr8k; the vectors of its photos are cached in `cache`."""
+    """A split of Flickr8k, or of a set in its form; its photos' vectors are cached in `cache`."""
     with (folder / "captions.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["split"] == split]
     names = sorted({row["image"] for row in rows})
     row_of = {name: number for number, name in enumerate(names)}
-    file = cache / f"flickr8k-{split}-{re.sub(r'[^a-z0-9]+', '-', encoder.id)}.npy"
+    file = cache / f"{folder.name}-{split}-{re.sub(r'[^a-z0-9]+', '-', encoder.id)}.npy"
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
         np.save(file, embed_photos([folder / "images" / name for name in names], encoder))

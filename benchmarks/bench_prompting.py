@@ -17,14 +17,15 @@ import numpy as np
 
 from benchmarks.bench_confidence import NAME, load, noun_queries
 from imgsearch.config import default_cache_dir
-from imgsearch.encoders.prompts import embed_in, templates_for
+from imgsearch.encoders.lite.kind import KIND
+from imgsearch.encoders.prompts import embed_in
 from imgsearch.encoders.registry import open_encoder
 
 SETS = {
     "as typed": ("{}",),
     "a photo of a {}": ("a photo of a {}",),
     "as typed and a photo of": ("{}", "a photo of a {}"),
-    "those in use": templates_for(NAME, "dog"),
+    "those in use": KIND.templates,
     "seven of CLIP's": (
         "itap of a {}",
         "a bad photo of the {}",

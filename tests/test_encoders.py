@@ -140,7 +140,7 @@ def test_choosing_loads_nothing_heavy() -> None:
 def test_a_kind_of_encoder_loads_nothing_of_the_other(name: str, other: str) -> None:
     done = run_python(
         "import sys; from imgsearch.encoders import prompts, registry\n"
-        f"registry.choose({name!r}); prompts.templates_for({name!r}, 'dog')\n"
+        f"registry.choose({name!r}); prompts.prompts_for({name!r}, 'dog')\n"
         f"print(registry.satisfies({name!r}, {name!r}), *({HEAVY} & set(sys.modules)))\n"
         f"print(*(m for m in sys.modules if 'encoders.{other}' in m))"
     )

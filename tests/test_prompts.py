@@ -1,19 +1,60 @@
-"""Short texts are averaged over templates; everything else is read as it is."""
+"""Queries are read as they are meant; short texts are averaged over templates."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.prompts import embed_in, embed_texts, templates_for
+from imgsearch.encoders.phrasing import unwrapped
+from imgsearch.encoders.prompts import embed_in, embed_texts, prompts_for
 
 
-def test_only_short_texts_of_measured_encoders_have_templates() -> None:
-    for short in ("dog", "a dog", "The red car", "a cup of coffee"):
-        assert templates_for("lite", short) == ("{}", "a {}", "there is a {}")
+def test_only_short_texts_of_measured_encoders_have_several_prompts() -> None:
+    assert prompts_for("lite", "dog") == ("dog", "a dog", "there is a dog")
+    assert prompts_for("lite", "The red car") == ("The red car", "a red car", "there is a red car")
     for long in ("a dog on a beach", "two kids jumping into a lake"):
-        assert templates_for("lite", long) == ("{}",)
-    assert templates_for("openclip:ViT-B-32/openai", "dog") == ("{}",)
+        assert prompts_for("lite", long) == (long,)
+    assert prompts_for("openclip:ViT-B-32/openai", "dog") == ("dog",)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("a photo of a dog", "a dog"),
+        ("A picture that shows an old man", "an old man"),
+        ("my pictures of snow", "snow"),
+        ("image of children on a beach", "children on a beach"),
+        ("show me a dog", "a dog"),
+        ("show me all my photos of a dog", "a dog"),
+        ("find two men in a boat", "two men in a boat"),
+        (
+            "find a woman in a red dress dancing on a stage",
+            "a woman in a red dress dancing on a stage",
+        ),
+    ],
+)
+def test_words_that_merely_ask_for_a_photo_are_left_out(text: str, meant: str) -> None:
+    assert unwrapped(text) == meant
+    assert prompts_for("lite", text) == prompts_for("lite", meant)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a picture of a large kitchen with white cabinets and appliances", "a picture frame"),
+        *(
+            "find",
+            "show me",
+            "a photo of",
+            "photos",
+            "two  dogs",
+            "a dog looking at a photo of a cat",
+        ),
+    ],
+)
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert unwrapped(text) == text
 
 
 def test_the_vector_of_a_short_text_is_the_mean_over_its_templates(lite: Encoder) -> None:

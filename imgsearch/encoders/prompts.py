@@ -6,12 +6,12 @@ photo of a {}.". Each kind of encoder has its own templates; docs/models.md says
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES
+from imgsearch.encoders.phrasing import unwrapped, without_article
 from imgsearch.encoders.registry import kind_of
 
 if TYPE_CHECKING:
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 MAX_SHORT_WORDS = 3  # a longer text is a caption already
 
-_ARTICLE = re.compile(r"^(an?|the)\s+", re.IGNORECASE)
+
+def prompts_for(encoder_name: str, text: str) -> tuple[str, ...]:
+    """What to embed for a text of a query: its vector is the average over these."""
+    text = unwrapped(text)
+    return tuple(_fill(template, text) for template in _templates_for(encoder_name, text))
 
 
-def templates_for(encoder_name: str, text: str) -> tuple[str, ...]:
-    """The templates for a text of a query; ("{}",) where it is embedded as it is."""
+def _templates_for(encoder_name: str, text: str) -> tuple[str, ...]:
     if not is_short(text):
         return ("{}",)
     kind = kind_of(encoder_name)
@@ -39,21 +42,26 @@ def class_templates(encoder_name: str) -> tuple[str, ...]:
 
 def is_short(text: str) -> bool:
     """Whether a text names a thing rather than describing a photo."""
-    return len(_ARTICLE.sub("", text).split()) <= MAX_SHORT_WORDS
+    return len(without_article(text.split())) <= MAX_SHORT_WORDS
 
 
 def embed_texts(encoder: Encoder, encoder_name: str, texts: Sequence[str]) -> Vectors:
-    """Embed texts as (n, dim) rows of length 1, the short ones averaged over templates."""
-    return embed_in(encoder, [(text, templates_for(encoder_name, text)) for text in texts])
+    """Embed the texts of queries as (n, dim) rows of length 1."""
+    return _embed_averages(encoder, [prompts_for(encoder_name, text) for text in texts])
 
 
 def embed_in(encoder: Encoder, texts: Sequence[tuple[str, Sequence[str]]]) -> Vectors:
     """Embed each text as the average over its templates, (n, dim) rows of length 1."""
+    return _embed_averages(
+        encoder, [[_fill(template, text) for template in templates] for text, templates in texts]
+    )
+
+
+def _embed_averages(encoder: Encoder, prompts: Sequence[Sequence[str]]) -> Vectors:
     import numpy as np
 
-    filled = [_fill(template, text) for text, templates in texts for template in templates]
-    rows = encoder.encode_texts(filled)
-    ends = np.cumsum([0, *(len(templates) for _, templates in texts)])
+    rows = encoder.encode_texts([prompt for group in prompts for prompt in group])
+    ends = np.cumsum([0, *map(len, prompts)])
     total = np.stack([rows[a:b].sum(axis=0) for a, b in pairwise(ends)])
     result: Vectors = total / np.linalg.norm(total, axis=1, keepdims=True)
     return result
@@ -61,4 +69,6 @@ def embed_in(encoder: Encoder, texts: Sequence[tuple[str, Sequence[str]]]) -> Ve
 
 def _fill(template: str, text: str) -> str:
     # "a photo of a a cat" is not English; the template "{}" is the text itself.
-    return text if template == "{}" else template.replace("{}", _ARTICLE.sub("", text))
+    if template == "{}":
+        return text
+    return template.replace("{}", " ".join(without_article(text.split())))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from imgsearch.encoders.prompts import templates_for
+from imgsearch.encoders.prompts import prompts_for
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.search import confidence
 from imgsearch.search.confidence import CandidateCounts, ScoredQuery
@@ -89,7 +89,9 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
     if vectors - int(store.reads.further_parts(row.key)[1].sum()) < confidence.MIN_PHOTOS:
         return False
     captions, short_texts = prompts(), nouns()
-    made_from = [*captions, *short_texts, *templates_for(row.name, short_texts[0])]
+    made_from = [
+        prompt for text in (*captions, *short_texts) for prompt in prompts_for(row.name, text)
+    ]
     fingerprint = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
     basis = store.vectors.baseline_source(row.key)
     old = store.reads.baseline(row.key) if basis is not None and basis[0] == fingerprint else None

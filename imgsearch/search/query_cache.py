@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.encoders.prompts import templates_for
+from imgsearch.encoders.prompts import prompts_for
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
@@ -109,8 +109,8 @@ class QueryCache:
 
 
 def _text_key(encoder_name: str, text: str) -> bytes:
-    parts = "\0".join((text, *templates_for(encoder_name, text)))
-    return b"text\0" + parts.encode("utf-8", "surrogatepass")
+    prompts = "\0".join(prompts_for(encoder_name, text))
+    return b"text\0" + prompts.encode("utf-8", "surrogatepass")
 
 
 def _checksum(key: bytes, vector: bytes) -> bytes:

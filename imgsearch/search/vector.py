@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from imgsearch.encoders.prompts import embed_texts, templates_for
+from imgsearch.encoders.prompts import embed_texts, prompts_for
 from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.query.grammar import EMPTY_TEXT
 from imgsearch.records.query import Example, Query, Region, Term
@@ -101,8 +101,8 @@ def _kind(context: SearchContext, term: Term) -> TermKind:
 
 
 def text_kind(encoder_name: str, text: str) -> TermKind:
-    """ "short" for a text that this encoder averages over templates, else "text"."""
-    return "short" if len(templates_for(encoder_name, text)) > 1 else "text"
+    """ "short" for a text that this encoder averages over prompts, else "text"."""
+    return "short" if len(prompts_for(encoder_name, text)) > 1 else "text"
 
 
 def _weight(term: Term) -> float:

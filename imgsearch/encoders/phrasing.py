@@ -1,0 +1,83 @@
+"""Reads the text of a query as its author means it, before a model sees it.
+
+The rules are for English. Every query passes through here, so they compare words and compile no
+regular expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MAX_WRAPPED_WORDS = 6  # a longer text after "a photo of" is a caption, and stays as it is
+
+_ARTICLES = {"a", "an", "the"}
+_QUANTIFIERS = {"all", "any", "every", "some"}
+_DETERMINERS = _ARTICLES | _QUANTIFIERS | {"of", "this", "that", "these", "those", "my", "our"}
+_PICTURES = {
+    *("photo", "photos", "photograph", "photographs", "picture", "pictures", "pic", "pics"),
+    *("image", "images", "snapshot", "snapshots"),
+}
+_LINKS = tuple(
+    tuple(link.split())
+    for link in (
+        *("of", "with", "showing", "that shows", "that show", "which shows", "which show"),
+        *("depicting", "that depicts", "that depict", "containing", "that contains"),
+    )
+)
+_REQUESTS = tuple(
+    tuple(request.split())
+    for request in (
+        *("show me", "show us", "find me", "find", "search for", "look for", "looking for"),
+        *("i am looking for", "i'm looking for", "i want to see", "let me see"),
+        *("give me", "get me", "please show me", "please find"),
+    )
+)
+
+
+def unwrapped(text: str) -> str:
+    """The text without what merely asks for a photo: "show me a photo of a dog" -> "a dog".
+
+    "show me" and the like are removed before any text; "a photo of" and the like before at most
+    `MAX_WRAPPED_WORDS` words, an article not counted. A text that is nothing else stays as it is.
+    """
+    words = text.split()
+    lower = [word.lower() for word in words]
+    start = _after_request(lower)
+    start = _after_pictures(lower, start)
+    return text if start == 0 else " ".join(words[start:])
+
+
+def without_article(words: Sequence[str]) -> Sequence[str]:
+    """The words without an article that they begin with."""
+    return words[1:] if len(words) > 1 and words[0].lower() in _ARTICLES else words
+
+
+def _after_request(words: Sequence[str]) -> int:
+    """Where the words begin after "show me", "find all" and the like; 0 without such words."""
+    start = _after(_REQUESTS, words, 0)
+    if start and words[start] in _QUANTIFIERS and start + 1 < len(words):
+        return start + 1
+    return start
+
+
+def _after_pictures(words: Sequence[str], start: int) -> int:
+    """Where the words from `start` on begin after "a photo of" and the like, else `start`."""
+    at = start
+    while at < len(words) and words[at] in _DETERMINERS:
+        at += 1
+    if at == len(words) or words[at] not in _PICTURES:
+        return start
+    end = _after(_LINKS, words, at + 1)
+    is_few = 0 < len(without_article(words[end:])) <= MAX_WRAPPED_WORDS
+    return end if end and is_few else start
+
+
+def _after(phrases: Sequence[tuple[str, ...]], words: Sequence[str], start: int) -> int:
+    """Where the words begin after the longest of these phrases that is at `start`; else 0."""
+    ends = (
+        start + len(phrase)
+        for phrase in phrases
+        if tuple(words[start : start + len(phrase)]) == phrase
+    )
+    end = max(ends, default=0)
+    return end if end < len(words) else 0
