@@ -694,3 +694,40 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="writable"):
         onnx.write_export(tmp_path / "file" / "model", "m", build)
+
+
+def test_an_export_deletes_what_a_killed_one_left_behind(tmp_path: Path) -> None:
+    begun = """
+import os, sys
+from pathlib import Path
+from imgsearch.encoders import onnx
+
+def build(folder):
+    (folder / "model.onnx").write_bytes(b"half")
+    print(os.listdir(folder.parent))
+    os._exit(0)
+
+onnx.write_export(Path(sys.argv[1]), "m", build)
+"""
+    assert ".model-" in run_python(begun, tmp_path / "model").stdout
+    onnx.write_export(tmp_path / "model", "m", writer(b"graph", []))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.lock"]
+
+
+def test_a_full_disk_is_reported_as_such_whatever_the_exporter_says(tmp_path: Path) -> None:
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from imgsearch.encoders.lite.encoder import Lite
+from imgsearch.errors import DiskError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    Lite(Path(sys.argv[1])).encode_texts(["a cat"])
+except DiskError as error:
+    print(error)
+"""
+    done = run_python(code, tmp_path)
+    assert "Cannot write the model to" in done.stdout, done.stderr
+    assert "Free some space" in done.stdout
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from glob import escape
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -31,6 +32,7 @@ ExportFacts: TypeAlias = dict[str, object]  # JSON values
 _MANIFEST = "manifest.json"
 _MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
 _SHARE = 4  # rows at most: with more, the numbers between two layers leave the cache
+_PROBE_BYTES = 1 << 20
 _LOCK_S = 600  # the largest model takes a few minutes; a process that takes longer is stuck
 
 
@@ -193,9 +195,15 @@ def _build(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) ->
     import shutil
     import tempfile
 
+    for left_behind in folder.parent.glob(f".{escape(folder.name)}-*"):  # by a killed process
+        shutil.rmtree(left_behind, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        facts = build(temporary)
+        try:
+            facts = build(temporary)
+        except Exception:
+            _check_space(temporary)
+            raise
         entries = {path.name: _entry(path) for path in sorted(temporary.iterdir())}
         manifest = {
             "made_for": made_for,
@@ -212,6 +220,17 @@ def _build(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) ->
         return facts
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_space(folder: Path) -> None:
+    """Raise OSError where a file in the folder cannot grow.
+
+    A program that writes a model reports a full disk in its own words, if at all.
+    """
+    with (folder / "space").open("wb") as file:
+        file.write(bytes(_PROBE_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _versions() -> dict[str, str]:
