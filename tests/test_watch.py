@@ -392,6 +392,39 @@ class UnreliableHandler(FileSystemEventHandler):
         self._handler.dispatch(event)
 
 
+def test_events_go_on_after_a_folder_and_its_replacement_were_deleted(
+    watched: Start, tmp_path: Path
+) -> None:
+    """As when a folder is moved to the trash, made anew and deleted, and the trash is emptied."""
+    here = write_photos(tmp_path / "photos", 1)
+    write_photos(here / "album", 2, first=10)
+    watching = watched(here)
+    (here / "album").rename(tmp_path / "trash")
+    watching.wait_for_disk()
+    write_photos(here / "album", 2, first=20)
+    watching.wait_for_disk()
+    shutil.rmtree(here / "album")
+    watching.wait_for_disk()
+    shutil.rmtree(tmp_path / "trash")
+    write_photo(here / "new.png", 30)
+    watching.wait_for_disk()
+
+
+def test_a_watcher_stops_after_a_folder_took_the_place_of_another(
+    watched: Start, tmp_path: Path
+) -> None:
+    here = write_photos(tmp_path / "photos", 1)
+    write_photos(here / "first", 2, first=10)
+    watching = watched(here)
+    write_photos(here / "second", 2, first=20)
+    watching.wait_for_disk()
+    (here / "second").rename(tmp_path / "outside")
+    watching.wait_for_disk()
+    (here / "first").rename(here / "second")
+    watching.wait_for_disk()
+    watching.stop()
+
+
 @pytest.fixture
 def unreliable() -> UnreliableEvents:
     return UnreliableEvents()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from watchdog import events
 from watchdog.observers import Observer
@@ -26,6 +26,9 @@ from watchdog.observers.api import BaseObserver
 
 from imgsearch.indexer.scan import folder_identity, stat_of
 from imgsearch.records.files import FileStat
+
+if TYPE_CHECKING:
+    from watchdog.observers.inotify_c import WatchDescriptor
 
 STEP_S = 0.2  # how soon an event or the end is noticed
 CANARY_FOLDER = "watch-canary"
@@ -336,6 +339,28 @@ class LostEventHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Called by `logging` for every warning."""
         self._on_lost_events()
+
+
+def _tolerate_two_watches_of_one_path() -> None:
+    """Keep watchdog's reading thread alive, and its stop free of errors; a bug of 7.0 and 7.1.
+
+    A folder that leaves a root keeps its watch, under its old path, until it is deleted. If another
+    folder has that path by then, watchdog removes the path twice, and the KeyError of the second
+    time ends the thread that reads all events.
+    """
+    from watchdog.observers.inotify import InotifyWatchGroup
+
+    remove = InotifyWatchGroup._remove_watch_internally
+
+    def remove_if_known(self: InotifyWatchGroup, wd: WatchDescriptor) -> None:
+        with suppress(KeyError):
+            remove(self, wd)
+
+    InotifyWatchGroup._remove_watch_internally = remove_if_known  # type: ignore[method-assign]
+
+
+if _ON_LINUX:
+    _tolerate_two_watches_of_one_path()
 
 
 def _event_queue_length() -> int:
