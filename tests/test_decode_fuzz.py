@@ -1,4 +1,8 @@
-"""A mutation fuzzer for the reader. The worst that any bytes may cause is a PhotoError.
+"""A mutation fuzzer for everything that reads bytes which others wrote.
+
+Of a damaged file, the worst outcome is a PhotoError. Damaged metadata (EXIF, XMP, IPTC, sidecar
+files) never fails a photo, and what is read of it can be stored. Damaged JSON is a UsageError where
+a client sent it, and no value where it lay in a file of our own.
 
 IMGSEARCH_FUZZ_SECONDS sets how long it runs (default 3), IMGSEARCH_FUZZ_SEED the seed.
 A finding is written to a file that the failure names: reduce it and add it to FINDINGS.
@@ -6,14 +10,14 @@ A finding is written to a file that the failure names: reduce it and add it to F
 
 from __future__ import annotations
 
+import json
 import os
 import random
-import struct
 import tempfile
 import time
 import warnings
-import zlib
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from io import BytesIO
@@ -24,16 +28,43 @@ import pytest
 from PIL import Image
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.reader import decode_bytes
-from imgsearch.errors import PhotoError, Reason
+from imgsearch.decode.metadata import merge_metadata
+from imgsearch.decode.reader import decode_bytes, read_facts
+from imgsearch.decode.xmp import read_xmp
+from imgsearch.encoders.cache import JsonCache
+from imgsearch.encoders.onnx import read_export
+from imgsearch.errors import ImgsearchError, PhotoError, QueryError, Reason, UsageError
+from imgsearch.query.grammar import parse
 from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
+from imgsearch.search.cursor import ByScore, read_by_score
+from imgsearch.search.cursor import write as write_cursor
+from imgsearch.service.codec import query_to_json
+from imgsearch.service.schema import (
+    Body,
+    LabelRequest,
+    SearchRequest,
+    SimilarRequest,
+    read_request,
+)
+from imgsearch.store.progress_file import PROGRESS_FILE, running_job
+from imgsearch.store.store import Store
+from tests.factories import ingested
+from tests.fuzzing import cut_or_zeroed, mutated, mutated_text
+from tests.metadata_blocks import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    collected_blocks,
+    containers,
+    exif_block,
+    made_blocks,
+)
 
 SECONDS = float(os.environ.get("IMGSEARCH_FUZZ_SECONDS", "3"))
 SEED = int(os.environ.get("IMGSEARCH_FUZZ_SEED", "0")) or int(time.time())
 SLOWEST_S = 40.0  # on however busy a machine
 LARGEST_SEED_BYTES = 300_000
 MAX_MEGAPIXELS = 20.0
-NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 # what was wrong -> bytes that once caused it
 FINDINGS = {
@@ -119,75 +150,19 @@ def collected(root: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in small if p.stat().st_size <= LARGEST_SEED_BYTES}
 
 
-# ---------------------------------------------------------------------------- mutations
-
-
-def mutated(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
-    """`data` with one to eight changes, most of them near the beginning, where the headers are."""
-    changed = bytearray(data)
-    for _ in range(chance.choice((1, 1, 2, 3, 5, 8))):
-        if len(changed) < 16:
-            break
-        reach = len(changed) if chance.random() < 0.4 else min(len(changed), 800)
-        at = chance.randrange(reach)
-        change(changed, at, others, chance)
-    if changed.startswith(b"\x89PNG") and chance.random() < 0.8:
-        return with_right_checksums(bytes(changed))
-    return bytes(changed)
-
-
-def change(data: bytearray, at: int, others: list[bytes], chance: random.Random) -> None:
-    kind = chance.randrange(7)
-    if kind == 0:
-        data[at] ^= 1 << chance.randrange(8)
-    elif kind == 1:
-        data[at] = chance.randrange(256)
-    elif kind == 2:
-        width = chance.choice((2, 4))
-        number = chance.choice(NUMBERS) & (2 ** (8 * width) - 1)
-        data[at : at + width] = number.to_bytes(width, chance.choice(("big", "little")))
-    elif kind == 3:
-        del data[at : at + chance.choice((1, 2, 4, 64, 1024))]
-    elif kind == 4:
-        data[at:at] = data[at : at + chance.choice((1, 4, 64, 1024))] * chance.choice((1, 2, 40))
-    elif kind == 5:
-        other = chance.choice(others)
-        begin = chance.randrange(len(other))
-        data[at : at + 64] = other[begin : begin + chance.choice((8, 64, 2048))]
-    else:
-        del data[max(at, 16) :]
-
-
-def with_right_checksums(png: bytes) -> bytes:
-    """The same chunks with valid checksums, so that a decoder does not stop at those."""
-    fixed, at = png[:8], 8
-    while at + 12 <= len(png):
-        (size,) = struct.unpack_from(">I", png, at)
-        body = png[at + 4 : at + 8 + size]
-        if len(body) < size + 4:
-            break
-        fixed += png[at : at + 4] + body + struct.pack(">I", zlib.crc32(body))
-        at += 12 + size
-    return fixed + png[at:]
-
-
 # ---------------------------------------------------------------------------- what must be true
 
 
 def outcome(data: bytes) -> str:
     """The reason of failure or "read", after checking that the outcome is allowed."""
-    begin = time.monotonic()
     try:
         decoded = decode_bytes(data, 32, MAX_MEGAPIXELS)
     except PhotoError as error:
         assert error.reason is not Reason.UNREADABLE, error
         assert str(error) and "\n" not in str(error)
-        result = error.reason.value
-    else:
-        check(decoded)
-        result = "read"
-    assert time.monotonic() - begin < SLOWEST_S
-    return result
+        return error.reason.value
+    check(decoded)
+    return "read"
 
 
 def check(decoded: Decoded) -> None:
@@ -197,10 +172,210 @@ def check(decoded: Decoded) -> None:
     image.load()
     assert facts.width_px * facts.height_px <= MAX_MEGAPIXELS * 1e6
     assert min(image.size) >= min(64, facts.width_px, facts.height_px)
+    check_facts(facts)
+
+
+def check_facts(facts: Facts) -> None:
     assert facts.lat is None or -90 <= facts.lat <= 90
     assert facts.lon is None or -180 <= facts.lon <= 180
-    for text in (facts.camera, facts.lens):
+    assert facts.rating is None or -1 <= facts.rating <= 5
+    for text in (facts.camera, facts.lens, *facts.keywords):
         assert text is None or text.isprintable()
+    for number in (facts.exposure_s, facts.aperture, facts.iso, facts.focal_mm, facts.duration_s):
+        assert number is None or 0 < number < float("inf")
+
+
+class StoredFacts:
+    """Stores facts, in batches as the indexer does, and checks that they come back unchanged."""
+
+    BATCH = 100
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._root_id = store.files.add_root("/photos")
+        self._key = store.vectors.add_encoder("made@1", "made", 4).key
+        self._pending: list[tuple[bytes, Facts]] = []
+        self.count = 0
+
+    def add(self, data: bytes, facts: Facts) -> None:
+        """Add the facts that were read from these bytes. Raises UnstorableError."""
+        self._pending.append((data, facts))
+        if len(self._pending) >= self.BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store what was added."""
+        pending, self._pending = self._pending, []
+        try:
+            self._store_all(pending)
+        except Exception:
+            for entry in pending:
+                try:
+                    self._store_all([entry])
+                except Exception as error:
+                    raise UnstorableError(entry[0]) from error
+            raise
+
+    def _store_all(self, entries: list[tuple[bytes, Facts]]) -> None:
+        facts_by_hash = {}
+        for _, facts in entries:
+            self.count += 1
+            facts_by_hash[f"{self.count:064x}"] = facts
+        vectors = np.eye(1, 4, dtype=np.float32)
+        batch = [
+            ingested(f"/photos/{name}", vectors, content=bytes.fromhex(name), facts=facts)
+            for name, facts in facts_by_hash.items()
+        ]
+        self._store.record(self._root_id, self._key, batch)
+        for photo in self._store.reads.photos(self._store.reads.live_ids().tolist()).values():
+            if photo.content_hash in facts_by_hash:
+                assert photo.facts == facts_by_hash.pop(photo.content_hash)
+        assert not facts_by_hash
+
+
+class UnstorableError(Exception):
+    """The facts of these bytes cannot be stored, or come back changed."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__("its facts cannot be stored")
+        self.data = data
+
+
+# ---------------------------------------------------------------------------- what is damaged
+
+
+class Targets:
+    """The kinds of input. Each method damages one, reads it, and returns the outcome's name.
+
+    `data` is what was read last: the finding, if reading fails.
+    """
+
+    def __init__(
+        self,
+        files: list[bytes],
+        blocks: dict[str, list[bytes]],
+        stored: StoredFacts,
+        folder: Path,
+        chance: random.Random,
+    ) -> None:
+        self.data = b""
+        self._files, self._blocks, self._stored = files, blocks, stored
+        self._folder, self._chance = folder, chance
+        self._containers = list(containers().items())
+        self._all_blocks = [block for kind in blocks.values() for block in kind]
+        self._requests = requests()
+        self._photo = dict(self._containers)["JPEG", "exif"](exif_block())
+
+    def run(self) -> str:
+        """Damage and read one input of a random kind; the kind and the outcome."""
+        kinds: list[Callable[[], str]] = [
+            *[self.file] * 10, *[self.block] * 6, *[self.sidecar] * 3, self.sidecar_file,
+            *[self.request] * 2, self.own_json,
+        ]  # fmt: skip
+        kind = self._chance.choice(kinds)
+        return f"{kind.__name__} {kind()}"
+
+    def file(self) -> str:
+        self.data = mutated(self._chance.choice(self._files), self._files, self._chance)
+        return outcome(self.data)
+
+    def block(self) -> str:
+        """A damaged block in a valid photo, which must be read."""
+        (format_name, kind), container = self._chance.choice(self._containers)
+        block = self._damaged_block(kind)
+        self.data = container(block)
+        decoded = decode_bytes(self.data, 32, MAX_MEGAPIXELS)
+        check(decoded)
+        assert sorted((decoded.facts.width_px, decoded.facts.height_px)) == [HEIGHT_PX, WIDTH_PX]
+        self._stored.add(self.data, decoded.facts)
+        return f"{kind} of {format_name} read"
+
+    def sidecar(self) -> str:
+        self.data = self._damaged_block("xmp")
+        facts = merge_metadata(Facts("JPEG", 1, 1), [read_xmp(self.data, "sidecar")])
+        check_facts(facts)
+        self._stored.add(self.data, facts)
+        return "dated" if facts.taken_at else "undated"
+
+    def sidecar_file(self) -> str:
+        """A damaged file beside a photo, which has its own facts besides."""
+        photo = self._folder / "photo.jpg"
+        photo.write_bytes(self._photo)
+        self.data = self._damaged_block("xmp")
+        (self._folder / "photo.jpg.xmp").write_bytes(self.data)
+        facts = read_facts(photo)
+        check_facts(facts)
+        assert facts.camera and facts.lens
+        return "read"
+
+    def request(self) -> str:
+        """What a client may send to the service."""
+        form, kind = self._chance.choice(self._requests)
+        if self._chance.random() < 0.5:
+            self.data = mutated_text(form, [form for form, _ in self._requests], self._chance)
+        else:  # valid JSON, so that the query language gets to read it
+            text = mutated_text(QUERY.encode(), self._all_blocks, self._chance)
+            self.data = json.dumps({"query": text.decode("utf-8", "surrogateescape")}).encode()
+            kind = SearchRequest
+        try:
+            body = read_request(self.data, kind)
+            if isinstance(body, SearchRequest):
+                query = body.parsed()
+                assert query_to_json(query)
+                read_by_score(body.cursor, query)
+        except ImgsearchError as error:
+            assert str(error) and error.exit_code in (QueryError.exit_code, UsageError.exit_code)
+            return "refused"
+        return "accepted"
+
+    def own_json(self) -> str:
+        """Files of our own that something has damaged: they hold nothing then."""
+        data_dir = self._folder
+        self.data = mutated_text(PROGRESS, [PROGRESS], self._chance)
+        (data_dir / PROGRESS_FILE).write_bytes(self.data)
+        assert running_job(data_dir) is None  # no process holds the lock
+        cache = JsonCache(data_dir / "cache.json")
+        (data_dir / "cache.json").write_bytes(self.data)
+        value = cache.get("total")
+        cache.put("total", 3)
+        assert cache.get("total") == 3
+        (data_dir / "manifest.json").write_bytes(self.data)
+        assert read_export(data_dir, "this") is None
+        return "nothing" if value is None else "something"
+
+    def _damaged_block(self, kind: str) -> bytes:
+        block = self._chance.choice(self._blocks[kind])
+        how = self._chance.randrange(4)
+        if how == 0:
+            return cut_or_zeroed(block, self._chance)
+        if how <= 2 and kind == "xmp":
+            return mutated_text(block, self._all_blocks, self._chance)
+        return mutated(block, self._all_blocks, self._chance)
+
+
+QUERY = '2:sunset -people camera:canon after:2023-06 rating:>=4 "a b" near:48.8,2.3,5km'
+PROGRESS = b'{"doing": "index", "done": 3, "total": 12, "pid": 4711, "rate": 8.5, "files": {}}'
+
+
+def requests() -> list[tuple[bytes, type[Body]]]:
+    """Valid request bodies with all their fields, and what they are read as."""
+    cursor = write_cursor(parse(QUERY), ByScore(0.25, (3, 4), 20))
+    image = {"image": "aGVsbG8=", "region": {"x": 0.5, "y": 0, "width": 1, "height": 2.5}}
+    parts = {
+        "terms": [{"text": "sunset", "weight": 2}, {"photo_id": 12, "weight": -1.5}, image,
+                  {"path": "/photos/a.jpg"}],
+        "filters": ["camera:canon", "iso:>=1600"], "min_score": 0.2, "sort": "date",
+    }  # fmt: skip
+    forms: list[tuple[object, type[Body]]] = [
+        ({"query": QUERY, "k": 20, "cursor": cursor}, SearchRequest),
+        ({"query": parts, "k": 5}, SearchRequest),
+        ({"photo_id": 7, "k": 3, "region": image["region"]}, SimilarRequest),
+        ({"classes": ["dog", "cat"], "query": "a dog", "k": 9}, LabelRequest),
+    ]
+    return [(json.dumps(form).encode(), kind) for form, kind in forms]
+
+
+# ---------------------------------------------------------------------------- the tests
 
 
 def test_past_findings_are_harmless() -> None:
@@ -209,22 +384,37 @@ def test_past_findings_are_harmless() -> None:
 
 
 @pytest.mark.timeout(SECONDS + 240)
-def test_mutations_are_harmless(request: pytest.FixtureRequest) -> None:
-    seeds = made_here() | made_with_extras()
+def test_mutations_are_harmless(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    seeds, blocks = made_here() | made_with_extras(), made_blocks()
     with suppress(pytest.skip.Exception):  # the generated files suffice
-        seeds |= collected(request.getfixturevalue("shared_data") / "camera")
-    files, chance, outcomes = list(seeds.values()), random.Random(SEED), Counter[str]()
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        data = mutated(chance.choice(files), files, chance)
+        camera_files = request.getfixturevalue("shared_data") / "camera"
+        seeds |= collected(camera_files)
+        for kind, found in collected_blocks(camera_files).items():
+            blocks[kind] += found
+    chance, outcomes = random.Random(SEED), Counter[str]()
+    with Store.open(tmp_path, writable=True) as store:
+        stored = StoredFacts(store)
+        folder = tmp_path / "files"
+        folder.mkdir()
+        targets = Targets(list(seeds.values()), blocks, stored, folder, chance)
+        end = time.monotonic() + SECONDS
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                outcomes[outcome(data)] += 1
-        except BaseException:
+            while time.monotonic() < end:
+                begin = time.monotonic()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    outcomes[targets.run()] += 1
+                assert time.monotonic() - begin < SLOWEST_S
+            stored.flush()
+        except BaseException as error:
+            data = error.data if isinstance(error, UnstorableError) else targets.data
             finding = Path(tempfile.gettempdir()) / f"imgsearch-finding-{SEED}"
             finding.write_bytes(data)
-            print(f"finding: {finding}, after {outcomes.total()} files of seed {SEED}")  # noqa: T201
+            print(f"finding: {finding}, after {outcomes.total()} inputs of seed {SEED}")  # noqa: T201
             raise
-    print(f"{outcomes.total()} files of seed {SEED}: {dict(outcomes)}")  # noqa: T201
-    assert outcomes["read"] and len(outcomes) >= 3, "the mutations change too little or too much"
+    print(f"{outcomes.total()} inputs of seed {SEED}, {stored.count} stored:")  # noqa: T201
+    for name, count in sorted(outcomes.items()):
+        print(f"{count:9} {name}")  # noqa: T201
+    assert outcomes["file read"], "the mutations change too much"
+    assert len([name for name in outcomes if name.startswith("file ")]) >= 3
+    assert {"request accepted", "request refused"} <= outcomes.keys()

@@ -7,6 +7,7 @@ declares a document type is refused: XMP has none, and XML bombs are made of its
 from __future__ import annotations
 
 import re
+import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,8 +108,8 @@ def read_iptc(image: Image) -> MetadataSource:
 
     try:
         datasets = IptcImagePlugin.getiptcinfo(image) if isinstance(image, ImageFile) else None
-    except (SyntaxError, ValueError, OSError, TypeError):  # what Pillow raises on a damaged block
-        datasets = None
+    except (SyntaxError, ValueError, LookupError, TypeError, OSError, struct.error):
+        datasets = None  # what Pillow raises on a damaged block
 
     def texts(dataset: tuple[int, int]) -> list[str]:
         values = (datasets or {}).get(dataset)
