@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-fast gpu soak crash fuzz bench bench-full bench-index check docs format install clean
+.PHONY: help demo test test-fast gpu soak soak-hour crash fuzz bench bench-full bench-index check docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -37,10 +37,13 @@ gpu: install  ## The tests for a CUDA GPU; .venv needs a torch that can use it
 soak: install  ## Ten minutes of a watcher that is busy and gets killed
 	$(BIN)/python -m tests.soak --seconds 600
 
+soak-hour: install  ## The same for an hour; draws memory, threads and open files
+	$(BIN)/python -m tests.soak --seconds 3600 --json build/soak.json --svg docs/images/soak.svg
+
 crash: install  ## 200 kills at random moments; no photo may be lost
 	IMGSEARCH_CRASHES=200 $(BIN)/python -m pytest tests/test_crash_snapshots.py --timeout 3000
 
-fuzz: install  ## An hour of damaged files for the decoders
+fuzz: install  ## An hour of damaged files, metadata, sidecar files and requests
 	IMGSEARCH_FUZZ_SECONDS=3600 $(BIN)/python -m pytest -s tests/test_decode_fuzz.py --timeout 5000
 
 bench: install  ## Compare with other tools, the short form: under ten minutes
