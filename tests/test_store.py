@@ -244,6 +244,22 @@ def test_a_damaged_database_is_reported_and_left_as_it_is(tmp_path: Path) -> Non
     assert (tmp_path / "library.db").read_bytes() == damaged
 
 
+def test_text_that_is_no_longer_valid_is_damage(tmp_path: Path, store: Store) -> None:
+    """A flipped bit in the name of an index of the schema, and one in a camera's name."""
+    fill(store, photo("/p/a.jpg", b"1"))
+    store.close()
+    file = tmp_path / "library.db"
+    sound = file.read_bytes()
+    for text in (b"photo_keywords_by_keyword", b"Canon EOS 40D"):
+        file.write_bytes(sound.replace(text, text[:7] + b"\xdf" + text[8:]))
+        for writable in (True, False):
+            with (
+                pytest.raises(StoreError, match=r"damaged.*Nothing was changed"),
+                Store.open(tmp_path, writable=writable) as damaged,
+            ):
+                damaged.reads.photos([1])
+
+
 def test_a_reader_of_nothing_says_how_to_make_a_library(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="imgsearch index FOLDER"):
         Store.open(tmp_path, writable=False)

@@ -84,7 +84,7 @@ class Database:
         with closing(connect(file, writable=True)) as connection:
             try:
                 migrations.migrate(connection)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise_translated(error, file)
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class Database:
             connection.execute("COMMIT")
         except BaseException as error:
             connection.close()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
                 raise_translated(error, file)
             raise
         if len(self._idle) < IDLE_CONNECTIONS:
@@ -137,12 +137,16 @@ class Database:
         Flipped bits can surface as errors of any kind, far from where they were read.
         """
         problem = self.check_integrity()
-        if problem != "ok" or isinstance(error, UnicodeDecodeError):
+        if problem != "ok":
             raise damage(self.data_dir / DATABASE_FILE, problem) from error
 
     def check_integrity(self) -> str:
         """SQLite's own integrity check: "ok", or what is wrong."""
         return str(self.fetch_one("PRAGMA integrity_check")[0])
+
+    def dangling_rows(self) -> int:
+        """How many rows refer to a row of another table that does not exist."""
+        return len(self.fetch_all("PRAGMA foreign_key_check"))
 
     @property
     def engine(self) -> Engine:
@@ -170,7 +174,7 @@ def connect(file: Path, writable: bool) -> sqlite3.Connection:
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise_translated(error, file)
     return connection
 
@@ -212,14 +216,16 @@ def _create_engine(file: Path, writable: bool) -> Engine:
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> None:
         original = context.original_exception
-        if isinstance(original, sqlite3.Error):
+        if isinstance(original, sqlite3.Error | UnicodeDecodeError):
             raise_translated(original, file)
 
     return engine
 
 
-def raise_translated(error: sqlite3.Error, file: Path) -> NoReturn:
+def raise_translated(error: sqlite3.Error | UnicodeDecodeError, file: Path) -> NoReturn:
     """Raise `error` as the error of our own tree, with its cure."""
+    if isinstance(error, UnicodeDecodeError):  # file names are bytes; every text was valid once
+        raise damage(file, "a text in it is not valid UTF-8") from error
     if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
         raise error  # a bug in this program, not a fault of the disk
     text = str(error).lower()
@@ -245,7 +251,7 @@ def raise_translated(error: sqlite3.Error, file: Path) -> NoReturn:
             f"Another process has kept the library in {folder} busy for {BUSY_TIMEOUT_S:.0f} s. "
             "Wait for it to finish, then try again."
         ) from error
-    if not any(word in text for word in ("malformed", "not a database", "corrupt")):
+    if not any(word in text for word in ("malformed", "not a database", "corrupt", "decode")):
         raise StoreError(f"The database {file} cannot be used: {error}.") from error
     raise damage(file, str(error)) from error
 
