@@ -116,8 +116,8 @@ class Library:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:
             is_unexpected = not isinstance(error, ImgsearchError | OSError)
-            if isinstance(error, Exception) and is_unexpected and self._database is not None:
-                self._database.raise_if_damaged(error)
+            if isinstance(error, Exception) and is_unexpected and self.exists():
+                self._open_database().raise_if_damaged(error)
         finally:
             self.close()
 
@@ -212,8 +212,13 @@ class Library:
 
         Raises LibraryLocked, and StoreError for a damaged database, which is left as it is.
         """
-        self._reads()
-        return self._indexer().repair()
+        from imgsearch.analysis.doctor import repair_cache
+
+        done = repair_cache(self.settings.cache_dir)
+        if self.exists():
+            self._reads()
+            done += self._indexer().repair()
+        return done
 
     def running(self) -> RunningJob | None:
         """What a process, perhaps this one, is changing in the library now, and how far it is.

@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.encoders.onnx import ExportFacts, write_export
+from imgsearch.encoders.openclip import hub
+from imgsearch.encoders.registry import register, unregister, verify
+from imgsearch.errors import EncoderError
 from imgsearch.records.status import Finding
-from tests.factories import run_cli, write_photos
-from tests.stand_in import StandIn
+from imgsearch.store.lock import writing
+from tests.factories import run_cli, write_photo, write_photos
+from tests.stand_in import KIND, StandIn
 
 
 @pytest.fixture
@@ -115,6 +122,95 @@ def test_leftovers_are_deleted(library: Library) -> None:
     assert not left.exists() and problems(library) == []
 
 
+def test_what_is_wrong_in_the_cache_is_deleted(library: Library) -> None:
+    cache_dir = library.settings.cache_dir
+
+    def build(folder: Path) -> ExportFacts:
+        (folder / "tower.onnx").write_bytes(b"a graph")
+        return {}
+
+    for name in ("sound", "damaged"):
+        write_export(cache_dir / name, "this", build)
+    about = (cache_dir / "damaged" / "tower.onnx").stat()
+    (cache_dir / "damaged" / "tower.onnx").write_bytes(b"a_graph")
+    os.utime(cache_dir / "damaged" / "tower.onnx", ns=(about.st_atime_ns, about.st_mtime_ns))
+    (cache_dir / "query-vectors.db").write_bytes(b"no database" * 400)
+    (cache_dir / ".sound-killed").mkdir()
+    (cache_dir / "thumbnails" / "ab").mkdir(parents=True)
+    for name, age_s in (("old", 7_200), ("new", 0)):
+        part = cache_dir / "thumbnails" / "ab" / f"{name}.1-2.part"
+        part.touch()
+        os.utime(part, (time.time() - age_s,) * 2)
+    for path in cache_dir.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    found = [each for each in library.doctor() if each.area == "cache"]
+    assert [each.repairable for each in found] == [True, True, True]
+    assert str(cache_dir / "damaged") in found[0].message
+    assert "2 files and folders are left over" in found[2].message
+    assert len(library.repair()) == 3
+    assert [each for each in library.doctor() if each.area == "cache"] == []
+    assert (cache_dir / "sound" / "tower.onnx").read_bytes() == b"a graph"
+    assert (cache_dir / "thumbnails" / "ab" / "new.1-2.part").exists()
+    assert not (cache_dir / "damaged").exists()
+
+
+def test_files_that_were_not_indexed_since_they_changed(library: Library) -> None:
+    photos = library.settings.data_dir.parent / "photos"
+    write_photos(photos, 2, first=100)
+    write_photo(photos / "0003.png", 200)
+    (photos / "0004.png").unlink()
+    (finding,) = [each for each in library.doctor() if "last indexed" in each.message]
+    assert "files are: 2 new, 1 changed, 1 gone." in finding.message
+    assert (finding.level, finding.cure) == ("note", "imgsearch index")
+    library.index().run()
+    assert not [each for each in library.doctor() if "last indexed" in each.message]
+
+
+def test_rows_that_refer_to_nothing(library: Library) -> None:
+    change(library, "DELETE FROM photos WHERE id = 3")  # without SQLite's check of references
+    (finding,) = [each for each in problems(library) if each.area == "database"]
+    assert "refer to something that does not exist" in finding.message
+    assert finding.exit_code == 8
+
+
+def test_a_process_that_writes_is_named(library: Library) -> None:
+    with writing(library.settings.data_dir):
+        messages = [each.message for each in library.doctor()]
+    assert "A process writes to the library now." in messages
+    assert "Nothing writes to the library now." in [each.message for each in library.doctor()]
+
+
+def test_weights_that_are_damaged(tmp_path: Path) -> None:
+    def verify(name: str) -> None:
+        raise EncoderError("The weights are damaged.")
+
+    kind = replace(KIND, prefix="worn", verify=verify)
+    register(kind)
+    try:
+        settings = Settings.load(
+            data_dir=tmp_path / "library", cache_dir=tmp_path / "cache", encoder="worn"
+        )
+        encoder = StandIn()
+        encoder.id = "worn@1"
+        with Library.open(settings, encoder=encoder) as library:
+            library.index([write_photos(tmp_path / "photos", 2)]).run()
+            (finding,) = [each for each in library.doctor() if each.area == "encoder"]
+        assert (finding.level, finding.message) == ("error", "The weights are damaged.")
+        assert finding.exit_code == EncoderError.exit_code
+    finally:
+        unregister("worn")
+
+
+def test_the_weights_of_lite_are_read(tmp_path: Path) -> None:
+    verify("lite")
+    blob = tmp_path / "blobs" / ("0" * 64)
+    blob.parent.mkdir()
+    blob.write_bytes(b"weights")
+    with pytest.raises(EncoderError, match="checksum"):
+        hub.verify(blob)
+
+
 def test_a_damaged_database(library: Library) -> None:
     library.close()
     file = library.settings.data_dir / "library.db"
@@ -126,9 +222,13 @@ def test_a_damaged_database(library: Library) -> None:
 
 
 def test_what_other_users_may_read(library: Library) -> None:
-    (library.settings.data_dir / "library.db").chmod(0o644)
+    data_dir = library.settings.data_dir
+    (data_dir / "library.db").chmod(0o644)
+    assert problems(library) == []  # nobody else may enter the folder
+    data_dir.chmod(0o755)
     (finding,) = problems(library)
     assert "Other users" in finding.message and finding.cure is not None
+    assert "and 1 more" in finding.message
 
 
 def test_the_command(library: Library, tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """Examines a library: files against database, index, cache and encoder. Changes nothing.
 
 Every check gives one or more findings; a check that cannot run says why. No photo is opened.
+`repair_cache` deletes what is wrong in the cache folder, where everything can be made again.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sqlite3
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -19,11 +22,15 @@ from typing import TYPE_CHECKING
 
 from imgsearch.analysis.status import missing_extras
 from imgsearch.config import PRUNE_DAYS
-from imgsearch.encoders import registry
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.encoders import onnx, registry
 from imgsearch.errors import ImgsearchError, SnapshotError, StoreError
 from imgsearch.index import snapshot
 from imgsearch.indexer.roots import list_roots
+from imgsearch.indexer.scan import find_changes, scan
 from imgsearch.records.status import Finding
+from imgsearch.search import query_cache
+from imgsearch.store import lock
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
 from imgsearch.store.store import Store
@@ -31,9 +38,10 @@ from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.status import EncoderRow, Root
 
 MIN_FREE_BYTES = 1 << 30
+_ABANDONED_S = 3600.0  # a temporary file of the cache is written within seconds
 PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "openvino", "faiss-cpu", "faiss-gpu",
             "sqlalchemy", "pillow", "numpy", "streamlit", "watchdog")  # fmt: skip
 OPTIONAL = {"raw": "rawpy", "jxl": "pillow_jxl", "video": "av"}  # extra: module
@@ -44,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _versions()
     yield from _folder("data folder", settings.data_dir)
     yield from _folder("cache folder", settings.cache_dir)
+    yield from _cache(settings.cache_dir)
     if not (settings.data_dir / DATABASE_FILE).exists():
         cure = "Create a library: imgsearch index FOLDER"
         yield Finding("database", "note", "There is no library yet.", cure)
@@ -53,14 +62,25 @@ def examine(settings: Settings) -> Iterator[Finding]:
             problem = store.database.check_integrity()
             if problem != "ok":
                 store.database.raise_if_damaged(ValueError(problem))
-            yield from _contents(store, settings)
+            try:
+                yield from _contents(store, settings)
+            except Exception as error:
+                store.database.raise_if_damaged(error)
+                raise
     except ImgsearchError as error:
         yield Finding("database", "error", str(error), exit_code=error.exit_code)
 
 
 def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
     photos, row = store.photos.count(), store.reads.current_encoder()
-    yield Finding("database", "ok", f"{photos} photos, undamaged.")
+    dangling = store.database.dangling_rows()
+    if dangling:
+        message = f"{dangling} rows of the database refer to something that does not exist."
+        cure = "Restore it from a backup; or move it away and run imgsearch index FOLDER."
+        code = StoreError.exit_code
+        yield Finding("database", "error", message, cure, exit_code=code)
+    else:
+        yield Finding("database", "ok", f"{photos} photos, undamaged.")
     yield from _roots(store)
     yield from _forgotten(store)
     if row is None:
@@ -95,13 +115,10 @@ def _folder(area: str, folder: Path) -> Iterator[Finding]:
     if free_bytes < MIN_FREE_BYTES:
         message = f"The disk that holds {folder} has only {free_bytes >> 20} MB free."
         yield Finding(area, "warning", message, "Free some space.", exit_code=1)
-    open_to_others = [
-        path
-        for path in (folder, *folder.iterdir())
-        if sys.platform != "win32"
-        and path.lstat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-        and not path.is_symlink()
-    ]
+    if not os.access(folder, os.W_OK | os.X_OK):
+        message = f"{folder} cannot be written; searching works, indexing does not."
+        yield Finding(area, "warning", message, "Make it writable.", exit_code=1)
+    open_to_others = list(_open_to_others(folder))
     if open_to_others:
         message = f"Other users of this machine may read {open_to_others[0]}"
         more = len(open_to_others) - 1
@@ -109,6 +126,62 @@ def _folder(area: str, folder: Path) -> Iterator[Finding]:
         yield Finding(area, "warning", message, f"chmod -R go= {folder}", exit_code=1)
     else:
         yield Finding(area, "ok", f"{folder}, {free_bytes >> 30} GB free.")
+
+
+def _open_to_others(path: Path) -> Iterator[Path]:
+    """What in a folder others may read, itself included; what is in a closed folder is closed."""
+    if sys.platform == "win32" or path.is_symlink():
+        return
+    if path.lstat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield path
+        if path.is_dir():
+            for inside in sorted(path.iterdir()):
+                yield from _open_to_others(inside)
+
+
+def _cache(cache_dir: Path) -> Iterator[Finding]:
+    for folder in onnx.damaged_exports(cache_dir):
+        message = f"The model in {folder} is damaged: a checksum differs."
+        cure = "imgsearch doctor --repair deletes it; it is made again when it is next needed."
+        yield Finding("cache", "warning", message, cure, repairable=True, exit_code=1)
+    if query_cache.is_damaged(cache_dir):
+        message = f"The vectors of earlier queries in {cache_dir / query_cache.FILE} are damaged."
+        cure = "imgsearch doctor --repair deletes them."
+        yield Finding("cache", "warning", message, cure, repairable=True, exit_code=1)
+    left = _left_behind(cache_dir)
+    if left:
+        message = f"{len(left)} files and folders are left over from processes that were killed, "
+        message += f"such as {left[0]}."
+        cure = "imgsearch doctor --repair"
+        yield Finding("cache", "note", message, cure, repairable=True)
+
+
+def _left_behind(cache_dir: Path) -> list[Path]:
+    """Temporary files and folders that no process uses any more."""
+    before_s = time.time() - _ABANDONED_S
+    files = [*cache_dir.rglob("*.part"), *cache_dir.rglob(".*.json-*")]
+    old = [path for path in files if path.is_file() and path.stat().st_mtime < before_s]
+    return [*onnx.exports_left_behind(cache_dir), *sorted(old)]
+
+
+def repair_cache(cache_dir: Path) -> list[str]:
+    """Delete damaged and abandoned files of the cache folder; returns what was done."""
+    done = []
+    for folder in onnx.damaged_exports(cache_dir):
+        shutil.rmtree(folder, ignore_errors=True)
+        done.append(f"Deleted the damaged model in {folder}.")
+    if query_cache.is_damaged(cache_dir):
+        (cache_dir / query_cache.FILE).unlink(missing_ok=True)
+        done.append("Deleted the damaged vectors of earlier queries.")
+    left = _left_behind(cache_dir)
+    for path in left:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if left:
+        done.append(f"Deleted {len(left)} leftovers of the cache.")
+    return done
 
 
 def _roots(store: Store) -> Iterator[Finding]:
@@ -122,8 +195,24 @@ def _roots(store: Store) -> Iterator[Finding]:
             yield Finding("folders", "warning", message, cure, exit_code=1)
         else:
             yield Finding("folders", "ok", f"{root.path}, {root.photos} photos.")
+        if root.online:
+            yield from _disk(store, root)
     for failure in store.failures.of_folders():
         yield Finding("folders", "warning", f"{failure.path}: {failure.message}", exit_code=1)
+
+
+def _disk(store: Store, root: Root) -> Iterator[Finding]:
+    """Whether the files of a root are those that the library knows. No file is opened."""
+    result = scan(str(root.path), is_photo_name)
+    known = store.files.known(root.id)
+    changes = find_changes(result, known)
+    new = sum(file.path not in known for file in changes.upserts)
+    counts = {"new": new, "changed": len(changes.upserts) - new, "gone": len(changes.gone)}
+    counts["gone"] -= root.missing
+    differences = [f"{count} {name}" for name, count in counts.items() if count > 0]
+    if differences:
+        message = f"Since {root.path} was last indexed, files are: {', '.join(differences)}."
+        yield Finding("folders", "note", message, "imgsearch index")
 
 
 def _forgotten(store: Store) -> Iterator[Finding]:
@@ -145,8 +234,12 @@ def _encoder(row: EncoderRow) -> Iterator[Finding]:
     if choice is not None and not choice.weights_here:
         message = f"The weights of {row.name} are not on this machine."
         yield Finding("encoder", "warning", message, "Search once with a network.", exit_code=1)
-    else:
+        return
+    try:
+        registry.verify(row.name)
         yield Finding("encoder", "ok", row.encoder_id)
+    except ImgsearchError as error:
+        yield Finding("encoder", "error", str(error), exit_code=error.exit_code)
 
 
 def _vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:
@@ -199,6 +292,8 @@ def _processes(data_dir: Path) -> Iterator[Finding]:
     job = running_job(data_dir)
     if job is not None:
         yield Finding("processes", "note", f"{job.doing}, process {job.pid}.")
+    elif lock.is_held(data_dir):
+        yield Finding("processes", "note", "A process writes to the library now.")
     elif (data_dir / PROGRESS_FILE).exists():
         message = f"{PROGRESS_FILE} is left over from a process that was killed."
         yield Finding("processes", "note", message, "It is ignored, and replaced by the next run.")

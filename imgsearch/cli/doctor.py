@@ -30,7 +30,7 @@ def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
     a warning, and for an error that of the error, such as 7 for the index and 8 for the database.
     """
     with open_library(data_dir) as library:
-        if repair and library.exists():
+        if repair:
             for sentence in library.repair():
                 info(sentence)
         findings = [*library.doctor(), _service_finding(library.settings.data_dir)]

@@ -159,6 +159,9 @@ class EncoderKind:
     choices: Callable[[], tuple[EncoderInfo, ...]] = lambda: ()
     """The encoders to offer. May read the disk, never the network."""
 
+    verify: Callable[[str], None] = _any_name
+    """Raises EncoderError if the weights of a name, as far as they are here, are damaged."""
+
     recommend: Callable[[str], Recommendation] | None = None
     """The encoder for a device (auto, cpu, cuda, …) when the user names none."""
 

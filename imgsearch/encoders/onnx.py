@@ -163,6 +163,38 @@ def read_export(folder: Path, made_for: str) -> ExportFacts | None:
     return facts
 
 
+def damaged_exports(cache_dir: Path) -> list[Path]:
+    """The exports below the cache folder whose files are not, byte for byte, what was written."""
+    damaged = []
+    for manifest in sorted(cache_dir.rglob(_MANIFEST)):
+        folder = manifest.parent
+        if folder.name.startswith("."):  # being written, or left behind
+            continue
+        try:
+            entries = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+            is_sound = all(
+                sha256_of(folder / name) == entry["sha256"] for name, entry in entries.items()
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            is_sound = False
+        if not is_sound:
+            damaged.append(folder)
+    return damaged
+
+
+def exports_left_behind(cache_dir: Path) -> list[Path]:
+    """What exports of killed processes left below the cache folder; not those under way."""
+    from filelock import FileLock, Timeout
+
+    left = []
+    for folder in sorted(cache_dir.rglob(".*-*/")):
+        lock_file = folder.parent / f"{folder.name[1:].rpartition('-')[0]}.lock"
+        if lock_file.exists():  # so it is a folder that `write_export` made
+            with suppress(Timeout, OSError), FileLock(lock_file, timeout=0):
+                left.append(folder)
+    return left
+
+
 def write_export(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) -> ExportFacts:
     """Write an export with `build`, which fills an empty folder and returns the facts.
 

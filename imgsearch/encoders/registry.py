@@ -110,6 +110,11 @@ def name_of(encoder_id: str) -> str:
     return kind.name_of(encoder_id)
 
 
+def verify(name: str) -> None:
+    """Read the weights of an encoder, as far as they are here. EncoderError where damaged."""
+    _known_kind(name).verify(name)
+
+
 def satisfies(name: str, requested: str) -> bool:
     """Whether a library made with the encoder `name` suits a user who requested `requested`."""
     kind = kind_of(requested)

@@ -108,6 +108,20 @@ class QueryCache:
         return hashlib.blake2b(text, digest_size=16).digest()
 
 
+def is_damaged(cache_dir: Path) -> bool:
+    """Whether there is a cache file that SQLite finds damaged."""
+    file = cache_dir / FILE
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_S)) as connection:
+            return str(connection.execute("PRAGMA integrity_check").fetchone()[0]) != "ok"
+    except sqlite3.OperationalError:  # busy, or it cannot be opened
+        return False
+    except sqlite3.DatabaseError:
+        return True
+
+
 def _text_key(encoder_name: str, text: str) -> bytes:
     prompts = "\0".join(prompts_for(encoder_name, text))
     return b"text\0" + prompts.encode("utf-8", "surrogatepass")

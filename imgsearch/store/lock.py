@@ -13,6 +13,21 @@ from imgsearch.store.store import Store
 TIMEOUT_S = 0.3  # `running_job` holds the lock for a moment
 
 
+def is_held(data_dir: Path) -> bool:
+    """Whether a process holds the writer's lock now. Creates nothing."""
+    from filelock import FileLock, Timeout
+
+    if not (data_dir / LOCK_FILE).exists():
+        return False
+    try:
+        with FileLock(data_dir / LOCK_FILE, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a read-only folder: nobody writes
+        return False
+
+
 @contextmanager
 def writing(data_dir: Path) -> Iterator[Store]:
     """The store in `data_dir`, created if needed, under the lock until the block ends.

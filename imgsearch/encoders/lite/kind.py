@@ -37,6 +37,11 @@ def _check(name: str) -> None:
         )
 
 
+def _verify(name: str) -> None:
+    for file in weights.FILES:
+        file.verified()
+
+
 def _choices() -> tuple[EncoderInfo, ...]:
     return (
         EncoderInfo(
@@ -57,6 +62,7 @@ KIND = EncoderKind(
     check=_check,
     name_of=lambda encoder_id: NAME,
     choices=_choices,
+    verify=_verify,
     recommend=lambda device: Recommendation(NAME, "the built-in encoder"),
     templates=_TEMPLATES,
     class_templates=_TEMPLATES,

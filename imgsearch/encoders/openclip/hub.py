@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders import cache
-from imgsearch.errors import DiskError, EncoderUnavailable
+from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
 from imgsearch.progress import Download
 
 if TYPE_CHECKING:
@@ -54,10 +54,23 @@ def cached(repo: str, files: Sequence[str]) -> Path | None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a cached file: the name of its blob if that is one, else computed."""
+    return _named_sha256(path) or cache.sha256_of(path)
+
+
+def verify(path: Path) -> None:
+    """Raise EncoderError if the content of a cached file is not what its blob is named after."""
+    expected = _named_sha256(path)
+    if expected is not None and cache.sha256_of(path) != expected:
+        raise EncoderError(
+            f"{path} is damaged: its checksum differs. Delete {path.resolve()}; it is downloaded "
+            "again when it is next needed."
+        )
+
+
+def _named_sha256(path: Path) -> str | None:
+    """The sha256 that a cached file is named after; small files are named after another hash."""
     blob = path.resolve().name
-    if len(blob) == _SHA256_CHARS and set(blob) <= set("0123456789abcdef"):
-        return blob
-    return cache.sha256_of(path)
+    return blob if len(blob) == _SHA256_CHARS and set(blob) <= set("0123456789abcdef") else None
 
 
 def is_offline() -> bool:

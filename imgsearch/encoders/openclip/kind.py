@@ -69,6 +69,13 @@ def is_downloaded(model: catalogue.RecommendedModel) -> bool:
     )
 
 
+def _verify(name: str) -> None:
+    model = catalogue.find(plain(name))
+    weights = None if model is None else hub.cached(model.repo, hub.WEIGHT_FILES)
+    if weights is not None:
+        hub.verify(weights)
+
+
 def _recommend(device: str) -> Recommendation:
     """The default for the device if it is cached or can be downloaded, else the other if cached."""
     gpu = has_gpu(device)
@@ -109,6 +116,7 @@ KIND = EncoderKind(
     check=_check,
     names=_names,
     choices=_choices,
+    verify=_verify,
     recommend=_recommend,
     int8=_int8,
 )
