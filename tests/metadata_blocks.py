@@ -126,6 +126,7 @@ def containers() -> Mapping[tuple[str, str], Container]:
         return buffer.getvalue()
 
     jpeg, png, gif, jp2 = saved("JPEG"), saved("PNG"), saved("GIF"), saved("JPEG2000")
+    avif = saved("AVIF", exif=_AVIF_EXIF)
     return {
         ("JPEG", "exif"): lambda block: _segment(jpeg, 0xE1, b"Exif\0\0" + block),
         ("JPEG", "xmp"): lambda block: _segment(
@@ -144,6 +145,8 @@ def containers() -> Mapping[tuple[str, str], Container]:
         ("TIFF", "iptc"): lambda block: saved("TIFF", tiffinfo={33723: block}),
         ("WebP", "exif"): lambda block: saved("WEBP", exif=block),
         ("WebP", "xmp"): lambda block: saved("WEBP", xmp=block),
+        ("AVIF", "exif"): lambda block: _avif_with(avif, block),
+        ("AVIF", "xmp"): lambda block: saved("AVIF", xmp=block),
         ("HEIF", "exif"): lambda block: heic(photo, exif=b"Exif\0\0" + block),
     }
 
@@ -184,6 +187,15 @@ def _gif(gif: bytes, packet: bytes) -> bytes:
     packet = packet.replace(b"\0", b" ")
     trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
     return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + packet + trailer + gif[-1:]
+
+
+# Pillow writes only valid EXIF into an AVIF, so a block of its own takes the place of this one.
+_AVIF_EXIF = b"II*\0\x08\0\0\0\0\0" + bytes(4000)
+
+
+def _avif_with(avif: bytes, block: bytes) -> bytes:
+    """The AVIF with this EXIF; without an orientation, which Pillow would adapt."""
+    return avif.replace(_AVIF_EXIF, block[: len(_AVIF_EXIF)].ljust(len(_AVIF_EXIF), b"\0"))
 
 
 def _box(name: bytes, body: bytes) -> bytes:

@@ -62,6 +62,8 @@ def test_every_suffix_is_lower_case_and_belongs_to_one_format() -> None:
         ("WEBP", {"quality": 95}),
         ("WEBP", {"lossless": True}),
         ("BMP", {}),
+        ("DIB", {}),
+        ("PPM", {}),
         ("TIFF", {}),
         ("TIFF", {"compression": "tiff_lzw"}),
         ("TIFF", {"compression": "jpeg"}),

@@ -11,15 +11,20 @@ from pathlib import Path
 import numpy as np
 import PIL
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from imgsearch.decode.colour import adobe_rgb, profile_of_code_points
-from imgsearch.decode.formats import FORMATS_BY_NAME
+from imgsearch.decode.decoders import decode_in_process
+from imgsearch.decode.formats import FORMATS_BY_NAME, JPEG2000, is_photo_name
 from imgsearch.decode.headers import jpeg_xl_size
+from imgsearch.decode.jpeg2000 import Jpeg2000File
 from imgsearch.decode.reader import decode, decode_bytes, decoder_fingerprint
+from imgsearch.decode.request import DecodeRequest
 from imgsearch.errors import PhotoError, Reason
-from tests.factories import SCENE, assert_quarters, dng, heic, rgb_at, scene, tiff
+from tests.factories import SCENE, assert_quarters, dng, encoded, heic, rgb_at, scene, tiff
 
 # ---------------------------------------------------------------------------- HEIC
 
@@ -154,6 +159,127 @@ def test_colour_tiffs_stored_pixel_by_pixel_or_plane_by_plane(bits: int) -> None
         assert caught.value.reason is Reason.UNSUPPORTED
 
 
+# ---------------------------------------------------------------------------- Netpbm and DIB
+
+
+@pytest.mark.parametrize("maximum", [1, 15, 255, 1023, 65535])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("plain", [False, True])
+def test_netpbm_of_any_depth(maximum: int, channels: int, plain: bool) -> None:
+    colours = np.stack([RAMP, 1 - RAMP, RAMP * 0 + 1], axis=-1)[..., :channels]
+    samples = np.round(colours * maximum).astype(int)
+    number = (2 if channels == 1 else 3) + (0 if plain else 3)
+    head = b"P%d\n# made by a test\n32 32\n%d\n" % (number, maximum)
+    text = b" ".join(b"%d" % value for value in samples.ravel())
+    raw = samples.astype(">u2" if maximum > 255 else "u1").tobytes()
+    decoded = decode_bytes(head + (text if plain else raw), 16)
+    seen = np.asarray(decoded.image, float)
+    assert np.abs(seen - np.round(255 * samples / maximum)).max() <= 1
+    assert decoded.facts.format == "PPM"
+
+
+def test_a_dark_netpbm_of_16_bits_stays_dark() -> None:
+    samples = np.arange(256, dtype=">u2").repeat(4).tobytes()
+    seen = np.asarray(decode_bytes(b"P5 32 32 65535\n" + samples, 16).image)
+    assert seen.max() <= 1
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_bitmap_is_black_where_its_bits_are_set(number: int) -> None:
+    rows = (b"1" * 16 + b"0" * 16 + b"\n") * 16 if number == 1 else b"\xff\xff\0\0" * 16
+    image = decode_bytes(b"P%d 32 16\n" % number + rows, 8).image
+    assert (rgb_at(image, 2, 2), rgb_at(image, 29, 2)) == ((0, 0, 0), (255, 255, 255))
+
+
+@pytest.mark.parametrize("start", [b"P6 32 32 1023\n", b"P5 32 32 65535\n", b"P3 32 32 255\n"])
+def test_a_netpbm_that_ends_early_is_truncated(start: bytes) -> None:
+    with pytest.raises(PhotoError) as caught:
+        decode_bytes(start + b"3 " * 50, 16)
+    assert caught.value.reason is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("name", ["a.dib", "a.pgm", "a.pbm", "a.pnm", "a.ppm", "A.PPM"])
+def test_their_files_are_found_by_name(name: str) -> None:
+    assert is_photo_name(name)
+
+
+def test_text_that_begins_like_a_netpbm_is_no_image() -> None:
+    for text in (b"P1 is the first prize of our competition", b"P5: done", b"P62 32 255"):
+        with pytest.raises(PhotoError) as caught:
+            decode_bytes(text + b" and more" * 20, 16)
+        assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
+def test_a_dib_with_a_file_header_is_a_bmp(tmp_path: Path) -> None:
+    path = tmp_path / "photo.dib"
+    path.write_bytes(encoded(scene(), "BMP"))
+    assert decode(path, 32).facts.format == "BMP"
+
+
+# ---------------------------------------------------------------------------- JPEG 2000
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(33, 300), st.integers(33, 300))
+def test_a_jpeg_2000_of_any_size_is_decoded_at_a_reduced_size(
+    width_px: int, height_px: int
+) -> None:
+    data = encoded(scene(width_px, height_px), "JPEG2000", num_resolutions=6)
+    decoded = decode_in_process(BytesIO(data), JPEG2000, DecodeRequest(16, 200))
+    assert (decoded.facts.width_px, decoded.facts.height_px) == (width_px, height_px)
+    assert 16 <= min(decoded.image.size) <= min(32, width_px, height_px) + 1
+    assert_quarters(decoded.image, within=40)
+
+
+def test_what_fails_at_a_reduced_size_is_decoded_whole() -> None:
+    """An image that begins in the middle of its grid has sides that halve in another way."""
+    data = encoded(scene(90, 70), "JPEG2000", offset=(3, 5), tile_offset=(0, 0),
+                   tile_size=(100, 100))  # fmt: skip
+    image = Jpeg2000File(BytesIO(data))
+    image.halve(3)
+    with pytest.raises(OSError, match="broken data"):
+        image.load()
+    assert_quarters(decode_bytes(data, 4).image, within=25)
+
+
+# ---------------------------------------------------------------------------- kinds not decoded
+
+
+def heic_of(item: bytes, configuration: bytes, brand: bytes) -> bytes:
+    """A HEIC whose pixels claim to be coded in another way."""
+    data = heic(scene()).replace(b"hvc1", item).replace(b"hvcC", configuration)
+    return data.replace(b"ftypheic", b"ftyp" + brand).replace(b"heic", b"miaf")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (heic_of(b"unci", b"uncC", b"mif1"), "HEIF is not supported (uncompressed)"),
+        (heic_of(b"avc1", b"avcC", b"avci"), "HEIF is not supported (AVC)"),
+        (heic_of(b"vvc1", b"vvcC", b"vvic"), "HEIF is not supported (VVC)"),
+        (heic_of(b"j2k1", b"j2kH", b"j2ki"), "HEIF is not supported (JPEG 2000)"),
+        (struct.pack(">I", 16) + b"ftypmif3avif" + struct.pack(">I", 100) + b"mini" + bytes(92),
+         "AVIF is not supported (low-overhead form)"),
+        (tiff(np.zeros((32, 32), np.uint8), bigtiff=True, byteorder=">"),
+         "TIFF is not supported (big-endian BigTIFF)"),
+    ],
+)  # fmt: skip
+def test_a_kind_without_a_decoder_is_unsupported_and_not_damaged(data: bytes, kind: str) -> None:
+    with pytest.raises(PhotoError) as caught:
+        decode_bytes(data, 32)
+    assert caught.value.reason is Reason.UNSUPPORTED
+    assert kind in str(caught.value)
+
+
+def test_a_damaged_heic_is_not_called_unsupported() -> None:
+    data = bytearray(heic(scene()))
+    pixels_at = data.index(b"mdat") + 4
+    data[pixels_at:] = bytes(len(data) - pixels_at)
+    with pytest.raises(PhotoError) as caught:
+        decode_bytes(bytes(data), 32)
+    assert caught.value.reason in (Reason.DAMAGED, Reason.TRUNCATED)
+
+
 # ---------------------------------------------------------------------------- RAW
 
 
@@ -179,6 +305,19 @@ def test_raw_is_developed_upright(
     assert decoded.facts.taken_at == datetime(2020, 1, 2, 3, 4, 5)
     assert decoded.facts.camera == "Acme R1"
     assert min(decode(path, 96).image.size) == 192, "developed at full size where half is too small"
+
+
+def test_raw_of_a_sensor_without_colour_filters() -> None:
+    pytest.importorskip("rawpy")
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None, :].repeat(192, axis=0)
+    tags = [(50706, 1, 4, bytes((1, 4, 0, 0)), True), (50708, 2, 0, "Acme M", True),
+            (50717, 4, 1, 65535, True)]  # fmt: skip
+    data = bytearray(tiff(ramp, photometric="minisblack", metadata=None, extratags=tags))
+    at = data.index(struct.pack("<HHI", 262, 3, 1)) + 8
+    data[at : at + 2] = struct.pack("<H", 34892)  # linear RAW, which tifffile writes in colour only
+    seen = np.asarray(decode_bytes(bytes(data), 64).image, float)
+    assert np.all(seen.max(axis=2) == seen.min(axis=2)), "grey"
+    assert np.all(np.diff(seen[96, :, 0]) >= -2) and seen[96, 3, 0] < 40 < 200 < seen[96, -3, 0]
 
 
 def test_raw_is_recognised_by_its_content() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import socket
 import struct
 import subprocess
@@ -22,6 +24,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgsearch.decode.decoders import decode_in_process
 from imgsearch.decode.formats import FORMATS_BY_NAME
 from imgsearch.decode.headers import jpeg_work
 from imgsearch.decode.pool import DecoderPool
@@ -31,7 +34,7 @@ from imgsearch.decode.worker import DecodedReply, receive_message, send_message
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
-from tests.factories import encoded, noise
+from tests.factories import encoded, heic, noise
 
 PROMPT_S = 30  # on however busy a machine; what these tests rule out takes minutes
 
@@ -342,6 +345,19 @@ def flat_png(width_px: int, height_px: int) -> bytes:
     )
 
 
+def test_no_setting_is_advised_for_a_size_that_no_photo_has() -> None:
+    possible, absurd = (bytearray(encoded(noise(), "BMP")) for _ in range(2))
+    possible[18:26] = struct.pack("<ii", 20_000, 20_000)
+    absurd[18:26] = struct.pack("<ii", 300_000, 300_000)
+    assert "raise max_megapixels" in str(refused(bytes(possible)))
+    error = refused(bytes(absurd))
+    assert error.reason is Reason.TOO_LARGE
+    assert str(error) == (
+        "Its header gives 300000 × 300000 pixels (90000 megapixels), more than any photo has."
+    )
+    assert "raise max_megapixels" not in str(refused(bytes(absurd), max_megapixels=5000))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_real_bomb_below_the_limit_takes_little_memory_in_this_process(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
@@ -362,7 +378,7 @@ def test_a_real_bomb_below_the_limit_takes_little_memory_in_this_process(tmp_pat
     assert kilobytes < 120_000, "a decoder process held the 100 megapixels"
 
 
-def test_a_text_bomb_in_a_png_is_refused_promptly() -> None:
+def test_a_text_bomb_in_a_png_is_left_out_promptly() -> None:
     png = encoded(noise(), "PNG")
     body = b"Comment\0\0" + zlib.compress(bytes(100 << 20), 9)
     chunk = (
@@ -372,7 +388,7 @@ def test_a_text_bomb_in_a_png_is_refused_promptly() -> None:
         + struct.pack(">I", zlib.crc32(b"zTXt" + body))
     )
     begin = time.monotonic()
-    assert refused(png[:33] + chunk + png[33:]).reason is Reason.DAMAGED
+    assert decode_bytes(png[:33] + chunk + png[33:], 32).image.size == (64, 64)
     assert time.monotonic() - begin < PROMPT_S
 
 
@@ -473,6 +489,35 @@ def test_a_truncated_file_is_refused(format_name: str, share: float) -> None:
     error = refused(data[: max(20, int(len(data) * share))])
     assert error.reason in (Reason.TRUNCATED, Reason.DAMAGED, Reason.NOT_AN_IMAGE)
     assert "\n" not in str(error) and len(str(error)) < 250
+
+
+# What Python, and not a decoder, says about wrong data.
+PYTHONS_OWN_WORDS = re.compile(
+    r"unpack|buffer|b'|b\"|index|NoneType| object |argument|attribute|literal|codec|KeyError|"
+    r"Error\(|operand|<|\[|\\"
+)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "PPM", "TIFF",
+                                         "AVIF", "JPEG2000", "HEIF"])  # fmt: skip
+def test_no_message_shows_the_inside_of_python(format_name: str) -> None:
+    data = heic(noise(32)) if format_name == "HEIF" else encoded(noise(32), format_name)
+    image_format = FORMATS_BY_NAME[format_name]
+    chance = random.Random(1)
+    damaged = [data[:at] for at in range(1, min(len(data), 260), 3)]
+    for _ in range(100):
+        changed = bytearray(data)
+        for _ in range(chance.randint(1, 4)):
+            changed[chance.randrange(min(len(data), 260))] = chance.choice((0, 1, 127, 255))
+        damaged.append(bytes(changed))
+    messages = set()
+    for each in damaged:
+        try:
+            decode_in_process(BytesIO(each), image_format, DecodeRequest(16, 20))
+        except PhotoError as error:
+            messages.add(str(error))
+    assert messages
+    assert [text for text in messages if PYTHONS_OWN_WORDS.search(text)] == []
 
 
 def test_a_file_that_is_two_formats_is_read_as_the_first() -> None:

@@ -14,23 +14,27 @@ from importlib import import_module
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
-from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from imgsearch.decode import colour
+from imgsearch.decode.bare import without_metadata
 from imgsearch.decode.exif import Exif, read_exif
-from imgsearch.decode.formats import AVIF, HEIF, JPEG, JXL, PNG, RAW, TIFF, VIDEO, ImageFormat
-from imgsearch.decode.headers import jpeg2000_halvings, jpeg_xl_size
+from imgsearch.decode.formats import AVIF, HEIF, JXL, PNG, RAW, TIFF, VIDEO, ImageFormat
+from imgsearch.decode.headers import jpeg_xl_size, undecoded_kind
+from imgsearch.decode.iptc import iptc_in_resources, read_iptc
+from imgsearch.decode.jpeg2000 import Jpeg2000File, possible_halvings
 from imgsearch.decode.motion import MOTION_INSIDE, has_video_inside, is_animation
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest, photo_error
-from imgsearch.decode.xmp import read_iptc, read_xmp
+from imgsearch.decode.xmp import read_xmp
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
 
 # These come from the disk. Other numbers, as for a seek to nowhere, come from the file's content.
 _DISK_ERRORS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT,
                 errno.ENOTCONN, errno.EHOSTDOWN}  # fmt: skip
+_PHOTOSHOP = b"Photoshop 3.0\0"  # before image resources in a JPEG
 _PILLOW_MODULES = re.compile(r"PIL\.")
 
 
@@ -54,9 +58,23 @@ def decode_in_process(file: BinaryIO, image_format: ImageFormat, request: Decode
     except OSError as error:
         if error.errno in _DISK_ERRORS:
             raise
-        raise photo_error(error, image_format.name) from error
+        raise _failure(error, file, image_format) from error
     except Exception as error:  # on bad data a decoder may raise anything at all
-        raise photo_error(error, image_format.name) from error
+        raise _failure(error, file, image_format) from error
+
+
+def _failure(error: Exception, file: BinaryIO, image_format: ImageFormat) -> PhotoError:
+    """What a decoder's exception means for the photo."""
+    failure = photo_error(error, image_format.title)
+    if failure.reason is Reason.TOO_LARGE or image_format not in (TIFF, HEIF, AVIF):
+        return failure
+    kind = undecoded_kind(file)
+    if kind is None:
+        return failure
+    return PhotoError(
+        Reason.UNSUPPORTED,
+        f"This kind of {image_format.title} is not supported ({kind}); a copy of it as JPEG is.",
+    )
 
 
 def _decode_with_pillow(
@@ -70,10 +88,11 @@ def _decode_with_pillow(
     if isinstance(image, TiffImageFile):
         _refuse_deep_planes(image)
     if image_format is PNG or not request.facts_only:  # a PNG may have metadata after its pixels
-        _load(image, file, image_format, request)
+        image = _loaded(image, file, image_format, request)
     exif = read_exif(file if image_format is TIFF else image.info.get("exif"))
     xmp = image.info.get("xmp")
-    others = [read_xmp(xmp if isinstance(xmp, bytes) else None), read_iptc(image)]
+    iptc = exif.iptc or _iptc_of_jpeg(image)
+    others = [read_xmp(xmp if isinstance(xmp, bytes) else None), read_iptc(iptc)]
     animated = is_animation(file, image_format, image)
     motion = MOTION_INSIDE if has_video_inside(file, image_format) else None
     orientation = 1 if _is_upright_already(image, image_format) else exif.orientation
@@ -89,28 +108,51 @@ def _decode_with_pillow(
 
 
 def _open(file: BinaryIO, image_format: ImageFormat) -> ImageFile.ImageFile:
-    """Open with the format's own plugin.
+    """Open with the format's own plugin; without the metadata, if that is what the plugin refuses.
 
     Image.open would try every format, and apply a size limit that is global to the process.
     """
     module_name, _, class_name = image_format.plugin.partition(":")
     plugin: type[ImageFile.ImageFile] = getattr(import_module(module_name), class_name)
     file.seek(0)
-    return plugin(file)
+    try:
+        return plugin(file)
+    except Exception:  # on bad data a decoder may raise anything at all
+        bare = without_metadata(file, image_format)
+        if bare is None:
+            raise
+        return plugin(bare)
 
 
-def _load(
+def _loaded(
     image: ImageFile.ImageFile, file: BinaryIO, image_format: ImageFormat, request: DecodeRequest
-) -> None:
-    """Decode the pixels, at a reduced size where the format's decoder can do that."""
-    if image_format is JPEG:  # 1/2, 1/4 or 1/8
-        image.draft(None, (request.min_side_px, request.min_side_px))
-    if isinstance(image, Jpeg2KImageFile):
-        halvings = (min(image.size) // request.min_side_px).bit_length() - 1
-        image.reduce = max(0, min(halvings, jpeg2000_halvings(file)))
+) -> ImageFile.ImageFile:
+    """The image with its pixels, at a reduced size where the format's decoder can do that.
+
+    What fails at a reduced size, or at metadata after the pixels, is opened again and decoded
+    whole and without metadata: neither is a reason to refuse a photo.
+    """
+    is_reduced = _reduce(image, file, request)
+    try:
         image.load()
-        image.reduce = 0  # loading turns this number back into Pillow's method
-    image.load()
+    except Exception:  # on bad data a decoder may raise anything at all
+        bare = without_metadata(file, PNG) if image_format is PNG else None
+        if bare is None and not is_reduced:
+            raise
+        image = _open(bare or file, image_format)
+        image.load()
+    return image
+
+
+def _reduce(image: ImageFile.ImageFile, file: BinaryIO, request: DecodeRequest) -> bool:
+    """Have the pixels decoded at the smallest size that will do. False where that is the whole."""
+    whole_px = image.size
+    if isinstance(image, JpegImageFile):  # 1/2, 1/4 or 1/8
+        image.draft(None, (request.min_side_px, request.min_side_px))
+    elif isinstance(image, Jpeg2000File):
+        halvings = (min(image.size) // request.min_side_px).bit_length() - 1
+        image.halve(max(0, min(halvings, possible_halvings(file))))
+    return image.size != whole_px
 
 
 def _is_upright_already(image: ImageFile.ImageFile, image_format: ImageFormat) -> bool:
@@ -122,6 +164,17 @@ def _is_upright_already(image: ImageFile.ImageFile, image_format: ImageFormat) -
     if image_format is JXL:
         return not getattr(image, "jpeg", False)
     return image_format in (TIFF, HEIF)
+
+
+def _iptc_of_jpeg(image: ImageFile.ImageFile) -> bytes | None:
+    """The IPTC block in the segments of a JPEG that Photoshop's image resources are in."""
+    if not isinstance(image, JpegImageFile):
+        return None
+    segments = [content for name, content in image.applist if name == "APP13"]
+    resources = [
+        content[len(_PHOTOSHOP) :] for content in segments if content.startswith(_PHOTOSHOP)
+    ]
+    return iptc_in_resources(b"".join(resources))
 
 
 def _add_missing_profile(

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
 
+from imgsearch.decode.iptc import iptc_in_resources
 from imgsearch.decode.metadata import (
     MetadataSource,
     camera_name,
@@ -39,13 +40,24 @@ _ISO, _ISO_INDEX = 0x8827, 0x8832  # the second where the first cannot hold the 
 _SHUTTER_SPEED_APEX, _APERTURE_APEX = 0x9201, 0x9202
 APPLE_MAKER_NOTE = b"Apple iOS\0"  # an iPhone's maker note begins with this
 _APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
-_RATING, _KEYWORDS, _XMP = 0x4746, 0x9C9E, 0x02BC  # the first two are Microsoft's
+_RATING, _KEYWORDS = 0x4746, 0x9C9E  # Microsoft's
+_XMP, _IPTC, _PHOTOSHOP = 0x02BC, 0x83BB, 0x8649
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
 # The tags whose values are read; all others are skipped.
 _READ_TAGS = frozenset(
     {
         *(_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL, _LENS_RANGE),
-        *(_RATING, _KEYWORDS, _XMP, _SUBFILE, _SUB_IFDS, _DNG_VERSION, _APPLE_IDENTIFIER),
+        *(
+            _RATING,
+            _KEYWORDS,
+            _XMP,
+            _IPTC,
+            _PHOTOSHOP,
+            _SUBFILE,
+            _SUB_IFDS,
+            _DNG_VERSION,
+            _APPLE_IDENTIFIER,
+        ),
         *(*_ORIGINAL, *_DIGITISED, *_CHANGED),
         *(_EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH, _ISO, _ISO_INDEX),
         *(_SHUTTER_SPEED_APEX, _APERTURE_APEX),
@@ -58,7 +70,7 @@ _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (
           10: (8, "ii"), 13: (4, "I")}  # fmt: skip
 _CANON_HEAD_BYTES = 1 << 16
 _MAX_VALUE_BYTES = 1024  # a longer value is not a name, a date or a coordinate
-_MAX_BYTES_OF = {_XMP: 4 << 20, _KEYWORDS: 1 << 16}
+_MAX_BYTES_OF = {_XMP: 4 << 20, _IPTC: 1 << 20, _PHOTOSHOP: 16 << 20, _KEYWORDS: 1 << 16}
 
 _NOTHING = MetadataSource("exif", {})
 
@@ -71,15 +83,16 @@ class Exif:
     """What one EXIF block says.
 
     `orientation` is 1 to 8 (1 upright). `adobe_rgb` is set when the camera says so without
-    embedding a profile (interoperability index R03). `xmp` is the packet that a TIFF, and so a RAW
-    file, keeps among its tags. `shot` is what the camera wrote when it took the photo. `edited` is
-    what counts only where no other source knows better: the rating, keywords, and the time of the
-    file's last change, if a camera wrote that.
+    embedding a profile (interoperability index R03). `xmp` and `iptc` are the blocks that a TIFF,
+    and so a RAW file, keeps among its tags. `shot` is what the camera wrote when it took the photo.
+    `edited` is what counts only where no other source knows better: the rating, keywords, and the
+    time of the file's last change, if a camera wrote that.
     """
 
     orientation: int = 1
     adobe_rgb: bool = False
     xmp: bytes | None = None
+    iptc: bytes | None = None
     shot: MetadataSource = _NOTHING
     edited: MetadataSource = _NOTHING
 
@@ -130,7 +143,7 @@ def is_raw(file: BinaryIO) -> bool:
 def _exif(found: _Directories) -> Exif:
     top, photo, gps = found.top, found.photo, found.gps
     orientation, rating = _number(top.get(_ORIENTATION)), _number(top.get(_RATING))
-    keywords, xmp = top.get(_KEYWORDS), top.get(_XMP)
+    keywords = top.get(_KEYWORDS)
     shot = MetadataSource(
         "exif",
         {
@@ -154,7 +167,8 @@ def _exif(found: _Directories) -> Exif:
     return Exif(
         orientation=int(orientation) if orientation and 1 <= orientation <= 8 else 1,
         adobe_rgb=_text(found.interop.get(1)) == "R03",
-        xmp=xmp if isinstance(xmp, bytes) else None,
+        xmp=_block(top.get(_XMP)),
+        iptc=_block(top.get(_IPTC)) or iptc_in_resources(_block(top.get(_PHOTOSHOP)) or b""),
         shot=shot,
         edited=edited,
     )
@@ -277,6 +291,10 @@ def _exposure(photo: Directory) -> dict[str, object]:
 
 def _text(value: Value | None) -> str | None:
     return clean_text(value) if isinstance(value, str) else None
+
+
+def _block(value: Value | None) -> bytes | None:
+    return value if isinstance(value, bytes) else None
 
 
 def _split_keywords(value: bytes) -> tuple[str, ...]:

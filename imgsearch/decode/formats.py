@@ -7,6 +7,7 @@ A suffix decides only whether a file is opened; the first bytes decide what it i
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -46,12 +47,14 @@ JPEG = ImageFormat(
 PNG = ImageFormat("PNG", (".png", ".apng"), "PIL.PngImagePlugin:PngImageFile", isolated=False)
 GIF = ImageFormat("GIF", (".gif",), "PIL.GifImagePlugin:GifImageFile")
 WEBP = ImageFormat("WEBP", (".webp",), "PIL.WebPImagePlugin:WebPImageFile")
-BMP = ImageFormat("BMP", (".bmp", ".dib"), "PIL.BmpImagePlugin:BmpImageFile")
+BMP = ImageFormat("BMP", (".bmp",), "PIL.BmpImagePlugin:BmpImageFile")
+DIB = ImageFormat("DIB", (".dib",), "PIL.BmpImagePlugin:DibImageFile")  # without a file header
+PPM = ImageFormat("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), "imgsearch.decode.netpbm:NetpbmFile")
 TIFF = ImageFormat("TIFF", (".tif", ".tiff"), "PIL.TiffImagePlugin:TiffImageFile")
 JPEG2000 = ImageFormat(
     "JPEG2000",
     (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
-    "PIL.Jpeg2KImagePlugin:Jpeg2KImageFile",
+    "imgsearch.decode.jpeg2000:Jpeg2000File",
 )
 AVIF = ImageFormat("AVIF", (".avif",), "PIL.AvifImagePlugin:AvifImageFile")
 HEIF = ImageFormat("HEIF", (".heic", ".heif", ".hif"), "pillow_heif:HeifImageFile")
@@ -70,11 +73,14 @@ VIDEO = ImageFormat(
      ".mpg", ".mpeg", ".wmv"),
     package="av",
     extra="video",
+    common_name="Video",
 )  # fmt: skip
 
 FORMATS_BY_NAME = {
     image_format.name: image_format
-    for image_format in (JPEG, PNG, GIF, WEBP, BMP, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW, VIDEO)
+    for image_format in (
+        *(JPEG, PNG, GIF, WEBP, BMP, DIB, PPM, TIFF, JPEG2000, AVIF, HEIF, JXL, RAW, VIDEO),
+    )
 }
 FORMATS_BY_SUFFIX: dict[str, ImageFormat] = {
     suffix: image_format
@@ -105,6 +111,12 @@ _MAGIC: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\x00MRM", RAW),  # Minolta
     (b"II\x1a\x00\x00\x00HEAPCCDR", RAW),  # Canon CRW
 )
+_PPM_START = re.compile(rb"P[1-6]\s*(?:\s\d|#)")
+# Size of the header, width, height, one plane, and bits of a pixel; or, first, OS/2's form of it.
+_DIB_START = re.compile(
+    rb"(?:\x0c\0\0\0.{4}|[\x28\x34\x38\x40\x6c\x7c]\0\0\0.{8})\x01\0[\x01\x04\x08\x10\x18\x20]\0",
+    re.DOTALL,
+)
 # The first bytes of a video, and FFmpeg's name for its container.
 _VIDEO_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1a\x45\xdf\xa3", "matroska"),  # WebM, too
@@ -114,13 +126,16 @@ _VIDEO_MAGIC: tuple[tuple[bytes, str], ...] = (
 # Their first bytes are proof; those of the other containers also begin files that are not videos.
 _UNAMBIGUOUS_CONTAINERS = ("avi", "matroska", "mpeg", "asf")
 _QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-_ANY_CODEC = (b"mif1", b"mif2", b"msf1", b"heif")
+_ANY_CODEC = (b"mif1", b"mif2", b"msf1", b"heif", b"miaf")
+_MINI = b"mif3"  # the low-overhead form, which names the codec's brand in its next four bytes
+_RARE_CODECS = (b"avci", b"avcs", b"vvic", b"vvis", b"evbi", b"evbs", b"j2ki", b"j2is", b"jpeg",
+                b"jpgs")  # fmt: skip
 _BRANDS: dict[bytes, ImageFormat] = {
     b"avif": AVIF,
     b"avis": AVIF,
     b"crx ": RAW,  # Canon CR3
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), HEIF),
-    **dict.fromkeys(_ANY_CODEC, HEIF),
+    **dict.fromkeys((*_RARE_CODECS, *_ANY_CODEC), HEIF),
 }
 _VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ",
                  b"M4V ", b"3gp4", b"3gp5", b"3gp6", b"3g2a", b"XAVC")  # fmt: skip
@@ -150,6 +165,10 @@ def format_of(head: bytes, name: str = "") -> ImageFormat | None:
     by_magic = next((known for magic, known in _MAGIC if head.startswith(magic)), None)
     if by_magic is TIFF and (head[8:10] == b"CR" or suffix in _RAW_SUFFIXES):
         return RAW
+    if by_magic is None and _PPM_START.match(head):
+        return PPM
+    if by_magic is None and _DIB_START.match(head):
+        return DIB
     if by_magic is None and (container := video_container(head)) is not None:
         is_video = container in _UNAMBIGUOUS_CONTAINERS or suffix in VIDEO.suffixes
         return VIDEO if is_video else None
@@ -171,6 +190,8 @@ def _format_of_brands(head: bytes) -> ImageFormat | None:
     """The format that an ISO base media file names by its brands: one major, several compatible."""
     size_bytes = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, size_bytes - 3, 4))]
+    if brands[0] == _MINI:
+        brands.append(head[12:16])
     brands.sort(key=lambda brand: brand in _ANY_CODEC)  # brands that name a codec are more precise
     known = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
     return VIDEO if known is None and not set(brands).isdisjoint(_VIDEO_BRANDS) else known

@@ -1,12 +1,12 @@
-"""Reads from a file's header what its decoder would reveal too late: the size, and the work.
+"""Reads from a file's header what its decoder reveals too late or not at all: size, work, kind.
 
-JPEG: ITU-T T.81, annex B. JPEG 2000: ITU-T T.800, annex A. JPEG XL: ISO/IEC 18181-1, section 4.2
-(SizeHeader), and 18181-2 (boxes).
+JPEG: ITU-T T.81, annex B. JPEG XL: ISO/IEC 18181-1, section 4.2 (SizeHeader), and 18181-2 (boxes).
 """
 
 from __future__ import annotations
 
 import math
+import re
 from typing import BinaryIO, NamedTuple
 
 from imgsearch.errors import PhotoError, Reason
@@ -64,17 +64,37 @@ def _count_scans(file: BinaryIO, at: int) -> int:
     return count
 
 
-# ---------------------------------------------------------------------------- JPEG 2000
+# ---------------------------------------------------------------------------- kinds not decoded
 
-_JPEG2000_HEADER_BYTES = 1 << 16
+_ITEMS_BYTES = 1 << 20  # the list of items comes before the pixels
+# An item's entry: version, flags, id, protection, type (ISO 14496-12, 8.11.6.2).
+_ITEM_TYPE = re.compile(rb"infe(?:\x02.{3}.{2}|\x03.{3}.{4}).{2}(.{4})", re.DOTALL)
+_DECODED_TYPES = {b"hvc1", b"av01"}
+_OTHER_TYPES = {
+    b"unci": "uncompressed",
+    b"avc1": "AVC",
+    b"vvc1": "VVC",
+    b"evc1": "EVC",
+    b"j2k1": "JPEG 2000",
+    b"jpeg": "JPEG",
+}
 
 
-def jpeg2000_halvings(file: BinaryIO) -> int:
-    """How often the sides of a JPEG 2000 can be halved during decoding: 0 to 32."""
+def undecoded_kind(file: BinaryIO) -> str | None:
+    """The kind of a TIFF, HEIF or AVIF that no decoder reads; None where the kind is no obstacle.
+
+    The decoders take such files for damaged ones.
+    """
     file.seek(0)
-    head = file.read(_JPEG2000_HEADER_BYTES)
-    at = head.find(b"\xff\x52\x00")  # COD: a length of 2 bytes, then 5 bytes, then the levels
-    return min(head[at + 9], 32) if 0 <= at < len(head) - 9 else 0
+    head = file.read(_ITEMS_BYTES)
+    if head.startswith(b"MM\0+"):
+        return "big-endian BigTIFF"
+    if head[4:12] == b"ftypmif3":
+        return "low-overhead form"
+    types = set(_ITEM_TYPE.findall(head))
+    if types & _DECODED_TYPES:
+        return None
+    return next((name for kind, name in _OTHER_TYPES.items() if kind in types), None)
 
 
 # ---------------------------------------------------------------------------- JPEG XL
@@ -87,7 +107,9 @@ def jpeg_xl_size(file: BinaryIO) -> tuple[int, int]:
     """Coded width and height in pixels, before orientation. Raises PhotoError without a header."""
     head = _jxl_codestream_head(file)
     if not head.startswith(b"\xff\x0a") or len(head) < 12:
-        raise PhotoError(Reason.DAMAGED, "The JXL has no image header.")
+        raise PhotoError(
+            Reason.DAMAGED, "The JPEG XL has no image header; copy it again from its source."
+        )
     bits = _BitReader(int.from_bytes(head[2:12], "little"))
     small = bits.take(1) == 1
     height = _jxl_side(bits, small)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -97,7 +98,8 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """The image in sRGB, converted by the embedded profile where it fits."""
     transform = _from_lab() if image.mode == "LAB" else _to_srgb(profile, image.mode)
     if transform is not None:
-        return ImageCms.applyTransform(image, transform) or image
+        with suppress(ImageCms.PyCMSError):  # a profile that only fails when it is used
+            return ImageCms.applyTransform(image, transform) or image
     return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy
 
 

@@ -7,6 +7,7 @@ see. Where it is too small, the sensor's data is developed, at half size if that
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from io import BytesIO
 from typing import BinaryIO
 
@@ -46,35 +47,39 @@ def decode_raw(file: BinaryIO, request: DecodeRequest) -> Decoded:
 
 
 def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
-    """The embedded JPEG, if its short side is as large as requested."""
+    """The embedded JPEG, if it is whole and its short side is as large as requested."""
     try:
         thumbnail = raw.extract_thumb()
-    except rawpy.LibRawError:
-        return None
-    if thumbnail.format is not rawpy.ThumbFormat.JPEG or not isinstance(thumbnail.data, bytes):
-        return None
-    try:
+        if thumbnail.format is not rawpy.ThumbFormat.JPEG or not isinstance(thumbnail.data, bytes):
+            return None
         image = JpegImageFile(BytesIO(thumbnail.data))
         if min(image.size) < request.min_side_px:
             return None
         request.check_size(*image.size)
         image.draft(None, (request.min_side_px, request.min_side_px))
         image.load()
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # noqa: BLE001  # on bad data a decoder may raise anything at all
         return None
     return image
 
 
 def _developed(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image:
     """The sensor's data as an upright colour image, at half size where that is enough."""
-    half_size = min(raw.sizes.width, raw.sizes.height) // 2 >= request.min_side_px
+    if min(raw.sizes.width, raw.sizes.height) // 2 >= request.min_side_px:
+        with suppress(rawpy.LibRawError):
+            return _postprocessed(raw, half_size=True)
+    return _postprocessed(raw, half_size=False)
+
+
+def _postprocessed(raw: rawpy.RawPy, half_size: bool) -> Image.Image:
     pixels = raw.postprocess(
         half_size=half_size,
         use_camera_wb=True,
         output_color=rawpy.ColorSpace.sRGB,
         output_bps=8,
     )
-    return Image.fromarray(pixels)
+    is_grey = pixels.shape[2] == 1  # the sensor has no colour filters
+    return Image.fromarray(pixels[..., 0] if is_grey else pixels)
 
 
 def _exif(file: BinaryIO, image: Image.Image) -> Exif:
@@ -86,5 +91,9 @@ def _exif(file: BinaryIO, image: Image.Image) -> Exif:
     if head.startswith(b"FUJIFILMCCD-RAW") and len(head) >= 92:
         (at,) = struct.unpack_from(">I", head, 84)
         file.seek(at)
-        return read_exif(JpegImageFile(BytesIO(file.read(1 << 18))).info.get("exif"))
+        preview = BytesIO(file.read(1 << 18))
+        try:
+            return read_exif(JpegImageFile(preview).info.get("exif"))
+        except Exception:  # noqa: BLE001  # on bad data a decoder may raise anything at all
+            return read_exif(None)
     return read_exif(image.info.get("exif") if head[:2] not in (b"II", b"MM") else file)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import struct
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
 from imgsearch.errors import PhotoError, Reason
+
+_LARGEST_MEGAPIXELS = 65_535**2 / 1e6  # of a JPEG. No setting is advised for more than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,12 @@ class DecodeRequest:
                 Reason.DAMAGED, f"Its header gives a size of {width_px} × {height_px} pixels."
             )
         megapixels = width_px * height_px / 1e6
+        if megapixels > max(_LARGEST_MEGAPIXELS, self.max_megapixels):
+            raise PhotoError(
+                Reason.TOO_LARGE,
+                f"Its header gives {width_px} × {height_px} pixels ({megapixels:.0f} megapixels), "
+                "more than any photo has.",
+            )
         if megapixels > self.max_megapixels:
             raise PhotoError(
                 Reason.TOO_LARGE,
@@ -69,15 +79,24 @@ def unreadable_error(error: OSError) -> PhotoError:
 _OUT_OF_MEMORY = ("out of memory", "memory allocation", "cannot allocate", "bad_alloc",
                   "sufficient memory", "pool overflow")  # fmt: skip
 _TRUNCATED = ("truncated", "unexpected end", "end of file", "premature", "not enough image data",
-              "input/output error")  # fmt: skip
+              "input/output error", "but only got")  # fmt: skip
+_TOO_LARGE = ("too big", "decompression bomb")
 _UNSUPPORTED = ("unsupported", "unknown pixel mode", "not implemented", "cannot handle",
                 "not available")  # fmt: skip
+# These come from Python itself when a decoder trusts data that is wrong: they say nothing to users.
+_PYTHONS_OWN = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError,
+                TypeError, UnicodeError, struct.error)  # fmt: skip
+# A sentence, as opposed to data, code or Python's messages about either.
+_SENTENCE = re.compile(r"[A-Za-z][A-Za-z0-9 ,.:/-]*[A-Za-z0-9.]")
 
 
-def photo_error(error: Exception, format_name: str) -> PhotoError:
-    """The PhotoError that says what a decoder's exception means for the photo."""
+def photo_error(error: Exception, title: str) -> PhotoError:
+    """The PhotoError that says what a decoder's exception means for a photo of this format."""
     if isinstance(error, PhotoError):
         return error
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, Exception):  # Pillow wraps what its plug-ins raise in a SyntaxError
+        return photo_error(cause, title)
     message = _first_sentence(error)
 
     def mentions(phrases: tuple[str, ...]) -> bool:
@@ -85,22 +104,24 @@ def photo_error(error: Exception, format_name: str) -> PhotoError:
 
     if isinstance(error, ImportError):
         return PhotoError(
-            Reason.UNSUPPORTED, f"The decoder for {format_name} cannot be loaded ({message})."
+            Reason.UNSUPPORTED, f"The decoder for {title} cannot be loaded ({message})."
         )
     if isinstance(error, MemoryError) or mentions(_OUT_OF_MEMORY):
         return DecoderOutOfMemory()
-    if mentions(("too big",)):
-        return PhotoError(Reason.TOO_LARGE, f"The {format_name} is too large for its decoder.")
+    if mentions(_TOO_LARGE):
+        return PhotoError(Reason.TOO_LARGE, f"The {title} is too large for its decoder.")
     if isinstance(error, EOFError) or mentions(_TRUNCATED):
         return PhotoError(
             Reason.TRUNCATED,
-            f"The {format_name} ends before its image does; copy it again from its source.",
+            f"The {title} ends before its image does; copy it again from its source.",
         )
+    is_sentence = not isinstance(error, _PYTHONS_OWN) and _SENTENCE.fullmatch(message)
+    detail = f" ({message.rstrip('.')})" if is_sentence else ""
     if mentions(_UNSUPPORTED):
-        return PhotoError(
-            Reason.UNSUPPORTED, f"This kind of {format_name} is not supported ({message})."
-        )
-    return PhotoError(Reason.DAMAGED, f"The {format_name} is damaged ({message}).")
+        return PhotoError(Reason.UNSUPPORTED, f"This kind of {title} is not supported{detail}.")
+    return PhotoError(
+        Reason.DAMAGED, f"The {title} is damaged{detail}; copy it again from its source."
+    )
 
 
 def _first_sentence(error: Exception) -> str:
@@ -108,4 +129,4 @@ def _first_sentence(error: Exception) -> str:
     first = error.args[0] if error.args else ""
     text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
     printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split()).split(". ")[0][:120].strip() or type(error).__name__
+    return " ".join(printable.split()).split(". ")[0][:120].strip()

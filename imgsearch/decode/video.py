@@ -71,6 +71,8 @@ def _video_stream(container: InputContainer) -> VideoStream:
     """The stream of moving pictures, which the cover image of a song is not."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise PhotoError(Reason.UNSUPPORTED, "No decoder is known for this kind of video.")
             return stream
     raise PhotoError(Reason.NOT_AN_IMAGE, "It has sound, but no picture.")
 

@@ -1,4 +1,4 @@
-"""Reads the metadata that programs write: XMP packets, in photos or beside them, and IPTC blocks.
+"""Reads XMP, the metadata that programs write into photos or files beside them.
 
 XMP is RDF in XML (ISO 16684-1). Only simple properties and lists of them are read. A packet that
 declares a document type is refused: XMP has none, and XML bombs are made of its entities.
@@ -7,10 +7,8 @@ declares a document type is refused: XMP has none, and XML bombs are made of its
 from __future__ import annotations
 
 import re
-import struct
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from imgsearch.decode.formats import sidecar_paths
@@ -25,9 +23,6 @@ from imgsearch.decode.metadata import (
 from imgsearch.decode.request import open_regular_file
 from imgsearch.errors import PhotoError
 from imgsearch.records.photo import Facts
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 MAX_PACKET_BYTES = 4 << 20
 
@@ -50,11 +45,6 @@ _KEYWORDS = (
     "http://purl.org/dc/elements/1.1/ subject",
 )
 _COORDINATE = re.compile(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])$")
-
-# Datasets of IIM 4.2, record 2.
-_IPTC_KEYWORDS, _IPTC_DATE_CREATED, _IPTC_TIME_CREATED = (2, 25), (2, 55), (2, 60)
-_IPTC_DATE = re.compile(r"(\d{8})$")
-_IPTC_TIME = re.compile(r"(\d{6})([+-]\d{4})?$")
 
 
 def apply_sidecar(facts: Facts, photo: Path) -> Facts:
@@ -99,42 +89,6 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
             "keywords": merge_keywords(*(properties.get(name, ()) for name in _KEYWORDS)),
         },
     )
-
-
-def read_iptc(image: Image) -> MetadataSource:
-    """The facts in the IPTC block of a JPEG or TIFF (IIM 4.2, record 2)."""
-    from PIL import IptcImagePlugin
-    from PIL.ImageFile import ImageFile
-
-    try:
-        datasets = IptcImagePlugin.getiptcinfo(image) if isinstance(image, ImageFile) else None
-    except (SyntaxError, ValueError, LookupError, TypeError, OSError, struct.error):
-        datasets = None  # what Pillow raises on a damaged block
-
-    def texts(dataset: tuple[int, int]) -> list[str]:
-        values = (datasets or {}).get(dataset)
-        # Pillow gives None for a value of length 0, alone or in a list.
-        listed = values if isinstance(values, list) else [values]
-        return [_iptc_text(value) for value in listed if isinstance(value, bytes)]
-
-    date = _IPTC_DATE.match("".join(texts(_IPTC_DATE_CREATED)))
-    time = _IPTC_TIME.match("".join(texts(_IPTC_TIME_CREATED)))
-    taken_at = None
-    if date and time:
-        # Programs that do not know the offset write +0000.
-        offset = "" if time[2] in (None, "+0000") else time[2]
-        taken_at = iso_datetime(f"{date[1]}T{time[1]}{offset}")
-    elif date:
-        taken_at = iso_datetime(date[1])
-    keywords = merge_keywords(texts(_IPTC_KEYWORDS))
-    return MetadataSource("iptc", {"taken_at": taken_at, "keywords": keywords})
-
-
-def _iptc_text(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def _rational(text: str | None) -> float | None:
