@@ -205,6 +205,8 @@ class Soak:
         raise AssertionError(f"only in the library {known - disk}; only on the disk {disk - known}")
 
     def _known(self) -> set[str]:
+        if not (self.data_dir / "library.db").exists():  # every watcher was killed before that
+            return set()
         with Store.open(self.data_dir, writable=False) as store:
             ids = store.reads.live_ids().tolist()
             paths = {str(path) for places in store.reads.paths(ids).values() for _, path in places}
