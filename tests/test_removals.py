@@ -93,6 +93,22 @@ def test_removals_over_several_runs_add_up_to_a_mass_removal(
     assert report.missing == report.photos - 40
 
 
+def test_the_notice_of_held_photos_counts_all_that_disappeared_lately(
+    library: Library, notices: list[str], tmp_path: Path
+) -> None:
+    here = write_photos(tmp_path / "photos", 85)
+    library.index([here]).run()
+    for number in range(45):
+        (here / f"{number:04}.png").unlink()
+    assert library.index().run().gone == 45
+    for number in range(45, 80):
+        (here / f"{number:04}.png").unlink()
+    report = library.index().run()
+    assert (report.gone, report.missing, report.photos) == (0, 35, 40)
+    assert "80 of the 85 photos" in notices[-1]
+    assert "The last 35 of them stay in the library" in notices[-1]
+
+
 def test_moving_most_photos_is_not_a_mass_removal(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:

@@ -64,10 +64,11 @@ def _confirmed(
     total = store.reads.photo_counts().get(root_id, 0) + recent
     if lost and count >= HELD_FROM and count > HELD_SHARE * total:
         store.files.hold(root_id, lost)
+        stay = f"The last {count - recent} of them stay" if recent else "They stay"
         notify(
-            f"{len(lost) + len(held)} of the {total} photos of {store.reads.roots()[root_id]} "
-            "disappeared at once. They stay in the library, marked as missing, until they are "
-            "back. If you removed them on purpose: imgsearch index --accept-removals"
+            f"{count} of the {total} photos of {store.reads.roots()[root_id]} disappeared within "
+            f"a short time. {stay} in the library, marked as missing, until they are back. If you "
+            "removed them on purpose: imgsearch index --accept-removals"
         )
         return set()
     if lost:
