@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
-from imgsearch.errors import SettingsError
+from imgsearch.errors import DiskError, SettingsError
 
 SETTINGS_FILE = "imgsearch.toml"
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True,
@@ -49,7 +49,8 @@ class Settings:
     ) -> Self:
         """Read the settings. An argument that is None has no effect.
 
-        Raises SettingsError for an unknown name or an invalid value.
+        Raises SettingsError for an unknown name or an invalid value, and DiskError if the data
+        folder cannot be read.
         """
         arguments: dict[str, object] = {
             name: value
@@ -67,8 +68,8 @@ class Settings:
             if value is not None
         }
         environment = _from_environment()
-        chosen = arguments.get("data_dir") or environment.get("data_dir") or default_data_dir()
-        folder = _folder("data_dir", chosen)
+        chosen = arguments.get("data_dir", environment.get("data_dir"))
+        folder = default_data_dir() if chosen is None else _folder("data_dir", chosen)
         values = {
             **_from_file(folder / SETTINGS_FILE),
             **environment,
@@ -133,7 +134,7 @@ def _from_environment() -> dict[str, object]:
 
 
 def _from_file(file: Path) -> dict[str, object]:
-    if not file.exists():
+    if not _exists(file):
         return {}
     import tomllib
 
@@ -141,7 +142,8 @@ def _from_file(file: Path) -> dict[str, object]:
         with file.open("rb") as stream:
             values: dict[str, object] = tomllib.load(stream)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"Cannot read {file}: {error}. Correct it or delete it.") from error
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise SettingsError(f"Cannot read {file}: {reason}. Correct it or delete it.") from error
     known = {field.name for field in fields(Settings)} - {"data_dir"}
     for name in values:
         if name not in known:
@@ -149,6 +151,23 @@ def _from_file(file: Path) -> dict[str, object]:
                 f"{file} has an unknown setting {name!r}. Known: {', '.join(sorted(known))}."
             )
     return values
+
+
+def _exists(file: Path) -> bool:
+    """Whether there is such a file in the data folder. Raises as `Settings.load` does."""
+    folder = file.parent
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        raise SettingsError(f"{folder} is not a folder. Choose another with --data.") from None
+    except OSError as error:
+        raise DiskError(
+            f"The data folder {folder} cannot be read ({error.strerror}). Check its permissions, "
+            "or choose another with --data."
+        ) from error
+    return True
 
 
 def _convert(name: str, value: object, kind: type) -> object:

@@ -13,7 +13,7 @@
     ├── StoreError                8   the database is damaged, foreign, or cannot be opened
     │   └── SchemaTooNew          8   it was written by a newer imgsearch
     ├── LibraryLocked             9   another process is writing to this library
-    ├── DiskError                10   the disk is full or the data folder is read-only
+    ├── DiskError                10   the disk is full or the data folder cannot be used
     └── MissingPackage           11   a required package is not installed
 
 Every message says what happened and then what to do about it. The library raises errors; only the
@@ -126,7 +126,7 @@ class LibraryLocked(ImgsearchError):
 
 
 class DiskError(ImgsearchError):
-    """The disk is full, or the data folder cannot be written."""
+    """The disk is full, or the data folder cannot be read or written."""
 
     exit_code = 10
 

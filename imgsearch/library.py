@@ -389,8 +389,9 @@ class Library:
 
         Originals are only read. `accept_removals` confirms removals that are held; `verify` reads
         every file, to find edits that kept size and time. Iterate over the job for its progress, or
-        call `run()`. Raises FolderError, LibraryLocked, DiskError and the errors of the store and
-        the encoder.
+        call `run()`. Raises FolderError, also if none of the folders can be read, UsageError if
+        there is neither a folder nor a library, LibraryLocked, DiskError, and the errors of the
+        store and the encoder.
         """
         paths = tuple(absolute(folder) for folder in folders)
         return Job(self._indexer().index(paths, accept_removals, verify))

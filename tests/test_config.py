@@ -81,6 +81,14 @@ def test_an_invalid_setting_is_named(tmp_path: Path, content: str, message: str)
         Settings.load(data_dir=tmp_path)
 
 
+def test_a_data_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="must be a folder, not ''"):
+        Settings.load(data_dir="")
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"file is not a folder\. Choose another with --data"):
+        Settings.load(data_dir=tmp_path / "file")
+
+
 def test_a_settings_file_in_another_encoding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "imgsearch.toml").write_text("stack_raw = true\n", encoding="utf-16")
     with pytest.raises(SettingsError, match=r"Cannot read .*imgsearch\.toml"):

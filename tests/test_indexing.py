@@ -203,8 +203,9 @@ def test_folders_that_cannot_be_indexed_are_refused(library: Library, tmp_path: 
         library.index([tmp_path / "nowhere"]).run()
     with pytest.raises(FolderError, match="not a folder"):
         library.index([tmp_path / "file.txt"]).run()
-    with pytest.raises(UsageError, match="No photo folder"):
+    with pytest.raises(UsageError, match="There is no library"):
         library.index().run()
+    assert not library.exists(), "a refused request creates nothing"
 
 
 def test_an_empty_folder_can_be_indexed(library: Library, tmp_path: Path) -> None:

@@ -432,7 +432,10 @@ def test_an_explanation_says_why_a_file_is_not_in_the_library(
     assert "imgsearch index" in why(folder / "050.png")
     assert "no such file" in why(folder / "none.png")
     assert "It is a folder" in why(folder / "a")
-    assert "no folder of the library" in why(tmp_path / "elsewhere.png")
+    assert "no such file" in why(tmp_path / "elsewhere.png")
+    assert "It is a folder" in why(tmp_path)
+    outside = write_noise(tmp_path / "new photos" / "elsewhere.png", 60)
+    assert f"imgsearch index '{outside.parent}'" in why(outside)
 
 
 def test_an_explanation_says_that_a_photo_has_no_vector(noise: Library) -> None:

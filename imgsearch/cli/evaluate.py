@@ -6,14 +6,14 @@ from dataclasses import asdict
 
 import click
 
-from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
+from imgsearch.cli.output import PATH, data_option, info, json_option, open_library, print_json
 
 
 @click.command("evaluate", short_help="Measure how well your captions find your photos.")
 @click.option(
     "--captions",
     metavar="FILE",
-    type=click.Path(),
+    type=PATH,
     required=True,
     help="CSV file with a photo and a caption in each line.",
 )

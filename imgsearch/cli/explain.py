@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import NO_RESULT, data_option, json_option, open_library, print_json
+from imgsearch.cli.output import (
+    NO_RESULT,
+    PATH,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.query.grammar import to_text
 from imgsearch.records.query import Filter, Query, Term
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain", short_help="Explain why a photo is, or is not, among the results.")
-@click.argument("path", type=click.Path())
+@click.argument("path", type=PATH)
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options
 @json_option
@@ -39,6 +48,11 @@ def command(path: str, words: tuple[str, ...], as_json: bool, data_dir: str | No
         print_json(explanation_to_json(explanation))
     else:
         _print(explanation)
+    if explanation.photo is not None and not os.path.lexists(explanation.path):
+        info(
+            "The file cannot be reached now. Connect its drive. If you deleted the file, update "
+            "the library: imgsearch index"
+        )
     if explanation.reason is not None or not all(passes for _, passes in explanation.filters):
         sys.exit(NO_RESULT)
 

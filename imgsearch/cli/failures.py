@@ -54,8 +54,10 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
         from imgsearch.service.codec import failure_to_cli_json
 
         print_json([failure_to_cli_json(failure) for failure in failures])
-    else:
-        print_failures(failures)
+        return
+    print_failures(failures)
+    if not failures:
+        info("No file failed for this reason." if reasons else "No file failed.")
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
@@ -63,5 +65,5 @@ def print_failures(failures: Sequence[Failure]) -> None:
     for failure in failures:
         path, message = printable(failure.path), printable(failure.message)
         click.echo(f"{failure.reason.value:<12}  {path}: {message}")
-    if not failures:
-        info("No file failed.")
+    if any(failure.failed_at is None for failure in failures):
+        info("To read the folders again: imgsearch index")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import click
 
-from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
+from imgsearch.cli.output import PATH, data_option, info, json_option, open_library, print_json
 from imgsearch.errors import UsageError
 from imgsearch.text import printable
 
 
 @click.command("forget", short_help="Remove a folder from the library; its files stay.")
-@click.argument("folder", metavar="FOLDER", type=click.Path())
+@click.argument("folder", metavar="FOLDER", type=PATH)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @data_option
@@ -29,7 +30,8 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
             info(f"{root.path}: {root.photos} photos. Their files are not touched.")
             if not sys.stdin.isatty():
                 raise UsageError(
-                    f"To remove them without confirmation: imgsearch forget --yes {folder}"
+                    "To remove them without confirmation: imgsearch forget --yes "
+                    f"{shlex.quote(folder)}"
                 )
             if not click.confirm("Remove them from the library?", err=True):
                 info("Nothing was removed.")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from imgsearch.cli.output import (
+    PATH,
     data_option,
     info,
     json_option,
@@ -17,7 +18,7 @@ from imgsearch.cli.progress import run_with_progress
 
 
 @click.command("index", short_help="Add photo folders and update the library.")
-@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path())
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=PATH)
 @click.option("--encoder", metavar="NAME", help="Model of a new library, see imgsearch encoders.")
 @click.option(
     "--accept-removals",

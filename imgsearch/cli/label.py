@@ -11,6 +11,7 @@ import click
 
 from imgsearch.cli.output import (
     NO_RESULT,
+    PATH,
     data_option,
     info,
     json_option,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--save-as", metavar="NAME", help="Save the labels; new photos are labelled, too.")
 @click.option("--forget", metavar="NAME", help="Delete saved labels.")
-@click.option("--evaluate", metavar="FOLDER", type=click.Path(), help="Test on sorted photos.")
+@click.option("--evaluate", metavar="FOLDER", type=PATH, help="Test on sorted photos.")
 @json_option
 @data_option
 def command(

@@ -21,6 +21,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 _Result = TypeVar("_Result")
 
 NO_RESULT = 1  # exit code
+PATH = click.Path(readable=False)  # the library checks what it needs, and says what to do
 _CONTEXT_CHARACTERS = 60  # shown of a query line on either side of an error
 
 # ------------------------------------------------------------------------- common options
@@ -32,7 +33,7 @@ def data_option(function: _Command) -> _Command:
         "--data",
         "data_dir",
         metavar="DIR",
-        type=click.Path(),
+        type=PATH,
         help="Folder of the library. Default: IMGSEARCH_DATA, else your user data folder.",
     )(function)
 

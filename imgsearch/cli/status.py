@@ -81,4 +81,6 @@ def print_status(status: Status) -> None:
     for failure in others[:FAILURES_SHOWN]:
         click.echo(f"  {printable(failure.path)}: {printable(failure.message)}")
     if status.failures:
-        click.echo("  To list all: imgsearch failures. To retry: imgsearch failures --retry")
+        only_folders = all(failure.failed_at is None for failure in status.failures)
+        retry = "imgsearch index" if only_folders else "imgsearch failures --retry"
+        click.echo(f"  To list all: imgsearch failures. To retry: {retry}")

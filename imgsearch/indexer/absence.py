@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 from pathlib import Path
 
 from imgsearch.decode.formats import is_photo_name
@@ -16,18 +16,26 @@ def why_not_indexed(store: Store, path: Path) -> str:
     for failure in store.failures.of_files():
         if failure.path == path:
             return f"It could not be read ({failure.reason.value}): {failure.message}"
+    for failure in store.failures.of_folders():
+        if path.is_relative_to(failure.path):
+            return f"{failure.path}: {failure.message}"
+    try:
+        path.lstat()
+    except PermissionError:
+        return "Its folder cannot be read; check the permissions."
+    except OSError:
+        return "There is no such file, and the library has no photo with this path. Check its name."
+    if path.is_dir():
+        return "It is a folder. Name a photo in it."
     root = next(
         (Path(root) for root in store.reads.roots().values() if path.is_relative_to(root)), None
     )
     if root is None:
-        return f"It is in no folder of the library. Add its folder: imgsearch index {path.parent}"
-    if not os.path.lexists(path):
-        return "There is no such file, and the library has no photo with this path."
+        folder = shlex.quote(str(path.parent))
+        return f"It is in no folder of the library. Add its folder: imgsearch index {folder}"
     for part in path.relative_to(root).parts:
         if is_ignored(part):
             return f"{part} is hidden, incomplete or belongs to another program, so it is skipped."
-    if path.is_dir():
-        return "It is a folder. Name a photo in it."
     if not is_photo_name(path.name):
         return f"Files that end in {path.suffix or 'no suffix'} are not treated as photos."
     if is_live_photo_video(path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
-from imgsearch.errors import SnapshotError
+from imgsearch.errors import FolderError, SnapshotError
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, pipeline, roots
 from imgsearch.indexer.removals import apply_removals
@@ -82,11 +82,12 @@ class Indexer:
     ) -> Generator[Progress, None, SyncReport]:
         """Bring folders up to date, adding them if needed; all roots if none is given."""
         started = time.monotonic()
-        self._check_folders(folders)
+        self._check(folders)
         with writing(self._data_dir) as store:
             roots.follow_moved_drives(store, self._notify, self._mounts)
             scopes = diff.add_folders(store, folders) if folders else diff.all_scopes(store.reads)
             changes = self.compare(store, scopes, self._notify, list_unchanged=verify)
+            _require_readable(store, changes)
             if verify:
                 files = [stat for scope in changes.scopes for stat in scope.unchanged_files]
                 steps = pipeline.changed_contents(
@@ -124,7 +125,7 @@ class Indexer:
 
         from imgsearch.indexer import watch_loop
 
-        self._check_folders(folders)
+        self._check(folders)
         context = watch_loop.WatchContext(
             data_dir=self._data_dir,
             compare=self.compare,
@@ -214,12 +215,19 @@ class Indexer:
 
     # ------------------------------------------------------------------ steps
 
-    def _check_folders(self, folders: Sequence[str]) -> None:
+    def _check(self, folders: Sequence[str]) -> None:
+        """Raise what can be known before anything is written.
+
+        UsageError if there is neither a folder nor a library, FolderError for a folder that cannot
+        be read, EncoderMismatch if the settings name another encoder than the library's.
+        """
         known: tuple[str, ...] = ()
-        if folders and (self._data_dir / DATABASE_FILE).exists():
-            reads = Reads.open(self._data_dir)
-            known = tuple(reads.roots().values())
-            reads.close()
+        if not folders or (self._data_dir / DATABASE_FILE).exists():
+            with closing(Reads.open(self._data_dir)) as reads:
+                known = tuple(reads.roots().values())
+                row = reads.current_encoder()
+            if row is not None:
+                self._encoders.check(row)
         for folder in folders:
             roots.check_folder(folder, known)
 
@@ -385,6 +393,17 @@ class Indexer:
             lambda texts: self._encoders.of(row).encode_texts(texts),  # loaded only if needed
             policy=self._index_policy,
             fresh=retrain,
+        )
+
+
+def _require_readable(store: Store, changes: diff.LibraryDiff) -> None:
+    """Raise FolderError if there are folders to index, and none of them can be read."""
+    unreadable = {str(failure.path) for failure in store.failures.of_folders()}
+    folders = [scope_diff.scope.folder for scope_diff in changes.scopes]
+    if folders and unreadable.issuperset(folders):
+        raise FolderError(
+            f"No folder could be read, so nothing was updated: {', '.join(folders)}. Check the "
+            "permissions."
         )
 
 

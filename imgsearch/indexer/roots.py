@@ -21,19 +21,18 @@ if TYPE_CHECKING:
 
 def check_folder(folder: str, roots: Sequence[str]) -> None:
     """Raise FolderError unless `folder` can be read, or is part of a root that may be offline."""
-    path = Path(folder)
-    if path.is_dir():
-        try:
-            with os.scandir(folder):
-                return
-        except OSError as error:
-            raise FolderError(
-                f"The folder {folder} cannot be read ({error.strerror}). Check its permissions."
-            ) from error
-    if path.exists():
-        raise FolderError(f"{folder} is not a folder. Name the folder that it is in.")
-    if not any(path.is_relative_to(root) for root in roots):
-        raise FolderError(f"The folder {folder} does not exist. Check its name.")
+    try:
+        with os.scandir(folder):
+            return
+    except FileNotFoundError:
+        if not any(Path(folder).is_relative_to(root) for root in roots):
+            raise FolderError(f"The folder {folder} does not exist. Check its name.") from None
+    except NotADirectoryError:
+        raise FolderError(f"{folder} is not a folder. Name the folder that it is in.") from None
+    except OSError as error:
+        raise FolderError(
+            f"The folder {folder} cannot be read ({error.strerror}). Check its permissions."
+        ) from error
 
 
 def root_id_of(reads: Reads, folder: str) -> int:

@@ -107,14 +107,17 @@ class WatchLoop:
     def start(self, folders: Sequence[str]) -> Iterator[WatchEvent]:
         """Add folders, watch all roots, then scan them: so no change in between is missed.
 
-        Raises UsageError if there is no folder to watch.
+        Raises UsageError if there is no folder to watch, and DiskError if the data folder cannot be
+        written; later the loop only notifies of that, and tries again.
         """
-        while folders and not self._stop.is_set():
+        while not self._stop.is_set():
             try:
                 with writing(self._context.data_dir) as store:
                     add_folders(store, folders)
                 break
             except LibraryLocked as error:
+                if not folders:
+                    break
                 self._notify_once(str(error))
                 self._stop.wait(self._schedule.retry_s)
         if self._stop.is_set():

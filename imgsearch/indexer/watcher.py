@@ -24,6 +24,7 @@ from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from imgsearch.errors import DiskError
 from imgsearch.indexer.scan import folder_identity, stat_of
 from imgsearch.records.files import FileStat
 
@@ -171,7 +172,13 @@ class Watcher:
                 self._schedule(root, os.path.realpath(root))
             except OSError as error:
                 self.polled[root] = _cannot_watch(error)
-        self._canary.mkdir(parents=True, exist_ok=True)
+        try:
+            self._canary.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskError(
+                f"The data folder {self._canary.parent} cannot be written ({error.strerror}). "
+                "Make it writable, or choose another with --data."
+            ) from error
         with suppress(OSError):
             self._schedule("", str(self._canary))
         self._probe()

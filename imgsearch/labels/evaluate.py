@@ -24,19 +24,26 @@ if TYPE_CHECKING:
 def photos_by_class(folder: Path) -> dict[str, list[Path]]:
     """The photos in each subfolder, by class: the subfolder's name, underscores read as spaces.
 
-    Raises FolderError where there are none.
+    Raises FolderError where there are none, and for a folder that cannot be read.
     """
-    if not folder.is_dir():
-        raise FolderError(f"{folder} is not a folder. Name one with a subfolder for each class.")
-    photos = {
-        subfolder.name.replace("_", " "): sorted(
-            path for path in subfolder.rglob("*") if is_photo_name(path.name)
-        )
-        for subfolder in sorted(folder.iterdir())
-        if subfolder.is_dir() and not subfolder.name.startswith(".")
-    }
+    try:
+        photos = {
+            subfolder.name.replace("_", " "): sorted(
+                path for path in subfolder.rglob("*") if is_photo_name(path.name)
+            )
+            for subfolder in sorted(folder.iterdir())
+            if subfolder.is_dir() and not subfolder.name.startswith(".")
+        }
+    except OSError as error:
+        raise FolderError(
+            f"The folder {error.filename} cannot be read ({error.strerror}). Name one with a "
+            "subfolder for each class."
+        ) from error
     if not any(photos.values()):
-        raise FolderError(f"{folder} has no subfolders with photos in them, named by class.")
+        raise FolderError(
+            f"{folder} has no subfolder with photos in it. Put the photos of each class into a "
+            "subfolder with the name of the class."
+        )
     return photos
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,18 +190,18 @@ def _file_of(context: SearchContext, photo_id: int) -> Path:
 def _digest(source: Path | bytes) -> bytes:
     if isinstance(source, bytes):
         return hashlib.blake2b(source, digest_size=_HASH_BYTES).digest()
-    if not source.exists():
-        raise QueryError(f"The example image {source} does not exist.")
-    if not source.is_file():
-        raise QueryError(f"The example image {source} is not a file.")
     try:
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise QueryError(f"The example image {source} is not a file. Name a photo in it.")
         with source.open("rb") as file:
             return hashlib.file_digest(
                 file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)
             ).digest()
+    except FileNotFoundError:
+        raise QueryError(f"The example image {source} does not exist. Check its name.") from None
     except OSError as error:
         raise QueryError(
-            f"The example image {source} cannot be read ({error.strerror})."
+            f"The example image {source} cannot be read ({error.strerror}). Check its permissions."
         ) from error
 
 

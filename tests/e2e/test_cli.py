@@ -136,8 +136,18 @@ def test_explain(demo: Path, demo_photos: Path) -> None:
     explained = json.loads(done.stdout)
     assert explained["filters"] == [{"filter": "type:jpeg", "passes": False}]
     assert explained["terms"][0]["term"] == "a cat"
-    done = run_cli("explain", demo_photos / "none.png", "a cat", data=demo)
-    assert done.returncode == 1 and "no such file" in done.stdout
+    for path in (demo_photos / "none.png", "/nowhere/none.png"):
+        done = run_cli("explain", path, "a cat", data=demo)
+        assert done.returncode == 1 and "There is no such file" in done.stdout
+
+
+def test_explain_says_that_the_file_of_a_photo_is_gone(tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", many_photos(tmp_path / "photos", 2)
+    assert run_cli("index", folder, data=data).returncode == 0
+    (folder / "0000.png").unlink()
+    done = run_cli("explain", folder / "0000.png", "noise", data=data)
+    assert (done.returncode, done.stderr.count("cannot be reached now")) == (0, 1), done.stderr
+    assert run_cli("explain", folder / "0001.png", "noise", data=data).stderr == ""
 
 
 def test_status_and_encoders(demo: Path, demo_photos: Path) -> None:
@@ -266,10 +276,8 @@ def test_a_damaged_database_is_reported_and_kept(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_gets_a_message_and_an_exit_code(
-    demo: Path, tmp_path: Path, arguments: list[str], code: int, says: str
+    demo: Path, arguments: list[str], code: int, says: str
 ) -> None:
-    if arguments[:2] == ["index", "--encoder"]:
-        arguments = [*arguments, str(many_photos(tmp_path / "p", 1))]
     done = run_cli(*arguments, data=demo)
     assert done.returncode == code, done.stderr
     assert says in done.stderr
@@ -520,3 +528,113 @@ def test_a_read_only_disk_still_answers(small_disk: Path, tmp_path: Path) -> Non
     refused = run_cli("index", folder, data=small_disk)
     assert refused.returncode == 10
     assert "cannot be written" in refused.stderr
+
+
+# ------------------------------------------------------------------------- permissions
+
+
+WITH_STAND_IN = """
+from tests.stand_in import StandIn
+from imgsearch import cli
+cli.main(StandIn())
+"""
+# Permissions do not stop root. This gives up what lets root pass them, for good, and goes on as
+# the Python of the remaining arguments. It stays root: another user may not reach the interpreter.
+WITHOUT_OVERRIDE = """
+import ctypes, os, sys
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
+for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+    if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
+        sys.exit("this process may not give up its capabilities")
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def run_under_permissions(*arguments: str | Path, data: Path) -> subprocess.CompletedProcess[str]:
+    """Run `imgsearch` with a stand-in for the model, as a process that permissions stop."""
+    launcher = ("-c", WITHOUT_OVERRIDE) if os.geteuid() == 0 else ()
+    return subprocess.run(
+        [sys.executable, *launcher, "-c", WITH_STAND_IN, *map(str, arguments)],
+        env=cli_environment(data), capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def closable(tmp_path: Path) -> Iterator[Path]:
+    """A folder of three photos, to be closed by a test; it is open again afterwards."""
+    photos = many_photos(tmp_path / "photos", 3)
+    photos.chmod(0)
+    try:
+        if run_under_permissions("index", photos, data=tmp_path / "probe").returncode != 4:
+            pytest.skip("permissions do not stop this process")
+        photos.chmod(0o700)
+        yield photos
+    finally:
+        photos.chmod(0o700)
+
+
+@pytest.fixture
+def closable_data(tmp_path: Path) -> Iterator[Path]:
+    """A data folder, to be closed by a test; it is open again afterwards."""
+    data = tmp_path / "data"
+    data.mkdir()
+    yield data
+    data.chmod(0o700)
+
+
+def test_an_index_run_without_a_readable_folder_fails(closable: Path, tmp_path: Path) -> None:
+    photos, data = closable, tmp_path / "data"
+    done = run_under_permissions("index", photos, data=data)
+    assert done.returncode == 0, done.stderr
+    photos.chmod(0)
+    for arguments in (["index"], ["index", photos], ["index", photos / "0000.png"]):
+        done = run_under_permissions(*arguments, data=data)
+        assert (done.returncode, done.stdout) == (4, ""), done.stderr
+        assert "permissions" in done.stderr
+    status = json.loads(run_under_permissions("status", "--json", data=data).stdout)
+    assert status["photos"] == 3, "nothing was removed"
+    listed = run_under_permissions("failures", "--json", data=data)
+    assert [failure["path"] for failure in json.loads(listed.stdout)] == [str(photos)]
+    assert status["failures"] == json.loads(listed.stdout)
+    for command in (["status"], ["failures", "--retry"]):
+        done = run_under_permissions(*command, data=data)
+        assert "imgsearch index" in done.stdout + done.stderr, "a retry reads no folder"
+    example = run_under_permissions("search", "--image", photos / "new.png", data=data)
+    assert example.returncode == 2 and "permissions" in example.stderr
+    explained = run_under_permissions("explain", photos / "new.png", "x", data=data)
+    assert explained.returncode == 1 and "cannot be read" in explained.stdout
+    photos.chmod(0o700)
+    assert run_under_permissions("index", data=data).returncode == 0
+    assert run_under_permissions("failures", "--json", data=data).stdout == "[]\n"
+
+
+def test_one_unreadable_folder_does_not_stop_the_others(closable: Path, tmp_path: Path) -> None:
+    other, data = many_photos(tmp_path / "other", 5), tmp_path / "data"
+    assert run_under_permissions("index", closable, other, data=data).returncode == 0
+    closable.chmod(0)
+    write_noise(other / "new.png", 99)
+    done = run_under_permissions("index", data=data)
+    assert done.returncode == 0, done.stderr
+    assert f"{closable}: The folder cannot be read" in done.stderr
+    assert done.stdout.startswith("1 new")
+
+
+def test_a_data_folder_that_may_not_be_written_ends_a_watch(
+    closable: Path, closable_data: Path
+) -> None:
+    assert run_under_permissions("index", closable, data=closable_data).returncode == 0
+    closable_data.chmod(0o500)
+    for command in (["watch"], ["watch", closable]):
+        done = run_under_permissions(*command, data=closable_data)
+        assert (done.returncode, done.stdout) == (10, ""), done.stderr
+        assert "Make it writable, or choose another" in done.stderr
+
+
+def test_a_data_folder_that_may_not_be_entered_is_reported(
+    closable: Path, closable_data: Path
+) -> None:
+    closable_data.chmod(0)
+    for command in (["index", closable], ["watch"], ["search", "x"], ["status"], ["doctor"]):
+        done = run_under_permissions(*command, data=closable_data)
+        assert (done.returncode, done.stdout) == (10, ""), done.stderr
+        assert "choose another with --data" in done.stderr
