@@ -1,9 +1,39 @@
-"""Makes untrusted text safe to print, and formats times."""
+"""Makes untrusted text safe to print and comparable, and formats times."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
+
+# Letters that Unicode does not decompose into a plain letter and a mark.
+_PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_INVISIBLE = {"Mn": "", "Cf": "", "Cs": " ", "Cc": " "}  # marks, format characters, no characters
+_WORD = re.compile(r"[^\W_]+")
+
+
+def plain_text(text: str) -> str:
+    """`text` for comparison: without case, accents and invisible characters.
+
+    "Genève", "GENEVE" and "Gene\u0300ve" are equal; so is a name with a mark for its direction.
+    """
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    decomposed = unicodedata.normalize("NFKD", folded).translate(_PLAIN_LETTERS)
+    return "".join(
+        _INVISIBLE.get(unicodedata.category(character), character) for character in decomposed
+    )
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a name, as `plain_text`: letters and digits between anything else.
+
+    "IMG_2041 Genève.jpg" gives img, 2041, geneve, jpg.
+    """
+    return _WORD.findall(plain_text(text))
 
 
 def printable(text: str | Path) -> str:

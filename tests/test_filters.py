@@ -33,6 +33,8 @@ FOLDERS = ("", "Holidays/", "holidays/2019/", "Álbum/", "My Holidays/", "x/Holi
 CAMERAS = (None, "Canon EOS R5", "CANON EOS 5D", "NIKON D70", "Ωmega 3")
 LENSES = (None, "EF50mm f/1.8", "50 mm", "150mm", "18-50mm", "1.50mm")
 KEYWORDS = ("family", "Family|Oma", "places/Paris", "Öl", "fam")
+PEOPLE = ("Anna Smith", "anna", "Bob", "Smith Bob", "Жанна")
+TEXTS = (None, "Lake Genève, at night", "At the lake", "night\u200f lake: Genève 2019", "夜の湖")
 DATES = ("2019-12-31T23:59:59", "2023-06-15T14:30:00.5", "2023-06-15T14:30:01", "2024-01-01T00:00")
 
 
@@ -74,6 +76,14 @@ def random_facts(chance: random.Random) -> Facts:
         lon=lon + chance.uniform(-0.009, 0.009) if somewhere else None,
         rating=chance.choice([None, -1, 0, 3, 5]),
         keywords=tuple(chance.sample(KEYWORDS, chance.randint(0, 2))),
+        people=tuple(chance.sample(PEOPLE, chance.randint(0, 2))),
+        title=chance.choice(TEXTS),
+        headline=chance.choice(TEXTS),
+        description=chance.choice(TEXTS),
+        creator=chance.choice((None, *PEOPLE)),
+        town=chance.choice([None, "Genève", "New York City"]),
+        region=chance.choice([None, "New York", "Île-de-France"]),
+        country=chance.choice([None, "United States", "France"]),
         motion=chance.choice([None, "inside", "beside"]),
         animated=chance.random() < 0.2,
         exposure_s=chance.choice([None, 1 / 250, 1 / 3, 1.0, 2.5]),
@@ -124,7 +134,18 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
 
 
 def fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text.casefold())
+    """Without case and accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in decomposed if not unicodedata.combining(each))
+
+
+def has_words(text: str | None, wanted: str) -> bool:
+    """Whether these words follow each other in the text."""
+
+    def spaced(text: str) -> str:
+        return f" {' '.join(re.findall('[^ ,:.-]+', fold(text).replace(chr(0x200F), '')))} "
+
+    return text is not None and spaced(wanted).strip() != "" and spaced(wanted) in spaced(text)
 
 
 def date_of(photo: Known) -> str:
@@ -201,6 +222,16 @@ ORACLE: dict[str, Callable[[Known, Any], bool]] = {
     "name": lambda photo, value: any(
         fold(value) in fold(path.rpartition("/")[2]) for _, path in photo.paths
     ),
+    "person": lambda photo, value: any(has_words(name, value) for name in photo.facts.people),
+    "title": lambda photo, value: has_words(photo.facts.title, value),
+    "headline": lambda photo, value: has_words(photo.facts.headline, value),
+    "description": lambda photo, value: has_words(photo.facts.description, value),
+    "creator": lambda photo, value: has_words(photo.facts.creator, value),
+    "country": lambda photo, value: has_words(photo.facts.country, value),
+    "place": lambda photo, value: any(
+        has_words(name, value)
+        for name in (photo.facts.town, photo.facts.region, photo.facts.country)
+    ),
     "type": lambda photo, value: photo.facts.format.lower() == value,
     "orientation": lambda photo, value: shape(photo.facts) == value,
     "width": lambda photo, value: photo.facts.width_px in value,
@@ -273,7 +304,16 @@ VALUES = {
     "in": st.sampled_from(["holidays", "Holidays/2019", "album", "a\u0301lbum", "/photos", "/pho",
                            "/photos/Holidays/", "usb stick", "mnt", "/", "/mnt/Usb Stick"]),
     "root": st.sampled_from(["photos", "/photos", "USB stick", "/mnt", "mnt"]),
-    "name": st.sampled_from(["img", "éte", "e\u0301", "_001", ".JPG", "photos", "/"]),
+    "name": st.sampled_from(["img", "éte", "ete_0", "e\u0301", "_001", ".JPG", "photos", "/",
+                             "1_0."]),
+    "person": st.sampled_from(["anna", "ANNA SMITH", "smith bob", "smi", "bob", "Жанна", "-"]),
+    **dict.fromkeys(
+        ("title", "headline", "description"),
+        st.sampled_from(["lake", "lake geneve", "GENE\u0300VE 2019", "the", "夜の湖", "夜"]),
+    ),
+    "creator": st.sampled_from(["anna", "Smith", "Smith Bob"]),
+    "place": st.sampled_from(["geneve", "new york", "York City", "france", "states", "genev"]),
+    "country": st.sampled_from(["united states", "FRANCE", "geneve", "states united"]),
     "type": st.sampled_from(["jpeg", "heif", "raw", "png"]),
     "orientation": st.sampled_from(["landscape", "portrait", "square"]),
     "is": st.sampled_from(["online", "offline", "motion", "live", "animated"]),
@@ -311,7 +351,10 @@ def test_the_filters_tell_photos_apart(library: Stocked) -> None:
     for line in ("after:2023-06-15T14:30:01", "camera:canon", "lens:50mm", "near:48.85,2.35,2km",
                  "near:0,180,30km", "near:90,0,30km", "rating:>=3", "keyword:oma", "in:Holidays",
                  "root:photos", "name:éte", "type:raw", "orientation:square", "megapixels:12",
-                 "is:offline", "iso:>=1600", "aperture:<2.8", "exposure:>1s", "exposure:1/250",
+                 "person:anna", "title:lake", "title:\"lake geneve\"", "place:\"new york\"",
+                 "creator:smith", "country:france", "name:ete_0", "headline:night",
+                 "description:2019", "is:offline", "iso:>=1600", "aperture:<2.8",
+                 "exposure:>1s", "exposure:1/250",
                  "focal:35..70", "focal:50mm", "dated:file", "-camera:canon",
                  "on:2023-06-15"):  # fmt: skip
         found = store.reads.matching(Selection(parse(line).filters, ONLINE))

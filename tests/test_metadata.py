@@ -72,10 +72,10 @@ def test_keywords_of_every_kind_are_joined() -> None:
         "", bag("dc:subject", "Familie", "Öl &amp; Wein", "familie") + bag("lr:hierarchicalSubject",
                                                                        "Leute|Oma", "Familie")
     )  # fmt: skip
-    assert read_xmp(xmp).keywords == ("Leute|Oma", "Familie", "Öl & Wein")
+    assert read_xmp(xmp).texts("keywords") == ("Leute|Oma", "Familie", "Öl & Wein")
     nested = packet("", "<dc:subject><r:Bag><r:li><r:Bag><r:li>no</r:li></r:Bag></r:li></r:Bag>"
                         "</dc:subject>")  # fmt: skip
-    assert read_xmp(nested).keywords == ()
+    assert read_xmp(nested).texts("keywords") == ()
 
 
 @pytest.mark.parametrize(

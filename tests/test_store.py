@@ -198,7 +198,7 @@ def test_migrations_end_in_the_tables_that_queries_use(tmp_path: Path, store: St
         return {
             name: sorted(row[1:4] for row in connection.execute(f"PRAGMA table_info({name})"))
             for name in names
-            if name != "sqlite_sequence"
+            if name != "sqlite_sequence" and "names" not in name  # full-text: plain SQL
         }
 
     engine = create_engine(f"sqlite:///{tmp_path / 'fresh.db'}")

@@ -6,9 +6,18 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from imgsearch.decode.metadata import MetadataSource, iso_datetime, merge_keywords
+from imgsearch.decode.metadata import MetadataSource, clean_text, iso_datetime, merge_texts
 
 _KEYWORDS = (2, 25)
+_TEXTS = {
+    "title": (2, 5),
+    "headline": (2, 105),
+    "description": (2, 120),
+    "creator": (2, 80),
+    "town": (2, 90),
+    "region": (2, 95),
+    "country": (2, 101),
+}
 _CREATED, _DIGITISED = ((2, 55), (2, 60)), ((2, 62), (2, 63))  # date, time
 _TAG_MARKER = 0x1C
 _EXTENDED = 0x8000  # then the other bits say how many bytes the size has
@@ -29,7 +38,11 @@ def read_iptc(block: bytes | None) -> MetadataSource:
         "iptc",
         {
             "taken_at": _moment(values, *_CREATED) or _moment(values, *_DIGITISED),
-            "keywords": merge_keywords(values.get(_KEYWORDS, ())),
+            "keywords": merge_texts(values.get(_KEYWORDS, ())),
+            **{
+                fact: clean_text(", ".join(values.get(dataset, ())))
+                for fact, dataset in _TEXTS.items()
+            },
         },
     )
 

@@ -11,12 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
+from unicodedata import category
 
 from imgsearch.records.photo import FACTS, Fact, Facts
 
+PLACE_NAMES = ("town", "region", "country")
 _FACTS = {fact.name: fact for fact in FACTS}
+_LIST_FACTS = tuple(fact.name for fact in FACTS if fact.type is tuple)
 _MAX_KEYWORDS = 500
 _MAX_KEYWORD_LENGTH = 200  # characters; longer text is not a keyword
+_MAX_TEXT_LENGTH = 2000  # characters of a title, a description and the like
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,9 @@ class MetadataSource:
             known.pop("lon", None)
         object.__setattr__(self, "facts", known)
 
-    @property
-    def keywords(self) -> tuple[str, ...]:
-        return cast(tuple[str, ...], self.facts.get("keywords", ()))
+    def texts(self, fact: str) -> tuple[str, ...]:
+        """The texts of a fact that is a list, such as the keywords."""
+        return cast(tuple[str, ...], self.facts.get(fact, ()))
 
 
 def _known(fact: Fact, value: object) -> object:
@@ -64,30 +68,43 @@ def _known(fact: Fact, value: object) -> object:
 def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
     """`facts` with everything that `sources` know.
 
-    The first source that knows a fact decides it. Keywords of all sources are joined.
+    The first source that knows a fact decides it. Keywords of all sources are joined, and people.
+    Town, region and country come from one source: they are those of one place.
     """
     merged: dict[str, object] = {}
     for source in reversed(sources):
+        if not source.facts.keys().isdisjoint(PLACE_NAMES):
+            merged |= dict.fromkeys(PLACE_NAMES)
         merged |= source.facts
-    merged["keywords"] = merge_keywords(*(source.keywords for source in sources), facts.keywords)
+    for fact in _LIST_FACTS:
+        texts = (source.texts(fact) for source in sources)
+        merged[fact] = merge_texts(*texts, getattr(facts, fact))
     return replace(facts, **merged)  # type: ignore[arg-type]  # the readers' types are Facts' own
 
 
-def merge_keywords(*groups: Sequence[str]) -> tuple[str, ...]:
-    """Every keyword once, ignoring case, in order of first appearance; at most 500.
+def merge_texts(*groups: Sequence[str]) -> tuple[str, ...]:
+    """Every keyword or name once, ignoring case, in order of first appearance; at most 500.
 
     A keyword with levels (A|B) and one of its levels (A) are two keywords.
     """
     merged: dict[str, str] = {}
-    for keyword in (clean_text(keyword) for keywords in groups for keyword in keywords):
+    for keyword in (clean_text(text) for texts in groups for text in texts):
         if keyword and len(keyword) <= _MAX_KEYWORD_LENGTH:
             merged.setdefault(keyword.casefold(), keyword)
     return tuple(merged.values())[:_MAX_KEYWORDS]
 
 
 def clean_text(text: str | None) -> str | None:
-    """`text` as one printable line, or None for blanks and dashes, which stand for "unknown"."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+    """`text` as one printable line, or None for blanks and dashes, which stand for "unknown".
+
+    At most 2,000 characters of it. Format characters, such as marks for the direction of writing,
+    are left out.
+    """
+    shown = "".join(
+        c if c.isprintable() else "" if category(c) == "Cf" else " "
+        for c in (text or "")[: 2 * _MAX_TEXT_LENGTH]
+    )
+    line = " ".join(shown.split())[:_MAX_TEXT_LENGTH].rstrip()
     return line if any(c.isalnum() for c in line) else None
 
 

@@ -17,8 +17,8 @@ from imgsearch.decode.metadata import (
     camera_name,
     clean_text,
     iso_datetime,
-    merge_keywords,
     merge_metadata,
+    merge_texts,
 )
 from imgsearch.decode.request import open_regular_file
 from imgsearch.errors import PhotoError
@@ -44,6 +44,9 @@ _KEYWORDS = (
     "http://www.digikam.org/ns/1.0/ TagsList",  # A/B/C
     "http://purl.org/dc/elements/1.1/ subject",
 )
+_DC = "http://purl.org/dc/elements/1.1/ "
+_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/ "
+_IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/ "
 _COORDINATE = re.compile(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])$")
 
 
@@ -86,7 +89,15 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
             "aperture": _rational(first(_EXIF + "FNumber")),
             "iso": _rational(first(*_ISO)),
             "focal_mm": _rational(first(_EXIF + "FocalLength")),
-            "keywords": merge_keywords(*(properties.get(name, ()) for name in _KEYWORDS)),
+            "keywords": merge_texts(*(properties.get(name, ()) for name in _KEYWORDS)),
+            "people": merge_texts(properties.get(_IPTC_EXTENSION + "PersonInImage", ())),
+            "title": clean_text(first(_DC + "title")),
+            "headline": clean_text(first(_PHOTOSHOP + "Headline")),
+            "description": clean_text(first(_DC + "description")),
+            "creator": clean_text(", ".join(properties.get(_DC + "creator", ()))),
+            "town": clean_text(first(_PHOTOSHOP + "City")),
+            "region": clean_text(first(_PHOTOSHOP + "State")),
+            "country": clean_text(first(_PHOTOSHOP + "Country")),
         },
     )
 

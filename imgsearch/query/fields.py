@@ -209,7 +209,7 @@ def read_type(text: str) -> str:
 
 def field_of(spec: FilterSpec) -> Field:
     """The field that reads and writes a filter on one fact of a photo."""
-    if spec.kind == "text":
+    if spec.kind != "number":
         return text_field("TEXT", spec.meaning)
     return Field(
         number_with_unit(spec.units, spec.fractions),
@@ -244,6 +244,7 @@ FIELDS: dict[str, Field] = {
     "orientation": text_field(
         "SHAPE", "of this shape: landscape, portrait or square", one_of(_ORIENTATIONS)
     ),
+    "place": text_field("TEXT", "taken in this town, region or country"),
     "near": Field(
         read_place,
         "LAT,LON[,RADIUS]",
@@ -271,6 +272,9 @@ FIELDS: dict[str, Field] = {
 
 # Names from other programs, and the filter they stand for here.
 OTHER_NAMES = {
+    "artist": "creator",
+    "author": "creator",
+    "caption": "description",
     "date": "on",
     "ext": "type",
     "filename": "name",
@@ -279,6 +283,7 @@ OTHER_NAMES = {
     "from": "after",
     "geo": "near",
     "make": "camera",
+    "people": "person",
     "path": "in",
     "since": "after",
     "stars": "rating",

@@ -146,6 +146,59 @@ class Facts:
             lambda keywords: ", ".join(keywords),
         ),
     )
+    people: tuple[str, ...] = field(
+        default=(),
+        metadata=_fact(
+            "The people in the photo, as a person has named them in another program",
+            "People",
+            lambda people: ", ".join(people),
+            filter=FilterSpec("person", "words", "that show this person, as named in a program"),
+        ),
+    )
+    title: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Title",
+            "Title",
+            filter=FilterSpec("title", "words", "whose title has the words TEXT"),
+        ),
+    )
+    headline: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Headline: a short summary, as news agencies write it",
+            "Headline",
+            filter=FilterSpec("headline", "words", "whose headline has the words TEXT"),
+        ),
+    )
+    description: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Description or caption, on one line, at most 2,000 characters",
+            "Description",
+            filter=FilterSpec("description", "words", "whose description has the words TEXT"),
+        ),
+    )
+    creator: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Who took the photo; several names are separated by commas",
+            "Creator",
+            filter=FilterSpec("creator", "words", "taken by this person"),
+        ),
+    )
+    town: str | None = field(default=None, metadata=_fact("Town or village", "Town"))
+    region: str | None = field(
+        default=None, metadata=_fact("State, province or region of the country", "Region")
+    )
+    country: str | None = field(
+        default=None,
+        metadata=_fact(
+            "Country",
+            "Country",
+            filter=FilterSpec("country", "words", "taken in this country"),
+        ),
+    )
     duration_s: float | None = field(
         default=None,
         metadata=_fact("Duration of a video in seconds", "Duration", lambda s: f"{s:g} s"),

@@ -103,7 +103,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class FilterSpec:
-    """A filter that compares one fact of a photo with a text or a number.
+    """A filter that compares one fact of a photo with words, a text or a number.
+
+    "words" finds the value's words in the fact, whole and in their order; "text" any part of it.
 
     `meaning` completes the sentence "Photos …" of the help text. `units` maps the suffixes that a
     number may have to their size in the unit of the fact, for example {"s": 1, "ms": 0.001}; a
@@ -112,7 +114,7 @@ class FilterSpec:
     """
 
     name: str
-    kind: Literal["text", "number"]
+    kind: Literal["words", "text", "number"]
     meaning: str
     units: Mapping[str, float] = field(default_factory=dict)
     fractions: bool = False

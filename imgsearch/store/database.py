@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import quote
 
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
-from imgsearch.store import migrations, sql
+from imgsearch.store import migrations, names, sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, ExceptionContext
@@ -212,6 +212,15 @@ def _create_engine(file: Path, writable: bool) -> Engine:
     def begin(connection: Connection) -> None:
         # A deferred transaction that turns into a write can fail with SQLITE_BUSY at once.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
+
+    @event.listens_for(engine, "commit")
+    def refresh_names(connection: Connection) -> None:
+        driver_connection = connection.connection.driver_connection
+        if writable and isinstance(driver_connection, sqlite3.Connection):
+            try:
+                names.refresh(driver_connection)
+            except sqlite3.Error as error:
+                raise_translated(error, file)
 
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> None:

@@ -31,10 +31,12 @@ from sqlalchemy import (
     tuple_,
 )
 
+from imgsearch.records.names import NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, Listed, Place, Selection
-from imgsearch.store import schema
-from imgsearch.store.sql import DATE_TAKEN, DATED_BY, fold
+from imgsearch.store import names, schema
+from imgsearch.store.sql import DATE_TAKEN, DATED_BY
+from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -168,11 +170,11 @@ def _contains(column: ColumnElement[str | None]) -> Condition:
 
 
 def _keyword(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    wanted = fold(str(value))
+    wanted = plain_text(str(value))
     name, link = schema.keywords.c.name, schema.photo_keywords.c
 
     def passes(keyword: str) -> bool:
-        folded = fold(keyword)
+        folded = plain_text(keyword)
         return wanted == folded or wanted in re.split(r"[|/]", folded)
 
     ids = select(schema.keywords.c.id).where(name.in_(context.matching_values(name, passes)))
@@ -180,13 +182,15 @@ def _keyword(context: ConditionContext, value: FilterValue) -> ColumnElement[boo
 
 
 def _label(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    facet, _, name = fold(str(value)).rpartition("/")
+    facet, _, name = plain_text(str(value)).rpartition("/")
     c = schema.labels.c
-    wanted = context.matching_values(c.label, lambda label: fold(label) == name)
+    wanted = context.matching_values(c.label, lambda label: plain_text(label) == name)
     query = select(c.photo_id).where(c.label.in_(wanted))
     if facet:
-        names = context.matching_values(schema.facets.c.name, lambda each: fold(each) == facet)
-        facets = select(schema.facets.c.id).where(schema.facets.c.name.in_(names))
+        facet_names = context.matching_values(
+            schema.facets.c.name, lambda each: plain_text(each) == facet
+        )
+        facets = select(schema.facets.c.id).where(schema.facets.c.name.in_(facet_names))
         query = query.where(c.facet_id.in_(facets))
     return _photo.id.in_(query)
 
@@ -257,7 +261,27 @@ def _in(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
 
 
 def _name(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return _some_path(func.is_called(_path.name, fold(str(value))) == 1)
+    is_called = func.is_called(_path.name, plain_text(str(value))) == 1
+    parts = names.parts_expression([str(value)], ["file_name"])
+    if parts is None:  # too short for the index of parts: every file is looked at
+        return _some_path(is_called)
+    return _some_path(_path.photo_id.in_(_rowids("names_parts", parts)), is_called)
+
+
+def _words(*fields: NameField) -> Condition:
+    """The words of the value in their order, in one of these fields of a photo's names."""
+
+    def condition(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+        words = names.words_expression([str(value)], fields)
+        return false() if words is None else _photo.id.in_(_rowids("names_words", words))
+
+    return condition
+
+
+def _rowids(table: str, expression: str):  # type: ignore[no-untyped-def]  # a scalar subquery
+    """The photos that a full-text expression matches."""
+    parameter: BindParameter[str] = bindparam("expression", expression, unique=True)
+    return text(f"SELECT rowid FROM {table} WHERE {table} MATCH :expression").bindparams(parameter)
 
 
 def _root(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
@@ -266,7 +290,7 @@ def _root(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
     ids = [
         root_id
         for root_id, root in rows
-        if root == wanted or fold(root.rpartition("/")[2]) == fold(wanted)
+        if root == wanted or plain_text(root.rpartition("/")[2]) == plain_text(wanted)
     ]
     return _some_path(_path.root_id.in_(ids))
 
@@ -295,6 +319,8 @@ def _orientation(context: ConditionContext, value: FilterValue) -> ColumnElement
 
 
 def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
+    if spec.kind == "words":
+        return _words(*(field for field in NAME_FIELDS if field == fact.name))
     column = _photo[fact.name]
     if spec.kind == "text":
         return _contains(column)
@@ -316,6 +342,7 @@ CONDITIONS: dict[str, Condition] = {
     "in": _in,
     "root": _root,
     "name": _name,
+    "place": _words("place", "country"),
     "type": _type,
     "orientation": _orientation,
     "megapixels": _number(_photo.width_px * _photo.height_px / 1e6),
@@ -326,7 +353,7 @@ CONDITIONS: dict[str, Condition] = {
 
 def _without_spaces(text: str) -> str:
     """Folded, and "50 mm" equal to "50mm"."""
-    return "".join(fold(text).split())
+    return "".join(plain_text(text).split())
 
 
 def _folder(text: str) -> str:

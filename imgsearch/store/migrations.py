@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 
 from imgsearch.errors import SchemaTooNew, StoreError
+from imgsearch.store.names import refresh
 
 APPLICATION_ID = 0x696D6773  # "imgs"
 
@@ -219,6 +220,93 @@ ALTER TABLE photos ADD COLUMN iso INTEGER;
 ALTER TABLE photos ADD COLUMN focal_mm FLOAT;
 """
 
+# What a photo is known by, and the full-text indexes of it: see `imgsearch.store.names`.
+_NAMES_OF_PHOTOS = """
+ALTER TABLE photos ADD COLUMN title TEXT;
+ALTER TABLE photos ADD COLUMN headline TEXT;
+ALTER TABLE photos ADD COLUMN description TEXT;
+ALTER TABLE photos ADD COLUMN creator TEXT;
+ALTER TABLE photos ADD COLUMN town TEXT;
+ALTER TABLE photos ADD COLUMN region TEXT;
+ALTER TABLE photos ADD COLUMN country TEXT;
+CREATE TABLE people (
+    id INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+CREATE TABLE photo_people (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    person_id INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    PRIMARY KEY (photo_id, place)
+) WITHOUT ROWID;
+CREATE INDEX photo_people_by_person ON photo_people (person_id);
+CREATE TABLE stale_names (photo_id INTEGER NOT NULL);
+CREATE TABLE names (
+    photo_id INTEGER NOT NULL PRIMARY KEY,
+    file_name TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    title TEXT NOT NULL,
+    headline TEXT NOT NULL,
+    description TEXT NOT NULL,
+    creator TEXT NOT NULL,
+    keywords TEXT NOT NULL,
+    people TEXT NOT NULL,
+    place TEXT NOT NULL,
+    country TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE names_words USING fts5 (
+    file_name, folder, title, headline, description, creator, keywords, people, place, country,
+    content = 'names', content_rowid = 'photo_id', tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE VIRTUAL TABLE names_parts USING fts5 (
+    file_name, folder, title, headline, creator, keywords, people, place, country,
+    content = 'names', content_rowid = 'photo_id', tokenize = 'trigram'
+);
+CREATE TRIGGER words_come AFTER INSERT ON names BEGIN
+    INSERT INTO names_words (rowid, file_name, folder, title, headline, description, creator,
+        keywords, people, place, country)
+        VALUES (new.photo_id, new.file_name, new.folder, new.title, new.headline, new.description,
+        new.creator, new.keywords, new.people, new.place, new.country); END;
+CREATE TRIGGER words_go AFTER DELETE ON names BEGIN
+    INSERT INTO names_words (names_words, rowid, file_name, folder, title, headline, description,
+        creator, keywords, people, place, country)
+        VALUES ('delete', old.photo_id, old.file_name, old.folder, old.title, old.headline,
+        old.description, old.creator, old.keywords, old.people, old.place, old.country); END;
+CREATE TRIGGER parts_come AFTER INSERT ON names BEGIN
+    INSERT INTO names_parts (rowid, file_name, folder, title, headline, creator, keywords, people,
+        place, country)
+        VALUES (new.photo_id, new.file_name, new.folder, new.title, new.headline, new.creator,
+        new.keywords, new.people, new.place, new.country); END;
+CREATE TRIGGER parts_go AFTER DELETE ON names BEGIN
+    INSERT INTO names_parts (names_parts, rowid, file_name, folder, title, headline, creator,
+        keywords, people, place, country)
+        VALUES ('delete', old.photo_id, old.file_name, old.folder, old.title, old.headline,
+        old.creator, old.keywords, old.people, old.place, old.country); END;
+CREATE TRIGGER path_named AFTER INSERT ON paths WHEN new.photo_id IS NOT NULL
+    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
+CREATE TRIGGER path_renamed AFTER UPDATE OF root_id, name, photo_id ON paths
+    BEGIN INSERT INTO stale_names
+        SELECT old.photo_id WHERE old.photo_id IS NOT NULL
+        UNION SELECT new.photo_id WHERE new.photo_id IS NOT NULL; END;
+CREATE TRIGGER path_unnamed AFTER DELETE ON paths WHEN old.photo_id IS NOT NULL
+    BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
+CREATE TRIGGER root_renamed AFTER UPDATE OF path ON roots
+    BEGIN INSERT INTO stale_names
+        SELECT photo_id FROM paths WHERE root_id = new.id AND photo_id IS NOT NULL; END;
+CREATE TRIGGER photo_renamed
+    AFTER UPDATE OF title, headline, description, creator, town, region, country ON photos
+    BEGIN INSERT INTO stale_names VALUES (new.id); END;
+CREATE TRIGGER keyword_added AFTER INSERT ON photo_keywords
+    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
+CREATE TRIGGER keyword_removed AFTER DELETE ON photo_keywords
+    BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
+CREATE TRIGGER person_added AFTER INSERT ON photo_people
+    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
+CREATE TRIGGER person_removed AFTER DELETE ON photo_people
+    BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
+INSERT INTO stale_names SELECT id FROM photos;
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -231,6 +319,7 @@ MIGRATIONS: dict[str, str] = {
     "sidecars": _SIDECARS,
     "migration-names": _MIGRATION_NAMES,
     "exposure": _EXPOSURE,
+    "names": _NAMES_OF_PHOTOS,
 }
 _NAMES = tuple(MIGRATIONS)
 
@@ -271,6 +360,8 @@ def migrate(connection: sqlite3.Connection) -> None:
             names = pending(connection)  # again: another process may have been faster
             if names:
                 _apply(connection, names[0])
+            if len(names) <= 1:  # with the newest schema only, which `refresh` knows
+                refresh(connection)
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")

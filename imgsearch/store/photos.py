@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,10 +28,9 @@ from imgsearch.records.status import Counts
 from imgsearch.store import schema
 from imgsearch.store.database import Database
 from imgsearch.store.reads import Reads
-from imgsearch.store.sql import FACT_COLUMNS, now, to_columns
+from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS, now, to_columns
 
 _c = schema.photos.c
-_link = schema.photo_keywords
 # Statements that run for every file are built once: building one costs more than running it.
 _insert = upsert(schema.photos)
 _UPSERT = _insert.on_conflict_do_update(
@@ -39,7 +38,10 @@ _UPSERT = _insert.on_conflict_do_update(
     set_={fact.name: _insert.excluded[fact.name] for fact in FACT_COLUMNS},
 ).returning(_c.id)
 _KNOWN_ID = select(_c.id).where(_c.content_hash == bindparam("hash"))
-_DELETE_KEYWORDS = delete(_link).where(_link.c.photo_id == bindparam("of"))
+_LINKS = {fact: schema.metadata.tables[f"photo_{fact}"] for fact in LIST_FACTS}
+_DELETE_LINKS = {
+    fact: delete(link).where(link.c.photo_id == bindparam("of")) for fact, link in _LINKS.items()
+}
 
 
 class PhotoStore:
@@ -92,7 +94,7 @@ class PhotoStore:
             for photo_id, new in changed.items():
                 statement = update(schema.photos).where(_c.id == photo_id)
                 connection.execute(statement.values(to_columns(new)))
-                _set_keywords(connection, photo_id, new.keywords)
+                _set_lists(connection, photo_id, new)
         return len(changed)
 
     def prune(self, before: datetime) -> int:
@@ -169,24 +171,24 @@ def record_photo(connection: Connection, result: IngestResult) -> int | None:
         **to_columns(facts),
     }
     photo_id = int(connection.execute(_UPSERT, values).scalar_one())
-    _set_keywords(connection, photo_id, facts.keywords)
+    _set_lists(connection, photo_id, facts)
     return photo_id
 
 
-def _set_keywords(connection: Connection, photo_id: int, keywords: Sequence[str]) -> None:
-    """Give a photo exactly these keywords, in this order."""
-    connection.execute(_DELETE_KEYWORDS, {"of": photo_id})
-    if not keywords:
-        return
-    names = [{"name": name} for name in keywords]
-    connection.execute(upsert(schema.keywords).on_conflict_do_nothing(), names)
-    among = text("SELECT value FROM json_each(:names)").bindparams(names=json.dumps(keywords))
-    query = select(schema.keywords.c.name, schema.keywords.c.id).where(
-        schema.keywords.c.name.in_(among)
-    )
-    ids = {row.name: row.id for row in connection.execute(query)}
-    rows = [
-        {"photo_id": photo_id, "place": place, "keyword_id": ids[name]}
-        for place, name in enumerate(keywords)
-    ]
-    connection.execute(insert(_link), rows)
+def _set_lists(connection: Connection, photo_id: int, facts: Facts) -> None:
+    """Give a photo exactly the keywords and people of these facts, in their order."""
+    for fact, id_column in LIST_FACTS.items():
+        texts: tuple[str, ...] = getattr(facts, fact)
+        connection.execute(_DELETE_LINKS[fact], {"of": photo_id})
+        if not texts:
+            continue
+        table = schema.metadata.tables[fact]
+        connection.execute(upsert(table).on_conflict_do_nothing(), [{"name": t} for t in texts])
+        among = text("SELECT value FROM json_each(:texts)").bindparams(texts=json.dumps(texts))
+        query = select(table.c.name, table.c.id).where(table.c.name.in_(among))
+        ids = {row.name: row.id for row in connection.execute(query)}
+        rows = [
+            {"photo_id": photo_id, "place": place, id_column: ids[name]}
+            for place, name in enumerate(texts)
+        ]
+        connection.execute(insert(_LINKS[fact]), rows)

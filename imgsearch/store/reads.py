@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, takewhile
@@ -17,17 +17,21 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
 from imgsearch.records.photo import Photo, PhotoVectors
 from imgsearch.records.query import Listed, Selection
 from imgsearch.records.status import EncoderRow, SnapshotInfo
+from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
     FACT_COLUMNS,
     IN_IDS,
+    LIST_FACTS,
     from_columns,
     ids_parameter,
+    list_query,
 )
 
 if TYPE_CHECKING:
@@ -116,23 +120,20 @@ class Reads:
         photos_query = (
             f"SELECT id, content_hash, size_bytes, {columns} FROM photos WHERE id {IN_IDS}"
         )
-        keywords_query = (
-            "SELECT photo_id, name FROM photo_keywords JOIN keywords ON keywords.id = keyword_id "
-            f"WHERE photo_id {IN_IDS} ORDER BY photo_id, place"
-        )
         parameter = ids_parameter(ids)
         with self._database.reading() as connection:
             rows = connection.execute(photos_query, (parameter,)).fetchall()
-            keyword_rows = connection.execute(keywords_query, (parameter,)).fetchall()
-        keywords: dict[int, tuple[str, ...]] = {}
-        for photo_id, name in keyword_rows:
-            keywords[photo_id] = (*keywords.get(photo_id, ()), name)
+            texts: dict[int, dict[str, tuple[str, ...]]] = {}
+            for fact in LIST_FACTS:
+                for photo_id, text in connection.execute(list_query(fact), (parameter,)):
+                    lists = texts.setdefault(photo_id, {})
+                    lists[fact] = (*lists.get(fact, ()), text)
         return {
             photo_id: Photo(
                 photo_id,
                 content_hash.hex(),
                 size_bytes,
-                from_columns(facts, keywords.get(photo_id, ())),
+                from_columns(facts, texts.get(photo_id, {})),
             )
             for photo_id, content_hash, size_bytes, *facts in rows
         }
@@ -222,6 +223,39 @@ class Reads:
         from imgsearch.store import filters
 
         return filters.listing(self._database.engine, selection, sort, after, limit)
+
+    # ------------------------------------------------------------------ names
+
+    def named(
+        self,
+        phrases: Sequence[str],
+        fields: Collection[NameField] = NAME_FIELDS,
+        *,
+        any_phrase: bool = False,
+        limit: int = names.DEFAULT_LIMIT,
+    ) -> list[NameMatch]:
+        """The photos whose names have all of these phrases, or any of them, best match first.
+
+        A phrase is one word or several, which must follow each other in one name; different
+        phrases may be in different fields. Case, accents and punctuation do not matter. Phrases
+        without a letter or a digit are left out; without any other there is no match.
+        """
+        with self._database.reading() as connection:
+            return names.find(connection, phrases, fields, any_phrase, limit)
+
+    def named_in_part(
+        self,
+        parts: Sequence[str],
+        fields: Collection[NameField] = NAME_FIELDS,
+        *,
+        limit: int = names.DEFAULT_LIMIT,
+    ) -> list[NameMatch]:
+        """The photos whose names contain all of these parts, inside of words too, best match first.
+
+        A part of one or two characters must be the beginning of a word. Descriptions are left out.
+        """
+        with self._database.reading() as connection:
+            return names.find_parts(connection, parts, fields, limit)
 
     # ------------------------------------------------------------------ stacks
 

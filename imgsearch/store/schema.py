@@ -146,6 +146,23 @@ photo_keywords = Table(
     sqlite_with_rowid=False,
 )
 
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+photo_people = Table(
+    "photo_people",
+    metadata,
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),  # position in the photo's own order
+    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Index("photo_people_by_person", "person_id"),
+    sqlite_with_rowid=False,
+)
+
 failures = Table(
     "failures",
     metadata,

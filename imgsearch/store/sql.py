@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from imgsearch.records.photo import FACTS, Facts
+from imgsearch.text import plain_text
 
 # Local time as ISO text: from the metadata, else from the file (the oldest file of the photo).
 DATE_TAKEN = (
@@ -37,11 +37,6 @@ def prefix_of(folder: str) -> str:
     return folder if folder.endswith(os.sep) else folder + os.sep
 
 
-def fold(text: str) -> str:
-    """Text for comparison: without case, composed (macOS decomposes file names)."""
-    return unicodedata.normalize("NFC", text.casefold())
-
-
 def lies_in(root: bytes, name: bytes, folder: str) -> bool:
     """SQL function: whether a file is in a folder of this name, or below this absolute path."""
     return _folder_lies_in(root, name.rpartition(b"/")[0], folder)
@@ -52,18 +47,21 @@ def _folder_lies_in(root: bytes, inside: bytes, folder: str) -> bool:
     path = os.fsdecode(root + b"/" + inside).rstrip("/") + "/"
     if folder.startswith("/"):
         return path.startswith(folder.rstrip("/") + "/")
-    return f"/{fold(folder)}/" in fold(path)
+    return f"/{plain_text(folder)}/" in plain_text(path)
 
 
 def is_called(name: bytes, text: str) -> bool:
-    """SQL function: whether a file's name, without its folders, contains this folded text."""
-    return text in fold(os.fsdecode(name.rpartition(b"/")[2]))
+    """SQL function: whether a file's name, without its folders, contains this plain text."""
+    return text in plain_text(os.fsdecode(name.rpartition(b"/")[2]))
 
 
 # ------------------------------------------------------------------------- facts of a photo
 
-# The facts that are columns of the table `photos`; keywords have a table of their own.
+# The facts that are columns of the table `photos`.
 FACT_COLUMNS = tuple(fact for fact in FACTS if fact.type is not tuple)
+# The others are lists of texts, each with two tables: `keywords` has the texts, and in
+# `photo_keywords` this column says which of them a photo has.
+LIST_FACTS = {"keywords": "keyword_id", "people": "person_id"}
 
 
 def to_columns(facts: Facts) -> dict[str, object]:
@@ -75,9 +73,17 @@ def to_columns(facts: Facts) -> dict[str, object]:
     }
 
 
-def from_columns(values: Sequence[Any], keywords: tuple[str, ...]) -> Facts:
-    """The facts of a row of `FACT_COLUMNS`, in their order."""
-    row: dict[str, Any] = {"keywords": keywords}
+def list_query(fact: str) -> str:
+    """The query for (photo id, text) of one of `LIST_FACTS`, for photos as `IN_IDS` takes them."""
+    return (
+        f"SELECT photo_id, name FROM photo_{fact} JOIN {fact} ON {fact}.id = {LIST_FACTS[fact]} "
+        f"WHERE photo_id {IN_IDS} ORDER BY photo_id, place"
+    )
+
+
+def from_columns(values: Sequence[Any], lists: Mapping[str, tuple[str, ...]]) -> Facts:
+    """The facts of a row of `FACT_COLUMNS`, in their order, and those of `LIST_FACTS` by name."""
+    row: dict[str, Any] = dict(lists)
     for fact, value in zip(FACT_COLUMNS, values, strict=True):
         if value is not None and fact.type is datetime:
             value = datetime.fromisoformat(value)

@@ -149,10 +149,17 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
         ("Camera", facts.camera or ""),
         ("Lens", facts.lens or ""),
         ("Rating", _stars(facts.rating)),
+        ("Title", facts.title or ""),
+        ("Headline", facts.headline or ""),
+        ("Description", facts.description or ""),
+        ("People", ", ".join(facts.people)),
         ("Keywords", ", ".join(facts.keywords)),
+        ("Creator", facts.creator or ""),
     ]
     for facet, label in session().library.labels_of(photo.id).items():
         rows.append((facet, f"{label.name}, {label.probability:.0%}"))
+    place = filter(None, (facts.town, facts.region, facts.country))
+    rows.append(("Place", ", ".join(place)))
     if facts.lat is not None and facts.lon is not None:
         rows.append(("Location", f"{facts.lat:.5f}, {facts.lon:.5f}"))
     return [(name, value) for name, value in rows if value]

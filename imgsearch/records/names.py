@@ -1,0 +1,34 @@
+"""The names that photos are known by: those of files, folders, people, places and more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+# `folder` has all folders of the file from its root on, `place` the town and the region.
+NameField: TypeAlias = Literal[
+    "file_name",
+    "folder",
+    "title",
+    "headline",
+    "description",
+    "creator",
+    "keywords",
+    "people",
+    "place",
+    "country",
+]
+NAME_FIELDS: tuple[NameField, ...] = get_args(NameField)
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatch:
+    """A photo with a name that was looked for.
+
+    `fields` are those that matched, in the order of `NAME_FIELDS`. `score` is that of BM25 with a
+    weight for each field: higher is better, and comparable within one look-up only.
+    """
+
+    photo_id: int
+    fields: tuple[NameField, ...]
+    score: float

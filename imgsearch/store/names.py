@@ -1,0 +1,219 @@
+"""The names of photos in SQLite's full-text indexes, kept in step and searched.
+
+The table `names` has one row for each photo with a path: its names as words without case and
+accents, one column for each of `NAME_FIELDS`. Two FTS5 indexes are made of it, `names_words` of
+whole words and `names_parts` of trigrams; triggers on `names` keep them in step. Further triggers
+note in `stale_names` each photo of which a name may have changed, whatever changed it, and
+`refresh` writes their rows anew before the transaction is committed. To write all rows anew, after
+a change of how names become words, a migration inserts every photo into `stale_names`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
+from imgsearch.store.sql import IN_IDS, LIST_FACTS, ids_parameter, list_query
+from imgsearch.text import words_of
+
+DEFAULT_LIMIT = 1000
+_MIN_PART_CHARACTERS = 3  # of a trigram
+_PHOTOS_AT_ONCE = 5000  # limits memory after a migration, when all photos are stale
+# Between the names of one field, so that no phrase matches across two of them. A character for
+# private use counts as part of a word in FTS5's tokenizer, and is never one of `words_of`.
+_SEPARATOR = " \ue000 "
+_WEIGHTS: dict[NameField, float] = {
+    "file_name": 3,
+    "folder": 2,
+    "title": 5,
+    "headline": 4,
+    "description": 1,
+    "creator": 2,
+    "keywords": 4,
+    "people": 5,
+    "place": 4,
+    "country": 3,
+}
+_PARTS_FIELDS = tuple(field for field in NAME_FIELDS if field != "description")
+_TEXT_FACTS = ("title", "headline", "description", "creator", "country")
+_COLUMNS = ", ".join(NAME_FIELDS)
+
+# ------------------------------------------------------------------------- writing
+
+
+def refresh(connection: sqlite3.Connection) -> None:
+    """Write the names of all stale photos anew, in the transaction that is open."""
+    query = "SELECT DISTINCT photo_id FROM stale_names LIMIT ?"
+    while ids := [row[0] for row in connection.execute(query, (_PHOTOS_AT_ONCE,))]:
+        parameter = ids_parameter(ids)
+        known = {
+            photo_id: tuple(texts)
+            for photo_id, *texts in connection.execute(
+                f"SELECT photo_id, {_COLUMNS} FROM names WHERE photo_id {IN_IDS}", (parameter,)
+            )
+        }
+        new = _names_of(connection, parameter)
+        outdated = [photo_id for photo_id in known if new.get(photo_id) != known[photo_id]]
+        connection.execute(f"DELETE FROM names WHERE photo_id {IN_IDS}", (ids_parameter(outdated),))
+        connection.executemany(
+            f"INSERT INTO names VALUES (?{', ?' * len(NAME_FIELDS)})",
+            [(photo_id, *texts) for photo_id, texts in new.items() if texts != known.get(photo_id)],
+        )
+        connection.execute(f"DELETE FROM stale_names WHERE photo_id {IN_IDS}", (parameter,))
+
+
+def _names_of(connection: sqlite3.Connection, parameter: str) -> dict[int, tuple[str, ...]]:
+    """The rows of these photos, as `names` holds them; photos without a path are left out."""
+    names: dict[int, dict[str, list[str]]] = {}
+    paths = connection.execute(
+        "SELECT photo_id, roots.path, name FROM paths JOIN roots ON roots.id = root_id "
+        f"WHERE photo_id {IN_IDS} ORDER BY roots.path, name",
+        (parameter,),
+    )
+    for photo_id, root, name in paths:
+        *folders, file_name = os.fsdecode(name).split("/")
+        of_photo = names.setdefault(photo_id, {field: [] for field in NAME_FIELDS})
+        of_photo["file_name"].append(file_name)
+        of_photo["folder"] += [os.fsdecode(root).rpartition("/")[2], *folders]
+    facts = connection.execute(
+        f"SELECT id, town, region, {', '.join(_TEXT_FACTS)} FROM photos WHERE id {IN_IDS}",
+        (parameter,),
+    )
+    for photo_id, town, region, *texts in facts:
+        if photo_id in names:
+            names[photo_id]["place"] += [town or "", region or ""]
+            for field, text in zip(_TEXT_FACTS, texts, strict=True):
+                names[photo_id][field].append(text or "")
+    for fact in LIST_FACTS:
+        for photo_id, text in connection.execute(list_query(fact), (parameter,)):
+            if photo_id in names:
+                names[photo_id][fact].append(text)
+    return {
+        photo_id: tuple(_joined(of_photo[field]) for field in NAME_FIELDS)
+        for photo_id, of_photo in names.items()
+    }
+
+
+def _joined(names: Iterable[str]) -> str:
+    """Names as words, each once."""
+    return _SEPARATOR.join(filter(None, dict.fromkeys(" ".join(words_of(name)) for name in names)))
+
+
+# ------------------------------------------------------------------------- searching
+
+
+def words_expression(
+    phrases: Sequence[str], fields: Collection[NameField], any_phrase: bool = False
+) -> str | None:
+    """The expression of `names_words` for photos with all or any of these phrases in these fields.
+
+    None if no phrase has a word.
+    """
+    quoted = [f'"{phrase}"' for phrase in _plain(phrases)]
+    return _expression(quoted, fields, " OR " if any_phrase else " AND ") if quoted else None
+
+
+def parts_expression(parts: Sequence[str], fields: Collection[NameField]) -> str | None:
+    """The expression of `names_parts` for photos with all of these parts in these fields.
+
+    None if a part has fewer than three characters.
+    """
+    plain = _plain(parts)
+    if not plain or min(map(len, plain)) < _MIN_PART_CHARACTERS:
+        return None
+    return _expression(
+        [f'"{part}"' for part in plain],
+        [field for field in fields if field in _PARTS_FIELDS],
+        " AND ",
+    )
+
+
+def find(
+    connection: sqlite3.Connection,
+    phrases: Sequence[str],
+    fields: Collection[NameField],
+    any_phrase: bool,
+    limit: int,
+) -> list[NameMatch]:
+    """See `Reads.named`."""
+    expression = words_expression(phrases, fields, any_phrase)
+    if expression is None:
+        return []
+    rows = _rows(connection, "names_words", NAME_FIELDS, expression, limit)
+    wanted = [f" {phrase} " for phrase in _plain(phrases)]
+    return [
+        _match(row, fields, lambda text: any(each in f" {text} " for each in wanted))
+        for row in rows
+    ]
+
+
+def find_parts(
+    connection: sqlite3.Connection,
+    parts: Sequence[str],
+    fields: Collection[NameField],
+    limit: int,
+) -> list[NameMatch]:
+    """See `Reads.named_in_part`."""
+    fields = [field for field in fields if field in _PARTS_FIELDS]
+    plain = _plain(parts)
+    long = [part for part in plain if len(part) >= _MIN_PART_CHARACTERS]
+    beginnings = [part for part in plain if len(part) < _MIN_PART_CHARACTERS]
+    if not plain or not fields:
+        return []
+    prefixes = _expression([f'"{part}"*' for part in beginnings], fields, " AND ")
+    if not long:
+        rows = _rows(connection, "names_words", NAME_FIELDS, prefixes, limit)
+    else:
+        expression = _expression([f'"{part}"' for part in long], fields, " AND ")
+        also = prefixes if beginnings else None
+        rows = _rows(connection, "names_parts", _PARTS_FIELDS, expression, limit, also)
+
+    def matches(text: str) -> bool:
+        return any(part in text for part in long) or any(
+            f" {part}" in f" {text}" for part in beginnings
+        )
+
+    return [_match(row, fields, matches) for row in rows]
+
+
+def _plain(phrases: Iterable[str]) -> list[str]:
+    """The phrases as the index has them, those with a word."""
+    return [plain for phrase in phrases if (plain := " ".join(words_of(phrase)))]
+
+
+def _expression(quoted: Sequence[str], fields: Collection[NameField], operator: str) -> str:
+    return f"{{{' '.join(fields)}}} : ({operator.join(quoted)})"
+
+
+def _rows(
+    connection: sqlite3.Connection,
+    table: str,
+    columns: Sequence[NameField],
+    expression: str,
+    limit: int,
+    words: str | None = None,
+) -> list[Any]:
+    """Id, score and names of the best matches of an expression, and of one of words if given."""
+    weights = ", ".join(str(_WEIGHTS[field]) for field in columns)
+    also = "" if words is None else "AND rowid IN (SELECT rowid FROM names_words(?)) "
+    return connection.execute(
+        f"SELECT photo_id, score, {_COLUMNS} FROM (SELECT rowid AS id, bm25({table}, {weights}) "
+        f"AS score FROM {table} WHERE {table} MATCH ? {also}ORDER BY score, rowid LIMIT ?) "
+        "JOIN names ON photo_id = id ORDER BY score, photo_id",
+        (expression, *([] if words is None else [words]), limit),
+    ).fetchall()
+
+
+def _match(
+    row: Sequence[Any], fields: Collection[NameField], matches: Callable[[str], bool]
+) -> NameMatch:
+    photo_id, score, *texts = row
+    matched = [
+        field
+        for field, text in zip(NAME_FIELDS, texts, strict=True)
+        if field in fields and matches(text)
+    ]
+    return NameMatch(photo_id, tuple(matched), -score)  # SQLite's BM25 is lower for better

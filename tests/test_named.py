@@ -1,0 +1,321 @@
+"""The names of photos: kept in step by every change of a library, and found by words and parts."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.names import NAME_FIELDS, NameField
+from imgsearch.records.photo import Facts
+from imgsearch.store.store import Store
+from imgsearch.text import words_of
+from tests.factories import ingested, random_vectors
+
+STORED = Path(__file__).parent / "data" / "library-0.1" / "library"
+VECTOR = random_vectors(1, 2)
+ROOTS = ("/home/ada/Pictures", "/mnt/Trip to Genève")
+FOLDERS = ("", "2019/Trip to Genève/", "Annas Hochzeit/", "Привет/", os.fsdecode(b"latin-\xe9/"))
+FILES = ("DSCN0042.JPG", "IMG_2041.jpg", "handwritten notes.png", "Ça va.heic", "東京タワー.jpg")
+TEXTS = (None, "Trip to the lake", "Anna, at night", "2041", "ÉTÉ \u200f2008", "النيل", "😀")
+LISTS: tuple[tuple[str, ...], ...] = ((), ("Anna",), ("Bob Smith", "Anna Lake"), ("Nature|Lake",))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path, writable=True)
+    yield opened
+    opened.close()
+
+
+def add(store: Store, path: str, facts: Facts | None = None, root: str = ROOTS[0]) -> int:
+    """Record a new photo at a path; returns its id."""
+    root_id = store.files.add_root(root)
+    key = store.vectors.add_encoder("test/1", "test", 2).key
+    store.record(root_id, key, [ingested(path, VECTOR, facts=facts)])
+    photo_id = store.reads.photo_at(Path(path))
+    assert photo_id is not None
+    return photo_id
+
+
+def found(
+    store: Store, *phrases: str, any_phrase: bool = False
+) -> list[tuple[int, tuple[NameField, ...]]]:
+    """Ids and matching fields, best match first."""
+    matches = store.reads.named(phrases, any_phrase=any_phrase)
+    scores = [match.score for match in matches]
+    assert scores == sorted(scores, reverse=True)
+    return [(match.photo_id, match.fields) for match in matches]
+
+
+# ------------------------------------------------------------------------- what is found
+
+
+def test_photos_are_found_by_the_words_of_every_field(store: Store) -> None:
+    facts = Facts(
+        "JPEG",
+        8,
+        8,
+        title="Lunch at Zoë's",
+        headline="Chef wins",
+        description="A long table",
+        creator="Ada Lovelace",
+        keywords=("Food|Pasta",),
+        people=("Anna Smith",),
+        town="Arezzo",
+        region="Tuscany",
+        country="Italy",
+    )
+    one = add(store, f"{ROOTS[0]}/2008/Trip to Genève/DSCN0042.JPG", facts)
+    add(store, f"{ROOTS[0]}/other.jpg")
+    expected: dict[str, NameField] = {
+        "DSCN0042": "file_name",
+        "dscn0042.jpg": "file_name",
+        "2008": "folder",
+        "GENEVE": "folder",
+        "trip to gene\u0300ve": "folder",
+        "zoe": "title",
+        "chef": "headline",
+        "long table": "description",
+        "lovelace": "creator",
+        "pasta": "keywords",
+        "anna": "people",
+        "arezzo": "place",
+        "tuscany": "place",
+        "italy": "country",
+    }
+    assert set(expected.values()) == set(NAME_FIELDS)
+    for phrase, field in expected.items():
+        assert found(store, phrase) == [(one, (field,))], phrase
+    assert found(store, "anna", "italy", "geneve") == [(one, ("folder", "people", "country"))]
+    assert found(store, "anna", "france") == found(store, "genev") == found(store, "to trip") == []
+    assert found(store, "anna", "france", any_phrase=True) == [(one, ("people",))]
+    assert found(store) == found(store, "-", "😀") == []
+    assert store.reads.named(["anna"], ("title", "creator")) == []
+
+
+def test_no_phrase_matches_across_two_names(store: Store) -> None:
+    add(store, f"{ROOTS[0]}/a/b.jpg", Facts("JPEG", 8, 8, people=("Anna Smith", "Bob Lee")))
+    assert found(store, "smith bob") == found(store, "a b") == found(store, "pictures a") == []
+    assert len(found(store, "bob lee")) == 1
+
+
+def test_a_title_counts_more_than_a_description(store: Store) -> None:
+    described = add(store, "/home/ada/Pictures/1.jpg", Facts("JPEG", 8, 8, description="Lake"))
+    titled = add(store, "/home/ada/Pictures/2.jpg", Facts("JPEG", 8, 8, title="Lake"))
+    assert found(store, "lake") == [(titled, ("title",)), (described, ("description",))]
+    assert [match.photo_id for match in store.reads.named(["lake"], limit=1)] == [titled]
+
+
+def test_parts_of_names_are_found(store: Store) -> None:
+    facts = Facts("JPEG", 8, 8, title="Münchhausen", description="Elsewhere")
+    one = add(store, f"{ROOTS[0]}/東京タワー/DSCN0042.JPG", facts)
+    add(store, f"{ROOTS[0]}/other.jpg")
+
+    def in_part(*parts: str) -> list[tuple[int, tuple[NameField, ...]]]:
+        return [(match.photo_id, match.fields) for match in store.reads.named_in_part(parts)]
+
+    for part, field in {
+        "0042": "file_name",
+        "scn00": "file_name",
+        "unchh": "title",
+        "京タワ": "folder",
+        "東": "folder",
+        "ds": "file_name",
+    }.items():
+        assert in_part(part) == [(one, (field,))], part
+    assert in_part("0042", "hausen", "東") == [(one, ("file_name", "folder", "title"))]
+    assert in_part("elsew") == in_part("42") == in_part("0042", "xyz") == in_part("") == []
+    assert in_part('"0042"', "hausen*") == [(one, ("file_name", "title"))], "no syntax of its own"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Straße_Malmö–Łódź.JPG", ["strasse", "malmo", "lodz", "jpg"]),
+        ("Tromsø ﬁne İstanbul", ["tromso", "fine", "istanbul"]),
+        ("\u202etxet\u202c.jpg\u200f", ["txet", "jpg"]),
+        ("bad\udce9name", ["bad", "name"]),
+        ("Ελλάδα Москва", ["ελλαδα", "москва"]),
+        ("…—\ue000", []),
+    ],
+)
+def test_names_become_words(name: str, words: list[str]) -> None:
+    assert words_of(name) == words
+    assert words_of(unicodedata.normalize("NFD", name)) == words
+
+
+# ------------------------------------------------------------------------- kept in step
+
+
+def plain_scan(store: Store) -> dict[int, dict[str, list[str]]]:
+    """The names of each photo with a path, read from the library's other tables."""
+    names: dict[int, dict[str, list[str]]] = {}
+    ids = store.reads.live_ids().tolist()
+    photos = store.reads.photos(ids)
+    for photo_id, paths in store.reads.paths(ids).items():
+        facts = photos[photo_id].facts
+        names[photo_id] = {
+            "file_name": [path.name for _, path in paths],
+            "folder": [
+                part
+                for root_id, path in paths
+                for part in path.relative_to(Path(store.reads.roots()[root_id]).parent).parts[:-1]
+            ],
+            **{
+                field: [getattr(facts, field) or ""]
+                for field in ("title", "headline", "description", "creator", "country")
+            },
+            "keywords": list(facts.keywords),
+            "people": list(facts.people),
+            "place": [facts.town or "", facts.region or ""],
+        }
+    return names
+
+
+def fields_with(names: dict[str, list[str]], phrase: str) -> tuple[str, ...]:
+    wanted = f" {' '.join(words_of(phrase))} "
+    return tuple(
+        field
+        for field in NAME_FIELDS
+        if any(wanted in f" {' '.join(words_of(name))} " for name in names[field])
+    )
+
+
+def random_facts(chance: random.Random) -> Facts:
+    return Facts(
+        "JPEG",
+        8,
+        8,
+        title=chance.choice(TEXTS),
+        description=chance.choice(TEXTS),
+        creator=chance.choice(TEXTS),
+        keywords=chance.choice(LISTS),
+        people=chance.choice(LISTS),
+        town=chance.choice([None, "Genève"]),
+        country=chance.choice([None, "Italy"]),
+    )
+
+
+PHRASES = ["geneve", "trip to", "anna", "lake", "dscn0042", "2041", "jpg", "ete", "latin", "italy",
+           "pictures", "привет", "النيل", "smith", "notes", "nothing of this name"]  # fmt: skip
+
+
+def assert_in_step(store: Store) -> None:
+    expected = plain_scan(store)
+    for phrase in PHRASES:
+        matches = {
+            match.photo_id: match.fields for match in store.reads.named([phrase], limit=10_000)
+        }
+        assert matches == {
+            photo_id: fields
+            for photo_id, names in expected.items()
+            if (fields := fields_with(names, phrase))
+        }, phrase
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_names_follow_every_change_of_the_library(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    with Store.open(tmp_path, writable=True) as store:
+        encoder = store.vectors.add_encoder("test/1", "test", 2).key
+        roots: dict[int, str] = {}
+
+        def some_path() -> tuple[int, str]:
+            root_id = chance.choice(list(roots))
+            return root_id, f"{roots[root_id]}/{chance.choice(FOLDERS)}{chance.choice(FILES)}"
+
+        def record() -> None:
+            root_id, path = some_path()
+            content = bytes([chance.randrange(8)]) * 32
+            known = store.reads.photo_with(content) is not None
+            new = None if known and chance.random() < 0.5 else random_facts(chance)
+            vector = None if known else VECTOR
+            result = IngestResult(FileStat(path, 1, 1, 1), content, new, vector)
+            store.record(root_id, encoder, [result])
+
+        def fail() -> None:  # the file at a known path has become unreadable
+            root_id, path = some_path()
+            store.record(root_id, encoder, [IngestResult(FileStat(path, 1, 2, 1))])
+
+        def forget() -> None:
+            root_id, _ = some_path()
+            known = sorted(store.files.known(root_id))
+            store.files.forget(root_id, chance.sample(known, min(2, len(known))))
+
+        def update() -> None:
+            ids = store.reads.live_ids().tolist()
+            if ids:
+                store.photos.update_facts({chance.choice(ids): random_facts(chance)})
+
+        def prune() -> None:
+            store.photos.prune(datetime.now(UTC) + timedelta(days=1))
+
+        def move_root() -> None:
+            root_id = chance.choice(list(roots))
+            path = f"/media/{chance.choice(['Trip to Pisa', 'disk'])}-{chance.randrange(10**6)}"
+            store.files.move_root(root_id, path)
+            roots[root_id] = path
+
+        def remove_root() -> None:
+            root_id = chance.choice(list(roots))
+            store.files.remove_root(root_id)
+            del roots[root_id]
+
+        def absorb() -> None:  # a new root that contains another
+            root_id = chance.choice(list(roots))
+            outer = roots[root_id].rpartition("/")[0]
+            new_id = store.files.add_root(outer)
+            roots.clear()
+            roots.update(store.reads.roots())
+            assert new_id in roots
+
+        actions = [record] * 8 + [update] * 4 + [fail, forget, forget, prune, move_root]
+        actions += [remove_root, absorb]
+        changed: set[Any] = set()
+        for _ in range(60):
+            if not roots:
+                for root in ROOTS:
+                    store.files.add_root(root)
+                roots.update(store.reads.roots())
+            before = plain_scan(store)
+            action = chance.choice(actions)
+            action()
+            if plain_scan(store) != before:
+                changed.add(action)
+            assert_in_step(store)
+        assert {record, update, forget} <= changed
+        assert store.database.check_integrity() == "ok"
+
+
+def test_a_transaction_that_fails_changes_no_names(store: Store) -> None:
+    one = add(store, f"{ROOTS[0]}/a.jpg", Facts("JPEG", 8, 8, title="Before"))
+    with pytest.raises(ZeroDivisionError), store.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE photos SET title = 'After'")
+        raise ZeroDivisionError
+    assert (found(store, "before"), found(store, "after")) == ([(one, ("title",))], [])
+    with store.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE photos SET title = 'After'")
+    assert (found(store, "before"), found(store, "after")) == ([], [(one, ("title",))])
+
+
+def test_the_names_of_an_older_library_are_found_at_once(tmp_path: Path) -> None:
+    shutil.copytree(STORED, tmp_path / "old")
+    with Store.open(tmp_path / "old") as store:  # a reader: it migrates, and nothing is indexed
+        ids = [match.photo_id for match in store.reads.named(["lake"])]
+        names = [path.name for paths in store.reads.paths(ids).values() for _, path in paths]
+        assert "lake.jpg" in names
+        assert store.reads.named(["water"], ["keywords"]) != []
+    with closing(sqlite3.connect(tmp_path / "old" / "library.db")) as connection:
+        for table in ("names_words", "names_parts"):
+            connection.execute(f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)")
