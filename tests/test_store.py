@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -258,6 +258,34 @@ def test_text_that_is_no_longer_valid_is_damage(tmp_path: Path, store: Store) ->
                 Store.open(tmp_path, writable=writable) as damaged,
             ):
                 damaged.reads.photos([1])
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE encoders SET dim = 31", "a vector has a wrong length"),
+        ("UPDATE nulls SET mean = x'00'", "a score baseline has a wrong length"),
+        ("UPDATE roots SET path = x'2f00'", "a file name has a zero byte"),
+        ("DELETE FROM roots", "a row refers to one that does not exist"),
+    ],
+)
+def test_an_error_that_impossible_values_explain_is_damage(
+    tmp_path: Path, statement: str, problem: str
+) -> None:
+    """Flipped bits that SQLite does not notice, because it stores no checksums."""
+    settings = Settings.load(data_dir=tmp_path / "library", encoder="lite")
+    with Library.open(settings, encoder=StandIn()) as library:
+        library.index([write_photos(tmp_path / "photos", 20)]).run()
+        library.search("a photo")  # makes the baseline
+    with closing(sqlite3.connect(tmp_path / "library" / "library.db")) as connection, connection:
+        assert connection.execute(statement).rowcount
+    with (
+        pytest.raises(StoreError, match=rf"damaged \({problem}\)"),
+        Library.open(settings, encoder=StandIn()) as library,
+    ):
+        library.status()
+        library.search("a photo")
+        raise IndexError("far from the cause")
 
 
 def test_a_reader_of_nothing_says_how_to_make_a_library(tmp_path: Path) -> None:

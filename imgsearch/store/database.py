@@ -20,6 +20,24 @@ if TYPE_CHECKING:
 DATABASE_FILE = "library.db"
 SNAPSHOT_FOLDER = "snapshots"
 IDLE_CONNECTIONS = 8  # kept open; the threads of a page open as many as they need
+# Rows that no imgsearch writes, and that later fail far from here: a query and what it finds.
+_IMPOSSIBLE = (
+    (
+        "SELECT 1 FROM vectors JOIN encoders ON key = encoder_key WHERE length(vector) != 2 * dim",
+        "a vector has a wrong length",
+    ),
+    (
+        "SELECT 1 FROM nulls JOIN encoders ON key = encoder_key WHERE length(mean) != 4 * dim "
+        "OR length(prompts) % (2 * dim) OR length(nouns) % (2 * dim) OR length(photos) % (2 * dim)",
+        "a score baseline has a wrong length",
+    ),
+    (
+        "SELECT 1 FROM roots WHERE instr(path, x'00') "
+        "UNION ALL SELECT 1 FROM paths WHERE instr(name, x'00')",
+        "a file name has a zero byte",
+    ),
+    ("PRAGMA foreign_key_check", "a row refers to one that does not exist"),
+)
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another process's short transaction
 
 
@@ -137,6 +155,8 @@ class Database:
         Flipped bits can surface as errors of any kind, far from where they were read.
         """
         problem = self.check_integrity()
+        if problem == "ok":
+            problem = next((what for query, what in _IMPOSSIBLE if self.fetch_one(query)), "ok")
         if problem != "ok":
             raise damage(self.data_dir / DATABASE_FILE, problem) from error
 
