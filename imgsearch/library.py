@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Self
 
+from imgsearch import private_files
 from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import (
@@ -463,8 +464,14 @@ class Library:
     def _open_database(self) -> Database:
         with self._database_lock:  # the page and the service call from many threads
             if self._database is None:
+                self._make_private()
                 self._database = Database.open(self.settings.data_dir)
             return self._database
+
+    def _make_private(self) -> None:
+        """Close the library to other users: older versions left that to the umask."""
+        private_files.make_private(self.settings.data_dir)
+        private_files.make_private(self.settings.cache_dir)
 
     def _reads(self) -> Reads:
         return Reads(self._open_database())
@@ -478,6 +485,9 @@ class Library:
         if self._indexer_object is None:
             from imgsearch.indexer.indexer import Indexer
 
+            self._make_private()
+            for folder in (self.settings.data_dir, self.settings.cache_dir):
+                private_files.delete_abandoned(folder)
             self._indexer_object = Indexer(
                 self.settings, self._encoders, self._notify, self._index_policy
             )

@@ -27,16 +27,12 @@ from tests.stand_in import KIND, StandIn
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    """A healthy library of 20 photos with an index file, in folders that only its owner reads."""
+    """A healthy library of 20 photos with an index file."""
     photos = write_photos(tmp_path / "photos", 20)
     settings = Settings.load(data_dir=tmp_path / "library", cache_dir=tmp_path / "cache")
     with Library.open(settings, encoder=StandIn()) as opened:
         opened.index([photos]).run()
         opened.rebuild().run()
-        for folder in (settings.data_dir, settings.cache_dir):
-            folder.mkdir(exist_ok=True)
-            for path in (folder, *folder.rglob("*")):
-                path.chmod(0o700 if path.is_dir() else 0o600)
         yield opened
 
 

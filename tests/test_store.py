@@ -301,6 +301,7 @@ def test_a_reader_works_on_a_read_only_folder(tmp_path: Path, store: Store) -> N
     for folder in (tmp_path, *tmp_path.parents):
         if folder.owner() == "root" and folder != Path("/") and "pytest" in str(folder):
             folder.chmod(0o755)
+    (tmp_path / "library.db").chmod(0o644)  # created private
     code = """
 import os, sys
 from pathlib import Path

@@ -28,6 +28,7 @@ from imgsearch.errors import ImgsearchError, SnapshotError, StoreError
 from imgsearch.index import snapshot
 from imgsearch.indexer.roots import list_roots
 from imgsearch.indexer.scan import find_changes, scan
+from imgsearch.private_files import ABANDONED_S
 from imgsearch.records.status import Finding
 from imgsearch.search import query_cache
 from imgsearch.store import lock
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from imgsearch.records.status import EncoderRow, Root
 
 MIN_FREE_BYTES = 1 << 30
-_ABANDONED_S = 3600.0  # a temporary file of the cache is written within seconds
 PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "openvino", "faiss-cpu", "faiss-gpu",
             "sqlalchemy", "pillow", "numpy", "streamlit", "watchdog")  # fmt: skip
 OPTIONAL = {"raw": "rawpy", "jxl": "pillow_jxl", "video": "av"}  # extra: module
@@ -158,7 +158,7 @@ def _cache(cache_dir: Path) -> Iterator[Finding]:
 
 def _left_behind(cache_dir: Path) -> list[Path]:
     """Temporary files and folders that no process uses any more."""
-    before_s = time.time() - _ABANDONED_S
+    before_s = time.time() - ABANDONED_S
     files = [*cache_dir.rglob("*.part"), *cache_dir.rglob(".*.json-*")]
     old = [path for path in files if path.is_file() and path.stat().st_mtime < before_s]
     return [*onnx.exports_left_behind(cache_dir), *sorted(old)]

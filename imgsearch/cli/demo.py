@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsearch import private_files
 from imgsearch.cli.output import data_option, info, open_library
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.search import print_answer, without_weak_hits
@@ -83,7 +84,7 @@ def _print(answer: Answer) -> None:
 def copy_photos(folder: Path) -> None:
     """Copy the demo photos into `folder`; those that are there already are left as they are."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(folder)
         for package, (inside, names) in PHOTOS.items():
             source = _package_dir(package) / inside
             for name in names.split():

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from imgsearch import private_files
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
@@ -85,17 +86,19 @@ class Thumbnails:
 
     def _keep(self, file: Path, content: bytes) -> None:
         with suppress(OSError):  # on a full or read-only disk it is made again next time
-            file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
-            part.write_bytes(content)
-            part.replace(file)
+            private_files.replace_file(file, content)
             with self._counting:
                 if self._held_bytes is None:
+                    self._delete_abandoned()
                     self._held_bytes = sum(size_bytes for _, size_bytes, _ in self._files())
                 else:
                     self._held_bytes += len(content)
                 if self._held_bytes > self._limit_bytes:
                     self._delete_oldest()
+
+    def _delete_abandoned(self) -> None:
+        for folder in self._folder.iterdir():
+            private_files.delete_abandoned(folder)
 
     def _delete_oldest(self) -> None:
         """Delete the least recently used files. Counts again: other processes write here, too."""

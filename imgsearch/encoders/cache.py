@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from imgsearch import private_files
 
 _BATCH_SIZES = "batch_sizes.json"
 
@@ -27,13 +28,9 @@ class JsonCache:
 
     def put(self, key: str, value: object) -> None:
         """Store a value. The file is replaced whole or left as it was."""
-        temporary = self._file.with_name(f".{self._file.name}-{os.getpid()}")
+        text = json.dumps({**self._read(), key: value}, indent=1)
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(
-                json.dumps({**self._read(), key: value}, indent=1), encoding="utf-8"
-            )
-            temporary.replace(self._file)
+            private_files.replace_file(self._file, text.encode())
 
     def _read(self) -> dict[str, Any]:
         with suppress(OSError, ValueError):

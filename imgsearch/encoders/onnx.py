@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from imgsearch import private_files
 from imgsearch.encoders.cache import sha256_of
 from imgsearch.encoders.device import usable_cores
 from imgsearch.errors import DiskError, EncoderError
@@ -205,8 +206,8 @@ def write_export(folder: Path, made_for: str, build: Callable[[Path], ExportFact
     from filelock import FileLock, Timeout
 
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock", timeout=_LOCK_S):
+        private_files.make_folder(folder.parent)
+        with FileLock(f"{folder}.lock", timeout=_LOCK_S, mode=private_files.FILE_MODE):
             facts = read_export(folder, made_for)
             if facts is None:
                 facts = _build(folder, made_for, build)
@@ -244,6 +245,7 @@ def _build(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) ->
             "files": entries,
         }
         (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        private_files.make_entries_private(temporary)  # the runtimes write as the umask says
         for path in (*temporary.iterdir(), temporary):
             _flush(path)
         if folder.exists():
@@ -259,7 +261,7 @@ def _check_space(folder: Path) -> None:
 
     A program that writes a model reports a full disk in its own words, if at all.
     """
-    with (folder / "space").open("wb") as file:
+    with private_files.open_for_writing(folder / "space") as file:
         file.write(bytes(_PROBE_BYTES))
         file.flush()
         os.fsync(file.fileno())

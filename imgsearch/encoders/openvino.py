@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgsearch import private_files
 from imgsearch.encoders.cache import JsonCache
 from imgsearch.encoders.device import usable_cores
 from imgsearch.encoders.onnx import ParallelModel, load_error
@@ -76,10 +77,14 @@ class OpenVinoModel(ParallelModel):
 
 def _compiled(path: Path, options: dict[str, object]) -> Any:
     """The graph, its weights rearranged for this processor. The result is cached next to it."""
-    cached = {**options, "CACHE_DIR": str(path.with_name(COMPILED))}  # loads in a quarter the time
+    folder = path.with_name(COMPILED)
     try:
-        return _core().compile_model(str(path), "CPU", cached)
-    except RuntimeError:  # the disk may be full, or the folder read-only
+        private_files.make_folder(folder)
+        cached = {**options, "CACHE_DIR": str(folder)}  # loads in a quarter the time
+        compiled = _core().compile_model(str(path), "CPU", cached)
+        private_files.make_entries_private(folder)
+        return compiled
+    except (RuntimeError, OSError):  # the disk may be full, or the folder read-only
         return _core().compile_model(str(path), "CPU", options)
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from imgsearch import private_files
 from imgsearch.errors import DiskError, SnapshotError
 from imgsearch.index.base import OnStep
 from imgsearch.index.policy import IndexPolicy
@@ -46,8 +47,8 @@ def write(path: Path, suffix: str, dump: Callable[[BinaryIO], None], on_step: On
     temporary = path.with_name(f"{path.name}.partial")
     try:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            private_files.make_folder(path.parent)
+            with private_files.open_for_writing(temporary) as file:
                 hashing = _HashingFile(file, on_step)
                 dump(cast(BinaryIO, hashing))
                 file.flush()

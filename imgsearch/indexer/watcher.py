@@ -24,6 +24,7 @@ from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from imgsearch import private_files
 from imgsearch.errors import DiskError
 from imgsearch.indexer.scan import folder_identity, stat_of
 from imgsearch.records.files import FileStat
@@ -173,7 +174,7 @@ class Watcher:
             except OSError as error:
                 self.polled[root] = _cannot_watch(error)
         try:
-            self._canary.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(self._canary)
         except OSError as error:
             raise DiskError(
                 f"The data folder {self._canary.parent} cannot be written ({error.strerror}). "
@@ -198,7 +199,7 @@ class Watcher:
         assert self._observer is not None
         probe = self._canary / "probe"
         with suppress(OSError):
-            probe.mkdir(exist_ok=True)
+            private_files.make_folder(probe)
         try:
             handler = _EventHandler(self._pending, "", str(probe))
             watch = self._observer.schedule(handler, str(probe), event_filter=_EVENT_TYPES)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from imgsearch import private_files
 from imgsearch.encoders.prompts import prompts_for
 
 if TYPE_CHECKING:
@@ -81,7 +84,8 @@ class QueryCache:
     def _write(self, vectors: Mapping[bytes, Vector]) -> None:
         rows = [(self._key(content), vector.tobytes()) for content, vector in vectors.items()]
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(self._file.parent)
+            private_files.create_file(self._file)
             with closing(self._connect()) as connection, connection:
                 connection.execute(_TABLE)
                 connection.executemany(
@@ -99,7 +103,8 @@ class QueryCache:
                 self._file.unlink()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, timeout=_BUSY_TIMEOUT_S)
+        uri = f"file:{quote(os.fsencode(self._file))}?mode=rw"  # does not create it
+        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 

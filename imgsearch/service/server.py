@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from filelock import FileLock, Timeout
 
+from imgsearch import private_files
 from imgsearch.errors import DiskError, UsageError
 from imgsearch.service.address import SOCKET, socket_address
 from imgsearch.service.app import create_app
@@ -169,7 +170,7 @@ class _IdleTimer:
 @contextmanager
 def _single_service(data_dir: Path) -> Iterator[None]:
     """The right to serve this library. A lock of the system, which a dead process does not hold."""
-    lock = FileLock(data_dir / LOCK_FILE, timeout=0)
+    lock = FileLock(data_dir / LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)
     try:
         lock.acquire()
     except Timeout:

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import quote
 
+from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
 from imgsearch.store import migrations, names, sql
 
@@ -91,8 +92,9 @@ class Database:
         draft = file.with_name(file.name + ".new")
         for suffix in ("", "-wal", "-shm"):
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
-        cls._migrate(draft)
         try:
+            private_files.create_file(draft)  # SQLite gives its other files the same rights
+            cls._migrate(draft)
             draft.replace(file)
         except OSError as error:
             raise DiskError(f"Cannot write to {file.parent} ({error.strerror}).") from error

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.store.progress_file import LOCK_FILE
 from imgsearch.store.store import Store
@@ -37,9 +38,9 @@ def writing(data_dir: Path) -> Iterator[Store]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(data_dir / LOCK_FILE, timeout=TIMEOUT_S)
+    lock = FileLock(data_dir / LOCK_FILE, timeout=TIMEOUT_S, mode=private_files.FILE_MODE)
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(data_dir)
         lock.acquire(poll_interval=0.02)
     except Timeout:
         raise LibraryLocked(

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from imgsearch import private_files
 from imgsearch.progress import Progress, RateMeter, RunningJob
 
 PROGRESS_FILE = "writer.json"
@@ -82,10 +83,8 @@ class _ProgressFile:
             "pid": os.getpid(),
             "rate": self._meter.rate,
         }
-        new = self._path.with_suffix(".new")
         with suppress(OSError):  # the job itself reports a full disk
-            new.write_text(json.dumps(fields))
-            new.replace(self._path)
+            private_files.replace_file(self._path, json.dumps(fields).encode())
 
     def remove(self) -> None:
         """Remove the file at the end of the job."""
@@ -97,7 +96,7 @@ def _remove_if_stale(data_dir: Path) -> bool:
     """Whether no process holds the lock; if so, the file is removed."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(data_dir / LOCK_FILE, timeout=0)
+    lock = FileLock(data_dir / LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)
     try:
         with lock:
             (data_dir / PROGRESS_FILE).unlink(missing_ok=True)
