@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.store.store import Store
 
+MAX_PRUNE_DAYS = 36_500
+
 
 class Library:
     """A photo library: `index` brings it up to date, `search` answers queries.
@@ -444,8 +446,13 @@ class Library:
     def prune(self, days: float = PRUNE_DAYS) -> int:
         """Delete photos and vectors that have had no path for this many days; returns how many.
 
-        Photos of offline folders and photos whose removal is held have paths, and stay.
+        Photos of offline folders and photos whose removal is held have paths, and stay. Raises
+        UsageError for a number of days below 0 or above 36,500.
         """
+        if not 0 <= days <= MAX_PRUNE_DAYS:
+            raise UsageError(
+                f"The number of days must be from 0 to {MAX_PRUNE_DAYS:,}, not {days:,}."
+            )
         self._reads()
         return self._indexer().prune(days)
 
@@ -454,8 +461,10 @@ class Library:
 
         The old encoder answers queries until every photo has a vector of the new one; an
         interrupted run continues where it stopped. Photos that are offline delay the change: the
-        report says how many.
+        report says how many. Raises UsageError for an unknown encoder, and as `index` does.
         """
+        if encoder is not None and not encoder.strip():
+            raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
         self._reads()
         return Job(self._indexer().rebuild(encoder))
 

@@ -47,11 +47,11 @@ def test_photos_can_be_given_by_path_and_columns_in_any_order(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "None of the 0"),
+        (b"", "has no captions"),
         (b"photo,caption\nunknown.jpg,a dog\n", "None of the 1"),
         (b"chelsea.png\n", "no caption"),
         (b"chelsea.png,\n", "no caption"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"\xff\xfe\x00", "is not CSV in UTF-8"),
     ],
 )
 def test_unusable_files(demo: Library, tmp_path: Path, text: bytes, message: str) -> None:

@@ -150,7 +150,7 @@ def test_dogs_horses_and_bicycles_of_flickr8k(lite, shared_data: Path) -> None: 
         (Classes(("dog", " ")), "name is empty"),
         (Classes(("dog", "Dog")), "named twice"),
         (Classes(("dog", "cat"), "a photo"), "template"),
-        (Classes(tuple(map(str, range(1001)))), "Too many classes: 1,001"),
+        (Classes(tuple(map(str, range(1001)))), "Name at most 1,000"),
     ],
 )
 def test_invalid_classes(demo: Library, classes: Classes, message: str) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SAMPLE_CAPTIONS = 500  # for the index and the verdicts; spread evenly over all captions
 _BLOCK_CAPTIONS = 1_024
+_FORM = "Write one line per caption: photo,caption"
 _TIE = 1e-6  # scores closer than this are equal: float32 sums depend on their order
 
 
@@ -51,15 +52,20 @@ def read_captions(store: Store, file: Path) -> Captions:
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = [row for row in csv.reader(lines) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"The captions in {file} cannot be read: {reason}.") from error
+    except OSError as error:
+        raise UsageError(
+            f"The captions in {file} cannot be read ({error.strerror}). Name a CSV file."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{file} is not CSV in UTF-8. {_FORM}") from error
+    if not rows:
+        raise UsageError(f"{file} has no captions. {_FORM}")
     photo_column, caption_column, rows = _split_header(rows)
     names = _PhotoNames(store, file.parent)
     texts, photo_ids, unknown = [], [], 0
     for row in rows:
         if len(row) <= max(photo_column, caption_column) or not row[caption_column].strip():
-            raise UsageError(f"A line of {file} has no caption: {','.join(row)[:80]!r}.")
+            raise UsageError(f"A line of {file} has no caption: {','.join(row)[:80]!r}. {_FORM}")
         photo_id = names.find(row[photo_column])
         if photo_id is None:
             unknown += 1
@@ -69,7 +75,7 @@ def read_captions(store: Store, file: Path) -> Captions:
     if not texts:
         raise UsageError(
             f"None of the {unknown} photos in {file} is in the library. Name each by its path or "
-            "its file name, one line per caption: photo,caption"
+            f"its file name. {_FORM}"
         )
     return Captions(tuple(texts), tuple(photo_ids), unknown)
 

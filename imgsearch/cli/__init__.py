@@ -10,6 +10,7 @@ import errno
 import gc
 import os
 import select
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +21,17 @@ import click
 
 from imgsearch.cli.output import print_error, print_position
 from imgsearch.errors import DiskError, ImgsearchError, QueryError
+from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
 COMMANDS = (
-    *("demo", "doctor", "encoders", "evaluate", "explain", "failures", "forget", "index", "label"),
-    *("prune", "rebuild", "search", "serve", "status", "ui", "watch"),
+    *("demo", "doctor", "encoders", "evaluate", "explain", "failures", "forget", "help", "index"),
+    *("label", "prune", "rebuild", "search", "serve", "status", "ui", "watch"),
 )
 INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
+_NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
 _EXPECTED = (ImgsearchError, click.ClickException, *_STOPPED)
 
@@ -57,14 +60,34 @@ class Commands(click.Group):
         command: click.Command = import_module(f"imgsearch.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        is_unknown = name not in COMMANDS and not name.startswith("-")
+        if is_unknown and not ctx.resilient_parsing:  # as it is while a shell completes a word
+            import difflib
+
+            near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=_NEAR_ENOUGH)
+            hint = (
+                f"Did you mean {near[0]}?"
+                if near
+                else (
+                    f"To search for it: imgsearch search {shlex.join(args)}. To list the commands: "
+                    "imgsearch help"
+                )
+            )
+            ctx.fail(f"No such command {name!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="To start: imgsearch index ~/Pictures, then: imgsearch search 'a dog in snow'. "
-    "Help for a command: imgsearch COMMAND --help",
+    "Help for a command: imgsearch help COMMAND",
 )
-@click.version_option(package_name="imgsearch-photos", prog_name="imgsearch")
+@click.version_option(VERSION, "-V", "--version", prog_name="imgsearch")
 def commands() -> None:
     """Find your own photos by meaning, on your own machine.
 
@@ -121,6 +144,11 @@ def _print_failure(error: BaseException) -> None:
         )
     elif isinstance(error, click.ClickException):
         error.show()
+        if isinstance(error, click.NoSuchOption) and _takes_query(error.ctx):
+            print_error(
+                "To exclude what a word names, quote the whole query: 'sunset -people'. If it "
+                "begins with a minus, put -- before it."
+            )
     elif isinstance(error, ImgsearchError):
         print_error(str(error))
         if isinstance(error, QueryError) and error.line is not None:
@@ -132,6 +160,10 @@ def _print_failure(error: BaseException) -> None:
             f"Unexpected error ({type(error).__name__}: {error}). Nothing is lost. Run the command "
             "again with IMGSEARCH_DEBUG=1 and report what it prints."
         )
+
+
+def _takes_query(context: click.Context | None) -> bool:
+    return context is not None and any(p.name == "words" for p in context.command.params)
 
 
 def _is_full_disk(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ from imgsearch.cli.output import data_option, info, open_library
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.search import print_answer, without_weak_hits
 from imgsearch.errors import DiskError, MissingPackage
+from imgsearch.query.grammar import absolute
 from imgsearch.records.query import Example, Query, Term
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def command(data_dir: str | None) -> None:
     """
     from imgsearch.config import default_data_dir
 
-    folder = Path(data_dir) if data_dir else default_data_dir() / "demo"
+    folder = default_data_dir() / "demo" if data_dir is None else Path(absolute(data_dir))
     photos, library_dir = folder / "photos", folder / "library"
     copy_photos(photos)
     with open_library(str(library_dir)) as library:

@@ -65,7 +65,7 @@ def command(
     --evaluate takes a folder with one subfolder for each class, and shows how many photos get the
     right label. Without arguments, the command lists saved labels.
     """
-    classes = _classes(names, template, only_these)
+    classes = _classes(names, template, only_these, save_as)
     with open_library(data_dir) as library:
         if forget is not None:
             _forget(library, forget)
@@ -82,11 +82,13 @@ def command(
             _print_labels(library, library.label(classes, _query(words), k), as_json)
 
 
-def _classes(names: str | None, template: str | None, only_these: bool) -> Classes | None:
+def _classes(
+    names: str | None, template: str | None, only_these: bool, save_as: str | None
+) -> Classes | None:
     from imgsearch.records.labels import Classes
 
     if names is None:
-        if template is not None or only_these:
+        if template is not None or only_these or save_as is not None:
             raise click.UsageError("Name the classes: imgsearch label 'dog,cat,horse'")
         return None
     return Classes(tuple(name.strip() for name in names.split(",")), template, not only_these)
@@ -101,7 +103,7 @@ def _query(words: tuple[str, ...]) -> str | None:
 
 def _forget(library: Library, name: str) -> None:
     if not library.forget_labels(name):
-        info(f"No labels are saved as {name}. To list saved labels: imgsearch label")
+        info(f"No labels are saved as {name!r}. To list saved labels: imgsearch label")
         sys.exit(NO_RESULT)
     click.echo(f"Deleted the labels {printable(name)}; no photo was touched")
 
@@ -144,7 +146,7 @@ def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
         for label, hit in labelled:
             click.echo(f"{label.probability:6.3f}  {printable(label.name)}  {printable(hit.path)}")
     if not labelled:
-        info("No photo matches.")
+        info("No photo matches the query. Try fewer filters, or leave the query out.")
         sys.exit(NO_RESULT)
 
 

@@ -13,7 +13,6 @@ from imgsearch.cli.output import data_option, json_option, open_library, print_j
     metavar="N",
     default=30,
     show_default=True,
-    type=click.IntRange(min=0),
     help="Keep the data of photos removed within this many days.",
 )
 @json_option

@@ -15,6 +15,7 @@ from imgsearch.query.grammar import example_of, filter_of, parse, region_of, ter
 from imgsearch.records.query import Example, Filter, Query, Term
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
+_PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
 _META_KEY = "imgsearch.query_options"
 
 
@@ -51,8 +52,12 @@ def query_from(words: Sequence[str]) -> Query:
         terms = _with_region(terms, options.region)
     query = replace(query, terms=(*query.terms, *terms), filters=(*query.filters, *options.filters))
     # Both are written as in a query line, so that the same rules hold.
+    if options.sort == "":
+        raise QueryError("--sort needs a value: relevance, date or path.")
     if options.sort is not None:
         query = replace(query, sort=parse(f"sort:{options.sort}").sort)
+    if options.min_score == "":
+        raise QueryError("--min-score needs a value: a cosine from -1 to 1.")
     if options.min_score is not None:
         query = replace(query, min_score=parse(f"t:{options.min_score}").min_score)
     return query
@@ -125,10 +130,13 @@ def _example(value: str) -> Term:
     if value != "-":
         return example_of(value)
     if sys.stdin.isatty():
+        raise QueryError(f"--image - reads an image from standard input. {_PIPE_ONE_IN}")
+    content = sys.stdin.buffer.read()
+    if not content:
         raise QueryError(
-            "--image - reads an image from standard input. Pipe one in: … | imgsearch search"
+            f"Standard input is empty, and --image - reads an image from it. {_PIPE_ONE_IN}"
         )
-    return Term(Example(sys.stdin.buffer.read()))
+    return Term(Example(content))
 
 
 _OPTIONS: tuple[tuple[str, str, str, _Store], ...] = (

@@ -52,6 +52,8 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
 
 
 def _check_host(host: str) -> None:
+    if not host:
+        raise UsageError("The address is empty. For this machine only: --host 127.0.0.1")
     if host in LOOPBACK:
         return
     password = os.environ.get(PASSWORD_VARIABLE, "")

@@ -33,9 +33,9 @@ def validate(classes: Classes) -> Classes:
         raise UsageError("A class name is empty. Separate the names with commas: 'dog,cat,horse'")
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
-        raise UsageError(f"The class {duplicate!r} is named twice.")
+        raise UsageError(f"The class {duplicate!r} is named twice. Name it once.")
     if len(names) > MAX_CLASSES:
-        raise UsageError(f"Too many classes: {len(names):,} (at most {MAX_CLASSES:,}).")
+        raise UsageError(f"Too many classes: {len(names):,}. Name at most {MAX_CLASSES:,}.")
     if classes.template is not None and classes.template.count("{}") != 1:
         raise UsageError(
             "The template must contain {} exactly once, where the class goes: "
