@@ -29,7 +29,9 @@ from imgsearch.encoders.prompts import embed_texts
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
+from imgsearch.search.composition import compose
 from imgsearch.search.confidence import (
     COMPARED_HITS,
     THRESHOLDS,
@@ -115,15 +117,14 @@ class SmallLibrary:
     ) -> bool:
         """Whether the query is answered, in the library without the photo `out`."""
         total = np.sum([vector for _, vector in terms], axis=0)
-        total = total if negative is None else total - negative
+        minus = None if negative is None else np.float32(-MINUS_WEIGHT) * negative
+        total = total if minus is None else compose(total[None], minus)[0]
         vector = (total / np.linalg.norm(total)).astype(np.float32)
         scores = self.photos @ vector
         if out >= 0:
             scores[out] = -2
         closest = self.photos[np.argsort(-scores)[:COMPARED_HITS]]
-        query = ScoredQuery(
-            vector, [(kind, 1.0) for kind, _ in terms], None if negative is None else -negative
-        )
+        query = ScoredQuery(vector, [(kind, 1.0) for kind, _ in terms], minus)
         return z_score(self.baseline, query, closest) / chance(len(self.photos)) >= THRESHOLDS.found
 
 

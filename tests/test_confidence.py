@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from imgsearch import Library
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.search.composition import compose
 from imgsearch.search.confidence import (
     MIN_PHOTOS,
     THRESHOLDS,
@@ -174,7 +175,8 @@ def test_a_compound_query_is_compared_with_compound_queries() -> None:
     )
     assert rows.shape == (50, 16)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert np.allclose(rows[0], unit(prompts[0] + 0.5 * photos[1] + negative), atol=1e-5)
+    positive = prompts[0] + 0.5 * photos[1]
+    assert np.allclose(rows[0], unit(compose(positive[None], negative)[0]), atol=1e-5)
 
 
 def test_in_a_small_library_an_example_is_not_compared_with_itself() -> None:

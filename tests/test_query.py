@@ -31,7 +31,7 @@ def test_one_line_can_hold_every_kind_of_item() -> None:
         "near:48.85,2.35,5km type:raw orientation:landscape rating:>=4 keyword:family is:offline "
         "t:0.25"
     )
-    assert query.terms == (Term("sunset over water"), Term("people", -1.0))
+    assert query.terms == (Term("sunset over water"), Term("people", -0.5))
     assert query.filters == (
         Filter("after", ("2023-06",)),
         Filter("before", ("2024",)),
@@ -53,9 +53,10 @@ def test_one_line_can_hold_every_kind_of_item() -> None:
     [
         ("a dog", (Term("a dog"),)),
         ("  a   dog ", (Term("a dog"),)),
-        ("a dog -cat in snow", (Term("a dog in snow"), Term("cat", -1.0))),
-        ("-cat a dog", (Term("cat", -1.0), Term("a dog"))),
+        ("a dog -cat in snow", (Term("a dog in snow"), Term("cat", -0.5))),
+        ("-cat a dog", (Term("cat", -0.5), Term("a dog"))),
         ('"a dog" "a cat"', (Term("a dog"), Term("a cat"))),
+        ("a dog -1:cat", (Term("a dog"), Term("cat", -1.0))),
         ("2:sunset", (Term("sunset", 2.0),)),
         ('-.5:"red car" bus', (Term("red car", -0.5), Term("bus"))),
         ("photo:12 -2:photo:7", (Term(Example(12)), Term(Example(7), -2.0))),
@@ -195,6 +196,7 @@ def test_options_need_no_quotes() -> None:
     assert filter_of("camera", "canon eos|nikon") == Filter("camera", ("canon eos", "nikon"))
     assert term_of("2:two people") == Term("two people", 2.0)
     assert term_of("at 3:30") == Term("at 3:30")
+    assert term_of("people", 0.5) == Term("people", 0.5)
     assert example_of("0.5:photo:3") == Term(Example(3), 0.5)
     assert example_of("my photo.jpg") == Term(Example(Path("my photo.jpg")))
     assert region_of("1, 2,3.5,4") == Region(1, 2, 3.5, 4)
@@ -233,7 +235,7 @@ examples = st.one_of(
     ),
 ).map(Example)
 terms = st.builds(Term, texts.map(str.strip).filter(bool) | words.filter(str.strip) | examples,
-                  st.just(1.0) | st.just(-1.0) | weights)  # fmt: skip
+                  st.just(1.0) | st.sampled_from([-1.0, -0.5]) | weights)  # fmt: skip
 dates = st.datetimes().flatmap(
     lambda moment: st.sampled_from([4, 7, 10, 13, 16, 19]).map(
         lambda length: moment.isoformat(timespec="seconds")[:length]

@@ -54,10 +54,32 @@ def scores(library: Library, query: str | Query) -> dict[str, float]:
 
 
 def test_a_negative_term_lowers_similar_photos(demo: Library) -> None:
-    plain, without = names(demo, "an animal"), names(demo, "an animal -horse")
+    plain, without = names(demo, "an animal"), names(demo, "an animal -1.5:horse")
     assert plain.index("horse.png") < plain.index("chelsea.png") < 3
     assert without.index("chelsea.png") < without.index("horse.png")
-    assert without.index("horse.png") > 5
+    assert without.index("horse.png") > 4
+
+    def lead(line: str) -> float:
+        found = scores(demo, line)
+        return found["horse.png"] - found["chelsea.png"]
+
+    assert lead("an animal") > lead("an animal -horse") + 0.05 > lead("an animal -1:horse") + 0.1
+
+
+def test_a_minus_takes_away_only_what_its_term_adds(demo: Library) -> None:
+    """The query of weight 1 is turned halfway to what B has and A has not."""
+    line = '"an animal" -1:"a horse"'
+    photo = demo.search("a cat", k=1)[0].path
+    (animal, horse) = demo.explain(photo, line).shares
+    both = demo.explain(photo, '"an animal" "a horse"').shares
+    alike = both[0].share / both[0].cosine  # 1 over the length of the sum: sqrt(2 + 2 * cosine)
+    cosine = 1 / (2 * alike**2) - 1
+    added_by_horse = (horse.cosine - cosine * animal.cosine) / np.sqrt(1 - cosine**2)
+    expected = (animal.cosine - added_by_horse) / np.sqrt(2)
+    assert 0.1 < cosine < 0.9
+    assert animal.share + horse.share == pytest.approx(expected, abs=1e-3)
+    halves = demo.explain(photo, '"an animal" -"a horse"').shares
+    assert halves == demo.explain(photo, '"an animal" -0.5:"a horse"').shares
 
 
 def test_weights_change_the_ranking(demo: Library) -> None:
@@ -71,10 +93,10 @@ def test_the_score_is_the_cosine_with_the_sum(demo: Library) -> None:
     The best of several parts is not, so the two wide photos of text are left out.
     """
     dog, cat, sea = (scores(demo, f'"{text}"') for text in ("a dog", "a cat", "the sea"))
-    found = scores(demo, '2:"a dog" -0.5:"a cat" the sea')
+    found = scores(demo, '2:"a dog" 0.5:"a cat" the sea')
     assert {"page.png", "text.png"} <= found.keys()
     found = {name: found[name] for name in found if name not in ("page.png", "text.png")}
-    total = np.array([2 * dog[name] - 0.5 * cat[name] + sea[name] for name in found])
+    total = np.array([2 * dog[name] + 0.5 * cat[name] + sea[name] for name in found])
     together = np.array(list(found.values()))
     length = float(total @ together / (together @ together))
     assert together * length == pytest.approx(total, abs=1e-4)

@@ -12,7 +12,7 @@ import click
 from imgsearch.errors import QueryError
 from imgsearch.query.fields import FIELDS
 from imgsearch.query.grammar import example_of, filter_of, parse, region_of, term_of
-from imgsearch.records.query import Example, Filter, Query, Term
+from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Term
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
@@ -103,11 +103,11 @@ def _add_image(options: _QueryOptions, name: str, value: str) -> None:
 
 
 def _add_minus_image(options: _QueryOptions, name: str, value: str) -> None:
-    options.terms.append(_negated(_example(value)))
+    options.terms.append(_negated(_example(value, MINUS_WEIGHT)))
 
 
 def _add_minus(options: _QueryOptions, name: str, value: str) -> None:
-    options.terms.append(_negated(term_of(value)))
+    options.terms.append(_negated(term_of(value, MINUS_WEIGHT)))
 
 
 def _set_region(options: _QueryOptions, name: str, value: str) -> None:
@@ -126,9 +126,9 @@ def _negated(term: Term) -> Term:
     return replace(term, weight=-term.weight)
 
 
-def _example(value: str) -> Term:
+def _example(value: str, default_weight: float = 1.0) -> Term:
     if value != "-":
-        return example_of(value)
+        return example_of(value, default_weight)
     if sys.stdin.isatty():
         raise QueryError(f"--image - reads an image from standard input. {_PIPE_ONE_IN}")
     content = sys.stdin.buffer.read()
@@ -136,7 +136,7 @@ def _example(value: str) -> Term:
         raise QueryError(
             f"Standard input is empty, and --image - reads an image from it. {_PIPE_ONE_IN}"
         )
-    return Term(Example(content))
+    return Term(Example(content), default_weight)
 
 
 _OPTIONS: tuple[tuple[str, str, str, _Store], ...] = (

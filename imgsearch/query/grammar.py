@@ -21,7 +21,16 @@ from typing import NoReturn, get_args
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
-from imgsearch.records.query import Example, Filter, FilterValue, Query, Region, Sort, Term
+from imgsearch.records.query import (
+    MINUS_WEIGHT,
+    Example,
+    Filter,
+    FilterValue,
+    Query,
+    Region,
+    Sort,
+    Term,
+)
 
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
 _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
@@ -79,17 +88,17 @@ def filter_of(name: str, text: str) -> Filter:
         return Filter(name, tuple(_filter_value(name, part) for part in text.split("|")))
 
 
-def term_of(text: str) -> Term:
+def term_of(text: str, default_weight: float = 1.0) -> Term:
     """A term from words that need no quotes, with an optional weight: "2:sunset"."""
-    weight, rest = _split_weight(text)
+    weight, rest = _split_weight(text, default_weight)
     if not rest.strip():
         raise QueryError(EMPTY_TEXT)
     return Term(rest.strip(), weight)
 
 
-def example_of(text: str) -> Term:
+def example_of(text: str, default_weight: float = 1.0) -> Term:
     """An example image as [WEIGHT:]FILE or [WEIGHT:]photo:ID."""
-    weight, rest = _split_weight(text)
+    weight, rest = _split_weight(text, default_weight)
     if rest.startswith("photo:"):
         with _query_errors():
             return Term(Example(_photo_id(rest.removeprefix("photo:"))), weight)
@@ -144,7 +153,7 @@ class _Reader:
         negated = self.line.startswith("-", self.at)
         self.at += negated
         weight_at = self.at
-        weight = self._read_weight()
+        weight = self._read_weight(MINUS_WEIGHT if negated else 1.0)
         self._refuse_gap_after_name()
         name_at = self.at
         name = self._read_name()
@@ -171,10 +180,10 @@ class _Reader:
                 return tuple(values)
             self.at += 1
 
-    def _read_weight(self) -> float:
+    def _read_weight(self, default: float) -> float:
         found = _WEIGHT.match(self.line, self.at)
         if found is None:
-            return 1.0
+            return default
         with _query_errors(self.line, self.at):
             weight = _weight(found[1])
         self.at = found.end()
@@ -313,11 +322,11 @@ def _query_errors(line: str | None = None, at: int = 0) -> Iterator[None]:
         raise QueryError(f"{error}{position}", line, at) from None
 
 
-def _split_weight(text: str) -> tuple[float, str]:
+def _split_weight(text: str, default: float) -> tuple[float, str]:
     negated = text.startswith("-")
     found = _WEIGHT.match(text, int(negated))
     if found is None:
-        return 1.0, text
+        return default, text
     with _query_errors():
         weight = _weight(found[1])
     return (-weight if negated else weight), text[found.end() :]
@@ -341,9 +350,9 @@ def _is_word(word: str) -> bool:
 
 
 def _term_text(term: Term) -> str:
-    sign = "-" if term.weight < 0 else ""
+    sign, default = ("-", MINUS_WEIGHT) if term.weight < 0 else ("", 1.0)
     size = abs(term.weight)
-    weight = "" if size == 1 else f"{decimal_text(size)}:"
+    weight = "" if size == default else f"{decimal_text(size)}:"
     return f"{sign}{weight}{_what_text(term)}"
 
 

@@ -53,6 +53,9 @@ class Example:
     region: Region | None = None  # use only this part
 
 
+MINUS_WEIGHT = 0.5  # of a term with a minus and no number; chosen by measurement, docs/search.md
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A text or an example with its weight; a negative weight asks for photos unlike it."""
@@ -126,9 +129,9 @@ Sort: TypeAlias = Literal["relevance", "date", "path"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query: the weighted terms are added to one vector, and all filters must match.
+    """A query: the weighted terms form one vector, and all filters must match.
 
-    The sum is normalised, so that a score is a cosine. Without terms, the photos that pass the
+    The vector has length 1, so that a score is a cosine. Without terms, the photos that pass the
     filters are listed, newest first.
     """
 

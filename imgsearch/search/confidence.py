@@ -25,6 +25,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from imgsearch.records.answer import ScoreBaseline, Verdict
+from imgsearch.search.composition import compose
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,18 +147,19 @@ def chance(vectors: int) -> float:
 def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
     """Queries (n, dim) built like this one but about other things; rows of length 1.
 
-    They have as many positive terms, with the same weights, and the same negative terms.
+    They have as many positive terms, with the same weights, and the same negative terms, composed
+    in the same way.
     """
     import numpy as np
 
     banks = {"text": baseline.prompts, "short": baseline.nouns, "image": baseline.photos}
     rows = max(len(banks[kind]) for kind, _ in query.terms)
     total = np.zeros((rows, len(query.vector)), np.float32)
-    if query.negative is not None:
-        total += query.negative
     for position, (kind, weight) in enumerate(query.terms):
         bank = banks[kind]
         total += np.float32(weight) * bank[_stand_ins(position, rows, len(bank))]
+    if query.negative is not None:
+        total = compose(total, query.negative)
     lengths = np.linalg.norm(total, axis=1, keepdims=True)
     result: Vectors = total / np.maximum(lengths, np.float32(1e-6))
     return result

@@ -13,6 +13,7 @@ from imgsearch.encoders.prompts import embed_texts, prompts_for
 from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.query.grammar import EMPTY_TEXT
 from imgsearch.records.query import Example, Query, Region, Term
+from imgsearch.search import composition
 from imgsearch.search.confidence import ScoredQuery, TermKind
 from imgsearch.search.context import SearchContext
 from imgsearch.search.query_cache import QueryCache
@@ -25,18 +26,21 @@ if TYPE_CHECKING:
 
 _FULL_SIDE_PX = 1 << 20  # decode every pixel: a region is cut out of them
 _HASH_BYTES = 32  # as the store's content hashes
+_CANCEL_OUT = "The terms of this query cancel each other out. Change one of them."
 
 
 @dataclass(frozen=True, slots=True)
 class QueryVector:
     """A query as one vector of length 1, and what it was made of.
 
-    `vector` is `factors` (terms,) @ `term_vectors` (terms, dim), whose rows have length 1.
-    `example_ids` are the photos of the library that are examples of the query.
+    `vector` is `factors` (terms,) @ `term_vectors` (terms, dim), whose rows have length 1;
+    `weights` (terms,) are in the ratio of those of the query. `example_ids` are the photos of the
+    library that are examples of the query.
     """
 
     vector: Vector
     term_vectors: Vectors
+    weights: Vector
     factors: Vector
     term_kinds: tuple[TermKind, ...]
     example_ids: frozenset[int]
@@ -44,17 +48,17 @@ class QueryVector:
 
     def scored(self) -> ScoredQuery:
         """The query as `imgsearch.search.confidence` takes it."""
-        positive = self.factors > 0
+        positive = self.weights > 0
         if not positive.any():  # with negative terms only, they are what is looked for
             positive = ~positive
         terms = [
-            (kind, float(factor))
-            for kind, factor, is_positive in zip(
-                self.term_kinds, self.factors, positive, strict=True
+            (kind, float(weight))
+            for kind, weight, is_positive in zip(
+                self.term_kinds, self.weights, positive, strict=True
             )
             if is_positive
         ]
-        negative = self.factors[~positive] @ self.term_vectors[~positive]
+        negative = self.weights[~positive] @ self.term_vectors[~positive]
         return ScoredQuery(self.vector, terms, negative)
 
 
@@ -79,20 +83,44 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
             if photo_id is not None:
                 example_ids.add(photo_id)
     term_vectors = np.stack(vectors)
-    weights = np.array([_weight(term) for term in query.terms], np.float64)
-    total = weights @ term_vectors.astype(np.float64)
-    length = float(np.linalg.norm(total))
-    if not length > 1e-6 * float(np.abs(weights).sum()):
-        raise QueryError("The terms of this query cancel each other out. Change one of them.")
+    all_weights = np.array([_weight(term) for term in query.terms], np.float64)
+    # Only their ratios count, and the squares of large ones would overflow.
+    weights = (all_weights / np.abs(all_weights).max()).astype(np.float32)
+    factors = _factors(weights, term_vectors)
     return QueryVector(
-        vector=(total / length).astype(np.float32),
+        vector=factors @ term_vectors,
         term_vectors=term_vectors,
-        factors=(weights / length).astype(np.float32),
+        weights=weights,
+        factors=factors,
         term_kinds=tuple(_kind(context, term) for term in query.terms),
         example_ids=frozenset(example_ids),
         # Text vectors lie off the manifold of photos, so more lists of the index are probed.
         kind="text" if texts else "image",
     )
+
+
+def _factors(weights: Vector, term_vectors: Vectors) -> Vector:
+    """The factor (terms,) of each term in the vector of the query, which has length 1.
+
+    Raises QueryError where the terms cancel each other out.
+    """
+    import numpy as np
+
+    is_positive = weights > 0
+    positive = weights[is_positive] @ term_vectors[is_positive]
+    negative = weights[~is_positive] @ term_vectors[~is_positive]
+    factors = weights.copy()
+    if is_positive.any() and not is_positive.all():
+        if composition.cancels_out(positive, negative):
+            raise QueryError(_CANCEL_OUT)
+        positive_factors, negative_factors = composition.factors(positive[None], negative)
+        factors[is_positive] *= positive_factors[0]
+        factors[~is_positive] *= negative_factors[0]
+    length = np.linalg.norm(factors @ term_vectors)
+    if not length > 1e-5 * np.abs(weights).sum():
+        raise QueryError(_CANCEL_OUT)
+    normalised: Vector = factors / length
+    return normalised
 
 
 def _kind(context: SearchContext, term: Term) -> TermKind:

@@ -1,0 +1,241 @@
+"""What a minus does: "A -B" against A alone, on sets of photos with captions.
+
+    python -m benchmarks.bench_minus COCO-DEV FLICKR8K --split dev
+
+A and B are nouns of the captions that a photo can show together. A photo shows a noun if two of
+its captions have it, and is right for "A -B" if it shows A and none of its captions has B. Printed
+are the mean average precision (mAP) and how many of the first ten photos show B: for A alone, for
+"A -B" with several weights and with the vector of B simply subtracted, and for two negative terms.
+A and B are also replaced by example photos, which show A and B, or B and not A.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench_confidence import NAME, Split, load
+from benchmarks.bench_prompting import average_precision
+from imgsearch.config import default_cache_dir
+from imgsearch.encoders.prompts import embed_texts
+from imgsearch.encoders.registry import open_encoder
+from imgsearch.records.arrays import Vector
+from imgsearch.records.query import MINUS_WEIGHT
+from imgsearch.search.composition import compose
+
+WEIGHTS = (0.25, 0.5, 0.6, 0.75, 1.0)
+FIRST = 10
+SHARE_A = 0.012  # of the photos must show A, and B
+SHARE_BOTH = 0.005  # of the photos must show A and B, and A without B
+MIN_A, MIN_BOTH = 4, 3  # photos, in a small set
+
+PEOPLE = "people"  # any of these
+PERSONS = """person people man men woman women boy boys girl girls child children kid kids lady guy
+adult baby toddler player skier surfer snowboarder skateboarder biker cyclist swimmer"""
+PLURALS = {"men": "man", "women": "woman", "children": "child", "people": "person"}
+# Frequent words of captions that are no things a photo can show or lack.
+NO_THINGS = """
+about above across against air all along an and another are area around at back background be
+been behind being below beneath beside between big black blue body bright brown by can carry
+carries catch catches chase climb climbs close colorful corner couple covered cut dark day
+down dressed each edge edges end enclosed entering eye eyes face few field filled first five
+for four free from front full game get getting grass gray green grey ground group had hand
+hands has have he head her high him his hold holds image in inside into is it its jump jumps
+large laying leap leaps left light like line lit little long look looks lot lots lying made
+many middle mid mouth near new next no not of off old on one open orange other out outdoor
+outdoors outside over part person picture pile pink play plays pose purple race red ride rides
+right run runs sale set several she shot show shows side sit sits six sky small smile snowy
+some splash splashing stand stands stood swim swims take takes tall ten that the their them
+there these they this three through to top toward towards two under up upside very view walk
+walks watch watches wear wears well wet while white who wide with wooden yellow young your you
+color time theme way grassy
+"""
+
+
+@dataclass(frozen=True)
+class NounPair:
+    """Two nouns, and the rows of the photos that are right for "A -B" and that show A or B."""
+
+    a: str
+    b: str
+    right: set[int]
+    shows_a: set[int]
+    shows_b: set[int]
+
+
+def noun_of(word: str, words: set[str]) -> str:
+    """The singular of a word, if the captions have that too."""
+    if word in PLURALS:
+        return PLURALS[word]
+    for ending, singular in (("ies", "y"), ("es", ""), ("s", "")):
+        if word.endswith("ss"):
+            break
+        if word.endswith(ending) and word.removesuffix(ending) + singular in words:
+            return word.removesuffix(ending) + singular
+    return word
+
+
+def mentions(split: Split) -> dict[str, Counter[int]]:
+    """By noun, how many captions of each photo have it."""
+    captions = [set(re.findall("[a-z]+", caption.lower())) for caption in split.captions]
+    known, persons = set().union(*captions), set(PERSONS.split())
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for words, photo in zip(captions, split.own.tolist(), strict=True):
+        nouns = {noun_of(word, known) for word in words}
+        for noun in nouns | ({PEOPLE} if nouns & persons else set()):
+            counts[noun][photo] += 1
+    return counts
+
+
+def make_pairs(split: Split) -> list[NounPair]:
+    counts = mentions(split)
+    size = len(split.photos)
+    min_a, min_both = max(MIN_A, int(size * SHARE_A)), max(MIN_BOTH, int(size * SHARE_BOTH))
+    shows = {noun: {row for row, n in rows.items() if n >= 2} for noun, rows in counts.items()}
+    no_things = set(NO_THINGS.split())
+    nouns = sorted(
+        noun
+        for noun, rows in shows.items()
+        if len(rows) >= min_a and len(noun) > 2 and noun not in no_things
+        if not noun.endswith("ing")
+    )
+    pairs = []
+    for a, b in permutations(nouns, 2):
+        right, both = shows[a] - set(counts[b]), shows[a] & shows[b]
+        are_persons = {a, b} <= {PEOPLE, *PERSONS.split()}
+        if min(len(right), len(both)) >= min_both and not are_persons:
+            pairs.append(NounPair(a, b, right, shows[a], shows[b]))
+    return pairs
+
+
+@dataclass(frozen=True)
+class MinusQuery:
+    """A query as vectors: what to find, what not, and the rows of photos that are its examples."""
+
+    positive: Vector
+    negatives: list[Vector]
+    right: set[int]
+    shows_negative: set[int]
+    examples: tuple[int, ...] = ()
+
+
+Combine = Callable[[MinusQuery], Vector]
+
+
+def alone(query: MinusQuery) -> Vector:
+    return query.positive
+
+
+def subtracted(query: MinusQuery) -> Vector:
+    result: Vector = query.positive - np.sum(query.negatives, axis=0)
+    return result
+
+
+def with_weight(weight: float) -> Combine:
+    def combined(query: MinusQuery) -> Vector:
+        negative = -np.float32(weight) * np.sum(query.negatives, axis=0)
+        result: Vector = compose(query.positive[None], negative)[0]
+        return result
+
+    return combined
+
+
+WAYS: dict[str, Combine] = {
+    "without the minus": alone,
+    "simply subtracted": subtracted,
+    **{f"weight {weight:g}": with_weight(weight) for weight in WEIGHTS},
+}
+
+
+def report(name: str, queries: Sequence[MinusQuery], photos: np.ndarray) -> None:
+    print(f"  {name}, {len(queries)} queries")
+    base = (np.zeros(len(queries)), 1.0)
+    for way, combine in WAYS.items():
+        precision, shown = np.zeros(len(queries)), 0
+        for number, query in enumerate(queries):
+            scores = photos @ combine(query)
+            scores[list(query.examples)] = -np.inf
+            precision[number] = average_precision(scores, query.right - set(query.examples))
+            shown += len(query.shows_negative & set(np.argsort(-scores)[:FIRST].tolist()))
+        base = (precision, shown) if combine is alone else base
+        gain = precision - base[0]
+        error = gain.std() / np.sqrt(len(gain))
+        mark = "  <- in use" if way == f"weight {MINUS_WEIGHT:g}" else ""
+        print(
+            f"    {way:18} mAP {precision.mean():.3f} ({gain.mean():+.4f} ± {error:.4f})"
+            f"   B in the first ten {shown / len(queries):.2f} ({shown / base[1]:.2f}){mark}"
+        )
+
+
+def text_queries(pairs: Sequence[NounPair], vector_of: dict[str, Vector]) -> list[MinusQuery]:
+    return [
+        MinusQuery(vector_of[pair.a], [vector_of[pair.b]], pair.right, pair.shows_b)
+        for pair in pairs
+    ]
+
+
+def double_queries(pairs: Sequence[NounPair], vector_of: dict[str, Vector]) -> list[MinusQuery]:
+    """Queries with two negative terms for the same A, where enough photos are right."""
+    queries = []
+    for first, second in combinations(pairs, 2):
+        right = first.right & second.right
+        if first.a == second.a and len(right) >= MIN_BOTH:
+            negatives = [vector_of[first.b], vector_of[second.b]]
+            shown = first.shows_b | second.shows_b
+            queries.append(MinusQuery(vector_of[first.a], negatives, right, shown))
+    return queries
+
+
+def example_queries(
+    pairs: Sequence[NounPair], vector_of: dict[str, Vector], photos: np.ndarray
+) -> dict[str, list[MinusQuery]]:
+    """The pairs with an example photo in place of A, of B, or of both."""
+    rng = np.random.default_rng(11)
+    queries: dict[str, list[MinusQuery]] = defaultdict(list)
+    for pair in pairs:
+        both, only_b = sorted(pair.shows_a & pair.shows_b), sorted(pair.shows_b - pair.shows_a)
+        if not only_b:
+            continue
+        a, b = int(rng.choice(both)), int(rng.choice(only_b))
+        for kind, positive, negative, examples in (
+            ("words minus an example", vector_of[pair.a], photos[b], (b,)),
+            ("an example minus words", photos[a], vector_of[pair.b], (a,)),
+            ("an example minus an example", photos[a], photos[b], (a, b)),
+        ):
+            queries[kind].append(
+                MinusQuery(positive, [negative], pair.right, pair.shows_b, examples)
+            )
+    return queries
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
+    parser.add_argument("--split", default="dev", choices=("dev", "test"))
+    arguments = parser.parse_args()
+    encoder = open_encoder(NAME, default_cache_dir())
+    cache = default_cache_dir() / "benchmarks"
+    for folder in arguments.folders:
+        split = load(folder, arguments.split, encoder, cache)
+        pairs = make_pairs(split)
+        print(f"{encoder.id}, {folder.name} {arguments.split}, {len(split.photos)} photos")
+        nouns = sorted({noun for pair in pairs for noun in (pair.a, pair.b)})
+        vector_of = dict(zip(nouns, embed_texts(encoder, NAME, nouns), strict=True))
+        report('words minus words ("A -B")', text_queries(pairs, vector_of), split.photos)
+        doubles = double_queries(pairs, vector_of)
+        report('two negative terms ("A -B -C")', doubles, split.photos)
+        for kind, queries in example_queries(pairs, vector_of, split.photos).items():
+            report(kind, queries, split.photos)
+
+
+if __name__ == "__main__":
+    main()
