@@ -139,8 +139,17 @@ def containers() -> Mapping[tuple[str, str], Container]:
         ("PNG, raw profile", "iptc"): lambda block: _chunk(
             png, b"zTXt", _profile("iptc", _photoshop(block))
         ),
+        ("PNG, raw profile", "xmp"): lambda block: _chunk(png, b"zTXt", _profile("xmp", block)),
+        ("PNG, raw segment", "exif"): lambda block: _chunk(
+            png, b"tEXt", _profile("APP1", b"Exif\0\0" + block, packed=False)
+        ),
+        ("PNG, raw segment", "xmp"): lambda block: _chunk(
+            png, b"zTXt", _profile("APP1", b"http://ns.adobe.com/xap/1.0/\0" + block)
+        ),
         ("GIF", "xmp"): lambda block: _gif(gif, block),
         ("JPEG 2000", "xmp"): lambda block: jp2 + _box(b"uuid", _XMP_UUID + block),
+        ("JPEG 2000", "exif"): lambda block: jp2 + _box(b"uuid", b"JpgTiffExif->JP2" + block),
+        ("JPEG 2000", "iptc"): lambda block: jp2 + _box(b"uuid", _IPTC_UUID + block),
         ("TIFF", "xmp"): lambda block: saved("TIFF", tiffinfo={700: block}),
         ("TIFF", "iptc"): lambda block: saved("TIFF", tiffinfo={33723: block}),
         ("WebP", "exif"): lambda block: saved("WEBP", exif=block),
@@ -152,6 +161,7 @@ def containers() -> Mapping[tuple[str, str], Container]:
 
 
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_IPTC_UUID = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 
 
 def _segment(jpeg: bytes, marker: int, body: bytes) -> bytes:
@@ -176,10 +186,12 @@ def _chunk(png: bytes, name: bytes, body: bytes) -> bytes:
     return png[:33] + chunk + png[33:]
 
 
-def _profile(name: str, block: bytes) -> bytes:
-    """A block as ImageMagick writes it into a PNG: as hexadecimal text, compressed."""
-    text = f"\n{name}\n{len(block):8}\n{block.hex()}\n".encode()
-    return f"Raw profile type {name}".encode() + b"\0\0" + zlib.compress(text)
+def _profile(name: str, block: bytes, packed: bool = True) -> bytes:
+    """A block as ImageMagick writes it into a PNG: as hexadecimal text, 36 bytes a line."""
+    lines = (block[at : at + 36].hex() for at in range(0, len(block), 36))
+    text = f"\n{name}\n{len(block):8}\n{chr(10).join(lines)}\n".encode()
+    keyword = f"Raw profile type {name}".encode() + b"\0"
+    return keyword + (b"\0" + zlib.compress(text) if packed else text)
 
 
 def _gif(gif: bytes, packet: bytes) -> bytes:

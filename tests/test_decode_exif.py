@@ -174,6 +174,19 @@ def test_the_original_date_counts_first() -> None:
     assert facts_in(block(camera[1:], [])).taken_at is None, "a program wrote it, not a camera"
 
 
+def test_tags_of_the_photo_may_be_in_the_main_directory() -> None:
+    """As in the files of TIFF/EP, which some scanners and RAW formats follow."""
+    facts = facts_in(
+        block([(0x9003, ASCII, "2020:01:01 00:00:00"), (0x829A, RATIONAL, (1, 50)),
+               (0x829D, RATIONAL, (28, 10)), (0x8827, SHORT, 200), (0xA434, ASCII, "Planar")])
+    )  # fmt: skip
+    assert (facts.taken_at, facts.dated_by) == (datetime(2020, 1, 1), "exif")
+    assert (facts.exposure_s, facts.aperture, facts.iso) == (0.02, 2.8, 200)
+    assert facts.lens == "Planar"
+    both = block([(0x9003, ASCII, "2020:01:01 00:00:00")], [(0x9003, ASCII, "2021:01:01 00:00:00")])
+    assert facts_in(both).taken_at == datetime(2021, 1, 1), "its own directory counts first"
+
+
 @pytest.mark.parametrize("offset", ["Z", "z", "+00:00"])
 def test_an_offset_may_be_the_letter_of_utc(offset: str) -> None:
     facts = facts_in(block([], [(0x9003, ASCII, "2008:05:30 15:56:01"), (0x9011, ASCII, offset)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.metadata import MetadataSource, merge_metadata
@@ -19,6 +22,9 @@ from imgsearch.decode.reader import decode, decode_bytes, read_facts
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.errors import PhotoError
 from imgsearch.records.photo import Facts
+from tests import clips
+from tests.factories import encoded
+from tests.metadata_blocks import containers, made_blocks
 
 NAMESPACES = " ".join(
     f'xmlns:{prefix}="{uri}"'
@@ -208,8 +214,6 @@ def test_xmp_in_files(kind: str) -> None:
     if kind == "TIFF":
         image.save(buffer, kind, tiffinfo={700: xmp})
     elif kind == "PNG":
-        from PIL.PngImagePlugin import PngInfo
-
         info = PngInfo()
         info.add_itxt("XML:com.adobe.xmp", xmp.decode())
         image.save(buffer, kind, pnginfo=info)
@@ -218,6 +222,106 @@ def test_xmp_in_files(kind: str) -> None:
     facts = decode_bytes(buffer.getvalue(), 4).facts
     assert (facts.rating, facts.keywords, facts.dated_by) == (2, ("sea",), "xmp")
     assert facts.taken_at == datetime(2020, 2, 2, 2, 2, 2)
+
+
+@pytest.mark.parametrize(("name", "kind"), containers().keys())
+def test_a_block_says_the_same_in_every_format(name: str, kind: str) -> None:
+    made = containers()
+    blocks = made_blocks()
+    for block in blocks[kind]:
+        facts = decode_bytes(made[name, kind](block), 4).facts
+        in_jpeg = decode_bytes(made["JPEG", kind](block), 4).facts
+        as_jpeg = replace(facts, format="JPEG", width_px=1, height_px=1)
+        assert as_jpeg == replace(in_jpeg, width_px=1, height_px=1)
+        assert facts.taken_at is not None
+
+
+def test_iptc_among_the_resources_of_a_tiff() -> None:
+    iptc = made_blocks()["iptc"][0]
+    resources = b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iptc)) + iptc
+    tags = ImageFileDirectory_v2()
+    tags[34377], tags.tagtype[34377] = resources, 7
+    facts = decode_bytes(encoded(Image.new("RGB", (20, 10)), "TIFF", tiffinfo=tags), 4).facts
+    assert facts.dated_by == "iptc" and "dog" in facts.keywords
+
+
+def test_xmp_of_a_jpeg_xl() -> None:
+    plugin = pytest.importorskip("pillow_jxl.JpegXLImagePlugin")
+    image, buffer = Image.new("RGB", (20, 10)), BytesIO()
+    image.encoderinfo = {"use_container": True, "num_threads": 1}
+    plugin._save(image, buffer, "")
+    xmp = packet('xmp:Rating="2"')
+    data = buffer.getvalue() + struct.pack(">I", 8 + len(xmp)) + b"xml " + xmp
+    assert decode_bytes(data, 4).facts.rating == 2
+
+
+@pytest.mark.parametrize("place", ["uuid", "udta"])
+def test_xmp_of_a_video(tmp_path: Path, place: str) -> None:
+    pytest.importorskip("av")
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + kind + content
+
+    xmp = packet('xmp:Rating="3" xmp:CreateDate="2020-02-02T02:02:02"', bag("dc:subject", "sea"))
+    data = clips.video([Image.new("RGB", (64, 48), "red")], 1.0, "mp4")
+    if place == "uuid":
+        data += box(b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + xmp)
+    else:  # `udta` is the last box in `moov`, which is the last in the file
+        more = box(b"XMP_", xmp)
+        for kind in (b"moov", b"udta"):
+            at = data.rindex(kind) - 4
+            (size,) = struct.unpack_from(">I", data, at)
+            data = data[:at] + struct.pack(">I", size + len(more)) + data[at + 4 :]
+        data += more
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    facts = read_facts(path)
+    assert (facts.rating, facts.keywords, facts.dated_by) == (3, ("sea",), "xmp")
+
+
+@pytest.mark.parametrize(
+    ("texts", "taken_at"),
+    [
+        ({"Creation Time": "Thu, 25 Nov 2021 20:47:00 +0100"},
+         datetime(2021, 11, 25, 20, 47, tzinfo=timezone(timedelta(hours=1)))),
+        ({"Creation Time": "2021-11-25T20:47:00Z"}, datetime(2021, 11, 25, 20, 47, tzinfo=UTC)),
+        ({"creation time": "2021:11:25 20:47:00"}, datetime(2021, 11, 25, 20, 47)),
+        ({"create-date": "2021:11:25"}, datetime(2021, 11, 25)),
+        ({"exif:DateTimeOriginal": "2020:01:01 00:00:00", "Creation Time": "2021-11-25"},
+         datetime(2020, 1, 1)),
+        ({"Creation Time": "yesterday"}, None),
+        ({"date:create": "2021-11-25T20:47:00+00:00", "Software": "2021"}, None),
+    ],
+)  # fmt: skip
+def test_dates_in_the_texts_of_a_png(texts: dict[str, str], taken_at: datetime | None) -> None:
+    facts = with_texts(texts)
+    assert facts.taken_at == taken_at
+    assert facts.dated_by == (None if taken_at is None else "text")
+
+
+def test_names_in_the_texts_of_a_png() -> None:
+    facts = with_texts({"Keywords": "sea; Möwe,sea", "Make": "Acme", "Model": "X1", "Title": "Dawn",
+                        "Description": "At the sea", "Author": "Ann"})  # fmt: skip
+    assert (facts.keywords, facts.camera) == (("sea", "Möwe"), "Acme X1")
+    assert (facts.title, facts.description, facts.creator) == ("Dawn", "At the sea", "Ann")
+    assert with_texts({"transparency": "x", "exif": "y", "xmp": "z", "icc_profile": "?"}).width_px
+
+
+def with_texts(texts: dict[str, str]) -> Facts:
+    info = PngInfo()
+    for name, text in texts.items():
+        info.add_text(name, text)
+    return decode_bytes(encoded(Image.new("RGB", (20, 10)), "PNG", pnginfo=info), 4).facts
+
+
+def test_what_cameras_wrote_before_exif() -> None:
+    lines = b"ACME\0 7\r\n[picture info]\r\nTimeDate=909698819\r\nShutter=33363\r\nFNumber=F2.8\r\n"
+    for at, text in ((0, lines), (1, lines.replace(b"909698819", b"1998/10/29 22:06:59"))):
+        segment = b"\xff\xec" + struct.pack(">H", len(text) + 2) + text
+        facts = decode_bytes(encoded(Image.new("RGB", (20, 10)), "JPEG", extra=segment), 4).facts
+        assert facts.taken_at == datetime(1998, 10, 29, 22, 6, 59), at
+        assert (facts.exposure_s, facts.aperture) == (0.033363, 2.8)
+        assert facts.dated_by == "text"
 
 
 def with_iptc(*datasets: tuple[int, bytes]) -> Facts:

@@ -19,14 +19,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from imgsearch.decode import colour
 from imgsearch.decode.bare import without_metadata
+from imgsearch.decode.embedded import find_metadata
 from imgsearch.decode.exif import Exif, read_exif
 from imgsearch.decode.formats import AVIF, HEIF, JXL, PNG, RAW, TIFF, VIDEO, ImageFormat
 from imgsearch.decode.headers import jpeg_xl_size, undecoded_kind
-from imgsearch.decode.iptc import iptc_in_resources, read_iptc
+from imgsearch.decode.iptc import read_iptc
 from imgsearch.decode.jpeg2000 import Jpeg2000File, possible_halvings
 from imgsearch.decode.motion import MOTION_INSIDE, has_video_inside, is_animation
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest, photo_error
+from imgsearch.decode.texts import read_picture_info, read_texts
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
@@ -34,7 +36,6 @@ from imgsearch.records.files import Decoded
 # These come from the disk. Other numbers, as for a seek to nowhere, come from the file's content.
 _DISK_ERRORS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT,
                 errno.ENOTCONN, errno.EHOSTDOWN}  # fmt: skip
-_PHOTOSHOP = b"Photoshop 3.0\0"  # before image resources in a JPEG
 _PILLOW_MODULES = re.compile(r"PIL\.")
 
 
@@ -89,10 +90,14 @@ def _decode_with_pillow(
         _refuse_deep_planes(image)
     if image_format is PNG or not request.facts_only:  # a PNG may have metadata after its pixels
         image = _loaded(image, file, image_format, request)
-    exif = read_exif(file if image_format is TIFF else image.info.get("exif"))
-    xmp = image.info.get("xmp")
-    iptc = exif.iptc or _iptc_of_jpeg(image)
-    others = [read_xmp(xmp if isinstance(xmp, bytes) else None), read_iptc(iptc)]
+    found = find_metadata(image, file, image_format)
+    exif = read_exif(found.exif)
+    others = [
+        read_xmp(found.xmp or exif.xmp),
+        read_iptc(found.iptc or exif.iptc),
+        *([read_texts(found.texts)] if found.texts else []),
+        *([read_picture_info(found.picture_info)] if found.picture_info else []),
+    ]
     animated = is_animation(file, image_format, image)
     motion = MOTION_INSIDE if has_video_inside(file, image_format) else None
     orientation = 1 if _is_upright_already(image, image_format) else exif.orientation
@@ -141,6 +146,8 @@ def _loaded(
             raise
         image = _open(bare or file, image_format)
         image.load()
+    if isinstance(image.info.get("transparency"), str):  # a text of a PNG with that name
+        del image.info["transparency"]
     return image
 
 
@@ -164,17 +171,6 @@ def _is_upright_already(image: ImageFile.ImageFile, image_format: ImageFormat) -
     if image_format is JXL:
         return not getattr(image, "jpeg", False)
     return image_format in (TIFF, HEIF)
-
-
-def _iptc_of_jpeg(image: ImageFile.ImageFile) -> bytes | None:
-    """The IPTC block in the segments of a JPEG that Photoshop's image resources are in."""
-    if not isinstance(image, JpegImageFile):
-        return None
-    segments = [content for name, content in image.applist if name == "APP13"]
-    resources = [
-        content[len(_PHOTOSHOP) :] for content in segments if content.startswith(_PHOTOSHOP)
-    ]
-    return iptc_in_resources(b"".join(resources))
 
 
 def _add_missing_profile(

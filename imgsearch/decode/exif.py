@@ -141,7 +141,8 @@ def is_raw(file: BinaryIO) -> bool:
 
 
 def _exif(found: _Directories) -> Exif:
-    top, photo, gps = found.top, found.photo, found.gps
+    # Some programs and RAW files have the photo's tags in the main directory, as TIFF/EP does.
+    top, photo, gps = found.top, {**found.top, **found.photo}, found.gps
     orientation, rating = _number(top.get(_ORIENTATION)), _number(top.get(_RATING))
     keywords = top.get(_KEYWORDS)
     shot = MetadataSource(

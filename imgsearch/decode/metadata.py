@@ -7,6 +7,7 @@ in each reader that knows it and nothing here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,10 +28,10 @@ _MAX_TEXT_LENGTH = 2000  # characters of a title, a description and the like
 class MetadataSource:
     """The facts that one source knows, by the field names of `Facts`.
 
-    `name` is what `dated_by` says of a date from this source: exif, xmp, iptc, video or sidecar.
-    Values that are None, empty or out of the fact's range are dropped: they are unknown. So is a
-    latitude without a longitude, and the reverse. Raises ValueError for a name that is not a
-    field of `Facts`.
+    `name` is what `dated_by` says of a date from this source: exif, xmp, iptc, text, video or
+    sidecar. Values that are None, empty or out of the fact's range are dropped: they are unknown.
+    So is a latitude without a longitude, and the reverse. Raises ValueError for a name that is not
+    a field of `Facts`.
     """
 
     name: str
@@ -124,4 +125,24 @@ def iso_datetime(text: str | None) -> datetime | None:
     try:
         return None if text is None else datetime.fromisoformat(text.strip())
     except ValueError:
+        return None
+
+
+_MAX_DATE_LENGTH = 60  # characters
+_WITH_COLONS = re.compile(r"(\d{4})[:/](\d\d)[:/](\d\d)(?:\D(.*))?$", re.DOTALL)
+
+
+def written_datetime(text: str | None) -> datetime | None:
+    """A date as programs write it into texts: in ISO 8601, as EXIF does, or as e-mails do."""
+    date = iso_datetime(text)
+    if text is None or date is not None or len(text) > _MAX_DATE_LENGTH:
+        return date
+    if (match := _WITH_COLONS.match(text.strip())) is not None:
+        year, month, day, time = match.groups()
+        return iso_datetime(f"{year}-{month}-{day}" + (f"T{time.strip()}" if time else ""))
+    from email.utils import parsedate_to_datetime  # lazy: takes 20 ms, and few photos need it
+
+    try:
+        return parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from imgsearch.decode.boxes import MAX_BOXES, box_content, boxes, child_content
 from imgsearch.decode.exif import APPLE_MAKER_NOTE, read_apple_note
 from imgsearch.decode.formats import (
     AVIF,
@@ -42,8 +41,6 @@ _VIDEO_START_BYTES = 8
 _TOP_LEVEL_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"mpvd")
 _FIRST_BOXES_OF_MOV = (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
 _BLOCK_BYTES = 1 << 20
-_MAX_BOXES = 1000
-_MAX_MOOV_BYTES = 16 << 20
 _MAX_NOTE_OFFSET = 16 << 20  # how far into a photo its maker note is looked for
 _NOTE_BYTES = 1 << 16
 _IDENTIFIER_KEY = b"com.apple.quicktime.content.identifier"
@@ -57,7 +54,7 @@ def has_video_inside(file: BinaryIO, image_format: ImageFormat) -> bool:
     if image_format not in (HEIF, AVIF):
         return False
     end_of_boxes = 0
-    for kind, start, end in _boxes(file, 0, file.seek(0, os.SEEK_END)):
+    for kind, start, end in boxes(file, 0, file.seek(0, os.SEEK_END)):
         if kind not in _TOP_LEVEL_BOXES:
             break
         end_of_boxes = end
@@ -147,47 +144,18 @@ def _identifier_of_photo(file: BinaryIO) -> str | None:
 
 
 def _identifier_of_video(file: BinaryIO) -> str | None:
-    moov = _box_content(file, 0, file.seek(0, os.SEEK_END), b"moov")
-    meta = _child_content(moov, b"meta")
+    moov = box_content(file, 0, file.seek(0, os.SEEK_END), b"moov")
+    meta = child_content(moov, b"meta")
     if meta[4:8] != b"hdlr":  # an MP4 has a version number first
         meta = meta[4:]
-    keys, values = _child_content(meta, b"keys"), _child_content(meta, b"ilst")
+    keys, values = child_content(meta, b"keys"), child_content(meta, b"ilst")
     at = 8
-    for number in range(1, min(int.from_bytes(keys[4:8], "big"), _MAX_BOXES) + 1):
+    for number in range(1, min(int.from_bytes(keys[4:8], "big"), MAX_BOXES) + 1):
         size_bytes = int.from_bytes(keys[at : at + 4], "big")
         if keys[at + 8 : at + size_bytes] == _IDENTIFIER_KEY:
-            data = _child_content(_child_content(values, number.to_bytes(4, "big")), b"data")
+            data = child_content(child_content(values, number.to_bytes(4, "big")), b"data")
             return data[8:].decode("ascii", "replace").strip("\0 ") or None
         if size_bytes < 8:
             break
         at += size_bytes
     return None
-
-
-def _child_content(parent: bytes, kind: bytes) -> bytes:
-    return _box_content(BytesIO(parent), 0, len(parent), kind)
-
-
-def _box_content(file: BinaryIO, at: int, end: int, kind: bytes) -> bytes:
-    """The content of the first box of this kind; b"" where there is none."""
-    for box_kind, start, stop in _boxes(file, at, end):
-        if box_kind == kind:
-            file.seek(start)
-            return file.read(min(stop - start, _MAX_MOOV_BYTES))
-    return b""
-
-
-def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes from `at` to `end`: kind, start and end of the content (ISO 14496-12, 4.2)."""
-    for _ in range(_MAX_BOXES):
-        file.seek(at)
-        head = file.read(16)
-        size_bytes, start = int.from_bytes(head[:4], "big"), at + 8
-        if size_bytes == 1:
-            size_bytes, start = int.from_bytes(head[8:16], "big"), at + 16
-        elif size_bytes == 0:
-            size_bytes = end - at
-        if len(head) < 8 or at + size_bytes < start or at + size_bytes > end:
-            return
-        yield head[4:8], start, at + size_bytes
-        at += size_bytes

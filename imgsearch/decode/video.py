@@ -23,10 +23,12 @@ from av.video.stream import VideoStream
 from PIL.Image import Image
 
 from imgsearch.decode import colour
+from imgsearch.decode.embedded import xmp_in_video
 from imgsearch.decode.formats import HEAD_BYTES, VIDEO, video_container
 from imgsearch.decode.metadata import MetadataSource, camera_name, iso_datetime, merge_metadata
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest, photo_error
+from imgsearch.decode.xmp import read_xmp
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
@@ -50,6 +52,7 @@ def decode_video(
     """
     file.seek(0)
     container_format = video_container(file.read(HEAD_BYTES))
+    xmp = read_xmp(xmp_in_video(file))
     file.seek(0)
     try:
         # The format is given, since FFmpeg might detect a playlist, which opens other files.
@@ -57,7 +60,7 @@ def decode_video(
             file, "r", format=container_format, io_open=_refuse_open, metadata_errors="ignore"
         ) as container:
             clip = _Clip(container, _video_stream(container), budget_megapixels)
-            return clip.decode(request)
+            return clip.decode(request, xmp)
     except av.FFmpegError as error:
         # FFmpeg reports any failure with the numbers of disk errors, so only its words are used.
         raise photo_error(ValueError(error.strerror or str(error)), "video") from error
@@ -102,8 +105,8 @@ class _Clip:
         self._is_sparse = False  # key frames are further apart than the frames to decode
         stream.codec_context.thread_count = 1  # there are as many processes as cores
 
-    def decode(self, request: DecodeRequest) -> Decoded:
-        """The requested frames, and the facts."""
+    def decode(self, request: DecodeRequest, xmp: MetadataSource) -> Decoded:
+        """The requested frames, and the facts: those of the container first, then those of XMP."""
         request.check_size(self._stream.codec_context.width, self._stream.codec_context.height)
         frames = list(self._frames(request))
         if not frames:
@@ -112,7 +115,7 @@ class _Clip:
         first, *others = [frames[middle], *frames[:middle], *frames[middle + 1 :]]
         return Decoded(
             first.image,
-            self._facts(first.size_px),
+            self._facts(first.size_px, xmp),
             tuple(frame.image for frame in others),
             tuple(frame.time_s for frame in (first, *others)),
         )
@@ -192,10 +195,10 @@ class _Clip:
         size_px = (whole_px[1], whole_px[0]) if orientation >= 5 else whole_px
         return _Frame(time_s, upright_srgb(image, orientation, request.min_side_px), size_px)
 
-    def _facts(self, size_px: tuple[int, int]) -> Facts:
+    def _facts(self, size_px: tuple[int, int], xmp: MetadataSource) -> Facts:
         tags = {**self._stream.metadata, **self._container.metadata}
         facts = replace(Facts(VIDEO.name, *size_px), duration_s=self._duration_s())
-        return merge_metadata(facts, [read_container_tags(tags)])
+        return merge_metadata(facts, [read_container_tags(tags), xmp])
 
 
 def _target_times(duration_s: float | None, request: DecodeRequest) -> Sequence[float]:

@@ -16,9 +16,9 @@ from imgsearch.decode.metadata import (
     MetadataSource,
     camera_name,
     clean_text,
-    iso_datetime,
     merge_metadata,
     merge_texts,
+    written_datetime,
 )
 from imgsearch.decode.request import open_regular_file
 from imgsearch.errors import PhotoError
@@ -35,6 +35,7 @@ _TIFF = "http://ns.adobe.com/tiff/1.0/ "
 _DATES = (  # the first with a date that exists counts
     _EXIF + "DateTimeOriginal",
     "http://ns.adobe.com/photoshop/1.0/ DateCreated",
+    _EXIF + "DateTimeDigitized",
     _XMP + "CreateDate",
 )
 _LENSES = ("http://cipa.jp/exif/1.0/ LensModel", "http://ns.adobe.com/exif/1.0/aux/ Lens")
@@ -75,7 +76,7 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     def coordinate(name: str, signs: str, limit: float) -> float | None:
         return _degrees(first(_EXIF + name), first(f"{_EXIF}{name}Ref"), signs, limit)
 
-    dates = (iso_datetime(first(name)) for name in _DATES)
+    dates = (written_datetime(first(name)) for name in _DATES)
     return MetadataSource(
         source_name,
         {

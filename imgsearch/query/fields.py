@@ -226,7 +226,7 @@ def text_field(metavar: str, meaning: str, read: Callable[[str], str] = read_tex
 
 _ORIENTATIONS = {word: word for word in ("landscape", "portrait", "square")}
 _STATES = {word: word for word in ("animated", "live", "motion", "offline", "online")}
-_SOURCES = {word: word for word in ("exif", "xmp", "iptc", "video", "sidecar", "file")}
+_SOURCES = {word: word for word in ("exif", "xmp", "iptc", "text", "video", "sidecar", "file")}
 
 # In the order of the help text.
 FIELDS: dict[str, Field] = {
@@ -235,8 +235,8 @@ FIELDS: dict[str, Field] = {
     "on": text_field("DATE", "taken within DATE: a year, a month, a day or a minute", read_date),
     "dated": text_field(
         "SOURCE",
-        "whose date comes from exif, xmp, iptc, video, sidecar (an XMP file beside the photo) or "
-        "only from the file",
+        "whose date comes from exif, xmp, iptc, text (of a PNG or an early camera), video, sidecar "
+        "(an XMP file beside the photo) or only from the file",
         one_of(_SOURCES),
     ),
     **{fact.filter.name: field_of(fact.filter) for fact in FACTS if fact.filter is not None},

@@ -121,8 +121,8 @@ class Facts:
     dated_by: str | None = field(
         default=None,
         metadata=_fact(
-            "Source of taken_at: exif, xmp, iptc, video (the container), or sidecar (an XMP file "
-            "beside the photo)"
+            "Source of taken_at: exif, xmp, iptc, text (of a PNG or an early camera), video (the "
+            "container), or sidecar (an XMP file beside the photo)"
         ),
     )
     rating: int | None = field(

@@ -21,6 +21,7 @@ DATE_SOURCES = {
     "exif": "from EXIF",
     "xmp": "from XMP",
     "iptc": "from IPTC",
+    "text": "from text in the file",
     "video": "from the video",
     "sidecar": "from the XMP sidecar file",
     "file": "file modification time",

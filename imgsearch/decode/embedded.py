@@ -1,0 +1,130 @@
+"""Finds the blocks of metadata in a photo, wherever its format keeps them.
+
+EXIF, XMP and IPTC are the same in every format; only the place differs. The readers of the blocks
+(`exif`, `xmp`, `iptc`) know nothing of formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from imgsearch.decode.boxes import nested_content, uuid_content
+from imgsearch.decode.formats import GIF, JPEG2000, JXL, TIFF, ImageFormat
+from imgsearch.decode.iptc import iptc_in_resources
+
+# The identifiers of boxes in JPEG 2000 and MP4 (XMP specification, part 3; exiftool's `Jpeg2000`).
+_XMP_IDENTIFIER = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_EXIF_IDENTIFIERS = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
+_IPTC_IDENTIFIER = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+
+_PHOTOSHOP = b"Photoshop 3.0\0"  # before image resources in a JPEG
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_GIF_SEARCHED_BYTES = 16 << 20
+_GIF_XMP = re.compile(rb"\x21\xff\x0bXMP DataXMP(.*?)\x01\xff\xfe", re.DOTALL)
+_PNG_XMP = "XML:com.adobe.xmp"
+_PROFILE_HEAD = re.compile(r"\s*\w*\s+\d+\s+")  # the name and the number of bytes
+_NOT_HEXADECIMAL = re.compile(r"[^0-9A-Fa-f]")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedMetadata:
+    """The blocks of metadata in one photo, None where it has none.
+
+    `exif` is a TIFF structure, or a whole TIFF file; `texts` are those of a PNG by their names, and
+    `picture_info` is what some cameras wrote before EXIF existed.
+    """
+
+    exif: bytes | BinaryIO | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    picture_info: bytes | None = None
+
+
+def find_metadata(image: ImageFile, file: BinaryIO, image_format: ImageFormat) -> EmbeddedMetadata:
+    """The blocks of metadata in an image that Pillow has opened.
+
+    Those behind the pixels of a PNG are found only once the pixels are decoded.
+    """
+    exif, xmp = _bytes(image.info.get("exif")), _bytes(image.info.get("xmp"))
+    if isinstance(image, JpegImageFile):
+        return _in_jpeg(image, exif, xmp)
+    if isinstance(image, PngImageFile):
+        return _in_png(image, exif, xmp)
+    if image_format is TIFF:
+        return EmbeddedMetadata(file, xmp)
+    if image_format is GIF:
+        return EmbeddedMetadata(xmp=_xmp_in_gif(file))
+    if image_format is JPEG2000:
+        exif_boxes = (uuid_content(file, identifier) for identifier in _EXIF_IDENTIFIERS)
+        return EmbeddedMetadata(
+            next(filter(None, exif_boxes), None),
+            uuid_content(file, _XMP_IDENTIFIER) or nested_content(file, b"xml "),
+            uuid_content(file, _IPTC_IDENTIFIER) or None,
+        )
+    if image_format is JXL:
+        return EmbeddedMetadata(exif, xmp or nested_content(file, b"xml "))
+    return EmbeddedMetadata(exif, xmp)
+
+
+def xmp_in_video(file: BinaryIO) -> bytes | None:
+    """The XMP packet of an MP4 or MOV (XMP specification, part 3); None in other containers."""
+    packet = nested_content(file, b"moov", b"udta", b"XMP_")
+    return packet or uuid_content(file, _XMP_IDENTIFIER) or None
+
+
+def _bytes(value: object) -> bytes | None:
+    return value if isinstance(value, bytes) else None
+
+
+def _in_jpeg(image: JpegImageFile, exif: bytes | None, xmp: bytes | None) -> EmbeddedMetadata:
+    resources = [
+        content.removeprefix(_PHOTOSHOP)
+        for name, content in image.applist
+        if name == "APP13" and content.startswith(_PHOTOSHOP)
+    ]
+    iptc = iptc_in_resources(b"".join(resources)) if resources else None
+    picture_info = next((content for name, content in image.applist if name == "APP12"), None)
+    return EmbeddedMetadata(exif, xmp, iptc, picture_info=picture_info)
+
+
+def _in_png(image: PngImageFile, exif: bytes | None, xmp: bytes | None) -> EmbeddedMetadata:
+    texts = {name: str(text) for name, text in image.text.items()}
+
+    def profile(*kinds: str) -> bytes | None:
+        """The first block of these kinds that ImageMagick wrote as hexadecimal text."""
+        names = (f"Raw profile type {kind}" for kind in kinds)
+        return next((_unhexed(texts[name]) for name in names if name in texts), None)
+
+    if _PNG_XMP in texts and xmp is None:
+        xmp = texts[_PNG_XMP].encode()
+    segment = profile("APP1")  # EXIF or XMP, as in a JPEG
+    if segment is not None and segment.startswith(_JPEG_XMP):
+        xmp, segment = xmp or segment.removeprefix(_JPEG_XMP), None
+    iptc = profile("iptc", "8bim", "APP13")
+    if iptc is not None:
+        iptc = iptc_in_resources(iptc.removeprefix(_PHOTOSHOP)) or iptc
+    return EmbeddedMetadata(exif or profile("exif") or segment, xmp or profile("xmp"), iptc, texts)
+
+
+def _unhexed(text: str) -> bytes:
+    """The bytes in a raw profile, up to what is not a digit."""
+    head = _PROFILE_HEAD.match(text)
+    digits = "".join(text[head.end() if head else 0 :].split())
+    if (wrong := _NOT_HEXADECIMAL.search(digits)) is not None:
+        digits = digits[: wrong.start()]
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
+def _xmp_in_gif(file: BinaryIO) -> bytes | None:
+    """The packet between the name of the application and the trailer that readers skip it by."""
+    file.seek(0)
+    found = _GIF_XMP.search(file.read(_GIF_SEARCHED_BYTES))
+    return found[1] if found else None
