@@ -24,6 +24,7 @@ from imgsearch.decode.jpeg2000 import Jpeg2000File
 from imgsearch.decode.reader import decode, decode_bytes, decoder_fingerprint
 from imgsearch.decode.request import DecodeRequest
 from imgsearch.errors import PhotoError, Reason
+from imgsearch.installation import install_command
 from tests.factories import SCENE, assert_quarters, dng, encoded, heic, rgb_at, scene, tiff
 
 # ---------------------------------------------------------------------------- HEIC
@@ -341,7 +342,7 @@ def test_a_format_without_its_package_names_the_extra(monkeypatch: pytest.Monkey
     with pytest.raises(PhotoError) as caught:
         decode_bytes(b"FUJIFILMCCD-RAW" + bytes(100), 32)
     assert caught.value.reason is Reason.UNSUPPORTED
-    assert "pip install 'imgsearch-photos[raw]'" in str(caught.value)
+    assert install_command("raw") in str(caught.value)
 
 
 def test_the_fingerprint_names_decoders_with_versions() -> None:

@@ -14,6 +14,7 @@ from imgsearch import Library, MissingExtra, Settings
 from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.errors import Reason, UsageError
 from imgsearch.indexer.pipeline import PhotoDecoder
+from imgsearch.installation import install_command
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded
 from imgsearch.store.store import Store
@@ -155,7 +156,7 @@ def test_files_that_need_an_extra_are_tried_again_once_it_is_installed(
         index(folder)
         status = library.status()
         assert status.wants == (MissingExtra("jxl", "JPEG XL", 3),)
-        assert status.wants[0].cure == "pip install 'imgsearch-photos[jxl]'"
+        assert status.wants[0].cure == install_command("jxl")
         (failure,) = (each for each in library.failures() if each.path.name == "0.jxl")
         assert (failure.reason, failure.extra) == (Reason.UNSUPPORTED, "jxl")
         assert failure.message.startswith("JPEG XL files need one more package")

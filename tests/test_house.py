@@ -14,7 +14,7 @@ from tests.factories import CHECKOUT
 
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
-    {"errors", "private_files", "text", "version"},
+    {"errors", "installation", "private_files", "text", "version"},
     {"concurrency", "config", "progress", "records"},
     {"decode", "encoders", "store"},
     {"index", "query"},

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -52,6 +53,13 @@ def test_the_python_example_runs(tmp_path: Path, demo_photos: Path) -> None:
     assert done.returncode == 0, done.stderr
     first = done.stdout.splitlines()[0]
     assert re.fullmatch(r"0\.\d{3} .*chelsea\.png", first)
+
+
+def test_the_installation_uses_extras_that_exist() -> None:
+    extras = re.findall(r"^pip install '\.\[(\w+)\]'", blocks("sh")[1], re.M)
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    assert extras == ["cpu", "gpu"]
+    assert set(extras) <= project["project"]["optional-dependencies"].keys()
 
 
 def test_the_two_commands_stand_first_and_exist() -> None:

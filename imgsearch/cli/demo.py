@@ -14,6 +14,7 @@ from imgsearch.cli.output import data_option, info, open_library
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.search import print_answer, without_weak_hits
 from imgsearch.errors import DiskError, MissingPackage
+from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute
 from imgsearch.records.query import Example, Query, Term
 
@@ -103,6 +104,6 @@ def _package_dir(package: str) -> Path:
     if spec is None or spec.origin is None:
         raise MissingPackage(
             "The demo takes its photos from scikit-image and scikit-learn. Install them: "
-            "pip install 'imgsearch-photos[demo]'"
+            f"{install_command('demo')}"
         )
     return Path(spec.origin).parent

@@ -11,6 +11,7 @@ import click
 
 from imgsearch.cli.output import data_option, info
 from imgsearch.errors import MissingPackage, UsageError
+from imgsearch.installation import install_command
 
 PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
 MIN_PASSWORD_LENGTH = 8
@@ -40,7 +41,10 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
 
     settings = Settings.load(data_dir=data_dir)
     if find_spec("streamlit") is None or find_spec("ui") is None:
-        raise MissingPackage("The page needs Streamlit. Install it: pip install 'streamlit>=1.60'")
+        raise MissingPackage(
+            "The page needs Streamlit, which is not installed. Install what imgsearch needs: "
+            f"{install_command()}"
+        )
     _check_host(host)
     _check_port(host, port)
     info(f"The page of the library in {settings.data_dir}: http://{_url_host(host)}:{port}")

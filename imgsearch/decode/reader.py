@@ -27,6 +27,7 @@ from imgsearch.decode.pool import DecoderPool, shared_pool
 from imgsearch.decode.request import DecodeRequest, open_regular_file, unreadable_error
 from imgsearch.decode.xmp import apply_sidecar
 from imgsearch.errors import PhotoError, Reason
+from imgsearch.installation import install_command
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
 
@@ -129,7 +130,7 @@ def decode_file(
             raise PhotoError(
                 Reason.UNSUPPORTED,
                 f"{image_format.title} files need one more package: "
-                f"pip install 'imgsearch-photos[{image_format.extra}]'",
+                f"{install_command(image_format.extra)}",
                 image_format.extra,
             )
         limits = limits or InProcessLimits()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgsearch.errors import Reason
+from imgsearch.installation import install_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class MissingExtra:
     @property
     def cure(self) -> str:
         """The command that installs it."""
-        return f"pip install 'imgsearch-photos[{self.extra}]'"
+        return install_command(self.extra)
 
 
 @dataclass(frozen=True, slots=True)

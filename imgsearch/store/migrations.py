@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 
 from imgsearch.errors import SchemaTooNew, StoreError
+from imgsearch.installation import update_command
 from imgsearch.store.names import refresh
 
 APPLICATION_ID = 0x696D6773  # "imgs"
@@ -344,7 +345,7 @@ def pending(connection: sqlite3.Connection) -> tuple[str, ...]:
     if version > len(_NAMES) or not applied <= set(_NAMES):
         raise SchemaTooNew(
             f"This library was written by a newer imgsearch (schema {version}, this one knows "
-            f"{len(_NAMES)}). Update imgsearch: pip install -U imgsearch-photos"
+            f"{len(_NAMES)}). Update imgsearch: {update_command()}"
         )
     return tuple(name for name in _NAMES if name not in applied)
 

@@ -16,6 +16,7 @@ from imgsearch.encoders.lite import heads, towers, weights
 from imgsearch.encoders.lite.heads import HEADS_FILE, HEADS_SHA256
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX
 from imgsearch.errors import EncoderError
+from imgsearch.installation import restore_command
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -48,8 +49,7 @@ class Lite:
         """
         if not heads_file.is_file() or sha256_of(heads_file) != HEADS_SHA256:
             raise EncoderError(
-                f"{heads_file} is damaged or missing. Reinstall imgsearch-photos: "
-                "pip install --force-reinstall --no-deps imgsearch-photos"
+                f"{heads_file} is damaged or missing. Restore it: {restore_command(heads_file)}"
             )
         weights.require()
         self._heads = heads.load(heads_file)

@@ -23,6 +23,7 @@ from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, TEXT_WIDTH
 from imgsearch.encoders.onnx import OnnxModel, open_session, optimise, read_export, write_export
 from imgsearch.encoders.tokenizer import FastPathTokenizer, TokenizerSpec, WholeWordVocabulary
 from imgsearch.errors import EncoderError
+from imgsearch.installation import pip_install
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -137,7 +138,7 @@ def _load_tokenizer(path: Path) -> Tokenizer:
     except Exception as error:  # the library raises no narrower class
         raise EncoderError(
             f"The installed `tokenizers` cannot read {path}: {error}. "
-            "Update it: pip install -U tokenizers"
+            f"Update it: {pip_install('--upgrade', 'tokenizers')}"
         ) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()

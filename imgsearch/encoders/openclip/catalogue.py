@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from imgsearch.errors import EncoderUnavailable, UsageError
+from imgsearch.installation import pip_install
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
@@ -142,7 +143,7 @@ def architectures() -> tuple[str, ...]:
     spec = importlib.util.find_spec("open_clip")
     if spec is None or spec.origin is None:
         raise EncoderUnavailable(
-            "The package open_clip is not installed. Run: pip install 'open_clip_torch>=3.2,<4'"
+            f"The package open_clip is not installed. Run: {pip_install('open_clip_torch>=3.2,<4')}"
         )
     folder = Path(spec.origin).parent / "model_configs"
     return tuple(sorted(path.stem for path in folder.glob("*.json")))

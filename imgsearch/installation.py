@@ -1,0 +1,106 @@
+"""How this copy of imgsearch was installed, and the commands that add to it, update it or mend it.
+
+A copy may run from a checkout, be installed from a folder, an archive or a repository, or come from
+a package index. The commands of this module work for the copy that runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+DISTRIBUTION = "imgsearch-photos"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where this copy was installed from: a folder, another URL, or with neither an index."""
+
+    folder: Path | None = None
+    is_checkout: bool = False  # the code runs from that folder, it was not copied
+    url: str | None = None
+
+
+def pip_install(*arguments: str) -> str:
+    """The command that installs something into the environment of this Python.
+
+    The arguments are those of `pip install`.
+    """
+    python = Path(sys.executable)
+    if find_spec("pip") is None:  # as in the environments that uv makes
+        installer = ["uv", "pip", "install", "--python", str(python)]
+    else:
+        on_path = shutil.which("pip")
+        is_ours = on_path is not None and Path(on_path).parent == python.parent
+        installer = ["pip", "install"] if is_ours else [str(python), "-m", "pip", "install"]
+    return shlex.join([*installer, *arguments])
+
+
+def install_command(extra: str | None = None) -> str:
+    """The command that installs all that imgsearch needs, or one of its extras."""
+    source = _source()
+    suffix = f"[{extra}]" if extra else ""
+    if source.folder is not None:
+        editable = ["--editable"] if source.is_checkout else []
+        return pip_install(*editable, f"{source.folder}{suffix}")
+    if source.url is not None:
+        return pip_install(f"{DISTRIBUTION}{suffix} @ {source.url}")
+    return pip_install(f"{DISTRIBUTION}{suffix}")
+
+
+def update_command() -> str:
+    """The command that brings a newer imgsearch."""
+    source = _source()
+    if source.folder is None:
+        return pip_install("--upgrade", DISTRIBUTION)
+    pull = shlex.join(["git", "-C", str(source.folder), "pull"])
+    return pull if source.is_checkout else f"{pull} && {install_command()}"
+
+
+def restore_command(file: Path) -> str:
+    """The command that restores a damaged file of imgsearch."""
+    source = _source()
+    if source.is_checkout:
+        return shlex.join(["git", "-C", str(source.folder), "checkout", "--", str(file)])
+    again = ("--force-reinstall", "--no-deps")
+    if source.folder is not None:
+        return pip_install(*again, str(source.folder))
+    return pip_install(*again, DISTRIBUTION if source.url is None else source.url)
+
+
+def _source() -> _Source:
+    code = Path(__file__).resolve().parent.parent
+    if (code / "pyproject.toml").is_file():
+        return _Source(code, is_checkout=True)
+    record = _direct_url()
+    url = record.get("url")
+    if not isinstance(url, str):
+        return _Source()
+    if "dir_info" in record:
+        folder = Path(unquote(urlsplit(url).path))
+        return _Source(folder) if (folder / "pyproject.toml").is_file() else _Source()
+    version_control = record.get("vcs_info")
+    if isinstance(version_control, dict):
+        return _Source(url=f"{version_control.get('vcs')}+{url}")
+    return _Source(url=url)
+
+
+def _direct_url() -> dict[str, object]:
+    """What the installer recorded about the origin; nothing after an installation from an index.
+
+    https://packaging.python.org/en/latest/specifications/direct-url/
+    """
+    from importlib.metadata import PackageNotFoundError, distribution  # slow, and rarely needed
+
+    try:
+        text = distribution(DISTRIBUTION).read_text("direct_url.json")
+        record = json.loads(text or "{}")
+    except (PackageNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
