@@ -22,7 +22,15 @@ _HAS_MODES = os.name != "nt"
 # What is in a data or cache folder, by the beginning of its name after the dot of a temporary one.
 _LIBRARY_FILES = ("library.db", "writer.", "serve.", "query-vectors.db")
 _LIBRARY_FOLDERS = ("snapshots", "thumbnails", "watch-canary")
-_OTHER_NAMES = ("imgsearch.toml", "README.md", "demo", "batch_sizes.json", "lite-", "openclip")
+_OTHER_NAMES = (
+    "imgsearch.toml",
+    "README.md",
+    "demo",
+    "batch_sizes.json",
+    "lite-",
+    "openclip",
+    "towns-",
+)
 _DEMO = "demo"  # holds photos, and a library of its own
 _PART = ".part"
 ABANDONED_S = 3600.0  # no file takes that long to write: its process was killed

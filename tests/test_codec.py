@@ -59,6 +59,7 @@ FACTS = Facts(
     town="Genève",
     region="Geneva",
     country="Switzerland",
+    near_town=True,
     duration_s=12.5,
     exposure_s=0.004,
     aperture=2.8,

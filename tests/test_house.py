@@ -15,7 +15,7 @@ from tests.factories import CHECKOUT
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
     {"errors", "installation", "private_files", "text", "version"},
-    {"concurrency", "config", "progress", "records"},
+    {"concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "store"},
     {"index", "query"},
     {"labels", "search"},

@@ -15,6 +15,7 @@ from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
+from imgsearch.gazetteer import Gazetteer
 from imgsearch.indexer.pipeline import DecodeFile, IngestContext, embed_again, ingest
 from imgsearch.indexer.scan import scan
 from imgsearch.progress import Job, SyncReport
@@ -109,6 +110,7 @@ def context_of(store: Store, encoder: StandIn, decode: DecodeFile = decode) -> I
         encoder_key=store.vectors.add_encoder(encoder.id, "lite", encoder.dim).key,
         decode=decode,
         fingerprint=decoder_fingerprint(),
+        gazetteer=Gazetteer(store.data_dir / "cache"),
         max_megapixels=200,
         threads=THREADS,
     )

@@ -156,7 +156,7 @@ def test_settings() -> None:
         ("near:91,0", 5, "Latitude 91 is out of range"),
         ("near:0,181", 5, "Longitude 181 is out of range"),
         ("near:0,0,0km", 5, "radius of 0 km is out of range"),
-        ("near:Paris", 5, "not a place"),
+        ("near:20km", 5, "not a place"),
         ("rating:many", 7, "not a number"),
         ("rating:5..3", 7, "ends before it begins"),
         ("type:jpgg", 5, "Did you mean jpg?"),

@@ -30,8 +30,8 @@ class MetadataSource:
 
     `name` is what `dated_by` says of a date from this source: exif, xmp, iptc, text, video or
     sidecar. Values that are None, empty or out of the fact's range are dropped: they are unknown.
-    So is a latitude without a longitude, and the reverse. Raises ValueError for a name that is not
-    a field of `Facts`.
+    So are coordinates of which one is missing or out of range, and 0,0. Raises ValueError for a
+    name that is not a field of `Facts`.
     """
 
     name: str
@@ -47,7 +47,7 @@ class MetadataSource:
         }
         if "taken_at" in known:
             known["dated_by"] = self.name
-        if not known.keys() >= {"lat", "lon"}:
+        if not _is_position(known.get("lat"), known.get("lon")):
             known.pop("lat", None)
             known.pop("lon", None)
         object.__setattr__(self, "facts", known)
@@ -55,6 +55,13 @@ class MetadataSource:
     def texts(self, fact: str) -> tuple[str, ...]:
         """The texts of a fact that is a list, such as the keywords."""
         return cast(tuple[str, ...], self.facts.get(fact, ()))
+
+
+def _is_position(lat: object, lon: object) -> bool:
+    """Whether these are coordinates in range. 0,0 is what a device writes before it knows."""
+    if not (isinstance(lat, float | int) and isinstance(lon, float | int)):
+        return False
+    return abs(lat) <= 90 and abs(lon) <= 180 and not lat == lon == 0
 
 
 def _known(fact: Fact, value: object) -> object:

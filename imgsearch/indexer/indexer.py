@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
 from imgsearch.errors import FolderError, SnapshotError
+from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, pipeline, roots
 from imgsearch.indexer.removals import apply_removals
@@ -71,6 +72,7 @@ class Indexer:
         self._index_policy = index_policy
         self._decoder = decoder or pipeline.PhotoDecoder()
         self._mounts = mounts
+        self._gazetteer = Gazetteer(settings.cache_dir)
 
     @property
     def fingerprint(self) -> str:
@@ -154,7 +156,7 @@ class Indexer:
         """Read the metadata of all photos that can be reached again."""
         with writing(self._data_dir) as store:
             online = self._online_ids(store.reads)
-            steps = metadata.reread_all_metadata(store, online, self._settings)
+            steps = metadata.reread_all_metadata(store, online, self._settings, self._gazetteer)
             return (yield from publish_progress(self._data_dir, "Reading metadata", steps))
 
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
@@ -277,7 +279,9 @@ class Indexer:
         reread = 0
         if refresh.sidecars or refresh.photo_ids:
             online = self._online_ids(store.reads)
-            reread = yield from metadata.refresh_metadata(store, online, self._settings, refresh)
+            reread = yield from metadata.refresh_metadata(
+                store, online, self._settings, self._gazetteer, refresh
+            )
         row = store.reads.current_encoder()
         if row is not None:
             if snapshot.rebuild_reason(store, row.key, self._index_policy):
@@ -362,6 +366,7 @@ class Indexer:
             encoder_key=row.key,
             decode=self._decoder.decode,
             fingerprint=self.fingerprint,
+            gazetteer=self._gazetteer,
             max_megapixels=self._settings.max_megapixels,
             threads=self._settings.thread_count,
             retry_failures=retry_failures,

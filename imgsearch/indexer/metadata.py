@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from imgsearch.decode.formats import sidecar_paths
 from imgsearch.decode.reader import read_facts
 from imgsearch.errors import PhotoError
+from imgsearch.indexer.places import with_place_names
 from imgsearch.progress import MetadataReport, Progress
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
+    from imgsearch.gazetteer import Gazetteer
     from imgsearch.records.files import Changes
     from imgsearch.records.photo import Facts, Photo
     from imgsearch.store.store import Store
@@ -26,7 +28,7 @@ _BATCH_SIZE = 200  # photos in one transaction
 
 
 def reread_all_metadata(
-    store: Store, online: Collection[int], settings: Settings
+    store: Store, online: Collection[int], settings: Settings, gazetteer: Gazetteer
 ) -> Generator[Progress, None, MetadataReport]:
     """Read the metadata of all photos in the roots with these ids again; one Progress a photo.
 
@@ -34,7 +36,7 @@ def reread_all_metadata(
     indexed.
     """
     photos = _with_paths(store, online, store.reads.live_ids().tolist())
-    changed, unread = yield from _reread(store, photos, settings)
+    changed, unread = yield from _reread(store, photos, settings, gazetteer)
     return MetadataReport(len(photos) - len(unread), changed, len(unread))
 
 
@@ -47,7 +49,11 @@ class MetadataRefresh:
 
 
 def refresh_metadata(
-    store: Store, online: Collection[int], settings: Settings, refresh: MetadataRefresh
+    store: Store,
+    online: Collection[int],
+    settings: Settings,
+    gazetteer: Gazetteer,
+    refresh: MetadataRefresh,
 ) -> Generator[Progress, None, int]:
     """Read the metadata of the affected photos again; returns how many changed.
 
@@ -55,7 +61,7 @@ def refresh_metadata(
     photo is offline or cannot be read.
     """
     photos = _with_paths(store, online, sorted(refresh.photo_ids))
-    changed, unread = yield from _reread(store, photos, settings)
+    changed, unread = yield from _reread(store, photos, settings, gazetteer)
     unread_sidecars = {sidecar for path in unread for sidecar in sidecar_paths(str(path))}
     for root_id, sidecars in refresh.sidecars:
         read = [sidecar for sidecar in sidecars.upserts if sidecar.path not in unread_sidecars]
@@ -65,7 +71,10 @@ def refresh_metadata(
 
 
 def _reread(
-    store: Store, photos: Sequence[tuple[Photo, Path]], settings: Settings
+    store: Store,
+    photos: Sequence[tuple[Photo, Path]],
+    settings: Settings,
+    gazetteer: Gazetteer,
 ) -> Generator[Progress, None, tuple[int, list[Path]]]:
     """Read and record the facts of photos; returns how many changed and which were unreadable."""
 
@@ -74,7 +83,8 @@ def _reread(
         try:
             if path.stat().st_size != photo.size_bytes:
                 return None
-            return read_facts(path, settings.max_megapixels)
+            facts = read_facts(path, settings.max_megapixels)
+            return with_place_names(facts, gazetteer)
         except (PhotoError, OSError):
             return None
 

@@ -22,6 +22,7 @@ from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.decode.request import open_regular_file, unreadable_error
 from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
+from imgsearch.indexer.places import with_place_names
 from imgsearch.indexer.scan import stat_of
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.records.files import FileStat, IngestResult
@@ -30,6 +31,7 @@ from imgsearch.records.status import Failure
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
+    from imgsearch.gazetteer import Gazetteer
     from imgsearch.records.arrays import PixelBatch
     from imgsearch.records.files import Decoded
     from imgsearch.store.store import Store
@@ -70,6 +72,7 @@ class IngestContext:
     encoder_key: int
     decode: DecodeFile
     fingerprint: str
+    gazetteer: Gazetteer
     max_megapixels: float
     threads: int
     retry_failures: bool = False
@@ -391,7 +394,8 @@ def _decode(context: IngestContext, stat: FileStat) -> tuple[Facts, ModelInput]:
         raise PhotoError(
             Reason.CHANGED, "The file changed while it was read; the next run reads it again."
         )
-    return decoded.facts, ModelInput(cast("PixelBatch", pixels), times_s)
+    facts = with_place_names(decoded.facts, context.gazetteer)
+    return facts, ModelInput(cast("PixelBatch", pixels), times_s)
 
 
 @contextmanager

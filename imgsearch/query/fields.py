@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from imgsearch.records.photo import FACTS
-from imgsearch.records.query import FilterSpec, FilterValue, Interval, Place
+from imgsearch.records.query import FilterSpec, FilterValue, Interval, NamedPlace, Place
 
 NEAR_RADIUS_KM = 5.0
 _MAX_RADIUS_KM = 20_038  # half the circumference of the Earth
@@ -21,7 +21,9 @@ _DATE = r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[T ](\d{1,2})(?::(\d\d)(?::(
 _DATE_SEPARATORS = ("", "-", "-", "T", ":", ":")
 _DATE_TEMPLATE = "0000-01-01T00:00:00"  # its end completes a shorter date; year 0 is invalid
 _DECIMAL = r"-?\d+(?:\.\d+)?"
-_PLACE = rf"({_DECIMAL})\s*,\s*({_DECIMAL})(?:\s*,\s*(\d+(?:\.\d+)?)\s*(km|mi|m)?)?$"
+_RADIUS = r"(\d+(?:\.\d+)?)\s*(km|mi|m)?"
+_PLACE = rf"({_DECIMAL})\s*,\s*({_DECIMAL})(?:\s*,\s*{_RADIUS})?$"
+_WITH_RADIUS = rf"(.*?)\s*,\s*{_RADIUS}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,32 +138,44 @@ def read_date(text: str) -> str:
     return date
 
 
-def read_place(text: str) -> Place:
-    """ "48.85,2.35" with an optional radius, 5 km by default: "48.85,2.35,500m"."""
+def read_place(text: str) -> Place | NamedPlace:
+    """ "48.85,2.35" or the name of a town, with an optional radius: "Paris,500m", 5 km by default.
+
+    Names may have commas: "Paris, Texas, 20km".
+    """
     found = re.match(_PLACE, text)
-    if found is None:
+    if found is not None:
+        lat, lon = float(found[1]), float(found[2])
+        if abs(lat) > 90:
+            raise ValueError(f"Latitude {lat:g} is out of range (-90 to 90).")
+        if abs(lon) > 180:
+            raise ValueError(f"Longitude {lon:g} is out of range (-180 to 180).")
+        return Place(lat, lon, _radius_km(found[3], found[4]))
+    found = re.match(_WITH_RADIUS, text)
+    name, number, unit = found.groups() if found else (text, None, None)
+    if not re.search(r"[^\W\d_]", name) or re.match(rf"{_RADIUS}$", name):
         raise ValueError(
-            f"{text!r} is not a place. Write latitude, longitude and radius: 48.85,2.35,5km."
+            f"{text!r} is not a place. Write a town and a radius, Paris,20km; or latitude, "
+            "longitude and radius: 48.85,2.35,5km."
         )
-    lat, lon = float(found[1]), float(found[2])
-    radius_km = NEAR_RADIUS_KM
-    if found[3]:
-        radius_km = float(found[3]) * _KM_PER_UNIT[found[4] or ""]
-    if abs(lat) > 90:
-        raise ValueError(f"Latitude {lat:g} is out of range (-90 to 90).")
-    if abs(lon) > 180:
-        raise ValueError(f"Longitude {lon:g} is out of range (-180 to 180).")
+    return NamedPlace(name.strip(), _radius_km(number, unit))
+
+
+def _radius_km(number: str | None, unit: str | None) -> float:
+    radius_km = float(number) * _KM_PER_UNIT[unit or ""] if number else NEAR_RADIUS_KM
     if not 0 < radius_km <= _MAX_RADIUS_KM:
         raise ValueError(
             f"A radius of {radius_km:g} km is out of range (above 0, at most {_MAX_RADIUS_KM} km)."
         )
-    return Place(lat, lon, radius_km)
+    return radius_km
 
 
 def _write_place(value: FilterValue) -> str:
-    assert isinstance(value, Place)
-    lat, lon, radius_km = map(decimal_text, (value.lat, value.lon, value.radius_km))
-    return f"{lat},{lon},{radius_km}km"
+    assert isinstance(value, Place | NamedPlace)
+    radius = f"{decimal_text(value.radius_km)}km"
+    if isinstance(value, NamedPlace):
+        return f"{value.name},{radius}"
+    return f"{decimal_text(value.lat)},{decimal_text(value.lon)},{radius}"
 
 
 def read_text(text: str) -> str:
@@ -247,8 +261,9 @@ FIELDS: dict[str, Field] = {
     "place": text_field("TEXT", "taken in this town, region or country"),
     "near": Field(
         read_place,
-        "LAT,LON[,RADIUS]",
-        "taken within RADIUS (5km, 300m, 2mi; 5km by default) of a point in degrees",
+        "PLACE[,RADIUS]",
+        "taken within RADIUS (5km, 300m, 2mi; 5km by default) of PLACE: a town, or a point in "
+        "degrees, LAT,LON",
         _write_place,
     ),
     "keyword": text_field(

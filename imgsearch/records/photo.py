@@ -187,17 +187,22 @@ class Facts:
             filter=FilterSpec("creator", "words", "taken by this person"),
         ),
     )
-    town: str | None = field(default=None, metadata=_fact("Town or village", "Town"))
+    town: str | None = field(
+        default=None,
+        metadata=_fact("Town or village, as a program has written it or by the coordinates"),
+    )
     region: str | None = field(
-        default=None, metadata=_fact("State, province or region of the country", "Region")
+        default=None, metadata=_fact("State, province or region of the country")
     )
     country: str | None = field(
         default=None,
         metadata=_fact(
             "Country",
-            "Country",
             filter=FilterSpec("country", "words", "taken in this country"),
         ),
+    )
+    near_town: bool = field(
+        default=False, metadata=_fact("The coordinates are outside of the town, but near it")
     )
     duration_s: float | None = field(
         default=None,
@@ -264,13 +269,22 @@ class Facts:
         ),
     )
 
+    @property
+    def place(self) -> str | None:
+        """Town, region and country for people: "near Arezzo, Tuscany, Italy"."""
+        town = f"near {self.town}" if self.near_town else self.town
+        # Some cities are regions, too, and some of these are countries.
+        names = dict.fromkeys(name for name in (town, self.region, self.country) if name)
+        return ", ".join(names) or None
+
     def shown(self) -> list[tuple[str, str]]:
-        """Label and text of every known fact that has a label, for people."""
-        return [
+        """Label and text of the place and of every known fact that has a label, for people."""
+        labelled = [
             (fact.label, fact.text(value))
             for fact in FACTS
             if fact.label is not None and (value := getattr(self, fact.name)) not in (None, ())
         ]
+        return labelled if self.place is None else [*labelled, ("Place", self.place)]
 
 
 def _declared() -> tuple[Fact, ...]:

@@ -74,6 +74,18 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPlace:
+    """A circle around a town: "Paris", or "Paris, Texas" where there are several.
+
+    Of several towns, the one with the most photos of the library around it is meant; without any,
+    the most populous.
+    """
+
+    name: str
+    radius_km: float
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """The numbers from `low` to `high`; None is no limit, an open end is excluded."""
 
@@ -89,7 +101,7 @@ class Interval:
         return above and below
 
 
-FilterValue: TypeAlias = str | Place | Interval
+FilterValue: TypeAlias = str | Place | NamedPlace | Interval
 
 
 @dataclass(frozen=True, slots=True)

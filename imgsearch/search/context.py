@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from imgsearch.records.query import Query, Selection
+from imgsearch.records.query import Filter, Query, Selection
+from imgsearch.search.places import located
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
@@ -48,8 +49,16 @@ class SearchContext:
         """The ids of the roots that can be reached now."""
         return frozenset(root_id for root_id, online in self.online.items() if online)
 
+    def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
+        """The photos that pass these filters. Raises QueryError for a town that is not known."""
+        return Selection(
+            tuple(located(self.reads, self.cache_dir, each) for each in filters),
+            self.online_roots,
+            among,
+        )
+
     def matching(self, query: Query) -> Ids | None:
         """The photos that pass the query's filters, sorted; None where it has no filters."""
         if not query.filters:
             return None
-        return self.reads.matching(Selection(query.filters, self.online_roots))
+        return self.reads.matching(self.selection(query.filters))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from imgsearch.errors import QueryError
 from imgsearch.query.grammar import EMPTY_QUERY
 from imgsearch.records.answer import Answer, Hit, Neighbours
-from imgsearch.records.query import Listed, Query, Selection
+from imgsearch.records.query import Listed, Query
 from imgsearch.search import cursor as cursors
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS
@@ -43,7 +43,7 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
     after = cursors.read_by_key(cursor, query)
     if query.terms:
         return _sorted_page(context, query, k, after)
-    selection = Selection(query.filters, context.online_roots)
+    selection = context.selection(query.filters)
     listed = list_photos(context, selection, _sort_key(query), _listed(after), k + 1)
     return _listing_page(context, query, k, listed, {})
 
@@ -53,7 +53,7 @@ def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
     import numpy as np
 
     if not query.terms:
-        return context.reads.matching(Selection(query.filters, context.online_roots))
+        return context.reads.matching(context.selection(query.filters))
     hits = search_page(context, query, k).hits
     return np.array([hit.photo.id for hit in hits if hit.level != "weak"], np.int64)
 
@@ -229,7 +229,7 @@ def _sorted_page(context: SearchContext, query: Query, k: int, after: ByKey | No
             ranking = rank(context, vector, only, limit)
         scores = {id_: score for id_, score in ranking.photos if score >= query.min_score}
     # The ranking shows each shot once, so the listing need not stack again.
-    selection = Selection((), context.online_roots, np.array(list(scores), np.int64))
+    selection = context.selection((), np.array(list(scores), np.int64))
     listed = context.reads.listing(selection, _sort_key(query), _listed(after), k + 1)
     answer = _listing_page(context, query, k, listed, scores)
     return _assessed(context, vector, only, ranking, answer)

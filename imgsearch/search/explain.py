@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.records.answer import Explanation
-from imgsearch.records.query import Filter, Query, Selection, Share
+from imgsearch.records.query import Filter, Query, Share
 from imgsearch.search.context import SearchContext
 from imgsearch.search.engine import rank
 from imgsearch.search.stacking import hidden_by_stack
@@ -53,7 +53,7 @@ def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
     import numpy as np
 
     only_it = np.array([photo_id], np.int64)
-    return len(context.reads.matching(Selection((filter_,), context.online_roots, only_it))) > 0
+    return len(context.reads.matching(context.selection((filter_,), only_it))) > 0
 
 
 def _rank_of(

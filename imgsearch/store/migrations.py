@@ -308,6 +308,11 @@ CREATE TRIGGER person_removed AFTER DELETE ON photo_people
 INSERT INTO stale_names SELECT id FROM photos;
 """
 
+# Whether a photo was taken outside of its town.
+_NEAR_TOWN = """
+ALTER TABLE photos ADD COLUMN near_town BOOLEAN NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -321,6 +326,7 @@ MIGRATIONS: dict[str, str] = {
     "migration-names": _MIGRATION_NAMES,
     "exposure": _EXPOSURE,
     "names": _NAMES_OF_PHOTOS,
+    "near-town": _NEAR_TOWN,
 }
 _NAMES = tuple(MIGRATIONS)
 

@@ -257,6 +257,15 @@ class Reads:
         with self._database.reading() as connection:
             return names.find_parts(connection, parts, fields, limit)
 
+    def photos_around(self, lat: float, lon: float) -> int:
+        """How many photos were taken within half a degree of latitude and longitude."""
+        query = (
+            "SELECT count(*) FROM photos WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ? "
+            "AND EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
+        )
+        row = self._database.fetch_one(query, lat - 0.5, lat + 0.5, lon - 0.5, lon + 0.5)
+        return int(row[0])
+
     # ------------------------------------------------------------------ stacks
 
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:

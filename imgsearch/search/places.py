@@ -1,0 +1,43 @@
+"""Finds the towns that the filter `near:` names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError
+from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place
+
+if TYPE_CHECKING:
+    from imgsearch.store.reads import Reads
+
+
+def located(reads: Reads, cache_dir: Path, condition: Filter) -> Filter:
+    """The filter with a circle on the Earth for each town that it names.
+
+    Raises QueryError for a town that is not known.
+    """
+    if not any(isinstance(value, NamedPlace) for value in condition.values):
+        return condition
+    return replace(condition, values=tuple(_located(reads, cache_dir, v) for v in condition.values))
+
+
+def _located(reads: Reads, cache_dir: Path, value: FilterValue) -> FilterValue:
+    if not isinstance(value, NamedPlace):
+        return value
+    from imgsearch.gazetteer import Gazetteer  # only for a query that names a town
+
+    gazetteer = Gazetteer(cache_dir)
+    try:
+        towns = gazetteer.named(value.name)
+    finally:
+        gazetteer.close()
+    if not towns:
+        raise QueryError(
+            f"near: No town called {value.name!r} is known. Write its name in its own language or "
+            "in English, or its latitude and longitude: near:48.85,2.35,20km"
+        )
+    # Towns come with the most populous first, and of equal numbers `max` takes the first.
+    town = max(towns, key=lambda town: reads.photos_around(town.lat, town.lon))
+    return Place(town.lat, town.lon, value.radius_km)
