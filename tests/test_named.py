@@ -104,6 +104,15 @@ def test_photos_are_found_by_the_words_of_every_field(store: Store) -> None:
     assert store.reads.named(["anna"], ("title", "creator")) == []
 
 
+def test_the_fields_that_have_a_phrase_are_known(store: Store) -> None:
+    add(store, f"{ROOTS[0]}/Anna/1.jpg", Facts("JPEG", 8, 8, town="Nice", people=("Bob Lee",)))
+    add(store, f"{ROOTS[0]}/2.jpg", Facts("JPEG", 8, 8, title="Lee and Anna"))
+    assert store.reads.fields_named("ANNA") == ("folder", "title")
+    assert store.reads.fields_named("bob lee") == ("people",)
+    assert store.reads.fields_named("nice") == ("place",)
+    assert store.reads.fields_named("lee bob") == store.reads.fields_named("?") == ()
+
+
 def test_no_phrase_matches_across_two_names(store: Store) -> None:
     add(store, f"{ROOTS[0]}/a/b.jpg", Facts("JPEG", 8, 8, people=("Anna Smith", "Bob Lee")))
     assert found(store, "smith bob") == found(store, "a b") == found(store, "pictures a") == []

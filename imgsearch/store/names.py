@@ -131,6 +131,17 @@ def parts_expression(parts: Sequence[str], fields: Collection[NameField]) -> str
     )
 
 
+def fields_with(connection: sqlite3.Connection, phrase: str) -> tuple[NameField, ...]:
+    """See `Reads.fields_named`."""
+    query = "SELECT 1 FROM names_words(?) LIMIT 1"
+    return tuple(
+        field
+        for field in NAME_FIELDS
+        if (expression := words_expression([phrase], [field])) is not None
+        and connection.execute(query, (expression,)).fetchone() is not None
+    )
+
+
 def find(
     connection: sqlite3.Connection,
     phrases: Sequence[str],

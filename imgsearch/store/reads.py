@@ -257,6 +257,14 @@ class Reads:
         with self._database.reading() as connection:
             return names.find_parts(connection, parts, fields, limit)
 
+    def fields_named(self, phrase: str) -> tuple[NameField, ...]:
+        """The fields in which some photo has this phrase, in a fraction of a millisecond.
+
+        So a query knows whether "anna" is a person, a place or a folder of this library.
+        """
+        with self._database.reading() as connection:
+            return names.fields_with(connection, phrase)
+
     def photos_around(self, lat: float, lon: float) -> int:
         """How many photos were taken within half a degree of latitude and longitude."""
         query = (
