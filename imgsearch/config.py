@@ -141,9 +141,12 @@ def _from_file(file: Path) -> dict[str, object]:
     try:
         with file.open("rb") as stream:
             values: dict[str, object] = tomllib.load(stream)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or error
-        raise SettingsError(f"Cannot read {file}: {reason}. Correct it or delete it.") from error
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, "it is not text in UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(file, str(error)) from error
     known = {field.name for field in fields(Settings)} - {"data_dir"}
     for name in values:
         if name not in known:
@@ -151,6 +154,10 @@ def _from_file(file: Path) -> dict[str, object]:
                 f"{file} has an unknown setting {name!r}. Known: {', '.join(sorted(known))}."
             )
     return values
+
+
+def _unreadable(file: Path, reason: str) -> SettingsError:
+    return SettingsError(f"Cannot read {file}: {reason}. Correct it or delete it.")
 
 
 def _exists(file: Path) -> bool:

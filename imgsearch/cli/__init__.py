@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import print_error, print_position
+from imgsearch.cli.output import INTERRUPTED, print_error, print_position
 from imgsearch.errors import DiskError, ImgsearchError, QueryError
 from imgsearch.version import VERSION
 
@@ -30,7 +30,6 @@ COMMANDS = (
     *("demo", "doctor", "encoders", "evaluate", "explain", "failures", "forget", "help", "index"),
     *("label", "prune", "rebuild", "search", "serve", "status", "ui", "watch"),
 )
-INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)
 _EXPECTED = (ImgsearchError, click.ClickException, *_STOPPED)
@@ -118,7 +117,7 @@ def main(encoder: Encoder | None = None) -> None:
         code = _exit_code(error)
         try:
             _print_failure(error)
-        except BrokenPipeError:
+        except OSError:  # nobody reads, or the disk behind standard error is full
             _discard_output()
     # The system takes back all memory anyway; Python's search for garbage at exit would take a
     # sixth of the time of a query.
@@ -154,7 +153,12 @@ def _print_failure(error: BaseException) -> None:
         if isinstance(error, QueryError) and error.line is not None:
             print_position(error.line, error.at)
     elif _is_full_disk(error):
-        print_error(f"The disk is full ({error}). Free some space and run the command again.")
+        assert isinstance(error, OSError)
+        where = f": {error.filename}" if error.filename else ""
+        print_error(
+            f"The disk is full ({error.strerror}{where}). Free some space and run the command "
+            "again."
+        )
     else:
         print_error(
             f"Unexpected error ({type(error).__name__}: {error}). Nothing is lost. Run the command "

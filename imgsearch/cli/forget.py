@@ -7,7 +7,15 @@ import sys
 
 import click
 
-from imgsearch.cli.output import PATH, data_option, info, json_option, open_library, print_json
+from imgsearch.cli.output import (
+    INTERRUPTED,
+    PATH,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
 from imgsearch.errors import UsageError
 from imgsearch.text import printable
 
@@ -33,7 +41,13 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
                     "To remove them without confirmation: imgsearch forget --yes "
                     f"{shlex.quote(folder)}"
                 )
-            if not click.confirm("Remove them from the library?", err=True):
+            try:
+                confirmed = click.confirm("Remove them from the library?", err=True)
+            except click.Abort:  # Ctrl-C or Ctrl-D
+                info("")  # ends the line of the question
+                info("Nothing was removed.")
+                sys.exit(INTERRUPTED)
+            if not confirmed:
                 info("Nothing was removed.")
                 return
         gone = library.forget(folder)

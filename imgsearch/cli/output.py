@@ -21,6 +21,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 _Result = TypeVar("_Result")
 
 NO_RESULT = 1  # exit code
+INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
 PATH = click.Path(readable=False)  # the library checks what it needs, and says what to do
 _CONTEXT_CHARACTERS = 60  # shown of a query line on either side of an error
 

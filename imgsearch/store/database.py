@@ -88,20 +88,24 @@ class Database:
 
     @classmethod
     def _create(cls, file: Path) -> None:
-        """Create the database under another name first: a killed process leaves no empty file."""
+        """Create the database under another name first: a killed process leaves no empty file.
+
+        Without a write-ahead log, which would stay behind: on a full disk, SQLite keeps in it what
+        it cannot write to the database, and says nothing.
+        """
         draft = file.with_name(file.name + ".new")
         for suffix in ("", "-wal", "-shm"):
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
         try:
             private_files.create_file(draft)  # SQLite gives its other files the same rights
-            cls._migrate(draft)
+            cls._migrate(draft, journal_mode="MEMORY")
             draft.replace(file)
         except OSError as error:
             raise DiskError(f"Cannot write to {file.parent} ({error.strerror}).") from error
 
     @staticmethod
-    def _migrate(file: Path) -> None:
-        with closing(connect(file, writable=True)) as connection:
+    def _migrate(file: Path, journal_mode: str = "WAL") -> None:
+        with closing(connect(file, writable=True, journal_mode=journal_mode)) as connection:
             try:
                 migrations.migrate(connection)
             except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -179,7 +183,7 @@ class Database:
             return self._engine
 
 
-def connect(file: Path, writable: bool) -> sqlite3.Connection:
+def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Connection:
     """A connection to the database `file` for use in any thread, in autocommit mode.
 
     Its user issues BEGIN and COMMIT, so that schema changes are transactional too.
@@ -194,7 +198,7 @@ def connect(file: Path, writable: bool) -> sqlite3.Connection:
         )
         connection.execute("PRAGMA foreign_keys = ON")
         if writable:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA journal_mode = {journal_mode}")
             connection.execute("PRAGMA synchronous = NORMAL")
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise_translated(error, file)

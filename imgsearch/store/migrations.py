@@ -371,7 +371,8 @@ def migrate(connection: sqlite3.Connection) -> None:
                 refresh(connection)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite has ended it itself on a full disk
+                connection.execute("ROLLBACK")
             raise
         if len(names) <= 1:
             return

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,8 +18,10 @@ import numpy as np
 import pytest
 
 import imgsearch
+from imgsearch.errors import DiskError
 from imgsearch.store.store import Store
-from tests.factories import cli_environment, run_cli, start_cli, write_noise
+from tests.browsing import free_port
+from tests.factories import cli_environment, run_cli, start_cli, wait_until, write_noise
 from tests.held_process import held
 
 SECONDS = 120
@@ -400,12 +403,23 @@ def test_a_full_disk_for_the_output_is_reported(demo: Path) -> None:
     assert "Free some space" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_forget_asks_and_takes_no_for_an_answer(tmp_path: Path) -> None:
+def test_a_full_disk_for_the_messages_leaves_the_exit_code(demo: Path) -> None:
+    for arguments, code in ((["search"], 2), (["index", "/nowhere"], 4), (["failures"], 10)):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "imgsearch", *arguments], env=cli_environment(demo),
+                stderr=full, timeout=SECONDS,
+            )  # fmt: skip
+        assert done.returncode == code
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 0), (b"\n", 0), (b"\x04", 130)])
+def test_forget_asks_and_takes_no_for_an_answer(tmp_path: Path, answer: bytes, code: int) -> None:
     data, folder = tmp_path / "data", many_photos(tmp_path / "photos", 2)
     assert run_cli("index", folder, data=data).returncode == 0
     terminal, stdin = os.openpty()
     try:
-        os.write(terminal, b"n\n")
+        os.write(terminal, answer)  # 4 is Ctrl-D, the end of the input
         done = subprocess.run(
             [sys.executable, "-m", "imgsearch", "forget", folder, "--data", data],
             stdin=stdin, capture_output=True, text=True, timeout=SECONDS,
@@ -413,9 +427,25 @@ def test_forget_asks_and_takes_no_for_an_answer(tmp_path: Path) -> None:
     finally:
         os.close(terminal)
         os.close(stdin)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "Nothing was removed." in done.stderr
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert done.stderr.endswith("Nothing was removed.\n")
+    assert "Stopped" not in done.stderr
     assert json.loads(run_cli("status", "--json", data=data).stdout)["photos"] == 2
+
+
+def test_the_page_prints_its_address_and_nothing_at_ctrl_c(demo: Path) -> None:
+    port = free_port()
+    with start_cli("ui", "--no-browser", "--port", str(port), data=demo) as process:
+        wait_until(lambda: process.poll() is not None or is_listening(port))
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=SECONDS)
+    assert (process.returncode, output) == (0, "")
+    assert errors == f"The page of the library in {demo}: http://127.0.0.1:{port}\n"
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_an_example_from_an_empty_pipe_is_refused(demo: Path) -> None:
@@ -549,6 +579,24 @@ def test_a_full_disk_is_reported_and_what_was_committed_stays(
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
     assert run_cli("index", data=small_disk).returncode == 0
     assert json.loads(run_cli("status", "--json", data=small_disk).stdout)["photos"] == PHOTOS
+
+
+def test_a_disk_that_is_full_at_any_moment_damages_no_new_library(small_disk: Path) -> None:
+    outcomes = set()
+    for size_kb in range(50, 700, 50):
+        data = small_disk / "data"
+        data.mkdir()
+        subprocess.run(["mount", "-o", f"remount,size={size_kb}k", small_disk], check=True)
+        try:
+            Store.open(data, writable=True).close()
+            outcomes.add("created")
+        except DiskError:
+            outcomes.add("refused")
+        subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
+        with Store.open(data, writable=True) as store:
+            assert store.database.check_integrity() == "ok"
+        shutil.rmtree(data)
+    assert outcomes == {"created", "refused"}
 
 
 def test_a_read_only_disk_still_answers(small_disk: Path, tmp_path: Path) -> None:
