@@ -24,6 +24,7 @@ from imgsearch.records.query import Query
 from imgsearch.service import codec
 from imgsearch.service.auth import TokenAuth, is_private
 from imgsearch.service.client import MAX_BODY_BYTES, MAX_K, handshake, names_files
+from imgsearch.service.connections import RequestDeadlines, deadline_of
 from imgsearch.service.schema import (
     Body,
     LabelRequest,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from imgsearch.library import Library
 
 HOSTS = ["localhost", "127.0.0.1"]
-RECEIVE_S = 10.0  # time limit for a request to arrive
 MAX_SIDE_PX = 4096
 MAX_AT_S = 1e6  # into a video
 CONCURRENT_THUMBNAILS = 8  # a page requests sixty at once, and queries must not wait for them
@@ -60,6 +60,7 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/openapi.json", openapi),
         ],
         middleware=[
+            Middleware(RequestDeadlines),
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
             Middleware(TokenAuth, token=token),
         ],
@@ -197,7 +198,7 @@ def _allowed(request: Request, query: Query, k: int) -> Query:
 async def _content(request: Request) -> bytes | None:
     """The body of a request; None if it is too large, without reading beyond the limit."""
     content = bytearray()
-    async with asyncio.timeout(RECEIVE_S):
+    async with asyncio.timeout_at(deadline_of(request.scope)):
         async for chunk in request.stream():
             content += chunk
             if len(content) > MAX_BODY_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -23,6 +24,7 @@ from imgsearch.errors import DiskError, UsageError
 from imgsearch.service.address import SOCKET, socket_address
 from imgsearch.service.app import create_app
 from imgsearch.service.auth import TOKEN_FILE, stored_token
+from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits, Connections
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
@@ -31,7 +33,7 @@ LOCK_FILE = "serve.lock"
 HOST = "127.0.0.1"
 GRACE_S = 1.0  # for answers that are being computed when the service is stopped
 FORCED_EXIT_S = 1.6  # exit then, even if a model call is still running
-MAX_CONNECTIONS = 256
+BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
 SWITCH_INTERVAL_S = 0.0005  # handshakes are answered in time while sixteen threads compute
 
 
@@ -57,6 +59,7 @@ def serve(
     network: Network | None,
     idle_s: float | None,
     on_ready: Callable[[RunningService], None],
+    limits: ConnectionLimits = USUAL_LIMITS,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, and end within two seconds of it. In the main thread only.
 
@@ -78,7 +81,7 @@ def serve(
                 None if network is None else sockets[1].getsockname()[1],
                 data_dir / TOKEN_FILE if token_is_stored else None,
             )
-            _run(library, token, sockets, idle_s, lambda: on_ready(running))
+            _run(library, token, sockets, idle_s, lambda: on_ready(running), limits)
 
 
 def _run(
@@ -87,6 +90,7 @@ def _run(
     sockets: list[socket.socket],
     idle_s: float | None,
     on_ready: Callable[[], None],
+    limits: ConnectionLimits,
 ) -> None:
     idle = _IdleTimer(idle_s, library.release_encoder)
 
@@ -106,12 +110,13 @@ def _run(
         access_log=False,
         lifespan="off",
         ws="none",
-        http="h11",
+        http=cast(type[asyncio.Protocol], Connections(limits).protocol),  # uvicorn only calls it
         loop="asyncio",
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
+        limit_concurrency=limits.connections + 1,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=int(GRACE_S),
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -207,7 +212,7 @@ def _private_socket(data_dir: Path) -> Iterator[socket.socket]:
     finally:
         os.umask(mask)
     try:
-        listening.listen(MAX_CONNECTIONS)
+        listening.listen(BACKLOG)
         yield listening
     finally:
         listening.close()
@@ -220,7 +225,7 @@ def _network_socket(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
-        listening.listen(MAX_CONNECTIONS)
+        listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listening.close()
         reason = error.strerror if isinstance(error, OSError) else "there is no such port"

@@ -1,0 +1,186 @@
+"""Bounds on the connections of the service: how many, and how long a request takes to arrive.
+
+uvicorn limits neither a connection without a request nor headers that arrive slowly. Here each
+connection is either waiting for a request or answering one. Those that wait too long are closed,
+and those that have waited longest make room where there are too many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from uvicorn import Config
+    from uvicorn.server import ServerState
+
+_CONNECTION = "connection"  # keys of the state of an ASGI scope
+_DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """`request_s` is how long a request may take to arrive, from its first byte to its last.
+
+    A connection may be without a request for as long.
+    """
+
+    connections: int = 256
+    request_s: float = 10.0
+
+
+USUAL_LIMITS = ConnectionLimits()
+
+
+class Connections:
+    """All connections of a service."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self.limits = limits
+        self._open = 0
+        self._waiting: dict[Connection, None] = {}  # in the order in which they began to wait
+
+    @property
+    def protocol(self) -> Callable[..., asyncio.Protocol]:
+        """What uvicorn calls for each new connection, as it calls its own H11Protocol."""
+        return partial(Connection, self)
+
+    def add(self) -> None:
+        """Count a new connection; if there are too many, the one that waits longest is closed.
+
+        If all others are answering, none is closed, and uvicorn refuses the new one (503).
+        """
+        self._open += 1
+        if self._open > self.limits.connections and self._waiting:
+            next(iter(self._waiting)).abort()
+
+    def remove(self) -> None:
+        self._open -= 1
+
+    def begin_waiting(self, connection: Connection) -> None:
+        self._waiting[connection] = None
+
+    def end_waiting(self, connection: Connection) -> None:
+        self._waiting.pop(connection, None)
+
+
+class Connection(asyncio.Protocol):
+    """One connection: passes everything on to uvicorn's protocol, and measures the time."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._connections = connections
+        self._loop = _loop or asyncio.get_running_loop()
+        self._http = H11Protocol(config, server_state, {**app_state, _CONNECTION: self}, _loop)
+        self._transport: asyncio.Transport | None = None
+        self._has_begun = False  # whether bytes of the next request have arrived
+        self._deadline_s = 0.0  # in the time of the loop
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ------------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add()
+        self._wait()
+        self._http.connection_made(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._timer is not None and not self._has_begun:
+            self._has_begun = True
+            self._restart_timer()
+        self._http.data_received(data)
+
+    def eof_received(self) -> None:
+        self._http.eof_received()
+
+    def pause_writing(self) -> None:
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._http.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._stop_waiting()
+        self._connections.remove()
+        self._http.connection_lost(error)
+
+    # ------------------------------------------------------------------ waiting and answering
+
+    def begin_answer(self) -> float:
+        """A request has arrived, perhaps without its body, which is due at the time returned."""
+        self._stop_waiting()
+        return self._deadline_s
+
+    def end_answer(self) -> None:
+        """The answer is complete. The next request may come, or the rest of this one."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._wait()
+
+    def abort(self) -> None:
+        """Close the connection at once, also if the client does not read."""
+        self._stop_waiting()
+        assert self._transport is not None
+        self._transport.abort()
+
+    def _wait(self) -> None:
+        self._has_begun = False
+        self._connections.begin_waiting(self)
+        self._restart_timer()
+
+    def _stop_waiting(self) -> None:
+        self._connections.end_waiting(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _restart_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        request_s = self._connections.limits.request_s
+        self._deadline_s = self._loop.time() + request_s
+        self._timer = self._loop.call_later(request_s, self._expire)
+
+    def _expire(self) -> None:
+        assert self._transport is not None
+        if self._transport.get_write_buffer_size():  # the client still reads the last answer
+            self._restart_timer()
+        else:
+            self.abort()
+
+
+class RequestDeadlines:
+    """ASGI middleware, the outermost: tells a connection when it is answering.
+
+    `deadline_of` then gives the time by which the body has to arrive.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection: Connection = scope["state"][_CONNECTION]
+        scope["state"][_DEADLINE] = connection.begin_answer()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            connection.end_answer()
+
+
+def deadline_of(scope: Scope) -> float:
+    """The time of the loop by which this request has to be complete."""
+    return cast(float, scope["state"][_DEADLINE])
