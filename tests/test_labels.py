@@ -150,7 +150,9 @@ def test_dogs_horses_and_bicycles_of_flickr8k(lite, shared_data: Path) -> None: 
         (Classes(("dog", " ")), "name is empty"),
         (Classes(("dog", "Dog")), "named twice"),
         (Classes(("dog", "cat"), "a photo"), "template"),
-        (Classes(tuple(map(str, range(1001)))), "Name at most 1,000"),
+        (Classes(tuple(map(str, range(200_000)))), "Name at most 1,000"),
+        (Classes(("dog", "a cat " * 700_000)), "4,200,000 characters"),
+        (Classes(("dog", "cat"), "{}" + " photo" * 700_000), "The template has 4,200,002"),
     ],
 )
 def test_invalid_classes(demo: Library, classes: Classes, message: str) -> None:

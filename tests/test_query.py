@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from imgsearch.errors import QueryError
 from imgsearch.query.fields import FIELDS, field_of, number_with_unit
-from imgsearch.query.grammar import example_of, filter_of, parse, region_of, term_of, to_text
+from imgsearch.query.grammar import (
+    MAX_CHARS,
+    example_of,
+    filter_of,
+    parse,
+    region_of,
+    resolve_query,
+    term_of,
+    to_text,
+)
 from imgsearch.records.query import (
     Example,
     Filter,
@@ -316,3 +325,29 @@ def test_which_numbers_lie_in_an_interval() -> None:
     assert 4 in Interval(low=4) and 4 not in Interval(low=4, low_open=True)
     assert 2 not in Interval(high=2, high_open=True) and 1.9 in Interval(high=2, high_open=True)
     assert math.inf in Interval(low=0) and 3 in Interval(3, 3) and 3.1 not in Interval(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("a cat " * 700_000, "4,200,000 characters"),
+        ('"' + '\\"' * 2_000_000, "4,000,001 characters"),
+        (Query((Term("cat " * 3000),)), "12,000 characters"),
+        (Query((Term("a" * 6000), Term(Example(Path("/" + "b" * 5999))))), "12,000 characters"),
+        (Query(filters=(Filter("camera", ("a" * 6000, "b" * 6000)),)), "12,000 characters"),
+        (" ".join(f"-{number}" for number in range(101)), "101 terms"),
+        ("type:png " * 501, "501 values of filters"),
+        ("camera:" + "|".join("a" * 501), "501 values of filters"),
+    ],
+)
+def test_a_query_has_a_largest_size(query: str | Query, count: str) -> None:
+    with pytest.raises(QueryError, match=f"too long: it has {count}") as caught:
+        resolve_query(query)
+    assert len(str(caught.value)) < 200 and caught.value.line is None
+
+
+def test_a_query_of_the_largest_size_is_resolved() -> None:
+    line = " ".join([f"-w{number}" for number in range(100)] + ["type:png"] * 500)
+    assert len(resolve_query(line.ljust(MAX_CHARS)).filters) == 500
+    with pytest.raises(QueryError, match="not a photo id"):
+        parse("photo:" + "9" * 5000)

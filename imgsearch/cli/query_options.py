@@ -17,6 +17,7 @@ from imgsearch.records.query import MINUS_WEIGHT, Example, Filter, Query, Term
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _PIPE_ONE_IN = "Pipe one in: cat beach.jpg | imgsearch search --image -"
 _META_KEY = "imgsearch.query_options"
+MAX_INPUT_BYTES = 256 << 20  # of an image on standard input, which is held in memory
 
 
 @dataclass(slots=True)
@@ -131,7 +132,12 @@ def _example(value: str, default_weight: float = 1.0) -> Term:
         return example_of(value, default_weight)
     if sys.stdin.isatty():
         raise QueryError(f"--image - reads an image from standard input. {_PIPE_ONE_IN}")
-    content = sys.stdin.buffer.read()
+    content = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+    if len(content) > MAX_INPUT_BYTES:
+        raise QueryError(
+            f"The image on standard input is larger than {MAX_INPUT_BYTES >> 20} MB. Save it as a "
+            "file, and name that: --image FILE"
+        )
     if not content:
         raise QueryError(
             f"Standard input is empty, and --image - reads an image from it. {_PIPE_ONE_IN}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 MAX_CLASSES = 1_000
+MAX_NAME_CHARS = 200  # of a class
+MAX_TEMPLATE_CHARS = 1_000
 CHUNK_ROWS = 20_000  # vectors whose labels are committed together
 
 
@@ -26,6 +28,8 @@ CHUNK_ROWS = 20_000  # vectors whose labels are committed together
 
 def validate(classes: Classes) -> Classes:
     """Return the classes unchanged, or raise UsageError if they are invalid."""
+    if len(classes.names) > MAX_CLASSES:
+        raise UsageError(f"Too many classes: {len(classes.names):,}. Name at most {MAX_CLASSES:,}.")
     names = [name.casefold() for name in classes.names]
     if len(names) + classes.none_of_these < 2:
         raise UsageError("Name at least two classes: imgsearch label 'dog,cat'")
@@ -34,8 +38,17 @@ def validate(classes: Classes) -> Classes:
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
         raise UsageError(f"The class {duplicate!r} is named twice. Name it once.")
-    if len(names) > MAX_CLASSES:
-        raise UsageError(f"Too many classes: {len(names):,}. Name at most {MAX_CLASSES:,}.")
+    longest = max(map(len, names))
+    if longest > MAX_NAME_CHARS:
+        raise UsageError(
+            f"A class name has {longest:,} characters. Shorten it to {MAX_NAME_CHARS} or fewer."
+        )
+    template_chars = len(classes.template or "")
+    if template_chars > MAX_TEMPLATE_CHARS:
+        raise UsageError(
+            f"The template has {template_chars:,} characters. Shorten it to "
+            f"{MAX_TEMPLATE_CHARS:,} or fewer."
+        )
     if classes.template is not None and classes.template.count("{}") != 1:
         raise UsageError(
             "The template must contain {} exactly once, where the class goes: "

@@ -41,7 +41,13 @@ _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
 _SORTS: tuple[Sort, ...] = get_args(Sort)
 _EXAMPLES = ("image", "photo")
+_MAX_ID_DIGITS = 19
 _SETTINGS = ("t", "sort")
+
+# A query within these bounds takes a few seconds at most, and SQLite accepts its conditions.
+MAX_CHARS = 10_000  # of a line, and of all texts, paths and values of a query together
+MAX_TERMS = 100
+MAX_VALUES = 500  # of all filters together
 
 EMPTY_QUERY = "The query is empty. Say what to look for, for example: a dog in snow"
 EMPTY_TEXT = "A text is empty. Say what to look for, for example: a dog in snow"
@@ -49,6 +55,7 @@ EMPTY_TEXT = "A text is empty. Say what to look for, for example: a dog in snow"
 
 def parse(line: str) -> Query:
     """Parse a query line. Raises QueryError that points at the character at fault."""
+    _check_bound("characters", len(line), MAX_CHARS)
     if not line.strip():
         raise QueryError(EMPTY_QUERY)
     reader = _Reader(line)
@@ -305,7 +312,8 @@ def _weight(text: str) -> float:
 
 
 def _photo_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 63):
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_ID_DIGITS
+    if not (is_number and 0 < int(text) < 1 << 63):
         raise ValueError(
             f"{text!r} is not a photo id. `imgsearch search --json` shows each photo_id."
         )
@@ -379,8 +387,12 @@ def _quoted(text: str) -> str:
 
 
 def resolve_query(query: str | Query) -> Query:
-    """Parse a query line, if it is one, and make the paths of the examples absolute."""
+    """Parse a query line, if it is one, and make the paths of the examples absolute.
+
+    Raises QueryError, also for a query that exceeds MAX_CHARS, MAX_TERMS or MAX_VALUES.
+    """
     parsed = parse(query) if isinstance(query, str) else query
+    check_size(parsed)
     terms = tuple(
         replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
         if isinstance(term.what, Example) and isinstance(term.what.source, Path)
@@ -388,6 +400,29 @@ def resolve_query(query: str | Query) -> Query:
         for term in parsed.terms
     )
     return replace(parsed, terms=terms)
+
+
+def check_size(query: Query, filters: int = 0) -> None:
+    """Raise QueryError for a query with too many terms, values of filters or characters.
+
+    `filters` is the number of filters that are to be added to it, of one value at least.
+    """
+    values = [value for filter_ in query.filters for value in filter_.values]
+    sources = [
+        term.what.source if isinstance(term.what, Example) else term.what for term in query.terms
+    ]
+    texts = [str(each) for each in (*sources, *values) if isinstance(each, str | Path)]
+    _check_bound("terms", len(query.terms), MAX_TERMS)
+    _check_bound("values of filters", len(values) + filters, MAX_VALUES)
+    _check_bound("characters", sum(map(len, texts)), MAX_CHARS)
+
+
+def _check_bound(what: str, count: int, bound: int) -> None:
+    if count > bound:
+        raise QueryError(
+            f"The query is too long: it has {count:,} {what}, and at most {bound:,} are allowed. "
+            "Shorten it, or split it into several queries."
+        )
 
 
 def absolute(path: str | Path) -> str:

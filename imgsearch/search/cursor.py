@@ -86,7 +86,8 @@ def _cursor_errors(cursor: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise QueryError(f"{cursor!r} is not a cursor. Use one that a search printed.") from error
+        message = f"{cursor[:60]!r} is not a cursor. Use one that a search printed."
+        raise QueryError(message) from error
 
 
 def _fingerprint(query: Query) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TypeVar, get_args
 import msgspec
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.query.grammar import parse
+from imgsearch.query.grammar import check_size, parse
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import Example, Filter, Query, Region, Sort, Term
@@ -106,8 +107,9 @@ class QueryBody(Body):
             raise QueryError(f"Unknown sort order {self.sort[:60]!r}. Known: {', '.join(_SORTS)}.")
         if self.min_score is not None and not -1 <= self.min_score <= 1:
             raise QueryError(f"min_score is a cosine from -1 to 1, not {self.min_score}.")
-        terms = tuple(term.term() for term in self.terms)
-        return Query(terms, tuple(map(_filter, self.filters)), self.min_score, sort)
+        query = Query(tuple(term.term() for term in self.terms), (), self.min_score, sort)
+        check_size(query, filters=len(self.filters))  # before each of them is parsed
+        return replace(query, filters=tuple(map(_filter, self.filters)))
 
 
 def _filter(text: str) -> Filter:

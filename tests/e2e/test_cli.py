@@ -403,6 +403,16 @@ def test_a_full_disk_for_the_output_is_reported(demo: Path) -> None:
     assert "Free some space" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_endless_standard_input_is_not_read_to_its_end(demo: Path) -> None:
+    with Path("/dev/zero").open("rb") as endless:
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsearch", "search", "--image", "-", "--data", demo],
+            stdin=endless, capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+    assert done.returncode == 2 and done.stdout == ""
+    assert "larger than 256 MB" in done.stderr and "--image FILE" in done.stderr
+
+
 def test_a_full_disk_for_the_messages_leaves_the_exit_code(demo: Path) -> None:
     for arguments, code in ((["search"], 2), (["index", "/nowhere"], 4), (["failures"], 10)):
         with Path("/dev/full").open("w") as full:

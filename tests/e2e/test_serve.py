@@ -501,9 +501,15 @@ def test_hostile_bodies_are_refused_and_do_no_harm(served: Served) -> None:
         {"query": {"terms": [{"text": "a", "weight": 0}]}},
         {"query": {"filters": ["near:nowhere"]}},
         {"query": "a cat", "cursor": "x"},
+        {"query": "a cat " * 700_000},
+        {"query": {"terms": [{"text": "a cat " * 700_000}]}},
+        {"query": {"terms": [{"text": "cat"}] * 100_000}},
+        {"query": {"filters": ["type:png"] * 100_000}},
     ):
         status, answer = served.post("/search", form)
         assert status == 400, answer
+    for classes in ([f"class {number}" for number in range(200_000)], ["a cat " * 700_000, "dog"]):
+        assert served.post("/label", {"classes": classes})[0] == 400
     assert served.post("/label", {"classes": []})[0] == 400
     assert served.request("GET", "/search")[0] == 405
     assert served.request("DELETE", "/status")[0] == 405
