@@ -576,7 +576,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("needs the right to mount a small disk")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "--lazy", place], check=True)  # also when a failed test has it open
 
 
 def test_a_full_disk_is_reported_and_what_was_committed_stays(
