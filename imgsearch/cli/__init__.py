@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import click
 
@@ -69,13 +69,11 @@ class Commands(click.Group):
 
             near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=_NEAR_ENOUGH)
             hint = (
-                f"Did you mean {near[0]}?"
-                if near
-                else (
-                    f"To search for it: imgsearch search {shlex.join(args)}. To list the commands: "
-                    "imgsearch help"
-                )
+                f"To search for it: imgsearch search {shlex.join(args)}. To list the commands: "
+                "imgsearch help"
             )
+            if near:
+                hint = f"Did you mean {near[0]}?"
             ctx.fail(f"No such command {name!r}. {hint}")
         return super().resolve_command(ctx, args)
 
@@ -143,7 +141,7 @@ def _print_failure(error: BaseException) -> None:
         )
     elif isinstance(error, click.ClickException):
         error.show()
-        if isinstance(error, click.NoSuchOption) and _takes_query(error.ctx):
+        if _is_minus_in_query(error):
             print_error(
                 "To exclude what a word names, quote the whole query: 'sunset -people'. If it "
                 "begins with a minus, put -- before it."
@@ -153,7 +151,6 @@ def _print_failure(error: BaseException) -> None:
         if isinstance(error, QueryError) and error.line is not None:
             print_position(error.line, error.at)
     elif _is_full_disk(error):
-        assert isinstance(error, OSError)
         where = f": {error.filename}" if error.filename else ""
         print_error(
             f"The disk is full ({error.strerror}{where}). Free some space and run the command "
@@ -166,11 +163,17 @@ def _print_failure(error: BaseException) -> None:
         )
 
 
-def _takes_query(context: click.Context | None) -> bool:
-    return context is not None and any(p.name == "words" for p in context.command.params)
+def _is_minus_in_query(error: click.ClickException) -> bool:
+    """Whether a word that should exclude photos, -people, was taken for an option."""
+    return (
+        isinstance(error, click.NoSuchOption)
+        and not error.option_name.startswith("--")
+        and error.ctx is not None
+        and any(parameter.name == "words" for parameter in error.ctx.command.params)
+    )
 
 
-def _is_full_disk(error: BaseException) -> bool:
+def _is_full_disk(error: BaseException) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -317,6 +317,21 @@ def test_hostile_file_names_cannot_control_the_terminal(tmp_path: Path) -> None:
     assert os.fsencode(paths) == os.path.join(os.fsencode(folder), name) + b"\0"
 
 
+def run_without_reader(
+    *arguments: str, data: Path, stderr: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `imgsearch` with a standard output whose reader has ended already."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "imgsearch", *arguments], env=cli_environment(data),
+            stdout=writer, stderr=stderr, text=True, timeout=SECONDS,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -341,15 +356,7 @@ def test_hostile_file_names_cannot_control_the_terminal(tmp_path: Path) -> None:
 def test_output_that_nobody_reads_ends_a_command_in_silence(
     demo: Path, arguments: list[str]
 ) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "imgsearch", *arguments], env=cli_environment(demo),
-            stdout=writer, stderr=subprocess.PIPE, text=True, timeout=SECONDS,
-        )  # fmt: skip
-    finally:
-        os.close(writer)
+    done = run_without_reader(*arguments, data=demo, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -359,19 +366,11 @@ def test_output_that_nobody_reads_ends_a_command_in_silence(
 def test_messages_that_nobody_reads_leave_the_exit_code(
     demo: Path, arguments: list[str], code: int
 ) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "imgsearch", *arguments], env=cli_environment(demo),
-            stdout=writer, stderr=writer, timeout=SECONDS,
-        )  # fmt: skip
-    finally:
-        os.close(writer)
+    done = run_without_reader(*arguments, data=demo, stderr=subprocess.STDOUT)
     assert done.returncode == code
 
 
-def test_a_reader_that_ends_after_the_first_line_ends_a_watch(demo: Path, tmp_path: Path) -> None:
+def test_a_reader_that_ends_after_the_first_line_ends_a_watch(tmp_path: Path) -> None:
     data, photos = tmp_path / "data", many_photos(tmp_path / "photos", 1)
     with start_cli("watch", photos, data=data) as process:
         assert process.stdout is not None and process.stderr is not None
