@@ -15,6 +15,8 @@ from imgsearch import Example, Library, Query, Settings, Term
 
 STORED = Path(__file__).parent / "data" / "library-0.1"
 ANSWERS = json.loads((STORED / "answers.json").read_text())
+# A minus turns the vector of a query in another way since then (docs/search.md).
+UNCHANGED = [query for query in ANSWERS if " -" not in query]
 ENCODER_ID = "lite/1:efficientnet-lite2-int8-260-squash+all-minilm-l6-v2-128+heads-efd6afe1c5f5"
 
 
@@ -32,7 +34,7 @@ def library(tmp_path: Path, photos: Path, model_cache: Path) -> Library:
     return Library.open(Settings.load(data_dir=data_dir, cache_dir=model_cache, service="off"))
 
 
-@pytest.mark.parametrize("query", ANSWERS)
+@pytest.mark.parametrize("query", UNCHANGED)
 def test_it_answers_with_the_same_scores(library: Library, photos: Path, query: str) -> None:
     expected = ANSWERS[query]
     if query.startswith("image:"):
