@@ -6,7 +6,6 @@ A suffix decides only whether a file is opened; the first bytes decide what it i
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -195,19 +194,3 @@ def _format_of_brands(head: bytes) -> ImageFormat | None:
     brands.sort(key=lambda brand: brand in _ANY_CODEC)  # brands that name a codec are more precise
     known = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
     return VIDEO if known is None and not set(brands).isdisjoint(_VIDEO_BRANDS) else known
-
-
-# darktable's names, then Adobe's
-_SIDECARS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")
-
-
-def is_sidecar_name(name: str) -> bool:
-    """Whether a file of this name (no folders) may be the XMP sidecar of a photo."""
-    return name.endswith((".xmp", ".XMP"))
-
-
-def sidecar_paths(photo: str) -> tuple[str, ...]:
-    """The paths where a photo's XMP sidecar may be, in order of precedence."""
-    folder, slash, name = photo.rpartition(os.sep)
-    stem = name[: name.rfind(".")] if name.rfind(".") > 0 else name
-    return tuple(folder + slash + pattern.format(name=name, stem=stem) for pattern in _SIDECARS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 from unicodedata import category
 
@@ -19,6 +19,7 @@ from imgsearch.records.photo import FACTS, Fact, Facts
 PLACE_NAMES = ("town", "region", "country")
 _FACTS = {fact.name: fact for fact in FACTS}
 _LIST_FACTS = tuple(fact.name for fact in FACTS if fact.type is tuple)
+_CLOCK_NOT_SET = datetime(1970, 1, 1)
 _MAX_KEYWORDS = 500
 _MAX_KEYWORD_LENGTH = 200  # characters; longer text is not a keyword
 _MAX_TEXT_LENGTH = 2000  # characters of a title, a description and the like
@@ -30,8 +31,8 @@ class MetadataSource:
 
     `name` is what `dated_by` says of a date from this source: exif, xmp, iptc, text, video or
     sidecar. Values that are None, empty or out of the fact's range are dropped: they are unknown.
-    So are coordinates of which one is missing or out of range, and 0,0. Raises ValueError for a
-    name that is not a field of `Facts`.
+    So are coordinates of which one is missing or out of range, and 0,0; a date in the future, and
+    1970-01-01 00:00. Raises ValueError for a name that is not a field of `Facts`.
     """
 
     name: str
@@ -64,8 +65,19 @@ def _is_position(lat: object, lon: object) -> bool:
     return abs(lat) <= 90 and abs(lon) <= 180 and not lat == lon == 0
 
 
+def _is_past(moment: datetime) -> bool:
+    """Whether a photo can have been taken then. A clock that was never set shows 1970-01-01 00:00.
+
+    A day is allowed for time zones.
+    """
+    local = moment.replace(tzinfo=None)
+    return local != _CLOCK_NOT_SET and local <= datetime.now() + timedelta(days=1)
+
+
 def _known(fact: Fact, value: object) -> object:
     """The value as `Facts` holds it; None where it is out of range."""
+    if isinstance(value, datetime):
+        return value if _is_past(value) else None
     if fact.maximum is not None:
         if not (isinstance(value, int | float) and 0 < value <= fact.maximum):
             return None

@@ -25,7 +25,7 @@ from imgsearch.decode.headers import jpeg_work
 from imgsearch.decode.motion import mark_live_photo
 from imgsearch.decode.pool import DecoderPool, shared_pool
 from imgsearch.decode.request import DecodeRequest, open_regular_file, unreadable_error
-from imgsearch.decode.xmp import apply_sidecar
+from imgsearch.decode.sidecars import apply_sidecars
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.installation import install_command
 from imgsearch.records.files import Decoded
@@ -63,10 +63,10 @@ def decode(
     """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
 
     Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
-    facts describe the whole file, corrected by its XMP sidecar, and note the video of a Live
-    Photo. Embedded thumbnails are never used. A video gives the frame in the middle, or the one at
-    `at_s` seconds; with `all_frames` also others. `pool` runs the decoders that may crash; by
-    default it is the one that the whole process shares.
+    facts describe the whole file, corrected by the metadata files beside it, and note the video of
+    a Live Photo. Embedded thumbnails are never used. A video gives the frame in the middle, or the
+    one at `at_s` seconds; with `all_frames` also others. `pool` runs the decoders that may crash;
+    by default it is the one that the whole process shares.
 
     Raises PhotoError with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
     TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, found before any pixel is decoded),
@@ -155,8 +155,8 @@ def _exceeds(
 
 
 def _with_companion_files(facts: Facts, path: Path) -> Facts:
-    """The facts with what an XMP sidecar and the video of a Live Photo add."""
-    return mark_live_photo(apply_sidecar(facts, path), path)
+    """The facts with what the files beside it and the video of a Live Photo add."""
+    return mark_live_photo(apply_sidecars(facts, path), path)
 
 
 def decoder_fingerprint() -> str:

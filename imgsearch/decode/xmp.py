@@ -1,28 +1,22 @@
 """Reads XMP, the metadata that programs write into photos or files beside them.
 
-XMP is RDF in XML (ISO 16684-1). Only simple properties and lists of them are read. A packet that
-declares a document type is refused: XMP has none, and XML bombs are made of its entities.
+XMP is RDF in XML (ISO 16684-1). Simple properties, lists of them and named faces are read. A packet
+that declares a document type is refused: XMP has none, and XML bombs are made of its entities.
 """
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from pathlib import Path
 from xml.parsers import expat
 
-from imgsearch.decode.formats import sidecar_paths
 from imgsearch.decode.metadata import (
     MetadataSource,
     camera_name,
     clean_text,
-    merge_metadata,
     merge_texts,
     written_datetime,
 )
-from imgsearch.decode.request import open_regular_file
-from imgsearch.errors import PhotoError
-from imgsearch.records.photo import Facts
 
 MAX_PACKET_BYTES = 4 << 20
 
@@ -48,27 +42,25 @@ _KEYWORDS = (
 _DC = "http://purl.org/dc/elements/1.1/ "
 _PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/ "
 _IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/ "
+_MICROSOFT = "http://ns.microsoft.com/photo/1.2/"
+# Faces that a person has named: the Metadata Working Group's regions (digiKam, Lightroom, Picasa,
+# Apple), whose type may also be Pet, Focus or BarCode, and Microsoft's.
+_REGION_LISTS = {
+    "http://www.metadataworkinggroup.com/schemas/regions/ RegionList",
+    _MICROSOFT + "t/RegionInfo# Regions",
+}
+_REGION_TYPE = "http://www.metadataworkinggroup.com/schemas/regions/ Type"
+_REGION_NAMES = (
+    "http://www.metadataworkinggroup.com/schemas/regions/ Name",
+    _MICROSOFT + "t/Region# PersonDisplayName",
+)
 _COORDINATE = re.compile(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])$")
-
-
-def apply_sidecar(facts: Facts, photo: Path) -> Facts:
-    """`facts` corrected by the XMP file beside the photo; unchanged where there is none.
-
-    `IMG.JPG.xmp` counts before `IMG.xmp`. A file that cannot be read is ignored.
-    """
-    for sidecar in sidecar_paths(str(photo)):
-        try:
-            with open_regular_file(Path(sidecar)) as file:
-                packet = file.read(MAX_PACKET_BYTES + 1)
-        except (PhotoError, OSError):
-            continue
-        return merge_metadata(facts, [read_xmp(packet, "sidecar")])
-    return facts
 
 
 def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     """The facts in an XMP packet of at most 4 MiB. Never raises, whatever the bytes are."""
-    properties = _properties(packet) if packet and len(packet) <= MAX_PACKET_BYTES else {}
+    collector = _collect(packet) if packet and len(packet) <= MAX_PACKET_BYTES else _Collector()
+    properties = collector.properties
 
     def first(*names: str) -> str | None:
         return next((properties[name][0] for name in names if name in properties), None)
@@ -91,7 +83,9 @@ def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
             "iso": _rational(first(*_ISO)),
             "focal_mm": _rational(first(_EXIF + "FocalLength")),
             "keywords": merge_texts(*(properties.get(name, ()) for name in _KEYWORDS)),
-            "people": merge_texts(properties.get(_IPTC_EXTENSION + "PersonInImage", ())),
+            "people": merge_texts(
+                collector.faces(), properties.get(_IPTC_EXTENSION + "PersonInImage", ())
+            ),
             "title": clean_text(first(_DC + "title")),
             "headline": clean_text(first(_PHOTOSHOP + "Headline")),
             "description": clean_text(first(_DC + "description")),
@@ -146,12 +140,9 @@ class _DocumentTypeDeclared(Exception):
     """The packet declares a document type, which XMP never does."""
 
 
-def _properties(packet: bytes) -> dict[str, list[str]]:
-    """The values of each property in a packet, by "namespace name"; what precedes an error counts.
-
-    Every property has at least one value.
-    """
-    collector = _PropertyCollector()
+def _collect(packet: bytes) -> _Collector:
+    """What is in a packet; what precedes an error counts."""
+    collector = _Collector()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = collector.start
     parser.EndElementHandler = collector.end
@@ -159,20 +150,35 @@ def _properties(packet: bytes) -> dict[str, list[str]]:
     parser.StartDoctypeDeclHandler = _refuse_document_type
     with suppress(expat.ExpatError, _DocumentTypeDeclared, ValueError):
         parser.Parse(packet.strip(b"\0 \r\n\t"), True)
-    return collector.properties
+    return collector
 
 
 def _refuse_document_type(*declaration: object) -> None:
     raise _DocumentTypeDeclared
 
 
-class _PropertyCollector:
-    """Handles expat's events, and keeps RDF/Description/property and the items of lists in one."""
+class _Collector:
+    """Handles expat's events, and keeps RDF/Description/property, the items of lists, and regions.
+
+    `properties` are the values by "namespace name", each at least one; `regions` the simple
+    properties of each region of an image.
+    """
 
     def __init__(self) -> None:
         self.properties: dict[str, list[str]] = {}
+        self.regions: list[dict[str, str]] = []
         self._open: list[str] = []
         self._text: list[str] = []
+        self._region_depth = 0  # how many elements around a region are open; 0 outside of one
+
+    def faces(self) -> list[str]:
+        """The names of the regions that are faces."""
+        return [
+            name
+            for region in self.regions
+            if region.get(_REGION_TYPE, "Face").casefold() == "face"
+            and (name := next((region[key] for key in _REGION_NAMES if key in region), ""))
+        ]
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._open.append(name)
@@ -180,16 +186,26 @@ class _PropertyCollector:
         if self._open[-2:] == [_RDF + "RDF", _DESCRIPTION]:
             for attribute, value in attributes.items():
                 self.properties.setdefault(attribute, []).append(value)
+        if not self._region_depth and name == _ITEM and not _REGION_LISTS.isdisjoint(self._open):
+            self._region_depth = len(self._open)
+            self.regions.append({})
+        if self._region_depth:
+            self.regions[-1].update(attributes)
 
     def text(self, text: str) -> None:
         self._text.append(text)
 
     def end(self, name: str) -> None:
+        text = "".join(self._text).strip()
         path: list[str] = []  # below the description
         if _DESCRIPTION in self._open:
             path = self._open[self._open.index(_DESCRIPTION) + 1 :]
         is_item = len(path) == 3 and path[1] in _LISTS and path[2] == _ITEM
-        if (len(path) == 1 or is_item) and (text := "".join(self._text).strip()):
+        if (len(path) == 1 or is_item) and text:
             self.properties.setdefault(path[0], []).append(text)
+        if self._region_depth and text:
+            self.regions[-1][name] = text
         self._text = []
+        if len(self._open) == self._region_depth:
+            self._region_depth = 0
         self._open.pop()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.decode.formats import is_photo_name, is_sidecar_name
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import UsageError
 from imgsearch.indexer.roots import is_available, is_on_other_drive
 from imgsearch.indexer.scan import ScanResult, find_changes, folder_identity, is_inside, scan

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.decode.formats import sidecar_paths
 from imgsearch.decode.reader import read_facts
+from imgsearch.decode.sidecars import sidecar_paths
 from imgsearch.errors import PhotoError
 from imgsearch.indexer.places import with_place_names
 from imgsearch.progress import MetadataReport, Progress

@@ -1,20 +1,21 @@
-"""Finds the photos whose metadata must be read again because an XMP file beside them changed."""
+"""Finds the photos whose metadata must be read again because a file beside them changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from imgsearch.decode.formats import sidecar_paths
+from imgsearch.decode.sidecars import sidecar_paths
+from imgsearch.decode.takeout import SUFFIX as JSON_SUFFIX
 from imgsearch.indexer.scan import ScanResult, find_changes
 from imgsearch.records.files import Changes, FileStat
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarChanges:
-    """The XMP files that were added, changed or removed, and the paths of the photos affected.
+    """The sidecar files that were added, changed or removed, and the photos affected, by path.
 
-    These include photos that were moved to an XMP file or away from one.
+    These include photos that were moved to a sidecar file or away from one.
     """
 
     sidecars: Changes = field(default_factory=Changes)
@@ -27,10 +28,10 @@ class SidecarChanges:
 def compare_sidecars(
     result: ScanResult, known: Mapping[str, FileStat], photo_changes: Changes
 ) -> SidecarChanges:
-    """The changes found by a scan; `known` are the XMP files as they were last read."""
+    """The changes found by a scan; `known` are the sidecar files as they were last read."""
     if not result.sidecars and not known:
         return SidecarChanges()
-    sidecars = find_changes(replace(result, files=result.sidecars), known)
+    sidecars = find_changes(replace(result, files=_of_photos(result)), known)
     changed = {sidecar.path for sidecar in sidecars.upserts} | set(sidecars.gone)
     moved = [*(photo.path for photo in photo_changes.upserts), *photo_changes.gone]
     photos = [
@@ -41,3 +42,15 @@ def compare_sidecars(
     if changed:
         photos += [path for path in result.files if not changed.isdisjoint(sidecar_paths(path))]
     return SidecarChanges(sidecars, tuple(dict.fromkeys(photos)))
+
+
+def _of_photos(result: ScanResult) -> dict[str, FileStat]:
+    """The XMP files, and those JSON files that can belong to a photo: most others do not."""
+    if not any(path.endswith(JSON_SUFFIX) for path in result.sidecars):
+        return dict(result.sidecars)
+    of_photos = {sidecar for photo in result.files for sidecar in sidecar_paths(photo)}
+    return {
+        path: stat
+        for path, stat in result.sidecars.items()
+        if path in of_photos or not path.endswith(JSON_SUFFIX)
+    }

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from watchdog.observers.api import BaseObserver
 
-from imgsearch.decode.formats import is_photo_name, is_sidecar_name
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.indexer.diff import LibraryDiff, Scope, add_folders, all_scopes, merge_scopes
 from imgsearch.indexer.roots import follow_moved_drives, is_available

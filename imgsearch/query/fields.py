@@ -250,7 +250,7 @@ FIELDS: dict[str, Field] = {
     "dated": text_field(
         "SOURCE",
         "whose date comes from exif, xmp, iptc, text (of a PNG or an early camera), video, sidecar "
-        "(an XMP file beside the photo) or only from the file",
+        "(a file beside the photo) or only from the file",
         one_of(_SOURCES),
     ),
     **{fact.filter.name: field_of(fact.filter) for fact in FACTS if fact.filter is not None},

@@ -122,7 +122,7 @@ class Facts:
         default=None,
         metadata=_fact(
             "Source of taken_at: exif, xmp, iptc, text (of a PNG or an early camera), video (the "
-            "container), or sidecar (an XMP file beside the photo)"
+            "container), or sidecar (a file beside the photo)"
         ),
     )
     rating: int | None = field(

@@ -1,0 +1,74 @@
+"""Reads the metadata files beside photos: XMP of photo programs, JSON of Google Takeout.
+
+is_sidecar_name   a name -> whether the file may be one
+sidecar_paths     a photo -> where its own may be
+apply_sidecars    the facts of a photo -> with what the files beside it say
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from imgsearch.decode import takeout
+from imgsearch.decode.metadata import MetadataSource, merge_metadata
+from imgsearch.decode.request import open_regular_file
+from imgsearch.decode.xmp import MAX_PACKET_BYTES, read_xmp
+from imgsearch.errors import PhotoError
+from imgsearch.records.photo import Facts
+
+SOURCE = "sidecar"
+# darktable's and digiKam's names, then Adobe's and Apple's
+_XMP_PATTERNS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")
+
+
+def is_sidecar_name(name: str) -> bool:
+    """Whether a file of this name (no folders) may belong to a photo."""
+    return name.endswith((".xmp", ".XMP", takeout.SUFFIX))
+
+
+def sidecar_paths(photo: str) -> tuple[str, ...]:
+    """The paths where the files that belong to a photo may be, in order of precedence."""
+    return _xmp_paths(photo) + _takeout_paths(photo)
+
+
+def _xmp_paths(photo: str) -> tuple[str, ...]:
+    folder, slash, name = photo.rpartition(os.sep)
+    stem = name[: name.rfind(".")] if name.rfind(".") > 0 else name
+    return tuple(folder + slash + pattern.format(name=name, stem=stem) for pattern in _XMP_PATTERNS)
+
+
+def _takeout_paths(photo: str) -> tuple[str, ...]:
+    folder, slash, name = photo.rpartition(os.sep)
+    return tuple(folder + slash + each for each in takeout.json_names(name))
+
+
+def apply_sidecars(facts: Facts, photo: Path) -> Facts:
+    """`facts` corrected by the files beside the photo; unchanged where there are none.
+
+    `IMG.JPG.xmp` counts before `IMG.xmp`, and XMP before JSON. A file that cannot be read, or has
+    nothing to say about this photo, is passed over.
+    """
+    xmp = _first(_xmp_paths(str(photo)), MAX_PACKET_BYTES, lambda packet: read_xmp(packet, SOURCE))
+    json = _first(
+        _takeout_paths(str(photo)),
+        takeout.MAX_BYTES,
+        lambda text: takeout.read_json(text, SOURCE, photo.name, facts.taken_at),
+    )
+    return merge_metadata(facts, [source for source in (xmp, json) if source is not None])
+
+
+def _first(
+    paths: Iterable[str], max_bytes: int, read: Callable[[bytes], MetadataSource | None]
+) -> MetadataSource | None:
+    """What the first of these files says that exists and that `read` accepts."""
+    for path in paths:
+        try:
+            with open_regular_file(Path(path)) as file:
+                content = file.read(max_bytes + 1)
+        except (PhotoError, OSError):
+            continue
+        if (source := read(content)) is not None:
+            return source
+    return None
