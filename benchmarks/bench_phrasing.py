@@ -4,6 +4,10 @@
 
 **Words that ask for a photo**, such as "a photo of": captions with them in front, embedded as they
 are typed and as they are read.
+
+**Singular and plural**: how many of the first ten photos both forms of a noun find, and the mean
+average precision (mAP) of the nouns in the captions. As typed means averaged over the templates of
+a short text. A photo is right if two of its captions have either form.
 """
 
 # ruff: noqa: T201
@@ -11,20 +15,34 @@ are typed and as they are read.
 from __future__ import annotations
 
 import argparse
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.bench_confidence import NAME, Split, load
+from benchmarks.bench_prompting import average_precision
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.prompts import embed_texts
+from imgsearch.encoders.lite.kind import KIND
+from imgsearch.encoders.numbers import number_forms
+from imgsearch.encoders.prompts import embed_in, embed_texts
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.records.arrays import Vectors
 
 WRAPPINGS = ("a photo of", "a picture that shows", "my pictures of", "show me", "find", "image of")
 CAPTIONS = 500  # of each set, drawn at random
+NOUNS = """
+dog cat man woman child person horse bird boy girl car boat bike motorcycle train bus tree
+flower mountain beach ball hat shirt street wall rock wave building bench table chair plate bowl
+pizza sandwich cake sink toilet bed window clock sign skateboard surfboard snowboard kite umbrella
+bottle cup knife phone camera book player swimmer runner climber skier surfer puppy kid baby fence
+stick toy pool park field river lake
+"""
+FIRST = 10
 
 Embed = Callable[[Sequence[str]], Vectors]
 
@@ -54,6 +72,41 @@ def _recall(split: Split, embed: Embed, texts: Sequence[str], own: np.ndarray) -
     return f"R@1 {np.mean(better < 1):.3f}   R@10 {np.mean(better < 10):.3f}"
 
 
+def report_numbers(split: Split, encoder: Encoder) -> None:
+    """Overlap and precision of singular and plural, as typed and as read."""
+    captions = [set(re.findall("[a-z]+", caption.lower())) for caption in split.captions]
+    right: dict[tuple[str, str], set[int]] = {}
+    for forms in filter(None, map(number_forms, NOUNS.split())):
+        counts = Counter(
+            photo
+            for words, photo in zip(captions, split.own.tolist(), strict=True)
+            if words & set(forms)
+        )
+        right[forms] = {photo for photo, count in counts.items() if count >= 2}
+    nouns = [forms for forms in right if right[forms]]
+
+    def as_typed(texts: Sequence[str]) -> Vectors:
+        return embed_in(encoder, [(text, KIND.templates) for text in texts])
+
+    for name, embed in (("as typed", as_typed), ("as read", partial(embed_texts, encoder, NAME))):
+        scores = [embed([forms[number] for forms in nouns]) @ split.photos.T for number in (0, 1)]
+        first = [np.argsort(-rows, axis=1)[:, :FIRST] for rows in scores]
+        overlap = np.mean([len(set(a) & set(b)) / FIRST for a, b in zip(*first, strict=True)])
+        singular, plural = (
+            np.mean(
+                [
+                    average_precision(row, right[forms])
+                    for row, forms in zip(rows, nouns, strict=True)
+                ]
+            )
+            for rows in scores
+        )
+        print(
+            f"  {len(nouns)} nouns, {name:9} overlap {overlap:.2f}   "
+            f"mAP singular {singular:.3f}, plural {plural:.3f}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
@@ -65,6 +118,7 @@ def main() -> None:
         split = load(folder, arguments.split, encoder, cache)
         print(f"{encoder.id}, {folder.name} {arguments.split}, {len(split.photos)} photos")
         report_wrappings(split, encoder)
+        report_numbers(split, encoder)
 
 
 if __name__ == "__main__":

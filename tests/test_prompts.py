@@ -6,16 +6,40 @@ import numpy as np
 import pytest
 
 from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.numbers import number_forms
 from imgsearch.encoders.phrasing import unwrapped
 from imgsearch.encoders.prompts import embed_in, embed_texts, prompts_for
 
 
 def test_only_short_texts_of_measured_encoders_have_several_prompts() -> None:
-    assert prompts_for("lite", "dog") == ("dog", "a dog", "there is a dog")
     assert prompts_for("lite", "The red car") == ("The red car", "a red car", "there is a red car")
     for long in ("a dog on a beach", "two kids jumping into a lake"):
         assert prompts_for("lite", long) == (long,)
-    assert prompts_for("openclip:ViT-B-32/openai", "dog") == ("dog",)
+    assert prompts_for("openclip:ViT-B-32/openai", "dogs") == ("dogs",)
+
+
+@pytest.mark.parametrize(
+    ("singular", "plural"),
+    [
+        *(("dog", "dogs"), ("man", "men"), ("child", "children"), ("person", "people")),
+        *(("beach", "beaches"), ("baby", "babies"), ("boy", "boys"), ("movie", "movies")),
+        *(("bus", "buses"), ("dress", "dresses"), ("knife", "knives"), ("horse", "horses")),
+        *(("building", "buildings"), ("family", "families"), ("bed", "beds"), ("cactus", "cacti")),
+        *(("box", "boxes"), ("tomato", "tomatoes"), ("bicycle", "bicycles"), ("foot", "feet")),
+    ],
+)
+def test_singular_and_plural_are_read_alike(singular: str, plural: str) -> None:
+    assert number_forms(singular) == number_forms(plural.upper()) == (singular, plural)
+    assert prompts_for("lite", f"a {singular}") == prompts_for("lite", plural)
+    assert prompts_for("lite", plural) == (singular, f"there is a {singular}", plural)
+
+
+@pytest.mark.parametrize(
+    "word", ["glasses", "grass", "tennis", "snow", "running", "x", "東京", "4"]
+)
+def test_a_word_with_one_form_is_read_as_it_is(word: str) -> None:
+    assert number_forms(word) is None
+    assert prompts_for("lite", word) == (word, f"a {word}", f"there is a {word}")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +86,8 @@ def test_the_vector_of_a_short_text_is_the_mean_over_its_templates(lite: Encoder
     (short,) = embed_in(lite, [("a cat", ("a {}", "there is a {}"))])
     mean = rows[:2].sum(axis=0)
     assert np.allclose(short, mean / np.linalg.norm(mean), atol=1e-3)
-    both = embed_texts(lite, "lite", ["a cat", "two cats on a sofa"])
+    both = embed_texts(lite, "lite", ["a grey cat", "two cats on a sofa"])
     assert np.allclose(np.linalg.norm(both, axis=1), 1, atol=1e-5)
     assert np.allclose(both[1], rows[2], atol=1e-3)
-    assert both[0] @ short > 0.9
+    (grey,) = embed_in(lite, [("a grey cat", ("{}", "a {}", "there is a {}"))])
+    assert both[0] @ grey > 0.999

@@ -23,6 +23,7 @@ from imgsearch.query.grammar import (
     to_text,
 )
 from imgsearch.records.query import (
+    MINUS_WEIGHT,
     Example,
     Filter,
     FilterSpec,
@@ -40,7 +41,7 @@ def test_one_line_can_hold_every_kind_of_item() -> None:
         "near:48.85,2.35,5km type:raw orientation:landscape rating:>=4 keyword:family is:offline "
         "t:0.25"
     )
-    assert query.terms == (Term("sunset over water"), Term("people", -0.5))
+    assert query.terms == (Term("sunset over water"), Term("people", -MINUS_WEIGHT))
     assert query.filters == (
         Filter("after", ("2023-06",)),
         Filter("before", ("2024",)),
@@ -62,8 +63,8 @@ def test_one_line_can_hold_every_kind_of_item() -> None:
     [
         ("a dog", (Term("a dog"),)),
         ("  a   dog ", (Term("a dog"),)),
-        ("a dog -cat in snow", (Term("a dog in snow"), Term("cat", -0.5))),
-        ("-cat a dog", (Term("cat", -0.5), Term("a dog"))),
+        ("a dog -cat in snow", (Term("a dog in snow"), Term("cat", -MINUS_WEIGHT))),
+        ("-cat a dog", (Term("cat", -MINUS_WEIGHT), Term("a dog"))),
         ('"a dog" "a cat"', (Term("a dog"), Term("a cat"))),
         ("a dog -1:cat", (Term("a dog"), Term("cat", -1.0))),
         ("2:sunset", (Term("sunset", 2.0),)),
@@ -244,7 +245,7 @@ examples = st.one_of(
     ),
 ).map(Example)
 terms = st.builds(Term, texts.map(str.strip).filter(bool) | words.filter(str.strip) | examples,
-                  st.just(1.0) | st.sampled_from([-1.0, -0.5]) | weights)  # fmt: skip
+                  st.just(1.0) | st.sampled_from([-1.0, -MINUS_WEIGHT]) | weights)  # fmt: skip
 dates = st.datetimes().flatmap(
     lambda moment: st.sampled_from([4, 7, 10, 13, 16, 19]).map(
         lambda length: moment.isoformat(timespec="seconds")[:length]

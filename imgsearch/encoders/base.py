@@ -171,5 +171,11 @@ class EncoderKind:
     templates: tuple[str, ...] = TEMPLATES
     """Prompt templates over which the vector of a short query is averaged."""
 
+    noun_templates: tuple[str, ...] = ()
+    """The same for a single noun, with `{singular}` and `{plural}`; by default `templates`.
+
+    With them, both forms of a noun find the same.
+    """
+
     class_templates: tuple[str, ...] = CLASS_TEMPLATES
     """The same for the class names of labels."""

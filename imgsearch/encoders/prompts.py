@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES
+from imgsearch.encoders.numbers import number_forms
 from imgsearch.encoders.phrasing import unwrapped, without_article
 from imgsearch.encoders.registry import kind_of
 
@@ -24,14 +25,20 @@ MAX_SHORT_WORDS = 3  # a longer text is a caption already
 def prompts_for(encoder_name: str, text: str) -> tuple[str, ...]:
     """What to embed for a text of a query: its vector is the average over these."""
     text = unwrapped(text)
-    return tuple(_fill(template, text) for template in _templates_for(encoder_name, text))
-
-
-def _templates_for(encoder_name: str, text: str) -> tuple[str, ...]:
     if not is_short(text):
-        return ("{}",)
+        return (text,)
     kind = kind_of(encoder_name)
-    return kind.templates if kind else TEMPLATES
+    words = without_article(text.split())
+    if kind is not None and kind.noun_templates and len(words) == 1:
+        forms = number_forms(words[0])
+        if forms is not None:
+            singular, plural = forms
+            return tuple(
+                template.format(singular=singular, plural=plural)
+                for template in kind.noun_templates
+            )
+    templates = TEMPLATES if kind is None else kind.templates
+    return tuple(_fill(template, text) for template in templates)
 
 
 def class_templates(encoder_name: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """How the terms of a query become one vector.
 
 Positive terms are added. Negative terms turn the sum away from them, in the plane of both and by
-an angle that depends only on the weights: weight 0.5 turns a single term by 27 degrees (the arc
-tangent of 0.5). A plain difference turns further the less A and B have in common, and it takes from
+an angle that depends only on the weights: weight 0.6 turns a single term by 31 degrees (the arc
+tangent of 0.6). A plain difference turns further the less A and B have in common, and it takes from
 A what B shares with it: it finds less of A without B than A alone does. `benchmarks/bench_minus.py`
 compares the two.
 """

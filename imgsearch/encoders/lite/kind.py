@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
 
 NAME = "lite"
-_TEMPLATES = ("{}", "a {}", "there is a {}")  # chosen by measurement: see docs/models.md
+# Chosen by measurement: see docs/models.md.
+_TEMPLATES = ("{}", "a {}", "there is a {}")
+_NOUN_TEMPLATES = ("{singular}", "there is a {singular}", "{plural}")
 
 
 def _open(
@@ -65,5 +67,6 @@ KIND = EncoderKind(
     verify=_verify,
     recommend=lambda device: Recommendation(NAME, "the built-in encoder"),
     templates=_TEMPLATES,
+    noun_templates=_NOUN_TEMPLATES,
     class_templates=_TEMPLATES,
 )
