@@ -1,7 +1,8 @@
 """Real files of cameras and phones: the facts read are those that exiftool reads.
 
-Each test compares all files and lists every one that differs. exiftool's facts from maker notes are
-left out, since imgsearch does not read those (see docs/formats.md).
+Each test compares all files and lists every one that differs. The first prints how often each fact
+is the same, maker notes included, as docs/formats.md shows it; the others leave maker notes out and
+are stricter.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.bench_metadata import compare as compare_folder
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.reader import decode, read_facts
 from imgsearch.errors import PhotoError, Reason
@@ -87,6 +89,25 @@ def assert_none_differs(
     different = [(name, *pair) for name, pair in with_value if pair[0] != pair[1]]  # type: ignore[index,misc]
     assert not different
     assert len(with_value) >= at_least, "too few files have a value to compare"
+
+
+# In per cent of the files in which exiftool finds a value.
+GOALS = {"date": 99, "lens": 97, "position": 99, "camera": 99, "exposure time": 99, "aperture": 99,
+         "ISO": 99, "focal length": 99, "upright size": 99, "keywords": 99}  # fmt: skip
+
+
+def test_how_often_each_fact_is_exiftools(files: list[File], shared_data: Path) -> None:
+    pytest.importorskip("exiv2")
+    agreements = {each.fact: each for each in compare_folder(shared_data / "camera")}
+    for each in agreements.values():
+        print(f"{each.fact}: {each.same} of {each.files} ({each.percent:.1f} %)")  # noqa: T201
+    missed = {
+        fact: agreements[fact].differences
+        for fact, goal in GOALS.items()
+        if agreements[fact].percent < goal
+    }
+    assert missed == {}
+    assert agreements["date"].files >= 80 and agreements["lens"].files >= 20
 
 
 def test_every_file_is_read_or_needs_an_extra(files: list[File]) -> None:

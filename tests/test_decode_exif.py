@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
+from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif, read_minolta_blocks
 from imgsearch.decode.reader import decode_bytes
 from imgsearch.records.photo import Facts
 
-ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 2, 3, 4, 5, 10
+ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL = 2, 3, 4, 5, 7, 10
 Tag = tuple[int, int, object]
 
 
@@ -29,6 +29,8 @@ def directory(tags: Sequence[Tag], at: int, order: str = "<") -> bytes:
         if kind == ASCII:
             data = str(value).encode() + b"\0"
             count = len(data)
+        elif isinstance(value, bytes):
+            data, count = value, len(value)
         else:
             values = value if isinstance(value, tuple) else (value,)
             code = {SHORT: "H", LONG: "I", RATIONAL: "I", SRATIONAL: "i"}[kind]
@@ -170,7 +172,7 @@ def test_the_original_date_counts_first() -> None:
     assert facts_in(block(camera, both[:1])).taken_at == datetime(2021, 1, 1)
     only_changed = read_exif(block(camera, []))
     assert "taken_at" not in only_changed.shot.facts
-    assert only_changed.edited.facts["taken_at"] == datetime(2022, 1, 1)
+    assert only_changed.fallback.facts["taken_at"] == datetime(2022, 1, 1)
     assert facts_in(block(camera[1:], [])).taken_at is None, "a program wrote it, not a camera"
 
 
@@ -240,6 +242,28 @@ def test_canon_boxes() -> None:
     assert facts.taken_at == datetime(2022, 3, 4, 5, 6, 7)
     assert (facts.lat, facts.lon) == (1, 2)
     assert facts_of(read_canon_boxes(BytesIO(data[:60]))).taken_at is None
+
+
+def test_minolta_blocks() -> None:
+    def piece(name: bytes, content: bytes) -> bytes:
+        return name + struct.pack(">I", len(content)) + content
+
+    exif = block([(0x0110, ASCII, "DiMAGE 7")], [(0x9003, ASCII, "2002:03:04 05:06:07")], order=">")
+    data = piece(b"\0MRM", piece(b"\0PRD", bytes(24)) + piece(b"\0TTW", exif)) + bytes(99)
+    facts = facts_of(read_minolta_blocks(BytesIO(data)))
+    assert (facts.camera, facts.taken_at) == ("DiMAGE 7", datetime(2002, 3, 4, 5, 6, 7))
+    for end in range(0, 60, 7):
+        assert facts_of(read_minolta_blocks(BytesIO(data[:end]))).taken_at is None
+
+
+def test_the_date_of_a_trail_camera() -> None:
+    notes = struct.pack("<11H6H", 0xF101, *[0] * 10, 7, 6, 5, 3, 4, 2020) + bytes(40)
+    camera: list[Tag] = [(0x010F, ASCII, "RECONYX"), (0x0110, ASCII, "HC500")]
+    facts = facts_in(block(camera, [(0x927C, UNDEFINED, notes)]))
+    assert facts.taken_at == datetime(2020, 3, 4, 5, 6, 7)
+    assert facts_in(block(camera, [(0x927C, UNDEFINED, notes[:30])])).taken_at is None
+    no_month = notes[:28] + struct.pack("<H", 13) + notes[30:]
+    assert facts_in(block(camera, [(0x927C, UNDEFINED, no_month)])).taken_at is None
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b""]))

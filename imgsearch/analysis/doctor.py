@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 MIN_FREE_BYTES = 1 << 30
 PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "openvino", "faiss-cpu", "faiss-gpu",
             "sqlalchemy", "pillow", "numpy", "streamlit", "watchdog")  # fmt: skip
-OPTIONAL = {"raw": "rawpy", "jxl": "pillow_jxl", "video": "av"}  # extra: module
+OPTIONAL = {"raw": "rawpy", "jxl": "pillow_jxl", "video": "av", "lens": "exiv2"}  # extra: module
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

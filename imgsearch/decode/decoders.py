@@ -11,6 +11,7 @@ import re
 import warnings
 from dataclasses import replace
 from importlib import import_module
+from io import BytesIO
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
@@ -19,6 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from imgsearch.decode import colour
 from imgsearch.decode.bare import without_metadata
+from imgsearch.decode.ciff import read_ciff
 from imgsearch.decode.embedded import find_metadata
 from imgsearch.decode.exif import Exif, read_exif
 from imgsearch.decode.formats import AVIF, HEIF, JXL, PNG, RAW, TIFF, VIDEO, ImageFormat
@@ -95,6 +97,7 @@ def _decode_with_pillow(
     others = [
         read_xmp(found.xmp or exif.xmp),
         read_iptc(found.iptc or exif.iptc),
+        *([read_ciff(BytesIO(found.ciff))] if found.ciff else []),
         *([read_texts(found.texts)] if found.texts else []),
         *([read_picture_info(found.picture_info)] if found.picture_info else []),
     ]
@@ -105,11 +108,14 @@ def _decode_with_pillow(
         width_px, height_px = height_px, width_px
     facts = exif.facts(image_format.name, (width_px, height_px), others)
     facts = replace(facts, animated=animated, motion=motion)
+    has_unread_notes = exif.has_maker_notes and not exif.names_lens(others)
     if request.facts_only:
-        return Decoded(Image.new("RGB", (1, 1)), facts)
+        nothing = Image.new("RGB", (1, 1))
+        return Decoded(nothing, facts, has_unread_notes=has_unread_notes)
     _add_missing_profile(image, file, image_format, exif)
     pixels = _deep_grey(image) if isinstance(image, TiffImageFile) else image
-    return Decoded(upright_srgb(pixels, orientation, request.min_side_px), facts)
+    upright = upright_srgb(pixels, orientation, request.min_side_px)
+    return Decoded(upright, facts, has_unread_notes=has_unread_notes)
 
 
 def _open(file: BinaryIO, image_format: ImageFormat) -> ImageFile.ImageFile:

@@ -25,6 +25,7 @@ _EXIF_IDENTIFIERS = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa5
 _IPTC_IDENTIFIER = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 
 _PHOTOSHOP = b"Photoshop 3.0\0"  # before image resources in a JPEG
+_CIFF = b"HEAPJPGM"  # at byte 6
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _GIF_SEARCHED_BYTES = 16 << 20
 _GIF_XMP = re.compile(rb"\x21\xff\x0bXMP DataXMP(.*?)\x01\xff\xfe", re.DOTALL)
@@ -37,14 +38,15 @@ _NOT_HEXADECIMAL = re.compile(r"[^0-9A-Fa-f]")
 class EmbeddedMetadata:
     """The blocks of metadata in one photo, None where it has none.
 
-    `exif` is a TIFF structure, or a whole TIFF file; `texts` are those of a PNG by their names, and
-    `picture_info` is what some cameras wrote before EXIF existed.
+    `exif` is a TIFF structure, or a whole TIFF file; `texts` are those of a PNG by their names.
+    `ciff` and `picture_info` are what Canon and others wrote before EXIF existed.
     """
 
     exif: bytes | BinaryIO | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
+    ciff: bytes | None = None
     picture_info: bytes | None = None
 
 
@@ -92,7 +94,8 @@ def _in_jpeg(image: JpegImageFile, exif: bytes | None, xmp: bytes | None) -> Emb
     ]
     iptc = iptc_in_resources(b"".join(resources)) if resources else None
     picture_info = next((content for name, content in image.applist if name == "APP12"), None)
-    return EmbeddedMetadata(exif, xmp, iptc, picture_info=picture_info)
+    ciff = next((content for name, content in image.applist if content[6:14] == _CIFF), None)
+    return EmbeddedMetadata(exif, xmp, iptc, ciff=ciff, picture_info=picture_info)
 
 
 def _in_png(image: PngImageFile, exif: bytes | None, xmp: bytes | None) -> EmbeddedMetadata:

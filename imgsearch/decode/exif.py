@@ -8,14 +8,17 @@ Tags and types: CIPA DC-008 (Exif 2.32), sections 4.6.2 to 4.6.6.
 from __future__ import annotations
 
 import math
+import os
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
 
+from imgsearch.decode.canon_notes import CanonNotes, read_canon_notes
 from imgsearch.decode.iptc import iptc_in_resources
 from imgsearch.decode.metadata import (
     MetadataSource,
@@ -34,12 +37,13 @@ _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _ORIGINAL = (0x9003, 0x9011, 0x9291)  # date and time, offset from UTC, fraction of a second
 _DIGITISED = (0x9004, 0x9012, 0x9292)
 _CHANGED = (_DATE_TIME, 0x9010, 0x9290)
-_LENS_MODEL, _LENS_RANGE = 0xA434, 0xA432
+_LENS_MODEL, _LENS_RANGE, _MAKER_NOTES = 0xA434, 0xA432, 0x927C
 _EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH = 0x829A, 0x829D, 0x920A
 _ISO, _ISO_INDEX = 0x8827, 0x8832  # the second where the first cannot hold the value
 _SHUTTER_SPEED_APEX, _APERTURE_APEX = 0x9201, 0x9202
 APPLE_MAKER_NOTE = b"Apple iOS\0"  # an iPhone's maker note begins with this
 _APPLE_IDENTIFIER, _APPLE_DIRECTORY_AT = 0x0011, 14
+_RECONYX = b"\x01\xf1"  # begins the notes of a trail camera
 _RATING, _KEYWORDS = 0x4746, 0x9C9E  # Microsoft's
 _XMP, _IPTC, _PHOTOSHOP = 0x02BC, 0x83BB, 0x8649
 _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, reference, limit, signs
@@ -69,6 +73,8 @@ _READ_TAGS = frozenset(
 _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (4, "i"),
           10: (8, "ii"), 13: (4, "I")}  # fmt: skip
 _CANON_HEAD_BYTES = 1 << 16
+_MAX_BLOCK_BYTES = 16 << 20
+_MAX_NOTES_BYTES = 1 << 17
 _MAX_VALUE_BYTES = 1024  # a longer value is not a name, a date or a coordinate
 _MAX_BYTES_OF = {_XMP: 4 << 20, _IPTC: 1 << 20, _PHOTOSHOP: 16 << 20, _KEYWORDS: 1 << 16}
 
@@ -85,16 +91,19 @@ class Exif:
     `orientation` is 1 to 8 (1 upright). `adobe_rgb` is set when the camera says so without
     embedding a profile (interoperability index R03). `xmp` and `iptc` are the blocks that a TIFF,
     and so a RAW file, keeps among its tags. `shot` is what the camera wrote when it took the photo.
-    `edited` is what counts only where no other source knows better: the rating, keywords, and the
-    time of the file's last change, if a camera wrote that.
+    `fallback` is what counts only where no other source knows better: what Canon's notes say, a
+    lens by its numbers, the rating, keywords, and the time of the file's last change, if a camera
+    wrote that.
+    `has_maker_notes` is set where the camera's maker has added data of its own.
     """
 
     orientation: int = 1
     adobe_rgb: bool = False
+    has_maker_notes: bool = False
     xmp: bytes | None = None
     iptc: bytes | None = None
     shot: MetadataSource = _NOTHING
-    edited: MetadataSource = _NOTHING
+    fallback: MetadataSource = _NOTHING
 
     def facts(
         self, format_name: str, size_px: tuple[int, int], others: Sequence[MetadataSource] = ()
@@ -103,7 +112,11 @@ class Exif:
 
         The camera's own data counts first, then the other sources in their order.
         """
-        return merge_metadata(Facts(format_name, *size_px), [self.shot, *others, self.edited])
+        return merge_metadata(Facts(format_name, *size_px), [self.shot, *others, self.fallback])
+
+    def names_lens(self, others: Sequence[MetadataSource] = ()) -> bool:
+        """Whether the camera's data or another source has a name for the lens."""
+        return any("lens" in source.facts for source in (self.shot, *others))
 
 
 def read_exif(block: bytes | BinaryIO | None) -> Exif:
@@ -125,7 +138,25 @@ def read_canon_boxes(file: BinaryIO) -> Exif:
         at = head.find(name)
         size_bytes = int.from_bytes(head[at - 4 : at], "big") if at >= 4 else 0
         directories.append(_first_directory(BytesIO(head[at + 4 : at - 4 + size_bytes])))
-    return _exif(_Directories(*directories))
+    top, photo, gps = directories
+    return _exif(_Directories(top, photo, gps))
+
+
+def read_minolta_blocks(file: BinaryIO) -> Exif:
+    """Read the EXIF of a Minolta MRW, which is in the block TTW.
+
+    Each block has a name of four bytes, and its size in four bytes.
+    """
+    file.seek(4)
+    end = 8 + int.from_bytes(file.read(4), "big")
+    while file.tell() < end:
+        name, size_bytes = file.read(4), int.from_bytes(file.read(4), "big")
+        if name == b"\0TTW":
+            return read_exif(file.read(min(size_bytes, _MAX_BLOCK_BYTES)))
+        if len(name) < 4:
+            break
+        file.seek(size_bytes, os.SEEK_CUR)
+    return Exif()
 
 
 def read_apple_note(note: bytes) -> str | None:
@@ -148,19 +179,29 @@ def _exif(found: _Directories) -> Exif:
     shot = MetadataSource(
         "exif",
         {
-            "taken_at": _date(photo, photo, *_ORIGINAL) or _date(photo, photo, *_DIGITISED),
+            "taken_at": _date(photo, photo, *_ORIGINAL)
+            or _date(photo, photo, *_DIGITISED)
+            or _date_of_trail_camera(found.notes),
             "camera": camera_name(_text(top.get(_MAKE)), _text(top.get(_MODEL))),
-            "lens": _text(photo.get(_LENS_MODEL)) or _lens_name(photo.get(_LENS_RANGE)),
+            "lens": _text(photo.get(_LENS_MODEL)),
             "lat": _degrees(gps, *_LATITUDE),
             "lon": _degrees(gps, *_LONGITUDE),
             **_exposure(photo),
         },
     )
     by_camera = "camera" in shot.facts  # else a program wrote the time of the last change
-    edited = MetadataSource(
+    canon = CanonNotes()
+    if (_text(top.get(_MAKE)) or "").startswith("Canon"):
+        canon = read_canon_notes(found.notes, found.notes_at, found.order)
+    canon_range = (*canon.focal_range_mm, math.nan, math.nan) if canon.focal_range_mm else None
+    fallback = MetadataSource(
         "exif",
         {
             "taken_at": _date(top, photo, *_CHANGED) if by_camera else None,
+            "lens": clean_text(canon.lens)
+            or lens_by_numbers(photo.get(_LENS_RANGE))
+            or lens_by_numbers(canon_range),
+            "iso": canon.iso,
             "rating": int(rating) if rating is not None and 0 < rating <= 5 else None,
             "keywords": _split_keywords(keywords) if isinstance(keywords, bytes) else (),
         },
@@ -168,10 +209,11 @@ def _exif(found: _Directories) -> Exif:
     return Exif(
         orientation=int(orientation) if orientation and 1 <= orientation <= 8 else 1,
         adobe_rgb=_text(found.interop.get(1)) == "R03",
+        has_maker_notes=bool(found.notes),
         xmp=_block(top.get(_XMP)),
         iptc=_block(top.get(_IPTC)) or iptc_in_resources(_block(top.get(_PHOTOSHOP)) or b""),
         shot=shot,
-        edited=edited,
+        fallback=fallback,
     )
 
 
@@ -186,6 +228,9 @@ class _Directories:
     photo: Directory = field(default_factory=dict)
     gps: Directory = field(default_factory=dict)
     interop: Directory = field(default_factory=dict)
+    notes: bytes = b""  # those of the camera's maker
+    notes_at: int = 0
+    order: str = "<"
 
 
 def _directories(file: BinaryIO) -> _Directories:
@@ -193,7 +238,11 @@ def _directories(file: BinaryIO) -> _Directories:
     top = _first_directory(file)
     photo = _directory(file, order, _number(top.get(_EXIF_IFD)))
     gps = _directory(file, order, _number(top.get(_GPS_IFD)))
-    return _Directories(top, photo, gps, _directory(file, order, _number(photo.get(_INTEROP_IFD))))
+    interop = _directory(file, order, _number(photo.get(_INTEROP_IFD)))
+    notes_at, notes_bytes = (int(number) for number in photo.get(_MAKER_NOTES, (0, 0)))
+    file.seek(notes_at)
+    notes = file.read(min(notes_bytes, _MAX_NOTES_BYTES))
+    return _Directories(top, photo, gps, interop, notes, notes_at, order)
 
 
 def _first_directory(file: BinaryIO) -> Directory:
@@ -222,7 +271,9 @@ def _directory(file: BinaryIO, order: str, offset: float | None) -> Directory:
     found: dict[int, Value] = {}
     for at in range(0, len(table) - 11, 12):
         tag, kind, length, inline = struct.unpack_from(order + "HHI4s", table, at)
-        if tag in _READ_TAGS and tag not in found:
+        if tag == _MAKER_NOTES and length > len(inline):
+            found[tag] = (struct.unpack(order + "I", inline)[0], length)  # where they are
+        elif tag in _READ_TAGS and tag not in found:
             value = _value(file, order, tag, kind, length, inline)
             if value is not None:
                 found[tag] = value
@@ -303,7 +354,7 @@ def _split_keywords(value: bytes) -> tuple[str, ...]:
     return tuple(value.decode("utf-16-le", "replace").rstrip("\0").split(";"))
 
 
-def _lens_name(value: Value | None) -> str | None:
+def lens_by_numbers(value: Value | None) -> str | None:
     """A name for a lens without one: its focal lengths and widest apertures, "18-70mm f/3.5-4.5".
 
     `value` is the shortest and longest focal length in mm, then the widest aperture at each.
@@ -340,6 +391,16 @@ def _date(
         return datetime(year, month, day, hour, minute, second, microseconds, zone)
     except ValueError:
         return None
+
+
+def _date_of_trail_camera(notes: bytes) -> datetime | None:
+    """The date in the notes of a Reconyx HyperFire, which has no other (exiftool's `Reconyx`)."""
+    if not notes.startswith(_RECONYX) or len(notes) < 34:
+        return None
+    second, minute, hour, month, day, year = struct.unpack_from("<6H", notes, 22)
+    with suppress(ValueError):
+        return datetime(year, month, day, hour, minute, second)
+    return None
 
 
 def _degrees(

@@ -26,18 +26,22 @@ from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
 from imgsearch.decode.worker import (
     READY,
     DecodedReply,
+    DecodeReply,
     DecodeTask,
     DiskErrorReply,
+    NotesReply,
+    NotesTask,
     PhotoErrorReply,
-    Reply,
     receive_exactly,
     receive_message,
     send_message,
 )
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.records.files import Decoded
+from imgsearch.records.photo import Facts
 
 _START_LIMIT_S = 60.0
+_NOTES_LIMIT_S = 10.0  # reading the notes of a photo takes a millisecond
 
 
 class DecoderPool:
@@ -78,7 +82,8 @@ class DecoderPool:
         task = DecodeTask(image_format.name, request)
         with _with_descriptor(file) as real_file:
             try:
-                return self._decode(real_file, task)
+                with self._process() as process:
+                    return process.decode(real_file, task)
             except PhotoError as error:
                 if error.reason is not Reason.CRASHED and not isinstance(error, DecoderOutOfMemory):
                     raise
@@ -88,6 +93,18 @@ class DecoderPool:
                     return process.decode(real_file, task)
                 finally:
                     process.close()
+
+    def with_maker_notes(self, facts: Facts, file: BinaryIO) -> Facts:
+        """`facts` with what the notes of the camera's maker in the file add; needs exiv2.
+
+        Notes never fail a photo: the facts stay as they are where reading the notes fails, crashes
+        its process, or takes more than ten seconds.
+        """
+        try:
+            with _with_descriptor(file) as real_file, self._process() as process:
+                return process.with_maker_notes(facts, real_file)
+        except PhotoError:
+            return facts
 
     @property
     def idle_process_ids(self) -> tuple[int, ...]:
@@ -105,11 +122,13 @@ class DecoderPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _decode(self, file: BinaryIO, task: DecodeTask) -> Decoded:
+    @contextmanager
+    def _process(self) -> Iterator[_DecoderProcess]:
+        """A process, once one of those that may run is free."""
         with self._slots:
             process = self._idle_process() or self._start(self._memory_bytes)
             try:
-                return process.decode(file, task)
+                yield process
             finally:
                 if process.usable:
                     self._idle.append(process)
@@ -174,20 +193,10 @@ class _DecoderProcess:
 
     def decode(self, file: BinaryIO, task: DecodeTask) -> Decoded:
         """Have one file decoded. After anything but a proper reply, it is not `usable`."""
-        files_left, self._files_left = self._files_left - 1, 0
-        self._channel.settimeout(self._time_limit_s)
-        try:
-            send_message(self._channel, task, file)
+        with self._exchange(file, task, self._time_limit_s):
             reply: DecodedReply | PhotoErrorReply | DiskErrorReply
-            reply = receive_message(self._channel, Reply)  # type: ignore[arg-type]  # a union
+            reply = receive_message(self._channel, DecodeReply)  # type: ignore[arg-type]  # a union
             images = self._receive_images(reply, task.request)
-        except TimeoutError as error:
-            message = f"Decoding it takes more than {self._time_limit_s:.0f} seconds."
-            raise PhotoError(Reason.TIMED_OUT, message) from error
-        except (OSError, EOFError, ValueError) as error:
-            signal_name = self._killed_by()
-            raise PhotoError(Reason.CRASHED, f"Its decoder crashed{signal_name}.") from error
-        self._files_left = files_left
         match reply:
             case DiskErrorReply():
                 raise OSError(reply.errno, reply.message)
@@ -195,14 +204,38 @@ class _DecoderProcess:
                 raise DecoderOutOfMemory(reply.message)
             case PhotoErrorReply():
                 raise PhotoError(reply.reason, reply.message)
-        return Decoded(images[0], reply.facts, tuple(images[1:]), reply.times_s)
+        first, *others = images
+        return Decoded(first, reply.facts, tuple(others), reply.times_s, reply.has_unread_notes)
+
+    def with_maker_notes(self, facts: Facts, file: BinaryIO) -> Facts:
+        """Have the notes of one file read. After anything but a proper reply, not `usable`."""
+        with self._exchange(file, NotesTask(facts), min(_NOTES_LIMIT_S, self._time_limit_s)):
+            return receive_message(self._channel, NotesReply).facts
+
+    @contextmanager
+    def _exchange(
+        self, file: BinaryIO, task: DecodeTask | NotesTask, time_limit_s: float
+    ) -> Iterator[None]:
+        """Send a task; the block receives the reply. Raises PhotoError for a crash or a timeout."""
+        files_left, self._files_left = self._files_left - 1, 0
+        self._channel.settimeout(time_limit_s)
+        try:
+            send_message(self._channel, task, file)
+            yield
+        except TimeoutError as error:
+            message = f"Decoding it takes more than {time_limit_s:.0f} seconds."
+            raise PhotoError(Reason.TIMED_OUT, message) from error
+        except (OSError, EOFError, ValueError) as error:
+            signal_name = self._killed_by()
+            raise PhotoError(Reason.CRASHED, f"Its decoder crashed{signal_name}.") from error
+        self._files_left = files_left
 
     def close(self) -> None:
         self._channel.close()
         self._process.kill()  # it has nothing to clean up
         self._process.wait()
 
-    def _receive_images(self, reply: Reply, request: DecodeRequest) -> list[Image.Image]:
+    def _receive_images(self, reply: object, request: DecodeRequest) -> list[Image.Image]:
         images = []
         for width_px, height_px in reply.sizes_px if isinstance(reply, DecodedReply) else ():
             request.check_size(width_px, height_px)

@@ -15,13 +15,16 @@ import rawpy
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif
+from imgsearch.decode.ciff import read_ciff
+from imgsearch.decode.exif import Exif, read_canon_boxes, read_exif, read_minolta_blocks
 from imgsearch.decode.formats import RAW
+from imgsearch.decode.iptc import read_iptc
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.records.files import Decoded
 
+_CRW = b"II\x1a\0\0\0HEAPCCDR"
 _ORIENTATION_OF_FLIP = {0: 1, 3: 3, 5: 8, 6: 6}  # LibRaw's flip -> EXIF's orientation
 
 
@@ -43,7 +46,10 @@ def decode_raw(file: BinaryIO, request: DecodeRequest) -> Decoded:
         exif = _exif(file, image)
         upright = upright_srgb(image, turn, request.min_side_px)
     size_px = (height_px, width_px) if orientation >= 5 else (width_px, height_px)
-    return Decoded(upright, exif.facts(RAW.name, size_px, [read_xmp(exif.xmp)]))
+    others = [read_xmp(exif.xmp), read_iptc(exif.iptc)]
+    facts = exif.facts(RAW.name, size_px, others)
+    # Our reader of EXIF finds none in CRW and MRW, so the notes are asked for in any case.
+    return Decoded(upright, facts, has_unread_notes=not exif.names_lens(others))
 
 
 def _preview(raw: rawpy.RawPy, request: DecodeRequest) -> Image.Image | None:
@@ -83,11 +89,15 @@ def _postprocessed(raw: rawpy.RawPy, half_size: bool) -> Image.Image:
 
 
 def _exif(file: BinaryIO, image: Image.Image) -> Exif:
-    """The EXIF from where this maker keeps it: TIFF tags, Canon's boxes, or the preview."""
+    """The EXIF from where this maker keeps it: TIFF tags, boxes, blocks, or the preview."""
     file.seek(0)
     head = file.read(108)
     if head[4:12] == b"ftypcrx ":
         return read_canon_boxes(file)
+    if head.startswith(_CRW):
+        return Exif(shot=read_ciff(file))
+    if head.startswith(b"\0MRM"):
+        return read_minolta_blocks(file)
     if head.startswith(b"FUJIFILMCCD-RAW") and len(head) >= 92:
         (at,) = struct.unpack_from(">I", head, 84)
         file.seek(at)

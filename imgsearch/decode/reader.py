@@ -39,6 +39,7 @@ _DECODER_PACKAGES = (
     "rawpy",
     "av",
 )
+_NOTES_PACKAGE = "exiv2"  # an extra: without it, lenses that only makers' notes name are unknown
 _OVERSAMPLING = 2  # decoding to twice the side a model sees keeps the final scaling faithful
 
 
@@ -133,10 +134,15 @@ def decode_file(
                 f"{install_command(image_format.extra)}",
                 image_format.extra,
             )
-        limits = limits or InProcessLimits()
+        limits, pool = limits or InProcessLimits(), pool or shared_pool()
         if image_format.isolated or _exceeds(limits, file, head, image_format):
-            return (pool or shared_pool()).decode(file, image_format, request)
-        return decode_in_process(file, image_format, request)
+            decoded = pool.decode(file, image_format, request)
+        else:
+            decoded = decode_in_process(file, image_format, request)
+        if decoded.has_unread_notes and find_spec(_NOTES_PACKAGE) is not None:
+            facts = pool.with_maker_notes(decoded.facts, file)
+            decoded = replace(decoded, facts=facts, has_unread_notes=False)
+        return decoded
     except OSError as error:
         raise unreadable_error(error) from error
 

@@ -35,11 +35,20 @@ _MAX_MESSAGE_BYTES = 1 << 20
 _MAX_IMAGES = 64  # of one file; a video has several frames
 
 
-class DecodeTask(msgspec.Struct):
-    """What the parent sends with each file."""
+class DecodeTask(msgspec.Struct, tag="decode"):
+    """Decode the file that comes with it."""
 
     format_name: str
     request: DecodeRequest
+
+
+class NotesTask(msgspec.Struct, tag="notes"):
+    """Add what the notes of the camera's maker in the file say to the facts."""
+
+    facts: Facts
+
+
+Task = DecodeTask | NotesTask
 
 
 class DecodedReply(msgspec.Struct, tag="decoded"):
@@ -47,6 +56,13 @@ class DecodedReply(msgspec.Struct, tag="decoded"):
 
     sizes_px: Annotated[list[tuple[int, int]], msgspec.Meta(min_length=1, max_length=_MAX_IMAGES)]
     times_s: tuple[float, ...]
+    facts: Facts
+    has_unread_notes: bool = False
+
+
+class NotesReply(msgspec.Struct, tag="notes"):
+    """The facts with what was found."""
+
     facts: Facts
 
 
@@ -65,7 +81,7 @@ class DiskErrorReply(msgspec.Struct, tag="disk_error"):
     message: str | None
 
 
-Reply = DecodedReply | PhotoErrorReply | DiskErrorReply
+DecodeReply = DecodedReply | PhotoErrorReply | DiskErrorReply
 
 
 def main() -> None:
@@ -83,14 +99,18 @@ def main() -> None:
         if len(header) < _LENGTH.size or not descriptors:
             return
         channel.settimeout(None)
-        task = _parse(receive_exactly(channel, _LENGTH.unpack(header)[0]), DecodeTask)
+        task: Task = _parse(receive_exactly(channel, _LENGTH.unpack(header)[0]), Task)  # type: ignore[arg-type]  # a union
         with os.fdopen(descriptors[0], "rb") as file:
             reply, pixels = _run(task, file)
         send_message(channel, reply)
         channel.sendall(pixels)
 
 
-def _run(task: DecodeTask, file: BinaryIO) -> tuple[Reply, bytes]:
+def _run(task: Task, file: BinaryIO) -> tuple[DecodeReply | NotesReply, bytes]:
+    if isinstance(task, NotesTask):
+        from imgsearch.decode.maker_notes import with_maker_notes  # lazy: exiv2 is an extra
+
+        return NotesReply(with_maker_notes(task.facts, file)), b""
     try:
         decoded = decode_in_process(file, FORMATS_BY_NAME[task.format_name], task.request)
         images = (decoded.image, *decoded.others)
@@ -101,7 +121,8 @@ def _run(task: DecodeTask, file: BinaryIO) -> tuple[Reply, bytes]:
     except OSError as error:
         return DiskErrorReply(error.errno, error.strerror), b""
     sizes_px = [image.size for image in images]
-    return DecodedReply(sizes_px, decoded.times_s, decoded.facts), pixels
+    reply = DecodedReply(sizes_px, decoded.times_s, decoded.facts, decoded.has_unread_notes)
+    return reply, pixels
 
 
 # ---------------------------------------------------------------------------- messages

@@ -65,13 +65,15 @@ class Decoded:
     """An upright sRGB image, possibly scaled down, with the facts of its file.
 
     For a video, `image` is the representative frame, `others` are further frames and `times_s` are
-    the moments of all of them in seconds; for a photo both are empty.
+    the moments of all of them in seconds; for a photo both are empty. `has_unread_notes` is set
+    where notes of the camera's maker may name the lens, which nothing else does.
     """
 
     image: Image
     facts: Facts
     others: tuple[Image, ...] = ()
     times_s: tuple[float, ...] = ()
+    has_unread_notes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
