@@ -224,7 +224,7 @@ def test_without_its_package_a_video_is_refused_and_the_extra_named(
     path = tmp_path / "clip.mp4"
     path.write_bytes(video([scene()], 0.5))
     monkeypatch.setitem(sys.modules, "av", None)  # not found, even if it is installed
-    with pytest.raises(PhotoError, match=r"imgsearch-photos\[video\]") as caught:
+    with pytest.raises(PhotoError, match=r"\[video\]") as caught:
         decode(path, 32)
     assert caught.value.reason is Reason.UNSUPPORTED
 
