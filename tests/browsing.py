@@ -38,6 +38,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 120_000  # for a busy machine
+TOKEN = "the-token-of-the-tests"  # of every page that `serving` starts
 
 
 def free_port() -> int:
@@ -48,13 +49,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(data_dir: Path, *options: str, **environment: str) -> Iterator[str]:
-    """`imgsearch ui` as a user starts it; yields the address of the page."""
+def serving(
+    data_dir: Path, *options: str, open_browser: bool = False, **environment: str
+) -> Iterator[str]:
+    """`imgsearch ui` as a user starts it; yields the address of the page, without the token."""
     port = free_port()
-    arguments = ["ui", "--no-browser", "--port", str(port), "--data", str(data_dir), *options]
+    arguments = ["ui", "--port", str(port), "--data", str(data_dir), *options]
+    arguments += [] if open_browser else ["--no-browser"]
     server = subprocess.Popen(
         [sys.executable, "-m", "imgsearch", *arguments],
-        env={**os.environ, "IMGSEARCH_ENCODER": "lite", **environment},
+        env={
+            **os.environ,
+            "IMGSEARCH_ENCODER": "lite",
+            "IMGSEARCH_UI_TOKEN": TOKEN,
+            **environment,
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.browsing import BROWSER, FLAGS
+from tests.browsing import BROWSER, FLAGS, TOKEN
 
 FAKE_ADDRESS = "203.0.113.1"
 CALLS = (
@@ -179,16 +179,18 @@ def visit_page(port: int) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=[*FLAGS, rules])
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{port}")
+        page.goto(f"http://127.0.0.1:{port}/?token={TOKEN}")
         box = page.get_by_label("Search").first
         box.fill("a red square")
         box.press("Enter")
         page.wait_for_timeout(3000)
+        cookies = "; ".join(f"{each['name']}={each['value']}" for each in page.context.cookies())
         browser.close()
     for origin in ("http://attacker.example", "null"):
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(
                 f"GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {origin}\r\n"
+                f"Cookie: {cookies}\r\n"
                 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
             )
@@ -221,6 +223,7 @@ def main(arguments: Sequence[str]) -> None:
         environment = recorder.environment
         command = [sys.executable, "-m", "imgsearch", "search", "a green square", "--all"]
         subprocess.run(command, env=environment, cwd=work, capture_output=True, check=False)
+    recorder.environment["IMGSEARCH_UI_TOKEN"] = TOKEN
     page = ("-m", "imgsearch", "ui", "--no-browser", "--port")
     with recorder.running("page", *page, "18501"):
         wait_for_port(18501)

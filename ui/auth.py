@@ -1,7 +1,8 @@
-"""Access to the page: its password, and what keeps other web sites out.
+"""Access to the page: its password or its token, and what keeps other web sites out.
 
-Without a password the page is for this machine only: `ui.server` then refuses every Host header
-that does not name it, so that no web site can get in through a host name of its own (DNS
+Without a password the page is for the user who started it: it opens by an address with a token, as
+other users of this machine can reach its port. `ui.server` then refuses every Host header that does
+not name this machine, so that no web site can get in through a host name of its own (DNS
 rebinding).
 """
 
@@ -9,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import html
 import secrets
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE = "imgsearch_page"
+COOKIE = "imgsearch_page_{port}"  # cookies do not tell ports apart, and two pages may run
 LOGIN = "/login"
+TOKEN = "token"  # the parameter of an address
 MAX_FORM_BYTES = 4096
 WRONG_PASSWORD_S = 1.0  # one guess per second, no matter how many clients guess
 
@@ -39,6 +42,13 @@ button { background: #0f766e; color: #fff; border: 0; cursor: pointer; }
 <label for="password">Password for this library</label>
 <input id="password" name="password" type="password" autocomplete="current-password" autofocus>
 <button>Log in</button><p role="alert">%s</p></form></html>"""
+# The browser follows a link of the page itself: on a redirect it would not send a strict cookie if
+# another page or a file led here.
+_TOKEN_ACCEPTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
+<meta http-equiv="refresh" content="0;url=%s"></html>"""
+_TOKEN_NEEDED = """This page is for the user who started it.
+Open the address that imgsearch ui printed: it ends with a token."""
+_NOT_STORED = {"Cache-Control": "no-store"}
 
 
 class SecurityHeaders:
@@ -79,33 +89,84 @@ class SameOrigin:
         await self._app(scope, receive, send)
 
 
+class BrowserSession:
+    """The cookie of those who have logged in. A restart of the server logs everybody out."""
+
+    def __init__(self) -> None:
+        self._value = secrets.token_urlsafe()
+
+    def must_begin(self, scope: Scope) -> bool:
+        """Whether this is a request or a websocket without the cookie."""
+        if scope["type"] not in ("http", "websocket"):
+            return False
+        connection = HTTPConnection(scope)
+        return not _equal(connection.cookies.get(_cookie_name(connection), ""), self._value)
+
+    def begin(self, request: Request, response: Response) -> None:
+        """Give the cookie with a response."""
+        response.set_cookie(
+            _cookie_name(request),
+            self._value,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+
+
+class TokenLogin:
+    """ASGI middleware: nothing is served, websockets included, before an address with the token."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token
+        self._session = BrowserSession()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._has_token(HTTPConnection(scope)):
+            await self._accept(Request(scope))(scope, receive, send)
+        elif not self._session.must_begin(scope):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await _refuse_websocket(receive, send)
+        else:
+            await PlainTextResponse(_TOKEN_NEEDED, 403, _NOT_STORED)(scope, receive, send)
+
+    def _has_token(self, connection: HTTPConnection) -> bool:
+        return _equal(connection.query_params.get(TOKEN, ""), self._token)
+
+    def _accept(self, request: Request) -> Response:
+        """The cookie, and the same address without the token, which then is in no history."""
+        others = [(key, value) for key, value in request.query_params.items() if key != TOKEN]
+        path = "/" + quote(request.scope["path"].lstrip("/"))  # two slashes would name another host
+        address = f"{path}?{urlencode(others)}" if others else path
+        response = HTMLResponse(_TOKEN_ACCEPTED % html.escape(address), headers=_NOT_STORED)
+        self._session.begin(request, response)
+        return response
+
+
 class PasswordLogin:
     """ASGI middleware: nothing is served, websockets included, before a login with the password."""
 
     def __init__(self, app: ASGIApp, password: str) -> None:
         self._app = app
         self._password = password
-        self._token = secrets.token_urlsafe()  # a restart of the server logs everybody out
+        self._session = BrowserSession()
         self._guessing = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or self._is_logged_in(HTTPConnection(scope)):
+        if not self._session.must_begin(scope):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "Log in first."})
+            await _refuse_websocket(receive, send)
         else:
             response = await self._login(Request(scope, receive))
             await response(scope, receive, send)
-
-    def _is_logged_in(self, connection: HTTPConnection) -> bool:
-        return _equal(connection.cookies.get(COOKIE, ""), self._token)
 
     async def _login(self, request: Request) -> Response:
         if request.url.path != LOGIN:
             if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
                 return RedirectResponse(LOGIN, 303)
-            return PlainTextResponse("Log in first.", 401)
+            return PlainTextResponse("Log in first.", 403)
         if request.method != "POST":
             return HTMLResponse(_LOGIN_PAGE % "")
         if not _equal(await _password_in(request), self._password):
@@ -113,9 +174,17 @@ class PasswordLogin:
                 await asyncio.sleep(WRONG_PASSWORD_S)
             return HTMLResponse(_LOGIN_PAGE % "Wrong password.", 401)
         response = RedirectResponse("/", 303)
-        is_https = request.url.scheme == "https"
-        response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict", secure=is_https)
+        self._session.begin(request, response)
         return response
+
+
+def _cookie_name(connection: HTTPConnection) -> str:
+    return COOKIE.format(port=connection.scope["server"][1])
+
+
+async def _refuse_websocket(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": 1008, "reason": "Log in first."})
 
 
 async def _password_in(request: Request) -> str:

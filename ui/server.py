@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import html
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
+import click
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -16,17 +21,22 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from imgsearch import ImgsearchError
-from ui.auth import PasswordLogin, SameOrigin, SecurityHeaders
+from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.session import session
 
 PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
+TOKEN_VARIABLE = "IMGSEARCH_UI_TOKEN"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # as a Host header names them
+Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
+MAX_DIGITS = 18  # of a photo id
 SIDES_PX = {"small": 360, "large": 1600}
 MAX_UPLOAD_MB = 100
 # A thumbnail's URL names the photo's content, so what it serves never changes.
 _CACHE_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_FORWARDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
+<meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=%s"></html>"""
 
 
 def thumbnail(request: Request) -> Response:
@@ -34,9 +44,11 @@ def thumbnail(request: Request) -> Response:
     side_px = SIDES_PX.get(request.path_params["size"])
     if side_px is None:
         return PlainTextResponse("Unknown size.", 404)
-    photo_id, at_s = request.path_params["photo_id"], _seconds(request.query_params.get("at"))
+    photo_id = _integer(request.path_params["photo_id"])
+    at_ms = _integer(request.query_params.get("at", ""))
+    at_s = None if at_ms is None else at_ms / 1000
     try:
-        content = session().library.thumbnail(photo_id, side_px, at_s)
+        content = None if photo_id is None else session().library.thumbnail(photo_id, side_px, at_s)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 404, {"Cache-Control": "no-store"})
     if content is None:
@@ -44,35 +56,70 @@ def thumbnail(request: Request) -> Response:
     return Response(content, media_type="image/webp", headers=_CACHE_FOR_EVER)
 
 
-def _seconds(text: str | None) -> float | None:
-    """A time in a video, in milliseconds as `ui.elements.thumbnail_url` writes it."""
-    return int(text) / 1000 if text and text.isascii() and text.isdigit() else None
+def _integer(text: str) -> int | None:
+    """A number as `ui.elements.thumbnail_url` writes it, else None."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    return int(text) if is_number else None
 
 
-def app(password: str | None = None) -> App:
-    """The whole page as an ASGI application.
-
-    With `password` None it answers under the names of this machine only; with one, under any
-    name after a login.
-    """
-    if password is None:
-        access = Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_HOSTS, www_redirect=False)
-    else:
-        access = Middleware(PasswordLogin, password=password)
+def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
+    """The whole page as an ASGI application, for those whom the middleware `access` lets in."""
     return App(
         Path(__file__).with_name("app.py"),
-        routes=[Route("/thumbnail/{size}/{photo_id:int}", thumbnail)],
-        middleware=[Middleware(SecurityHeaders), access, Middleware(SameOrigin)],
+        routes=[Route("/thumbnail/{size}/{photo_id}", thumbnail)],
+        middleware=[Middleware(SecurityHeaders), *access, Middleware(SameOrigin)],
         on_script_error=unexpected_error,
+        lifespan=lifespan,
     )
 
 
-def streamlit_options(host: str, port: int, open_browser: bool) -> dict[str, object]:
+def access_by_password(password: str) -> list[Middleware]:
+    """Lets in those who know the password, under any name of this machine."""
+    return [Middleware(PasswordLogin, password=password)]
+
+
+def access_by_token(token: str) -> list[Middleware]:
+    """Lets in those who know the token, under the names by which a machine calls itself."""
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_HOSTS, www_redirect=False)
+    return [hosts, Middleware(TokenLogin, token=token)]
+
+
+def opened_in_browser(address: str) -> Lifespan:
+    """Opens the address in the browser when the page starts.
+
+    Through a file that only this user can read: other users see the arguments of a browser.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[None]:
+        descriptor, name = tempfile.mkstemp(".html", "imgsearch-")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(_FORWARDING % html.escape(address))
+        # In a thread, since some browsers run until they are closed.
+        threading.Thread(target=click.launch, args=(name, True), daemon=True).start()
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # cleaned up by another program
+                Path(name).unlink()
+
+    return lifespan
+
+
+def _local_address(host: str, port: int, token: str | None) -> str:
+    """The address at which the browser of this machine finds the page."""
+    if host in ("0.0.0.0", "::"):
+        host = "localhost"
+    query = "" if token is None else f"/?{urlencode({TOKEN: token})}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{query}"
+
+
+def streamlit_options(host: str, port: int) -> dict[str, object]:
     """Streamlit's settings: its protections are on, its telemetry is off."""
     return {
         "server.address": host,
         "server.port": port,
-        "server.headless": not open_browser,
+        "server.headless": True,  # `opened_in_browser` opens it
         "server.showEmailPrompt": False,
         "server.fileWatcherType": "none",
         "server.enableCORS": True,
@@ -100,14 +147,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--open-browser", action="store_true")
     options = parser.parse_args(arguments)
-    # Out of the environment, so that no child process sees it.
-    password = os.environ.pop(PASSWORD_VARIABLE, None) or None
-    if options.host not in LOOPBACK and password is None:
+    # Out of the environment, so that no child process sees them.
+    password, token = (os.environ.pop(name, "") for name in (PASSWORD_VARIABLE, TOKEN_VARIABLE))
+    if options.host not in LOOPBACK and not password:
         parser.error(f"{options.host} can be reached from other machines: set {PASSWORD_VARIABLE}.")
+    if not password and not token:
+        parser.error(f"Set {PASSWORD_VARIABLE} or {TOKEN_VARIABLE}.")
+    access = access_by_password(password) if password else access_by_token(token)
+    address = _local_address(options.host, options.port, None if password else token)
+    lifespan = opened_in_browser(address) if options.open_browser else None
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
-        app(password).run(
-            config=streamlit_options(options.host, options.port, options.open_browser)
-        )
+        app(access, lifespan).run(config=streamlit_options(options.host, options.port))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import sys
 from importlib.util import find_spec
+from urllib.parse import quote
 
 import click
 
@@ -15,6 +17,8 @@ from imgsearch.installation import install_command
 
 PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
 MIN_PASSWORD_LENGTH = 8
+TOKEN_VARIABLE = "IMGSEARCH_UI_TOKEN"
+MIN_TOKEN_LENGTH = 16
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -32,10 +36,11 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> None:
     """Open the page: search by words or a dropped image, view photos, find near-duplicates.
 
-    Only this machine can reach the page, which runs until Ctrl-C. With --host 0.0.0.0 others on
-    your network can reach it as well. It then asks for the password in the variable
-    IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not encrypted: on networks that
-    you do not trust, use an SSH tunnel or a proxy with TLS.
+    The page runs until Ctrl-C. Only this machine can reach it, and only you can open it: its
+    address ends with a token, which is new at each start unless the variable IMGSEARCH_UI_TOKEN has
+    one. With --host 0.0.0.0 others on your network can reach it as well. It then asks for the
+    password in the variable IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not
+    encrypted: on networks that you do not trust, use an SSH tunnel or a proxy with TLS.
     """
     from imgsearch.config import Settings
 
@@ -47,12 +52,26 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
         )
     _check_host(host)
     _check_port(host, port)
-    info(f"The page of the library in {settings.data_dir}: http://{_url_host(host)}:{port}")
+    address = f"http://{_url_host(host)}:{port}"
     environment = os.environ | {"IMGSEARCH_DATA": str(settings.data_dir)}
+    if not os.environ.get(PASSWORD_VARIABLE):
+        environment[TOKEN_VARIABLE] = token = _token()
+        address += f"/?token={quote(token)}"
+    info(f"The page of the library in {settings.data_dir}: {address}")
     arguments = ["--host", host, "--port", str(port)]
     arguments += [] if no_browser else ["--open-browser"]
     # The server replaces this process, so that signals reach it directly.
     os.execve(sys.executable, [sys.executable, "-m", "ui.server", *arguments], environment)
+
+
+def _token() -> str:
+    """The token in the environment, or else a new one."""
+    token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24)
+    if len(token) < MIN_TOKEN_LENGTH:
+        raise UsageError(
+            f"The token in {TOKEN_VARIABLE} is too short: it needs {MIN_TOKEN_LENGTH} characters."
+        )
+    return token
 
 
 def _check_host(host: str) -> None:

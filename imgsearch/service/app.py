@@ -54,7 +54,7 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/search", endpoints.search, methods=["POST"]),
             Route("/similar", endpoints.similar, methods=["POST"]),
             Route("/label", endpoints.label, methods=["POST"]),
-            Route("/thumbnail/{photo_id:int}", endpoints.thumbnail),
+            Route("/thumbnail/{photo_id}", endpoints.thumbnail),
             Route("/status", endpoints.status),
             Route("/hello", endpoints.hello),
             Route("/openapi.json", openapi),
@@ -111,7 +111,10 @@ class Endpoints:
             if at_s is not None and not 0 <= at_s <= MAX_AT_S:
                 raise ValueError
         except ValueError:
-            message = f"side_px must be a number of pixels up to {MAX_SIDE_PX}, at_s of seconds."
+            message = (
+                "The photo id must be a whole number, side_px a number of pixels up to "
+                f"{MAX_SIDE_PX}, and at_s one of seconds."
+            )
             return _refusal(UsageError(message))
         try:
             content = await to_thread.run_sync(

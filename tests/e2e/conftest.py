@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 
-from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, settle
+from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, TOKEN, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -54,6 +54,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
         context = browser.new_context(viewport=viewport, color_scheme=color_scheme)  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
+        context.request.get(f"{address}/?token={TOKEN}")  # logs the browser in
         tab = context.new_page()
         tab.on(
             "request",

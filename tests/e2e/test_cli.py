@@ -402,6 +402,11 @@ def test_a_full_disk_for_the_output_is_reported(demo: Path) -> None:
     assert "Free some space" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_the_page_needs_a_token_that_cannot_be_guessed(demo: Path) -> None:
+    done = run_cli("ui", "--no-browser", data=demo, IMGSEARCH_UI_TOKEN="short")
+    assert done.returncode == 2 and "IMGSEARCH_UI_TOKEN is too short" in done.stderr
+
+
 def test_endless_standard_input_is_not_read_to_its_end(demo: Path) -> None:
     with Path("/dev/zero").open("rb") as endless:
         done = subprocess.run(

@@ -28,13 +28,16 @@ from PIL import Image
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
+    TOKEN,
     search,
     serving,
     settle,
     wait_for_first,
     wait_for_line,
     wait_for_only,
+    wait_until_shown,
 )
+from tests.factories import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -116,7 +119,8 @@ def test_a_video_shows_the_best_matching_moment(
         assert badge.text_content() == f"▶ 0:{int(moment):02}"
         source = tab.locator(".tile:first-child img").get_attribute("src") or ""
         assert source.endswith(f"&at={round(moment * 1000)}")
-        cat = Image.open(BytesIO(fetch(address, source).body)).convert("RGB").resize((8, 6))
+        picture = fetch(address, source, Cookie=cookie_of(address)).body
+        cat = Image.open(BytesIO(picture)).convert("RGB").resize((8, 6))
         assert_alike(cat, images[1].resize((8, 6)))
         screenshot(tab, "video")
         tab.locator(".tile:first-child a").click()
@@ -363,6 +367,16 @@ WEBSOCKET = {
 }
 
 
+@pytest.fixture
+def cookie(address: str) -> str:
+    """The cookie of a browser that has opened the address with the token."""
+    return cookie_of(address)
+
+
+def cookie_of(address: str) -> str:
+    return fetch(address, f"/?token={TOKEN}").headers["Set-Cookie"].partition(";")[0]
+
+
 def fetch(address: str, path: str = "/", form: str = "", **headers: str) -> Reply:
     """A GET request, or a POST of `form`. Redirects are not followed."""
     connection = HTTPConnection(address.removeprefix("http://"), timeout=30)
@@ -374,25 +388,78 @@ def fetch(address: str, path: str = "/", form: str = "", **headers: str) -> Repl
         connection.close()
 
 
-def test_only_photos_of_the_library_are_served(address: str) -> None:
-    reply = fetch(address, "/thumbnail/small/1")
+def test_only_photos_of_the_library_are_served(address: str, cookie: str) -> None:
+    reply = fetch(address, "/thumbnail/small/1", Cookie=cookie)
     assert reply.status == 200 and reply.body[8:12] == b"WEBP"
     for path in ("small/999", "huge/1", "small/../1", "small/1/../../etc/passwd", "small/-1"):
-        assert fetch(address, f"/thumbnail/{path}").body[8:12] != b"WEBP", path
-    assert fetch(address, f"/thumbnail/small/{'9' * 30}").status == 404
+        assert fetch(address, f"/thumbnail/{path}", Cookie=cookie).body[8:12] != b"WEBP", path
+    for digits in (30, 5000):
+        path = f"/thumbnail/small/{'9' * digits}"
+        assert fetch(address, path, Cookie=cookie).status == 404
 
 
-def test_only_names_of_this_machine_are_served(address: str) -> None:
+def test_only_names_of_this_machine_are_served(address: str, cookie: str) -> None:
     for host in ("localhost", "127.0.0.1", "[::1]:8501"):
-        assert fetch(address, Host=host).status == 200, host
+        assert fetch(address, Host=host, Cookie=cookie).status == 200, host
     for host in ("evil.example", "evil.example:8501", "localhost.evil.example", "[::2]", "["):
-        assert fetch(address, Host=host).status == 400, host
-        assert fetch(address, "/_stcore/stream", Host=host, **WEBSOCKET).status == 400, host
+        assert fetch(address, f"/?token={TOKEN}", Host=host).status == 400, host
+        websocket = {**WEBSOCKET, "Host": host, "Cookie": cookie}
+        assert fetch(address, "/_stcore/stream", **websocket).status == 400, host
 
 
-def test_other_sites_cannot_embed_the_page(address: str) -> None:
+def test_without_the_token_another_user_of_this_machine_gets_nothing(address: str) -> None:
+    paths = ["/", "/thumbnail/small/1", "/thumbnail/large/1", "/library", "/_stcore/health", "/x"]
+    for path in [*paths, "/media/x", "/?token=", "/?token=wrong", f"/?token={TOKEN[:-1]}"]:
+        for wrong in ("", "imgsearch_page=x", f"imgsearch_page={TOKEN}", "imgsearch_page=\xe9"):
+            reply = fetch(address, path, Cookie=wrong.replace("=", f"_{port_of(address)}="))
+            assert reply.status == 403 and b"imgsearch ui printed" in reply.body, path
+            assert "Set-Cookie" not in reply.headers
+    assert fetch(address, "/_stcore/stream", **WEBSOCKET).status == 403
+    assert fetch(address, "/_stcore/upload_file/x/y", form="x").status == 403
+
+
+def port_of(address: str) -> str:
+    return address.rpartition(":")[2]
+
+
+def test_the_address_with_the_token_opens_the_page_and_its_pictures(
+    page: Page, address: str
+) -> None:
+    page.context.clear_cookies()
+    page.goto(f"{address}/?q=name:chelsea")
+    page.get_by_text("Open the address that imgsearch ui printed").wait_for()
+    page.goto(f"{address}/?q=name:chelsea&token={TOKEN}")
+    wait_for_only(page, "chelsea.png")
+    wait_until_shown(page.locator(".tile:first-child img"))
+    assert page.url.endswith(("/?q=name:chelsea", "/?q=name%3Achelsea")), "without the token"
+    page.locator(".tile:first-child a").click()
+    wait_until_shown(page.locator(".frame img"))
+    (cookie,) = [each for each in page.context.cookies() if each["name"].startswith("imgsearch")]
+    assert cookie["name"].endswith(port_of(address)), "a page at another port has its own"
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
+    assert b"0;url=/evil.example" in fetch(address, f"//evil.example?token={TOKEN}").body
+
+
+def test_a_browser_is_opened_by_a_file_that_holds_the_token(place: Path, tmp_path: Path) -> None:
+    """Other users see the arguments of every process, so the token is in none."""
+    opened = tmp_path / "opened"
+    opener = tmp_path / "xdg-open"
+    record = 'ls -l "$1"; echo "$1"; cat "$1"'
+    opener.write_text(f"#!/bin/sh\n{{ {record}; }} >{opened}.new\nmv {opened}.new {opened}\n")
+    opener.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    with serving(place / "library", open_browser=True, **environment) as address:
+        wait_until(opened.exists)
+        listing, name, *content = opened.read_text().splitlines()
+        assert f"url={address}/?token={TOKEN}" in "".join(content)
+        assert listing.startswith("-rw------- ") and Path(name).parent == tmp_path
+        assert TOKEN not in name
+    assert not Path(name).exists()
+
+
+def test_other_sites_cannot_embed_the_page(address: str, cookie: str) -> None:
     for path in ("/", "/thumbnail/small/1", "/thumbnail/small/999"):
-        headers = fetch(address, path).headers
+        headers = fetch(address, path, Cookie=cookie).headers
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert headers["X-Frame-Options"] == "SAMEORIGIN"
 
@@ -400,7 +467,8 @@ def test_other_sites_cannot_embed_the_page(address: str) -> None:
 def test_other_machines_need_the_password(place: Path) -> None:
     photo = "/thumbnail/small/1"
     with serving(place / "library", "--host", "0.0.0.0", IMGSEARCH_UI_PASSWORD=PASSWORD) as address:
-        assert fetch(address, photo).status == 401
+        assert fetch(address, photo).status == 403
+        assert fetch(address, f"{photo}?token={TOKEN}").status == 403
         assert fetch(address, Accept="text/html").status == 303
         assert fetch(address, "/_stcore/stream", **WEBSOCKET).status in (401, 403)
         wrong = fetch(address, "/login", form="password=guess")
@@ -411,7 +479,8 @@ def test_other_machines_need_the_password(place: Path) -> None:
         assert login.status == 303 and "HttpOnly" in cookie and "SameSite=strict" in cookie
         assert fetch(address, photo, Cookie=cookie.partition(";")[0]).status == 200
         for value in ("x", "\xe9"):
-            assert fetch(address, photo, Cookie=f"imgsearch_page={value}").status == 401
+            wrong_cookie = f"imgsearch_page_{port_of(address)}={value}"
+            assert fetch(address, photo, Cookie=wrong_cookie).status == 403
 
 
 def test_without_a_password_other_machines_are_refused(place: Path) -> None:

@@ -482,7 +482,8 @@ def test_no_file_is_read_for_a_network_request(served: Served, form: object) -> 
     "path",
     ["/thumbnail/../../etc/passwd", "/thumbnail/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/thumbnail/0",
      "/thumbnail/-1", "/thumbnail/99999", "/thumbnail/9223372036854775808", "/thumbnail/1e3",
-     "/thumbnail/1?side_px=100000", "/thumbnail/1?side_px=x", "/etc/passwd", "//etc/passwd"],
+     "/thumbnail/1?side_px=100000", "/thumbnail/1?side_px=x", "/etc/passwd", "//etc/passwd",
+     f"/thumbnail/{'9' * 5000}", "/thumbnail/x"],
 )  # fmt: skip
 def test_nothing_but_photos_can_be_fetched(served: Served, path: str) -> None:
     status, content = served.request("GET", path)
