@@ -8,6 +8,8 @@ are typed and as they are read.
 **Singular and plural**: how many of the first ten photos both forms of a noun find, and the mean
 average precision (mAP) of the nouns in the captions. As typed means averaged over the templates of
 a short text. A photo is right if two of its captions have either form.
+**Negations**: the captions with "without", "no" and the like, as they are, and with what is negated
+read as a minus.
 """
 
 # ruff: noqa: T201
@@ -31,7 +33,10 @@ from imgsearch.encoders.lite.kind import KIND
 from imgsearch.encoders.numbers import number_forms
 from imgsearch.encoders.prompts import embed_in, embed_texts
 from imgsearch.encoders.registry import open_encoder
+from imgsearch.query.negation import split_negations
 from imgsearch.records.arrays import Vectors
+from imgsearch.records.query import MINUS_WEIGHT
+from imgsearch.search.composition import compose
 
 WRAPPINGS = ("a photo of", "a picture that shows", "my pictures of", "show me", "find", "image of")
 CAPTIONS = 500  # of each set, drawn at random
@@ -107,6 +112,26 @@ def report_numbers(split: Split, encoder: Encoder) -> None:
         )
 
 
+def report_negations(split: Split, encoder: Encoder) -> None:
+    """The rank of the photo of each caption with a negation, as it is and read as a minus."""
+    ranks: dict[str, list[int]] = {"as they are": [], "read as a minus": []}
+    for caption, own in zip(split.captions, split.own.tolist(), strict=True):
+        words, negated = split_negations(caption.strip(" .").split(), max_words=len(caption))
+        if not (words and negated):
+            continue
+        whole, rest, *negative = embed_texts(encoder, NAME, [caption, " ".join(words), *negated])
+        minus = compose(rest[None], -np.float32(MINUS_WEIGHT) * np.sum(negative, axis=0))[0]
+        for name, vector in zip(ranks, (whole, minus), strict=True):
+            scores = split.photos @ vector
+            ranks[name].append(1 + int((scores > scores[own]).sum()))
+    for name, of_name in ranks.items():
+        found = np.mean(np.array(of_name) <= FIRST)
+        print(
+            f"  {len(of_name)} captions with a negation, {name:16} R@10 {found:.2f}   "
+            f"median rank {np.median(of_name):g}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
@@ -119,6 +144,7 @@ def main() -> None:
         print(f"{encoder.id}, {folder.name} {arguments.split}, {len(split.photos)} photos")
         report_wrappings(split, encoder)
         report_numbers(split, encoder)
+        report_negations(split, encoder)
 
 
 if __name__ == "__main__":

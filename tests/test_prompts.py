@@ -7,7 +7,7 @@ import pytest
 
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.numbers import number_forms
-from imgsearch.encoders.phrasing import unwrapped
+from imgsearch.encoders.phrasing import unwrapped, with_emoji_named
 from imgsearch.encoders.prompts import embed_in, embed_texts, prompts_for
 
 
@@ -16,6 +16,23 @@ def test_only_short_texts_of_measured_encoders_have_several_prompts() -> None:
     for long in ("a dog on a beach", "two kids jumping into a lake"):
         assert prompts_for("lite", long) == (long,)
     assert prompts_for("openclip:ViT-B-32/openai", "dogs") == ("dogs",)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        *(("🐶", "dog"), ("🚗", "car"), ("❤️", "heart"), ("👍🏽", "thumbs up sign"), ("🇩🇪", "flag")),
+        *(
+            ("a 🐕 in snow", "a dog in snow"),
+            ("🏃‍♀️", "person running woman"),
+            ("🐈‍⬛", "cat black"),
+        ),
+        *(("café 東京", "café 東京"), ("100 °C ©", "100 °C ©"), ("\ufe0f", "\ufe0f")),
+    ],
+)
+def test_emoji_are_read_as_their_names(text: str, named: str) -> None:
+    assert with_emoji_named(text) == named
+    assert prompts_for("lite", text) == prompts_for("lite", named)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +66,7 @@ def test_a_word_with_one_form_is_read_as_it_is(word: str) -> None:
         ("A picture that shows an old man", "an old man"),
         ("my pictures of snow", "snow"),
         ("image of children on a beach", "children on a beach"),
+        ("photos with a dog in them", "a dog"),
         ("show me a dog", "a dog"),
         ("show me all my photos of a dog", "a dog"),
         ("find two men in a boat", "two men in a boat"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.encoders.base import CLASS_TEMPLATES, TEMPLATES
 from imgsearch.encoders.numbers import number_forms
-from imgsearch.encoders.phrasing import unwrapped, without_article
+from imgsearch.encoders.phrasing import unwrapped, with_emoji_named, without_article
 from imgsearch.encoders.registry import kind_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MAX_SHORT_WORDS = 3  # a longer text is a caption already
 
 def prompts_for(encoder_name: str, text: str) -> tuple[str, ...]:
     """What to embed for a text of a query: its vector is the average over these."""
-    text = unwrapped(text)
+    text = unwrapped(with_emoji_named(text))
     if not is_short(text):
         return (text,)
     kind = kind_of(encoder_name)

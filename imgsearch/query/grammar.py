@@ -19,8 +19,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, get_args
 
+from imgsearch.encoders.phrasing import asks_for_any_photo
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
+from imgsearch.query.negation import split_negations
 from imgsearch.records.query import (
     MINUS_WEIGHT,
     Example,
@@ -151,8 +153,13 @@ class _Reader:
     def query(self) -> Query:
         """The query of everything read so far."""
         terms = list(self.terms)
-        if self.words:
-            terms.insert(self.words_position, Term(" ".join(self.words)))
+        words, negated = split_negations(self.words)
+        if negated and asks_for_any_photo(" ".join(words)):
+            words = []
+        terms[self.words_position : self.words_position] = [
+            *([Term(" ".join(words))] if words else []),
+            *(Term(text, -MINUS_WEIGHT) for text in negated),
+        ]
         return Query(tuple(terms), tuple(self.filters), self.min_score, self.sort or "relevance")
 
     def read_item(self) -> None:
@@ -344,7 +351,8 @@ def _reads_as_itself(what: str | Example) -> bool:
     """Whether this is text that `parse` reads as these words without quotes."""
     if not isinstance(what, str) or what != " ".join(what.split()):
         return False
-    return all(_is_word(word) for word in what.split())
+    words = what.split()
+    return all(_is_word(word) for word in words) and not split_negations(words)[1]
 
 
 def _is_word(word: str) -> bool:

@@ -1,0 +1,109 @@
+"""Understands "without dogs", "no dog" and "not a dog" in the words of a query as a minus.
+
+Only in short texts: the photo of a caption such as "a man without a shirt on is rock climbing" is
+found better by the text as it is (`benchmarks/bench_phrasing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+MAX_WORDS = 7  # of a text in which negations are understood
+_WITHOUT = {"without", "except", "excluding", "minus", "w/o"}
+# What may stand before it, and is left out as well: "but no dogs", "with no leaves".
+_CONNECTORS = {"but", "and", "with", "wearing", "having", "showing", "has", "have", "there", "is"}
+_ARTICLES = {"a", "an", "the", "any", "some"}
+# Signs say so; the words belong together.
+_PROHIBITED = {
+    *("parking", "smoking", "entry", "stopping", "trespassing", "littering", "swimming", "fishing"),
+    *("cycling", "diving", "loitering", "vacancy", "way", "exit", "man's", "mans"),
+}
+# Where what is negated ends.
+_ENDS = {
+    *("in", "on", "at", "with", "near", "under", "over", "behind", "beside", "by", "from", "to"),
+    *("and", "or", "but", "while", "who", "that", "which", "is", "are", "no", "not", "of", "into"),
+    *("around", "during", "next", "inside", "outside", "above", "below", "between", "through"),
+    *_WITHOUT,
+}
+_MAX_NEGATED_WORDS = 3
+# Further words that say what not to find; they are not understood.
+_OTHER_NEGATIONS = {"not", "never", "nothing", "nobody", "none", "nowhere", "neither", "nor"}
+
+
+def split_negations(
+    words: Sequence[str], max_words: int = MAX_WORDS
+) -> tuple[list[str], list[str]]:
+    """The words without those that say what not to find, and what not to find: a text for each.
+
+    "a street without cars or people" gives a street, and cars and people. A negation that is not
+    understood stays in the words, see `has_negation`; so does any in more than `max_words` words.
+    """
+    rest: list[str] = []
+    negated: list[str] = []
+    if len(words) > max_words:
+        return list(words), []
+    at = 0
+    while at < len(words):
+        end, texts = _read_negation(words, at)
+        if not texts:
+            rest.append(words[at])
+            at += 1
+            continue
+        while rest and rest[-1].lower().strip(",") in _CONNECTORS:
+            rest.pop()
+        if rest:
+            rest[-1] = rest[-1].rstrip(",")
+        negated += texts
+        at = end
+    return rest, negated
+
+
+def has_negation(text: str) -> bool:
+    """Whether a text still says what not to find, in a way that is not understood."""
+    words = text.lower().replace("’", "'").split()
+    return any(
+        word.strip(",.") in _OTHER_NEGATIONS
+        or word in _WITHOUT
+        or word.endswith("n't")
+        or (word == "no" and after not in _PROHIBITED)
+        for word, after in pairwise([*words, ""])
+    )
+
+
+def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
+    """Where the negation that begins at a word ends, and what it negates; nothing if none does."""
+    lower = [word.lower() for word in words]
+    if lower[at] == "not":
+        starts_text = at == 0 or lower[at - 1].endswith(",") or lower[at - 1] in {"but", "and"}
+        if not starts_text and lower[at + 1 : at + 2] not in (["a"], ["an"], ["any"], ["the"]):
+            return at, []
+    elif lower[at] == "no":
+        if set(lower[at + 1 : at + 2]) & _PROHIBITED:
+            return at, []
+    elif lower[at] not in _WITHOUT:
+        return at, []
+    texts: list[str] = []
+    at += 1
+    while True:
+        text, at = _read_phrase(words, at)
+        if text:
+            texts.append(text)
+        is_list = at + 1 < len(words) and (
+            lower[at] == "or" or (lower[at] == "and" and lower[at + 1] not in _ARTICLES)
+        )
+        if not (text and is_list) or lower[at + 1] in {"no", "not", *_WITHOUT}:
+            return at, texts
+        at += 1
+
+
+def _read_phrase(words: Sequence[str], at: int) -> tuple[str, int]:
+    """What is negated from a word on, without an article, and where it ends."""
+    if at < len(words) and words[at].lower() in _ARTICLES:
+        at += 1
+    start = at
+    while at < len(words) and at - start < _MAX_NEGATED_WORDS and words[at].lower() not in _ENDS:
+        at += 1
+        if words[at - 1].endswith(","):
+            break
+    return " ".join(words[start:at]).rstrip(",."), at
