@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import RunningJob
     from imgsearch.query.grammar import filter_of, parse, to_text
     from imgsearch.records.answer import Answer, Hit, Pairs, Verdict
+    from imgsearch.records.browse import PlaceCounts, Timeline
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.photo import Photo
     from imgsearch.records.query import Example, Query, Region, Term
@@ -47,6 +48,7 @@ _MODULES = {
     "MissingExtra": "imgsearch.records.status",
     "Pairs": "imgsearch.records.answer",
     "Photo": "imgsearch.records.photo",
+    "PlaceCounts": "imgsearch.records.browse",
     "Query": "imgsearch.records.query",
     "Region": "imgsearch.records.query",
     "Root": "imgsearch.records.status",
@@ -54,6 +56,7 @@ _MODULES = {
     "Settings": "imgsearch.config",
     "Status": "imgsearch.records.status",
     "Term": "imgsearch.records.query",
+    "Timeline": "imgsearch.records.browse",
     "Verdict": "imgsearch.records.answer",
     "ask": "imgsearch.service.api",
     "clock": "imgsearch.text",
@@ -76,6 +79,7 @@ __all__ = [
     "MissingExtra",
     "Pairs",
     "Photo",
+    "PlaceCounts",
     "Query",
     "Region",
     "Root",
@@ -83,6 +87,7 @@ __all__ = [
     "Settings",
     "Status",
     "Term",
+    "Timeline",
     "Verdict",
     "ask",
     "clock",

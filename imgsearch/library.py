@@ -52,6 +52,8 @@ if TYPE_CHECKING:
         WatchEvent,
     )
     from imgsearch.records.answer import Pairs
+    from imgsearch.records.arrays import Ids
+    from imgsearch.records.browse import PlaceCounts, Timeline
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
     from imgsearch.records.status import (
         Counts,
@@ -239,6 +241,23 @@ class Library:
     def counts(self) -> Counts:
         """How many photos each camera, format, month, day added and folder has."""
         return self._store().photos.counts()
+
+    def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline:
+        """How many photos each year and month has: of all, or of those that a query finds.
+
+        A query with terms finds at most its best k photos, and those that are not weak; one of
+        filters alone has no such limit. Dates are those of `Hit.date`: a photo whose metadata has
+        none counts by the date of its file. Raises as `search` does.
+        """
+        from imgsearch.analysis.browse import timeline_of
+
+        return timeline_of(self._reads(), self._counted(query, k))
+
+    def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
+        """How many photos each country, region and town has: of all, or as for `timeline`."""
+        from imgsearch.analysis.browse import places_of
+
+        return places_of(self._reads(), self._counted(query, k))
 
     def photos(self, ids: Sequence[int]) -> list[Hit]:
         """These photos, in this order, with their paths; unknown ids are left out."""
@@ -524,6 +543,10 @@ class Library:
             self.settings.cache_dir,
             self.settings.stack_raw,
         )
+
+    def _counted(self, query: str | Query | None, k: int) -> Ids | None:
+        resolved = None if query is None else resolve_query(query)
+        return engine.counted_ids(self._context(), resolved, k)
 
     def _live_index(self, reads: Reads, row: EncoderRow) -> LiveIndex:
         with self._index_lock:

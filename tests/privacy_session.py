@@ -209,6 +209,8 @@ def main(arguments: Sequence[str]) -> None:
     run("search by image", "search", "--image", f"{photos}/0.png")
     run("explain", "explain", f"{photos}/0.png", "red")
     run("label", "label", "red,green,blue", "--save-as", "colours")
+    run("timeline", "timeline")
+    run("places", "places")
     run("status", "status", "--json")
     run("failures", "failures")
     run("encoders", "encoders")

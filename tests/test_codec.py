@@ -23,12 +23,22 @@ from imgsearch.errors import (
 )
 from imgsearch.query.grammar import parse
 from imgsearch.records.answer import Answer, Hit, Verdict
+from imgsearch.records.browse import (
+    CountryCount,
+    MonthCount,
+    PlaceCounts,
+    RegionCount,
+    Timeline,
+    TownCount,
+    YearCount,
+)
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.query import Example, Query, Region, Term
 from imgsearch.records.status import Failure, MissingExtra, Root, SnapshotInfo, Status
 from imgsearch.service import codec
 from imgsearch.service.schema import (
     Body,
+    CountRequest,
     LabelRequest,
     QueryBody,
     RegionBody,
@@ -160,6 +170,16 @@ def test_status_comes_back_unchanged() -> None:
     assert codec.status_from_json(sent(codec.status_to_json(bare))) == bare
 
 
+def test_counts_come_back_unchanged() -> None:
+    months = (MonthCount("2023-06", 3, 1), MonthCount("2023-07", 1, 0))
+    timeline = Timeline((YearCount(2022, 0, 0, ()), YearCount(2023, 4, 1, months)))
+    assert codec.timeline_from_json(sent(codec.timeline_to_json(timeline))) == timeline
+    region = RegionCount("Tuscany", 3, (TownCount("Arezzo", 2), TownCount(None, 1)))
+    country = CountryCount(None, 1, (RegionCount(None, 1, (TownCount("Genève", 1),)),))
+    places = PlaceCounts((CountryCount("Italy", 3, (region,)), country), unnamed=2, unknown=1)
+    assert codec.places_from_json(sent(codec.places_to_json(places))) == places
+
+
 def test_the_command_prints_a_hit_with_its_rank_and_fewer_digits() -> None:
     form, record = codec.hit_to_json(HIT), codec.hit_to_cli_json(3, HIT)
     assert record == {**form, "rank": 3, "score": 0.3}
@@ -250,8 +270,8 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -> None:
-    kinds: list[type[SearchRequest] | type[SimilarRequest] | type[LabelRequest]]
-    kinds = [SearchRequest, SimilarRequest, LabelRequest]
+    kinds: list[type[SearchRequest | SimilarRequest | LabelRequest | CountRequest]]
+    kinds = [SearchRequest, SimilarRequest, LabelRequest, CountRequest]
     for kind in kinds:
         try:
             read_request(json.dumps(value).encode(), kind).parsed()
@@ -342,7 +362,8 @@ def schemas_of(document: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "kind", [SearchRequest, SimilarRequest, LabelRequest, QueryBody, TermBody, RegionBody]
+    "kind",
+    [SearchRequest, SimilarRequest, LabelRequest, CountRequest, QueryBody, TermBody, RegionBody],
 )
 def test_the_document_has_the_fields_that_are_accepted(kind: type[Body]) -> None:
     described = schemas_of(openapi_document())[kind.__name__.removesuffix("Body")]

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("demo", "doctor", "encoders", "evaluate", "explain", "failures", "forget", "help", "index"),
-    *("label", "prune", "rebuild", "search", "serve", "status", "ui", "watch"),
+    *("label", "places", "prune", "rebuild", "search", "serve", "status", "timeline", "ui"),
+    "watch",
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)

@@ -36,8 +36,7 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
         raise QueryError(f"The number of results must be 1 or more, not {k}.")
     if query == Query():
         raise QueryError(EMPTY_QUERY)
-    if query.min_score is not None and not query.terms:
-        raise QueryError("t: needs words or an example: without them, photos have no score.")
+    _check_min_score(query)
     if query.terms and query.sort == "relevance":
         return _ranked_page(context, query, k, cursors.read_by_score(cursor, query))
     after = cursors.read_by_key(cursor, query)
@@ -52,10 +51,30 @@ def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
     """The ids of all photos that pass the filters; with terms, of the best k that are not weak."""
     import numpy as np
 
+    _check_min_score(query)
     if not query.terms:
         return context.reads.matching(context.selection(query.filters))
     hits = search_page(context, query, k).hits
     return np.array([hit.photo.id for hit in hits if hit.level != "weak"], np.int64)
+
+
+def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
+    """The ids of `matching_ids` with each shot once; None for all photos without a query."""
+    import numpy as np
+
+    is_stacked = context.stack_raw and not (query and query.terms)  # search results are already
+    if query is None and not is_stacked:
+        return None
+    ids = context.reads.live_ids() if query is None else matching_ids(context, query, k)
+    if not is_stacked:
+        return ids
+    hidden = hidden_by_stack(context, ids.tolist(), ids)
+    return np.array([photo_id for photo_id in ids.tolist() if photo_id not in hidden], np.int64)
+
+
+def _check_min_score(query: Query) -> None:
+    if query.min_score is not None and not query.terms:
+        raise QueryError("t: needs words or an example: without them, photos have no score.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from imgsearch.service.client import MAX_BODY_BYTES, MAX_K, handshake, names_fil
 from imgsearch.service.connections import RequestDeadlines, deadline_of
 from imgsearch.service.schema import (
     Body,
+    CountRequest,
     LabelRequest,
     SearchRequest,
     SimilarRequest,
@@ -54,6 +55,8 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/search", endpoints.search, methods=["POST"]),
             Route("/similar", endpoints.similar, methods=["POST"]),
             Route("/label", endpoints.label, methods=["POST"]),
+            Route("/timeline", endpoints.timeline, methods=["POST"]),
+            Route("/places", endpoints.places, methods=["POST"]),
             Route("/thumbnail/{photo_id}", endpoints.thumbnail),
             Route("/status", endpoints.status),
             Route("/hello", endpoints.hello),
@@ -99,6 +102,12 @@ class Endpoints:
     async def label(self, request: Request) -> Response:
         return await self._answer_body(request, LabelRequest, self._label)
 
+    async def timeline(self, request: Request) -> Response:
+        return await self._answer_body(request, CountRequest, self._timeline)
+
+    async def places(self, request: Request) -> Response:
+        return await self._answer_body(request, CountRequest, self._places)
+
     async def thumbnail(self, request: Request) -> Response:
         """A photo of the library as WebP, by its id: nothing else can be fetched."""
         try:
@@ -133,9 +142,7 @@ class Endpoints:
         return codec.answer_to_json(self._library.find(query, body.k, body.cursor))
 
     def _label(self, request: Request, body: LabelRequest) -> codec.JsonObject:
-        query = body.parsed()
-        if query is not None:
-            query = _allowed(request, query, body.k)
+        query = _allowed_if_any(request, body.parsed(), body.k)
         labels = self._library.label(body.named_classes(), query, body.k)
         labels.sort(key=lambda label: (label.name, -label.probability))
         hits = self._library.photos([label.photo_id for label in labels])
@@ -147,6 +154,14 @@ class Endpoints:
                 if label.photo_id in paths
             ]
         }
+
+    def _timeline(self, request: Request, body: CountRequest) -> codec.JsonObject:
+        query = _allowed_if_any(request, body.parsed(), body.k)
+        return codec.timeline_to_json(self._library.timeline(query, body.k))
+
+    def _places(self, request: Request, body: CountRequest) -> codec.JsonObject:
+        query = _allowed_if_any(request, body.parsed(), body.k)
+        return codec.places_to_json(self._library.places(query, body.k))
 
     # ------------------------------------------------------------------ mechanics
 
@@ -196,6 +211,10 @@ def _allowed(request: Request, query: Query, k: int) -> Query:
             "the image instead."
         )
     return query
+
+
+def _allowed_if_any(request: Request, query: Query | None, k: int) -> Query | None:
+    return None if query is None else _allowed(request, query, k)
 
 
 async def _content(request: Request) -> bytes | None:

@@ -24,6 +24,7 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.progress import RunningJob
+    from imgsearch.records.browse import PlaceCounts, Timeline
 
 MAX_BODY_BYTES = 64 << 20  # of a request; example images are the large ones
 MAX_K = 10_000  # photos in one answer
@@ -53,16 +54,15 @@ class Client:
 
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer:
         """One page of results, as `Library.find` returns it."""
-        resolved = resolve_query(query)
-        if k > MAX_K:
-            raise ServiceUnavailable
-        body = {"query": codec.query_to_json(resolved), "k": k, "cursor": cursor}
-        try:
-            return self._call("POST", "/search", codec.answer_from_json, body)
-        except UsageError as error:
-            if names_files(resolved):  # the service may see other files than this process
-                raise ServiceUnavailable from error
-            raise
+        return self._query("/search", codec.answer_from_json, query, k, {"cursor": cursor})
+
+    def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline:
+        """How many photos each year and month has, as `Library.timeline` returns it."""
+        return self._query("/timeline", codec.timeline_from_json, query, k)
+
+    def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
+        """How many photos each place has, as `Library.places` returns it."""
+        return self._query("/places", codec.places_from_json, query, k)
 
     def status(self) -> Status:
         """What the library contains and its state, as `Library.status` returns it."""
@@ -78,6 +78,26 @@ class Client:
         from imgsearch.store.progress_file import running_job
 
         return running_job(self._settings.data_dir)
+
+    def _query(
+        self,
+        path: str,
+        read: Callable[[object], _Result],
+        query: str | Query | None,
+        k: int,
+        more: codec.JsonObject | None = None,
+    ) -> _Result:
+        """The answer to a request with a query, None for all photos."""
+        resolved = None if query is None else resolve_query(query)
+        if k > MAX_K:
+            raise ServiceUnavailable
+        form = None if resolved is None else codec.query_to_json(resolved)
+        try:
+            return self._call("POST", path, read, {"query": form, "k": k, **(more or {})})
+        except UsageError as error:
+            if resolved is not None and names_files(resolved):
+                raise ServiceUnavailable from error  # it may see other files than this process
+            raise
 
     def _call(
         self,

@@ -20,6 +20,7 @@ from imgsearch import errors
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.query.grammar import to_text
 from imgsearch.records.answer import Answer, Hit, Verdict
+from imgsearch.records.browse import PlaceCounts, Timeline
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.query import Query, Term
 from imgsearch.records.status import Failure, Status
@@ -177,6 +178,29 @@ def label_to_cli_json(label: Label, path: Path) -> JsonObject:
         "path": str(path),
         "photo_id": label.photo_id,
     }
+
+
+# ------------------------------------------------------------------------- counts
+
+
+def timeline_to_json(timeline: Timeline) -> JsonObject:
+    """The counts of all years and their months."""
+    return _fields(timeline)
+
+
+def timeline_from_json(form: object) -> Timeline:
+    """The reverse of `timeline_to_json`. Raises UsageError."""
+    return _record_of(Timeline, form)
+
+
+def places_to_json(places: PlaceCounts) -> JsonObject:
+    """The counts of countries, their regions, and the towns of these."""
+    return _fields(places)
+
+
+def places_from_json(form: object) -> PlaceCounts:
+    """The reverse of `places_to_json`. Raises UsageError."""
+    return _record_of(PlaceCounts, form)
 
 
 # ------------------------------------------------------------------------- status

@@ -163,6 +163,17 @@ class LabelRequest(Body):
         return None if self.query is None else _query(self.query)
 
 
+class CountRequest(Body):
+    """Which photos to count: all, or those that a query finds, its best `k` if it has terms."""
+
+    query: str | QueryBody | None = None
+    k: int = 1000
+
+    def parsed(self) -> Query | None:
+        """The query, None for all photos. Raises QueryError and UsageError."""
+        return None if self.query is None else _query(self.query)
+
+
 # ------------------------------------------------------------------------- reading
 
 _Request = TypeVar("_Request", bound=Body)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.browse import MonthCount
 from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
 from imgsearch.records.photo import Photo, PhotoVectors
 from imgsearch.records.query import Listed, Selection
@@ -223,6 +224,37 @@ class Reads:
         from imgsearch.store import filters
 
         return filters.listing(self._database.engine, selection, sort, after, limit)
+
+    # ------------------------------------------------------------------ counts
+
+    def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
+        """How many of these photos, or of all, are of each month, in order."""
+        query = (
+            f"SELECT substr({DATE_TAKEN}, 1, 7) AS month, count(*), sum(taken_at IS NULL) "
+            "FROM photos WHERE {} GROUP BY month ORDER BY month"
+        )
+        return [MonthCount(*row) for row in self._of_live_photos(query, ids)]
+
+    def place_counts(
+        self, ids: Ids | None = None
+    ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
+        """How many of these photos, or of all, are of each place: ((country, region, town), …).
+
+        With each, the number of photos and how many of them have coordinates.
+        """
+        query = (
+            "SELECT country, region, town, count(*), count(lat) FROM photos WHERE {} "
+            "GROUP BY country, region, town"
+        )
+        return [(tuple(row[:3]), *row[3:]) for row in self._of_live_photos(query, ids)]
+
+    def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
+        """The rows of a query about photos that have a path, and are among `ids` if given."""
+        is_live = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
+        if ids is None:
+            return self._database.fetch_all(query.format(is_live))
+        condition = f"{is_live} AND photos.id {IN_IDS}"
+        return self._database.fetch_all(query.format(condition), ids_parameter(ids.tolist()))
 
     # ------------------------------------------------------------------ names
 

@@ -346,6 +346,8 @@ def run_without_reader(
         ["failures", "--json"],
         ["encoders"],
         ["label", "cat,dog"],
+        ["timeline"],
+        ["places", "--json"],
         ["doctor"],
         ["prune"],
         ["rebuild", "--check"],

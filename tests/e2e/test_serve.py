@@ -168,6 +168,10 @@ QUESTIONS: dict[str, list[str]] = {
     "example": ["search", "a cat", "--image", f"@{COFFEE}", "--minus", "0.5:a cup", "--json"],
     "part": ["search", "--image", f"@{CAT}", "--region", "10%,10%,80%,80%", "--all"],
     "photo": ["search", "photo:3 2:night t:0.1", "--json"],
+    "timeline": ["timeline", "--months"],
+    "timeline of words": ["timeline", "a cat", "--json"],
+    "places": ["places", "type:png", "--json"],
+    "counts of nothing": ["timeline", "type:gif"],
     "status": ["status"],
     "status as json": ["status", "--json"],
     "typing error": ["search", "a cat camrea:canon"],
@@ -573,6 +577,8 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
                               "template": "a drawing of a {}", "query": "type:png"}),
             ("LabelRequest", {"classes": ["cat", "rocket"]}),
         ],
+        "/timeline": [("CountRequest", {}), ("CountRequest", {"query": query, "k": 9})],
+        "/places": [("CountRequest", {}), ("CountRequest", {"query": "type:png"})],
     }  # fmt: skip
     document: Any = openapi_document()
     paths = document["paths"]
@@ -605,7 +611,8 @@ def test_the_schemas_are_exact() -> None:
     """No object is left open, so a field more or less in an answer would fail the test above."""
     document: Any = openapi_document()
     schemas = document["components"]["schemas"]
-    requests = {"SearchRequest", "SimilarRequest", "LabelRequest", "Query", "Term", "Region"}
+    requests = {"SearchRequest", "SimilarRequest", "LabelRequest", "CountRequest", "Query", "Term",
+                "Region"}  # fmt: skip
     for name, schema in schemas.items():
         assert schema["additionalProperties"] is False, name
         if name not in requests:

@@ -1,0 +1,78 @@
+"""Counts photos by month and by place."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from imgsearch.records.browse import (
+    CountryCount,
+    MonthCount,
+    PlaceCounts,
+    RegionCount,
+    Timeline,
+    TownCount,
+    YearCount,
+)
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
+    from imgsearch.store.reads import Reads
+
+
+def timeline_of(reads: Reads, ids: Ids | None) -> Timeline:
+    """These photos, or all, by year and month."""
+    months = reads.month_counts(ids)
+    if not months:
+        return Timeline(())
+    by_year: dict[int, list[MonthCount]] = defaultdict(list)
+    for month in months:
+        by_year[int(month.month[:4])].append(month)
+    return Timeline(
+        tuple(_year(year, by_year.get(year, ())) for year in range(min(by_year), max(by_year) + 1))
+    )
+
+
+def _year(year: int, months: Iterable[MonthCount]) -> YearCount:
+    counts = tuple(months)
+    return YearCount(
+        year,
+        photos=sum(month.photos for month in counts),
+        dated_by_file=sum(month.dated_by_file for month in counts),
+        months=counts,
+    )
+
+
+def places_of(reads: Reads, ids: Ids | None) -> PlaceCounts:
+    """These photos, or all, by country, region and town."""
+    tree: dict[str | None, dict[str | None, list[TownCount]]] = {}
+    unnamed = unknown = 0
+    for (country, region, town), photos, located in reads.place_counts(ids):
+        if (country, region, town) == (None, None, None):
+            unnamed, unknown = located, photos - located
+        else:
+            towns = tree.setdefault(country, {}).setdefault(region, [])
+            towns.append(TownCount(town, photos))
+    countries = (_country(name, regions) for name, regions in tree.items())
+    return PlaceCounts(
+        tuple(sorted(countries, key=lambda c: _rank(c.photos, c.country))), unnamed, unknown
+    )
+
+
+def _country(name: str | None, towns_by_region: dict[str | None, list[TownCount]]) -> CountryCount:
+    regions = [
+        RegionCount(
+            region,
+            sum(town.photos for town in towns),
+            tuple(sorted(towns, key=lambda t: _rank(t.photos, t.town))),
+        )
+        for region, towns in towns_by_region.items()
+    ]
+    regions.sort(key=lambda r: _rank(r.photos, r.region))
+    return CountryCount(name, sum(region.photos for region in regions), tuple(regions))
+
+
+def _rank(photos: int, name: str | None) -> tuple[int, bool, str]:
+    """Sorts by most photos, then by name, those without a name last."""
+    return -photos, name is None, name or ""

@@ -1,0 +1,83 @@
+"""`imgsearch places`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsearch.cli.output import NO_RESULT, call_api, data_option, info, json_option, print_json
+from imgsearch.cli.query_options import (
+    NOTHING_TO_COUNT,
+    counted_option,
+    optional_query_from,
+    query_options,
+)
+from imgsearch.text import printable
+
+if TYPE_CHECKING:
+    from imgsearch.records.browse import PlaceCounts
+
+_INDENT = "  "
+
+
+@click.command("places", short_help="Count photos by country, region and town.")
+@click.argument("words", nargs=-1, metavar="[QUERY]")
+@query_options
+@counted_option
+@json_option
+@data_option
+def command(words: tuple[str, ...], k: int, as_json: bool, data_dir: str | None) -> None:
+    """Count the photos of each country, of its regions, and of their towns.
+
+    \b
+      imgsearch places
+      imgsearch places "a beach" after:2020
+      imgsearch search place:Arezzo
+
+    QUERY limits the photos, as in imgsearch search; with words, weak results are left out. A town
+    also counts photos that were taken near it. The names are those that another program has
+    written into a photo, or else the nearest town's by the coordinates. Exit code 1 means that no
+    photo has a place.
+    """
+    query = optional_query_from(words)
+    places = call_api(data_dir, lambda library: library.places(query, k))
+    if as_json:
+        from imgsearch.service.codec import places_to_json
+
+        print_json(places_to_json(places))
+    else:
+        _print_counts(places)
+    _print_remarks(places)
+    if not places.countries:
+        sys.exit(NO_RESULT)
+
+
+def _print_counts(places: PlaceCounts) -> None:
+    rows = [(printable(text), photos) for text, photos in _rows(places)]
+    width = max((len(text) for text, _ in rows), default=0)
+    for text, photos in rows:
+        click.echo(f"{text:{width}}  {photos:6}")
+
+
+def _rows(places: PlaceCounts) -> Iterator[tuple[str, int]]:
+    """The lines of the tree. A level without a name that is alone in the one above is left out."""
+    for country in places.countries:
+        yield country.country or "(no country)", country.photos
+        for region in country.regions:
+            if region.region is not None or len(country.regions) > 1:
+                yield _INDENT + (region.region or "(no region)"), region.photos
+            for town in region.towns:
+                if town.town is not None or len(region.towns) > 1:
+                    yield 2 * _INDENT + (town.town or "(no town)"), town.photos
+
+
+def _print_remarks(places: PlaceCounts) -> None:
+    if not places.countries and not places.unnamed and not places.unknown:
+        info(NOTHING_TO_COUNT)
+    if places.unnamed:
+        info(f"Far from any town: {places.unnamed} photos.")
+    if places.unknown:
+        info(f"Without a place: {places.unknown} photos.")

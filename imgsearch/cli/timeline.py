@@ -1,0 +1,118 @@
+"""`imgsearch timeline`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsearch.cli.output import NO_RESULT, call_api, data_option, info, json_option, print_json
+from imgsearch.cli.query_options import (
+    NOTHING_TO_COUNT,
+    counted_option,
+    optional_query_from,
+    query_options,
+)
+
+if TYPE_CHECKING:
+    from imgsearch.records.browse import Timeline
+
+_MAX_BAR = 60  # characters
+_BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of its file
+
+
+@click.command("timeline", short_help="Count photos by year or month, as bars.")
+@click.argument("words", nargs=-1, metavar="[QUERY]")
+@query_options
+@counted_option
+@click.option("--months", "by_month", is_flag=True, help="Count by month.")
+@json_option
+@data_option
+def command(
+    words: tuple[str, ...], k: int, by_month: bool, as_json: bool, data_dir: str | None
+) -> None:
+    """Show how many photos each year or month has, as bars.
+
+    \b
+      imgsearch timeline
+      imgsearch timeline "a dog in snow" --months
+      imgsearch timeline country:Italy after:2015
+
+    QUERY limits the photos, as in imgsearch search; with words, weak results are left out. Years
+    and months without a photo between others are shown, several in a row on one line. The lighter
+    part of a bar are photos whose metadata has no date: they count by the date of their file, as
+    in a search. dated:file finds them. Exit code 1 means that no photo matches.
+    """
+    query = optional_query_from(words)
+    timeline = call_api(data_dir, lambda library: library.timeline(query, k))
+    if as_json:
+        from imgsearch.service.codec import timeline_to_json
+
+        print_json(timeline_to_json(timeline))
+    else:
+        _print_bars(list(_monthly(timeline) if by_month else _yearly(timeline)))
+    if not timeline.years:
+        info(NOTHING_TO_COUNT)
+        sys.exit(NO_RESULT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    name: str
+    photos: int = 0
+    dated_by_file: int = 0
+
+
+def _yearly(timeline: Timeline) -> Iterator[_Period]:
+    for year in timeline.years:
+        yield _Period(f"{year.year:04}", year.photos, year.dated_by_file)
+
+
+def _monthly(timeline: Timeline) -> Iterator[_Period]:
+    """Every month from the first with a photo to the last."""
+    counts = {month.month: month for year in timeline.years for month in year.months}
+    first, last = min(counts, default=""), max(counts, default="")
+    for name in (f"{year.year:04}-{n:02}" for year in timeline.years for n in range(1, 13)):
+        if first <= name <= last:
+            found = counts.get(name)
+            yield _Period(name, found.photos, found.dated_by_file) if found else _Period(name)
+
+
+def _print_bars(periods: list[_Period]) -> None:
+    if not periods:
+        return
+    rows = list(_rows(periods))
+    name_width = max(len(period.name) for period in rows)
+    most = max(period.photos for period in rows)
+    count_width = max(6, len(str(most)))
+    own, by_file = _BLOCKS if _can_print("".join(_BLOCKS)) else _ASCII
+    columns = shutil.get_terminal_size().columns - name_width - count_width - 5
+    bar_width = max(10, min(_MAX_BAR, columns))
+    for period in rows:
+        length = round(period.photos / most * bar_width) or int(period.photos > 0)
+        light = round(length * period.dated_by_file / (period.photos or 1))
+        bar = own * (length - light) + by_file * light
+        click.echo(f"{period.name:{name_width}}  {period.photos:{count_width}}  {bar}".rstrip())
+
+
+def _rows(periods: list[_Period]) -> Iterator[_Period]:
+    """The periods, those without a photo in a row as one."""
+    for is_empty, group in groupby(periods, lambda period: period.photos == 0):
+        members = list(group)
+        if is_empty and len(members) > 1:
+            yield _Period(f"{members[0].name} to {members[-1].name}")
+        else:
+            yield from members
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

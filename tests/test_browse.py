@@ -1,0 +1,247 @@
+"""Counts by year and month and by place, from photos on disk to what the commands print."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imgsearch import Library, Settings
+from imgsearch.cli import commands
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.records.browse import (
+    CountryCount,
+    MonthCount,
+    PlaceCounts,
+    RegionCount,
+    Timeline,
+    TownCount,
+    YearCount,
+)
+from tests.factories import dng, encoded, scene, write_photo
+from tests.stand_in import StandIn
+
+AREZZO, FLORENCE, SYDNEY = (43.46446, 11.88148), (43.7793, 11.2463), (-33.8688, 151.2093)
+ATLANTIC = (45.0, -30.0)
+FILE_DATE = datetime(2012, 3, 4, 12)
+
+
+def write_taken(
+    path: Path,
+    taken_at: str | None = None,
+    at: tuple[float, float] | None = None,
+    **names: str,
+) -> Path:
+    """Write a photo of its own content, and an XMP file beside it that states these facts.
+
+    `names` are properties of the namespace "photoshop", such as Country. The file is of 2012.
+    """
+    write_photo(path, zlib.crc32(path.name.encode()) % 251**2)
+    stated = {f"photoshop:{name}": value for name, value in names.items()}
+    if taken_at is not None:
+        stated["photoshop:DateCreated"] = taken_at
+    if at is not None:
+        lat, lon = at
+        stated["exif:GPSLatitude"] = f"{int(abs(lat))},{abs(lat) % 1 * 60:.6f}{'NS'[lat < 0]}"
+        stated["exif:GPSLongitude"] = f"{int(abs(lon))},{abs(lon) % 1 * 60:.6f}{'EW'[lon < 0]}"
+    attributes = " ".join(f'{name}="{value}"' for name, value in stated.items())
+    path.with_suffix(".xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF '
+        'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
+        'xmlns:exif="http://ns.adobe.com/exif/1.0/" '
+        f'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" {attributes}/></r:RDF></x:xmpmeta>'
+    )
+    os.utime(path, (FILE_DATE.timestamp(), FILE_DATE.timestamp()))
+    return path
+
+
+@pytest.fixture
+def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
+    """A library of photos of 2008, 2012 and 2015, in Italy, Australia and elsewhere."""
+    folder = tmp_path / "photos"
+    write_taken(folder / "a1.png", "2008-10-22T16:28:39", AREZZO)
+    write_taken(folder / "a2.png", "2008-10-22T23:59:59+02:00", AREZZO)
+    write_taken(folder / "a3.png", "2008-12-31", FLORENCE)
+    write_taken(folder / "s1.png", "2015-02-01T10:00:00", SYDNEY)
+    write_taken(folder / "o1.png", "2015-02-02T10:00:00", ATLANTIC)
+    write_taken(folder / "n1.png", "2015-11-05T10:00:00", Country="Italy")
+    write_taken(folder / "f1.png")
+    shutil.copy(folder / "a1.png", folder / "copy of a1.png")
+    library.index([folder]).run()
+    return library
+
+
+def test_photos_are_counted_by_year_and_month(travels: Library) -> None:
+    assert travels.timeline() == Timeline(
+        (
+            YearCount(2008, 3, 0, (MonthCount("2008-10", 2, 0), MonthCount("2008-12", 1, 0))),
+            *(YearCount(year, 0, 0, ()) for year in (2009, 2010, 2011)),
+            YearCount(2012, 1, 1, (MonthCount("2012-03", 1, 1),)),
+            *(YearCount(year, 0, 0, ()) for year in (2013, 2014)),
+            YearCount(2015, 3, 0, (MonthCount("2015-02", 2, 0), MonthCount("2015-11", 1, 0))),
+        )
+    )
+
+
+def test_a_month_counts_what_a_search_for_it_finds(travels: Library) -> None:
+    for year in travels.timeline().years:
+        for month in year.months:
+            assert len(travels.find(f"on:{month.month}").hits) == month.photos
+            by_file = travels.find(f"on:{month.month} dated:file").hits
+            assert len(by_file) == month.dated_by_file
+
+
+def test_photos_are_counted_by_country_region_and_town(travels: Library) -> None:
+    towns = (TownCount("Arezzo", 2), TownCount("Florence", 1))
+    italy = (RegionCount("Tuscany", 3, towns), RegionCount(None, 1, (TownCount(None, 1),)))
+    sydney = RegionCount("New South Wales", 1, (TownCount("Sydney", 1),))
+    assert travels.places() == PlaceCounts(
+        (CountryCount("Italy", 4, italy), CountryCount("Australia", 1, (sydney,))),
+        unnamed=1,
+        unknown=1,
+    )
+
+
+def test_only_the_photos_of_a_query_are_counted(travels: Library) -> None:
+    (year,) = travels.timeline("country:Italy before:2010").years
+    assert (year.year, year.photos) == (2008, 3)
+    assert [country.photos for country in travels.places("on:2008-10").countries] == [2]
+    assert travels.timeline("country:France") == Timeline(())
+    assert travels.places("country:France") == PlaceCounts((), 0, 0)
+    nearest = travels.timeline("something", k=2)  # too few photos here for weak results
+    assert sum(year.photos for year in nearest.years) == 2
+    with pytest.raises(QueryError, match="without them, photos have no score"):
+        travels.timeline("country:Italy t:0.5")
+    with pytest.raises(QueryError, match="Unknown filter"):
+        travels.places("contry:Italy")
+
+
+def test_weak_results_are_not_counted(demo: Library) -> None:
+    hits = [hit for hit in demo.find("a cat", 1000).hits if hit.level != "weak"]
+    assert 0 < len(hits) < demo.photo_count()
+    assert sum(year.photos for year in demo.timeline("a cat").years) == len(hits)
+    assert demo.places("a cat").unknown == len(hits)
+    assert demo.timeline("a submarine") == Timeline(())
+
+
+def test_a_photo_whose_file_is_gone_is_not_counted(travels: Library, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "s1.png").unlink()
+    travels.index().run()
+    assert [country.country for country in travels.places().countries] == ["Italy"]
+    assert travels.timeline().years[-1].photos == 2
+
+
+def test_an_empty_library_says_what_to_do(library: Library) -> None:
+    for count in (library.timeline, library.places):
+        with pytest.raises(UsageError, match="imgsearch index"):
+            count()
+
+
+@pytest.mark.parametrize(("stack_raw", "photos"), [(True, 2), (False, 3)])
+def test_a_shot_counts_once_with_stack_raw(
+    tmp_path: Path, stand_in: StandIn, stack_raw: bool, photos: int
+) -> None:
+    folder = tmp_path / "photos"
+    write_photo(folder / "other.png")
+    (folder / "IMG_1.dng").write_bytes(dng())
+    (folder / "IMG_1.jpg").write_bytes(encoded(scene(), "JPEG"))
+    settings = Settings.load(data_dir=tmp_path / "library", stack_raw=stack_raw)
+    with Library.open(settings, encoder=stand_in) as library:
+        library.index([folder]).run()
+        for query in (None, "in:photos", "anything"):
+            assert library.places(query).unknown == photos
+        assert library.places("type:raw").unknown == 1, "its JPEG does not pass, and hides nothing"
+
+
+# ------------------------------------------------------------------------- the commands
+
+
+def run(library: Library, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command with this library."""
+    library.close()
+    done = CliRunner(env={"COLUMNS": "60", **environment}).invoke(
+        commands,
+        [*arguments, "--data", str(library.settings.data_dir)],
+        obj=StandIn(),
+    )
+    return done.exit_code, done.stdout, done.stderr
+
+
+def bars(lines: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The rows of a timeline: by name, count and bar."""
+    found = {}
+    for line in lines:
+        name, _, rest = line.partition("  ")
+        count, _, bar = rest.strip().partition("  ")
+        found[name.strip()] = int(count), bar
+    return found
+
+
+def test_the_timeline_is_printed_as_bars(travels: Library) -> None:
+    code, output, remarks = run(travels, "timeline")
+    assert (code, remarks) == (0, "")
+    assert max(map(len, output.splitlines())) <= 60
+    rows = bars(output.splitlines())
+    assert list(rows) == ["2008", "2009 to 2011", "2012", "2013 to 2014", "2015"]
+    assert [count for count, _ in rows.values()] == [3, 0, 1, 0, 3]
+    assert set(rows["2008"][1]) == {"█"} and rows["2008"] == rows["2015"]
+    assert set(rows["2012"][1]) == {"░"}, "it is dated by its file"
+    assert len(rows["2008"][1]) == pytest.approx(3 * len(rows["2012"][1]), abs=2)
+    assert rows["2009 to 2011"] == (0, "")
+
+
+def test_the_timeline_by_month_of_a_query(travels: Library) -> None:
+    code, output, _ = run(travels, "timeline", "--country", "Italy", "--months")
+    rows = bars(output.splitlines())
+    assert code == 0
+    assert {name: count for name, (count, _) in rows.items()} == {
+        "2008-10": 2,
+        "2008-11": 0,
+        "2008-12": 1,
+        "2009-01 to 2015-10": 0,
+        "2015-11": 1,
+    }
+
+
+def test_places_are_printed_as_a_tree(travels: Library) -> None:
+    code, output, remarks = run(travels, "places")
+    assert code == 0
+    assert [line.rsplit(maxsplit=1) for line in output.splitlines()] == [
+        ["Italy", "4"],
+        ["  Tuscany", "3"],
+        ["    Arezzo", "2"],
+        ["    Florence", "1"],
+        ["  (no region)", "1"],
+        ["Australia", "1"],
+        ["  New South Wales", "1"],
+        ["    Sydney", "1"],
+    ]
+    assert remarks == "Far from any town: 1 photos.\nWithout a place: 1 photos.\n"
+
+
+def test_json_and_exit_codes(travels: Library) -> None:
+    code, output, _ = run(travels, "timeline", "on:2008", "--json")
+    assert code == 0
+    months = [
+        {"month": "2008-10", "photos": 2, "dated_by_file": 0},
+        {"month": "2008-12", "photos": 1, "dated_by_file": 0},
+    ]
+    year = {"year": 2008, "photos": 3, "dated_by_file": 0, "months": months}
+    assert json.loads(output) == {"years": [year]}
+    code, output, _ = run(travels, "places", "place:Sydney", "--json")
+    region = {"region": "New South Wales", "photos": 1, "towns": [{"town": "Sydney", "photos": 1}]}
+    country = {"country": "Australia", "photos": 1, "regions": [region]}
+    assert json.loads(output) == {"countries": [country], "unnamed": 0, "unknown": 0}
+    for command in ("timeline", "places"):
+        code, output, remarks = run(travels, command, "country:France")
+        assert (code, output) == (1, "")
+        assert "No photo matches" in remarks
+    code, output, remarks = run(travels, "places", "dated:file")
+    assert (code, output, remarks) == (1, "", "Without a place: 1 photos.\n")
