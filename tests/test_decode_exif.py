@@ -156,7 +156,16 @@ def test_a_lens_without_a_name_is_named_by_its_numbers(
         ("2008:02:30 15:56:01", None),
         ("2008:05:30 24:61:61", None),
         ("    :  :     :  :  ", None),
-        ("2008:05:30", None),
+        ("2008:05:30", datetime(2008, 5, 30)),
+        ("2008:05:30 15:56", datetime(2008, 5, 30, 15, 56)),
+        ("2008: 5: 3 15:56: 1", datetime(2008, 5, 3, 15, 56, 1)),
+        ("2008-05-30T15:56:01.25Z", datetime(2008, 5, 30, 15, 56, 1, tzinfo=UTC)),
+        (
+            "2008:05:30 15:56:01+0200",
+            datetime(2008, 5, 30, 15, 56, 1, tzinfo=timezone(timedelta(hours=2))),
+        ),
+        ("2008:05", None),
+        ("2008:05:30 noon", None),
         ("yesterday", None),
     ],
 )
@@ -215,6 +224,17 @@ def test_an_invalid_offset_leaves_the_time_local(offset: str) -> None:
 def test_an_impossible_position_is_unknown(gps: list[Tag]) -> None:
     facts = facts_in(block(gps=gps))
     assert (facts.lat, facts.lon) == (None, None)
+
+
+def test_a_block_may_begin_in_several_ways() -> None:
+    exif = block([(0x0110, ASCII, "X1")])
+    for start in (b"", b"Exif\0\0", b"Exif\0\0Exif\0\0", b"\0\0\0\6Exif\0\0"):
+        assert facts_in(start + exif).camera == "X1"
+
+
+def test_minutes_that_are_not_given_count_as_zero() -> None:
+    facts = facts_in(block(gps=place((48, 1, 0, 0, 0, 0), "N", (2, 1, 30, 1, 0, 0), "E")))
+    assert (facts.lat, facts.lon) == (48, 2.5)
 
 
 def test_decimal_minutes() -> None:

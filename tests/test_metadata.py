@@ -236,6 +236,16 @@ def test_a_block_says_the_same_in_every_format(name: str, kind: str) -> None:
         assert facts.taken_at is not None
 
 
+@pytest.mark.parametrize("start", [b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:"])
+def test_iptc_behind_resources_of_other_programs(start: bytes) -> None:
+    iptc = made_blocks()["iptc"][0]
+    other = b"MeSa" + struct.pack(">HHI", 7, 0, 3) + b"abc\0"
+    content = start + other + b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iptc)) + iptc
+    segment = b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+    facts = decode_bytes(encoded(Image.new("RGB", (20, 10)), "JPEG", extra=segment), 4).facts
+    assert facts.dated_by == "iptc" and "dog" in facts.keywords
+
+
 def test_iptc_among_the_resources_of_a_tiff() -> None:
     iptc = made_blocks()["iptc"][0]
     resources = b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iptc)) + iptc

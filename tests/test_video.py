@@ -154,6 +154,8 @@ def test_a_camera_without_a_clock_has_no_date() -> None:
         assert "taken_at" not in read_container_tags({"creation_time": text}).facts
     android = read_container_tags({"creation_time": "2024-02-03T04:05:06.000000Z"}).facts
     assert android["taken_at"] == datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
+    older = {"creation_time": "1904-01-01T00:00:00.000000Z", "date": "2009:08:07 06:05:04"}
+    assert read_container_tags(older).facts["taken_at"] == datetime(2009, 8, 7, 6, 5, 4)
 
 
 # ---------------------------------------------------------------------------- search

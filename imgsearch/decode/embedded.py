@@ -24,7 +24,7 @@ _XMP_IDENTIFIER = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF_IDENTIFIERS = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 _IPTC_IDENTIFIER = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 
-_PHOTOSHOP = b"Photoshop 3.0\0"  # before image resources in a JPEG
+_PHOTOSHOP = re.compile(rb"Photoshop 3\.0\0|Adobe_Photoshop2\.5:")  # before image resources
 _CIFF = b"HEAPJPGM"  # at byte 6
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _GIF_SEARCHED_BYTES = 16 << 20
@@ -88,9 +88,9 @@ def _bytes(value: object) -> bytes | None:
 
 def _in_jpeg(image: JpegImageFile, exif: bytes | None, xmp: bytes | None) -> EmbeddedMetadata:
     resources = [
-        content.removeprefix(_PHOTOSHOP)
+        content[start.end() :]
         for name, content in image.applist
-        if name == "APP13" and content.startswith(_PHOTOSHOP)
+        if name == "APP13" and (start := _PHOTOSHOP.match(content)) is not None
     ]
     iptc = iptc_in_resources(b"".join(resources)) if resources else None
     picture_info = next((content for name, content in image.applist if name == "APP12"), None)
@@ -113,7 +113,7 @@ def _in_png(image: PngImageFile, exif: bytes | None, xmp: bytes | None) -> Embed
         xmp, segment = xmp or segment.removeprefix(_JPEG_XMP), None
     iptc = profile("iptc", "8bim", "APP13")
     if iptc is not None:
-        iptc = iptc_in_resources(iptc.removeprefix(_PHOTOSHOP)) or iptc
+        iptc = iptc_in_resources(_PHOTOSHOP.sub(b"", iptc, count=1)) or iptc
     return EmbeddedMetadata(exif or profile("exif") or segment, xmp or profile("xmp"), iptc, texts)
 
 

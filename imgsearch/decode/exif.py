@@ -72,6 +72,8 @@ _READ_TAGS = frozenset(
 # type -> bytes of one value, struct code; a rational is a pair
 _TYPES = {1: (1, "B"), 2: (1, "s"), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 9: (4, "i"),
           10: (8, "ii"), 13: (4, "I")}  # fmt: skip
+_TIFF_HEADER = re.compile(rb"II\*\0|MM\0\*")
+_MAX_HEADER_AT = 24  # "Exif" may stand before it, once or twice, or the length of a box
 _CANON_HEAD_BYTES = 1 << 16
 _MAX_BLOCK_BYTES = 16 << 20
 _MAX_NOTES_BYTES = 1 << 17
@@ -80,8 +82,13 @@ _MAX_BYTES_OF = {_XMP: 4 << 20, _IPTC: 1 << 20, _PHOTOSHOP: 16 << 20, _KEYWORDS:
 
 _NOTHING = MetadataSource("exif", {})
 
-_EXIF_DATE = re.compile(r"(\d{4})\D(\d\d)\D(\d\d)[ T]\s?(\d?\d):(\d\d):(\d\d)")
-_OFFSET = re.compile(r"\s*([+-])(\d\d):(\d\d)\s*$")
+# Some cameras write a blank for a leading zero, no seconds, or no time at all; some phones a
+# fraction and an offset behind the time.
+_EXIF_DATE = re.compile(
+    r"\s*(\d{4})\D([ \d]\d)\D([ \d]\d)"
+    r"(?:[ T]\s?(\d?\d):([ \d]\d)(?::([ \d]\d)(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?|\s*$)"
+)
+_OFFSET = re.compile(r"\s*([+-])(\d\d):?(\d\d)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,8 @@ def read_exif(block: bytes | BinaryIO | None) -> Exif:
     Never raises, whatever the bytes are; reading the file may raise OSError.
     """
     if isinstance(block, bytes):
-        block = BytesIO(block.removeprefix(b"Exif\x00\x00"))
+        header = _TIFF_HEADER.search(block[:_MAX_HEADER_AT])
+        block = BytesIO(block[header.start() if header else 0 :])
     return _exif(_directories(block) if block else _Directories())
 
 
@@ -377,7 +385,8 @@ def _date(
     match = _EXIF_DATE.match(date) if isinstance(date, str) else None
     if match is None:
         return None
-    zone = None
+    *numbers, written_offset = match.groups()
+    offset, zone = offset or written_offset, None
     if isinstance(offset, str) and offset.strip().upper() == "Z":
         zone = UTC
     elif isinstance(offset, str) and (sign := _OFFSET.match(offset)):
@@ -386,7 +395,7 @@ def _date(
             zone = timezone(timedelta(minutes=-minutes if sign[1] == "-" else minutes))
     digits = fraction.strip() if isinstance(fraction, str) else ""
     microseconds = int(digits[:6].ljust(6, "0")) if digits.isascii() and digits.isdigit() else 0
-    year, month, day, hour, minute, second = map(int, match.groups())
+    year, month, day, hour, minute, second = (int(number or 0) for number in numbers)
     try:
         return datetime(year, month, day, hour, minute, second, microseconds, zone)
     except ValueError:
@@ -414,6 +423,8 @@ def _degrees(
     if not isinstance(parts, tuple) or not 1 <= len(parts) <= 3 or reference is None:
         return None
     letter = reference[0].upper()
+    whole, *rest = parts
+    parts = (whole, *(0.0 if math.isnan(part) else part for part in rest))  # 0/0: not given
     degrees = sum(part / 60.0**power for power, part in enumerate(parts))
     if letter not in signs or any(not part >= 0 for part in parts) or degrees > limit:
         return None

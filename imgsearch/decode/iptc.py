@@ -21,6 +21,7 @@ _TEXTS = {
 _CREATED, _DIGITISED = ((2, 55), (2, 60)), ((2, 62), (2, 63))  # date, time
 _TAG_MARKER = 0x1C
 _EXTENDED = 0x8000  # then the other bits say how many bytes the size has
+_SIGNATURES = (b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa")
 _IPTC_RESOURCE = 0x0404
 _Dataset = tuple[int, int]  # record and number
 _Values = dict[_Dataset, list[str]]
@@ -50,11 +51,12 @@ def read_iptc(block: bytes | None) -> MetadataSource:
 def iptc_in_resources(resources: bytes) -> bytes | None:
     """The IPTC block among Photoshop's image resources; None where there is none.
 
-    A resource is "8BIM", its number, its name with the length before it, and its data with the
-    size before it; both are padded to an even size (Adobe Photoshop File Formats Specification).
+    A resource is "8BIM" or another signature, its number, its name with the length before it, and
+    its data with the size before it; both are padded to an even size (Adobe Photoshop File Formats
+    Specification).
     """
     at = 0
-    while resources[at : at + 4] == b"8BIM":
+    while resources[at : at + 4] in _SIGNATURES:
         name_bytes = 1 + int.from_bytes(resources[at + 6 : at + 7], "big")
         start = at + 6 + name_bytes + name_bytes % 2 + 4
         size_bytes = int.from_bytes(resources[start - 4 : start], "big")

@@ -25,7 +25,7 @@ from PIL.Image import Image
 from imgsearch.decode import colour
 from imgsearch.decode.embedded import xmp_in_video
 from imgsearch.decode.formats import HEAD_BYTES, VIDEO, video_container
-from imgsearch.decode.metadata import MetadataSource, camera_name, iso_datetime, merge_metadata
+from imgsearch.decode.metadata import MetadataSource, camera_name, merge_metadata, written_datetime
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest, photo_error
 from imgsearch.decode.xmp import read_xmp
@@ -228,7 +228,8 @@ def read_container_tags(tags: Mapping[str, str]) -> MetadataSource:
 
     apple = "com.apple.quicktime."
     # Apple's date has the local time with its offset; the other is always in UTC.
-    taken_at = _date(first(apple + "creationdate")) or _date(first("creation_time"))
+    dates = (first(name) for name in (apple + "creationdate", "creation_time", "date"))
+    taken_at = next(filter(None, map(_date, dates)), None)
     make = first(apple + "make", "make", "com.android.manufacturer")
     model = first(apple + "model", "model", "com.android.model")
     lat, lon = _coordinates(first(apple + "location.ISO6709", "location", "location-eng"))
@@ -237,7 +238,7 @@ def read_container_tags(tags: Mapping[str, str]) -> MetadataSource:
 
 
 def _date(text: str | None) -> datetime | None:
-    date = iso_datetime(text)
+    date = written_datetime(text)
     return date if date is not None and date.year >= _FIRST_YEAR else None
 
 
