@@ -131,10 +131,12 @@ def read_exif(block: bytes | BinaryIO | None) -> Exif:
 
     Never raises, whatever the bytes are; reading the file may raise OSError.
     """
+    if not block:
+        return Exif()
     if isinstance(block, bytes):
         header = _TIFF_HEADER.search(block[:_MAX_HEADER_AT])
         block = BytesIO(block[header.start() if header else 0 :])
-    return _exif(_directories(block) if block else _Directories())
+    return _exif(_directories(block))
 
 
 def read_canon_boxes(file: BinaryIO) -> Exif:

@@ -32,8 +32,10 @@ _TIME = re.compile(r"(\d\d):?(\d\d):?(\d\d)(?:([+-]\d\d):?(\d\d))?$")
 
 def read_iptc(block: bytes | None) -> MetadataSource:
     """The facts in an IPTC block. Never raises, whatever the bytes are."""
+    if not block:
+        return MetadataSource("iptc", {})
     values: _Values = {}
-    for dataset, value in _datasets(block or b""):
+    for dataset, value in _datasets(block):
         values.setdefault(dataset, []).append(_text(value))
     return MetadataSource(
         "iptc",

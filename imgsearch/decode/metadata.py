@@ -91,6 +91,9 @@ def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
     The first source that knows a fact decides it. Keywords of all sources are joined, and people.
     Town, region and country come from one source: they are those of one place.
     """
+    sources = [source for source in sources if source.facts]
+    if not sources:
+        return facts
     merged: dict[str, object] = {}
     for source in reversed(sources):
         if not source.facts.keys().isdisjoint(PLACE_NAMES):

@@ -92,6 +92,8 @@ def live_photo_video(photo: Path) -> Path | None:
     """
     for suffix in (".MOV", ".mov"):
         video = photo.with_suffix(suffix)
+        if not video.exists():  # cheaper than an error, and most photos have no such file
+            continue
         with suppress(PhotoError, OSError), open_regular_file(video) as file:
             file.seek(4)
             if file.read(4) not in _FIRST_BOXES_OF_MOV:

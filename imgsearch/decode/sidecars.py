@@ -64,6 +64,8 @@ def _first(
 ) -> MetadataSource | None:
     """What the first of these files says that exists and that `read` accepts."""
     for path in paths:
+        if not os.access(path, os.F_OK):  # cheaper than an error, and most photos have none
+            continue
         try:
             with open_regular_file(Path(path)) as file:
                 content = file.read(max_bytes + 1)

@@ -59,7 +59,9 @@ _COORDINATE = re.compile(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])$")
 
 def read_xmp(packet: bytes | None, source_name: str = "xmp") -> MetadataSource:
     """The facts in an XMP packet of at most 4 MiB. Never raises, whatever the bytes are."""
-    collector = _collect(packet) if packet and len(packet) <= MAX_PACKET_BYTES else _Collector()
+    if not packet or len(packet) > MAX_PACKET_BYTES:
+        return MetadataSource(source_name, {})
+    collector = _collect(packet)
     properties = collector.properties
 
     def first(*names: str) -> str | None:
