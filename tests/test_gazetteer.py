@@ -11,7 +11,7 @@ import pytest
 
 from imgsearch import Library
 from imgsearch.errors import QueryError
-from imgsearch.gazetteer import Gazetteer, away_km
+from imgsearch.gazetteer import Gazetteer, away_km, reach_km
 from imgsearch.indexer.places import with_place_names
 from imgsearch.query.grammar import parse, to_text
 from imgsearch.records.photo import Facts
@@ -92,7 +92,7 @@ def test_near_a_coast_a_town_is_near_and_never_far(gazetteer: Gazetteer) -> None
         found = gazetteer.town_of(lat, lon)
         if found is not None:
             away = away_km(found.town.lat, found.town.lon, lat, lon)
-            assert away <= 30 + found.town.reach_km
+            assert away <= 30 + reach_km(found.town.population)
     assert gazetteer.town_of(42.9, 7.67) is None
 
 
@@ -113,8 +113,8 @@ def test_the_nearest_town_is_the_same_as_in_a_plain_scan(gazetteer: Gazetteer) -
         lat, lon = 46.1 + step / 150, 6.0 + step / 100
         found = gazetteer.town_of(lat, lon)
         assert found is not None
-        best = min(away_km(t.lat, t.lon, lat, lon) - t.reach_km for t in towns)
-        own = away_km(found.town.lat, found.town.lon, lat, lon) - found.town.reach_km
+        best = min(away_km(t.lat, t.lon, lat, lon) - reach_km(t.population) for t in towns)
+        own = away_km(found.town.lat, found.town.lon, lat, lon) - reach_km(found.town.population)
         assert own <= best + 0.01
 
 
