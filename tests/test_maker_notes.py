@@ -68,6 +68,15 @@ def test_a_lens_that_only_the_notes_name() -> None:
     assert (facts.lens, facts.camera) == (LENS, "Panasonic DMC-G1")
 
 
+@pytest.mark.parametrize(("written", "lens"), [("18 to 50", "18-50mm"), ("30", "30mm")])
+def test_a_lens_that_the_notes_give_in_numbers(written: str, lens: str) -> None:
+    pytest.importorskip("exiv2")
+    sigma: list[Tag] = [(0x010F, ASCII, "SIGMA"), (0x0110, ASCII, "SIGMA SD10")]
+    at = exif_with(b"?" * 50, top=sigma).index(b"?" * 50)
+    notes = b"SIGMA\0\0\0\1\0" + directory([(0x000A, ASCII, "Lens: " + written)], at + 10)
+    assert photo_with(exif_with(notes, top=sigma)).lens == lens
+
+
 def test_a_name_in_the_notes_counts_before_numbers_in_exif() -> None:
     pytest.importorskip("exiv2")
     # One more tag in the directory moves the notes by twelve bytes.
@@ -85,7 +94,9 @@ def test_nobody_is_asked_where_exif_names_the_lens() -> None:
         assert pool.idle_process_ids == ()
 
 
-@pytest.mark.parametrize("lens", ["NO-LENS", "N/A", "None", "-", "65535"])
+@pytest.mark.parametrize(
+    "lens", ["NO-LENS", "N/A", "None", "-", "65535", "E-Mount, Other Lens or no lens"]
+)
 def test_the_absence_of_a_lens_is_no_name(lens: str) -> None:
     assert photo_with(exif_with(panasonic(lens))).lens is None
 

@@ -7,6 +7,7 @@ processes only, after the photo itself has been read: if it crashes, the photo s
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import suppress
 from typing import BinaryIO, Protocol
@@ -26,6 +27,7 @@ from imgsearch.records.photo import Facts
 # exiv2's names of the tags that name a lens, the most precise first. LensType and LensID are
 # numbers for which exiv2 has names.
 _LENS_KEYS = (
+    "Exif.Photo.LensModel",  # of a preview in a RAW file, where only exiv2 looks
     "Exif.CanonCs.LensType",
     "Exif.Canon.LensModel",
     "Exif.OlympusEq.LensType",
@@ -44,7 +46,6 @@ _LENS_KEYS = (
     "Exif.SonyMinolta.LensID",
     "Exif.Minolta.LensID",
     "Exif.Samsung2.LensType",
-    "Exif.Sigma.LensRange",
 )
 _ISO_KEYS = (
     "Exif.Photo.ISOSpeedRatings",
@@ -59,7 +60,7 @@ _ISO_KEYS = (
     "Exif.Pentax.ISO",
     "Exif.PanasonicRaw.ISOSpeed",
 )
-_NO_NAME = re.compile(r"unknown|n/a|none\b|no[ -]lens|m-42|[\W\d]*$", re.IGNORECASE)
+_NO_NAME = re.compile(r"^(?:unknown|n/a|none\b|[\W\d]*$)|no[ -]lens|other lens", re.IGNORECASE)
 _ALTERNATIVES = re.compile(r"\s*(?:\*OR\*|\|)\s*")  # between lenses that share a number
 _FUJIFILM = tuple(
     f"Exif.Fujifilm.{name}"
@@ -151,13 +152,18 @@ def _found(notes: _Notes) -> MetadataSource:
 def _lens_name(notes: _Notes) -> str | None:
     """The name of the lens; several, with "or" between them, where they share a number."""
     texts = (notes.text(key) for key in _LENS_KEYS)
-    names = [_ALTERNATIVES.sub(" or ", text) for text in texts if text and not _NO_NAME.match(text)]
+    names = [
+        _ALTERNATIVES.sub(" or ", text) for text in texts if text and not _NO_NAME.search(text)
+    ]
     certain = (name for name in names if " or " not in name)
     return next(certain, names[0] if names else None)
 
 
 def _lens_by_numbers(notes: _Notes) -> str | None:
     """A name made of focal lengths and apertures."""
+    sigma = [float(text) for text in _NUMBER.findall(notes.text("Exif.Sigma.LensRange") or "")]
+    if sigma:  # "50", or "18 to 50"
+        return lens_by_numbers((sigma[0], sigma[-1], math.nan, math.nan))
     return lens_by_numbers(notes.numbers("Exif.Nikon3.Lens") or notes.numbers(*_FUJIFILM))
 
 
