@@ -142,7 +142,9 @@ HUGE_TEXT = chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(bytes(2 
         ("PNG", 33, chunk(b"iCCP", b"huge\0\0" + zlib.compress(bytes(2 << 20)))),
         ("PNG", 33, chunk(b"iCCP", b"other\0\7")),
     ],
-)
+    ids=["JFIF", "resources", "profile", "long text", "long text last", "checksum",
+         "checksum last", "long profile", "other compression"],
+)  # fmt: skip
 def test_metadata_that_a_decoder_refuses_is_left_out(
     format_name: str, at: int, metadata: bytes
 ) -> None:

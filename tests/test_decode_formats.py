@@ -264,6 +264,7 @@ def heic_of(item: bytes, configuration: bytes, brand: bytes) -> bytes:
         (tiff(np.zeros((32, 32), np.uint8), bigtiff=True, byteorder=">"),
          "TIFF is not supported (big-endian BigTIFF)"),
     ],
+    ids=["uncompressed", "AVC", "VVC", "JPEG 2000", "mini", "BigTIFF"],
 )  # fmt: skip
 def test_a_kind_without_a_decoder_is_unsupported_and_not_damaged(data: bytes, kind: str) -> None:
     with pytest.raises(PhotoError) as caught:

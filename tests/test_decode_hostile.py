@@ -392,6 +392,29 @@ def test_a_text_bomb_in_a_png_is_left_out_promptly() -> None:
     assert time.monotonic() - begin < PROMPT_S
 
 
+def png_with_text(name: bytes, text: bytes) -> bytes:
+    png, body = encoded(noise(), "PNG"), name + b"\0\0" + zlib.compress(text)
+    check = struct.pack(">I", zlib.crc32(b"zTXt" + body))
+    return png[:33] + struct.pack(">I", len(body)) + b"zTXt" + body + check + png[33:]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png_with_text(b"Raw profile type exif", b" " * 1_000_000),
+        png_with_text(b"Raw profile type exif", b"exif 1 " + b"4 " * 490_000),
+        png_with_text(b"Keywords", b"a," * 500_000),
+        png_with_text(b"Creation Time", b"1 " * 500_000),
+        encoded(noise(), "GIF")[:-1] + b"\x21\xff\x0bXMP DataXMP" * 600_000,
+    ],
+    ids=["blanks", "digits", "keywords", "date", "XMP in a GIF"],
+)
+def test_long_texts_take_little_time(data: bytes) -> None:
+    begin = time.monotonic()
+    assert decode_bytes(data, 16).facts.taken_at is None
+    assert time.monotonic() - begin < PROMPT_S / 3
+
+
 def test_a_gif_of_very_many_frames_and_a_circular_tiff_are_read() -> None:
     gif = encoded(noise(), "GIF", save_all=True, append_images=[noise()] * 2, loop=0)
     frame = gif[gif.index(b"\x2c", 800) : -1]

@@ -28,9 +28,8 @@ _PHOTOSHOP = re.compile(rb"Photoshop 3\.0\0|Adobe_Photoshop2\.5:")  # before ima
 _CIFF = b"HEAPJPGM"  # at byte 6
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _GIF_SEARCHED_BYTES = 16 << 20
-_GIF_XMP = re.compile(rb"\x21\xff\x0bXMP DataXMP(.*?)\x01\xff\xfe", re.DOTALL)
+_GIF_XMP, _GIF_TRAILER = b"\x21\xff\x0bXMP DataXMP", b"\x01\xff\xfe"
 _PNG_XMP = "XML:com.adobe.xmp"
-_PROFILE_HEAD = re.compile(r"\s*\w*\s+\d+\s+")  # the name and the number of bytes
 _NOT_HEXADECIMAL = re.compile(r"[^0-9A-Fa-f]")
 
 
@@ -118,9 +117,11 @@ def _in_png(image: PngImageFile, exif: bytes | None, xmp: bytes | None) -> Embed
 
 
 def _unhexed(text: str) -> bytes:
-    """The bytes in a raw profile, up to what is not a digit."""
-    head = _PROFILE_HEAD.match(text)
-    digits = "".join(text[head.end() if head else 0 :].split())
+    """The bytes in a raw profile, up to what is not a digit.
+
+    Before the digits are the profile's name and the number of bytes.
+    """
+    digits = "".join(text.split()[2:])
     if (wrong := _NOT_HEXADECIMAL.search(digits)) is not None:
         digits = digits[: wrong.start()]
     return bytes.fromhex(digits[: len(digits) // 2 * 2])
@@ -129,5 +130,6 @@ def _unhexed(text: str) -> bytes:
 def _xmp_in_gif(file: BinaryIO) -> bytes | None:
     """The packet between the name of the application and the trailer that readers skip it by."""
     file.seek(0)
-    found = _GIF_XMP.search(file.read(_GIF_SEARCHED_BYTES))
-    return found[1] if found else None
+    _, found, behind = file.read(_GIF_SEARCHED_BYTES).partition(_GIF_XMP)
+    packet, found, _ = behind.partition(_GIF_TRAILER)
+    return packet if found else None

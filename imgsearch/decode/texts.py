@@ -22,12 +22,13 @@ _DATES = ("exif:datetimeoriginal", "exif:datetimedigitized", "creation time", "c
           "createdate", "datetimeoriginal", "datecreated")  # fmt: skip
 _KEYWORDS = ("keywords", "keyword", "tags")
 _MAKES, _MODELS = ("make", "exif:make"), ("model", "exif:model")
+_MAX_LENGTH = 20_000  # characters of a text that are read
 _SEPARATOR = re.compile(r"[;,\n]")
 
 
 def read_texts(texts: Mapping[str, str]) -> MetadataSource:
     """The facts in the texts of a PNG, by their names. Never raises, whatever the texts are."""
-    by_name = {name.strip().lower(): text for name, text in texts.items()}
+    by_name = {name.strip().lower(): text[:_MAX_LENGTH] for name, text in texts.items()}
 
     def first(names: tuple[str, ...]) -> str | None:
         return next((by_name[name] for name in names if name in by_name), None)
