@@ -351,3 +351,67 @@ def test_hostile_regions_cost_little(make: Callable[[], str]) -> None:
 def test_marks_for_the_direction_of_writing_are_no_part_of_a_name() -> None:
     packet = PICASA.replace("Anna Smith", "\u200eAnna\u202a Smith\u202c\u200f")
     assert read_xmp(packet.encode()).texts("people") == PEOPLE
+
+
+# ------------------------------------------------------------------------- Picasa's own file
+
+PICASA_INI = """[Picasa]
+name=Summer
+[encoding]
+utf8=1
+[Contacts2]
+8e62398ebda8c1a5=Anna Smith;;
+d04ca592f8868c2=Zoë;zoe@example.org;
+[IMG_2041.png]
+faces=rect64(3f845bcb59418507),8e62398ebda8c1a5;rect64(1),ffffffffffffffff;rect64(2),D04CA592F8868C2
+keywords=Ferien,See
+caption=Mittag
+star=yes
+backuphash=1234
+[[odd] name=.png]
+caption=Odd
+"""
+
+
+@pytest.mark.parametrize("name", [".picasa.ini", "Picasa.ini"])
+def test_picasas_file_names_the_people_of_a_folder(tmp_path: Path, name: str) -> None:
+    for number, photo in enumerate(("IMG_2041.png", "other.png", "[odd] name=.png")):
+        write_photo(tmp_path / photo, number)
+    (tmp_path / name).write_text(PICASA_INI, encoding="utf-8")
+    facts = read_facts(tmp_path / "IMG_2041.png")
+    assert facts.people == ("Anna Smith", "Zoë")
+    assert (facts.keywords, facts.description) == (("Ferien", "See"), "Mittag")
+    assert read_facts(tmp_path / "[odd] name=.png").description == "Odd"
+    assert read_facts(tmp_path / "other.png") == Facts("PNG", 8, 8)
+
+
+def test_picasas_file_is_followed(library: Library, stand_in: StandIn, tmp_path: Path) -> None:
+    here = write_photos(tmp_path / "photos", 2)
+    library.index([here]).run()
+    ini = here / ".picasa.ini"
+    ini.write_text(PICASA_INI.replace("IMG_2041", "0001"), encoding="utf-8")
+    library.index().run()
+    assert [hit.path.name for hit in library.find("person:anna").hits] == ["0001.png"]
+    ini.unlink()
+    library.index().run()
+    assert (library.find("person:anna").hits, stand_in.embedded) == ((), 2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[",
+        b"[IMG_2041.png]\nfaces=rect64(),;rect64(zz),1\nfaces",
+        b"\xff\xfe[IMG_2041.png]\0=\0",
+        b"[IMG_2041.png]\nfaces=" + b"rect64(1),2;" * 200_000,
+        b"[IMG_2041.png]\ncaption=" + b"x" * (5 << 20),
+        b"[a]\n" * 500_000,
+    ],
+    ids=range(6),
+)
+def test_a_hostile_ini_costs_little(tmp_path: Path, content: bytes) -> None:
+    write_photo(tmp_path / "IMG_2041.png")
+    (tmp_path / ".picasa.ini").write_bytes(content)
+    started = time.process_time()
+    assert read_facts(tmp_path / "IMG_2041.png") == Facts("PNG", 8, 8)
+    assert time.process_time() - started < 5

@@ -1,4 +1,4 @@
-"""Reads the metadata files beside photos: XMP of photo programs, JSON of Google Takeout.
+"""Reads the metadata files beside photos: XMP, JSON of Google Takeout, and Picasa's own file.
 
 is_sidecar_name   a name -> whether the file may be one
 sidecar_paths     a photo -> where its own may be
@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from imgsearch.decode import takeout
+from imgsearch.decode import picasa, takeout
 from imgsearch.decode.metadata import MetadataSource, merge_metadata
 from imgsearch.decode.request import open_regular_file
 from imgsearch.decode.xmp import MAX_PACKET_BYTES, read_xmp
@@ -25,12 +25,12 @@ _XMP_PATTERNS = ("{name}.xmp", "{name}.XMP", "{stem}.xmp", "{stem}.XMP")
 
 def is_sidecar_name(name: str) -> bool:
     """Whether a file of this name (no folders) may belong to a photo."""
-    return name.endswith((".xmp", ".XMP", takeout.SUFFIX))
+    return name.endswith((".xmp", ".XMP", takeout.SUFFIX)) or name in picasa.FILE_NAMES
 
 
 def sidecar_paths(photo: str) -> tuple[str, ...]:
     """The paths where the files that belong to a photo may be, in order of precedence."""
-    return _xmp_paths(photo) + _takeout_paths(photo)
+    return _xmp_paths(photo) + _takeout_paths(photo) + _picasa_paths(photo)
 
 
 def _xmp_paths(photo: str) -> tuple[str, ...]:
@@ -44,11 +44,16 @@ def _takeout_paths(photo: str) -> tuple[str, ...]:
     return tuple(folder + slash + each for each in takeout.json_names(name))
 
 
+def _picasa_paths(photo: str) -> tuple[str, ...]:
+    folder, slash, _ = photo.rpartition(os.sep)
+    return tuple(folder + slash + name for name in picasa.FILE_NAMES)
+
+
 def apply_sidecars(facts: Facts, photo: Path) -> Facts:
     """`facts` corrected by the files beside the photo; unchanged where there are none.
 
-    `IMG.JPG.xmp` counts before `IMG.xmp`, and XMP before JSON. A file that cannot be read, or has
-    nothing to say about this photo, is passed over.
+    `IMG.JPG.xmp` counts before `IMG.xmp`, XMP before JSON, and that before Picasa's file. A file
+    that cannot be read, or has nothing to say about this photo, is passed over.
     """
     xmp = _first(_xmp_paths(str(photo)), MAX_PACKET_BYTES, lambda packet: read_xmp(packet, SOURCE))
     json = _first(
@@ -56,7 +61,10 @@ def apply_sidecars(facts: Facts, photo: Path) -> Facts:
         takeout.MAX_BYTES,
         lambda text: takeout.read_json(text, SOURCE, photo.name, facts.taken_at),
     )
-    return merge_metadata(facts, [source for source in (xmp, json) if source is not None])
+    inis = (
+        picasa.read_picasa_ini(Path(path), photo.name, SOURCE) for path in _picasa_paths(str(photo))
+    )
+    return merge_metadata(facts, [source for source in (xmp, json, *inis) if source is not None])
 
 
 def _first(

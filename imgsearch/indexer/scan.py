@@ -15,6 +15,7 @@ from imgsearch.records.files import Changes, FileStat
 
 # Folders of other programs: thumbnails of NAS makers, recycle bins.
 _FOREIGN_FOLDERS = frozenset({"@eadir", "#recycle", "$recycle.bin", "system volume information"})
+_PICASA_FILE = ".picasa.ini"  # not imported from `decode.picasa`: a query loads this module, too
 # Names that browsers and sync tools give to files, or folders of files, that are incomplete.
 _INCOMPLETE_PREFIXES = ("~syncthing~", "~$", "unconfirmed ")
 _INCOMPLETE_SUFFIXES = (
@@ -27,9 +28,12 @@ _INCOMPLETE_SUFFIXES = (
 
 
 def is_ignored(name: str) -> bool:
-    """Whether the name of a file or folder is hidden, incomplete, or that of another program."""
+    """Whether the name of a file or folder is hidden, incomplete, or that of another program.
+
+    Picasa's metadata file is hidden, and is not ignored.
+    """
     if name.startswith("."):
-        return True
+        return name != _PICASA_FILE
     lower = name.lower()
     return (
         lower in _FOREIGN_FOLDERS
