@@ -138,7 +138,7 @@ def _panel(
         f'<rect x="{_LEFT}" y="{top}" width="{_WIDTH}" height="{_HEIGHT}" fill="none"'
         ' stroke="#333"/>',
         f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
-        f'<text x="{_LEFT + 8}" y="{top + 16}" fill="{colour}">{name}:'
+        f'<text x="{_LEFT + 8}" y="{top + _HEIGHT - 9}" fill="{colour}">{name}:'
         f" {min(values):.4g} to {max(values):.4g}, {values[-1]:.4g} at the end</text>",
     ]
     parts += [

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -242,18 +242,29 @@ def main() -> None:
     options = parser.parse_args()
     sys.stdout.write(f"seed {options.seed}\n")
     with tempfile.TemporaryDirectory() as place:
-        outcome = soak(Path(place), options.seconds, options.seed)
-    sys.stdout.write(str(outcome))
-    for file in (options.json, options.svg):
-        if file:
-            file.parent.mkdir(parents=True, exist_ok=True)
-    if options.json:
-        samples = [asdict(sample) for sample in outcome.samples]
-        options.json.write_text(json.dumps(samples, indent=1) + "\n")
-    if options.svg:
-        options.svg.write_text(draw(outcome.samples, f"A busy watcher, seed {options.seed}"))
-    if grown := leaks(outcome.samples):
+        run = Soak(Path(place), options.seed)
+        try:
+            sys.stdout.write(str(run.run(options.seconds)))
+        finally:  # a run that fails has its curve, too
+            run.close()
+            if options.json:
+                write_json(run.samples, options.json)
+            if options.svg and run.samples:
+                write_svg(run.samples, options.svg, f"A busy watcher, seed {options.seed}")
+    if grown := leaks(run.samples):
         sys.exit("\n".join(grown))
+
+
+def write_json(samples: Sequence[Sample], file: Path) -> None:
+    """Write the samples as an array of objects."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([asdict(sample) for sample in samples], indent=1) + "\n")
+
+
+def write_svg(samples: Sequence[Sample], file: Path, title: str) -> None:
+    """Draw the samples."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(draw(samples, title))
 
 
 if __name__ == "__main__":
