@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import RunningJob
     from imgsearch.query.grammar import filter_of, parse, to_text
     from imgsearch.records.answer import Answer, Hit, Pairs, Verdict
-    from imgsearch.records.browse import PlaceCounts, Timeline
+    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.photo import Photo
     from imgsearch.records.query import Example, Query, Region, Term
@@ -48,6 +48,7 @@ _MODULES = {
     "MissingExtra": "imgsearch.records.status",
     "Pairs": "imgsearch.records.answer",
     "Photo": "imgsearch.records.photo",
+    "PhotoEvent": "imgsearch.records.browse",
     "PlaceCounts": "imgsearch.records.browse",
     "Query": "imgsearch.records.query",
     "Region": "imgsearch.records.query",
@@ -79,6 +80,7 @@ __all__ = [
     "MissingExtra",
     "Pairs",
     "Photo",
+    "PhotoEvent",
     "PlaceCounts",
     "Query",
     "Region",

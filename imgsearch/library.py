@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.answer import Pairs
     from imgsearch.records.arrays import Ids
-    from imgsearch.records.browse import PlaceCounts, Timeline
+    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
     from imgsearch.records.status import (
         Counts,
@@ -258,6 +258,15 @@ class Library:
         from imgsearch.analysis.browse import places_of
 
         return places_of(self._reads(), self._counted(query, k))
+
+    def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]:
+        """Occasions and trips, in order: of all photos, or as for `timeline`.
+
+        Photos whose metadata has no date are in no event. docs/search.md states the rule.
+        """
+        from imgsearch.analysis.events import find_events
+
+        return find_events(self._reads().moments(self._counted(query, k)))
 
     def photos(self, ids: Sequence[int]) -> list[Hit]:
         """These photos, in this order, with their paths; unknown ids are left out."""

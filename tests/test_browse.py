@@ -6,18 +6,22 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.bench_events import LIVES, make_library, ours, score
 from imgsearch import Library, Settings
+from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.records.browse import (
     CountryCount,
+    Moment,
     MonthCount,
     PlaceCounts,
     RegionCount,
@@ -29,6 +33,7 @@ from tests.factories import dng, encoded, scene, write_photo
 from tests.stand_in import StandIn
 
 AREZZO, FLORENCE, SYDNEY = (43.46446, 11.88148), (43.7793, 11.2463), (-33.8688, 151.2093)
+FIJI = (-18.1416, 178.4419)
 ATLANTIC = (45.0, -30.0)
 FILE_DATE = datetime(2012, 3, 4, 12)
 
@@ -160,6 +165,97 @@ def test_a_shot_counts_once_with_stack_raw(
         assert library.places("type:raw").unknown == 1, "its JPEG does not pass, and hides nothing"
 
 
+# ------------------------------------------------------------------------- events
+
+
+def at(day: float, point: tuple[float, float] | None = None) -> Moment:
+    """A photo at a time in days after the first of January 2020; its id is unique to the time."""
+    taken_at = datetime(2020, 1, 1) + timedelta(days=day)
+    return Moment(round(day * 1e6), taken_at, *(point or (None, None)))
+
+
+def at_home(weeks: Iterable[int]) -> list[Moment]:
+    """Three photos within half an hour, on one day of each of these weeks."""
+    return [at(7 * week + part, AREZZO) for week in weeks for part in (0.5, 0.51, 0.52)]
+
+
+def spans(moments: Iterable[Moment]) -> list[tuple[float, float, bool]]:
+    """First and last photo of each event, in days, and whether it is a trip."""
+    moments = sorted(moments, key=lambda moment: moment.taken_at)
+    events = find_events(moments)
+    assert [n for event in events for n in event.photo_ids] == [m.photo_id for m in moments]
+    return [
+        (event.photo_ids[0] / 1e6, event.photo_ids[-1] / 1e6, event.is_trip) for event in events
+    ]
+
+
+def test_a_trip_is_one_event_with_its_nights_and_moves() -> None:
+    home = at_home(range(30))
+    trip = [at(99 + day, SYDNEY if day < 4 else FIJI) for day in (0, 0.2, 1, 1.5, 4.5, 5, 5.4)]
+    home = [moment for moment in home if not 99 <= moment.photo_id / 1e6 <= 105]
+    found = spans(home + trip)
+    assert [span for span in found if span[2]] == [(99, 104.4, True)]
+    assert len(found) == 1 + len(home) / 3
+
+
+def test_two_trips_with_days_at_home_or_elsewhere_between_them_are_two() -> None:
+    home = at_home(range(30))
+    trips = [at(93, SYDNEY), at(95, SYDNEY), at(99.9, FIJI), at(100, FIJI)]
+    found = [span for span in spans(home + trips) if span[2]]
+    assert found == [(93, 95, True), (99.9, 100, True)]
+    found = [span for span in spans([*home, at(94, AREZZO), *trips[:2]]) if span[2]]
+    assert found == [(93, 93, True), (95, 95, True)]
+
+
+def test_an_occasion_at_home_ends_with_a_gap_that_is_long_for_it() -> None:
+    afternoon = [at(200.4 + number * 0.005, AREZZO) for number in range(15)]
+    evening = [at(200.65 + number * 0.005, AREZZO) for number in range(15)]  # 4.3 hours later
+    found = spans([*at_home(range(20)), *afternoon, *evening])
+    assert found[-2:] == [(200.4, 200.47, False), (200.65, 200.72, False)]
+    sparse = [afternoon[0], afternoon[-1], evening[0], evening[-1]]
+    assert spans([*at_home(range(20)), *sparse])[-1] == (200.4, 200.72, False)
+
+
+def test_photos_without_coordinates_belong_to_the_trip_around_them() -> None:
+    trip = [at(101.3, SYDNEY), at(101.6), at(102.2, SYDNEY), at(102.6), at(104.3, SYDNEY)]
+    assert (101.3, 104.3, True) in spans(at_home(range(30)) + trip)
+
+
+def test_a_new_home_is_a_home_soon_after_the_move() -> None:
+    before = at_home(range(60))
+    after = [replace(m, lat=SYDNEY[0], lon=SYDNEY[1]) for m in at_home(range(60, 90))]
+    assert all(not is_trip for *_, is_trip in spans(before + after))
+
+
+def test_without_a_home_photos_on_several_days_are_one_trip() -> None:
+    assert spans([at(3, SYDNEY), at(4, SYDNEY), at(6, FIJI)]) == [(3, 6, True)]
+
+
+def test_without_coordinates_days_are_events() -> None:
+    moments = [at(day + part) for day in range(5) for part in (0.4, 0.41, 0.45)]
+    assert [end - start for start, end, _ in spans(moments)] == [pytest.approx(0.05)] * 5
+    assert spans([]) == [] and spans([at(1)]) == [(1, 1, False)]
+
+
+def test_events_of_made_libraries_are_found() -> None:
+    for name in ("a phone", "a phone and a camera", "moved house"):
+        shots = make_library(replace(LIVES[name], photos=10), seed=2000)
+        precision, recall, whole = score(shots, ours([shot.moment for shot in shots]))
+        assert min(precision, recall) > 0.95 and whole > 0.75, name
+
+
+def test_events_of_a_library_have_its_photos_and_places(travels: Library) -> None:
+    events = travels.events()
+    names = [[hit.path.stem[:2] for hit in travels.photos(event.photo_ids)] for event in events]
+    assert [sorted(each) for each in names[1:]] == [["a3"], ["o1", "s1"], ["n1"]]
+    assert len(names[0]) == 2, "the copy is the same photo, and f1 has only its file's date"
+    assert (events[0].towns, events[0].countries) == (("Arezzo",), ("Italy",))
+    assert events[0].start == datetime(2008, 10, 22, 16, 28, 39)
+    assert events[0].end == datetime(2008, 10, 22, 23, 59, 59), "as the camera showed it"
+    assert travels.events("on:2008-12") == events[1:2]
+    assert travels.events("dated:file") == ()
+
+
 # ------------------------------------------------------------------------- the commands
 
 
@@ -208,6 +304,23 @@ def test_the_timeline_by_month_of_a_query(travels: Library) -> None:
         "2009-01 to 2015-10": 0,
         "2015-11": 1,
     }
+
+
+def test_events_are_printed_with_days_photos_and_places(travels: Library) -> None:
+    code, output, remarks = run(travels, "timeline", "--events", "--min-photos", "2")
+    assert code == 0
+    assert [line.split() for line in output.splitlines()] == [
+        ["2008-10-22", "2", "trip", "Arezzo,", "Italy"],
+        ["2015-02-01", "to", "2015-02-02", "2", "trip", "Sydney,", "Australia"],
+    ]
+    assert remarks == "Events of fewer than 2 photos: 2.\n"
+    code, output, _ = run(travels, "timeline", "--events", "--min-photos", "2", "--json")
+    assert [event["towns"] for event in json.loads(output)["events"]] == [["Arezzo"], ["Sydney"]]
+    assert run(travels, "timeline", "--events") == (1, "", "Events of fewer than 5 photos: 4.\n")
+    code, _, remarks = run(travels, "timeline", "--events", "dated:file")
+    assert code == 1 and "No photo with a date in its metadata" in remarks
+    for wrong in (["--events", "--months"], ["--min-photos", "3"], ["--events", "--min-photos=0"]):
+        assert run(travels, "timeline", *wrong)[0] == 2
 
 
 def test_places_are_printed_as_a_tree(travels: Library) -> None:

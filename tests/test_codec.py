@@ -26,6 +26,7 @@ from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.browse import (
     CountryCount,
     MonthCount,
+    PhotoEvent,
     PlaceCounts,
     RegionCount,
     Timeline,
@@ -174,6 +175,9 @@ def test_counts_come_back_unchanged() -> None:
     months = (MonthCount("2023-06", 3, 1), MonthCount("2023-07", 1, 0))
     timeline = Timeline((YearCount(2022, 0, 0, ()), YearCount(2023, 4, 1, months)))
     assert codec.timeline_from_json(sent(codec.timeline_to_json(timeline))) == timeline
+    start, end = datetime(2023, 6, 1, 9), datetime(2023, 6, 3, 12, 0, 0, 500_000)
+    event = PhotoEvent(start, end, True, (3, 1), ("Genève", "Nyon"), ("Switzerland",))
+    assert codec.events_from_json(sent(codec.events_to_json([event, event]))) == (event, event)
     region = RegionCount("Tuscany", 3, (TownCount("Arezzo", 2), TownCount(None, 1)))
     country = CountryCount(None, 1, (RegionCount(None, 1, (TownCount("Genève", 1),)),))
     places = PlaceCounts((CountryCount("Italy", 3, (region,)), country), unnamed=2, unknown=1)

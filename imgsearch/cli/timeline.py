@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -18,10 +18,13 @@ from imgsearch.cli.query_options import (
     optional_query_from,
     query_options,
 )
+from imgsearch.text import printable
 
 if TYPE_CHECKING:
-    from imgsearch.records.browse import Timeline
+    from imgsearch.records.browse import PhotoEvent, Timeline
 
+MIN_PHOTOS = 5  # of an event that is listed
+_NAMES = 3  # towns and countries of an event that are shown
 _MAX_BAR = 60  # characters
 _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of its file
 
@@ -31,10 +34,23 @@ _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of 
 @query_options
 @counted_option
 @click.option("--months", "by_month", is_flag=True, help="Count by month.")
+@click.option("--events", "as_events", is_flag=True, help="List occasions and trips.")
+@click.option(
+    "--min-photos",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="With --events: only those of at least N photos.  [default: 5]",
+)
 @json_option
 @data_option
 def command(
-    words: tuple[str, ...], k: int, by_month: bool, as_json: bool, data_dir: str | None
+    words: tuple[str, ...],
+    k: int,
+    by_month: bool,
+    as_events: bool,
+    min_photos: int | None,
+    as_json: bool,
+    data_dir: str | None,
 ) -> None:
     """Show how many photos each year or month has, as bars.
 
@@ -42,13 +58,25 @@ def command(
       imgsearch timeline
       imgsearch timeline "a dog in snow" --months
       imgsearch timeline country:Italy after:2015
+      imgsearch timeline --events after:2023
 
     QUERY limits the photos, as in imgsearch search; with words, weak results are left out. Years
     and months without a photo between others are shown, several in a row on one line. The lighter
     part of a bar are photos whose metadata has no date: they count by the date of their file, as
     in a search. dated:file finds them. Exit code 1 means that no photo matches.
+
+    --events lists events instead: an occasion at home or near it, or a whole trip, with its days,
+    the number of photos and the places. docs/search.md states how events are found.
     """
+    if as_events and by_month:
+        raise click.UsageError("Choose one of --months and --events.")
+    if min_photos is not None and not as_events:
+        raise click.UsageError("--min-photos needs --events.")
     query = optional_query_from(words)
+    if as_events:
+        events = call_api(data_dir, lambda library: library.events(query, k))
+        _print_events(events, min_photos or MIN_PHOTOS, as_json)
+        return
     timeline = call_api(data_dir, lambda library: library.timeline(query, k))
     if as_json:
         from imgsearch.service.codec import timeline_to_json
@@ -58,6 +86,27 @@ def command(
         _print_bars(list(_monthly(timeline) if by_month else _yearly(timeline)))
     if not timeline.years:
         info(NOTHING_TO_COUNT)
+        sys.exit(NO_RESULT)
+
+
+def _print_events(events: Sequence[PhotoEvent], min_photos: int, as_json: bool) -> None:
+    listed = [event for event in events if len(event.photo_ids) >= min_photos]
+    if as_json:
+        from imgsearch.service.codec import events_to_json
+
+        print_json(events_to_json(listed))
+    else:
+        for event in listed:
+            days = list(dict.fromkeys(f"{at:%Y-%m-%d}" for at in (event.start, event.end)))
+            names = ", ".join((*event.towns[:_NAMES], *event.countries[:_NAMES]))
+            kind = "trip" if event.is_trip else ""
+            line = f"{' to '.join(days):24}  {len(event.photo_ids):6}  {kind:4}  {printable(names)}"
+            click.echo(line.rstrip())
+    if len(listed) < len(events):
+        info(f"Events of fewer than {min_photos} photos: {len(events) - len(listed)}.")
+    if not events:
+        info("No photo with a date in its metadata matches, or all matches are weak.")
+    if not listed:
         sys.exit(NO_RESULT)
 
 

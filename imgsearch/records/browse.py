@@ -1,8 +1,9 @@
-"""What photos are counted by, to browse a library: months and years, places."""
+"""What a library is browsed by: months and years, places, events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,30 @@ class PlaceCounts:
     countries: tuple[CountryCount, ...]
     unnamed: int  # photos with coordinates far from any town
     unknown: int  # photos without coordinates and without the name of a place
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When and where a photo was taken: the camera's local time, degrees, names of the place."""
+
+    photo_id: int
+    taken_at: datetime  # without a UTC offset
+    lat: float | None = None
+    lon: float | None = None
+    town: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEvent:
+    """Photos of one occasion, in order: an afternoon, a party, or a whole trip.
+
+    Towns and countries are those of its photos, the most frequent first.
+    """
+
+    start: datetime  # the camera's local time, of the first photo
+    end: datetime
+    is_trip: bool  # away from home
+    photo_ids: tuple[int, ...]
+    towns: tuple[str, ...]
+    countries: tuple[str, ...]

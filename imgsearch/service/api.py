@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.progress import RunningJob
     from imgsearch.records.answer import Answer
-    from imgsearch.records.browse import PlaceCounts, Timeline
+    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
     from imgsearch.records.query import Query
     from imgsearch.records.status import Status
 
@@ -26,6 +26,8 @@ class SearchAPI(Protocol):
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer: ...
 
     def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline: ...
+
+    def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]: ...
 
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts: ...
 

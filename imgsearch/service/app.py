@@ -56,6 +56,7 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/similar", endpoints.similar, methods=["POST"]),
             Route("/label", endpoints.label, methods=["POST"]),
             Route("/timeline", endpoints.timeline, methods=["POST"]),
+            Route("/events", endpoints.events, methods=["POST"]),
             Route("/places", endpoints.places, methods=["POST"]),
             Route("/thumbnail/{photo_id}", endpoints.thumbnail),
             Route("/status", endpoints.status),
@@ -104,6 +105,9 @@ class Endpoints:
 
     async def timeline(self, request: Request) -> Response:
         return await self._answer_body(request, CountRequest, self._timeline)
+
+    async def events(self, request: Request) -> Response:
+        return await self._answer_body(request, CountRequest, self._events)
 
     async def places(self, request: Request) -> Response:
         return await self._answer_body(request, CountRequest, self._places)
@@ -158,6 +162,10 @@ class Endpoints:
     def _timeline(self, request: Request, body: CountRequest) -> codec.JsonObject:
         query = _allowed_if_any(request, body.parsed(), body.k)
         return codec.timeline_to_json(self._library.timeline(query, body.k))
+
+    def _events(self, request: Request, body: CountRequest) -> codec.JsonObject:
+        query = _allowed_if_any(request, body.parsed(), body.k)
+        return codec.events_to_json(self._library.events(query, body.k))
 
     def _places(self, request: Request, body: CountRequest) -> codec.JsonObject:
         query = _allowed_if_any(request, body.parsed(), body.k)

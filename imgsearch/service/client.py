@@ -24,7 +24,7 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.progress import RunningJob
-    from imgsearch.records.browse import PlaceCounts, Timeline
+    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
 
 MAX_BODY_BYTES = 64 << 20  # of a request; example images are the large ones
 MAX_K = 10_000  # photos in one answer
@@ -59,6 +59,10 @@ class Client:
     def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline:
         """How many photos each year and month has, as `Library.timeline` returns it."""
         return self._query("/timeline", codec.timeline_from_json, query, k)
+
+    def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]:
+        """Occasions and trips, as `Library.events` returns them."""
+        return self._query("/events", codec.events_from_json, query, k)
 
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
         """How many photos each place has, as `Library.places` returns it."""

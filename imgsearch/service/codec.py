@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -20,7 +20,7 @@ from imgsearch import errors
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.query.grammar import to_text
 from imgsearch.records.answer import Answer, Hit, Verdict
-from imgsearch.records.browse import PlaceCounts, Timeline
+from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.query import Query, Term
 from imgsearch.records.status import Failure, Status
@@ -191,6 +191,20 @@ def timeline_to_json(timeline: Timeline) -> JsonObject:
 def timeline_from_json(form: object) -> Timeline:
     """The reverse of `timeline_to_json`. Raises UsageError."""
     return _record_of(Timeline, form)
+
+
+def events_to_json(events: Sequence[PhotoEvent]) -> JsonObject:
+    """The events, in an object."""
+    return {"events": [_fields(event) for event in events]}
+
+
+def events_from_json(form: object) -> tuple[PhotoEvent, ...]:
+    """The reverse of `events_to_json`. Raises UsageError."""
+    return _record_of(_EventsForm, form)["events"]
+
+
+class _EventsForm(TypedDict):
+    events: tuple[PhotoEvent, ...]
 
 
 def places_to_json(places: PlaceCounts) -> JsonObject:

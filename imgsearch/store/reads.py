@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
-from imgsearch.records.browse import MonthCount
+from imgsearch.records.browse import Moment, MonthCount
 from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
 from imgsearch.records.photo import Photo, PhotoVectors
 from imgsearch.records.query import Listed, Selection
@@ -247,6 +247,21 @@ class Reads:
             "GROUP BY country, region, town"
         )
         return [(tuple(row[:3]), *row[3:]) for row in self._of_live_photos(query, ids)]
+
+    def moments(self, ids: Ids | None = None) -> list[Moment]:
+        """When and where these photos, or all, were taken, in order of time.
+
+        Photos whose metadata has no date are left out.
+        """
+        query = (
+            "SELECT id, taken_at, lat, lon, town, country FROM photos "
+            "WHERE taken_at IS NOT NULL AND {}"
+        )
+        moments = [
+            Moment(photo_id, datetime.fromisoformat(taken_at).replace(tzinfo=None), *place)
+            for photo_id, taken_at, *place in self._of_live_photos(query, ids)
+        ]
+        return sorted(moments, key=lambda moment: (moment.taken_at, moment.photo_id))
 
     def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
         """The rows of a query about photos that have a path, and are among `ids` if given."""

@@ -170,6 +170,7 @@ QUESTIONS: dict[str, list[str]] = {
     "photo": ["search", "photo:3 2:night t:0.1", "--json"],
     "timeline": ["timeline", "--months"],
     "timeline of words": ["timeline", "a cat", "--json"],
+    "events": ["timeline", "--events", "--min-photos", "1"],
     "places": ["places", "type:png", "--json"],
     "counts of nothing": ["timeline", "type:gif"],
     "status": ["status"],
@@ -578,6 +579,7 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
             ("LabelRequest", {"classes": ["cat", "rocket"]}),
         ],
         "/timeline": [("CountRequest", {}), ("CountRequest", {"query": query, "k": 9})],
+        "/events": [("CountRequest", {}), ("CountRequest", {"query": "in:/"})],
         "/places": [("CountRequest", {}), ("CountRequest", {"query": "type:png"})],
     }  # fmt: skip
     document: Any = openapi_document()
