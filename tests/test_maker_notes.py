@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import struct
+import subprocess
 import sys
 from datetime import datetime
 from io import BytesIO
@@ -18,6 +21,7 @@ from imgsearch.decode.ciff import read_ciff
 from imgsearch.decode.exif import read_exif
 from imgsearch.decode.pool import DecoderPool
 from imgsearch.decode.reader import decode_bytes, read_facts
+from imgsearch.decode.x3f import read_x3f
 from imgsearch.records.photo import Facts
 from tests.factories import encoded
 from tests.test_decode_exif import (
@@ -273,6 +277,71 @@ def test_heaps_that_contain_each_other_take_no_time() -> None:
     endless = struct.pack("<H", 400) + struct.pack("<HII", 0x2807, 1 << 20, 0) * 400
     data = b"II" + struct.pack("<I", 26) + b"HEAPCCDR" + bytes(12) + endless + struct.pack("<I", 0)
     assert read_ciff(BytesIO(data)).facts == {}
+
+
+# ---------------------------------------------------------------------------- X3F
+
+
+def x3f(properties: dict[str, str]) -> bytes:
+    """A file with these properties and no image."""
+    places, text = b"", ""
+    for name, value in properties.items():
+        places += struct.pack("<II", len(text), len(text) + len(name) + 1)
+        text += f"{name}\0{value}\0"
+    head = b"SECp" + struct.pack("<5I", 0x20000, len(properties), 0, 0, len(text))
+    section = head + places + text.encode("utf-16-le")
+    start = b"FOVb" + struct.pack("<I", 0x20000) + bytes(32)
+    directory_at = len(start) + len(section)
+    entry = struct.pack("<II4s", len(start), len(section), b"PROP")
+    directory = b"SECd" + struct.pack("<II", 0x20000, 1) + entry
+    return start + section + directory + struct.pack("<I", directory_at)
+
+
+SIGMA = {
+    "CAMMANUF": "SIGMA",
+    "CAMMODEL": "SIGMA SD10",
+    "TIME": "1100000000",
+    "ISO": "100",
+    "SHUTTER": "0.01",
+    "APERTURE": "5.6",
+    "FLENGTH": "35",
+    "LENSFRANGE": "18 to 50",
+}
+
+
+def test_the_properties_of_an_x3f() -> None:
+    assert read_x3f(BytesIO(x3f(SIGMA))).facts == {
+        "taken_at": datetime(2004, 11, 9, 11, 33, 20),
+        "dated_by": "exif",
+        "camera": "SIGMA SD10",
+        "lens": "18-50mm",
+        "exposure_s": 0.01,
+        "aperture": 5.6,
+        "iso": 100,
+        "focal_mm": 35.0,
+    }
+
+
+def test_exiftool_reads_the_same_of_an_x3f(tmp_path: Path) -> None:
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool (Debian: libimage-exiftool-perl)")
+    path = tmp_path / "photo.x3f"
+    path.write_bytes(x3f(SIGMA))
+    names = ("Make", "Model", "DateTimeOriginal", "ISO", "ExposureTime", "FNumber", "FocalLength")
+    command = ["exiftool", "-json", "-n", *(f"-{name}" for name in names), str(path)]
+    tags = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)[0]
+    del tags["SourceFile"]
+    assert list(tags.values()) == [
+        "SIGMA", "SIGMA SD10", "2004:11:09 11:33:20", 100, 0.01, 5.6, 35,
+    ]  # fmt: skip
+
+
+@given(st.data())
+def test_no_bytes_in_an_x3f_fail(data: st.DataObject) -> None:
+    changed = bytearray(x3f(SIGMA))
+    for _ in range(data.draw(st.integers(1, 8))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    read_x3f(BytesIO(bytes(changed[: data.draw(st.integers(0, len(changed)))])))
 
 
 def test_exiv2_reads_the_open_file_and_not_its_name(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from imgsearch.decode.formats import RAW
 from imgsearch.decode.iptc import read_iptc
 from imgsearch.decode.pixels import upright_srgb
 from imgsearch.decode.request import DecodeRequest
+from imgsearch.decode.x3f import read_x3f
 from imgsearch.decode.xmp import read_xmp
 from imgsearch.records.files import Decoded
 
@@ -96,6 +97,9 @@ def _exif(file: BinaryIO, image: Image.Image) -> Exif:
         return read_canon_boxes(file)
     if head.startswith(_CRW):
         return Exif(shot=read_ciff(file))
+    if head.startswith(b"FOVb"):
+        exif = read_exif(image.info.get("exif"))  # the preview's, in newer ones
+        return exif if "taken_at" in exif.shot.facts else Exif(shot=read_x3f(file))
     if head.startswith(b"\0MRM"):
         return read_minolta_blocks(file)
     if head.startswith(b"FUJIFILMCCD-RAW") and len(head) >= 92:
