@@ -358,7 +358,9 @@ def _tolerate_two_watches_of_one_path() -> None:
     """
     from watchdog.observers.inotify import InotifyWatchGroup
 
-    remove = InotifyWatchGroup._remove_watch_internally
+    remove = getattr(InotifyWatchGroup, "_remove_watch_internally", None)
+    if remove is None:  # another version, which a test holds to the same behaviour
+        return
 
     def remove_if_known(self: InotifyWatchGroup, wd: WatchDescriptor) -> None:
         with suppress(KeyError):
