@@ -33,7 +33,8 @@ from imgsearch.cli.progress import run_with_progress
 @click.option(
     "--metadata",
     is_flag=True,
-    help="Then reread dates, places, keywords and XMP files of all photos. Embeds nothing.",
+    help="Then reread dates, places, people, titles and keywords of all photos, also from the files "
+    "beside them. Embeds nothing.",
 )
 @json_option
 @data_option
