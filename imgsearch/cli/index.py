@@ -33,7 +33,7 @@ from imgsearch.cli.progress import run_with_progress
 @click.option(
     "--metadata",
     is_flag=True,
-    help="Then reread dates, places, people, titles and keywords of all photos, also from the files "
+    help="Then reread dates, places, people, titles and keywords of all photos, also from files "
     "beside them. Embeds nothing.",
 )
 @json_option
