@@ -8,16 +8,17 @@ import shutil
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.bench_events import LIVES, make_library, ours, score
-from imgsearch import Library, Settings
+from imgsearch import Library, Query, Settings, to_text
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
+from imgsearch.cli.timeline import in_earlier_years
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.records.browse import (
     CountryCount,
@@ -78,7 +79,8 @@ def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
     write_taken(folder / "o1.png", "2015-02-02T10:00:00", ATLANTIC)
     write_taken(folder / "n1.png", "2015-11-05T10:00:00", Country="Italy")
     write_taken(folder / "f1.png")
-    shutil.copy(folder / "a1.png", folder / "copy of a1.png")
+    for suffix in (".png", ".xmp"):
+        shutil.copy(folder / f"a1{suffix}", folder / f"copy of a1{suffix}")
     library.index([folder]).run()
     return library
 
@@ -321,6 +323,41 @@ def test_events_are_printed_with_days_photos_and_places(travels: Library) -> Non
     assert code == 1 and "No photo with a date in its metadata" in remarks
     for wrong in (["--events", "--months"], ["--min-photos", "3"], ["--events", "--min-photos=0"]):
         assert run(travels, "timeline", *wrong)[0] == 2
+
+
+def test_on_this_day_lists_earlier_years(
+    library: Library, tmp_path: Path, stand_in: StandIn
+) -> None:
+    today = datetime.now()
+    if (today.month, today.day) == (2, 29):
+        pytest.skip("the years before have no such day")
+    for name, taken_at in {
+        "two": today.replace(year=today.year - 2),
+        "one": today.replace(year=today.year - 1),
+        "now": today,
+        "off": today.replace(year=today.year - 1) + timedelta(days=40),
+    }.items():
+        write_taken(tmp_path / "photos" / f"{name}.png", f"{taken_at:%Y-%m-%dT%H:%M:%S}")
+    of_file = write_taken(tmp_path / "photos" / "file.png")
+    earlier = today.replace(year=today.year - 3).timestamp()
+    os.utime(of_file, (earlier, earlier))
+    library.index([tmp_path / "photos"]).run()
+    code, output, _ = run(library, "timeline", "--on-this-day")
+    assert code == 0
+    assert [Path(line.split()[-1]).stem for line in output.splitlines()] == ["one", "two"]
+    code, output, _ = run(library, "timeline", "--on-this-day", "name:two", "--json")
+    assert [Path(hit["path"]).stem for hit in json.loads(output)] == ["two"]
+    code, output, remarks = run(library, "timeline", "--on-this-day", "name:off")
+    assert (code, output) == (1, "") and "No photo of this day" in remarks
+
+
+def test_the_29th_of_february_is_shown_every_year() -> None:
+    def days(*today: int) -> str:
+        return to_text(in_earlier_years(Query(), date(*today)))
+
+    assert days(2023, 2, 28) == "day:02-28|02-29 before:2023 -dated:file sort:date"
+    assert days(2024, 2, 28).startswith("day:02-28 before:2024")
+    assert days(2024, 2, 29).startswith("day:02-29 before:2024")
 
 
 def test_places_are_printed_as_a_tree(travels: Library) -> None:

@@ -106,6 +106,7 @@ def test_terms(line: str, terms: tuple[Term, ...]) -> None:
         ('keyword:"a|b"', Filter("keyword", ("a|b",))),
         ("Camera:Canon", Filter("camera", ("Canon",))),
         ("on:2023/6/5", Filter("on", ("2023-06-05",))),
+        ("day:2-29", Filter("day", ("02-29",))),
         ("after:2023-06-15T9:05", Filter("after", ("2023-06-15T09:05",))),
         ("near:-33.9,151.2", Filter("near", (Place(-33.9, 151.2, 5.0),))),
         ("near:0,0,500m", Filter("near", (Place(0.0, 0.0, 0.5),))),

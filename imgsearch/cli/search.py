@@ -69,7 +69,7 @@ def command(
     if not show_all:
         answer = without_weak_hits(answer)
     if as_json:
-        _print_json(answer)
+        print_json_answer(answer)
     elif paths:
         end = b"\0" if nul else b"\n"
         sys.stdout.buffer.write(b"".join(os.fsencode(hit.path) + end for hit in answer.hits))
@@ -92,7 +92,8 @@ def without_weak_hits(answer: Answer) -> Answer:
     return replace(answer, hits=hits, cursor=answer.cursor if hits == answer.hits else None)
 
 
-def _print_json(answer: Answer) -> None:
+def print_json_answer(answer: Answer) -> None:
+    """The results for programs."""
     from imgsearch.service.codec import hit_to_cli_json
 
     last = len(answer.hits)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+from calendar import isleap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ from imgsearch.cli.query_options import (
     optional_query_from,
     query_options,
 )
+from imgsearch.cli.search import print_answer, print_json_answer, without_weak_hits
+from imgsearch.records.query import Filter, Query
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of 
 @counted_option
 @click.option("--months", "by_month", is_flag=True, help="Count by month.")
 @click.option("--events", "as_events", is_flag=True, help="List occasions and trips.")
+@click.option("--on-this-day", is_flag=True, help="List the photos of today's date, years ago.")
 @click.option(
     "--min-photos",
     metavar="N",
@@ -48,6 +53,7 @@ def command(
     k: int,
     by_month: bool,
     as_events: bool,
+    on_this_day: bool,
     min_photos: int | None,
     as_json: bool,
     data_dir: str | None,
@@ -66,13 +72,17 @@ def command(
     in a search. dated:file finds them. Exit code 1 means that no photo matches.
 
     --events lists events instead: an occasion at home or near it, or a whole trip, with its days,
-    the number of photos and the places. docs/search.md states how events are found.
+    the number of photos and the places. docs/search.md states how events are found. --on-this-day
+    lists the photos of earlier years whose metadata has the date of today.
     """
-    if as_events and by_month:
-        raise click.UsageError("Choose one of --months and --events.")
+    if by_month + as_events + on_this_day > 1:
+        raise click.UsageError("Choose one of --months, --events and --on-this-day.")
     if min_photos is not None and not as_events:
         raise click.UsageError("--min-photos needs --events.")
     query = optional_query_from(words)
+    if on_this_day:
+        _print_photos(in_earlier_years(query or Query(), date.today()), k, as_json, data_dir)
+        return
     if as_events:
         events = call_api(data_dir, lambda library: library.events(query, k))
         _print_events(events, min_photos or MIN_PHOTOS, as_json)
@@ -86,6 +96,33 @@ def command(
         _print_bars(list(_monthly(timeline) if by_month else _yearly(timeline)))
     if not timeline.years:
         info(NOTHING_TO_COUNT)
+        sys.exit(NO_RESULT)
+
+
+def in_earlier_years(query: Query, today: date) -> Query:
+    """The query, for the photos of this day in earlier years, newest first.
+
+    Photos of 29 February are found on the 28th of a year without it.
+    """
+    days = [f"{today:%m-%d}"]
+    if days == ["02-28"] and not isleap(today.year):
+        days.append("02-29")
+    filters = (
+        Filter("day", tuple(days)),
+        Filter("before", (f"{today.year:04}",)),
+        Filter("dated", ("file",), negated=True),
+    )
+    return replace(query, filters=(*query.filters, *filters), sort="date")
+
+
+def _print_photos(query: Query, k: int, as_json: bool, data_dir: str | None) -> None:
+    answer = without_weak_hits(call_api(data_dir, lambda library: library.find(query, k)))
+    if as_json:
+        print_json_answer(answer)
+    else:
+        print_answer(answer)
+    if not answer.hits:
+        info("No photo of this day in an earlier year matches, or all matches are weak.")
         sys.exit(NO_RESULT)
 
 

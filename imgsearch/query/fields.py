@@ -206,6 +206,15 @@ def one_of(known: Mapping[str, str]) -> Callable[[str], str]:
     return read
 
 
+def read_day(text: str) -> str:
+    """A month and a day, "12-24". Raises ValueError for a day that no year has."""
+    try:
+        day = datetime.strptime(f"2000-{text}", "%Y-%m-%d")  # a leap year
+    except ValueError:
+        raise ValueError(f"{text!r} is not a day of the year. Write month and day: 12-24") from None
+    return f"{day:%m-%d}"
+
+
 def read_type(text: str) -> str:
     """The name of a format, given by that name or by a file suffix."""
     from imgsearch.decode.formats import (  # lazy: queries rarely need it
@@ -247,6 +256,7 @@ FIELDS: dict[str, Field] = {
     "after": text_field("DATE", "taken at or after the beginning of DATE", read_date),
     "before": text_field("DATE", "taken before the beginning of DATE", read_date),
     "on": text_field("DATE", "taken within DATE: a year, a month, a day or a minute", read_date),
+    "day": text_field("MM-DD", "taken on this day of any year, month first: 12-24", read_day),
     "dated": text_field(
         "SOURCE",
         "whose date comes from exif, xmp, iptc, text (of a PNG or an early camera), video, sidecar "

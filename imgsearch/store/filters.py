@@ -154,6 +154,10 @@ def _on(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
     return func.substr(date_taken(), 1, len(str(value))) == value
 
 
+def _day(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+    return func.substr(date_taken(), 6, 5) == value
+
+
 def _contains(column: ColumnElement[str | None]) -> Condition:
     def condition(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
         part = _without_spaces(str(value))
@@ -335,6 +339,7 @@ CONDITIONS: dict[str, Condition] = {
     "after": _after,
     "before": _before,
     "on": _on,
+    "day": _day,
     "dated": _dated,
     "near": _near,
     "keyword": _keyword,
