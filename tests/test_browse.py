@@ -373,7 +373,7 @@ def test_places_are_printed_as_a_tree(travels: Library) -> None:
         ["  New South Wales", "1"],
         ["    Sydney", "1"],
     ]
-    assert remarks == "Far from any town: 1 photos.\nWithout a place: 1 photos.\n"
+    assert remarks == "Photos far from any town: 1.\nPhotos without a place: 1.\n"
 
 
 def test_json_and_exit_codes(travels: Library) -> None:
@@ -394,4 +394,4 @@ def test_json_and_exit_codes(travels: Library) -> None:
         assert (code, output) == (1, "")
         assert "No photo matches" in remarks
     code, output, remarks = run(travels, "places", "dated:file")
-    assert (code, output, remarks) == (1, "", "Without a place: 1 photos.\n")
+    assert (code, output, remarks) == (1, "", "Photos without a place: 1.\n")

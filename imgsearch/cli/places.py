@@ -78,6 +78,6 @@ def _print_remarks(places: PlaceCounts) -> None:
     if not places.countries and not places.unnamed and not places.unknown:
         info(NOTHING_TO_COUNT)
     if places.unnamed:
-        info(f"Far from any town: {places.unnamed} photos.")
+        info(f"Photos far from any town: {places.unnamed}.")
     if places.unknown:
-        info(f"Without a place: {places.unknown} photos.")
+        info(f"Photos without a place: {places.unknown}.")
