@@ -26,8 +26,9 @@ from imgsearch.analysis import metrics
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders import openvino
 from imgsearch.encoders.lite import graph, heads, towers, weights
+from imgsearch.encoders.lite import spec as lite_spec
 from imgsearch.encoders.lite.encoder import Lite
-from imgsearch.encoders.lite.heads import HEADS_FILE
+from imgsearch.encoders.lite.heads import CURRENT
 from imgsearch.encoders.onnx import open_session, optimise
 from imgsearch.encoders.openclip import int8, spec
 from imgsearch.encoders.registry import open_encoder
@@ -57,7 +58,7 @@ def in_batches(
 
 def lite(flickr8k: Path) -> None:
     data = datasets.captioned(flickr8k / "captions.csv", frozenset({"test"}))
-    encoder, trained = Lite(default_cache_dir()), heads.load(HEADS_FILE)
+    encoder, trained = Lite(default_cache_dir()), heads.load(CURRENT.path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "float.onnx"
         file.write_bytes(graph.image_model_float32(weights.image_tensors()).SerializeToString())
@@ -108,7 +109,8 @@ def trained(flickr8k: Path, count: int) -> None:
         for caption in data.captions[:count]:
             ids = np.array([pieces.ids(caption)], np.int64)
             inputs: dict[int | str, np.ndarray] = {"tokens": ids, "mask": np.ones_like(ids)}
-            rows.append((float32.run(None, inputs)[0][0], in_int8.infer(inputs)[0][0]))
+            outputs = float32.run(None, inputs)[0][0], in_int8.infer(inputs)[0][0]
+            rows.append((outputs[0][: lite_spec.TEXT_WIDTH], outputs[1][: lite_spec.TEXT_WIDTH]))
     before, after = (np.stack(each) for each in zip(*rows, strict=True))
     print_similarity_of_others(before)
     print_similarity(f"MiniLM, {matrices} matrices in int8", (before * after).sum(axis=1))

@@ -151,9 +151,9 @@ def test_the_choices_are_what_open_clip_has(cache: Path) -> None:
     import open_clip
 
     choices = encoder_choices()
-    assert choices[0].name == "lite"
+    assert [choice.name for choice in choices[:2]] == ["lite", "lite+views"]
     assert {CLIP, SIGLIP} <= {choice.name for choice in choices}
-    for choice, model in zip(choices[1:], catalogue.MODELS, strict=True):
+    for choice, model in zip(choices[2:], catalogue.MODELS, strict=True):
         arch, tag = catalogue.split(choice.name)
         assert open_clip.get_pretrained_cfg(arch, tag)["hf_hub"] == f"{model.repo}/"
         config = open_clip.get_model_config(arch)
@@ -255,7 +255,9 @@ def test_the_error_for_an_unknown_name_suggests_the_nearest(
 
 
 def test_an_id_gives_the_name() -> None:
-    assert name_of("lite/1:abc") == "lite"
+    assert name_of("lite/1:abc") == "lite:1"
+    assert name_of("lite/2:abc") == "lite"
+    assert name_of("lite/2+views:abc") == "lite+views"
     assert name_of(f"{CLIP}@0123/256px-shortest-bicubic-cc9102/1") == CLIP
     with pytest.raises(UsageError, match="rebuild"):
         name_of("future:model@1")

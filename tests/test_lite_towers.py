@@ -14,7 +14,8 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from imgsearch.encoders.lite import graph, heads, towers, weights
-from imgsearch.encoders.lite.heads import HEADS_FILE
+from imgsearch.encoders.lite.heads import CURRENT
+from imgsearch.encoders.lite.spec import TEXT_LAYERS
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from tests.factories import cosines, unit
 
@@ -74,7 +75,7 @@ def test_the_int8_tower_is_close_to_float32(
     in_float32: tuple[NDArray[np.float32], NDArray[np.float32]],
     model_cache: Path,
 ) -> None:
-    trained = heads.load(HEADS_FILE)
+    trained = heads.load(CURRENT.path)
     tower = towers.open_image_tower(model_cache, trained.ranges, threads=2)
     features, _ = tower.outputs(pixels)
     # Scans and textures are the hardest.
@@ -91,7 +92,7 @@ def test_ranges_are_measured_for_each_value_without_relu6(
     model = graph.image_model_float32(tensors, with_ranges=True).SerializeToString()
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     lows, highs = session.run(["lows", "highs"], {"pixels": pixels[:2]})
-    assert lows.shape == highs.shape == (2, len(heads.load(HEADS_FILE).ranges))
+    assert lows.shape == highs.shape == (2, len(heads.load(CURRENT.path).ranges))
     assert (lows < 0).all()
     assert (highs > 0).all()
 
@@ -107,13 +108,15 @@ def test_the_text_graph_is_the_original_network(model_cache: Path) -> None:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         batch = tokenizer(TEXTS, padding=True, truncation=True, max_length=128, return_tensors="pt")
         with torch.inference_mode():
-            hidden = model(**batch).last_hidden_state.numpy()
+            layers = model(**batch, output_hidden_states=True).hidden_states
     mask = batch["attention_mask"].numpy()[..., None]
-    expected = (hidden * mask).sum(axis=1) / mask.sum(axis=1)
     tower = towers.open_text_tower(model_cache, threads=2)
     rows = towers.encode(tower, towers.WordPieces(), TEXTS)
-    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert cosines(rows, unit(expected)).min() >= 0.9999
+    parts = np.split(rows, 1 + len(TEXT_LAYERS), axis=1)
+    for part, layer in zip(parts, (-1, *TEXT_LAYERS), strict=True):
+        expected = (layers[layer].numpy() * mask).sum(axis=1)
+        np.testing.assert_allclose(np.linalg.norm(part, axis=1), 1, atol=1e-5)
+        assert cosines(part, unit(expected)).min() >= 0.9999
 
 
 def test_truncated_tokens_keep_their_end_mark() -> None:

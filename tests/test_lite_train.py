@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,8 @@ from PIL import Image
 
 from imgsearch.analysis import metrics
 from imgsearch.encoders.lite import heads
-from imgsearch.encoders.lite.heads import HEADS_FILE
-from imgsearch.encoders.lite.spec import CLASSES, FEATURES
+from imgsearch.encoders.lite.heads import CURRENT
+from imgsearch.encoders.lite.spec import CLASSES, FEATURES, TEXT_FEATURES, TEXT_WIDTH
 from imgsearch.errors import FolderError, UsageError
 from tests.factories import random_vectors
 from training import datasets, evaluate, features, train
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-SHORT = Schedule(epochs=8, batch=64, seeds=(0, 1))
+SHORT = Schedule(epochs=8, batch=64, teacher_weight=0.3, seeds=(0, 1))  # the teacher knows nothing
 
 
 # ---------------------------------------------------------------------------- training
@@ -36,12 +37,12 @@ SHORT = Schedule(epochs=8, batch=64, seeds=(0, 1))
 class PairedViews:
     """A toy: photos and texts are two noisy views of the same few hidden things."""
 
-    features, classes, width, hidden = 96, 40, 64, 6
+    features, classes, hidden = 96, 40, 6
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
         self._to_features = self._noise(self.hidden, self.features)
-        self._to_texts = self._noise(self.hidden, self.width)
+        self._to_layers = [self._noise(self.hidden, TEXT_WIDTH) for _ in range(2)]
 
     def photos(self, count: int) -> train.EmbeddedPhotos:
         """Photos in two views, with three texts each and uninformative logits."""
@@ -54,12 +55,14 @@ class PairedViews:
             )
             for _ in range(2)
         ]
-        return train.EmbeddedPhotos(
-            views, heads.unit(said @ self._to_texts), np.repeat(np.arange(count), 3)
-        )
+        return train.EmbeddedPhotos(views, self._layers(said), np.repeat(np.arange(count), 3))
 
     def class_texts(self) -> Floats:
-        return heads.unit(self._noise(self.classes, self.width))
+        return self._layers(self._noise(self.classes, self.hidden))
+
+    def _layers(self, said: Floats) -> Floats:
+        rows = [heads.unit(said @ to_layer) for to_layer in self._to_layers]
+        return np.concatenate(rows, axis=1)
 
     def _noise(self, *shape: int) -> Floats:
         return self._random.normal(size=shape).astype(np.float32)
@@ -98,7 +101,8 @@ def test_the_same_input_gives_the_same_file(
 def test_alpha_is_low_where_classes_are_uninformative(
     toy: tuple[Heads, train.EmbeddedPhotos],
 ) -> None:
-    assert train.best_alpha(*toy) < 0.3
+    trained, unseen = toy
+    assert train.best_alpha(trained, [unseen]) < 0.3
 
 
 def test_the_scale_makes_the_right_caption_likely_but_not_certain(
@@ -120,10 +124,10 @@ def test_a_subset_of_photos_keeps_their_texts() -> None:
 
 
 def test_alpha_weights_the_two_halves() -> None:
-    trained = heads.load(HEADS_FILE)
+    trained = heads.load(CURRENT.path)
     rng = np.random.default_rng(0)
     logits, pooled = rng.normal(size=(4, CLASSES)), rng.random(size=(4, FEATURES))
-    texts = random_vectors(4, 384)
+    texts = random_vectors(4, TEXT_FEATURES)
     scores = {}
     for alpha in (0.0, 0.25, 1.0):
         weighted = replace(trained, alpha=alpha)
@@ -137,13 +141,23 @@ def test_a_certain_class_gives_the_text_vector_of_the_class() -> None:
     names = random_vectors(CLASSES, 384)
     logits = np.zeros((2, CLASSES), np.float32)
     logits[0, 7] = logits[1, 900] = 100
-    np.testing.assert_allclose(heads.conse(logits, names), names[[7, 900]], atol=1e-5)
+    for classes in (10, CLASSES):
+        placed = heads.conse(logits, names, classes)
+        np.testing.assert_allclose(placed, names[[7, 900]], atol=1e-5)
+
+
+def test_only_the_likeliest_classes_have_a_share() -> None:
+    logits = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
+    shares = heads.class_shares(logits, 10)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
+    for row, weights in zip(logits, shares, strict=True):
+        assert set(np.flatnonzero(weights)) == set(np.argsort(row)[-10:])
 
 
 def test_saved_heads_are_loaded_unchanged(tmp_path: Path) -> None:
-    trained = heads.load(HEADS_FILE)
+    trained = heads.load(CURRENT.path)
     heads.save(trained, tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == HEADS_FILE.read_bytes()
+    assert (tmp_path / "again").read_bytes() == CURRENT.path.read_bytes()
 
 
 # ---------------------------------------------------------------------------- features
@@ -152,7 +166,7 @@ def test_saved_heads_are_loaded_unchanged(tmp_path: Path) -> None:
 def test_features_are_cached_and_a_truncated_file_is_replaced(
     demo_photos: Path, tmp_path: Path, lite: Encoder
 ) -> None:
-    ranges = heads.load(HEADS_FILE).ranges
+    ranges = heads.load(CURRENT.path).ranges
     photos = sorted(demo_photos.iterdir())[:3]
     first = features.of_photos(photos, "whole", ranges, tmp_path)
     (cached,) = tmp_path.glob("lite-features-*.npz")
@@ -167,11 +181,29 @@ def test_features_are_cached_and_a_truncated_file_is_replaced(
     )
 
 
-def test_the_second_view_is_the_mirror_of_the_first(demo_photos: Path) -> None:
+def test_the_other_views_are_the_mirror_and_the_middle(demo_photos: Path) -> None:
     photo = sorted(demo_photos.iterdir())[0]
-    whole, mirrored = (features.pixels_of(photo, view) for view in features.VIEWS)
+    whole, mirrored, centre = (features.pixels_of(photo, view) for view in features.VIEWS)
     np.testing.assert_array_equal(mirrored, whole[:, :, ::-1])
     assert np.any(mirrored != whole)
+    with Image.open(photo) as image:
+        width, height = image.size
+        box = (0.15 * width, 0.15 * height, 0.85 * width, 0.85 * height)
+        expected = image.convert("RGB").resize((260, 260), Image.Resampling.BICUBIC, box)
+    np.testing.assert_allclose(centre, np.asarray(expected).transpose(2, 0, 1), atol=1)
+
+
+def test_texts_are_embedded_once(tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+
+    def embed(texts: Sequence[str]) -> Floats:
+        asked.append(list(texts))
+        return np.array([[len(text)] for text in texts], np.float32)
+
+    for texts in (["a", "bb"], ["a", "bb"], ["ccc"]):
+        rows = features.of_texts(texts, embed, tmp_path)
+        np.testing.assert_array_equal(rows, [[len(text)] for text in texts])
+    assert asked == [["a", "bb"], ["ccc"]]
 
 
 def test_training_sees_photos_as_the_encoder_does(demo_photos: Path, lite: Encoder) -> None:

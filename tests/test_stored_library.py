@@ -69,6 +69,27 @@ def test_it_is_indexed_further_and_rebuilt(library: Library, photos: Path) -> No
     assert library.search("a red sunset", k=1)[0].score == pytest.approx(before, abs=2e-3)
 
 
+def test_doctor_mentions_that_there_is_a_newer_encoder(library: Library) -> None:
+    (note,) = [
+        finding for finding in library.doctor() if finding.cure and "rebuild" in finding.cure
+    ]
+    assert (note.area, note.level) == ("encoder", "note")
+    library.rebuild("lite").run()
+    assert not [
+        finding for finding in library.doctor() if finding.cure and "rebuild" in finding.cure
+    ]
+
+
+def test_a_rebuild_with_lite_moves_it_to_the_newest_generation(library: Library) -> None:
+    report = library.rebuild("lite").run()
+    assert (report.vectors, report.missing) == (16, 0)
+    status = library.status()
+    assert (status.encoder, status.vectors) == ("lite", 16)
+    assert status.snapshot is not None
+    assert status.snapshot.encoder_id.startswith("lite/2:")
+    assert len(library.search("a red sunset", k=20)) == 16
+
+
 def test_reading_the_metadata_again_adds_the_new_facts(library: Library, photos: Path) -> None:
     assert library.find("iso:>=100").hits == ()
     library.read_metadata().run()

@@ -88,6 +88,16 @@ def class_samples(place: Path, classes: int) -> tuple[list[Path], list[str]]:
     return [place / "images" / row["image"] for row in rows], [row["name"] for row in rows]
 
 
+def class_names() -> list[str]:
+    """How people call ImageNet's 1,000 classes, in class order: the names of CLIP's authors.
+
+    ImageNet's own are scientific, ambiguous or out of use at times ("crane", twice).
+    """
+    from open_clip import IMAGENET_CLASSNAMES
+
+    return list(IMAGENET_CLASSNAMES)
+
+
 def _rows(file: Path, columns: set[str]) -> Iterator[dict[str, str]]:
     try:
         with file.open(encoding="utf-8", newline="") as lines:

@@ -2,7 +2,7 @@
 
 For captioned photos, each caption is a query and its photo the only correct answer; prints the
 recalls R@1, R@5, R@10 (percent) and the median rank. For labelled photos, prints the share whose
-own label scores highest among all labels, each in the template "a photo of a …".
+own label scores highest among all labels, each averaged over the templates of `imgsearch label`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image
 
 from imgsearch.analysis import metrics
-from imgsearch.encoders.lite.encoder import Lite
+from imgsearch.encoders.prompts import class_templates, embed_in
+from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import ImgsearchError
 from training import datasets
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from imgsearch.analysis.metrics import Retrieval
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
-
-PROMPT = "a photo of a {}"
 
 
 def evaluate_captions(encoder: Encoder, data: datasets.Captioned) -> Retrieval:
@@ -41,7 +40,8 @@ def evaluate_captions(encoder: Encoder, data: datasets.Captioned) -> Retrieval:
 def evaluate_labels(encoder: Encoder, data: datasets.Labelled) -> float:
     """Zero-shot accuracy, 0 to 1."""
     images = embed_photos(encoder, data.photos)
-    labels = encoder.encode_texts([PROMPT.format(label) for label in data.labels])
+    templates = class_templates("lite")
+    labels = embed_in(encoder, [(label, templates) for label in data.labels])
     return metrics.zero_shot_accuracy(images, labels, np.array(data.label_of, np.int64))
 
 
@@ -69,12 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--captions", type=Path, help="CSV file: image, split, caption")
     parser.add_argument("--split", default="test", help="split of the CSV file (default: test)")
     parser.add_argument("--labels", type=Path, help="folder of labelled photos, or its CSV file")
+    parser.add_argument("--encoder", default="lite", help="lite (the default) or lite+views")
     parser.add_argument("--cache", type=Path, default=Path("artefacts"), help="default: artefacts")
     options = parser.parse_args(arguments)
     if options.captions is None and options.labels is None:
         parser.error("give --captions FILE or --labels DIR")
     try:
-        encoder = Lite(options.cache)
+        encoder = open_encoder(options.encoder, options.cache)
         if options.captions is not None:
             data = datasets.captioned(options.captions, frozenset({options.split}))
             result = evaluate_captions(encoder, data)

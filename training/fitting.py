@@ -24,13 +24,13 @@ from torch.nn import functional
 class Schedule:
     """The hyperparameters. The defaults made the heads in the package."""
 
-    epochs: int = 30
+    epochs: int = 20
     batch: int = 512
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
     feature_dropout: float = 0.4
     text_dropout: float = 0.2
-    teacher_weight: float = 0.3
+    teacher_weight: float = 1.0
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
@@ -39,27 +39,27 @@ class Corpus:
     """The training data: n photos in several views, each with k texts that describe it."""
 
     features: Tensor  # (views, n, 2048), standardised
-    conse: Tensor  # (views, n, 384), length 1
+    conse: Tensor  # (views, n, width), length 1
     logits: Tensor  # (views, n, 1000)
     weights: Tensor  # (n,), of the photos in the loss
-    texts: Tensor  # (m, 384), length 1
+    texts: Tensor  # (m, width + others), the first `width` values of length 1
     texts_of: Tensor  # (n, k), indices into texts
-    class_texts: Tensor  # (1000, 384), length 1
+    class_texts: Tensor  # (1000, width + others), as `texts`
 
 
 class HeadsModel(nn.Module):
     """image: normalize(C·conse + W·drop(features)); text: normalize(T·drop(text))."""
 
-    def __init__(self, schedule: Schedule, features: int, width: int) -> None:
+    def __init__(self, schedule: Schedule, features: int, texts: int, width: int) -> None:
         super().__init__()
         self.conse = nn.Linear(width, width, bias=False)
         self.features = nn.Linear(features, width)
-        self.text = nn.Linear(width, width, bias=False)
+        self.text = nn.Linear(texts, width, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(3.0))
         self._drop_features = nn.Dropout(schedule.feature_dropout)
         self._drop_text = nn.Dropout(schedule.text_dropout)
         nn.init.eye_(self.conse.weight)
-        nn.init.eye_(self.text.weight)
+        nn.init.eye_(self.text.weight)  # only the first `width` values count at first
         nn.init.normal_(self.features.weight, std=1e-3)
         nn.init.zeros_(self.features.bias)
 
@@ -85,7 +85,7 @@ def fit(corpus: Corpus, schedule: Schedule) -> HeadsModel:
 def _fit_seed(corpus: Corpus, schedule: Schedule, seed: int) -> HeadsModel:
     torch.manual_seed(seed)
     _, photos, features = corpus.features.shape
-    model = HeadsModel(schedule, features, corpus.texts.shape[1])
+    model = HeadsModel(schedule, features, corpus.texts.shape[1], corpus.conse.shape[2])
     batch = min(schedule.batch, photos)
     steps = photos // batch
     optimiser = torch.optim.AdamW(_groups(model, schedule), lr=schedule.learning_rate)

@@ -1,12 +1,14 @@
 """Trains the heads of `lite`: `python -m training.train`.
 
-Needs the Flickr8k photos with their captions, and one photo of each ImageNet class. Features are
-cached. The same data and the same versions of numpy and torch give the same heads.
+Needs the Flickr8k photos with their captions, one photo of each ImageNet class, and captioned
+photos of another origin. Features are cached, so that an interrupted run continues. The same data
+and the same versions of numpy and torch give the same heads.
 
-The training photos are Flickr8k's splits train and unassigned, and the class samples. Its dev split
-chooses the weight of ConSE (alpha) and the logit scale, with every fifth class sample left out of
-training to show what alpha gains on other photos. The heads are then trained once more with all
-class samples. The test split is never read.
+The training photos are Flickr8k's splits train and unassigned, and the class samples. Two sets
+choose the weight of ConSE (alpha): Flickr8k's dev split, and the photos of another origin, which
+show what the heads find in photos unlike those they were trained on. Every fifth class sample is
+left out of training meanwhile, to show what alpha gains for class names. The heads are then trained
+once more with all class samples. The test split is never read.
 """
 
 from __future__ import annotations
@@ -25,11 +27,10 @@ from imgsearch.analysis import metrics
 from imgsearch.encoders.cache import sha256_of
 from imgsearch.encoders.device import usable_cores
 from imgsearch.encoders.lite import heads, towers
-from imgsearch.encoders.lite.heads import Heads
-from imgsearch.encoders.lite.spec import CLASSES
+from imgsearch.encoders.lite.heads import FIRST, Heads
+from imgsearch.encoders.lite.spec import CLASSES, TEXT_WIDTH
 from imgsearch.errors import ImgsearchError
 from training import datasets, features
-from training.evaluate import PROMPT
 from training.fitting import Corpus, Schedule, fit
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 TEXTS_PER_PHOTO = 5  # Flickr8k has five captions a photo
 SAMPLE_WEIGHT = 0.3  # of a class sample, whose only caption is its name
 ALPHAS = tuple(round(0.05 * step, 2) for step in range(11))
-RECALL_TOLERANCE = 0.005  # of the mean recall on dev, to be given up for photos of other kinds
+RECALL_TOLERANCE = 0.0025  # of the mean recall on both sets, to be given up for class names
+CLASS_PROMPTS = ("{}", "a {}", "there is a {}", "a photo of a {}")
 CALIBRATION_STEP, SAMPLE_CALIBRATION_STEP = (
     30,
     5,
@@ -57,7 +59,7 @@ class EmbeddedPhotos:
     """The features of photos in each view, and the text tower's vectors of their texts."""
 
     views: list[TowerFeatures]
-    texts: Floats  # (m, 384)
+    texts: Floats  # (m, 1152)
     photo_of: Indices  # (m,): the photo that each text describes
 
     def texts_of(self) -> Indices:
@@ -88,14 +90,52 @@ class FrozenTowers:
         self._pieces = towers.WordPieces()
 
     def texts(self, texts: Sequence[str]) -> Floats:
-        return towers.encode(self._tower, self._pieces, texts)
+        def embed(texts: Sequence[str]) -> Floats:
+            return towers.encode(self._tower, self._pieces, texts)
+
+        return features.of_texts(texts, embed, self._cache_dir)
 
     def captioned(self, data: datasets.Captioned, views: Sequence[str]) -> EmbeddedPhotos:
         photo_of = np.array(data.photo_of, np.int64)
         return EmbeddedPhotos(self.views(data.photos, views), self.texts(data.captions), photo_of)
 
+    def class_texts(self, names: Sequence[str]) -> Floats:
+        """A row for each class: of each layer the mean over CLASS_PROMPTS, length 1."""
+        prompts = class_prompts(names)
+        rows = self.texts([text for texts in prompts for text in texts])
+        layers = rows.reshape(len(names), len(CLASS_PROMPTS), -1, TEXT_WIDTH).mean(axis=1)
+        return heads.unit(layers.reshape(-1, TEXT_WIDTH)).reshape(len(names), -1)
+
     def views(self, photos: Sequence[Path], views: Sequence[str]) -> list[TowerFeatures]:
         return [features.of_photos(photos, view, self._ranges, self._cache_dir) for view in views]
+
+
+@dataclass(frozen=True, slots=True)
+class TextScale:
+    """How the text tower's rows (n, 1152) become the input of the text head.
+
+    Of the last layer, `mean` (384,) is subtracted and the length made 1, so that texts differ by
+    what they say and not by being captions. The other layers are standardised by `offset` (768,)
+    and `spread` (768,), the same for all values of a layer.
+    """
+
+    mean: Floats
+    offset: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, captions: Floats, class_texts: Floats) -> TextScale:
+        """By captions and class names, half of the mean from each; the rest by the captions."""
+        mean = (captions.mean(axis=0) + class_texts.mean(axis=0))[:TEXT_WIDTH] / 2
+        others = captions[:, TEXT_WIDTH:]
+        offset = others.mean(axis=0)
+        by_layer = (others - offset).reshape(len(others), -1, TEXT_WIDTH)
+        spread = by_layer.std(axis=(0, 2)) * np.float32(TEXT_WIDTH**0.5)
+        return cls(mean, offset, np.repeat(spread, TEXT_WIDTH))
+
+    def __call__(self, texts: Floats) -> Floats:
+        own = heads.unit(texts[:, :TEXT_WIDTH] - self.mean)
+        return np.concatenate([own, (texts[:, TEXT_WIDTH:] - self.offset) / self.spread], axis=1)
 
 
 def train_heads(
@@ -114,26 +154,36 @@ def train_heads(
     ]
     mean = flickr.views[0].features.mean(axis=0)
     spread = flickr.views[0].features.std(axis=0) + np.float32(1e-3)  # keeps dead features small
-    conse = [heads.conse(v.logits, class_texts) for v in views]
+    classes = len(class_texts)
+    # Where ConSE places the mean photo, half Flickr8k's and half a sample's, becomes the origin.
+    shares = [heads.class_shares(part.views[0].logits, classes) for part in (flickr, samples)]
+    names = class_texts[:, :TEXT_WIDTH]
+    names = names - (shares[0].mean(axis=0) + shares[1].mean(axis=0)) / 2 @ names
+    text_scale = TextScale.of(flickr.texts, class_texts)
     counts = len(flickr.views[0].features), len(samples.views[0].features)
     texts_of = np.concatenate([flickr.texts_of(), samples.texts_of() + len(flickr.texts)])
     corpus = Corpus(
         features=torch.from_numpy(np.stack([(v.features - mean) / spread for v in views])),
-        conse=torch.from_numpy(np.stack(conse)),
+        conse=torch.from_numpy(np.stack([heads.conse(v.logits, names, classes) for v in views])),
         logits=torch.from_numpy(np.stack([v.logits for v in views])),
         weights=torch.tensor([1, SAMPLE_WEIGHT]).repeat_interleave(torch.tensor(counts)),
-        texts=torch.from_numpy(np.concatenate([flickr.texts, samples.texts])),
+        texts=torch.from_numpy(text_scale(np.concatenate([flickr.texts, samples.texts]))),
         texts_of=torch.from_numpy(texts_of),
-        class_texts=torch.from_numpy(class_texts),
+        class_texts=torch.from_numpy(text_scale(class_texts)),
     )
     model = fit(corpus, schedule)
     feature_map = _array(model.features.weight) / spread  # includes the standardising
+    text_map = _array(model.text.weight).T.copy()
+    text_map[TEXT_WIDTH:] /= text_scale.spread[:, None]
     return Heads(
-        class_texts=class_texts,
+        class_texts=names,
+        conse_classes=classes,
         conse_map=_array(model.conse.weight).T,
         feature_map=feature_map.T,
         feature_bias=_array(model.features.bias) - feature_map @ mean,
-        text_map=_array(model.text.weight).T,
+        text_mean=text_scale.mean,
+        text_map=text_map,
+        text_bias=-text_scale.offset @ text_map[TEXT_WIDTH:],
         ranges=ranges,
         alpha=0.0,
         logit_scale=model.log_scale.exp().item(),
@@ -147,13 +197,19 @@ def _array(parameter: torch.Tensor) -> Floats:
 # ---------------------------------------------------------------------------- choosing
 
 
-def best_alpha(trained: Heads, dev: EmbeddedPhotos) -> float:
-    """The largest alpha that costs at most RECALL_TOLERANCE of the best mean recall on dev."""
+def best_alpha(trained: Heads, dev_sets: Sequence[EmbeddedPhotos]) -> float:
+    """The largest alpha that costs at most RECALL_TOLERANCE of the best mean recall.
+
+    The mean is over R@1, R@5 and R@10, and over the sets.
+    """
     recalls = {}
     for alpha in ALPHAS:
-        result = _retrieval(replace(trained, alpha=alpha), dev)
-        recalls[alpha] = (result.recall_at_1 + result.recall_at_5 + result.recall_at_10) / 3
-        sys.stderr.write(f"alpha {alpha:.2f}: {result}\n")
+        results = [_retrieval(replace(trained, alpha=alpha), photos) for photos in dev_sets]
+        recalls[alpha] = np.mean(
+            [(r.recall_at_1 + r.recall_at_5 + r.recall_at_10) / 3 for r in results]
+        )
+        for result in results:
+            sys.stderr.write(f"alpha {alpha:.2f}: {result}\n")
     return max(
         alpha for alpha in ALPHAS if recalls[alpha] >= max(recalls.values()) - RECALL_TOLERANCE
     )
@@ -177,28 +233,61 @@ def _retrieval(trained: Heads, photos: EmbeddedPhotos) -> metrics.Retrieval:
     return metrics.retrieval(trained.text_vectors(photos.texts), images, photos.photo_of)
 
 
-def _zero_shot(trained: Heads, photos: EmbeddedPhotos, classes: Indices) -> float:
+def _zero_shot(
+    trained: Heads, photos: EmbeddedPhotos, class_texts: Floats, classes: Indices
+) -> float:
     images = trained.image_vectors(photos.views[0].features, photos.views[0].logits)
-    return metrics.zero_shot_accuracy(images, trained.text_vectors(trained.class_texts), classes)
+    return metrics.zero_shot_accuracy(images, trained.text_vectors(class_texts), classes)
 
 
 # ---------------------------------------------------------------------------- everything
 
 
-def train(flickr8k: Path, imagenet: Path, cache_dir: Path, schedule: Schedule) -> Heads:
-    """Heads from the two data sets, with alpha and logit scale. Progress on standard error."""
+def class_prompts(names: Sequence[str]) -> list[list[str]]:
+    """Each class name in CLASS_PROMPTS, with the right article."""
+    return [
+        [prompt.replace("a {}", f"{article(name)} {{}}").format(name) for prompt in CLASS_PROMPTS]
+        for name in names
+    ]
+
+
+def article(name: str) -> str:
+    """The indefinite article, by the first letter."""
+    return "an" if name[:1].lower() in "aeiou" else "a"
+
+
+def measured_ranges(flickr8k: Path, samples: Sequence[Path]) -> Floats:
+    """The image tower's activation ranges, from some of the training photos."""
+    photos = datasets.captioned(flickr8k / "captions.csv", frozenset({"train"})).photos
+    return features.activation_ranges(
+        photos[::CALIBRATION_STEP] + list(samples[::SAMPLE_CALIBRATION_STEP])
+    )
+
+
+def train(
+    flickr8k: Path,
+    imagenet: Path,
+    other_dev: Path,
+    cache_dir: Path,
+    schedule: Schedule,
+    ranges: Floats | None = None,
+) -> Heads:
+    """Heads from the data sets, with alpha and logit scale. Progress on standard error.
+
+    `ranges` are by default those of the first generation, so that both generations share one
+    prepared image tower.
+    """
     captions = flickr8k / "captions.csv"
     flickr_data = datasets.captioned(captions, frozenset({"train", "unassigned"}))
     dev_data = datasets.captioned(captions, frozenset({"dev"}))
-    sample_photos, names = datasets.class_samples(imagenet, CLASSES)
-    calibration_photos = datasets.captioned(captions, frozenset({"train"})).photos
-    ranges = features.activation_ranges(
-        calibration_photos[::CALIBRATION_STEP] + sample_photos[::SAMPLE_CALIBRATION_STEP]
-    )
+    other_data = datasets.captioned(other_dev / "captions.csv")
+    sample_photos, _ = datasets.class_samples(imagenet, CLASSES)
+    ranges = heads.load(FIRST.path).ranges if ranges is None else ranges
     frozen = FrozenTowers(ranges, cache_dir)
     flickr = frozen.captioned(flickr_data, features.VIEWS)
     dev = frozen.captioned(dev_data, features.VIEWS[:1])
-    class_texts = frozen.texts([PROMPT.format(name) for name in names])
+    other = frozen.captioned(other_data, features.VIEWS[:1])
+    class_texts = frozen.class_texts(datasets.class_names())
     samples = EmbeddedPhotos(
         frozen.views(sample_photos, features.VIEWS), class_texts, np.arange(CLASSES)
     )
@@ -206,31 +295,49 @@ def train(flickr8k: Path, imagenet: Path, cache_dir: Path, schedule: Schedule) -
     held_out = np.arange(2, CLASSES, HELD_OUT_STEP)
     kept = samples.subset(np.setdiff1d(samples.photo_of, held_out))
     partial = train_heads(flickr, kept, class_texts, ranges, schedule)
-    alpha = best_alpha(partial, dev)
+    alpha = best_alpha(partial, (dev, other))
     for candidate in ALPHAS:
-        share = _zero_shot(replace(partial, alpha=candidate), samples.subset(held_out), held_out)
+        weighted = replace(partial, alpha=candidate)
+        share = _zero_shot(weighted, samples.subset(held_out), class_texts, held_out)
         sys.stderr.write(f"alpha {candidate:.2f}: {share:.3f} of the held-out samples are right\n")
     trained = replace(train_heads(flickr, samples, class_texts, ranges, schedule), alpha=alpha)
     return replace(trained, logit_scale=best_scale(trained, dev))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train with the options of the command line, and write `heads.safetensors`."""
+    """Train with the options of the command line, and write `heads-2.safetensors`."""
     parser = argparse.ArgumentParser(prog="python -m training.train")
     parser.add_argument("--flickr8k", type=Path, required=True, help="folder with captions.csv")
     parser.add_argument(
         "--imagenet-samples", type=Path, required=True, help="folder with labels.csv"
     )
+    parser.add_argument(
+        "--other-dev", type=Path, required=True, help="photos of another origin: captions.csv"
+    )
+    parser.add_argument(
+        "--measure-ranges",
+        action="store_true",
+        help="measure the image tower's activation ranges again, which makes another tower",
+    )
     parser.add_argument("--cache", type=Path, default=Path("artefacts"), help="default: artefacts")
     parser.add_argument("--out", type=Path, default=Path("artefacts"), help="default: artefacts")
     options = parser.parse_args(arguments)
     try:
-        trained = train(options.flickr8k, options.imagenet_samples, options.cache, Schedule())
+        samples, _ = datasets.class_samples(options.imagenet_samples, CLASSES)
+        ranges = measured_ranges(options.flickr8k, samples) if options.measure_ranges else None
+        trained = train(
+            options.flickr8k,
+            options.imagenet_samples,
+            options.other_dev,
+            options.cache,
+            Schedule(),
+            ranges,
+        )
     except ImgsearchError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / "heads.safetensors"
+    file = options.out / "heads-2.safetensors"
     heads.save(trained, file)
     sys.stdout.write(
         f"{file}  alpha {trained.alpha:.2f}  logit scale {trained.logit_scale:.0f}\n"

@@ -126,7 +126,9 @@ class EncoderLoader:
     def of(self, row: EncoderRow) -> Encoder:
         """The encoder that made the vectors of `row`. Raises EncoderMismatch for any other."""
         self.check(row)
-        encoder = self.open(row.name)
+        # By its id: the stored name `lite` may by now stand for a newer encoder.
+        name = row.name if self._given is not None else registry.name_of(row.encoder_id)
+        encoder = self.open(name)
         if encoder.id != row.encoder_id:
             raise EncoderMismatch(
                 f"This library was made with {row.encoder_id}, and this imgsearch has "

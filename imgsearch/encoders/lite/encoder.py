@@ -13,8 +13,8 @@ from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache, sha256_of
 from imgsearch.encoders.device import CpuDevice, cpu_batch_size, usable_cores
 from imgsearch.encoders.lite import heads, towers, weights
-from imgsearch.encoders.lite.heads import HEADS_FILE, HEADS_SHA256
-from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX
+from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
+from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX
 from imgsearch.errors import EncoderError
 from imgsearch.installation import restore_command
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     from imgsearch.records.arrays import PixelBatch, Pixels, Vectors
 
-VERSION = 1  # raise it whenever vectors change for another reason than new heads
-
 
 class Lite:
     """An Encoder of 768 dimensions made of two frozen towers and small trained heads.
+
+    With `views`, the vector of a photo is the mean of two: of the whole photo, and of its middle,
+    where small things are larger. That finds more and takes twice as long.
 
     Each tower is exported once to `cache_dir` and loads when first used: a text query loads no
     image tower, and neither loads torch once exported. Safe to use from several threads.
@@ -39,20 +40,21 @@ class Lite:
         cache_dir: Path,
         threads: int | None = None,
         batch_size: int = 0,
-        heads_file: Path = HEADS_FILE,
+        heads_file: HeadsFile = CURRENT,
+        views: bool = False,
     ) -> None:
-        """Read the heads. `threads` defaults to the cores this process may use, and `batch_size`,
-        how many photos the model takes at once, to what keeps them busy.
+        """Read the heads of a generation. `threads` defaults to the cores this process may use, and
+        `batch_size`, how many photos the model takes at once, to what keeps them busy.
 
         Raises EncoderUnavailable when a weight package is missing, EncoderError when a file is
         not what `lite` was made with.
         """
-        if not heads_file.is_file() or sha256_of(heads_file) != HEADS_SHA256:
-            raise EncoderError(
-                f"{heads_file} is damaged or missing. Restore it: {restore_command(heads_file)}"
-            )
+        path = heads_file.path
+        if not path.is_file() or sha256_of(path) != heads_file.sha256:
+            raise EncoderError(f"{path} is damaged or missing. Restore it: {restore_command(path)}")
         weights.require()
-        self._heads = heads.load(heads_file)
+        self._heads_file, self._heads = heads_file, heads.load(path)
+        self._views = views
         self._cache_dir = cache_dir
         self._threads = threads or usable_cores()
         self._batch_size = batch_size or cpu_batch_size(self._threads)
@@ -63,10 +65,11 @@ class Lite:
 
     @property
     def id(self) -> str:
-        """Model, preprocessing, version and heads: equal ids mean comparable vectors."""
+        """Generation, towers, preprocessing and heads: equal ids mean comparable vectors."""
+        views = "+views" if self._views else ""
         return (
-            f"lite/{VERSION}:efficientnet-lite2-int8-{SIDE_PX}-squash"
-            f"+all-minilm-l6-v2-{CONTEXT_LENGTH}+heads-{HEADS_SHA256[:12]}"
+            f"lite/{self._heads_file.generation}{views}:efficientnet-lite2-int8-{SIDE_PX}-squash"
+            f"+all-minilm-l6-v2-{CONTEXT_LENGTH}+heads-{self._heads_file.sha256[:12]}"
         )
 
     @property
@@ -75,7 +78,7 @@ class Lite:
 
     @property
     def side_px(self) -> int:
-        return SIDE_PX
+        return VIEWS_SIDE_PX if self._views else SIDE_PX
 
     @property
     def batch_size(self) -> int:
@@ -97,7 +100,7 @@ class Lite:
     # ------------------------------------------------------------------------ images
 
     def prepare(self, image: Image) -> Pixels:
-        """The whole image squashed to a square, (3, 260, 260) uint8, nothing cropped away.
+        """The whole image squashed to a square, (3, side_px, side_px) uint8, nothing cropped away.
 
         Bicubic with antialias. Safe in any thread.
         """
@@ -106,14 +109,16 @@ class Lite:
         if image.mode != "RGB":
             image = image.convert("RGB")
         # A first coarse shrink by whole factors saves time and loses nothing that this model sees.
-        small = image.resize((SIDE_PX, SIDE_PX), Resampling.BICUBIC, reducing_gap=3.0)
+        size = (self.side_px, self.side_px)
+        small = image.resize(size, Resampling.BICUBIC, reducing_gap=3.0)
         return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
     def encode_pixels(self, batch: PixelBatch) -> Vectors:
-        """Embed prepared images, (n, 3, 260, 260) uint8, as (n, dim) float32 rows of length 1."""
-        if batch.dtype != np.uint8 or batch.shape[1:] != (3, SIDE_PX, SIDE_PX):
+        """Embed prepared images, (n, 3, side_px, side_px) uint8, as (n, dim) rows of length 1."""
+        side_px = self.side_px
+        if batch.dtype != np.uint8 or batch.shape[1:] != (3, side_px, side_px):
             raise EncoderError(
-                f"`lite` takes uint8 of shape (n, 3, {SIDE_PX}, {SIDE_PX}), not {batch.dtype} "
+                f"`lite` takes uint8 of shape (n, 3, {side_px}, {side_px}), not {batch.dtype} "
                 f"of shape {batch.shape}. Make each image with its own prepare()."
             )
         with self._loading:
@@ -124,7 +129,14 @@ class Lite:
     def _load_images(self) -> BatchScheduler:
         tower = towers.open_image_tower(self._cache_dir, self._heads.ranges, self._threads)
         image_vectors = self._heads.image_vectors  # not `self`: that would be a reference cycle
-        device = CpuDevice(lambda batch: image_vectors(*tower.outputs(batch)), self.dim, SIDE_PX)
+
+        def embed(batch: PixelBatch) -> Vectors:
+            return image_vectors(*tower.outputs(batch))
+
+        def embed_views(batch: PixelBatch) -> Vectors:
+            return heads.unit(embed(_shrunk(batch)) + embed(_middle(batch)))
+
+        device = CpuDevice(embed_views if self._views else embed, self.dim, self.side_px)
         sizes = BatchSizeCache(self._cache_dir, self.id)
         return BatchScheduler(device, sizes, self.batch_size)
 
@@ -147,3 +159,19 @@ class Lite:
             if self._word_pieces is None:
                 self._word_pieces = towers.WordPieces()
             return self._word_pieces
+
+
+def _shrunk(batch: PixelBatch) -> PixelBatch:
+    """The whole of each prepared image, (n, 3, 260, 260)."""
+    from PIL import Image
+
+    images = [Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))) for pixels in batch]
+    small = [image.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC) for image in images]
+    return np.stack([np.asarray(image, np.uint8).transpose(2, 0, 1) for image in small])
+
+
+def _middle(batch: PixelBatch) -> PixelBatch:
+    """The middle of each prepared image, (n, 3, 260, 260)."""
+    start = (batch.shape[2] - SIDE_PX) // 2
+    middle = slice(start, start + SIDE_PX)
+    return np.ascontiguousarray(batch[:, :, middle, middle], np.uint8)

@@ -19,8 +19,10 @@ without them 24.5.
 
 **The text tower** is all-MiniLM-L6-v2: BERT (Devlin et al. 2018, arXiv 1810.04805), six layers of
 384, twelve heads; pooled as sentence-transformers does (Reimers and Gurevych 2019, arXiv
-1908.10084). There is one kind of segment, so its embedding is folded into the positions. Large
-weights are stored as float16, which halves the file; all arithmetic is in float32.
+1908.10084). Its last layer was trained to tell what a sentence says as a whole; the third layer and
+the embeddings, pooled in the same way, still have the words. There is one kind of segment, so its
+embedding is folded into the positions. Large weights are stored as float16, which halves the file;
+all arithmetic is in float32.
 """
 
 from __future__ import annotations
@@ -35,7 +37,15 @@ import onnx
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from imgsearch.encoders.lite.spec import CLASSES, CONTEXT_LENGTH, FEATURES, SIDE_PX, TEXT_WIDTH
+from imgsearch.encoders.lite.spec import (
+    CLASSES,
+    CONTEXT_LENGTH,
+    FEATURES,
+    SIDE_PX,
+    TEXT_FEATURES,
+    TEXT_LAYERS,
+    TEXT_WIDTH,
+)
 
 if TYPE_CHECKING:
     from imgsearch.encoders.lite.weights import Tensors
@@ -272,28 +282,31 @@ def _finished(
 
 # ---------------------------------------------------------------------------- the text tower
 
-_TEXT_LAYERS, _TEXT_HEADS = 6, 12
+_LAYERS, _TEXT_HEADS = 6, 12
 _LAYER_NORM_EPSILON = 1e-12
 
 
 def text_model(tensors: Tensors) -> onnx.ModelProto:
-    """`tokens` and `mask` (n, t) int64, mask 1 for a token and 0 for padding, to `texts` (n, 384).
+    """`tokens` and `mask` (n, t) int64, mask 1 for a token and 0 for padding, to `texts` (n, 1152).
 
-    Rows of `texts` have length 1.
+    A row is the mean over the tokens of the last layer, then of each of TEXT_LAYERS, each scaled
+    to length 1.
     """
     builder = _BertBuilder(tensors)
     graph = builder.graph
-    hidden = builder.embeddings()
+    hiddens = [builder.embeddings()]
     padding = graph.node(
         "Sub", graph.constant(1), graph.node("Cast", "mask", attributes={"to": _FLOAT})
     )
     mask_bias = graph.node("Mul", padding, graph.constant(-1e9))
     mask_bias = graph.node("Unsqueeze", mask_bias, graph.constant([1, 2], np.int64))
-    for number in range(_TEXT_LAYERS):
-        hidden = builder.layer(f"encoder.layer.{number}.", hidden, mask_bias)
-    graph.name(builder.mean(hidden), "texts")
+    for number in range(_LAYERS):
+        hiddens.append(builder.layer(f"encoder.layer.{number}.", hiddens[-1], mask_bias))
+    means = [builder.mean(hiddens[layer]) for layer in (_LAYERS, *TEXT_LAYERS)]
+    graph.name(graph.node("Concat", *means, attributes={"axis": 1}), "texts")
     return graph.finish(
-        {"tokens": (_INT64, ["n", "t"]), "mask": (_INT64, ["n", "t"])}, {"texts": ["n", TEXT_WIDTH]}
+        {"tokens": (_INT64, ["n", "t"]), "mask": (_INT64, ["n", "t"])},
+        {"texts": ["n", TEXT_FEATURES]},
     )
 
 

@@ -16,26 +16,50 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsearch.encoders.lite.spec import TEXT_WIDTH
+
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vectors
 
 Floats = NDArray[np.float32]
 
-HEADS_FILE = Path(__file__).with_name("heads.safetensors")
-HEADS_SHA256 = "efd6afe1c5f5bd4ee7e646da0ffa9477feea885dfc5a07ccd9950a05590a1452"
+_CONSE_TEMPERATURE = 2.0
 
-_CONSE_CLASSES, _CONSE_TEMPERATURE = 10, 2.0
+
+@dataclass(frozen=True, slots=True)
+class HeadsFile:
+    """The heads file of one generation of `lite`, pinned by its sha256."""
+
+    generation: int
+    path: Path
+    sha256: str
+
+
+# The first generation stays, so that the libraries made with it go on working.
+FIRST = HeadsFile(
+    1,
+    Path(__file__).with_name("heads-1.safetensors"),
+    "efd6afe1c5f5bd4ee7e646da0ffa9477feea885dfc5a07ccd9950a05590a1452",
+)
+CURRENT = HeadsFile(
+    2,
+    Path(__file__).with_name("heads-2.safetensors"),
+    "f64882a715e185ab53101c8ec895d9b7e4c32bbee2258c29f576866b87747b61",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
     """All trained arrays, float32 in memory and float16 on disk where that loses nothing."""
 
-    class_texts: Floats  # (1000, 384): the text tower's vector of each ImageNet class, length 1
+    class_texts: Floats  # (1000, 384): the text tower's vector of each ImageNet class
+    conse_classes: int  # how many of the likeliest classes a photo is placed among
     conse_map: Floats  # (384, out): C in the model card
     feature_map: Floats  # (2048, out): W, for raw pooled features
     feature_bias: Floats  # (out,)
-    text_map: Floats  # (384, out): T
+    text_mean: Floats  # (384,): of the text tower's vectors, subtracted from each
+    text_map: Floats  # (1152, out), in the first generation (384, out): T
+    text_bias: Floats  # (out,)
     ranges: Floats  # (35, 2): the image tower's activation ranges
     alpha: float  # the weight of ConSE, 0 to 1
     logit_scale: float
@@ -46,26 +70,34 @@ class Heads:
 
     def image_vectors(self, features: Floats, logits: Floats) -> Vectors:
         """(n, 2048) features and (n, 1000) logits to (n, dim) rows of length 1."""
-        placed = conse(logits, self.class_texts)
+        placed = conse(logits, self.class_texts, self.conse_classes)
         head = _product(placed, self.conse_map) + _product(features, self.feature_map)
         head += self.feature_bias
         return self._joined(placed, head)
 
     def text_vectors(self, texts: Floats) -> Vectors:
-        """(n, 384) rows of length 1 from the text tower to (n, dim) rows of length 1."""
-        return self._joined(texts, _product(texts, self.text_map))
+        """(n, 1152) rows from the text tower to (n, dim) rows of length 1."""
+        own = unit(texts[:, :TEXT_WIDTH] - self.text_mean)
+        read = np.concatenate([own, texts[:, TEXT_WIDTH : len(self.text_map)]], axis=1)
+        return self._joined(own, _product(read, self.text_map) + self.text_bias)
 
     def _joined(self, base: Floats, head: Floats) -> Vectors:
         halves = (np.sqrt(self.alpha) * unit(base), np.sqrt(1 - self.alpha) * unit(head))
         return np.ascontiguousarray(np.concatenate(halves, axis=1), np.float32)
 
 
-def conse(logits: Floats, class_texts: Floats) -> Floats:
-    """The text vectors of the ten likeliest classes, weighted by softmax(logits / 2), length 1."""
-    best = np.argpartition(logits, -_CONSE_CLASSES, axis=1)[:, -_CONSE_CLASSES:]
-    weights = np.take_along_axis(logits, best, axis=1) / np.float32(_CONSE_TEMPERATURE)
-    weights = np.exp(weights - weights.max(axis=1, keepdims=True))
-    return unit(np.einsum("nk,nkd->nd", weights, class_texts[best]))
+def conse(logits: Floats, class_texts: Floats, classes: int) -> Floats:
+    """Where a photo is among the texts of its likeliest classes: rows of length 1."""
+    return unit(_product(class_shares(logits, classes), class_texts))
+
+
+def class_shares(logits: Floats, classes: int) -> Floats:
+    """softmax(logits / 2) over the likeliest classes, 0 for the others: (n, 1000)."""
+    if classes < logits.shape[1]:
+        least = np.partition(logits, -classes, axis=1)[:, [-classes]]
+        logits = np.where(logits >= least, logits, -np.inf)
+    shares = np.exp((logits - logits.max(axis=1, keepdims=True)) / np.float32(_CONSE_TEMPERATURE))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
 def _product(rows: Floats, matrix: Floats) -> Floats:
@@ -87,8 +119,9 @@ def unit(rows: Floats) -> Floats:
 # ---------------------------------------------------------------------------- on disk
 
 _FLOAT16 = ("class_texts", "conse_map", "feature_map", "text_map")
-_FLOAT32 = ("feature_bias", "ranges")  # small, and half precision would show
-_NUMBERS = ("alpha", "logit_scale")
+_FLOAT32 = ("feature_bias", "text_bias", "text_mean", "ranges")  # small; half precision shows
+_NUMBERS = ("alpha", "logit_scale", "conse_classes")
+_FIRST_CONSE_CLASSES = 10
 
 
 def load(path: Path) -> Heads:
@@ -96,9 +129,14 @@ def load(path: Path) -> Heads:
     from safetensors.numpy import load_file
 
     stored = load_file(path)
+    if "text_mean" not in stored:  # the first generation subtracted nothing
+        out = stored["text_map"].shape[1]
+        stored["text_mean"] = np.zeros(TEXT_WIDTH, np.float32)
+        stored["text_bias"] = np.zeros(out, np.float32)
+        stored["conse_classes"] = np.array(_FIRST_CONSE_CLASSES)
     arrays = {name: stored[name].astype(np.float32) for name in (*_FLOAT16, *_FLOAT32)}
-    alpha, logit_scale = (round(stored[name].item(), 6) for name in _NUMBERS)
-    return Heads(**arrays, alpha=alpha, logit_scale=logit_scale)
+    alpha, logit_scale, classes = (round(stored[name].item(), 6) for name in _NUMBERS)
+    return Heads(**arrays, alpha=alpha, logit_scale=logit_scale, conse_classes=int(classes))
 
 
 def save(heads: Heads, path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
-from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, TEXT_WIDTH
+from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, TEXT_FEATURES
 from imgsearch.encoders.onnx import OnnxModel, open_session, optimise, read_export, write_export
 from imgsearch.encoders.tokenizer import FastPathTokenizer, TokenizerSpec, WholeWordVocabulary
 from imgsearch.errors import EncoderError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _MODEL = "tower.onnx"
 _BATCH_TEXTS = 32
 # Raise one when its graph changes: exports of another revision are then not used again.
-_IMAGE_REVISION, _TEXT_REVISION = 2, 2
+_IMAGE_REVISION, _TEXT_REVISION = 2, 3
 # WordPiece takes the longest entry that fits, so a whole word where it can.
 BERT_WORDS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "[SEP]"), lower=True)
 
@@ -98,7 +98,7 @@ def open_image_tower(cache_dir: Path, ranges: Floats, threads: int) -> OnnxModel
 
 
 def open_text_tower(cache_dir: Path, threads: int) -> InferenceSession:
-    """int64 `tokens` and `mask` (n, t) to `texts` (n, 384), rows of length 1."""
+    """int64 `tokens` and `mask` (n, t) to `texts` (n, 1152): see `graph.text_model`."""
 
     def build(path: Path) -> None:
         from imgsearch.encoders.lite.graph import text_model
@@ -146,10 +146,10 @@ def _load_tokenizer(path: Path) -> Tokenizer:
 
 
 def encode(tower: InferenceSession, pieces: WordPieces, texts: Sequence[str]) -> Floats:
-    """The text tower's vectors of `texts`, (n, 384), rows of length 1, in the order given."""
+    """What the text tower makes of `texts`, (n, 1152), in the order given."""
     tokens = [truncated(pieces.ids(text)) for text in texts]
     by_length = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # needs little padding
-    rows = np.empty((len(tokens), TEXT_WIDTH), np.float32)
+    rows = np.empty((len(tokens), TEXT_FEATURES), np.float32)
     for start in range(0, len(by_length), _BATCH_TEXTS):
         batch = by_length[start : start + _BATCH_TEXTS]
         (rows[batch],) = tower.run(["texts"], _padded([tokens[i] for i in batch]))
