@@ -7,11 +7,11 @@ takes 0.2 s, as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from imgsearch import private_files
 from imgsearch.config import PRUNE_DAYS, Settings
@@ -25,7 +25,6 @@ from imgsearch.errors import (
     UsageError,
 )
 from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
-from imgsearch.progress import Job
 from imgsearch.query.grammar import absolute, resolve_query
 from imgsearch.records.answer import Answer, Explanation, Hit
 from imgsearch.records.query import Example, Query, Term
@@ -44,8 +43,10 @@ if TYPE_CHECKING:
     from imgsearch.indexer.indexer import Indexer
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.progress import (
+        Job,
         MetadataReport,
         OnDownload,
+        Progress,
         RebuildReport,
         RunningJob,
         SyncReport,
@@ -54,19 +55,14 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Pairs
     from imgsearch.records.arrays import Ids
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
+    from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
-    from imgsearch.records.status import (
-        Counts,
-        EncoderInfo,
-        EncoderRow,
-        Failure,
-        Finding,
-        Root,
-        Status,
-    )
+    from imgsearch.records.status import Counts, EncoderInfo, Failure, Finding, Root, Status
     from imgsearch.store.store import Store
 
 MAX_PRUNE_DAYS = 36_500
+
+_Report = TypeVar("_Report")
 
 
 class Library:
@@ -298,7 +294,7 @@ class Library:
         from imgsearch.analysis.duplicates import find_pairs
 
         store = self._store()
-        return Job(find_pairs(store, store.reads.encoder_in_use().key, min_score))
+        return _job(find_pairs(store, store.reads.encoder_in_use().key, min_score))
 
     def groups(self, pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
         """The ids of photos that these pairs connect; the group with the best pair first."""
@@ -394,7 +390,7 @@ class Library:
 
         context, max_megapixels = self._context(), self.settings.max_megapixels
         path = Path(absolute(folder))
-        return Job(evaluate_labels(path, more, context.row, context.encoder(), max_megapixels))
+        return _job(evaluate_labels(path, more, context.row, context.encoder(), max_megapixels))
 
     def evaluate(self, captions: str | Path) -> Evaluation:
         """How well the library finds photos by captions, from a CSV file of photo and caption.
@@ -425,7 +421,7 @@ class Library:
         store and the encoder.
         """
         paths = tuple(absolute(folder) for folder in folders)
-        return Job(self._indexer().index(paths, accept_removals, verify))
+        return _job(self._indexer().index(paths, accept_removals, verify))
 
     def read_metadata(self) -> Job[MetadataReport]:
         """Read the metadata of all photos again, from their files and the XMP files beside them.
@@ -433,7 +429,7 @@ class Library:
         Dates, places, ratings, keywords and other facts change; nothing is embedded.
         """
         self._reads()  # raises if there is no library, and creates none
-        return Job(self._indexer().read_metadata())
+        return _job(self._indexer().read_metadata())
 
     def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
         """Try the files that failed again now; with `reasons`, only those that failed for these.
@@ -443,7 +439,7 @@ class Library:
         """
         known = tuple(reason_of(code) for code in reasons)
         self._reads()
-        return Job(self._indexer().retry(known))
+        return _job(self._indexer().retry(known))
 
     def watch(
         self,
@@ -494,7 +490,7 @@ class Library:
         if encoder is not None and not encoder.strip():
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
         self._reads()
-        return Job(self._indexer().rebuild(encoder))
+        return _job(self._indexer().rebuild(encoder))
 
     # ------------------------------------------------------------------ wiring
 
@@ -585,6 +581,12 @@ class Library:
         except (LibraryLocked, DiskError):
             self._notify(f"{damage} Searching the stored vectors instead, which is slower.")
             return LiveIndex(reads, row.key, self._index_policy, use_snapshot=False)
+
+
+def _job(steps: Generator[Progress, None, _Report]) -> Job[_Report]:
+    from imgsearch.progress import Job
+
+    return Job(steps)
 
 
 def reason_of(code: str) -> Reason:

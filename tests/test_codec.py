@@ -33,9 +33,10 @@ from imgsearch.records.browse import (
     TownCount,
     YearCount,
 )
+from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.query import Example, Query, Region, Term
-from imgsearch.records.status import Failure, MissingExtra, Root, SnapshotInfo, Status
+from imgsearch.records.status import Failure, MissingExtra, Root, Status
 from imgsearch.service import codec
 from imgsearch.service.schema import (
     Body,

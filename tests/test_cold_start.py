@@ -16,7 +16,8 @@ from tests.factories import modules_after
 # The indexer. A query needs only to know which folders are online (`indexer.volumes`).
 INDEXER = {
     *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.indexer"),
-    *("imgsearch.indexer.diff", "imgsearch.indexer.sidecars"),
+    *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
+    *("imgsearch.records.files", "imgsearch.records.status", "imgsearch.records.browse"),
     *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
 }
 DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
@@ -93,7 +94,8 @@ def test_a_repeated_query_loads_no_model_no_index_and_no_sqlalchemy(
 ) -> None:
     loaded = loaded_by(answers, model_cache, "a cat on a sofa", "-k", "3", "--all")
     assert "numpy" in loaded
-    unneeded = NEVER | DECODERS | SERVICE | MODEL | WITH_A_MODEL | FILTERS | INDEX
+    long_jobs = {"imgsearch.progress"}
+    unneeded = NEVER | DECODERS | SERVICE | MODEL | WITH_A_MODEL | FILTERS | INDEX | long_jobs
     assert sorted(loaded & unneeded) == []
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from imgsearch.errors import SnapshotError
 from imgsearch.index import live, snapshot
-from imgsearch.records.status import SnapshotInfo
+from imgsearch.records.index import SnapshotInfo
 from imgsearch.store.store import Store
 from tests import crash_writer
 from tests.factories import CHECKOUT

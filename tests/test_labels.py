@@ -119,7 +119,7 @@ def test_dogs_horses_and_bicycles_of_flickr8k(lite, shared_data: Path) -> None: 
     from PIL import Image
 
     from imgsearch.labels.labels import class_vectors, make_classifier
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.index import EncoderRow
 
     captions: dict[str, list[str]] = {}
     with (shared_data / "flickr8k" / "captions.csv").open() as lines:

@@ -23,9 +23,9 @@ from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.labels import labels
 from imgsearch.progress import Job
 from imgsearch.records.files import Decoded
+from imgsearch.records.index import EncoderRow
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import Facts
-from imgsearch.records.status import EncoderRow
 from imgsearch.search import baseline
 from imgsearch.store.reads import photo_starts
 from imgsearch.store.store import Store

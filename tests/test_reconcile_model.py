@@ -28,7 +28,7 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.indexer.scan import is_ignored
+from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.watch_loop import scopes_of_hints
 from imgsearch.indexer.watcher import Hint, PendingFolders, WatchTiming
 from imgsearch.store.lock import writing

@@ -29,8 +29,8 @@ from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.index.snapshot import rebuild_reason
 from imgsearch.installation import install_command
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import PhotoVectors
-from imgsearch.records.status import SnapshotInfo
 from imgsearch.store.store import Store
 from tests.factories import unit
 

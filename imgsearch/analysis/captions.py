@@ -20,7 +20,7 @@ from imgsearch.store.reads import photo_starts
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Ids, Vector, Vectors
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.index import EncoderRow
     from imgsearch.search.context import SearchableVectors
     from imgsearch.store.store import Store
 

@@ -39,7 +39,8 @@ from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.records.status import EncoderRow, Root
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.status import Root
 
 MIN_FREE_BYTES = 1 << 30
 PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "openvino", "faiss-cpu", "faiss-gpu",

@@ -10,7 +10,6 @@ import errno
 import gc
 import os
 import select
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +66,7 @@ class Commands(click.Group):
         is_unknown = name not in COMMANDS and not name.startswith("-")
         if is_unknown and not ctx.resilient_parsing:  # as it is while a shell completes a word
             import difflib
+            import shlex
 
             near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=_NEAR_ENOUGH)
             hint = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.batching import BatchingEncoder
     from imgsearch.encoders.registry import EncoderChoice
     from imgsearch.progress import OnDownload
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.index import EncoderRow
 
 
 class EncoderLoader:

@@ -12,7 +12,7 @@ from imgsearch.index.flat import contains
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.index.registry import find_backend
 from imgsearch.records.arrays import Ids, Vectors
-from imgsearch.records.status import SnapshotInfo
+from imgsearch.records.index import SnapshotInfo
 from imgsearch.store.store import Store
 
 _CHUNK_ROWS = 8_192  # vectors read and added at once

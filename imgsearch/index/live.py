@@ -19,7 +19,7 @@ from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vectors
 
 if TYPE_CHECKING:
-    from imgsearch.records.status import SnapshotInfo
+    from imgsearch.records.index import SnapshotInfo
     from imgsearch.store.reads import Reads
 
 POLL_S = 0.25  # a search may miss what was committed in the last quarter of a second

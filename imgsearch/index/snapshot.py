@@ -19,7 +19,7 @@ from imgsearch.index.base import OnStep
 from imgsearch.index.policy import IndexPolicy
 
 if TYPE_CHECKING:  # a query opens snapshots, but must not load what writes
-    from imgsearch.records.status import SnapshotInfo
+    from imgsearch.records.index import SnapshotInfo
     from imgsearch.store.store import Store
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.motion import is_live_photo_video
-from imgsearch.indexer.scan import is_ignored
+from imgsearch.indexer.ignored import is_ignored
 from imgsearch.store.store import Store
 
 

@@ -26,7 +26,7 @@ from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.labels import labels
 from imgsearch.progress import MetadataReport, Progress, RebuildReport, SyncReport
-from imgsearch.records.status import EncoderRow
+from imgsearch.records.index import EncoderRow
 from imgsearch.search import baseline
 from imgsearch.search.query_cache import QueryCache
 from imgsearch.store.database import DATABASE_FILE

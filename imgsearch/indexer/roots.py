@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import FolderError, UsageError
-from imgsearch.indexer.scan import is_ignored
+from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
-from imgsearch.records.status import Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgsearch.records.status import Root
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 
@@ -47,6 +47,8 @@ def root_id_of(reads: Reads, folder: str) -> int:
 
 def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, ...]:
     """All roots, with their numbers of photos and whether they are online."""
+    from imgsearch.records.status import Root
+
     counts, missing = reads.photo_counts(), reads.held_counts()
     online = online_roots(reads, mounts)
     return tuple(

@@ -16,8 +16,9 @@ from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.indexer.diff import LibraryDiff, Scope, add_folders, all_scopes, merge_scopes
+from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.roots import follow_moved_drives, is_available
-from imgsearch.indexer.scan import folder_identity, is_ignored
+from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.volumes import MountTable
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
 from imgsearch.progress import Progress, SyncReport, WatchEvent, Watching

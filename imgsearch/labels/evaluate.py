@@ -18,7 +18,7 @@ from imgsearch.records.labels import Classes, Confusion
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import PixelBatch, Pixels
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.index import EncoderRow
 
 
 def photos_by_class(folder: Path) -> dict[str, list[Path]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.labels.zero_shot import ZeroShotClassifier
     from imgsearch.records.arrays import Ids, Vectors
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.index import EncoderRow
     from imgsearch.store.store import Store
 
 MAX_CLASSES = 1_000

@@ -1,39 +1,15 @@
-"""The state of a library: encoder, index snapshot, roots, failures and counts."""
+"""The state of a library: roots, failures, counts and the encoders to choose from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from imgsearch.errors import Reason
 from imgsearch.installation import install_command
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderRow:
-    """An encoder of a library's vectors. `key` identifies it in the database."""
-
-    key: int
-    encoder_id: str
-    name: str
-    dim: int
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotInfo:
-    """One immutable index file of all vectors up to `last_seq`, with its size and checksum."""
-
-    file_name: str
-    encoder_id: str
-    kind: str  # name of the index backend
-    last_seq: int
-    vectors: int
-    size_bytes: int
-    sha256: str
-    built_at: datetime
-    details: dict[str, float | int | str] = field(default_factory=dict)  # nprobe, recall, …
+from imgsearch.records.index import SnapshotInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from imgsearch.store.reads import photo_starts
 if TYPE_CHECKING:
     from imgsearch.records.answer import Verdict
     from imgsearch.records.arrays import Ids, Vector, Vectors
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.index import EncoderRow
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store
 

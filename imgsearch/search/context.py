@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Ids, Vectors
-    from imgsearch.records.status import EncoderRow
+    from imgsearch.records.index import EncoderRow
     from imgsearch.store.reads import Reads
 
 

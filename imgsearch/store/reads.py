@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
-from imgsearch.records.browse import Moment, MonthCount
+from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
 from imgsearch.records.photo import Photo, PhotoVectors
 from imgsearch.records.query import Listed, Selection
-from imgsearch.records.status import EncoderRow, SnapshotInfo
 from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import (
@@ -37,6 +36,7 @@ from imgsearch.store.sql import (
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
+    from imgsearch.records.browse import Moment, MonthCount
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
 _MAX_PARTS = 100  # of a photo; far more than there are
@@ -229,6 +229,8 @@ class Reads:
 
     def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
         """How many of these photos, or of all, are of each month, in order."""
+        from imgsearch.records.browse import MonthCount
+
         query = (
             f"SELECT substr({DATE_TAKEN}, 1, 7) AS month, count(*), sum(taken_at IS NULL) "
             "FROM photos WHERE {} GROUP BY month ORDER BY month"
@@ -253,6 +255,8 @@ class Reads:
 
         Photos whose metadata has no date are left out.
         """
+        from imgsearch.records.browse import Moment
+
         query = (
             "SELECT id, taken_at, lat, lon, town, country FROM photos "
             "WHERE taken_at IS NOT NULL AND {}"

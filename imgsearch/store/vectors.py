@@ -8,8 +8,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.records.photo import PhotoVectors
-from imgsearch.records.status import EncoderRow, SnapshotInfo
 from imgsearch.store import schema
 from imgsearch.store.database import Database
 from imgsearch.store.filters import ids_subquery

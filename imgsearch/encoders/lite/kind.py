@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from imgsearch.encoders.base import Encoder, EncoderKind, Recommendation
 from imgsearch.encoders.lite import weights
 from imgsearch.errors import UsageError
-from imgsearch.records.status import EncoderInfo
 
 if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
+    from imgsearch.records.status import EncoderInfo
 
 NAME = "lite"
 # Not offered to choose from: it opens the libraries made with it, whose stored name is `lite`.
@@ -57,6 +57,8 @@ def _name_of(encoder_id: str) -> str:
 
 
 def _choices() -> tuple[EncoderInfo, ...]:
+    from imgsearch.records.status import EncoderInfo
+
     return tuple(
         EncoderInfo(
             name=name,

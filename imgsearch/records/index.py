@@ -1,0 +1,34 @@
+"""Whose vectors a library has, and the index file that holds them.
+
+Every query reads these two records, but not the others of a library's state (docs/decisions/0015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRow:
+    """An encoder of a library's vectors. `key` identifies it in the database."""
+
+    key: int
+    encoder_id: str
+    name: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """One immutable index file of all vectors up to `last_seq`, with its size and checksum."""
+
+    file_name: str
+    encoder_id: str
+    kind: str  # name of the index backend
+    last_seq: int
+    vectors: int
+    size_bytes: int
+    sha256: str
+    built_at: datetime
+    details: dict[str, float | int | str] = field(default_factory=dict)  # nprobe, recall, …
