@@ -57,13 +57,13 @@ def test_a_negative_term_lowers_similar_photos(demo: Library) -> None:
     plain, without = names(demo, "an animal"), names(demo, "an animal -1.5:horse")
     assert plain.index("horse.png") < plain.index("chelsea.png") < 3
     assert without.index("chelsea.png") < without.index("horse.png")
-    assert without.index("horse.png") > 4
+    assert without.index("horse.png") > 3
 
     def lead(line: str) -> float:
         found = scores(demo, line)
         return found["horse.png"] - found["chelsea.png"]
 
-    assert lead("an animal") > lead("an animal -horse") + 0.05 > lead("an animal -1:horse") + 0.1
+    assert lead("an animal") > lead("an animal -horse") + 0.02 > lead("an animal -1:horse") + 0.03
 
 
 def test_a_minus_takes_away_only_what_its_term_adds(demo: Library) -> None:
@@ -275,7 +275,7 @@ def test_orders(demo: Library) -> None:
     dates = [hit.date.replace(tzinfo=None) for hit in hits if hit.date]  # as the camera showed it
     assert len(dates) == 5
     assert dates == sorted(dates, reverse=True)
-    threshold = sorted(scores(demo, "a cat").values())[8] - 1e-4
+    threshold = sorted(scores(demo, "a cat").values())[7] - 1e-4
     paged: list[str] = []
     cursor = None
     while True:

@@ -47,7 +47,7 @@ TermKind: TypeAlias = Literal["text", "short", "image"]
 class Thresholds:
     """The operating point, chosen on the captions of Flickr8k's dev split, see docs/search.md."""
 
-    found: float = 1.02  # strength from which anything is found; 1 is the level of chance
+    found: float = 1.12  # strength from which anything is found; 1 is the level of chance
     sure: float = 1.75  # strength from which hits can be sure
     likely_share: float = 1 / 3  # of the way from the mean score (0) to the best score (1)
     sure_share: float = 0.9
