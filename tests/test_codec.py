@@ -129,7 +129,7 @@ FULL = (
     HIT,
     HIT.photo,
     FACTS,
-    Answer((HIT,), "next", Verdict(3.5)),
+    Answer((HIT,), "next", Verdict(3.5), "a dog", ("A remark.",), False),
     Verdict(3.5, 1, 2, True, 0.3, 0.2),
     STATUS,
     STATUS.roots[0],

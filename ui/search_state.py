@@ -49,6 +49,9 @@ class SearchResults:
     hits: tuple[Hit, ...] = ()
     cursor: str | None = None
     verdict: Verdict | None = None
+    suggestion: str | None = None
+    remarks: tuple[str, ...] = ()
+    is_read: bool = True
     seconds: float = 0.0
 
 
@@ -70,6 +73,10 @@ def search(search_input: SearchInput, count: int = PAGE) -> SearchResults:
 def _with_next_page(search_input: SearchInput, results: SearchResults) -> SearchResults:
     started = time.perf_counter()
     page = session().find(search_input.query(), PAGE, results.cursor)
+    if not results.hits:  # only the first page has remarks on the query
+        results = replace(
+            results, suggestion=page.suggestion, remarks=page.remarks, is_read=page.is_read
+        )
     return replace(
         results,
         hits=(*results.hits, *page.hits),

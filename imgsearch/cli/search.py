@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from imgsearch.cli.output import NO_RESULT, call_api, data_option, info, json_option, print_json
 from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.query.grammar import is_expressible, parse
 from imgsearch.records.query import Query
 from imgsearch.text import clock, printable
 
@@ -66,24 +67,67 @@ def command(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
         )
     answer = call_api(data_dir, lambda library: library.find(query, k, cursor))
-    if not show_all:
+    output = _Output(show_all, as_json, paths, nul)
+    found = _show(answer, output)
+    if answer.suggestion is not None and _accepts(answer.suggestion, output):
+        corrected = _corrected(query, answer.suggestion)
+        found = _show(call_api(data_dir, lambda library: library.find(corrected, k)), output)
+    if not found:
+        sys.exit(NO_RESULT)
+
+
+class _Output(NamedTuple):
+    """How the results are printed."""
+
+    show_all: bool
+    as_json: bool
+    paths: bool
+    nul: bool
+
+
+def _show(answer: Answer, output: _Output) -> bool:
+    """Print an answer and what there is to tell about it; returns whether it has results."""
+    for remark in answer.remarks:
+        info(remark)
+    if not output.show_all:
         answer = without_weak_hits(answer)
-    if as_json:
+    if output.as_json:
         print_json_answer(answer)
-    elif paths:
-        end = b"\0" if nul else b"\n"
+    elif output.paths:
+        end = b"\0" if output.nul else b"\n"
         sys.stdout.buffer.write(b"".join(os.fsencode(hit.path) + end for hit in answer.hits))
         sys.stdout.buffer.flush()
     else:
         print_answer(answer)
-    if answer.cursor is not None and not as_json and sys.stderr.isatty():
+    if answer.cursor is not None and not output.as_json and sys.stderr.isatty():
         info(f"For more results, add: --cursor {answer.cursor}")
-    if not answer.hits:
-        if answer.verdict is not None and not answer.verdict.found:
-            info("Nothing here looks like that. To see the nearest photos, add: --all")
-        else:
-            info("No photo matches. Try fewer filters; imgsearch explain PATH QUERY shows why.")
-        sys.exit(NO_RESULT)
+    if answer.hits:
+        return True
+    if not answer.is_read:
+        info("To see the nearest photos nevertheless, add: --all")
+    elif answer.verdict is not None and not answer.verdict.found:
+        info("Nothing here looks like that. To see the nearest photos, add: --all")
+    else:
+        info("No photo matches. Try fewer filters; imgsearch explain PATH QUERY shows why.")
+    return False
+
+
+def _accepts(suggestion: str, output: _Output) -> bool:
+    """Tell what may have been meant; at a terminal, wait for the key that accepts it."""
+    question = f"Did you mean {suggestion}?"
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+    if output.as_json or output.paths or not is_terminal:
+        info(question)
+        return False
+    info(f"{question} Press y to search for it, or any other key to end.")
+    return click.getchar().lower() == "y"
+
+
+def _corrected(query: Query, suggestion: str) -> Query:
+    """The query that was suggested, with the examples that a line cannot express."""
+    corrected = parse(suggestion)
+    examples = tuple(term for term in query.terms if not is_expressible(term))
+    return replace(corrected, terms=(*corrected.terms, *examples))
 
 
 def without_weak_hits(answer: Answer) -> Answer:
@@ -96,13 +140,13 @@ def print_json_answer(answer: Answer) -> None:
     """The results for programs."""
     from imgsearch.service.codec import hit_to_cli_json
 
-    last = len(answer.hits)
-    print_json(
-        [
-            {**hit_to_cli_json(rank, hit), "cursor": answer.cursor if rank == last else None}
-            for rank, hit in enumerate(answer.hits, 1)
-        ]
-    )
+    records = [
+        {**hit_to_cli_json(rank, hit), "cursor": None, "suggestion": None}
+        for rank, hit in enumerate(answer.hits, 1)
+    ]
+    if records:
+        records[-1] |= {"cursor": answer.cursor, "suggestion": answer.suggestion}
+    print_json(records)
 
 
 def print_answer(answer: Answer) -> None:

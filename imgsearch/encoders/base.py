@@ -168,6 +168,9 @@ class EncoderKind:
     int8: Callable[[str, str], Int8Option | None] = lambda requested, device: None
     """The int8 variant to try for a requested name on a device, if any."""
 
+    reads_only_english: Callable[[str], bool] = lambda name: False
+    """Whether the encoder of this name reads no other language, so that users are told."""
+
     templates: tuple[str, ...] = TEMPLATES
     """Prompt templates over which the vector of a short query is averaged."""
 

@@ -6,7 +6,6 @@ regular expressions.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 MAX_WRAPPED_WORDS = 6  # a longer text after "a photo of" is a caption, and stays as it is
@@ -18,93 +17,25 @@ _PICTURES = {
     *("photo", "photos", "photograph", "photographs", "picture", "pictures", "pic", "pics"),
     *("image", "images", "snapshot", "snapshots"),
 }
-_LINKS = tuple(
-    tuple(link.split())
-    for link in (
-        *("of", "with", "showing", "that shows", "that show", "which shows", "which show"),
-        *("depicting", "that depicts", "that depict", "containing", "that contains"),
-    )
+_LINKS = (
+    *("of", "with", "showing", "that shows", "that show", "which shows", "which show"),
+    *("depicting", "that depicts", "that depict", "containing", "that contains"),
 )
-# The blocks of Unicode that hold emoji, and what joins and colours them.
-_EMOJI = (
-    *(("\u2300", "\u23ff"), ("\u2600", "\u27bf"), ("\u2b00", "\u2bff")),
-    *(("\U0001f000", "\U0001faff"), ("\U000e0020", "\U000e007f")),
-    *(("\u200d", "\u200d"), ("\ufe0e", "\ufe0f"), ("\u20e3", "\u20e3")),
-)
-_SKIN_TONES = ("\U0001f3fb", "\U0001f3ff")
-_EMOJI_NAMES = {  # where a photo would be described in other words than Unicode's
-    "adult": "person",
-    "automobile": "car",
-    "beach with umbrella": "beach",
-    "beer mug": "beer",
-    "black large square": "black",  # of a black cat or bird
-    "black sun with rays": "sun",
-    "deciduous tree": "tree",
-    "father christmas": "santa claus",
-    "female sign": "woman",
-    "heavy black heart": "heart",
-    "hot beverage": "cup of coffee",
-    "house building": "house",
-    "male sign": "man",
-    "runner": "person running",
-    "slice of pizza": "pizza",
-    "snowman without snow": "snowman",
-    "sun with face": "sun",
-    "umbrella with rain drops": "umbrella",
-    "water wave": "wave",
-    "waving black flag": "flag",
-    "waving white flag": "flag",
-}
-_FACES = {
-    *("bear", "cat", "clown", "cow", "dog", "dragon", "fox", "frog", "giraffe", "hamster", "horse"),
-    *("lion", "monkey", "mouse", "panda", "pig", "rabbit", "robot", "tiger", "unicorn", "wolf"),
-    "zebra",
-}
 _REFERENCES = (["in", "them"], ["in", "it"])  # to the photo: "pictures with a dog in them"
-_REQUESTS = tuple(
-    tuple(request.split())
-    for request in (
-        *("show me", "show us", "find me", "find", "search for", "look for", "looking for"),
-        *("i am looking for", "i'm looking for", "i want to see", "let me see"),
-        *("give me", "get me", "please show me", "please find"),
-    )
+_REQUESTS = (
+    *("show me", "show us", "find me", "find", "search for", "look for", "looking for"),
+    *("i am looking for", "i'm looking for", "i want to see", "let me see"),
+    *("give me", "get me", "please show me", "please find"),
 )
 
 
 def with_emoji_named(text: str) -> str:
     """The text with each emoji replaced by its name: "a 🐶 in a 🚗" -> "a dog in a car"."""
-    if text.isascii() or not any(map(_is_emoji, text)):
+    if text.isascii():
         return text
-    words: list[str] = []
-    for character in text:
-        if not _is_emoji(character):
-            words.append(character)
-            continue
-        name = _emoji_name(character)
-        if name != "flag" or words[-1:] != [" flag "]:  # a flag has two letters
-            words.append(f" {name} ")
-    return " ".join("".join(words).split()) or text
+    from imgsearch.encoders import emoji  # lazy: few queries have one
 
-
-def _is_emoji(character: str) -> bool:
-    """Whether this is an emoji or a part of one."""
-    return any(first <= character <= last for first, last in _EMOJI)
-
-
-def _emoji_name(character: str) -> str:
-    """The name of an emoji; nothing for what joins or colours them.
-
-    It is Unicode's, without what only describes the drawing.
-    """
-    name = unicodedata.name(character, "").lower()
-    is_part = unicodedata.category(character)[0] in "MC"
-    if is_part or _SKIN_TONES[0] <= character <= _SKIN_TONES[1]:
-        return ""
-    if name.startswith("regional indicator"):
-        return "flag"
-    if name.removesuffix(" face") in _FACES:
-        name = name.removesuffix(" face")
-    return _EMOJI_NAMES.get(name, name)
+    return emoji.named(text)
 
 
 def unwrapped(text: str) -> str:
@@ -157,12 +88,10 @@ def _after_pictures(words: Sequence[str], start: int) -> int:
     return end if end and is_few else start
 
 
-def _after(phrases: Sequence[tuple[str, ...]], words: Sequence[str], start: int) -> int:
+def _after(phrases: Sequence[str], words: Sequence[str], start: int) -> int:
     """Where the words begin after the longest of these phrases that is at `start`; else 0."""
-    ends = (
-        start + len(phrase)
-        for phrase in phrases
-        if tuple(words[start : start + len(phrase)]) == phrase
-    )
-    end = max(ends, default=0)
-    return end if end < len(words) else 0
+    text = " ".join([*words[start:], ""])
+    lengths = [len(phrase.split()) for phrase in phrases if text.startswith(phrase + " ")]
+    if not lengths or start + max(lengths) == len(words):
+        return 0
+    return start + max(lengths)

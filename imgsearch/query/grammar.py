@@ -88,6 +88,12 @@ def to_text(query: Query) -> str:
     return " ".join(items)
 
 
+def is_expressible(term: Term) -> bool:
+    """Whether a line can express this term: no example as bytes, and none with a region."""
+    what = term.what
+    return isinstance(what, str) or not (isinstance(what.source, bytes) or what.region is not None)
+
+
 def filter_of(name: str, text: str) -> Filter:
     """A filter from a name and values that need no quotes: `filter_of("camera", "canon|eos 5")`.
 
@@ -378,7 +384,7 @@ def _what_text(term: Term) -> str:
         is_marked = term.weight != 1
         word = what if is_marked and " " not in what and _reads_as_itself(what) else None
         return word or _quoted(what)
-    if isinstance(what.source, bytes) or what.region is not None:
+    if not is_expressible(term):
         raise ValueError("A line cannot express an example given as bytes or with a region.")
     if isinstance(what.source, int):
         return f"photo:{what.source}"

@@ -89,11 +89,19 @@ class Answer:
 
     A cursor remains valid while the library changes: no hit is repeated or skipped. There is no
     `verdict` for a query without terms, nor in a library that is too small for one.
+
+    The first page also has what there is to tell about the query: `suggestion` is the query line
+    with misspelt words corrected, without examples that a line cannot express, and `remarks` are
+    sentences. If the encoder cannot read the query, `is_read` is False, the hits are weak, and
+    there is no verdict.
     """
 
     hits: tuple[Hit, ...]
     cursor: str | None = None
     verdict: Verdict | None = None
+    suggestion: str | None = None
+    remarks: tuple[str, ...] = ()
+    is_read: bool = True
 
 
 @dataclass(frozen=True, slots=True)

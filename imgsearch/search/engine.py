@@ -17,6 +17,7 @@ from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
+from imgsearch.search.remarks import with_remarks
 from imgsearch.search.stacking import hidden_by_stack, list_photos
 from imgsearch.search.vector import QueryVector, embed
 
@@ -32,6 +33,13 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
     minimum score, all photos that reach it. Raises QueryError for an empty query, a k below 1, an
     image that cannot be read, or a cursor of another query.
     """
+    answer = _page(context, query, k, cursor)
+    if cursor is not None or not any(isinstance(term.what, str) for term in query.terms):
+        return answer
+    return with_remarks(context, query, answer)
+
+
+def _page(context: SearchContext, query: Query, k: int, cursor: str | None) -> Answer:
     if k < 1:
         raise QueryError(f"The number of results must be 1 or more, not {k}.")
     if query == Query():

@@ -60,11 +60,14 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def answer_to_json(answer: Answer) -> JsonObject:
-    """One page of hits, the cursor of the next page, and the verdict."""
+    """One page of hits, the cursor of the next page, the verdict, and remarks on the query."""
     return {
         "hits": [hit_to_json(hit) for hit in answer.hits],
         "cursor": answer.cursor,
         "verdict": None if answer.verdict is None else _verdict_to_json(answer.verdict),
+        "suggestion": answer.suggestion,
+        "remarks": _plain(answer.remarks),
+        "is_read": answer.is_read,
     }
 
 
@@ -77,6 +80,9 @@ def answer_from_json(form: object) -> Answer:
             "hits": [_nested(hit) for hit in answer["hits"]],
             "cursor": answer["cursor"],
             "verdict": answer["verdict"] and without_nulls(answer["verdict"]),
+            "suggestion": answer["suggestion"],
+            "remarks": answer["remarks"],
+            "is_read": answer["is_read"],
         },
     )
 
@@ -85,6 +91,9 @@ class _AnswerForm(TypedDict):
     hits: list[_Fields]
     cursor: str | None
     verdict: _Fields | None
+    suggestion: str | None
+    remarks: list[str]
+    is_read: bool
 
 
 def hit_to_json(hit: Hit) -> JsonObject:

@@ -142,6 +142,20 @@ def fields_with(connection: sqlite3.Connection, phrase: str) -> tuple[NameField,
     )
 
 
+def words(connection: sqlite3.Connection, limit: int) -> list[str]:
+    """See `Reads.words_of_names`."""
+    connection.execute(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words_of_names "
+        "USING fts5vocab (main, names_words, row)"
+    )
+    rows = connection.execute(
+        "SELECT term FROM temp.words_of_names WHERE length(term) >= ? AND term NOT GLOB '*[0-9]*' "
+        "ORDER BY doc DESC, term LIMIT ?",
+        (_MIN_PART_CHARACTERS, limit),
+    )
+    return [term for (term,) in rows]
+
+
 def find(
     connection: sqlite3.Connection,
     phrases: Sequence[str],

@@ -316,6 +316,14 @@ class Reads:
         with self._database.reading() as connection:
             return names.fields_with(connection, phrase)
 
+    def words_of_names(self, limit: int) -> list[str]:
+        """The words of all names, of three letters or more and without digits.
+
+        Those that most photos have come first.
+        """
+        with self._database.reading() as connection:
+            return names.words(connection, limit)
+
     def photos_around(self, lat: float, lon: float) -> int:
         """How many photos were taken within half a degree of latitude and longitude."""
         query = (

@@ -257,6 +257,21 @@ def test_no_results_and_an_error_in_the_query(
     screenshot(page, "error")
 
 
+def test_a_click_accepts_the_suggestion_for_a_misspelt_query(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=a+cup+of+cofee")
+    page.get_by_role("button", name="Did you mean a cup of coffee?").click()
+    wait_for_line(page, "a cup of coffee")
+    wait_for_first(page, "coffee.png")
+    page.get_by_role("button", name="Did you mean").wait_for(state="detached")
+
+
+def test_a_query_in_another_language_names_a_model_that_reads_it(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=ein+Hund+im+Schnee")
+    page.get_by_text("openclip:ViT-B-16-SigLIP2-256/webli").wait_for()
+    page.get_by_text("The model cannot read this query.").wait_for()
+    assert page.get_by_text("no better than chance").count() == 0
+
+
 def test_a_button_shows_weak_matches_where_there_is_nothing_better(
     page: Page, address: str, screenshot: Callable[..., None]
 ) -> None:

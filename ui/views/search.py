@@ -13,7 +13,7 @@ import streamlit as st
 from imgsearch import Hit, ImgsearchError, Region
 from ui import cards, elements, exports, filters
 from ui.elements import GridOptions
-from ui.formatting import format_count
+from ui.formatting import escape_markdown, format_count
 from ui.search_state import PAGE, SearchInput, SearchResults, open_photo, search
 from ui.session import session
 
@@ -157,15 +157,33 @@ def _show_results(search_input: SearchInput) -> None:
         state.update(shown_token=search_input.token, shown=PAGE, show_weak=False)
     with st.spinner("Searching…", show_time=True):
         results = search(search_input, state["shown"])
+    _remarks(results)
     hits = [hit for hit in results.hits if hit.level != "weak" or state["show_weak"]]
     if not results.hits:
         cards.no_results("No photo matches the filters. Remove a filter, or widen it.")
+    elif not hits and not results.is_read:
+        cards.no_results("The model cannot read this query.")
     elif not hits:
         cards.no_results("Even the closest photos match no better than chance.")
     else:
         _result_grid(search_input, results, hits, _summary(results))
     if len(hits) < len(results.hits):
         st.button("Show weaker matches", icon=":material/unfold_more:", on_click=_show_weak)
+
+
+def _remarks(results: SearchResults) -> None:
+    """What there is to tell about the query, and what may have been meant."""
+    for remark in results.remarks:
+        st.info(escape_markdown(remark), icon=":material/info:")
+    if results.suggestion is not None:
+        st.button(
+            f"Did you mean {escape_markdown(results.suggestion)}?",
+            icon=":material/spellcheck:",
+            on_click=_set_line,
+            args=(results.suggestion,),
+            key="suggestion",
+            type="tertiary",
+        )
 
 
 def _show_weak() -> None:

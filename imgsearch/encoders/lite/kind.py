@@ -84,6 +84,7 @@ KIND = EncoderKind(
     choices=_choices,
     verify=_verify,
     recommend=lambda device: Recommendation(NAME, "the built-in encoder"),
+    reads_only_english=lambda name: True,
     templates=_TEMPLATES,
     noun_templates=_NOUN_TEMPLATES,
     class_templates=_TEMPLATES,

@@ -18,6 +18,9 @@ from imgsearch.installation import pip_install
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
 
+# Parts of the names of architectures whose text towers read many languages.
+_MULTILINGUAL_ARCHITECTURES = ("SigLIP2", "i18n", "xlm-roberta", "nllb", "mt5", "worldwide")
+
 # The defaults; both are among MODELS.
 CPU_DEFAULT = "openclip:ViT-B-32-256/datacomp_s34b_b86k"
 GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
@@ -100,6 +103,11 @@ MODELS = (
 def plain(name: str) -> str:
     """A name without its precision."""
     return name.removesuffix(INT8).removesuffix(FP32)
+
+
+def reads_only_english(name: str) -> bool:
+    """Whether a model reads English only, as most of open_clip's do."""
+    return not any(part in name for part in _MULTILINGUAL_ARCHITECTURES)
 
 
 def find(name: str) -> RecommendedModel | None:

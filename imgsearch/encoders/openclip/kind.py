@@ -119,4 +119,5 @@ KIND = EncoderKind(
     verify=_verify,
     recommend=_recommend,
     int8=_int8,
+    reads_only_english=catalogue.reads_only_english,
 )

