@@ -79,7 +79,7 @@ def test_a_minus_takes_away_only_what_its_term_adds(demo: Library) -> None:
     assert 0.1 < cosine < 0.9
     assert animal.share + horse.share == pytest.approx(expected, abs=1e-3)
     halves = demo.explain(photo, '"an animal" -"a horse"').shares
-    assert halves == demo.explain(photo, '"an animal" -0.6:"a horse"').shares
+    assert halves == demo.explain(photo, '"an animal" -0.75:"a horse"').shares
 
 
 def test_weights_change_the_ranking(demo: Library) -> None:
