@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from imgsearch.encoders.phrasing import with_emoji_named
 from imgsearch.encoders.registry import kind_of
 from imgsearch.query.grammar import is_expressible, to_text
-from imgsearch.query.language import is_other_language, words_in
 from imgsearch.query.negation import has_negation
 from imgsearch.query.words import is_english
 from imgsearch.records.answer import Answer
@@ -48,6 +47,8 @@ def _plain_words(text: str) -> list[str]:
 
 
 def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer) -> Answer:
+    from imgsearch.query.language import is_other_language  # lazy: most queries are plain English
+
     @cache
     def is_name(word: str) -> bool:
         return bool(context.reads.fields_named(word))
@@ -78,6 +79,8 @@ def _suggestion(
     context: SearchContext, query: Query, readable: Sequence[Term], is_name: Callable[[str], bool]
 ) -> str | None:
     """The query as a line, with misspelt words of the readable terms corrected; None if none is."""
+    from imgsearch.query.language import words_in
+
     texts = [term.what for term in readable if isinstance(term.what, str)]
     unknown = (word for text in texts for word in words_in(text) if not is_english(word))
     if all(map(is_name, unknown)):
