@@ -1,11 +1,19 @@
-"""How well queries with an answer can be told from queries without one, on a split of Flickr8k.
+"""How well queries with an answer can be told from queries without one, on photos with captions.
 
-    python -m benchmarks.bench_confidence FLICKR8K --split test --svg docs/images/honesty-lite.svg
+    python -m benchmarks.bench_confidence COCO-DEV FLICKR8K --split dev
+    python -m benchmarks.bench_confidence COCO-DEV FLICKR8K --split dev --more FLICKR8K --fit
 
-Queries with an answer are the captions of the split's photos and the nouns in them. Queries
-without one are the things in absent.txt that no caption of the split mentions, as a few words and
-as captions. Captions whose own photo is removed from the library are reported as well; many
-similar photos remain. The thresholds were chosen on the dev split; the test split only reports.
+Each set is searched as libraries of several sizes: parts of it, all of it, and, with `--more`, all
+of it and photos of that folder's train split. The queries are
+
+- captions of the photos: is the photo of the caption shown, or hidden as weak?
+- things of things.txt that the captions of the set mention, or that no caption mentions, in several
+  wordings: what is present should not be denied, and what is absent should not be found;
+- the scenes of absent.txt with things that no caption mentions.
+
+Hits of present things are right if a caption of the photo has the noun. `--fit` also fits the
+thresholds to each set, and measures them on the other sets. The thresholds in use were chosen on
+coco-dev and the dev split of Flickr8k; the test split only reports.
 """
 
 # ruff: noqa: T201
@@ -14,11 +22,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,23 +35,49 @@ from PIL import Image
 
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
-from imgsearch.encoders.prompts import embed_texts
+from imgsearch.encoders.prompts import embed_texts, prompts_for
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
-from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.search import confidence
-from imgsearch.search.baseline import nouns
-from imgsearch.search.confidence import THRESHOLDS, CandidateCounts, ScoredQuery, assess
+from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
+from imgsearch.search.confidence import (
+    THRESHOLDS,
+    CandidateCounts,
+    ScoredQuery,
+    Thresholds,
+    assess,
+)
+from imgsearch.search.everyday import is_everyday
 from imgsearch.search.vector import text_kind
 
 ABSENT = Path(__file__).with_name("absent.txt")
+THINGS = Path(__file__).with_name("things.txt")
 NAME = "lite"
+SIZES = (50, 200, 1000, 6000)
+DRAWS = 3  # of a library that is a part of a set
+MAX_CAPTIONS = 500  # in each library
+SHOWS_IT = 3  # captions of a photo that mention a thing, so that the thing is present
+WORDINGS = (
+    "{noun}",
+    "{a noun}",
+    "a photo of {a noun}",
+    "pictures with {a noun} in them",
+    "there is {a noun} in the background",
+)
 # Words in many captions that nobody would search for.
 FUNCTION_WORDS = """a an the of with in on at its it is are to from and through while his her their
 by for up down out into over near as two three four one several some other another who that there
-around next off behind them looking look front him he she this very each back being along across
+around next off behind them looking look front him he this she very each back being along across
 large small young little old big long upside top side six air free theme people man men woman women
-person boy boys girl girls child children group many all"""
+person boy boys girl girls child children kid kids group many all"""
+IRREGULAR = """men:man women:woman children:child people:person persons:person mice:mouse
+geese:goose leaves:leaf knives:knife wolves:wolf shelves:shelf busses:bus"""
+WITHOUT_ARTICLE = "food snow sand bread rice corn meat cheese mud rain ice fruit"
+SMALL_WORDS = {"a", "in", "of", "on", "the"}
+
+
+# ------------------------------------------------------------------------- photos and texts
 
 
 @dataclass(frozen=True)
@@ -55,7 +90,7 @@ class Split:
 
 
 def load(folder: Path, split: str, encoder: Encoder, cache: Path) -> Split:
-    """A split of Flickr8k, or of a set in its form; its photos' vectors are cached in `cache`."""
+    """A split of a folder with captions.csv and images/; the vectors are kept in `cache`."""
     with (folder / "captions.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["split"] == split]
     names = sorted({row["image"] for row in rows})
@@ -83,8 +118,26 @@ def embed_photos(paths: Sequence[Path], encoder: Encoder) -> np.ndarray:
         )
 
 
+@dataclass(frozen=True)
+class TextVectors:
+    """Embeds texts as queries are; the vectors of each list are kept in `cache`."""
+
+    encoder: Encoder
+    cache: Path
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        read_as = [prompt for text in texts for prompt in prompts_for(NAME, text)]
+        key = hashlib.sha256("\n".join([self.encoder.id, *texts, *read_as]).encode()).hexdigest()
+        file = self.cache / f"texts-{key[:20]}.npy"
+        if not file.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            np.save(file, embed_texts(self.encoder, NAME, texts))
+        vectors: np.ndarray = np.load(file)
+        return vectors
+
+
 def absent_texts(captions: Sequence[str]) -> list[str]:
-    """The things in absent.txt that no caption mentions."""
+    """The lines of absent.txt whose starred words no caption has."""
     caption_words = [set(re.findall("[a-z-]+", caption.lower())) for caption in captions]
     texts = []
     for line in ABSENT.read_text().splitlines():
@@ -112,213 +165,339 @@ def noun_queries(split: Split, captions: int = 1) -> dict[str, set[int]]:
     }
 
 
+# ------------------------------------------------------------------------- things
+
+
 @dataclass(frozen=True)
-class AnsweredQuery:
-    """The result of one query: the strength of its answer, and where the matching photos are."""
+class Things:
+    """What the captions of a set mention: by noun the rows of photos, and nouns of no caption."""
 
-    strength: float
-    best_score: float
-    shown: int  # photos that are sure or likely
-    match_share: float  # how far the best match is from the mean score (0) to the best score (1)
-    is_short: bool
-    sure: tuple[int, int] = (0, 0)  # photos of this level, and how many of them match
-    likely: tuple[int, int] = (0, 0)
+    present: dict[str, set[int]]
+    absent: list[str]
 
-    def is_found(self, factor: float = 1.0) -> bool:
-        return self.strength >= factor * THRESHOLDS.found
 
-    def is_kept(self, factor: float = 1.0) -> bool:
-        return self.is_found(factor) and self.match_share >= THRESHOLDS.likely_share
+def things(captions: Sequence[str], own: Sequence[int]) -> Things:
+    """The things of things.txt that are present or absent according to captions of photos."""
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for caption, photo in zip(captions, own, strict=True):
+        for word in _stems(caption):
+            counts[word][photo] += 1
+    present, absent = {}, []
+    for line in THINGS.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        noun, *related = (part.strip() for part in line.lstrip("- ").split(","))
+        words = _stems(noun) - SMALL_WORDS
+        mentions = {
+            photo: min(counts[word][photo] for word in words)
+            for photo in set.intersection(*(set(counts[word]) for word in words))
+        }
+        if any(number >= SHOWS_IT for number in mentions.values()):
+            present[noun] = set(mentions)
+        all_words = words | {stem for part in related for stem in _stems(part)}
+        if not line.startswith("-") and not any(counts[word] for word in all_words):
+            absent.append(noun)
+    return Things(present, absent)
+
+
+def _stems(text: str) -> set[str]:
+    return {_singular(word) for word in re.findall("[a-z]+(?:-[a-z]+)?", text.lower())}
+
+
+def _singular(word: str) -> str:
+    irregular = dict(pair.split(":") for pair in IRREGULAR.split())
+    if word in irregular:
+        return irregular[word]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
+        return word[:-1]
+    return word
+
+
+def worded(wording: str, noun: str) -> str:
+    last = noun.split()[-1]
+    has_article = _singular(last) == last and noun not in WITHOUT_ARTICLE.split()
+    article = ("an " if noun[0] in "aeiou" else "a ") if has_article else ""
+    return wording.replace("{a noun}", article + noun).replace("{noun}", noun)
+
+
+# ------------------------------------------------------------------------- libraries
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Queries of one kind, as vectors, and the rows of the photos that match each."""
+
+    texts: list[str]
+    vectors: np.ndarray
+    matches: list[set[int]]
+
+
+@dataclass(frozen=True)
+class BenchLibrary:
+    """A library as vectors, the queries to it by name, and its score baseline."""
+
+    name: str
+    photos: np.ndarray
+    baseline: ScoreBaseline
+    queries: dict[str, Queries]
+
+
+def make_library(
+    name: str,
+    split: Split,
+    rows: np.ndarray,
+    more: Split | None,
+    embed: TextVectors,
+) -> BenchLibrary:
+    """A library of these rows of a split, and of all photos of another one."""
+    rng = np.random.default_rng(11)
+    photos = split.photos[rows]
+    photos = photos if more is None else np.concatenate([photos, more.photos])
+    order = rng.permutation(len(photos))
+    photos = photos[order]
+    row_in = {old: new for new, old in enumerate(order.tolist())}
+    row_of = {old: row_in[number] for number, old in enumerate(rows.tolist())}
+    sample = photos[rng.permutation(len(photos))[:SAMPLE_PHOTOS]]
+    baseline = ScoreBaseline(
+        embed(prompts()), embed(nouns()), sample, photos.mean(axis=0), len(photos)
+    )
+
+    all_captions, all_own = list(split.captions), split.own.tolist()
+    if more is not None:
+        all_captions += more.captions
+        all_own += (more.own + len(split.photos)).tolist()
+        row_of |= {
+            len(split.photos) + number: row_in[len(rows) + number]
+            for number in range(len(more.photos))
+        }
+    known = things(all_captions, all_own)
+    own_things = things(split.captions, split.own.tolist()).present
+    present = {
+        noun: {row_of[photo] for photo in known.present[noun] if photo in row_of}
+        for noun, photos in own_things.items()
+        if any(photo in row_of for photo in photos)
+    }
+    captions = [at for at, photo in enumerate(split.own.tolist()) if photo in row_of]
+    captions = [captions[at] for at in rng.permutation(len(captions))[:MAX_CAPTIONS]]
+    vectors = embed(split.captions)
+    scenes = [text for text in absent_texts(all_captions) if text_kind(NAME, text) == "text"]
+    queries = {
+        "captions": Queries(
+            [split.captions[at] for at in captions],
+            vectors[captions],
+            [{row_of[int(split.own[at])]} for at in captions],
+        ),
+        "absent scenes": Queries(scenes, embed(scenes), [set()] * len(scenes)),
+    }
+    for wording in WORDINGS:
+        texts = [worded(wording, noun) for noun in present]
+        queries[f"present {wording}"] = Queries(texts, embed(texts), list(present.values()))
+        texts = [worded(wording, noun) for noun in known.absent]
+        queries[f"absent {wording}"] = Queries(texts, embed(texts), [set()] * len(texts))
+    return BenchLibrary(name, photos, baseline, queries)
+
+
+def make_libraries(
+    name: str, split: Split, more: Split | None, sizes: Sequence[int], embed: TextVectors
+) -> list[list[BenchLibrary]]:
+    """Libraries of these sizes and of the whole split; those of a part in several draws."""
+    rng = np.random.default_rng(5)
+    groups = []
+    own = len(split.photos)
+    for size in sorted({own, *sizes}):
+        if size <= own:
+            draws = [rng.permutation(own)[:size] for _ in range(1 if size == own else DRAWS)]
+            groups.append([make_library(name, split, rows, None, embed) for rows in draws])
+        elif more is not None:
+            kept = np.flatnonzero(np.arange(len(more.photos)) < size - own)
+            is_kept = np.isin(more.own, kept)
+            part = Split(
+                more.photos[kept],
+                [text for text, keep in zip(more.captions, is_kept, strict=True) if keep],
+                more.own[is_kept],
+            )
+            groups.append([make_library(name, split, np.arange(own), part, embed)])
+    return groups
+
+
+# ------------------------------------------------------------------------- verdicts
+
+
+@dataclass(frozen=True)
+class BenchAnswer:
+    """The verdict on one query, and how many hits of each level there are and match it."""
+
+    verdict: Verdict
+    kept: bool = False  # a match is not weak
+    counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # by level: hits, matches
+    ranked: tuple[np.ndarray, np.ndarray] | None = None  # shares of the best hits, and if right
 
 
 def answer(
-    baseline: ScoreBaseline, photos: np.ndarray, text: str, vector: np.ndarray, matches: set[int]
-) -> AnsweredQuery:
-    """Search for `text`; `matches` are the rows of the photos that match it."""
-    scores = photos @ vector
-    order = np.argsort(-scores)
-    kind = text_kind(NAME, text)
-    best_rows = order[: confidence.COUNTED_HITS]
-    verdict = assess(
-        baseline,
-        ScoredQuery(vector, [(kind, 1.0)]),
-        Neighbours(best_rows, scores[best_rows]),
-        photos[order[: confidence.COMPARED_HITS]],
-        CandidateCounts(len(photos), len(photos)),
-    )
-    mean, best = float(vector @ baseline.mean), float(scores.max())
-    share = max(((scores[row] - mean) / (best - mean) for row in matches), default=0.0)
-    is_match = np.isin(np.arange(len(photos)), list(matches))
-    sure = scores >= verdict.sure_from
-    shown = scores >= verdict.likely_from
-    counts = [(int(level.sum()), int(is_match[level].sum())) for level in (sure, shown & ~sure)]
-    return AnsweredQuery(
-        verdict.strength,
-        best,
-        int(shown.sum()),
-        float(share),
-        kind == "short",
-        counts[0],
-        counts[1],
-    )
-
-
-def measure(split: Split, encoder: Encoder) -> dict[str, list[AnsweredQuery]]:
-    """Run all queries; the results by kind of query."""
-    rng = np.random.default_rng(11)
-    sample = split.photos[rng.choice(len(split.photos), 256, replace=False)]
-    banks = [embed_texts(encoder, NAME, texts) for texts in (prompts(), nouns())]
-    baseline = ScoreBaseline(
-        banks[0], banks[1], sample, split.photos.mean(axis=0), len(split.photos)
-    )
-    results: dict[str, list[AnsweredQuery]] = {}
-    vectors = embed_texts(encoder, NAME, split.captions)
-    results["captions"] = [
-        answer(baseline, split.photos, text, vector, {own})
-        for text, vector, own in zip(split.captions, vectors, split.own.tolist(), strict=True)
-    ]
-    results["captions without their photo"] = [
-        answer(
-            baseline,
-            np.delete(split.photos, split.own[at], axis=0),
-            split.captions[at],
-            vectors[at],
-            set(),
+    library: BenchLibrary,
+    queries: Queries,
+    thresholds: Thresholds,
+) -> list[BenchAnswer]:
+    """Search for each query, and assess the answers."""
+    outcomes = []
+    for text, vector, matches in zip(queries.texts, queries.vectors, queries.matches, strict=True):
+        scores = library.photos @ vector
+        order = np.argsort(-scores)
+        best = order[: confidence.COUNTED_HITS]
+        kind = text_kind(NAME, text)
+        verdict = assess(
+            library.baseline,
+            ScoredQuery(vector, [(kind, 1.0)], everyday=is_everyday(text)),
+            Neighbours(best, scores[best]),
+            library.photos[order[: confidence.COMPARED_HITS]],
+            CandidateCounts(len(library.photos), len(library.photos)),
+            thresholds,
         )
-        for at in range(0, len(vectors), 5)
-    ]
-    words = noun_queries(split)
-    results["nouns"] = [
-        answer(baseline, split.photos, text, vector, words[text])
-        for text, vector in zip(words, embed_texts(encoder, NAME, list(words)), strict=True)
-    ]
-    absent = absent_texts(split.captions)
-    answered = [
-        answer(baseline, split.photos, text, vector, set())
-        for text, vector in zip(absent, embed_texts(encoder, NAME, absent), strict=True)
-    ]
-    results["absent, a few words"] = [query for query in answered if query.is_short]
-    results["absent, as captions"] = [query for query in answered if not query.is_short]
-    return results
-
-
-def report(results: dict[str, list[AnsweredQuery]]) -> None:
-    for name, queries in results.items():
-        found = np.mean([query.is_found() for query in queries])
-        line = f"{name:30} {len(queries):5} queries   found {found:6.1%}"
-        if name in ("captions", "nouns"):
-            shown = np.median([query.shown for query in queries if query.is_found()])
-            line += f"   right photo shown {np.mean([query.is_kept() for query in queries]):6.1%}"
-            line += f"   photos shown {shown:.0f} (median)"
-        print(line)
-    for level in ("sure", "likely"):
-        hits, matching = np.sum([getattr(query, level) for query in results["nouns"]], axis=0)
-        print(f"{level}: {hits} hits of nouns, {matching / hits:.0%} with the word in a caption")
-
-
-# ------------------------------------------------------------------------- the plot
-
-
-def curves(results: dict[str, list[AnsweredQuery]]) -> dict[str, list[tuple[float, float]]]:
-    """Points (absent but found, present and shown) for a range of thresholds.
-
-    The threshold is on the strength, or, for comparison, one fixed score for all queries.
-    """
-    absent = results["absent, a few words"] + results["absent, as captions"]
-    present = {"captions": results["captions"], "nouns": results["nouns"]}
-    factors = np.linspace(0.4, 2.2, 91)
-    result = {
-        name: [
-            (
-                float(np.mean([query.is_found(f) for query in absent])),
-                float(np.mean([query.is_kept(f) for query in queries])),
+        levels = [verdict.level(float(score)) for score in scores[best]]
+        is_match = [row in matches for row in best.tolist()]
+        counts = {
+            level: (
+                levels.count(level),
+                sum(right for each, right in zip(levels, is_match, strict=True) if each == level),
             )
-            for f in factors
-        ]
-        for name, queries in present.items()
-    }
-    thresholds = np.quantile(
-        [query.best_score for query in absent + present["captions"]], np.linspace(0, 1, 91)
-    )
-    result["captions, by a fixed score"] = [
-        (
-            float(np.mean([query.best_score >= threshold for query in absent])),
-            float(
-                np.mean(
-                    [
-                        query.best_score >= threshold
-                        and query.match_share >= THRESHOLDS.likely_share
-                        for query in present["captions"]
-                    ]
-                )
-            ),
-        )
-        for threshold in thresholds
-    ]
+            for level in ("sure", "likely", "possible")
+        }
+        kept = any(verdict.level(float(scores[row])) != "weak" for row in matches)
+        mean = float(vector @ library.baseline.mean)
+        share = (scores[best] - mean) / max(float(scores[best[0]]) - mean, 1e-6)
+        outcomes.append(BenchAnswer(verdict, kept, counts, (share, np.array(is_match))))
+    return outcomes
+
+
+BenchAnswers = dict[str, list[BenchAnswer]]
+
+
+def measure(
+    libraries: Sequence[BenchLibrary],
+    thresholds: Thresholds = THRESHOLDS,
+) -> BenchAnswers:
+    """The outcomes by kind of query, of all libraries together."""
+    result: BenchAnswers = defaultdict(list)
+    for library in libraries:
+        for name, queries in library.queries.items():
+            result[name] += answer(library, queries, thresholds)
     return result
 
 
-def svg(results: dict[str, list[AnsweredQuery]], title: str) -> str:
-    """A plot of the trade-off: absent but found to the right, present and shown upwards."""
-    colours = ("#0b6e4f", "#3366cc", "#999999")
-    left, top, size = 60, 40, 360
-
-    def at(x: float, y: float) -> str:
-        return f"{left + size * x:.1f},{top + size * (1 - y):.1f}"
-
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12"'
-        f' viewBox="0 0 {left + size + 30} {top + size + 60}">',
-        '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="{left}" y="22" font-size="14">{title}</text>',
-        f'<rect x="{left}" y="{top}" width="{size}" height="{size}" fill="none" stroke="#333"/>',
+def states(outcomes: Sequence[BenchAnswer]) -> str:
+    shares = [
+        np.mean([outcome.verdict.state == state for outcome in outcomes])
+        for state in ("found", "unsure", "nothing")
     ]
-    for tick in range(0, 101, 20):
-        x, y = left + size * tick / 100, top + size * (1 - tick / 100)
-        parts += [
-            f'<line x1="{left}" x2="{left + size}" y1="{y}" y2="{y}" stroke="#eee"/>',
-            f'<line x1="{x}" x2="{x}" y1="{top}" y2="{top + size}" stroke="#eee"/>',
-            f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{tick} %</text>',
-            f'<text x="{x}" y="{top + size + 18}" text-anchor="middle">{tick} %</text>',
+    return "   ".join(f"{share:5.1%}" for share in shares)
+
+
+def level_counts(outcomes: Sequence[BenchAnswer], level: str) -> tuple[int, int]:
+    hits, right = np.sum([outcome.counts[level] for outcome in outcomes], axis=0)
+    return int(hits), int(right)
+
+
+def report(title: str, outcomes: BenchAnswers) -> None:
+    print(f"{title}\n  {'':44} queries   found   unsure  nothing")
+    for name, group in outcomes.items():
+        if not group:
+            continue
+        line = f"  {name:44} {len(group):7}   {states(group)}"
+        if name == "captions":
+            shown = [sum(hits for hits, _ in outcome.counts.values()) for outcome in group]
+            line += f"   kept {np.mean([outcome.kept for outcome in group]):.1%}"
+            line += f", shown {np.median(shown):.0f} (median)"
+        print(line)
+    named = [*outcomes["present {noun}"], *outcomes["present {a noun}"]]
+    parts = []
+    for level in ("sure", "likely", "possible"):
+        hits, right = level_counts(named, level)
+        parts.append(f"{level} {hits}, {right / max(1, hits):.0%} right")
+    print(f"  hits of present nouns: {'; '.join(parts)}")
+
+
+# ------------------------------------------------------------------------- fitting
+
+
+SHORT = ("{noun}", "{a noun}")
+
+
+def fit(outcomes: BenchAnswers) -> Thresholds:
+    """Thresholds that deny 3 % of what is present and find 10 % of what is absent.
+
+    Likely are hits down to the share of which six in ten are right, beginning with the best.
+    """
+
+    def strengths(presence: str) -> list[float]:
+        return [
+            outcome.verdict.strength
+            for wording in SHORT
+            for outcome in outcomes[f"{presence} {wording}"]
         ]
-    for number, (name, points) in enumerate(curves(results).items()):
-        line = " ".join(at(x, y) for x, y in points)
-        y = top + size - 20 - 18 * number
-        parts += [
-            f'<polyline points="{line}" fill="none" stroke="{colours[number]}" stroke-width="2"/>',
-            f'<text x="{left + size - 10}" y="{y}" text-anchor="end" fill="{colours[number]}">'
-            f"{name}</text>",
-        ]
-    absent = results["absent, a few words"] + results["absent, as captions"]
-    false = float(np.mean([query.is_found() for query in absent]))
-    for number, name in enumerate(("captions", "nouns")):
-        kept = float(np.mean([query.is_kept() for query in results[name]]))
-        cx, cy = at(false, kept).split(",")
-        parts.append(f'<circle cx="{cx}" cy="{cy}" r="5" fill="{colours[number]}"/>')
-    parts += [
-        f'<text x="{left + size / 2}" y="{top + size + 42}" text-anchor="middle">'
-        "absent queries that are answered nevertheless</text>",
-        f'<text transform="translate(16 {top + size / 2}) rotate(-90)" text-anchor="middle">'
-        "present queries whose right photo is shown</text>",
-        "</svg>",
+
+    found = float(np.quantile(strengths("absent"), 0.9))
+    scenes = [outcome.verdict.strength for outcome in outcomes["absent scenes"]]
+    ranked = [
+        outcome.ranked
+        for wording in SHORT
+        for outcome in outcomes[f"present {wording}"]
+        if outcome.verdict.strength >= found and outcome.ranked is not None
     ]
-    return "\n".join(parts) + "\n"
+    share = np.concatenate([shares for shares, _ in ranked])
+    right = np.concatenate([matches for _, matches in ranked])
+    order = np.argsort(-share)
+    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    return replace(
+        THRESHOLDS,
+        unsure=float(np.quantile(strengths("present"), 0.03)),
+        found_text=float(np.quantile(scenes, 0.9)),
+        found_short=found,
+        likely_share=float(share[order][np.flatnonzero(precision >= 0.6)[-1]]),
+    )
+
+
+def report_fit(sets: Mapping[str, Sequence[BenchLibrary]]) -> None:
+    """Fit to each set, and measure on the others."""
+    for name, libraries in sets.items():
+        thresholds = fit(measure(libraries))
+        print(f"\nfitted to {name}: {thresholds}")
+        for other, others in sets.items():
+            if other != name:
+                report(f"measured on {other}", measure(others, thresholds))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("flickr8k", type=Path)
-    parser.add_argument("--split", default="test", choices=("dev", "test"))
-    parser.add_argument("--svg", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
+    parser.add_argument("--split", default="dev", choices=("dev", "test"))
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="of the libraries")
+    parser.add_argument("--more", type=Path, help="fill larger libraries from its train split")
+    parser.add_argument("--fit", action="store_true", help="fit the thresholds, crosswise")
     parser.add_argument("--cache", type=Path, default=default_cache_dir() / "benchmarks")
     arguments = parser.parse_args()
     encoder = open_encoder(NAME, default_cache_dir())
-    results = measure(load(arguments.flickr8k, arguments.split, encoder, arguments.cache), encoder)
-    print(f"{encoder.id}, Flickr8k {arguments.split}, {THRESHOLDS}")
-    report(results)
-    if arguments.svg:
-        title = f"{NAME}: 1,000 photos of Flickr8k's {arguments.split} split"
-        arguments.svg.write_text(svg(results, title))
+    embed = TextVectors(encoder, arguments.cache)
+    more = None
+    if arguments.more is not None:
+        more = load(arguments.more, "train", encoder, arguments.cache)
+    print(f"{encoder.id}, {THRESHOLDS}")
+    sets = {}
+    for folder in arguments.folders:
+        split = load(folder, arguments.split, encoder, arguments.cache)
+        groups = make_libraries(folder.name, split, more, arguments.sizes, embed)
+        for group in groups:
+            report(
+                f"\n{folder.name} {arguments.split}, {len(group[0].photos)} photos", measure(group)
+            )
+        sets[folder.name] = [
+            library for group in groups for library in group if len(library.photos) <= 1000
+        ]
+    if arguments.fit:
+        report_fit(sets)
 
 
 if __name__ == "__main__":

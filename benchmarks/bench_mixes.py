@@ -3,8 +3,9 @@
     python -m benchmarks.bench_mixes FLICKR8K IMAGENET-SAMPLES --split dev
 
 An example is the middle of a photo of the split; a strange example is a photo of an ImageNet class
-whose name is in no caption. A library is the whole split, or 50 photos of it. Prints the share of
-queries that are answered: it should be high where the library has a match, and low where not.
+whose name is in no caption. A library is the whole split, or 50 photos of it. Prints how many
+queries find something, are unsure, and find nothing: many should find something where the library
+has a match, and few where not.
 """
 
 # ruff: noqa: T201
@@ -28,17 +29,18 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
-from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
 from imgsearch.search.composition import compose
 from imgsearch.search.confidence import (
     COMPARED_HITS,
+    COUNTED_HITS,
     THRESHOLDS,
+    CandidateCounts,
     ScoredQuery,
     TermKind,
-    chance,
-    z_score,
+    assess,
 )
 from imgsearch.search.vector import text_kind
 
@@ -112,20 +114,26 @@ class SmallLibrary:
     photos: np.ndarray
     baseline: ScoreBaseline
 
-    def is_found(
+    def verdict(
         self, terms: Sequence[TermVector], negative: np.ndarray | None = None, out: int = -1
-    ) -> bool:
-        """Whether the query is answered, in the library without the photo `out`."""
+    ) -> Verdict:
+        """The verdict on the query, in the library without the photo `out`."""
         total = np.sum([vector for _, vector in terms], axis=0)
-        minus = None if negative is None else np.float32(-MINUS_WEIGHT) * negative
-        total = total if minus is None else compose(total[None], minus)[0]
+        away = None if negative is None else (-MINUS_WEIGHT * negative).astype(np.float32)
+        if away is not None:
+            total = compose(total[None], away)[0]
         vector = (total / np.linalg.norm(total)).astype(np.float32)
         scores = self.photos @ vector
         if out >= 0:
             scores[out] = -2
-        closest = self.photos[np.argsort(-scores)[:COMPARED_HITS]]
-        query = ScoredQuery(vector, [(kind, 1.0) for kind, _ in terms], minus)
-        return z_score(self.baseline, query, closest) / chance(len(self.photos)) >= THRESHOLDS.found
+        order = np.argsort(-scores)
+        return assess(
+            self.baseline,
+            ScoredQuery(vector, [(kind, 1.0) for kind, _ in terms], away),
+            Neighbours(order[:COUNTED_HITS], scores[order[:COUNTED_HITS]]),
+            self.photos[order[:COMPARED_HITS]],
+            CandidateCounts(len(self.photos), len(self.photos)),
+        )
 
 
 def report(size: int, split: Split, terms: QueryTerms, banks: Sequence[np.ndarray]) -> None:
@@ -142,32 +150,38 @@ def report(size: int, split: Split, terms: QueryTerms, banks: Sequence[np.ndarra
     ]
     captions, examples = terms.captions, terms.examples
     other = [examples[rows[(at + 7) % len(queries)]] for at, _ in queries]
-    found = {
-        "an example; its photo is there": [library.is_found([examples[p]]) for _, p in queries],
+    verdicts = {
+        "an example; its photo is there": [library.verdict([examples[p]]) for _, p in queries],
         "an example; its photo was taken out": [
-            library.is_found([examples[p]], out=at) for at, p in queries
+            library.verdict([examples[p]], out=at) for at, p in queries
         ],
-        "a strange example": [library.is_found([example]) for example in terms.strange],
+        "a strange example": [library.verdict([example]) for example in terms.strange],
         "a caption and the example of another photo": [
-            library.is_found([captions[p], other[at]]) for at, p in queries
+            library.verdict([captions[p], other[at]]) for at, p in queries
         ],
         "the same, minus people": [
-            library.is_found([captions[p], other[at]], terms.negative) for at, p in queries
+            library.verdict([captions[p], other[at]], terms.negative) for at, p in queries
         ],
-        "an absent thing and a strange example": [library.is_found(pair) for pair in absent],
+        "an absent thing and a strange example": [library.verdict(pair) for pair in absent],
         "the same, minus people, absent": [
-            library.is_found(pair, terms.negative) for pair in absent
+            library.verdict(pair, terms.negative) for pair in absent
         ],
         "a caption minus people": [
-            library.is_found([captions[p]], terms.negative) for _, p in queries
+            library.verdict([captions[p]], terms.negative) for _, p in queries
         ],
         "an absent thing minus people": [
-            library.is_found([text], terms.negative) for text in terms.absent
+            library.verdict([text], terms.negative) for text in terms.absent
         ],
     }
     print(f"{size} photos")
-    for name, answered in found.items():
-        print(f"  {name:44} {len(answered):4} queries   answered {np.mean(answered):6.1%}")
+    print(f"{'':46} queries   found  unsure nothing")
+    for name, group in verdicts.items():
+        states = [
+            np.mean([verdict.state == state for verdict in group])
+            for state in ("found", "unsure", "nothing")
+        ]
+        shares = "  ".join(f"{share:6.1%}" for share in states)
+        print(f"  {name:44} {len(group):7}  {shares}")
 
 
 def main() -> None:

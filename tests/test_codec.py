@@ -129,8 +129,8 @@ FULL = (
     HIT,
     HIT.photo,
     FACTS,
-    Answer((HIT,), "next", Verdict(3.5), "a dog", ("A remark.",), False),
-    Verdict(3.5, 1, 2, True, 0.3, 0.2),
+    Answer((HIT,), "next", Verdict("found", 3.5), "a dog", ("A remark.",), False),
+    Verdict("found", 3.5, 1, 2, 3, True, 0.3, 0.2, 0.1),
     STATUS,
     STATUS.roots[0],
     STATUS.snapshot,
@@ -157,8 +157,8 @@ def sent(form: object) -> object:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer((HIT, BARE), "next", Verdict(3.5, 1, 2, True, 0.3, 0.2)),
-        Answer((), None, Verdict(0.5)),  # its bounds are infinite
+        Answer((HIT, BARE), "next", Verdict("found", 3.5, 1, 2, 3, True, 0.3, 0.2, 0.1)),
+        Answer((), None, Verdict("nothing", -1.5)),  # its bounds are infinite
         Answer((BARE,)),
     ],
 )
@@ -185,9 +185,15 @@ def test_counts_come_back_unchanged() -> None:
     assert codec.places_from_json(sent(codec.places_to_json(places))) == places
 
 
-def test_the_command_prints_a_hit_with_its_rank_and_fewer_digits() -> None:
-    form, record = codec.hit_to_json(HIT), codec.hit_to_cli_json(3, HIT)
-    assert record == {**form, "rank": 3, "score": 0.3}
+def test_the_command_prints_hits_with_rank_and_verdict_and_fewer_digits() -> None:
+    form = {**codec.hit_to_json(HIT), "score": 0.3, "verdict": "unsure"}
+    verdict = Verdict("unsure", 0.2, possible=2)
+    records = codec.answer_to_cli_json(Answer((HIT, HIT), "next", verdict, suggestion="a dog"))
+    assert records == [
+        {**form, "rank": 1, "cursor": None, "suggestion": None},
+        {**form, "rank": 2, "cursor": "next", "suggestion": "a dog"},
+    ]
+    assert codec.answer_to_cli_json(Answer((BARE,)))[0]["verdict"] is None
 
 
 def test_answers_of_a_real_library_come_back_unchanged(demo: Library) -> None:

@@ -44,9 +44,9 @@ def test_it_answers_with_the_same_scores(library: Library, photos: Path, query: 
         answer = library.find(query, k=20)
     names = [str(hit.path.relative_to(photos)) for hit in answer.hits]
     assert names == [name for name, _, _ in expected["hits"]]
-    for hit, (_, score, level) in zip(answer.hits, expected["hits"], strict=True):
+    # Levels are judged anew by each version.
+    for hit, (_, score, _) in zip(answer.hits, expected["hits"], strict=True):
         assert hit.score == (None if score is None else pytest.approx(score, abs=2e-3))
-        assert hit.level == level
 
 
 def test_it_keeps_its_encoder_and_its_snapshot(library: Library) -> None:

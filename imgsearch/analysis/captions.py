@@ -14,6 +14,7 @@ from imgsearch.errors import UsageError
 from imgsearch.records.labels import Evaluation
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS, ScoredQuery
+from imgsearch.search.everyday import is_everyday
 from imgsearch.search.vector import text_kind
 from imgsearch.store.reads import photo_starts
 
@@ -205,6 +206,7 @@ def _share_kept(
     for text, query, own_score, hits in zip(
         texts, queries, own_scores, index.search(queries, COUNTED_HITS, kind="text"), strict=True
     ):
-        verdict = baseline.assess(ScoredQuery(query, [(text_kind(row.name, text), 1.0)]), hits)
+        scored = ScoredQuery(query, [(text_kind(row.name, text), 1.0)], everyday=is_everyday(text))
+        verdict = baseline.assess(scored, hits)
         kept.append(verdict.level(float(own_score)) != "weak")
     return float(np.mean(kept))

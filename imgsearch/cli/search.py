@@ -54,8 +54,10 @@ def command(
     filter option below; -NAME:VALUE excludes. docs/search.md describes the whole language.
 
     Each result has a score: the cosine similarity of photo and query, higher is better. Scores for
-    words and for example images are on different scales. Results that are no better than chance
-    are hidden without --all. Exit code 1 means no result.
+    words and for example images are on different scales. Results are marked (sure) or (possible);
+    those without a mark are likely. If nothing matches well, the three to ten nearest are shown as
+    possible, and the answer says that it is unsure. Weak results, no better than chance, are hidden
+    without --all. Exit code 1 means that nothing was found and nothing is shown.
     """
     if paths and as_json:
         raise click.UsageError("Choose one of --paths and --json.")
@@ -105,8 +107,8 @@ def _show(answer: Answer, output: _Output) -> bool:
         return True
     if not answer.is_read:
         info("To see the nearest photos nevertheless, add: --all")
-    elif answer.verdict is not None and not answer.verdict.found:
-        info("Nothing here looks like that. To see the nearest photos, add: --all")
+    elif answer.verdict is not None and answer.verdict.state == "nothing":
+        info(f"{str(answer.verdict).capitalize()}. To see the nearest photos, add: --all")
     else:
         info("No photo matches. Try fewer filters; imgsearch explain PATH QUERY shows why.")
     return False
@@ -138,15 +140,9 @@ def without_weak_hits(answer: Answer) -> Answer:
 
 def print_json_answer(answer: Answer) -> None:
     """The results for programs."""
-    from imgsearch.service.codec import hit_to_cli_json
+    from imgsearch.service.codec import answer_to_cli_json
 
-    records = [
-        {**hit_to_cli_json(rank, hit), "cursor": None, "suggestion": None}
-        for rank, hit in enumerate(answer.hits, 1)
-    ]
-    if records:
-        records[-1] |= {"cursor": answer.cursor, "suggestion": answer.suggestion}
-    print_json(records)
+    print_json(answer_to_cli_json(answer))
 
 
 def print_answer(answer: Answer) -> None:

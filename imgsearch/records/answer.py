@@ -13,7 +13,8 @@ from imgsearch.records.query import Filter, Share
 if TYPE_CHECKING:  # a client of the service loads no NumPy
     from imgsearch.records.arrays import Ids, Vector, Vectors
 
-Level: TypeAlias = Literal["sure", "likely", "weak"]
+State: TypeAlias = Literal["found", "unsure", "nothing"]
+Level: TypeAlias = Literal["sure", "likely", "possible", "weak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +29,44 @@ class Neighbours:
 class Verdict:
     """How far an answer can be trusted, as `imgsearch.search.confidence` computes it.
 
-    `strength` is how far the best hit stands out, relative to what chance gives in a library of
-    this size. Scores from `likely_from` up are likely, from `sure_from` up sure; both are infinite
-    if nothing was found. `sure` and `likely` count hits among the best 200; `more` says that there
-    are further likely hits after those.
+    In the state "found", some hits are sure or likely, and those after them possible. In the state
+    "unsure", the nearest three to ten are possible. In the state "nothing", all are weak.
+
+    `strength` is how far the best hits exceed chance, in standard deviations; 0 is chance. Scores
+    from `possible_from` up are possible, from `likely_from` up likely, from `sure_from` up sure; a
+    bound that nothing reaches is infinite. `sure`, `likely` and `possible` count hits among the
+    best 200; `more` says that there are further possible hits after those.
     """
 
+    state: State
     strength: float
     sure: int = 0
     likely: int = 0
+    possible: int = 0
     more: bool = False
     sure_from: float = float("inf")
     likely_from: float = float("inf")
+    possible_from: float = float("inf")
 
     @property
     def found(self) -> bool:
-        """Whether anything in the library matches the query."""
-        return self.sure + self.likely > 0
+        """Whether something in the library matches the query."""
+        return self.state == "found"
 
     def level(self, score: float) -> Level:
         """How far a hit with this score can be trusted; a higher score never has a lower level."""
         if score >= self.sure_from:
             return "sure"
-        return "likely" if score >= self.likely_from else "weak"
+        if score >= self.likely_from:
+            return "likely"
+        return "possible" if score >= self.possible_from else "weak"
 
     def __str__(self) -> str:
-        if not self.found:
+        if self.state == "nothing":
             return "nothing here looks like that"
-        counts = ((self.sure, "sure"), (self.likely, "likely"))
+        if self.state == "unsure":
+            return f"unsure, the {self.possible} nearest are possible"
+        counts = ((self.sure, "sure"), (self.likely, "likely"), (self.possible, "possible"))
         parts = [f"{count} {level}" for count, level in counts if count]
         return ", ".join([*parts, "and more" if self.more else "nothing else"])
 

@@ -1,20 +1,25 @@
 """How far an answer can be trusted: whether anything matches the query, and which hits do.
 
-Every photo has a score with every query, so the best score alone means nothing. Two
-comparisons give it a meaning.
+Every photo has a score with every query, so the best score alone means nothing. Three comparisons
+give it a meaning.
 
 - The z-score of a photo is how far its score lies above the scores that unrelated queries reach
   *with the same photo*, in standard deviations. It cancels out that some photos score high with
-  everything (hubs, Radovanović et al. 2010). Speaker verification calls this T-norm.
+  everything (hubs, Radovanović et al. 2010). Speaker verification calls this T-norm. Half of what
+  the query gains with every photo is subtracted: words such as "a picture with" add to all scores.
 - The best of n photos has a high z-score by chance, about the largest of n normal values (Blom
-  1958). The strength of an answer is the ratio of the two, so it means the same in a library of
-  twenty photos and of a million.
+  1958). This is subtracted, so the difference means the same in any size of library.
+- A query that the model knows well spreads the photos of a library more than one that it does not
+  know. The spread is compared with that of unrelated queries.
 
-Below the best hit, a photo belongs to the answer if its score is at least a third of the way from
-the query's mean score in this library to its best score.
+The strength of an answer is the first less the second, plus a share of the third. It decides
+between three states: something was found, unsure, nothing.
 
-`docs/search.md` shows how well this works; `benchmarks/bench_confidence.py` measures it. This
-module is arithmetic on arrays, without files or models.
+Below the best hit, the level of a photo depends on how far its score is on the way from the query's
+mean score in this library to its best score.
+
+`docs/search.md` shows how well this works; `benchmarks/bench_confidence.py` measures it and fits
+the thresholds. This module is arithmetic on arrays, without files or models.
 """
 
 from __future__ import annotations
@@ -36,8 +41,14 @@ if TYPE_CHECKING:
 
 MIN_PHOTOS = 12  # with fewer, a library has no meaningful mean score
 COMPARED_HITS = 10  # hits whose z-score is computed; an outstanding one is among the first
-COUNTED_HITS = 200  # hits that are counted as sure or likely
+COUNTED_HITS = 200  # hits that are counted by level
+MIN_UNSURE_HITS, MAX_UNSURE_HITS = 3, 10  # hits that are shown in an answer that is unsure
 _SAME_PHOTO_SCORE = 0.98  # photos at least this alike count as one: a copy, or a burst
+
+_GAIN_SHARE = 0.5  # of what a query gains with every photo, is no sign of a match
+_SPREAD_WEIGHT = 0.6
+_SPREAD_STRIDE = 4  # every fourth unrelated query is enough for the usual spread
+_MIN_DEVIATION = 1e-4  # at least the rounding error
 
 # The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
 TermKind: TypeAlias = Literal["text", "short", "image"]
@@ -45,15 +56,35 @@ TermKind: TypeAlias = Literal["text", "short", "image"]
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The operating point, chosen on the captions of Flickr8k's dev split, see docs/search.md."""
+    """The operating point, see docs/search.md.
 
-    found: float = 1.12  # strength from which anything is found; 1 is the level of chance
-    sure: float = 1.75  # strength from which hits can be sure
-    likely_share: float = 1 / 3  # of the way from the mean score (0) to the best score (1)
+    The first five are strengths: where anything is found, by the kind of the terms. The shares say
+    how far the score of a hit is on the way from the query's mean score in the library (0) to its
+    best score (1).
+    """
+
+    unsure: float = -1.2  # below, nothing is found
+    found_text: float = 1.0
+    found_short: float = 1.6
+    found_image: float = 1.0
+    sure: float = 3.5  # from here on, hits can be sure
     sure_share: float = 0.9
+    likely_share: float = 0.8
+    possible_share: float = 0.5
+
+    def found(self, query: ScoredQuery) -> float:
+        """The strength from which something is found: the mean for the terms, by their weights."""
+        of_kind = {
+            "text": self.found_text,
+            "short": self.found_short,
+            "image": self.found_image,
+        }
+        total = sum(abs(weight) for _, weight in query.terms)
+        return sum(of_kind[kind] * abs(weight) for kind, weight in query.terms) / total
 
 
-# Measured for `lite`. Strength means the same for every encoder, so the others share it.
+# Chosen on coco-dev and on the dev split of Flickr8k, so that they hold for either. Measured for
+# `lite`; strength means the same for every encoder, so the others share them.
 THRESHOLDS = Thresholds()
 
 
@@ -62,12 +93,14 @@ class ScoredQuery:
     """A query as a vector of length 1, and the terms it was made of.
 
     `terms` are the kind and weight of each positive term. `negative` (dim,) is the weighted sum of
-    the negative terms: they narrow the answer, but they are not what is looked for.
+    the negative terms: they narrow the answer, but they are not what is looked for. An `everyday`
+    query names only what nearly every library shows.
     """
 
     vector: Vector
     terms: Sequence[tuple[TermKind, float]]
     negative: Vector | None = None
+    everyday: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +122,56 @@ def assess(
     """How far an answer can be trusted.
 
     `hits` are the best `COUNTED_HITS` photos, best first; `closest` (m, dim) are the vectors of
-    the first `COMPARED_HITS` of them, of each photo its best part. Without hits the strength is 0.
+    the first `COMPARED_HITS` of them, of each photo its best part. Without hits, nothing is found.
     """
     if not len(hits.ids) or not len(closest):
-        return Verdict(strength=0.0)
-    strength = z_score(baseline, query, closest) / chance(candidates.vectors)
-    if strength < thresholds.found:
-        return Verdict(strength=strength)
+        return Verdict("nothing", strength=0.0)
+    strength = answer_strength(baseline, query, closest, candidates)
+    if strength < thresholds.unsure and not query.everyday:
+        return Verdict("nothing", strength)
     best, mean = float(hits.scores[0]), float(query.vector @ baseline.mean)
     span = max(0.0, best - mean)
+    possible_from = best - (1 - thresholds.possible_share) * span
+    reach_it = int((hits.scores >= possible_from).sum())
+    if strength < thresholds.found(query):
+        nearest = min(max(reach_it, MIN_UNSURE_HITS), MAX_UNSURE_HITS, len(hits.ids))
+        return Verdict(
+            "unsure", strength, possible=nearest, possible_from=float(hits.scores[nearest - 1])
+        )
     likely_from = best - (1 - thresholds.likely_share) * span
     sure_from = float("inf")
     if strength >= thresholds.sure:
         sure_from = best - (1 - thresholds.sure_share) * span
     sure = int((hits.scores >= sure_from).sum())
-    passing = int((hits.scores >= likely_from).sum())
+    likely = int((hits.scores >= likely_from).sum()) - sure
     return Verdict(
-        strength=strength,
-        sure=sure,
-        likely=passing - sure,
-        more=passing == len(hits.ids) < candidates.photos,
+        "found",
+        strength,
+        sure,
+        likely,
+        possible=reach_it - likely - sure,
+        more=reach_it == len(hits.ids) < candidates.photos,
         sure_from=sure_from,
         likely_from=likely_from,
+        possible_from=possible_from,
     )
 
 
-def z_score(baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors) -> float:
+def answer_strength(
+    baseline: ScoreBaseline, query: ScoredQuery, closest: Vectors, candidates: CandidateCounts
+) -> float:
+    """How far an answer exceeds chance, in standard deviations; 0 is chance."""
+    unrelated = unrelated_queries(baseline, query)
+    above_chance = z_score(baseline, query, closest, unrelated) - chance(candidates.vectors)
+    spread = spread_z(baseline, query, unrelated)
+    if candidates.vectors < baseline.vectors:
+        spread = min(spread, 0.0)  # what spreads the scores may have been filtered out
+    return above_chance + _SPREAD_WEIGHT * spread
+
+
+def z_score(
+    baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors, unrelated: Vectors
+) -> float:
     """The highest z-score among photos (m, dim): how unusual the query's score with them is.
 
     An example is left out of its own results. So for each photo, unrelated queries that have this
@@ -123,16 +180,60 @@ def z_score(baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors) -> flo
     """
     import numpy as np
 
-    scores = unrelated_queries(baseline, query) @ photos.T
-    is_same = baseline.photos @ photos.T >= _SAME_PHOTO_SCORE
+    scores = unrelated @ photos.T
+    numbers = np.arange(len(unrelated))
     counts = np.ones(scores.shape, np.bool_)
-    for position, (kind, _) in enumerate(query.terms):
-        if kind == "image":
-            counts &= ~is_same[_stand_ins(position, len(scores), len(baseline.photos))]
+    for examples in _examples(baseline, query, numbers):
+        counts &= examples @ photos.T < _SAME_PHOTO_SCORE
     counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them nevertheless
-    above = photos @ query.vector - scores.mean(axis=0, where=counts)
-    deviation = np.maximum(scores.std(axis=0, where=counts), 1e-3)  # at least the rounding error
+    gain = float((query.vector - unrelated.mean(axis=0)) @ baseline.mean)  # with the usual photo
+    above = photos @ query.vector - scores.mean(axis=0, where=counts) - _GAIN_SHARE * gain
+    deviation = np.maximum(scores.std(axis=0, where=counts), _MIN_DEVIATION)
     return float((above / deviation).max())
+
+
+def spread_z(baseline: ScoreBaseline, query: ScoredQuery, unrelated: Vectors) -> float:
+    """How much the query's scores differ between the sample photos, compared with other queries.
+
+    In standard deviations of what unrelated queries have, from -3 to 3.
+    """
+    import numpy as np
+
+    photos = baseline.photos
+    numbers = np.arange(0, len(unrelated), _SPREAD_STRIDE)
+    scores = _row_by_row(unrelated[numbers], photos)
+    counts = np.ones(scores.shape, np.bool_)
+    for examples in _examples(baseline, query, numbers):
+        counts &= _row_by_row(examples, photos) < _SAME_PHOTO_SCORE
+    own = photos @ query.vector
+    is_other = own < _SAME_PHOTO_SCORE
+    if min(is_other.sum(), counts.sum(axis=1).min()) < 2:
+        return 0.0  # the sample photos are all the same
+    usual = scores.std(axis=1, where=counts)
+    difference = own.std(where=is_other) - usual.mean()
+    return float(np.clip(difference / max(float(usual.std()), _MIN_DEVIATION), -3, 3))
+
+
+def _row_by_row(rows: Vectors, photos: Vectors) -> Vectors:
+    """The scores (n, m) of rows (n, dim) with photos (m, dim).
+
+    A product of matrices of this size wakes the threads of BLAS. In a process that makes only one,
+    that takes twenty times as long as the product itself.
+    """
+    import numpy as np
+
+    return np.stack([photos @ row for row in rows])
+
+
+def _examples(
+    baseline: ScoreBaseline, query: ScoredQuery, numbers: NDArray[np.intp]
+) -> list[Vectors]:
+    """The examples (n, dim) in the unrelated queries of these numbers, for each example term."""
+    return [
+        baseline.photos[_stand_ins(position, numbers, len(baseline.photos))]
+        for position, (kind, _) in enumerate(query.terms)
+        if kind == "image"
+    ]
 
 
 def chance(vectors: int) -> float:
@@ -157,7 +258,7 @@ def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
     total = np.zeros((rows, len(query.vector)), np.float32)
     for position, (kind, weight) in enumerate(query.terms):
         bank = banks[kind]
-        total += np.float32(weight) * bank[_stand_ins(position, rows, len(bank))]
+        total += np.float32(weight) * bank[_stand_ins(position, np.arange(rows), len(bank))]
     if query.negative is not None:
         total = compose(total, query.negative)
     lengths = np.linalg.norm(total, axis=1, keepdims=True)
@@ -165,11 +266,9 @@ def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
     return result
 
 
-def _stand_ins(position: int, rows: int, bank_size: int) -> NDArray[np.intp]:
-    """Which rows of a bank stand in for the term at this position, in each of `rows` queries.
+def _stand_ins(position: int, numbers: NDArray[np.intp], bank_size: int) -> NDArray[np.intp]:
+    """Which row of a bank stands in for the term at this position, in unrelated queries (n,).
 
     The stride differs from term to term, so that the same two do not always come together.
     """
-    import numpy as np
-
-    return (np.arange(rows) * (2 * position + 1) + position) % bank_size
+    return (numbers * (2 * position + 1) + position) % bank_size

@@ -16,6 +16,7 @@ from imgsearch.records.query import Example, Query, Region, Term
 from imgsearch.search import composition
 from imgsearch.search.confidence import ScoredQuery, TermKind
 from imgsearch.search.context import SearchContext
+from imgsearch.search.everyday import is_everyday
 from imgsearch.search.query_cache import QueryCache
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class QueryVector:
     term_kinds: tuple[TermKind, ...]
     example_ids: frozenset[int]
     kind: Literal["text", "image"]
+    everyday: bool  # its positive terms name only what nearly every library shows
 
     def scored(self) -> ScoredQuery:
         """The query as `imgsearch.search.confidence` takes it."""
@@ -59,7 +61,7 @@ class QueryVector:
             if is_positive
         ]
         negative = self.weights[~positive] @ self.term_vectors[~positive]
-        return ScoredQuery(self.vector, terms, negative)
+        return ScoredQuery(self.vector, terms, negative, self.everyday)
 
 
 def embed(context: SearchContext, query: Query) -> QueryVector:
@@ -87,6 +89,7 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
     # Only their ratios count, and the squares of large ones would overflow.
     weights = (all_weights / np.abs(all_weights).max()).astype(np.float32)
     factors = _factors(weights, term_vectors)
+    wanted = [term.what for term in query.terms if term.weight > 0]
     return QueryVector(
         vector=factors @ term_vectors,
         term_vectors=term_vectors,
@@ -96,6 +99,8 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
         example_ids=frozenset(example_ids),
         # Text vectors lie off the manifold of photos, so more lists of the index are probed.
         kind="text" if texts else "image",
+        everyday=bool(wanted)
+        and all(isinstance(what, str) and is_everyday(what) for what in wanted),
     )
 
 

@@ -114,10 +114,23 @@ def hit_to_json(hit: Hit) -> JsonObject:
     }
 
 
-def hit_to_cli_json(rank: int, hit: Hit) -> JsonObject:
-    """A hit as `search --json` prints it: with its rank, the score rounded."""
-    score = None if hit.score is None else round(hit.score, _PRINTED_DIGITS)
-    return {"rank": rank, **hit_to_json(hit), "score": score}
+def answer_to_cli_json(answer: Answer) -> list[JsonObject]:
+    """The hits as `search --json` prints them: with rank and verdict, the score rounded.
+
+    The last one has the cursor of the next page, and the suggestion.
+    """
+    last = len(answer.hits)
+    return [
+        {
+            "rank": rank,
+            **hit_to_json(hit),
+            "score": None if hit.score is None else round(hit.score, _PRINTED_DIGITS),
+            "verdict": None if answer.verdict is None else answer.verdict.state,
+            "cursor": answer.cursor if rank == last else None,
+            "suggestion": answer.suggestion if rank == last else None,
+        }
+        for rank, hit in enumerate(answer.hits, 1)
+    ]
 
 
 def file_to_json(photo: Photo) -> JsonObject:

@@ -67,6 +67,7 @@ def test_results_as_json(demo: Path, demo_photos: Path) -> None:
     assert (first["rank"], second["rank"]) == (1, 2)
     assert first["score"] > second["score"]
     assert (first["level"], second["level"]) == ("sure", "weak")
+    assert (first["verdict"], second["verdict"]) == ("found", "found")
     assert {"photo_id", "taken_at", "width_px", "height_px"} <= first.keys()
 
 
@@ -90,12 +91,23 @@ def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> Non
 def test_a_query_without_matches_says_so(demo: Path) -> None:
     there = run_cli("search", "a motorcycle", data=demo)
     assert (there.returncode, there.stderr) == (0, "1 sure, nothing else.\n")
-    for absent in ("a submarine", "two kids jumping into a lake"):
+    for absent in ("a violin", "two kids jumping into a lake"):
         folded = run_cli("search", absent, data=demo)
         assert (folded.returncode, folded.stdout) == (1, "")
         assert folded.stderr.startswith("Nothing here looks like that.")
         shown = run_cli("search", absent, "--all", "-k", "3", data=demo)
         assert (shown.returncode, shown.stdout.count("(weak)")) == (0, 3)
+
+
+def test_an_unsure_answer_is_shown_and_says_so(demo: Path) -> None:
+    people = run_cli("search", "a submarine", data=demo)
+    lines = people.stdout.splitlines()
+    assert people.returncode == 0 and 3 <= len(lines) <= 10
+    assert all(line.endswith("(possible)") for line in lines)
+    assert people.stderr == f"Unsure, the {len(lines)} nearest are possible.\n"
+    programs = run_cli("search", "a submarine", "--json", data=demo)
+    records = json.loads(programs.stdout)
+    assert {(record["verdict"], record["level"]) for record in records} == {("unsure", "possible")}
 
 
 def test_options_and_pipes_form_the_same_queries(demo: Path, demo_photos: Path) -> None:

@@ -275,11 +275,25 @@ def test_a_query_in_another_language_names_a_model_that_reads_it(page: Page, add
 def test_a_button_shows_weak_matches_where_there_is_nothing_better(
     page: Page, address: str, screenshot: Callable[..., None]
 ) -> None:
-    page.goto(f"{address}/?q=a+submarine")
+    page.goto(f"{address}/?q=a+violin")
     page.get_by_text("match no better than chance").wait_for()
     screenshot(page, "nothing")
     page.get_by_role("button", name="Show weaker matches").click()
     page.locator(".tile .badge.weak").nth(9).wait_for()
+
+
+def test_an_unsure_answer_shows_possible_photos(
+    page: Page, address: str, screenshot: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/?q=a+submarine")
+    page.get_by_text("unsure, the").wait_for()
+    page.locator(".tile .badge.possible").nth(2).wait_for()
+    screenshot(page, "unsure")
+    assert page.locator(".tile").count() == page.locator(".tile .badge.possible").count() <= 10
+    page.set_viewport_size({"width": 390, "height": 844})
+    screenshot(page, "unsure-narrow")
+    page.get_by_role("button", name="Show weaker matches").click()
+    page.locator(".tile .badge.weak").nth(5).wait_for()
 
 
 # ---------------------------------------------------------------------------- the other views

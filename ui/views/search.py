@@ -164,7 +164,8 @@ def _show_results(search_input: SearchInput) -> None:
     elif not hits and not results.is_read:
         cards.no_results("The model cannot read this query.")
     elif not hits:
-        cards.no_results("Even the closest photos match no better than chance.")
+        words = str(results.verdict).capitalize()
+        cards.no_results(f"{words}: even the closest photos match no better than chance.")
     else:
         _result_grid(search_input, results, hits, _summary(results))
     if len(hits) < len(results.hits):
@@ -213,7 +214,7 @@ def _verdict(results: SearchResults) -> str:
     """ "**12 sure, 30 likely, nothing else** among 8,091 photos, 18 ms"."""
     number = len(results.hits)
     if results.verdict is not None:
-        verdict = f"**{results.verdict}** among"
+        verdict = f"**{str(results.verdict).capitalize()}** among"
     elif results.hits[0].score is None:  # filters only
         verdict = f"**{number:,}{'+' if results.cursor else ''}** of"
     else:

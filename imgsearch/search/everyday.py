@@ -1,0 +1,21 @@
+"""Words for what nearly every library of photos shows."""
+
+from __future__ import annotations
+
+from imgsearch.encoders.phrasing import unwrapped, without_article
+
+# A model that recognises particular people does not always recognise the bare word "people".
+_WORDS = {
+    *("people", "person", "persons", "human", "humans", "somebody", "someone", "adult", "adults"),
+    *("man", "men", "woman", "women", "guy", "guys", "lady", "ladies", "crowd", "group"),
+    *("boy", "boys", "girl", "girls", "child", "children", "kid", "kids", "baby", "babies"),
+    *("face", "faces", "family", "families", "friend", "friends"),
+    *("tree", "trees", "plant", "plants", "grass", "sky", "cloud", "clouds", "ground", "water"),
+    *("house", "houses", "building", "buildings", "street", "road", "room", "wall", "window"),
+    *("door", "table", "chair"),
+}
+
+
+def is_everyday(text: str) -> bool:
+    """Whether a text of a query names only what nearly every library shows, such as "a man"."""
+    return all(word.lower() in _WORDS for word in without_article(unwrapped(text).split()))
