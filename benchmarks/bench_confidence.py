@@ -4,7 +4,9 @@
     python -m benchmarks.bench_confidence COCO-DEV FLICKR8K --split dev --more FLICKR8K --fit
 
 Each set is searched as libraries of several sizes: parts of it, all of it, and, with `--more`, all
-of it and photos of that folder's train split. The queries are
+of it and photos of that folder's train split. Sizes beyond that are filled with made vectors: a
+photo plus half the difference of two others. They say how the verdict behaves in a large library,
+but not how the model does. The queries are
 
 - captions of the photos: is the photo of the caption shown, or hidden as weak?
 - things of things.txt that the captions of the set mention, or that no caption mentions, in several
@@ -301,6 +303,15 @@ def make_library(
     return BenchLibrary(name, photos, baseline, queries)
 
 
+def with_made(split: Split, photos: np.ndarray, count: int) -> Split:
+    """The split with as many made photos, which resemble these and have no captions."""
+    rng = np.random.default_rng(3)
+    a, b, c = (photos[rng.integers(len(photos), size=count)] for _ in range(3))
+    made = a + 0.5 * (b - c)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return replace(split, photos=np.concatenate([split.photos, made]))
+
+
 def make_libraries(
     name: str, split: Split, more: Split | None, sizes: Sequence[int], embed: TextVectors
 ) -> list[list[BenchLibrary]]:
@@ -313,13 +324,15 @@ def make_libraries(
             draws = [rng.permutation(own)[:size] for _ in range(1 if size == own else DRAWS)]
             groups.append([make_library(name, split, rows, None, embed) for rows in draws])
         elif more is not None:
-            kept = np.flatnonzero(np.arange(len(more.photos)) < size - own)
+            kept = np.arange(min(len(more.photos), size - own))
             is_kept = np.isin(more.own, kept)
             part = Split(
                 more.photos[kept],
                 [text for text, keep in zip(more.captions, is_kept, strict=True) if keep],
                 more.own[is_kept],
             )
+            if missing := size - own - len(kept):
+                part = with_made(part, np.concatenate([split.photos, part.photos]), missing)
             groups.append([make_library(name, split, np.arange(own), part, embed)])
     return groups
 

@@ -149,6 +149,19 @@ def test_chance_is_the_expected_largest_of_n_normal_values() -> None:
     assert chance(1) == chance(MIN_PHOTOS)
 
 
+def test_the_larger_a_library_the_less_is_denied() -> None:
+    bounds = [THRESHOLDS.unsure_from(CandidateCounts(n, n)) for n in (20, 200, 2000, 100_000)]
+    assert bounds[0] == bounds[1] == THRESHOLDS.unsure
+    assert bounds[1] > bounds[2] > bounds[3]
+    assert (
+        THRESHOLDS.found_from(ScoredQuery(np.ones(1, np.float32), [("text", 1.0)]))
+        == THRESHOLDS.found_text
+    )
+    mixed = ScoredQuery(np.ones(1, np.float32), [("short", 3.0), ("image", 1.0)])
+    expected = 0.75 * THRESHOLDS.found_short + 0.25 * THRESHOLDS.found_image
+    assert math.isclose(THRESHOLDS.found_from(mixed), expected)
+
+
 def test_one_matching_photo_is_found_among_many_others() -> None:
     rng = np.random.default_rng(7)
     photos = unit(rng.normal(size=(500, 32)) + 0.3)

@@ -58,12 +58,13 @@ TermKind: TypeAlias = Literal["text", "short", "image"]
 class Thresholds:
     """The operating point, see docs/search.md.
 
-    The first five are strengths: where anything is found, by the kind of the terms. The shares say
-    how far the score of a hit is on the way from the query's mean score in the library (0) to its
+    The first six are about strengths: where anything is found, by the kind of the terms. The shares
+    of hits say how far a score is on the way from the query's mean score in the library (0) to its
     best score (1).
     """
 
-    unsure: float = -1.2  # below, nothing is found
+    unsure: float = -1.2  # below, nothing is found; in a library of more than 400 photos,
+    unsure_share: float = -0.4  # below this share of what chance gives
     found_text: float = 1.0
     found_short: float = 1.6
     found_image: float = 1.0
@@ -72,7 +73,11 @@ class Thresholds:
     likely_share: float = 0.8
     possible_share: float = 0.5
 
-    def found(self, query: ScoredQuery) -> float:
+    def unsure_from(self, candidates: CandidateCounts) -> float:
+        """The strength below which nothing is found."""
+        return min(self.unsure, self.unsure_share * chance(candidates.vectors))
+
+    def found_from(self, query: ScoredQuery) -> float:
         """The strength from which something is found: the mean for the terms, by their weights."""
         of_kind = {
             "text": self.found_text,
@@ -127,13 +132,13 @@ def assess(
     if not len(hits.ids) or not len(closest):
         return Verdict("nothing", strength=0.0)
     strength = answer_strength(baseline, query, closest, candidates)
-    if strength < thresholds.unsure and not query.everyday:
+    if strength < thresholds.unsure_from(candidates) and not query.everyday:
         return Verdict("nothing", strength)
     best, mean = float(hits.scores[0]), float(query.vector @ baseline.mean)
     span = max(0.0, best - mean)
     possible_from = best - (1 - thresholds.possible_share) * span
     reach_it = int((hits.scores >= possible_from).sum())
-    if strength < thresholds.found(query):
+    if strength < thresholds.found_from(query):
         nearest = min(max(reach_it, MIN_UNSURE_HITS), MAX_UNSURE_HITS, len(hits.ids))
         return Verdict(
             "unsure", strength, possible=nearest, possible_from=float(hits.scores[nearest - 1])
