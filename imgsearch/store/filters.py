@@ -175,13 +175,13 @@ def _contains(column: ColumnElement[str | None]) -> Condition:
 
 def _keyword(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
     wanted = plain_text(str(value))
-    name, link = schema.keywords.c.name, schema.photo_keywords.c
+    texts, link = (table.c for table in schema.LIST_TABLES["keywords"])
 
     def passes(keyword: str) -> bool:
         folded = plain_text(keyword)
         return wanted == folded or wanted in re.split(r"[|/]", folded)
 
-    ids = select(schema.keywords.c.id).where(name.in_(context.matching_values(name, passes)))
+    ids = select(texts.id).where(texts.name.in_(context.matching_values(texts.name, passes)))
     return _photo.id.in_(select(link.photo_id).where(link.keyword_id.in_(ids)))
 
 

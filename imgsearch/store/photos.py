@@ -38,9 +38,9 @@ _UPSERT = _insert.on_conflict_do_update(
     set_={fact.name: _insert.excluded[fact.name] for fact in FACT_COLUMNS},
 ).returning(_c.id)
 _KNOWN_ID = select(_c.id).where(_c.content_hash == bindparam("hash"))
-_LINKS = {fact: schema.metadata.tables[f"photo_{fact}"] for fact in LIST_FACTS}
 _DELETE_LINKS = {
-    fact: delete(link).where(link.c.photo_id == bindparam("of")) for fact, link in _LINKS.items()
+    fact: delete(link).where(link.c.photo_id == bindparam("of"))
+    for fact, (_, link) in schema.LIST_TABLES.items()
 }
 
 
@@ -182,7 +182,7 @@ def _set_lists(connection: Connection, photo_id: int, facts: Facts) -> None:
         connection.execute(_DELETE_LINKS[fact], {"of": photo_id})
         if not texts:
             continue
-        table = schema.metadata.tables[fact]
+        table, link = schema.LIST_TABLES[fact]
         connection.execute(upsert(table).on_conflict_do_nothing(), [{"name": t} for t in texts])
         among = text("SELECT value FROM json_each(:texts)").bindparams(texts=json.dumps(texts))
         query = select(table.c.name, table.c.id).where(table.c.name.in_(among))
@@ -191,4 +191,4 @@ def _set_lists(connection: Connection, photo_id: int, facts: Facts) -> None:
             {"photo_id": photo_id, "place": place, id_column: ids[name]}
             for place, name in enumerate(texts)
         ]
-        connection.execute(insert(_LINKS[fact]), rows)
+        connection.execute(insert(link), rows)

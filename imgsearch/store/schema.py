@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from imgsearch.store.sql import FACT_COLUMNS
+from imgsearch.store.sql import FACT_COLUMNS, LIST_FACTS
 
 
 class FileName(TypeDecorator[str]):
@@ -129,39 +129,28 @@ sidecars = Table(
     UniqueConstraint("root_id", "name"),
 )
 
-keywords = Table(
-    "keywords",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-)
 
-photo_keywords = Table(
-    "photo_keywords",
-    metadata,
-    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
-    Column("place", Integer, primary_key=True),  # position in the photo's own order
-    Column("keyword_id", ForeignKey("keywords.id", ondelete="CASCADE"), nullable=False),
-    Index("photo_keywords_by_keyword", "keyword_id"),
-    sqlite_with_rowid=False,
-)
+def _list_tables(fact: str, id_column: str) -> tuple[Table, Table]:
+    """The two tables of a fact that is a list: its texts, and which of them each photo has."""
+    texts = Table(
+        fact,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("name", Text, nullable=False, unique=True),
+    )
+    link = Table(
+        f"photo_{fact}",
+        metadata,
+        Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+        Column("place", Integer, primary_key=True),  # position in the photo's own order
+        Column(id_column, ForeignKey(f"{fact}.id", ondelete="CASCADE"), nullable=False),
+        Index(f"photo_{fact}_by_{id_column.removesuffix('_id')}", id_column),
+        sqlite_with_rowid=False,
+    )
+    return texts, link
 
-people = Table(
-    "people",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-)
 
-photo_people = Table(
-    "photo_people",
-    metadata,
-    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
-    Column("place", Integer, primary_key=True),  # position in the photo's own order
-    Column("person_id", ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
-    Index("photo_people_by_person", "person_id"),
-    sqlite_with_rowid=False,
-)
+LIST_TABLES = {fact: _list_tables(fact, id_column) for fact, id_column in LIST_FACTS.items()}
 
 failures = Table(
     "failures",
