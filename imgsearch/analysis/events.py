@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from imgsearch.gazetteer import away_km
 from imgsearch.records.browse import Moment, PhotoEvent
+from imgsearch.sphere import away_km
 
 GAP_RATIO = 17.0  # of a gap to the geometric mean of those around it; as in PhotoTOC
 GAPS_AROUND = 10  # on either side; as in PhotoTOC

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -34,15 +33,13 @@ from sqlalchemy import (
 from imgsearch.records.names import NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, Listed, Place, Selection
+from imgsearch.sphere import EARTH_RADIUS_KM, box_around
 from imgsearch.store import names, schema
 from imgsearch.store.sql import DATE_TAKEN, DATED_BY
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
-
-_EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
-_KM_PER_DEGREE = 111.19  # of latitude, rounded down: the box is never too small
 
 _photo = schema.photos.c
 _path = schema.paths.c
@@ -212,29 +209,18 @@ def _near(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
     # The haversine formula, which is stable for small angles where arccos is not.
     half = np.sin((lat - centre_lat) / 2) ** 2
     half += np.cos(lat) * np.cos(centre_lat) * np.sin((lon - centre_lon) / 2) ** 2
-    arc_km = 2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
+    arc_km = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
     near = table[arc_km <= value.radius_km, 0].astype(np.int64)
     return _photo.id.in_(ids_subquery(near.tolist()))
 
 
 def _box(place: Place) -> list[ColumnElement[bool]]:
     """A box in degrees that contains the whole circle, so that the index on (lat, lon) is used."""
-    height = place.radius_km / _KM_PER_DEGREE
-    south, north = place.lat - height, place.lat + height
-    conditions: list[ColumnElement[bool]] = [_photo.lat.between(south, north)]
-    conditions.append(_photo.lon.is_not(None))
-    if south <= -90 or north >= 90:  # it contains a pole, and so every meridian
-        return conditions
-    angle = math.sin(math.radians(height)) / math.cos(math.radians(place.lat))
-    width = math.degrees(math.asin(min(1.0, angle)))
-    west, east = place.lon - width, place.lon + width
-    if west < -180:
-        conditions.append(or_(_photo.lon >= west + 360, _photo.lon <= east))
-    elif east > 180:
-        conditions.append(or_(_photo.lon >= west, _photo.lon <= east - 360))
-    else:
-        conditions.append(_photo.lon.between(west, east))
-    return conditions
+    latitudes, longitudes = box_around(place.lat, place.lon, place.radius_km)
+    return [
+        _photo.lat.between(*latitudes),
+        or_(*(_photo.lon.between(*each) for each in longitudes)),
+    ]
 
 
 def _number(number: ColumnElement[Any], tolerance: float = 0.0) -> Condition:
