@@ -33,10 +33,9 @@ def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
     """The factors (n,) of each row of `positive`, and (n,) of `negative`, in `compose`."""
     import numpy as np
 
-    along = positive @ negative / np.maximum((positive * positive).sum(axis=1), 1e-12)
-    orthogonal = np.linalg.norm(negative - along[:, None] * positive, axis=1)
-    length = float(np.linalg.norm(negative))
-    scales = length / np.maximum(orthogonal, max(_ALIKE * length, 1e-12))
+    along, orthogonal = _split(positive, negative)
+    length = np.linalg.norm(negative)
+    scales: Vector = length / np.maximum(orthogonal, max(_ALIKE * float(length), 1e-12))
     return 1 - scales * along, scales
 
 
@@ -44,6 +43,15 @@ def cancels_out(positive: Vector, negative: Vector) -> bool:
     """Whether `negative` (dim,) has nothing that `positive` (dim,) does not have."""
     import numpy as np
 
-    along = positive @ negative / max(float(positive @ positive), 1e-12)
-    orthogonal = np.linalg.norm(negative - along * positive)
+    _, (orthogonal,) = _split(positive[None], negative)
     return not orthogonal > _ALIKE * np.linalg.norm(negative)
+
+
+def _split(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
+    """`negative` as a multiple (n,) of each row of `positive`, and the length (n,) of the rest."""
+    import numpy as np
+
+    squares = np.maximum((positive * positive).sum(axis=1), 1e-12)
+    along: Vector = positive @ negative / squares
+    rest: Vector = np.linalg.norm(negative - along[:, None] * positive, axis=1)
+    return along, rest
