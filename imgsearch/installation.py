@@ -42,6 +42,11 @@ def pip_install(*arguments: str) -> str:
     return shlex.join([*installer, *arguments])
 
 
+def pip_reinstall(what: str) -> str:
+    """The command that replaces the files of an installed package; `what` is as for `pip`."""
+    return pip_install("--force-reinstall", "--no-deps", what)
+
+
 def install_command(extra: str | None = None) -> str:
     """The command that installs all that imgsearch needs, or one of its extras."""
     source = _source()
@@ -68,10 +73,9 @@ def restore_command(file: Path) -> str:
     source = _source()
     if source.is_checkout:
         return shlex.join(["git", "-C", str(source.folder), "checkout", "--", str(file)])
-    again = ("--force-reinstall", "--no-deps")
     if source.folder is not None:
-        return pip_install(*again, str(source.folder))
-    return pip_install(*again, DISTRIBUTION if source.url is None else source.url)
+        return pip_reinstall(str(source.folder))
+    return pip_reinstall(DISTRIBUTION if source.url is None else source.url)
 
 
 def _source() -> _Source:

