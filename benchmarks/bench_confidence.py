@@ -27,7 +27,7 @@ import csv
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -103,6 +103,19 @@ def load(folder: Path, split: str, encoder: Encoder, cache: Path) -> Split:
         np.save(file, embed_photos([folder / "images" / name for name in names], encoder))
     own = np.array([row_of[row["image"]] for row in rows])
     return Split(np.load(file), [row["caption"] for row in rows], own)
+
+
+def chosen_splits(description: str) -> Iterator[tuple[Split, Encoder]]:
+    """The splits that the command line names, with the encoder; the title of each is printed."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
+    parser.add_argument("--split", default="dev", choices=("dev", "test"))
+    arguments = parser.parse_args()
+    encoder = open_encoder(NAME, default_cache_dir())
+    for folder in arguments.folders:
+        split = load(folder, arguments.split, encoder, default_cache_dir() / "benchmarks")
+        print(f"{encoder.id}, {folder.name} {arguments.split}, {len(split.photos)} photos")
+        yield split, encoder
 
 
 def embed_photos(paths: Sequence[Path], encoder: Encoder) -> np.ndarray:

@@ -13,21 +13,17 @@ A and B are also replaced by example photos, which show A and B, or B and not A.
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bench_confidence import NAME, Split, load
+from benchmarks.bench_confidence import NAME, Split, chosen_splits
 from benchmarks.bench_prompting import average_precision
-from imgsearch.config import default_cache_dir
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.encoders.registry import open_encoder
 from imgsearch.records.arrays import Vector
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.composition import compose
@@ -218,16 +214,8 @@ def example_queries(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
-    parser.add_argument("--split", default="dev", choices=("dev", "test"))
-    arguments = parser.parse_args()
-    encoder = open_encoder(NAME, default_cache_dir())
-    cache = default_cache_dir() / "benchmarks"
-    for folder in arguments.folders:
-        split = load(folder, arguments.split, encoder, cache)
+    for split, encoder in chosen_splits(__doc__ or ""):
         pairs = make_pairs(split)
-        print(f"{encoder.id}, {folder.name} {arguments.split}, {len(split.photos)} photos")
         nouns = sorted({noun for pair in pairs for noun in (pair.a, pair.b)})
         vector_of = dict(zip(nouns, embed_texts(encoder, NAME, nouns), strict=True))
         report('words minus words ("A -B")', text_queries(pairs, vector_of), split.photos)

@@ -16,23 +16,19 @@ read as a minus.
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bench_confidence import NAME, Split, load
+from benchmarks.bench_confidence import NAME, Split, chosen_splits
 from benchmarks.bench_prompting import average_precision
-from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.lite.kind import KIND
 from imgsearch.encoders.numbers import number_forms
 from imgsearch.encoders.prompts import embed_in, embed_texts
-from imgsearch.encoders.registry import open_encoder
 from imgsearch.query.negation import split_negations
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.query import MINUS_WEIGHT
@@ -133,15 +129,7 @@ def report_negations(split: Split, encoder: Encoder) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
-    parser.add_argument("--split", default="dev", choices=("dev", "test"))
-    arguments = parser.parse_args()
-    encoder = open_encoder(NAME, default_cache_dir())
-    cache = default_cache_dir() / "benchmarks"
-    for folder in arguments.folders:
-        split = load(folder, arguments.split, encoder, cache)
-        print(f"{encoder.id}, {folder.name} {arguments.split}, {len(split.photos)} photos")
+    for split, encoder in chosen_splits(__doc__ or ""):
         report_wrappings(split, encoder)
         report_numbers(split, encoder)
         report_negations(split, encoder)
