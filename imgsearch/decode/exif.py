@@ -51,17 +51,8 @@ _LATITUDE, _LONGITUDE = (2, 1, 90.0, "NS"), (4, 3, 180.0, "EW")  # value, refere
 _READ_TAGS = frozenset(
     {
         *(_MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _LENS_MODEL, _LENS_RANGE),
-        *(
-            _RATING,
-            _KEYWORDS,
-            _XMP,
-            _IPTC,
-            _PHOTOSHOP,
-            _SUBFILE,
-            _SUB_IFDS,
-            _DNG_VERSION,
-            _APPLE_IDENTIFIER,
-        ),
+        *(_RATING, _KEYWORDS, _XMP, _IPTC, _PHOTOSHOP, _SUBFILE, _SUB_IFDS, _DNG_VERSION),
+        _APPLE_IDENTIFIER,
         *(*_ORIGINAL, *_DIGITISED, *_CHANGED),
         *(_EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH, _ISO, _ISO_INDEX),
         *(_SHUTTER_SPEED_APEX, _APERTURE_APEX),
