@@ -424,7 +424,7 @@ class Library:
         return _job(self._indexer().index(paths, accept_removals, verify))
 
     def read_metadata(self) -> Job[MetadataReport]:
-        """Read the metadata of all photos again, from their files and the XMP files beside them.
+        """Read the metadata of all photos again, from their files and those beside them.
 
         Dates, places, ratings, keywords and other facts change; nothing is embedded.
         """

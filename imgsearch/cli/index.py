@@ -76,7 +76,7 @@ def command(
         f"in {report.seconds:.1f} s"
     )
     if report.reread:
-        info(f"The metadata of {report.reread} photos changed with their XMP files.")
+        info(f"The metadata of {report.reread} photos changed with the files beside them.")
     if report.failed:
         info("To see why photos failed: imgsearch failures")
     if report.photos:

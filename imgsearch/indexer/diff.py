@@ -71,7 +71,7 @@ class LibraryDiff:
 
     @property
     def changes_library(self) -> bool:
-        """Whether anything has to be done, for XMP files and held removals, too."""
+        """Whether anything has to be done, for sidecar files and held removals, too."""
         return self.changes_photos or any(
             scope.reappeared or scope.sidecars for scope in self.scopes
         )

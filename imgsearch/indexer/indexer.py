@@ -415,7 +415,7 @@ def _require_readable(store: Store, changes: diff.LibraryDiff) -> None:
 def _metadata_refresh(
     store: Store, changes: diff.LibraryDiff, last_id: int
 ) -> metadata.MetadataRefresh:
-    """The photos whose XMP files changed; those with ids above `last_id` were just read anyway."""
+    """The photos whose sidecar files changed; those with ids above `last_id` were just read."""
     scopes = [scope for scope in changes.scopes if scope.sidecars]
     photo_ids = {
         photo_id

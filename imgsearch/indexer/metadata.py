@@ -1,4 +1,4 @@
-"""Reads the metadata of known photos again, from their files and the XMP files beside them.
+"""Reads the metadata of known photos again, from their files and the metadata files beside them.
 
 No model is loaded and nothing is embedded: a vector depends on the pixels alone.
 """
@@ -42,7 +42,7 @@ def reread_all_metadata(
 
 @dataclass(frozen=True, slots=True)
 class MetadataRefresh:
-    """Changed XMP files, with the id of their root, and the ids of the photos affected."""
+    """Changed sidecar files, with the id of their root, and the ids of the photos affected."""
 
     sidecars: Sequence[tuple[int, Changes]]
     photo_ids: Collection[int]

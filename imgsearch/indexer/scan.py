@@ -47,7 +47,7 @@ def folder_identity(folder: str) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """The photos and XMP files in a folder, by path, and what could not be read.
+    """The photos and sidecar files in a folder, by path, and what could not be read.
 
     `unreadable` are folders that exist but may not be read; `dangling` are symbolic links whose
     target does not exist now, perhaps a folder on a drive that is not connected.

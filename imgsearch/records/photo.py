@@ -60,7 +60,7 @@ def _fact(
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a photo's file and the XMP files beside it state. Unknown is None, never a guess.
+    """What a photo's file and the metadata files beside it state. Unknown is None, never a guess.
 
     This is the one place where a fact is declared. To add one: a field here, a migration, and the
     tags it is read from in `imgsearch.decode`.

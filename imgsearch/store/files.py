@@ -20,7 +20,7 @@ RECENT_LOSSES_S = 600.0  # losses within ten minutes count as one: a slow deleti
 
 
 class FileStore:
-    """The part of a store that knows roots, paths and XMP files."""
+    """The part of a store that knows roots, paths and sidecar files."""
 
     def __init__(self, database: Database, reads: Reads) -> None:
         self._database = database
@@ -84,7 +84,7 @@ class FileStore:
     def sidecars(
         self, root_id: int, folder: str = "", recursive: bool = True
     ) -> dict[str, FileStat]:
-        """The XMP files of a root as last read, by path; arguments as for `known`."""
+        """The sidecar files of a root as last read, by path; arguments as for `known`."""
         return self._stats("sidecars", root_id, folder, recursive)
 
     def _stats(self, table: str, root_id: int, folder: str, recursive: bool) -> dict[str, FileStat]:
@@ -137,7 +137,7 @@ class FileStore:
     def set_sidecars(
         self, root_id: int, read: Collection[FileStat], removed: Iterable[str] = ()
     ) -> None:
-        """Store that these XMP files of a root were read as they are here, and those removed."""
+        """Store that these sidecar files of a root were read as they are here, others removed."""
         prefix = prefix_of(self._reads.roots()[root_id])
         c = schema.sidecars.c
         with self._database.engine.begin() as connection:

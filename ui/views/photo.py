@@ -23,7 +23,7 @@ DATE_SOURCES = {
     "iptc": "from IPTC",
     "text": "from text in the file",
     "video": "from the video",
-    "sidecar": "from the XMP sidecar file",
+    "sidecar": "from a file beside the photo",
     "file": "file modification time",
 }
 MOTION = {
