@@ -134,9 +134,11 @@ def wait_for_count(tab: Page, tiles: int) -> None:
 
 
 def wait_until_shown(picture: Locator) -> None:
-    """Until the browser has loaded and decoded the picture."""
-    picture.wait_for()
-    picture.scroll_into_view_if_needed()
-    assert (
-        picture.evaluate("async image => { await image.decode(); return image.naturalWidth }") > 8
-    )
+    """Until the browser has loaded the picture; the page may replace its element meanwhile."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not picture.evaluate(
+        "image => { image.scrollIntoView({block: 'nearest'});"
+        " return image.isConnected && image.complete && image.naturalWidth > 8 }"
+    ):
+        assert time.monotonic() < until, "the picture was not loaded"
+        time.sleep(0.05)

@@ -203,6 +203,7 @@ def test_a_missing_model_leads_to_choosing_one(
             tab.goto(address)
             wait_until_shown(tab.locator(".tile:only-child img"))  # browsing needs no model
             search(tab, "name:one")
+            tab.wait_for_url("**/?q=name*")
             wait_until_shown(tab.locator(".tile:only-child img"))
 
 

@@ -43,7 +43,6 @@ def show() -> None:
         cards.empty_library()
         return
     search_input = _search_box()
-    st.query_params.from_dict({"q": search_input.line} if search_input.line else {})
     if search_input:
         _show_results(search_input)
     else:
@@ -74,12 +73,15 @@ def _search_box() -> SearchInput:
             icon=":material/search:",
             autocomplete="off",
         )
+    # Before the elements that follow reach the browser: a click on one of them sends the URL along,
+    # and an old one would bring back the old query.
+    st.query_params.from_dict({"q": line} if line else {})
+    state["line_in_url"] = line
     with filter_button, st.popover("Filters", icon=":material/tune:", width="stretch"):
         filters.filter_form()
     filters.filter_chips()
     image, region = _example_image()
     elements.accept_pasted_images()
-    state["line_in_url"] = line
     return SearchInput(line, image, region)
 
 
