@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgsearch.records.query import Example, Query, Region, Term
     from imgsearch.records.status import Counts, EncoderInfo, Failure, MissingExtra, Root, Status
     from imgsearch.service.api import ask
-    from imgsearch.text import clock, printable
+    from imgsearch.text import clock, format_count, printable
 
 __version__ = VERSION
 
@@ -62,6 +62,7 @@ _MODULES = {
     "ask": "imgsearch.service.api",
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
+    "format_count": "imgsearch.text",
     "parse": "imgsearch.query.grammar",
     "printable": "imgsearch.text",
     "to_text": "imgsearch.query.grammar",
@@ -94,6 +95,7 @@ __all__ = [
     "ask",
     "clock",
     "filter_of",
+    "format_count",
     "parse",
     "printable",
     "to_text",

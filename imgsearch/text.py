@@ -53,6 +53,11 @@ def printable(text: str | Path) -> str:
     )
 
 
+def format_count(number: int, singular: str) -> str:
+    """ "1 photo", "8,091 photos"; for nouns whose plural ends in a plain s."""
+    return f"{number:,} {singular if number == 1 else singular + 's'}"
+
+
 def clock(seconds: float) -> str:
     """A time in a video: "0:12", "1:02:03"."""
     minutes, second = divmod(int(seconds), 60)

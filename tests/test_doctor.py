@@ -68,7 +68,7 @@ def test_vectors_that_cannot_be_right(library: Library, content: np.ndarray) -> 
     (finding,) = problems(library)
     assert (finding.area, finding.level, finding.exit_code) == ("vectors", "error", 8)
     assert "photo 3" in finding.message
-    assert library.repair()[0] == "Deleted the invalid vectors of 1 photos."
+    assert library.repair()[0] == "Deleted the invalid vectors of 1 photo."
     library.index().run()
     assert problems(library) == []
     assert library.status().vectors == 20
@@ -114,7 +114,7 @@ def test_leftovers_are_deleted(library: Library) -> None:
     left.touch(0o600)
     (finding,) = problems(library)
     assert "1-9.partial" in finding.message
-    assert library.repair() == ["Deleted 1 leftover index files."]
+    assert library.repair() == ["Deleted 1 leftover index file."]
     assert not left.exists() and problems(library) == []
 
 
@@ -143,7 +143,7 @@ def test_what_is_wrong_in_the_cache_is_deleted(library: Library) -> None:
     found = [each for each in library.doctor() if each.area == "cache"]
     assert [each.repairable for each in found] == [True, True, True]
     assert str(cache_dir / "damaged") in found[0].message
-    assert "2 files and folders are left over" in found[2].message
+    assert "2 leftovers of processes that were killed" in found[2].message
     assert len(library.repair()) == 3
     assert [each for each in library.doctor() if each.area == "cache"] == []
     assert (cache_dir / "sound" / "tower.onnx").read_bytes() == b"a graph"

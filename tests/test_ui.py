@@ -348,6 +348,4 @@ def test_text_is_safe_and_readable() -> None:
     assert formatting.escape_markdown("![x](y) <b>") == r"\!\[x\]\(y\) \<b\>"
     assert formatting.format_size(999) == "999 B"
     assert formatting.format_size(3_210_000) == "3.2 MB"
-    assert formatting.format_count(1, "photo") == "1 photo"
-    assert formatting.format_count(8091, "photo") == "8,091 photos"
     assert formatting.format_duration(600) == "about 10 min"

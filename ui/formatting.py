@@ -48,11 +48,6 @@ def format_duration(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
-def format_count(number: int, singular: str) -> str:
-    """ "1 photo", "8,091 photos"; for nouns with a regular plural."""
-    return f"{number:,} {singular if number == 1 else singular + 's'}"
-
-
 def date_of(hit: Hit) -> datetime | None:
     """When the photo was taken; the file's modification time if no metadata says."""
     return hit.date or hit.photo.taken_at

@@ -35,6 +35,7 @@ from imgsearch.store import lock
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
 from imgsearch.store.store import Store
+from imgsearch.text import format_count
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
     photos, row = store.photos.count(), store.reads.current_encoder()
     dangling = store.database.dangling_rows()
     if dangling:
-        message = f"{dangling} rows of the database refer to something that does not exist."
+        message = f"Rows of the database that refer to something that does not exist: {dangling:,}."
         cure = "Restore it from a backup; or move it away and run imgsearch index FOLDER."
         code = StoreError.exit_code
         yield Finding("database", "error", message, cure, exit_code=code)
     else:
-        yield Finding("database", "ok", f"{photos} photos, undamaged.")
+        yield Finding("database", "ok", f"{format_count(photos, 'photo')}, undamaged.")
     yield from _roots(store)
     yield from _forgotten(store)
     if row is None:
@@ -151,8 +152,8 @@ def _cache(cache_dir: Path) -> Iterator[Finding]:
         yield Finding("cache", "warning", message, cure, repairable=True, exit_code=1)
     left = _left_behind(cache_dir)
     if left:
-        message = f"{len(left)} files and folders are left over from processes that were killed, "
-        message += f"such as {left[0]}."
+        leftovers = format_count(len(left), "leftover")
+        message = f"{leftovers} of processes that were killed, such as {left[0]}."
         cure = "imgsearch doctor --repair"
         yield Finding("cache", "note", message, cure, repairable=True)
 
@@ -181,21 +182,25 @@ def repair_cache(cache_dir: Path) -> list[str]:
         else:
             path.unlink(missing_ok=True)
     if left:
-        done.append(f"Deleted {len(left)} leftovers of the cache.")
+        done.append(f"Deleted {format_count(len(left), 'leftover')} of the cache.")
     return done
 
 
 def _roots(store: Store) -> Iterator[Finding]:
     for root in list_roots(store.reads):
+        photos = format_count(root.photos, "photo")
         if not root.online:
-            message = f"{root.path} cannot be reached; its {root.photos} photos stay findable."
+            message = f"{root.path} cannot be reached; searches still find what it has: {photos}."
             yield Finding("folders", "note", message, "Connect its drive.")
         elif root.missing:
-            message = f"{root.missing} photos of {root.path} vanished at once and are held."
+            missing = format_count(root.missing, "photo")
+            message = (
+                f"Held as missing, because they disappeared at once: {missing} of {root.path}."
+            )
             cure = "If you removed them on purpose: imgsearch index --accept-removals"
             yield Finding("folders", "warning", message, cure, exit_code=1)
         else:
-            yield Finding("folders", "ok", f"{root.path}, {root.photos} photos.")
+            yield Finding("folders", "ok", f"{root.path}, {photos}.")
         if root.online:
             yield from _disk(store, root)
     for failure in store.failures.of_folders():
@@ -220,7 +225,7 @@ def _forgotten(store: Store) -> Iterator[Finding]:
     before = datetime.now(UTC) - timedelta(days=PRUNE_DAYS)
     count = store.photos.prunable(before)
     if count:
-        message = f"{count} photos have had no file for {PRUNE_DAYS:.0f} days or more."
+        message = f"Photos without a file for {PRUNE_DAYS:.0f} days or more: {count:,}."
         yield Finding("database", "note", message, "imgsearch prune")
 
 
@@ -251,16 +256,17 @@ def _vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:
     invalid = store.vectors.invalid(row)
     if invalid:
         photo_id, problem = invalid[0]
-        message = f"{len(invalid)} vectors are invalid, the first (photo {photo_id}): {problem}."
+        message = f"Invalid vectors: {len(invalid):,}, the first (photo {photo_id}): {problem}."
         cure = "imgsearch doctor --repair, then: imgsearch index"
         code = StoreError.exit_code
         yield Finding("vectors", "error", message, cure, repairable=True, exit_code=code)
     unembedded = len(store.photos.unembedded(row.key))
     if unembedded:
-        message = f"{unembedded} photos have no vector yet."
+        message = f"Photos without a vector yet: {unembedded:,}."
         yield Finding("vectors", "note", message, "imgsearch index")
     if not invalid:
-        yield Finding("vectors", "ok", f"{store.vectors.count(row.key)} vectors of {row.dim}.")
+        vectors = format_count(store.vectors.count(row.key), "vector")
+        yield Finding("vectors", "ok", f"{vectors} of {row.dim}.")
 
 
 def _index(store: Store, row: EncoderRow) -> Iterator[Finding]:
@@ -271,7 +277,8 @@ def _index(store: Store, row: EncoderRow) -> Iterator[Finding]:
         try:
             snapshot.verify(store.snapshots_dir, info, full=True)
             tail = store.vectors.count(row.key, info.last_seq)
-            message = f"{info.kind}, {info.vectors} vectors, {tail} not in it yet."
+            vectors = format_count(info.vectors, "vector")
+            message = f"{info.kind}, {vectors}, {tail:,} not in it yet."
             yield Finding("index", "ok", message)
         except SnapshotError as error:
             code = error.exit_code
@@ -279,7 +286,8 @@ def _index(store: Store, row: EncoderRow) -> Iterator[Finding]:
             yield Finding("index", "error", str(error), cure, repairable=True, exit_code=code)
     leftovers = snapshot.leftovers(store)
     if leftovers:
-        message = f"{len(leftovers)} index files are left over, such as {leftovers[0].name}."
+        files = format_count(len(leftovers), "index file")
+        message = f"{files} left over, such as {leftovers[0].name}."
         cure = "imgsearch doctor --repair"
         yield Finding("index", "warning", message, cure, repairable=True, exit_code=1)
 
@@ -287,10 +295,11 @@ def _index(store: Store, row: EncoderRow) -> Iterator[Finding]:
 def _failures(store: Store) -> Iterator[Finding]:
     failures = store.failures.of_files()
     if failures:
-        message = f"{len(failures)} files could not be indexed."
+        message = f"{format_count(len(failures), 'file')} could not be indexed."
         yield Finding("photos", "note", message, "imgsearch failures")
     for extra in missing_extras(failures):
-        yield Finding("photos", "note", f"{extra.files} {extra.format} files.", extra.cure)
+        files = format_count(extra.files, f"{extra.format} file")
+        yield Finding("photos", "note", f"{files}.", extra.cure)
 
 
 def _processes(data_dir: Path) -> Iterator[Finding]:

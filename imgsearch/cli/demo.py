@@ -17,6 +17,7 @@ from imgsearch.errors import DiskError, MissingPackage
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute
 from imgsearch.records.query import Example, Query, Term
+from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer
@@ -58,7 +59,8 @@ def command(data_dir: str | None) -> None:
     with open_library(str(library_dir)) as library:
         info(f"Indexing the photos in {photos}")
         report = run_with_progress(library.index([photos]), "Indexing")
-        click.echo(f"{report.photos} photos, {report.new} of them new, in {report.seconds:.1f} s")
+        count = format_count(report.photos, "photo")
+        click.echo(f"{count}, {report.new} of them new, in {report.seconds:.1f} s")
         for text in SEARCHES:
             click.echo(f'\n$ imgsearch search "{text}" -k 3')
             _print(library.find(text, k=3))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from imgsearch.cli.output import PATH, data_option, info, json_option, open_library, print_json
+from imgsearch.text import format_count
 
 
 @click.command("evaluate", short_help="Measure how well your captions find your photos.")
@@ -33,7 +34,8 @@ def command(captions: str, as_json: bool, data_dir: str | None) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    click.echo(f"{result.captions} captions, searched among {result.photos} photos")
+    captions = format_count(result.captions, "caption")
+    click.echo(f"{captions}, searched among {format_count(result.photos, 'photo')}")
     click.echo(
         f"R@1 {result.recall_at_1:.1%}   R@5 {result.recall_at_5:.1%}   "
         f"R@10 {result.recall_at_10:.1%}   median rank {result.median_rank:g}"
@@ -42,4 +44,5 @@ def command(captions: str, as_json: bool, data_dir: str | None) -> None:
         click.echo(f"Kept {result.kept:.1%}")
     click.echo(f"The index finds {result.index_recall:.1%} of the ten best")
     if result.unknown:
-        info(f"{result.unknown} captions belong to photos that are not in the library.")
+        captions = format_count(result.unknown, "caption")
+        info(f"Left out, because the library does not have their photo: {captions}.")

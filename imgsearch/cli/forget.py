@@ -17,7 +17,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.errors import UsageError
-from imgsearch.text import printable
+from imgsearch.text import format_count, printable
 
 
 @click.command("forget", short_help="Remove a folder from the library; its files stay.")
@@ -35,7 +35,7 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
     with open_library(data_dir) as library:
         root = library.root(folder)
         if not yes:
-            info(f"{root.path}: {root.photos} photos. Their files are not touched.")
+            info(f"{root.path}: {format_count(root.photos, 'photo')}. No file is touched.")
             if not sys.stdin.isatty():
                 raise UsageError(
                     "To remove them without confirmation: imgsearch forget --yes "
@@ -54,4 +54,5 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
     if as_json:
         print_json({"folder": str(root.path), "photos": root.photos, "gone": gone})
     else:
-        click.echo(f"Removed {printable(root.path)}; {gone} photos left the library")
+        photos = format_count(gone, "photo")
+        click.echo(f"Removed {printable(root.path)}; {photos} left the library")

@@ -15,6 +15,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.text import format_count
 
 
 @click.command("index", short_help="Add photo folders and update the library.")
@@ -62,9 +63,10 @@ def command(
         report = run_with_progress(job, "Indexing")
         if metadata:
             reread = run_with_progress(library.read_metadata(), "Reading metadata")
+            photos = format_count(reread.read, "photo")
             info(
-                f"Read the metadata of {reread.read} photos: {reread.changed} changed, "
-                f"{reread.failed} could not be read now."
+                f"Read the metadata of {photos}: {reread.changed} changed, {reread.failed} could "
+                "not be read now."
             )
     if as_json:
         print_json(asdict(report))
@@ -76,10 +78,12 @@ def command(
         f"in {report.seconds:.1f} s"
     )
     if report.reread:
-        info(f"The metadata of {report.reread} photos changed with the files beside them.")
+        photos = format_count(report.reread, "photo")
+        info(f"The metadata of {photos} changed with the files beside them.")
     if report.failed:
         info("To see why photos failed: imgsearch failures")
     if report.photos:
-        info(f"The library has {report.photos} photos. Search it: imgsearch search 'a dog in snow'")
+        photos = format_count(report.photos, "photo")
+        info(f"The library has {photos}. Search it: imgsearch search 'a dog in snow'")
     else:
         info("No photos found. Name a folder with photos: imgsearch index FOLDER")

@@ -19,7 +19,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.text import printable
+from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
@@ -176,6 +176,6 @@ def _print_confusion(confusion: Confusion, as_json: bool) -> None:
         counts = "".join(f"  {count:{cell}}" for count, cell in cells)
         click.echo(printable(f"{name:{width}}  {confusion.accuracy_of(place):6.1%}{counts}"))
     total = sum(map(sum, confusion.counts))
-    click.echo(f"{confusion.accuracy:.1%} of {total} photos got the right label")
+    click.echo(f"{confusion.accuracy:.1%} of {format_count(total, 'photo')} got the right label")
     if confusion.unread:
-        info(f"{confusion.unread} photos could not be read.")
+        info(f"{format_count(confusion.unread, 'photo')} could not be read.")

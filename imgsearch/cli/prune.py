@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsearch.cli.output import data_option, json_option, open_library, print_json
+from imgsearch.text import format_count
 
 
 @click.command("prune", short_help="Delete the data of photos removed long ago.")
@@ -29,5 +30,6 @@ def command(days: int, as_json: bool, data_dir: str | None) -> None:
         print_json({"photos": photos})
     else:
         click.echo(
-            f"Deleted the data of {photos} photos that had been gone for {days} days or more"
+            f"Deleted the data of {format_count(photos, 'photo')} gone for "
+            f"{format_count(days, 'day')} or more"
         )

@@ -16,6 +16,7 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.errors import FolderError, SnapshotError
+from imgsearch.text import format_count
 
 
 @click.command("rebuild", short_help="Rebuild the index, or change the model.")
@@ -42,12 +43,13 @@ def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | Non
     if as_json:
         print_json(asdict(report))
     else:
-        click.echo(f"{report.vectors} vectors of {report.encoder} in {report.seconds:.1f} s")
+        vectors = format_count(report.vectors, "vector")
+        click.echo(f"{vectors} of {report.encoder} in {report.seconds:.1f} s")
     if report.missing:
+        photos = format_count(report.missing, "photo")
         info(
-            f"{report.missing} photos could not be read, so the library keeps its old model for "
-            "now. Connect their drives, or remove what is gone with imgsearch index; then run "
-            "this again."
+            f"{photos} could not be read, so the library keeps its old model for now. Connect "
+            "their drives, or remove what is gone with imgsearch index; then run this again."
         )
         sys.exit(FolderError.exit_code)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.output import call_api, data_option, json_option, print_json
-from imgsearch.text import printable
+from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.progress import RunningJob
@@ -48,22 +48,27 @@ def print_status(status: Status) -> None:
     click.echo(f"Library   {printable(status.data_dir)} ({status.disk_bytes / 1e6:.1f} MB)")
     for root in status.roots:
         state = "online" if root.online else "offline"
-        click.echo(f"Folder    {printable(root.path)} ({root.photos} photos, {state})")
+        photos = format_count(root.photos, "photo")
+        click.echo(f"Folder    {printable(root.path)} ({photos}, {state})")
         if root.missing:
+            missing = format_count(root.missing, "photo")
             click.echo(
-                f"          {root.missing} of them disappeared at once and are held as missing. If "
-                "you deleted them on purpose:\n"
+                f"          {missing} disappeared at once, held as missing. If you deleted them on "
+                "purpose:\n"
                 "          imgsearch index --accept-removals"
             )
     click.echo(f"Photos    {status.photos}")
     click.echo(f"Encoder   {status.encoder or 'none yet'}")
     snapshot = status.snapshot
     if snapshot is None:
-        click.echo(f"Index     none yet; searching {status.vectors} vectors exactly")
+        vectors = format_count(status.vectors, "vector")
+        click.echo(f"Index     none yet; searching {vectors} exactly")
     else:
+        vectors = format_count(snapshot.vectors, "vector")
+        newer = format_count(status.tail, "newer vector")
         click.echo(
-            f"Index     {snapshot.kind}, {snapshot.vectors} vectors, "
-            f"{snapshot.built_at:%Y-%m-%d %H:%M} UTC; {status.tail} newer vectors not in it"
+            f"Index     {snapshot.kind}, {vectors}, {snapshot.built_at:%Y-%m-%d %H:%M} UTC; "
+            f"{newer} not in it"
         )
         details = snapshot.details
         if "recall_text" in details and "recall_image" in details:
@@ -75,8 +80,8 @@ def print_status(status: Status) -> None:
     for reason, count in Counter(failure.reason for failure in status.failures).most_common():
         click.echo(f"  {reason.value}: {count}")
     for want in status.wants:
-        files_need = "file needs" if want.files == 1 else "files need"
-        click.echo(f"  {want.files} {want.format} {files_need}: {want.cure}")
+        files = format_count(want.files, f"{want.format} file")
+        click.echo(f"  To read {files}: {want.cure}")
     others = [failure for failure in status.failures if failure.extra is None]
     for failure in others[:FAILURES_SHOWN]:
         click.echo(f"  {printable(failure.path)}: {printable(failure.message)}")

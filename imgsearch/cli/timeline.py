@@ -22,7 +22,7 @@ from imgsearch.cli.query_options import (
 )
 from imgsearch.cli.search import print_answer, print_json_answer, without_weak_hits
 from imgsearch.records.query import Filter, Query
-from imgsearch.text import printable
+from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.browse import PhotoEvent, Timeline
@@ -140,7 +140,8 @@ def _print_events(events: Sequence[PhotoEvent], min_photos: int, as_json: bool) 
             line = f"{' to '.join(days):24}  {len(event.photo_ids):6}  {kind:4}  {printable(names)}"
             click.echo(line.rstrip())
     if len(listed) < len(events):
-        info(f"Events of fewer than {min_photos} photos: {len(events) - len(listed)}.")
+        photos = format_count(min_photos, "photo")
+        info(f"Events of fewer than {photos}: {len(events) - len(listed)}.")
     if not events:
         info("No photo with a date in its metadata matches, or all matches are weak.")
     if not listed:

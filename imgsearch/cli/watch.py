@@ -15,7 +15,7 @@ import click
 
 from imgsearch.cli.output import PATH, data_option, open_library
 from imgsearch.progress import Progress, SyncReport, WatchEvent, Watching
-from imgsearch.text import printable
+from imgsearch.text import format_count, printable
 
 PROGRESS_EVERY_S = 5.0
 GRACE_S = 1.5  # for the current batch after a signal; what is lost is done again
@@ -93,7 +93,8 @@ def _print_status(event: str, values: Values) -> None:
     elif event == "report":
         counts = [f"{values[name]} {name}" for name in values if values[name] and name != "photos"]
         done = ", ".join(counts) or "up to date"
-        click.echo(f"{clear}{clock}  {done}; {values['photos']} photos. Watching …", nl=False)
+        photos = format_count(int(str(values["photos"])), "photo")
+        click.echo(f"{clear}{clock}  {done}; {photos}. Watching …", nl=False)
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event == "stopped":

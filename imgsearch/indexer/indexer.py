@@ -34,6 +34,7 @@ from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
+from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -184,11 +185,12 @@ class Indexer:
             invalid = [] if row is None else store.vectors.invalid(row)
             if row is not None and invalid:
                 store.vectors.delete_of(row.key, [photo_id for photo_id, _ in invalid])
-                done.append(f"Deleted the invalid vectors of {len(invalid)} photos.")
+                photos = format_count(len(invalid), "photo")
+                done.append(f"Deleted the invalid vectors of {photos}.")
             leftovers = snapshot.leftovers(store)
             if leftovers:
                 snapshot.clean(store)
-                done.append(f"Deleted {len(leftovers)} leftover index files.")
+                done.append(f"Deleted {format_count(len(leftovers), 'leftover index file')}.")
             info = None if row is None else store.reads.current_snapshot(row.key)
             if row is not None and info is not None:
                 try:

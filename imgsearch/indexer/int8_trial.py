@@ -17,6 +17,7 @@ from imgsearch.decode.reader import decode
 from imgsearch.encoders.cache import JsonCache
 from imgsearch.errors import PhotoError
 from imgsearch.progress import Progress
+from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder, Int8Option
@@ -51,7 +52,7 @@ class Int8Comparison:
         result = (
             f"int8 is {self.times_faster:.1f} times as fast as float32 here, and its vectors have "
             f"a cosine of {self.cosine_mean:.4f} with those in float32 (at least "
-            f"{self.cosine_least:.4f}, {self.photos} photos)"
+            f"{self.cosine_least:.4f}, {format_count(self.photos, 'photo')})"
         )
         if self.favours_int8:
             return f"{result}: used. For float32: --encoder {option.float32_name}"

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from imgsearch import Classes, Hit, Label
+from imgsearch import Classes, Hit, Label, format_count
 from ui import cards, elements
 from ui.elements import GridOptions
-from ui.formatting import escape_markdown, format_count
+from ui.formatting import escape_markdown
 from ui.search_state import open_photo, open_search
 from ui.session import session
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import EncoderInfo, Root, Status, printable
+from imgsearch import EncoderInfo, Root, Status, format_count, printable
 from ui import cards, elements
-from ui.formatting import escape_markdown, format_count, format_datetime, format_size
+from ui.formatting import escape_markdown, format_datetime, format_size
 from ui.session import session
 from ui.tasks import Task, other_process_bar, progress_bar
 
@@ -189,7 +189,8 @@ def _index(status: Status, busy: bool) -> None:
     st.subheader("Index", anchor=False)
     snapshot = status.snapshot
     if snapshot is None:
-        rows = [("Index", f"none needed yet: {status.vectors:,} vectors are searched exactly")]
+        vectors = format_count(status.vectors, "vector")
+        rows = [("Index", f"none needed yet: {vectors} searched exactly")]
     else:
         recall = [
             f"{value:.1%} for {name.removeprefix('recall_')}s"
@@ -198,7 +199,7 @@ def _index(status: Status, busy: bool) -> None:
         ]
         rows = [
             ("Kind", snapshot.kind),
-            ("Vectors", f"{snapshot.vectors:,}, and {status.tail:,} newer ones searched exactly"),
+            ("Vectors", f"{snapshot.vectors:,}, and {status.tail:,} newer searched exactly"),
             ("Recall of the top ten", ", ".join(recall) or "100 % (exact)"),
             ("Size", format_size(snapshot.size_bytes)),
             ("Built", format_datetime(snapshot.built_at)),

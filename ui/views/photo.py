@@ -11,9 +11,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Query, clock, printable, to_text
+from imgsearch import Hit, ImgsearchError, Query, clock, format_count, printable, to_text
 from ui import cards, elements
-from ui.formatting import date_of, format_count, format_datetime, format_size
+from ui.formatting import date_of, format_datetime, format_size
 from ui.search_state import SearchInput, open_search
 from ui.session import session
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Region
+from imgsearch import Hit, ImgsearchError, Region, format_count
 from ui import cards, elements, exports, filters
 from ui.elements import GridOptions
-from ui.formatting import escape_markdown, format_count
+from ui.formatting import escape_markdown
 from ui.search_state import PAGE, SearchInput, SearchResults, open_photo, search
 from ui.session import session
 

@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 import streamlit as st
 
-from imgsearch import Hit, Pairs, printable
+from imgsearch import Hit, Pairs, format_count, printable
 from ui import cards, elements, exports
 from ui.elements import GridOptions
-from ui.formatting import date_of, format_count, format_datetime, format_size
+from ui.formatting import date_of, format_datetime, format_size
 from ui.search_state import open_photo
 from ui.session import session
 from ui.tasks import progress_bar
