@@ -7,8 +7,9 @@ takes 0.2 s, as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -26,7 +27,7 @@ from imgsearch.errors import (
 )
 from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
 from imgsearch.query.grammar import absolute, resolve_query
-from imgsearch.records.answer import Answer, Explanation, Hit
+from imgsearch.records.answer import Answer, Explanation, Hit, Hits
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 MAX_PRUNE_DAYS = 36_500
+_NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
 
 _Report = TypeVar("_Report")
 
@@ -91,11 +93,12 @@ class Library:
         self._thumbnails_object: Thumbnails | None = None
         self._database_lock = Lock()
         self._index_lock = Lock()
+        self._is_closed = False
 
     @classmethod
     def open(
         cls,
-        settings: Settings,
+        settings: Settings | str | os.PathLike[str],
         notify: Callable[[str], None] | None = None,
         on_download: OnDownload | None = None,
         *,
@@ -104,26 +107,41 @@ class Library:
     ) -> Self:
         """Open the library in `settings.data_dir`; nothing is read or created before it is needed.
 
+        Instead of settings, the path of the data folder will do: `Library.open("my-library")` is
+        `Library.open(Settings.load(data_dir="my-library"))`.
+
         `notify` is called with a sentence for a person now and then: which encoder was chosen and
         why, a folder that cannot be read, an index that was rebuilt. `on_download` is called with
         the progress of a model download. `encoder` is used in place of the one that the settings
         name, and `index_policy` in place of the usual sizes and thresholds of the index.
+
+        Raises UsageError for what is neither settings nor a path, and as `Settings.load` does.
         """
+        if isinstance(settings, str | os.PathLike):
+            settings = Settings.load(data_dir=Path(settings))
+        elif not isinstance(settings, Settings):
+            raise UsageError(
+                f"A library is opened by its data folder or by Settings, not by {settings!r}. For "
+                'example: Library.open("my-library")'
+            )
         return cls(settings, notify or (lambda sentence: None), on_download, encoder, index_policy)
 
     def __enter__(self) -> Self:
+        self._raise_if_closed()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:
             is_unexpected = not isinstance(error, ImgsearchError | OSError)
-            if isinstance(error, Exception) and is_unexpected and self.exists():
+            is_open = not self._is_closed and self.exists()
+            if isinstance(error, Exception) and is_unexpected and is_open:
                 self._open_database().raise_if_damaged(error)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Close files and release the encoder."""
+        """Close files and release the encoder. A closed library answers no more; open another."""
+        self._is_closed = True
         if self._database is not None:
             self._database.close()
         self._database = self._index = None
@@ -152,9 +170,10 @@ class Library:
 
     def search(
         self, text: str | Query | None = None, *, image: str | Path | None = None, k: int = 20
-    ) -> list[Hit]:
+    ) -> Hits:
         """The k photos that best match a query, an example image, or both; best first.
 
+        A list; a notebook shows it as a table with pictures, and its `to_dataframe` is for pandas.
         `text` is in the query language of docs/search.md: "sunset -people after:2023 camera:canon".
         Raises QueryError for an empty or invalid query, for an image that cannot be read and for a
         k below 1, and UsageError if there is no library yet.
@@ -163,7 +182,7 @@ class Library:
         if image is not None:
             example = Term(Example(Path(absolute(image))))
             query = replace(query, terms=(*query.terms, example))
-        return list(self.find(query, k).hits)
+        return Hits(self.find(query, k).hits)
 
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer:
         """One page of the answer to a query; with the cursor of a page, the page after it.
@@ -172,11 +191,12 @@ class Library:
         """
         context, resolved = self._context(), resolve_query(query)
         try:
-            return engine.search_page(context, resolved, k, cursor)
+            answer = engine.search_page(context, resolved, k, cursor)
         except SnapshotError as error:  # damage that showed only in the scores
             with self._index_lock:
                 self._index = self._replace_index(context.reads, context.row, str(error))
-            return engine.search_page(context, resolved, k, cursor)
+            answer = engine.search_page(context, resolved, k, cursor)
+        return replace(answer, hits=tuple(self._with_thumbnails(answer.hits)))
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
@@ -264,10 +284,11 @@ class Library:
 
         return find_events(self._reads().moments(self._counted(query, k)))
 
-    def photos(self, ids: Sequence[int]) -> list[Hit]:
+    def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
         reads = self._reads()
-        return engine.make_hits(reads, online_roots(reads), ids, stack_raw=self.settings.stack_raw)
+        hits = engine.make_hits(reads, online_roots(reads), ids, stack_raw=self.settings.stack_raw)
+        return Hits(self._with_thumbnails(hits))
 
     def thumbnail(
         self, source: int | bytes, side_px: int = 320, at_s: float | None = None
@@ -494,8 +515,20 @@ class Library:
 
     # ------------------------------------------------------------------ wiring
 
+    def _raise_if_closed(self) -> None:
+        if self._is_closed:
+            raise UsageError(
+                f"The library in {self.settings.data_dir} was closed, by close() or at the end of "
+                "its `with` block. Open it again: Library.open(folder)"
+            )
+
+    def _with_thumbnails(self, hits: Iterable[Hit]) -> Iterator[Hit]:
+        thumbnails = NotebookThumbnails(self.settings)
+        return (replace(hit, thumbnails=thumbnails) for hit in hits)
+
     def _open_database(self) -> Database:
         with self._database_lock:  # the page and the service call from many threads
+            self._raise_if_closed()
             if self._database is None:
                 self._make_private()
                 self._database = Database.open(self.settings.data_dir)
@@ -515,6 +548,7 @@ class Library:
         return Store(self._open_database())
 
     def _indexer(self) -> Indexer:
+        self._raise_if_closed()
         if self._indexer_object is None:
             from imgsearch.indexer.indexer import Indexer
 
@@ -581,6 +615,24 @@ class Library:
         except (LibraryLocked, DiskError):
             self._notify(f"{damage} Searching the stored vectors instead, which is slower.")
             return LiveIndex(reads, row.key, self._index_policy, use_snapshot=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookThumbnails:
+    """Finds the picture of a hit for a notebook, also after the library has been closed.
+
+    It opens the library for each picture: a hit can be copied, pickled and kept.
+    """
+
+    settings: Settings
+
+    def __call__(self, photo_id: int, at_s: float | None) -> bytes | None:
+        """A WebP image; None where none can be made now, as for a photo of an offline drive."""
+        try:
+            with Library.open(self.settings) as library:
+                return library.thumbnail(photo_id, _NOTEBOOK_SIDE_PX, at_s)
+        except (ImgsearchError, OSError):
+            return None
 
 
 def _job(steps: Generator[Progress, None, _Report]) -> Job[_Report]:

@@ -51,8 +51,9 @@ MAX_CHARS = 10_000  # of a line, and of all texts, paths and values of a query t
 MAX_TERMS = 100
 MAX_VALUES = 500  # of all filters together
 
-EMPTY_QUERY = "The query is empty. Say what to look for, for example: a dog in snow"
-EMPTY_TEXT = "A text is empty. Say what to look for, for example: a dog in snow"
+_EXAMPLE_QUERY = "Say what to look for, for example: a dog in snow"
+EMPTY_QUERY = f"The query is empty. {_EXAMPLE_QUERY}"
+EMPTY_TEXT = f"A text is empty. {_EXAMPLE_QUERY}"
 
 
 def parse(line: str) -> Query:
@@ -403,9 +404,12 @@ def _quoted(text: str) -> str:
 def resolve_query(query: str | Query) -> Query:
     """Parse a query line, if it is one, and make the paths of the examples absolute.
 
-    Raises QueryError, also for a query that exceeds MAX_CHARS, MAX_TERMS or MAX_VALUES.
+    Raises QueryError, also for a query that exceeds MAX_CHARS, MAX_TERMS or MAX_VALUES, and for
+    what is neither a line nor a Query.
     """
     parsed = parse(query) if isinstance(query, str) else query
+    if not isinstance(parsed, Query):
+        raise QueryError(f"A query is a line of text or a Query, not {parsed!r}. {_EXAMPLE_QUERY}")
     check_size(parsed)
     terms = tuple(
         replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))

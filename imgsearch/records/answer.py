@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from imgsearch.records.photo import Photo
+from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.query import Filter, Share
+from imgsearch.text import clock, format_count
 
 if TYPE_CHECKING:  # a client of the service loads no NumPy
+    from pandas import DataFrame
+
     from imgsearch.records.arrays import Ids, Vector, Vectors
 
 State: TypeAlias = Literal["found", "unsure", "nothing"]
 Level: TypeAlias = Literal["sure", "likely", "possible", "weak"]
+# By the id of a photo and the moment of a video: a WebP image, or None where none can be made.
+ThumbnailSource: TypeAlias = Callable[[int, float | None], bytes | None]
+
+_TABLE_COLUMNS = ("photo", "score", "level", "date", "path")
+_TABLE_ROWS = 50  # of a table in a notebook; each holds a picture of some kilobytes
+_NOT_IN_DATA_FRAME = ("taken_at", "dated_by")  # the hit's own date and source are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +98,35 @@ class Hit:
     dated_by: str | None = None
     level: Level | None = None  # None if there is no verdict
     at_s: float | None = None  # the matching moment of a video, in seconds
+    # Where a notebook finds the picture; hits that a client of the service has read have none.
+    thumbnails: ThumbnailSource | None = field(default=None, repr=False, compare=False)
 
     @property
     def path(self) -> Path:
         return self.paths[0]
+
+    def _repr_html_(self) -> str:
+        """The picture for a notebook, or the path where no picture can be made now."""
+        from imgsearch.records.notebook import html_picture  # base64 and html: for notebooks only
+
+        image = None if self.thumbnails is None else self.thumbnails(self.photo.id, self.at_s)
+        time_in_video = "" if self.at_s is None else f" @ {clock(self.at_s)}"
+        return html_picture(image, f"{self.path}{time_in_video}")
+
+
+class Hits(list[Hit]):
+    """A list of hits that a notebook shows as a table, and that pandas can take."""
+
+    def _repr_html_(self) -> str:
+        return _html_table(self, "")
+
+    def to_dataframe(self) -> DataFrame:
+        """One row a hit, as a pandas DataFrame. Raises MissingPackage without pandas.
+
+        The columns are `path`, those of a hit, and the facts of the photo's file. `date` is local
+        time, without the UTC offset.
+        """
+        return _data_frame(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +148,52 @@ class Answer:
     suggestion: str | None = None
     remarks: tuple[str, ...] = ()
     is_read: bool = True
+
+    def _repr_html_(self) -> str:
+        return _html_table(self.hits, "" if self.verdict is None else str(self.verdict))
+
+    def to_dataframe(self) -> DataFrame:
+        """As `Hits.to_dataframe`, for this page of the answer."""
+        return _data_frame(self.hits)
+
+
+def _html_table(hits: Sequence[Hit], remark: str) -> str:
+    from imgsearch.records.notebook import html_table
+
+    rows = [
+        (
+            hit._repr_html_(),
+            "" if hit.score is None else f"{hit.score:.3f}",
+            hit.level or "",
+            "" if hit.date is None else f"{hit.date:%Y-%m-%d}",
+            f"{hit.path}{' (offline)' if hit.offline else ''}",
+        )
+        for hit in hits[:_TABLE_ROWS]
+    ]
+    if len(hits) > _TABLE_ROWS:
+        remark = f"The first {_TABLE_ROWS} of {format_count(len(hits), 'photo')}. {remark}"
+    return html_table(_TABLE_COLUMNS, rows, remark)
+
+
+def _data_frame(hits: Sequence[Hit]) -> DataFrame:
+    from imgsearch.records.notebook import data_frame
+
+    columns: dict[str, list[object]] = {
+        "path": [str(hit.path) for hit in hits],
+        "score": [hit.score for hit in hits],
+        "level": [hit.level for hit in hits],
+        "date": [hit.date and hit.date.replace(tzinfo=None) for hit in hits],
+        "dated_by": [hit.dated_by for hit in hits],
+        "at_s": [hit.at_s for hit in hits],
+        "offline": [hit.offline for hit in hits],
+        "missing": [hit.missing for hit in hits],
+        "photo_id": [hit.photo.id for hit in hits],
+        "size_bytes": [hit.photo.size_bytes for hit in hits],
+    }
+    for fact in FACTS:
+        if fact.name not in _NOT_IN_DATA_FRAME:
+            columns[fact.name] = [getattr(hit.photo.facts, fact.name) for hit in hits]
+    return data_frame(columns, times="date")
 
 
 @dataclass(frozen=True, slots=True)
