@@ -18,6 +18,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.cli.terminal import standard_output
 from imgsearch.query.grammar import to_text
 from imgsearch.records.query import Filter, Query, Term
 from imgsearch.text import printable
@@ -80,16 +81,19 @@ def explanation_to_json(explanation: Explanation) -> dict[str, object]:
 
 
 def _print(explanation: Explanation) -> None:
-    click.echo(printable(explanation.path))
+    text = standard_output()
+    text.print(text.path(explanation.path))
     if explanation.photo is None:
         click.echo(f"Not in the library. {printable(explanation.reason or '')}")
         return
-    for label, text in explanation.photo.facts.shown():
-        click.echo(f"{label:13} {printable(text)}")
+    for label, value in explanation.photo.facts.shown():
+        click.echo(f"{label:13} {printable(value)}")
     if explanation.reason is not None:
         click.echo(f"Not among the results. {printable(explanation.reason)}")
     for condition, passes in explanation.filters:
-        click.echo(f"{'passes' if passes else 'FAILS':8}{printable(_filter_text(condition))}")
+        result = f"{'passes' if passes else 'FAILS':8}"
+        coloured = text.styled(result, "green" if passes else "red")
+        text.print(f"{coloured}{printable(_filter_text(condition))}")
     if explanation.rank is not None:
         click.echo(f"Rank    {explanation.rank}")
     if explanation.score is not None:

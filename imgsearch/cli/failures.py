@@ -14,6 +14,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.cli.terminal import standard_output
 from imgsearch.errors import Reason
 from imgsearch.text import printable
 
@@ -62,8 +63,9 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
 
 def print_failures(failures: Sequence[Failure]) -> None:
     """Failures for people: reason, path, message."""
+    text = standard_output()
     for failure in failures:
-        path, message = printable(failure.path), printable(failure.message)
-        click.echo(f"{failure.reason.value:<12}  {path}: {message}")
+        reason = text.styled(f"{failure.reason.value:<12}", "yellow")
+        text.print(f"{reason}  {text.path(failure.path)}: {printable(failure.message)}")
     if any(failure.failed_at is None for failure in failures):
         info("To read the folders again: imgsearch index")

@@ -19,6 +19,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.cli.terminal import standard_output
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -143,8 +144,11 @@ def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
 
         print_json([label_to_cli_json(label, hit.path) for label, hit in labelled])
     else:
+        text = standard_output()
         for label, hit in labelled:
-            click.echo(f"{label.probability:6.3f}  {printable(label.name)}  {printable(hit.path)}")
+            path = text.path(hit.path, can_open=not hit.offline)
+            probability = text.styled(f"{label.probability:6.3f}", dim=True)
+            text.print(f"{probability}  {printable(label.name)}  {path}")
     if not labelled:
         info("No photo matches the query. Try fewer filters, or leave the query out.")
         sys.exit(NO_RESULT)

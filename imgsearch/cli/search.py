@@ -11,12 +11,20 @@ import click
 
 from imgsearch.cli.output import NO_RESULT, call_api, data_option, info, json_option, print_json
 from imgsearch.cli.query_options import query_from, query_options
+from imgsearch.cli.terminal import Colour, TerminalText, standard_output
 from imgsearch.query.grammar import is_expressible, parse
 from imgsearch.records.query import Query
-from imgsearch.text import clock, printable
+from imgsearch.text import clock
 
 if TYPE_CHECKING:
-    from imgsearch.records.answer import Answer, Hit
+    from imgsearch.records.answer import Answer, Hit, Level
+
+_LEVEL_COLOURS: dict[Level, Colour | None] = {
+    "sure": "green",
+    "likely": None,
+    "possible": "yellow",
+    "weak": "red",
+}
 
 
 @click.command("search", short_help="Find photos by words, example images, dates, places and more.")
@@ -147,25 +155,29 @@ def print_json_answer(answer: Answer) -> None:
 
 def print_answer(answer: Answer) -> None:
     """The results for people, and how far to trust them."""
+    text = standard_output()
     for rank, hit in enumerate(answer.hits, 1):
-        click.echo(f"{rank:3}  {_line(hit)}")
+        text.print(f"{rank:3}  {_line(hit, text)}")
     if answer.hits and answer.verdict is not None:
         info(f"{answer.verdict}.".capitalize())
 
 
-def _line(hit: Hit) -> str:
+def _line(hit: Hit, text: TerminalText) -> str:
     """Score or date, path, and what is special about the photo."""
-    marks: list[str] = [hit.level] if hit.level is not None and hit.level != "likely" else []
+    marks: list[str] = []
+    if hit.level is not None and hit.level != "likely":
+        marks.append(text.styled(hit.level, _LEVEL_COLOURS[hit.level]))
     if len(hit.paths) > 1:
         marks.append(f"and {len(hit.paths) - 1} more of the same")
     if hit.offline:
-        marks.append("offline")
+        marks.append(text.styled("offline", "red"))
     if hit.missing:
-        marks.append("missing")
+        marks.append(text.styled("missing", "red"))
     mark = f"  ({', '.join(marks)})" if marks else ""
     if hit.score is not None:
         score_or_date = f"{hit.score:6.3f}"
     else:
         score_or_date = "" if hit.date is None else f"{hit.date:%Y-%m-%d}"
     time_in_video = "" if hit.at_s is None else f" @ {clock(hit.at_s)}"
-    return f"{score_or_date}  {printable(hit.path)}{time_in_video}{mark}"
+    path = text.path(hit.path, can_open=not hit.offline)
+    return f"{text.styled(score_or_date, dim=True)}  {path}{time_in_video}{mark}"
