@@ -31,6 +31,7 @@ from imgsearch.records.answer import Answer, Explanation, Hit, Hits
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
+from imgsearch.search.kept_examples import KeptExamples
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 
@@ -307,6 +308,18 @@ class Library:
         files = self._reads().paths([source]).get(source, [])
         return self._thumbnails().get(photo, [path for _, path in files], side_px, at_s)
 
+    def keep_example(self, content: bytes) -> str:
+        """Keep the bytes of an example image for `kept_example`; returns a short id.
+
+        It is kept in the cache folder, where only this user can read it: up to 30 days after its
+        last use, and up to 200 MB of images. Raises DiskError if the folder cannot be written.
+        """
+        return self._kept_examples().keep(content)
+
+    def kept_example(self, example_id: str) -> bytes:
+        """The bytes of a kept example image. Raises PhotoError if it is not kept, or no longer."""
+        return self._kept_examples().get(example_id)
+
     def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
         """All pairs of photos with at least this score, best first; `groups` groups them.
 
@@ -567,6 +580,9 @@ class Library:
             folder = self.settings.cache_dir / "thumbnails"
             self._thumbnails_object = Thumbnails(folder, self.settings.max_megapixels)
         return self._thumbnails_object
+
+    def _kept_examples(self) -> KeptExamples:
+        return KeptExamples(self.settings.cache_dir / "examples")
 
     def _context(self) -> SearchContext:
         reads = self._reads()

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import ImgsearchError
-from ui import cards
+from ui import cards, navigation
 from ui.views import labels, library, photo, search, similar
 
 STYLE = """<style>
@@ -60,6 +60,7 @@ def main() -> None:
     icon = str(Path(__file__).with_name("assets") / "icon.png")
     st.set_page_config(page_title="imgsearch", page_icon=icon, layout="wide")
     st.html(STYLE)
+    navigation.follow()
     st.session_state["pages"] = views = pages()
     st.navigation(list(views.values()), position="top").run()
 

@@ -12,7 +12,7 @@ import asyncio
 import hmac
 import html
 import secrets
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "imgsearch_page_{port}"  # cookies do not tell ports apart, and two pages may run
 LOGIN = "/login"
+NEXT = "next"  # the parameter of the login's address: where to go afterwards
 TOKEN = "token"  # the parameter of an address
 MAX_FORM_BYTES = 4096
 WRONG_PASSWORD_S = 1.0  # one guess per second, no matter how many clients guess
@@ -137,8 +138,7 @@ class TokenLogin:
     def _accept(self, request: Request) -> Response:
         """The cookie, and the same address without the token, which then is in no history."""
         others = [(key, value) for key, value in request.query_params.items() if key != TOKEN]
-        path = "/" + quote(request.scope["path"].lstrip("/"))  # two slashes would name another host
-        address = f"{path}?{urlencode(others)}" if others else path
+        address = _own_address(request.scope["path"], urlencode(others))
         response = HTMLResponse(_TOKEN_ACCEPTED % html.escape(address), headers=_NOT_STORED)
         self._session.begin(request, response)
         return response
@@ -155,7 +155,9 @@ class PasswordLogin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._session.must_begin(scope):
-            await self._app(scope, receive, send)
+            is_login = scope["type"] == "http" and scope["path"] == LOGIN
+            app = RedirectResponse(_next_address(Request(scope)), 303) if is_login else self._app
+            await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await _refuse_websocket(receive, send)
         else:
@@ -165,7 +167,8 @@ class PasswordLogin:
     async def _login(self, request: Request) -> Response:
         if request.url.path != LOGIN:
             if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-                return RedirectResponse(LOGIN, 303)
+                asked = _own_address(request.scope["path"], request.url.query)
+                return RedirectResponse(f"{LOGIN}?{urlencode({NEXT: asked})}", 303)
             return PlainTextResponse("Log in first.", 403)
         if request.method != "POST":
             return HTMLResponse(_LOGIN_PAGE % "")
@@ -173,9 +176,21 @@ class PasswordLogin:
             async with self._guessing:
                 await asyncio.sleep(WRONG_PASSWORD_S)
             return HTMLResponse(_LOGIN_PAGE % "Wrong password.", 401)
-        response = RedirectResponse("/", 303)
+        response = RedirectResponse(_next_address(request), 303)
         self._session.begin(request, response)
         return response
+
+
+def _own_address(path: str, query: str) -> str:
+    """An address of this page, whatever the path: two slashes would name another host."""
+    own = "/" + quote(path.lstrip("/\\"))
+    return f"{own}?{query}" if query else own
+
+
+def _next_address(request: Request) -> str:
+    """Where to go after the login: the address that was asked for, or the start."""
+    asked = urlsplit(request.query_params.get(NEXT, "/"))
+    return _own_address(unquote(asked.path), asked.query)
 
 
 def _cookie_name(connection: HTTPConnection) -> str:

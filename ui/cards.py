@@ -6,6 +6,7 @@ import streamlit as st
 
 from imgsearch import ImgsearchError, printable
 from ui.formatting import escape_markdown
+from ui.navigation import address_of, go_to
 
 _MODEL_UNAVAILABLE = 6
 # By the exit code of an error's class, see docs/cli.md.
@@ -70,4 +71,4 @@ def no_results(reason: str) -> None:
 def _library_button(label: str, icon: str) -> None:
     """A button to the view that manages folders, index and model."""
     if st.button(label, type="primary", icon=icon):
-        st.switch_page(st.session_state["pages"]["library"])
+        go_to(address_of("library"))

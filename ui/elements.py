@@ -5,31 +5,41 @@ Each is a small script in `assets/`. It gets its data as JSON and inserts it as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from imgsearch import Hit, Region, clock, printable
 from ui.formatting import alt_text, date_of, format_date
 
+NEIGHBOURS = 40  # photos before and after the one that is shown, which arrow keys reach at once
+
 _ASSETS = Path(__file__).with_name("assets")
 
 
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text("utf-8")
+def _asset(*names: str) -> str:
+    """The text of these files, one after the other: a script has no address to import from."""
+    return "\n".join((_ASSETS / name).read_text("utf-8") for name in names)
 
 
 _grid = st.components.v2.component(
-    "imgsearch_grid", html='<div class="grid"></div>', css=_asset("grid.css"), js=_asset("grid.js")
+    "imgsearch_grid",
+    html='<div class="grid"></div>',
+    css=_asset("grid.css"),
+    js=_asset("history.js", "grid.js"),
 )
-_preview = st.components.v2.component(
-    "imgsearch_preview",
-    html='<div class="frame"></div>',
-    css=_asset("preview.css"),
-    js=_asset("preview.js"),
+_viewer = st.components.v2.component(
+    "imgsearch_viewer",
+    html='<div class="viewer"><nav class="bar" aria-label="Photo"><a class="results"></a>'
+    '<a class="previous"></a><a class="next"></a><span class="position"></span>'
+    '<a class="similar"></a></nav><div class="frame"></div></div>',
+    css=_asset("../components/viewer/viewer.css"),
+    js=_asset("history.js", "../components/viewer/viewer.js"),
 )
 _facts = st.components.v2.component(
     "imgsearch_facts", html="<dl></dl>", css=_asset("facts.css"), js=_asset("facts.js")
@@ -41,6 +51,7 @@ _crop = st.components.v2.component(
     css=_asset("crop.css"),
     js=_asset("crop.js"),
 )
+_visit = st.components.v2.component("imgsearch_visit", js=_asset("history.js", "visit.js"))
 _paste = st.components.v2.component("imgsearch_paste", js=_asset("paste.js"))
 
 
@@ -59,9 +70,24 @@ class GridOptions:
 class GridEvents:
     """What the visitor did in a grid since the last run."""
 
-    opened: int | None  # id of the photo that was clicked
     selected: tuple[int, ...]  # ids of all selected photos
-    more: bool  # whether more photos were requested
+    more: int | None  # how many photos were requested in all, if more were
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerOptions:
+    """Where the links of the viewer lead, and what it says."""
+
+    results: str  # address of the view with the results
+    similar: str  # address of a search for similar photos
+    photo_parameters: Mapping[str, str]  # of the addresses of all photos
+    total: str  # number of photos in the list: "300+"
+    unavailable: str  # in place of a picture that cannot be made
+
+
+def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
+    """The address of a photo; the parameters say what its arrow keys step through."""
+    return f"/photo?{urlencode({'id': hit.photo.id, **parameters})}"
 
 
 def thumbnail_url(hit: Hit, size: Literal["small", "large"] = "small") -> str:
@@ -79,12 +105,20 @@ def grid(
     options: GridOptions = GridOptions(),  # frozen
     selected: Sequence[int] = (),
     token: str = "",
+    *,
+    address: str = "/",
+    photo_parameters: Mapping[str, str] = MappingProxyType({}),
 ) -> GridEvents:
-    """Thumbnails to open and to select. A new `token` resets the selection to `selected`."""
+    """Thumbnails to open and to select. A new `token` resets the selection to `selected`.
+
+    `address` is that of the view: the browser comes back to the same place in it. A click opens
+    the photo at an address with `photo_parameters`, which say what its arrow keys step through.
+    """
     result = _grid(
         key=key,
         data={
-            "tiles": [_tile(hit) for hit in hits],
+            "tiles": [_tile(hit, photo_parameters) for hit in hits],
+            "address": address,
             "layout": options.layout,
             "row_px": options.row_px,
             "more": options.more,
@@ -93,27 +127,41 @@ def grid(
             "selected": list(selected),
             "token": token,
         },
-        on_opened_change=_rerun,
         on_selected_change=_rerun,
         on_more_change=_rerun,
     )
     changed = result.get("selected")
     return GridEvents(
-        opened=_integer(result.get("opened")),
         selected=tuple(selected if changed is None else map(int, changed)),
-        more=result.get("more") is not None,
+        more=_integer(result.get("more")),
     )
 
 
-def preview(hit: Hit, unavailable: str) -> int:
-    """A large picture, or the text `unavailable`. Returns -1 or 1 after an arrow key, else 0."""
-    data = {
-        "src": thumbnail_url(hit, "large"),
-        "small": thumbnail_url(hit, "small"),
+def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
+    """The photo `shown`, and links to its neighbours in `hits`."""
+    index = next(number for number, hit in enumerate(hits) if hit.photo.id == shown.photo.id)
+    first = max(index - NEIGHBOURS, 0)
+    near = hits[first : index + NEIGHBOURS + 1]
+    _viewer(
+        key="viewer",
+        data={
+            "photos": [_slide(hit, options.photo_parameters) for hit in near],
+            "index": index - first,
+            "position": f"{index + 1:,} of {options.total}" if len(hits) > 1 else "",
+            "results": options.results,
+            "similar": options.similar,
+            "unavailable": options.unavailable,
+        },
+    )
+
+
+def _slide(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "address": photo_address(hit, photo_parameters),
+        "large": thumbnail_url(hit, "large"),
+        "small": thumbnail_url(hit),
         "alt": alt_text(hit),
-        "unavailable": unavailable,
     }
-    return _integer(_preview(key="preview", data=data, on_step_change=_rerun).get("step")) or 0
 
 
 def facts(rows: Sequence[tuple[str, str]], key: str) -> None:
@@ -121,14 +169,20 @@ def facts(rows: Sequence[tuple[str, str]], key: str) -> None:
     _facts(key=key, data=[[printable(name), printable(value)] for name, value in rows])
 
 
-def crop(source: str, token: str, key: str) -> Region | None:
-    """An image to draw a rectangle on; None is the whole image. A new `token` resets it."""
-    data = {"src": source, "alt": "Example image", "token": token, "region": None}
-    region = _crop(key=key, data=data, on_region_change=_rerun).get("region")
-    if not isinstance(region, list | tuple) or len(region) != 4:
+def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] | None:
+    """An image to draw a rectangle on, with `region` drawn; no region is the whole image.
+
+    Returns None if nothing was drawn since the last run, else a tuple of the new region.
+    """
+    sides = None if region is None else [region.x, region.y, region.width, region.height]
+    data = {"src": source, "alt": "Example image", "region": sides}
+    drawn = _crop(key=key, data=data, on_drawn_change=_rerun).get("drawn")
+    if not isinstance(drawn, list | tuple):
         return None
-    x, y, width, height = map(float, region)
-    return Region(x, y, width, height, percent=True)
+    if len(drawn) != 4:
+        return (None,)
+    x, y, width, height = map(float, drawn)
+    return (Region(x, y, width, height, percent=True),)
 
 
 def accept_pasted_images() -> None:
@@ -136,7 +190,12 @@ def accept_pasted_images() -> None:
     _paste(key="paste")
 
 
-def _tile(hit: Hit) -> dict[str, object]:
+def visit(address: str) -> None:
+    """Send the browser to another view of the page."""
+    _visit(key="visit", data={"address": address})
+
+
+def _tile(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
     photo_facts = hit.photo.facts
     badges: list[tuple[str, str]] = []  # CSS class and text
     if hit.level:
@@ -154,7 +213,7 @@ def _tile(hit: Hit) -> dict[str, object]:
     return {
         "id": hit.photo.id,
         "src": thumbnail_url(hit),
-        "link": f"/photo?id={hit.photo.id}",
+        "link": photo_address(hit, photo_parameters),
         "alt": alt_text(hit),
         "width": max(hit.photo.width_px, 1),
         "height": max(hit.photo.height_px, 1),

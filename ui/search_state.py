@@ -2,42 +2,82 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import streamlit as st
 
 from imgsearch import Example, Hit, Query, Region, Term, Verdict, parse
+from ui.navigation import START, address_of, go_to
 from ui.session import session
 
 PAGE = 60  # results shown at first, and added with each "more"
+MAX_SEARCHED = 1200  # how far a photo is looked for in the results of its address
 
 
 @dataclass(frozen=True, slots=True)
 class SearchInput:
-    """A line of the query language, and an example image as the bytes of its file."""
+    """A line of the query language, and an example image by the id under which it is kept."""
 
     line: str = ""
-    image: bytes | None = None
+    image_id: str = ""
     region: Region | None = None  # only this part of the image counts
 
+    @classmethod
+    def from_address(cls, parameters: Mapping[str, str]) -> Self:
+        """The search that the query string of an address names."""
+        image_id = parameters.get("image", "")
+        region = _region_of(parameters.get("region", "")) if image_id else None
+        return cls(parameters.get("q", ""), image_id, region)
+
     def __bool__(self) -> bool:
-        return bool(self.line.strip()) or self.image is not None
+        return bool(self.line.strip()) or bool(self.image_id)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query string of its address."""
+        given = {"q": self.line, "image": self.image_id, "region": region_text(self.region)}
+        return {name: value for name, value in given.items() if value}
 
     @property
     def token(self) -> str:
         """Equal inputs have equal tokens, different inputs different ones."""
-        image = hashlib.sha256(self.image).hexdigest() if self.image else ""
-        return hashlib.sha256(repr((self.line.strip(), image, self.region)).encode()).hexdigest()
+        return repr((self.line.strip(), self.image_id, self.region))
 
     def query(self) -> Query:
-        """The query for the library. Raises the errors of the query language."""
+        """The query for the library.
+
+        Raises the errors of the query language, and PhotoError if the image is not kept any more.
+        """
         query = parse(self.line) if self.line.strip() else Query()
-        if self.image is None:
+        if not self.image_id:
             return query
-        return replace(query, terms=(*query.terms, Term(Example(self.image, self.region))))
+        image = session().library.kept_example(self.image_id)
+        return replace(query, terms=(*query.terms, Term(Example(image, self.region))))
+
+
+def region_text(region: Region | None) -> str:
+    """ "10,20,30.5,40": left, top, width and height in percent; empty for the whole image."""
+    if region is None:
+        return ""
+    return ",".join(f"{side:g}" for side in (region.x, region.y, region.width, region.height))
+
+
+def _region_of(text: str) -> Region | None:
+    """The region that `region_text` wrote; None for anything else."""
+    try:
+        sides = [float(side) for side in text.split(",")]
+    except ValueError:
+        return None
+    if len(sides) != 4 or not all(0 <= side <= 100 for side in sides):
+        return None
+    x, y, width, height = sides
+    return Region(x, y, width, height, percent=True) if width and height else None
+
+
+NEWEST = SearchInput("sort:date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +110,17 @@ def search(search_input: SearchInput, count: int = PAGE) -> SearchResults:
     return results
 
 
+def search_until(search_input: SearchInput, photo_id: int) -> SearchResults:
+    """The results up to this photo and the page after it, as far as it is among the first 1,200."""
+    results = search(search_input)
+    while results.cursor is not None and len(results.hits) < MAX_SEARCHED:
+        ids = [hit.photo.id for hit in results.hits]
+        if photo_id in ids and ids.index(photo_id) < len(ids) - 1:
+            break
+        results = search(search_input, len(ids) + PAGE)
+    return results
+
+
 def _with_next_page(search_input: SearchInput, results: SearchResults) -> SearchResults:
     started = time.perf_counter()
     page = session().find(search_input.query(), PAGE, results.cursor)
@@ -88,18 +139,15 @@ def _with_next_page(search_input: SearchInput, results: SearchResults) -> Search
 
 def open_search(line: str) -> None:
     """Go to the search view and search for `line`."""
-    query_params = {"q": line} if line else {}
-    st.switch_page(st.session_state["pages"]["search"], query_params=query_params)
+    go_to(address_of(START, {"q": line}))
 
 
-def open_photo(photo_id: int, hits: Sequence[Hit], search_input: SearchInput | None = None) -> None:
-    """Go to the view of one photo.
+def remember_list(view: str, hits: Iterable[Hit]) -> None:
+    """Keep the photos that the arrow keys step through after one of this view was opened."""
+    st.session_state.setdefault("lists", {})[view] = tuple(hits)
 
-    `hits` are the results that its arrow keys step through, `search_input` what found them.
-    """
-    st.session_state.update(
-        photo_id=photo_id,
-        result_times={hit.photo.id: hit.at_s for hit in hits},
-        search_input=search_input,
-    )
-    st.switch_page(st.session_state["pages"]["photo"], query_params={"id": str(photo_id)})
+
+def remembered_list(view: str) -> tuple[Hit, ...]:
+    """What `remember_list` kept; nothing after the page was loaded again."""
+    hits: tuple[Hit, ...] = st.session_state.get("lists", {}).get(view, ())
+    return hits

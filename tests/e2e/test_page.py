@@ -90,7 +90,7 @@ def test_type_a_query_and_open_a_photo(
     page.get_by_text("600 × 400 px").wait_for()
     page.get_by_text("coffee.png").wait_for()
     screenshot(page, "photo")
-    page.get_by_role("button", name="Results").click()
+    page.get_by_role("link", name="Results").click()
     wait_for_first(page, "coffee.png")
 
 
@@ -145,7 +145,7 @@ def test_the_query_is_in_the_url(page: Page, address: str) -> None:
 def test_find_similar(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=name:chelsea")
     page.locator(".tile a").click()
-    page.get_by_role("button", name="Find similar").click()
+    page.get_by_role("link", name="Find similar").click()
     wait_for_first(page, "cat_small.jpg")
     page.locator(".tile a[aria-label^='chelsea.png']").wait_for(state="detached")
 

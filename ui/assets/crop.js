@@ -1,5 +1,5 @@
 // The example image; drag over it to search by a part. The region is in percent of the image's sides.
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector(".crop"), frame = parentElement.querySelector(".region");
   const image = parentElement.querySelector("img"), hint = parentElement.querySelector(".hint");
   image.alt = data.alt;
@@ -11,15 +11,14 @@ export default function ({ data, parentElement, setStateValue }) {
     const [x, y, width, height] = region;
     Object.assign(frame.style, { left: `${x}%`, top: `${y}%`, width: `${width}%`, height: `${height}%` });
   };
-  if (box.token !== data.token) { box.token = data.token; box.region = data.region; }
-  show(box.region);
+  show(data.region);
   const positionOf = (event) => {
     const bounds = box.getBoundingClientRect();
     const clamp = (value) => Math.min(100, Math.max(0, value));
     return [clamp(100 * (event.clientX - bounds.left) / bounds.width), clamp(100 * (event.clientY - bounds.top) / bounds.height)];
   };
   const between = ([a, b], [c, d]) => [Math.min(a, c), Math.min(b, d), Math.abs(a - c), Math.abs(b - d)].map((n) => +n.toFixed(1));
-  const setRegion = (region) => { box.region = region; show(region); setStateValue("region", region); };
+  const setRegion = (region) => { show(region); setTriggerValue("drawn", region ?? []); };
   box.onpointerdown = (event) => {
     const start = positionOf(event);
     box.setPointerCapture(event.pointerId);

@@ -3,6 +3,7 @@ export default function (component) {
   const { data, parentElement, setStateValue, setTriggerValue } = component;
   const box = parentElement.querySelector(".grid");
   const state = (box.state ??= { tiles: new Map(), selected: new Set(), last: null });
+  state.place ??= placeInHistory(box);
   box.className = `grid ${data.layout}`;
   // On a narrow screen two photos still fit side by side.
   box.style.setProperty("--row", `min(${data.row_px}px, ${data.row_px / 5.6}vw)`);
@@ -42,7 +43,8 @@ export default function (component) {
     node.querySelector("a").onclick = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      setTriggerValue("opened", tile.id);
+      state.place.save(tile.id);
+      visit(tile.link);
     };
     return node;
   });
@@ -50,6 +52,9 @@ export default function (component) {
   if (data.more) nodes.push(createMoreButton(data, setTriggerValue));
   box.replaceChildren(...nodes);
   showSelection();
+  const byId = new Map(data.tiles.map((tile) => [tile.id, state.tiles.get(tile.id)]));
+  const load = data.more ? (count) => setTriggerValue("more", count) : null;
+  state.place.update({ tiles: byId, address: data.address, load });
 
   box.onkeydown = (event) => {
     if (event.key === "Escape" && state.selected.size) { state.selected.clear(); selectionChanged(); }
@@ -59,6 +64,7 @@ export default function (component) {
     const focused = links.indexOf(box.getRootNode().activeElement);
     if (focused >= 0 && links[focused + step]) { links[focused + step].focus(); event.preventDefault(); }
   };
+  return () => { if (!box.isConnected) { state.place.close(); state.place = null; } };
 }
 
 function createTile() {
@@ -111,7 +117,7 @@ function createMoreButton(data, setTriggerValue) {
   const button = element("button");
   button.type = "button";
   button.textContent = data.more;
-  const load = () => { button.disabled = true; setTriggerValue("more", data.tiles.length); };
+  const load = () => { button.disabled = true; setTriggerValue("more", data.tiles.length + 1); };
   button.onclick = load;
   more.append(button);
   if (data.scroll) {

@@ -11,7 +11,8 @@ from imgsearch import Classes, Hit, Label, format_count
 from ui import cards, elements
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
-from ui.search_state import open_photo, open_search
+from ui.navigation import address_of
+from ui.search_state import open_search, remember_list
 from ui.session import session
 
 MAX_SHOWN = 120  # photos of a class
@@ -117,11 +118,17 @@ def _show_class(name: str, labels: Sequence[Label]) -> None:
         )
         return
     hits = _hits_of(labels[:MAX_SHOWN])
-    events = elements.grid(hits, "class grid", GridOptions(row_px=150, selectable=False))
+    parameters = {"c": st.session_state["classes"]}
+    remember_list("labels", hits)
+    elements.grid(
+        hits,
+        "class grid",
+        GridOptions(row_px=150, selectable=False),
+        address=address_of("labels", parameters),
+        photo_parameters={"from": "labels", **parameters},
+    )
     if len(labels) > MAX_SHOWN:
         st.caption(f"The {MAX_SHOWN} most likely of {format_count(len(labels), 'photo')}.")
-    if events.opened is not None:
-        open_photo(events.opened, hits)
 
 
 def _hits_of(labels: Sequence[Label]) -> list[Hit]:

@@ -6,15 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, Query, clock, format_count, printable, to_text
 from ui import cards, elements
+from ui.elements import ViewerOptions
 from ui.formatting import date_of, format_datetime, format_size
-from ui.search_state import SearchInput, open_search
+from ui.navigation import START, address_of, go_to
+from ui.search_state import NEWEST, SearchInput, open_search, remembered_list, search_until
 from ui.session import session
 
 DATE_SOURCES = {
@@ -34,90 +36,76 @@ MOTION = {
 
 
 def show() -> None:
-    """The photo that the URL names."""
-    hit = _requested_photo()
-    if hit is None:
+    """The photo that the address names."""
+    parameters = st.query_params.to_dict()
+    photo_id = _integer(parameters.pop("id", ""))
+    found = session().library.photos([photo_id]) if photo_id and session().photo_count() else []
+    if not found:
         cards.card(
             "Photo not found",
             "It may have been removed from the library. Search for it again.",
             ":material/hide_image:",
         )
-        st.page_link(st.session_state["pages"]["search"], label="Back to search")
+        if st.button("Back to search", icon=":material/arrow_back:"):
+            go_to(address_of(START))
         return
-    st.query_params["id"] = str(hit.photo.id)
-    _navigation(hit)
+    search_input = SearchInput.from_address(parameters)
+    hits, total = _list_of(parameters, search_input, found[0])
+    hit = next(hit for hit in hits if hit.photo.id == photo_id)
     left, right = st.columns([2.2, 1], gap="large")
     with left:
-        step = elements.preview(
+        elements.viewer(
+            hits,
             hit,
-            "The drive with this photo is not connected, and there is no thumbnail of it."
-            if hit.offline
-            else "Cannot show this photo. It may have been moved since it was indexed.",
+            ViewerOptions(
+                results=_results_address(parameters, search_input),
+                similar=address_of(START, {"q": f"photo:{photo_id}"}),
+                photo_parameters=parameters,
+                total=total,
+                unavailable=_unavailable(hit),
+            ),
         )
     with right:
-        _details(hit)
-    if step:
-        _go(step)
-        st.rerun()
+        _details(hit, search_input)
 
 
-def _requested_photo() -> Hit | None:
-    """The photo in the URL, else the one that was clicked; None if the library lacks it."""
-    state, text = st.session_state, st.query_params.get("id", "")
-    photo_id = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
-    photo_id = photo_id or state.get("photo_id")
-    library = session().library
-    if photo_id is None or not library.exists():
-        return None
-    state["photo_id"] = photo_id
-    hits = library.photos([photo_id])
-    return replace(hits[0], at_s=_result_times().get(photo_id)) if hits else None
+def _integer(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
-def _result_times() -> dict[int, float | None]:
-    """By photo id, in the order of the results: when in a video the best matching frame is."""
-    times: dict[int, float | None] = st.session_state.get("result_times", {})
-    return times
+def _list_of(
+    parameters: Mapping[str, str], search_input: SearchInput, shown: Hit
+) -> tuple[Sequence[Hit], str]:
+    """The photos that the arrow keys step through, and how many there are, as text."""
+    hits: Sequence[Hit] = remembered_list(parameters.get("from", ""))
+    more = ""
+    if parameters.get("from") == "newest":
+        search_input = NEWEST
+    if search_input:
+        try:
+            results = search_until(search_input, shown.photo.id)
+        except ImgsearchError:
+            return (shown,), "1"  # the search view shows the error
+        hits, more = results.hits, "+" if results.cursor else ""
+    is_among = any(hit.photo.id == shown.photo.id for hit in hits)
+    return (hits, f"{len(hits):,}{more}") if is_among else ((shown,), "1")
 
 
-def _navigation(hit: Hit) -> None:
-    """Back to the results, to the previous and the next result, and to similar photos."""
-    results = list(_result_times())
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Results", icon=":material/arrow_back:"):
-            open_search(st.session_state.get("line_in_url", ""))
-        if hit.photo.id in results:
-            position = results.index(hit.photo.id)
-            st.button(
-                "Previous",
-                icon=":material/chevron_left:",
-                on_click=_go,
-                args=(-1,),
-                disabled=position == 0,
-            )
-            st.button(
-                "Next",
-                icon=":material/chevron_right:",
-                on_click=_go,
-                args=(1,),
-                disabled=position == len(results) - 1,
-            )
-            st.caption(f"{position + 1} of {len(results):,}")
-        if st.button("Find similar", icon=":material/image_search:", type="primary"):
-            open_search(f"photo:{hit.photo.id}")
+def _results_address(parameters: Mapping[str, str], search_input: SearchInput) -> str:
+    """The address of the view that the photo was opened from."""
+    view = parameters.get("from", "").split(" ")[0]
+    if view in ("labels", "similar"):
+        return address_of(view, {"c": parameters.get("c", "")})
+    return address_of(START, search_input.parameters)
 
 
-def _go(step: int) -> None:
-    """Go to the previous (-1) or next (1) result."""
-    results = list(_result_times())
-    photo_id = st.session_state.get("photo_id")
-    if photo_id in results:
-        position = min(max(results.index(photo_id) + step, 0), len(results) - 1)
-        st.session_state["photo_id"] = results[position]
-        st.query_params["id"] = str(results[position])
+def _unavailable(hit: Hit) -> str:
+    if hit.offline:
+        return "The drive with this photo is not connected, and there is no thumbnail of it."
+    return "Cannot show this photo. It may have been moved since it was indexed."
 
 
-def _details(hit: Hit) -> None:
+def _details(hit: Hit, search_input: SearchInput) -> None:
     """Facts, location, paths, and why the photo matched."""
     st.subheader("Details", anchor=False)
     elements.facts(_fact_rows(hit), "facts")
@@ -132,7 +120,7 @@ def _details(hit: Hit) -> None:
     if hit.photo.facts.lat is not None and hit.photo.facts.lon is not None:
         _location(hit.photo.facts.lat, hit.photo.facts.lon)
     _paths(hit)
-    _explanation(hit)
+    _explanation(hit, search_input)
 
 
 def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
@@ -218,9 +206,8 @@ def _show_in_file_manager(path: Path) -> None:
         subprocess.Popen([*command, str(target)], stdout=subprocess.DEVNULL)
 
 
-def _explanation(hit: Hit) -> None:
+def _explanation(hit: Hit, search_input: SearchInput) -> None:
     """Why the search that led here found the photo."""
-    search_input: SearchInput | None = st.session_state.get("search_input")
     if not search_input:
         return
     try:

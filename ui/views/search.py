@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Region, format_count
+from imgsearch import Hit, ImgsearchError, format_count
 from ui import cards, elements, exports, filters
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
-from ui.search_state import PAGE, SearchInput, SearchResults, open_photo, search
+from ui.navigation import START, address_of
+from ui.search_state import MAX_SEARCHED, NEWEST, PAGE, SearchInput, SearchResults, search
 from ui.session import session
 
 EXAMPLES = ("a cat", "a cup of coffee", "sunset over water", "people at a table", "a motorcycle")
@@ -32,7 +32,6 @@ HELP = """
 
 To find photos like an image, drop the image anywhere on this page, or paste it.
 """
-NEWEST = SearchInput("sort:date")
 MAX_SCROLLED = 5 * PAGE  # from here on a button loads more, so that scrolling comes to an end
 
 
@@ -50,7 +49,7 @@ def show() -> None:
 
 
 def _adopt_url() -> None:
-    """Take the query from the URL: it can be shared, and the back button works."""
+    """Take the words of the query from the address: it can be shared, and the browser goes back."""
     state, line = st.session_state, st.query_params.get("q", "")
     if state.get("line_in_url") != line:
         state["line"] = line
@@ -75,60 +74,85 @@ def _search_box() -> SearchInput:
         )
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
-    st.query_params.from_dict({"q": line} if line else {})
-    state["line_in_url"] = line
+    search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
+    _set_address(search_input)
     with filter_button, st.popover("Filters", icon=":material/tune:", width="stretch"):
         filters.filter_form()
     filters.filter_chips()
-    image, region = _example_image()
+    _example_image(search_input)
     elements.accept_pasted_images()
-    return SearchInput(line, image, region)
+    return search_input
 
 
-def _example_image() -> tuple[bytes | None, Region | None]:
-    """An image to search by and the part of it that counts. It is never written to disk."""
-    key = f"upload {st.session_state.get('uploads', 0)}"
-    has_image = st.session_state.get(key) is not None
+def _set_address(search_input: SearchInput) -> None:
+    """Put the whole search into the address of this view."""
+    st.query_params.from_dict(search_input.parameters)
+    st.session_state["line_in_url"] = search_input.line
+
+
+def _example_image(search_input: SearchInput) -> None:
+    """Takes an image to search by, and shows it with the part of it that counts."""
+    number = st.session_state.get("uploads", 0)
     error = None
-    with st.expander("Search by image", icon=":material/add_photo_alternate:", expanded=has_image):
+    with st.expander(
+        "Search by image",
+        icon=":material/add_photo_alternate:",
+        expanded=bool(search_input.image_id),
+    ):
         left, right = st.columns(2)
         uploaded = left.file_uploader(
             "Drop or choose an image, or paste one with Ctrl+V",
-            key=key,
-            help="Used for this search only, and discarded when you leave. It is not added to the "
-            "library.",
+            key=f"upload {number}",
+            help="It is kept for 30 days, where only you can read it, so that the address of this "
+            "search can be used again. It is not added to the library.",
         )
-        if uploaded is None:
-            return None, None
-        content = uploaded.getvalue()
-        token = hashlib.sha256(content).hexdigest()
         try:
-            thumbnail = _example_thumbnail(content, token)
+            if uploaded is not None:
+                image_id = _kept(uploaded.getvalue())
+                # A file uploader cannot be emptied, so the next run gets a new one.
+                st.session_state["uploads"] = number + 1
+                _set_address(SearchInput(search_input.line, image_id))
+                st.rerun()
+            if search_input.image_id:
+                left.button("Remove", icon=":material/close:", on_click=_remove_example)
+                with right:
+                    _show_example(search_input)
         except ImgsearchError as caught:
             error = caught
-        else:
-            left.button("Remove", icon=":material/close:", on_click=_remove_example)
-            source = "data:image/webp;base64," + base64.b64encode(thumbnail).decode()
-            with right:
-                region = elements.crop(source, token, f"crop {token[:12]}")
     if error is not None:
         cards.error_card(error)
-        return None, None
-    return content, region
 
 
-def _example_thumbnail(content: bytes, token: str) -> bytes:
+def _kept(content: bytes) -> str:
+    """The id under which an image is kept. Raises PhotoError for one that cannot be read."""
+    library = session().library
+    library.thumbnail(content, EXAMPLE_SIDE_PX)
+    return library.keep_example(content)
+
+
+def _show_example(search_input: SearchInput) -> None:
+    """The image, to draw the part on it that counts."""
+    thumbnail = _example_thumbnail(search_input.image_id)
+    source = "data:image/webp;base64," + base64.b64encode(thumbnail).decode()
+    drawn = elements.crop(source, search_input.region, f"crop {search_input.image_id}")
+    if drawn is not None and drawn[0] != search_input.region:
+        _set_address(replace(search_input, region=drawn[0]))
+        st.rerun()
+
+
+def _example_thumbnail(image_id: str) -> bytes:
     """WebP, made by the library's isolated decoder: the image is untrusted."""
     cached: tuple[str, bytes] | None = st.session_state.get("example_thumbnail")
-    if cached is None or cached[0] != token:
-        cached = (token, session().library.thumbnail(content, EXAMPLE_SIDE_PX) or b"")
+    if cached is None or cached[0] != image_id:
+        library = session().library
+        content = library.thumbnail(library.kept_example(image_id), EXAMPLE_SIDE_PX)
+        cached = (image_id, content or b"")
         st.session_state["example_thumbnail"] = cached
     return cached[1]
 
 
 def _remove_example() -> None:
-    """A file uploader cannot be emptied, so the next run gets a new one."""
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+    _set_address(SearchInput(st.session_state["line"]))
 
 
 def _suggestions() -> None:
@@ -143,9 +167,13 @@ def _suggestions() -> None:
             st.markdown(HELP)
     results = search(NEWEST)
     st.markdown(f"**Newest** of {format_count(session().photo_count(), 'photo')}")
-    events = elements.grid(results.hits, "newest", GridOptions(selectable=False))
-    if events.opened is not None:
-        open_photo(events.opened, results.hits)
+    elements.grid(
+        results.hits,
+        "newest",
+        GridOptions(selectable=False),
+        address=address_of(START),
+        photo_parameters={"from": "newest"},
+    )
 
 
 def _set_line(text: str) -> None:
@@ -244,14 +272,14 @@ def _result_grid(
         ),
         state.get("selected", ()),
         f"{results.token} {state.get('times_cleared', 0)}",
+        address=address_of(START, search_input.parameters),
+        photo_parameters=search_input.parameters,
     )
     state["selected"] = tuple(photo_id for photo_id in events.selected if photo_id in by_id)
     with bar:
         _export_bar([by_id[photo_id] for photo_id in state["selected"]])
-    if events.opened is not None:
-        open_photo(events.opened, hits, search_input)
-    if events.more:
-        state["shown"] += PAGE
+    if events.more is not None:
+        state["shown"] = max(len(hits) + PAGE, min(events.more, MAX_SEARCHED))
         st.rerun()
 
 

@@ -11,7 +11,8 @@ from imgsearch import Hit, Pairs, format_count, printable
 from ui import cards, elements, exports
 from ui.elements import GridOptions
 from ui.formatting import date_of, format_datetime, format_size
-from ui.search_state import open_photo
+from ui.navigation import address_of
+from ui.search_state import remember_list
 from ui.session import session
 from ui.tasks import progress_bar
 
@@ -146,7 +147,15 @@ def _summary(groups: Sequence[Group]) -> None:
 def _show_group(number: int, group: Group) -> None:
     """The photos of one group, and how they differ."""
     with st.container(border=True):
-        events = elements.grid(group, f"group {number}", GridOptions(row_px=220, selectable=False))
+        name = f"similar {number}"
+        remember_list(name, group)
+        elements.grid(
+            group,
+            f"group {number}",
+            GridOptions(row_px=220, selectable=False),
+            address=address_of("similar"),
+            photo_parameters={"from": name},
+        )
         rows = []
         for rank, hit in enumerate(group, 1):
             photo = hit.photo
@@ -156,8 +165,6 @@ def _show_group(number: int, group: Group) -> None:
             )
             rows.append((f"{rank}. {properties}", printable(hit.path)))
         elements.facts(rows, f"group facts {number}")
-    if events.opened is not None:
-        open_photo(events.opened, group)
 
 
 def _show_more(shown: int) -> None:

@@ -1,0 +1,96 @@
+// One entry of the browser's history for each view, and the way back to the same place in it.
+// These functions come before the script of a component that uses them (ui/elements.py).
+
+// Streamlit shows the view of an address when the browser goes back or forward to it. So a new entry
+// is added first, and then announced in the same way.
+function visit(address) {
+  if (address === location.pathname + location.search) return;
+  history.pushState({ cameFrom: location.pathname }, "", address);
+  dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
+}
+
+// The path and the parameters of an address, whatever their order and their form.
+function normalized(address) {
+  const url = new URL(address, location.origin);
+  url.searchParams.sort();
+  return `${url.pathname}?${url.searchParams}`;
+}
+
+// Remembers in the entry of the history which tile is at the top of the window, and comes back to it.
+// `box` is the element of a grid. Call `update` at each run: `tiles` maps ids to elements, `address`
+// is that of the view, and `load(count)` asks for so many tiles, or is null if there are no more.
+// Returns an object with `update`, `save` and `close`.
+const SAVE_AFTER_MS = 250; // browsers limit how often an entry may be changed
+const SETTLE_MS = 1500; // while what is above the grid may still change its height
+
+function placeInHistory(box) {
+  const area = document.querySelector('[data-testid="stMain"]') ?? document.scrollingElement;
+  let tiles = new Map(), address = "", load = null, mustReturn = true, isReturning = false, timer = 0;
+  const isShown = () => normalized(location.href) === normalized(address);
+  const topOf = (node) => node.getBoundingClientRect().top - area.getBoundingClientRect().top;
+  const save = (id = firstInSight()) => {
+    clearTimeout(timer);
+    const node = tiles.get(id);
+    if (!node || !isShown()) return;
+    const place = { id, top: Math.round(topOf(node)), count: tiles.size };
+    history.replaceState({ ...history.state, place }, "");
+  };
+  const firstInSight = () => {
+    for (const [id, node] of tiles) if (node.getBoundingClientRect().bottom > area.getBoundingClientRect().top + 60) return id;
+    return null;
+  };
+  const onScroll = () => {
+    clearTimeout(timer);
+    if (!isReturning) timer = setTimeout(save, SAVE_AFTER_MS);
+  };
+  const stop = () => { isReturning = false; };
+  const goBack = () => {
+    const place = isShown() ? history.state?.place : null;
+    if (!place) { mustReturn = !isShown(); return; }
+    const node = tiles.get(place.id);
+    if (!node) {
+      if (load && tiles.size < place.count) load(place.count); else mustReturn = false;
+      return;
+    }
+    mustReturn = false;
+    isReturning = true;
+    node.querySelector("a")?.focus({ preventScroll: true });
+    const until = performance.now() + SETTLE_MS;
+    const hold = () => {
+      if (!isReturning || !node.isConnected || !isShown()) return;
+      const shift = topOf(node) - place.top;
+      if (Math.abs(shift) > 1) area.scrollTop += shift;
+      if (performance.now() < until) requestAnimationFrame(hold); else isReturning = false;
+    };
+    hold();
+  };
+  const onPop = () => { mustReturn = true; stop(); };
+  const own = ["wheel", "touchstart", "pointerdown", "keydown"];
+  area.addEventListener("scroll", onScroll, { passive: true });
+  addEventListener("popstate", onPop);
+  for (const kind of own) addEventListener(kind, stop, { passive: true, capture: true });
+  return {
+    update(now) {
+      ({ tiles, address, load } = now);
+      if (mustReturn) goBack();
+    },
+    save,
+    close() {
+      clearTimeout(timer);
+      area.removeEventListener("scroll", onScroll);
+      removeEventListener("popstate", onPop);
+      for (const kind of own) removeEventListener(kind, stop, { capture: true });
+    },
+  };
+}
+
+// Shows another address in place of the present one, without an entry of its own.
+function exchange(address) {
+  history.replaceState({ ...history.state, place: undefined }, "", address);
+  dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
+}
+
+// Goes back to where this view was opened from; to `address` if it was opened by its own address.
+function leave(address) {
+  if (history.state?.cameFrom) history.back(); else visit(address);
+}
