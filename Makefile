@@ -65,7 +65,7 @@ check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_names.py
 
-docs: install  ## Write the help texts into docs/cli.md
+docs: install  ## Write the help texts into docs/cli.md and docs/imgsearch.1
 	UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_docs.py
 
 format: install  ## Format the code and fix what ruff can fix

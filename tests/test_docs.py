@@ -40,6 +40,15 @@ def test_the_help_texts_are_in_the_documentation() -> None:
     assert page.read_text() == now, "run: make docs"
 
 
+def test_the_manual_page_is_the_one_of_these_commands() -> None:
+    page = HOUSE / "docs" / "imgsearch.1"
+    done = CliRunner().invoke(commands, ["help", "--man"], prog_name="imgsearch")
+    assert done.exit_code == 0
+    if os.environ.get("UPDATE_DOCS"):
+        page.write_text(done.output)
+    assert page.read_text() == done.output, "run: make docs"
+
+
 def test_every_exit_code_is_documented() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
     codes = {kind.exit_code for kind in classes if issubclass(kind, errors.ImgsearchError)}

@@ -10,6 +10,7 @@ import click
 from imgsearch.cli.output import (
     INTERRUPTED,
     PATH,
+    complete_folder,
     data_option,
     info,
     json_option,
@@ -21,7 +22,7 @@ from imgsearch.text import format_count, printable
 
 
 @click.command("forget", short_help="Remove a folder from the library; its files stay.")
-@click.argument("folder", metavar="FOLDER", type=PATH)
+@click.argument("folder", metavar="FOLDER", type=PATH, shell_complete=complete_folder)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @data_option

@@ -8,6 +8,8 @@ import click
 
 from imgsearch.cli.output import (
     PATH,
+    complete_encoder,
+    complete_folder,
     data_option,
     info,
     json_option,
@@ -19,8 +21,15 @@ from imgsearch.text import format_count
 
 
 @click.command("index", short_help="Add photo folders and update the library.")
-@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=PATH)
-@click.option("--encoder", metavar="NAME", help="Model of a new library, see imgsearch encoders.")
+@click.argument(
+    "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
+)
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    help="Model of a new library, see imgsearch encoders.",
+    shell_complete=complete_encoder,
+)
 @click.option(
     "--accept-removals",
     is_flag=True,

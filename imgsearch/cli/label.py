@@ -12,6 +12,7 @@ import click
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
+    complete_folder,
     data_option,
     info,
     json_option,
@@ -37,7 +38,13 @@ if TYPE_CHECKING:
 )
 @click.option("--save-as", metavar="NAME", help="Save the labels; new photos are labelled, too.")
 @click.option("--forget", metavar="NAME", help="Delete saved labels.")
-@click.option("--evaluate", metavar="FOLDER", type=PATH, help="Test on sorted photos.")
+@click.option(
+    "--evaluate",
+    metavar="FOLDER",
+    type=PATH,
+    help="Test on sorted photos.",
+    shell_complete=complete_folder,
+)
 @json_option
 @data_option
 def command(

@@ -12,6 +12,8 @@ import click
 from imgsearch.text import printable
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.progress import Download
@@ -25,6 +27,27 @@ INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
 PATH = click.Path(readable=False)  # the library checks what it needs, and says what to do
 _CONTEXT_CHARACTERS = 60  # shown of a query line on either side of an error
 
+# ------------------------------------------------------------------------- completion
+
+
+def complete_folder(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Let the shell complete the name of a folder."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def complete_encoder(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """The names of encoders that begin so, for the completion of a shell."""
+    from imgsearch.encoders.registry import encoder_choices
+
+    return [each.name for each in encoder_choices() if each.name.startswith(incomplete)]
+
+
 # ------------------------------------------------------------------------- common options
 
 
@@ -35,6 +58,7 @@ def data_option(function: _Command) -> _Command:
         "data_dir",
         metavar="DIR",
         type=PATH,
+        shell_complete=complete_folder,
         help="Folder of the library. Default: IMGSEARCH_DATA, else your user data folder.",
     )(function)
 

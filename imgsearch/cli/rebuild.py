@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from imgsearch.cli.output import (
+    complete_encoder,
     data_option,
     info,
     json_option,
@@ -20,7 +21,12 @@ from imgsearch.text import format_count
 
 
 @click.command("rebuild", short_help="Rebuild the index, or change the model.")
-@click.option("--encoder", metavar="NAME", help="Embed all photos again with this model.")
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    help="Embed all photos again with this model.",
+    shell_complete=complete_encoder,
+)
 @click.option("--check", is_flag=True, help="Only measure the recall of the index.")
 @json_option
 @data_option

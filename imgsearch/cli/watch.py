@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import click
 
-from imgsearch.cli.output import PATH, data_option, open_library
+from imgsearch.cli.output import PATH, complete_folder, data_option, open_library
 from imgsearch.progress import Progress, SyncReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
 
@@ -23,7 +23,9 @@ Values: TypeAlias = dict[str, object]
 
 
 @click.command("watch", short_help="Keep the library up to date while it runs.")
-@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=PATH)
+@click.argument(
+    "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
+)
 @click.option("--log-json", is_flag=True, help="Print one JSON object per line, for programs.")
 @data_option
 def command(folders: tuple[str, ...], log_json: bool, data_dir: str | None) -> None:

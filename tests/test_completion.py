@@ -1,0 +1,105 @@
+"""Completion in real shells, and the manual page in a real `man`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imgsearch.cli import COMMANDS, commands
+from tests.factories import CHECKOUT, PATIENCE_S
+
+BASH = r"""
+source <(imgsearch completion bash)
+complete -p imgsearch
+complete_words() {
+    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+    _imgsearch_completion imgsearch 2> /dev/null  # compopt works for a key of readline only
+    echo "${COMPREPLY[@]}"
+}
+complete_words imgsearch sta
+complete_words imgsearch search --
+complete_words imgsearch failures --reason not
+complete_words imgsearch help pru
+complete_words imgsearch rebuild --encoder li
+"""
+ZSH = r"""
+autoload -U compinit && compinit -u
+source <(imgsearch completion zsh)
+echo $_comps[imgsearch]
+"""
+FISH = r"""
+imgsearch completion fish | source
+complete --do-complete "imgsearch sta"
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A PATH with a command `imgsearch` that runs this checkout."""
+    command = tmp_path / "bin" / "imgsearch"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m imgsearch "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(CHECKOUT), "HOME": str(tmp_path)}
+
+
+def output_of(shell: str, code: str, environment: dict[str, str], *options: str) -> str:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    done = subprocess.run(
+        [shell, *options, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_completion_in_bash(environment: dict[str, str]) -> None:
+    lines = output_of("bash", BASH, environment, "--norc").splitlines()
+    assert re.fullmatch(r"complete .*-F _imgsearch_completion imgsearch", lines[0])
+    assert lines[1] == "status"
+    assert {"--json", "--paths", "--all"} <= set(lines[2].split())
+    assert lines[3:] == ["not-an-image", "prune", "lite lite+views"]
+
+
+def test_completion_in_zsh(environment: dict[str, str]) -> None:
+    assert output_of("zsh", ZSH, environment, "-f").strip() == "_imgsearch_completion"
+
+
+def test_completion_in_fish(environment: dict[str, str]) -> None:
+    assert output_of("fish", FISH, environment, "--no-config").split()[0] == "status"
+
+
+def test_an_unknown_shell_is_refused() -> None:
+    done = CliRunner().invoke(commands, ["completion", "tcsh"])
+    assert done.exit_code == 2 and "'bash', 'zsh', 'fish'" in done.output
+
+
+def test_the_manual_page_in_man() -> None:
+    if shutil.which("man") is None:
+        pytest.skip("man is not installed")
+    page = CHECKOUT / "docs" / "imgsearch.1"
+    done = subprocess.run(
+        ["man", "--warnings", "-l", str(page)],
+        env={**os.environ, "MANWIDTH": "200", "MAN_KEEP_FORMATTING": "", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    text = re.sub(r".\x08", "", done.stdout)
+    assert [name for name in COMMANDS if f"imgsearch {name}" not in text] == []
+    assert '\n         imgsearch search "two kids jumping into a lake"\n' in text
+    assert re.search(r"\n +-k N +Number of results\.", text)
+    assert re.search(r"\n +9 +Another process is writing to this library\.", text)
