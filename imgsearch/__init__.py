@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
+    from imgsearch.analysis.proposal import with_kept
+    from imgsearch.analysis.removal_script import removal_paths, removal_script
     from imgsearch.config import Settings
     from imgsearch.errors import ImgsearchError
     from imgsearch.library import Library
     from imgsearch.progress import RunningJob
     from imgsearch.query.grammar import filter_of, parse, to_text
-    from imgsearch.records.answer import Answer, Hit, Pairs, Verdict
+    from imgsearch.records.answer import Answer, Hit, Verdict
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
+    from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto, Pairs
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.photo import Photo
     from imgsearch.records.query import Example, Query, Region, Term
@@ -38,15 +41,17 @@ _MODULES = {
     "Answer": "imgsearch.records.answer",
     "Classes": "imgsearch.records.labels",
     "Counts": "imgsearch.records.status",
+    "DuplicateGroup": "imgsearch.records.duplicates",
     "EncoderInfo": "imgsearch.records.status",
     "Example": "imgsearch.records.query",
     "Failure": "imgsearch.records.status",
+    "GroupedPhoto": "imgsearch.records.duplicates",
     "Hit": "imgsearch.records.answer",
     "ImgsearchError": "imgsearch.errors",
     "Label": "imgsearch.records.labels",
     "Library": "imgsearch.library",
     "MissingExtra": "imgsearch.records.status",
-    "Pairs": "imgsearch.records.answer",
+    "Pairs": "imgsearch.records.duplicates",
     "Photo": "imgsearch.records.photo",
     "PhotoEvent": "imgsearch.records.browse",
     "PlaceCounts": "imgsearch.records.browse",
@@ -65,15 +70,20 @@ _MODULES = {
     "format_count": "imgsearch.text",
     "parse": "imgsearch.query.grammar",
     "printable": "imgsearch.text",
+    "removal_paths": "imgsearch.analysis.removal_script",
+    "removal_script": "imgsearch.analysis.removal_script",
     "to_text": "imgsearch.query.grammar",
+    "with_kept": "imgsearch.analysis.proposal",
 }
 __all__ = [
     "Answer",
     "Classes",
     "Counts",
+    "DuplicateGroup",
     "EncoderInfo",
     "Example",
     "Failure",
+    "GroupedPhoto",
     "Hit",
     "ImgsearchError",
     "Label",
@@ -98,7 +108,10 @@ __all__ = [
     "format_count",
     "parse",
     "printable",
+    "removal_paths",
+    "removal_script",
     "to_text",
+    "with_kept",
 ]
 
 

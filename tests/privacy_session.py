@@ -211,6 +211,7 @@ def main(arguments: Sequence[str]) -> None:
     run("label", "label", "red,green,blue", "--save-as", "colours")
     run("timeline", "timeline")
     run("places", "places")
+    run("duplicates", "duplicates", "--min-score", "0.5", "--script")
     run("status", "status", "--json")
     run("failures", "failures")
     run("encoders", "encoders")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from imgsearch.analysis import duplicates
+from imgsearch.analysis.proposal import group_pairs
 from imgsearch.progress import Job
-from imgsearch.records.answer import Pair, Pairs
+from imgsearch.records.duplicates import Pair
 from imgsearch.store.store import Store
 from tests.factories import ingested, random_vectors
 
@@ -72,9 +73,9 @@ def test_an_empty_library_has_no_pairs(store: Store) -> None:
     assert Job(duplicates.find_pairs(store, key, 0.9)).run().pairs == ()
 
 
-def test_groups_follow_the_score() -> None:
-    pairs = Pairs(0.8, (Pair(5, 6, 0.99), Pair(1, 2, 0.95), Pair(2, 3, 0.9), Pair(3, 5, 0.85)))
-    assert duplicates.group_pairs(pairs, 0.97) == ((5, 6),)
-    assert duplicates.group_pairs(pairs, 0.9) == ((5, 6), (1, 2, 3))
-    assert duplicates.group_pairs(pairs, 0.8) == ((1, 2, 3, 5, 6),)
-    assert duplicates.group_pairs(pairs, 1.0) == ()
+def test_groups_are_what_pairs_link() -> None:
+    pairs = (Pair(5, 6, 0.99), Pair(1, 2, 0.95), Pair(2, 3, 0.9), Pair(3, 5, 0.85))
+    assert group_pairs(pairs[:1]) == ((5, 6),)
+    assert group_pairs(pairs[:3]) == ((5, 6), (1, 2, 3))
+    assert group_pairs(pairs) == ((1, 2, 3, 5, 6),)
+    assert group_pairs(()) == ()

@@ -250,6 +250,15 @@ def test_near_duplicates_side_by_side(
     (group,) = data_of(page, "grid")
     assert {str(tile["alt"]).split(",")[0] for tile in group["tiles"]} == {"cat.png", "cat.jpg"}
     assert "**1 group**, 2 photos" in text_of(page)
+    kept = {box.label.split("**")[1]: box.value for box in page.checkbox}
+    assert kept == {"cat\\.jpg": False, "cat\\.png": True} or kept == {
+        "cat\\.jpg": True,
+        "cat\\.png": False,
+    }
+    (ticked,) = [box for box in page.checkbox if box.value]
+    ticked.uncheck().run()
+    assert "Keep at least one" in page.warning[0].value
+    assert "not kept take 0 B" in text_of(page)
     page.slider(key="similarity").set_value(1.0).run()
     assert not data_of(page, "grid") and "No photos are this similar" in text_of(page)
 

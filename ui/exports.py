@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO, StringIO
 from pathlib import Path
 
-from imgsearch import Hit
+from imgsearch import DuplicateGroup, Hit
 from ui.formatting import date_of
 
 MAX_ZIP_BYTES = 1 << 30  # a zip file is held in memory until the browser has it
@@ -40,18 +40,19 @@ def hits_json(hits: Iterable[Hit]) -> str:
     return json.dumps(records, indent=2)
 
 
-def groups_csv(groups: Iterable[Sequence[Hit]]) -> bytes:
-    """Groups of near-duplicates, the largest photo of each first, as one row per file."""
+def groups_csv(groups: Iterable[DuplicateGroup]) -> bytes:
+    """Groups of near-duplicates as one row per file, those to keep first."""
     text = StringIO()
     table = csv.writer(text)
-    table.writerow(["group", "largest", "width_px", "height_px", "size_bytes", "taken_at", "path"])
+    columns = ["group", "keep", "reason", "width_px", "height_px", "size_bytes", "taken_at", "path"]
+    table.writerow(columns)
     for number, group in enumerate(groups, 1):
-        for rank, hit in enumerate(group):
-            photo, date = hit.photo, date_of(hit)
+        for member in group.photos:
+            photo, date = member.hit.photo, date_of(member.hit)
             facts = [photo.width_px, photo.height_px, photo.size_bytes]
             taken_at = date.isoformat() if date else ""
-            for path in hit.paths:
-                table.writerow([number, int(rank == 0), *facts, taken_at, path])
+            for path in member.hit.paths:
+                table.writerow([number, int(member.keep), member.reason, *facts, taken_at, path])
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 

@@ -1,12 +1,19 @@
-"""Finds near-duplicates: every pair of photos above a score, and the groups they form."""
+"""Finds near-duplicates: every pair of photos above a score, and how sharp these photos are."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.analysis.sharpness import SIDES_PX, measure_sharpness
+from imgsearch.concurrency import prefetch
+from imgsearch.decode.reader import decode
+from imgsearch.errors import PhotoError
+from imgsearch.indexer.metadata import readable_photos
 from imgsearch.progress import Progress
-from imgsearch.records.answer import Pair, Pairs
+from imgsearch.records.duplicates import Pair, Pairs, Sharpness
 from imgsearch.store.reads import photo_starts
 from imgsearch.store.store import Store
 
@@ -14,11 +21,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from imgsearch.config import Settings
     from imgsearch.records.arrays import Ids
+    from imgsearch.records.photo import Photo
 
 BLOCK_ROWS = 2048  # the scores of two blocks are 16 MB
 BLOCKS_PER_STEP = 8  # pairs of blocks compared between two Progress
 MAX_PAIRS = 300_000  # bounds the memory in a library of a million copies of one photo
+MAX_MEASURED = 20_000  # photos whose sharpness is measured: ten minutes of work on two cores
 
 
 def find_pairs(
@@ -59,26 +69,36 @@ def find_pairs(
     return Pairs(min_score, tuple(Pair(a, b, score) for (a, b), score in rows))
 
 
-def group_pairs(pairs: Pairs, min_score: float) -> tuple[tuple[int, ...], ...]:
-    """The ids of photos that pairs of at least `min_score` link, directly or through others.
+def measure_photos(
+    store: Store, pairs: Pairs, online: Collection[int], settings: Settings
+) -> Generator[Progress, None, Pairs]:
+    """The pairs with the sharpness of their photos; one Progress a photo.
 
-    The group with the best pair comes first; inside a group ids ascend.
+    Photos in roots other than those in `online` are not measured, nor are files that cannot be
+    read, or whose size is another than when they were indexed. At most `MAX_MEASURED` photos are,
+    those of the best pairs.
     """
-    group_of: dict[int, list[int]] = {}
-    first_members: dict[int, None] = {}  # a photo of each group, in the order of the pairs
-    for pair in pairs.pairs:
-        if pair.score < min_score:
-            break
-        group_a, group_b = group_of.get(pair.a, [pair.a]), group_of.get(pair.b, [pair.b])
-        first_members[pair.a] = None
-        if group_a is not group_b:
-            group_a += group_b
-            group_of.update(dict.fromkeys([pair.a, *group_b], group_a))
-    groups: dict[int, tuple[int, ...]] = {}
-    for photo_id in first_members:
-        members = group_of[photo_id]
-        groups.setdefault(id(members), tuple(sorted(members)))
-    return tuple(groups.values())
+    ids = dict.fromkeys(photo_id for pair in pairs.pairs for photo_id in (pair.a, pair.b))
+    photos = readable_photos(store, online, list(ids)[:MAX_MEASURED])
+
+    def measure(item: tuple[Photo, Path]) -> Sharpness:
+        photo, path = item
+        try:
+            if path.stat().st_size != photo.size_bytes:
+                return ()
+            decoded = decode(path, SIDES_PX[-1] // 2, settings.max_megapixels)
+        except (PhotoError, OSError):
+            return ()
+        return measure_sharpness(decoded.image)
+
+    sharpness = {}
+    threads = settings.thread_count
+    with prefetch(2 * threads, threads, measure, photos) as results:
+        for done, ((photo, path), measured) in enumerate(zip(photos, results, strict=True), 1):
+            if measured:
+                sharpness[photo.id] = measured
+            yield Progress(done, len(photos), path, "Measuring sharpness")
+    return replace(pairs, sharpness=sharpness)
 
 
 def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
 COMMANDS = (
-    *("completion", "demo", "doctor", "encoders", "evaluate", "explain", "failures", "forget"),
-    *("help", "index", "label", "places", "prune", "rebuild", "search", "serve", "status"),
-    *("timeline", "ui", "watch"),
+    *("completion", "demo", "doctor", "duplicates", "encoders", "evaluate", "explain", "failures"),
+    *("forget", "help", "index", "label", "places", "prune", "rebuild", "search", "serve"),
+    *("status", "timeline", "ui", "watch"),
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)

@@ -35,7 +35,7 @@ def reread_all_metadata(
     A photo keeps its facts if its file cannot be read, or has another size than when it was
     indexed.
     """
-    photos = _with_paths(store, online, store.reads.live_ids().tolist())
+    photos = readable_photos(store, online, store.reads.live_ids().tolist())
     changed, unread = yield from _reread(store, photos, settings, gazetteer)
     return MetadataReport(len(photos) - len(unread), changed, len(unread))
 
@@ -60,7 +60,7 @@ def refresh_metadata(
     An XMP file is recorded as read only if its photo was, so that the next run tries again if the
     photo is offline or cannot be read.
     """
-    photos = _with_paths(store, online, sorted(refresh.photo_ids))
+    photos = readable_photos(store, online, sorted(refresh.photo_ids))
     changed, unread = yield from _reread(store, photos, settings, gazetteer)
     unread_sidecars = {sidecar for path in unread for sidecar in sidecar_paths(str(path))}
     for root_id, sidecars in refresh.sidecars:
@@ -106,10 +106,13 @@ def _reread(
     return changed, unread
 
 
-def _with_paths(
+def readable_photos(
     store: Store, online: Collection[int], ids: Sequence[int]
 ) -> list[tuple[Photo, Path]]:
-    """The photos that have a path in an online root that is not missing, with the first such."""
+    """Those of these photos that have a path in an online root that is not missing, with it.
+
+    With several such paths, the first.
+    """
     photos, missing = store.reads.photos(ids), store.reads.held_paths(ids)
     found = []
     for photo_id, paths in store.reads.paths(ids).items():

@@ -1,4 +1,4 @@
-"""Answers: hits with their verdict, explanations, near-duplicates and the score baseline."""
+"""Answers: hits with their verdict, explanations and the score baseline."""
 
 from __future__ import annotations
 
@@ -194,23 +194,6 @@ def _data_frame(hits: Sequence[Hit]) -> DataFrame:
         if fact.name not in _NOT_IN_DATA_FRAME:
             columns[fact.name] = [getattr(hit.photo.facts, fact.name) for hit in hits]
     return data_frame(columns, times="date")
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two photos, by id, and their score (cosine)."""
-
-    a: int
-    b: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """All pairs of photos with a score of at least `min_score`, best first."""
-
-    min_score: float
-    pairs: tuple[Pair, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -26,6 +26,7 @@ from imgsearch.records.query import Query, Term
 from imgsearch.records.status import Failure, Status
 
 if TYPE_CHECKING:
+    from imgsearch.records.duplicates import DuplicateGroup
     from imgsearch.records.labels import Label
 
 JsonObject: TypeAlias = dict[str, object]
@@ -130,6 +131,27 @@ def answer_to_cli_json(answer: Answer) -> list[JsonObject]:
             "suggestion": answer.suggestion if rank == last else None,
         }
         for rank, hit in enumerate(answer.hits, 1)
+    ]
+
+
+def groups_to_cli_json(groups: Iterable[DuplicateGroup]) -> list[JsonObject]:
+    """Groups of near-duplicates as `duplicates --json` prints them, the photos to keep first.
+
+    Each photo is a hit, with `keep` and `reason`; its score is that with a kept photo, rounded.
+    """
+    return [
+        {
+            "photos": [
+                {
+                    "keep": photo.keep,
+                    "reason": photo.reason,
+                    **hit_to_json(photo.hit),
+                    "score": None if photo.score is None else round(photo.score, _PRINTED_DIGITS),
+                }
+                for photo in group.photos
+            ]
+        }
+        for group in groups
     ]
 
 

@@ -306,10 +306,18 @@ def test_near_duplicates(page: Page, address: str, screenshot: Callable[..., Non
     for name in ("chelsea.png", "cat_small.jpg"):
         page.locator(f".tile a[aria-label^='{name}']").wait_for()
     screenshot(page, "similar")
+    with page.expect_download() as script:
+        page.get_by_role("button", name="Script").click()
+    assert Path(script.value.path()).read_text().count("cat_small.jpg' ") == 1
     with page.expect_download() as table:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(StringIO(Path(table.value.path()).read_text())))
-    assert {Path(row["path"]).name for row in rows} >= {"chelsea.png", "cat_small.jpg"}
+    kept = {Path(row["path"]).name: row["keep"] for row in rows}
+    assert (kept["chelsea.png"], kept["cat_small.jpg"]) == ("1", "0")
+    page.get_by_role("checkbox").first.set_checked(False, force=True)
+    page.get_by_text("Keep at least one").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    screenshot(page, "similar-narrow")
 
 
 def test_labels(page: Page, address: str, screenshot: Callable[..., None]) -> None:

@@ -1,26 +1,37 @@
-"""Near-duplicates, side by side. Nothing is deleted here: the lists can be exported."""
+"""Near-duplicates side by side, with what to keep ticked. Lists and a script can be exported.
+
+Nothing is deleted here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, Pairs, format_count, printable
+from imgsearch import (
+    DuplicateGroup,
+    GroupedPhoto,
+    Pairs,
+    format_count,
+    removal_paths,
+    removal_script,
+    with_kept,
+)
 from ui import cards, elements, exports
 from ui.elements import GridOptions
-from ui.formatting import date_of, format_datetime, format_size
+from ui.formatting import date_of, escape_markdown, format_datetime, format_size
 from ui.navigation import address_of
 from ui.search_state import remember_list
 from ui.session import session
 from ui.tasks import progress_bar
 
-MIN_SCORE = 0.85  # below, photos are similar rather than nearly the same
+MIN_SCORE = 0.9  # below, photos are similar rather than nearly the same
 GROUPS_PER_PAGE = 20
 TASK = "near-duplicates"
-
-Group: TypeAlias = tuple[Hit, ...]  # photos that are nearly the same, the largest first
+KEPT = "kept photos"  # in the session state: ids of the photos to keep, by group
 
 
 def show() -> None:
@@ -30,7 +41,7 @@ def show() -> None:
         return
     task = session().tasks.get(TASK)
     if task is not None and task.running:
-        progress_bar(task, "Comparing every photo with every other", "vectors")
+        progress_bar(task, "Comparing every photo with every other", "photos")
         return
     if task is None or task.report is None:
         if task is not None and task.error is not None:
@@ -42,7 +53,7 @@ def show() -> None:
         "are one photo with several paths. Nothing is deleted here."
     )
     assert isinstance(task.report, Pairs)
-    groups = _groups(task.report, _min_score(task.report))
+    groups = _groups(task.report, _choice(task.report))
     if not groups:
         cards.card(
             "No photos are this similar", "Move the slider to the left.", ":material/done_all:"
@@ -73,9 +84,17 @@ def _start() -> None:
     st.rerun()
 
 
-def _min_score(pairs: Pairs) -> float:
-    """The score from the slider; beside it is the button that compares again."""
-    slider, button = st.columns([5, 1], vertical_alignment="bottom")
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What the visitor has set: the lowest score in a group, and the folders to keep."""
+
+    min_score: float
+    prefer: tuple[Path, ...]
+
+
+def _choice(pairs: Pairs) -> _Choice:
+    """The settings; beside them is the button that compares again."""
+    slider, folders, button = st.columns([3, 3, 1.4], vertical_alignment="bottom")
     lowest = round(max(pairs.min_score, MIN_SCORE), 3)
     score = slider.slider(
         "Similarity",
@@ -87,6 +106,14 @@ def _min_score(pairs: Pairs) -> float:
         format="%.3f",
         help="The lowest score of two photos in a group. Photos that look the same have score 1.",
     )
+    prefer = folders.multiselect(
+        "Keep the photos in",
+        list(session().counts().folders),
+        key="preferred folders",
+        format_func=lambda folder: folder.name or str(folder),
+        placeholder="Any folder",
+        help="Of nearly equal photos, those in these folders are kept; the first folder is best.",
+    )
     if button.button("Compare again", icon=":material/refresh:", width="stretch"):
         _start()
     if pairs.min_score > MIN_SCORE:
@@ -94,77 +121,116 @@ def _min_score(pairs: Pairs) -> float:
             "There are too many similar photos to list them all: only those with a score of "
             f"{pairs.min_score:.3f} or more are."
         )
-    return float(score)
+    return _Choice(float(score), tuple(prefer))
 
 
-def _groups(pairs: Pairs, min_score: float) -> list[Group]:
-    """The groups at this score, without photos that have left the library since."""
+def _groups(pairs: Pairs, choice: _Choice) -> list[DuplicateGroup]:
+    """The groups with what the visitor keeps of each; without photos that have left since."""
     cached = st.session_state.get("groups")
-    if cached is not None and cached[:2] == (id(pairs), min_score):
-        groups: list[Group] = cached[2]
-        return groups
-    library = session().library
-    found = [library.photos(ids) for ids in library.groups(pairs, min_score)]
-    groups = [
-        tuple(sorted(hits, key=lambda hit: -hit.photo.width_px * hit.photo.height_px))
-        for hits in found
-        if len(hits) > 1
-    ]
-    st.session_state["groups"] = (id(pairs), min_score, groups)
-    return groups
+    if cached is None or cached[:2] != (id(pairs), choice):
+        groups = session().library.groups(pairs, choice.min_score, choice.prefer)
+        cached = st.session_state["groups"] = (id(pairs), choice, groups)
+        st.session_state[KEPT] = {}
+    kept = st.session_state[KEPT]
+    return [with_kept(group, kept.get(_key(group), _ids(group.kept))) for group in cached[2]]
 
 
-def _summary(groups: Sequence[Group]) -> None:
-    """How many there are, and the lists to export."""
-    photos = sum(len(group) for group in groups)
-    smaller = [hit for group in groups for hit in group[1:]]
-    text, table, paths = st.columns([4, 1, 1], vertical_alignment="center")
-    text.markdown(
-        f"**{format_count(len(groups), 'group')}**, {format_count(photos, 'photo')}; all but the "
-        f"largest of each group take {format_size(sum(hit.photo.size_bytes for hit in smaller))}"
+def _key(group: DuplicateGroup) -> tuple[int, ...]:
+    return tuple(sorted(_ids(group.photos)))
+
+
+def _ids(photos: Sequence[GroupedPhoto]) -> frozenset[int]:
+    return frozenset(photo.hit.photo.id for photo in photos)
+
+
+def _summary(groups: Sequence[DuplicateGroup]) -> None:
+    """How many there are, and the lists and the script to export."""
+    photos = sum(len(group.photos) for group in groups)
+    usable = [group for group in groups if group.kept]
+    others = [photo.hit.photo for group in usable for photo in group.others]
+    st.markdown(
+        f"**{format_count(len(groups), 'group')}**, {format_count(photos, 'photo')}; those that "
+        f"are not kept take {format_size(sum(photo.size_bytes for photo in others))}"
     )
-    table.download_button(
-        "CSV",
-        exports.groups_csv(groups),
-        "near-duplicates.csv",
-        "text/csv",
-        on_click="ignore",
-        icon=":material/table:",
-        width="stretch",
-    )
-    paths.download_button(
-        "Paths",
-        exports.paths_text(path for hit in smaller for path in hit.paths),
-        "near-duplicates.txt",
-        "text/plain",
-        on_click="ignore",
-        icon=":material/list:",
-        width="stretch",
-        help="The paths of all but the largest photo of each group.",
+    with st.container(horizontal=True):
+        _download(
+            "Script",
+            removal_script(usable),
+            "move-near-duplicates.sh",
+            ":material/terminal:",
+            "A shell script for you to read and to run. It says what it would move; with --trash "
+            "or --to DIR it moves the files that are not kept, and leaves those that have changed.",
+        )
+        _download(
+            "Paths",
+            exports.paths_text(removal_paths(usable)),
+            "near-duplicates.txt",
+            ":material/list:",
+            "The paths of the photos that are not kept.",
+        )
+        _download(
+            "CSV",
+            exports.groups_csv(groups),
+            "near-duplicates.csv",
+            ":material/table:",
+            "All groups, with what is kept and why.",
+        )
+
+
+def _download(label: str, content: bytes, name: str, icon: str, explanation: str) -> None:
+    st.download_button(
+        label, content, name, "text/plain", on_click="ignore", icon=icon, help=explanation
     )
 
 
-def _show_group(number: int, group: Group) -> None:
-    """The photos of one group, and how they differ."""
+def _show_group(number: int, group: DuplicateGroup) -> None:
+    """The photos of one group, how they differ, and which of them to keep."""
+    hits = tuple(photo.hit for photo in sorted(group.photos, key=_order))
     with st.container(border=True):
         name = f"similar {number}"
-        remember_list(name, group)
+        remember_list(name, hits)
         elements.grid(
-            group,
+            hits,
             f"group {number}",
             GridOptions(row_px=220, selectable=False),
             address=address_of("similar"),
             photo_parameters={"from": name},
         )
-        rows = []
-        for rank, hit in enumerate(group, 1):
-            photo = hit.photo
-            properties = (
-                f"{photo.width_px} × {photo.height_px} px, {photo.facts.format}, "
-                f"{format_size(photo.size_bytes)}, {format_datetime(date_of(hit))}"
+        for rank, photo in enumerate(sorted(group.photos, key=_order), 1):
+            st.checkbox(
+                f"Keep {rank}: {_facts(photo)}",
+                photo.keep,
+                key=f"keep {photo.hit.photo.id} of {hash(_key(group))}",
+                help=escape_markdown("\n".join(map(str, photo.hit.paths))),
+                on_change=_toggle,
+                args=(group, photo.hit.photo.id),
             )
-            rows.append((f"{rank}. {properties}", printable(hit.path)))
-        elements.facts(rows, f"group facts {number}")
+        if not group.kept:
+            st.warning("Keep at least one: this group is in no list and not in the script.")
+
+
+def _order(photo: GroupedPhoto) -> int:
+    """The photos of a group keep their places when one is ticked."""
+    return -photo.hit.photo.width_px * photo.hit.photo.height_px
+
+
+def _facts(photo: GroupedPhoto) -> str:
+    """File name, size, date and the reason of the proposal, as Markdown."""
+    found = photo.hit.photo
+    properties = (
+        f"{found.width_px} × {found.height_px} px, {found.facts.format}, "
+        f"{format_size(found.size_bytes)}, {format_datetime(date_of(photo.hit))}"
+    )
+    name, reason = escape_markdown(photo.hit.path.name), escape_markdown(photo.reason)
+    copies = len(photo.hit.paths)
+    if copies > 1:
+        properties += f", {copies} copies"
+    return f"**{name}** {escape_markdown(properties)}; *{reason}*"
+
+
+def _toggle(group: DuplicateGroup, photo_id: int) -> None:
+    """Keep a photo that was not to be kept, or the reverse."""
+    st.session_state[KEPT][_key(group)] = _ids(group.kept) ^ {photo_id}
 
 
 def _show_more(shown: int) -> None:

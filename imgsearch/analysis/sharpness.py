@@ -1,0 +1,59 @@
+"""How sharp a photo is: how much fine detail it shows at a given size.
+
+The measure is the variance of the Laplacian (Pech-Pacheco and others, "Diatom autofocusing in
+brightfield microscopy", ICPR 2000), divided by the variance of the brightness, so that contrast and
+exposure do not count. Pictures are compared at a size that both have: a larger one is not sharper
+for that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from imgsearch.records.duplicates import Sharpness
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SIDES_PX = (256, 512, 1024)  # the long sides at which sharpness is measured
+# A picture is called sharper from this ratio on. With 25 photos of several cameras at 1,024 px, a
+# Gaussian blur of 1 px gave 2.5 in the median; copies that were made smaller, sharpened and saved
+# again gave at most 1.94, and copies saved at quality 50 at most 1.8.
+SHARPER_RATIO = 2.0
+_FLAT = 1.0  # variance of the brightness (0 to 255): below, there is nothing to be sharp
+
+
+def measure_sharpness(image: Image.Image) -> Sharpness:
+    """The sharpness at each of `SIDES_PX` that the long side of the image reaches; 0 is flat."""
+    import numpy as np
+
+    grey = image.convert("L")
+    long_px = max(grey.size)
+    measured = []
+    for side_px in SIDES_PX:
+        if side_px > long_px:
+            break
+        scale = side_px / long_px
+        size_px = [max(3, round(px * scale)) for px in grey.size]
+        scaled = grey.resize((size_px[0], size_px[1]), Image.Resampling.BICUBIC)
+        measured.append(_detail(np.asarray(scaled, np.float32)))
+    return tuple(measured)
+
+
+def is_sharper(one: Sharpness, other: Sharpness, ratio: float = SHARPER_RATIO) -> bool:
+    """Whether one picture is clearly sharper than another, at the largest size that both have.
+
+    False where one of them is smaller than all of `SIDES_PX`.
+    """
+    sizes = min(len(one), len(other))
+    return sizes > 0 and one[sizes - 1] > ratio * other[sizes - 1]
+
+
+def _detail(grey: NDArray[np.float32]) -> float:
+    centre = grey[1:-1, 1:-1]
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    brightness = float(grey.var())
+    return float((4 * centre - around).var()) / brightness if brightness > _FLAT else 0.0

@@ -1,0 +1,137 @@
+"""`imgsearch duplicates`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsearch.cli.output import (
+    NO_RESULT,
+    PATH,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
+from imgsearch.cli.progress import run_with_progress
+from imgsearch.text import format_count, printable
+
+if TYPE_CHECKING:
+    from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto
+
+
+@click.command("duplicates", short_help="Find near-duplicates, and propose which to keep.")
+@click.option(
+    "--min-score",
+    metavar="SCORE",
+    type=click.FloatRange(0, 1),
+    default=0.95,
+    show_default=True,
+    help="How similar two photos must be; 1 is the same picture.",
+)
+@click.option(
+    "--prefer",
+    metavar="FOLDER",
+    multiple=True,
+    type=PATH,
+    help="Keep the photos in this folder. May be given several times, the best first.",
+)
+@click.option("--list", "as_list", is_flag=True, help="Print the paths of those not kept.")
+@click.option("-0", "nul", is_flag=True, help="With --list: end each path with NUL, for xargs -0.")
+@click.option(
+    "--script", is_flag=True, help="Print a shell script that moves those not kept, to be read."
+)
+@json_option
+@data_option
+def command(
+    min_score: float,
+    prefer: tuple[str, ...],
+    as_list: bool,
+    nul: bool,
+    script: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Find photos that are nearly the same: bursts, edits, smaller versions.
+
+    \b
+      imgsearch duplicates
+      imgsearch duplicates --min-score 0.98 --prefer ~/Pictures/Best
+      imgsearch duplicates --script > move.sh
+      sh move.sh --trash
+
+    Of each group one photo or more are proposed to be kept, with the reason: the one in a preferred
+    folder, a RAW file, the sharper, the larger, the older, the one that is not in a folder of
+    copies or downloads. A photo is only proposed for removal if it resembles one that is kept.
+
+    imgsearch touches no photo. --script prints a shell script to read and to run: it says what it
+    would move, moves with --trash or --to DIR, and leaves alone what has changed. Exact copies of a
+    file are one photo with several paths; all paths of a photo are kept or moved together.
+
+    Exit code 1 means that no photos are this similar.
+    """
+    if as_list + script + as_json > 1:
+        raise click.UsageError("Choose one of --list, --script and --json.")
+    if nul and not as_list:
+        raise click.UsageError("-0 needs --list.")
+    with open_library(data_dir) as library:
+        pairs = run_with_progress(library.near_duplicates(min_score), "Comparing photos")
+        groups = library.groups(pairs, min_score, prefer)
+    if as_json:
+        from imgsearch.service.codec import groups_to_cli_json
+
+        print_json(groups_to_cli_json(groups))
+    elif as_list:
+        from imgsearch.analysis.removal_script import removal_paths
+
+        end = b"\0" if nul else b"\n"
+        _write(b"".join(os.fsencode(path) + end for path in removal_paths(groups)))
+    elif script and groups:
+        from imgsearch.analysis.removal_script import removal_script
+
+        _write(removal_script(groups))
+    else:
+        for number, group in enumerate(groups, 1):
+            click.echo(f"Group {number}")
+            for photo in group.photos:
+                click.echo(f"  {_line(photo)}")
+    if not groups:
+        info("No photos are this similar. For more, lower --min-score.")
+        sys.exit(NO_RESULT)
+    _summary(groups, is_list=not (as_json or as_list or script))
+
+
+def _write(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _line(photo: GroupedPhoto) -> str:
+    """Whether to keep it, its score with a kept photo, its path, and why."""
+    hit = photo.hit
+    marks = [photo.reason]
+    if len(hit.paths) > 1:
+        marks.append(f"and {len(hit.paths) - 1} more of the same")
+    if hit.offline:
+        marks.append("offline")
+    if hit.missing:
+        marks.append("missing")
+    score = "" if photo.score is None else f"{photo.score:.3f}"
+    choice = "keep" if photo.keep else "remove"
+    return f"{choice:6}  {score:5}  {printable(hit.path)}  ({'; '.join(marks)})"
+
+
+def _summary(groups: Sequence[DuplicateGroup], is_list: bool) -> None:
+    others = [photo.hit.photo for group in groups for photo in group.others]
+    size_mb = sum(photo.size_bytes for photo in others) / 1e6
+    info(
+        f"{format_count(len(groups), 'group')}; not kept: {format_count(len(others), 'photo')}, "
+        f"{size_mb:.1f} MB. Nothing was changed."
+    )
+    if is_list:
+        info("For a script that moves them, to be read and run: imgsearch duplicates --script")

@@ -1,0 +1,63 @@
+"""Near-duplicates: pairs of similar photos, and groups of them with a proposal which to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from imgsearch.records.answer import Hit
+
+Sharpness: TypeAlias = tuple[float, ...]
+"""Fine detail of a photo at several sizes, smallest first; see `analysis.sharpness`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two photos, by id, and their score (cosine)."""
+
+    a: int
+    b: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """All pairs of photos with a score of at least `min_score`, best first.
+
+    `sharpness` has those photos of the pairs, by id, that could be read.
+    """
+
+    min_score: float
+    pairs: tuple[Pair, ...]
+    sharpness: Mapping[int, Sharpness] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedPhoto:
+    """One photo of a group: whether it is proposed to keep it, and why, in words for a person.
+
+    `score` is the one with the photo that is kept in its place; None for a kept photo.
+    """
+
+    hit: Hit
+    keep: bool
+    reason: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Photos that are nearly the same; those to keep come first, and there is at least one."""
+
+    photos: tuple[GroupedPhoto, ...]
+
+    @property
+    def kept(self) -> tuple[GroupedPhoto, ...]:
+        """The photos to keep."""
+        return tuple(photo for photo in self.photos if photo.keep)
+
+    @property
+    def others(self) -> tuple[GroupedPhoto, ...]:
+        """The photos that the kept ones make superfluous."""
+        return tuple(photo for photo in self.photos if not photo.keep)
