@@ -259,11 +259,11 @@ def run_cli(
     )
 
 
-def start_cli(*arguments: str | Path, data: Path) -> subprocess.Popen[str]:
+def start_cli(*arguments: str | Path, data: Path, **environment: str) -> subprocess.Popen[str]:
     """Start `imgsearch`; its output goes into pipes."""
     return subprocess.Popen(
         [sys.executable, "-m", "imgsearch", *map(str, arguments)],
-        env=cli_environment(data),
+        env=cli_environment(data, **environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import html
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlencode
 
 import click
@@ -142,7 +144,7 @@ def streamlit_options(host: str, port: int) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until Ctrl-C. Users start it with `imgsearch ui`, which checks the options first."""
-    parser = argparse.ArgumentParser(prog="python -m ui.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ui", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--open-browser", action="store_true")
@@ -155,10 +157,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"Set {PASSWORD_VARIABLE} or {TOKEN_VARIABLE}.")
     access = access_by_password(password) if password else access_by_token(token)
     address = _local_address(options.host, options.port, None if password else token)
-    lifespan = opened_in_browser(address) if options.open_browser else None
+    opened = opened_in_browser(address) if options.open_browser else lambda app: nullcontext()
+    is_serving = threading.Event()
+
+    @asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[None]:
+        is_serving.set()
+        async with opened(app):
+            yield
+
+    def on_interrupt(signal_number: int, frame: FrameType | None) -> None:
+        if is_serving.is_set():
+            raise KeyboardInterrupt
+        # An exception in a half-started event loop would leave tracebacks, or be lost.
+        os._exit(0)
+
+    # Uvicorn handles Ctrl-C while it serves, and raises it once more when it has ended.
+    signal.signal(signal.SIGINT, on_interrupt)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
         app(access, lifespan).run(config=streamlit_options(options.host, options.port))
-
-
-if __name__ == "__main__":
-    main()

@@ -61,7 +61,7 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
     arguments = ["--host", host, "--port", str(port)]
     arguments += [] if no_browser else ["--open-browser"]
     # The server replaces this process, so that signals reach it directly.
-    os.execve(sys.executable, [sys.executable, "-m", "ui.server", *arguments], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "ui", *arguments], environment)
 
 
 def _token() -> str:

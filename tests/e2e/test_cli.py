@@ -21,7 +21,7 @@ import imgsearch
 from imgsearch.errors import DiskError
 from imgsearch.store.store import Store
 from tests.browsing import free_port
-from tests.factories import cli_environment, run_cli, start_cli, wait_until, write_noise
+from tests.factories import CHECKOUT, cli_environment, run_cli, start_cli, wait_until, write_noise
 from tests.held_process import held
 
 SECONDS = 120
@@ -470,6 +470,22 @@ def test_the_page_prints_its_address_and_nothing_at_ctrl_c(demo: Path) -> None:
     assert (process.returncode, output) == (0, "")
     address = re.escape(f"The page of the library in {demo}: http://127.0.0.1:{port}/?token=")
     assert re.fullmatch(address + r"[\w-]+\n", errors)
+
+
+def test_ctrl_c_ends_the_page_quietly_while_its_libraries_load(demo: Path, tmp_path: Path) -> None:
+    loading = tmp_path / "loading"
+    os.mkfifo(loading)
+    slow = tmp_path / "streamlit"
+    slow.mkdir()
+    (slow / "__init__.py").write_text(f"open({str(loading)!r}, 'w'); import time; time.sleep(600)")
+    first = os.pathsep.join([str(tmp_path), str(CHECKOUT)])
+    with start_cli("ui", "--no-browser", "--port", "0", data=demo, PYTHONPATH=first) as process:
+        loading.read_text()  # the library has begun to load
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=SECONDS)
+    assert (process.returncode, output) == (0, "")
+    assert errors.startswith("The page of the library in ")
+    assert errors.count("\n") == 1
 
 
 def is_listening(port: int) -> bool:
