@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.proposal import with_kept
     from imgsearch.analysis.removal_script import removal_paths, removal_script
     from imgsearch.config import Settings
+    from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError
     from imgsearch.library import Library
     from imgsearch.progress import RunningJob
@@ -51,6 +52,7 @@ _MODULES = {
     "Label": "imgsearch.records.labels",
     "Library": "imgsearch.library",
     "MissingExtra": "imgsearch.records.status",
+    "OriginalFile": "imgsearch.decode.original",
     "Pairs": "imgsearch.records.duplicates",
     "Photo": "imgsearch.records.photo",
     "PhotoEvent": "imgsearch.records.browse",
@@ -89,6 +91,7 @@ __all__ = [
     "Label",
     "Library",
     "MissingExtra",
+    "OriginalFile",
     "Pairs",
     "Photo",
     "PhotoEvent",

@@ -36,6 +36,7 @@ from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 
 if TYPE_CHECKING:
+    from imgsearch.decode.original import OriginalFile
     from imgsearch.decode.thumbnails import Thumbnails
     from imgsearch.encoders.base import Encoder
     from imgsearch.encoders.registry import EncoderChoice
@@ -307,6 +308,20 @@ class Library:
             return None
         files = self._reads().paths([source]).get(source, [])
         return self._thumbnails().get(photo, [path for _, path in files], side_px, at_s)
+
+    def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
+        """The file of a photo of the library as it is, open for reading; None for an unknown id.
+
+        With `moving_part`, the video of a motion photo or Live Photo. Raises PhotoError if there
+        is none, or if no file of the photo can be read or all have changed since they were indexed.
+        """
+        from imgsearch.decode.original import open_moving_part, open_original
+
+        photo = self._reads().photos([photo_id]).get(photo_id)
+        if photo is None:
+            return None
+        paths = [path for _, path in self._reads().paths([photo_id]).get(photo_id, [])]
+        return (open_moving_part if moving_part else open_original)(photo, paths)
 
     def keep_example(self, content: bytes) -> str:
         """Keep the bytes of an example image for `kept_example`; returns a short id.

@@ -170,8 +170,8 @@ def test_a_photo_with_its_details(run_view: Callable[..., AppTest], demo_library
     facts = dict(data_of(page, "facts")[0])
     assert facts["Size"] == "451 × 300 px, 0.1 megapixels" and "PENTAX" in facts["Camera"]
     assert page.code[0].value == str(hit.path)
-    viewer = data_of(page, "viewer")[0]
-    assert viewer["photos"][viewer["index"]]["large"] == (
+    viewer = data_of(page, "modules_viewer")[0]
+    assert viewer["slides"][viewer["index"] - viewer["first"]]["large"] == (
         f"/thumbnail/large/{hit.photo.id}?v={hit.photo.content_hash[:12]}"
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import ImgsearchError, printable
+from ui.addresses import address_of
 from ui.formatting import escape_markdown
-from ui.navigation import address_of, go_to
+from ui.navigation import go_to
 
 _MODEL_UNAVAILABLE = 6
 # By the exit code of an error's class, see docs/cli.md.

@@ -1,4 +1,4 @@
-"""Components that Streamlit lacks: thumbnail grid, preview, facts, cropping, pasting.
+"""Components that Streamlit lacks: thumbnail grid, viewer, facts, cropping, pasting.
 
 Each is a small script in `assets/`. It gets its data as JSON and inserts it as text, never as HTML.
 """
@@ -15,11 +15,20 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from imgsearch import Hit, Region, clock, printable
+from ui.addresses import START, address_of
+from ui.component_files import component
 from ui.formatting import alt_text, date_of, format_date
 
-NEIGHBOURS = 40  # photos before and after the one that is shown, which arrow keys reach at once
+# By the name of the format: these a browser shows upright and in their own colours.
+SHOWN_BY_BROWSERS = ("JPEG", "PNG", "GIF")
+UNAVAILABLE = {  # by whether the photo is offline
+    True: "The drive with this photo is not connected, and there is no thumbnail of it.",
+    False: "Cannot show this photo. It may have been moved since it was indexed.",
+}
+NEIGHBOURS = 60  # photos before and after the one that is shown, which arrow keys reach at once
 
 _ASSETS = Path(__file__).with_name("assets")
+_HISTORY = "../components/history/history.js"
 
 
 def _asset(*names: str) -> str:
@@ -31,16 +40,9 @@ _grid = st.components.v2.component(
     "imgsearch_grid",
     html='<div class="grid"></div>',
     css=_asset("grid.css"),
-    js=_asset("history.js", "grid.js"),
+    js=_asset(_HISTORY, "grid.js"),
 )
-_viewer = st.components.v2.component(
-    "imgsearch_viewer",
-    html='<div class="viewer"><nav class="bar" aria-label="Photo"><a class="results"></a>'
-    '<a class="previous"></a><a class="next"></a><span class="position"></span>'
-    '<a class="similar"></a></nav><div class="frame"></div></div>',
-    css=_asset("../components/viewer/viewer.css"),
-    js=_asset("history.js", "../components/viewer/viewer.js"),
-)
+_viewer = component("viewer")
 _facts = st.components.v2.component(
     "imgsearch_facts", html="<dl></dl>", css=_asset("facts.css"), js=_asset("facts.js")
 )
@@ -51,7 +53,7 @@ _crop = st.components.v2.component(
     css=_asset("crop.css"),
     js=_asset("crop.js"),
 )
-_visit = st.components.v2.component("imgsearch_visit", js=_asset("history.js", "visit.js"))
+_visit = st.components.v2.component("imgsearch_visit", js=_asset(_HISTORY, "visit.js"))
 _paste = st.components.v2.component("imgsearch_paste", js=_asset("paste.js"))
 
 
@@ -79,10 +81,8 @@ class ViewerOptions:
     """Where the links of the viewer lead, and what it says."""
 
     results: str  # address of the view with the results
-    similar: str  # address of a search for similar photos
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
     total: str  # number of photos in the list: "300+"
-    unavailable: str  # in place of a picture that cannot be made
 
 
 def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
@@ -90,7 +90,7 @@ def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
     return f"/photo?{urlencode({'id': hit.photo.id, **parameters})}"
 
 
-def thumbnail_url(hit: Hit, size: Literal["small", "large"] = "small") -> str:
+def thumbnail_url(hit: Hit, size: Literal["small", "large", "full"] = "small") -> str:
     """Names the photo's content, so browsers may cache it for ever.
 
     For a video, `at` is the time of the best matching frame in milliseconds.
@@ -138,29 +138,44 @@ def grid(
 
 
 def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
-    """The photo `shown`, and links to its neighbours in `hits`."""
+    """The photo `shown`, with its neighbours in `hits`, and what can be done with it."""
     index = next(number for number, hit in enumerate(hits) if hit.photo.id == shown.photo.id)
     first = max(index - NEIGHBOURS, 0)
-    near = hits[first : index + NEIGHBOURS + 1]
     _viewer(
         key="viewer",
         data={
-            "photos": [_slide(hit, options.photo_parameters) for hit in near],
-            "index": index - first,
-            "position": f"{index + 1:,} of {options.total}" if len(hits) > 1 else "",
+            "slides": [_slide(hit, options) for hit in hits[first : index + NEIGHBOURS + 1]],
+            "first": first,
+            "index": index,
+            "list": urlencode(options.photo_parameters),
+            "total": options.total if len(hits) > 1 else "",
             "results": options.results,
-            "similar": options.similar,
-            "unavailable": options.unavailable,
         },
     )
 
 
-def _slide(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
+def _slide(hit: Hit, options: ViewerOptions) -> dict[str, object]:
+    """What the viewer needs to show a photo, and to load its neighbours ahead."""
+    photo, photo_facts = hit.photo, hit.photo.facts
+    version = f"{photo.id}?v={photo.content_hash[:12]}"
+    original = f"/original/{version}"
+    shows_itself = photo_facts.format in SHOWN_BY_BROWSERS
     return {
-        "address": photo_address(hit, photo_parameters),
-        "large": thumbnail_url(hit, "large"),
+        "address": photo_address(hit, options.photo_parameters),
+        # Only its file moves.
+        "large": original if photo_facts.animated and shows_itself else thumbnail_url(hit, "large"),
         "small": thumbnail_url(hit),
+        "full": original if shows_itself else thumbnail_url(hit, "full"),
+        "original": original,
+        "video": original if photo_facts.duration_s is not None else "",
+        "moving": f"/moving-part/{version}" if photo_facts.motion else "",
+        "at": hit.at_s or 0,
+        "width": max(photo.width_px, 1),
+        "height": max(photo.height_px, 1),
         "alt": alt_text(hit),
+        "path": printable(hit.path),
+        "similar": address_of(START, {"q": f"photo:{photo.id}"}),
+        "unavailable": UNAVAILABLE[hit.offline],
     }
 
 

@@ -10,7 +10,8 @@ from typing import Self
 import streamlit as st
 
 from imgsearch import Example, Hit, Query, Region, Term, Verdict, parse
-from ui.navigation import START, address_of, go_to
+from ui.addresses import START, address_of
+from ui.navigation import go_to
 from ui.session import session
 
 PAGE = 60  # results shown at first, and added with each "more"

@@ -23,6 +23,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from imgsearch import ImgsearchError
+from ui import component_files, originals
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.session import session
@@ -32,8 +33,8 @@ TOKEN_VARIABLE = "IMGSEARCH_UI_TOKEN"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # as a Host header names them
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
-MAX_DIGITS = 18  # of a photo id
-SIDES_PX = {"small": 360, "large": 1600}
+# "full" is for formats that browsers cannot show; a WebP has no more than 16,383 pixels a side.
+SIDES_PX = {"small": 360, "large": 1600, "full": 16_383}
 MAX_UPLOAD_MB = 100
 # A thumbnail's URL names the photo's content, so what it serves never changes.
 _CACHE_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -46,8 +47,8 @@ def thumbnail(request: Request) -> Response:
     side_px = SIDES_PX.get(request.path_params["size"])
     if side_px is None:
         return PlainTextResponse("Unknown size.", 404)
-    photo_id = _integer(request.path_params["photo_id"])
-    at_ms = _integer(request.query_params.get("at", ""))
+    photo_id = originals.number_of(request.path_params["photo_id"])
+    at_ms = originals.number_of(request.query_params.get("at", ""))
     at_s = None if at_ms is None else at_ms / 1000
     try:
         content = None if photo_id is None else session().library.thumbnail(photo_id, side_px, at_s)
@@ -58,17 +59,16 @@ def thumbnail(request: Request) -> Response:
     return Response(content, media_type="image/webp", headers=_CACHE_FOR_EVER)
 
 
-def _integer(text: str) -> int | None:
-    """A number as `ui.elements.thumbnail_url` writes it, else None."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-    return int(text) if is_number else None
-
-
 def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
     """The whole page as an ASGI application, for those whom the middleware `access` lets in."""
     return App(
         Path(__file__).with_name("app.py"),
-        routes=[Route("/thumbnail/{size}/{photo_id}", thumbnail)],
+        routes=[
+            Route("/thumbnail/{size}/{photo_id}", thumbnail),
+            Route("/original/{photo_id}", originals.original),
+            Route("/moving-part/{photo_id}", originals.moving_part),
+            Route(component_files.ROUTE, component_files.serve),
+        ],
         middleware=[Middleware(SecurityHeaders), *access, Middleware(SameOrigin)],
         on_script_error=unexpected_error,
         lifespan=lifespan,

@@ -40,6 +40,7 @@ _VIDEO_START = re.compile(rb"ftyp(?:mp4[12]|isom|iso[2-6]|avc1|qt  |MSNV|3gp[4-7
 _VIDEO_START_BYTES = 8
 _TOP_LEVEL_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"mpvd")
 _FIRST_BOXES_OF_MOV = (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
+_BOXES_OF_MP4 = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"meta", b"udta")
 _BLOCK_BYTES = 1 << 20
 _MAX_NOTE_OFFSET = 16 << 20  # how far into a photo its maker note is looked for
 _NOTE_BYTES = 1 << 16
@@ -63,6 +64,33 @@ def has_video_inside(file: BinaryIO, image_format: ImageFormat) -> bool:
             return True
     # Samsung's older ones have the video in a trailer that is not a box.
     return _contains_video(file, end_of_boxes)
+
+
+def video_inside(file: BinaryIO, image_format: ImageFormat) -> tuple[int, int] | None:
+    """Where the video in a motion photo begins and ends, in bytes; None where there is none.
+
+    What follows it, such as Samsung's trailer, is left out.
+    """
+    end_bytes = file.seek(0, os.SEEK_END)
+    search_from = 0
+    if image_format in (HEIF, AVIF):
+        for kind, start, end in boxes(file, 0, end_bytes):
+            if kind not in _TOP_LEVEL_BOXES:
+                break
+            search_from = start if kind == b"mpvd" else end
+            if kind == b"mpvd":
+                end_bytes = end
+                break
+    for start in _video_starts(file, search_from):
+        kinds, end = set(), start
+        for kind, _, box_end in boxes(file, start, end_bytes):
+            if kind not in _BOXES_OF_MP4:
+                break
+            kinds.add(kind)
+            end = box_end
+        if kinds >= {b"ftyp", b"moov", b"mdat"}:
+            return start, end
+    return None
 
 
 def is_animation(file: BinaryIO, image_format: ImageFormat, image: object) -> bool:
@@ -133,6 +161,20 @@ def _contains_video(file: BinaryIO, at: int) -> bool:
             return True
         tail = block[-_VIDEO_START_BYTES:]
     return False
+
+
+def _video_starts(file: BinaryIO, at: int) -> list[int]:
+    """Where a video may begin: its first box has its size before its kind."""
+    starts = []
+    file.seek(at)
+    tail = b""
+    while block := file.read(_BLOCK_BYTES):
+        data = tail + block
+        starts += [at + match.start() - 4 for match in _VIDEO_START.finditer(data)]
+        keep = min(len(data), _VIDEO_START_BYTES - 1)  # too short for a whole match
+        at += len(data) - keep
+        tail = data[len(data) - keep :]
+    return [start for start in starts if start >= 0]
 
 
 # ---------------------------------------------------------------------------- identifiers

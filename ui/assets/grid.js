@@ -41,7 +41,7 @@ export default function (component) {
     checkbox.hidden = !data.selectable;
     checkbox.onclick = (event) => select(tile.id, checkbox.checked, event.shiftKey);
     node.querySelector("a").onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      if (!isPlainClick(event)) return;
       event.preventDefault();
       state.place.save(tile.id);
       visit(tile.link);

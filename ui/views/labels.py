@@ -9,9 +9,9 @@ import streamlit as st
 
 from imgsearch import Classes, Hit, Label, format_count
 from ui import cards, elements
+from ui.addresses import address_of
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
-from ui.navigation import address_of
 from ui.search_state import open_search, remember_list
 from ui.session import session
 

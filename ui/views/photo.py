@@ -11,11 +11,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Query, clock, format_count, printable, to_text
+from imgsearch import Hit, ImgsearchError, Query, Term, clock, format_count, printable, to_text
 from ui import cards, elements
+from ui.addresses import START, address_of
 from ui.elements import ViewerOptions
 from ui.formatting import date_of, format_datetime, format_size
-from ui.navigation import START, address_of, go_to
+from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, open_search, remembered_list, search_until
 from ui.session import session
 
@@ -28,6 +29,7 @@ DATE_SOURCES = {
     "sidecar": "from a file beside the photo",
     "file": "file modification time",
 }
+SHOWN_IN_OTHER_WORDS = ("Taken", "Format", "Duration", "Rating")  # labels of facts
 MOTION = {
     "inside": "motion photo; its video is in the same file",
     "beside": "Live Photo; its video is in a separate file",
@@ -59,10 +61,8 @@ def show() -> None:
             hit,
             ViewerOptions(
                 results=_results_address(parameters, search_input),
-                similar=address_of(START, {"q": f"photo:{photo_id}"}),
                 photo_parameters=parameters,
                 total=total,
-                unavailable=_unavailable(hit),
             ),
         )
     with right:
@@ -99,12 +99,6 @@ def _results_address(parameters: Mapping[str, str], search_input: SearchInput) -
     return address_of(START, search_input.parameters)
 
 
-def _unavailable(hit: Hit) -> str:
-    if hit.offline:
-        return "The drive with this photo is not connected, and there is no thumbnail of it."
-    return "Cannot show this photo. It may have been moved since it was indexed."
-
-
 def _details(hit: Hit, search_input: SearchInput) -> None:
     """Facts, location, paths, and why the photo matched."""
     st.subheader("Details", anchor=False)
@@ -124,7 +118,7 @@ def _details(hit: Hit, search_input: SearchInput) -> None:
 
 
 def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
-    """Names and values of what is known about the photo."""
+    """Names and values of what is known about the photo: all facts that are declared."""
     photo, facts = hit.photo, hit.photo.facts
     megapixels = photo.width_px * photo.height_px / 1e6
     date_source = DATE_SOURCES.get(hit.dated_by or facts.dated_by or "")
@@ -135,19 +129,11 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
         ("Duration", "" if facts.duration_s is None else clock(facts.duration_s)),
         ("Best match at", "" if hit.at_s is None else clock(hit.at_s)),
         ("Motion", MOTION.get("animated" if facts.animated else facts.motion or "", "")),
-        ("Camera", facts.camera or ""),
-        ("Lens", facts.lens or ""),
         ("Rating", _stars(facts.rating)),
-        ("Title", facts.title or ""),
-        ("Headline", facts.headline or ""),
-        ("Description", facts.description or ""),
-        ("People", ", ".join(facts.people)),
-        ("Keywords", ", ".join(facts.keywords)),
-        ("Creator", facts.creator or ""),
     ]
+    rows += [(label, text) for label, text in facts.shown() if label not in SHOWN_IN_OTHER_WORDS]
     for facet, label in session().library.labels_of(photo.id).items():
         rows.append((facet, f"{label.name}, {label.probability:.0%}"))
-    rows.append(("Place", facts.place or ""))
     if facts.lat is not None and facts.lon is not None:
         rows.append(("Location", f"{facts.lat:.5f}, {facts.lon:.5f}"))
     return [(name, value) for name, value in rows if value]
@@ -218,12 +204,19 @@ def _explanation(hit: Hit, search_input: SearchInput) -> None:
     rows = [("Rank", f"{explanation.rank:,}")] if explanation.rank else []
     rows += [("Score", f"{explanation.score:.3f}")] if explanation.score is not None else []
     for share in explanation.shares:
-        what = share.term.what
-        name = what if isinstance(what, str) else "Example image"
-        rows.append((name, f"adds {share.share:+.3f} (alone {share.cosine:.3f})"))
+        rows.append((_name_of(share.term), f"adds {share.share:+.3f} (alone {share.cosine:.3f})"))
     for condition, passes in explanation.filters:
         text = to_text(Query(filters=(condition,)))
         rows.append((text, "matches" if passes else "does not match"))
     if rows:
         st.subheader("Why it matched", anchor=False)
         elements.facts(rows, "why")
+
+
+def _name_of(term: Term) -> str:
+    """A term as the box has it: "-people", "2:snow"; an example by what it is."""
+    if isinstance(term.what, str):
+        return to_text(Query(terms=(term,)))
+    sign = "-" if term.weight < 0 else ""
+    source = term.what.source
+    return f"{sign}photo:{source}" if isinstance(source, int) else f"{sign}Example image"

@@ -11,9 +11,9 @@ import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, format_count
 from ui import cards, elements, exports, filters
+from ui.addresses import START, address_of
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
-from ui.navigation import START, address_of
 from ui.search_state import MAX_SEARCHED, NEWEST, PAGE, SearchInput, SearchResults, search
 from ui.session import session
 

@@ -21,9 +21,9 @@ from imgsearch import (
     with_kept,
 )
 from ui import cards, elements, exports
+from ui.addresses import address_of
 from ui.elements import GridOptions
 from ui.formatting import date_of, escape_markdown, format_datetime, format_size
-from ui.navigation import address_of
 from ui.search_state import remember_list
 from ui.session import session
 from ui.tasks import progress_bar

@@ -1,68 +1,201 @@
-// One photo of a list: its picture, and links to the neighbours, the results and similar photos.
-export default function ({ data, parentElement }) {
-  const box = parentElement.querySelector(".viewer"), frame = box.querySelector(".frame");
-  const state = (box.state ??= { shown: null });
-  state.data = data;
-  show(frame, state, data.photos[data.index], data.unavailable);
+// One photo of a list: its picture or player, links to its neighbours, and all that can be done with
+// it. The neighbours are loaded ahead, so the arrow keys show them at once; Python follows with facts.
 
-  const links = {
-    results: { text: "← Results", address: data.results, open: () => leave(data.results) },
-    previous: { text: "‹ Previous", address: data.photos[data.index - 1]?.address, open: () => step(-1) },
-    next: { text: "Next ›", address: data.photos[data.index + 1]?.address, open: () => step(1) },
-    similar: { text: "Find similar", address: data.similar, open: () => visit(data.similar) },
-  };
-  for (const [name, { text, address, open }] of Object.entries(links)) {
-    const link = box.querySelector(`.${name}`);
-    link.textContent = text;
-    link.hidden = !address;
-    if (address) link.href = address; else link.removeAttribute("href");
-    link.onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-      event.preventDefault();
-      open();
-    };
-  }
-  box.querySelector(".position").textContent = data.position;
+import { announce, exchange, isPlainClick, leave, normalized, visit } from "../history/history.js";
+import { pictureOf, preload } from "./media.js";
 
-  function step(by) {
-    const photo = data.photos[data.index + by];
-    if (!photo) return;
-    show(frame, state, photo, data.unavailable);
-    exchange(photo.address);
-  }
-  state.step = step;
-  if (!state.listening) {
-    state.listening = true;
-    const onKey = (event) => {
-      if (!box.isConnected) { document.removeEventListener("keydown", onKey); return; }
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
-      if (event.key === "ArrowLeft") state.step(-1);
-      else if (event.key === "ArrowRight") state.step(1);
-      else if (event.key === "Escape") leave(state.data.results);
+const FOLLOW_AFTER_MS = 150; // after the last step, so that a key held down does not queue up runs
+const AHEAD = [1, -1, 2];
+
+export default function (box, { data }) {
+  box.viewer ??= new Viewer(box);
+  box.viewer.update(data);
+  return () => queueMicrotask(() => { if (!box.isConnected) { box.viewer?.close(); box.viewer = null; } });
+}
+
+class Viewer {
+  constructor(box) {
+    this.box = box;
+    this.slides = []; // by position in the list; those that Python has not sent are missing
+    this.list = "";
+    this.index = 0;
+    this.shown = "";
+    this.full = null; // the view that fills the window, while it is open
+    this.timer = 0;
+    this.frame = element("div", "frame");
+    this.position = element("span", "position");
+    this.links = {
+      results: this.link("arrow_back", "Results", () => leave(this.data.results)),
+      previous: this.link("chevron_left", "Previous", () => this.step(-1)),
+      next: this.link("chevron_right", "Next", () => this.step(1)),
+      fill: this.button("fullscreen", "Full screen", () => this.fill({ screen: true })),
+      slideshow: this.button("slideshow", "Slideshow", () => this.fill({ screen: true, playing: true })),
+      moving: this.button("motion_photos_on", "Moving part", () => this.showMovingPart()),
+      original: this.link("open_in_new", "Open the original"),
+      download: this.link("download", "Download the original"),
+      copy: this.button("content_copy", "Copy the path", () => this.copyPath()),
+      similar: this.link("image_search", "Find similar", () => visit(this.current.similar)),
     };
-    document.addEventListener("keydown", onKey);
+    this.links.original.target = "_blank";
+    this.links.original.rel = "noopener";
+    this.status = element("span", "status");
+    this.status.role = "status";
+    const bar = element("nav", "bar");
+    bar.ariaLabel = "Photo";
+    const { results, previous, next, ...others } = this.links;
+    const actions = element("span", "actions");
+    actions.append(...Object.values(others));
+    bar.append(results, previous, next, this.position, this.status, actions);
+    box.replaceChildren(bar, this.frame);
+    this.onKey = (event) => this.key(event);
+    document.addEventListener("keydown", this.onKey);
+    this.onPop = () => { if (location.pathname !== "/photo") this.full?.close(); };
+    addEventListener("popstate", this.onPop);
+    this.listenForSwipes();
+  }
+
+  get current() { return this.slides[this.index]; }
+
+  update(data) {
+    this.data = data;
+    if (this.list !== data.list) { this.list = data.list; this.slides = []; }
+    data.slides.forEach((slide, number) => { this.slides[data.first + number] = slide; });
+    const asked = normalized(location.href);
+    // A run for an earlier photo may end after a further step.
+    if (!this.current || normalized(this.current.address) !== asked) this.index = data.index;
+    this.show();
+    this.full?.listGrew();
+  }
+
+  show() {
+    const { current, links } = this;
+    links.results.href = this.data.results;
+    for (const [link, slide] of [[links.previous, this.slides[this.index - 1]], [links.next, this.slides[this.index + 1]]]) {
+      link.hidden = !slide;
+      if (slide) link.href = slide.address;
+    }
+    links.similar.href = current.similar;
+    links.original.href = current.original;
+    links.download.href = `${current.original}&download`;
+    links.download.download = "";
+    links.moving.hidden = !current.moving;
+    this.position.textContent = this.data.total ? `${(this.index + 1).toLocaleString("en")} of ${this.data.total}` : "";
+    const key = `${current.address} ${current.large}`;
+    if (this.shown !== key) {
+      this.shown = key;
+      this.frame.replaceChildren(pictureOf(current));
+    }
+    for (const by of AHEAD) preload(this.slides[this.index + by]);
+  }
+
+  step(by) {
+    if (!this.slides[this.index + by]) return;
+    this.goTo(this.index + by);
+    this.show();
+  }
+
+  // Also called by the view that fills the window, which shows the photo itself.
+  goTo(index) {
+    this.index = index;
+    exchange(this.current.address);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(announce, FOLLOW_AFTER_MS);
+  }
+
+  async fill(how) {
+    // Browsers allow it only at once after a click or a key.
+    if (how.screen) document.documentElement.requestFullscreen?.().catch(() => {});
+    const { FullView } = await import("./full.js");
+    if (this.full) return;
+    this.full = new FullView(this, how);
+    await this.full.closed;
+    this.full = null;
+    this.show();
+  }
+
+  showMovingPart() {
+    this.shown = "";
+    this.frame.replaceChildren(pictureOf({ ...this.current, video: this.current.moving, loops: true }));
+  }
+
+  async copyPath() {
+    const text = this.current.path;
+    try {
+      await navigator.clipboard.writeText(text);
+      this.tell("Copied");
+    } catch { // only where the page was opened without TLS on another machine
+      this.tell("The browser allows no copying here. Copy the path below.");
+    }
+  }
+
+  tell(text) {
+    this.status.textContent = text;
+    setTimeout(() => { this.status.textContent = ""; }, 2500);
+  }
+
+  key(event) {
+    if (this.full || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    const act = {
+      ArrowLeft: () => this.step(-1),
+      ArrowRight: () => this.step(1),
+      Escape: () => leave(this.data.results),
+      f: () => this.fill({ screen: true }),
+    }[event.key];
+    if (act) { event.preventDefault(); act(); }
+  }
+
+  listenForSwipes() {
+    let from = null;
+    this.frame.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY, at: event.timeStamp }; });
+    this.frame.addEventListener("pointercancel", () => { from = null; });
+    this.frame.addEventListener("pointerup", (event) => {
+      if (!from || event.target.closest("video, button, a")) return;
+      const x = event.clientX - from.x, y = event.clientY - from.y;
+      from = null;
+      if (Math.abs(x) > 40 && Math.abs(x) > 2 * Math.abs(y)) this.step(x < 0 ? 1 : -1);
+      else if (Math.hypot(x, y) < 8 && event.button === 0) this.fill({});
+    });
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    document.removeEventListener("keydown", this.onKey);
+    removeEventListener("popstate", this.onPop);
+    this.full?.close();
+  }
+
+  link(icon, text, open) {
+    const link = labelled(element("a"), icon, text);
+    if (open) link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); open(); } };
+    return link;
+  }
+
+  button(icon, text, act) {
+    const button = labelled(element("button"), icon, text);
+    button.type = "button";
+    button.onclick = act;
+    return button;
   }
 }
 
 // Whether the key belongs to an element that uses it itself.
 function isTyping(event) {
   const target = event.composedPath()[0];
-  return Boolean(target.closest?.("input, textarea, select, [role=slider], [role=tab], [role=dialog], [contenteditable]"));
+  return Boolean(target.closest?.("input, textarea, select, video, [role=slider], [role=tab], [role=dialog], [contenteditable]"));
 }
 
-// If the picture cannot be made, for instance because a drive is not connected, the small one is
-// shown, and if there is none, a text.
-function show(frame, state, photo, unavailable) {
-  if (state.shown === photo.large) return;
-  state.shown = photo.large;
-  const image = document.createElement("img");
-  image.alt = photo.alt;
-  image.src = photo.large;
-  image.onerror = () => {
-    if (image.getAttribute("src") !== photo.small) { image.src = photo.small; return; }
-    const notice = document.createElement("p");
-    notice.textContent = unavailable;
-    frame.replaceChildren(notice);
-  };
-  frame.replaceChildren(image);
+function labelled(node, icon, text) {
+  const picture = element("span", "icon"), words = element("span", "words");
+  picture.ariaHidden = "true";
+  picture.textContent = icon;
+  words.textContent = text;
+  node.title = text;
+  node.append(picture, words);
+  return node;
+}
+
+function element(tag, className) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  return node;
 }

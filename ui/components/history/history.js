@@ -1,16 +1,16 @@
 // One entry of the browser's history for each view, and the way back to the same place in it.
-// These functions come before the script of a component that uses them (ui/elements.py).
+// A module of `ui/components` imports them; they come before the scripts in `ui/assets` (ui/elements.py).
 
 // Streamlit shows the view of an address when the browser goes back or forward to it. So a new entry
 // is added first, and then announced in the same way.
-function visit(address) {
+export function visit(address) {
   if (address === location.pathname + location.search) return;
   history.pushState({ cameFrom: location.pathname }, "", address);
-  dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
+  announce();
 }
 
 // The path and the parameters of an address, whatever their order and their form.
-function normalized(address) {
+export function normalized(address) {
   const url = new URL(address, location.origin);
   url.searchParams.sort();
   return `${url.pathname}?${url.searchParams}`;
@@ -23,7 +23,7 @@ function normalized(address) {
 const SAVE_AFTER_MS = 250; // browsers limit how often an entry may be changed
 const SETTLE_MS = 1500; // while what is above the grid may still change its height
 
-function placeInHistory(box) {
+export function placeInHistory(box) {
   const area = document.querySelector('[data-testid="stMain"]') ?? document.scrollingElement;
   let tiles = new Map(), address = "", load = null, mustReturn = true, isReturning = false, timer = 0;
   const isShown = () => normalized(location.href) === normalized(address);
@@ -84,13 +84,20 @@ function placeInHistory(box) {
   };
 }
 
-// Shows another address in place of the present one, without an entry of its own.
-function exchange(address) {
+// Shows another address in place of the present one, without an entry of its own. The view follows
+// when `announce` is called.
+export function exchange(address) {
   history.replaceState({ ...history.state, place: undefined }, "", address);
+}
+
+export function announce() {
   dispatchEvent(new PopStateEvent("popstate", { state: history.state }));
 }
 
 // Goes back to where this view was opened from; to `address` if it was opened by its own address.
-function leave(address) {
+export function leave(address) {
   if (history.state?.cameFrom) history.back(); else visit(address);
 }
+
+// A click that asks for no new tab or window.
+export const isPlainClick = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);

@@ -1,0 +1,298 @@
+"""The view of one photo: full screen, zoom, neighbours, slideshow, players, and its originals."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
+
+from imgsearch import Library, Settings
+from tests.browsing import NEEDS_BROWSER, serving, settle, wait_until_shown
+from tests.e2e.test_page import PASSWORD, cookie_of, fetch
+from tests.factories import heic, scene
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+FRAME = """[...document.querySelectorAll("*")].map((host) => host.shadowRoot)
+    .find((root) => root?.querySelector(".frame")).querySelector(".frame")"""
+
+
+@pytest.fixture(scope="module")
+def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some demo photos, one with all facts of a camera, a video, a motion photo, and a HEIC."""
+    pytest.importorskip("av")
+    from tests.clips import video
+
+    folder = tmp_path_factory.mktemp("viewer")
+    (folder / "photos").mkdir()
+    names = ("brick.png", "chelsea.png", "coffee.png", "rocket.jpg")
+    for name in names:
+        shutil.copyfile(demo_photos / name, folder / "photos" / name)
+    images = [Image.open(demo_photos / name).convert("RGB").resize((320, 240)) for name in names]
+    (folder / "photos" / "clip.mp4").write_bytes(video(images[:3], 4.0))
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Canon", "Canon EOS R5"
+    tags = {
+        0x829A: IFDRational(1, 250),
+        0x829D: IFDRational(28, 10),
+        0x8827: 400,
+        0x920A: IFDRational(50),
+        0xA434: "RF50mm F1.8",
+    }
+    exif.get_ifd(0x8769).update(tags)
+    large = Image.open(demo_photos / "coffee.png").convert("RGB").resize((3000, 2000))
+    large.save(folder / "photos" / "large.jpg", exif=exif, quality=90)
+    images[3].save(folder / "motion.jpg")
+    moving = (folder / "motion.jpg").read_bytes() + video(images[:2], 1.0)
+    (folder / "photos" / "motion.jpg").write_bytes(moving)
+    (folder / "photos" / "phone.heic").write_bytes(heic(scene(2400, 1800)))
+    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
+        library.index([folder / "photos"]).run()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(place: Path) -> Iterator[str]:
+    with serving(place / "library") as address:
+        yield address
+
+
+def open_photo(tab: Page, address: str, name: str, query: str = "sort:path") -> None:
+    tab.goto(f"{address}/?q={query}")
+    tab.locator(f".tile a[aria-label^='{name}']").click()
+    tab.locator(f".frame [alt^='{name}'], .frame video").first.wait_for()
+    settle(tab)
+
+
+def shown_px(tab: Page) -> float:
+    """How wide the photo is in the view that fills the window."""
+    box = tab.locator(".pswp__item[aria-hidden=false] img.pswp__img").last.bounding_box()
+    return box["width"] if box else 0.0
+
+
+def wait_until_wider_than(tab: Page, width: float) -> None:
+    selector = ".pswp__item[aria-hidden=false] img.pswp__img"
+    tab.wait_for_function(
+        "([selector, width]) => [...document.querySelectorAll(selector)].some("
+        "(image) => image.getBoundingClientRect().width > width)",
+        arg=[selector, width],
+    )
+
+
+def test_an_arrow_key_shows_a_neighbour_that_was_loaded_ahead(page: Page, address: str) -> None:
+    open_photo(page, address, "brick.png")
+    page.get_by_text("1 of").wait_for()
+    requested: list[str] = []
+    settle(page)
+    page.evaluate("document.fonts.ready")
+    page.on("request", lambda request: requested.append(request.url))
+    is_there = page.evaluate(
+        f"""() => {{
+            const key = new KeyboardEvent("keydown", {{key: "ArrowRight", bubbles: true}});
+            document.body.dispatchEvent(key);
+            const image = {FRAME}.querySelector("img");
+            return image.alt.startsWith("chelsea") && image.complete && image.naturalWidth > 0;
+        }}"""
+    )
+    assert is_there, "at once, in the same turn of the browser's event loop"
+    page.get_by_text("2 of").wait_for()
+    page.get_by_text("chelsea.png").first.wait_for()  # Python follows with the facts
+    assert not [url for url in requested if "/large/2?" in url]
+
+
+def test_full_screen_zoom_and_escape(
+    page: Page, address: str, screenshot: Callable[..., None]
+) -> None:
+    open_photo(page, address, "large.jpg")
+    opened = page.url
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement !== null")
+    image = page.locator(".pswp__item[aria-hidden=false] img.pswp__img").last
+    wait_until_shown(image)
+    screenshot(page, "full-screen")
+    fit = shown_px(page)
+    assert 0 < fit <= 1280
+    page.mouse.move(640, 430)
+    page.mouse.wheel(0, -500)
+    wait_until_wider_than(page, fit + 50)
+    page.get_by_role("button", name="Original pixels").click()
+    wait_until_wider_than(page, 2999)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.pswp__img')].some((i) => i.naturalWidth === 3000)"
+    )
+    before = image.bounding_box()
+    page.mouse.move(640, 430)
+    page.mouse.down()
+    page.mouse.move(500, 430, steps=4)
+    page.mouse.up()
+    after = image.bounding_box()
+    assert before and after and after["x"] < before["x"] - 50, "the photo is dragged"
+    page.mouse.dblclick(640, 430)
+    page.wait_for_function(
+        "(fit) => [...document.querySelectorAll('.pswp__item[aria-hidden=false] img.pswp__img')]"
+        ".some((image) => Math.abs(image.getBoundingClientRect().width - fit) < 2)",
+        arg=fit,
+    )
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda url: url != opened)
+    page.keyboard.press("Escape")
+    page.locator(".pswp").wait_for(state="detached")
+    page.locator(".frame img[alt^='motion.jpg']").wait_for()
+    assert page.evaluate("document.fullscreenElement === null")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/?q=sort*")
+
+
+def test_a_heic_is_shown_with_all_its_pixels(page: Page, address: str) -> None:
+    open_photo(page, address, "phone.heic")
+    page.locator(".frame img").click()
+    page.get_by_role("button", name="Original pixels").click()
+    page.wait_for_function(
+        "[...document.querySelectorAll('.pswp__img')].some((i) => i.naturalWidth === 2400)"
+    )
+
+
+def test_a_slideshow_goes_on_by_itself_and_stops(page: Page, address: str) -> None:
+    open_photo(page, address, "brick.png")
+    first = page.url
+    page.get_by_role("button", name="Slideshow").click()
+    button = page.locator(".pswp__button--slideshow[aria-pressed=true]")
+    button.wait_for()
+    page.wait_for_url(lambda url: url != first)
+    page.keyboard.press(" ")
+    page.locator(".pswp__button--slideshow[aria-pressed=false]").wait_for()
+
+
+def test_a_swipe_shows_the_next_photo_and_a_tap_fills_the_window(
+    open_tab: OpenTab, address: str, screenshot: Callable[..., None]
+) -> None:
+    tab = open_tab(address, 390, 844)
+    open_photo(tab, address, "brick.png")
+    screenshot(tab, "photo-narrow")
+    tab.evaluate(
+        f"""() => {{
+            const at = (kind, x) => {FRAME}.dispatchEvent(new PointerEvent(kind,
+                {{clientX: x, clientY: 200, pointerType: "touch", bubbles: true}}));
+            at("pointerdown", 300);
+            at("pointerup", 120);
+        }}"""
+    )
+    tab.locator(".frame img[alt^='chelsea.png']").wait_for()
+    tab.locator(".frame img").click()
+    tab.locator(".pswp").wait_for()
+
+
+def test_a_video_is_played_from_the_moment_found(page: Page, address: str, place: Path) -> None:
+    with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+        (hit,) = (hit for hit in library.find("a cat", 20).hits if hit.path.name == "clip.mp4")
+    assert hit.at_s is not None and 4 <= hit.at_s < 8
+    open_photo(page, address, "clip.mp4", "a+cat")
+    player = page.locator(".frame video")
+    page.wait_for_function(f"{FRAME}.querySelector('video').readyState >= 2")
+    assert abs(player.evaluate("player => player.currentTime") - hit.at_s) < 0.3
+    player.evaluate("player => { player.muted = true; return player.play(); }")
+    page.wait_for_function(f"{FRAME}.querySelector('video').currentTime > {hit.at_s + 0.3}")
+
+
+def test_the_moving_part_of_a_motion_photo_is_played(page: Page, address: str) -> None:
+    open_photo(page, address, "motion.jpg")
+    page.get_by_role("button", name="Moving part").click()
+    page.wait_for_function(f"{FRAME}.querySelector('video')?.currentTime > 0.2")
+    assert abs(page.locator(".frame video").evaluate("player => player.duration") - 2) < 0.3
+
+
+def test_all_facts_and_what_can_be_done_with_the_file(
+    page: Page, address: str, place: Path
+) -> None:
+    open_photo(page, address, "large.jpg")
+    facts = page.locator("dl").first
+    for text in ("Exposure", "1/250 s", "f/2.8", "ISO", "400", "50 mm", "RF50mm F1.8", "EOS R5"):
+        facts.get_by_text(text, exact=text != "EOS R5").wait_for()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the path").click()
+    page.get_by_text("Copied").wait_for()
+    path = place / "photos" / "large.jpg"
+    assert page.evaluate("navigator.clipboard.readText()") == str(path)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the original").click()
+    assert download.value.suggested_filename == "large.jpg"
+    assert Path(download.value.path()).read_bytes() == path.read_bytes()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open the original").click()
+    wait_until_shown(opened.value.locator("img"))
+
+
+def test_a_minus_is_shown_where_the_query_has_one(page: Page, address: str) -> None:
+    open_photo(page, address, "coffee.png", "coffee+-people")
+    page.locator("dt", has_text=re.compile("^-people$")).wait_for()
+
+
+# ---------------------------------------------------------------------------- routes
+
+
+def ids_in(address: str, place: Path) -> dict[str, int]:
+    with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+        return {hit.path.name: hit.photo.id for hit in library.find("sort:path", 50).hits}
+
+
+def test_originals_are_served_whole_and_in_parts(address: str, place: Path) -> None:
+    cookie = cookie_of(address)
+    photo_id = ids_in(address, place)["clip.mp4"]
+    content = (place / "photos" / "clip.mp4").read_bytes()
+    whole = fetch(address, f"/original/{photo_id}", Cookie=cookie)
+    assert whole.status == 200 and whole.body == content
+    assert whole.headers["Content-Type"] == "video/mp4"
+    assert "sandbox" in whole.headers["Content-Security-Policy"]
+    assert whole.headers["X-Content-Type-Options"] == "nosniff"
+    part = fetch(address, f"/original/{photo_id}", Cookie=cookie, Range="bytes=100-299")
+    assert part.status == 206 and part.body == content[100:300]
+    assert part.headers["Content-Range"] == f"bytes 100-299/{len(content)}"
+    beyond = fetch(address, f"/original/{photo_id}", Cookie=cookie, Range="bytes=99999999-")
+    assert beyond.status == 416
+    saved = fetch(address, f"/original/{photo_id}?download", Cookie=cookie)
+    assert saved.headers["Content-Disposition"] == "attachment; filename*=utf-8''clip.mp4"
+    motion_id = ids_in(address, place)["motion.jpg"]
+    moving = fetch(address, f"/moving-part/{motion_id}", Cookie=cookie)
+    assert moving.status == 200 and moving.body[4:8] == b"ftyp"
+
+
+def test_originals_are_those_of_the_library_only(address: str, place: Path) -> None:
+    cookie = cookie_of(address)
+    for path in ("999", "-1", "x", "../library.db", "1/../../etc/passwd", "9" * 40, ""):
+        for route in ("original", "moving-part"):
+            reply = fetch(address, f"/{route}/{path}", Cookie=cookie)
+            content_type = reply.headers.get("Content-Type", "")
+            is_page = content_type.startswith("text/html")  # Streamlit's, for any other path
+            assert reply.status in (307, 404) or is_page, path
+    still = ids_in(address, place)["brick.png"]
+    assert fetch(address, f"/moving-part/{still}", Cookie=cookie).status == 404
+    assert fetch(address, f"/original/{still}", form="x", Cookie=cookie).status == 405
+    for component in ("../server.py", "viewer/../../server.py", "photoswipe/LICENSE"):
+        reply = fetch(address, f"/component/0/{component}", Cookie=cookie)
+        assert b"import" not in reply.body or reply.status == 404, component
+
+
+def test_strangers_get_no_originals(address: str, place: Path) -> None:
+    paths = [f"/{route}/{number}" for route in ("original", "moving-part") for number in (1, 7)]
+    for path in paths:
+        for wrong in ("", "imgsearch_page=x"):
+            reply = fetch(address, path, Cookie=wrong)
+            assert reply.status == 403 and b"imgsearch ui printed" in reply.body
+        reply = fetch(address, path, Cookie=cookie_of(address), Host="evil.example")
+        assert reply.status == 400
+        reply = fetch(address, path, Cookie=cookie_of(address))
+        assert reply.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    with serving(place / "library", "--host", "0.0.0.0", IMGSEARCH_UI_PASSWORD=PASSWORD) as other:
+        for path in paths:
+            assert fetch(other, path).status == 403
+            assert fetch(other, path, Range="bytes=0-9").status == 403

@@ -1,0 +1,75 @@
+"""The components of `ui/components`: each is a folder of ES modules that the browser loads.
+
+Streamlit runs one script a component, and cannot serve modules that import each other. So its
+script only imports the component's own module, which this server serves. There is no build step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from streamlit.components.v2.types import ComponentRenderer
+
+_FOLDER = Path(__file__).with_name("components")
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".json": "application/json"}
+# The version is part of the URL, so what it serves never changes.
+_CACHE_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+ROUTE = "/modules/{version}/{name:path}"
+_SCRIPT = """
+// Streamlit calls this at every run of its script, and the function returned when it unmounts.
+export default function (component) {
+  const box = component.parentElement.querySelector(".component");
+  let end, ended = false;
+  import(new URL("/modules/%s/%s", location.href)).then(
+    (module) => { if (!ended) end = module.default(box, component); },
+    () => { box.textContent = "A part of this page could not be loaded. Reload the page."; },
+  );
+  return () => { ended = true; end?.(); };
+}
+"""
+
+
+@cache
+def _files() -> Mapping[str, bytes]:
+    """Contents by path inside the folder, "/" between its parts."""
+    paths = (path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _MEDIA_TYPES)
+    return {path.relative_to(_FOLDER).as_posix(): path.read_bytes() for path in paths}
+
+
+@cache
+def version() -> str:
+    """Changes whenever one of the files does."""
+    digest = hashlib.sha256()
+    for name, content in _files().items():
+        digest.update(f"{name} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def serve(request: Request) -> Response:
+    """One of the files. No other can be requested."""
+    name = request.path_params["name"]
+    content = _files().get(name)
+    if content is None or request.path_params["version"] != version():
+        return PlainTextResponse("Not found.", 404, {"Cache-Control": "no-store"})
+    media_type = _MEDIA_TYPES[Path(name).suffix]
+    return Response(content, media_type=media_type, headers=_CACHE_FOR_EVER)
+
+
+def component(name: str) -> ComponentRenderer:
+    """The component whose files are in the folder `name`, among them `name.js` and `name.css`.
+
+    The default export of its module is called with the element to fill and Streamlit's object, at
+    every run; it returns a function that is called when the element may be gone.
+    """
+    return st.components.v2.component(
+        f"imgsearch_modules_{name}",
+        html='<div class="component"></div>',
+        css=_files()[f"{name}/{name}.css"].decode(),
+        js=_SCRIPT % (version(), f"{name}/{name}.js"),
+    )
