@@ -31,6 +31,7 @@ class Settings:
     threads: int = 0  # for decoding and the model; 0: one per core that the process may use
     batch_size: int = 0  # photos per call of the model; 0: the fastest number on this machine
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
+    read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
     service: str = "auto"  # auto: use the service if it runs; off: never
 
     @classmethod
@@ -45,6 +46,7 @@ class Settings:
         threads: int | None = None,
         batch_size: int | None = None,
         stack_raw: bool | None = None,
+        read_text: bool | None = None,
         service: str | None = None,
     ) -> Self:
         """Read the settings. An argument that is None has no effect.
@@ -63,6 +65,7 @@ class Settings:
                 ("threads", threads),
                 ("batch_size", batch_size),
                 ("stack_raw", stack_raw),
+                ("read_text", read_text),
                 ("service", service),
             )
             if value is not None

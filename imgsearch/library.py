@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         RebuildReport,
         RunningJob,
         SyncReport,
+        TextReport,
         WatchEvent,
     )
     from imgsearch.records.arrays import Ids
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from imgsearch.records.duplicates import DuplicateGroup, Pairs
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
+    from imgsearch.records.picture_text import PhotoText, TextCounts
     from imgsearch.records.status import Counts, EncoderInfo, Failure, Finding, Root, Status
     from imgsearch.store.store import Store
 
@@ -448,6 +450,14 @@ class Library:
         """The saved labels of a photo, by the name they were saved under."""
         return self._store().labels.of_photo(photo_id)
 
+    def text_of(self, photo_id: int) -> PhotoText | None:
+        """What reading the text of a photo gave; None if that was not tried yet."""
+        return self._reads().texts([photo_id]).get(photo_id)
+
+    def text_counts(self) -> TextCounts:
+        """How many photos have text, have none, could not be read, and were not tried yet."""
+        return self._store().picture_text.counts()
+
     def try_labels(self, folder: str | Path, more: Classes | None = None) -> Job[Confusion]:
         """Label photos whose class is known, because their folder is named after it, and count.
 
@@ -497,6 +507,24 @@ class Library:
         """
         self._reads()  # raises if there is no library, and creates none
         return _job(self._indexer().read_metadata())
+
+    def read_text(
+        self,
+        folders: Iterable[str | Path] = (),
+        *,
+        everything: bool = False,
+        again: bool = False,
+    ) -> Job[TextReport]:
+        """Read the text in photos, so that `text:` finds it; in all folders if none are given.
+
+        Each photo is read once. Those that look as if they had text are read, the likeliest first;
+        with `everything`, the rest after them. `again` includes photos that another version of the
+        reader has read. Needs the extra `ocr`. Raises MissingPackage, FolderError for a folder
+        without photos of the library, UsageError if there is no library, and LibraryLocked.
+        """
+        paths = tuple(absolute(folder) for folder in folders)
+        self._reads()
+        return _job(self._indexer().read_text(paths, everything, again))
 
     def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
         """Try the files that failed again now; with `reasons`, only those that failed for these.

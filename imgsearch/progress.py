@@ -142,6 +142,18 @@ class MetadataReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TextReport:
+    """What reading the text in pictures did, in photos."""
+
+    read: int  # have text
+    none: int  # have no legible text
+    failed: int  # could not be decoded
+    unreached: int  # offline, or changed since they were indexed; the next run tries again
+    below_gate: int = 0  # do not look as if they had text, and were not read
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class RebuildReport:
     """What a rebuild did. With `missing` above 0 the library still uses its old encoder."""
 
@@ -167,7 +179,7 @@ class Watching:
     poll_s: float
 
 
-WatchEvent: TypeAlias = Progress | SyncReport | Watching  # what `Library.watch` yields
+WatchEvent: TypeAlias = Progress | SyncReport | TextReport | Watching  # what `Library.watch` yields
 
 
 # ------------------------------------------------------------------------- downloads

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from imgsearch.ocr import is_installed
 from tests.browsing import BROWSER, FLAGS, TOKEN
 
 FAKE_ADDRESS = "203.0.113.1"
@@ -219,6 +220,8 @@ def main(arguments: Sequence[str]) -> None:
     run("rebuild", "rebuild")
     run("prune", "prune")
     run("index --metadata", "index", "--metadata")
+    if is_installed():
+        run("read-text", "read-text", "--all")
     with recorder.running("watch", "-m", "imgsearch", "watch"):
         time.sleep(8)
     with recorder.running("serve", "-m", "imgsearch", "serve"):

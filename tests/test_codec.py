@@ -35,6 +35,7 @@ from imgsearch.records.browse import (
 )
 from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import Facts, Photo
+from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Example, Query, Region, Term
 from imgsearch.records.status import Failure, MissingExtra, Root, Status
 from imgsearch.service import codec
@@ -90,6 +91,7 @@ HIT = Hit(
     dated_by="exif",
     level="likely",
     at_s=3.25,
+    text_lines=(TextLine("Table 12", 0.1, 0.2, 0.3, 0.05, 0.98),),
 )
 BARE = Hit(Photo(8, "cd" * 32, 5, Facts("PNG", 1, 2)), (Path("/c.png"),), None)
 STATUS = Status(

@@ -332,7 +332,7 @@ filters = st.sampled_from(sorted(VALUES)).flatmap(
 
 def test_every_field_of_the_language_has_its_condition() -> None:
     assert FIELDS.keys() == CONDITIONS.keys()
-    others = {"label"}  # what imgsearch label saves, tested with it
+    others = {"label", "text"}  # what imgsearch label and read-text save, tested with them
     assert VALUES.keys() == ORACLE.keys() == FIELDS.keys() - others
 
 

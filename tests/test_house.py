@@ -17,7 +17,7 @@ FLOORS = (
     {"errors", "installation", "private_files", "sphere", "text", "version"},
     {"concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "store"},
-    {"index", "query"},
+    {"index", "ocr", "query"},
     {"labels", "search"},
     {"indexer"},
     {"analysis"},

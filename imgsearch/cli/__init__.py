@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("completion", "demo", "doctor", "duplicates", "encoders", "evaluate", "explain", "failures"),
-    *("forget", "help", "index", "label", "places", "prune", "rebuild", "search", "serve"),
+    *("forget", "help", "index", "label", "places", "prune", "read-text", "rebuild", "search"),
+    "serve",
     *("status", "timeline", "ui", "watch"),
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
@@ -56,7 +57,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"imgsearch.cli.{cmd_name}").command
+        command: click.Command = import_module(
+            f"imgsearch.cli.{cmd_name.replace('-', '_')}"
+        ).command
         return command
 
     def resolve_command(

@@ -25,6 +25,9 @@ from imgsearch.text import printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Explanation
+    from imgsearch.records.picture_text import TextLine
+
+_SHOWN_LINES = 20
 
 
 @click.command("explain", short_help="Explain why a photo is, or is not, among the results.")
@@ -60,7 +63,7 @@ def command(path: str, words: tuple[str, ...], as_json: bool, data_dir: str | No
 
 def explanation_to_json(explanation: Explanation) -> dict[str, object]:
     """The explanation as docs/cli.md documents it."""
-    from imgsearch.service.codec import file_to_json
+    from imgsearch.service.codec import file_to_json, text_to_json
 
     return {
         "path": str(explanation.path),
@@ -76,6 +79,7 @@ def explanation_to_json(explanation: Explanation) -> dict[str, object]:
             {"filter": _filter_text(condition), "passes": passes}
             for condition, passes in explanation.filters
         ],
+        "text": text_to_json(explanation.text),
         "file": None if explanation.photo is None else file_to_json(explanation.photo),
     }
 
@@ -88,6 +92,7 @@ def _print(explanation: Explanation) -> None:
         return
     for label, value in explanation.photo.facts.shown():
         click.echo(f"{label:13} {printable(value)}")
+    _print_text(explanation)
     if explanation.reason is not None:
         click.echo(f"Not among the results. {printable(explanation.reason)}")
     for condition, passes in explanation.filters:
@@ -102,6 +107,31 @@ def _print(explanation: Explanation) -> None:
         click.echo(
             f"{share.share:+14.4f}  {printable(_term_text(share.term))} (alone {share.cosine:.4f})"
         )
+
+
+def _print_text(explanation: Explanation) -> None:
+    """The lines of text, each with where its middle is; a star marks those that were looked for."""
+    text = explanation.text
+    if text is None:
+        return
+    if not text.lines:
+        why = "none found" if text.message is None else f"not read: {text.message}"
+        click.echo(f"{'Text':13} {printable(why)}")
+    for number, line in enumerate(_shown_lines(explanation)):
+        heading = "Text" if number == 0 else ""
+        across, down = line.x + line.width / 2, line.y + line.height / 2
+        star = "*" if line in explanation.text_lines else " "
+        where = f"{across:4.0%} across, {down:4.0%} down"
+        click.echo(f"{heading:12}{star} {where}  {printable(line.text)}")
+    if len(text.lines) > _SHOWN_LINES:
+        click.echo(f"{'':13} and {len(text.lines) - _SHOWN_LINES} more lines: see --json")
+
+
+def _shown_lines(explanation: Explanation) -> list[TextLine]:
+    """At most `_SHOWN_LINES` lines in their order, first of all those that were looked for."""
+    lines = () if explanation.text is None else explanation.text.lines
+    first = sorted(lines, key=lambda line: line not in explanation.text_lines)[:_SHOWN_LINES]
+    return [line for line in lines if line in first][:_SHOWN_LINES]
 
 
 def _term_text(term: Term) -> str:

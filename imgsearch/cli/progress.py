@@ -38,7 +38,7 @@ def _run_with_bar(job: Job[_Report], title: str) -> _Report:
     class RateColumn(ProgressColumn):
         def render(self, task: Task) -> Text:
             rate = task.finished_speed or task.speed
-            return Text("" if rate is None else f"{rate:.0f} photos/s")
+            return Text("" if rate is None else _rate_text(rate))
 
     columns = (
         TextColumn("{task.description}"),
@@ -66,5 +66,10 @@ def _run_with_lines(job: Job[_Report], title: str) -> _Report:
         elif now - printed_s >= LINE_EVERY_S:
             printed_s, rate = now, meter.rate
             left = f", {(step.total - step.done) / rate:.0f} s left" if rate else ""
-            info(f"{step.part or title}: {step.done} of {step.total}, {rate:.0f} photos/s{left}")
+            info(f"{step.part or title}: {step.done} of {step.total}, {_rate_text(rate)}{left}")
     return job.report
+
+
+def _rate_text(rate: float) -> str:
+    """ "212 photos/s"; a slow rate with a decimal: "0.4 photos/s"."""
+    return f"{rate:.0f} photos/s" if rate >= 10 else f"{rate:.1f} photos/s"

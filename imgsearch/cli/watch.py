@@ -14,7 +14,7 @@ from typing import TypeAlias
 import click
 
 from imgsearch.cli.output import PATH, complete_folder, data_option, open_library
-from imgsearch.progress import Progress, SyncReport, WatchEvent, Watching
+from imgsearch.progress import Progress, SyncReport, TextReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
 
 PROGRESS_EVERY_S = 5.0
@@ -57,7 +57,10 @@ def command(folders: tuple[str, ...], log_json: bool, data_dir: str | None) -> N
 def _described(event: WatchEvent) -> tuple[str, Values]:
     """The name of an event and its values, as docs/watching.md documents them."""
     if isinstance(event, Progress):
-        return "progress", {"done": event.done, "total": event.total}
+        values: Values = {"done": event.done, "total": event.total}
+        return "progress", values if event.part is None else {**values, "part": event.part}
+    if isinstance(event, TextReport):
+        return "text", {name: getattr(event, name) for name in ("read", "none", "failed")}
     if isinstance(event, SyncReport):
         names = ("new", "moved", "gone", "missing", "offline", "failed", "reread", "photos")
         return "report", {name: getattr(event, name) for name in names}
@@ -97,6 +100,9 @@ def _print_status(event: str, values: Values) -> None:
         done = ", ".join(counts) or "up to date"
         photos = format_count(int(str(values["photos"])), "photo")
         click.echo(f"{clear}{clock}  {done}; {photos}. Watching …", nl=False)
+    elif event == "text":
+        photos = format_count(int(str(values["read"])), "photo")
+        click.echo(f"{clear}{clock}  Found text in {photos}. Watching …", nl=False)
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
     elif event == "stopped":

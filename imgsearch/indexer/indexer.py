@@ -7,7 +7,7 @@ stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,18 +15,20 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from imgsearch import ocr
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
 from imgsearch.errors import FolderError, SnapshotError
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
-from imgsearch.indexer import diff, int8_trial, metadata, pipeline, roots
+from imgsearch.indexer import diff, int8_trial, metadata, picture_text, pipeline, roots
 from imgsearch.indexer.removals import apply_removals
 from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.labels import labels
-from imgsearch.progress import MetadataReport, Progress, RebuildReport, SyncReport
+from imgsearch.progress import MetadataReport, Progress, RebuildReport, SyncReport, TextReport
 from imgsearch.records.index import EncoderRow
+from imgsearch.records.query import Filter, Selection
 from imgsearch.search import baseline
 from imgsearch.search.query_cache import QueryCache
 from imgsearch.store.database import DATABASE_FILE
@@ -45,16 +47,19 @@ if TYPE_CHECKING:
     from imgsearch.errors import Reason
     from imgsearch.index.policy import IndexPolicy
     from imgsearch.indexer.watch_loop import WatchSchedule
+    from imgsearch.ocr import TextReader
     from imgsearch.progress import WatchEvent
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.labels import Classes, Facet
+    from imgsearch.records.photo import Photo
 
 
 class Indexer:
     """The writing half of a library.
 
     `notify` is called with sentences for a person. The other arguments replace what is usual: the
-    sizes and thresholds of the index, how photos are decoded, and the mounts of the system.
+    sizes and thresholds of the index, how photos are decoded, the mounts of the system, and what
+    reads text in pictures with this number of threads.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Indexer:
         index_policy: IndexPolicy | None = None,
         decoder: pipeline.PhotoDecoder | None = None,
         mounts: MountTable = SYSTEM_MOUNTS,
+        open_reader: Callable[[int], TextReader] = ocr.open_reader,
     ) -> None:
         self._settings = settings
         self._data_dir = settings.data_dir
@@ -74,6 +80,8 @@ class Indexer:
         self._decoder = decoder or pipeline.PhotoDecoder()
         self._mounts = mounts
         self._gazetteer = Gazetteer(settings.cache_dir)
+        self._open_reader = open_reader
+        self._reader: TextReader | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -159,6 +167,25 @@ class Indexer:
             online = self._online_ids(store.reads)
             steps = metadata.reread_all_metadata(store, online, self._settings, self._gazetteer)
             return (yield from publish_progress(self._data_dir, "Reading metadata", steps))
+
+    def read_text(
+        self, folders: Sequence[str], everything: bool, again: bool
+    ) -> Generator[Progress, None, TextReport]:
+        """Read the text in photos that were not tried yet, below these folders if any are given.
+
+        The photos that look as if they had text come first; only with `everything`, the rest too.
+        `again` includes those that another version of the reader has read.
+        """
+        reader = self._text_reader()
+        with writing(self._data_dir) as store:
+            row = store.reads.encoder_in_use()
+            within = _ids_below(store.reads, folders) if folders else None
+            plan = self._plan_texts(store, row, reader, everything, again, within)
+            photos = self._reachable(store, plan.photo_ids)
+            steps = picture_text.read_texts(store, reader, photos, self._settings)
+            report = yield from publish_progress(self._data_dir, picture_text.DOING, steps)
+        offline = len(plan.photo_ids) - len(photos)
+        return replace(report, unreached=report.unreached + offline, below_gate=plan.below_gate)
 
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
         """Rebuild the index; with a name, embed every photo with that encoder first."""
@@ -374,6 +401,33 @@ class Indexer:
             retry_failures=retry_failures,
         )
 
+    def _text_reader(self) -> TextReader:
+        if self._reader is None:
+            self._reader = self._open_reader(self._settings.thread_count)
+        return self._reader
+
+    def _plan_texts(
+        self,
+        store: Store,
+        row: EncoderRow,
+        reader: TextReader,
+        everything: bool = False,
+        again: bool = False,
+        within: Collection[int] | None = None,
+    ) -> picture_text.TextPlan:
+        return picture_text.plan(
+            store,
+            row,
+            reader.id,
+            lambda texts: self._embed_as_queries(row, texts),
+            everything=everything,
+            again=again,
+            within=within,
+        )
+
+    def _reachable(self, store: Store, ids: Sequence[int]) -> list[tuple[Photo, Path]]:
+        return metadata.readable_photos(store, self._online_ids(store.reads), ids)
+
     def _online_ids(self, reads: Reads) -> set[int]:
         return {id for id, online in roots.online_roots(reads, self._mounts).items() if online}
 
@@ -401,6 +455,19 @@ class Indexer:
             policy=self._index_policy,
             fresh=retrain,
         )
+
+
+def _ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
+    """The photos below these absolute paths. Raises FolderError for one without any."""
+    ids: set[int] = set()
+    for folder in folders:
+        found = reads.matching(Selection((Filter("in", (folder,)),))).tolist()
+        if not found:
+            raise FolderError(
+                f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
+            )
+        ids.update(found)
+    return ids
 
 
 def _require_readable(store: Store, changes: diff.LibraryDiff) -> None:

@@ -111,12 +111,13 @@ def readable_photos(
 ) -> list[tuple[Photo, Path]]:
     """Those of these photos that have a path in an online root that is not missing, with it.
 
-    With several such paths, the first.
+    With several such paths, the first. They keep the order of `ids`.
     """
     photos, missing = store.reads.photos(ids), store.reads.held_paths(ids)
     found = []
-    for photo_id, paths in store.reads.paths(ids).items():
-        for root_id, path in paths:
+    all_paths = store.reads.paths(ids)
+    for photo_id in ids:
+        for root_id, path in all_paths.get(photo_id, ()):
             if root_id in online and path not in missing:
                 found.append((photos[photo_id], path))
                 break

@@ -279,6 +279,9 @@ FIELDS: dict[str, Field] = {
     "keyword": text_field(
         "TEXT", "with this keyword, or with it as one level of a hierarchical keyword"
     ),
+    "text": text_field(
+        "TEXT", "that show the words TEXT, as imgsearch read-text has read them in the picture"
+    ),
     "label": text_field(
         "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
     ),
@@ -308,6 +311,7 @@ OTHER_NAMES = {
     "from": "after",
     "geo": "near",
     "make": "camera",
+    "ocr": "text",
     "people": "person",
     "path": "in",
     "since": "after",

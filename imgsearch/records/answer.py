@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from imgsearch.records.photo import FACTS, Photo
+from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.query import Filter, Share
 from imgsearch.text import clock, format_count
 
@@ -98,6 +99,7 @@ class Hit:
     dated_by: str | None = None
     level: Level | None = None  # None if there is no verdict
     at_s: float | None = None  # the matching moment of a video, in seconds
+    text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
     # Where a notebook finds the picture; hits that a client of the service has read have none.
     thumbnails: ThumbnailSource | None = field(default=None, repr=False, compare=False)
 
@@ -212,6 +214,8 @@ class Explanation:
     score: float | None = None
     shares: tuple[Share, ...] = ()
     filters: tuple[tuple[Filter, bool], ...] = ()  # with whether the photo passes
+    text: PhotoText | None = None  # None if the text of the photo was not read yet
+    text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
+from imgsearch.search.picture_text import with_text_lines
 from imgsearch.search.remarks import with_remarks
 from imgsearch.search.stacking import hidden_by_stack, list_photos
 from imgsearch.search.vector import QueryVector, embed
@@ -34,6 +35,7 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
     image that cannot be read, or a cursor of another query.
     """
     answer = _page(context, query, k, cursor)
+    answer = replace(answer, hits=with_text_lines(context.reads, query, answer.hits))
     if cursor is not None or not any(isinstance(term.what, str) for term in query.terms):
         return answer
     return with_remarks(context, query, answer)

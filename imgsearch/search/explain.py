@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from imgsearch.records.answer import Explanation
 from imgsearch.records.query import Filter, Query, Share
 from imgsearch.search.context import SearchContext
 from imgsearch.search.engine import rank
+from imgsearch.search.picture_text import lines_of_query
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.vector import QueryVector, embed
 
@@ -19,7 +21,13 @@ _FIRST_LIMIT = 100  # photos ranked at first; ten times as many while the photo 
 
 
 def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
-    """Rank, score and shares of the photo at `path`, and which filters it passes."""
+    """Rank, score and shares of the photo at `path`, which filters it passes, and its text."""
+    text = context.reads.texts([photo_id]).get(photo_id)
+    explanation = _explain(context, photo_id, path, query)
+    return replace(explanation, text=text, text_lines=lines_of_query(text, query))
+
+
+def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
     photo = context.reads.photos([photo_id])[photo_id]
     filters = tuple((filter_, _passes(context, photo_id, filter_)) for filter_ in query.filters)
     parts = context.reads.parts(context.row.key, [photo_id]).get(photo_id)

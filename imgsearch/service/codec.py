@@ -22,6 +22,7 @@ from imgsearch.query.grammar import to_text
 from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
 from imgsearch.records.photo import FACTS, Facts, Photo
+from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.query import Query, Term
 from imgsearch.records.status import Failure, Status
 
@@ -110,6 +111,7 @@ def hit_to_json(hit: Hit) -> JsonObject:
         "at_s": hit.at_s,
         "offline": hit.offline,
         "missing": hit.missing,
+        "text_lines": _plain(hit.text_lines),
         **_facts_to_json(hit.photo.facts, HIT_FACTS),
         "file": file_to_json(hit.photo),
     }
@@ -162,6 +164,11 @@ def file_to_json(photo: Photo) -> JsonObject:
         "size_bytes": photo.size_bytes,
         **_facts_to_json(photo.facts, FILE_FACTS),
     }
+
+
+def text_to_json(text: PhotoText | None) -> JsonObject | None:
+    """The text of a photo: state, lines with their places, and what read it when."""
+    return None if text is None else _fields(text)
 
 
 def _facts_to_json(facts: Facts, names: tuple[str, ...]) -> JsonObject:

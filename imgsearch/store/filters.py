@@ -268,6 +268,12 @@ def _words(*fields: NameField) -> Condition:
     return condition
 
 
+def _text(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+    """The words of the value in their order, in the text that was read in the picture."""
+    words = names.text_expression([str(value)])
+    return false() if words is None else _photo.id.in_(_rowids("text_words", words))
+
+
 def _rowids(table: str, expression: str):  # type: ignore[no-untyped-def]  # a scalar subquery
     """The photos that a full-text expression matches."""
     parameter: BindParameter[str] = bindparam("expression", expression, unique=True)
@@ -334,6 +340,7 @@ CONDITIONS: dict[str, Condition] = {
     "root": _root,
     "name": _name,
     "place": _words("place", "country"),
+    "text": _text,
     "type": _type,
     "orientation": _orientation,
     "megapixels": _number(_photo.width_px * _photo.height_px / 1e6),

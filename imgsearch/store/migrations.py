@@ -313,6 +313,45 @@ _NEAR_TOWN = """
 ALTER TABLE photos ADD COLUMN near_town BOOLEAN NOT NULL DEFAULT 0;
 """
 
+# Text read in pictures, and the full-text index of it: see `imgsearch.store.names`.
+_TEXT_IN_PICTURES = """
+CREATE TABLE text_readings (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    state TEXT NOT NULL,
+    reader TEXT NOT NULL,
+    read_at TEXT NOT NULL,
+    message TEXT
+);
+CREATE TABLE text_lines (
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    x FLOAT NOT NULL,
+    y FLOAT NOT NULL,
+    width FLOAT NOT NULL,
+    height FLOAT NOT NULL,
+    confidence FLOAT NOT NULL,
+    PRIMARY KEY (photo_id, place)
+) WITHOUT ROWID;
+CREATE TABLE texts (
+    photo_id INTEGER NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE text_words USING fts5 (
+    text, content = 'texts', content_rowid = 'photo_id',
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER text_comes AFTER INSERT ON texts BEGIN
+    INSERT INTO text_words (rowid, text) VALUES (new.photo_id, new.text); END;
+CREATE TRIGGER text_goes AFTER DELETE ON texts BEGIN
+    INSERT INTO text_words (text_words, rowid, text)
+        VALUES ('delete', old.photo_id, old.text); END;
+CREATE TRIGGER text_line_added AFTER INSERT ON text_lines
+    BEGIN INSERT INTO stale_names VALUES (new.photo_id); END;
+CREATE TRIGGER text_line_removed AFTER DELETE ON text_lines
+    BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -327,6 +366,7 @@ MIGRATIONS: dict[str, str] = {
     "exposure": _EXPOSURE,
     "names": _NAMES_OF_PHOTOS,
     "near-town": _NEAR_TOWN,
+    "text-in-pictures": _TEXT_IN_PICTURES,
 }
 _NAMES = tuple(MIGRATIONS)
 

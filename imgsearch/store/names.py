@@ -6,6 +6,10 @@ whole words and `names_parts` of trigrams; triggers on `names` keep them in step
 note in `stale_names` each photo of which a name may have changed, whatever changed it, and
 `refresh` writes their rows anew before the transaction is committed. To write all rows anew, after
 a change of how names become words, a migration inserts every photo into `stale_names`.
+
+The text that was read in a picture is kept in step in the same way: the table `texts` has its
+words, in each reading order, and `text_words` is an FTS5 index of it. It is an index of its own, so
+that long texts do not change the scores of names.
 """
 
 from __future__ import annotations
@@ -16,6 +20,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
+from imgsearch.records.picture_text import (
+    TextLine,
+    TextMatch,
+    searchable_texts,
+    words_in_text,
+)
 from imgsearch.store.sql import IN_IDS, LIST_FACTS, ids_parameter, list_query
 from imgsearch.text import words_of
 
@@ -62,6 +72,7 @@ def refresh(connection: sqlite3.Connection) -> None:
             f"INSERT INTO names VALUES (?{', ?' * len(NAME_FIELDS)})",
             [(photo_id, *texts) for photo_id, texts in new.items() if texts != known.get(photo_id)],
         )
+        _refresh_texts(connection, parameter, new.keys())
         connection.execute(f"DELETE FROM stale_names WHERE photo_id {IN_IDS}", (parameter,))
 
 
@@ -95,6 +106,39 @@ def _names_of(connection: sqlite3.Connection, parameter: str) -> dict[int, tuple
         photo_id: tuple(_joined(of_photo[field]) for field in NAME_FIELDS)
         for photo_id, of_photo in names.items()
     }
+
+
+def _refresh_texts(connection: sqlite3.Connection, parameter: str, live: Collection[int]) -> None:
+    """Write the texts of these photos anew; only those in `live` have a path, and so a text."""
+    known = dict(
+        connection.execute(
+            f"SELECT photo_id, text FROM texts WHERE photo_id {IN_IDS}", (parameter,)
+        )
+    )
+    lines = read_lines(connection, parameter)
+    new = {
+        photo_id: text
+        for photo_id, of_photo in lines.items()
+        if photo_id in live and (text := _SEPARATOR.join(searchable_texts(of_photo)))
+    }
+    outdated = [photo_id for photo_id in known if new.get(photo_id) != known[photo_id]]
+    connection.execute(f"DELETE FROM texts WHERE photo_id {IN_IDS}", (ids_parameter(outdated),))
+    connection.executemany(
+        "INSERT INTO texts VALUES (?, ?)",
+        [(photo_id, text) for photo_id, text in new.items() if text != known.get(photo_id)],
+    )
+
+
+def read_lines(connection: sqlite3.Connection, parameter: str) -> dict[int, list[TextLine]]:
+    """The lines of text of the photos that `IN_IDS` takes as this parameter, in their order."""
+    query = (
+        "SELECT photo_id, line, x, y, width, height, confidence FROM text_lines "
+        f"WHERE photo_id {IN_IDS} ORDER BY photo_id, place"
+    )
+    lines: dict[int, list[TextLine]] = {}
+    for photo_id, *line in connection.execute(query, (parameter,)):
+        lines.setdefault(photo_id, []).append(TextLine(*line))
+    return lines
 
 
 def _joined(names: Iterable[str]) -> str:
@@ -202,6 +246,30 @@ def find_parts(
         )
 
     return [_match(row, fields, matches) for row in rows]
+
+
+def text_expression(phrases: Sequence[str], any_phrase: bool = False) -> str | None:
+    """The expression of `text_words` for photos whose text has all or any of these phrases.
+
+    None if no phrase has a word.
+    """
+    quoted = [f'"{plain}"' for each in phrases if (plain := " ".join(words_in_text(each)))]
+    return (" OR " if any_phrase else " AND ").join(quoted) or None
+
+
+def find_text(
+    connection: sqlite3.Connection, phrases: Sequence[str], any_phrase: bool, limit: int
+) -> list[TextMatch]:
+    """See `Reads.with_text`."""
+    expression = text_expression(phrases, any_phrase)
+    if expression is None:
+        return []
+    rows = connection.execute(
+        "SELECT rowid, -bm25(text_words) AS score FROM text_words WHERE text_words MATCH ? "
+        "ORDER BY score DESC, rowid LIMIT ?",
+        (expression, limit),
+    )
+    return [TextMatch(photo_id, score) for photo_id, score in rows]
 
 
 def _plain(phrases: Iterable[str]) -> list[str]:

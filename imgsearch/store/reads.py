@@ -20,6 +20,7 @@ from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
 from imgsearch.records.photo import Photo, PhotoVectors
+from imgsearch.records.picture_text import PhotoText, TextMatch
 from imgsearch.records.query import Listed, Selection
 from imgsearch.store import names
 from imgsearch.store.database import Database
@@ -332,6 +333,47 @@ class Reads:
         )
         row = self._database.fetch_one(query, lat - 0.5, lat + 0.5, lon - 0.5, lon + 0.5)
         return int(row[0])
+
+    # ------------------------------------------------------------------ text in pictures
+
+    def with_text(
+        self,
+        phrases: Sequence[str],
+        *,
+        any_phrase: bool = False,
+        limit: int = names.DEFAULT_LIMIT,
+    ) -> list[TextMatch]:
+        """The photos that show text with all of these phrases, or any of them, best match first.
+
+        A phrase is one word or several, which must follow each other, also over lines. Case,
+        accents and punctuation do not matter. Phrases without a letter or a digit are left out;
+        without any other there is no match. `texts` has the lines, and `lines_with` says which of
+        them a phrase stands in.
+        """
+        with self._database.reading() as connection:
+            return names.find_text(connection, phrases, any_phrase, limit)
+
+    def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
+        """What reading the text of these photos gave; those that were not tried are left out."""
+        query = (
+            "SELECT photo_id, state, reader, read_at, message FROM text_readings "
+            f"WHERE photo_id {IN_IDS}"
+        )
+        parameter = ids_parameter(ids)
+        with self._database.reading() as connection:
+            lines = names.read_lines(connection, parameter)
+            return {
+                photo_id: PhotoText(
+                    state,
+                    tuple(lines.get(photo_id, ())),
+                    reader,
+                    datetime.fromisoformat(read_at),
+                    message,
+                )
+                for photo_id, state, reader, read_at, message in connection.execute(
+                    query, (parameter,)
+                )
+            }
 
     # ------------------------------------------------------------------ stacks
 

@@ -254,3 +254,28 @@ baselines = Table(
     Column("prompts_sha256", Text, nullable=False),
     Column("vectors", Integer, nullable=False),  # how many vectors photos and mean represent
 )
+
+# What reading the text of a photo gave: see `PhotoText`. A photo that was not tried has no row.
+text_readings = Table(
+    "text_readings",
+    metadata,
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", Text, nullable=False),  # read | none | failed
+    Column("reader", Text, nullable=False),
+    Column("read_at", Text, nullable=False),
+    Column("message", Text),
+)
+
+text_lines = Table(
+    "text_lines",
+    metadata,
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True),  # position in the order of the lines
+    Column("line", Text, nullable=False),
+    Column("x", Float, nullable=False),  # shares of the sides of the picture, as the next three
+    Column("y", Float, nullable=False),
+    Column("width", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("confidence", Float, nullable=False),
+    sqlite_with_rowid=False,
+)

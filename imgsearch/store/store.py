@@ -17,6 +17,7 @@ from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
 from imgsearch.store.labels import LabelStore
 from imgsearch.store.photos import PhotoStore, record_photo
+from imgsearch.store.picture_text import PictureTextStore
 from imgsearch.store.reads import Reads
 from imgsearch.store.sql import prefix_of
 from imgsearch.store.vectors import VectorStore, insert_vectors, renumber_vectors
@@ -34,8 +35,9 @@ _UPSERT_PATH = _insert.on_conflict_do_update(
 class Store:
     """One library's database. Safe to use from several threads.
 
-    `reads` is what queries read; `files`, `photos`, `vectors`, `labels` and `failures` read the
-    rest and write. One process at a time writes: see `imgsearch.store.lock.writing`.
+    `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `failures` and
+    `picture_text` read the rest and write. One process at a time writes: see
+    `imgsearch.store.lock.writing`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -46,6 +48,7 @@ class Store:
         self.vectors = VectorStore(database)
         self.labels = LabelStore(database)
         self.failures = FailureStore(database, self.reads)
+        self.picture_text = PictureTextStore(database)
 
     @classmethod
     def open(cls, data_dir: Path, writable: bool = False) -> Self:

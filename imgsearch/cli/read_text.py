@@ -1,0 +1,78 @@
+"""`imgsearch read-text`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from imgsearch.cli.output import (
+    PATH,
+    complete_folder,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
+from imgsearch.cli.progress import run_with_progress
+from imgsearch.text import format_count
+
+
+@click.command("read-text", short_help="Read the text in photos, to search for it.")
+@click.argument(
+    "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also read the photos that do not look as if they had text, after the others.",
+)
+@click.option(
+    "--again", is_flag=True, help="Also read what another version of the reader has read."
+)
+@json_option
+@data_option
+def command(
+    folders: tuple[str, ...],
+    everything: bool,
+    again: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Read the text in indexed photos: signs, receipts, screenshots, whiteboards.
+
+    \b
+      imgsearch read-text
+      imgsearch search 'text:"table 12"'
+
+    Each photo is read once, the ones that most look as if they had text first. Without FOLDER,
+    photos of all folders are read. You can stop at any time with Ctrl-C; the next run continues
+    from there. Everything happens on this machine. Needs the extra ocr; docs/text.md describes the
+    details.
+    """
+    with open_library(data_dir) as library:
+        report = run_with_progress(
+            library.read_text(folders, everything=everything, again=again), "Reading text"
+        )
+        counts = library.text_counts()
+    if as_json:
+        print_json({**asdict(report), "library": asdict(counts)})
+        return
+    click.echo(
+        f"{report.read} with text, {report.none} without, {report.failed} failed, "
+        f"{report.unreached} not reached in {report.seconds:.1f} s"
+    )
+    if report.unreached:
+        info("Photos are offline, or have changed since they were indexed. They are tried again.")
+    if report.below_gate:
+        info(
+            f"Left out because they do not look as if they had text: "
+            f"{format_count(report.below_gate, 'photo')}. To read them as well: "
+            "imgsearch read-text --all"
+        )
+    if counts.read:
+        info(
+            f"Text was found in {counts.read} photos so far. Search it: imgsearch search text:exit"
+        )

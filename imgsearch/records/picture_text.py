@@ -1,0 +1,154 @@
+"""Text that was read in pictures: its lines with their places, and what was read so far."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from imgsearch.text import words_of
+
+TextState: TypeAlias = Literal["read", "none", "failed"]
+
+# Recognition often loses or adds the space between letters and digits, and Chinese and Japanese
+# have none between words: each run of letters or digits, and each such character, is a word.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_CJK}]|\d+|[^\W\d_{_CJK}]+")
+_HYPHENS = ("-", "\u2010", "\u00ad", "\u00ac")
+_LARGEST_GAP = 1.5  # between two lines of a column, in heights of the upper one
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """One line of text in a picture and where it stands.
+
+    The box is upright: the left and top edge, width and height as shares of the width and the
+    height of the upright picture, from 0 to 1. `confidence` is that of the recognition, 0 to 1.
+    """
+
+    text: str
+    x: float
+    y: float
+    width: float
+    height: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoText:
+    """What reading the text of one photo gave.
+
+    The state is "read" (with at least one line), "none" (there is no legible text) or "failed"
+    (the photo could not be decoded; `message` says why). `reader` names the software and its
+    version.
+    """
+
+    state: TextState
+    lines: tuple[TextLine, ...]
+    reader: str
+    read_at: datetime  # UTC
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """A photo with the text that was looked for. `score` is that of BM25, higher is better."""
+
+    photo_id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextCounts:
+    """How many photos of a library are in each state; `unread` ones were not tried yet."""
+
+    read: int
+    none: int
+    failed: int
+    unread: int
+
+
+def words_in_text(text: str) -> list[str]:
+    """The words of a text, without case and accents.
+
+    Letters and digits are separate words: "Table12" gives table, 12. So is each character of
+    Chinese and Japanese.
+    """
+    return [part for word in words_of(text) for part in _WORD.findall(word)]
+
+
+def searchable_texts(lines: Sequence[TextLine]) -> list[str]:
+    """The words of all lines in reading order, joined with spaces: each order once."""
+    orders = (" ".join(word for word, _ in order) for order in _reading_orders(lines))
+    return list(dict.fromkeys(orders))
+
+
+def lines_with(lines: Sequence[TextLine], phrase: str) -> tuple[TextLine, ...]:
+    """The lines that a phrase stands in: its words one after another, within or across lines.
+
+    Empty if the phrase is not there. A phrase without a word stands nowhere.
+    """
+    wanted = words_in_text(phrase)
+    found: set[int] = set()
+    for order in _reading_orders(lines):
+        words = [word for word, _ in order]
+        for start in range(len(words) - len(wanted) + 1) if wanted else ():
+            if words[start : start + len(wanted)] == wanted:
+                for _, numbers in order[start : start + len(wanted)]:
+                    found.update(numbers)
+    return tuple(lines[number] for number in sorted(found))
+
+
+_Words: TypeAlias = list[tuple[str, tuple[int, ...]]]  # with the numbers of the lines each is in
+
+
+def _reading_orders(lines: Sequence[TextLine]) -> Iterator[_Words]:
+    """The words of all lines from top to bottom, and column by column.
+
+    A sign has its words beside each other, a menu or a receipt has columns.
+    """
+    yield _words(lines, range(len(lines)))
+    yield _words(lines, _by_column(lines))
+
+
+def _words(lines: Sequence[TextLine], order: Sequence[int]) -> _Words:
+    words: _Words = []
+    hyphenated = False
+    for number in order:
+        text = lines[number].text.strip()
+        own: _Words = [(word, (number,)) for word in words_in_text(text)]
+        if hyphenated and own and text[0].islower():
+            (begin, numbers), (end, _) = words.pop(), own.pop(0)
+            words.append((begin + end, (*numbers, number)))
+        words += own
+        hyphenated = text.endswith(_HYPHENS) and bool(own) and own[-1][0].isalpha()
+    return words
+
+
+def _by_column(lines: Sequence[TextLine]) -> list[int]:
+    """The numbers of the lines so that each is followed by the one below it, where there is one."""
+    left = set(range(len(lines)))
+    order = []
+    while left:
+        number: int | None = min(left, key=lambda each: (lines[each].y, lines[each].x))
+        while number is not None:
+            order.append(number)
+            left.remove(number)
+            number = _line_below(lines, number, left)
+    return order
+
+
+def _line_below(lines: Sequence[TextLine], number: int, among: set[int]) -> int | None:
+    upper = lines[number]
+    middle, bottom = upper.y + upper.height / 2, upper.y + upper.height
+    below = [
+        each
+        for each in among
+        if lines[each].y > middle
+        and lines[each].y - bottom < _LARGEST_GAP * upper.height
+        and lines[each].x < upper.x + upper.width
+        and lines[each].x + lines[each].width > upper.x
+    ]
+    return min(below, key=lambda each: (lines[each].y, abs(lines[each].x - upper.x)), default=None)

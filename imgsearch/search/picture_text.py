@@ -1,0 +1,41 @@
+"""The lines of text in a photo that the filters of a query stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imgsearch.records.answer import Hit
+from imgsearch.records.picture_text import PhotoText, TextLine, lines_with
+from imgsearch.records.query import Query
+from imgsearch.store.reads import Reads
+
+
+def with_text_lines(reads: Reads, query: Query, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The hits with their `text_lines`; as they are if the query has no `text:` filter."""
+    phrases = _phrases(query)
+    if not phrases:
+        return tuple(hits)
+    texts = reads.texts([hit.photo.id for hit in hits])
+    return tuple(replace(hit, text_lines=_lines(texts.get(hit.photo.id), phrases)) for hit in hits)
+
+
+def lines_of_query(text: PhotoText | None, query: Query) -> tuple[TextLine, ...]:
+    """The lines of one photo that the `text:` filters of a query stand in, in their order."""
+    return _lines(text, _phrases(query))
+
+
+def _phrases(query: Query) -> list[str]:
+    return [
+        str(value)
+        for condition in query.filters
+        if condition.field == "text" and not condition.negated
+        for value in condition.values
+    ]
+
+
+def _lines(text: PhotoText | None, phrases: Sequence[str]) -> tuple[TextLine, ...]:
+    if text is None:
+        return ()
+    found = {line for phrase in phrases for line in lines_with(text.lines, phrase)}
+    return tuple(line for line in text.lines if line in found)

@@ -1,0 +1,441 @@
+"""Text in pictures: read once, found by its words, lost with its photo, resumable at any photo."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageDraw, ImageFont
+
+from imgsearch import Library, Settings
+from imgsearch.cli import commands
+from imgsearch.encoders.loader import EncoderLoader
+from imgsearch.errors import FolderError, MissingPackage, PhotoError, Reason
+from imgsearch.indexer.indexer import Indexer
+from imgsearch.ocr import is_installed, open_reader
+from imgsearch.progress import TextReport
+from imgsearch.records.picture_text import TextLine, lines_with, searchable_texts, words_in_text
+from imgsearch.records.query import Filter, Selection
+from imgsearch.store.store import Store
+from tests.factories import CHECKOUT, PATIENCE_S, ingested, random_vectors
+from tests.stand_in import StandIn
+
+STORED = Path(__file__).parent / "data" / "library-0.1" / "library"
+ROOT = "/home/ada/Pictures"
+needs_reader = pytest.mark.skipif(not is_installed(), reason="needs the extra ocr")
+
+
+def line(text: str, x: float = 0.1, y: float = 0.1, width: float = 0.3) -> TextLine:
+    return TextLine(text, x, y, width, 0.05, 0.99)
+
+
+def picture(text: str, size_px: tuple[int, int] = (640, 400), font_px: int = 48) -> Image.Image:
+    """Dark text on a light ground, line by line."""
+    image = Image.new("RGB", size_px, (238, 232, 214))
+    font = ImageFont.load_default(font_px)
+    ImageDraw.Draw(image).multiline_text((40, 40), text, (25, 25, 45), font, spacing=24)
+    return image
+
+
+# ------------------------------------------------------------------------- words and lines
+
+
+def test_letters_and_digits_are_words_and_so_is_each_chinese_character() -> None:
+    assert words_in_text("TABLE12, Café-Zoë!") == ["table", "12", "cafe", "zoe"]
+    assert words_in_text("東京タワー") == ["東", "京", "タ", "ワ", "ー"]
+    assert words_in_text("· – \u200f") == []
+
+
+def test_a_phrase_stands_in_the_lines_that_its_words_are_in() -> None:
+    lines = (line("Reserved", y=0.1), line("for table", y=0.2), line("12", y=0.3))
+    assert lines_with(lines, "TABLE 12") == lines[1:]
+    assert lines_with(lines, "reserved") == lines[:1]
+    assert (
+        lines_with(lines, "12 table") == lines_with(lines, "able") == lines_with(lines, "?") == ()
+    )
+
+
+def test_a_word_divided_at_the_end_of_a_line_is_one_word() -> None:
+    lines = (line("Grand Restau-", y=0.1), line("rant open", y=0.2))
+    assert searchable_texts(lines) == ["grand restaurant open"]
+    assert lines_with(lines, "restaurant") == lines
+    assert lines_with((line("A-", y=0.1), line("Bend", y=0.2)), "a bend") != ()
+
+
+def test_columns_are_read_downwards_too() -> None:
+    left = (line("Soup of", x=0.1, y=0.1), line("the day", x=0.1, y=0.2))
+    right = (line("Fish and", x=0.6, y=0.1), line("chips", x=0.6, y=0.2))
+    lines = (left[0], right[0], left[1], right[1])
+    assert lines_with(lines, "soup of the day") == left
+    assert lines_with(lines, "fish and chips") == right
+    assert lines_with(lines, "soup of fish") == (left[0], right[0])
+
+
+# ------------------------------------------------------------------------- the store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path, writable=True)
+    yield opened
+    opened.close()
+
+
+def add(store: Store, name: str) -> int:
+    """Record a new photo; returns its id."""
+    root_id = store.files.add_root(ROOT)
+    key = store.vectors.add_encoder("test/1", "test", 2).key
+    store.record(root_id, key, [ingested(f"{ROOT}/{name}", random_vectors(1, 2))])
+    photo_id = store.reads.photo_at(Path(ROOT, name))
+    assert photo_id is not None
+    return photo_id
+
+
+def found(store: Store, *phrases: str, any_phrase: bool = False) -> list[int]:
+    return [match.photo_id for match in store.reads.with_text(phrases, any_phrase=any_phrase)]
+
+
+def test_photos_are_found_by_their_text_best_match_first(store: Store) -> None:
+    menu, sign = add(store, "menu.jpg"), add(store, "sign.jpg")
+    store.picture_text.record(menu, "r", [line("Café Zoë"), line("Table 12: soup, fish, cake")])
+    store.picture_text.record(sign, "r", [line("TABLE 12")])
+    assert found(store, "table 12") == [sign, menu]
+    assert found(store, "cafe ZOE", "fish") == [menu]
+    assert found(store, "cafe", "exit") == found(store, "12 table") == found(store, "!") == []
+    assert found(store, "cafe", "table", any_phrase=True) == [menu, sign]
+    for phrase, expected in {"table 12": [menu, sign], "zoe TABLE": [menu], "exit": []}.items():
+        selection = Selection((Filter("text", (phrase,)),))
+        assert store.reads.matching(selection).tolist() == expected
+    neither = Selection((Filter("text", ("fish", "exit"), negated=True),))
+    assert store.reads.matching(neither).tolist() == [sign]
+    text = store.reads.texts([menu])[menu]
+    assert (text.state, text.reader) == ("read", "r")
+    assert text.lines[0] == line("Café Zoë")
+
+
+def test_a_photo_without_a_path_loses_its_text_and_gets_it_back(store: Store) -> None:
+    sign = add(store, "sign.jpg")
+    store.picture_text.record(sign, "r", [line("Exit")])
+    root_id = store.files.add_root(ROOT)
+    store.files.forget(root_id, [f"{ROOT}/sign.jpg"])
+    assert found(store, "exit") == []
+    assert add(store, "sign.jpg") == sign
+    assert found(store, "exit") == [sign]
+
+
+def test_pruned_photos_leave_no_text_behind(store: Store) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    store.picture_text.record(add(store, "sign.jpg"), "r", [line("Exit")])
+    store.files.forget(store.files.add_root(ROOT), [f"{ROOT}/sign.jpg"])
+    assert store.photos.prune(datetime.now(UTC) + timedelta(days=1)) == 1
+    for table in ("text_readings", "text_lines", "texts"):
+        assert store.database.fetch_one(f"SELECT count(*) FROM {table}")[0] == 0
+    with closing(sqlite3.connect(store.data_dir / "library.db")) as connection:
+        connection.execute(
+            "INSERT INTO text_words (text_words, rank) VALUES ('integrity-check', 1)"
+        )
+
+
+def test_reading_again_replaces_the_text(store: Store) -> None:
+    sign = add(store, "sign.jpg")
+    store.picture_text.record(sign, "r 1", [line("Exil"), line("only")])
+    store.picture_text.record(sign, "r 2", [line("Exit")])
+    assert found(store, "exil") == []
+    assert found(store, "exit") == [sign]
+
+
+def test_each_state_is_kept_and_failures_are_tried_again_by_another_reader(store: Store) -> None:
+    read, none, failed, unread = (add(store, f"{number}.jpg") for number in range(4))
+    store.picture_text.record(read, "r 1", [line("Exit")])
+    store.picture_text.record(none, "r 1", [])
+    store.picture_text.record_failure(failed, "r 1", "It is damaged.")
+    counts = store.picture_text.counts()
+    assert (counts.read, counts.none, counts.failed, counts.unread) == (1, 1, 1, 1)
+    assert store.picture_text.unread("r 1") == [unread]
+    assert store.picture_text.unread("r 2") == [failed, unread]
+    assert store.picture_text.unread("r 2", again=True) == [read, none, failed, unread]
+    assert store.reads.texts([failed])[failed].message == "It is damaged."
+
+
+def test_a_library_of_an_older_version_opens_and_takes_text(tmp_path: Path) -> None:
+    data_dir = shutil.copytree(STORED, tmp_path / "library")
+    with Store.open(data_dir, writable=True) as store:
+        (first, *_) = store.picture_text.unread("r")
+        assert store.picture_text.counts().unread == 16
+        store.picture_text.record(first, "r", [line("Exit")])
+        assert found(store, "exit") == [first]
+
+
+# ------------------------------------------------------------------------- the job
+
+
+class SlowReader:
+    """Reads one line from each picture, the size of the picture; fails for squares."""
+
+    id = "slow 1"
+
+    def read(self, image: Image.Image) -> tuple[TextLine, ...]:
+        if image.width == image.height:
+            raise PhotoError(Reason.CRASHED, "Reading its text failed.")
+        return (line(f"{image.width} by {image.height}"),)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for number in range(6):
+        path = folder / ("signs" if number < 4 else "other") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture(str(number), (70 + number, 50)).save(path)
+    picture("square", (60, 60)).save(folder / "square.png")
+    return folder
+
+
+@pytest.fixture
+def indexer(tmp_path: Path, photos: Path) -> Indexer:
+    """The indexer of a library with these photos, which reads with `SlowReader`."""
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    encoders = EncoderLoader(settings, lambda sentence: None, None, StandIn())
+    opened = Indexer(
+        settings, encoders, lambda sentence: None, open_reader=lambda threads: SlowReader()
+    )
+    run(opened.index((str(photos),), False, False))
+    return opened
+
+
+def run(steps: Any) -> Any:
+    """The report of a job."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def test_a_stopped_run_continues_where_it_was(indexer: Indexer, tmp_path: Path) -> None:
+    steps = indexer.read_text((), True, False)
+    for expected in (1, 2, 3):
+        assert next(step for step in steps if step.done).done == expected
+    steps.close()
+    with Store.open(tmp_path / "data") as store:
+        counts = store.picture_text.counts()
+    assert counts.unread == 4
+    report = run(indexer.read_text((), True, False))
+    assert (report.read + report.failed, report.none, report.unreached) == (4, 0, 0)
+    report = run(indexer.read_text((), True, False))
+    assert report == TextReport(0, 0, 0, 0, seconds=report.seconds)
+
+
+def test_a_failure_is_recorded_and_ends_nothing(indexer: Indexer, tmp_path: Path) -> None:
+    report = run(indexer.read_text((), True, False))
+    assert (report.read, report.failed) == (6, 1)
+    with Store.open(tmp_path / "data") as store:
+        failed = store.reads.photo_at(tmp_path / "photos" / "square.png")
+        assert failed is not None
+        assert store.reads.texts([failed])[failed].message == "Reading its text failed."
+        assert len(found(store, "by 50")) == 6
+
+
+def test_only_photos_of_the_folders_named_are_read(indexer: Indexer, photos: Path) -> None:
+    assert run(indexer.read_text((str(photos / "other"),), True, False)).read == 2
+    with pytest.raises(FolderError, match="imgsearch index"):
+        run(indexer.read_text((str(photos / "nowhere"),), True, False))
+
+
+def test_changed_photos_are_read_again_once_they_are_indexed(
+    indexer: Indexer, photos: Path, tmp_path: Path
+) -> None:
+    run(indexer.read_text((), True, False))
+    picture("new", (333, 50)).save(photos / "signs" / "0.png")
+    (photos / "signs" / "1.png").unlink()
+    run(indexer.index((str(photos),), True, False))
+    with Store.open(tmp_path / "data") as store:
+        assert found(store, "70") == found(store, "71") == []
+    picture("newer", (444, 51)).save(photos / "signs" / "2.png")  # not indexed yet
+    report = run(indexer.read_text((), True, False))
+    assert (report.read, report.unreached) == (1, 0)
+    with Store.open(tmp_path / "data") as store:
+        assert found(store, "333") == [store.reads.photo_at(photos / "signs" / "0.png")]
+
+
+def test_a_photo_that_changed_since_it_was_indexed_is_not_reached(
+    indexer: Indexer, photos: Path
+) -> None:
+    picture("newer", (444, 51)).save(photos / "signs" / "2.png")
+    (photos / "signs" / "3.png").unlink()
+    report = run(indexer.read_text((), True, False))
+    assert (report.read, report.unreached) == (4, 2)
+
+
+def test_without_the_extra_the_command_that_installs_it_is_named() -> None:
+    with pytest.raises(
+        MissingPackage, match=r"needs one more package: .*install.*\[ocr\]"
+    ) as caught:
+        open_reader(1, package="no_such_package")
+    assert caught.value.exit_code == 11
+
+
+# ------------------------------------------------------------------------- the reader itself
+
+
+@needs_reader
+@pytest.mark.slow
+def test_the_reader_finds_lines_and_where_they_stand() -> None:
+    reader = open_reader(2)
+    assert reader.id.startswith("rapidocr 3")
+    first, second = reader.read(picture("Table 12\nreserved"))
+    assert (first.text, second.text) == ("Table 12", "reserved")
+    # The first line begins at (40, 40) of 640 × 400 pixels.
+    assert first.x == pytest.approx(40 / 640, abs=0.03)
+    assert 0.05 < first.y < 0.2
+    assert 0.2 < first.width < 0.5
+    assert second.y > first.y + first.height / 2
+    assert first.confidence > 0.9
+    assert reader.read(Image.new("RGB", (320, 240), (20, 90, 40))) == ()
+
+
+@needs_reader
+@pytest.mark.slow
+def test_each_line_of_a_long_screenshot_is_read_once() -> None:
+    image = Image.new("RGB", (500, 2400), "white")
+    draw = ImageDraw.Draw(image)
+    for number in range(16):
+        draw.text((30, 150 * number + 50), f"message {number}", "black", ImageFont.load_default(60))
+    lines = open_reader(2).read(image)
+    assert [each.text for each in lines] == [f"message {number}" for number in range(16)]
+    assert lines[11].y == pytest.approx((150 * 11 + 50) / 2400, abs=0.01)
+
+
+# ------------------------------------------------------------------------- the command
+
+
+def command(data: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "IMGSEARCH_DATA": str(data)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def readings(data: Path) -> dict[int, str]:
+    """When the text of each photo was read, and its state: of all that are committed now."""
+    with closing(sqlite3.connect(f"file:{data}/library.db?mode=ro", uri=True)) as connection:
+        query = "SELECT photo_id, read_at || state FROM text_readings"
+        return dict(connection.execute(query).fetchall())
+
+
+def stopped_after_a_photo(data: Path, number: int) -> tuple[int, str]:
+    """Run the command and send it a signal once it has read one more photo: exit code, errors."""
+    before = readings(data)
+    with command(data, "read-text", "--all") as process:
+        end = time.monotonic() + PATIENCE_S
+        while len(readings(data)) == len(before):
+            assert process.poll() is None and time.monotonic() < end, process.communicate()
+            time.sleep(0.005)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert before.items() < readings(data).items()
+    return process.returncode, errors
+
+
+@needs_reader
+@pytest.mark.slow
+def test_a_killed_command_loses_no_photo_that_it_has_read(
+    tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, folder = tmp_path / "data", tmp_path / "photos"
+    folder.mkdir()
+    for each in range(7):
+        picture(f"Table {each}\nreserved").save(folder / f"{each}.png")
+    settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite")
+    with Library.open(settings) as library:
+        library.index([folder]).run()
+    monkeypatch.setenv("IMGSEARCH_CACHE", str(model_cache))
+    assert stopped_after_a_photo(data, signal.SIGKILL)[0] == -signal.SIGKILL
+    code, errors = stopped_after_a_photo(data, signal.SIGINT)
+    assert code == 130
+    assert "run the same command again to continue" in errors
+    before = readings(data)
+    assert 2 <= len(before) < 7
+    with command(data, "read-text", "--all", "--json") as process:
+        output, errors = process.communicate(timeout=PATIENCE_S)
+    report = json.loads(output)
+    assert report["read"] == 7 - len(before), errors
+    assert report["library"] == {"read": 7, "none": 0, "failed": 0, "unread": 0}
+    assert before.items() < readings(data).items()
+    assert "RapidOCR" not in errors
+
+
+@needs_reader
+@pytest.mark.slow
+def test_text_is_a_filter_and_is_shown_with_where_it_stands(
+    tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    picture("Table 12\nreserved").save(folder / "sign.png")
+    picture("Table 7").save(folder / "other.png")
+    data = tmp_path / "data"
+    settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite", service="off")
+    with Library.open(settings) as library:
+        library.index([folder]).run()
+        assert library.read_text(everything=True).run().read == 2
+        (hit,) = library.search('text:"table 12 RESERVED"')
+        assert hit.path == folder / "sign.png"
+        assert [each.text for each in hit.text_lines] == ["Table 12", "reserved"]
+        assert [each.path.name for each in library.search("a sign -text:12")] == ["other.png"]
+        text = library.text_of(hit.photo.id)
+        assert text is not None and text.state == "read"
+    for name, value in {"DATA": data, "CACHE": model_cache, "SERVICE": "off"}.items():
+        monkeypatch.setenv(f"IMGSEARCH_{name}", str(value))
+    explained = CliRunner().invoke(commands, ["explain", str(hit.path), "text:reserved"])
+    assert "passes  text:reserved" in explained.output
+    (shown,) = [row for row in explained.output.splitlines() if "*" in row]
+    assert shown.endswith("reserved") and "% across" in shown
+    result = CliRunner().invoke(commands, ["search", "text:12", "--json"])
+    (record,) = json.loads(result.output)
+    (box,) = record["text_lines"]
+    assert box["text"] == "Table 12" and 0 < box["x"] < box["width"] < 1
+
+
+@pytest.mark.slow
+def test_photos_that_look_as_if_they_had_text_are_read_first(
+    tmp_path: Path, model_cache: Path
+) -> None:
+    """With the model `lite`: a page and a sign pass the gate, a plain ground does not."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    page = "\n".join(f"Item {number}   {number * 7}.50 EUR   in total" for number in range(18))
+    picture(page, (700, 900), 28).save(folder / "page.png")
+    picture("Table 12\nreserved").save(folder / "sign.png")
+    for name, colour in {"green": (40, 120, 50), "blue": (70, 130, 210)}.items():
+        Image.radial_gradient("L").resize((320, 240)).convert("RGB").point(
+            [level * part // 255 for part in colour for level in range(256)]
+        ).save(folder / f"{name}.png")
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=model_cache, encoder="lite")
+    encoders = EncoderLoader(settings, lambda sentence: None, None, None)
+    indexer = Indexer(
+        settings, encoders, lambda sentence: None, open_reader=lambda threads: SlowReader()
+    )
+    run(indexer.index((str(folder),), False, False))
+    with_gate = [step.path.name for step in indexer.read_text((), False, False) if step.path]
+    assert sorted(with_gate) == ["page.png", "sign.png"]
+    report = run(indexer.read_text((), False, False))
+    assert (report.read, report.below_gate) == (0, 2)
+    the_rest = [step.path.name for step in indexer.read_text((), True, False) if step.path]
+    assert sorted(the_rest) == ["blue.png", "green.png"]
