@@ -1,11 +1,16 @@
-"""Measures, in a real browser, the time from Enter until the page shows 60 results.
+"""Measures, in a real browser, how long the page takes to show photos of a large library.
 
     python -m benchmarks.bench_page --photos 100000
 
-Makes a library of synthetic photos (small JPEGs; random vectors, some of which match each query),
-opens the page, and searches. The time ends when there are 60 tiles and every picture in sight is
-drawn: "first" without any thumbnails made before, "again" with all of them. Needs Chromium and the
-`dev` packages.
+Makes a library of synthetic photos (small JPEGs of 16 years; random vectors, some of which match
+each query), opens the page, and measures
+
+- the time from Enter until it shows 60 results and every picture in sight is drawn;
+- the time from opening the timeline until its first tiles are there, and from a jump to a random
+  place of it until every tile in sight is there ("tiles"), and every picture drawn ("pictures").
+
+"first" is without any thumbnails made before, "again" with those that are in sight. `--library DIR`
+keeps the library in a folder and uses it again. Needs Chromium and the `dev` packages.
 """
 
 # ruff: noqa: T201
@@ -17,6 +22,8 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +38,7 @@ from imgsearch.encoders.registry import open_encoder
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.lock import writing
-from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, serving
+from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, TOKEN, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -61,6 +68,47 @@ def vectors(photos: int, texts: np.ndarray) -> Iterator[np.ndarray]:
     yield from SyntheticSpace(texts.shape[1]).photos(photos - len(near), seed=1)
 
 
+@dataclass(frozen=True, slots=True)
+class MadePlace:
+    """A town that photos are taken in."""
+
+    town: str
+    country: str
+    lat: float
+    lon: float
+
+
+HOME = MadePlace("Vienna", "Austria", 48.2, 16.37)
+FIRST_DAY = datetime(2009, 1, 1)
+DAYS = 16 * 365
+TRIP_DAYS = 6  # of every 60
+
+
+def taken(photos: int) -> Iterator[tuple[datetime, MadePlace]]:
+    """When and where each photo was taken: 16 years of days at home, and trips all over the world.
+
+    Half of the days have photos; on a trip every day has, and three times as many.
+    """
+    noise = np.random.default_rng(11)
+    trips = [
+        MadePlace(f"Town {number}", f"Country {number % 40}", lat, lon)
+        for number, (lat, lon) in enumerate(
+            zip(
+                noise.uniform(-50, 65, DAYS // 60 + 1),
+                noise.uniform(-120, 150, DAYS // 60 + 1),
+                strict=True,
+            )
+        )
+    ]
+    on_trip = np.arange(DAYS) % 60 < TRIP_DAYS
+    weights = np.where(on_trip, 3.0, noise.random(DAYS) < 0.5) * noise.gamma(1.5, 1.0, DAYS)
+    for day in np.sort(noise.choice(DAYS, photos, p=weights / weights.sum())).tolist():
+        place = trips[day // 60] if on_trip[day] else HOME
+        lat, lon = (degrees + noise.normal(0, 0.02) for degrees in (place.lat, place.lon))
+        at = FIRST_DAY + timedelta(days=day, seconds=float(noise.uniform(9, 20)) * 3600)
+        yield at.replace(microsecond=0), MadePlace(place.town, place.country, lat, lon)
+
+
 def fill(place: Path, photos: int) -> None:
     """Make a library of hard links to 50 small JPEGs, each with its own content hash and vector."""
     encoder = open_encoder("lite", default_cache_dir())
@@ -75,6 +123,7 @@ def fill(place: Path, photos: int) -> None:
         root_id = store.files.add_root(str(folder))
         row = store.vectors.add_encoder(encoder.id, "lite", encoder.dim)
         number = 0
+        moments = taken(photos)
         for rows in vectors(photos, texts):
             for start in range(0, len(rows), BATCH):
                 results = []
@@ -84,7 +133,18 @@ def fill(place: Path, photos: int) -> None:
                     os.link(place / f"{number % 50}.jpg", path)
                     about = path.stat()
                     stat = FileStat(str(path), about.st_size, about.st_mtime_ns, about.st_ino)
-                    facts = Facts("JPEG", 1024, 768)
+                    at, near = next(moments)
+                    facts = Facts(
+                        "JPEG",
+                        1024,
+                        768,
+                        taken_at=at,
+                        dated_by="exif",
+                        lat=near.lat,
+                        lon=near.lon,
+                        town=near.town,
+                        country=near.country,
+                    )
                     results.append(IngestResult(stat, os.urandom(32), facts, vector[None]))
                     number += 1
                 store.record(root_id, row.key, results)
@@ -104,26 +164,78 @@ def time_of(tab: Page, query: str) -> float:
     return time.perf_counter() - started
 
 
+JUMPS = 12
+JUMP = """async (share) => {
+    const root = [...document.querySelectorAll("*")]
+        .find((node) => node.shadowRoot?.querySelector(".scroller")).shadowRoot;
+    const scroller = root.querySelector(".scroller"), started = performance.now();
+    const until = async (holds) => {
+        while (!holds()) await new Promise(requestAnimationFrame);
+        return performance.now() - started;
+    };
+    const inSight = () => [...root.querySelectorAll(".day .tile")].filter((tile) => {
+        const box = tile.getBoundingClientRect();
+        return box.bottom > 0 && box.top < innerHeight;
+    });
+    scroller.scrollTop = share * scroller.scrollHeight;
+    await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
+    const tiles = await until(() => inSight().length > 6 && inSight().every((tile) => tile.href));
+    const images = () => inSight().map((tile) => tile.querySelector("img"));
+    const pictures = await until(() => images().every((image) => image?.complete));
+    return [tiles, pictures];
+}"""
+
+
+def time_timeline(tab: Page, address: str, photos: int) -> None:
+    """Print how long the first tiles take, and jumps to places all over the timeline."""
+    started = time.perf_counter()
+    tab.goto(f"{address}/timeline")
+    tab.locator(".day .tile img").first.wait_for()
+    print(f"{photos} photos, timeline: first tiles {time.perf_counter() - started:.2f} s")
+    shares = np.random.default_rng(3).random(JUMPS).tolist()
+    for round_name in ("first", "again"):
+        times = np.array([tab.evaluate(JUMP, share) for share in shares]) / 1000
+        tiles, pictures = (
+            f"{np.median(column):.2f} s (at most {column.max():.2f} s)" for column in times.T
+        )
+        print(f"{photos} photos, jump, {round_name}: tiles {tiles}, pictures {pictures}")
+
+
+def time_searches(tab: Page, address: str, photos: int) -> None:
+    """Print how long searches take, the second time with thumbnails that are there already."""
+    tab.goto(address)
+    tab.locator(".tile").first.wait_for()
+    time_of(tab, WARM_UP)
+    for round_name in ("first", "again"):
+        times = [time_of(tab, query) for query in QUERIES]
+        listed = ", ".join(f"{seconds:.2f}" for seconds in times)
+        print(f"{photos} photos, search, {round_name}: {listed} s", flush=True)
+
+
+MEASURED = {"search": time_searches, "timeline": time_timeline}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--photos", type=int, default=100_000)
+    parser.add_argument("--library", type=Path, help="a folder to keep the library in")
+    parser.add_argument("--views", nargs="+", choices=MEASURED, default=list(MEASURED))
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        place = Path(folder)
-        fill(place, options.photos)
+        place = options.library or Path(folder)
+        if not (place / "library").exists():
+            place.mkdir(parents=True, exist_ok=True)
+            fill(place, options.photos)
         browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
         with serving(place / "library") as address:
-            tab = browser.new_page(viewport={"width": 1280, "height": 860})
-            tab.set_default_timeout(PATIENCE_MS)
-            tab.goto(address)
-            tab.locator(".tile").first.wait_for()
-            time_of(tab, WARM_UP)
-            for round_name in ("first", "again"):
-                times = [time_of(tab, query) for query in QUERIES]
-                listed = ", ".join(f"{seconds:.2f}" for seconds in times)
-                print(f"{options.photos} photos, {round_name}: {listed} s", flush=True)
+            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            context.set_default_timeout(PATIENCE_MS)
+            context.request.get(f"{address}/?token={TOKEN}")  # logs the browser in
+            for view in options.views:
+                MEASURED[view](context.new_page(), address, options.photos)
         browser.close()
 
 

@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from imgsearch.errors import ImgsearchError
     from imgsearch.library import Library
     from imgsearch.progress import RunningJob
+    from imgsearch.query.anniversary import in_earlier_years
     from imgsearch.query.grammar import filter_of, parse, to_text
     from imgsearch.records.answer import Answer, Hit, Verdict
-    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
+    from imgsearch.records.browse import (
+        DayPhotos,
+        PhotoEvent,
+        PlaceCounts,
+        Timeline,
+    )
     from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto, Pairs
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.photo import Photo
@@ -43,6 +49,7 @@ _MODULES = {
     "Classes": "imgsearch.records.labels",
     "Counts": "imgsearch.records.status",
     "DuplicateGroup": "imgsearch.records.duplicates",
+    "DayPhotos": "imgsearch.records.browse",
     "EncoderInfo": "imgsearch.records.status",
     "Example": "imgsearch.records.query",
     "Failure": "imgsearch.records.status",
@@ -70,6 +77,7 @@ _MODULES = {
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
+    "in_earlier_years": "imgsearch.query.anniversary",
     "parse": "imgsearch.query.grammar",
     "printable": "imgsearch.text",
     "removal_paths": "imgsearch.analysis.removal_script",
@@ -81,6 +89,7 @@ __all__ = [
     "Answer",
     "Classes",
     "Counts",
+    "DayPhotos",
     "DuplicateGroup",
     "EncoderInfo",
     "Example",
@@ -109,6 +118,7 @@ __all__ = [
     "clock",
     "filter_of",
     "format_count",
+    "in_earlier_years",
     "parse",
     "printable",
     "removal_paths",

@@ -57,7 +57,12 @@ if TYPE_CHECKING:
         WatchEvent,
     )
     from imgsearch.records.arrays import Ids
-    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
+    from imgsearch.records.browse import (
+        DayPhotos,
+        PhotoEvent,
+        PlaceCounts,
+        Timeline,
+    )
     from imgsearch.records.duplicates import DuplicateGroup, Pairs
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
@@ -272,6 +277,12 @@ class Library:
         from imgsearch.analysis.browse import timeline_of
 
         return timeline_of(self._reads(), self._counted(query, k))
+
+    def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
+        """The photos of each day, newest first: all of them, or as for `timeline`."""
+        from imgsearch.analysis.browse import days_of
+
+        return days_of(self._reads(), self._counted(query, k))
 
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
         """How many photos each country, region and town has: of all, or as for `timeline`."""

@@ -18,8 +18,8 @@ from benchmarks.bench_events import LIVES, make_library, ours, score
 from imgsearch import Library, Query, Settings, to_text
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
-from imgsearch.cli.timeline import in_earlier_years
 from imgsearch.errors import QueryError, UsageError
+from imgsearch.query.anniversary import in_earlier_years
 from imgsearch.records.browse import (
     CountryCount,
     Moment,
@@ -103,6 +103,25 @@ def test_a_month_counts_what_a_search_for_it_finds(travels: Library) -> None:
             assert len(travels.find(f"on:{month.month}").hits) == month.photos
             by_file = travels.find(f"on:{month.month} dated:file").hits
             assert len(by_file) == month.dated_by_file
+
+
+def test_photos_are_listed_by_day_newest_first(travels: Library) -> None:
+    days = travels.days()
+    assert [(day.day.isoformat(), len(day.photo_ids), day.dated_by_file) for day in days] == [
+        ("2015-11-05", 1, 0),
+        ("2015-02-02", 1, 0),
+        ("2015-02-01", 1, 0),
+        ("2012-03-04", 1, 1),
+        ("2008-12-31", 1, 0),
+        ("2008-10-22", 2, 0),
+    ]
+    in_order = [photo_id for day in days for photo_id in day.photo_ids.tolist()]
+    assert in_order == [hit.photo.id for hit in travels.find("sort:date", 100).hits]
+    names = [hit.path.stem for hit in travels.photos(days[-1].photo_ids.tolist())]
+    assert names == ["a2", "a1"], "the latest first"
+    (day,) = travels.days("country:Italy after:2012")
+    assert day.day == date(2015, 11, 5)
+    assert travels.days("country:France") == ()
 
 
 def test_photos_are_counted_by_country_region_and_town(travels: Library) -> None:

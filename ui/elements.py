@@ -83,6 +83,7 @@ class ViewerOptions:
     results: str  # address of the view with the results
     photo_parameters: Mapping[str, str]  # of the addresses of all photos
     total: str  # number of photos in the list: "300+"
+    before: int  # number of photos in the list before those given
 
 
 def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
@@ -145,8 +146,8 @@ def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
         key="viewer",
         data={
             "slides": [_slide(hit, options) for hit in hits[first : index + NEIGHBOURS + 1]],
-            "first": first,
-            "index": index,
+            "first": options.before + first,
+            "index": options.before + index,
             "list": urlencode(options.photo_parameters),
             "total": options.total if len(hits) > 1 else "",
             "results": options.results,

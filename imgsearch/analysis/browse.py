@@ -1,13 +1,16 @@
-"""Counts photos by month and by place."""
+"""Arranges photos by day, and counts them by month and by place."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from imgsearch.records.browse import (
     CountryCount,
+    DayPhotos,
     MonthCount,
     PlaceCounts,
     RegionCount,
@@ -32,6 +35,17 @@ def timeline_of(reads: Reads, ids: Ids | None) -> Timeline:
     return Timeline(
         tuple(_year(year, by_year.get(year, ())) for year in range(min(by_year), max(by_year) + 1))
     )
+
+
+def days_of(reads: Reads, ids: Ids | None) -> tuple[DayPhotos, ...]:
+    """These photos, or all, by day, newest first."""
+    import numpy as np
+
+    days = []
+    for day, rows in groupby(reads.dated(ids), lambda row: row[1]):
+        photo_ids, _, by_file = zip(*rows, strict=True)
+        days.append(DayPhotos(date.fromisoformat(day), np.array(photo_ids, np.int64), sum(by_file)))
+    return tuple(days)
 
 
 def _year(year: int, months: Iterable[MonthCount]) -> YearCount:

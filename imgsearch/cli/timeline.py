@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from calendar import isleap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -21,7 +20,8 @@ from imgsearch.cli.query_options import (
     query_options,
 )
 from imgsearch.cli.search import print_answer, print_json_answer, without_weak_hits
-from imgsearch.records.query import Filter, Query
+from imgsearch.query.anniversary import in_earlier_years
+from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -97,22 +97,6 @@ def command(
     if not timeline.years:
         info(NOTHING_TO_COUNT)
         sys.exit(NO_RESULT)
-
-
-def in_earlier_years(query: Query, today: date) -> Query:
-    """The query, for the photos of this day in earlier years, newest first.
-
-    Photos of 29 February are found on the 28th of a year without it.
-    """
-    days = [f"{today:%m-%d}"]
-    if days == ["02-28"] and not isleap(today.year):
-        days.append("02-29")
-    filters = (
-        Filter("day", tuple(days)),
-        Filter("before", (f"{today.year:04}",)),
-        Filter("dated", ("file",), negated=True),
-    )
-    return replace(query, filters=(*query.filters, *filters), sort="date")
 
 
 def _print_photos(query: Query, k: int, as_json: bool, data_dir: str | None) -> None:

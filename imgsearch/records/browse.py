@@ -1,9 +1,13 @@
-"""What a library is browsed by: months and years, places, events."""
+"""What a library is browsed by: days, months and years, places, events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,15 @@ class Timeline:
     """All years from the first photo to the last, also those without a photo, in order."""
 
     years: tuple[YearCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayPhotos:
+    """The photos of one day, the latest first; `dated_by_file` have only the date of their file."""
+
+    day: date
+    photo_ids: Ids  # (n,)
+    dated_by_file: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ _FILES = (
 _FILES_OF_PHOTOS = f"{_FILES} photos.id {IN_IDS}"
 # In ASCII "." and "/" are neighbours, so this range holds the names that continue with a suffix.
 _FILES_WITH_STEM = _FILES + "root_id = ? AND name >= ? AND name < ?"
+_TO_THE_DAY = len("2023-06-15")
 _TO_THE_SECOND = len("2023-06-15T14:30:00")
 
 
@@ -237,6 +238,18 @@ class Reads:
             "FROM photos WHERE {} GROUP BY month ORDER BY month"
         )
         return [MonthCount(*row) for row in self._of_live_photos(query, ids)]
+
+    def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
+        """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
+
+        The last says whether only the file has a date. The order is that of `listing` by date.
+        """
+        query = (
+            f"SELECT id, {DATE_TAKEN} AS date, taken_at IS NULL FROM photos WHERE {{}} "
+            "ORDER BY date DESC, id DESC"
+        )
+        rows = self._of_live_photos(query, ids)
+        return [(photo_id, date[:_TO_THE_DAY], bool(by_file)) for photo_id, date, by_file in rows]
 
     def place_counts(
         self, ids: Ids | None = None

@@ -14,11 +14,12 @@ import streamlit as st
 from imgsearch import Hit, ImgsearchError, Query, Term, clock, format_count, printable, to_text
 from ui import cards, elements
 from ui.addresses import START, address_of
-from ui.elements import ViewerOptions
+from ui.elements import NEIGHBOURS, ViewerOptions
 from ui.formatting import date_of, format_datetime, format_size
 from ui.navigation import go_to
 from ui.search_state import NEWEST, SearchInput, open_search, remembered_list, search_until
 from ui.session import session
+from ui.timeline_data import photos_around
 
 DATE_SOURCES = {
     "exif": "from EXIF",
@@ -52,7 +53,7 @@ def show() -> None:
             go_to(address_of(START))
         return
     search_input = SearchInput.from_address(parameters)
-    hits, total = _list_of(parameters, search_input, found[0])
+    hits, before, total = _list_of(parameters, search_input, found[0])
     hit = next(hit for hit in hits if hit.photo.id == photo_id)
     left, right = st.columns([2.2, 1], gap="large")
     with left:
@@ -60,9 +61,10 @@ def show() -> None:
             hits,
             hit,
             ViewerOptions(
-                results=_results_address(parameters, search_input),
+                results=_results_address(parameters, search_input, hit.photo.id),
                 photo_parameters=parameters,
                 total=total,
+                before=before,
             ),
         )
     with right:
@@ -75,8 +77,14 @@ def _integer(text: str) -> int | None:
 
 def _list_of(
     parameters: Mapping[str, str], search_input: SearchInput, shown: Hit
-) -> tuple[Sequence[Hit], str]:
-    """The photos that the arrow keys step through, and how many there are, as text."""
+) -> tuple[Sequence[Hit], int, str]:
+    """The photos that the arrow keys step through, how many come before these, and all, as text."""
+    if parameters.get("from") == "timeline":
+        try:
+            around, before, total = photos_around(search_input.line, shown.photo.id, NEIGHBOURS)
+        except ImgsearchError:
+            around = []  # the timeline shows the error
+        return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
     hits: Sequence[Hit] = remembered_list(parameters.get("from", ""))
     more = ""
     if parameters.get("from") == "newest":
@@ -85,15 +93,19 @@ def _list_of(
         try:
             results = search_until(search_input, shown.photo.id)
         except ImgsearchError:
-            return (shown,), "1"  # the search view shows the error
+            return (shown,), 0, "1"  # the search view shows the error
         hits, more = results.hits, "+" if results.cursor else ""
     is_among = any(hit.photo.id == shown.photo.id for hit in hits)
-    return (hits, f"{len(hits):,}{more}") if is_among else ((shown,), "1")
+    return (hits, 0, f"{len(hits):,}{more}") if is_among else ((shown,), 0, "1")
 
 
-def _results_address(parameters: Mapping[str, str], search_input: SearchInput) -> str:
+def _results_address(
+    parameters: Mapping[str, str], search_input: SearchInput, photo_id: int
+) -> str:
     """The address of the view that the photo was opened from."""
     view = parameters.get("from", "").split(" ")[0]
+    if view == "timeline":
+        return address_of(view, {"q": search_input.line, "at": str(photo_id)})
     if view in ("labels", "similar"):
         return address_of(view, {"c": parameters.get("c", "")})
     return address_of(START, search_input.parameters)

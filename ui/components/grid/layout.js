@@ -1,0 +1,97 @@
+// Where the headings and tiles of a grid of photos are. Nothing here touches the page.
+// All lengths are in pixels, from the top left corner of the scrolled content.
+
+export const GAP = 4; // between tiles
+const DESIRED_SIDE = 176, MIN_COLUMNS = 3;
+const MONTH_HEIGHT = 58, TRIP_HEIGHT = 56, DAY_HEIGHT = 40;
+const BETWEEN_DAYS = 24; // of two days in one row
+const LABEL_WIDTH = 168, REMARK_WIDTH = 340; // that the heading of a day needs beside another
+
+// The days of `days` ({day, count, …}, newest first) below a `start` of some height. A short day
+// stands beside the day before it if both fit, as long as no other heading is between them.
+export function layOut(days, trips, width, start) {
+  const columns = Math.max(MIN_COLUMNS, Math.round((width + GAP) / (DESIRED_SIDE + GAP)));
+  const side = Math.floor((width + GAP) / columns) - GAP;
+  const sections = [];
+  let first = 0, y = start, month = "", trip = 0, before = null;
+  for (const day of days) {
+    const headings = [];
+    if (day.day.slice(0, 7) !== month) {
+      month = day.day.slice(0, 7);
+      headings.push({ kind: "month", month, height: MONTH_HEIGHT });
+    }
+    while (trip < trips.length && trips[trip].first > day.day) trip += 1;
+    if (trip < trips.length && trips[trip].last >= day.day) {
+      headings.push({ kind: "trip", trip: trips[trip], height: TRIP_HEIGHT });
+      trip += 1;
+    }
+    const needed = Math.max(day.count * (side + GAP) - GAP, day.remark ? REMARK_WIDTH : LABEL_WIDTH);
+    const x = before && !headings.length ? before.x + before.width + BETWEEN_DAYS : 0;
+    const isBeside = x > 0 && before.rows === 1 && day.count < columns && x + needed <= width;
+    const top = isBeside ? before.top : y;
+    const dayTop = isBeside ? before.dayTop : y + headings.reduce((sum, heading) => sum + heading.height, 0);
+    if (isBeside) before.labelWidth = before.width; // else it may be as long as the row
+    const rows = Math.ceil(day.count / columns);
+    const section = {
+      ...day, number: sections.length, first, headings, top, rows, x: isBeside ? x : 0, width: rows > 1 ? width : needed,
+      labelWidth: width - (isBeside ? x : 0), dayTop, tilesTop: dayTop + DAY_HEIGHT,
+    };
+    section.bottom = section.tilesTop + rows * (side + GAP);
+    sections.push(section);
+    first += day.count;
+    y = section.bottom;
+    before = section;
+  }
+  return { sections, columns, side, width, height: y, count: first };
+}
+
+// The last section for which `reaches` holds; it must hold for those before it, too.
+function lastWhere(sections, reaches) {
+  let low = 0, high = sections.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (reaches(sections[middle])) low = middle; else high = middle - 1;
+  }
+  return sections[low];
+}
+
+export function sectionOf(layout, offset) {
+  return lastWhere(layout.sections, (section) => section.first <= offset);
+}
+
+// The first of the sections that begin at or above `y`; several begin there if they are in one row.
+export function sectionAt(layout, y) {
+  const found = lastWhere(layout.sections, (section) => section.top <= y);
+  let number = found.number;
+  while (number > 0 && layout.sections[number - 1].top === found.top) number -= 1;
+  return layout.sections[number];
+}
+
+export function placeOf(layout, offset) {
+  const section = sectionOf(layout, offset);
+  const index = offset - section.first, step = layout.side + GAP;
+  return { x: section.x + (index % layout.columns) * step, y: section.tilesTop + Math.floor(index / layout.columns) * step };
+}
+
+// The offsets of a section's tiles between two heights: [first, end).
+export function tilesBetween(layout, section, top, bottom) {
+  const step = layout.side + GAP;
+  const firstRow = Math.max(0, Math.floor((top - section.tilesTop) / step));
+  const endRow = Math.min(section.rows, Math.ceil((bottom - section.tilesTop) / step));
+  if (firstRow >= endRow) return [section.first, section.first];
+  return [section.first + firstRow * layout.columns, Math.min(section.first + endRow * layout.columns, section.first + section.count)];
+}
+
+// The tile of the row below (direction 1) or above (-1) that is nearest to the column of `offset`.
+export function besideRow(layout, offset, direction) {
+  const from = placeOf(layout, offset);
+  let best = offset, row = null, gap = Infinity;
+  for (let other = offset + direction; other >= 0 && other < layout.count; other += direction) {
+    const place = placeOf(layout, other);
+    if (place.y === from.y) continue;
+    row ??= place.y;
+    if (place.y !== row) break;
+    if (Math.abs(place.x - from.x) < gap) { gap = Math.abs(place.x - from.x); best = other; }
+  }
+  return best;
+}

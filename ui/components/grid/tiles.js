@@ -1,0 +1,55 @@
+// What the tiles show, fetched in blocks as they come into sight.
+
+const BLOCK = 120; // tiles of one request
+const MAX_BLOCKS = 200; // that are kept
+
+export class TileSource {
+  // `onLoaded` is called when tiles have arrived, `onChanged` when the library has other photos.
+  constructor(line, version, onLoaded, onChanged) {
+    this.line = line;
+    this.version = version;
+    this.onLoaded = onLoaded;
+    this.onChanged = onChanged;
+    this.blocks = new Map();
+    this.requests = new Map();
+  }
+
+  // The tile at an offset: undefined before it has arrived, null if its photo is gone.
+  at(offset) {
+    return this.blocks.get(Math.floor(offset / BLOCK))?.[offset % BLOCK];
+  }
+
+  // Request the tiles from `first` to `end`; requests for others are given up.
+  want(first, end) {
+    const wanted = new Set();
+    for (let block = Math.floor(first / BLOCK); block * BLOCK < end; block += 1) wanted.add(block);
+    for (const [block, request] of this.requests) {
+      if (!wanted.has(block)) { request.abort(); this.requests.delete(block); }
+    }
+    for (const block of wanted) if (!this.blocks.has(block) && !this.requests.has(block)) this.load(block);
+  }
+
+  async load(block) {
+    const request = new AbortController();
+    this.requests.set(block, request);
+    const parameters = new URLSearchParams({ q: this.line, version: this.version, first: block * BLOCK, count: BLOCK });
+    try {
+      const response = await fetch(`/timeline/tiles?${parameters}`, { signal: request.signal });
+      if (response.status === 409) { this.onChanged(); return; }
+      if (!response.ok) return;
+      this.blocks.set(block, await response.json());
+      if (this.blocks.size > MAX_BLOCKS) this.blocks.delete(this.blocks.keys().next().value);
+      this.onLoaded();
+    } catch (error) {
+      if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
+      // The server cannot be reached: the page says so itself, and the next scroll asks again.
+    } finally {
+      if (this.requests.get(block) === request) this.requests.delete(block);
+    }
+  }
+
+  close() {
+    for (const request of this.requests.values()) request.abort();
+    this.requests.clear();
+  }
+}

@@ -1,0 +1,21 @@
+// Elements and dates. Text is inserted as text, never as HTML: file names are untrusted.
+
+export function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+const inUtc = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options });
+const MONTH = inUtc({ month: "long", year: "numeric" });
+const WEEKDAY = inUtc({ weekday: "long" });
+const SHORT_WEEKDAY = inUtc({ weekday: "short" });
+const DATE = inUtc({ day: "numeric", month: "long", year: "numeric" });
+
+const at = (day) => new Date(`${day}T00:00:00Z`);
+export const monthName = (month) => MONTH.format(at(`${month}-01`)); // June 2019
+export const dayName = (day) => `${WEEKDAY.format(at(day))} ${DATE.format(at(day))}`; // Saturday 15 June 2019
+export const shortDayName = (day) => `${SHORT_WEEKDAY.format(at(day))} ${at(day).getUTCDate()}`; // Sat 15
+export const periodName = (first, last) => DATE.formatRange(at(first), at(last)); // 3 – 12 June 2019
+export const countOf = (count) => `${count.toLocaleString("en")} photo${count === 1 ? "" : "s"}`;

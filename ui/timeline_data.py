@@ -1,0 +1,265 @@
+"""The photos by day, as the grid of the timeline asks for them: the days, and ranges of tiles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from itertools import groupby
+from urllib.parse import urlencode
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from imgsearch import (
+    DayPhotos,
+    Hit,
+    ImgsearchError,
+    PhotoEvent,
+    Query,
+    clock,
+    format_count,
+    printable,
+)
+from ui.elements import thumbnail_url
+from ui.filters import parse_line
+from ui.formatting import alt_text, date_of
+from ui.recent_answers import RecentAnswers
+from ui.session import Session, session
+
+MAX_FOUND = 1000  # photos that words or an example find; filters alone have no limit
+MAX_TILES = 500  # of one request
+MIN_TRIP_PHOTOS = 5
+NAMES_SHOWN = 3  # towns and countries of a trip
+CLOCK_NOT_SET = date(1970, 1, 1)  # where the clocks of computers start to count
+_NOT_STORED = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class PhotosByDay:
+    """The photos of a query by day, newest first; equal ones have equal versions."""
+
+    days: tuple[DayPhotos, ...]
+    photo_ids: np.ndarray  # int64 (n,): those of all days
+    times_s: dict[int, float]  # by photo id: the best matching moment of a video
+    version: str
+
+    def offset_of(self, photo_id: int) -> int | None:
+        """The position of a photo; None if it is not among these."""
+        (found,) = np.nonzero(self.photo_ids == photo_id)
+        return int(found[0]) if len(found) else None
+
+
+def photos_by_day(line: str) -> PhotosByDay:
+    """The photos that `line` finds, all for an empty one; up to a minute old.
+
+    Raises the errors of the query language and of the library.
+    """
+    here = session()
+    return _recent(here).get(line.strip(), here.photo_count())
+
+
+def photos_around(line: str, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
+    """A photo in the timeline of `line`, and as many as `reach` on either side of it.
+
+    With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
+    is not there.
+    """
+    photos = photos_by_day(line)
+    offset = photos.offset_of(photo_id)
+    if offset is None:
+        return [], 0, 0
+    first = max(0, offset - reach)
+    hits = session().library.photos(photos.photo_ids[first : offset + reach + 1].tolist())
+    found = [replace(hit, at_s=photos.times_s.get(hit.photo.id)) for hit in hits]
+    return found, first, len(photos.photo_ids)
+
+
+@cache
+def _recent(here: Session) -> RecentAnswers[PhotosByDay]:
+    return RecentAnswers(_photos_by_day)
+
+
+@dataclass(frozen=True, slots=True)
+class EventHeadings:
+    """What the events of a query add to the headings of its days."""
+
+    trips: tuple[PhotoEvent, ...]  # in order of time
+    towns: dict[date, str]  # where most photos of a day were taken
+
+
+@cache
+def _recent_headings(here: Session) -> RecentAnswers[EventHeadings]:
+    return RecentAnswers(_event_headings)
+
+
+def _event_headings(line: str) -> EventHeadings:
+    """Finding the events of 100,000 photos takes a second, so the days do not wait for it."""
+    query = parse_line(line)
+    if query.terms:
+        return EventHeadings((), {})  # the best photos for some words are no whole event
+    events = session().library.events(query if query.filters else None)
+    trips = (event for event in events if event.is_trip)
+    return EventHeadings(
+        tuple(trip for trip in trips if len(trip.photo_ids) >= MIN_TRIP_PHOTOS), _towns(events)
+    )
+
+
+def _photos_by_day(line: str) -> PhotosByDay:
+    here, query = session(), parse_line(line)
+    if query.terms:
+        days, times_s = _days_of_hits(here, query)
+    else:
+        days, times_s = here.library.days(query if query.filters else None), {}
+    photo_ids = np.concatenate([day.photo_ids for day in days]) if days else np.empty(0, np.int64)
+    digest = hashlib.sha256(photo_ids.tobytes())
+    digest.update(repr([(day.day, len(day.photo_ids)) for day in days]).encode())
+    return PhotosByDay(days, photo_ids, times_s, digest.hexdigest()[:16])
+
+
+def _days_of_hits(here: Session, query: Query) -> tuple[tuple[DayPhotos, ...], dict[int, float]]:
+    """The best photos for a query with words, by day, and the moments that match in videos.
+
+    They come from the service if it runs, as on the search page: its model is loaded.
+    """
+    hits = here.find(replace(query, sort="date"), MAX_FOUND).hits
+    strong = [hit for hit in hits if hit.level != "weak"]
+    days = []
+    for day, group in groupby(strong, _day_of):
+        of_day = list(group)
+        photo_ids = np.array([hit.photo.id for hit in of_day], np.int64)
+        days.append(DayPhotos(day, photo_ids, sum(hit.dated_by == "file" for hit in of_day)))
+    return tuple(days), {hit.photo.id: hit.at_s for hit in strong if hit.at_s is not None}
+
+
+def _day_of(hit: Hit) -> date:
+    moment = date_of(hit)
+    assert moment is not None  # a photo in an answer has a path, and so at least a file's date
+    return moment.date()
+
+
+def _towns(events: Sequence[PhotoEvent]) -> dict[date, str]:
+    """By day: the towns of its largest event that is of one day."""
+    sizes: dict[date, int] = {}
+    towns: dict[date, str] = {}
+    for event in events:
+        day = event.start.date()
+        is_largest = len(event.photo_ids) > sizes.get(day, 0)
+        if event.towns and event.end.date() == day and is_largest:
+            sizes[day] = len(event.photo_ids)
+            towns[day] = printable(", ".join(event.towns[:NAMES_SHOWN]))
+    return towns
+
+
+# ------------------------------------------------------------------------- JSON for the grid
+
+
+def days(request: Request) -> Response:
+    """The days of a query: each with its date, its number of photos and a remark.
+
+    `photo` is the id of a photo whose position is asked for.
+    """
+    photo_id = _number(request.query_params.get("photo", ""))
+    try:
+        photos = photos_by_day(request.query_params.get("q", ""))
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, _NOT_STORED)
+    today = date.today()
+    return JSONResponse(
+        {
+            "version": photos.version,
+            "days": [
+                [day.day.isoformat(), len(day.photo_ids), _remark(day, today)]
+                for day in photos.days
+            ],
+            "offset": None if photo_id is None else photos.offset_of(photo_id),
+        },
+        headers=_NOT_STORED,
+    )
+
+
+def headings(request: Request) -> Response:
+    """The trips of a query, newest first, and the towns of its days."""
+    here, line = session(), request.query_params.get("q", "").strip()
+    try:
+        found = _recent_headings(here).get(line, here.photo_count())
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, _NOT_STORED)
+    return JSONResponse(
+        {
+            "trips": [_trip_json(trip) for trip in reversed(found.trips)],
+            "towns": {day.isoformat(): towns for day, towns in found.towns.items()},
+        },
+        headers=_NOT_STORED,
+    )
+
+
+def tiles(request: Request) -> Response:
+    """What tiles `first` to `first + count - 1` show, for the version of the days named."""
+    first, count = (_number(request.query_params.get(name, "")) for name in ("first", "count"))
+    if first is None or count is None or count > MAX_TILES:
+        return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, _NOT_STORED)
+    line = request.query_params.get("q", "").strip()
+    try:
+        photos = photos_by_day(line)
+        if request.query_params.get("version") != photos.version:
+            return PlainTextResponse("The photos have changed.", 409, _NOT_STORED)
+        ids = photos.photo_ids[first : first + count].tolist()
+        found = {hit.photo.id: hit for hit in session().library.photos(ids)}
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, _NOT_STORED)
+    return JSONResponse(
+        [
+            tile_json(found[photo_id], line, photos.times_s.get(photo_id))
+            if photo_id in found
+            else None
+            for photo_id in ids
+        ],
+        headers=_NOT_STORED,
+    )
+
+
+def tile_json(hit: Hit, line: str, at_s: float | None = None) -> dict[str, object]:
+    """What a square tile shows of a photo that `line` found; of a video, the moment found."""
+    hit = replace(hit, at_s=at_s)
+    parameters = {"id": str(hit.photo.id), "from": "timeline", **({"q": line} if line else {})}
+    duration_s = hit.photo.facts.duration_s
+    return {
+        "id": hit.photo.id,
+        "src": thumbnail_url(hit),
+        "link": f"/photo?{urlencode(parameters)}",
+        "alt": alt_text(hit),
+        "video": "" if duration_s is None else clock(duration_s if at_s is None else at_s),
+        "offline": hit.offline,
+    }
+
+
+def _trip_json(trip: PhotoEvent) -> dict[str, object]:
+    names = [*trip.towns[:NAMES_SHOWN], *trip.countries[:NAMES_SHOWN]]
+    return {
+        "first": trip.start.date().isoformat(),
+        "last": trip.end.date().isoformat(),
+        "title": f"Trip to {printable(', '.join(names))}" if names else "Trip",
+        "photos": len(trip.photo_ids),
+    }
+
+
+def _remark(day: DayPhotos, today: date) -> str:
+    """What is doubtful about the date of these photos; empty if nothing is."""
+    if day.day == CLOCK_NOT_SET:
+        return "the date of a clock that was not set"
+    if day.day > today + timedelta(days=1):  # a camera's clock may be ahead by a time zone
+        return "in the future: the clock was wrong"
+    if day.dated_by_file == len(day.photo_ids):
+        return "by the date of the file"
+    if day.dated_by_file:
+        return f"{format_count(day.dated_by_file, 'photo')} by the date of the file"
+    return ""
+
+
+def _number(text: str) -> int | None:
+    is_number = text.isascii() and text.isdigit() and len(text) <= 18
+    return int(text) if is_number else None
