@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-fast gpu soak soak-hour crash fuzz bench bench-full bench-index check docs format install clean
+.PHONY: help demo test test-fast gpu soak soak-hour crash fuzz bench bench-full bench-index check release docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -64,6 +64,13 @@ check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_names.py
+
+release: install  ## Build wheel and sdist in dist/, check them, try both in bare environments
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,release]'
+	rm -rf dist build/lib
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m tests.try_release dist
 
 docs: install  ## Write the help texts into docs/cli.md and docs/imgsearch.1
 	UPDATE_DOCS=1 $(BIN)/python -m pytest -q tests/test_docs.py

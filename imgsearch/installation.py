@@ -59,6 +59,36 @@ def install_command(extra: str | None = None) -> str:
     return pip_install(f"{DISTRIBUTION}{suffix}")
 
 
+def cpu_torch_hint() -> str:
+    """A sentence with the command that installs torch without the libraries of CUDA.
+
+    On Linux, `pip` takes the build for CUDA from the package index unless told another index; `uv`
+    has an option for that.
+    """
+    uv = [sys.executable, "-m", "uv"] if find_spec("uv") is not None else ["uv"]
+    what = install_command("models").rpartition(" install ")[2]
+    command = f"{shlex.join([*uv, 'pip', 'install', '--torch-backend', 'cpu'])} {what}"
+    return (
+        "On Linux without an NVIDIA card, that installs 3 GB of CUDA for nothing; this does not: "
+        f"{command}"
+    )
+
+
+def page_package() -> str:
+    """The name of the package with the page: `imgsearch.page` in an installed copy.
+
+    In a checkout it is the folder `ui`. An installed copy has no top-level package of that name,
+    which another distribution could have, too.
+    """
+    return "ui" if checkout_folder() is not None else "imgsearch.page"
+
+
+def checkout_folder() -> Path | None:
+    """The checkout that this code runs from, or None for an installed copy."""
+    folder = Path(__file__).resolve().parent.parent
+    return folder if (folder / "pyproject.toml").is_file() else None
+
+
 def update_command() -> str:
     """The command that brings a newer imgsearch."""
     source = _source()
@@ -79,9 +109,9 @@ def restore_command(file: Path) -> str:
 
 
 def _source() -> _Source:
-    code = Path(__file__).resolve().parent.parent
-    if (code / "pyproject.toml").is_file():
-        return _Source(code, is_checkout=True)
+    checkout = checkout_folder()
+    if checkout is not None:
+        return _Source(checkout, is_checkout=True)
     record = _direct_url()
     url = record.get("url")
     if not isinstance(url, str):

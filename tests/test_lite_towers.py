@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,10 @@ from tokenizers import Tokenizer
 
 from imgsearch.encoders.lite import graph, heads, towers, weights
 from imgsearch.encoders.lite.heads import CURRENT
+from imgsearch.encoders.lite.pth import read_tensors
 from imgsearch.encoders.lite.spec import TEXT_LAYERS
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
+from imgsearch.errors import EncoderError
 from tests.factories import cosines, unit
 
 if TYPE_CHECKING:
@@ -49,6 +52,25 @@ def in_float32(
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     features, logits = session.run(["features", "logits"], {"pixels": pixels})
     return features, logits
+
+
+def test_the_weights_are_read_as_torch_reads_them(tensors: Tensors) -> None:
+    torch = pytest.importorskip("torch")
+    state = torch.load(weights.IMAGE.path(), map_location="cpu", weights_only=True)
+    assert list(tensors) == list(state)
+    for name, tensor in state.items():
+        assert tensors[name].dtype == np.float32 and tensors[name].shape == tuple(tensor.shape)
+        assert np.array_equal(tensors[name], tensor.float().numpy()), name
+
+
+def test_a_file_of_tensors_runs_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    file.write_bytes(pickle.dumps(print))
+    with pytest.raises(EncoderError, match=r"no need of builtins\.print"):
+        read_tensors(file)
+    file.write_bytes(pickle.dumps(7))
+    with pytest.raises(EncoderError, match=r"not a file of tensors"):
+        read_tensors(file)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import click
 
 from imgsearch.cli.output import data_option, info
 from imgsearch.errors import MissingPackage, UsageError
-from imgsearch.installation import install_command
+from imgsearch.installation import checkout_folder, install_command, page_package
 
 PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
 MIN_PASSWORD_LENGTH = 8
@@ -45,10 +45,10 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
     from imgsearch.config import Settings
 
     settings = Settings.load(data_dir=data_dir)
-    if find_spec("streamlit") is None or find_spec("ui") is None:
+    if find_spec("streamlit") is None:
         raise MissingPackage(
-            "The page needs Streamlit, which is not installed. Install what imgsearch needs: "
-            f"{install_command()}"
+            "The page needs Streamlit, which is not installed. Install it: "
+            f"{install_command('page')}"
         )
     _check_host(host)
     _check_port(host, port)
@@ -60,8 +60,14 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
     info(f"The page of the library in {settings.data_dir}: {address}")
     arguments = ["--host", host, "--port", str(port)]
     arguments += [] if no_browser else ["--open-browser"]
+    checkout = checkout_folder()
+    if checkout is not None:  # `ui` is found there, whatever the current folder is
+        paths = [str(checkout), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    # -P: a folder `imgsearch` or `ui` in the current folder is not meant.
+    server = [sys.executable, "-P", "-m", page_package(), *arguments]
     # The server replaces this process, so that signals reach it directly.
-    os.execve(sys.executable, [sys.executable, "-m", "ui", *arguments], environment)
+    os.execve(sys.executable, server, environment)
 
 
 def _token() -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,9 +94,14 @@ def usable_cores() -> int:
 
 
 def has_gpu(device: str = "auto") -> bool:
-    """Whether work on `device` runs on a CUDA GPU. torch is loaded only if there is a driver."""
+    """Whether work on `device` runs on a CUDA GPU. torch is loaded only if there is a driver.
+
+    Without torch, nothing does: `auto` then means the CPU.
+    """
     if device != "auto":
         return device.startswith("cuda")
+    if find_spec("torch") is None:
+        return False
     if not any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")):
         return os.name == "nt" and _torch_sees_cuda()
     return _torch_sees_cuda()

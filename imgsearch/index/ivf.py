@@ -23,7 +23,7 @@ from imgsearch.index.base import (
 from imgsearch.index.flat import NO_NEIGHBOURS
 from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.index.recall import RecallBenchmark, calibration_benchmarks, smallest_setting
-from imgsearch.installation import install_command
+from imgsearch.installation import pip_install
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
 
@@ -31,8 +31,8 @@ try:
     faiss: Any = import_module("faiss")  # its type stubs lack half of what is called here
 except ImportError as error:
     raise MissingPackage(
-        f"The index needs FAISS, which is not installed. Run: {install_command('cpu')} "
-        "(or [gpu] on a machine with an NVIDIA card; one of the two, never both)"
+        f"The index needs FAISS, which is not installed. Run: {pip_install('faiss-cpu')} "
+        "(or faiss-gpu on a machine with an NVIDIA card; one of the two, never both)"
     ) from error
 
 _POINTS_PER_LIST_MIN = 39  # FAISS calls k-means on fewer points a centroid unreliable

@@ -1,7 +1,8 @@
 """The weight files of the two frozen towers: finds them, and checks that they are the right ones.
 
 They come in ordinary pip packages. The packages are located, never imported: one of them would load
-half a machine-learning stack to say where its file is.
+half a machine-learning stack to say where its file is. It also requires that stack, so it is
+installed with `--no-deps` where the stack is not wanted (docs/installing.md).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.encoders.cache import sha256_of
 from imgsearch.errors import EncoderError, EncoderUnavailable
-from imgsearch.installation import pip_reinstall
+from imgsearch.installation import pip_install, pip_reinstall
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class WeightFile:
             raise EncoderUnavailable(
                 f"The encoder `lite` needs the file {self.inside} of the package "
                 f"{self.distribution}, which is not installed. "
-                f"Install it: {pip_reinstall(self.distribution)}"
+                f"Install it: {pip_install('--no-deps', self.distribution)}"
             )
         return path
 
@@ -90,10 +91,9 @@ def require() -> None:
 
 def image_tensors() -> Tensors:
     """EfficientNet-Lite2, float32, by the names in its file. Unpickles nothing but tensors."""
-    import torch
+    from imgsearch.encoders.lite.pth import read_tensors  # NumPy: for an export only
 
-    state = torch.load(IMAGE.verified(), map_location="cpu", weights_only=True)
-    return {name: tensor.float().numpy() for name, tensor in state.items()}
+    return read_tensors(IMAGE.verified())
 
 
 def text_tensors() -> Tensors:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-from imgsearch.errors import EncoderUnavailable, UsageError
-from imgsearch.installation import pip_install
+from imgsearch.errors import UsageError
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
@@ -119,10 +119,11 @@ def split(name: str) -> tuple[str, str]:
     """ARCH and PRETRAINED of `openclip:ARCH/PRETRAINED`, with or without prefix and precision.
 
     Raises UsageError for an unknown architecture or missing weights; the message suggests the
-    nearest names. Costs a directory listing: open_clip itself is not imported.
+    nearest names. Costs a directory listing: open_clip itself is not imported. Where it is not
+    installed, only models that have been prepared can be used, and any architecture may be one.
     """
     arch, slash, tag = plain(name).removeprefix(PREFIX).partition("/")
-    if arch not in architectures():
+    if is_installed() and arch not in architectures():
         import difflib
 
         near = difflib.get_close_matches(arch, architectures(), n=3, cutoff=0.5)
@@ -143,16 +144,16 @@ def unknown_tag(name: str, arch: str, tags: list[str]) -> UsageError:
     return UsageError(_unknown(name, what, [f"{PREFIX}{arch}/{tag}" for tag in near]))
 
 
+def is_installed() -> bool:
+    """Whether open_clip is, which a model that has been prepared does not need."""
+    return find_spec("open_clip") is not None
+
+
 @cache
 def architectures() -> tuple[str, ...]:
     """The architectures of the installed open_clip, by the names of its configuration files."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("open_clip")
-    if spec is None or spec.origin is None:
-        raise EncoderUnavailable(
-            f"The package open_clip is not installed. Run: {pip_install('open_clip_torch>=3.2,<4')}"
-        )
+    spec = find_spec("open_clip")
+    assert spec is not None and spec.origin is not None
     folder = Path(spec.origin).parent / "model_configs"
     return tuple(sorted(path.stem for path in folder.glob("*.json")))
 

@@ -83,6 +83,8 @@ def _recommend(device: str) -> Recommendation:
     by_name = {model.name: model for model in catalogue.MODELS}
     best, other = (by_name[name] for name in (names if gpu else reversed(names)))
     place = "on a GPU" if gpu else "on a CPU"
+    if not catalogue.is_installed():
+        return Recommendation(None, f"{best.name} needs open_clip, which is not installed")
     if is_downloaded(best):
         return Recommendation(best.name, f"the default {place}")
     if hub.find(best.repo, hub.WEIGHT_FILES):

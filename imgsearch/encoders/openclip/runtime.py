@@ -3,7 +3,7 @@
 On a GPU, or any device requested by name, torch runs it. On a CPU an export does, made at the first
 use: in ONNX Runtime, or in OpenVINO with the image tower's weights in int8. In float32 all give the
 same vectors, on a CPU to a cosine of .9999; int8 has a name and vectors of its own. Once the export
-is made, the CPU needs neither torch nor open_clip nor the weights.
+is made, the CPU needs neither torch nor open_clip nor the weights, and they need not be installed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,7 +32,8 @@ from imgsearch.encoders.openclip.spec import (
     Preprocess,
 )
 from imgsearch.encoders.openclip.tokens import FileTokens, without_padding
-from imgsearch.errors import DiskError, EncoderError
+from imgsearch.errors import DiskError, EncoderError, MissingPackage
+from imgsearch.installation import cpu_torch_hint, install_command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from imgsearch.encoders.openclip.torch import TorchModel
     from imgsearch.progress import OnDownload
     from imgsearch.records.arrays import PixelBatch, Vectors
+
+
+# Distributions that only the preparation of a model needs, and a GPU; and their modules.
+_PREPARING = {"torch": "torch", "open_clip_torch": "open_clip", "timm": "timm"}
 
 
 class Tokens(Protocol):
@@ -141,6 +147,7 @@ class OnnxRuntime:
     def _load_tokens(self) -> Tokens:
         arguments = self._facts["tokenizer"]
         if arguments is None:  # only open_clip's own code gives the right ids
+            require_torch(self._arch)
             from imgsearch.encoders.openclip.torch import TorchTokens
 
             return TorchTokens(self._arch)
@@ -153,7 +160,8 @@ def open_runtime(
     """The model of `spec` on `device`, downloaded and exported if need be.
 
     In int8 it runs on the CPU, whatever the device. Warns where a CPU must use torch because the
-    model cannot be exported.
+    model cannot be exported. Raises MissingPackage where it must be prepared and torch or open_clip
+    is not installed.
     """
     if spec.int8:
         return _open_int8(spec, cache_dir, on_download)
@@ -200,7 +208,18 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
     return float32.in_int8(folder)
 
 
+def require_torch(name: str) -> None:
+    """Raise MissingPackage if a package is missing that the preparation of a model needs."""
+    missing = [package for package, module in _PREPARING.items() if find_spec(module) is None]
+    if missing:
+        raise MissingPackage(
+            f"{name} has not been prepared for this machine yet, and that needs "
+            f"{', '.join(missing)}. Install them: {install_command('models')}. {cpu_torch_hint()}"
+        )
+
+
 def _load_torch_model(spec: ModelSpec, device: str, on_download: OnDownload | None) -> TorchModel:
+    require_torch(spec.name)
     from imgsearch.encoders.openclip import torch  # takes seconds to import
 
     if spec.seed is not None:

