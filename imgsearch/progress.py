@@ -152,6 +152,22 @@ class TextReport:
     below_gate: int = 0  # do not look as if they had text, and were not read
     seconds: float = 0.0
 
+    @property
+    def tried(self) -> int:
+        """How many photos are in another state than before."""
+        return self.read + self.none + self.failed
+
+    def plus(self, other: TextReport) -> TextReport:
+        """The report of two runs that read different photos."""
+        return TextReport(
+            self.read + other.read,
+            self.none + other.none,
+            self.failed + other.failed,
+            self.unreached + other.unreached,
+            self.below_gate + other.below_gate,
+            self.seconds + other.seconds,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RebuildReport:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,8 +25,10 @@ from imgsearch.cli import commands
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import FolderError, MissingPackage, PhotoError, Reason
 from imgsearch.indexer.indexer import Indexer
-from imgsearch.ocr import is_installed, open_reader
-from imgsearch.progress import TextReport
+from imgsearch.indexer.watch_loop import WatchSchedule
+from imgsearch.indexer.watcher import WatchTiming
+from imgsearch.ocr import TextReader, is_installed, open_reader
+from imgsearch.progress import SyncReport, TextReport
 from imgsearch.records.picture_text import TextLine, lines_with, searchable_texts, words_in_text
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
@@ -439,3 +442,47 @@ def test_photos_that_look_as_if_they_had_text_are_read_first(
     assert (report.read, report.below_gate) == (0, 2)
     the_rest = [step.path.name for step in indexer.read_text((), True, False) if step.path]
     assert sorted(the_rest) == ["blue.png", "green.png"]
+
+
+@pytest.mark.slow
+def test_a_watcher_reads_the_text_of_new_photos(tmp_path: Path, model_cache: Path) -> None:
+    """First of those that it finds at its start, then of one that is added."""
+    folder, data = tmp_path / "photos", tmp_path / "data"
+    folder.mkdir()
+    picture("Table 12\nreserved").save(folder / "first.png")
+    settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite", read_text=True)
+    encoders = EncoderLoader(settings, lambda sentence: None, None, None)
+    indexer = Indexer(
+        settings, encoders, lambda sentence: None, open_reader=lambda threads: SlowReader()
+    )
+    stop = threading.Event()
+    timing = WatchTiming(quiet_ms=200, patience_ms=3_000, tick_s=0.2)
+    reports = []
+    for event in indexer.watch([str(folder)], stop, WatchSchedule(timing)):
+        if isinstance(event, TextReport):
+            reports.append(event.read)
+            if len(reports) == 1:
+                picture("Table 7\nreserved", (600, 400)).save(folder / "second.png")
+            else:
+                stop.set()
+    assert reports == [1, 1]
+    with Store.open(data) as opened:
+        assert len(found(opened, "by 400")) == 2
+
+
+def test_a_watcher_without_the_extra_says_how_to_install_it(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, read_text=True)
+    encoders = EncoderLoader(settings, lambda sentence: None, None, StandIn())
+    told: list[str] = []
+
+    def missing(threads: int) -> TextReader:
+        return open_reader(threads, package="no_such_package")
+
+    indexer = Indexer(settings, encoders, told.append, open_reader=missing)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    stop = threading.Event()
+    for event in indexer.watch([str(folder)], stop):
+        if isinstance(event, SyncReport):
+            stop.set()
+    assert [sentence for sentence in told if "[ocr]" in sentence] != []

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Hit, Library, Settings, parse, text
+from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
 from tests.factories import wait_until
 from ui import exports, filters, formatting
@@ -74,6 +75,11 @@ def data_of(page: AppTest, component: str) -> list[Any]:
 
 def names_in(page: AppTest) -> list[str]:
     return [str(tile["alt"]) for data in data_of(page, "grid") for tile in data["tiles"]]
+
+
+def facts_in(page: AppTest) -> list[list[str]]:
+    """The rows of every table of names and values."""
+    return [row for table in data_of(page, "facts") for row in table]
 
 
 def text_of(page: AppTest) -> str:
@@ -307,6 +313,31 @@ def test_failed_files_are_tried_again_from_the_page(
     wait_for("index")
     page.run()
     assert "1 failed" in text_of(page)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not is_installed(), reason="needs the extra ocr")
+def test_text_is_read_from_the_page_and_shown_with_its_photo(
+    run_view: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    sign = Image.new("RGB", (400, 300), (240, 236, 220))
+    ImageDraw.Draw(sign).text((40, 90), "Table 12", (20, 20, 40), ImageFont.load_default(60))
+    sign.save(photos / "sign.png")
+    data = tmp_path / "library"
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+    page = run_view("library", data)
+    next(button for button in page.button if button.label == "Read all photos").click().run()
+    wait_for("read text")
+    page.run()
+    assert "1 with text" in text_of(page)
+    assert ["With text", "1 photo"] in facts_in(page)
+    with Library.open(Settings.load(data_dir=data)) as library:
+        (hit,) = library.search('text:"table 12"')
+    page = run_view("photo", data, id=str(hit.photo.id))
+    assert ["Text in it", "Table 12"] in facts_in(page)
 
 
 # ---------------------------------------------------------------------------- parts

@@ -173,7 +173,8 @@ def _format_progress(job: Task | RunningJob, unit: str) -> str:
     if job.done >= job.total:
         return f"{text}, finishing"
     if job.rate:
-        text += f", {job.rate:,.0f} per second"
+        rate = f"{job.rate:,.0f}" if job.rate >= 10 else f"{job.rate:.1f}"
+        text += f", {rate} per second"
     if job.left_s:
         text += f", {format_duration(job.left_s)} left"
     return text

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from imgsearch import ocr
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
-from imgsearch.errors import FolderError, SnapshotError
+from imgsearch.errors import FolderError, MissingPackage, SnapshotError
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, picture_text, pipeline, roots
@@ -142,7 +142,8 @@ class Indexer:
             compare=self.compare,
             sync=self.sync,
             prune=self._prune,
-            release_encoder=self._encoders.release,
+            release_models=self._release_models,
+            texts=self._text_backlog(),
             notify=self._notify,
             mounts=self._mounts,
             create_observer=create_observer or Observer,
@@ -181,7 +182,7 @@ class Indexer:
             row = store.reads.encoder_in_use()
             within = _ids_below(store.reads, folders) if folders else None
             plan = self._plan_texts(store, row, reader, everything, again, within)
-            photos = self._reachable(store, plan.photo_ids)
+            photos = self._readable(store, plan.photo_ids)
             steps = picture_text.read_texts(store, reader, photos, self._settings)
             report = yield from publish_progress(self._data_dir, picture_text.DOING, steps)
         offline = len(plan.photo_ids) - len(photos)
@@ -401,6 +402,32 @@ class Indexer:
             retry_failures=retry_failures,
         )
 
+    def _text_backlog(self) -> picture_text.TextBacklog | None:
+        """The photos whose text a watcher has to read; None if it is not to read any."""
+        if not self._settings.read_text:
+            return None
+        try:
+            self._text_reader()
+        except MissingPackage as error:
+            self._notify(str(error))
+            return None
+
+        def make_plan(store: Store) -> picture_text.TextPlan:
+            row = store.reads.current_encoder()
+            if row is None:  # nothing was indexed yet
+                return picture_text.TextPlan((), 0)
+            return self._plan_texts(store, row, self._text_reader())
+
+        def read(store: Store, ids: Sequence[int]) -> Generator[Progress, None, TextReport]:
+            photos = self._readable(store, ids)
+            return picture_text.read_texts(store, self._text_reader(), photos, self._settings)
+
+        return picture_text.TextBacklog(make_plan, read)
+
+    def _release_models(self) -> None:
+        self._encoders.release()
+        self._reader = None
+
     def _text_reader(self) -> TextReader:
         if self._reader is None:
             self._reader = self._open_reader(self._settings.thread_count)
@@ -425,7 +452,7 @@ class Indexer:
             within=within,
         )
 
-    def _reachable(self, store: Store, ids: Sequence[int]) -> list[tuple[Photo, Path]]:
+    def _readable(self, store: Store, ids: Sequence[int]) -> list[tuple[Photo, Path]]:
         return metadata.readable_photos(store, self._online_ids(store.reads), ids)
 
     def _online_ids(self, reads: Reads) -> set[int]:

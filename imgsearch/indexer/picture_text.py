@@ -7,8 +7,9 @@ one continues from there.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.indexer import text_gate
 from imgsearch.ocr import MIN_SIDE_PX, TextReader
-from imgsearch.progress import Progress, TextReport
+from imgsearch.progress import Job, Progress, TextReport
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,6 +71,47 @@ def plan(
         return TextPlan(tuple(ranked), 0)
     passed = [each for each in ranked if scores.get(each, lowest) >= text_gate.THRESHOLD]
     return TextPlan(tuple(passed), len(ranked) - len(passed))
+
+
+class TextBacklog:
+    """Photos whose text is still to be read, for a program that does so when it is idle.
+
+    `make_plan` chooses them, and `read` reads the text of some, as `read_texts` does.
+    """
+
+    def __init__(
+        self,
+        make_plan: Callable[[Store], TextPlan],
+        read: Callable[[Store, Sequence[int]], Generator[Progress, None, TextReport]],
+    ) -> None:
+        self._make_plan = make_plan
+        self._read = read
+        self._left: deque[int] | None = None  # None: to be chosen
+        self._total = 0
+        self._report = TextReport(0, 0, 0, 0)
+
+    def renew(self) -> None:
+        """Choose the photos again before the next is read: the library has changed."""
+        self._left = None
+
+    def steps(self, store: Store) -> Generator[Progress, None, TextReport]:
+        """Read all that is left, the likeliest first; one Progress a photo.
+
+        It may be closed at any step; the next call continues there. The report covers all calls
+        since the last one that came to its end.
+        """
+        if self._left is None:
+            plan = self._make_plan(store)
+            self._left, self._total = deque(plan.photo_ids), len(plan.photo_ids)
+            self._report = replace(self._report, below_gate=plan.below_gate)
+        while self._left:
+            photo_id = self._left[0]
+            report = Job(self._read(store, [photo_id])).run()
+            self._left.popleft()
+            self._report = self._report.plus(report)
+            yield Progress(self._total - len(self._left), self._total, None, DOING)
+        report, self._report = self._report, TextReport(0, 0, 0, 0)
+        return report
 
 
 def read_texts(

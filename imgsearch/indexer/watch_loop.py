@@ -17,12 +17,14 @@ from imgsearch.decode.sidecars import is_sidecar_name
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.indexer.diff import LibraryDiff, Scope, add_folders, all_scopes, merge_scopes
 from imgsearch.indexer.ignored import is_ignored
+from imgsearch.indexer.picture_text import DOING, TextBacklog
 from imgsearch.indexer.roots import follow_moved_drives, is_available
 from imgsearch.indexer.scan import folder_identity
 from imgsearch.indexer.volumes import MountTable
 from imgsearch.indexer.watcher import Hint, Watcher, WatchTiming
-from imgsearch.progress import Progress, SyncReport, WatchEvent, Watching
+from imgsearch.progress import Progress, SyncReport, TextReport, WatchEvent, Watching
 from imgsearch.store.lock import writing
+from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 
@@ -34,6 +36,7 @@ class WatchSchedule:
     timing: WatchTiming = field(default_factory=WatchTiming)
     reconcile_s: float = 3600.0  # between scans of everything
     idle_s: float = 600.0  # without new photos, after which the model is unloaded
+    text_s: float = 2.0  # for which text is read before the next look at the disk
     retry_s: float = 5.0  # before another attempt, if another process writes or the disk is full
 
 
@@ -42,13 +45,16 @@ class WatchContext:
     """What a watch works with.
 
     `compare(store, scopes, notify)` finds what changed and `sync(store, changes)` applies it.
+    `texts` are the photos whose text is read while nothing else is to be done; None: it is not.
+    `release_models` frees their memory.
     """
 
     data_dir: Path
     compare: Callable[[Store, Sequence[Scope], Callable[[str], None]], LibraryDiff]
     sync: Callable[[Store, LibraryDiff], Generator[Progress, None, SyncReport]]
     prune: Callable[[Store], object]
-    release_encoder: Callable[[], None]
+    release_models: Callable[[], None]
+    texts: TextBacklog | None
     notify: Callable[[str], None]
     mounts: MountTable
     create_observer: Callable[[], BaseObserver]
@@ -98,6 +104,7 @@ class WatchLoop:
         self._notified: set[str] = set()
         self._pending: set[Hint] = set()
         self._scan_all = True
+        self._has_texts_left = context.texts is not None
         self._not_before_s = 0.0
         self._scanned_all_s = self._indexed_s = time.monotonic()
 
@@ -140,9 +147,11 @@ class WatchLoop:
             self._scan_all = True
         if (self._pending or self._scan_all) and now >= self._not_before_s:
             yield from self._scan_pending()
+        elif self._has_texts_left and now >= self._not_before_s:
+            yield from self._read_texts()
         elif now - self._indexed_s >= self._schedule.idle_s:
             self._indexed_s = now
-            self._context.release_encoder()
+            self._context.release_models()
 
     # ------------------------------------------------------------------ drives
 
@@ -213,9 +222,44 @@ class WatchLoop:
                 except StopIteration as end:
                     if changes.changes_photos:
                         self._indexed_s = time.monotonic()
+                        self._renew_texts()
                     yield end.value
                     return True
         return False
+
+    # ------------------------------------------------------------------ text in pictures
+
+    def _renew_texts(self) -> None:
+        if self._context.texts is not None:
+            self._context.texts.renew()
+            self._has_texts_left = True
+
+    def _read_texts(self) -> Iterator[WatchEvent]:
+        """Read the text of some photos, for a moment: changes on the disk come first."""
+        assert self._context.texts is not None
+        until = time.monotonic() + self._schedule.text_s
+        try:
+            with (
+                writing(self._context.data_dir) as store,
+                closing(self._published_texts(self._context.texts, store)) as steps,
+            ):
+                while time.monotonic() < until and not self._stop.is_set():
+                    try:
+                        yield next(steps)
+                    except StopIteration as end:
+                        self._has_texts_left = False
+                        self._indexed_s = time.monotonic()
+                        if end.value.tried:
+                            yield end.value
+                        return
+        except (LibraryLocked, DiskError) as error:
+            self._notify_once(str(error))
+            self._not_before_s = time.monotonic() + self._schedule.retry_s
+
+    def _published_texts(
+        self, texts: TextBacklog, store: Store
+    ) -> Generator[Progress, None, TextReport]:
+        return publish_progress(self._context.data_dir, DOING, texts.steps(store))
 
     def _notify_once(self, sentence: str) -> None:
         """Notify, but not again at every scan. A change of drives starts afresh."""

@@ -14,7 +14,7 @@ from ui.formatting import escape_markdown, format_datetime, format_size
 from ui.session import session
 from ui.tasks import Task, other_process_bar, progress_bar
 
-INDEX, REBUILD = "index", "rebuild"  # names of tasks
+INDEX, REBUILD, READ_TEXT = "index", "rebuild", "read text"  # names of tasks
 MAX_FAILURES_SHOWN = 500
 
 
@@ -22,7 +22,8 @@ def show() -> None:
     """What the library holds, its state, and what can be done about it."""
     library = session().library
     busy = False
-    for name, title in ((INDEX, "Indexing"), (REBUILD, "Rebuilding")):
+    titles = {INDEX: "Indexing", REBUILD: "Rebuilding", READ_TEXT: "Reading text"}
+    for name, title in titles.items():
         task = session().tasks.get(name)
         if task is not None and task.running:
             progress_bar(task, title, "photos")
@@ -39,6 +40,7 @@ def show() -> None:
         with left:
             _index(status, busy)
             _model(status, busy)
+            _text(status, busy)
         with right:
             _over_time()
     else:
@@ -64,7 +66,9 @@ def _outcome(task: Task) -> None:
 def _report(report: object) -> str:
     """The report of a job as a sentence: "Done in 3.2 s: 21 new, 1 failed."."""
     names = ("new", "moved", "unchanged", "gone", "offline", "missing", "failed", "vectors")
+    names_of_text = {"read": "with text", "none": "without text", "unreached": "not reached"}
     counts = [(getattr(report, name, 0), name) for name in names]
+    counts += [(getattr(report, name, 0), words) for name, words in names_of_text.items()]
     parts = [f"{number:,} {name}" for number, name in counts if number]
     seconds = getattr(report, "seconds", 0.0)
     return f"Done in {seconds:.1f} s: {', '.join(parts) or 'nothing to do'}."
@@ -236,6 +240,39 @@ def _model(status: Status, busy: bool) -> None:
         if st.button("Embed all photos", type="primary", disabled=busy or not name):
             _start_rebuild(name)
             st.rerun()
+
+
+def _text(status: Status, busy: bool) -> None:
+    """What is known of text in pictures, and buttons to read it."""
+    st.subheader("Text in pictures", anchor=False)
+    counts = session().library.text_counts()
+    rows = [
+        ("With text", format_count(counts.read, "photo")),
+        ("Without text", format_count(counts.none, "photo")),
+        ("Could not be read", format_count(counts.failed, "photo") if counts.failed else ""),
+        ("Not tried yet", format_count(counts.unread, "photo")),
+    ]
+    elements.facts([(name, value) for name, value in rows if value], "text facts")
+    with st.container(horizontal=True):
+        st.button(
+            "Read text",
+            disabled=busy or not status.photos,
+            icon=":material/document_scanner:",
+            on_click=_start_reading_text,
+            help="Reads the text in photos that look as if they had some, so that text:exit finds "
+            "them. Nothing leaves this machine.",
+        )
+        st.button(
+            "Read all photos",
+            disabled=busy or not counts.unread,
+            on_click=_start_reading_text,
+            args=(True,),
+            help="Also reads the photos that do not look as if they had text, after the others.",
+        )
+
+
+def _start_reading_text(everything: bool = False) -> None:
+    session().tasks.start(READ_TEXT, lambda library: library.read_text(everything=everything))
 
 
 def _choice(info: EncoderInfo) -> str:

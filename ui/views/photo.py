@@ -31,6 +31,7 @@ DATE_SOURCES = {
     "file": "file modification time",
 }
 SHOWN_IN_OTHER_WORDS = ("Taken", "Format", "Duration", "Rating")  # labels of facts
+MAX_TEXT = 600  # characters shown of the text in a picture
 MOTION = {
     "inside": "motion photo; its video is in the same file",
     "beside": "Live Photo; its video is in a separate file",
@@ -146,6 +147,10 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
     rows += [(label, text) for label, text in facts.shown() if label not in SHOWN_IN_OTHER_WORDS]
     for facet, label in session().library.labels_of(photo.id).items():
         rows.append((facet, f"{label.name}, {label.probability:.0%}"))
+    text = session().library.text_of(photo.id)
+    if text is not None and text.lines:
+        shown = " · ".join(line.text for line in text.lines)
+        rows.append(("Text in it", shown if len(shown) <= MAX_TEXT else f"{shown[:MAX_TEXT]} …"))
     if facts.lat is not None and facts.lon is not None:
         rows.append(("Location", f"{facts.lat:.5f}, {facts.lon:.5f}"))
     return [(name, value) for name, value in rows if value]
