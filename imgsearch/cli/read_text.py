@@ -68,11 +68,10 @@ def command(
         info("Photos are offline, or have changed since they were indexed. They are tried again.")
     if report.below_gate:
         info(
-            f"Left out because they do not look as if they had text: "
+            "Left out because they do not look as if they had text: "
             f"{format_count(report.below_gate, 'photo')}. To read them as well: "
             "imgsearch read-text --all"
         )
     if counts.read:
-        info(
-            f"Text was found in {counts.read} photos so far. Search it: imgsearch search text:exit"
-        )
+        photos = format_count(counts.read, "photo")
+        info(f"Text was found in {photos} so far. Search it: imgsearch search text:exit")
