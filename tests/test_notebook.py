@@ -84,7 +84,7 @@ def test_a_hit_without_its_drive_is_its_path(photos: Path, library: Library) -> 
     hit = library.find("sort:path").hits[0]
     shutil.rmtree(photos)
     shutil.rmtree(library.settings.cache_dir, ignore_errors=True)
-    assert hit._repr_html_() == f"<span>{hit.path}</span>"
+    assert str(hit.path) in hit._repr_html_()
     shutil.rmtree(library.settings.data_dir)
     assert hit._repr_html_() == f"<span>{hit.path}</span>"
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from imgsearch.cli.output import NO_RESULT, call_api, data_option, info, json_option, print_json
+from imgsearch.cli.output import (
+    NO_RESULT,
+    call_api,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
 from imgsearch.query.grammar import is_expressible, parse
@@ -35,6 +43,7 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 @click.option(
     "--cursor", metavar="CURSOR", help="Show the next page; each page ends with its cursor."
 )
+@click.option("--preview", is_flag=True, help="Show the pictures below their lines, in a terminal.")
 @click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
 @click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
 @json_option
@@ -44,6 +53,7 @@ def command(
     k: int,
     show_all: bool,
     cursor: str | None,
+    preview: bool,
     paths: bool,
     nul: bool,
     as_json: bool,
@@ -69,6 +79,12 @@ def command(
     """
     if paths and as_json:
         raise click.UsageError("Choose one of --paths and --json.")
+    if preview and (paths or as_json):
+        raise click.UsageError("--preview shows pictures to people: leave --paths and --json out.")
+    if preview:
+        from imgsearch.cli.preview import require_terminal_extra
+
+        require_terminal_extra("--preview")
     if nul and not paths:
         raise click.UsageError("-0 needs --paths.")
     query = query_from(words)
@@ -77,7 +93,7 @@ def command(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
         )
     answer = call_api(data_dir, lambda library: library.find(query, k, cursor))
-    output = _Output(show_all, as_json, paths, nul)
+    output = _Output(show_all, as_json, paths, nul, data_dir, preview)
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
         corrected = _corrected(query, answer.suggestion)
@@ -93,6 +109,8 @@ class _Output(NamedTuple):
     as_json: bool
     paths: bool
     nul: bool
+    data_dir: str | None
+    preview: bool
 
 
 def _show(answer: Answer, output: _Output) -> bool:
@@ -107,6 +125,8 @@ def _show(answer: Answer, output: _Output) -> bool:
         end = b"\0" if output.nul else b"\n"
         sys.stdout.buffer.write(b"".join(os.fsencode(hit.path) + end for hit in answer.hits))
         sys.stdout.buffer.flush()
+    elif output.preview:
+        _print_with_pictures(answer, output.data_dir)
     else:
         print_answer(answer)
     if answer.cursor is not None and not output.as_json and sys.stderr.isatty():
@@ -153,11 +173,33 @@ def print_json_answer(answer: Answer) -> None:
     print_json(answer_to_cli_json(answer))
 
 
-def print_answer(answer: Answer) -> None:
+def print_answer(answer: Answer, first_rank: int = 1) -> None:
     """The results for people, and how far to trust them."""
     text = standard_output()
-    for rank, hit in enumerate(answer.hits, 1):
+    for rank, hit in enumerate(answer.hits, first_rank):
         text.print(f"{rank:3}  {_line(hit, text)}")
+    _print_verdict(answer)
+
+
+def _print_with_pictures(answer: Answer, data_dir: str | None) -> None:
+    """As `print_answer`, with the picture of each hit below its line."""
+    from imgsearch.cli import preview
+
+    if not preview.is_terminal_for_pictures():
+        print_answer(answer)
+        info("Pictures are shown in a terminal only.")
+        return
+    print_picture = preview.picture_printer()
+    with open_library(data_dir) as library:
+        for rank, hit in enumerate(answer.hits, 1):
+            print_answer(replace(answer, hits=(hit,), verdict=None), rank)
+            image = preview.image_of(library, hit, preview.SIDE_PX)
+            if image is not None:
+                print_picture(image)
+    _print_verdict(answer)
+
+
+def _print_verdict(answer: Answer) -> None:
     if answer.hits and answer.verdict is not None:
         info(f"{answer.verdict}.".capitalize())
 
