@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
+    from imgsearch.analysis.clusters import cluster_photos, count_within
     from imgsearch.analysis.proposal import with_kept
     from imgsearch.analysis.removal_script import removal_paths, removal_script
     from imgsearch.config import Settings
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Answer, Hit, Verdict
     from imgsearch.records.browse import (
         DayPhotos,
+        MapArea,
+        PhotoCluster,
         PhotoEvent,
+        PhotoPositions,
         PlaceCounts,
         Timeline,
     )
@@ -58,11 +62,14 @@ _MODULES = {
     "ImgsearchError": "imgsearch.errors",
     "Label": "imgsearch.records.labels",
     "Library": "imgsearch.library",
+    "MapArea": "imgsearch.records.browse",
     "MissingExtra": "imgsearch.records.status",
     "OriginalFile": "imgsearch.decode.original",
     "Pairs": "imgsearch.records.duplicates",
     "Photo": "imgsearch.records.photo",
+    "PhotoCluster": "imgsearch.records.browse",
     "PhotoEvent": "imgsearch.records.browse",
+    "PhotoPositions": "imgsearch.records.browse",
     "PlaceCounts": "imgsearch.records.browse",
     "Query": "imgsearch.records.query",
     "Region": "imgsearch.records.query",
@@ -74,6 +81,8 @@ _MODULES = {
     "Timeline": "imgsearch.records.browse",
     "Verdict": "imgsearch.records.answer",
     "ask": "imgsearch.service.api",
+    "cluster_photos": "imgsearch.analysis.clusters",
+    "count_within": "imgsearch.analysis.clusters",
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
@@ -99,11 +108,14 @@ __all__ = [
     "ImgsearchError",
     "Label",
     "Library",
+    "MapArea",
     "MissingExtra",
     "OriginalFile",
     "Pairs",
     "Photo",
+    "PhotoCluster",
     "PhotoEvent",
+    "PhotoPositions",
     "PlaceCounts",
     "Query",
     "Region",
@@ -116,6 +128,8 @@ __all__ = [
     "Verdict",
     "ask",
     "clock",
+    "cluster_photos",
+    "count_within",
     "filter_of",
     "format_count",
     "in_earlier_years",

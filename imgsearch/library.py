@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from imgsearch.records.browse import (
         DayPhotos,
         PhotoEvent,
+        PhotoPositions,
         PlaceCounts,
         Timeline,
     )
@@ -283,6 +284,12 @@ class Library:
         from imgsearch.analysis.browse import days_of
 
         return days_of(self._reads(), self._counted(query, k))
+
+    def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
+        """Where the photos were taken: all of them, or as for `timeline`."""
+        from imgsearch.analysis.browse import positions_of
+
+        return positions_of(self._reads(), self._counted(query, k))
 
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
         """How many photos each country, region and town has: of all, or as for `timeline`."""

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from imgsearch import ImgsearchError
-from ui import component_files, originals, timeline_data
+from ui import component_files, map_data, originals, timeline_data
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.session import session
@@ -68,6 +68,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
             Route(component_files.ROUTE, component_files.serve),
+            Route("/map/clusters", map_data.clusters),
+            Route("/map/circle", map_data.circle),
             Route("/timeline/days", timeline_data.days),
             Route("/timeline/headings", timeline_data.headings),
             Route("/timeline/tiles", timeline_data.tiles),

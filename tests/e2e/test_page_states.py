@@ -212,7 +212,7 @@ def test_every_view_of_an_empty_library_says_what_to_do(
 ) -> None:
     with serving(tmp_path / "nothing") as address:
         tab = open_tab(address)
-        for view in ("", "timeline", "similar", "labels"):
+        for view in ("", "timeline", "map", "similar", "labels"):
             tab.goto(f"{address}/{view}")
             tab.get_by_text("No photos yet").wait_for()
             tab.get_by_role("button", name="Add a folder").wait_for()
