@@ -170,6 +170,15 @@ class TextReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ThumbnailReport:
+    """What making the missing thumbnails did, in photos."""
+
+    kept: int  # photos that have one now
+    made: int
+    failed: int  # could not be read now
+
+
+@dataclass(frozen=True, slots=True)
 class RebuildReport:
     """What a rebuild did. With `missing` above 0 the library still uses its old encoder."""
 

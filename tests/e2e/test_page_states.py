@@ -52,8 +52,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_noise(folder / "drive" / "far.png", 1_000)
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos", folder / "drive"]).run()
-        (far,) = library.find("name:far").hits
-        library.thumbnail(far.photo.id, 360)  # stays in the cache
     (folder / "drive").rename(folder / "unplugged")
     return folder
 
