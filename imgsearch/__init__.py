@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError
     from imgsearch.library import Library
-    from imgsearch.progress import RunningJob
+    from imgsearch.progress import Progress, RateMeter, RunningJob
     from imgsearch.query.anniversary import in_earlier_years
     from imgsearch.query.grammar import filter_of, parse, to_text
     from imgsearch.records.answer import Answer, Hit, Verdict
@@ -71,7 +71,9 @@ _MODULES = {
     "PhotoEvent": "imgsearch.records.browse",
     "PhotoPositions": "imgsearch.records.browse",
     "PlaceCounts": "imgsearch.records.browse",
+    "Progress": "imgsearch.progress",
     "Query": "imgsearch.records.query",
+    "RateMeter": "imgsearch.progress",
     "Region": "imgsearch.records.query",
     "Root": "imgsearch.records.status",
     "RunningJob": "imgsearch.progress",
@@ -117,7 +119,9 @@ __all__ = [
     "PhotoEvent",
     "PhotoPositions",
     "PlaceCounts",
+    "Progress",
     "Query",
+    "RateMeter",
     "Region",
     "Root",
     "RunningJob",
