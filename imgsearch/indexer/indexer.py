@@ -445,11 +445,11 @@ class Indexer:
             self._notify(str(error))
             return None
 
-        def make_plan(store: Store) -> picture_text.TextPlan:
+        def make_plan(store: Store, after_id: int) -> picture_text.TextPlan:
             row = store.reads.current_encoder()
             if row is None:  # nothing was indexed yet
                 return picture_text.TextPlan((), 0)
-            return self._plan_texts(store, row, self._text_reader())
+            return self._plan_texts(store, row, self._text_reader(), after_id=after_id)
 
         def read(store: Store, ids: Sequence[int]) -> Generator[Progress, None, TextReport]:
             photos = self._readable(store, ids)
@@ -474,6 +474,7 @@ class Indexer:
         everything: bool = False,
         again: bool = False,
         within: Collection[int] | None = None,
+        after_id: int = 0,
     ) -> picture_text.TextPlan:
         return picture_text.plan(
             store,
@@ -483,6 +484,7 @@ class Indexer:
             everything=everything,
             again=again,
             within=within,
+            after_id=after_id,
         )
 
     def _readable(self, store: Store, ids: Sequence[int]) -> list[tuple[Photo, Path]]:
