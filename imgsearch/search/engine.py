@@ -225,7 +225,7 @@ def _assessed(
         best = ranking.photos[:COUNTED_HITS]
         ids = np.array([photo_id for photo_id, _ in best], np.int64)
         scores = np.array([score for _, score in best], np.float32)
-        verdict = baseline.assess(query.scored(), Neighbours(ids, scores), only)
+        verdict = baseline.assess(query.scored, Neighbours(ids, scores), only)
     hits = tuple(
         replace(
             hit,
