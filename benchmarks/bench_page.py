@@ -7,7 +7,8 @@ each query), opens the page, and measures
 
 - the time from Enter until it shows 60 results and every picture in sight is drawn;
 - the time from opening the timeline until its first tiles are there, and from a jump to a random
-  place of it until every tile in sight is there ("tiles"), and every picture drawn ("pictures").
+  place of it until every tile in sight is there ("tiles"), and every picture drawn ("pictures");
+- the time from opening the map until its first clusters are there, and from a zoom to the next.
 
 "first" is without any thumbnails made before, "again" with those that are in sight. `--library DIR`
 keeps the library in a folder and uses it again. Needs Chromium and the `dev` packages.
@@ -202,6 +203,23 @@ def time_timeline(tab: Page, address: str, photos: int) -> None:
         print(f"{photos} photos, jump, {round_name}: tiles {tiles}, pictures {pictures}")
 
 
+def time_map(tab: Page, address: str, photos: int) -> None:
+    """Print how long the first clusters take, and those after a zoom."""
+    started = time.perf_counter()
+    tab.goto(f"{address}/map")
+    tab.locator(".cluster").first.wait_for()
+    print(f"{photos} photos, map: first clusters {time.perf_counter() - started:.2f} s")
+    times = []
+    for _ in range(4):
+        started = time.perf_counter()
+        with tab.expect_response("**/map/clusters*") as reply:
+            tab.get_by_role("button", name="Zoom in").click()
+        reply.value.finished()
+        times.append(time.perf_counter() - started)
+    listed = ", ".join(f"{seconds:.2f}" for seconds in times)
+    print(f"{photos} photos, map: clusters after a zoom {listed} s", flush=True)
+
+
 def time_searches(tab: Page, address: str, photos: int) -> None:
     """Print how long searches take, the second time with thumbnails that are there already."""
     tab.goto(address)
@@ -213,7 +231,7 @@ def time_searches(tab: Page, address: str, photos: int) -> None:
         print(f"{photos} photos, search, {round_name}: {listed} s", flush=True)
 
 
-MEASURED = {"search": time_searches, "timeline": time_timeline}
+MEASURED = {"search": time_searches, "timeline": time_timeline, "map": time_map}
 
 
 def main() -> None:

@@ -16,19 +16,23 @@ from typing import TYPE_CHECKING
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
+    from imgsearch.analysis.clusters import cluster_photos, count_within
     from imgsearch.analysis.proposal import with_kept
     from imgsearch.analysis.removal_script import removal_paths, removal_script
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError
     from imgsearch.library import Library
-    from imgsearch.progress import RunningJob
+    from imgsearch.progress import Progress, RateMeter, RunningJob
     from imgsearch.query.anniversary import in_earlier_years
     from imgsearch.query.grammar import filter_of, parse, to_text
     from imgsearch.records.answer import Answer, Hit, Verdict
     from imgsearch.records.browse import (
         DayPhotos,
+        MapArea,
+        PhotoCluster,
         PhotoEvent,
+        PhotoPositions,
         PlaceCounts,
         Timeline,
     )
@@ -58,13 +62,18 @@ _MODULES = {
     "ImgsearchError": "imgsearch.errors",
     "Label": "imgsearch.records.labels",
     "Library": "imgsearch.library",
+    "MapArea": "imgsearch.records.browse",
     "MissingExtra": "imgsearch.records.status",
     "OriginalFile": "imgsearch.decode.original",
     "Pairs": "imgsearch.records.duplicates",
     "Photo": "imgsearch.records.photo",
+    "PhotoCluster": "imgsearch.records.browse",
     "PhotoEvent": "imgsearch.records.browse",
+    "PhotoPositions": "imgsearch.records.browse",
     "PlaceCounts": "imgsearch.records.browse",
+    "Progress": "imgsearch.progress",
     "Query": "imgsearch.records.query",
+    "RateMeter": "imgsearch.progress",
     "Region": "imgsearch.records.query",
     "Root": "imgsearch.records.status",
     "RunningJob": "imgsearch.progress",
@@ -74,6 +83,8 @@ _MODULES = {
     "Timeline": "imgsearch.records.browse",
     "Verdict": "imgsearch.records.answer",
     "ask": "imgsearch.service.api",
+    "cluster_photos": "imgsearch.analysis.clusters",
+    "count_within": "imgsearch.analysis.clusters",
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
@@ -99,13 +110,18 @@ __all__ = [
     "ImgsearchError",
     "Label",
     "Library",
+    "MapArea",
     "MissingExtra",
     "OriginalFile",
     "Pairs",
     "Photo",
+    "PhotoCluster",
     "PhotoEvent",
+    "PhotoPositions",
     "PlaceCounts",
+    "Progress",
     "Query",
+    "RateMeter",
     "Region",
     "Root",
     "RunningJob",
@@ -116,6 +132,8 @@ __all__ = [
     "Verdict",
     "ask",
     "clock",
+    "cluster_photos",
+    "count_within",
     "filter_of",
     "format_count",
     "in_earlier_years",

@@ -30,6 +30,7 @@ class Settings:
     max_megapixels: float = 200.0  # larger images are refused, not decoded
     threads: int = 0  # for decoding and the model; 0: one per core that the process may use
     batch_size: int = 0  # photos per call of the model; 0: the fastest number on this machine
+    thumbnails_mb: int = 10_000  # of kept thumbnails at most, a million photos; 0: none are kept
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
     service: str = "auto"  # auto: use the service if it runs; off: never
@@ -45,6 +46,7 @@ class Settings:
         max_megapixels: float | None = None,
         threads: int | None = None,
         batch_size: int | None = None,
+        thumbnails_mb: int | None = None,
         stack_raw: bool | None = None,
         read_text: bool | None = None,
         service: str | None = None,
@@ -64,6 +66,7 @@ class Settings:
                 ("max_megapixels", max_megapixels),
                 ("threads", threads),
                 ("batch_size", batch_size),
+                ("thumbnails_mb", thumbnails_mb),
                 ("stack_raw", stack_raw),
                 ("read_text", read_text),
                 ("service", service),
@@ -96,6 +99,8 @@ class Settings:
             raise SettingsError("threads must be 0 (all cores) or more.")
         if settings.batch_size < 0:
             raise SettingsError("batch_size must be 0 (chosen automatically) or more.")
+        if settings.thumbnails_mb < 0:
+            raise SettingsError("thumbnails_mb must be 0 (none are kept) or more.")
         if settings.service not in ("auto", "off"):
             raise SettingsError(f"service must be auto or off, not {settings.service!r}.")
         return settings

@@ -21,6 +21,7 @@ from imgsearch.errors import (
     DiskError,
     ImgsearchError,
     LibraryLocked,
+    PhotoError,
     Reason,
     SnapshotError,
     UsageError,
@@ -54,12 +55,14 @@ if TYPE_CHECKING:
         RunningJob,
         SyncReport,
         TextReport,
+        ThumbnailReport,
         WatchEvent,
     )
     from imgsearch.records.arrays import Ids
     from imgsearch.records.browse import (
         DayPhotos,
         PhotoEvent,
+        PhotoPositions,
         PlaceCounts,
         Timeline,
     )
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from imgsearch.records.picture_text import PhotoText, TextCounts
     from imgsearch.records.status import Counts, EncoderInfo, Failure, Finding, Root, Status
     from imgsearch.store.store import Store
+    from imgsearch.store.thumbnails import ThumbnailStore
 
 MAX_PRUNE_DAYS = 36_500
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
@@ -100,6 +104,7 @@ class Library:
         self._index: LiveIndex | None = None
         self._indexer_object: Indexer | None = None
         self._thumbnails_object: Thumbnails | None = None
+        self._kept_object: ThumbnailStore | None = None
         self._database_lock = Lock()
         self._index_lock = Lock()
         self._is_closed = False
@@ -153,7 +158,9 @@ class Library:
         self._is_closed = True
         if self._database is not None:
             self._database.close()
-        self._database = self._index = None
+        if self._kept_object is not None:
+            self._kept_object.close()
+        self._database = self._index = self._kept_object = None
         self._encoders.close()
 
     def exists(self) -> bool:
@@ -284,6 +291,12 @@ class Library:
 
         return days_of(self._reads(), self._counted(query, k))
 
+    def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
+        """Where the photos were taken: all of them, or as for `timeline`."""
+        from imgsearch.analysis.browse import positions_of
+
+        return positions_of(self._reads(), self._counted(query, k))
+
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
         """How many photos each country, region and town has: of all, or as for `timeline`."""
         from imgsearch.analysis.browse import places_of
@@ -306,21 +319,41 @@ class Library:
         return Hits(self._with_thumbnails(hits))
 
     def thumbnail(
-        self, source: int | bytes, side_px: int = 320, at_s: float | None = None
+        self,
+        source: int | bytes,
+        side_px: int = 320,
+        at_s: float | None = None,
+        *,
+        or_kept: bool = True,
     ) -> bytes | None:
         """A WebP image of a photo of the library, by id, or of the image in a file's bytes.
 
         Upright, the long side at most `side_px`; of a video, the frame at `at_s` seconds or the
-        one in the middle; None for an unknown id. Thumbnails of photos are kept in the cache
-        folder. Raises PhotoError for a source that cannot be read and has no thumbnail yet.
+        one in the middle; None for an unknown id. A side of 256 px or less is that of the picture
+        that the library keeps of each photo; larger ones are made from the photo and cached. Where
+        no file of the photo can be read, the kept picture takes their place, unless `or_kept` is
+        False. Raises PhotoError for a source that cannot be read and has no picture at all.
         """
         if isinstance(source, bytes):
             return self._thumbnails().of_bytes(source, side_px)
         photo = self._reads().photos([source]).get(source)
         if photo is None:
             return None
+        from imgsearch.decode.thumbnails import KEPT_SIDE_PX, reduce_thumbnail
+
+        content_hash = bytes.fromhex(photo.content_hash)
+        is_middle = at_s is None or photo.facts.duration_s is None
+        kept = self._kept_thumbnails().get(content_hash) if side_px <= KEPT_SIDE_PX else None
+        if kept is not None and is_middle:
+            return reduce_thumbnail(kept, side_px)
         files = self._reads().paths([source]).get(source, [])
-        return self._thumbnails().get(photo, [path for _, path in files], side_px, at_s)
+        try:
+            return self._thumbnails().get(photo, [path for _, path in files], side_px, at_s)
+        except PhotoError:
+            kept = self._kept_thumbnails().get(content_hash) if or_kept else None
+            if kept is None:
+                raise
+            return reduce_thumbnail(kept, side_px)
 
     def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
         """The file of a photo of the library as it is, open for reading; None for an unknown id.
@@ -537,6 +570,17 @@ class Library:
         self._reads()
         return _job(self._indexer().read_text(paths, everything, again))
 
+    def make_thumbnails(self) -> Job[ThumbnailReport]:
+        """Make the kept thumbnails of all photos that have none, as those indexed before.
+
+        Raises UsageError where the settings keep none, StoreError for a damaged file of thumbnails,
+        LibraryLocked and DiskError.
+        """
+        self._reads()
+        if not self.settings.thumbnails_mb:
+            raise UsageError("The setting thumbnails_mb is 0, so no thumbnails are kept.")
+        return _job(self._indexer().make_thumbnails())
+
     def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
         """Try the files that failed again now; with `reasons`, only those that failed for these.
 
@@ -652,6 +696,13 @@ class Library:
             folder = self.settings.cache_dir / "thumbnails"
             self._thumbnails_object = Thumbnails(folder, self.settings.max_megapixels)
         return self._thumbnails_object
+
+    def _kept_thumbnails(self) -> ThumbnailStore:
+        if self._kept_object is None:
+            from imgsearch.store.thumbnails import ThumbnailStore
+
+            self._kept_object = ThumbnailStore(self.settings.data_dir)
+        return self._kept_object
 
     def _kept_examples(self) -> KeptExamples:
         return KeptExamples(self.settings.cache_dir / "examples")

@@ -5,10 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Generic, TypeAlias, TypeVar
 
 _Report = TypeVar("_Report")
+
+WINDOW_S = 30.0  # over which a rate is measured, once a job is a minute old
+_MIN_WINDOW_S = 5.0
+_SAMPLE_S = 0.5  # between two remembered moments
+_PAUSE_S = 10.0  # without a step, before the rate sinks
+_MIN_S = 0.3  # a rate over less says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +38,65 @@ class Progress:
 
 
 class RateMeter:
-    """The rate of a job, from its steps.
+    """The rate of a job over its last half minute, from its steps. Safe to read in any thread.
 
-    Each part of a job has its own rate, measured from its first step: setup time is excluded.
+    Each part of a job has its own rate, measured from its first step: setup time is excluded. Of a
+    part that is younger than a minute, its second half counts: it begins faster than it goes on,
+    while batches are filled. `clock` gives the time in seconds.
     """
 
-    def __init__(self) -> None:
-        self._first: Progress | None = None  # step of the current part
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
         self._last: Progress | None = None
-        self._first_s = 0.0
+        self._samples: list[tuple[float, int]] = []  # seconds and steps done, of the current part
+        self._started_s = 0.0
 
     def starts_part(self, step: Progress) -> bool:
         """Record a step; whether a part of the job starts with it."""
-        starts = self._last is None or not step.continues(self._last)
-        if starts:
-            self._first, self._first_s = step, time.monotonic()
-        self._last = step
-        return starts
+        now = self._clock()
+        with self._lock:
+            before, self._last = self._last, step
+            if before is None or not step.continues(before):
+                self._samples, self._started_s = [(now, step.done)], now
+                return True
+            if step.done > before.done:
+                self._add(now, step.done)
+            return False
+
+    def _add(self, now: float, done: int) -> None:
+        samples = self._samples
+        if len(samples) > 1 and now - samples[-2][0] < _SAMPLE_S:
+            samples[-1] = (now, done)
+        else:
+            samples.append((now, done))
+        while len(samples) > 2 and samples[1][0] <= now - WINDOW_S:
+            del samples[0]
 
     @property
     def rate(self) -> float:
-        """Steps per second in this part so far; 0 while it is unknown."""
-        if self._first is None or self._last is None:
-            return 0.0
-        elapsed_s = max(time.monotonic() - self._first_s, 1e-3)
-        return (self._last.done - self._first.done) / elapsed_s
+        """Steps per second; 0 while it is unknown. It sinks where no more steps come."""
+        with self._lock:
+            if len(self._samples) < 2:
+                return 0.0
+            last_s, last_done = self._samples[-1]
+            age_s = last_s - self._started_s
+            window_s = min(max(age_s / 2, _MIN_WINDOW_S), WINDOW_S)
+            start = 0
+            while self._samples[start + 1][0] <= last_s - window_s:
+                start += 1
+            inside = self._samples[start:]
+            # Steps may come in bursts, one a batch: a pause as long as those before is none.
+            longest_s = max(b[0] - a[0] for a, b in pairwise(inside))
+            end_s = max(last_s, self._clock() - max(_PAUSE_S, 1.5 * longest_s))
+            measured_s = end_s - inside[0][0]
+            return (last_done - inside[0][1]) / measured_s if measured_s >= _MIN_S else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Estimated seconds until the end of this part; None while they are unknown."""
+        rate, last = self.rate, self._last
+        return None if last is None or not rate else (last.total - last.done) / rate
 
 
 class Job(Generic[_Report]):
@@ -167,6 +209,15 @@ class TextReport:
             self.below_gate + other.below_gate,
             self.seconds + other.seconds,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailReport:
+    """What making the missing thumbnails did, in photos."""
+
+    kept: int  # photos that have one now
+    made: int
+    failed: int  # could not be read now
 
 
 @dataclass(frozen=True, slots=True)

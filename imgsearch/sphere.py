@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
 _KM_PER_DEGREE = 111.19  # of latitude, rounded down: a box is never too small
@@ -14,6 +19,20 @@ def away_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float
     half = math.sin((other_phi - phi) / 2) ** 2
     half += math.cos(phi) * math.cos(other_phi) * math.sin(math.radians(other_lon - lon) / 2) ** 2
     return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, half)))
+
+
+def arcs_km(
+    lats: NDArray[np.float64], lons: NDArray[np.float64], lat: float, lon: float
+) -> NDArray[np.float64]:
+    """Kilometres along great circles from each of many points to one, all in degrees."""
+    import numpy as np
+
+    phis, phi = np.radians(lats), math.radians(lat)
+    # The haversine formula, which is stable for small angles where arccos is not.
+    half = np.sin((phis - phi) / 2) ** 2
+    half += np.cos(phis) * math.cos(phi) * np.sin(np.radians(lons - lon) / 2) ** 2
+    arcs: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
+    return arcs
 
 
 def box_around(

@@ -37,7 +37,7 @@ from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Example, Query, Region, Term
-from imgsearch.records.status import Failure, MissingExtra, Root, Status
+from imgsearch.records.status import Failure, MissingExtra, Root, Status, ThumbnailCounts
 from imgsearch.service import codec
 from imgsearch.service.schema import (
     Body,
@@ -124,6 +124,7 @@ STATUS = Status(
     ),
     wants=(MissingExtra("jxl", "JPEG XL", 3),),
     disk_bytes=11,
+    thumbnails=ThumbnailCounts(3, 4096),
 )
 
 

@@ -80,11 +80,15 @@ def test_a_hit_is_a_picture(photos: Path, library: Library) -> None:
         assert thumbnail.width / thumbnail.height == pytest.approx(ratio, abs=0.1)
 
 
-def test_a_hit_without_its_drive_is_its_path(photos: Path, library: Library) -> None:
+def test_a_hit_without_its_drive_is_its_kept_picture_or_its_path(
+    photos: Path, library: Library
+) -> None:
     hit = library.find("sort:path").hits[0]
     shutil.rmtree(photos)
     shutil.rmtree(library.settings.cache_dir, ignore_errors=True)
-    assert str(hit.path) in hit._repr_html_()
+    assert "data:image/webp" in hit._repr_html_(), "the picture that the library keeps"
+    (library.settings.data_dir / "thumbnails.db").unlink()
+    assert hit._repr_html_() == f"<span>{hit.path}</span>"
     shutil.rmtree(library.settings.data_dir)
     assert hit._repr_html_() == f"<span>{hit.path}</span>"
 

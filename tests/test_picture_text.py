@@ -11,10 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -25,6 +25,7 @@ from imgsearch.cli import commands
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import FolderError, MissingPackage, PhotoError, Reason
 from imgsearch.indexer.indexer import Indexer
+from imgsearch.indexer.text_gate import gate_scores
 from imgsearch.indexer.watch_loop import WatchSchedule
 from imgsearch.indexer.watcher import WatchTiming
 from imgsearch.ocr import TextReader, is_installed, open_reader
@@ -34,6 +35,9 @@ from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
 from tests.factories import CHECKOUT, PATIENCE_S, ingested, random_vectors
 from tests.stand_in import StandIn
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Vectors
 
 STORED = Path(__file__).parent / "data" / "library-0.1" / "library"
 ROOT = "/home/ada/Pictures"
@@ -180,6 +184,30 @@ def test_a_library_of_an_older_version_opens_and_takes_text(tmp_path: Path) -> N
         assert store.picture_text.counts().unread == 16
         store.picture_text.record(first, "r", [line("Exit")])
         assert found(store, "exit") == [first]
+
+
+# ------------------------------------------------------------------------- the gate
+
+
+def test_a_photo_has_one_score_whether_few_or_many_are_asked_for(store: Store) -> None:
+    root_id = store.files.add_root(ROOT)
+    key = store.vectors.add_encoder("test/1", "test", 8).key
+    vectors = random_vectors(1_200, 8)
+    results = [
+        ingested(f"{ROOT}/{number}.jpg", vectors[number : number + 1 + number % 2])
+        for number in range(1_199)
+    ]
+    store.record(root_id, key, results)
+    ids = store.reads.live_ids().tolist()
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        return random_vectors(len(texts), 8, seed=2)
+
+    of_all = gate_scores(store.reads, key, embed, ids)
+    of_few = gate_scores(store.reads, key, embed, ids[500:520])
+    assert sorted(of_all) == ids
+    assert of_few == {photo_id: pytest.approx(of_all[photo_id], abs=1e-4) for photo_id in of_few}
+    assert sorted(of_few) == ids[500:520]
 
 
 # ------------------------------------------------------------------------- the job

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Hit, Library, Settings, parse, text
 from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
-from tests.factories import wait_until
+from tests.factories import SimulatedClock, wait_until
 from ui import exports, filters, formatting
 from ui.session import session
 from ui.tasks import Task
@@ -227,14 +227,17 @@ def wait_for(name: str) -> None:
 
 
 def test_each_part_of_a_job_has_its_own_rate() -> None:
-    task = Task()
+    clock = SimulatedClock()
+    task = Task(clock)
     for done in (1, 2, 3):
         task.advance(Progress(done, 24, part="Comparing int8"))
+        clock.sleep(1)
     assert task.part == "Comparing int8" and task.rate > 0 and task.left_s is not None
     task.advance(Progress(8, 600))
     assert task.part is None and task.rate == 0 and task.left_s is None
+    clock.sleep(2)
     task.advance(Progress(16, 600))
-    assert task.rate > 0
+    assert task.rate == 4 and task.left_s == 146
 
 
 def test_near_duplicates_side_by_side(

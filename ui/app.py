@@ -9,7 +9,7 @@ import streamlit as st
 
 from imgsearch import ImgsearchError
 from ui import cards, navigation
-from ui.views import labels, library, photo, search, similar, timeline
+from ui.views import labels, library, map, photo, search, similar, timeline
 
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
@@ -32,6 +32,7 @@ def with_error_card(show: Callable[[], None]) -> Callable[[], None]:
 VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, title, icon
     "search": (with_error_card(search.show), "Search", ":material/search:"),
     "timeline": (with_error_card(timeline.show), "Timeline", ":material/calendar_month:"),
+    "map": (with_error_card(map.show), "Map", ":material/map:"),
     "similar": (with_error_card(similar.show), "Near-duplicates", ":material/content_copy:"),
     "labels": (with_error_card(labels.show), "Labels", ":material/label:"),
     "library": (with_error_card(library.show), "Library", ":material/photo_library:"),

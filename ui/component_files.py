@@ -61,8 +61,10 @@ def serve(request: Request) -> Response:
     return Response(content, media_type=media_type, headers=_CACHE_FOR_EVER)
 
 
-def component(name: str) -> ComponentRenderer:
+def component(name: str, *styles: str) -> ComponentRenderer:
     """The component whose files are in the folder `name`, among them `name.js` and `name.css`.
+
+    `styles` are further style sheets, which come before its own.
 
     The default export of its module is called with the element to fill and Streamlit's object, at
     every run; it returns a function that is called when the element may be gone.
@@ -70,6 +72,6 @@ def component(name: str) -> ComponentRenderer:
     return st.components.v2.component(
         f"imgsearch_modules_{name}",
         html='<div class="component"></div>',
-        css=_files()[f"{name}/{name}.css"].decode(),
+        css="\n".join(_files()[each].decode() for each in (*styles, f"{name}/{name}.css")),
         js=_SCRIPT % (version(), f"{name}/{name}.js"),
     )

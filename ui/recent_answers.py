@@ -37,3 +37,8 @@ class RecentAnswers(Generic[_Value]):
             while len(self._values) > QUERIES_KEPT:
                 self._values.popitem(last=False)
             return value
+
+    def kept(self, line: str) -> _Value | None:
+        """The value that was computed last for `line`, whatever has changed since."""
+        with self._lock:
+            return self._values.get(line, (0, 0.0, None))[2]

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from imgsearch import ImgsearchError
-from ui import component_files, originals, timeline_data
+from ui import component_files, map_data, originals, timeline_data
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.session import session
@@ -35,9 +35,11 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # as a Host header names t
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 # "full" is for formats that browsers cannot show; a WebP has no more than 16,383 pixels a side.
 SIDES_PX = {"small": 360, "large": 1600, "full": 16_383}
+KEPT_SIDE_PX = 256  # of the picture that the library keeps of each photo
 MAX_UPLOAD_MB = 100
 # A thumbnail's URL names the photo's content, so what it serves never changes.
 _CACHE_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_NO_CACHE = {"Cache-Control": "no-store"}
 _FORWARDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
 <meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=%s"></html>"""
 
@@ -50,13 +52,19 @@ def thumbnail(request: Request) -> Response:
     photo_id = originals.number_of(request.path_params["photo_id"])
     at_ms = originals.number_of(request.query_params.get("at", ""))
     at_s = None if at_ms is None else at_ms / 1000
+    if photo_id is None:
+        return PlainTextResponse("Photo not found.", 404, _NO_CACHE)
+    library, headers = session().library, _CACHE_FOR_EVER
     try:
-        content = None if photo_id is None else session().library.thumbnail(photo_id, side_px, at_s)
+        try:
+            content = library.thumbnail(photo_id, side_px, at_s, or_kept=False)
+        except ImgsearchError:  # the original cannot be read now, so only a small picture is there
+            content, headers = library.thumbnail(photo_id, KEPT_SIDE_PX), _NO_CACHE
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, {"Cache-Control": "no-store"})
+        return PlainTextResponse(str(error), 404, _NO_CACHE)
     if content is None:
-        return PlainTextResponse("Photo not found.", 404, {"Cache-Control": "no-store"})
-    return Response(content, media_type="image/webp", headers=_CACHE_FOR_EVER)
+        return PlainTextResponse("Photo not found.", 404, _NO_CACHE)
+    return Response(content, media_type="image/webp", headers=headers)
 
 
 def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
@@ -68,6 +76,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
             Route(component_files.ROUTE, component_files.serve),
+            Route("/map/clusters", map_data.clusters),
+            Route("/map/circle", map_data.circle),
             Route("/timeline/days", timeline_data.days),
             Route("/timeline/headings", timeline_data.headings),
             Route("/timeline/tiles", timeline_data.tiles),

@@ -10,25 +10,14 @@ from typing import Protocol
 
 import streamlit as st
 
-from imgsearch import ImgsearchError, Library, RunningJob
+from imgsearch import ImgsearchError, Library, Progress, RateMeter, RunningJob
 from ui.formatting import escape_markdown, format_duration
-
-
-class Step(Protocol):
-    """One step of a long job. `part` names a part of the job that is counted separately."""
-
-    @property
-    def done(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def part(self) -> str | None: ...
 
 
 class LongJob(Protocol):
     """What `Library.index` and similar methods return."""
 
-    def __iter__(self) -> Iterator[Step]: ...
+    def __iter__(self) -> Iterator[Progress]: ...
     @property
     def report(self) -> object: ...
     def close(self) -> None: ...
@@ -37,7 +26,7 @@ class LongJob(Protocol):
 class Task:
     """A job in a background thread: its progress, then its report or its error."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.done = 0
         self.total = 0  # 0 while unknown
         self.part: str | None = None
@@ -45,27 +34,22 @@ class Task:
         self.stopping = False
         self.report: object = None
         self.error: ImgsearchError | None = None
-        self._first_done = 0  # steps when the rate of this part began to count
-        self._started_s: float | None = None
+        self._meter = RateMeter(clock)
 
-    def advance(self, step: Step) -> None:
-        """Record a step. Each part has its own rate; setup before its first step is excluded."""
-        is_new_part = (step.part, step.total) != (self.part, self.total) or step.done < self.done
-        if is_new_part or self._started_s is None:
-            self._first_done, self._started_s = step.done, time.monotonic()
+    def advance(self, step: Progress) -> None:
+        """Record a step."""
+        self._meter.starts_part(step)
         self.done, self.total, self.part = step.done, step.total, step.part
 
     @property
     def rate(self) -> float:
-        """Steps per second; 0 while unknown."""
-        if self._started_s is None:
-            return 0.0
-        return (self.done - self._first_done) / max(time.monotonic() - self._started_s, 1e-3)
+        """Steps per second lately; 0 while unknown."""
+        return self._meter.rate
 
     @property
     def left_s(self) -> float | None:
         """Estimated seconds left; None while unknown."""
-        return (self.total - self.done) / self.rate if self.rate else None
+        return self._meter.left_s
 
 
 class BackgroundTasks:

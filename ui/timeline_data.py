@@ -198,13 +198,17 @@ def headings(request: Request) -> Response:
 
 
 def tiles(request: Request) -> Response:
-    """What tiles `first` to `first + count - 1` show, for the version of the days named."""
+    """What tiles `first` to `first + count - 1` show, for the version of the days named.
+
+    Days that were computed a while ago are served as they were, so that a grid does not change
+    under the eyes of its reader while photos are being indexed.
+    """
     first, count = (_number(request.query_params.get(name, "")) for name in ("first", "count"))
     if first is None or count is None or count > MAX_TILES:
         return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, _NOT_STORED)
     line = request.query_params.get("q", "").strip()
     try:
-        photos = photos_by_day(line)
+        photos = _recent(session()).kept(line) or photos_by_day(line)
         if request.query_params.get("version") != photos.version:
             return PlainTextResponse("The photos have changed.", 409, _NOT_STORED)
         ids = photos.photo_ids[first : first + count].tolist()

@@ -1,4 +1,4 @@
-"""Arranges photos by day, and counts them by month and by place."""
+"""Arranges photos by day and on the map, and counts them by month and by place."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from imgsearch.records.browse import (
     CountryCount,
     DayPhotos,
     MonthCount,
+    PhotoPositions,
     PlaceCounts,
     RegionCount,
     Timeline,
@@ -46,6 +47,17 @@ def days_of(reads: Reads, ids: Ids | None) -> tuple[DayPhotos, ...]:
         photo_ids, _, by_file = zip(*rows, strict=True)
         days.append(DayPhotos(date.fromisoformat(day), np.array(photo_ids, np.int64), sum(by_file)))
     return tuple(days)
+
+
+def positions_of(reads: Reads, ids: Ids | None) -> PhotoPositions:
+    """Where these photos, or all, were taken."""
+    import numpy as np
+
+    rows = reads.positions(ids)
+    located = [row for row in rows if row[1] is not None]
+    table = np.array(located, np.float64).reshape(-1, 3)
+    photo_ids = np.array([row[0] for row in located], np.int64)
+    return PhotoPositions(photo_ids, table[:, 1], table[:, 2], len(rows) - len(located))
 
 
 def _year(year: int, months: Iterable[MonthCount]) -> YearCount:

@@ -35,6 +35,7 @@ from imgsearch.store import lock
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
 from imgsearch.store.store import Store
+from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.text import format_count
 from imgsearch.version import VERSION
 
@@ -91,6 +92,7 @@ def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
         yield from _encoder(row)
         yield from _vectors(store, row)
         yield from _index(store, row)
+    yield from _thumbnails(store, settings)
     yield from _failures(store)
     yield from _processes(settings.data_dir)
 
@@ -290,6 +292,31 @@ def _index(store: Store, row: EncoderRow) -> Iterator[Finding]:
         message = f"{files} left over, such as {leftovers[0].name}."
         cure = "imgsearch doctor --repair"
         yield Finding("index", "warning", message, cure, repairable=True, exit_code=1)
+
+
+def _thumbnails(store: Store, settings: Settings) -> Iterator[Finding]:
+    repair = "imgsearch doctor --repair, then: imgsearch index --thumbnails"
+    with ThumbnailStore(settings.data_dir) as thumbnails:
+        try:
+            damaged = thumbnails.damaged()
+            counts, kept = thumbnails.counts(), thumbnails.hashes()
+        except StoreError as error:
+            message = str(error)
+            yield Finding("thumbnails", "warning", message, repair, repairable=True, exit_code=1)
+            return
+    if damaged:
+        message = f"{format_count(damaged, 'kept thumbnail')} damaged: a checksum differs."
+        yield Finding("thumbnails", "warning", message, repair, repairable=True, exit_code=1)
+        return
+    size_mb = counts.size_bytes / 1e6
+    message = f"{format_count(len(kept), 'kept thumbnail')}, {size_mb:.1f} MB, undamaged."
+    yield Finding("thumbnails", "ok", message)
+    ids = store.reads.live_ids().tolist()
+    hashes = {bytes.fromhex(photo.content_hash) for photo in store.reads.photos(ids).values()}
+    missing = len(hashes - kept)
+    if missing and settings.thumbnails_mb:
+        message = f"Photos without a kept thumbnail: {missing}."
+        yield Finding("thumbnails", "note", message, "imgsearch index --thumbnails")
 
 
 def _failures(store: Store) -> Iterator[Finding]:

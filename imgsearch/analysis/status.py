@@ -9,6 +9,7 @@ from imgsearch.decode.formats import FORMATS_BY_NAME
 from imgsearch.indexer.roots import list_roots
 from imgsearch.records.status import Failure, MissingExtra, Status
 from imgsearch.store.store import Store
+from imgsearch.store.thumbnails import ThumbnailStore
 
 
 def status_of(store: Store) -> Status:
@@ -17,6 +18,8 @@ def status_of(store: Store) -> Status:
     snapshot = None if row is None else store.reads.current_snapshot(row.key)
     failures = (*store.failures.of_folders(), *store.failures.of_files())
     files = (file for file in store.data_dir.rglob("*") if file.is_file())
+    with ThumbnailStore(store.data_dir) as thumbnails:
+        thumbnail_counts = thumbnails.counts()
     return Status(
         data_dir=store.data_dir,
         roots=list_roots(store.reads),
@@ -30,6 +33,7 @@ def status_of(store: Store) -> Status:
         failures=failures,
         wants=missing_extras(failures),
         disk_bytes=sum(file.stat().st_size for file in files),
+        thumbnails=thumbnail_counts,
     )
 
 

@@ -46,6 +46,11 @@ from imgsearch.text import format_count
     help="Then reread dates, places, people, titles and keywords of all photos, also from files "
     "beside them. Embeds nothing.",
 )
+@click.option(
+    "--thumbnails",
+    is_flag=True,
+    help="Then make the small pictures of photos that have none yet.",
+)
 @json_option
 @data_option
 def command(
@@ -54,6 +59,7 @@ def command(
     accept_removals: bool,
     verify: bool,
     metadata: bool,
+    thumbnails: bool,
     as_json: bool,
     data_dir: str | None,
 ) -> None:
@@ -76,6 +82,12 @@ def command(
             info(
                 f"Read the metadata of {photos}: {reread.changed} changed, {reread.failed} could "
                 "not be read now."
+            )
+        if thumbnails:
+            made = run_with_progress(library.make_thumbnails(), "Making thumbnails")
+            info(
+                f"Made {format_count(made.made, 'thumbnail')}; {made.failed} photos could not be "
+                f"read now. {format_count(made.kept, 'thumbnail')} are kept."
             )
     if as_json:
         print_json(asdict(report))

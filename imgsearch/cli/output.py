@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -107,8 +108,8 @@ def _open(settings: Settings, notify: Callable[[str], None]) -> Library:
 
 
 def info(sentence: str) -> None:
-    """Print a remark for people, to standard error."""
-    click.echo(printable(sentence), err=True)
+    """Print a remark for people, to standard error; above a progress bar, if one is shown."""
+    click.echo(printable(sentence), file=sys.stderr)  # `err` would go past the bar, into its line
 
 
 def print_error(sentence: str) -> None:

@@ -31,23 +31,23 @@ def _run_with_bar(job: Job[_Report], title: str) -> _Report:
         ProgressColumn,
         Task,
         TextColumn,
-        TimeRemainingColumn,
     )
     from rich.text import Text
 
+    meter = RateMeter()
+
     class RateColumn(ProgressColumn):
+        """Rate and time left, from our own meter, as on the page."""
+
         def render(self, task: Task) -> Text:
-            rate = task.finished_speed or task.speed
-            return Text("" if rate is None else _rate_text(rate))
+            return Text(_speed_text(meter))
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(),
-        TimeRemainingColumn(),
     )
-    meter = RateMeter()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         for step in job:
@@ -64,10 +64,17 @@ def _run_with_lines(job: Job[_Report], title: str) -> _Report:
         if meter.starts_part(step):
             printed_s = now
         elif now - printed_s >= LINE_EVERY_S:
-            printed_s, rate = now, meter.rate
-            left = f", {(step.total - step.done) / rate:.0f} s left" if rate else ""
-            info(f"{step.part or title}: {step.done} of {step.total}, {_rate_text(rate)}{left}")
+            printed_s = now
+            speed = _speed_text(meter)
+            counts = f"{step.part or title}: {step.done} of {step.total}"
+            info(f"{counts}, {speed}" if speed else counts)
     return job.report
+
+
+def _speed_text(meter: RateMeter) -> str:
+    """ "212 photos/s, 14 s left"; empty while it is unknown."""
+    rate, left_s = meter.rate, meter.left_s
+    return f"{_rate_text(rate)}, {left_s:.0f} s left" if rate and left_s is not None else ""
 
 
 def _rate_text(rate: float) -> str:

@@ -13,7 +13,7 @@ from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.progress import RunningJob
-    from imgsearch.records.status import Status
+    from imgsearch.records.status import Status, ThumbnailCounts
 
 FAILURES_SHOWN = 10
 
@@ -43,6 +43,13 @@ def _running_text(running: RunningJob) -> str:
     return text
 
 
+def _thumbnails_text(thumbnails: ThumbnailCounts) -> str:
+    if thumbnails.photos is None:
+        return "the kept thumbnails are damaged: imgsearch doctor --repair"
+    size_mb = thumbnails.size_bytes / 1e6
+    return f"{format_count(thumbnails.photos, 'kept thumbnail')} ({size_mb:.1f} MB)"
+
+
 def print_status(status: Status) -> None:
     """The status for people."""
     click.echo(f"Library   {printable(status.data_dir)} ({status.disk_bytes / 1e6:.1f} MB)")
@@ -58,6 +65,7 @@ def print_status(status: Status) -> None:
                 "          imgsearch index --accept-removals"
             )
     click.echo(f"Photos    {status.photos}")
+    click.echo(f"Pictures  {_thumbnails_text(status.thumbnails)}")
     click.echo(f"Encoder   {status.encoder or 'none yet'}")
     snapshot = status.snapshot
     if snapshot is None:

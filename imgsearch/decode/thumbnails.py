@@ -1,7 +1,9 @@
-"""Thumbnails: small WebP images of photos, made on first use and kept in a folder of limited size.
+"""Thumbnails: small WebP images of photos.
 
-A file is named after the photo's content and its side, so it never becomes outdated. It is shared
-by all libraries of this user, and still there when the photo's drive is not.
+Two kinds: `Thumbnails` makes one of any size on its first use, and keeps the latest in a folder of
+limited size. A file is named after the photo's content and its side, so it never becomes outdated;
+it is shared by all libraries of this user. `kept_thumbnail` makes the small one that the library
+keeps of each photo (`imgsearch.store.thumbnails`), from the pixels that are embedded.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Photo
 
+KEPT_SIDE_PX = 256
 LIMIT_BYTES = 2 << 30  # some 150,000 thumbnails of 320 px
 _KEPT_SHARE = 0.9  # of the limit, after deleting: the next thumbnail need not delete again
 _TOUCH_AFTER_S = 3600.0  # a use is recorded at most once an hour
@@ -126,10 +129,33 @@ class Thumbnails:
 
 def encode_thumbnail(decoded: Decoded, side_px: int) -> bytes:
     """A WebP of the image, its long side at most `side_px`."""
-    small = decoded.image.copy()
-    small.thumbnail((side_px, side_px), Image.Resampling.BICUBIC)
+    return _encode(_scaled(decoded.image, side_px), quality=80)
+
+
+def kept_thumbnail(decoded: Decoded) -> bytes:
+    """The small WebP that a library keeps of a photo: about 8 kB, long side `KEPT_SIDE_PX`."""
+    return _encode(_scaled(decoded.image, KEPT_SIDE_PX), quality=70)
+
+
+def reduce_thumbnail(content: bytes, side_px: int) -> bytes:
+    """A kept thumbnail with a long side of at most `side_px`."""
+    if side_px >= KEPT_SIDE_PX:
+        return content
+    with Image.open(BytesIO(content), formats=("WEBP",)) as image:
+        return _encode(_scaled(image.convert("RGB"), side_px), quality=80)
+
+
+def _scaled(image: Image.Image, side_px: int) -> Image.Image:
+    scale = side_px / max(image.size)
+    if scale >= 1:
+        return image
+    width_px, height_px = (max(1, round(px * scale)) for px in image.size)
+    return image.resize((width_px, height_px), Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _encode(image: Image.Image, quality: int) -> bytes:
     buffer = BytesIO()
-    small.save(buffer, "WEBP", quality=80, method=2)
+    image.save(buffer, "WEBP", quality=quality, method=2)
     return buffer.getvalue()
 
 

@@ -18,15 +18,23 @@ from typing import TYPE_CHECKING
 from imgsearch import ocr
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
-from imgsearch.errors import FolderError, MissingPackage, SnapshotError
+from imgsearch.errors import FolderError, MissingPackage, SnapshotError, StoreError
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, picture_text, pipeline, roots
 from imgsearch.indexer.removals import apply_removals
 from imgsearch.indexer.scan import stat_of
+from imgsearch.indexer.thumbnails import ThumbnailKeeper, make_missing_thumbnails
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.labels import labels
-from imgsearch.progress import MetadataReport, Progress, RebuildReport, SyncReport, TextReport
+from imgsearch.progress import (
+    MetadataReport,
+    Progress,
+    RebuildReport,
+    SyncReport,
+    TextReport,
+    ThumbnailReport,
+)
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.query import Filter, Selection
 from imgsearch.search import baseline
@@ -36,6 +44,7 @@ from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
+from imgsearch.store.thumbnails import ThumbnailStore
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -188,6 +197,14 @@ class Indexer:
         offline = len(plan.photo_ids) - len(photos)
         return replace(report, unreached=report.unreached + offline, below_gate=plan.below_gate)
 
+    def make_thumbnails(self) -> Generator[Progress, None, ThumbnailReport]:
+        """Make the kept thumbnails of all photos that have none and can be reached."""
+        with writing(self._data_dir) as store, ThumbnailStore(self._data_dir) as thumbnails:
+            keeper = ThumbnailKeeper(thumbnails, self._settings, self._notify)
+            online = self._online_ids(store.reads)
+            steps = make_missing_thumbnails(store, thumbnails, keeper, online, self._settings)
+            return (yield from publish_progress(self._data_dir, "Making thumbnails", steps))
+
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
         """Rebuild the index; with a name, embed every photo with that encoder first."""
         started = time.monotonic()
@@ -229,6 +246,8 @@ class Indexer:
                 if is_damaged:
                     self._build_index(store, row)
                     done.append("Rebuilt the index from the stored vectors.")
+            with ThumbnailStore(self._data_dir) as thumbnails:
+                done += _repair_thumbnails(thumbnails)
         return done
 
     def save_labels(self, name: str, classes: Classes) -> Facet:
@@ -301,8 +320,9 @@ class Indexer:
                 encoder = yield from self._new_encoder(
                     lambda: [Path(stat.path) for _, stat in changes.upserts]
                 )
-            context = self._ingest_context(store, encoder, retry_failures)
-            report = yield from pipeline.ingest(context, changes.upserts)
+            with ThumbnailStore(self._data_dir) as thumbnails:
+                context = self._ingest_context(store, encoder, thumbnails, retry_failures)
+                report = yield from pipeline.ingest(context, changes.upserts)
         # Before removals are applied: afterwards the paths of removed files are unknown.
         refresh = _metadata_refresh(store, changes, last_id)
         removals = apply_removals(store, changes, accept_removals, self._notify)
@@ -336,9 +356,10 @@ class Indexer:
             encoder = yield from self._new_encoder(
                 lambda: list(store.photos.unembedded(None).values()), encoder_name
             )
-            context = self._ingest_context(store, encoder)
-            photos = store.photos.unembedded(context.encoder_key)
-            unread = yield from pipeline.embed_again(context, photos)
+            with ThumbnailStore(self._data_dir) as thumbnails:
+                context = self._ingest_context(store, encoder, thumbnails)
+                photos = store.photos.unembedded(context.encoder_key)
+                unread = yield from pipeline.embed_again(context, photos)
             if not unread:
                 store.vectors.promote_encoder(context.encoder_key)
                 row = store.reads.encoder_in_use()
@@ -348,7 +369,13 @@ class Indexer:
         return RebuildReport(row.name, store.vectors.count(row.key), unread, seconds=0.0)
 
     def _prune(self, store: Store, days: float = PRUNE_DAYS) -> int:
-        return store.photos.prune(datetime.now(UTC) - timedelta(days=days))
+        photos = store.photos.prune(datetime.now(UTC) - timedelta(days=days))
+        with ThumbnailStore(self._data_dir) as thumbnails:
+            try:
+                thumbnails.prune(self._settings.thumbnails_mb * 1_000_000)
+            except StoreError as error:  # damage, which must not stop a watcher
+                self._notify(str(error))
+        return photos
 
     def _new_encoder(
         self, list_files: Callable[[], Sequence[Path]], name: str | None = None
@@ -385,9 +412,14 @@ class Indexer:
         return self._encoders.open(option.int8_name) if comparison.favours_int8 else encoder
 
     def _ingest_context(
-        self, store: Store, encoder: Encoder, retry_failures: bool = False
+        self,
+        store: Store,
+        encoder: Encoder,
+        thumbnails: ThumbnailStore,
+        retry_failures: bool = False,
     ) -> pipeline.IngestContext:
         """What to embed with; the encoder is added to the library if it is new."""
+        keeper = ThumbnailKeeper(thumbnails, self._settings, self._notify)
         name = self._encoders.name_of(encoder)
         row = store.vectors.add_encoder(encoder.id, name, encoder.dim)
         return pipeline.IngestContext(
@@ -400,6 +432,7 @@ class Indexer:
             max_megapixels=self._settings.max_megapixels,
             threads=self._settings.thread_count,
             retry_failures=retry_failures,
+            keep_thumbnails=keeper.keep if self._settings.thumbnails_mb else None,
         )
 
     def _text_backlog(self) -> picture_text.TextBacklog | None:
@@ -412,11 +445,11 @@ class Indexer:
             self._notify(str(error))
             return None
 
-        def make_plan(store: Store) -> picture_text.TextPlan:
+        def make_plan(store: Store, after_id: int) -> picture_text.TextPlan:
             row = store.reads.current_encoder()
             if row is None:  # nothing was indexed yet
                 return picture_text.TextPlan((), 0)
-            return self._plan_texts(store, row, self._text_reader())
+            return self._plan_texts(store, row, self._text_reader(), after_id=after_id)
 
         def read(store: Store, ids: Sequence[int]) -> Generator[Progress, None, TextReport]:
             photos = self._readable(store, ids)
@@ -441,6 +474,7 @@ class Indexer:
         everything: bool = False,
         again: bool = False,
         within: Collection[int] | None = None,
+        after_id: int = 0,
     ) -> picture_text.TextPlan:
         return picture_text.plan(
             store,
@@ -450,6 +484,7 @@ class Indexer:
             everything=everything,
             again=again,
             within=within,
+            after_id=after_id,
         )
 
     def _readable(self, store: Store, ids: Sequence[int]) -> list[tuple[Photo, Path]]:
@@ -495,6 +530,16 @@ def _ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
             )
         ids.update(found)
     return ids
+
+
+def _repair_thumbnails(thumbnails: ThumbnailStore) -> list[str]:
+    try:
+        if not thumbnails.damaged():
+            return []
+    except StoreError:  # the file itself is damaged
+        pass
+    kept = thumbnails.repair()
+    return [f"Repaired the thumbnails: {format_count(kept, 'photo')} kept theirs."]
 
 
 def _require_readable(store: Store, changes: diff.LibraryDiff) -> None:

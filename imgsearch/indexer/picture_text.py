@@ -53,18 +53,21 @@ def plan(
     everything: bool = False,
     again: bool = False,
     within: Collection[int] | None = None,
+    after_id: int = 0,
 ) -> TextPlan:
     """Choose the photos whose text is to be read; with `within`, only among these ids.
+
+    Photos with ids up to `after_id` are left out.
 
     `everything` adds those that the gate leaves out, after the others; `again` adds those that
     another reader has read. Photos without a vector have no score and count as left out.
     """
-    unread = store.picture_text.unread(reader_id, again)
+    unread = [each for each in store.picture_text.unread(reader_id, again) if each > after_id]
     if within is not None:
         unread = [photo_id for photo_id in unread if photo_id in within]
     if not unread:
         return TextPlan((), 0)
-    scores = text_gate.gate_scores(store.reads, row.key, embed)
+    scores = text_gate.gate_scores(store.reads, row.key, embed, unread)
     lowest = min(scores.values(), default=0.0) - 1.0
     ranked = sorted(unread, key=lambda photo_id: (-scores.get(photo_id, lowest), photo_id))
     if everything:
@@ -76,23 +79,28 @@ def plan(
 class TextBacklog:
     """Photos whose text is still to be read, for a program that does so when it is idle.
 
-    `make_plan` chooses them, and `read` reads the text of some, as `read_texts` does.
+    `make_plan(store, after_id)` chooses them among the photos with higher ids, and `read` reads the
+    text of some, as `read_texts` does.
     """
 
     def __init__(
         self,
-        make_plan: Callable[[Store], TextPlan],
+        make_plan: Callable[[Store, int], TextPlan],
         read: Callable[[Store, Sequence[int]], Generator[Progress, None, TextReport]],
     ) -> None:
         self._make_plan = make_plan
         self._read = read
-        self._left: deque[int] | None = None  # None: to be chosen
-        self._total = 0
+        self._left: deque[int] = deque()
+        self._done = 0
+        self._planned_to = 0  # the highest id of a photo that was considered
+        self._is_due = True
         self._report = TextReport(0, 0, 0, 0)
 
-    def renew(self) -> None:
-        """Choose the photos again before the next is read: the library has changed."""
-        self._left = None
+    def renew(self, everything: bool) -> None:
+        """Look for photos before the next is read: among new ones, or in the whole library."""
+        self._is_due = True
+        if everything:
+            self._planned_to = 0
 
     def steps(self, store: Store) -> Generator[Progress, None, TextReport]:
         """Read all that is left, the likeliest first; one Progress a photo.
@@ -100,16 +108,21 @@ class TextBacklog:
         It may be closed at any step; the next call continues there. The report covers all calls
         since the last one that came to its end.
         """
-        if self._left is None:
-            plan = self._make_plan(store)
-            self._left, self._total = deque(plan.photo_ids), len(plan.photo_ids)
+        if self._is_due:
+            last_id = store.photos.last_id()
+            plan = self._make_plan(store, self._planned_to)
+            if self._planned_to == 0:
+                self._left.clear()
+            self._left.extend(plan.photo_ids)
+            self._planned_to, self._is_due = last_id, False
             self._report = replace(self._report, below_gate=plan.below_gate)
         while self._left:
-            photo_id = self._left[0]
-            report = Job(self._read(store, [photo_id])).run()
+            report = Job(self._read(store, [self._left[0]])).run()
             self._left.popleft()
+            self._done += 1
             self._report = self._report.plus(report)
-            yield Progress(self._total - len(self._left), self._total, None, DOING)
+            yield Progress(self._done, self._done + len(self._left), None, DOING)
+        self._done = 0
         report, self._report = self._report, TextReport(0, 0, 0, 0)
         return report
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.decode.request import open_regular_file, unreadable_error
+from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
 from imgsearch.indexer.places import with_place_names
@@ -59,6 +60,10 @@ class PhotoDecoder:
     fingerprint: Callable[[], str] = decoder_fingerprint
 
 
+# Stores small pictures of photos, as WebP, by the hash of the photo's content.
+KeepThumbnails: TypeAlias = Callable[[Mapping[bytes, bytes]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class IngestContext:
     """What an indexing run works with.
@@ -76,22 +81,30 @@ class IngestContext:
     max_megapixels: float
     threads: int
     retry_failures: bool = False
+    keep_thumbnails: KeepThumbnails | None = None  # None: none are made
 
     @property
     def ahead(self) -> int:
         """How many photos may be decoded in advance. It limits the memory of a run."""
         return self.encoder.batch_size + self.threads
 
+    def keep(self, thumbnails: Mapping[bytes, bytes]) -> None:
+        """Store these thumbnails, if any are kept."""
+        if thumbnails and self.keep_thumbnails is not None:
+            self.keep_thumbnails(thumbnails)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
     """The images of one photo to embed: `pixels` (parts, 3, side_px, side_px), the whole first.
 
-    `times_s` are the times of a video's frames, in seconds; empty for a photo.
+    `times_s` are the times of a video's frames, in seconds; empty for a photo. `thumbnail` is the
+    small picture to keep, if any are.
     """
 
     pixels: PixelBatch
     times_s: tuple[float, ...] = ()
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +158,12 @@ def embed_again(context: IngestContext, photos: dict[int, Path]) -> Generator[Pr
         photo_id, path = item
         try:
             stat = stat_of(path)
-            if _content_hash(stat) != hashes[photo_id]:
+            if content_hash_of(stat) != hashes[photo_id]:
                 return photo_id, path, None
             return photo_id, path, _decode(context, stat)[1]
         except (PhotoError, OSError):
             return photo_id, path, None
 
-    record = partial(context.store.vectors.add, context.encoder_key)
     unread = parts = 0
     batch: dict[int, ModelInput] = {}
     with (
@@ -165,10 +177,23 @@ def embed_again(context: IngestContext, photos: dict[int, Path]) -> Generator[Pr
                 batch[photo_id] = model_input
                 parts += len(model_input.pixels)
             if batch and (parts >= context.encoder.batch_size or done == len(photos)):
+                thumbnails = {
+                    hashes[photo_id]: each.thumbnail
+                    for photo_id, each in batch.items()
+                    if each.thumbnail is not None
+                }
+                record = partial(_record_again, context, thumbnails)
                 model.submit(partial(_embed, context.encoder, batch), record)
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
     return unread
+
+
+def _record_again(
+    context: IngestContext, thumbnails: Mapping[bytes, bytes], vectors: Mapping[int, PhotoVectors]
+) -> None:
+    context.keep(thumbnails)
+    context.store.vectors.add(context.encoder_key, vectors)
 
 
 def changed_contents(
@@ -181,7 +206,7 @@ def changed_contents(
 
     def is_changed(stat: FileStat) -> bool:
         try:
-            return _content_hash(stat) != hashes.get(stat.path)
+            return content_hash_of(stat) != hashes.get(stat.path)
         except (PhotoError, OSError):
             return stat.path not in hashes
 
@@ -213,7 +238,7 @@ class _IngestRun:
         if is_live_photo_video(Path(stat.path)):
             return _Candidate(root_id, stat)
         try:
-            content_hash = _content_hash(stat)
+            content_hash = content_hash_of(stat)
         except _VANISHED:
             return _Candidate(root_id, stat, vanished=True)
         except PhotoError as error:
@@ -290,9 +315,20 @@ class _IngestRun:
             result = IngestResult(copy.stat, copy.content_hash, failure=failure)
             copies.append((copy.root_id, result))
         self._copies = waiting
-        self._model.submit(
-            partial(self._embed_batch, batch), lambda results: self._record([*results, *copies])
-        )
+        thumbnails = {
+            candidate.content_hash: candidate.model_input.thumbnail
+            for candidate in batch
+            if candidate.model_input is not None
+            and candidate.content_hash is not None
+            and candidate.model_input.thumbnail is not None
+        }
+
+        def record(results: Sequence[tuple[int, IngestResult]]) -> None:
+            # First: what a kill leaves without its photo is replaced when the photo is read again.
+            self._context.keep(thumbnails)
+            self._record([*results, *copies])
+
+        self._model.submit(partial(self._embed_batch, batch), record)
 
     def _embed_batch(self, batch: Sequence[_Candidate]) -> list[tuple[int, IngestResult]]:
         """Root id and result of each file. Several batches may be embedded at the same time."""
@@ -363,7 +399,11 @@ def _hasher() -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=32)
 
 
-def _content_hash(stat: FileStat) -> bytes:
+def content_hash_of(stat: FileStat) -> bytes:
+    """The BLAKE2b hash of a file, by which its photo is known.
+
+    Raises PhotoError, and FileNotFoundError or NotADirectoryError for a file that is gone.
+    """
     if stat.size_bytes == 0:
         raise PhotoError(Reason.EMPTY, "The file is empty; copy it again from its source.")
     with _read_errors(), open_regular_file(Path(stat.path)) as file:
@@ -378,7 +418,10 @@ def _decode(context: IngestContext, stat: FileStat) -> tuple[Facts, ModelInput]:
         with _read_errors():
             path = Path(stat.path)
             encoder = context.encoder
-            decoded = context.decode(path, encoder.side_px, context.max_megapixels, all_frames=True)
+            side_px = encoder.side_px
+            if context.keep_thumbnails is not None:
+                side_px = max(side_px, KEPT_SIDE_PX // 2)  # `decode` doubles it
+            decoded = context.decode(path, side_px, context.max_megapixels, all_frames=True)
             images, times_s = images_to_embed(decoded)
             pixels = np.stack([encoder.prepare(image) for image in images])
             now = stat_of(path)
@@ -395,7 +438,8 @@ def _decode(context: IngestContext, stat: FileStat) -> tuple[Facts, ModelInput]:
             Reason.CHANGED, "The file changed while it was read; the next run reads it again."
         )
     facts = with_place_names(decoded.facts, context.gazetteer)
-    return facts, ModelInput(cast("PixelBatch", pixels), times_s)
+    thumbnail = None if context.keep_thumbnails is None else kept_thumbnail(decoded)
+    return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
 
 
 @contextmanager

@@ -8,14 +8,14 @@ one threshold serves every encoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from imgsearch.index.recall import prompts
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Vectors
+    from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.store.reads import Reads
 
 EmbedTexts: TypeAlias = "Callable[[Sequence[str]], Vectors]"
@@ -45,26 +45,38 @@ _DESCRIPTIONS = (
     "text",
 )
 _BEST = 3
+_FEW = 1000  # photos whose vectors are looked up one by one
 THRESHOLD = 1.4
 
 
-def gate_scores(reads: Reads, encoder_key: int, embed: EmbedTexts) -> Mapping[int, float]:
-    """By photo id, how much each photo looks as if it showed text; higher is likelier.
+def gate_scores(
+    reads: Reads, encoder_key: int, embed: EmbedTexts, photo_ids: Collection[int]
+) -> Mapping[int, float]:
+    """By photo id, how much each of these photos looks as if it showed text; higher is likelier.
 
     The score of a photo with several parts is that of the likeliest. From `THRESHOLD` on, a photo
-    passes the gate. `embed` embeds texts as those of queries are.
+    passes the gate. Photos without a vector are left out. `embed` embeds texts as those of queries
+    are.
     """
     import numpy as np
 
-    captions = prompts()
-    vectors = embed((*_DESCRIPTIONS, *captions))
-    descriptions, unrelated = vectors[: len(_DESCRIPTIONS)], vectors[len(_DESCRIPTIONS) :]
+    texts = embed((*_DESCRIPTIONS, *prompts()))
+    descriptions, unrelated = texts[: len(_DESCRIPTIONS)], texts[len(_DESCRIPTIONS) :]
+
+    def score(vectors: Vectors) -> Vector:
+        best = np.sort(vectors @ descriptions.T, axis=1)[:, -_BEST:].mean(axis=1)
+        usual = vectors @ unrelated.T
+        return np.asarray((best - usual.mean(axis=1)) / usual.std(axis=1).clip(1e-6))
+
+    if len(photo_ids) <= _FEW:
+        parts = reads.parts(encoder_key, photo_ids)
+        return {photo_id: float(score(each.vectors).max()) for photo_id, each in parts.items()}
+    wanted = set(photo_ids)
     scores: dict[int, float] = {}
     for _, ids, chunk in reads.vectors(encoder_key):
-        best = np.sort(chunk @ descriptions.T, axis=1)[:, -_BEST:].mean(axis=1)
-        usual = chunk @ unrelated.T
-        deviations = (best - usual.mean(axis=1)) / usual.std(axis=1).clip(1e-6)
         starts = photo_starts(ids)
-        of_photos = np.maximum.reduceat(deviations, starts)
-        scores.update(zip(ids[starts].tolist(), of_photos.tolist(), strict=True))
+        of_photos = zip(
+            ids[starts].tolist(), np.maximum.reduceat(score(chunk), starts), strict=True
+        )
+        scores.update((photo_id, float(each)) for photo_id, each in of_photos if photo_id in wanted)
     return scores

@@ -222,16 +222,17 @@ class WatchLoop:
                 except StopIteration as end:
                     if changes.changes_photos:
                         self._indexed_s = time.monotonic()
-                        self._renew_texts()
+                    if changes.changes_photos or always_report:
+                        self._renew_texts(everything=always_report)
                     yield end.value
                     return True
         return False
 
     # ------------------------------------------------------------------ text in pictures
 
-    def _renew_texts(self) -> None:
+    def _renew_texts(self, everything: bool) -> None:
         if self._context.texts is not None:
-            self._context.texts.renew()
+            self._context.texts.renew(everything)
             self._has_texts_left = True
 
     def _read_texts(self) -> Iterator[WatchEvent]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
+    from imgsearch.records.arrays import Degrees, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,38 @@ class DayPhotos:
     day: date
     photo_ids: Ids  # (n,)
     dated_by_file: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoPositions:
+    """Where photos were taken, the latest first, in degrees (WGS 84)."""
+
+    photo_ids: Ids  # (n,)
+    lat: Degrees  # (n,), -90 to 90
+    lon: Degrees  # (n,), -180 to 180
+    unknown: int  # photos without coordinates
+
+
+@dataclass(frozen=True, slots=True)
+class MapArea:
+    """An area between two latitudes and two longitudes, in degrees."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoCluster:
+    """Photos that are close to each other on a map."""
+
+    latest_id: int  # of the photo taken last
+    photos: int
+    lat: float  # of the centre
+    lon: float
+    radius_km: float  # of the circle around the centre that contains all of them
+    area: MapArea
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,17 @@ class EncoderInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ThumbnailCounts:
+    """How many photos have a kept thumbnail, and the size of the file that holds them.
+
+    `photos` is None where that file is damaged.
+    """
+
+    photos: int | None
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of a library at one moment."""
 
@@ -50,6 +61,7 @@ class Status:
     failures: tuple[Failure, ...]
     wants: tuple[MissingExtra, ...]  # extras that would read some of them
     disk_bytes: int
+    thumbnails: ThumbnailCounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ CONNECT_S = 0.05  # time limit for connecting and the handshake
 ANSWER_S = 60.0  # time limit for an answer: the model may have to be loaded
 _OK = 200
 # Settings on which no answer depends: client and service may differ in them.
-_IRRELEVANT_SETTINGS = ("data_dir", "cache_dir", "threads", "batch_size", "service")
+_IRRELEVANT_SETTINGS = (
+    *("data_dir", "cache_dir", "threads", "batch_size", "thumbnails_mb", "read_text", "service"),
+)
 
 _Result = TypeVar("_Result")
 

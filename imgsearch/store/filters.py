@@ -33,7 +33,7 @@ from sqlalchemy import (
 from imgsearch.records.names import NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, Listed, Place, Selection
-from imgsearch.sphere import EARTH_RADIUS_KM, box_around
+from imgsearch.sphere import arcs_km, box_around
 from imgsearch.store import names, schema
 from imgsearch.store.sql import DATE_TAKEN, DATED_BY
 from imgsearch.text import plain_text
@@ -204,12 +204,7 @@ def _near(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
         select(_photo.id, _photo.lat, _photo.lon).where(*_box(value))
     ).all()
     table = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 3)
-    lat, lon = np.radians(table[:, 1]), np.radians(table[:, 2])
-    centre_lat, centre_lon = np.radians(value.lat), np.radians(value.lon)
-    # The haversine formula, which is stable for small angles where arccos is not.
-    half = np.sin((lat - centre_lat) / 2) ** 2
-    half += np.cos(lat) * np.cos(centre_lat) * np.sin((lon - centre_lon) / 2) ** 2
-    arc_km = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
+    arc_km = arcs_km(table[:, 1], table[:, 2], value.lat, value.lon)
     near = table[arc_km <= value.radius_km, 0].astype(np.int64)
     return _photo.id.in_(ids_subquery(near.tolist()))
 

@@ -251,6 +251,18 @@ class Reads:
         rows = self._of_live_photos(query, ids)
         return [(photo_id, date[:_TO_THE_DAY], bool(by_file)) for photo_id, date, by_file in rows]
 
+    def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
+        """The coordinates of these photos, or of all, newest first: (id, latitude, longitude).
+
+        Both are None where the photo has none, or impossible ones from an older version.
+        """
+        query = (
+            "SELECT id, CASE WHEN abs(lat) <= 90 AND abs(lon) <= 180 THEN lat END, "
+            "CASE WHEN abs(lat) <= 90 AND abs(lon) <= 180 THEN lon END FROM photos WHERE {} "
+            f"ORDER BY {DATE_TAKEN} DESC, id DESC"
+        )
+        return self._of_live_photos(query, ids)
+
     def place_counts(
         self, ids: Ids | None = None
     ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:

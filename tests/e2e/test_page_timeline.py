@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -35,17 +37,20 @@ HOME = {"lat": 48.2, "lon": 16.4, "town": "Vienna", "country": "Austria"}
 
 
 def add_photos(
-    folder: Path, data: Path, taken: Sequence[tuple[datetime | None, dict[str, Any]]]
+    folder: Path,
+    data: Path,
+    taken: Sequence[tuple[datetime | None, dict[str, Any]]],
+    pictures: Sequence[Path],
 ) -> None:
     """Add photos of these dates and places to a library. The names are 0000.jpg, 0001.jpg, ….
 
-    They are links to one picture with the content hashes of different ones: the timeline shows
-    what the library says. A file is of 2012 where its photo has no date.
+    They are links to copies of the pictures with the content hashes of different ones: the
+    timeline shows what the library says. A file is of 2012 where its photo has no date.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = folder.parent / "picture.jpg"
-    scene(96, 72).save(picture)
-    os.utime(picture, (datetime(2012, 3, 4, 12).timestamp(),) * 2)
+    folder.mkdir(parents=True)
+    copies = [shutil.copy(picture, folder.parent / picture.name) for picture in pictures]
+    for copy in copies:
+        os.utime(copy, (datetime(2012, 3, 4, 12).timestamp(),) * 2)
     with writing(data) as store:
         root_id = store.files.add_root(str(folder))
         row = store.reads.current_encoder() or store.vectors.add_encoder("lite/none", "lite", 8)
@@ -53,14 +58,19 @@ def add_photos(
         first = store.photos.count()
         for number, (taken_at, place) in enumerate(taken, first):
             path = folder / f"{number:04}.jpg"
-            os.link(picture, path)
+            os.link(copies[number % len(copies)], path)
             about = path.stat()
             stat = FileStat(str(path), about.st_size, about.st_mtime_ns, about.st_ino)
             by = None if taken_at is None else "exif"
             facts = Facts("JPEG", 96, 72, taken_at=taken_at, dated_by=by, **place)
             vector = np.eye(1, 8, number % 8, dtype=np.float32)
-            results.append(IngestResult(stat, number.to_bytes(32, "big"), facts, vector))
+            results.append(IngestResult(stat, _hash_of(path), facts, vector))
         store.record(root_id, row.key, results)
+
+
+def _hash_of(path: Path) -> bytes:
+    """A content hash that no other photo has: thumbnails in the shared cache are named by it."""
+    return hashlib.sha256(os.fsencode(path)).digest()
 
 
 def a_life() -> list[tuple[datetime | None, dict[str, Any]]]:
@@ -84,9 +94,10 @@ PHOTOS = len(a_life())
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("timeline")
-    add_photos(folder / "photos", folder / "library", a_life())
+    pictures = sorted(demo_photos.iterdir())
+    add_photos(folder / "photos", folder / "library", a_life(), pictures)
     return folder
 
 
@@ -149,6 +160,12 @@ def test_photos_stand_under_days_months_and_trips(
         "Saturday 5 May 2018",
     ]
     wait_until_shown(page.locator(".day .tile img").first)
+    page.set_viewport_size({"width": 1280, "height": 860})
+    slider = page.get_by_role("slider", name="Month")
+    slider.focus()
+    slider.press("ArrowDown")
+    slider.press("ArrowDown")
+    expect(slider).to_have_attribute("aria-valuetext", "May 2018", timeout=PATIENCE_MS)
     screenshot(page, "timeline")
 
 
@@ -198,8 +215,7 @@ def test_the_keyboard_reaches_every_photo(page: Page, address: str) -> None:
     assert outline != "none", "the focus is visible"
 
 
-@pytest.mark.parametrize("way", ["click", "Enter"])
-def test_back_returns_to_the_same_place(page: Page, address: str, way: str) -> None:
+def test_back_returns_to_the_same_place(page: Page, address: str) -> None:
     open_timeline(page, address)
     slider = page.get_by_role("slider", name="Month")
     slider.focus()
@@ -213,7 +229,7 @@ def test_back_returns_to_the_same_place(page: Page, address: str, way: str) -> N
     tile.focus()
     assert focused_name(page) == name
     top = scroll_top(page)
-    page.locator(".tile:focus").press("Enter") if way == "Enter" else tile.click()
+    page.locator(".tile:focus").click()
     page.wait_for_url("**/photo?id=*")
     page.get_by_text("96 × 72 px").wait_for()
     page.go_back()
@@ -254,7 +270,7 @@ def test_the_timeline_of_a_search(page: Page, address: str) -> None:
     assert page.locator(".memories").count() == 0
     page.get_by_role("button", name="All photos").click()
     page.get_by_text(f"{PHOTOS:,} photos").wait_for()
-    open_timeline(page, address, "?q=country:Italy")
+    page.go_back()
     page.get_by_role("button", name="Best match first").click()
     page.wait_for_url("**/?q=country*")
     page.goto(f"{address}/timeline?q=country:France")
@@ -286,12 +302,16 @@ def test_on_a_phone(
 
 def test_new_photos_appear_while_the_page_is_open(open_tab: OpenTab, tmp_path: Path) -> None:
     at = datetime(2020, 1, 1, 12)
-    photos, data = tmp_path / "photos", tmp_path / "library"
-    add_photos(photos / "old", data, [(at + timedelta(minutes=n), {}) for n in range(400)])
+    picture, data = tmp_path / "picture.png", tmp_path / "library"
+    scene().save(picture)
+    many: list[tuple[datetime | None, dict[str, Any]]] = [
+        (at + timedelta(minutes=number), {}) for number in range(400)
+    ]
+    add_photos(tmp_path / "first" / "photos", data, many, [picture])
     with serving(data) as address:
         tab = open_tab(address, 800, 600)
         open_timeline(tab, address)
-        add_photos(photos / "new", data, [(at + timedelta(days=1), {})])
+        add_photos(tmp_path / "second" / "photos", data, [(at + timedelta(days=1), {})], [picture])
         tab.get_by_role("slider", name="Month").wait_for(state="hidden")  # there is one month
         days = f"{address}/timeline/days"
         wait_until(

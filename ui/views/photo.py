@@ -30,6 +30,7 @@ DATE_SOURCES = {
     "sidecar": "from a file beside the photo",
     "file": "file modification time",
 }
+MAP_ZOOM = 7  # of the map around a photo: a region with its coast
 SHOWN_IN_OTHER_WORDS = ("Taken", "Format", "Duration", "Rating")  # labels of facts
 MAX_TEXT = 600  # characters shown of the text in a picture
 MOTION = {
@@ -169,8 +170,11 @@ def _location(lat: float, lon: float) -> None:
         "Show a map", key="map", help="Sends this location to a map server on the internet."
     ):
         st.map({"lat": [lat], "lon": [lon]}, zoom=11, height=260)
-    if st.button("Photos nearby", icon=":material/near_me:"):
-        open_search(f"near:{lat:.5f},{lon:.5f},5km")
+    with st.container(horizontal=True):
+        if st.button("Photos nearby", icon=":material/near_me:"):
+            open_search(f"near:{lat:.5f},{lon:.5f},5km")
+        if st.button("Around it on the map", icon=":material/map:"):
+            go_to(address_of("map", {"at": f"{lat:.5f},{lon:.5f},{MAP_ZOOM}"}))
 
 
 def _paths(hit: Hit) -> None:

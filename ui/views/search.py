@@ -14,6 +14,7 @@ from ui import cards, elements, exports, filters
 from ui.addresses import START, address_of
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
+from ui.navigation import go_to
 from ui.search_state import MAX_SEARCHED, NEWEST, PAGE, SearchInput, SearchResults, search
 from ui.session import session
 
@@ -197,7 +198,7 @@ def _show_results(search_input: SearchInput) -> None:
         words = str(results.verdict).capitalize()
         cards.no_results(f"{words}: even the closest photos match no better than chance.")
     else:
-        _result_grid(search_input, results, hits, _summary(results))
+        _result_grid(search_input, results, hits, _summary(search_input, results))
     if len(hits) < len(results.hits):
         st.button("Show weaker matches", icon=":material/unfold_more:", on_click=_show_weak)
 
@@ -221,10 +222,13 @@ def _show_weak() -> None:
     st.session_state["show_weak"] = True
 
 
-def _summary(results: SearchResults) -> GridOptions:
+def _summary(search_input: SearchInput, results: SearchResults) -> GridOptions:
     """One line above the grid: the verdict on the left, how to show the results on the right."""
     left, right = st.columns([5, 3], vertical_alignment="center")
-    left.markdown(_verdict(results))
+    with left, st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(_verdict(results), width="content")
+        if not search_input.image_id:
+            _other_views(search_input.line)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         shape = st.segmented_control(
             "Shape",
@@ -238,6 +242,16 @@ def _summary(results: SearchResults) -> GridOptions:
             "Size", list(ROWS_PX), default="M", key="size", label_visibility="collapsed"
         )
     return GridOptions("square" if shape == "square" else "fit", ROWS_PX[size or "M"])
+
+
+def _other_views(line: str) -> None:
+    """Buttons that show the same photos in another way."""
+    for view, label, icon in (
+        ("timeline", "By date", ":material/calendar_month:"),
+        ("map", "On the map", ":material/map:"),
+    ):
+        if st.button(label, icon=icon, type="tertiary", key=f"results in {view}"):
+            go_to(address_of(view, {"q": line}))
 
 
 def _verdict(results: SearchResults) -> str:

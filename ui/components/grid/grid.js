@@ -311,14 +311,14 @@ class PhotoGrid {
   }
 
   onClick(event) {
-    const tile = event.target.closest(".tile");
-    if (!tile?.href || !isPlainClick(event)) return;
+    const link = event.target.closest("a[href]");
+    if (!link || !isPlainClick(event)) return;
     event.preventDefault();
-    if (tile.offset !== undefined) {
-      this.active = tile.offset;
-      this.remember({ offset: tile.offset, below: placeOf(this.layout, tile.offset).y - this.scroller.scrollTop }, true);
+    if (link.offset !== undefined) {
+      this.active = link.offset;
+      this.remember({ offset: link.offset, below: placeOf(this.layout, link.offset).y - this.scroller.scrollTop }, true);
     }
-    visit(tile.getAttribute("href"));
+    visit(link.getAttribute("href"));
   }
 
   // Keep a place in the address of this view and in the history, without a new entry there.
@@ -337,7 +337,6 @@ function fillTile(tile, photo) {
   tile.classList.remove("loading");
   if (photo === null) return; // deleted since
   tile.href = photo.link;
-  tile.photoId = photo.id;
   tile.ariaLabel = photo.alt;
   const image = element("img");
   Object.assign(image, { alt: "", decoding: "async", draggable: false });

@@ -1,0 +1,86 @@
+"""How much time the kept thumbnails cost while photos are indexed, and how large they are.
+
+    python -m benchmarks.bench_thumbnails FOLDER --photos 1000 --megapixels 12
+
+Indexes copies of photos of FOLDER with and without thumbnails, in turns, in one process, and
+compares the processor time. With --megapixels, the copies are scaled to that size, as JPEG.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from imgsearch import Library, Settings
+
+ROUNDS = 3
+
+
+def copies(folder: Path, target: Path, count: int, megapixels: float | None) -> None:
+    """Copies of the photos of a folder, in turns, until there are `count` of different content."""
+    files = sorted(path for path in folder.rglob("*.jpg"))[:count]
+    for number in range(count):
+        file = target / f"{number:05}.jpg"
+        source = files[number % len(files)]
+        if megapixels is None:
+            file.write_bytes(source.read_bytes() + number.to_bytes(4, "big"))
+            continue
+        with Image.open(source) as image:
+            scale = (megapixels * 1e6 / (image.width * image.height)) ** 0.5
+            size_px = (round(image.width * scale), round(image.height * scale))
+            large = image.convert("RGB").resize(size_px, Image.Resampling.BICUBIC)
+        large.save(file, quality=90, comment=f"{number}")
+
+
+def index(photos: Path, thumbnails_mb: int) -> tuple[float, float, int]:
+    """Processor seconds, elapsed seconds, and the bytes of thumbnails of one new library."""
+    with tempfile.TemporaryDirectory() as data:
+        settings = Settings.load(data_dir=data, encoder="lite", thumbnails_mb=thumbnails_mb)
+        with Library.open(settings) as library:
+            library.index([photos / "first"]).run()  # loads the model
+            cpu_s, elapsed_s = time.process_time(), time.perf_counter()
+            library.index([photos / "others"]).run()
+            cpu_s = time.process_time() - cpu_s
+            elapsed_s = time.perf_counter() - elapsed_s
+            return cpu_s, elapsed_s, library.status().thumbnails.size_bytes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--megapixels", type=float)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        photos = Path(work)
+        for name, count in (("first", 8), ("others", options.photos)):
+            (photos / name).mkdir()
+            copies(options.folder, photos / name, count, options.megapixels)
+        without, kept = [], []
+        for _ in range(ROUNDS):
+            without.append(index(photos, 0))
+            kept.append(index(photos, 10_000))
+    ratios = [b[0] / a[0] for a, b in zip(without, kept, strict=True)]
+    fastest = [min(run[0] for run in runs) for runs in (without, kept)]
+    print(
+        f"{options.photos} photos, processor time per photo: "
+        f"{fastest[0] / options.photos * 1e3:.1f} ms without, "
+        f"{fastest[1] / options.photos * 1e3:.1f} ms with thumbnails"
+    )
+    print(
+        f"ratio: {statistics.median(ratios):.3f} (median of {ROUNDS} pairs of runs: "
+        f"{', '.join(f'{ratio:.3f}' for ratio in ratios)}); of the fastest: "
+        f"{fastest[1] / fastest[0]:.3f}"
+    )
+    print(f"{kept[0][2] / (options.photos + 8) / 1e3:.1f} kB a thumbnail, the whole file counted")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Groups photos that are close to each other on a map, for one zoom level of it.
+
+The map is in Web Mercator, as of all web maps: at zoom level z the world is 256 * 2^z pixels wide.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsearch.records.browse import MapArea, PhotoCluster, PhotoPositions
+from imgsearch.sphere import arcs_km
+
+WORLD_PX = 256  # at zoom level 0
+CELL_PX = 72
+APART_PX = 60  # between the centres of two clusters, at least
+MAX_LAT = 85.0511  # where Web Mercator ends; photos beyond it are shown at the edge
+
+_Numbers = NDArray[np.float64]
+
+
+def cluster_photos(positions: PhotoPositions, area: MapArea, zoom: float) -> list[PhotoCluster]:
+    """The clusters in an area of the map, the largest first.
+
+    Photos are grouped by the cells of a grid of 72 pixels, and a cluster whose centre is within 60
+    pixels of a larger one's joins that. Cells lie still when the map moves, and so do clusters.
+    """
+    x, y = _pixels(positions.lat, positions.lon, zoom)
+    columns, rows = np.floor(x / CELL_PX), np.floor(y / CELL_PX)
+    (west, east), (south, north) = (area.west, area.east), (area.south, area.north)
+    (first_column, last_column), (last_row, first_row) = np.floor(
+        np.array(_pixels(np.array([south, north]), np.array([west, east]), zoom)) / CELL_PX
+    )
+    inside = np.flatnonzero(
+        (columns >= first_column)
+        & (columns <= last_column)
+        & (rows >= first_row)
+        & (rows <= last_row)
+    )
+    if not len(inside):
+        return []
+    keys = rows[inside] * 2.0**32 + columns[inside]
+    _, cells, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    joined = _joined(
+        np.bincount(cells, x[inside]) / counts, np.bincount(cells, y[inside]) / counts, counts
+    )
+    groups = joined[cells]
+    order = np.argsort(groups, kind="stable")  # so the latest photo stays the first of each
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    clusters = [_cluster(positions, inside[members]) for members in np.split(order, starts[1:])]
+    return sorted(clusters, key=lambda cluster: -cluster.photos)
+
+
+def count_within(positions: PhotoPositions, lat: float, lon: float, radius_km: float) -> int:
+    """How many photos were taken within a circle, as the filter near: finds them."""
+    return int(np.count_nonzero(arcs_km(positions.lat, positions.lon, lat, lon) <= radius_km))
+
+
+def _pixels(lat: _Numbers, lon: _Numbers, zoom: float) -> tuple[_Numbers, _Numbers]:
+    """Pixels from the north-west corner of the world: x to the east, y to the south."""
+    side_px = WORLD_PX * 2.0**zoom
+    phi = np.radians(np.clip(lat, -MAX_LAT, MAX_LAT))
+    x = (lon + 180) / 360 * side_px
+    y = (1 - np.arcsinh(np.tan(phi)) / math.pi) / 2 * side_px
+    return x, y
+
+
+def _joined(x: _Numbers, y: _Numbers, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each cell the one that it joins, perhaps itself: larger ones first."""
+    joined = np.full(len(counts), -1)
+    for cell in np.argsort(-counts, kind="stable"):
+        if joined[cell] < 0:
+            is_near = np.hypot(x - x[cell], y - y[cell]) < APART_PX
+            joined[is_near & (joined < 0)] = cell
+    return joined
+
+
+def _cluster(positions: PhotoPositions, members: NDArray[np.int64]) -> PhotoCluster:
+    lat, lon = positions.lat[members], positions.lon[members]
+    centre = float(lat.mean()), float(lon.mean())
+    return PhotoCluster(
+        latest_id=int(positions.photo_ids[members[0]]),
+        photos=len(members),
+        lat=centre[0],
+        lon=centre[1],
+        radius_km=float(arcs_km(lat, lon, *centre).max()),
+        area=MapArea(float(lat.min()), float(lon.min()), float(lat.max()), float(lon.max())),
+    )

@@ -1,0 +1,188 @@
+"""The map in a real browser: clusters, circles, and the way from them to a search."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browsing import NEEDS_BROWSER, PATIENCE_MS, TOKEN, serving, wait_for_count
+from tests.e2e.test_page_timeline import HOME, ROME, add_photos
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+SYDNEY = {"lat": -33.87, "lon": 151.21, "town": "Sydney", "country": "Australia"}
+AT = datetime(2020, 1, 1, 12)
+
+
+@pytest.fixture(scope="module")
+def address(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of 40 photos at home, 12 in Rome, 3 in Sydney, and 2 without a place."""
+    folder = tmp_path_factory.mktemp("map")
+    places: list[dict[str, Any]] = [*[HOME] * 40, *[ROME] * 12, *[SYDNEY] * 3, {}, {}]
+    pictures = sorted(demo_photos.iterdir())
+    taken = [(AT, place) for place in places]
+    add_photos(folder / "photos", folder / "library", taken, pictures)
+    with serving(folder / "library") as address:
+        yield address
+
+
+def open_map(tab: Page, address: str, query: str = "") -> None:
+    tab.goto(f"{address}/map{query}")
+    tab.locator(".map[data-drawn][data-clusters]").wait_for()
+
+
+def test_clusters_lead_to_their_photos(
+    page: Page, address: str, screenshot: Callable[..., None]
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_map(page, address)
+    page.get_by_text("55 photos · 2 without a place").wait_for()
+    page.get_by_role("button", name="3 photos, Sydney").wait_for()
+    page.get_by_role("button", name="52 photos, Rome, Italy").click()
+    page.get_by_text("52 photos", exact=True).wait_for()
+    page.set_viewport_size({"width": 1280, "height": 860})
+    screenshot(page, "map")
+    page.locator(".panel").get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="40 photos, Vienna, Austria").wait_for()
+    rome = page.get_by_role("button", name="12 photos, Rome, Italy")
+    rome.focus()
+    rome.press("Enter")
+    page.get_by_text("within 50 m, Rome, Italy").wait_for()
+    screenshot(page, "map-cluster")
+    page.get_by_role("link", name="Show photos").click()
+    page.wait_for_url("**/?q=near*")
+    wait_for_count(page, 12)
+    page.go_back()
+    page.get_by_role("button", name="40 photos, Vienna, Austria").click()
+    page.get_by_role("link", name="By date").click()
+    page.get_by_text("40 photos for near:").wait_for()
+
+
+def test_a_circle_is_drawn_by_mouse_or_keyboard(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_map(page, address, "?at=45,14,4")
+    page.get_by_role("button", name="12 photos, Rome, Italy").wait_for()
+    draw = page.get_by_role("button", name="Draw a circle")
+    draw.click()
+    page.get_by_text("Drag from the middle of the circle outwards").wait_for()
+    icon = page.get_by_role("button", name="12 photos, Rome, Italy").bounding_box()
+    assert icon is not None
+    x, y = icon["x"] + icon["width"] / 2, icon["y"] + icon["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 20, y, steps=3)
+    page.mouse.up()
+    page.get_by_text("12 photos", exact=True).wait_for()
+    text = page.get_by_text(re.compile(r"^within [\d,.]+ km$")).inner_text()
+    assert 50 < float(re.sub(r"[^\d.]", "", text)) < 400
+    page.keyboard.press("Escape")
+    page.get_by_text("12 photos", exact=True).wait_for(state="hidden")
+    draw.click()
+    page.locator(".map:focus").press("Enter")
+    page.get_by_text("52 photos", exact=True).wait_for()
+    expect(draw).to_have_attribute("aria-pressed", "false", timeout=PATIENCE_MS)
+
+
+def test_the_view_of_the_map_is_in_the_address(page: Page, address: str) -> None:
+    open_map(page, address)
+    zoom = re.compile(r"at=[-\d.]+(%2C|,)[-\d.]+(%2C|,)(\d+)")
+
+    def level() -> int:
+        found = zoom.search(page.url)
+        return int(found[3]) if found else -1
+
+    page.wait_for_url(zoom)
+    before = level()
+    page.locator(".map").focus()
+    page.keyboard.press("+")
+    page.wait_for_url(re.compile(rf"at=.*(%2C|,){before + 1}$"))
+    page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_url(re.compile(rf"at=.*(%2C|,){before + 2}$"))
+    page.locator(".map").hover(position={"x": 300, "y": 300})
+    page.mouse.wheel(0, -240)
+    page.wait_for_function(
+        "level => Number(new URL(location.href).searchParams.get('at').split(',')[2]) > level",
+        arg=before + 2,
+    )
+    shown = page.url
+    page.reload()
+    page.locator(".map[data-drawn][data-clusters]").wait_for()
+    assert page.url == shown
+
+
+def test_the_map_of_a_search(page: Page, address: str) -> None:
+    open_map(page, address, "?q=country:Italy")
+    page.get_by_text("12 photos for country:Italy").wait_for()
+    page.get_by_role("button", name="12 photos, Rome, Italy").click()
+    link = page.get_by_role("link", name="Show photos")
+    assert "country%3AItaly+near%3A41.9" in str(link.get_attribute("href"))
+    page.get_by_role("button", name="All photos").click()
+    page.get_by_text("55 photos").wait_for()
+    for query, sentence in (
+        ("contry:x", "Unknown filter"),
+        ("-place:Rome -place:Vienna -place:Sydney", "No place is known"),
+    ):
+        page.goto(f"{address}/map?q={query}")
+        page.get_by_text(sentence).first.wait_for()
+
+
+def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=country:Italy")
+    page.get_by_role("button", name="On the map").click()
+    page.get_by_text("12 photos for country:Italy").wait_for()
+    page.go_back()
+    page.get_by_role("button", name="By date").click()
+    page.get_by_text("12 photos for country:Italy").wait_for()
+    page.locator(".day .tile[href]").first.click()
+    page.get_by_role("button", name="Around it on the map").click()
+    page.get_by_role("button", name="12 photos, Rome, Italy").wait_for()
+    assert "at=41.9" in page.url
+
+
+def test_on_a_phone(
+    open_tab: OpenTab, address: str, screenshot: Callable[[Page, str], None]
+) -> None:
+    tab = open_tab(address, 390, 844, "dark")
+    open_map(tab, address)
+    tab.get_by_role("button", name="3 photos, Sydney").click()
+    tab.get_by_role("link", name="Show photos").wait_for()
+    screenshot(tab, "map-phone")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    for name in ("Draw a circle", "Zoom in", "Close"):
+        box = tab.get_by_role("button", name=name).first.bounding_box()
+        assert box is not None and box["height"] >= 44, name
+    panel = tab.locator(".panel").bounding_box()
+    assert panel is not None and panel["x"] >= 0 and panel["x"] + panel["width"] <= 390
+
+
+def test_the_doors_of_the_map_check_what_they_are_asked(page: Page, address: str) -> None:
+    ask = page.context.request
+    area = "south=-90&west=-180&north=90&east=180"
+    assert len(ask.get(f"{address}/map/clusters?{area}&zoom=1").json()) == 2
+    for wrong in (
+        "",
+        f"{area}&zoom=17",
+        f"{area}&zoom=-1",
+        f"{area}&zoom=9",
+        "south=x",
+        f"{area}&zoom=nan",
+    ):
+        assert ask.get(f"{address}/map/clusters?{wrong}").status == 400, wrong
+    assert ask.get(f"{address}/map/circle?lat=41.9&lon=12.5&radius_km=1").json() == 12
+    for wrong in ("lat=91&lon=0&radius_km=1", "lat=1&lon=0&radius_km=-1", "lat=1&lon=0", "lat=inf"):
+        assert ask.get(f"{address}/map/circle?{wrong}").status == 400, wrong
+    assert ask.get(f"{address}/map/circle?q=contry:x&lat=1&lon=1&radius_km=1").status == 422
+    page.context.clear_cookies()
+    for path in (f"clusters?{area}&zoom=1", "circle?lat=41.9&lon=12.5&radius_km=1"):
+        reply = ask.get(f"{address}/map/{path}")
+        assert reply.status == 403 and TOKEN not in reply.text()

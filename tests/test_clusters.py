@@ -1,0 +1,161 @@
+"""Photos on the map: their positions, clusters, circles, and the land that is drawn."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgsearch import Library, MapArea, PhotoPositions, cluster_photos, count_within
+from imgsearch.records.files import IngestResult
+from imgsearch.records.photo import Facts
+from imgsearch.sphere import arcs_km, away_km
+from imgsearch.store.lock import writing
+from tests.factories import CHECKOUT, ingested, random_vectors
+
+WORLD = MapArea(-90, -180, 90, 180)
+VIENNA, AREZZO, FIJI = (48.2082, 16.3738), (43.4645, 11.8815), (-17.8, -179.9)
+MAP_FILES = CHECKOUT / "ui" / "components" / "map"
+
+
+def positions(*points: tuple[float, float]) -> PhotoPositions:
+    """Photos 1, 2, … at these points, the latest first."""
+    table = np.array(points, np.float64).reshape(-1, 2)
+    return PhotoPositions(np.arange(1, len(table) + 1), table[:, 0], table[:, 1], 0)
+
+
+def around(centre: tuple[float, float], count: int, degrees: float) -> list[tuple[float, float]]:
+    noise = np.random.default_rng(count)
+    return [
+        tuple(point) for point in np.array(centre) + noise.uniform(-degrees, degrees, (count, 2))
+    ]
+
+
+def test_close_photos_are_one_cluster_and_zooming_in_splits_it() -> None:
+    photos = positions(*around(VIENNA, 30, 0.01), *around(AREZZO, 20, 0.01), FIJI)
+    whole = cluster_photos(photos, WORLD, 1)
+    assert sum(cluster.photos for cluster in whole) == 51
+    assert [cluster.photos for cluster in whole] == [50, 1]
+    vienna, arezzo, fiji = cluster_photos(photos, WORLD, 6)
+    assert (vienna.photos, arezzo.photos, fiji.photos) == (30, 20, 1)
+    assert (vienna.latest_id, arezzo.latest_id, fiji.latest_id) == (1, 31, 51)
+    assert (vienna.lat, vienna.lon) == pytest.approx(VIENNA, abs=0.005)
+    assert vienna.area.south <= vienna.lat <= vienna.area.north
+    assert 0.5 < vienna.radius_km < 2
+    assert fiji.radius_km == 0
+    assert len(cluster_photos(photos, vienna.area, 15)) > 5
+
+
+def test_only_photos_in_sight_are_clustered() -> None:
+    photos = positions(*around(VIENNA, 30, 0.01), *around(AREZZO, 20, 0.01))
+    (found,) = cluster_photos(photos, MapArea(47, 15, 49, 18), 8)
+    assert found.photos == 30
+    assert cluster_photos(photos, MapArea(0, 0, 5, 5), 8) == []
+    assert cluster_photos(positions(), WORLD, 3) == []
+
+
+def test_clusters_lie_still_while_the_map_moves() -> None:
+    photos = positions(*around(VIENNA, 500, 2))
+    one = cluster_photos(photos, MapArea(45, 13, 50, 18), 8)
+    other = cluster_photos(photos, MapArea(45.3, 13.2, 50.3, 18.2), 8)
+    inner = {cluster for cluster in one if 46.5 < cluster.lat < 49 and 14.5 < cluster.lon < 17}
+    assert inner and inner <= set(other)
+
+
+def test_a_hundred_thousand_photos_at_one_point_are_one_cluster() -> None:
+    photos = positions(*[VIENNA] * 100_000)
+    for zoom in (0, 16):
+        (cluster,) = cluster_photos(photos, WORLD, zoom)
+        assert cluster.photos == 100_000 and cluster.radius_km < 1e-6
+    assert count_within(photos, *VIENNA, 0.05) == 100_000
+
+
+def test_photos_at_the_poles_are_at_the_edge_of_the_map() -> None:
+    north, south = cluster_photos(positions((90, 0), (-90, 0), (-89, 1)), WORLD, 2)[::-1]
+    assert (north.photos, south.photos) == (1, 2)
+
+
+def test_a_circle_counts_what_the_filter_near_finds(library: Library, tmp_path: Path) -> None:
+    points = [*around(VIENNA, 40, 0.3), FIJI, (-17.8, 179.9), (95.0, 10.0), None]
+    with writing(library.settings.data_dir) as store:
+        root_id = store.files.add_root(str(tmp_path / "photos"))
+        row = store.vectors.add_encoder("lite/x", "lite", 8)
+        store.record(root_id, row.key, list(_ingested(tmp_path / "photos", points)))
+    found = library.positions()
+    assert (len(found.photo_ids), found.unknown) == (42, 2), "out of range, and none"
+    for (lat, lon), radius_km in ((VIENNA, 12.0), (VIENNA, 25.5), (FIJI, 30.0)):
+        hits = library.find(f"near:{lat},{lon},{radius_km}km", 100).hits
+        assert 0 < len(hits) < 42
+        assert count_within(found, lat, lon, radius_km) == len(hits)
+    assert count_within(found, *FIJI, 30.0) == 2, "across the meridian of 180 degrees"
+    assert len(library.positions(f"near:{VIENNA[0]},{VIENNA[1]},12km").photo_ids) < 40
+
+
+def _ingested(folder: Path, points: Sequence[tuple[float, float] | None]) -> Iterator[IngestResult]:
+    for number, (lat, lon) in enumerate(point or (None, None) for point in points):
+        facts = Facts("JPEG", 8, 8, lat=lat, lon=lon)
+        vectors = random_vectors(1, 8, seed=number)
+        yield ingested(str(folder / f"{number}.jpg"), vectors, facts=facts)
+
+
+def test_arcs_are_those_of_single_points() -> None:
+    lats, lons = np.array([AREZZO, FIJI]).T
+    expected = [away_km(*AREZZO, *VIENNA), away_km(*FIJI, *VIENNA)]
+    assert arcs_km(lats, lons, *VIENNA) == pytest.approx(expected)
+
+
+# ------------------------------------------------------------------------- the world
+
+
+def rings() -> list[list[tuple[float, float]]]:
+    """The rings of the land in world.json: longitudes and latitudes."""
+    world = json.loads((MAP_FILES / "world.json").read_text())
+    lines = [
+        (np.array(line).reshape(-1, 2).cumsum(axis=0) / 100).tolist() for line in world["lines"]
+    ]
+    return [
+        [
+            (lon, lat)
+            for number in ring
+            for lon, lat in (lines[number] if number >= 0 else lines[~number][::-1])[1:]
+        ]
+        for polygon in world["land"]
+        for ring in polygon
+    ]
+
+
+def is_land(lat: float, lon: float, all_rings: list[list[tuple[float, float]]]) -> bool:
+    """Whether a line to the north crosses an odd number of sides of the rings."""
+    crossings = 0
+    for ring in all_rings:
+        for (x, y), (next_x, next_y) in zip(ring, [*ring[1:], ring[0]], strict=True):
+            if (x > lon) != (next_x > lon) and abs(next_x - x) < 180:
+                crossings += y + (lon - x) / (next_x - x) * (next_y - y) > lat
+    return crossings % 2 == 1
+
+
+def test_the_world_has_its_land_where_it_is() -> None:
+    land = rings()
+    for place in (
+        VIENNA,
+        (48.86, 2.35),
+        (-33.0, 147.0),
+        (39.0, -98.0),
+        (65.0, 100.0),
+        (-3.0, 23.0),
+    ):
+        assert is_land(*place, land), place
+    for place in ((45.0, -30.0), (0.0, -140.0), (-40.0, 80.0), (36.0, 18.0), (58.0, 20.0)):
+        assert not is_land(*place, land), place
+    assert all(math.isfinite(value) for ring in land for point in ring for value in point)
+
+
+def test_the_files_of_the_map_are_small_and_name_their_licences() -> None:
+    assert (MAP_FILES / "world.json").stat().st_size < 1_000_000
+    licences = (MAP_FILES / "LICENCES.md").read_text()
+    assert "public domain" in licences and "BSD 2-Clause" in licences
+    assert "BSD 2-Clause" in (MAP_FILES / "leaflet" / "LICENSE").read_text()

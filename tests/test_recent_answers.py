@@ -1,0 +1,42 @@
+"""The answers that several requests of one view share."""
+
+from __future__ import annotations
+
+import threading
+
+from ui.recent_answers import QUERIES_KEPT, RecentAnswers
+
+
+def test_an_answer_is_computed_again_when_photos_were_added() -> None:
+    asked: list[str] = []
+    answers = RecentAnswers(lambda line: asked.append(line) or len(asked))  # type: ignore[func-returns-value]
+    assert answers.kept("dog") is None
+    assert [answers.get("dog", 100), answers.get("dog", 100), answers.get("cat", 100)] == [1, 1, 2]
+    assert answers.get("dog", 101) == 3 and answers.kept("dog") == 3
+    assert asked == ["dog", "cat", "dog"]
+
+
+def test_only_the_last_few_are_kept() -> None:
+    answers = RecentAnswers(str.upper)
+    for number in range(QUERIES_KEPT):
+        answers.get(f"line {number}", 1)
+    assert answers.get("line 0", 1) == "LINE 0"  # used again
+    answers.get("another", 1)
+    assert answers.kept("line 0") == "LINE 0" and answers.kept("line 1") is None
+
+
+def test_two_requests_at_once_compute_it_once() -> None:
+    computed: list[str] = []
+    both = threading.Barrier(2)
+    answers = RecentAnswers(lambda line: computed.append(line) or line)  # type: ignore[func-returns-value]
+
+    def ask() -> None:
+        both.wait()
+        answers.get("dog", 1)
+
+    requests = [threading.Thread(target=ask) for _ in range(2)]
+    for request in requests:
+        request.start()
+    for request in requests:
+        request.join()
+    assert computed == ["dog"]

@@ -1,0 +1,240 @@
+// Photos on a map of the world. The map is drawn from a file of this server; nothing is fetched from
+// elsewhere. Python gives the query; clusters come from the page's own server as the map moves.
+// The address keeps what is in sight.
+
+import "./leaflet/leaflet.js"; // defines window.L
+import { countOf, element } from "../shared/dom.js";
+import { isPlainClick, visit } from "../history/history.js";
+import { fillWindow } from "../shared/page.js";
+import { loadWorld } from "./world.js";
+
+const { L } = window;
+const ICON_PX = 54, MARGIN_PX = 90; // around the window, so that clusters at its edge are shown
+const FIRST_ZOOM = 6; // at most, at first: enough to see a coast
+const LIGHT = { sea: "#d4e4ec", land: "#f6f3ec", border: "#b9b2a3", circle: "#0f766e" };
+const DARK = { sea: "#16222a", land: "#33403f", border: "#5d6b69", circle: "#2dd4bf" };
+
+export default function (box, { data }) {
+  box.map ??= new PhotoMap(box, data);
+  box.map.update(data);
+  // The element of an earlier run stays; it is gone only when the view changes.
+  return () => queueMicrotask(() => { if (!box.isConnected) { box.map?.close(); box.map = null; } });
+}
+
+class PhotoMap {
+  constructor(box, data) {
+    this.box = box;
+    this.path = location.pathname;
+    this.markers = new Map();
+    this.node = element("div", "map");
+    this.panel = element("div", "panel");
+    Object.assign(this.panel, { role: "status", hidden: true });
+    this.draw = element("button", "draw", "Draw a circle");
+    Object.assign(this.draw, { type: "button", ariaPressed: "false", onclick: () => this.setDrawing(!this.isDrawing) });
+    box.replaceChildren(element("h1", "unseen", "Map"), this.node, this.draw, this.panel);
+    this.fit = () => { fillWindow(box); this.map?.invalidateSize(); };
+    this.fit();
+    addEventListener("resize", this.fit);
+    this.map = L.map(this.node, {
+      minZoom: 1, maxZoom: data.max_zoom, maxBounds: [[-85, -190], [85, 190]], maxBoundsViscosity: 1, zoomControl: false,
+      renderer: L.canvas({ padding: 0.5 }), zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+    });
+    this.node.ariaLabel = "Map of the world. Arrow keys move it, plus and minus zoom.";
+    this.node.role = "application";
+    L.control.zoom({ position: "topright" }).addTo(this.map);
+    this.map.attributionControl.setPrefix(false).addAttribution("Made with Natural Earth");
+    this.map.on("moveend", () => this.moved());
+    this.node.addEventListener("keydown", (event) => this.onKey(event));
+    this.node.addEventListener("pointerdown", (event) => this.onDraw(event));
+    this.showWorld();
+  }
+
+  update(data) {
+    this.fit();
+    this.colour();
+    if (this.line === data.q) return;
+    this.line = data.q;
+    this.select(null);
+    const at = new URLSearchParams(location.search).get("at")?.split(",").map(Number);
+    if (at?.length === 3 && at.every(Number.isFinite)) this.map.setView([at[0], at[1]], at[2]);
+    else this.map.fitBounds(data.area, { maxZoom: FIRST_ZOOM, padding: [ICON_PX, ICON_PX], animate: false });
+  }
+
+  close() {
+    removeEventListener("resize", this.fit);
+    this.request?.abort();
+    this.map.remove();
+  }
+
+  async showWorld() {
+    const { land, borders } = await loadWorld();
+    if (!this.box.isConnected) return;
+    const add = (type, coordinates) => L.geoJSON({ type, coordinates }, { interactive: false }).addTo(this.map).bringToBack();
+    this.borders = add("MultiLineString", borders);
+    this.land = add("MultiPolygon", land);
+    this.colour();
+    this.node.dataset.drawn = "";
+  }
+
+  colour() {
+    const [red, green, blue] = getComputedStyle(this.box).getPropertyValue("color").match(/[\d.]+/g).map(Number);
+    const colours = red + green + blue > 384 ? DARK : LIGHT; // light text is on a dark page
+    this.colours = colours;
+    this.node.style.background = colours.sea;
+    this.land?.setStyle({ stroke: false, fillColor: colours.land, fillOpacity: 1 });
+    this.borders?.setStyle({ color: colours.border, weight: 1, fill: false, opacity: 1 });
+    this.circle?.setStyle({ color: colours.circle });
+  }
+
+  // ---------------------------------------------------------------- clusters
+
+  async moved() {
+    this.remember();
+    this.request?.abort();
+    const request = (this.request = new AbortController());
+    const size = this.map.getSize(), zoom = this.map.getZoom();
+    const clamp = (value, limit) => Math.min(limit, Math.max(-limit, value));
+    const corner = this.map.containerPointToLatLng([-MARGIN_PX, size.y + MARGIN_PX]);
+    const opposite = this.map.containerPointToLatLng([size.x + MARGIN_PX, -MARGIN_PX]);
+    const parameters = new URLSearchParams({
+      q: this.line, zoom, south: clamp(corner.lat, 90), west: clamp(corner.lng, 180), north: clamp(opposite.lat, 90), east: clamp(opposite.lng, 180),
+    });
+    let response;
+    try {
+      response = await fetch(`/map/clusters?${parameters}`, { signal: request.signal });
+      if (!response.ok) { this.say(await response.text()); return; }
+      this.showClusters(await response.json(), zoom);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof TypeError)) throw error;
+      this.say("The page's server does not answer. Is imgsearch ui still running?");
+    }
+  }
+
+  showClusters(clusters, zoom) {
+    const kept = new Set();
+    for (const cluster of clusters) {
+      const key = `${zoom} ${cluster.lat} ${cluster.lon} ${cluster.photos}`;
+      kept.add(key);
+      if (!this.markers.has(key)) this.markers.set(key, this.createMarker(cluster));
+    }
+    for (const [key, marker] of this.markers) {
+      if (!kept.has(key)) { marker.remove(); this.markers.delete(key); }
+    }
+    this.node.dataset.clusters = clusters.length;
+  }
+
+  createMarker(cluster) {
+    const face = element("div", "face"), image = element("img");
+    Object.assign(image, { alt: "", draggable: false, src: cluster.src });
+    image.onerror = () => image.remove();
+    face.append(image);
+    if (cluster.photos > 1) face.append(element("span", "count", cluster.photos.toLocaleString("en")));
+    const icon = L.divIcon({ className: "cluster", html: face, iconSize: [ICON_PX, ICON_PX] });
+    const marker = L.marker([cluster.lat, cluster.lon], { icon, zIndexOffset: cluster.photos });
+    marker.addTo(this.map).on("click", () => this.select(cluster));
+    const node = marker.getElement();
+    node.ariaLabel = [countOf(cluster.photos), cluster.place].filter(Boolean).join(", ");
+    node.onkeydown = (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.select(cluster);
+    };
+    return marker;
+  }
+
+  // ---------------------------------------------------------------- a circle
+
+  // Show a circle {lat, lon, radius_km} and what is in it; null for none.
+  async select(circle) {
+    this.circle?.remove();
+    this.circle = null;
+    this.selected = circle;
+    this.panel.hidden = true;
+    if (!circle) return;
+    const { lat, lon, radius_km } = circle;
+    this.circle = L.circle([lat, lon], { radius: radius_km * 1000, color: this.colours.circle, weight: 2, interactive: false }).addTo(this.map);
+    const parameters = new URLSearchParams({ q: this.line, lat, lon, radius_km });
+    const response = await fetch(`/map/circle?${parameters}`).catch(() => null);
+    if (this.selected !== circle) return; // another was chosen meanwhile
+    if (!response?.ok) { this.say(response ? await response.text() : "The page's server does not answer."); return; }
+    this.showPanel(circle, await response.json());
+  }
+
+  showPanel({ lat, lon, radius_km, place, area }, photos) {
+    const line = [this.line, `near:${lat},${lon},${radius_km}km`].filter(Boolean).join(" ");
+    const link = (text, path) => {
+      const node = element("a", "", text);
+      node.href = `${path}?${new URLSearchParams({ q: line })}`;
+      node.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(node.getAttribute("href")); } };
+      return node;
+    };
+    const button = (text, onclick) => Object.assign(element("button", "", text), { type: "button", onclick });
+    const within = radius_km < 1 ? `${Math.round(radius_km * 1000)} m` : `${radius_km.toLocaleString("en", { maximumFractionDigits: radius_km < 10 ? 1 : 0 })} km`;
+    const parts = [element("strong", "", countOf(photos)), element("span", "", `within ${within}${place ? `, ${place}` : ""}`)];
+    if (photos) parts.push(link("Show photos", "/"), link("By date", "/timeline"));
+    const isWide = area && (area[1][0] - area[0][0] > 1e-4 || area[1][1] - area[0][1] > 1e-4);
+    if (isWide && this.map.getZoom() < this.map.getMaxZoom()) parts.push(button("Zoom in", () => this.map.fitBounds(area, { padding: [ICON_PX, ICON_PX] })));
+    parts.push(button("Close", () => this.select(null)));
+    this.panel.replaceChildren(...parts);
+    this.panel.hidden = false;
+  }
+
+  say(text) {
+    this.panel.replaceChildren(element("span", "", text));
+    this.panel.hidden = false;
+  }
+
+  setDrawing(isDrawing) {
+    this.isDrawing = isDrawing;
+    this.draw.ariaPressed = String(isDrawing);
+    this.node.classList.toggle("drawing", isDrawing);
+    for (const handler of [this.map.dragging, this.map.touchZoom]) isDrawing ? handler.disable() : handler.enable();
+    if (!isDrawing) return;
+    this.select(null);
+    this.say("Drag from the middle of the circle outwards. Or press Enter for a circle in the middle of the map.");
+    this.node.focus({ preventScroll: true });
+  }
+
+  onDraw(event) {
+    if (!this.isDrawing || !event.isPrimary || event.target.closest(".leaflet-control")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const centre = this.map.mouseEventToLatLng(event).wrap();
+    this.node.setPointerCapture(event.pointerId);
+    const drawn = L.circle(centre, { radius: 1, color: this.colours.circle, weight: 2, interactive: false }).addTo(this.map);
+    const radiusAt = (move) => this.map.distance(centre, this.map.mouseEventToLatLng(move));
+    this.node.onpointermove = (move) => drawn.setRadius(radiusAt(move));
+    const end = (up) => {
+      this.node.onpointermove = this.node.onpointerup = this.node.onpointercancel = null;
+      drawn.remove();
+      this.setDrawing(false);
+      if (up.type === "pointerup") this.select(circleOf(centre, radiusAt(up)));
+    };
+    this.node.onpointerup = this.node.onpointercancel = end;
+  }
+
+  onKey(event) {
+    if (event.key === "Escape") { this.setDrawing(false); this.select(null); }
+    if (event.key !== "Enter" || !this.isDrawing || event.target !== this.node) return;
+    const size = this.map.getSize(), centre = this.map.getCenter();
+    const edge = this.map.containerPointToLatLng([size.x / 2, size.y / 4]);
+    this.setDrawing(false);
+    this.select(circleOf(centre, this.map.distance(centre, edge)));
+  }
+
+  // Keep what is in sight in the address of this view, without a new entry in the history.
+  remember() {
+    if (!this.box.isConnected || location.pathname !== this.path) return; // the view has changed
+    const { lat, lng } = this.map.getCenter(), address = new URL(location.href);
+    address.searchParams.set("at", `${lat.toFixed(4)},${lng.toFixed(4)},${this.map.getZoom()}`);
+    history.replaceState(history.state, "", address);
+  }
+}
+
+function circleOf(centre, radius_m) {
+  const radius_km = Math.max(0.05, radius_m / 1000);
+  const rounded = radius_km < 10 ? Math.round(radius_km * 100) / 100 : Math.round(radius_km);
+  return { lat: +centre.lat.toFixed(5), lon: +centre.lng.toFixed(5), radius_km: Math.min(20000, rounded) };
+}

@@ -1,0 +1,130 @@
+"""Where photos were taken, as the map asks for it: clusters in sight, and how many in a circle."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from imgsearch import (
+    ImgsearchError,
+    MapArea,
+    PhotoCluster,
+    PhotoPositions,
+    cluster_photos,
+    count_within,
+    printable,
+)
+from ui.elements import thumbnail_url
+from ui.filters import parse_line
+from ui.recent_answers import RecentAnswers
+from ui.session import Session, session
+from ui.timeline_data import MAX_FOUND
+
+MAX_ZOOM = 16
+WORLD_PX = 256  # at zoom level 0
+MAX_WIDTH_PX = 16_384  # of an area; four times the widest screens
+MIN_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
+_NOT_STORED = {"Cache-Control": "no-store"}
+
+
+def photo_positions(line: str) -> PhotoPositions:
+    """Where the photos that `line` finds were taken, all for an empty one; up to a minute old.
+
+    Raises the errors of the query language and of the library.
+    """
+    here = session()
+    return _recent(here).get(line.strip(), here.photo_count())
+
+
+@cache
+def _recent(here: Session) -> RecentAnswers[PhotoPositions]:
+    return RecentAnswers(_photo_positions)
+
+
+def _photo_positions(line: str) -> PhotoPositions:
+    here, query = session(), parse_line(line)
+    if not query.terms:
+        return here.library.positions(query if query.filters else None)
+    # The service answers if it runs, as on the search page: its model is loaded.
+    hits = here.find(replace(query, sort="date"), MAX_FOUND).hits
+    strong = [hit.photo for hit in hits if hit.level != "weak"]
+    located = [
+        (photo.id, photo.facts.lat, photo.facts.lon)
+        for photo in strong
+        if photo.facts.lat is not None and photo.facts.lon is not None
+    ]
+    table = np.array(located, np.float64).reshape(-1, 3)
+    ids = np.array([photo_id for photo_id, _, _ in located], np.int64)
+    return PhotoPositions(ids, table[:, 1], table[:, 2], len(strong) - len(located))
+
+
+def clusters(request: Request) -> Response:
+    """The clusters of a query's photos in an area at a zoom level, the largest first."""
+    sides = [_number(request, name, 180) for name in ("south", "west", "north", "east")]
+    zoom = _number(request, "zoom", MAX_ZOOM)
+    south, west, north, east = sides
+    if south is None or west is None or north is None or east is None or zoom is None or zoom < 0:
+        message = f"State south, west, north and east in degrees, and zoom, 0 to {MAX_ZOOM}."
+        return PlainTextResponse(message, 400, _NOT_STORED)
+    if (east - west) / 360 * WORLD_PX * 2.0**zoom > MAX_WIDTH_PX:
+        return PlainTextResponse("The area is too wide for this zoom.", 400, _NOT_STORED)
+    try:
+        positions = photo_positions(request.query_params.get("q", ""))
+        found = cluster_photos(positions, MapArea(south, west, north, east), zoom)
+        hits = session().library.photos([cluster.latest_id for cluster in found])
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, _NOT_STORED)
+    latest = {hit.photo.id: hit for hit in hits}
+    return JSONResponse(
+        [
+            {
+                **_circle_json(cluster),
+                "photos": cluster.photos,
+                "src": thumbnail_url(latest[cluster.latest_id]),
+                "place": printable(latest[cluster.latest_id].photo.facts.place or ""),
+            }
+            for cluster in found
+            if cluster.latest_id in latest  # else deleted since
+        ],
+        headers=_NOT_STORED,
+    )
+
+
+def circle(request: Request) -> Response:
+    """How many of a query's photos were taken in a circle."""
+    lat, lon = _number(request, "lat", 90), _number(request, "lon", 180)
+    radius_km = _number(request, "radius_km", 20_038)  # half the circumference of the Earth
+    if lat is None or lon is None or radius_km is None or radius_km < 0:
+        return PlainTextResponse("State lat and lon in degrees, and radius_km.", 400, _NOT_STORED)
+    try:
+        positions = photo_positions(request.query_params.get("q", ""))
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, _NOT_STORED)
+    return JSONResponse(count_within(positions, lat, lon, radius_km), headers=_NOT_STORED)
+
+
+def _circle_json(cluster: PhotoCluster) -> dict[str, object]:
+    """The cluster's circle, with a rounded radius that still contains all of its photos."""
+    area = cluster.area
+    steps_per_km = 1 if cluster.radius_km > 10 else 100
+    radius_km = max(MIN_RADIUS_KM, math.ceil(cluster.radius_km * steps_per_km + 0.5) / steps_per_km)
+    return {
+        "lat": round(cluster.lat, 5),
+        "lon": round(cluster.lon, 5),
+        "radius_km": radius_km,
+        "area": [[area.south, area.west], [area.north, area.east]],
+    }
+
+
+def _number(request: Request, name: str, limit: float) -> float | None:
+    """A number of the query string from -limit to limit; None for anything else."""
+    try:
+        number = float(request.query_params.get(name, ""))
+    except ValueError:
+        return None
+    return number if abs(number) <= limit else None  # not for nan either

@@ -1,0 +1,68 @@
+"""All photos, or those of a query, on a map of the world that is drawn from this machine."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch import PhotoPositions, format_count
+from ui import cards, component_files
+from ui.addresses import address_of
+from ui.filters import parse_line
+from ui.formatting import escape_markdown
+from ui.map_data import MAX_ZOOM, photo_positions
+from ui.navigation import go_to
+from ui.search_state import open_search
+from ui.session import session
+from ui.timeline_data import MAX_FOUND
+
+# The map fills the window, so the page itself need not scroll.
+STYLE = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
+
+_map = component_files.component("map", "map/leaflet/leaflet.css")
+
+
+def show() -> None:
+    """The map; of the photos that the parameter `q` of the URL finds, if there is one."""
+    if not session().photo_count():
+        cards.empty_library()
+        return
+    line = st.query_params.get("q", "").strip()
+    positions = photo_positions(line)  # raises what is wrong with the query
+    st.html(STYLE)
+    _heading(line, positions)
+    if len(positions.photo_ids):
+        _map(key="map", data={"q": line, "area": _area(positions), "max_zoom": MAX_ZOOM})
+    elif positions.unknown:
+        cards.card(
+            "No place is known",
+            "None of these photos says where it was taken. Most phones write it into a photo, and "
+            "cameras with GPS do. Files beside a photo, such as XMP or those of Google Takeout, "
+            "are read, too.",
+            ":material/location_off:",
+        )
+    else:
+        cards.no_results("No photo matches, or all matches are weak.")
+
+
+def _heading(line: str, positions: PhotoPositions) -> None:
+    """How many photos are on the map and how many are not, and the way back to a search."""
+    number = len(positions.photo_ids)
+    text = f"**{format_count(number, 'photo')}**"
+    if line:
+        text += f" for {escape_markdown(line)}"
+        if parse_line(line).terms and number + positions.unknown == MAX_FOUND:
+            text += f" (of the best {MAX_FOUND:,})"
+    if positions.unknown:
+        text += f" · {positions.unknown:,} without a place"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(text, width="content")
+        if line and st.button("Best match first", icon=":material/sort:", type="tertiary"):
+            open_search(line)
+        if line and st.button("All photos", icon=":material/close:", type="tertiary"):
+            go_to(address_of("map"))
+
+
+def _area(positions: PhotoPositions) -> list[list[float]]:
+    """What the map shows at first: south-west and north-east corner of all photos."""
+    lat, lon = positions.lat, positions.lon
+    return [[float(lat.min()), float(lon.min())], [float(lat.max()), float(lon.max())]]
