@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto, Pairs
     from imgsearch.records.labels import Classes, Label
+    from imgsearch.records.names import name_of_field
     from imgsearch.records.photo import Photo
-    from imgsearch.records.query import Example, Query, Region, Term
+    from imgsearch.records.query import Example, Query, Region, Term, Understanding, UnderstoodPart
     from imgsearch.records.status import Counts, EncoderInfo, Failure, MissingExtra, Root, Status
     from imgsearch.service.api import ask
     from imgsearch.text import clock, format_count, printable
@@ -81,6 +82,8 @@ _MODULES = {
     "Status": "imgsearch.records.status",
     "Term": "imgsearch.records.query",
     "Timeline": "imgsearch.records.browse",
+    "UnderstoodPart": "imgsearch.records.query",
+    "Understanding": "imgsearch.records.query",
     "Verdict": "imgsearch.records.answer",
     "ask": "imgsearch.service.api",
     "cluster_photos": "imgsearch.analysis.clusters",
@@ -89,6 +92,7 @@ _MODULES = {
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
     "in_earlier_years": "imgsearch.query.anniversary",
+    "name_of_field": "imgsearch.records.names",
     "parse": "imgsearch.query.grammar",
     "printable": "imgsearch.text",
     "removal_paths": "imgsearch.analysis.removal_script",
@@ -129,6 +133,8 @@ __all__ = [
     "Status",
     "Term",
     "Timeline",
+    "Understanding",
+    "UnderstoodPart",
     "Verdict",
     "ask",
     "clock",
@@ -137,6 +143,7 @@ __all__ = [
     "filter_of",
     "format_count",
     "in_earlier_years",
+    "name_of_field",
     "parse",
     "printable",
     "removal_paths",

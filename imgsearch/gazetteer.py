@@ -213,6 +213,11 @@ class Gazetteer:
         return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
 
+def town_names() -> Iterator[str]:
+    """The name of each town. Raises MissingPackage."""
+    return (str(row[0]) for row in _read_package())
+
+
 def _nearest(rows: Iterable[_Row], lat: float, lon: float) -> tuple[float, int | None]:
     """The row id of the town beyond whose reach a point is the least, and by how many km.
 

@@ -22,17 +22,19 @@ from imgsearch.errors import (
     ImgsearchError,
     LibraryLocked,
     PhotoError,
+    QueryError,
     Reason,
     SnapshotError,
     UsageError,
 )
 from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
-from imgsearch.query.grammar import absolute, resolve_query
+from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, Hit, Hits
-from imgsearch.records.query import Example, Query, Term
+from imgsearch.records.query import Example, Query, Term, Understanding
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_examples import KeptExamples
+from imgsearch.search.understanding import exact_line, understand
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
 
@@ -214,6 +216,25 @@ class Library:
             answer = engine.search_page(context, resolved, k, cursor)
         return replace(answer, hits=tuple(self._with_thumbnails(answer.hits)))
 
+    def understand(self, query: str | Query) -> Understanding:
+        """How `find` understands a query: exactly, and which of its words stand for filters.
+
+        Raises QueryError for an invalid query, and UsageError if there is no library yet.
+        """
+        return understand(self._reads(), resolve_query(query))
+
+    def exact_line(self, query: str | Query) -> str:
+        """The exact form of a query, in the query language: nothing in it has to be understood.
+
+        Raises QueryError for an invalid query and for an example that a line cannot express.
+        """
+        reads, resolved = self._reads(), resolve_query(query)
+        if not all(map(is_expressible, resolved.terms)):
+            raise QueryError(
+                "A query line cannot express a part of an image, or one without a file."
+            )
+        return exact_line(reads, understand(reads, resolved).query)
+
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
         path, resolved = Path(absolute(photo)), resolve_query(query)
@@ -225,7 +246,7 @@ class Library:
             return Explanation(path, reason=why_not_indexed(self._store(), path))
         from imgsearch.search.explain import explain
 
-        return explain(context, photo_id, path, resolved)
+        return explain(context, photo_id, path, understand(context.reads, resolved).query)
 
     # ------------------------------------------------------------------ contents
 

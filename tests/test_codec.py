@@ -36,7 +36,7 @@ from imgsearch.records.browse import (
 from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
-from imgsearch.records.query import Example, Query, Region, Term
+from imgsearch.records.query import Example, Query, Region, Term, UnderstoodPart
 from imgsearch.records.status import Failure, MissingExtra, Root, Status, ThumbnailCounts
 from imgsearch.service import codec
 from imgsearch.service.schema import (
@@ -92,8 +92,10 @@ HIT = Hit(
     level="likely",
     at_s=3.25,
     text_lines=(TextLine("Table 12", 0.1, 0.2, 0.3, 0.05, 0.98),),
+    matched_by=("file_name", "people"),
 )
 BARE = Hit(Photo(8, "cd" * 32, 5, Facts("PNG", 1, 2)), (Path("/c.png"),), None)
+PART = UnderstoodPart("in Italy", "country:Italy", '"Italy" a dog')
 STATUS = Status(
     data_dir=Path("/data"),
     roots=(Root(3, Path("/photos"), False, 9, 2),),
@@ -132,8 +134,9 @@ FULL = (
     HIT,
     HIT.photo,
     FACTS,
-    Answer((HIT,), "next", Verdict("found", 3.5), "a dog", ("A remark.",), False),
-    Verdict("found", 3.5, 1, 2, 3, True, 0.3, 0.2, 0.1),
+    Answer((HIT,), "next", Verdict("found", 3.5), "a dog", ("A remark.",), False, (PART,)),
+    Verdict("found", 3.5, 1, 2, 3, True, 0.3, 0.2, 0.1, 2),
+    PART,
     STATUS,
     STATUS.roots[0],
     STATUS.snapshot,
@@ -196,8 +199,8 @@ def test_the_command_prints_hits_with_rank_and_verdict_and_fewer_digits() -> Non
     verdict = Verdict("unsure", 0.2, possible=2)
     records = codec.answer_to_cli_json(Answer((HIT, HIT), "next", verdict, suggestion="a dog"))
     assert records == [
-        {**form, "rank": 1, "cursor": None, "suggestion": None},
-        {**form, "rank": 2, "cursor": "next", "suggestion": "a dog"},
+        {**form, "rank": 1, "cursor": None, "suggestion": None, "understood": None},
+        {**form, "rank": 2, "cursor": "next", "suggestion": "a dog", "understood": []},
     ]
     assert codec.answer_to_cli_json(Answer((BARE,)))[0]["verdict"] is None
 
@@ -228,6 +231,13 @@ def test_queries_come_back_unchanged(line: str) -> None:
     query = parse(line)
     assert search({"query": codec.query_to_json(query), "k": 3}).parsed() == query
     assert search({"query": line}).parsed() == query
+
+
+def test_words_stay_free_and_exact_texts_exact() -> None:
+    query = parse('Anna "in Italy"')
+    sent_query = search({"query": codec.query_to_json(query)}).parsed()
+    assert [term.is_free for term in sent_query.terms] == [True, False]
+    assert [term.is_free for term in search({"query": "Anna"}).parsed().terms] == [True]
 
 
 TERMS = st.builds(
@@ -274,7 +284,7 @@ JSON = st.recursive(
                 st.sampled_from(
                     ["query", "k", "cursor", "terms", "text", "photo_id", "path", "image", "region",
                      "weight", "filters", "min_score", "sort", "x", "y", "width", "height",
-                     "classes", "template"]
+                     "classes", "template", "is_free"]
                 ),
             ),
             inner,

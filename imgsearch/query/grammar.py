@@ -67,16 +67,19 @@ def parse(line: str) -> Query:
     return reader.query()
 
 
-def to_text(query: Query) -> str:
+def to_text(query: Query, exact: bool = False) -> str:
     """The normal form of a query: `parse(to_text(query)) == query`.
 
+    With `exact`, all texts are in quotes, so that a search takes no names or dates out of them.
     Raises ValueError for an example given as bytes or with a region: a line cannot express those.
     """
     items: list[str] = []
-    has_unquoted = False  # all words outside quotes are one text, so only one term can be bare
+    # All words outside quotes are one text, so only one term can be bare: that which was.
+    bare = [term for term in query.terms if term.weight == 1 and _reads_as_itself(term.what)]
+    free = [term for term in bare if term.is_free] or bare
+    unquoted = free[0] if free and not exact else None
     for term in query.terms:
-        is_unquoted = not has_unquoted and term.weight == 1 and _reads_as_itself(term.what)
-        has_unquoted = has_unquoted or is_unquoted
+        is_unquoted = term is unquoted
         items.append(str(term.what) if is_unquoted else _term_text(term))
     for filter_ in query.filters:
         write = FIELDS[filter_.field].write
@@ -164,7 +167,7 @@ class _Reader:
         if negated and asks_for_any_photo(" ".join(words)):
             words = []
         terms[self.words_position : self.words_position] = [
-            *([Term(" ".join(words))] if words else []),
+            *([Term(" ".join(words), is_free=True)] if words else []),
             *(Term(text, -MINUS_WEIGHT) for text in negated),
         ]
         return Query(tuple(terms), tuple(self.filters), self.min_score, self.sort or "relevance")

@@ -1,4 +1,4 @@
-"""Word lists: which words are English, and which belong to other languages.
+"""Word lists: which words are English, which are names, and which belong to other languages.
 
 Every query is compared with them, so a list is a memory-mapped file that is searched for a word:
 that takes microseconds for a usual word, and reading all of it would take milliseconds.
@@ -6,6 +6,7 @@ that takes microseconds for a usual word, and reading all of it would take milli
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -49,13 +50,26 @@ def other_languages() -> WordList:
     return WordList(Path(__file__).with_name("other_languages.txt"))
 
 
+@cache
+def names_only() -> WordList:
+    """Words of the English list that are names, and hardly ever anything else."""
+    return WordList(Path(__file__).with_name("names_only.txt"))
+
+
 def is_english(word: str) -> bool:
     """Whether a lower-case word is English: in the list, or a form of a word in it."""
-    known = english()
-    if word in known:
-        return True
+    return any(form in english() for form in _forms(word))
+
+
+def is_common(word: str) -> bool:
+    """Whether a lower-case word is English, and more than a name: "nice", but not "geneva"."""
+    return any(form in english() and form not in names_only() for form in _forms(word))
+
+
+def _forms(word: str) -> Iterator[str]:
+    """The word, and what it may be a form of."""
+    yield word
     for ending, stem_ending in _ENDINGS:
         stem = word.removesuffix(ending) + stem_ending
-        if word.endswith(ending) and len(stem) >= _MIN_STEM_LETTERS and stem in known:
-            return True
-    return False
+        if word.endswith(ending) and len(stem) >= _MIN_STEM_LETTERS:
+            yield stem

@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
-from imgsearch.records.query import Filter, Share
+from imgsearch.records.query import Filter, Share, UnderstoodPart
 from imgsearch.text import clock, format_count
 
 if TYPE_CHECKING:  # a client of the service loads no NumPy
@@ -46,7 +47,8 @@ class Verdict:
     `strength` is how far the best hits exceed chance, in standard deviations; 0 is chance. Scores
     from `possible_from` up are possible, from `likely_from` up likely, from `sure_from` up sure; a
     bound that nothing reaches is infinite. `sure`, `likely` and `possible` count hits among the
-    best 200; `more` says that there are further possible hits after those.
+    best 200; `more` says that there are further possible hits after those. `named` counts the
+    photos that the query finds by their names; if there are any, the state is "found".
     """
 
     state: State
@@ -58,6 +60,7 @@ class Verdict:
     sure_from: float = float("inf")
     likely_from: float = float("inf")
     possible_from: float = float("inf")
+    named: int = 0
 
     @property
     def found(self) -> bool:
@@ -77,7 +80,12 @@ class Verdict:
             return "nothing here looks like that"
         if self.state == "unsure":
             return f"unsure, the {self.possible} nearest are possible"
-        counts = ((self.sure, "sure"), (self.likely, "likely"), (self.possible, "possible"))
+        counts = (
+            (self.named, "by name"),
+            (self.sure, "sure"),
+            (self.likely, "likely"),
+            (self.possible, "possible"),
+        )
         parts = [f"{count} {level}" for count, level in counts if count]
         return ", ".join([*parts, "and more" if self.more else "nothing else"])
 
@@ -97,9 +105,12 @@ class Hit:
     missing: bool = False  # its removal is held: many files vanished at once
     date: datetime | None = None
     dated_by: str | None = None
-    level: Level | None = None  # None if there is no verdict
+    level: Level | None = None  # None without a verdict, and for a photo found by name alone
     at_s: float | None = None  # the matching moment of a video, in seconds
     text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
+    # The names, or the text, that words of the query match. If it was found by those alone, it has
+    # no level.
+    matched_by: tuple[MatchedField, ...] = ()
     # Where a notebook finds the picture; hits that a client of the service has read have none.
     thumbnails: ThumbnailSource | None = field(default=None, repr=False, compare=False)
 
@@ -141,7 +152,7 @@ class Answer:
     The first page also has what there is to tell about the query: `suggestion` is the query line
     with misspelt words corrected, without examples that a line cannot express, and `remarks` are
     sentences. If the encoder cannot read the query, `is_read` is False, the hits are weak, and
-    there is no verdict.
+    there is no verdict. `understood` are the words of the query that stand for filters.
     """
 
     hits: tuple[Hit, ...]
@@ -150,6 +161,7 @@ class Answer:
     suggestion: str | None = None
     remarks: tuple[str, ...] = ()
     is_read: bool = True
+    understood: tuple[UnderstoodPart, ...] = ()
 
     def _repr_html_(self) -> str:
         return _html_table(self.hits, "" if self.verdict is None else str(self.verdict))
@@ -204,7 +216,7 @@ class Explanation:
 
     `reason` is a sentence that says why the photo is not in the answer, otherwise None. `rank`
     counts from 1 among the photos that pass all filters; None if this one does not, or if there
-    are no terms.
+    are no terms. `matched_by` are its names that words of the query match.
     """
 
     path: Path
@@ -216,6 +228,7 @@ class Explanation:
     filters: tuple[tuple[Filter, bool], ...] = ()  # with whether the photo passes
     text: PhotoText | None = None  # None if the text of the photo was not read yet
     text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
+    matched_by: tuple[MatchedField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

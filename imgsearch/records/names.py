@@ -19,6 +19,19 @@ NameField: TypeAlias = Literal[
     "country",
 ]
 NAME_FIELDS: tuple[NameField, ...] = get_args(NameField)
+# What words of a query can match: names, and the text that was read in the picture.
+MatchedField: TypeAlias = NameField | Literal["text"]
+# What one name of a field is called, where it is not as the field.
+_ONE_NAME: dict[MatchedField, str] = {
+    "file_name": "file name",
+    "keywords": "keyword",
+    "people": "person",
+}
+
+
+def name_of_field(field: MatchedField) -> str:
+    """What a name of this field is called for people: "file name"."""
+    return _ONE_NAME.get(field, field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,15 +53,21 @@ class Example:
     region: Region | None = None  # use only this part
 
 
-MINUS_WEIGHT = 1.0  # of a term with a minus and no number
+MINUS_WEIGHT = 0.75  # of a term with a minus and no number; chosen by measurement, docs/models.md
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A text or an example with its weight; a negative weight asks for photos unlike it."""
+    """A text or an example with its weight; a negative weight asks for photos unlike it.
+
+    `is_free` marks words that were typed outside of quotes: a search first takes the names and
+    dates out of them. How a text was typed does not count when terms are compared, and is not in
+    their `repr`, from which cursors are made.
+    """
 
     what: str | Example
     weight: float = 1.0
+    is_free: bool = field(default=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,27 @@ class Query:
     filters: tuple[Filter, ...] = ()
     min_score: float | None = None
     sort: Sort = "relevance"
+
+
+@dataclass(frozen=True, slots=True)
+class UnderstoodPart:
+    """Words of a query that stand for a filter: `words` as typed, `filters` as a query line.
+
+    `undo` is the query line in which these words are in quotes, so that they stand for what they
+    mean; without the examples that a line cannot express.
+    """
+
+    words: str
+    filters: str
+    undo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """How a query was understood: the exact query, and the parts of it that were words before."""
+
+    query: Query
+    parts: tuple[UnderstoodPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from imgsearch.errors import QueryError
 from imgsearch.records.query import Query
@@ -34,6 +35,14 @@ class ByScore:
 
 
 @dataclass(frozen=True, slots=True)
+class ByTwoScores:
+    """After these hits of the photos that were found by name, and of all others; None for none."""
+
+    named: ByScore | None
+    others: ByScore | None
+
+
+@dataclass(frozen=True, slots=True)
 class ByKey:
     """After the photo with this id, in an answer that is sorted by this key."""
 
@@ -41,25 +50,41 @@ class ByKey:
     id: int
 
 
-def write(query: Query, end: ByScore | ByKey) -> str:
+def write(query: Query, end: ByScore | ByTwoScores | ByKey) -> str:
     """The cursor for the page after `end`."""
+    fields: list[object] = [_fingerprint(query)]
     if isinstance(end, ByScore):
-        fields = [_fingerprint(query), end.score, end.count, *end.shown]
+        fields += _of_score(end)
+    elif isinstance(end, ByTwoScores):
+        fields += [None if each is None else _of_score(each) for each in (end.named, end.others)]
     else:
-        fields = [_fingerprint(query), end.key, end.id]
+        fields += [end.key, end.id]
     return base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
 
 
-def read_by_score(cursor: str | None, query: Query) -> ByScore | None:
-    """Where the previous page of a ranked answer ended; None without a cursor.
+def read_by_score(cursor: str | None, query: Query) -> ByTwoScores:
+    """Where the previous page of a ranked answer ended; nowhere without a cursor.
 
     Raises QueryError for a cursor of another query and for text that is not a cursor.
     """
     if cursor is None:
-        return None
+        return ByTwoScores(None, None)
     with _cursor_errors(cursor):
-        score, count, *shown = _fields(cursor, query)
-        return ByScore(float(score), tuple(map(int, shown)), int(count))
+        fields = _fields(cursor, query)
+        if len(fields) == 2 and all(each is None or isinstance(each, list) for each in fields):
+            named, others = (None if each is None else _read_score(each) for each in fields)
+            return ByTwoScores(named, others)
+        end = _read_score(fields)
+        return ByTwoScores(end, end)  # photos may have got names since that page
+
+
+def _of_score(end: ByScore) -> list[object]:
+    return [end.score, end.count, *end.shown]
+
+
+def _read_score(fields: Any) -> ByScore:
+    score, count, *shown = fields
+    return ByScore(float(score), tuple(map(int, shown)), int(count))
 
 
 def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
@@ -71,8 +96,8 @@ def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
         return ByKey(str(key), int(photo_id))
 
 
-def _fields(cursor: str, query: Query) -> list[str | int | float]:
-    fields: list[str | int | float]
+def _fields(cursor: str, query: Query) -> list[Any]:
+    fields: list[Any]
     fingerprint, *fields = json.loads(base64.urlsafe_b64decode(cursor.encode()))
     if fingerprint != _fingerprint(query):
         raise QueryError(

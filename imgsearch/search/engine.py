@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Literal
 
 from imgsearch.errors import QueryError
 from imgsearch.query.grammar import EMPTY_QUERY
-from imgsearch.records.answer import Answer, Hit, Neighbours
+from imgsearch.records.answer import Answer, Hit, Level, Neighbours, Verdict
 from imgsearch.records.query import Listed, Query
 from imgsearch.search import cursor as cursors
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.context import SearchContext
-from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore
+from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
+from imgsearch.search.name_search import FUSED_RANKS, NameMatches, find_names, fused_score
 from imgsearch.search.picture_text import with_text_lines
-from imgsearch.search.remarks import with_remarks
+from imgsearch.search.remarks import with_emptying_part, with_remarks
 from imgsearch.search.stacking import hidden_by_stack, list_photos
+from imgsearch.search.understanding import understand
 from imgsearch.search.vector import QueryVector, embed
 
 if TYPE_CHECKING:
@@ -30,15 +32,24 @@ if TYPE_CHECKING:
 def search_page(context: SearchContext, query: Query, k: int, cursor: str | None = None) -> Answer:
     """The best k photos, or with the `cursor` of an answer to this query, the k after those.
 
-    With terms, sorting by date or path puts the best k photos in that order, in one page; with a
-    minimum score, all photos that reach it. Raises QueryError for an empty query, a k below 1, an
-    image that cannot be read, or a cursor of another query.
+    Names and dates in free words of the query are filters: see `understanding`. With terms, sorting
+    by date or path puts the best k photos in that order, in one page; with a minimum score, all
+    photos that reach it. Raises QueryError for an empty query, a k below 1, an image that cannot be
+    read, or a cursor of another query.
     """
-    answer = _page(context, query, k, cursor)
-    answer = replace(answer, hits=with_text_lines(context.reads, query, answer.hits))
-    if cursor is not None or not any(isinstance(term.what, str) for term in query.terms):
+    understanding = understand(context.reads, query)
+    exact = understanding.query
+    answer = _page(context, exact, k, cursor)
+    answer = replace(answer, hits=with_text_lines(context.reads, exact, answer.hits))
+    if understanding.parts:
+        answer = replace(answer, understood=understanding.parts)
+    if cursor is not None:
         return answer
-    return with_remarks(context, query, answer)
+    if not answer.hits:
+        answer = with_emptying_part(context, exact, answer)
+    if not any(isinstance(term.what, str) for term in exact.terms):
+        return answer
+    return with_remarks(context, exact, answer)
 
 
 def _page(context: SearchContext, query: Query, k: int, cursor: str | None) -> Answer:
@@ -61,6 +72,7 @@ def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
     """The ids of all photos that pass the filters; with terms, of the best k that are not weak."""
     import numpy as np
 
+    query = understand(context.reads, query).query
     _check_min_score(query)
     if not query.terms:
         return context.reads.matching(context.selection(query.filters))
@@ -72,6 +84,8 @@ def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | No
     """The ids of `matching_ids` with each shot once; None for all photos without a query."""
     import numpy as np
 
+    if query is not None:
+        query = understand(context.reads, query).query
     is_stacked = context.stack_raw and not (query and query.terms)  # search results are already
     if query is None and not is_stacked:
         return None
@@ -162,28 +176,100 @@ def _raw_paths(store: Reads, ids: Sequence[int]) -> dict[int, list[Path]]:
 # ------------------------------------------------------------------------- by relevance
 
 
-def _ranked_page(context: SearchContext, query: Query, k: int, after: ByScore | None) -> Answer:
+@dataclass(frozen=True, slots=True)
+class FusedRanking:
+    """The photos of an answer in their order, as far as they were ranked, and its verdict."""
+
+    photos: list[tuple[int, float]]  # ids and scores
+    named: frozenset[int]  # the photos among them that were found by name
+    phrases: tuple[str, ...]  # by which they were found
+    verdict: Verdict | None
+    is_complete: bool
+    is_below: bool  # the ranking goes down to photos that do not reach the minimum score
+
+
+def rank_fused(
+    context: SearchContext,
+    query: Query,
+    vector: QueryVector,
+    names: NameMatches | None,
+    only: Ids | None,
+    limit: int,
+) -> FusedRanking:
+    """The best photos by name and by meaning, at least `limit` of each if there are as many."""
+    ranking = rank(context, vector, only, limit)
+    verdict = _verdict(context, vector, only, ranking)
+    if names is None:
+        is_below = _ends_below(ranking, query.min_score)
+        photos = [each for each in ranking.photos if _reaches(each, query.min_score)]
+        return FusedRanking(photos, frozenset(), (), verdict, ranking.is_complete, is_below)
+    by_name = rank(context, vector, names.ids, limit)
+    named = frozenset(names.ids.tolist())
+    ranks = {photo_id: number for number, (photo_id, _) in enumerate(ranking.photos, 1)}
+    order: list[tuple[bool, float, tuple[int, float]]] = []
+    for number, each in enumerate(by_name.photos, 1):
+        meaning_rank = ranks.get(each[0])
+        counted = meaning_rank if meaning_rank and meaning_rank <= FUSED_RANKS else None
+        order.append((False, -fused_score(number, counted), each))
+    is_found = verdict is None or verdict.state == "found"
+    for photo_id, score in ranking.photos:
+        if photo_id not in named:
+            is_good = is_found and (verdict is None or score >= verdict.possible_from)
+            position = -fused_score(None, ranks[photo_id])
+            order.append((not is_good, position, (photo_id, score)))
+    order.sort(key=lambda each: each[:2])
+    is_below = all(_ends_below(each, query.min_score) for each in (ranking, by_name))
+    if verdict is not None:
+        verdict = replace(verdict, state="found", named=len(named - vector.example_ids))
+    return FusedRanking(
+        [each for _, _, each in order if _reaches(each, query.min_score)],
+        named,
+        tuple(phrase.text for phrase in names.phrases),
+        verdict,
+        ranking.is_complete and by_name.is_complete,
+        is_below,
+    )
+
+
+def _reaches(photo: tuple[int, float], min_score: float | None) -> bool:
+    return min_score is None or photo[1] >= min_score
+
+
+def _ranked_page(context: SearchContext, query: Query, k: int, after: ByTwoScores) -> Answer:
     only = context.matching(query)
     if only is not None and not len(only):
         return Answer(())
     vector = embed(context, query)
-    limit = max(COUNTED_HITS, k + 1 + (0 if after is None else after.count))
+    names = find_names(context.reads, query, only)
+    counts = [0 if each is None else each.count for each in (after.named, after.others)]
+    limit = max(COUNTED_HITS, k + 1 + sum(counts))
+
+    def is_after(photo: tuple[int, float], named: frozenset[int]) -> bool:
+        end = after.named if photo[0] in named else after.others
+        return end is None or end.is_after(*photo)
+
     while True:
-        ranking = rank(context, vector, only, limit)
-        rest = [
-            (photo_id, score)
-            for photo_id, score in ranking.photos
-            if (after is None or after.is_after(photo_id, score))
-            and (query.min_score is None or score >= query.min_score)
-        ]
-        if len(rest) > k or ranking.is_complete or _ends_below(ranking, query.min_score):
+        ranked = rank_fused(context, query, vector, names, only, limit)
+        rest = [each for each in ranked.photos if is_after(each, ranked.named)]
+        if len(rest) > k or ranked.is_complete or ranked.is_below:
             break
         limit *= 2  # photos were added that rank before this page
     shown = rest[:k]
     ids = [photo_id for photo_id, _ in shown]
     hits = make_hits(context.reads, context.online, ids, dict(shown), context.stack_raw)
-    cursor = cursors.write(query, _end(after, shown)) if len(rest) > k else None
-    return _assessed(context, vector, only, ranking, Answer(tuple(hits), cursor))
+    cursor = cursors.write(query, _end_of_page(after, shown, ranked)) if len(rest) > k else None
+    return _assessed(context, vector, ranked, Answer(tuple(hits), cursor))
+
+
+def _end_of_page(
+    after: ByTwoScores, shown: Sequence[tuple[int, float]], ranked: FusedRanking
+) -> ByScore | ByTwoScores:
+    by_name = [each for each in shown if each[0] in ranked.named]
+    others = [each for each in shown if each[0] not in ranked.named]
+    last_other = _end(after.others, others) if others else after.others
+    if not ranked.named and last_other is not None:
+        return last_other
+    return ByTwoScores(_end(after.named, by_name) if by_name else after.named, last_other)
 
 
 def _ends_below(ranking: Ranking, min_score: float | None) -> bool:
@@ -201,40 +287,51 @@ def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
     return ByScore(last_score, (*before, *alike), after.count + len(shown))
 
 
-def _assessed(
-    context: SearchContext,
-    query: QueryVector,
-    only: Ids | None,
-    ranking: Ranking,
-    answer: Answer,
-) -> Answer:
-    """The answer with its verdict, and with the level and the best video frame of each hit."""
+def _verdict(
+    context: SearchContext, query: QueryVector, only: Ids | None, ranking: Ranking
+) -> Verdict | None:
+    """How far the best photos of a ranking can be trusted; None in a small library."""
     import numpy as np
 
-    parts = context.reads.parts(
-        context.row.key, [hit.photo.id for hit in answer.hits], only_several=True
-    )
+    baseline = LibraryBaseline.read(context.reads, context.row.key)
+    if baseline is None:
+        return None
+    best = ranking.photos[:COUNTED_HITS]
+    ids = np.array([photo_id for photo_id, _ in best], np.int64)
+    scores = np.array([score for _, score in best], np.float32)
+    return baseline.assess(query.scored(), Neighbours(ids, scores), only)
+
+
+def _assessed(
+    context: SearchContext, query: QueryVector, ranked: FusedRanking, answer: Answer
+) -> Answer:
+    """The answer with its verdict, and with the level and the best video frame of each hit."""
+    ids = [hit.photo.id for hit in answer.hits]
+    parts = context.reads.parts(context.row.key, ids, only_several=True)
     times_s = {
         photo_id: photo.times_s[photo.best_part(query.vector)]
         for photo_id, photo in parts.items()
         if photo.times_s
     }
-    baseline = LibraryBaseline.read(context.reads, context.row.key)
-    verdict = None
-    if baseline is not None:
-        best = ranking.photos[:COUNTED_HITS]
-        ids = np.array([photo_id for photo_id, _ in best], np.int64)
-        scores = np.array([score for _, score in best], np.float32)
-        verdict = baseline.assess(query.scored, Neighbours(ids, scores), only)
+    named = ranked.named.intersection(ids)
+    fields = context.reads.fields_with_any(named, ranked.phrases) if named else {}
     hits = tuple(
         replace(
             hit,
             at_s=times_s.get(hit.photo.id),
-            level=None if verdict is None or hit.score is None else verdict.level(hit.score),
+            level=_level(hit, ranked),
+            matched_by=fields.get(hit.photo.id, ()),
         )
         for hit in answer.hits
     )
-    return replace(answer, hits=hits, verdict=verdict)
+    return replace(answer, hits=hits, verdict=ranked.verdict)
+
+
+def _level(hit: Hit, ranked: FusedRanking) -> Level | None:
+    if ranked.verdict is None or hit.score is None:
+        return None
+    level = ranked.verdict.level(hit.score)
+    return None if hit.photo.id in ranked.named and level in ("possible", "weak") else level
 
 
 # ------------------------------------------------------------------------- by date or path
@@ -248,20 +345,21 @@ def _sorted_page(context: SearchContext, query: Query, k: int, after: ByKey | No
     if only is not None and not len(only):
         return Answer(())
     vector = embed(context, query)
+    names = find_names(context.reads, query, only)
     limit = max(COUNTED_HITS, k)
-    ranking = rank(context, vector, only, limit)
+    ranked = rank_fused(context, query, vector, names, only, limit)
     if query.min_score is None:
-        scores = dict(ranking.photos[:k])
+        scores = dict(ranked.photos[:k])
     else:
-        while not (ranking.is_complete or _ends_below(ranking, query.min_score)):
+        while not (ranked.is_complete or ranked.is_below):
             limit *= 4
-            ranking = rank(context, vector, only, limit)
-        scores = {id_: score for id_, score in ranking.photos if score >= query.min_score}
+            ranked = rank_fused(context, query, vector, names, only, limit)
+        scores = dict(ranked.photos)
     # The ranking shows each shot once, so the listing need not stack again.
     selection = context.selection((), np.array(list(scores), np.int64))
     listed = context.reads.listing(selection, _sort_key(query), _listed(after), k + 1)
     answer = _listing_page(context, query, k, listed, scores)
-    return _assessed(context, vector, only, ranking, answer)
+    return _assessed(context, vector, ranked, answer)
 
 
 def _listing_page(

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.records.answer import Explanation
+from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Share
 from imgsearch.search.context import SearchContext
-from imgsearch.search.engine import rank
+from imgsearch.search.engine import rank_fused
+from imgsearch.search.name_search import NameMatches, find_names
 from imgsearch.search.picture_text import lines_of_query
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.vector import QueryVector, embed
@@ -17,7 +19,7 @@ from imgsearch.search.vector import QueryVector, embed
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
-_FIRST_LIMIT = 100  # photos ranked at first; ten times as many while the photo is not among them
+_FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo is not among them
 
 
 def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
@@ -40,14 +42,13 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     vector = parts.vectors[parts.best_part(query_vector.vector)]
     cosines = query_vector.term_vectors @ vector
     shares = tuple(
-        Share(term, float(cosine), float(share))
-        for term, cosine, share in zip(
-            query.terms, cosines, query_vector.contributions @ vector, strict=True
-        )
+        Share(term, float(cosine), float(factor * cosine))
+        for term, cosine, factor in zip(query.terms, cosines, query_vector.factors, strict=True)
     )
     score = float(query_vector.vector @ vector)
     reason: str | None = None
     position: int | None = None
+    matched_by: tuple[MatchedField, ...] = ()
     if photo_id in query_vector.example_ids:
         reason = "It is the query's own example, and examples are not results."
     elif query.min_score is not None and score < query.min_score:
@@ -55,8 +56,13 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     elif all(passes for _, passes in filters):
         only = context.matching(query)
         reason = _why_stacked(context, photo_id, only)
-        position = None if reason else _rank_of(context, query_vector, photo_id, only)
-    return Explanation(path, reason, photo, position, score, shares, filters)
+        names = find_names(context.reads, query, only)
+        if not reason:
+            position = _rank_of(context, query, query_vector, names, photo_id, only)
+        if names is not None and photo_id in names.ids:
+            phrases = [phrase.text for phrase in names.phrases]
+            matched_by = context.reads.fields_with_any([photo_id], phrases)[photo_id]
+    return Explanation(path, reason, photo, position, score, shares, filters, matched_by=matched_by)
 
 
 def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
@@ -67,12 +73,17 @@ def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
 
 
 def _rank_of(
-    context: SearchContext, query: QueryVector, photo_id: int, only: Ids | None
+    context: SearchContext,
+    query: Query,
+    vector: QueryVector,
+    names: NameMatches | None,
+    photo_id: int,
+    only: Ids | None,
 ) -> int | None:
     """The rank of a photo, from 1; None if it is not found."""
     limit = _FIRST_LIMIT
     while True:
-        ranking = rank(context, query, only, limit)
+        ranking = rank_fused(context, query, vector, names, only, limit)
         ids = [ranked_id for ranked_id, _ in ranking.photos]
         if photo_id in ids:
             return ids.index(photo_id) + 1

@@ -13,13 +13,24 @@ from imgsearch.query.grammar import is_expressible, to_text
 from imgsearch.query.negation import has_negation
 from imgsearch.query.words import is_english
 from imgsearch.records.answer import Answer
+from imgsearch.records.query import Filter, Query
 
 if TYPE_CHECKING:
-    from imgsearch.records.query import Query, Term
+    from imgsearch.records.query import Term
     from imgsearch.search.context import SearchContext
 
 MULTILINGUAL = "openclip:ViT-B-16-SigLIP2-256/webli"  # docs/models.md: many languages
 _MAX_NAMES = 50_000  # of the library, to suggest
+_MAX_FILTERS = 10  # of an empty answer, each of which is left out once
+_PREPOSITIONS = {
+    "on": "of",
+    "after": "since",
+    "before": "before",
+    "place": "in",
+    "country": "in",
+    "in": "in",
+    "person": "with",
+}
 
 
 def with_remarks(context: SearchContext, query: Query, answer: Answer) -> Answer:
@@ -40,10 +51,58 @@ def with_remarks(context: SearchContext, query: Query, answer: Answer) -> Answer
     return _with_remarks_on_words(context, query, replace(answer, remarks=tuple(remarks)))
 
 
+def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
+    """The empty answer with the part of the query to leave out, if its filters let nothing pass."""
+    if len(query.filters) < 2 or len(query.filters) > _MAX_FILTERS:
+        return answer
+    if len(context.reads.matching(context.selection(query.filters))):
+        return answer  # the score was too low
+    counts = []
+    for number, condition in enumerate(query.filters):
+        others = query.filters[:number] + query.filters[number + 1 :]
+        counts.append((len(context.reads.matching(context.selection(others))), condition))
+    best, emptying = max(counts, key=lambda each: each[0])
+    order = list(_PREPOSITIONS)
+    ordered = sorted(
+        query.filters,
+        key=lambda each: order.index(each.field) if each.field in order else len(order),
+    )
+    every = " ".join(map(_with_preposition, ordered))
+    remark = f"No photo {every}."
+    if best:
+        verb = "is" if best == 1 else "are"
+        remark = f"No photo {every}; without {_name_of(emptying)} there {verb} {best:,}."
+    return replace(answer, remarks=(*answer.remarks, remark))
+
+
+def _with_preposition(condition: Filter) -> str:
+    """ "in Italy", "of 2019", "with Anna", or for other filters as a query has them."""
+    preposition = _PREPOSITIONS.get(condition.field)
+    if preposition is None or condition.negated:
+        return f"with {to_text(Query(filters=(condition,)))}"
+    return f"{preposition} {_value(condition)}"
+
+
+def _value(condition: Filter) -> str:
+    """The value of a filter for people, or the filter as a query has it."""
+    if condition.field not in _PREPOSITIONS or condition.negated:
+        return to_text(Query(filters=(condition,)))
+    return " or ".join(map(str, condition.values))
+
+
+def _name_of(condition: Filter) -> str:
+    """What a filter is called without its preposition."""
+    is_bound = condition.field in ("after", "before")
+    return to_text(Query(filters=(condition,))) if is_bound else _value(condition)
+
+
 def _plain_words(text: str) -> list[str]:
-    """The words of a text, lower-case: cheaper to find than by `words_in`, and good for most."""
+    """The words of a text, lower-case: cheaper to find than by `words_in`, and good for most.
+
+    Words with digits are left out: "dscn0042" is no English word, and not a misspelt one.
+    """
     words = (word.strip(".,;:!?()'\"").lower() for word in text.replace("-", " ").split())
-    return [word for word in words if word and not word.isdecimal()]
+    return [word for word in words if word and not any(map(str.isdecimal, word))]
 
 
 def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer) -> Answer:
@@ -69,7 +128,9 @@ def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer)
         answer = replace(answer, remarks=(*answer.remarks, remark))
         positive = [term for term in query.terms if term.weight > 0] or query.terms
         if all(term in unread for term in positive):
-            hits = tuple(replace(hit, level="weak") for hit in answer.hits)
+            hits = tuple(
+                hit if hit.matched_by else replace(hit, level="weak") for hit in answer.hits
+            )
             answer = replace(answer, hits=hits, verdict=None, is_read=False)
     readable = [term for term in query.terms if term not in unread]
     return replace(answer, suggestion=_suggestion(context, query, readable, is_name))

@@ -70,6 +70,7 @@ def answer_to_json(answer: Answer) -> JsonObject:
         "suggestion": answer.suggestion,
         "remarks": _plain(answer.remarks),
         "is_read": answer.is_read,
+        "understood": _plain(answer.understood),
     }
 
 
@@ -85,6 +86,7 @@ def answer_from_json(form: object) -> Answer:
             "suggestion": answer["suggestion"],
             "remarks": answer["remarks"],
             "is_read": answer["is_read"],
+            "understood": answer["understood"],
         },
     )
 
@@ -96,6 +98,7 @@ class _AnswerForm(TypedDict):
     suggestion: str | None
     remarks: list[str]
     is_read: bool
+    understood: list[_Fields]
 
 
 def hit_to_json(hit: Hit) -> JsonObject:
@@ -103,6 +106,7 @@ def hit_to_json(hit: Hit) -> JsonObject:
     return {
         "score": hit.score,
         "level": hit.level,
+        "matched_by": _plain(hit.matched_by),
         "path": str(hit.path),
         "paths": _plain(hit.paths),
         "photo_id": hit.photo.id,
@@ -120,7 +124,7 @@ def hit_to_json(hit: Hit) -> JsonObject:
 def answer_to_cli_json(answer: Answer) -> list[JsonObject]:
     """The hits as `search --json` prints them: with rank and verdict, the score rounded.
 
-    The last one has the cursor of the next page, and the suggestion.
+    The last one has the cursor of the next page, the suggestion, and the words understood.
     """
     last = len(answer.hits)
     return [
@@ -131,6 +135,7 @@ def answer_to_cli_json(answer: Answer) -> list[JsonObject]:
             "verdict": None if answer.verdict is None else answer.verdict.state,
             "cursor": answer.cursor if rank == last else None,
             "suggestion": answer.suggestion if rank == last else None,
+            "understood": _plain(answer.understood) if rank == last else None,
         }
         for rank, hit in enumerate(answer.hits, 1)
     ]
@@ -204,9 +209,9 @@ def query_to_json(query: Query) -> JsonObject:
 
 def _term_to_json(term: Term) -> JsonObject:
     what = term.what
-    if isinstance(what, str):
-        return {"text": what, "weight": term.weight}
     form: JsonObject = {"weight": term.weight}
+    if isinstance(what, str):
+        return {"text": what, **form, **({"is_free": True} if term.is_free else {})}
     if isinstance(what.source, bytes):
         form["image"] = base64.b64encode(what.source).decode("ascii")
     elif isinstance(what.source, int):

@@ -83,13 +83,14 @@ class TermBody(ExampleBody):
 
     text: str | None = None
     weight: float = 1.0
+    is_free: bool = False
 
     def term(self) -> Term:
         if self.text is None:
             return Term(self.example(), self.weight)
         if (self.photo_id, self.image, self.path, self.region) != (None, None, None, None):
             raise UsageError("A term is a text or an example, not both.")
-        return Term(self.text, self.weight)
+        return Term(self.text, self.weight, self.is_free)
 
 
 class QueryBody(Body):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
-from imgsearch.store import migrations, names, sql
+from imgsearch.store import migrations, names
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, ExceptionContext
@@ -219,10 +219,7 @@ def _create_engine(file: Path, writable: bool) -> Engine:
     from sqlalchemy import QueuePool, create_engine, event
 
     def new_connection() -> sqlite3.Connection:
-        connection = connect(file, writable)
-        connection.create_function("lies_in", 3, sql.lies_in, deterministic=True)
-        connection.create_function("is_called", 2, sql.is_called, deterministic=True)
-        return connection
+        return connect(file, writable)
 
     # For "sqlite://" SQLAlchemy would pick its pool for in-memory databases, which closes
     # connections that other threads are using once there are more than five threads.

@@ -12,7 +12,6 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from imgsearch.records.files import FileStat
 from imgsearch.store import schema
 from imgsearch.store.database import Database
-from imgsearch.store.filters import ids_subquery
 from imgsearch.store.reads import Reads
 from imgsearch.store.sql import now, prefix_of
 
@@ -222,7 +221,7 @@ class FileStore:
             photo_ids = {photo_id for _, _, photo_id in removed_rows.values()}
             all_paths = connection.execute(
                 select(c.id, c.photo_id).where(
-                    c.photo_id.in_(ids_subquery(photo_ids)), c.missing_since.is_(None)
+                    c.photo_id.in_(schema.ids_subquery(photo_ids)), c.missing_since.is_(None)
                 )
             ).all()
         kept = {photo_id for path_id, photo_id in all_paths if path_id not in removed_rows}

@@ -1,322 +1,348 @@
-"""Which photos pass the filters of a query, and in which order they are listed."""
+"""Which photos pass the filters of a query, and in which order they are listed: plain SQL.
+
+A query with filters does without SQLAlchemy, like all others (docs/decisions/0009).
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Engine,
-    LargeBinary,
-    Text,
-    and_,
-    bindparam,
-    cast,
-    false,
-    func,
-    literal_column,
-    or_,
-    select,
-    text,
-    true,
-    tuple_,
-)
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from imgsearch.records.names import NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, Listed, Place, Selection
 from imgsearch.sphere import arcs_km, box_around
-from imgsearch.store import names, schema
-from imgsearch.store.sql import DATE_TAKEN, DATED_BY
+from imgsearch.store import names
+from imgsearch.store.sql import (
+    DATE_TAKEN,
+    DATED_BY,
+    IN_IDS,
+    ids_parameter,
+    is_called,
+    lies_in,
+)
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
-_photo = schema.photos.c
-_path = schema.paths.c
+_HAS_PATH = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
+_FIRST_PATH = (
+    "(SELECT min(CAST(roots.path || '/' || paths.name AS BLOB)) FROM paths "
+    "JOIN roots ON roots.id = root_id WHERE photo_id = photos.id)"
+)
+_NEVER = "0"
 
 
-def matching(engine: Engine, selection: Selection) -> Ids:
+class SqlCondition(NamedTuple):
+    """A condition on a row of `photos`, and the values of its parameters."""
+
+    text: str
+    parameters: tuple[object, ...] = ()
+
+
+def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
     """The photos of a selection: ids, sorted, unique."""
     import numpy as np
 
-    with engine.connect() as connection:
-        query = select(_photo.id).where(*_conditions(connection, selection))
-        ids = connection.execute(query.order_by(_photo.id)).scalars().all()
-    return np.array(ids, dtype=np.int64)
+    where = _where(connection, selection)
+    query = f"SELECT photos.id FROM photos WHERE {where.text} ORDER BY photos.id"
+    rows = connection.execute(query, where.parameters).fetchall()
+    return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+
+def has_any(connection: sqlite3.Connection, selection: Selection) -> bool:
+    """Whether a selection has a photo."""
+    where = _where(connection, selection)
+    query = f"SELECT 1 FROM photos WHERE {where.text} LIMIT 1"
+    return connection.execute(query, where.parameters).fetchone() is not None
 
 
 def listing(
-    engine: Engine,
+    connection: sqlite3.Connection,
     selection: Selection,
     sort: Literal["date", "path"],
     after: Listed | None = None,
     limit: int = -1,
 ) -> list[Listed]:
     """The photos of a selection, newest first or by path; only those after `after`."""
-    key = date_taken() if sort == "date" else _first_path()
-    position = tuple_(key, _photo.id)
-    with engine.connect() as connection:
-        query = select(_photo.id, key).where(*_conditions(connection, selection))
-        if after is not None:
-            end = (after.key if sort == "date" else os.fsencode(after.key), after.id)
-            query = query.where(position < end if sort == "date" else position > end)
-        if sort == "date":
-            query = query.order_by(key.desc(), _photo.id.desc())
-        else:
-            query = query.order_by(key, _photo.id)
-        rows = connection.execute(query.limit(limit)).all()
+    key = DATE_TAKEN if sort == "date" else _FIRST_PATH
+    where = _where(connection, selection)
+    text, parameters = where.text, list(where.parameters)
+    if after is not None:
+        text += f" AND ({key}, photos.id) {'<' if sort == 'date' else '>'} (?, ?)"
+        parameters += [after.key if sort == "date" else os.fsencode(after.key), after.id]
+    direction = "DESC" if sort == "date" else "ASC"
+    rows = connection.execute(
+        f"SELECT photos.id, {key} AS key FROM photos WHERE {text} "
+        f"ORDER BY key {direction}, photos.id {direction} LIMIT ?",
+        (*parameters, limit),
+    )
     return [
         Listed(photo_id, key if isinstance(key, str) else os.fsdecode(key))
         for photo_id, key in rows
     ]
 
 
-def _has_path() -> ColumnElement[bool]:
-    return select(_path.id).where(_path.photo_id == _photo.id).exists()
-
-
-def _first_path() -> ColumnElement[bytes]:
-    path = cast(schema.roots.c.path.concat("/").concat(_path.name), LargeBinary)
-    query = select(func.min(path)).select_from(schema.paths).join(schema.roots)
-    return query.where(_path.photo_id == _photo.id).scalar_subquery()
-
-
-def _conditions(connection: Connection, selection: Selection) -> list[ColumnElement[bool]]:
+def _where(connection: sqlite3.Connection, selection: Selection) -> SqlCondition:
+    """The condition that a photo is in a selection."""
+    connection.create_function("lies_in", 3, lies_in, deterministic=True)
+    connection.create_function("is_called", 2, is_called, deterministic=True)
     context = ConditionContext(connection, selection.online)
-    conditions = [_has_path()]
+    conditions = [SqlCondition(_HAS_PATH)]
     if selection.among is not None:
-        conditions.append(_photo.id.in_(ids_subquery(selection.among.tolist())))
+        conditions.append(_is_one_of("photos.id", selection.among.tolist()))
     for condition in selection.filters:
         make = CONDITIONS[condition.field]
-        any_value = or_(*(make(context, value) for value in condition.values))
-        passes = func.coalesce(any_value, false())
-        conditions.append(~passes if condition.negated else passes)
-    return conditions
+        any_value = _joined(" OR ", [make(context, value) for value in condition.values])
+        if condition.negated:
+            any_value = any_value._replace(text=f"NOT coalesce({any_value.text}, 0)")
+        conditions.append(any_value)
+    return _joined(" AND ", conditions)
 
 
-def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
-    """Ids as a subquery, since SQLite limits the parameters of a statement."""
-    parameter: BindParameter[str] = bindparam("ids", json.dumps(list(ids)), unique=True)
-    return text("SELECT value FROM json_each(:ids)").bindparams(parameter)
+def _joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:
+    return SqlCondition(
+        f"({operator.join(condition.text for condition in conditions) or _NEVER})",
+        tuple(value for condition in conditions for value in condition.parameters),
+    )
+
+
+def _is_one_of(column: str, ids: Collection[int]) -> SqlCondition:
+    return SqlCondition(f"{column} {IN_IDS}", (ids_parameter(ids),))
 
 
 # ------------------------------------------------------------------------- one condition a filter
 
-Condition = Callable[["ConditionContext", FilterValue], ColumnElement[bool]]
-
-
-def date_taken() -> ColumnElement[str]:
-    """Local time as ISO text: see `sql.DATE_TAKEN`."""
-    return literal_column(DATE_TAKEN, Text)
-
-
-def dated_by() -> ColumnElement[str | None]:
-    return literal_column(DATED_BY, Text)
+Condition = Callable[["ConditionContext", FilterValue], SqlCondition]
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionContext:
     """What a condition may read while it is being built."""
 
-    connection: Connection
+    connection: sqlite3.Connection
     online: frozenset[int]
 
-    def matching_values(
-        self, column: ColumnElement[str | None], matches: Callable[[str], bool]
-    ) -> set[str]:
-        """The values of a column that match. They are few, so Python's text rules decide."""
-        values = self.connection.execute(select(column).distinct()).scalars()
-        return {value for value in values if value is not None and matches(value)}
+    def rows_with(self, table: str, column: str, matches: Callable[[str], bool]) -> SqlCondition:
+        """The condition that the text in a column matches.
+
+        The different texts are few, so Python's rules decide.
+        """
+        query = f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"
+        wanted = [text for (text,) in self.connection.execute(query) if matches(text)]
+        one_of_them = f"{table}.{column} IN (SELECT value FROM json_each(?))"
+        return SqlCondition(one_of_them, (json.dumps(wanted),))
 
 
-def _after(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return date_taken() >= value  # ISO text of any precision sorts by time
+def _after(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    # ISO text of any precision sorts by time.
+    return _dated_by_either("photos.taken_at >= ?", f"{DATE_TAKEN} >= ?", value)
 
 
-def _before(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return date_taken() < value
+def _before(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    return _dated_by_either("photos.taken_at < ?", f"{DATE_TAKEN} < ?", value)
 
 
-def _on(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return func.substr(date_taken(), 1, len(str(value))) == value
+def _on(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    length = len(str(value))
+    # What follows a shorter date sorts before "~".
+    return _dated_by_either(
+        "photos.taken_at BETWEEN ? AND ? || '~'", f"substr({DATE_TAKEN}, 1, {length}) = ?", value
+    )
 
 
-def _day(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return func.substr(date_taken(), 6, 5) == value
+def _dated_by_either(own: str, any_date: str, value: FilterValue) -> SqlCondition:
+    """A condition on the date of a photo: its own, by the index, or else that of its file."""
+    count = own.count("?")
+    return SqlCondition(
+        f"({own} OR photos.taken_at IS NULL AND {any_date})", (value,) * (count + 1)
+    )
 
 
-def _contains(column: ColumnElement[str | None]) -> Condition:
-    def condition(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+def _day(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    return SqlCondition(f"substr({DATE_TAKEN}, 6, 5) = ?", (value,))
+
+
+def _month(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    return SqlCondition(f"substr({DATE_TAKEN}, 6, 2) = ?", (value,))
+
+
+def _contains(column: str) -> Condition:
+    def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         part = _without_spaces(str(value))
         # 50mm must not match 150mm or 1.50mm
         start = r"(?<![\d.])" if part[:1].isdigit() else ""
         pattern = re.compile(start + re.escape(part))
-        return column.in_(
-            context.matching_values(
-                column, lambda text: bool(pattern.search(_without_spaces(text)))
-            )
+        return context.rows_with(
+            "photos", column, lambda text: bool(pattern.search(_without_spaces(text)))
         )
 
     return condition
 
 
-def _keyword(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+def _keyword(context: ConditionContext, value: FilterValue) -> SqlCondition:
     wanted = plain_text(str(value))
-    texts, link = (table.c for table in schema.LIST_TABLES["keywords"])
 
     def passes(keyword: str) -> bool:
         folded = plain_text(keyword)
         return wanted == folded or wanted in re.split(r"[|/]", folded)
 
-    ids = select(texts.id).where(texts.name.in_(context.matching_values(texts.name, passes)))
-    return _photo.id.in_(select(link.photo_id).where(link.keyword_id.in_(ids)))
+    matches = context.rows_with("keywords", "name", passes)
+    return matches._replace(
+        text="photos.id IN (SELECT photo_id FROM photo_keywords JOIN keywords "
+        f"ON keywords.id = keyword_id WHERE {matches.text})"
+    )
 
 
-def _label(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+def _label(context: ConditionContext, value: FilterValue) -> SqlCondition:
     facet, _, name = plain_text(str(value)).rpartition("/")
-    c = schema.labels.c
-    wanted = context.matching_values(c.label, lambda label: plain_text(label) == name)
-    query = select(c.photo_id).where(c.label.in_(wanted))
+    conditions = [context.rows_with("labels", "label", lambda text: plain_text(text) == name)]
     if facet:
-        facet_names = context.matching_values(
-            schema.facets.c.name, lambda each: plain_text(each) == facet
+        conditions.append(
+            context.rows_with("facets", "name", lambda text: plain_text(text) == facet)
         )
-        facets = select(schema.facets.c.id).where(schema.facets.c.name.in_(facet_names))
-        query = query.where(c.facet_id.in_(facets))
-    return _photo.id.in_(query)
+    both = _joined(" AND ", conditions)
+    return both._replace(
+        text="photos.id IN (SELECT photo_id FROM labels JOIN facets ON facets.id = facet_id "
+        f"WHERE {both.text})"
+    )
 
 
-def _near(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+def _near(context: ConditionContext, value: FilterValue) -> SqlCondition:
     import numpy as np
 
     assert isinstance(value, Place)
+    box = _box(value)
     rows = context.connection.execute(
-        select(_photo.id, _photo.lat, _photo.lon).where(*_box(value))
-    ).all()
-    table = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 3)
+        f"SELECT id, lat, lon FROM photos WHERE {box.text}", box.parameters
+    ).fetchall()
+    table = np.array(rows, np.float64).reshape(-1, 3)
     arc_km = arcs_km(table[:, 1], table[:, 2], value.lat, value.lon)
     near = table[arc_km <= value.radius_km, 0].astype(np.int64)
-    return _photo.id.in_(ids_subquery(near.tolist()))
+    return _is_one_of("photos.id", near.tolist())
 
 
-def _box(place: Place) -> list[ColumnElement[bool]]:
+def _box(place: Place) -> SqlCondition:
     """A box in degrees that contains the whole circle, so that the index on (lat, lon) is used."""
     latitudes, longitudes = box_around(place.lat, place.lon, place.radius_km)
-    return [
-        _photo.lat.between(*latitudes),
-        or_(*(_photo.lon.between(*each) for each in longitudes)),
-    ]
+    between = " OR ".join(["lon BETWEEN ? AND ?"] * len(longitudes))
+    return SqlCondition(
+        f"lat BETWEEN ? AND ? AND ({between})",
+        (*latitudes, *(end for each in longitudes for end in each)),
+    )
 
 
-def _number(number: ColumnElement[Any], tolerance: float = 0.0) -> Condition:
+def _number(number: str, tolerance: float = 0.0) -> Condition:
     """A bound or a range of a column; ends are widened by `tolerance`, a share of their value."""
 
-    def condition(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+    def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         assert isinstance(value, Interval)
-        ends: list[ColumnElement[bool]] = []
+        ends: list[SqlCondition] = []
         if value.low is not None:
             low = value.low * (1 + tolerance if value.low_open else 1 - tolerance)
-            ends.append(number > low if value.low_open else number >= low)
+            ends.append(SqlCondition(f"{number} {'>' if value.low_open else '>='} ?", (low,)))
         if value.high is not None:
             high = value.high * (1 - tolerance if value.high_open else 1 + tolerance)
-            ends.append(number < high if value.high_open else number <= high)
-        return and_(true(), *ends)
+            ends.append(SqlCondition(f"{number} {'<' if value.high_open else '<='} ?", (high,)))
+        return _joined(" AND ", ends) if ends else SqlCondition("1")
 
     return condition
 
 
-def _some_path(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+def _some_path(condition: SqlCondition) -> SqlCondition:
     # One pass over all paths: a look-up for each photo takes three times as long.
-    query = select(_path.photo_id).join(schema.roots).where(_path.photo_id.is_not(None))
-    return _photo.id.in_(query.where(*conditions))
+    return condition._replace(
+        text="photos.id IN (SELECT photo_id FROM paths JOIN roots ON roots.id = root_id "
+        f"WHERE photo_id IS NOT NULL AND {condition.text})"
+    )
 
 
-def _in(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return _some_path(func.lies_in(schema.roots.c.path, _path.name, _folder(str(value))) == 1)
+def _in(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    lies = "lies_in(roots.path, paths.name, ?) = 1"
+    return _some_path(SqlCondition(lies, (_folder(str(value)),)))
 
 
-def _name(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    is_called = func.is_called(_path.name, plain_text(str(value))) == 1
+def _name(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    called = SqlCondition("is_called(paths.name, ?) = 1", (plain_text(str(value)),))
     parts = names.parts_expression([str(value)], ["file_name"])
     if parts is None:  # too short for the index of parts: every file is looked at
-        return _some_path(is_called)
-    return _some_path(_path.photo_id.in_(_rowids("names_parts", parts)), is_called)
+        return _some_path(called)
+    return _some_path(_joined(" AND ", [_named("photo_id", "names_parts", parts), called]))
 
 
 def _words(*fields: NameField) -> Condition:
     """The words of the value in their order, in one of these fields of a photo's names."""
 
-    def condition(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+    def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         words = names.words_expression([str(value)], fields)
-        return false() if words is None else _photo.id.in_(_rowids("names_words", words))
+        return SqlCondition(_NEVER) if words is None else _named("photos.id", "names_words", words)
 
     return condition
 
 
-def _text(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+def _text(context: ConditionContext, value: FilterValue) -> SqlCondition:
     """The words of the value in their order, in the text that was read in the picture."""
     words = names.text_expression([str(value)])
-    return false() if words is None else _photo.id.in_(_rowids("text_words", words))
+    return SqlCondition(_NEVER) if words is None else _named("photos.id", "text_words", words)
 
 
-def _rowids(table: str, expression: str):  # type: ignore[no-untyped-def]  # a scalar subquery
-    """The photos that a full-text expression matches."""
-    parameter: BindParameter[str] = bindparam("expression", expression, unique=True)
-    return text(f"SELECT rowid FROM {table} WHERE {table} MATCH :expression").bindparams(parameter)
+def _named(column: str, table: str, expression: str) -> SqlCondition:
+    """The condition that a full-text expression matches the photo with this id."""
+    return SqlCondition(
+        f"{column} IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", (expression,)
+    )
 
 
-def _root(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+def _root(context: ConditionContext, value: FilterValue) -> SqlCondition:
     wanted = _folder(str(value))
-    rows = context.connection.execute(select(schema.roots.c.id, schema.roots.c.path)).all()
+    roots = context.connection.execute("SELECT id, path FROM roots").fetchall()
     ids = [
         root_id
-        for root_id, root in rows
+        for root_id, root in ((root_id, os.fsdecode(path)) for root_id, path in roots)
         if root == wanted or plain_text(root.rpartition("/")[2]) == plain_text(wanted)
     ]
-    return _some_path(_path.root_id.in_(ids))
+    return _some_path(_is_one_of("root_id", ids))
 
 
-def _state(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
+def _state(context: ConditionContext, value: FilterValue) -> SqlCondition:
     if value == "animated":
-        return _photo.animated
+        return SqlCondition("photos.animated")
     if value in ("motion", "live"):
-        return _photo.motion.is_not(None) if value == "motion" else _photo.motion == "beside"
-    online = _some_path(_path.root_id.in_(context.online), _path.missing_since.is_(None))
-    return online if value == "online" else ~online
+        is_live = "photos.motion = 'beside'"
+        return SqlCondition("photos.motion IS NOT NULL" if value == "motion" else is_live)
+    is_there = SqlCondition("missing_since IS NULL")
+    online = _some_path(_joined(" AND ", [_is_one_of("root_id", sorted(context.online)), is_there]))
+    return online if value == "online" else online._replace(text=f"NOT {online.text}")
 
 
-def _type(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return func.lower(_photo.format) == value
+def _type(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    return SqlCondition("lower(photos.format) = ?", (value,))
 
 
-def _dated(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    return dated_by() == value
+def _dated(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    return SqlCondition(f"{DATED_BY} = ?", (value,))
 
 
-def _orientation(context: ConditionContext, value: FilterValue) -> ColumnElement[bool]:
-    width, height = _photo.width_px, _photo.height_px
-    shapes = {"landscape": width > height, "portrait": width < height, "square": width == height}
-    return shapes[str(value)]
+def _orientation(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    sign = {"landscape": ">", "portrait": "<", "square": "="}[str(value)]
+    return SqlCondition(f"photos.width_px {sign} photos.height_px")
 
 
 def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
     if spec.kind == "words":
         return _words(*(field for field in NAME_FIELDS if field == fact.name))
-    column = _photo[fact.name]
     if spec.kind == "text":
-        return _contains(column)
+        return _contains(fact.name)
+    column = f"photos.{fact.name}"
     if spec.missing_as is not None:
-        return _number(func.coalesce(column, spec.missing_as))
+        return _number(f"coalesce({column}, {spec.missing_as})")
     # 1/3 s is not exact in binary, and cameras round; their steps are far larger than 0.1 %.
     return _number(column, tolerance=0.001 if fact.type is float else 0.0)
 
@@ -327,6 +353,7 @@ CONDITIONS: dict[str, Condition] = {
     "before": _before,
     "on": _on,
     "day": _day,
+    "month": _month,
     "dated": _dated,
     "near": _near,
     "keyword": _keyword,
@@ -338,7 +365,7 @@ CONDITIONS: dict[str, Condition] = {
     "text": _text,
     "type": _type,
     "orientation": _orientation,
-    "megapixels": _number(_photo.width_px * _photo.height_px / 1e6),
+    "megapixels": _number("photos.width_px * photos.height_px / 1e6"),
     "is": _state,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
 }

@@ -351,6 +351,47 @@ CREATE TRIGGER text_line_added AFTER INSERT ON text_lines
 CREATE TRIGGER text_line_removed AFTER DELETE ON text_lines
     BEGIN INSERT INTO stale_names VALUES (old.photo_id); END;
 """
+# Each name of a folder, keyword, person or place, and how many photos have it. The levels of a
+# hierarchical keyword are names as well, so those are written anew. As a JSON list, the
+# names of one field are rows: they are words, so nothing in them needs an escape. 57344 is U+E000.
+_KNOWN_FIELDS = ("folder", "keywords", "people", "place", "country")
+
+
+def _listed_names(row: str, field: str) -> str:
+    text = f"replace({row}.{field}, ' ' || char(57344) || ' ', '\",\"')"
+    return f"json_each('[\"' || {text} || '\"]')"
+
+
+_KNOWN_NAMES = "\n".join(
+    [
+        """
+CREATE TABLE known_names (
+    field TEXT NOT NULL,
+    name TEXT NOT NULL,
+    photos INTEGER NOT NULL,
+    PRIMARY KEY (field, name)
+) WITHOUT ROWID;""",
+        *(
+            f"""
+INSERT INTO known_names
+    SELECT '{field}', each.value, count(*) FROM names, {_listed_names("names", field)} AS each
+    WHERE names.{field} != '' GROUP BY each.value;
+CREATE TRIGGER {field}_known AFTER INSERT ON names WHEN new.{field} != '' BEGIN
+    INSERT INTO known_names SELECT '{field}', value, 1 FROM {_listed_names("new", field)} WHERE true
+        ON CONFLICT DO UPDATE SET photos = photos + 1; END;
+CREATE TRIGGER {field}_unknown AFTER DELETE ON names WHEN old.{field} != '' BEGIN
+    UPDATE known_names SET photos = photos - 1 WHERE field = '{field}'
+        AND name IN (SELECT value FROM {_listed_names("old", field)}); DELETE FROM known_names
+        WHERE field = '{field}' AND photos <= 0
+        AND name IN (SELECT value FROM {_listed_names("old", field)}); END;"""
+            for field in _KNOWN_FIELDS
+        ),
+        """
+INSERT INTO stale_names SELECT DISTINCT photo_id FROM photo_keywords
+    JOIN keywords ON keywords.id = keyword_id WHERE name LIKE '%|%' OR name LIKE '%/%';""",
+        "",
+    ]
+)
 
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
@@ -367,6 +408,7 @@ MIGRATIONS: dict[str, str] = {
     "names": _NAMES_OF_PHOTOS,
     "near-town": _NEAR_TOWN,
     "text-in-pictures": _TEXT_IN_PICTURES,
+    "known-names": _KNOWN_NAMES,
 }
 _NAMES = tuple(MIGRATIONS)
 

@@ -4,8 +4,10 @@ The table `names` has one row for each photo with a path: its names as words wit
 accents, one column for each of `NAME_FIELDS`. Two FTS5 indexes are made of it, `names_words` of
 whole words and `names_parts` of trigrams; triggers on `names` keep them in step. Further triggers
 note in `stale_names` each photo of which a name may have changed, whatever changed it, and
-`refresh` writes their rows anew before the transaction is committed. To write all rows anew, after
-a change of how names become words, a migration inserts every photo into `stale_names`.
+`refresh` writes their rows anew before the transaction is committed. Triggers on `names` also keep
+`known_names`, the names of folders, people and places with the number of their photos. To write all
+rows anew, after a change of how names become words, a migration inserts every photo into
+`stale_names`.
 
 The text that was read in a picture is kept in step in the same way: the table `texts` has its
 words, in each reading order, and `text_words` is an FTS5 index of it. It is an index of its own, so
@@ -15,11 +17,13 @@ that long texts do not change the scores of names.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
-from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
+from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField, NameMatch
 from imgsearch.records.picture_text import (
     TextLine,
     TextMatch,
@@ -48,6 +52,9 @@ _WEIGHTS: dict[NameField, float] = {
     "country": 3,
 }
 _PARTS_FIELDS = tuple(field for field in NAME_FIELDS if field != "description")
+_LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
+# Where a usual word counts only if it is a whole name.
+WHOLE_NAME_FIELDS: tuple[NameField, ...] = ("file_name", "folder", "title", "headline", "keywords")
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 _COLUMNS = ", ".join(NAME_FIELDS)
 
@@ -102,6 +109,8 @@ def _names_of(connection: sqlite3.Connection, parameter: str) -> dict[int, tuple
         for photo_id, text in connection.execute(list_query(fact), (parameter,)):
             if photo_id in names:
                 names[photo_id][fact].append(text)
+                if fact == "keywords":  # "Nature|Birds" is also "Nature" and "Birds"
+                    names[photo_id][fact] += _LEVELS.split(text)
     return {
         photo_id: tuple(_joined(of_photo[field]) for field in NAME_FIELDS)
         for photo_id, of_photo in names.items()
@@ -175,15 +184,109 @@ def parts_expression(parts: Sequence[str], fields: Collection[NameField]) -> str
     )
 
 
+def is_known(connection: sqlite3.Connection, field: NameField, name: str) -> bool:
+    """See `Reads.knows_name`."""
+    words = " ".join(words_of(name))
+    if not words:
+        return False
+    query = "SELECT 1 FROM known_names WHERE field = ? AND "
+    if _exists(connection, f"{query} name = ?", field, words):
+        return True
+    # The first words of a person's name are enough. After a space, "!" comes next.
+    span = (f"{words} ", f"{words}!")
+    return field == "people" and _exists(connection, f"{query} name > ? AND name < ?", field, *span)
+
+
+def is_phrase(
+    connection: sqlite3.Connection, phrase: str, fields: Collection[NameField] = NAME_FIELDS
+) -> bool:
+    """See `Reads.has_phrase`."""
+    expression = words_expression([phrase], fields)
+    return expression is not None and _exists(
+        connection, "SELECT 1 FROM names_words(?)", expression
+    )
+
+
+def ids_with(
+    connection: sqlite3.Connection, phrase: str, is_whole: bool, limit: int = -1
+) -> list[int]:
+    """See `Reads.ids_named`."""
+    words = " ".join(words_of(phrase))
+    expression = words_expression([words], WHOLE_NAME_FIELDS if is_whole else NAME_FIELDS)
+    if expression is None:
+        return []
+    if not is_whole:
+        ids = {
+            photo_id
+            for table, each in (
+                ("names_words", expression),
+                ("text_words", text_expression([words])),
+            )
+            for (photo_id,) in connection.execute(
+                f"SELECT rowid FROM {table}(?) LIMIT ?", (each, limit)
+            )
+        }
+        return sorted(ids)
+    columns = ", ".join(WHOLE_NAME_FIELDS)
+    # Below, the name of a file has its suffix, which is one more word.
+    is_name = " OR ".join(
+        f"instr('{_SEPARATOR}' || {field} || '{_SEPARATOR}', ?) > 0" for field in WHOLE_NAME_FIELDS
+    )
+    rows = connection.execute(
+        f"SELECT photo_id, {columns} FROM names WHERE photo_id IN "
+        f"(SELECT rowid FROM names_words(?)) AND ({is_name}) ORDER BY photo_id",
+        (expression, *(_opening(field, words) for field in WHOLE_NAME_FIELDS)),
+    )
+    found = (photo_id for photo_id, *texts in rows if _is_whole_name(words, texts))
+    return list(islice(found, limit) if limit >= 0 else found)
+
+
+def _opening(field: NameField, words: str) -> str:
+    """What stands in the separated names of a field where one of them is these words."""
+    return f"{_SEPARATOR}{words}{' ' if field == 'file_name' else _SEPARATOR}"
+
+
+def _is_whole_name(words: str, texts: Sequence[str]) -> bool:
+    for field, text in zip(WHOLE_NAME_FIELDS, texts, strict=True):
+        for name in text.split(_SEPARATOR):
+            without_suffix = name.rpartition(" ")[0] if field == "file_name" else name
+            if without_suffix == words:
+                return True
+    return False
+
+
+def fields_of(
+    connection: sqlite3.Connection, ids: Iterable[int], phrases: Sequence[str]
+) -> dict[int, tuple[MatchedField, ...]]:
+    """See `Reads.fields_with_any`."""
+    in_names = [f" {phrase} " for phrase in _plain(phrases)]
+    in_text = [f" {' '.join(words_in_text(phrase))} " for phrase in phrases]
+    wanted: dict[MatchedField, list[str]] = {
+        **dict.fromkeys(NAME_FIELDS, in_names),
+        "text": in_text,
+    }
+    rows = connection.execute(
+        f"SELECT names.photo_id, {_COLUMNS}, coalesce(text, '') FROM names "
+        f"LEFT JOIN texts USING (photo_id) WHERE names.photo_id {IN_IDS}",
+        (ids_parameter(ids),),
+    )
+    return {
+        photo_id: tuple(
+            field
+            for (field, spellings), text in zip(wanted.items(), texts, strict=True)
+            if any(each in f" {text} " for each in spellings)
+        )
+        for photo_id, *texts in rows
+    }
+
+
+def _exists(connection: sqlite3.Connection, query: str, *parameters: str) -> bool:
+    return connection.execute(f"{query} LIMIT 1", parameters).fetchone() is not None
+
+
 def fields_with(connection: sqlite3.Connection, phrase: str) -> tuple[NameField, ...]:
     """See `Reads.fields_named`."""
-    query = "SELECT 1 FROM names_words(?) LIMIT 1"
-    return tuple(
-        field
-        for field in NAME_FIELDS
-        if (expression := words_expression([phrase], [field])) is not None
-        and connection.execute(query, (expression,)).fetchone() is not None
-    )
+    return tuple(field for field in NAME_FIELDS if is_phrase(connection, phrase, [field]))
 
 
 def words(connection: sqlite3.Connection, limit: int) -> list[str]:

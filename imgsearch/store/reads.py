@@ -1,7 +1,7 @@
 """Everything that a query reads, in plain SQL.
 
 A query does without SQLAlchemy, whose import takes as long as the rest of a one-shot query
-(docs/decisions/0009). Only `matching` and `listing` load it: filters are composed from conditions.
+(docs/decisions/0009).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
-from imgsearch.records.names import NAME_FIELDS, NameField, NameMatch
+from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField, NameMatch
 from imgsearch.records.photo import Photo, PhotoVectors
 from imgsearch.records.picture_text import PhotoText, TextMatch
-from imgsearch.records.query import Listed, Selection
+from imgsearch.records.query import Filter, Listed, Selection
 from imgsearch.store import names
 from imgsearch.store.database import Database
 from imgsearch.store.sql import (
@@ -211,9 +211,17 @@ class Reads:
 
     def matching(self, selection: Selection) -> Ids:
         """The photos of a selection: ids, sorted, unique."""
+        from imgsearch.store import filters  # lazy: many queries have no filter
+
+        with self._database.reading() as connection:
+            return filters.matching(connection, selection)
+
+    def has_any(self, conditions: Sequence[Filter]) -> bool:
+        """Whether some photo passes all of these filters, none of which names a town or root."""
         from imgsearch.store import filters
 
-        return filters.matching(self._database.engine, selection)
+        with self._database.reading() as connection:
+            return filters.has_any(connection, Selection(tuple(conditions)))
 
     def listing(
         self,
@@ -225,7 +233,8 @@ class Reads:
         """The photos of a selection, newest first or by path; only those after `after`."""
         from imgsearch.store import filters
 
-        return filters.listing(self._database.engine, selection, sort, after, limit)
+        with self._database.reading() as connection:
+            return filters.listing(connection, selection, sort, after, limit)
 
     # ------------------------------------------------------------------ counts
 
@@ -341,6 +350,61 @@ class Reads:
         """
         with self._database.reading() as connection:
             return names.fields_with(connection, phrase)
+
+    def knows_name(self, field: NameField, name: str) -> bool:
+        """Whether some photo has exactly this name in a field, without case, accents and marks.
+
+        The field is `folder`, `keywords`, `people`, `place` or `country`. The first words of a
+        person's name are enough: "Anna" for Anna Smith.
+        """
+        with self._database.reading() as connection:
+            return names.is_known(connection, field, name)
+
+    def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
+        """Whether some photo has this phrase in one of these fields: see `named`."""
+        with self._database.reading() as connection:
+            return names.is_phrase(connection, phrase, fields)
+
+    def ids_named(self, phrase: str, is_whole: bool = False) -> Ids:
+        """The photos that have this phrase in a name, or in the text read in them; sorted, unique.
+
+        With `is_whole`, as a whole name: of a file, without its suffix, a folder, a title, a
+        headline or a keyword.
+        """
+        import numpy as np
+
+        with self._database.reading() as connection:
+            return np.array(names.ids_with(connection, phrase, is_whole), np.int64)
+
+    def has_named(self, phrase: str, is_whole: bool = False) -> bool:
+        """Whether `ids_named` finds a photo."""
+        with self._database.reading() as connection:
+            return bool(names.ids_with(connection, phrase, is_whole, limit=1))
+
+    def fields_with_any(
+        self, ids: Iterable[int], phrases: Sequence[str]
+    ) -> dict[int, tuple[MatchedField, ...]]:
+        """The fields in which each of these photos has any of these phrases, or its text."""
+        with self._database.reading() as connection:
+            return names.fields_of(connection, ids, phrases)
+
+    def has_date_from(self, first: str, end: str) -> bool:
+        """Whether some photo was taken from the day `first` until before the day `end` (ISO).
+
+        Photos without a date of their own count by that of their file, as everywhere.
+        """
+        by_camera = (
+            "SELECT 1 FROM photos WHERE taken_at >= ? AND taken_at < ? "
+            "AND EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id) LIMIT 1"
+        )
+        if self._database.fetch_one(by_camera, first, end) is not None:
+            return True
+        by_file = (
+            "SELECT 1 FROM paths JOIN photos ON photos.id = photo_id "
+            "WHERE mtime_ns >= ? AND mtime_ns < ? AND taken_at IS NULL LIMIT 1"
+        )
+        times_ns = [int(datetime.fromisoformat(day).timestamp() * 1e9) for day in (first, end)]
+        return self._database.fetch_one(by_file, *times_ns) is not None
 
     def words_of_names(self, limit: int) -> list[str]:
         """The words of all names, of three letters or more and without digits.

@@ -6,12 +6,15 @@ always new, and an index snapshot of everything up to some `seq` stays correct.
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     Boolean,
     Column,
     Dialect,
@@ -25,6 +28,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    bindparam,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -151,6 +155,16 @@ def _list_tables(fact: str, id_column: str) -> tuple[Table, Table]:
 
 
 LIST_TABLES = {fact: _list_tables(fact, id_column) for fact, id_column in LIST_FACTS.items()}
+
+# Kept by triggers: see `migrations`.
+known_names = Table(
+    "known_names",
+    metadata,
+    Column("field", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("photos", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 failures = Table(
     "failures",
@@ -279,3 +293,9 @@ text_lines = Table(
     Column("confidence", Float, nullable=False),
     sqlite_with_rowid=False,
 )
+
+
+def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
+    """Ids as a subquery, since SQLite limits the parameters of a statement."""
+    parameter: BindParameter[str] = bindparam("ids", json.dumps(list(ids)), unique=True)
+    return text("SELECT value FROM json_each(:ids)").bindparams(parameter)

@@ -12,7 +12,6 @@ from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
 from imgsearch.store.database import Database
-from imgsearch.store.filters import ids_subquery
 from imgsearch.store.reads import CHUNK_ROWS
 
 # Statements that run for every file are built once: building one costs more than running it.
@@ -108,7 +107,7 @@ class VectorStore:
     def delete_of(self, encoder_key: int, photo_ids: Iterable[int]) -> None:
         """Delete the vectors of these photos; the next indexing run embeds them again."""
         statement = delete(schema.vectors).where(
-            _c.encoder_key == encoder_key, _c.photo_id.in_(ids_subquery(photo_ids))
+            _c.encoder_key == encoder_key, _c.photo_id.in_(schema.ids_subquery(photo_ids))
         )
         with self._database.engine.begin() as connection:
             connection.execute(statement)

@@ -24,6 +24,8 @@ EXAMPLE_SIDE_PX = 480
 HELP = """
 | Type | To find |
 |---|---|
+| `beach in Italy 2019` | a beach, among photos of Italy and 2019 |
+| `DSCN0042` | a file, folder or title of that name |
 | `beach -people` | a beach, without people |
 | `dog 2:snow` | both; snow counts twice |
 | `after:2023-06 before:2024` | taken in that period |
@@ -191,7 +193,7 @@ def _show_results(search_input: SearchInput) -> None:
     _remarks(results)
     hits = [hit for hit in results.hits if hit.level != "weak" or state["show_weak"]]
     if not results.hits:
-        cards.no_results("No photo matches the filters. Remove a filter, or widen it.")
+        cards.no_results("No photo matches the filters. Remove one above, or widen it.")
     elif not hits and not results.is_read:
         cards.no_results("The model cannot read this query.")
     elif not hits:

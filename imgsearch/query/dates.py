@@ -1,0 +1,310 @@
+"""Dates as people write them: "June 2021", "last summer", "15.6.2021", "Christmas 2020".
+
+The words must be a date and nothing else; which words of a query to try is decided elsewhere.
+English only. Seasons are those of meteorology on the northern hemisphere: summer is June to August,
+and "winter 2019" is January, February and December of 2019. A day that a country writes before the
+month and another after it is none, such as 6/7/2021, unless both are equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Literal
+
+from imgsearch.records.query import Filter
+
+FIRST_YEAR = 1826  # of the oldest photograph that is kept
+_MONTH_NAMES = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_MONTHS = {
+    **{name: number for number, name in enumerate(_MONTH_NAMES, 1)},
+    **{name[:3]: number for number, name in enumerate(_MONTH_NAMES, 1)},
+    "sept": 9,
+}
+# In a year: months, for those in the order of that year.
+_SEASONS = {
+    "spring": (3, 4, 5),
+    "summer": (6, 7, 8),
+    "autumn": (9, 10, 11),
+    "fall": (9, 10, 11),
+    "winter": (1, 2, 12),
+}
+_HOLIDAYS = {
+    "christmas": ("12-24", "12-25", "12-26"),
+    "xmas": ("12-24", "12-25", "12-26"),
+    "christmas eve": ("12-24",),
+    "christmas day": ("12-25",),
+    "boxing day": ("12-26",),
+    "new years eve": ("12-31",),
+    "new year's eve": ("12-31",),
+    "new years day": ("01-01",),
+    "new year's day": ("01-01",),
+    "valentines day": ("02-14",),
+    "valentine's day": ("02-14",),
+    "halloween": ("10-31",),
+}
+_EASTER = {"easter": (-2, -1, 0, 1), "easter sunday": (0,), "easter monday": (1,),
+           "good friday": (-2,)}  # fmt: skip
+_NUMBERS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+}  # fmt: skip
+_DAY = re.compile(r"(\d{1,2})(st|nd|rd|th)?$")
+_YEAR = re.compile(r"(1[89]|20)\d\d$")
+_NUMERIC = (
+    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})(?:[-/.](?P<d>\d{1,2}))?$"),
+    re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})$"),
+    re.compile(r"(?P<m>\d{1,2})[./](?P<y>\d{4})$"),
+)
+_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})$")
+_RANGE = re.compile(r"(\d{4})\s?[-–]\s?(\d{4})$")
+# What a date can begin with, besides a number; that of "two years ago" is told by its end.
+FIRST_WORDS = {
+    *("last", "this", "today", "yesterday"),
+    *_MONTHS,
+    *_SEASONS,
+    *(name.split()[0] for name in (*_HOLIDAYS, *_EASTER)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What some words say of the time: alternatives, each "2021", "2021-06" or "2021-06-15".
+
+    If `kind` is "day", they are days of any year, "12-24", and if it is "month", months, "06".
+    `until` is the last of a range of years that begins with the first alternative. `is_relative`
+    says that it depends on today.
+    """
+
+    parts: tuple[str, ...]
+    kind: Literal["on", "day", "month"] = "on"  # the filter
+    until: str | None = None
+    is_relative: bool = False
+
+    def filters(self) -> tuple[Filter, ...]:
+        """The filters that say the same."""
+        if self.until is not None:
+            return (Filter("after", self.parts), Filter("before", (_next(self.until),)))
+        return (Filter(self.kind, self.parts),)
+
+    def bounded(self, word: str) -> tuple[Filter, ...]:
+        """The filters for "since", "after", "before" or "until" this period."""
+        first, after = min(self.parts), _next(self.until or max(self.parts))
+        if word in ("since", "after"):
+            return (Filter("after", (first if word == "since" else after,)),)
+        return (Filter("before", (first if word == "before" else after,)),)
+
+    def spans(self) -> tuple[tuple[str, str], ...]:
+        """The first day, and the day after the last one, of each alternative that has a year."""
+        if self.kind != "on":
+            return ()
+        ends = [self.until or part for part in self.parts]
+        return tuple(
+            (_first_day(part), _first_day(_next(end)))
+            for part, end in zip(self.parts, ends, strict=True)
+        )
+
+
+def read_period(words: Sequence[str], today: date) -> Period | None:
+    """The period that these lower-case words name; None if they name none, or not only one.
+
+    A month or a season without a year is one of any year; whether it is meant as such depends on
+    the words around it.
+    """
+    words = [word for word in words if word not in ("of", "the")] or words
+    text = " ".join(words)
+    for read in (_in_numbers, _month, _season, _holiday):
+        period = read(text, words, today)
+        if period is not None:
+            return period
+    period = _relative(text, words, today)
+    return None if period is None else replace(period, is_relative=True)
+
+
+def _on(*parts: str) -> Period:
+    return Period(parts)
+
+
+def _is_year(word: str, today: date) -> bool:
+    return bool(_YEAR.match(word)) and FIRST_YEAR <= int(word) <= today.year
+
+
+def _in_numbers(text: str, words: Sequence[str], today: date) -> Period | None:
+    if len(words) > 3:
+        return None
+    if _is_year(text, today):
+        return _on(text)
+    if found := _RANGE.match(text) or re.match(r"(\d{4}) to (\d{4})$", text):
+        first, last = found.groups()
+        is_range = _is_year(first, today) and _is_year(last, today) and first < last
+        return Period((first,), until=last) if is_range else None
+    if found := _SLASHES.match(text):
+        a, b, year = map(int, found.groups())
+        day, month = (a, b) if a > 12 or a == b else (b, a) if b > 12 else (0, 0)
+        return _day_of(year, month, day)
+    for pattern in _NUMERIC:
+        if found := pattern.match(text):
+            parts = found.groupdict()
+            year, month = int(parts["y"]), int(parts["m"])
+            if not _is_year(parts["y"], today):
+                return None
+            if parts.get("d"):
+                return _day_of(year, month, int(parts["d"]))
+            return _on(f"{year}-{month:02}") if 1 <= month <= 12 else None
+    return None
+
+
+def _month(text: str, words: Sequence[str], today: date) -> Period | None:
+    """ "june", "june 2021", "15 june", "june 15th", "15 june 2021", "june 15, 2021"."""
+    *rest, last = words
+    year = int(last) if rest and _is_year(last, today) else None
+    if year is None:
+        rest = [*words]
+    months = [_MONTHS[word] for word in rest if word in _MONTHS]
+    days = [found for word in rest if (found := _DAY.match(word))]
+    if len(months) != 1 or len(months) + len(days) != len(rest) or len(days) > 1:
+        return None
+    (month,) = months
+    if not days:
+        if year is not None:
+            return _on(f"{year}-{month:02}")
+        return Period((f"{month:02}",), "month") if text in _MONTH_NAMES else None
+    day = int(days[0][1])
+    if year is not None:
+        return _day_of(year, month, day)
+    is_plain = rest[0] in ("may", "march") and not days[0][2]  # "march 5 people"
+    whole = None if is_plain else _day_of(2000, month, day)  # a leap year
+    return None if whole is None else Period((whole.parts[0][5:],), "day")
+
+
+def _season(text: str, words: Sequence[str], today: date) -> Period | None:
+    months = _SEASONS.get(words[0])
+    if months is None or len(words) > 2:
+        return None
+    if len(words) == 1:
+        return Period(tuple(f"{month:02}" for month in months), "month")
+    return _season_of(words[0], int(words[1])) if _is_year(words[1], today) else None
+
+
+def _season_of(season: str, year: int) -> Period:
+    return _on(*(f"{year}-{month:02}" for month in _SEASONS[season]))
+
+
+def _holiday(text: str, words: Sequence[str], today: date) -> Period | None:
+    if days := _HOLIDAYS.get(text):
+        return Period(days, "day")
+    name, year = " ".join(words[:-1]), words[-1]
+    return _holiday_of(name, int(year)) if name and _is_year(year, today) else None
+
+
+def _holiday_of(name: str, year: int) -> Period | None:
+    if days := _HOLIDAYS.get(name):
+        return _on(*(f"{year}-{day}" for day in days))
+    if offsets := _EASTER.get(name):
+        sunday = easter_sunday(year)
+        return _on(*((sunday + timedelta(days)).isoformat() for days in offsets))
+    return None
+
+
+def _relative(text: str, words: Sequence[str], today: date) -> Period | None:
+    """ "yesterday", "last summer", "this year", "two years ago"."""
+    if text in ("today", "yesterday"):
+        return _on((today - timedelta(text == "yesterday")).isoformat())
+    if len(words) == 3 and words[2] == "ago":
+        return _ago(words[0], words[1], today)
+    which, what = words[0], " ".join(words[1:])
+    if which not in ("last", "this") or not what:
+        return None
+    if what == "year":
+        return _on(str(today.year - (which == "last")))
+    if what == "month":
+        return _months_ago(int(which == "last"), today)
+    if what in ("week", "weekend"):
+        monday = today - timedelta(today.weekday() + 7 * (which == "last"))
+        days = range(7) if what == "week" else range(5, 7)
+        return _on(*((monday + timedelta(day)).isoformat() for day in days))
+    return _latest(what, today) if which == "last" else _of_year(what, today.year)
+
+
+def _latest(what: str, today: date) -> Period | None:
+    """The latest month, season or holiday of this name that has begun before today."""
+    for year in (today.year, today.year - 1):
+        period = _of_year(what, year)
+        if period is not None and what == "winter":  # that of the past two years
+            period = _on(f"{year - 1}-12", f"{year}-01", f"{year}-02")
+        if period is None:
+            return None
+        last = period.parts[-1]
+        if last < today.isoformat()[: len(last)]:
+            return period
+    return None
+
+
+def _of_year(what: str, year: int) -> Period | None:
+    if what in _SEASONS:
+        return _season_of(what, year)
+    if what in _MONTH_NAMES:
+        return _on(f"{year}-{_MONTHS[what]:02}")
+    return _holiday_of(what, year)
+
+
+def _ago(number: str, unit: str, today: date) -> Period | None:
+    count = int(number) if number.isdecimal() and len(number) <= 3 else _NUMBERS.get(number, 0)
+    count = 1 if number in ("a", "an") else count
+    unit = unit.removesuffix("s")
+    if not count:
+        return None
+    if unit == "year":
+        return _on(str(today.year - count)) if today.year - count >= FIRST_YEAR else None
+    if unit == "month":
+        return _months_ago(count, today)
+    if unit == "day":
+        return _on((today - timedelta(count)).isoformat())
+    return None
+
+
+def _months_ago(count: int, today: date) -> Period:
+    year, month = divmod(today.year * 12 + today.month - 1 - count, 12)
+    return _on(f"{year}-{month + 1:02}")
+
+
+def _day_of(year: int, month: int, day: int) -> Period | None:
+    try:
+        return _on(date(year, month, day).isoformat())
+    except ValueError:
+        return None
+
+
+def _first_day(part: str) -> str:
+    return part + "-01-01"[len(part) - 4 :] if len(part) < 10 else part
+
+
+def _next(part: str) -> str:
+    """The year, month or day after this one, as precise."""
+    if len(part) == 4:
+        return str(int(part) + 1)
+    if len(part) == 7:
+        year, month = divmod(int(part[:4]) * 12 + int(part[5:]), 12)
+        return f"{year}-{month + 1:02}"
+    return (date.fromisoformat(part) + timedelta(1)).isoformat()
+
+
+def easter_sunday(year: int) -> date:
+    """Easter Sunday of the Gregorian calendar: the algorithm of Meeus, Jones and Butcher.
+
+    J. Meeus, Astronomical Algorithms (1991), chapter 8.
+    """
+    a, (b, c) = year % 19, divmod(year, 100)
+    d, e = divmod(b, 4)
+    g = (b - (b + 8) // 25 + 1) // 3
+    h = (19 * a + b - d - g + 15) % 30
+    i, k = divmod(c, 4)
+    m = (32 + 2 * e + 2 * i - h - k) % 7
+    n = (a + 11 * h + 22 * m) // 451
+    month, day = divmod(h + m - 7 * n + 114, 31)
+    return date(year, month, day + 1)

@@ -1,0 +1,139 @@
+"""Finds photos by the words of a query that are names in the library, and joins both rankings.
+
+The ranking by names has the photos that match, the one that looks most like the query first. It is
+joined with the ranking by meaning by reciprocal rank fusion: G. V. Cormack, C. L. A. Clarke,
+S. Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods",
+SIGIR 2009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from imgsearch.encoders.phrasing import unwrapped, without_article
+from imgsearch.query.words import is_common
+from imgsearch.records.query import Query
+from imgsearch.text import words_of
+
+if TYPE_CHECKING:
+    from imgsearch.records.arrays import Ids
+    from imgsearch.store.reads import Reads
+
+RANK_OFFSET = 60  # k of the paper
+FUSED_RANKS = 200  # of the ranking by meaning: below, it adds nothing to a photo found by name
+MAX_WORDS = 30  # of a text that is looked up
+_MAX_PHRASE_WORDS = 5
+_MIN_LETTERS = 3
+_MIN_NUMBER_DIGITS = 4
+_STOP_WORDS = {
+    *("a", "an", "the", "of", "in", "on", "at", "and", "or", "with", "by", "for", "to", "from"),
+    *("is", "are", "my", "his", "her", "its", "their", "our"),
+}
+# Nearly every file has one.
+_SUFFIXES = {
+    *("jpg", "jpeg", "png", "heic", "heif", "webp", "gif", "tif", "tiff", "raw", "dng", "cr2"),
+    *("cr3", "nef", "arw", "mp4", "mov", "img", "dsc"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPhrase:
+    """Words of a query that are in the names of photos, `is_whole` as a whole name."""
+
+    text: str
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatches:
+    """The photos (n,) that are found by the names in a query, and those names."""
+
+    ids: Ids
+    phrases: tuple[NamedPhrase, ...]
+
+
+def find_names(reads: Reads, query: Query, only: Ids | None) -> NameMatches | None:
+    """The photos among `only`, or all, that have the names in this query; None for none.
+
+    Those with all names in it, or if there are none, those with any. A usual English word is looked
+    for alone if it is the whole text, and then only as a whole name: "beach" is a keyword, but not
+    "dog-beach-2.jpg".
+    """
+    import numpy as np
+
+    phrases = tuple(
+        dict.fromkeys(
+            phrase
+            for term in query.terms
+            if isinstance(term.what, str) and term.weight > 0
+            for phrase in _phrases_in(reads, term.what)
+        )
+    )
+    if not phrases:
+        return None
+    found = [reads.ids_named(phrase.text, phrase.is_whole) for phrase in phrases]
+    ids = reduce(np.intersect1d, found)
+    if not len(ids):
+        ids = reduce(np.union1d, found)
+    if only is not None:
+        ids = np.intersect1d(ids, only)
+    return NameMatches(ids, phrases) if len(ids) else None
+
+
+def fused_score(rank_by_name: int | None, rank_by_meaning: int | None) -> float:
+    """The score of a photo with these ranks, from 1; None for a ranking that lacks it."""
+    ranks = (rank_by_name, rank_by_meaning)
+    return sum(1 / (RANK_OFFSET + rank) for rank in ranks if rank is not None)
+
+
+def _phrases_in(reads: Reads, text: str) -> list[NamedPhrase]:
+    """The phrases of a text that are names."""
+    words = words_of(" ".join(without_article(unwrapped(text).split())))
+    if not words or len(words) > MAX_WORDS:
+        return []
+    whole = " ".join(words)
+    if len(words) == 1:
+        phrase = NamedPhrase(whole, is_whole=not _is_distinctive(whole))
+        return [phrase] if reads.has_named(phrase.text, phrase.is_whole) else []
+    is_whole = sum(word not in _STOP_WORDS for word in words) == 1
+    if reads.has_named(whole, is_whole):
+        return [NamedPhrase(whole, is_whole)]
+    is_in_names = [reads.has_named(word) for word in words]
+    phrases: list[NamedPhrase] = []
+    at = 0
+    while at < len(words):
+        found = None
+        for end in range(min(at + _MAX_PHRASE_WORDS, len(words)), at, -1):
+            if all(is_in_names[at:end]):
+                found = _named_phrase(reads, words[at:end])
+            if found is not None:
+                phrases.append(found)
+                at = end
+                break
+        else:
+            at += 1
+    return phrases
+
+
+def _named_phrase(reads: Reads, words: Sequence[str]) -> NamedPhrase | None:
+    """These words as a phrase, if they are a name that a query may mean."""
+    if words[0] in _STOP_WORDS or words[-1] in _STOP_WORDS:
+        return None
+    is_distinctive = any(map(_is_distinctive, words))
+    if len(words) == 1 and not is_distinctive:
+        return None
+    phrase = NamedPhrase(" ".join(words), is_whole=not is_distinctive)
+    return phrase if reads.has_named(phrase.text, phrase.is_whole) else None
+
+
+def _is_distinctive(word: str) -> bool:
+    """Whether a word is hardly anything but a name: "geneve", "dscn0042", "2041"."""
+    if word in _SUFFIXES or word in _STOP_WORDS:
+        return False
+    if any(character.isdecimal() for character in word):
+        return len(word) >= _MIN_NUMBER_DIGITS
+    is_long = len(word) >= _MIN_LETTERS or not word.isascii()
+    return is_long and not is_common(word)

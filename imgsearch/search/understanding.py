@@ -1,0 +1,332 @@
+"""Takes names and dates out of the words of a query: "Anna at the beach in Italy 2019".
+
+Only words outside of quotes are looked at, and only names of people, towns, regions and countries
+that photos of the library have, and dates of which it has photos, or that count from today ("last
+summer"). The longest match counts. A usual English word is no name, unless it is written as one:
+with a capital letter after a preposition ("in Nice"), or as part of a longer name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from imgsearch.encoders.phrasing import asks_for_any_photo
+from imgsearch.query.grammar import is_expressible, parse, to_text
+from imgsearch.query.words import is_common
+from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
+from imgsearch.text import words_of
+
+if TYPE_CHECKING:
+    from imgsearch.query.dates import Period
+    from imgsearch.store.reads import Reads
+
+MAX_WORDS = 30  # a longer text is a caption, and is taken as it is
+_MAX_NAME_WORDS = 5
+_MIN_NAME_CHARACTERS = 2
+_MIN_DATE_DIGITS = 4  # of a year, and of a date that is one word
+_PUNCTUATION = ".,;:!?()[]'’\"“”"
+
+# The words that `imgsearch.query.dates` reads dates from begin with a number or one of these. That
+# module is loaded only then: its patterns take 3 ms.
+DATE_WORDS = {
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep"),
+    *("sept", "oct", "nov", "dec", "spring", "summer", "autumn", "fall", "winter", "christmas"),
+    *("xmas", "boxing", "new", "valentine's", "valentines", "halloween", "easter", "good"),
+    *("last", "this", "today", "yesterday"),
+}
+
+_Kind: TypeAlias = Literal["person", "place", "country", "date"]
+_PLACE_WORDS = {"in", "at", "near", "from", "around", "to", "of"}
+_PERSON_WORDS = {"with", "of", "and", "or", "from"}
+_DATE_WORDS = {"in", "on", "at", "from", "of", "during", "over", "for"}
+_BOUNDS = {"since", "after", "before", "until"}
+_ONLY_PLACES = {"in", "at", "near", "around", "to"}
+_ONLY_PEOPLE = {"with"}
+# Before a word, they say that it is a thing: "a rose", "my orange".
+_DETERMINERS = {
+    *("a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that", "these"),
+    *("those", "some", "any", "no", "two", "three", "four", "many", "several", "one"),
+}
+# What may be left at the ends of the rest, and means nothing there.
+_LINKS = {
+    *_PLACE_WORDS, *_PERSON_WORDS, *_DATE_WORDS, "by", "taken", "the", "a", "an", "&", "-", "–",
+}  # fmt: skip
+# Who is called so in a library is a particular person.
+_KIN = {
+    *("mom", "mum", "mommy", "mummy", "mama", "dad", "daddy", "papa", "grandma", "grandpa"),
+    *("granny", "grandmother", "grandfather", "nana"),
+}
+# Names of countries in use, and those that the gazetteer has.
+_COUNTRIES = {
+    "usa": "united states",
+    "america": "united states",
+    "uk": "united kingdom",
+    "britain": "united kingdom",
+    "great britain": "united kingdom",
+    "holland": "netherlands",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """Words from `start` to `end` that are a name or a date, which begins at `name`."""
+
+    start: int
+    name: int
+    end: int
+    filters: tuple[Filter, ...]
+
+
+def understand(reads: Reads, query: Query, today: date | None = None) -> Understanding:
+    """The exact query that a query with free words stands for, and the parts understood.
+
+    `today` is what "last summer" counts from.
+    """
+    free = next((term for term in query.terms if term.is_free and isinstance(term.what, str)), None)
+    if free is None:
+        return Understanding(query)
+    assert isinstance(free.what, str)
+    words = free.what.split()
+    if len(words) > MAX_WORDS:
+        return Understanding(replace(query, terms=_exact(query.terms)))
+    matches = _Words(reads, words, today or date.today()).matches()
+    if not matches:
+        return Understanding(replace(query, terms=_exact(query.terms)))
+    rest = _rest(words, matches)
+    terms = tuple(
+        replace(each, what=rest, is_free=False) if each is free else each
+        for each in query.terms
+        if each is not free or rest
+    )
+    conditions = tuple(each for match in matches for each in match.filters)
+    parts = tuple(_part(query, free, words, match) for match in matches)
+    exact = replace(query, terms=_exact(terms), filters=(*_merged(conditions), *query.filters))
+    return Understanding(exact, parts)
+
+
+def exact_line(reads: Reads, query: Query) -> str:
+    """The line of an exact query, with quotes where its texts would be understood without.
+
+    Raises ValueError for an example that a line cannot express.
+    """
+    line = to_text(query)
+    read_again = understand(reads, parse(line)) if line.strip() else Understanding(query)
+    return to_text(query, exact=bool(read_again.parts) or read_again.query != query)
+
+
+def _exact(terms: Sequence[Term]) -> tuple[Term, ...]:
+    return tuple(replace(term, is_free=False) if term.is_free else term for term in terms)
+
+
+def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> UnderstoodPart:
+    matched = " ".join(words[match.start : match.end]).strip(",;")
+    quoted = Term(matched)
+    others = " ".join([*words[: match.start], *words[match.end :]])
+    rest = (Term(others, is_free=True),) if others else ()
+    both = (quoted, *rest) if match.start == 0 else (*rest, quoted)
+    terms = [
+        each
+        for term in query.terms
+        if is_expressible(term)
+        for each in (both if term is free else (term,))
+    ]
+    undone = replace(query, terms=tuple(terms))
+    filters = to_text(Query(filters=match.filters))
+    return UnderstoodPart(matched, filters, to_text(undone, exact=not others))
+
+
+def _merged(filters: Sequence[Filter]) -> tuple[Filter, ...]:
+    """The filters, each once."""
+    return tuple(dict.fromkeys(filters))
+
+
+def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
+    """The words outside of the matches, without links that lead nowhere; "" for none."""
+    kept = [
+        word
+        for at, word in enumerate(words)
+        if not any(match.start <= at < match.end for match in matches)
+    ]
+    while kept and kept[-1].lower().strip(",;") in _LINKS:
+        kept.pop()
+    while kept and kept[0].lower().strip(",;") in _LINKS - {"a", "an", "the"}:
+        kept.pop(0)
+        if kept and kept[0].lower() in ("a", "an", "the") and len(kept) > 1:
+            kept.pop(0)
+    text = " ".join(kept).strip(",; ")
+    return "" if asks_for_any_photo(text) or asks_for_any_photo(f"{text} photos") else text
+
+
+class _Words:
+    """The free words of a query, and the names and dates in them."""
+
+    def __init__(self, reads: Reads, words: Sequence[str], today: date) -> None:
+        self._reads = reads
+        self._today = today
+        self._typed = [word.strip(_PUNCTUATION) for word in words]
+        self._lower = [word.lower().replace("’", "'") for word in self._typed]
+        self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
+
+    def matches(self) -> list[_Match]:
+        """The names and dates, from left to right; none overlap."""
+        if self._is_one_name():
+            return []
+        found: list[_Match] = []
+        at = 0
+        while at < len(self._typed):
+            match = self._longest(at, found[-1].end if found else 0)
+            at = at + 1 if match is None else match.end
+            if match is not None and match.start < match.name and found:
+                joined = self._alternatives(found[-1], match)
+                if joined is not None:
+                    found.pop()
+                    match = joined
+            if match is not None:
+                found.append(match)
+        return found
+
+    def _is_one_name(self) -> bool:
+        """Whether all words together are in the name of a file, a folder or the like."""
+        return len(self._typed) > 1 and self._reads.has_phrase(
+            " ".join(self._typed), ("file_name", "folder", "title", "headline", "keywords")
+        )
+
+    def _longest(self, at: int, taken: int) -> _Match | None:
+        """The longest name or date that begins at a word; the words before `taken` are taken."""
+        for end in range(min(at + _MAX_NAME_WORDS, len(self._typed)), at, -1):
+            match = self._date(at, end, taken) or self._name(at, end, taken)
+            if match is not None:
+                return match
+        return None
+
+    def _before(self, at: int, taken: int) -> str:
+        return self._lower[at - 1] if at > taken else ""
+
+    def _alternatives(self, first: _Match, second: _Match) -> _Match | None:
+        """One match for "Anna or Bob"; None for anything else."""
+        is_or = first.end == second.start and self._lower[second.start] == "or"
+        fields = {each.field for each in (*first.filters, *second.filters)}
+        if not is_or or len(fields) > 1 or len(first.filters) + len(second.filters) > 2:
+            return None
+        values = (*first.filters[0].values, *second.filters[0].values)
+        both = replace(first.filters[0], values=values)
+        return replace(first, end=second.end, filters=(both,))
+
+    # ------------------------------------------------------------------ dates
+
+    def _date(self, at: int, end: int, taken: int) -> _Match | None:
+        words = self._lower[at:end]
+        is_date_word = (
+            (len(words[0]) >= _MIN_DATE_DIGITS and words[0][0].isdecimal())
+            or words[0] in DATE_WORDS
+            or words[-1] == "ago"
+            or (words[0][:1].isdecimal() and not DATE_WORDS.isdisjoint(words))
+        )
+        if not is_date_word or words[-1] in ("the", "of"):
+            return None
+        from imgsearch.query.dates import read_period
+
+        before = self._before(at, taken)
+        start = at - 1 if before == "the" else at
+        before = self._before(start, taken)
+        is_between = before == "between" and len(words) == 3 and words[1] == "and"
+        period = read_period([words[0], "to", words[2]] if is_between else words, self._today)
+        if period is None or self._is_in_file_name(at, end, taken):
+            return None
+        filters = period.filters()
+        if before in _BOUNDS and period.kind == "on":
+            filters = period.bounded(before)
+        elif period.kind != "on" and not self._is_time_of_year(period, words, before, end):
+            return None
+        if not (period.is_relative or self._has_photos(period, filters)):
+            return None
+        if before in (*_BOUNDS, *_DATE_WORDS) or is_between:
+            start -= 1
+        return _Match(start, at, end, filters)
+
+    def _is_in_file_name(self, at: int, end: int, taken: int) -> bool:
+        """Whether this number is one of a file: "IMG 2019"."""
+        return (
+            end == at + 1
+            and at > taken
+            and self._reads.has_phrase(f"{self._typed[at - 1]} {self._typed[at]}", ["file_name"])
+        )
+
+    def _is_time_of_year(self, period: Period, words: Sequence[str], before: str, end: int) -> bool:
+        """Whether words such as "summer", "may" or "christmas" are meant as a time."""
+        if period.kind == "day" and any(word[0].isdecimal() for word in words):
+            return True
+        is_last = end == len(self._typed) or self._ends_phrase[end - 1]
+        needed = ("in", "during") if period.kind == "month" else ("at", "on", "during", "over")
+        return before in needed and (is_last or self._lower[end] in _LINKS)
+
+    def _has_photos(self, period: Period, filters: Sequence[Filter]) -> bool:
+        if filters == period.filters() and period.kind == "on":
+            return any(self._reads.has_date_from(first, end) for first, end in period.spans())
+        return self._reads.has_any(filters)
+
+    # ------------------------------------------------------------------ names
+
+    def _name(self, at: int, end: int, taken: int) -> _Match | None:
+        if any(self._ends_phrase[at : end - 1]):
+            return None
+        typed = [*self._typed[at : end - 1], self._typed[end - 1].removesuffix("'s")]
+        words = words_of(" ".join(typed).removesuffix("’s"))
+        text = " ".join(words)
+        if len(text) < _MIN_NAME_CHARACTERS or words[0] in _LINKS - {"the"} or words[-1] in _LINKS:
+            return None
+        before = self._before(at, taken)
+        kind = self._kind(text, before)
+        if kind is None or not self._is_meant(kind, words, before, at, end):
+            return None
+        starts_with = _PERSON_WORDS | {"&"} if kind == "person" else _PLACE_WORDS
+        value = _COUNTRIES.get(text, " ".join(typed)) if kind == "country" else " ".join(typed)
+        start = at - 1 if before in starts_with else at
+        return _Match(start, at, end, (Filter(kind, (value,)),))
+
+    def _kind(self, text: str, before: str) -> _Kind | None:
+        """What the library knows by this name; None for nothing, or nothing that fits here."""
+        kinds: list[_Kind] = ["person", "country", "place"]
+        if before in _ONLY_PEOPLE:
+            kinds = ["person"]
+        elif before in _ONLY_PLACES:
+            kinds = ["country", "place"]
+        elif before == "from":
+            kinds = ["country", "place", "person"]
+        return next((kind for kind in kinds if self._knows(kind, text)), None)
+
+    def _knows(self, kind: _Kind, text: str) -> bool:
+        if kind == "country":
+            text = _COUNTRIES.get(text, text)
+            names = (text, f"the {text}", text.removeprefix("the "))
+            return any(self._reads.knows_name("country", name) for name in names)
+        return self._reads.knows_name("people" if kind == "person" else "place", text)
+
+    def _is_meant(self, kind: _Kind, words: Sequence[str], before: str, at: int, end: int) -> bool:
+        """Whether these words, which are a name in the library, are meant as one here."""
+        is_thing = before in _DETERMINERS
+        if kind == "country" and " ".join(words) in _COUNTRIES:
+            return True
+        if not all(word.isdecimal() or word in DATE_WORDS or is_common(word) for word in words):
+            return not (is_thing and kind == "person")
+        if words[-1] in _KIN and len(words) == 1 and kind == "person":
+            return not is_thing
+        if kind != "person" and len(words) > 1 and before in (*_ONLY_PLACES, "from"):
+            return True
+        leads = _ONLY_PEOPLE | {"of", "and"} if kind == "person" else _ONLY_PLACES | {"from"}
+        return before in leads and self._is_capitalised(at, end)
+
+    def _is_capitalised(self, at: int, end: int) -> bool:
+        """Whether these words have capital letters, and not all words of the query have."""
+        others = [
+            word
+            for position, word in enumerate(self._typed)
+            if position > 0 and not at <= position < end and word.lower() not in _LINKS
+        ]
+        return all(word[:1].isupper() for word in self._typed[at:end]) and not (
+            others and all(word[:1].isupper() for word in others)
+        )

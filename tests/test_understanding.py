@@ -1,0 +1,285 @@
+"""How the words of a query are understood: names that the library has, dates, and traps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from imgsearch.query import dates
+from imgsearch.query.dates import easter_sunday, read_period
+from imgsearch.query.grammar import parse, to_text
+from imgsearch.query.words import is_common
+from imgsearch.records.photo import Facts
+from imgsearch.records.query import Query, Term
+from imgsearch.search.understanding import DATE_WORDS, exact_line, understand
+from imgsearch.store.reads import Reads
+from imgsearch.store.store import Store
+from tests.factories import ingested, machine_is_busy, random_vectors
+
+TODAY = date(2026, 11, 26)
+VECTOR = random_vectors(1, 2)
+# Usual words that are also first names, surnames or towns. Each is both in the library of traps.
+_TRAPS = """
+may nice reading orange bath rose mark will grace hope joy faith dawn eve summer autumn april june
+august bill art pat sue ray gene dean drew grant chase hunter mason carter cooper parker baker
+cook fisher miller hill lake wood forest field brook river stone rock beach park garden church
+bridge castle king queen prince white black brown green gray red violet ruby pearl amber jade
+crystal diamond lily daisy ivy iris olive holly hazel heather jasmine sage ginger basil robin wren
+jay martin buck wolf fox bear bush reed cliff glen dale mobile split cork hull tours turkey jersey
+sandy misty star sky penny victory rich young long short sharp love earl buddy angel mercy dusty
+gold page
+"""
+TRAPS = _TRAPS.split()
+IN_USE = {  # queries with traps that people type
+    "reading": "a man reading on a bench",
+    "nice": "nice view",
+    "orange": "a man in an orange vest",
+    "bath": "a baby in the bath",
+    "may": "flowers that may bloom",
+    "turkey": "roast turkey on a table",
+    "jersey": "a player in a red jersey",
+    "white": "a woman in white",
+    "mobile": "a mobile phone",
+    "rose": "a red rose",
+    "summer": "a summer dress",
+    "april": "april showers",
+    "long": "a long beach",
+    "young": "a young woman with a rose",
+    "castle": "at a castle",
+}
+
+
+def library_of(tmp_path: Path, photos: list[Facts]) -> Store:
+    store = Store.open(tmp_path, writable=True)
+    root = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("test/1", "test", 2).key
+    store.record(
+        root,
+        key,
+        [
+            ingested(f"/photos/Genève/IMG_{number:04}.jpg", VECTOR, facts=facts)
+            for number, facts in enumerate(photos)
+        ],
+    )
+    return store
+
+
+def photo(day: str, *people: str, town: str | None = None, country: str | None = None) -> Facts:
+    taken_at = datetime.fromisoformat(day)
+    return Facts(
+        "JPEG", 8, 8, taken_at=taken_at, dated_by="exif", people=people, town=town, country=country
+    )
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
+    photos = [
+        photo("2019-06-15", "Anna Smith", town="Arezzo", country="Italy"),
+        photo("2018-08-01", "Bob", "Zoë Müller", town="Nice", country="France"),
+        photo("2020-12-25", "Mom", "\u200fأحمد\u200f", town="New York", country="United States"),
+        photo("2021-06-15", "Florence", town="Florence", country="Italy"),
+        photo("2019-05-01", "May Lindqvist", "李雷", town="Reykjavík", country="The Netherlands"),
+    ]
+    store = library_of(tmp_path_factory.mktemp("library"), photos)
+    yield store.reads
+    store.close()
+
+
+def exact(reads: Reads, line: str) -> str:
+    return to_text(understand(reads, parse(line), TODAY).query)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Anna at the beach in Italy 2019", "beach person:Anna country:Italy on:2019"),
+        ("anna smith at the beach, italy, 2019",
+         'beach person:"anna smith" country:italy on:2019'),
+        ("photos of Zoë", "person:Zoë"),
+        ("zoe muller", 'person:"zoe muller"'),
+        ("Anna and Bob", "person:Anna person:Bob"),
+        ("Anna or Bob", "person:Anna|Bob"),
+        ("Anna's dog", "dog person:Anna"),
+        ("李雷 in reykjavik", "person:李雷 place:reykjavik"),
+        ("أحمد", "person:أحمد"),
+        ("a dog in new york", 'a dog place:"new york"'),
+        ("a dog in the USA", 'a dog country:"united states"'),
+        ("tulips in the netherlands", 'tulips country:"the netherlands"'),
+        ("in Nice", "place:Nice"),
+        ("dinner with mom", "dinner person:mom"),
+        ("a statue in Florence", "a statue place:Florence"),
+        ("lunch with Florence", "lunch person:Florence"),
+        ("-cars Anna", "-cars person:Anna"),
+        ("Anna without hat", "-hat person:Anna"),
+        ("sunset June 2021", "sunset on:2021-06"),
+        ("15.6.2021", "on:2021-06-15"),
+        ("Christmas 2020", "on:2020-12-24|2020-12-25|2020-12-26"),
+        ("tree at christmas", "tree day:12-24|12-25|12-26"),
+        ("flowers in may", "flowers month:05"),
+        ("since 2020", "after:2020"),
+        ("before June 2019", "before:2019-06"),
+        ("from 2018 to 2020", "after:2018 before:2021"),
+        ("between 2018 and 2020", "after:2018 before:2021"),
+        ("dogs last summer", "dogs on:2026-06|2026-07|2026-08"),
+        ("five years ago", "on:2021"),
+        # not understood
+        ('"Anna" at the beach', 'Anna "at the beach"'),
+        ("Annabel at the beach", "Annabel at the beach"),
+        ("in Rome 2012", "in Rome 2012"),
+        ("in Smith", "in Smith"),
+        ("with Italy", "with Italy"),
+        ("york", "york"),
+        ("an anna", "an anna"),
+        ("a christmas tree", "a christmas tree"),
+        ("kids in winter jackets", "kids in winter jackets"),
+        ("2,019 people", "2,019 people"),
+        ("IMG 0002", "IMG 0002"),
+        ("may lindqvist", 'person:"may lindqvist"'),
+    ],
+)  # fmt: skip
+def test_lines_and_their_exact_form(reads: Reads, line: str, expected: str) -> None:
+    assert exact(reads, line).replace('"Anna" at the beach', 'Anna "at the beach"') == expected
+
+
+def test_each_part_can_be_undone(reads: Reads) -> None:
+    line = 'Anna at the beach in Italy 2019 -cars "red hat" camera:canon'
+    parts = understand(reads, parse(line), TODAY).parts
+    assert [(part.words, part.filters) for part in parts] == [
+        ("Anna", "person:Anna"),
+        ("in Italy", "country:Italy"),
+        ("2019", "on:2019"),
+    ]
+    for part in parts:
+        undone = understand(reads, parse(part.undo), TODAY)
+        assert [each.filters for each in undone.parts] == [
+            each.filters for each in parts if each is not part
+        ]
+        assert Term(part.words) in undone.query.terms and Term("red hat") in undone.query.terms
+
+
+def test_an_exact_query_is_taken_as_it_is(reads: Reads) -> None:
+    query = Query((Term("Anna in Italy"),))
+    assert understand(reads, query, TODAY).query == query
+    assert understand(reads, query, TODAY).parts == ()
+    for line in ("Anna at the beach", '"Anna at the beach"', "beach -Anna", '2:"in Italy" dog'):
+        exact_query = understand(reads, parse(line), TODAY).query
+        again = understand(reads, parse(exact_line(reads, exact_query)), TODAY)
+        assert again.query == exact_query and again.parts == (), line
+
+
+def test_a_name_of_a_folder_or_file_is_not_taken_apart(tmp_path: Path) -> None:
+    store = Store.open(tmp_path, writable=True)
+    root = store.files.add_root("/photos")
+    key = store.vectors.add_encoder("test/1", "test", 2).key
+    facts = photo("2019-06-15", "Anna", country="Italy")
+    store.record(root, key, [ingested("/photos/Italy 2019/IMG 2019.jpg", VECTOR, facts=facts)])
+    assert exact(store.reads, "italy 2019") == "italy 2019"
+    assert exact(store.reads, "img 2019 anna") == "img 2019 person:anna"
+    assert exact(store.reads, "Anna in Italy 2019") == "person:Anna country:Italy on:2019"
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def trap_reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
+    photos = [
+        photo(f"2020-{number % 12 + 1:02}-01", trap.title(), town=trap.title(), country="Italy")
+        for number, trap in enumerate(TRAPS)
+    ]
+    store = library_of(tmp_path_factory.mktemp("traps"), photos)
+    yield store.reads
+    store.close()
+
+
+def test_there_are_enough_traps(trap_reads: Reads) -> None:
+    assert len(set(TRAPS)) >= 100
+    for trap in TRAPS:  # each would be understood if it were not a usual word
+        assert trap_reads.knows_name("people", trap) and trap_reads.knows_name("place", trap)
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_usual_word_is_no_name(trap_reads: Reads, trap: str) -> None:
+    for line in (trap, trap.title(), f"a {trap}", f"the {trap.title()}", f"{trap} photos",
+                 f"a dog and a {trap}", f"{trap} at night", f"{trap.title()} at night",
+                 f"two people near a {trap}", IN_USE.get(trap, f"my {trap}")):  # fmt: skip
+        assert understand(trap_reads, parse(line), TODAY).parts == (), line
+
+
+@pytest.mark.parametrize("trap", ["nice", "reading", "orange", "bath", "cork", "mobile"])
+def test_a_usual_word_written_as_a_name_is_one(trap_reads: Reads, trap: str) -> None:
+    assert exact(trap_reads, f"a dog in {trap.title()}") == f"a dog place:{trap.title()}"
+
+
+def test_names_are_told_from_usual_words() -> None:
+    for word in ("anna", "italy", "geneva", "jurgen", "tom", "arezzo", "vienna", "2019", "zoe"):
+        assert not is_common(word), word
+    for word in (*TRAPS, "beaches", "dogs", "selfie", "colour", "wedding", "running"):
+        assert is_common(word) or word in ("april", "june"), word
+
+
+def test_long_and_odd_lines_are_answered_fast(reads: Reads) -> None:
+    started = time.perf_counter()
+    for line in ("Anna " * 1_900, "2019 " * 1_900, "in " * 3_000, "a" * 9_999, "\u200f" * 50,
+                 "\u202eAnna\u202c", "Anna,,, ;;; in in in", "1 2 3 4 5 6 7 8 9 0 " * 2,
+                 "in Italy " * 15):  # fmt: skip
+        understand(reads, parse(line), TODAY)
+    if not machine_is_busy():
+        assert time.perf_counter() - started < 2
+    assert exact(reads, "\u202eAnna\u202c at the beach") == "beach person:\u202eAnna\u202c"
+
+
+# ------------------------------------------------------------------------- dates
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("june 15th 2021", "on:2021-06-15"),
+        ("june 15 2021", "on:2021-06-15"),
+        ("the 15th of june 2021", "on:2021-06-15"),
+        ("2021-06", "on:2021-06"),
+        ("25/12/2020", "on:2020-12-25"),
+        ("12/25/2020", "on:2020-12-25"),
+        ("summer of 2019", "on:2019-06|2019-07|2019-08"),
+        ("winter 2019", "on:2019-01|2019-02|2019-12"),
+        ("last winter", "on:2025-12|2026-01|2026-02"),
+        ("last christmas", "on:2025-12-24|2025-12-25|2025-12-26"),
+        ("last november", "on:2025-11"),
+        ("last june", "on:2026-06"),
+        ("this year", "on:2026"),
+        ("last month", "on:2026-10"),
+        ("yesterday", "on:2026-11-25"),
+        ("last weekend", "on:2026-11-21|2026-11-22"),
+        ("3 months ago", "on:2026-08"),
+        ("easter 2019", "on:2019-04-19|2019-04-20|2019-04-21|2019-04-22"),
+        ("halloween 2018", "on:2018-10-31"),
+        ("24 december", "day:12-24"),
+    ],
+)
+def test_dates_as_people_write_them(text: str, expected: str) -> None:
+    period = read_period(text.split(), TODAY)
+    assert period is not None
+    assert to_text(Query(filters=period.filters())) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2050", "1700", "6/7/2021", "june 31 2021", "30.2.2020", "13/2020", "sun", "second", "march 5",
+     "last supper", "this dog", "four", "999 years ago", "2020-2018", "may june 2020"],
+)  # fmt: skip
+def test_what_is_no_date_or_not_only_one(text: str) -> None:
+    assert read_period(text.split(), TODAY) is None
+
+
+def test_every_date_begins_with_a_word_that_loads_the_module() -> None:
+    assert dates.FIRST_WORDS == DATE_WORDS
+
+
+def test_easter() -> None:
+    # Astronomical Applications Department of the U.S. Naval Observatory, "The Date of Easter"
+    known = ("2000-04-23", "2008-03-23", "2011-04-24", "2019-04-21", "2024-03-31", "2025-04-20")
+    for day in known:
+        assert easter_sunday(int(day[:4])).isoformat() == day
