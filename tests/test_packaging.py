@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,14 @@ try:
     open_encoder("openclip:ViT-S-32-alt/random:4711", Path(cache))
 except MissingPackage as error:
     print(error)
+"""
+
+INSTALLED = """
+import importlib, sys
+from imgsearch.installation import page_package
+server = importlib.import_module(page_package() + ".server")
+import ui.formatting
+print(page_package(), sys.modules["ui"].__name__, hasattr(server, "main"))
 """
 
 
@@ -98,6 +109,25 @@ def test_the_wheel_has_every_file() -> None:
 def test_the_wheel_takes_no_name_but_its_own() -> None:
     assert {package.split(".")[0] for package in SETUPTOOLS["packages"]} == {"imgsearch"}
     assert page_package() == "ui", "here, in a checkout"
+
+
+def test_an_installed_copy_has_the_page_as_a_package_of_its_own(tmp_path: Path) -> None:
+    installed = tmp_path / "imgsearch"
+    installed.mkdir()
+    for entry in (CHECKOUT / "imgsearch").iterdir():
+        if entry.is_dir():
+            (installed / entry.name).symlink_to(entry)
+        else:
+            shutil.copyfile(entry, installed / entry.name)
+    (installed / "page").symlink_to(CHECKOUT / "ui")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", INSTALLED],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["imgsearch.page", "imgsearch.page", "True"], done.stderr
 
 
 def test_the_full_product_is_one_extra_and_the_small_one_has_nothing_large() -> None:
