@@ -14,8 +14,10 @@ but not how the model does. The queries are
 - the scenes of absent.txt with things that no caption mentions.
 
 Hits of present things are right if a caption of the photo has the noun. `--fit` also fits the
-thresholds to each set, and measures them on the other sets. The thresholds in use were chosen on
-coco-dev and the dev split of Flickr8k; the test split only reports.
+thresholds to each set, and measures them on the other sets. `--tried` prints how well other
+measures than the strength, alone and added to it, tell few words for what is present from few words
+for what is absent. The thresholds in use were chosen on coco-dev and the dev split of Flickr8k; the test
+split only reports.
 """
 
 # ruff: noqa: T201
@@ -496,6 +498,59 @@ def report_fit(sets: Mapping[str, Sequence[BenchLibrary]]) -> None:
                 report(f"measured on {other}", measure(others, thresholds))
 
 
+# ------------------------------------------------------------------------- other measures
+
+COMPETITORS = 3  # nouns whose mean score a photo's own score is compared with
+SAME_NOUN = 0.9  # nouns at least this similar to the query are no competitors
+ADDED = {"margin over other nouns": 6.0, "skewness": 0.3, "agreement of the halves": 2.0}
+
+
+def other_measures(library: BenchLibrary, vector: np.ndarray) -> dict[str, float]:
+    """Measures of whether a query of few words is answered; higher means more likely."""
+    scores = library.photos @ vector
+    best = np.argsort(-scores)[: confidence.COMPARED_HITS]
+    nouns = library.baseline.nouns
+    others = library.photos[best] @ nouns[nouns @ vector < SAME_NOUN].T
+    deviation = scores - scores.mean()
+    half = len(vector) // 2  # the halves of lite come from different training, docs/models.md
+    first, second = (
+        library.photos[:, part] @ vector[part] for part in (slice(half), slice(half, None))
+    )
+    return {
+        "margin over other nouns": float(
+            (scores[best] - np.sort(others, axis=1)[:, -COMPETITORS:].mean(axis=1)).max()
+        ),
+        "skewness": float((deviation**3).mean() / scores.std() ** 3),
+        "agreement of the halves": float(np.corrcoef(first, second)[0, 1]),
+    }
+
+
+def report_tried(libraries: Sequence[BenchLibrary]) -> None:
+    measured: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for library in libraries:
+        for presence in ("present", "absent"):
+            for wording in SHORT:
+                queries = library.queries[f"{presence} {wording}"]
+                strengths = [
+                    outcome.verdict.strength for outcome in answer(library, queries, THRESHOLDS)
+                ]
+                for strength, vector in zip(strengths, queries.vectors, strict=True):
+                    measured["the strength", presence].append(strength)
+                    for name, value in other_measures(library, vector).items():
+                        measured[name, presence].append(value)
+                        combined = strength + ADDED[name] * value
+                        measured[f"the strength and {name}", presence].append(combined)
+    for name in dict.fromkeys(name for name, _ in measured):
+        present, absent = (np.array(measured[name, each]) for each in ("present", "absent"))
+        area = (present[:, None] > absent[None]).mean()
+        found = (present > np.quantile(absent, 0.9)).mean()
+        denied = (absent < np.quantile(present, 0.03)).mean()
+        print(
+            f"  {name:40} area {area:.3f}   found {found:.0%} if a tenth of what is absent is, "
+            f"denied {denied:.0%} if 3 % of what is present is"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folders", type=Path, nargs="+", help="each with captions.csv and images/")
@@ -503,6 +558,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="of the libraries")
     parser.add_argument("--more", type=Path, help="fill larger libraries from its train split")
     parser.add_argument("--fit", action="store_true", help="fit the thresholds, crosswise")
+    parser.add_argument("--tried", action="store_true", help="measure others than the strength")
     parser.add_argument("--cache", type=Path, default=default_cache_dir() / "benchmarks")
     arguments = parser.parse_args()
     encoder = open_encoder(NAME, default_cache_dir())
@@ -515,6 +571,12 @@ def main() -> None:
     for folder in arguments.folders:
         split = load(folder, arguments.split, encoder, arguments.cache)
         groups = make_libraries(folder.name, split, more, arguments.sizes, embed)
+        if arguments.tried:
+            print(f"\n{folder.name} {arguments.split}, {len(split.photos)} photos")
+            report_tried(
+                [group[0] for group in groups if len(group[0].photos) == len(split.photos)]
+            )
+            continue
         for group in groups:
             report(
                 f"\n{folder.name} {arguments.split}, {len(group[0].photos)} photos", measure(group)
