@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError
     from imgsearch.library import Library
+    from imgsearch.page_access import LOOPBACK, PASSWORD_VARIABLE, TOKEN_VARIABLE
     from imgsearch.progress import Progress, RateMeter, RunningJob
     from imgsearch.query.anniversary import in_earlier_years
     from imgsearch.query.grammar import filter_of, parse, to_text
@@ -61,11 +62,13 @@ _MODULES = {
     "GroupedPhoto": "imgsearch.records.duplicates",
     "Hit": "imgsearch.records.answer",
     "ImgsearchError": "imgsearch.errors",
+    "LOOPBACK": "imgsearch.page_access",
     "Label": "imgsearch.records.labels",
     "Library": "imgsearch.library",
     "MapArea": "imgsearch.records.browse",
     "MissingExtra": "imgsearch.records.status",
     "OriginalFile": "imgsearch.decode.original",
+    "PASSWORD_VARIABLE": "imgsearch.page_access",
     "Pairs": "imgsearch.records.duplicates",
     "Photo": "imgsearch.records.photo",
     "PhotoCluster": "imgsearch.records.browse",
@@ -80,6 +83,7 @@ _MODULES = {
     "RunningJob": "imgsearch.progress",
     "Settings": "imgsearch.config",
     "Status": "imgsearch.records.status",
+    "TOKEN_VARIABLE": "imgsearch.page_access",
     "Term": "imgsearch.records.query",
     "Timeline": "imgsearch.records.browse",
     "UnderstoodPart": "imgsearch.records.query",
@@ -101,6 +105,9 @@ _MODULES = {
     "with_kept": "imgsearch.analysis.proposal",
 }
 __all__ = [
+    "LOOPBACK",
+    "PASSWORD_VARIABLE",
+    "TOKEN_VARIABLE",
     "Answer",
     "Classes",
     "Counts",

@@ -14,7 +14,7 @@ from tests.factories import CHECKOUT
 
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
-    {"errors", "installation", "private_files", "sphere", "text", "version"},
+    {"errors", "installation", "page_access", "private_files", "sphere", "text", "version"},
     {"concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "store"},
     {"index", "ocr", "query"},

@@ -6,6 +6,8 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -85,13 +87,14 @@ def facts_in(page: AppTest) -> list[list[str]]:
 def text_of(page: AppTest) -> str:
     elements = [
         *page.markdown,
-        *page.subheader,
+        *page.header,
         *page.caption,
         *page.info,
         *page.success,
         *page.code,
     ]
-    return " ".join(str(element.value) for element in elements)
+    headings = (" ".join(data.get("heading", ())) for data in data_of(page, "grid"))
+    return " ".join([*(str(element.value) for element in elements), *headings])
 
 
 # ---------------------------------------------------------------------------- search
@@ -390,6 +393,16 @@ def test_exports_of_selected_photos(hits: list[Hit]) -> None:
     stem, suffix = hits[0].path.stem, hits[0].path.suffix
     assert archive.namelist() == [hits[0].path.name, hits[1].path.name, f"{stem}-2{suffix}"]
     assert archive.read(hits[1].path.name) == hits[1].path.read_bytes()
+
+
+def test_copies_in_a_zip_file_keep_their_dates(hits: list[Hit], tmp_path: Path) -> None:
+    copy = tmp_path / hits[0].path.name
+    copy.write_bytes(hits[0].path.read_bytes())
+    moment = datetime(2019, 5, 4, 13, 20, 30).timestamp()
+    for modified_at, date in ((moment, (2019, 5, 4, 13, 20, 30)), (0.0, (1980, 1, 1))):
+        os.utime(copy, (modified_at, modified_at))
+        archive = zipfile.ZipFile(BytesIO(exports.zip_copies([replace(hits[0], paths=(copy,))])))
+        assert archive.infolist()[0].date_time[: len(date)] == date
 
 
 def test_a_folder_of_links_is_never_made_in_a_photo_folder(hits: list[Hit], tmp_path: Path) -> None:

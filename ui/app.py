@@ -7,14 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import ImgsearchError
-from ui import cards, navigation
+from imgsearch import ImgsearchError, printable
+from ui import cards, elements, navigation
+from ui.addresses import address_of
 from ui.views import labels, library, map, photo, search, similar, timeline
 
-STYLE = """<style>
-.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: .7rem; padding-right: .7rem; } }
-</style>"""
+ASSETS = Path(__file__).with_name("assets")
 
 
 def with_error_card(show: Callable[[], None]) -> Callable[[], None]:
@@ -41,6 +39,20 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
 HIDDEN = "photo"  # not in the navigation, since it needs a photo
 
 
+TITLES: dict[str, Callable[[], str]] = {"search": search.title, "photo": photo.title}  # or its own
+
+
+def _link_to(view: str, shown: str) -> dict[str, object]:
+    """An entry of the bar on narrow screens."""
+    _, title, icon = VIEWS[view]
+    return {
+        "title": title.removeprefix("Near-").capitalize(),  # there is little room
+        "icon": icon.removeprefix(":material/").removesuffix(":"),
+        "address": address_of(view),
+        "isShown": view == shown,
+    }
+
+
 def pages() -> dict[str, st.Page]:
     """All views, by URL path."""
     return {
@@ -59,12 +71,17 @@ def pages() -> dict[str, st.Page]:
 def main() -> None:
     """Show the view that the URL names."""
     # Our own icon: Streamlit would fetch its default icon from the internet.
-    icon = str(Path(__file__).with_name("assets") / "icon.png")
-    st.set_page_config(page_title="imgsearch", page_icon=icon, layout="wide")
-    st.html(STYLE)
+    st.set_page_config(page_title=elements.NAME, page_icon=str(elements.FACE), layout="wide")
+    st.logo(str(ASSETS / "logo.svg"), size="large")
+    st.html(f"<style>{(ASSETS / 'page.css').read_text('utf-8')}</style>")
     navigation.follow()
     st.session_state["pages"] = views = pages()
-    st.navigation(list(views.values()), position="top").run()
+    shown = st.navigation(list(views.values()), position="top")
+    name = next(name for name, view in views.items() if view is shown)
+    title = TITLES.get(name, lambda: "")() or shown.title
+    st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
+    elements.shell(title, [_link_to(view, name) for view in VIEWS if view != HIDDEN])
+    shown.run()
 
 
 if __name__ == "__main__":  # Streamlit runs this file as a script

@@ -27,7 +27,7 @@ _TITLES = {
 def card(title: str, body: str, icon: str) -> None:
     """A centred title, text and icon. `body` is Markdown; untrusted parts of it are escaped."""
     with st.container(border=True, horizontal_alignment="center"):
-        st.subheader(f"{icon} {title}", anchor=False, text_alignment="center")
+        st.header(f"{icon} {title}", anchor=False, text_alignment="center")
         st.markdown(body, text_alignment="center")
 
 

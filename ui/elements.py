@@ -1,10 +1,12 @@
-"""Components that Streamlit lacks: thumbnail grid, viewer, facts, cropping, pasting.
+"""Components that Streamlit lacks: thumbnail grid, viewer, facts, cropping, the
+button for an example image, and the frame of every view.
 
 Each is a small script in `assets/`. It gets its data as JSON and inserts it as text, never as HTML.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,10 @@ UNAVAILABLE = {  # by whether the photo is offline
 }
 NEIGHBOURS = 60  # photos before and after the one that is shown, which arrow keys reach at once
 
+NAME = "imgsearch"
+FACE = Path(__file__).with_name("assets") / "icon.png"
+FACE_URL = "data:image/png;base64," + base64.b64encode(FACE.read_bytes()).decode()
+
 _ASSETS = Path(__file__).with_name("assets")
 _HISTORY = "../components/history/history.js"
 
@@ -38,7 +44,8 @@ def _asset(*names: str) -> str:
 
 _grid = st.components.v2.component(
     "imgsearch_grid",
-    html='<div class="grid"></div>',
+    html='<div class="head"><div class="text" role="status"></div>'
+    '<div class="view" role="group" aria-label="View"></div></div><div class="grid"></div>',
     css=_asset("grid.css"),
     js=_asset(_HISTORY, "grid.js"),
 )
@@ -54,15 +61,17 @@ _crop = st.components.v2.component(
     js=_asset("crop.js"),
 )
 _visit = st.components.v2.component("imgsearch_visit", js=_asset(_HISTORY, "visit.js"))
-_paste = st.components.v2.component("imgsearch_paste", js=_asset("paste.js"))
+_example_button = component("example")
+_shell = component("shell")
 
 
 @dataclass(frozen=True, slots=True)
 class GridOptions:
     """How a grid of thumbnails looks and what it offers."""
 
-    layout: Literal["fit", "square"] = "fit"
-    row_px: int = 190
+    heading: tuple[str, str] = ("", "")  # above it; the first part is bold. Changes are announced
+    other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
+    row_px: int | None = None  # height of a row; None: as the visitor chose for all views
     more: str = ""  # label of the button for more photos; empty: no button
     scroll: bool = False  # whether scrolling to the end loads more photos
     selectable: bool = True
@@ -120,7 +129,8 @@ def grid(
         data={
             "tiles": [_tile(hit, photo_parameters) for hit in hits],
             "address": address,
-            "layout": options.layout,
+            "heading": options.heading,
+            "other_views": options.other_views,
             "row_px": options.row_px,
             "more": options.more,
             "scroll": options.scroll,
@@ -175,7 +185,7 @@ def _slide(hit: Hit, options: ViewerOptions) -> dict[str, object]:
         "height": max(photo.height_px, 1),
         "alt": alt_text(hit),
         "path": printable(hit.path),
-        "similar": address_of(START, {"q": f"photo:{photo.id}"}),
+        "similar": address_of(START, {"photo": str(photo.id)}),
         "unavailable": UNAVAILABLE[hit.offline],
     }
 
@@ -201,9 +211,21 @@ def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] |
     return (Region(x, y, width, height, percent=True),)
 
 
-def accept_pasted_images() -> None:
-    """Pass images that are pasted, or dropped anywhere on the page, to the file uploader."""
-    _paste(key="paste")
+def example_button() -> str | None:
+    """A button for the file uploader, which gets pasted and dropped images as well.
+
+    Returns the name of a file that was dropped or pasted and is no image.
+    """
+    refused = _example_button(key="example", data={}, on_refused_change=_rerun).get("refused")
+    return refused if isinstance(refused, str) else None
+
+
+def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:
+    """The heading of a view and, on narrow screens, the bar that leads to `views`."""
+    _shell(
+        key="shell",
+        data={"title": printable(title), "name": NAME, "face": FACE_URL, "views": list(views)},
+    )
 
 
 def visit(address: str) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from io import BytesIO, StringIO
 from pathlib import Path
 
@@ -64,10 +65,18 @@ def zip_copies(hits: Sequence[Hit]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos do not compress
         for name, hit in _unique_names(hits):
             try:
-                archive.writestr(zipfile.ZipInfo(name), hit.path.read_bytes())
+                content, modified_at = hit.path.read_bytes(), hit.path.stat().st_mtime
+                archive.writestr(zipfile.ZipInfo(name, _zip_date(modified_at)), content)
             except OSError:
                 continue  # offline or deleted; the list of paths still includes it
     return buffer.getvalue()
+
+
+def _zip_date(modified_at: float) -> tuple[int, int, int, int, int, int]:
+    """Local date and time of a file as zip files state it, in years from 1980 to 2107."""
+    date = datetime.fromtimestamp(modified_at)
+    year = min(max(date.year, 1980), 2107)
+    return year, date.month, date.day, date.hour, date.minute, date.second
 
 
 def link_folder(hits: Sequence[Hit], folder: Path, roots: Iterable[Path]) -> int:

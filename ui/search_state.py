@@ -20,32 +20,45 @@ MAX_SEARCHED = 1200  # how far a photo is looked for in the results of its addre
 
 @dataclass(frozen=True, slots=True)
 class SearchInput:
-    """A line of the query language, and an example image by the id under which it is kept."""
+    """A line of the query language, and an example: a kept image or a photo of the library.
+
+    Both by their ids; where both are given, the image counts.
+    """
 
     line: str = ""
     image_id: str = ""
+    photo_id: int | None = None
     region: Region | None = None  # only this part of the image counts
 
     @classmethod
     def from_address(cls, parameters: Mapping[str, str]) -> Self:
         """The search that the query string of an address names."""
-        image_id = parameters.get("image", "")
-        region = _region_of(parameters.get("region", "")) if image_id else None
-        return cls(parameters.get("q", ""), image_id, region)
+        image_id, photo = parameters.get("image", ""), parameters.get("photo", "")
+        is_photo = photo.isascii() and photo.isdigit() and len(photo) < 18 and not image_id
+        region = _region_of(parameters.get("region", "")) if image_id or is_photo else None
+        photo_id = int(photo) if is_photo else None
+        return cls(parameters.get("q", ""), image_id, photo_id, region)
 
     def __bool__(self) -> bool:
-        return bool(self.line.strip()) or bool(self.image_id)
+        return bool(self.line.strip()) or self.has_example
+
+    @property
+    def has_example(self) -> bool:
+        """Whether there is an image or a photo to search by."""
+        return bool(self.image_id) or self.photo_id is not None
 
     @property
     def parameters(self) -> dict[str, str]:
         """The query string of its address."""
-        given = {"q": self.line, "image": self.image_id, "region": region_text(self.region)}
+        photo = "" if self.photo_id is None else str(self.photo_id)
+        given = {"q": self.line, "image": self.image_id, "photo": photo}
+        given["region"] = region_text(self.region)
         return {name: value for name, value in given.items() if value}
 
     @property
     def token(self) -> str:
         """Equal inputs have equal tokens, different inputs different ones."""
-        return repr((self.line.strip(), self.image_id, self.region))
+        return repr((self.line.strip(), self.image_id, self.photo_id, self.region))
 
     def query(self) -> Query:
         """The query for the library.
@@ -53,10 +66,10 @@ class SearchInput:
         Raises the errors of the query language, and PhotoError if the image is not kept any more.
         """
         query = parse(self.line) if self.line.strip() else Query()
-        if not self.image_id:
+        if not self.has_example:
             return query
-        image = session().library.kept_example(self.image_id)
-        return replace(query, terms=(*query.terms, Term(Example(image, self.region))))
+        source = self.photo_id or session().library.kept_example(self.image_id)
+        return replace(query, terms=(*query.terms, Term(Example(source, self.region))))
 
 
 def region_text(region: Region | None) -> str:

@@ -6,8 +6,10 @@ import argparse
 import html
 import os
 import signal
+import socket
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
@@ -22,15 +24,19 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from imgsearch import ImgsearchError
+from imgsearch import (
+    LOOPBACK,
+    PASSWORD_VARIABLE,
+    TOKEN_VARIABLE,
+    ImgsearchError,
+    Settings,
+    printable,
+)
 from ui import component_files, map_data, originals, timeline_data
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.session import session
 
-PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
-TOKEN_VARIABLE = "IMGSEARCH_UI_TOKEN"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # as a Host header names them
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 # "full" is for formats that browsers cannot show; a WebP has no more than 16,383 pixels a side.
@@ -99,8 +105,8 @@ def access_by_token(token: str) -> list[Middleware]:
     return [hosts, Middleware(TokenLogin, token=token)]
 
 
-def opened_in_browser(address: str) -> Lifespan:
-    """Opens the address in the browser when the page starts.
+def opened_in_browser(address: str, host: str, port: int) -> Lifespan:
+    """Opens the address in the browser when the page listens.
 
     Through a file that only this user can read: other users see the arguments of a browser.
     """
@@ -111,7 +117,7 @@ def opened_in_browser(address: str) -> Lifespan:
         with os.fdopen(descriptor, "w") as file:
             file.write(_FORWARDING % html.escape(address))
         # In a thread, since some browsers run until they are closed.
-        threading.Thread(target=click.launch, args=(name, True), daemon=True).start()
+        _when_listening(host, port, lambda: click.launch(name, wait=True))
         try:
             yield
         finally:
@@ -121,12 +127,32 @@ def opened_in_browser(address: str) -> Lifespan:
     return lifespan
 
 
-def _local_address(host: str, port: int, token: str | None) -> str:
-    """The address at which the browser of this machine finds the page."""
-    if host in ("0.0.0.0", "::"):
-        host = "localhost"
+def _when_listening(host: str, port: int, act: Callable[[], object]) -> None:
+    """Call `act` in a thread as soon as connections are accepted."""
+
+    def wait() -> None:
+        target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        while True:
+            try:
+                socket.create_connection((target, port), 1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                act()
+                return
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _address(host: str, port: int, token: str | None) -> str:
+    """The address of the page, with the token where one is needed."""
     query = "" if token is None else f"/?{urlencode({TOKEN: token})}"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{query}"
+
+
+def _announce(address: str) -> None:
+    data_dir = Settings.load().data_dir
+    click.echo(printable(f"The page of the library in {data_dir}: {address}"), err=True)
 
 
 def streamlit_options(host: str, port: int) -> dict[str, object]:
@@ -149,7 +175,7 @@ def streamlit_options(host: str, port: int) -> dict[str, object]:
         "logger.level": "warning",
         "logger.hideWelcomeMessage": True,  # with 0.0.0.0 it would look up this machine's address
         "theme.primaryColor": "#0f766e",
-        "theme.dark.primaryColor": "#0d9488",
+        "theme.dark.primaryColor": "#12a594",
         "theme.baseRadius": "10px",
         "theme.chartCategoricalColors": ["#0f766e", "#b45309", "#6d28d9"],
     }
@@ -169,13 +195,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not password and not token:
         parser.error(f"Set {PASSWORD_VARIABLE} or {TOKEN_VARIABLE}.")
     access = access_by_password(password) if password else access_by_token(token)
-    address = _local_address(options.host, options.port, None if password else token)
-    opened = opened_in_browser(address) if options.open_browser else lambda app: nullcontext()
+    host, port, token_or_none = options.host, options.port, None if password else token
+    is_for_all = host in ("0.0.0.0", "::")
+    local = _address("localhost" if is_for_all else host, port, token_or_none)
+    printed = _address(socket.gethostname() if is_for_all else host, port, token_or_none)
+    opened = (
+        opened_in_browser(local, host, port) if options.open_browser else lambda app: nullcontext()
+    )
     is_serving = threading.Event()
 
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:
         is_serving.set()
+        _when_listening(host, port, lambda: _announce(printed))
         async with opened(app):
             yield
 

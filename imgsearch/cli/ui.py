@@ -7,19 +7,16 @@ import secrets
 import socket
 import sys
 from importlib.util import find_spec
-from urllib.parse import quote
 
 import click
 
 from imgsearch.cli.output import data_option, info
 from imgsearch.errors import MissingPackage, UsageError
 from imgsearch.installation import checkout_folder, install_command, page_package
+from imgsearch.page_access import LOOPBACK, PASSWORD_VARIABLE, TOKEN_VARIABLE
 
-PASSWORD_VARIABLE = "IMGSEARCH_UI_PASSWORD"
 MIN_PASSWORD_LENGTH = 8
-TOKEN_VARIABLE = "IMGSEARCH_UI_TOKEN"
 MIN_TOKEN_LENGTH = 16
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @click.command("ui", short_help="Open the page: search and browse photos in a browser.")
@@ -52,12 +49,9 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
         )
     _check_host(host)
     _check_port(host, port)
-    address = f"http://{_url_host(host)}:{port}"
     environment = os.environ | {"IMGSEARCH_DATA": str(settings.data_dir)}
     if not os.environ.get(PASSWORD_VARIABLE):
-        environment[TOKEN_VARIABLE] = token = _token()
-        address += f"/?token={quote(token)}"
-    info(f"The page of the library in {settings.data_dir}: {address}")
+        environment[TOKEN_VARIABLE] = _token()
     arguments = ["--host", host, "--port", str(port)]
     arguments += [] if no_browser else ["--open-browser"]
     checkout = checkout_folder()
@@ -66,7 +60,8 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
         environment["PYTHONPATH"] = os.pathsep.join(paths)
     # -P: a folder `imgsearch` or `ui` in the current folder is not meant.
     server = [sys.executable, "-P", "-m", page_package(), *arguments]
-    # The server replaces this process, so that signals reach it directly.
+    # The server prints the address when it listens. It replaces this process, so that signals
+    # reach it directly.
     os.execve(sys.executable, server, environment)
 
 
@@ -111,9 +106,3 @@ def _check_port(host: str, port: int) -> None:
                 f"Cannot serve the page at {host}, port {port} ({reason}). Choose another port: "
                 f"imgsearch ui --port {port % 60000 + 1}"
             ) from error
-
-
-def _url_host(host: str) -> str:
-    if host in ("0.0.0.0", "::"):
-        return socket.gethostname()
-    return f"[{host}]" if ":" in host else host

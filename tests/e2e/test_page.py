@@ -85,10 +85,11 @@ def test_type_a_query_and_open_a_photo(
     wait_for_first(page, "coffee.png")
     page.wait_for_url("**/?q=a+cup+of+coffee")
     screenshot(page, "search")
+    settle(page)  # until the photos of the start are gone
     page.locator(".tile:first-child a").click()
     page.locator(".frame img").wait_for()
     page.get_by_text("600 × 400 px").wait_for()
-    page.get_by_text("coffee.png").wait_for()
+    page.locator("code", has_text="coffee.png").wait_for()
     screenshot(page, "photo")
     page.get_by_role("link", name="Results").click()
     wait_for_first(page, "coffee.png")
@@ -124,7 +125,7 @@ def test_a_video_shows_the_best_matching_moment(
         assert_alike(cat, images[1].resize((8, 6)))
         screenshot(tab, "video")
         tab.locator(".tile:first-child a").click()
-        tab.locator(f".frame img[src*='at={round(moment * 1000)}']").wait_for()
+        tab.locator(f".frame video[poster*='at={round(moment * 1000)}']").wait_for()
         tab.get_by_text("0:12").wait_for()  # its duration
 
 
@@ -148,6 +149,9 @@ def test_find_similar(page: Page, address: str) -> None:
     page.get_by_role("link", name="Find similar").click()
     wait_for_first(page, "cat_small.jpg")
     page.locator(".tile a[aria-label^='chelsea.png']").wait_for(state="detached")
+    page.wait_for_url(re.compile(r"/\?photo=\d+$"))
+    wait_until_shown(page.locator(".crop img"))
+    wait_for_line(page, "")
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])

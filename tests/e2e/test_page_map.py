@@ -138,10 +138,10 @@ def test_the_map_of_a_search(page: Page, address: str) -> None:
 
 def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=country:Italy")
-    page.get_by_role("button", name="On the map").click()
+    page.get_by_role("link", name="On the map").click()
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.go_back()
-    page.get_by_role("button", name="By date").click()
+    page.get_by_role("link", name="By date").click()
     page.get_by_text("12 photos for country:Italy").wait_for()
     page.locator(".day .tile[href]").first.click()
     page.get_by_role("button", name="Around it on the map").click()

@@ -4,9 +4,7 @@ export default function (component) {
   const box = parentElement.querySelector(".grid");
   const state = (box.state ??= { tiles: new Map(), selected: new Set(), last: null });
   state.place ??= placeInHistory(box);
-  box.className = `grid ${data.layout}`;
-  // On a narrow screen two photos still fit side by side.
-  box.style.setProperty("--row", `min(${data.row_px}px, ${data.row_px / 5.6}vw)`);
+  showHead(parentElement, box, data);
 
   if (state.token !== data.token) {
     state.token = data.token;
@@ -65,6 +63,66 @@ export default function (component) {
     if (focused >= 0 && links[focused + step]) { links[focused + step].focus(); event.preventDefault(); }
   };
   return () => { if (!box.isConnected) { state.place.close(); state.place = null; } };
+}
+
+// One size and shape for all views, kept by the browser.
+const ROWS_PX = [120, 190, 300], VIEW = "imgsearch.view";
+const SHAPES = { fit: ["crop_free", "Uncropped"], square: ["crop_square", "Square"] };
+
+function chosenView() {
+  try {
+    const { size, shape } = JSON.parse(localStorage.getItem(VIEW));
+    return { size: ROWS_PX[size] ? size : 1, shape: SHAPES[shape] ? shape : "fit" };
+  } catch { return { size: 1, shape: "fit" }; }
+}
+
+function showHead(parent, box, data) {
+  const view = chosenView();
+  const rowPx = data.row_px ?? ROWS_PX[view.size];
+  box.className = `grid ${data.row_px ? "fit" : view.shape}`;
+  // On a narrow screen two photos still fit side by side.
+  box.style.setProperty("--row", `min(${rowPx}px, ${rowPx / 5.6}vw)`);
+  const head = parent.querySelector(".head"), [first, rest] = data.heading;
+  head.hidden = !first;
+  const text = head.querySelector(".text");
+  if (text.dataset.shown !== `${first} ${rest}`) { // a live region is read out when it changes
+    text.dataset.shown = `${first} ${rest}`;
+    const bold = element("h2");
+    bold.textContent = first;
+    text.replaceChildren(bold, ` ${rest}`);
+  }
+  const choose = (change) => {
+    const next = { ...view, ...change };
+    try { localStorage.setItem(VIEW, JSON.stringify(next)); } catch { /* private mode: for this view only */ }
+    showHead(parent, box, data);
+  };
+  const other = view.shape === "fit" ? "square" : "fit";
+  const buttons = [
+    ["remove", "Smaller", () => choose({ size: view.size - 1 }), view.size === 0],
+    ["add", "Larger", () => choose({ size: view.size + 1 }), view.size === ROWS_PX.length - 1],
+    [...SHAPES[other], () => choose({ shape: other }), false],
+  ].map(([icon, label, act, isDisabled]) => {
+    const button = withIcon(element("button"), icon, label);
+    Object.assign(button, { type: "button", disabled: isDisabled, onclick: act });
+    return button;
+  });
+  buttons[2].className = "shape";
+  const links = data.other_views.map(([icon, label, address]) => {
+    const link = withIcon(element("a"), icon, label);
+    link.href = address;
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
+    return link;
+  });
+  head.querySelector(".view").replaceChildren(...links, ...buttons);
+}
+
+function withIcon(node, icon, label) {
+  const picture = element("span", "icon");
+  picture.ariaHidden = "true";
+  picture.textContent = icon;
+  node.ariaLabel = node.title = label;
+  node.append(picture);
+  return node;
 }
 
 function createTile() {

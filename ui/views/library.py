@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -85,7 +85,7 @@ def _numbers(status: Status) -> None:
 
 def _folders(roots: Sequence[Root], busy: bool) -> None:
     """The photo folders, and buttons to update and add one."""
-    st.subheader("Folders", anchor=False)
+    st.header("Folders", anchor=False)
     for root in roots:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(
@@ -190,7 +190,7 @@ def _failures(status: Status, busy: bool) -> None:
 
 def _index(status: Status, busy: bool) -> None:
     """The index file, its size, and its recall."""
-    st.subheader("Index", anchor=False)
+    st.header("Index", anchor=False)
     snapshot = status.snapshot
     if snapshot is None:
         vectors = format_count(status.vectors, "vector")
@@ -220,7 +220,7 @@ def _index(status: Status, busy: bool) -> None:
 
 def _model(status: Status, busy: bool) -> None:
     """The model and its properties, and a form to change it."""
-    st.subheader("Model", anchor=False)
+    st.header("Model", anchor=False)
     models = {info.name: info for info in session().library.encoders()}
     info = models.get(status.encoder or "")
     rows = [("In use", status.encoder or "none yet")]
@@ -244,7 +244,7 @@ def _model(status: Status, busy: bool) -> None:
 
 def _text(status: Status, busy: bool) -> None:
     """What is known of text in pictures, and buttons to read it."""
-    st.subheader("Text in pictures", anchor=False)
+    st.header("Text in pictures", anchor=False)
     counts = session().library.text_counts()
     rows = [
         ("With text", format_count(counts.read, "photo")),
@@ -285,18 +285,28 @@ def _over_time() -> None:
     counts = session().library.counts()
     if not counts.months and not counts.added:
         return
-    st.subheader("Over time", anchor=False)
+    st.header("Over time", anchor=False)
     taken, added = st.tabs(["Taken", "Added"])
     years: Counter[str] = Counter()
     for month, number in counts.months.items():
         years[month[:4]] += number
     with taken:
         if years:
-            st.bar_chart(dict(years), height=220, x_label="year", y_label="photos")
-        else:
-            st.caption("No photo has a date.")
+            st.bar_chart(_without_gaps(years), height=220, x_label="year", y_label="photos")
+        dated = years.total()
+        st.caption(
+            f"{dated:,} of {format_count(session().photo_count(), 'photo')}: those whose metadata "
+            "says when they were taken. Photos that are offline count."
+        )
     with added:
         st.bar_chart(counts.added, height=220, x_label="day", y_label="photos")
+        st.caption("All photos, by the day on which they were indexed.")
+
+
+def _without_gaps(years: Mapping[str, int]) -> dict[str, int]:
+    """Every year from the first to the last; a year without photos has 0."""
+    numbers = range(int(min(years)), int(max(years)) + 1)
+    return {f"{number:04}": years.get(f"{number:04}", 0) for number in numbers}
 
 
 def _messages() -> None:

@@ -40,11 +40,16 @@ MOTION = {
 }
 
 
+def title() -> str:
+    """The name of the photo's file; empty if the library lacks the photo."""
+    found = _photo_of(st.query_params.get("id", ""))
+    return printable(found[0].path.name) if found else ""
+
+
 def show() -> None:
     """The photo that the address names."""
     parameters = st.query_params.to_dict()
-    photo_id = _integer(parameters.pop("id", ""))
-    found = session().library.photos([photo_id]) if photo_id and session().photo_count() else []
+    found = _photo_of(parameters.pop("id", ""))
     if not found:
         cards.card(
             "Photo not found",
@@ -56,7 +61,7 @@ def show() -> None:
         return
     search_input = SearchInput.from_address(parameters)
     hits, before, total = _list_of(parameters, search_input, found[0])
-    hit = next(hit for hit in hits if hit.photo.id == photo_id)
+    hit = next(hit for hit in hits if hit.photo.id == found[0].photo.id)
     left, right = st.columns([2.2, 1], gap="large")
     with left:
         elements.viewer(
@@ -73,8 +78,10 @@ def show() -> None:
         _details(hit, search_input)
 
 
-def _integer(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+def _photo_of(text: str) -> list[Hit]:
+    """The photo with the id that the address names, if there is one."""
+    is_number = text.isascii() and text.isdigit() and len(text) < 18
+    return session().library.photos([int(text)]) if is_number and session().photo_count() else []
 
 
 def _list_of(
@@ -115,7 +122,7 @@ def _results_address(
 
 def _details(hit: Hit, search_input: SearchInput) -> None:
     """Facts, location, paths, and why the photo matched."""
-    st.subheader("Details", anchor=False)
+    st.header("Details", anchor=False)
     elements.facts(_fact_rows(hit), "facts")
     if hit.offline:
         st.info("The drive with this photo is not connected.", icon=":material/cloud_off:")
@@ -179,9 +186,7 @@ def _location(lat: float, lon: float) -> None:
 
 def _paths(hit: Hit) -> None:
     """All paths of the photo, to copy, and to show on the desktop."""
-    st.subheader(
-        "Path" if len(hit.paths) == 1 else format_count(len(hit.paths), "path"), anchor=False
-    )
+    st.header("Path" if len(hit.paths) == 1 else format_count(len(hit.paths), "path"), anchor=False)
     command = _file_manager()
     for number, path in enumerate(hit.paths):
         st.code(printable(path), language=None, wrap_lines=True)
@@ -230,7 +235,7 @@ def _explanation(hit: Hit, search_input: SearchInput) -> None:
         text = to_text(Query(filters=(condition,)))
         rows.append((text, "matches" if passes else "does not match"))
     if rows:
-        st.subheader("Why it matched", anchor=False)
+        st.header("Why it matched", anchor=False)
         elements.facts(rows, "why")
 
 

@@ -14,12 +14,10 @@ from ui import cards, elements, exports, filters
 from ui.addresses import START, address_of
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
-from ui.navigation import go_to
 from ui.search_state import MAX_SEARCHED, NEWEST, PAGE, SearchInput, SearchResults, search
 from ui.session import session
 
 EXAMPLES = ("a cat", "a cup of coffee", "sunset over water", "people at a table", "a motorcycle")
-ROWS_PX = {"S": 120, "M": 190, "L": 300}
 EXAMPLE_SIDE_PX = 480
 HELP = """
 | Type | To find |
@@ -36,6 +34,12 @@ HELP = """
 To find photos like an image, drop the image anywhere on this page, or paste it.
 """
 MAX_SCROLLED = 5 * PAGE  # from here on a button loads more, so that scrolling comes to an end
+
+
+def title() -> str:
+    """What is searched for."""
+    search_input = SearchInput.from_address(st.query_params.to_dict())
+    return search_input.line or ("Search by image" if search_input.has_example else "")
 
 
 def show() -> None:
@@ -65,8 +69,7 @@ def _search_box() -> SearchInput:
     """The box, the filters and the example image."""
     state = st.session_state
     state["line"] = state.pop("next_line", state["line"])
-    box, filter_button = st.columns([9, 1.4], vertical_alignment="bottom")
-    with box:
+    with st.container(horizontal=True, key="search_row", gap="small"):
         line = st.text_input(
             "Search",
             key="line",
@@ -75,15 +78,21 @@ def _search_box() -> SearchInput:
             icon=":material/search:",
             autocomplete="off",
         )
+        refused = elements.example_button()
+        filter_button = st.popover("Filters", icon=":material/tune:")
+    if refused is not None:
+        st.toast(
+            f"{escape_markdown(refused)} is not an image that can be searched by.",
+            icon=":material/broken_image:",
+        )
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
     search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
     _set_address(search_input)
-    with filter_button, st.popover("Filters", icon=":material/tune:", width="stretch"):
+    with filter_button:
         filters.filter_form()
     filters.filter_chips()
     _example_image(search_input)
-    elements.accept_pasted_images()
     return search_input
 
 
@@ -96,34 +105,23 @@ def _set_address(search_input: SearchInput) -> None:
 def _example_image(search_input: SearchInput) -> None:
     """Takes an image to search by, and shows it with the part of it that counts."""
     number = st.session_state.get("uploads", 0)
-    error = None
-    with st.expander(
-        "Search by image",
-        icon=":material/add_photo_alternate:",
-        expanded=bool(search_input.image_id),
-    ):
-        left, right = st.columns(2)
-        uploaded = left.file_uploader(
-            "Drop or choose an image, or paste one with Ctrl+V",
-            key=f"upload {number}",
-            help="It is kept for 30 days, where only you can read it, so that the address of this "
-            "search can be used again. It is not added to the library.",
-        )
-        try:
-            if uploaded is not None:
-                image_id = _kept(uploaded.getvalue())
-                # A file uploader cannot be emptied, so the next run gets a new one.
-                st.session_state["uploads"] = number + 1
-                _set_address(SearchInput(search_input.line, image_id))
-                st.rerun()
-            if search_input.image_id:
-                left.button("Remove", icon=":material/close:", on_click=_remove_example)
-                with right:
-                    _show_example(search_input)
-        except ImgsearchError as caught:
-            error = caught
-    if error is not None:
+    with st.container(key="uploader"):  # unseen: `elements.example_button` opens it
+        uploaded = st.file_uploader("Image to search by", key=f"upload {number}")
+    try:
+        if uploaded is not None:
+            image_id = _kept(uploaded.getvalue())
+            # A file uploader cannot be emptied, so the next run gets a new one.
+            st.session_state["uploads"] = number + 1
+            _set_address(SearchInput(search_input.line, image_id=image_id))
+            st.rerun()
+        if search_input.has_example:
+            with st.container(horizontal=True, key="example_image"):
+                _show_example(search_input)
+                st.button("Remove", icon=":material/close:", on_click=_remove_example)
+    except ImgsearchError as error:
         cards.error_card(error)
+        if search_input.has_example:
+            st.button("Remove the image", icon=":material/close:", on_click=_remove_example)
 
 
 def _kept(content: bytes) -> str:
@@ -134,22 +132,23 @@ def _kept(content: bytes) -> str:
 
 
 def _show_example(search_input: SearchInput) -> None:
-    """The image, to draw the part on it that counts."""
-    thumbnail = _example_thumbnail(search_input.image_id)
+    """The image or the photo, to draw the part on it that counts."""
+    key = search_input.image_id or str(search_input.photo_id)
+    thumbnail = _example_thumbnail(key, search_input)
     source = "data:image/webp;base64," + base64.b64encode(thumbnail).decode()
-    drawn = elements.crop(source, search_input.region, f"crop {search_input.image_id}")
+    drawn = elements.crop(source, search_input.region, f"crop {key}")
     if drawn is not None and drawn[0] != search_input.region:
         _set_address(replace(search_input, region=drawn[0]))
         st.rerun()
 
 
-def _example_thumbnail(image_id: str) -> bytes:
+def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
     """WebP, made by the library's isolated decoder: the image is untrusted."""
     cached: tuple[str, bytes] | None = st.session_state.get("example_thumbnail")
-    if cached is None or cached[0] != image_id:
+    if cached is None or cached[0] != key:
         library = session().library
-        content = library.thumbnail(library.kept_example(image_id), EXAMPLE_SIDE_PX)
-        cached = (image_id, content or b"")
+        source = search_input.photo_id or library.kept_example(search_input.image_id)
+        cached = (key, library.thumbnail(source, EXAMPLE_SIDE_PX) or b"")
         st.session_state["example_thumbnail"] = cached
     return cached[1]
 
@@ -160,7 +159,7 @@ def _remove_example() -> None:
 
 def _suggestions() -> None:
     """Without a query: what to type, and the newest photos."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="suggestions"):
         st.caption("Try", width="content")
         for text in EXAMPLES:
             st.button(
@@ -169,11 +168,11 @@ def _suggestions() -> None:
         with st.popover("Search tips", icon=":material/lightbulb:", type="tertiary"):
             st.markdown(HELP)
     results = search(NEWEST)
-    st.markdown(f"**Newest** of {format_count(session().photo_count(), 'photo')}")
+    photos = format_count(session().photo_count(), "photo")
     elements.grid(
         results.hits,
         "newest",
-        GridOptions(selectable=False),
+        GridOptions(heading=("Newest", f"of {photos}"), selectable=False),
         address=address_of(START),
         photo_parameters={"from": "newest"},
     )
@@ -200,7 +199,7 @@ def _show_results(search_input: SearchInput) -> None:
         words = str(results.verdict).capitalize()
         cards.no_results(f"{words}: even the closest photos match no better than chance.")
     else:
-        _result_grid(search_input, results, hits, _summary(search_input, results))
+        _result_grid(search_input, results, hits)
     if len(hits) < len(results.hits):
         st.button("Show weaker matches", icon=":material/unfold_more:", on_click=_show_weak)
 
@@ -224,55 +223,32 @@ def _show_weak() -> None:
     st.session_state["show_weak"] = True
 
 
-def _summary(search_input: SearchInput, results: SearchResults) -> GridOptions:
-    """One line above the grid: the verdict on the left, how to show the results on the right."""
-    left, right = st.columns([5, 3], vertical_alignment="center")
-    with left, st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(_verdict(results), width="content")
-        if not search_input.image_id:
-            _other_views(search_input.line)
-    with right, st.container(horizontal=True, horizontal_alignment="right"):
-        shape = st.segmented_control(
-            "Shape",
-            ["fit", "square"],
-            default="fit",
-            key="shape",
-            label_visibility="collapsed",
-            format_func={"fit": "Uncropped", "square": "Square"}.__getitem__,
-        )
-        size = st.segmented_control(
-            "Size", list(ROWS_PX), default="M", key="size", label_visibility="collapsed"
-        )
-    return GridOptions("square" if shape == "square" else "fit", ROWS_PX[size or "M"])
-
-
-def _other_views(line: str) -> None:
-    """Buttons that show the same photos in another way."""
-    for view, label, icon in (
-        ("timeline", "By date", ":material/calendar_month:"),
-        ("map", "On the map", ":material/map:"),
-    ):
-        if st.button(label, icon=icon, type="tertiary", key=f"results in {view}"):
-            go_to(address_of(view, {"q": line}))
-
-
-def _verdict(results: SearchResults) -> str:
-    """ "**12 sure, 30 likely, nothing else** among 8,091 photos, 18 ms"."""
+def _verdict(results: SearchResults) -> tuple[str, str]:
+    """ "12 sure, 30 likely, nothing else" and "among 8,091 photos, 18 ms"."""
     number = len(results.hits)
     if results.verdict is not None:
-        verdict = f"**{str(results.verdict).capitalize()}** among"
+        verdict, among = str(results.verdict).capitalize(), "among"
     elif results.hits[0].score is None:  # filters only
-        verdict = f"**{number:,}{'+' if results.cursor else ''}** of"
+        verdict, among = f"{number:,}{'+' if results.cursor else ''}", "of"
     else:
-        verdict = f"**The {number:,} closest** of"
+        verdict, among = f"The {number:,} closest", "of"
     photos = format_count(session().photo_count(), "photo")
-    return f"{verdict} {photos}, {results.seconds * 1000:,.0f} ms"
+    return verdict, f"{among} {photos}, {results.seconds * 1000:,.0f} ms"
+
+
+def _other_views(line: str) -> tuple[tuple[str, str, str], ...]:
+    """Views that show the same photos in another way: icon, label and address."""
+    return tuple(
+        (icon, label, address_of(view, {"q": line}))
+        for view, label, icon in (
+            ("timeline", "By date", "calendar_month"),
+            ("map", "On the map", "map"),
+        )
+    )
 
 
 @st.fragment
-def _result_grid(
-    search_input: SearchInput, results: SearchResults, hits: list[Hit], options: GridOptions
-) -> None:
+def _result_grid(search_input: SearchInput, results: SearchResults, hits: list[Hit]) -> None:
     """The grid and the bar for selected photos. Selecting a photo reruns only this fragment."""
     state = st.session_state
     all_shown = len(hits) == len(results.hits)
@@ -281,8 +257,9 @@ def _result_grid(
     events = elements.grid(
         hits,
         "grid",
-        replace(
-            options,
+        GridOptions(
+            heading=_verdict(results),
+            other_views=() if search_input.has_example else _other_views(search_input.line),
             more=f"Show {PAGE} more" if results.cursor and all_shown else "",
             scroll=len(hits) < MAX_SCROLLED,
         ),

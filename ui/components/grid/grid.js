@@ -32,7 +32,7 @@ class PhotoGrid {
     this.message.role = "status";
     this.scrubber = new Scrubber((top) => { this.scroller.scrollTop = top; });
     this.scroller.append(this.canvas);
-    box.replaceChildren(element("h1", "unseen", "Timeline"), this.scroller, this.scrubber.node, this.message);
+    box.replaceChildren(this.scroller, this.scrubber.node, this.message);
     this.scroller.onscroll = () => this.renderSoon();
     this.scroller.onkeydown = (event) => this.onKey(event);
     this.canvas.onclick = (event) => this.onClick(event);

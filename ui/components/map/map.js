@@ -31,7 +31,7 @@ class PhotoMap {
     Object.assign(this.panel, { role: "status", hidden: true });
     this.draw = element("button", "draw", "Draw a circle");
     Object.assign(this.draw, { type: "button", ariaPressed: "false", onclick: () => this.setDrawing(!this.isDrawing) });
-    box.replaceChildren(element("h1", "unseen", "Map"), this.node, this.draw, this.panel);
+    box.replaceChildren(this.node, this.draw, this.panel);
     this.fit = () => { fillWindow(box); this.map?.invalidateSize(); };
     this.fit();
     addEventListener("resize", this.fit);

@@ -1,0 +1,175 @@
+"""The page on a phone, for screen readers, in light and dark: sizes, contrast, titles, headings."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from imgsearch import Library, Settings
+from tests.browsing import NEEDS_BROWSER, search, serving, settle, wait_for_first
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+PHONE = (390, 844)
+TARGET_PX = 44  # WCAG 2.2, 2.5.5
+# What can be touched now: the box of each element, and what it is.
+TARGETS = """() => {
+    const all = (root) => [...root.querySelectorAll("*")].flatMap(
+        (node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
+    return all(document)
+        .filter((node) => node.matches("a[href], button, input:not([type=file]), [role=button]"))
+        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
+        .map((node) => [node, (node.matches("input[type=text]")
+            ? node.closest("[data-testid=stTextInputRootElement]") ?? node : node)
+            .getBoundingClientRect()])
+        .filter(([node, box]) => box.width > 0 && box.bottom > 0 && box.top < innerHeight)
+        .map(([node, box]) => [node.outerHTML.slice(0, 120), box.width, box.height]);
+}"""
+
+
+@pytest.fixture(scope="module")
+def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("looks")
+    shutil.copytree(demo_photos, folder / "photos")
+    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
+        library.index([folder / "photos"]).run()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(place: Path) -> Iterator[str]:
+    with serving(place / "library") as address:
+        yield address
+
+
+def open_view(tab: Page, address: str, view: str) -> None:
+    """Show a view with what belongs to it; "photo" is the first result's."""
+    tab.goto(f"{address}/{'?q=a+cat' if view == 'photo' else view}")
+    if view in ("", "?q=a+cat", "photo"):
+        tab.locator(".tile img").first.wait_for()
+    if view == "photo":
+        tab.locator(".tile a").first.click()
+        tab.locator(".frame img").wait_for()
+        tab.get_by_text("Why it matched").wait_for()
+    tab.locator("h1").first.wait_for(state="attached")
+    settle(tab)
+
+
+# ---------------------------------------------------------------------------- phone
+
+
+@pytest.mark.parametrize("query", ["", "?q=a+cat"])
+def test_on_a_phone_the_first_photo_starts_in_the_upper_third(
+    open_tab: OpenTab, address: str, query: str, screenshot: Callable[..., None]
+) -> None:
+    tab = open_tab(address, *PHONE)
+    open_view(tab, address, query)
+    box = tab.locator(".tile").first.bounding_box()
+    assert box is not None and box["y"] <= PHONE[1] / 3
+    screenshot(tab, "search-phone" if query else "start-phone")
+
+
+def test_on_a_phone_the_views_are_in_reach_of_the_thumb(
+    open_tab: OpenTab, address: str, screenshot: Callable[..., None]
+) -> None:
+    tab = open_tab(address, *PHONE)
+    open_view(tab, address, "")
+    before = tab.evaluate("history.length")
+    for view, path in (("Labels", "labels"), ("Library", "library"), ("Search", "")):
+        link = tab.get_by_role("navigation", name="Views").get_by_role("link", name=view)
+        box = link.bounding_box()
+        assert box is not None and box["y"] > PHONE[1] * 2 / 3
+        link.click()
+        tab.wait_for_url(f"{address}/{path}")
+        tab.locator(f"nav.views a[aria-current=page][href='/{path}']").wait_for()
+    assert tab.evaluate("history.length") == before + 3
+    screenshot(tab, "views-phone")
+
+
+@pytest.mark.parametrize("view", ["", "?q=a+cat", "photo", "labels", "similar", "library"])
+def test_on_a_phone_targets_are_large_enough(open_tab: OpenTab, address: str, view: str) -> None:
+    tab = open_tab(address, *PHONE)
+    open_view(tab, address, view)
+    targets = tab.evaluate(TARGETS)
+    assert len(targets) >= 4
+    small = [target for target in targets if min(target[1], target[2]) < TARGET_PX - 0.5]
+    assert not small
+
+
+# ---------------------------------------------------------------------------- looks
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), ((1440, 900), "light")])
+def test_axe_finds_nothing(
+    open_tab: OpenTab, address: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    tab = open_tab(address, *size, scheme)
+    for view in ("", "?q=a+cat", "photo", "similar", "labels", "library"):
+        open_view(tab, address, view)
+        violations = [
+            (rule["id"], node["html"][:200], node.get("failureSummary"))
+            for rule in axe.run(tab).response["violations"]
+            for node in rule["nodes"]
+        ]
+        assert not violations, view
+
+
+def test_the_tab_and_the_heading_say_what_is_shown(page: Page, address: str) -> None:
+    for view, title in (
+        ("", "Search"),
+        ("?q=a+cat", "a cat"),
+        ("photo", "chelsea.png"),
+        ("library", "Library"),
+    ):
+        open_view(page, address, view)
+        page.wait_for_function("title => document.title === `${title} – imgsearch`", arg=title)
+        page.locator("h1", has_text=title).wait_for(state="attached")
+
+
+def test_a_screen_reader_is_told_what_was_found(page: Page, address: str) -> None:
+    open_view(page, address, "?q=a+cat")
+    status = page.locator(".head [role=status]")
+    first = status.inner_text()
+    assert "21 photos" in first
+    search(page, "type:png")
+    page.locator(".head [role=status]", has_text=" of 21 photos").wait_for()
+    page.locator(".head [role=status] h2").wait_for()
+
+
+def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str) -> None:
+    open_view(page, address, "")
+    first = page.locator(".tile").first.bounding_box()
+    page.get_by_role("button", name="Larger").click()
+    page.get_by_role("button", name="Square").click()
+    second = page.locator(".tile").first.bounding_box()
+    assert first and second and second["height"] > first["height"]
+    open_view(page, address, "?q=a+cat")
+    page.locator(".grid.square").wait_for()
+    page.get_by_role("button", name="Larger").and_(page.locator(":disabled")).wait_for()
+    page.reload()
+    wait_for_first(page, "chelsea.png")
+    page.locator(".grid.square").wait_for()
+    page.get_by_role("button", name="Uncropped").click()
+    page.locator(".grid.fit").wait_for()
+
+
+def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> None:
+    open_view(page, address, "")
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["words"], "notes.txt", {type: "text/plain"}));
+            document.body.dispatchEvent(
+                new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+    page.get_by_text("notes.txt is not an image").wait_for()

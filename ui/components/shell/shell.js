@@ -1,0 +1,35 @@
+// What frames every view: its heading for screen readers, and on narrow screens the name of the
+// product and a bar with the views where the thumb reaches it.
+
+import { isPlainClick, visit } from "../history/history.js";
+
+export default function (box, { data }) {
+  const heading = element("h1", "unseen", data.title);
+  const brand = element("a", "brand");
+  brand.href = "/";
+  brand.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit("/"); } };
+  const face = element("img");
+  face.src = data.face;
+  face.alt = "";
+  brand.append(face, element("span", "", data.name));
+  const bar = element("nav", "views");
+  bar.ariaLabel = "Views";
+  for (const view of data.views) {
+    const link = element("a");
+    link.href = view.address;
+    const icon = element("span", "icon", view.icon);
+    icon.ariaHidden = "true";
+    link.append(icon, element("span", "", view.title));
+    if (view.isShown) link.ariaCurrent = "page";
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.address); } };
+    bar.append(link);
+  }
+  box.replaceChildren(heading, brand, bar);
+}
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
