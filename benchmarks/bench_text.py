@@ -1,0 +1,140 @@
+"""How much of the text in photos is found, by the gate and by the reader, and how long it takes.
+
+    python -m benchmarks.bench_text DATA --work build/bench-text
+
+DATA is the folder with coco-dev, flickr8k and camera. The 400 photos are those of
+text_in_photos.csv; beside 60 of them stand words that were read by eye, not all where there are
+many. The gate was chosen on other photos. Photos that pass it are read and timed, and then the rest
+of the 60. A run that was stopped continues; to measure the time again, delete the work folder.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from imgsearch import Library, Settings
+from imgsearch.encoders.prompts import embed_texts
+from imgsearch.encoders.registry import open_encoder
+from imgsearch.indexer.text_gate import THRESHOLD, gate_scores
+from imgsearch.records.picture_text import searchable_texts, words_in_text
+from imgsearch.store.reads import Reads
+
+WORDS = Path(__file__).with_name("text_in_photos.csv")
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+GOAL = 0.95  # of all text
+WITH_WORDS = "with words"  # name of a folder
+
+
+def words_by_photo() -> dict[str, list[str]]:
+    """The words that stand in each photo, each once; none for most."""
+    with WORDS.open(encoding="utf-8") as lines:
+        return {
+            row["photo"]: list(dict.fromkeys(words_in_text(row["words"])))
+            for row in csv.DictReader(lines)
+        }
+
+
+def link_photos(data: Path, words: Mapping[str, Sequence[str]], folder: Path) -> dict[str, Path]:
+    """Links to the photos, those with words in a folder of their own; the links by photo."""
+    links = {}
+    for photo in words:
+        link = folder.absolute() / (WITH_WORDS if words[photo] else "others")
+        link.mkdir(parents=True, exist_ok=True)
+        links[photo] = link = link / photo.replace("/", "--")
+        if not link.is_symlink():
+            link.symlink_to(data.resolve() / photo)
+    return links
+
+
+def report_gate(scores: Mapping[str, float], words: Mapping[str, Sequence[str]]) -> None:
+    """Which share of the text stands in the photos that are read first."""
+    ranked = sorted(scores, key=lambda photo: -scores[photo])
+    photos_with_text = sum(bool(words[photo]) for photo in ranked)
+    all_words = sum(len(words[photo]) for photo in ranked)
+    print("\n| read of all photos | photos with text | words |\n|---|---|---|")
+    passed = sum(score >= THRESHOLD for score in scores.values()) / len(ranked)
+    for share in sorted({*SHARES, passed}):
+        read = ranked[: round(share * len(ranked))]
+        found = sum(bool(words[photo]) for photo in read) / photos_with_text
+        found_words = sum(len(words[photo]) for photo in read) / all_words
+        mark = " (the threshold)" if share == passed else ""
+        print(f"| {share:.1%}{mark} | {found:.1%} | {found_words:.1%} |")
+    found_photos = 0
+    for count, photo in enumerate(ranked, 1):
+        found_photos += bool(words[photo])
+        if found_photos >= GOAL * photos_with_text:
+            share = count / len(ranked)
+            print(f"\n{GOAL:.0%} of the photos with text are among the first {share:.1%}.")
+            break
+
+
+def report_reader(read: Mapping[str, Sequence[str]], words: Mapping[str, Sequence[str]]) -> None:
+    """Which of the words were read, also in photos that the gate leaves out."""
+    with_text = [photo for photo in words if words[photo] and photo in read]
+    found = sum(word in read[photo] for photo in with_text for word in words[photo])
+    total = sum(len(words[photo]) for photo in with_text)
+    some = sum(any(word in read[photo] for word in words[photo]) for photo in with_text)
+    print(f"\nWords read: {found} of {total} ({found / total:.1%}).")
+    print(f"Photos of which a word was read: {some} of {len(with_text)}.")
+    others = [bool(read[photo]) for photo in read if not words[photo]]
+    print(f"Of {len(others)} other photos that were read, {sum(others)} gave some text.")
+    for photo in with_text:
+        missed = [word for word in words[photo] if word not in read[photo]]
+        if missed:
+            print(f"  missed in {photo}: {' '.join(missed)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    arguments = parser.parse_args()
+    words = words_by_photo()
+    folder = arguments.work / "photos"
+    links = link_photos(arguments.data, words, folder)
+    settings = Settings.load(
+        data_dir=arguments.work / "library",
+        cache_dir=arguments.work / "cache",
+        encoder="lite",
+        service="off",
+    )
+    with Library.open(settings, print) as library:
+        print(library.index([folder]).run())
+        started_s, cpu_s = time.monotonic(), time.process_time()
+        report = library.read_text().run()
+        wall_s, cpu_s = time.monotonic() - started_s, time.process_time() - cpu_s
+        print(report)
+        if report.tried:
+            print(
+                f"{wall_s / report.tried:.2f} s a photo, {cpu_s / report.tried:.2f} s of processor "
+                "time; the loading of the models included."
+            )
+        print(library.read_text([folder / WITH_WORDS], everything=True).run())
+    encoder = open_encoder("lite", settings.cache_dir)
+    reads = Reads.open(settings.data_dir)
+    found_ids = ((photo, reads.photo_at(link)) for photo, link in links.items())
+    ids = {photo: photo_id for photo, photo_id in found_ids if photo_id is not None}
+    texts = reads.texts(ids.values())
+    read = {
+        photo: " ".join(searchable_texts(texts[photo_id].lines)).split()
+        for photo, photo_id in ids.items()
+        if photo_id in texts
+    }
+    row = reads.encoder_in_use()
+    by_id = gate_scores(
+        reads, row.key, lambda each: embed_texts(encoder, row.name, each), ids.values()
+    )
+    scores = {photo: by_id[each] for photo, each in ids.items() if each in by_id}
+    print(f"{len(scores)} of {len(words)} photos have a vector, {len(read)} were read.")
+    report_gate(scores, words)
+    report_reader(read, words)
+
+
+if __name__ == "__main__":
+    main()
