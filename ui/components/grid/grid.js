@@ -74,7 +74,7 @@ class PhotoGrid {
     this.days = days.map(([day, count, remark]) => ({ day, count, remark, towns: "" }));
     this.trips = [];
     this.source?.close();
-    this.source = new TileSource(this.line, version, () => this.render(), () => this.reload());
+    this.source = new TileSource(this.line, version, () => this.tilesArrived(), () => this.reload());
     this.message.textContent = "No photo is left here.";
     this.message.hidden = days.length > 0;
     this.active = offset ?? 0;
@@ -84,6 +84,11 @@ class PhotoGrid {
     if (isOpened && offset !== null) this.focus(offset);
     this.restored = this.scroller.scrollTop; // which is in the address already
     await this.addHeadings(this.source);
+  }
+
+  tilesArrived() {
+    this.render();
+    if (this.mustRemember) this.remember(this.firstInSight());
   }
 
   // Finding trips and places takes longer, so the photos are there first.
@@ -326,7 +331,8 @@ class PhotoGrid {
     clearTimeout(this.remembering);
     if (!this.box.isConnected || location.pathname !== this.path) return; // the view has changed
     const address = new URL(location.href), id = place && this.source.at(place.offset)?.id;
-    if (place && !id) return; // not loaded yet
+    this.mustRemember = Boolean(place && !id); // when its tile has arrived
+    if (this.mustRemember) return;
     if (id) address.searchParams.set("at", id); else address.searchParams.delete("at");
     history.replaceState({ ...history.state, place: place && { id, below: place.below, isOpened } }, "", address);
   }
