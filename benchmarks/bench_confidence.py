@@ -16,8 +16,8 @@ but not how the model does. The queries are
 Hits of present things are right if a caption of the photo has the noun. `--fit` also fits the
 thresholds to each set, and measures them on the other sets. `--tried` prints how well other
 measures than the strength, alone and added to it, tell few words for what is present from few words
-for what is absent. The thresholds in use were chosen on coco-dev and the dev split of Flickr8k; the test
-split only reports.
+for what is absent. The thresholds in use were chosen on coco-dev and the dev split of Flickr8k; the
+test split only reports.
 """
 
 # ruff: noqa: T201

@@ -7,6 +7,11 @@ its captions have it, and is right for "A -B" if it shows A and none of its capt
 are the mean average precision (mAP) and how many of the first ten photos show B: for A alone, for
 "A -B" with several weights and with the vector of B simply subtracted, and for two negative terms.
 A and B are also replaced by example photos, which show A and B, or B and not A.
+
+Captions are precise, and a minus must not lose the photo that they describe: a caption has a minus
+for the noun that most of its first ten results show and that none of the captions of its own photo
+has, or for an example photo that shows that noun. Right is the photo of the caption alone, so the
+mean average precision is the mean reciprocal rank.
 """
 
 # ruff: noqa: T201
@@ -23,12 +28,17 @@ import numpy as np
 
 from benchmarks.bench_confidence import NAME, Split, chosen_splits
 from benchmarks.bench_prompting import average_precision
+from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.records.arrays import Vector
+from imgsearch.index.recall import prompts
+from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.query import MINUS_WEIGHT
-from imgsearch.search.composition import compose
+from imgsearch.search.composition import TermKind, compose, negative_rows
+from imgsearch.search.everyday import negated_words
+from imgsearch.search.vector import text_kind
 
-WEIGHTS = (0.25, 0.5, 0.6, 0.75, 1.0)
+WEIGHTS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+CAPTIONS = 400
 FIRST = 10
 SHARE_A = 0.012  # of the photos must show A, and B
 SHARE_BOTH = 0.005  # of the photos must show A and B, and A without B
@@ -117,13 +127,16 @@ def make_pairs(split: Split) -> list[NounPair]:
 class MinusQuery:
     """A query as vectors: what to find, what not, and the rows of photos that are its examples."""
 
+    kind: TermKind
     positive: Vector
+    negative_kind: TermKind
     negatives: list[Vector]
     right: set[int]
     shows_negative: set[int]
     examples: tuple[int, ...] = ()
 
 
+BenchTerm = tuple[TermKind, Vector]
 Combine = Callable[[MinusQuery], Vector]
 
 
@@ -136,30 +149,46 @@ def subtracted(query: MinusQuery) -> Vector:
     return result
 
 
-def with_weight(weight: float) -> Combine:
+def with_weight(weight: float, usual_caption: Vector | None) -> Combine:
     def combined(query: MinusQuery) -> Vector:
-        negative = -np.float32(weight) * np.sum(query.negatives, axis=0)
-        result: Vector = compose(query.positive[None], negative)[0]
+        rows = negative_rows(
+            [(query.kind, 1.0)],
+            [query.negative_kind] * len(query.negatives),
+            np.full(len(query.negatives), -weight, np.float32),
+            np.array(query.negatives),
+            usual_caption,
+        )
+        result: Vector = compose(query.positive[None], rows.sum(axis=0))[0]
         return result
 
     return combined
 
 
-WAYS: dict[str, Combine] = {
-    "without the minus": alone,
-    "simply subtracted": subtracted,
-    **{f"weight {weight:g}": with_weight(weight) for weight in WEIGHTS},
-}
+def scores_of(query: MinusQuery, combine: Combine, photos: Vectors) -> Vector:
+    """The score of each photo (n,); its own examples are no results of a query."""
+    scores: Vector = photos @ combine(query)
+    scores[list(query.examples)] = -np.inf
+    return scores
 
 
-def report(name: str, queries: Sequence[MinusQuery], photos: np.ndarray) -> None:
+def ways(usual_caption: Vector) -> dict[str, Combine]:
+    return {
+        "without the minus": alone,
+        "simply subtracted": subtracted,
+        **{f"weight {weight:g}": with_weight(weight, usual_caption) for weight in WEIGHTS},
+        "no usual caption": with_weight(1.0, None),
+    }
+
+
+def report(
+    name: str, queries: Sequence[MinusQuery], photos: Vectors, combined: dict[str, Combine]
+) -> None:
     print(f"  {name}, {len(queries)} queries")
     base = (np.zeros(len(queries)), 1.0)
-    for way, combine in WAYS.items():
+    for way, combine in combined.items():
         precision, shown = np.zeros(len(queries)), 0
         for number, query in enumerate(queries):
-            scores = photos @ combine(query)
-            scores[list(query.examples)] = -np.inf
+            scores = scores_of(query, combine, photos)
             precision[number] = average_precision(scores, query.right - set(query.examples))
             shown += len(query.shows_negative & set(np.argsort(-scores)[:FIRST].tolist()))
         base = (precision, shown) if combine is alone else base
@@ -172,27 +201,55 @@ def report(name: str, queries: Sequence[MinusQuery], photos: np.ndarray) -> None
         )
 
 
-def text_queries(pairs: Sequence[NounPair], vector_of: dict[str, Vector]) -> list[MinusQuery]:
+@dataclass(frozen=True)
+class NounVectors:
+    """The vectors of the nouns of some pairs, as they are looked for and as they have a minus."""
+
+    wanted: dict[str, Vector]
+    negated: dict[str, Vector]
+
+
+def embed_nouns(pairs: Sequence[NounPair], encoder: Encoder) -> NounVectors:
+    nouns = sorted({noun for pair in pairs for noun in (pair.a, pair.b)})
+    words = list(dict.fromkeys([*nouns, *(word for noun in nouns for word in negated_words(noun))]))
+    vector_of = dict(zip(words, embed_texts(encoder, NAME, words), strict=True))
+    negated = {}
+    for noun in nouns:
+        total = np.sum([vector_of[word] for word in negated_words(noun)], axis=0)
+        negated[noun] = total / np.linalg.norm(total)
+    return NounVectors({noun: vector_of[noun] for noun in nouns}, negated)
+
+
+def text_queries(pairs: Sequence[NounPair], nouns: NounVectors) -> list[MinusQuery]:
     return [
-        MinusQuery(vector_of[pair.a], [vector_of[pair.b]], pair.right, pair.shows_b)
+        MinusQuery(
+            "short",
+            nouns.wanted[pair.a],
+            "short",
+            [nouns.negated[pair.b]],
+            pair.right,
+            pair.shows_b,
+        )
         for pair in pairs
     ]
 
 
-def double_queries(pairs: Sequence[NounPair], vector_of: dict[str, Vector]) -> list[MinusQuery]:
+def double_queries(pairs: Sequence[NounPair], nouns: NounVectors) -> list[MinusQuery]:
     """Queries with two negative terms for the same A, where enough photos are right."""
     queries = []
     for first, second in combinations(pairs, 2):
         right = first.right & second.right
         if first.a == second.a and len(right) >= MIN_BOTH:
-            negatives = [vector_of[first.b], vector_of[second.b]]
+            negatives = [nouns.negated[first.b], nouns.negated[second.b]]
             shown = first.shows_b | second.shows_b
-            queries.append(MinusQuery(vector_of[first.a], negatives, right, shown))
+            queries.append(
+                MinusQuery("short", nouns.wanted[first.a], "short", negatives, right, shown)
+            )
     return queries
 
 
 def example_queries(
-    pairs: Sequence[NounPair], vector_of: dict[str, Vector], photos: np.ndarray
+    pairs: Sequence[NounPair], nouns: NounVectors, photos: Vectors
 ) -> dict[str, list[MinusQuery]]:
     """The pairs with an example photo in place of A, of B, or of both."""
     rng = np.random.default_rng(11)
@@ -202,27 +259,71 @@ def example_queries(
         if not only_b:
             continue
         a, b = int(rng.choice(both)), int(rng.choice(only_b))
-        for kind, positive, negative, examples in (
-            ("words minus an example", vector_of[pair.a], photos[b], (b,)),
-            ("an example minus words", photos[a], vector_of[pair.b], (a,)),
-            ("an example minus an example", photos[a], photos[b], (a, b)),
+        word_a: BenchTerm = ("short", nouns.wanted[pair.a])
+        word_b: BenchTerm = ("short", nouns.negated[pair.b])
+        photo_a: BenchTerm = ("image", photos[a])
+        photo_b: BenchTerm = ("image", photos[b])
+        for name, (kind, positive), (negative_kind, negative), examples in (
+            ("words minus an example", word_a, photo_b, (b,)),
+            ("an example minus words", photo_a, word_b, (a,)),
+            ("an example minus an example", photo_a, photo_b, (a, b)),
         ):
-            queries[kind].append(
-                MinusQuery(positive, [negative], pair.right, pair.shows_b, examples)
+            queries[name].append(
+                MinusQuery(
+                    kind, positive, negative_kind, [negative], pair.right, pair.shows_b, examples
+                )
             )
+    return queries
+
+
+def caption_queries(
+    split: Split, pairs: Sequence[NounPair], nouns: NounVectors, encoder: Encoder
+) -> dict[str, list[MinusQuery]]:
+    """Captions minus the noun that their first results show most, and minus an example of it."""
+    rng = np.random.default_rng(1)
+    chosen = np.sort(rng.permutation(len(split.captions))[:CAPTIONS])
+    texts = [split.captions[at] for at in chosen]
+    counts = mentions(split)
+    shows = {
+        noun: {row for row, number in counts[noun].items() if number >= 2} for noun in nouns.wanted
+    }
+    queries: dict[str, list[MinusQuery]] = defaultdict(list)
+    for text, vector, own in zip(
+        texts, embed_texts(encoder, NAME, texts), split.own[chosen].tolist(), strict=True
+    ):
+        ranked = np.argsort(-(split.photos @ vector)).tolist()
+        first = set(ranked[:FIRST])
+        absent = [noun for noun in nouns.wanted if own not in counts[noun]]
+        noun = max(absent, key=lambda noun: len(first & shows[noun]))
+        if len(first & shows[noun]) < 2:
+            continue
+        showing = [row for row in ranked if row in shows[noun]]
+        example = showing[len(showing) // 3]
+        kind = text_kind(NAME, text)
+        queries["a caption minus words"].append(
+            MinusQuery(kind, vector, "short", [nouns.negated[noun]], {own}, shows[noun])
+        )
+        queries["a caption minus an example"].append(
+            MinusQuery(
+                kind, vector, "image", [split.photos[example]], {own}, shows[noun], (example,)
+            )
+        )
     return queries
 
 
 def main() -> None:
     for split, encoder in chosen_splits(__doc__ or ""):
+        combined = ways(embed_texts(encoder, NAME, prompts()).mean(axis=0))
         pairs = make_pairs(split)
-        nouns = sorted({noun for pair in pairs for noun in (pair.a, pair.b)})
-        vector_of = dict(zip(nouns, embed_texts(encoder, NAME, nouns), strict=True))
-        report('words minus words ("A -B")', text_queries(pairs, vector_of), split.photos)
-        doubles = double_queries(pairs, vector_of)
-        report('two negative terms ("A -B -C")', doubles, split.photos)
-        for kind, queries in example_queries(pairs, vector_of, split.photos).items():
-            report(kind, queries, split.photos)
+        nouns = embed_nouns(pairs, encoder)
+        queries = {
+            'words minus words ("A -B")': text_queries(pairs, nouns),
+            'two negative terms ("A -B -C")': double_queries(pairs, nouns),
+            **example_queries(pairs, nouns, split.photos),
+            **caption_queries(split, pairs, nouns, encoder),
+        }
+        for name, of_name in queries.items():
+            report(name, of_name, split.photos, combined)
 
 
 if __name__ == "__main__":

@@ -32,16 +32,16 @@ from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
-from imgsearch.search.composition import compose
+from imgsearch.search.composition import TermKind, compose, negative_rows
 from imgsearch.search.confidence import (
     COMPARED_HITS,
     COUNTED_HITS,
     THRESHOLDS,
     CandidateCounts,
     ScoredQuery,
-    TermKind,
     assess,
 )
+from imgsearch.search.everyday import negated_words
 from imgsearch.search.vector import text_kind
 
 QUERIES = 200
@@ -98,12 +98,13 @@ def make_terms(arguments: argparse.Namespace, split: Split, encoder: Encoder) ->
     images = sorted({row["image"] for row in rows})
     first = [int(np.argmax(split.own == number)) for number in range(len(images))]
     strange = embed_photos(strange_photos(arguments.imagenet, split), encoder)
+    people = embed_texts(encoder, NAME, negated_words("people")).sum(axis=0)
     return QueryTerms(
         texts(encoder, [split.captions[at] for at in first]),
         middles([arguments.flickr8k / "images" / image for image in images], encoder),
         texts(encoder, absent_texts(split.captions)),
         [("image", vector) for vector in strange],
-        embed_texts(encoder, NAME, ["people"])[0],
+        people / np.linalg.norm(people),
     )
 
 
@@ -119,8 +120,16 @@ class SmallLibrary:
     ) -> Verdict:
         """The verdict on the query, in the library without the photo `out`."""
         total = np.sum([vector for _, vector in terms], axis=0)
-        away = None if negative is None else (-MINUS_WEIGHT * negative).astype(np.float32)
-        if away is not None:
+        away = None
+        if negative is not None:
+            rows = negative_rows(
+                [(kind, 1.0) for kind, _ in terms],
+                ["short"],
+                np.array([-MINUS_WEIGHT], np.float32),
+                negative[None],
+                self.baseline.prompts.mean(axis=0),
+            )
+            away = rows[0]
             total = compose(total[None], away)[0]
         vector = (total / np.linalg.norm(total)).astype(np.float32)
         scores = self.photos @ vector

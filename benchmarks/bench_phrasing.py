@@ -29,10 +29,12 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.lite.kind import KIND
 from imgsearch.encoders.numbers import number_forms
 from imgsearch.encoders.prompts import embed_in, embed_texts
+from imgsearch.index.recall import prompts
 from imgsearch.query.negation import split_negations
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.query import MINUS_WEIGHT
-from imgsearch.search.composition import compose
+from imgsearch.search.composition import compose, negative_rows
+from imgsearch.search.vector import text_kind
 
 WRAPPINGS = ("a photo of", "a picture that shows", "my pictures of", "show me", "find", "image of")
 CAPTIONS = 500  # of each set, drawn at random
@@ -110,13 +112,21 @@ def report_numbers(split: Split, encoder: Encoder) -> None:
 
 def report_negations(split: Split, encoder: Encoder) -> None:
     """The rank of the photo of each caption with a negation, as it is and read as a minus."""
+    usual_caption = embed_texts(encoder, NAME, prompts()).mean(axis=0)
     ranks: dict[str, list[int]] = {"as they are": [], "read as a minus": []}
     for caption, own in zip(split.captions, split.own.tolist(), strict=True):
         words, negated = split_negations(caption.strip(" .").split(), max_words=len(caption))
         if not (words and negated):
             continue
         whole, rest, *negative = embed_texts(encoder, NAME, [caption, " ".join(words), *negated])
-        minus = compose(rest[None], -np.float32(MINUS_WEIGHT) * np.sum(negative, axis=0))[0]
+        rows = negative_rows(
+            [(text_kind(NAME, " ".join(words)), 1.0)],
+            [text_kind(NAME, text) for text in negated],
+            np.full(len(negated), -MINUS_WEIGHT, np.float32),
+            np.array(negative),
+            usual_caption,
+        )
+        minus = compose(rest[None], rows.sum(axis=0))[0]
         for name, vector in zip(ranks, (whole, minus), strict=True):
             scores = split.photos @ vector
             ranks[name].append(1 + int((scores > scores[own]).sum()))

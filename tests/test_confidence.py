@@ -24,7 +24,7 @@ from imgsearch.search.confidence import (
     chance,
     unrelated_queries,
 )
-from imgsearch.search.everyday import is_everyday
+from imgsearch.search.everyday import is_everyday, negated_words
 from tests.factories import unit
 
 LEVELS = ["weak", "possible", "likely", "sure"]
@@ -246,3 +246,10 @@ def test_what_nearly_every_library_shows_is_not_denied(demo: Library, words: str
 def test_everyday_words_are_all_of_a_query() -> None:
     assert is_everyday("a photo of people") and is_everyday("Men")
     assert not is_everyday("people dancing") and not is_everyday("a submarine")
+
+
+def test_people_with_a_minus_stand_for_men_women_and_children() -> None:
+    assert negated_words("people") == negated_words("A person")
+    assert {"man", "woman", "child"} <= set(negated_words("people"))
+    assert negated_words("people dancing") == ("people dancing",)
+    assert negated_words("a man") == ("a man",)

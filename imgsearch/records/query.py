@@ -53,7 +53,7 @@ class Example:
     region: Region | None = None  # use only this part
 
 
-MINUS_WEIGHT = 0.75  # of a term with a minus and no number; chosen by measurement, docs/models.md
+MINUS_WEIGHT = 1.0  # of a term with a minus and no number
 
 
 @dataclass(frozen=True, slots=True)

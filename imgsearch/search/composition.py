@@ -1,28 +1,87 @@
 """How the terms of a query become one vector.
 
 Positive terms are added. Negative terms turn the sum away from them, in the plane of both and by
-an angle that depends only on the weights: weight 0.75 turns a single term by 37 degrees (the arc
-tangent of 0.75). A plain difference turns further the less A and B have in common, and it takes
-from A what B shares with it: it finds less of A without B than A alone does.
-`benchmarks/bench_minus.py` compares the two.
+an angle that depends only on the weights and on the kinds of the terms: the weight, times a factor
+for the kinds, is the tangent of the angle. A plain difference turns further the less A and B have
+in common, and it takes from A what B shares with it: it finds less of A without B than A alone.
+
+A few words say little about a photo, so a large angle costs little of what they mean; a caption is
+precise, and a large angle loses the photo that it describes. The vector of an example image points
+to everything that the image shows, so words are turned away from it by a small angle only.
+
+Some photos score high with all words (hubs, Radovanović et al. 2010). A few words are therefore
+turned away from the usual caption as well, the more, the further they are turned.
+
+`benchmarks/bench_minus.py` compares all this with the plain difference, and with other weights.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
 
+# The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
+TermKind: TypeAlias = Literal["text", "short", "image"]
+
 _ALIKE = 1e-3  # the least part of a negative term that counts as different from the positive ones
+
+# Chosen on the dev split of Flickr8k and on coco-dev, docs/models.md: by the kind of the positive
+# term, the tangent of the angle by which a negative term of the same weight turns it.
+_TURN_FROM_WORDS: dict[TermKind, float] = {"short": 1.5, "text": 0.4, "image": 1.5}
+_TURN_FROM_EXAMPLE: dict[TermKind, float] = {"short": 0.3, "text": 0.15, "image": 1.0}
+_USUAL_SHARE = 0.5  # of the usual caption, is added to what a few words are turned away from
+
+
+def negative_rows(
+    positives: Sequence[tuple[TermKind, float]],
+    kinds: Sequence[TermKind],
+    weights: Vector,
+    vectors: Vectors,
+    usual_caption: Vector | None,
+) -> Vectors:
+    """What each negative term adds to a query, as rows (m, dim) whose sum `compose` takes.
+
+    `positives` are the kind and weight of each positive term. The negative terms have these
+    `kinds` (m,), `weights` (m,), all below 0, and `vectors` (m, dim) of length 1. `usual_caption`
+    (dim,) is the mean vector of captions of all kinds, None where it is not known.
+
+    Several terms turn less than the sum of their angles: their tangents add up as the sides of a
+    right-angled triangle do. Else "food -pizza -broccoli" would lose the food.
+    """
+    import numpy as np
+
+    total = sum(weight for _, weight in positives)
+    shares = [(kind, weight / total) for kind, weight in positives]
+    rows = vectors
+    if usual_caption is not None:
+        of_short = sum(share for kind, share in shares if kind == "short")
+        rows = vectors + np.float32(_USUAL_SHARE * of_short) * usual_caption
+        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    turns = weights * np.array(
+        [
+            sum(
+                share * (_TURN_FROM_EXAMPLE if kind == "image" else _TURN_FROM_WORDS)[positive]
+                for positive, share in shares
+            )
+            for kind in kinds
+        ],
+        np.float32,
+    )
+    scaled: Vectors = rows * turns[:, None]
+    length = float(np.linalg.norm(scaled.sum(axis=0)))
+    scaled *= np.float32(min(1.0, float(np.linalg.norm(turns)) / max(length, 1e-12)))
+    return scaled
 
 
 def compose(positive: Vectors, negative: Vector) -> Vectors:
     """Each row of `positive` (n, dim), turned away from what `negative` (dim,) stands for.
 
-    A row is the weighted sum of the positive terms of a query, and `negative` that of its negative
-    terms, with their negative weights. To the row is added the part of `negative` that is
-    orthogonal to it, scaled to the length of `negative`. The results (n, dim) are not of length 1.
+    A row is the weighted sum of the positive terms of a query, and `negative` the sum of its
+    `negative_rows`. To the row is added the part of `negative` that is orthogonal to it, scaled to
+    the length of `negative`. The results (n, dim) are not of length 1.
     """
     positive_factors, negative_factors = factors(positive, negative)
     rows: Vectors = positive * positive_factors[:, None] + negative * negative_factors[:, None]
@@ -40,7 +99,10 @@ def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
 
 
 def cancels_out(positive: Vector, negative: Vector) -> bool:
-    """Whether `negative` (dim,) has nothing that `positive` (dim,) does not have."""
+    """Whether `negative` (dim,) has nothing that `positive` (dim,) does not have.
+
+    Both are weighted sums of the vectors of terms.
+    """
     import numpy as np
 
     _, (orthogonal,) = _split(positive[None], negative)

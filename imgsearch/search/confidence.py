@@ -27,10 +27,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from imgsearch.records.answer import ScoreBaseline, Verdict
-from imgsearch.search.composition import compose
+from imgsearch.search.composition import TermKind, compose
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,9 +49,6 @@ _GAIN_SHARE = 0.5  # of what a query gains with every photo, is no sign of a mat
 _SPREAD_WEIGHT = 0.6
 _SPREAD_STRIDE = 4  # every fourth unrelated query is enough for the usual spread
 _MIN_DEVIATION = 1e-4  # at least the rounding error
-
-# The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
-TermKind: TypeAlias = Literal["text", "short", "image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +94,9 @@ THRESHOLDS = Thresholds()
 class ScoredQuery:
     """A query as a vector of length 1, and the terms it was made of.
 
-    `terms` are the kind and weight of each positive term. `negative` (dim,) is the weighted sum of
-    the negative terms: they narrow the answer, but they are not what is looked for. An `everyday`
-    query names only what nearly every library shows.
+    `terms` are the kind and weight of each positive term. `negative` (dim,) is what the negative
+    terms add to their sum, as `compose` takes it: they narrow the answer, but they are not what is
+    looked for. An `everyday` query names only what nearly every library shows.
     """
 
     vector: Vector

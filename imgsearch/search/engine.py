@@ -299,7 +299,7 @@ def _verdict(
     best = ranking.photos[:COUNTED_HITS]
     ids = np.array([photo_id for photo_id, _ in best], np.int64)
     scores = np.array([score for _, score in best], np.float32)
-    return baseline.assess(query.scored(), Neighbours(ids, scores), only)
+    return baseline.assess(query.scored, Neighbours(ids, scores), only)
 
 
 def _assessed(

@@ -1,9 +1,13 @@
-"""Words for what nearly every library of photos shows."""
+"""Words for what nearly every library of photos shows: most of all, people."""
 
 from __future__ import annotations
 
 from imgsearch.encoders.phrasing import unwrapped, without_article
 
+_ANY_PERSON = {
+    *("people", "person", "persons", "human", "humans", "somebody", "someone", "anybody", "anyone"),
+}
+_PARTICULAR_PEOPLE = ("man", "woman", "boy", "girl", "child")
 # A model that recognises particular people does not always recognise the bare word "people".
 _WORDS = {
     *("people", "person", "persons", "human", "humans", "somebody", "someone", "adult", "adults"),
@@ -19,3 +23,15 @@ _WORDS = {
 def is_everyday(text: str) -> bool:
     """Whether a text of a query names only what nearly every library shows, such as "a man"."""
     return all(word.lower() in _WORDS for word in without_article(unwrapped(text).split()))
+
+
+def negated_words(text: str) -> tuple[str, ...]:
+    """The texts that together say what a negative term is about: mostly the text itself.
+
+    "people" stands for men, women and children. The model recognises any of these much better than
+    the bare word, `benchmarks/bench_minus.py`.
+    """
+    words = [word.lower() for word in without_article(unwrapped(text).split())]
+    if len(words) == 1 and words[0] in _ANY_PERSON:
+        return _PARTICULAR_PEOPLE
+    return (text,)

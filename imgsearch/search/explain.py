@@ -42,8 +42,10 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     vector = parts.vectors[parts.best_part(query_vector.vector)]
     cosines = query_vector.term_vectors @ vector
     shares = tuple(
-        Share(term, float(cosine), float(factor * cosine))
-        for term, cosine, factor in zip(query.terms, cosines, query_vector.factors, strict=True)
+        Share(term, float(cosine), float(share))
+        for term, cosine, share in zip(
+            query.terms, cosines, query_vector.contributions @ vector, strict=True
+        )
     )
     score = float(query_vector.vector @ vector)
     reason: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,9 +14,10 @@ from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.query.grammar import EMPTY_TEXT
 from imgsearch.records.query import Example, Query, Region, Term
 from imgsearch.search import composition
-from imgsearch.search.confidence import ScoredQuery, TermKind
+from imgsearch.search.composition import TermKind
+from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
-from imgsearch.search.everyday import is_everyday
+from imgsearch.search.everyday import is_everyday, negated_words
 from imgsearch.search.query_cache import QueryCache
 
 if TYPE_CHECKING:
@@ -34,34 +35,17 @@ _CANCEL_OUT = "The terms of this query cancel each other out. Change one of them
 class QueryVector:
     """A query as one vector of length 1, and what it was made of.
 
-    `vector` is `factors` (terms,) @ `term_vectors` (terms, dim), whose rows have length 1;
-    `weights` (terms,) are in the ratio of those of the query. `example_ids` are the photos of the
-    library that are examples of the query.
+    `vector` is the sum of `contributions` (terms, dim). `term_vectors` (terms, dim) are the terms
+    alone, as rows of length 1. `scored` is the query as `imgsearch.search.confidence` takes it.
+    `example_ids` are the photos of the library that are examples of the query.
     """
 
     vector: Vector
     term_vectors: Vectors
-    weights: Vector
-    factors: Vector
-    term_kinds: tuple[TermKind, ...]
+    contributions: Vectors
+    scored: ScoredQuery
     example_ids: frozenset[int]
     kind: Literal["text", "image"]
-    everyday: bool  # its positive terms name only what nearly every library shows
-
-    def scored(self) -> ScoredQuery:
-        """The query as `imgsearch.search.confidence` takes it."""
-        positive = self.weights > 0
-        if not positive.any():  # with negative terms only, they are what is looked for
-            positive = ~positive
-        terms = [
-            (kind, float(weight))
-            for kind, weight, is_positive in zip(
-                self.term_kinds, self.weights, positive, strict=True
-            )
-            if is_positive
-        ]
-        negative = self.weights[~positive] @ self.term_vectors[~positive]
-        return ScoredQuery(self.vector, terms, negative, self.everyday)
 
 
 def embed(context: SearchContext, query: Query) -> QueryVector:
@@ -72,8 +56,7 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
     """
     import numpy as np
 
-    texts = [term.what.strip() for term in query.terms if isinstance(term.what, str)]
-    text_vectors = dict(zip(texts, _embed_texts(context, texts), strict=True))
+    text_vectors = _text_vectors(context, query)
     vectors: list[Vector] = []
     example_ids: set[int] = set()
     for term in query.terms:
@@ -88,44 +71,99 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
     all_weights = np.array([_weight(term) for term in query.terms], np.float64)
     # Only their ratios count, and the squares of large ones would overflow.
     weights = (all_weights / np.abs(all_weights).max()).astype(np.float32)
-    factors = _factors(weights, term_vectors)
-    wanted = [term.what for term in query.terms if term.weight > 0]
+    kinds = tuple(_kind(context, term) for term in query.terms)
+    contributions, negative = _composed(
+        context, kinds, weights, term_vectors, _as_meant(query, term_vectors, text_vectors)
+    )
+    # With negative terms only, they are what is looked for.
+    wanted = [at for at, weight in enumerate(weights) if weight > 0] or range(len(weights))
+    wanted_texts = [term.what for term in query.terms if term.weight > 0]
+    vector = contributions.sum(axis=0)
     return QueryVector(
-        vector=factors @ term_vectors,
+        vector=vector,
         term_vectors=term_vectors,
-        weights=weights,
-        factors=factors,
-        term_kinds=tuple(_kind(context, term) for term in query.terms),
+        contributions=contributions,
+        scored=ScoredQuery(
+            vector,
+            [(kinds[at], float(weights[at])) for at in wanted],
+            negative,
+            everyday=bool(wanted_texts)
+            and all(isinstance(what, str) and is_everyday(what) for what in wanted_texts),
+        ),
         example_ids=frozenset(example_ids),
         # Text vectors lie off the manifold of photos, so more lists of the index are probed.
-        kind="text" if texts else "image",
-        everyday=bool(wanted)
-        and all(isinstance(what, str) and is_everyday(what) for what in wanted),
+        kind="text" if text_vectors else "image",
     )
 
 
-def _factors(weights: Vector, term_vectors: Vectors) -> Vector:
-    """The factor (terms,) of each term in the vector of the query, which has length 1.
+def _text_vectors(context: SearchContext, query: Query) -> dict[str, Vector]:
+    """The vectors of all texts of a query, and of the words that its negative terms stand for."""
+    texts = [term.what.strip() for term in query.terms if isinstance(term.what, str)]
+    for term in query.terms:
+        if isinstance(term.what, str) and term.weight < 0:
+            texts += negated_words(term.what.strip())
+    texts = list(dict.fromkeys(texts))
+    return dict(zip(texts, _embed_texts(context, texts), strict=True))
 
-    Raises QueryError where the terms cancel each other out.
+
+def _as_meant(query: Query, vectors: Vectors, text_vectors: Mapping[str, Vector]) -> Vectors:
+    """The vectors (terms, dim), those of negative texts replaced by those of what they stand for.
+
+    See `everyday.negated_words`. Rows of length 1.
+    """
+    import numpy as np
+
+    rows = vectors.copy()
+    for at, term in enumerate(query.terms):
+        if isinstance(term.what, str) and term.weight < 0:
+            row = np.sum([text_vectors[word] for word in negated_words(term.what.strip())], axis=0)
+            rows[at] = row / np.linalg.norm(row)
+    return rows
+
+
+def _composed(
+    context: SearchContext,
+    kinds: Sequence[TermKind],
+    weights: Vector,
+    term_vectors: Vectors,
+    meant: Vectors,
+) -> tuple[Vectors, Vector | None]:
+    """What each term adds to the vector of the query, which has length 1, as rows (terms, dim).
+
+    Also what the negative terms add as `composition.compose` takes it (dim,), None if all terms are
+    of one sign. Raises QueryError where the terms cancel each other out.
     """
     import numpy as np
 
     is_positive = weights > 0
-    positive = weights[is_positive] @ term_vectors[is_positive]
-    negative = weights[~is_positive] @ term_vectors[~is_positive]
-    factors = weights.copy()
+    contributions: Vectors = meant * weights[:, None]
+    negative: Vector | None = None
     if is_positive.any() and not is_positive.all():
-        if composition.cancels_out(positive, negative):
+        positive = contributions[is_positive].sum(axis=0)
+        if composition.cancels_out(positive, weights[~is_positive] @ term_vectors[~is_positive]):
             raise QueryError(_CANCEL_OUT)
+        rows = composition.negative_rows(
+            [(kind, float(w)) for kind, w in zip(kinds, weights, strict=True) if w > 0],
+            [kind for kind, w in zip(kinds, weights, strict=True) if w < 0],
+            weights[~is_positive],
+            meant[~is_positive],
+            _usual_caption(context),
+        )
+        negative = rows.sum(axis=0)
         positive_factors, negative_factors = composition.factors(positive[None], negative)
-        factors[is_positive] *= positive_factors[0]
-        factors[~is_positive] *= negative_factors[0]
-    length = np.linalg.norm(factors @ term_vectors)
+        contributions[is_positive] *= positive_factors[0]
+        contributions[~is_positive] = rows * negative_factors[0]
+    length = np.linalg.norm(contributions.sum(axis=0))
     if not length > 1e-5 * np.abs(weights).sum():
         raise QueryError(_CANCEL_OUT)
-    normalised: Vector = factors / length
-    return normalised
+    normalised: Vectors = contributions / length
+    return normalised, negative
+
+
+def _usual_caption(context: SearchContext) -> Vector | None:
+    """The mean vector of many captions; None in a library too small for a score baseline."""
+    baseline = context.reads.baseline(context.row.key)
+    return None if baseline is None else baseline.prompts.mean(axis=0)
 
 
 def _kind(context: SearchContext, term: Term) -> TermKind:

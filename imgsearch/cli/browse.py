@@ -1,0 +1,42 @@
+"""`imgsearch browse`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from imgsearch.cli.output import data_option
+from imgsearch.errors import UsageError
+
+
+@click.command("browse", short_help="Search and look at photos in the terminal.")
+@click.argument("words", nargs=-1, metavar="[QUERY]")
+@data_option
+def command(words: tuple[str, ...], data_dir: str | None) -> None:
+    """Search, and look at the photos found, in the terminal: a box for the query, and a grid.
+
+    \b
+      imgsearch browse "two kids jumping into a lake"
+      imgsearch browse 'sunset after:2023-06'
+
+    QUERY is in the query language of docs/search.md. Without it, the newest photos are shown. The
+    arrow keys move between photos; Enter opens one in the program of your desktop, c copies its
+    path, n shows the next photos, p those before, / leads to the query, q ends. Pictures are shown
+    as well as the terminal can: see imgsearch search --preview.
+    """
+    from imgsearch.cli.preview import is_terminal_for_pictures, require_terminal_extra
+
+    require_terminal_extra("The browser in the terminal")
+    if not is_terminal_for_pictures():
+        raise UsageError("imgsearch browse needs a terminal. For pipes: imgsearch search --paths")
+    from imgsearch.cli.photo_browser import PhotoBrowser
+    from imgsearch.config import Settings
+    from imgsearch.library import Library
+
+    remarks: list[str] = []
+    encoder = click.get_current_context().obj  # see `imgsearch.cli.main`
+    with Library.open(Settings.load(data_dir=data_dir), remarks.append, encoder=encoder) as library:
+        library.photo_count()  # raises if there is no library, while the terminal is as usual
+        PhotoBrowser(library, " ".join(words), remarks).run()
+    sys.stdout.flush()
