@@ -53,7 +53,7 @@ def address(place: Path) -> Iterator[str]:
 def open_view(tab: Page, address: str, view: str) -> None:
     """Show a view with what belongs to it; "photo" is the first result's."""
     tab.goto(f"{address}/{'?q=a+cat' if view == 'photo' else view}")
-    if view in ("", "?q=a+cat", "photo"):
+    if view in ("", "?q=a+cat", "?photo=1", "photo"):
         tab.locator(".tile img").first.wait_for()
     if view == "photo":
         tab.locator(".tile a").first.click()
@@ -66,7 +66,7 @@ def open_view(tab: Page, address: str, view: str) -> None:
 # ---------------------------------------------------------------------------- phone
 
 
-@pytest.mark.parametrize("query", ["", "?q=a+cat"])
+@pytest.mark.parametrize("query", ["", "?q=a+cat", "?photo=1"])
 def test_on_a_phone_the_first_photo_starts_in_the_upper_third(
     open_tab: OpenTab, address: str, query: str, screenshot: Callable[..., None]
 ) -> None:
@@ -74,7 +74,7 @@ def test_on_a_phone_the_first_photo_starts_in_the_upper_third(
     open_view(tab, address, query)
     box = tab.locator(".tile").first.bounding_box()
     assert box is not None and box["y"] <= PHONE[1] / 3
-    screenshot(tab, "search-phone" if query else "start-phone")
+    screenshot(tab, f"{query.strip('?').partition('=')[0] or 'start'}-phone")
 
 
 def test_on_a_phone_the_views_are_in_reach_of_the_thumb(
