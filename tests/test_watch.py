@@ -680,11 +680,12 @@ def test_a_stopped_watcher_leaves_no_thread_and_no_open_file(
     here = write_photos(tmp_path / "photos", 3)
 
     def watch_a_new_photo(number: int) -> None:
-        watching = Watched(library, here)
-        watching.wait_for_first_report()
-        write_photo(here / f"{number} new.png", 100 + number)
-        watching.wait_for_disk()
-        watching.stop()
+        with Library.open(library.settings, encoder=stand_in) as opened:
+            watching = Watched(opened, here)
+            watching.wait_for_first_report()
+            write_photo(here / f"{number} new.png", 100 + number)
+            watching.wait_for_disk()
+            watching.stop()
 
     def open_files() -> Counter[str]:
         """What is held open, but for files of the library that this module watches meanwhile."""
@@ -697,11 +698,9 @@ def test_a_stopped_watcher_leaves_no_thread_and_no_open_file(
         return held
 
     watch_a_new_photo(0)  # what is opened once and kept
-    library.close()
     threads, files = set(threading.enumerate()), open_files()
     for number in range(1, 4):
         watch_a_new_photo(number)
-    library.close()
     assert set(threading.enumerate()) == threads
     wait_until(lambda: not open_files() - files)  # another watcher opens files for a moment
 
