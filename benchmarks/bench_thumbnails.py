@@ -20,8 +20,6 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 
-ROUNDS = 3
-
 
 def copies(folder: Path, target: Path, count: int, megapixels: float | None) -> None:
     """Copies of the photos of a folder, in turns, until there are `count` of different content."""
@@ -57,6 +55,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--megapixels", type=float)
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         photos = Path(work)
@@ -64,7 +63,7 @@ def main() -> None:
             (photos / name).mkdir()
             copies(options.folder, photos / name, count, options.megapixels)
         without, kept = [], []
-        for _ in range(ROUNDS):
+        for _ in range(options.rounds):
             without.append(index(photos, 0))
             kept.append(index(photos, 10_000))
     ratios = [b[0] / a[0] for a, b in zip(without, kept, strict=True)]
@@ -75,7 +74,7 @@ def main() -> None:
         f"{fastest[1] / options.photos * 1e3:.1f} ms with thumbnails"
     )
     print(
-        f"ratio: {statistics.median(ratios):.3f} (median of {ROUNDS} pairs of runs: "
+        f"ratio: {statistics.median(ratios):.3f} (median of {options.rounds} pairs of runs: "
         f"{', '.join(f'{ratio:.3f}' for ratio in ratios)}); of the fastest: "
         f"{fastest[1] / fastest[0]:.3f}"
     )
