@@ -14,27 +14,34 @@ import argparse
 import statistics
 import tempfile
 import time
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from imgsearch import Library, Settings
 
+DIFFERENT = 20  # pictures of which the large copies are made
+
 
 def copies(folder: Path, target: Path, count: int, megapixels: float | None) -> None:
     """Copies of the photos of a folder, in turns, until there are `count` of different content."""
-    files = sorted(path for path in folder.rglob("*.jpg"))[:count]
-    for number in range(count):
-        file = target / f"{number:05}.jpg"
-        source = files[number % len(files)]
+    files = sorted(folder.rglob("*.jpg"))[: DIFFERENT if megapixels else count]
+    contents: list[bytes] = []
+    for source in files:
         if megapixels is None:
-            file.write_bytes(source.read_bytes() + number.to_bytes(4, "big"))
+            contents.append(source.read_bytes())
             continue
         with Image.open(source) as image:
             scale = (megapixels * 1e6 / (image.width * image.height)) ** 0.5
             size_px = (round(image.width * scale), round(image.height * scale))
             large = image.convert("RGB").resize(size_px, Image.Resampling.BICUBIC)
-        large.save(file, quality=90, comment=f"{number}")
+        buffer = BytesIO()
+        large.save(buffer, "JPEG", quality=90)
+        contents.append(buffer.getvalue())
+    for number in range(count):  # the bytes after the end of a JPEG are not read
+        content = contents[number % len(contents)] + number.to_bytes(4, "big")
+        (target / f"{number:05}.jpg").write_bytes(content)
 
 
 def index(photos: Path, thumbnails_mb: int) -> tuple[float, float, int]:
