@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-fast gpu soak soak-hour crash fuzz bench bench-full bench-index check release docs format install clean
+.PHONY: help demo test test-fast gpu soak soak-hour crash fuzz bench bench-full bench-index objectives check release docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -58,6 +58,10 @@ bench-full: install  ## The long form, an hour; writes the tables of docs/benchm
 bench-index: install  ## Compare the index with others, up to a million vectors
 	$(BIN)/python -m pip install --quiet --editable '.[cpu,dev,bench]'
 	$(BIN)/python -m benchmarks.bench_index run --work build/bench-index
+
+objectives: install  ## Compare five ways to learn from captions, in under an hour; writes docs/objectives.md
+	$(BIN)/python -m training.objectives run --work build/objectives
+	$(BIN)/python -m training.objectives table build/objectives/results.json --publish
 
 check: install  ## Lint, format, types and the layout of the code
 	$(BIN)/ruff check .
