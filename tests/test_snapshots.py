@@ -27,7 +27,7 @@ from imgsearch.index.ivf import IvfOptions
 from imgsearch.index.live import LiveIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
 from imgsearch.index.snapshot import rebuild_reason
-from imgsearch.installation import install_command
+from imgsearch.installation import pip_install
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import SnapshotInfo
 from imgsearch.records.photo import PhotoVectors
@@ -711,4 +711,4 @@ def test_without_faiss_the_message_names_the_cure() -> None:
     code = "import sys; sys.modules['faiss'] = None; import imgsearch.index.ivf"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "MissingPackage" in done.stderr
-    assert install_command("cpu") in done.stderr
+    assert pip_install("faiss-cpu") in done.stderr

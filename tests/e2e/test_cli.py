@@ -479,7 +479,9 @@ def test_ctrl_c_ends_the_page_quietly_while_its_libraries_load(demo: Path, tmp_p
     os.mkfifo(loading)
     slow = tmp_path / "streamlit"
     slow.mkdir()
-    (slow / "__init__.py").write_text(f"open({str(loading)!r}, 'w'); import time; time.sleep(600)")
+    # Short sleeps: a signal between two instructions does not end a sleep that begins after it.
+    load = f"import time; open({str(loading)!r}, 'w').close()\nwhile True: time.sleep(0.01)"
+    (slow / "__init__.py").write_text(load)
     first = os.pathsep.join([str(tmp_path), str(CHECKOUT)])
     with start_cli("ui", "--no-browser", "--port", "0", data=demo, PYTHONPATH=first) as process:
         loading.read_text()  # the library has begun to load
