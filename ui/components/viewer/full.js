@@ -35,7 +35,7 @@ export class FullView {
       showHideAnimationType: calm ? "none" : "fade",
       zoomAnimationDuration: calm ? false : 200,
       imageClickAction: false, // a double click zooms; PhotoSwipe knows only single ones of a mouse
-      bgClickAction: "close",
+      bgClickAction: () => { if (!isZoomedIn(pswp.currSlide)) pswp.close(); },
       tapAction: "toggle-controls",
       doubleTapAction: "zoom",
       clickToCloseNonZoomable: false,
@@ -143,6 +143,11 @@ const ICONS = { [PLAY]: svg("M11 8v16l13-8z"), [PAUSE]: svg("M10 8h4v16h-4zM18 8
 
 // At which zoom a pixel of the photo is a pixel of the screen.
 const originalLevel = () => 1 / devicePixelRatio;
+
+// Beside a photo that is zoomed in, a click may be half of a double click, which zooms out.
+function isZoomedIn(slide) {
+  return Boolean(slide) && slide.currZoomLevel > slide.zoomLevels.fit;
+}
 
 function secondaryOf(levels) {
   return originalLevel() > 1.2 * levels.fit ? originalLevel() : 2 * levels.fit;
