@@ -1,4 +1,8 @@
-"""The browser, its tabs, and screenshots. Test modules that use `page` define `address`."""
+"""The browser, its tabs, the served page, and screenshots.
+
+A test module that uses `page` defines `place`, the folder with its `library`; one that serves it
+otherwise defines `address`, too.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 
-from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, TOKEN, settle
+from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, TOKEN, serving, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -22,6 +26,13 @@ def browser() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(place: Path) -> Iterator[str]:
+    """Where the page of this module's library is served."""
+    with serving(place / "library") as address:
+        yield address
 
 
 class OpenTab(Protocol):

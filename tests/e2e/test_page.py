@@ -15,7 +15,7 @@ import subprocess
 import sys
 import urllib.parse
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.message import Message
 from http.client import HTTPConnection
 from io import BytesIO, StringIO
@@ -64,12 +64,6 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
-
-
-@pytest.fixture(scope="module")
-def address(place: Path) -> Iterator[str]:
-    with serving(place / "library") as address:
-        yield address
 
 
 # ---------------------------------------------------------------------------- search

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, search, serving, settle, wait_for_first
+from tests.browsing import NEEDS_BROWSER, search, settle, wait_for_first
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -42,12 +42,6 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
-
-
-@pytest.fixture(scope="module")
-def address(place: Path) -> Iterator[str]:
-    with serving(place / "library") as address:
-        yield address
 
 
 def open_view(tab: Page, address: str, view: str) -> None:

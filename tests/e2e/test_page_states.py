@@ -5,7 +5,7 @@ drive, more photos than fit, another process at work, a missing model.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +54,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         library.index([folder / "photos", folder / "drive"]).run()
     (folder / "drive").rename(folder / "unplugged")
     return folder
-
-
-@pytest.fixture(scope="module")
-def address(place: Path) -> Iterator[str]:
-    with serving(place / "library") as address:
-        yield address
 
 
 # ---------------------------------------------------------------------------- photos

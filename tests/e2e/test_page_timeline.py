@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,12 +99,6 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = sorted(demo_photos.iterdir())
     add_photos(folder / "photos", folder / "library", a_life(), pictures)
     return folder
-
-
-@pytest.fixture(scope="module")
-def address(place: Path) -> Iterator[str]:
-    with serving(place / "library") as address:
-        yield address
 
 
 def focused_name(tab: Page) -> str:

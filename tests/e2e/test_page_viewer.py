@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,12 +59,6 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
-
-
-@pytest.fixture(scope="module")
-def address(place: Path) -> Iterator[str]:
-    with serving(place / "library") as address:
-        yield address
 
 
 def open_photo(tab: Page, address: str, name: str, query: str = "sort:path") -> None:
