@@ -101,6 +101,12 @@ def settle(tab: Page) -> None:
     )
 
 
+def wait_until_images_are_taken(tab: Page) -> None:
+    """Wait until the page takes images that are dropped or pasted: its button does it."""
+    tab.get_by_role("button", name="Search by image").wait_for()
+    tab.locator('[data-testid="stFileUploader"] input[type="file"]').wait_for(state="attached")
+
+
 def wait_for_first(tab: Page, name: str) -> None:
     """Until this photo is the first one shown."""
     tab.locator(f".tile:first-child a[aria-label^='{name}']").wait_for()

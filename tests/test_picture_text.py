@@ -353,6 +353,9 @@ def test_each_line_of_a_long_screenshot_is_read_once() -> None:
 # ------------------------------------------------------------------------- the command
 
 
+PHOTOS = 12  # of the command that is stopped twice
+
+
 def command(data: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "imgsearch", *map(str, arguments)],
@@ -371,14 +374,19 @@ def readings(data: Path) -> dict[int, str]:
 
 
 def stopped_after_a_photo(data: Path, number: int) -> tuple[int, str]:
-    """Run the command and send it a signal once it has read one more photo: exit code, errors."""
+    """Run the command and send it a signal once it has read one more photo: exit code, errors.
+
+    Meanwhile nothing can be written to the database, so the command waits at its next photo.
+    """
     before = readings(data)
     with command(data, "read-text", "--all") as process:
         end = time.monotonic() + PATIENCE_S
         while len(readings(data)) == len(before):
             assert process.poll() is None and time.monotonic() < end, process.communicate()
             time.sleep(0.005)
-        process.send_signal(number)
+        with closing(sqlite3.connect(data / "library.db", timeout=PATIENCE_S)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert before.items() < readings(data).items()
     return process.returncode, errors
@@ -391,7 +399,7 @@ def test_a_killed_command_loses_no_photo_that_it_has_read(
 ) -> None:
     data, folder = tmp_path / "data", tmp_path / "photos"
     folder.mkdir()
-    for each in range(7):
+    for each in range(PHOTOS):
         picture(f"Table {each}\nreserved").save(folder / f"{each}.png")
     settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite")
     with Library.open(settings) as library:
@@ -402,12 +410,12 @@ def test_a_killed_command_loses_no_photo_that_it_has_read(
     assert code == 130
     assert "run the same command again to continue" in errors
     before = readings(data)
-    assert 2 <= len(before) < 7
+    assert 2 <= len(before) < PHOTOS
     with command(data, "read-text", "--all", "--json") as process:
         output, errors = process.communicate(timeout=PATIENCE_S)
     report = json.loads(output)
-    assert report["read"] == 7 - len(before), errors
-    assert report["library"] == {"read": 7, "none": 0, "failed": 0, "unread": 0}
+    assert report["read"] == PHOTOS - len(before), errors
+    assert report["library"] == {"read": PHOTOS, "none": 0, "failed": 0, "unread": 0}
     assert before.items() < readings(data).items()
     assert "RapidOCR" not in errors
 

@@ -35,6 +35,7 @@ from tests.browsing import (
     wait_for_first,
     wait_for_line,
     wait_for_only,
+    wait_until_images_are_taken,
     wait_until_shown,
 )
 from tests.factories import wait_until
@@ -154,9 +155,8 @@ def test_search_by_an_image_and_by_a_part_of_it(
 ) -> None:
     page.goto(address)
     page.locator(".tile img").first.wait_for()
-    example = (
-        BytesIO()
-    )  # like a photo of the library; an exact copy would be left out of the results
+    wait_until_images_are_taken(page)
+    example = BytesIO()  # like a photo of the library; an exact copy would be left out
     Image.open(demo_photos / "chelsea.png").convert("RGB").save(example, "JPEG", quality=70)
     page.evaluate(
         """([way, bytes]) => {

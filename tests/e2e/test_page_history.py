@@ -21,6 +21,7 @@ from tests.browsing import (
     wait_for_count,
     wait_for_first,
     wait_for_line,
+    wait_until_images_are_taken,
     wait_until_shown,
 )
 from tests.factories import write_noise
@@ -83,6 +84,7 @@ def drop(tab: Page, photo: Path) -> None:
     """Drop an image that is like this photo, but no copy of it."""
     buffer = BytesIO()
     Image.open(photo).convert("RGB").save(buffer, "JPEG", quality=70)
+    wait_until_images_are_taken(tab)
     tab.evaluate(
         """(bytes) => {
             const data = new DataTransfer();

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, search, settle, wait_for_first
+from tests.browsing import (
+    NEEDS_BROWSER,
+    search,
+    settle,
+    wait_for_first,
+    wait_until_images_are_taken,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -158,6 +164,7 @@ def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str)
 
 def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> None:
     open_view(page, address, "")
+    wait_until_images_are_taken(page)
     page.evaluate(
         """() => {
             const data = new DataTransfer();
