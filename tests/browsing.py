@@ -108,13 +108,13 @@ def wait_until_images_are_taken(tab: Page) -> None:
 
 
 def wait_for_first(tab: Page, name: str) -> None:
-    """Until this photo is the first one shown."""
-    tab.locator(f".tile:first-child a[aria-label^='{name}']").wait_for()
+    """Until this photo is the first one shown. For a moment the last answer is there as well."""
+    tab.locator(f".tile:first-child a[aria-label^='{name}']").first.wait_for()
 
 
 def wait_for_only(tab: Page, name: str) -> None:
     """Until this photo is the only one shown: between two results there may be no tile at all."""
-    tab.locator(f".tile:only-child a[aria-label^='{name}']").wait_for()
+    tab.locator(f".tile:only-child a[aria-label^='{name}']").first.wait_for()
 
 
 def search(tab: Page, line: str) -> None:
