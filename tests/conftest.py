@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 # No deadline: on a busy machine an example may take any time.
 settings.register_profile("same", derandomize=True, print_blob=True, deadline=None)
 settings.load_profile("same")
+
+# A shell starts background processes, such as a whole test run, with Ctrl-C ignored, and they pass
+# it on: no command that a test starts would hear of it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test asks a model hub, unless it says so itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
