@@ -39,6 +39,17 @@ import pathlib, socket
 pathlib.Path.home().joinpath("diary").write_text("x")
 socket.socket().connect_ex((socket.gethostbyname("telemetry.example"), 443))
 """
+# A command that needs a terminal: it ends at q, which is typed once photos are shown.
+BROWSE = """
+import os, sys
+from tests.pseudo_terminal import ASKS_FOR_ATTRIBUTES, PLAIN_TERMINAL, run_in_terminal
+command = [sys.executable, "-m", "imgsearch", "browse", "type:png"]
+answers = {ASKS_FOR_ATTRIBUTES: PLAIN_TERMINAL, b".png": b"q"}
+code, output = run_in_terminal(command, {**os.environ, "TERM": "xterm-256color"}, answers)
+print(output.decode("utf-8", "replace"))
+sys.exit(code)
+"""
+VIEWS = ("timeline", "map", "similar", "labels", "library")
 LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 
 
@@ -173,7 +184,7 @@ def wait_for_port(port: int) -> None:
 
 
 def visit_page(port: int) -> None:
-    """Search on the page in a real browser, and open a websocket with a foreign origin."""
+    """Search on the page and open its views in a real browser, and a foreign websocket."""
     from playwright.sync_api import sync_playwright
 
     rules = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
@@ -185,6 +196,9 @@ def visit_page(port: int) -> None:
         box.fill("a red square")
         box.press("Enter")
         page.wait_for_timeout(3000)
+        for view in VIEWS:
+            page.goto(f"http://127.0.0.1:{port}/{view}")
+            page.wait_for_timeout(2000)
         cookies = "; ".join(f"{each['name']}={each['value']}" for each in page.context.cookies())
         browser.close()
     for origin in ("http://attacker.example", "null"):
@@ -202,6 +216,8 @@ def main(arguments: Sequence[str]) -> None:
     work = Path(arguments[0])
     recorder = Recorder(work, prepare_namespace(work))
     photos = str(work / "photos")
+    captions = work / "tmp" / "captions.csv"
+    captions.write_text("0.png,a red square\n")
     run = recorder.run
     run("index", "index", photos)
     run("index again", "index")
@@ -220,6 +236,13 @@ def main(arguments: Sequence[str]) -> None:
     run("rebuild", "rebuild")
     run("prune", "prune")
     run("index --metadata", "index", "--metadata")
+    run("index --thumbnails", "index", "--thumbnails")
+    run("evaluate", "evaluate", "--captions", str(captions))
+    run("help", "help", "search")
+    run("completion", "completion", "bash")
+    with recorder.running("browse", "-c", BROWSE) as process:
+        process.wait(timeout=300)
+    run("demo", "demo", "--data", str(work / "data" / "demo"))
     if is_installed():
         run("read-text", "read-text", "--all")
     with recorder.running("watch", "-m", "imgsearch", "watch"):

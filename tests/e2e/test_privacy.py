@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imgsearch.cli import COMMANDS
 from imgsearch.ocr import is_installed
 from tests.browsing import BROWSER
 
 CHECKOUT = Path(__file__).parent.parent.parent
 MODEL_HUB = {"huggingface.co"}
 CONTROL = "control"
+NEW_LIBRARY = ("index", "demo")  # asks the hub whether its model can be had
 Report = dict[str, Any]
 
 
@@ -64,21 +66,27 @@ def test_the_recorder_sees_what_a_program_asks_and_writes(reports: dict[str, Rep
 
 
 def test_every_step_did_its_work(reports: dict[str, Report]) -> None:
-    assert len(reports) == (24 if is_installed() else 23)
+    assert len(reports) == (30 if is_installed() else 29)
     for step, report in reports.items():
         assert "Traceback" not in report["output"], step
         assert report["returncode"] in (0, 1, -2), (step, report["output"])
 
 
+def test_every_command_is_recorded(reports: dict[str, Report]) -> None:
+    recorded = {step.split()[0].replace("page", "ui") for step in reports}
+    assert set(COMMANDS) - recorded <= ({"read-text"} if not is_installed() else set())
+
+
 def test_no_name_but_the_model_hub_is_asked(reports: dict[str, Report]) -> None:
     asked = {step: set(report["names"]) for step, report in reports.items() if step != CONTROL}
-    assert asked.pop("index") <= MODEL_HUB  # a new library asks whether a model can be had
+    for step in NEW_LIBRARY:
+        assert asked.pop(step) <= MODEL_HUB
     assert asked == {step: set() for step in asked}
 
 
 def test_no_connection_leads_to_another_machine(reports: dict[str, Report]) -> None:
     for step, report in reports.items():
-        if step not in (CONTROL, "index"):
+        if step not in (CONTROL, *NEW_LIBRARY):
             assert report["connections"] == [], step
 
 
