@@ -19,6 +19,8 @@ NameField: TypeAlias = Literal[
     "country",
 ]
 NAME_FIELDS: tuple[NameField, ...] = get_args(NameField)
+# Where a usual word counts only if it is a whole name.
+WHOLE_NAME_FIELDS: tuple[NameField, ...] = ("file_name", "folder", "title", "headline", "keywords")
 # What words of a query can match: names, and the text that was read in the picture.
 MatchedField: TypeAlias = NameField | Literal["text"]
 # What one name of a field is called, where it is not as the field.

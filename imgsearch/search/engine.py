@@ -195,10 +195,14 @@ def rank_fused(
     names: NameMatches | None,
     only: Ids | None,
     limit: int,
+    baseline: LibraryBaseline | None,
 ) -> FusedRanking:
-    """The best photos by name and by meaning, at least `limit` of each if there are as many."""
+    """The best photos by name and by meaning, at least `limit` of each if there are as many.
+
+    Without a baseline there is no verdict.
+    """
     ranking = rank(context, vector, only, limit)
-    verdict = _verdict(context, vector, only, ranking)
+    verdict = None if baseline is None else _verdict(baseline, vector, only, ranking)
     if names is None:
         is_below = _ends_below(ranking, query.min_score)
         photos = [each for each in ranking.photos if _reaches(each, query.min_score)]
@@ -241,6 +245,7 @@ def _ranked_page(context: SearchContext, query: Query, k: int, after: ByTwoScore
         return Answer(())
     vector = embed(context, query)
     names = find_names(context.reads, query, only)
+    baseline = LibraryBaseline.read(context.reads, context.row.key)
     counts = [0 if each is None else each.count for each in (after.named, after.others)]
     limit = max(COUNTED_HITS, k + 1 + sum(counts))
 
@@ -249,7 +254,7 @@ def _ranked_page(context: SearchContext, query: Query, k: int, after: ByTwoScore
         return end is None or end.is_after(*photo)
 
     while True:
-        ranked = rank_fused(context, query, vector, names, only, limit)
+        ranked = rank_fused(context, query, vector, names, only, limit, baseline)
         rest = [each for each in ranked.photos if is_after(each, ranked.named)]
         if len(rest) > k or ranked.is_complete or ranked.is_below:
             break
@@ -288,14 +293,11 @@ def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
 
 
 def _verdict(
-    context: SearchContext, query: QueryVector, only: Ids | None, ranking: Ranking
+    baseline: LibraryBaseline, query: QueryVector, only: Ids | None, ranking: Ranking
 ) -> Verdict | None:
-    """How far the best photos of a ranking can be trusted; None in a small library."""
+    """How far the best photos of a ranking can be trusted."""
     import numpy as np
 
-    baseline = LibraryBaseline.read(context.reads, context.row.key)
-    if baseline is None:
-        return None
     best = ranking.photos[:COUNTED_HITS]
     ids = np.array([photo_id for photo_id, _ in best], np.int64)
     scores = np.array([score for _, score in best], np.float32)
@@ -346,14 +348,15 @@ def _sorted_page(context: SearchContext, query: Query, k: int, after: ByKey | No
         return Answer(())
     vector = embed(context, query)
     names = find_names(context.reads, query, only)
+    baseline = LibraryBaseline.read(context.reads, context.row.key)
     limit = max(COUNTED_HITS, k)
-    ranked = rank_fused(context, query, vector, names, only, limit)
+    ranked = rank_fused(context, query, vector, names, only, limit, baseline)
     if query.min_score is None:
         scores = dict(ranked.photos[:k])
     else:
         while not (ranked.is_complete or ranked.is_below):
             limit *= 4
-            ranked = rank_fused(context, query, vector, names, only, limit)
+            ranked = rank_fused(context, query, vector, names, only, limit, baseline)
         scores = dict(ranked.photos)
     # The ranking shows each shot once, so the listing need not stack again.
     selection = context.selection((), np.array(list(scores), np.int64))

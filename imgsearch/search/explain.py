@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imgsearch.records.answer import Explanation
 from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Share
+from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.context import SearchContext
 from imgsearch.search.engine import rank_fused
 from imgsearch.search.name_search import NameMatches, find_names
@@ -83,9 +84,11 @@ def _rank_of(
     only: Ids | None,
 ) -> int | None:
     """The rank of a photo, from 1; None if it is not found."""
+    # The verdict orders photos that were found by name among the others.
+    baseline = None if names is None else LibraryBaseline.read(context.reads, context.row.key)
     limit = _FIRST_LIMIT
     while True:
-        ranking = rank_fused(context, query, vector, names, only, limit)
+        ranking = rank_fused(context, query, vector, names, only, limit, baseline)
         ids = [ranked_id for ranked_id, _ in ranking.photos]
         if photo_id in ids:
             return ids.index(photo_id) + 1

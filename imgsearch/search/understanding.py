@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from imgsearch.encoders.phrasing import asks_for_any_photo
 from imgsearch.query.grammar import is_expressible, parse, to_text
 from imgsearch.query.words import is_common
+from imgsearch.records.names import WHOLE_NAME_FIELDS
 from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
 from imgsearch.text import words_of
 
@@ -192,7 +193,7 @@ class _Words:
     def _is_one_name(self) -> bool:
         """Whether all words together are in the name of a file, a folder or the like."""
         return len(self._typed) > 1 and self._reads.has_phrase(
-            " ".join(self._typed), ("file_name", "folder", "title", "headline", "keywords")
+            " ".join(self._typed), WHOLE_NAME_FIELDS
         )
 
     def _longest(self, at: int, taken: int) -> _Match | None:

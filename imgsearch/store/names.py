@@ -23,7 +23,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField, NameMatch
+from imgsearch.records.names import (
+    NAME_FIELDS,
+    WHOLE_NAME_FIELDS,
+    MatchedField,
+    NameField,
+    NameMatch,
+)
 from imgsearch.records.picture_text import (
     TextLine,
     TextMatch,
@@ -53,8 +59,6 @@ _WEIGHTS: dict[NameField, float] = {
 }
 _PARTS_FIELDS = tuple(field for field in NAME_FIELDS if field != "description")
 _LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
-# Where a usual word counts only if it is a whole name.
-WHOLE_NAME_FIELDS: tuple[NameField, ...] = ("file_name", "folder", "title", "headline", "keywords")
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 _COLUMNS = ", ".join(NAME_FIELDS)
 
