@@ -11,6 +11,7 @@
     │   └── EncoderMismatch       6   the library was made with another encoder
     ├── SnapshotError             7   an index file is missing, truncated or damaged
     ├── StoreError                8   the database is damaged, foreign, or cannot be opened
+    │   ├── DamagedThumbnails     8   the file of kept thumbnails is damaged
     │   └── SchemaTooNew          8   it was written by a newer imgsearch
     ├── LibraryLocked             9   another process is writing to this library
     ├── DiskError                10   the disk is full or the data folder cannot be used
@@ -113,6 +114,10 @@ class StoreError(ImgsearchError):
     """The library's database is damaged, foreign, or cannot be opened."""
 
     exit_code = 8
+
+
+class DamagedThumbnails(StoreError):
+    """The file of kept thumbnails is damaged. What is intact in it can be saved."""
 
 
 class SchemaTooNew(StoreError):

@@ -20,7 +20,14 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, reduce_thumbnail
-from imgsearch.errors import PhotoError, SettingsError, StoreError, UsageError
+from imgsearch.errors import (
+    DamagedThumbnails,
+    DiskError,
+    PhotoError,
+    SettingsError,
+    StoreError,
+    UsageError,
+)
 from imgsearch.store.thumbnails import THUMBNAIL_FILE, ThumbnailStore
 from tests.factories import CHECKOUT, PATIENCE_S, encoded, noise, rgb_at, scene, wait_until
 from tests.stand_in import StandIn
@@ -252,6 +259,25 @@ def test_what_is_intact_survives_a_damaged_page(tmp_path: Path, store: Thumbnail
     kept = store.hashes()
     assert store.damaged() == 0
     assert all(store.get(content_hash) == images[content_hash] for content_hash in kept)
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    (tmp_path / THUMBNAIL_FILE).mkdir()  # SQLite cannot read it, as on a failing disk
+    with ThumbnailStore(tmp_path) as store:
+        for use in (store.damaged, store.repair, store.hashes):
+            with pytest.raises(DiskError, match="full or failing"):
+                use()
+    assert (tmp_path / THUMBNAIL_FILE).is_dir()
+
+
+def test_damage_is_told_once(tmp_path: Path, store: ThumbnailStore) -> None:
+    store.add(images_of(200), LIMIT_BYTES)
+    store.close()
+    file = tmp_path / THUMBNAIL_FILE
+    file.write_bytes(b"no database" * 1000)
+    with pytest.raises(DamagedThumbnails) as caught:
+        store.damaged()
+    assert str(caught.value).count("are damaged") == 1
 
 
 def test_a_reader_notices_that_the_file_was_replaced(tmp_path: Path, store: ThumbnailStore) -> None:

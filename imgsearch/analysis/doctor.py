@@ -24,7 +24,7 @@ from imgsearch.analysis.status import missing_extras
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.encoders import onnx, registry
-from imgsearch.errors import ImgsearchError, SnapshotError, StoreError
+from imgsearch.errors import DamagedThumbnails, ImgsearchError, SnapshotError, StoreError
 from imgsearch.index import snapshot
 from imgsearch.indexer.roots import list_roots
 from imgsearch.indexer.scan import find_changes, scan
@@ -300,9 +300,12 @@ def _thumbnails(store: Store, settings: Settings) -> Iterator[Finding]:
         try:
             damaged = thumbnails.damaged()
             counts, kept = thumbnails.counts(), thumbnails.hashes()
-        except StoreError as error:
+        except DamagedThumbnails as error:
             message = str(error)
             yield Finding("thumbnails", "warning", message, repair, repairable=True, exit_code=1)
+            return
+        except StoreError as error:
+            yield Finding("thumbnails", "warning", str(error), exit_code=1)
             return
     if damaged:
         message = f"{format_count(damaged, 'kept thumbnail')} damaged: a checksum differs."

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 from imgsearch import ocr
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
-from imgsearch.errors import FolderError, MissingPackage, SnapshotError, StoreError
+from imgsearch.errors import (
+    DamagedThumbnails,
+    FolderError,
+    MissingPackage,
+    SnapshotError,
+    StoreError,
+)
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
 from imgsearch.indexer import diff, int8_trial, metadata, picture_text, pipeline, roots
@@ -536,7 +542,7 @@ def _repair_thumbnails(thumbnails: ThumbnailStore) -> list[str]:
     try:
         if not thumbnails.damaged():
             return []
-    except StoreError:  # the file itself is damaged
+    except DamagedThumbnails:  # the file itself
         pass
     kept = thumbnails.repair()
     return [f"Repaired the thumbnails: {format_count(kept, 'photo')} kept theirs."]

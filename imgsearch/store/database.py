@@ -283,9 +283,15 @@ def raise_translated(error: sqlite3.Error | UnicodeDecodeError, file: Path) -> N
             f"Another process has kept the library in {folder} busy for {BUSY_TIMEOUT_S:.0f} s. "
             "Wait for it to finish, then try again."
         ) from error
-    if not any(word in text for word in ("malformed", "not a database", "corrupt", "decode")):
+    if not is_damage(error):
         raise StoreError(f"The database {file} cannot be used: {error}.") from error
     raise damage(file, str(error)) from error
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite means a damaged file, and not one that cannot be opened, read or written."""
+    text = str(error).lower()
+    return any(word in text for word in ("malformed", "not a database", "corrupt", "decode"))
 
 
 def damage(file: Path, problem: str) -> StoreError:

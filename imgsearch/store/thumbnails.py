@@ -18,9 +18,9 @@ from typing import Self
 from urllib.parse import quote
 
 from imgsearch import private_files
-from imgsearch.errors import ImgsearchError, StoreError
+from imgsearch.errors import DamagedThumbnails, ImgsearchError, StoreError
 from imgsearch.records.status import ThumbnailCounts
-from imgsearch.store.database import DATABASE_FILE, connect, raise_translated
+from imgsearch.store.database import DATABASE_FILE, connect, is_damage, raise_translated
 
 THUMBNAIL_FILE = "thumbnails.db"
 _OTHER_FILES = ("-wal", "-shm")
@@ -162,11 +162,14 @@ class ThumbnailStore:
             return deleted
 
     def repair(self) -> int:
-        """Replace a damaged file by one with all that is intact; returns how many were intact."""
+        """Replace a damaged file by one with all that is intact; returns how many were intact.
+
+        Raises StoreError and DiskError, and changes nothing, for a file that cannot be opened.
+        """
         with closing(_create_draft(self._draft)) as copy:
             copy.execute("BEGIN")
             for order in ("ASC", "DESC"):  # damage in the middle stops the reading from either end
-                with suppress(ImgsearchError), self._reading() as connection:
+                with suppress(DamagedThumbnails), self._reading() as connection:
                     rows = connection.execute(
                         f"SELECT content_hash, image, crc32 FROM thumbnails ORDER BY id {order}"
                     )
@@ -225,15 +228,17 @@ class ThumbnailStore:
         except FileNotFoundError as error:
             raise StoreError(f"There is no {self._file}.") from error
         except sqlite3.DatabaseError as error:
-            text = str(error)
-            if any(word in text for word in ("malformed", "not a database", "corrupt")):
-                raise self._damage(text) from error
+            if is_damage(error):
+                raise self._damage(str(error)) from error
             raise_translated(error, self._file)
-        except StoreError as error:
-            raise self._damage(str(error.__cause__ or error)) from error
+        except StoreError as error:  # of `connect`, which names the cure for a library
+            cause = error.__cause__
+            if isinstance(cause, sqlite3.Error) and is_damage(cause):
+                raise self._damage(str(cause)) from error
+            raise
 
-    def _damage(self, problem: str) -> StoreError:
-        return StoreError(
+    def _damage(self, problem: str) -> DamagedThumbnails:
+        return DamagedThumbnails(
             f"The thumbnails in {self._file} are damaged ({problem.splitlines()[0]}). Repair them: "
             "imgsearch doctor --repair; then make those that were lost again: imgsearch index "
             "--thumbnails."
