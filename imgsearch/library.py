@@ -364,9 +364,10 @@ class Library:
 
         content_hash = bytes.fromhex(photo.content_hash)
         is_middle = at_s is None or photo.facts.duration_s is None
-        kept = self._kept_thumbnails().get(content_hash) if side_px <= KEPT_SIDE_PX else None
-        if kept is not None and is_middle:
-            return reduce_thumbnail(kept, side_px)
+        if is_middle and side_px <= KEPT_SIDE_PX:
+            kept = self._kept_thumbnails().get(content_hash)
+            if kept is not None:
+                return reduce_thumbnail(kept, side_px)
         files = self._reads().paths([source]).get(source, [])
         try:
             return self._thumbnails().get(photo, [path for _, path in files], side_px, at_s)

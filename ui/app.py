@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
@@ -11,8 +10,6 @@ from imgsearch import ImgsearchError, printable
 from ui import cards, elements, navigation
 from ui.addresses import address_of
 from ui.views import labels, library, map, photo, search, similar, timeline
-
-ASSETS = Path(__file__).with_name("assets")
 
 
 def with_error_card(show: Callable[[], None]) -> Callable[[], None]:
@@ -72,8 +69,8 @@ def main() -> None:
     """Show the view that the URL names."""
     # Our own icon: Streamlit would fetch its default icon from the internet.
     st.set_page_config(page_title=elements.NAME, page_icon=str(elements.FACE), layout="wide")
-    st.logo(str(ASSETS / "logo.svg"), size="large")
-    st.html(f"<style>{(ASSETS / 'page.css').read_text('utf-8')}</style>")
+    st.logo(str(elements.ASSETS / "logo.svg"), size="large")
+    st.html(elements.PAGE_STYLE)
     navigation.follow()
     st.session_state["pages"] = views = pages()
     shown = st.navigation(list(views.values()), position="top")

@@ -1,7 +1,8 @@
 """Components that Streamlit lacks: thumbnail grid, viewer, facts, cropping, the
 button for an example image, and the frame of every view.
 
-Each is a small script in `assets/`. It gets its data as JSON and inserts it as text, never as HTML.
+Some are scripts in `assets/`, the others modules in `components/`. Each gets its data as
+JSON and inserts it as text, never as HTML.
 """
 
 from __future__ import annotations
@@ -30,18 +31,19 @@ UNAVAILABLE = {  # by whether the photo is offline
 NEIGHBOURS = 60  # photos before and after the one that is shown, which arrow keys reach at once
 
 NAME = "imgsearch"
-FACE = Path(__file__).with_name("assets") / "icon.png"
+ASSETS = Path(__file__).with_name("assets")
+FACE = ASSETS / "icon.png"
 FACE_URL = "data:image/png;base64," + base64.b64encode(FACE.read_bytes()).decode()
 
-_ASSETS = Path(__file__).with_name("assets")
 _HISTORY = "../components/history/history.js"
 
 
 def _asset(*names: str) -> str:
     """The text of these files, one after the other: a script has no address to import from."""
-    return "\n".join((_ASSETS / name).read_text("utf-8") for name in names)
+    return "\n".join((ASSETS / name).read_text("utf-8") for name in names)
 
 
+PAGE_STYLE = f"<style>{_asset('page.css')}</style>"  # read once: each rerun runs the app's script
 _grid = st.components.v2.component(
     "imgsearch_grid",
     html='<div class="head"><div class="text" role="status"></div>'

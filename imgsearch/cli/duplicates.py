@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,11 +11,14 @@ import click
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
+    complete_folder,
     data_option,
     info,
     json_option,
     open_library,
+    print_bytes,
     print_json,
+    print_paths,
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     multiple=True,
     type=PATH,
+    shell_complete=complete_folder,
     help="Keep the photos in this folder. May be given several times, the best first.",
 )
 @click.option("--list", "as_list", is_flag=True, help="Print the paths of those not kept.")
@@ -89,12 +92,11 @@ def command(
     elif as_list:
         from imgsearch.analysis.removal_script import removal_paths
 
-        end = b"\0" if nul else b"\n"
-        _write(b"".join(os.fsencode(path) + end for path in removal_paths(groups)))
+        print_paths(removal_paths(groups), nul)
     elif script and groups:
         from imgsearch.analysis.removal_script import removal_script
 
-        _write(removal_script(groups))
+        print_bytes(removal_script(groups))
     else:
         for number, group in enumerate(groups, 1):
             click.echo(f"Group {number}")
@@ -104,11 +106,6 @@ def command(
         info("No photos are this similar. For more, lower --min-score.")
         sys.exit(NO_RESULT)
     _summary(groups, is_list=not (as_json or as_list or script))
-
-
-def _write(content: bytes) -> None:
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
 
 
 def _line(photo: GroupedPhoto) -> str:

@@ -22,7 +22,7 @@ from imgsearch.cli.terminal import standard_output
 from imgsearch.query.grammar import to_text
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Filter, Query, Term
-from imgsearch.text import printable
+from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Explanation
@@ -129,7 +129,8 @@ def _print_text(explanation: Explanation) -> None:
         where = f"{across:4.0%} across, {down:4.0%} down"
         click.echo(f"{heading:12}{star} {where}  {printable(line.text)}")
     if len(text.lines) > _SHOWN_LINES:
-        click.echo(f"{'':13} and {len(text.lines) - _SHOWN_LINES} more lines: see --json")
+        rest = format_count(len(text.lines) - _SHOWN_LINES, "more line")
+        click.echo(f"{'':13} and {rest}: see --json")
 
 
 def _shown_lines(explanation: Explanation) -> list[TextLine]:

@@ -86,8 +86,9 @@ def command(
         if thumbnails:
             made = run_with_progress(library.make_thumbnails(), "Making thumbnails")
             info(
-                f"Made {format_count(made.made, 'thumbnail')}; {made.failed} photos could not be "
-                f"read now. {format_count(made.kept, 'thumbnail')} are kept."
+                f"Made {format_count(made.made, 'thumbnail')}; could not be read now: "
+                f"{format_count(made.failed, 'photo')}. Kept in all: "
+                f"{format_count(made.kept, 'thumbnail')}."
             )
     if as_json:
         print_json(asdict(report))

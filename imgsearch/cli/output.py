@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -123,6 +125,18 @@ def print_position(line: str, at: int) -> None:
     before, rest = printable(line[start:at]), printable(line[at : at + _CONTEXT_CHARACTERS])
     width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in before)
     click.echo(f"  {before}{rest}\n  {' ' * width}^", err=True)
+
+
+def print_bytes(content: bytes) -> None:
+    """Print bytes as they are: file names need not be valid text."""
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def print_paths(paths: Iterable[Path], nul: bool) -> None:
+    """Print each path with a line break after it, or with NUL."""
+    end = b"\0" if nul else b"\n"
+    print_bytes(b"".join(os.fsencode(path) + end for path in paths))
 
 
 def print_json(value: object) -> None:

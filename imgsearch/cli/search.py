@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ from imgsearch.cli.output import (
     json_option,
     open_library,
     print_json,
+    print_paths,
 )
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
@@ -141,9 +141,7 @@ def _show(answer: Answer, output: _Output) -> bool:
     if output.as_json:
         print_json_answer(answer)
     elif output.paths:
-        end = b"\0" if output.nul else b"\n"
-        sys.stdout.buffer.write(b"".join(os.fsencode(hit.path) + end for hit in answer.hits))
-        sys.stdout.buffer.flush()
+        print_paths((hit.path for hit in answer.hits), output.nul)
     elif output.preview:
         _print_with_pictures(answer, output.data_dir)
     else:

@@ -5,7 +5,7 @@ Nothing is deleted here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,7 +155,7 @@ def _summary(groups: Sequence[DuplicateGroup]) -> None:
     with st.container(horizontal=True):
         _download(
             "Script",
-            removal_script(usable),
+            lambda: removal_script(usable),
             "move-near-duplicates.sh",
             ":material/terminal:",
             "A shell script for you to read and to run. It says what it would move; with --trash "
@@ -163,21 +163,23 @@ def _summary(groups: Sequence[DuplicateGroup]) -> None:
         )
         _download(
             "Paths",
-            exports.paths_text(removal_paths(usable)),
+            lambda: exports.paths_text(removal_paths(usable)),
             "near-duplicates.txt",
             ":material/list:",
             "The paths of the photos that are not kept.",
         )
         _download(
             "CSV",
-            exports.groups_csv(groups),
+            lambda: exports.groups_csv(groups),
             "near-duplicates.csv",
             ":material/table:",
             "All groups, with what is kept and why.",
         )
 
 
-def _download(label: str, content: bytes, name: str, icon: str, explanation: str) -> None:
+def _download(
+    label: str, content: Callable[[], bytes], name: str, icon: str, explanation: str
+) -> None:
     st.download_button(
         label, content, name, "text/plain", on_click="ignore", icon=icon, help=explanation
     )
@@ -185,7 +187,8 @@ def _download(label: str, content: bytes, name: str, icon: str, explanation: str
 
 def _show_group(number: int, group: DuplicateGroup) -> None:
     """The photos of one group, how they differ, and which of them to keep."""
-    hits = tuple(photo.hit for photo in sorted(group.photos, key=_order))
+    photos = sorted(group.photos, key=_order)
+    hits = tuple(photo.hit for photo in photos)
     with st.container(border=True):
         name = f"similar {number}"
         remember_list(name, hits)
@@ -196,7 +199,7 @@ def _show_group(number: int, group: DuplicateGroup) -> None:
             address=address_of("similar"),
             photo_parameters={"from": name},
         )
-        for rank, photo in enumerate(sorted(group.photos, key=_order), 1):
+        for rank, photo in enumerate(photos, 1):
             st.checkbox(
                 f"Keep {rank}: {_facts(photo)}",
                 photo.keep,
