@@ -107,6 +107,22 @@ def wait_until_images_are_taken(tab: Page) -> None:
     tab.locator('[data-testid="stFileUploader"] input[type="file"]').wait_for(state="attached")
 
 
+def give_file(tab: Page, name: str, kind: str, content: bytes, way: str = "drop") -> None:
+    """Drop a file of this media type on the page, or paste it (`way` "paste")."""
+    wait_until_images_are_taken(tab)
+    tab.evaluate(
+        """([name, type, way, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], name, {type}));
+            const options = {bubbles: true, cancelable: true};
+            document.body.dispatchEvent(way === "drop"
+                ? new DragEvent("drop", {dataTransfer: data, ...options})
+                : new ClipboardEvent("paste", {clipboardData: data, ...options}));
+        }""",
+        [name, kind, way, list(content)],
+    )
+
+
 def wait_for_first(tab: Page, name: str) -> None:
     """Until this photo is the first one shown. For a moment the last answer is there as well."""
     tab.locator(f".tile:first-child a[aria-label^='{name}']").first.wait_for()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from imgsearch.query.grammar import parse
 from imgsearch.records.picture_text import TextLine
 from imgsearch.search.name_search import fused_score
 from imgsearch.store.store import Store
-from tests.factories import write_noise
+from tests.factories import run_cli, write_noise
 from tests.stand_in import StandIn
 from tests.test_browse import AREZZO, SYDNEY, write_taken
 
@@ -192,12 +190,7 @@ def test_a_part_of_an_image_has_no_exact_line(travels: Library) -> None:
 
 
 def run(library: Library, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "imgsearch", "search", *arguments],
-        env={**os.environ, "IMGSEARCH_DATA": str(library.settings.data_dir)},
-        capture_output=True,
-        text=True,
-    )
+    return run_cli("search", *arguments, data=library.settings.data_dir)
 
 
 def test_the_command_tells_how_it_understood(demo: Library) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -33,7 +30,7 @@ from imgsearch.progress import SyncReport, TextReport
 from imgsearch.records.picture_text import TextLine, lines_with, searchable_texts, words_in_text
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
-from tests.factories import CHECKOUT, PATIENCE_S, ingested, random_vectors
+from tests.factories import PATIENCE_S, ingested, random_vectors, start_cli
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -356,16 +353,6 @@ def test_each_line_of_a_long_screenshot_is_read_once() -> None:
 PHOTOS = 12  # of the command that is stopped twice
 
 
-def command(data: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "IMGSEARCH_DATA": str(data)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def readings(data: Path) -> dict[int, str]:
     """When the text of each photo was read, and its state: of all that are committed now."""
     with closing(sqlite3.connect(f"file:{data}/library.db?mode=ro", uri=True)) as connection:
@@ -379,7 +366,7 @@ def stopped_after_a_photo(data: Path, number: int) -> tuple[int, str]:
     Meanwhile nothing can be written to the database, so the command waits at its next photo.
     """
     before = readings(data)
-    with command(data, "read-text", "--all") as process:
+    with start_cli("read-text", "--all", data=data) as process:
         end = time.monotonic() + PATIENCE_S
         while len(readings(data)) == len(before):
             assert process.poll() is None and time.monotonic() < end, process.communicate()
@@ -411,7 +398,7 @@ def test_a_killed_command_loses_no_photo_that_it_has_read(
     assert "run the same command again to continue" in errors
     before = readings(data)
     assert 2 <= len(before) < PHOTOS
-    with command(data, "read-text", "--all", "--json") as process:
+    with start_cli("read-text", "--all", "--json", data=data) as process:
         output, errors = process.communicate(timeout=PATIENCE_S)
     report = json.loads(output)
     assert report["read"] == PHOTOS - len(before), errors

@@ -16,7 +16,7 @@ from imgsearch import Example, Library, Query, Region, Term
 from imgsearch.encoders.registry import encoder_choices, kind_of
 from imgsearch.search.remarks import MULTILINGUAL
 from imgsearch.service.codec import answer_from_json, answer_to_json
-from tests.factories import modules_after
+from tests.factories import modules_after, run_cli
 
 
 def test_a_misspelt_query_gets_a_suggestion(demo: Library) -> None:
@@ -84,12 +84,7 @@ def test_known_words_load_no_speller() -> None:
 
 
 def run(library: Library, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "imgsearch", "search", *arguments],
-        env={**os.environ, "IMGSEARCH_DATA": str(library.settings.data_dir)},
-        capture_output=True,
-        text=True,
-    )
+    return run_cli("search", *arguments, data=library.settings.data_dir)
 
 
 def test_the_command_tells_what_may_have_been_meant(demo: Library) -> None:

@@ -29,13 +29,13 @@ from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     TOKEN,
+    give_file,
     search,
     serving,
     settle,
     wait_for_first,
     wait_for_line,
     wait_for_only,
-    wait_until_images_are_taken,
     wait_until_shown,
 )
 from tests.factories import wait_until
@@ -155,21 +155,9 @@ def test_search_by_an_image_and_by_a_part_of_it(
 ) -> None:
     page.goto(address)
     page.locator(".tile img").first.wait_for()
-    wait_until_images_are_taken(page)
     example = BytesIO()  # like a photo of the library; an exact copy would be left out
     Image.open(demo_photos / "chelsea.png").convert("RGB").save(example, "JPEG", quality=70)
-    page.evaluate(
-        """([way, bytes]) => {
-            const file = new File([new Uint8Array(bytes)], "example.jpg", {type: "image/jpeg"});
-            const data = new DataTransfer();
-            data.items.add(file);
-            const options = {bubbles: true, cancelable: true};
-            document.body.dispatchEvent(way === "drop"
-                ? new DragEvent("drop", {dataTransfer: data, ...options})
-                : new ClipboardEvent("paste", {clipboardData: data, ...options}));
-        }""",
-        [way, list(example.getvalue())],
-    )
+    give_file(page, "example.jpg", "image/jpeg", example.getvalue(), way)
     for name in ("chelsea.png", "cat_small.jpg"):
         page.locator(f".tile:nth-child(-n+2) a[aria-label^='{name}']").wait_for()
     settle(page)

@@ -15,13 +15,13 @@ from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
+    give_file,
     search,
     serving,
     settle,
     wait_for_count,
     wait_for_first,
     wait_for_line,
-    wait_until_images_are_taken,
     wait_until_shown,
 )
 from tests.factories import write_noise
@@ -84,16 +84,7 @@ def drop(tab: Page, photo: Path) -> None:
     """Drop an image that is like this photo, but no copy of it."""
     buffer = BytesIO()
     Image.open(photo).convert("RGB").save(buffer, "JPEG", quality=70)
-    wait_until_images_are_taken(tab)
-    tab.evaluate(
-        """(bytes) => {
-            const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "x.jpg", {type: "image/jpeg"}));
-            document.body.dispatchEvent(
-                new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
-        }""",
-        list(buffer.getvalue()),
-    )
+    give_file(tab, "x.jpg", "image/jpeg", buffer.getvalue())
 
 
 def test_back_from_a_photo_leads_to_the_same_tile(page: Page, address: str) -> None:

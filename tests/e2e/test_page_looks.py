@@ -12,10 +12,10 @@ import pytest
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
+    give_file,
     search,
     settle,
     wait_for_first,
-    wait_until_images_are_taken,
 )
 
 if TYPE_CHECKING:
@@ -164,13 +164,5 @@ def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str)
 
 def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> None:
     open_view(page, address, "")
-    wait_until_images_are_taken(page)
-    page.evaluate(
-        """() => {
-            const data = new DataTransfer();
-            data.items.add(new File(["words"], "notes.txt", {type: "text/plain"}));
-            document.body.dispatchEvent(
-                new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
-        }"""
-    )
+    give_file(page, "notes.txt", "text/plain", b"words")
     page.get_by_text("notes.txt is not an image").wait_for()
