@@ -36,7 +36,8 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
 HIDDEN = "photo"  # not in the navigation, since it needs a photo
 
 
-TITLES: dict[str, Callable[[], str]] = {"search": search.title, "photo": photo.title}  # or its own
+# Of views whose title depends on the address.
+TITLES: dict[str, Callable[[], str]] = {"search": search.title, "photo": photo.title}
 
 
 def _link_to(view: str, shown: str) -> dict[str, object]:

@@ -175,7 +175,7 @@ def _slide(hit: Hit, options: ViewerOptions) -> dict[str, object]:
     shows_itself = photo_facts.format in SHOWN_BY_BROWSERS
     return {
         "address": photo_address(hit, options.photo_parameters),
-        # Only its file moves.
+        # Only the file itself is animated.
         "large": original if photo_facts.animated and shows_itself else thumbnail_url(hit, "large"),
         "small": thumbnail_url(hit),
         "full": original if shows_itself else thumbnail_url(hit, "full"),

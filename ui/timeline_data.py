@@ -27,6 +27,7 @@ from imgsearch import (
 from ui.elements import thumbnail_url
 from ui.filters import parse_line
 from ui.formatting import alt_text, date_of
+from ui.originals import number_of
 from ui.recent_answers import RecentAnswers
 from ui.session import Session, session
 
@@ -162,7 +163,7 @@ def days(request: Request) -> Response:
 
     `photo` is the id of a photo whose position is asked for.
     """
-    photo_id = _number(request.query_params.get("photo", ""))
+    photo_id = number_of(request.query_params.get("photo", ""))
     try:
         photos = photos_by_day(request.query_params.get("q", ""))
     except ImgsearchError as error:
@@ -201,9 +202,9 @@ def tiles(request: Request) -> Response:
     """What tiles `first` to `first + count - 1` show, for the version of the days named.
 
     Days that were computed a while ago are served as they were, so that a grid does not change
-    under the eyes of its reader while photos are being indexed.
+    while it is looked at and photos are being indexed.
     """
-    first, count = (_number(request.query_params.get(name, "")) for name in ("first", "count"))
+    first, count = (number_of(request.query_params.get(name, "")) for name in ("first", "count"))
     if first is None or count is None or count > MAX_TILES:
         return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, _NOT_STORED)
     line = request.query_params.get("q", "").strip()
@@ -262,8 +263,3 @@ def _remark(day: DayPhotos, today: date) -> str:
     if day.dated_by_file:
         return f"{format_count(day.dated_by_file, 'photo')} by the date of the file"
     return ""
-
-
-def _number(text: str) -> int | None:
-    is_number = text.isascii() and text.isdigit() and len(text) <= 18
-    return int(text) if is_number else None

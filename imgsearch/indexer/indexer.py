@@ -7,10 +7,11 @@ stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -196,7 +197,10 @@ class Indexer:
         with writing(self._data_dir) as store:
             row = store.reads.encoder_in_use()
             within = _ids_below(store.reads, folders) if folders else None
-            plan = self._plan_texts(store, row, reader, everything, again, within)
+            embed = partial(self._embed_as_queries, row)
+            plan = picture_text.plan(
+                store, row, reader.id, embed, everything=everything, again=again, within=within
+            )
             photos = self._readable(store, plan.photo_ids)
             steps = picture_text.read_texts(store, reader, photos, self._settings)
             report = yield from publish_progress(self._data_dir, picture_text.DOING, steps)
@@ -455,7 +459,9 @@ class Indexer:
             row = store.reads.current_encoder()
             if row is None:  # nothing was indexed yet
                 return picture_text.TextPlan((), 0)
-            return self._plan_texts(store, row, self._text_reader(), after_id=after_id)
+            embed = partial(self._embed_as_queries, row)
+            reader_id = self._text_reader().id
+            return picture_text.plan(store, row, reader_id, embed, after_id=after_id)
 
         def read(store: Store, ids: Sequence[int]) -> Generator[Progress, None, TextReport]:
             photos = self._readable(store, ids)
@@ -471,27 +477,6 @@ class Indexer:
         if self._reader is None:
             self._reader = self._open_reader(self._settings.thread_count)
         return self._reader
-
-    def _plan_texts(
-        self,
-        store: Store,
-        row: EncoderRow,
-        reader: TextReader,
-        everything: bool = False,
-        again: bool = False,
-        within: Collection[int] | None = None,
-        after_id: int = 0,
-    ) -> picture_text.TextPlan:
-        return picture_text.plan(
-            store,
-            row,
-            reader.id,
-            lambda texts: self._embed_as_queries(row, texts),
-            everything=everything,
-            again=again,
-            within=within,
-            after_id=after_id,
-        )
 
     def _readable(self, store: Store, ids: Sequence[int]) -> list[tuple[Photo, Path]]:
         return metadata.readable_photos(store, self._online_ids(store.reads), ids)

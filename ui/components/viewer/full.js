@@ -107,7 +107,7 @@ export class FullView {
 
   close() { this.pswp?.close(); }
 
-  // Python has sent more slides: an arrow that led nowhere leads on now.
+  // Python has sent more slides: update the arrows.
   listGrew() { this.pswp?.dispatch("change"); }
 
   play(isPlaying) {
