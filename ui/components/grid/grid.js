@@ -126,8 +126,8 @@ class PhotoGrid {
     this.layOut();
     if (top) this.scroller.scrollTop = placeOf(this.layout, top.offset).y - top.below;
     if (isRestored) this.restored = this.scroller.scrollTop;
-    this.render();
-    if (focused !== null) this.focus(focused);
+    this.render(focused);
+    if (focused !== null) this.focusTile(focused);
   }
 
   layOut() {
@@ -166,19 +166,19 @@ class PhotoGrid {
     }, REMEMBER_MS);
   }
 
-  render() {
+  // The tile with this offset keeps the focus, or gets it next, while it is out of sight.
+  render(focused = this.focusedOffset()) {
     const { layout, scroller } = this;
     if (!layout?.count) return;
     const visible = scroller.clientHeight, top = scroller.scrollTop - visible / 2, bottom = scroller.scrollTop + 1.5 * visible;
     const shown = [], wanted = [Infinity, 0];
-    const focused = this.focusedOffset();
     for (let section = sectionAt(layout, top); section && section.top < bottom; section = layout.sections[section.number + 1]) {
       const [first, end] = tilesBetween(layout, section, top, bottom);
       shown.push({ section, first, end });
       if (first < end) { wanted[0] = Math.min(wanted[0], first); wanted[1] = Math.max(wanted[1], end); }
     }
     if (focused !== null && !shown.some(({ first, end }) => first <= focused && focused < end)) {
-      const section = sectionOf(layout, focused); // it keeps the focus while it is out of sight
+      const section = sectionOf(layout, focused);
       const other = shown.find((each) => each.section === section);
       if (other) other.extra = focused;
       else shown.push({ section, first: focused, end: focused + 1 });
@@ -312,6 +312,11 @@ class PhotoGrid {
     if (y + layout.side + GAP > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = y + layout.side + 2 * GAP - scroller.clientHeight;
     this.active = offset;
     this.render();
+    this.focusTile(offset);
+  }
+
+  focusTile(offset) {
+    const { layout } = this;
     this.sections.get(sectionOf(layout, offset).number).tiles.get(offset).focus({ preventScroll: true });
   }
 
