@@ -83,11 +83,11 @@ def test_any_file_name_is_moved_and_nothing_else_happens(shell: str, tmp_path: P
 
     code, lines = run(script, tmp_path, shell=shell)
     assert code == 0 and files_in(photos) == before, "without an argument nothing is changed"
-    assert f"{len(HOSTILE)} files would be moved, 0 left. Nothing was changed." in lines
+    assert f"Would be moved: {len(HOSTILE)}. Would be left: 0. Nothing was changed." in lines
     assert not any(c < " " for line in lines for c in line), "no name may control a terminal"
 
     code, lines = run(script, tmp_path, "--to", "moved away", shell=shell)
-    assert (code, lines[-1]) == (0, f"{len(HOSTILE)} files were moved, 0 left."), lines
+    assert (code, lines[-1]) == (0, f"Moved: {len(HOSTILE)}. Left: 0."), lines
     assert set(files_in(photos).values()) == {content(0), content(99)} and bystander.exists()
     moved = files_in(Path(f"{tmp_path}/moved away{photos}"))
     assert moved == {b"x/" + name: content(n) for n, name in enumerate(HOSTILE, 1)}
@@ -108,7 +108,7 @@ def test_a_file_that_changed_is_left_alone(tmp_path: Path) -> None:
         f"Moved {same}",
         f"Left {changed}: it has changed, or cannot be read",
         f"Left {gone}: it is not there",
-        "1 files were moved, 2 left.",
+        "Moved: 1. Left: 2.",
     ]
 
 
@@ -146,7 +146,7 @@ def test_files_go_to_the_trash_of_the_desktop(tmp_path: Path) -> None:
     group = DuplicateGroup((photo(0, kept, keep=True), photo(1, file, keep=False)))
     path = f"{trash.parent}:{os.environ['PATH']}"
     code, lines = run(removal_script([group]), tmp_path, "--trash", PATH=path)
-    assert (code, lines[-1]) == (0, "1 files were moved, 0 left.") and not file.exists()
+    assert (code, lines[-1]) == (0, "Moved: 1. Left: 0.") and not file.exists()
     assert (tmp_path / "trashed").read_bytes() == content(1) and kept.exists()
 
 

@@ -26,7 +26,7 @@ from imgsearch.records.status import Failure
 from imgsearch.store import schema
 from imgsearch.store.migrations import MIGRATIONS
 from imgsearch.store.store import Store
-from tests.factories import write_photos
+from tests.factories import run_python, write_photos
 from tests.stand_in import StandIn
 
 DIM = 8
@@ -387,6 +387,23 @@ def test_a_new_database_is_complete_before_it_has_its_name(tmp_path: Path) -> No
     (tmp_path / "library.db.new").write_bytes(b"left by a killed process")
     Store.open(tmp_path, writable=True).close()
     assert {file.name for file in tmp_path.iterdir()} == {"library.db"}
+
+
+def test_a_new_database_has_its_write_ahead_log_before_it_has_its_name(tmp_path: Path) -> None:
+    """Switching to it later writes a journal that readers cannot undo after a kill."""
+    done = run_python(
+        """import sys
+from pathlib import Path
+from imgsearch.store.store import Store
+def tell_format(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("library.db"):
+        print(list(Path(arguments[0]).read_bytes()[18:20]))
+sys.addaudithook(tell_format)
+Store.open(Path(sys.argv[1]), writable=True).close()""",
+        tmp_path,
+    )
+    # The format versions for WAL: https://sqlite.org/fileformat.html#file_format_version_numbers
+    assert done.stdout == "[2, 2]\n", done.stderr
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -134,10 +134,10 @@ move() {
 """
 _TAIL = r"""
 if [ $mode = show ]; then
-    echo "$moved files would be moved, $left left. Nothing was changed."
+    echo "Would be moved: $moved. Would be left: $left. Nothing was changed."
     echo "To move them, add: --trash, or --to DIR"
 else
-    echo "$moved files were moved, $left left."
+    echo "Moved: $moved. Left: $left."
 fi
 [ $left -eq 0 ]
 """

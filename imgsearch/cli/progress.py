@@ -74,9 +74,9 @@ def _run_with_lines(job: Job[_Report], title: str) -> _Report:
 def _speed_text(meter: RateMeter) -> str:
     """ "212 photos/s, 14 s left"; empty while it is unknown."""
     rate, left_s = meter.rate, meter.left_s
-    return f"{_rate_text(rate)}, {left_s:.0f} s left" if rate and left_s is not None else ""
+    return f"{format_rate(rate)}, {left_s:.0f} s left" if rate and left_s is not None else ""
 
 
-def _rate_text(rate: float) -> str:
+def format_rate(rate: float) -> str:
     """ "212 photos/s"; a slow rate with a decimal: "0.4 photos/s"."""
     return f"{rate:.0f} photos/s" if rate >= 10 else f"{rate:.1f} photos/s"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.output import call_api, data_option, json_option, print_json
+from imgsearch.cli.progress import format_rate
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _running_text(running: RunningJob) -> str:
     if running.total:
         text += f": {running.done} of {running.total}"
     if running.left_s is not None:
-        text += f", {running.rate:.0f} photos/s, {running.left_s:.0f} s left"
+        text += f", {format_rate(running.rate)}, {running.left_s:.0f} s left"
     return text
 
 

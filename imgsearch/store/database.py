@@ -91,7 +91,8 @@ class Database:
         """Create the database under another name first: a killed process leaves no empty file.
 
         Without a write-ahead log, which would stay behind: on a full disk, SQLite keeps in it what
-        it cannot write to the database, and says nothing.
+        it cannot write to the database, and says nothing. The file is switched to one before it
+        gets its name: a kill during the switch would leave a journal that readers cannot undo.
         """
         draft = file.with_name(file.name + ".new")
         for suffix in ("", "-wal", "-shm"):
@@ -99,6 +100,7 @@ class Database:
         try:
             private_files.create_file(draft)  # SQLite gives its other files the same rights
             cls._migrate(draft, journal_mode="MEMORY")
+            connect(draft, writable=True).close()
             draft.replace(file)
         except OSError as error:
             raise DiskError(f"Cannot write to {file.parent} ({error.strerror}).") from error

@@ -22,6 +22,7 @@ from imgsearch.store import names
 from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
+    HAS_PATH,
     IN_IDS,
     ids_parameter,
     is_called,
@@ -32,7 +33,6 @@ from imgsearch.text import plain_text
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
-_HAS_PATH = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
 _FIRST_PATH = (
     "(SELECT min(CAST(roots.path || '/' || paths.name AS BLOB)) FROM paths "
     "JOIN roots ON roots.id = root_id WHERE photo_id = photos.id)"
@@ -95,7 +95,7 @@ def _where(connection: sqlite3.Connection, selection: Selection) -> SqlCondition
     connection.create_function("lies_in", 3, lies_in, deterministic=True)
     connection.create_function("is_called", 2, is_called, deterministic=True)
     context = ConditionContext(connection, selection.online)
-    conditions = [SqlCondition(_HAS_PATH)]
+    conditions = [SqlCondition(HAS_PATH)]
     if selection.among is not None:
         conditions.append(_is_one_of("photos.id", selection.among.tolist()))
     for condition in selection.filters:

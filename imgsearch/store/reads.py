@@ -28,6 +28,7 @@ from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
     FACT_COLUMNS,
+    HAS_PATH,
     IN_IDS,
     LIST_FACTS,
     from_columns,
@@ -164,10 +165,7 @@ class Reads:
 
     def dates(self, ids: Iterable[int]) -> dict[int, tuple[str, str | None]]:
         """When these photos were taken, as ISO text, and the source of that: see `Hit.date`."""
-        query = (
-            f"SELECT id, {DATE_TAKEN}, {DATED_BY} FROM photos WHERE id {IN_IDS} "
-            "AND EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
-        )
+        query = f"SELECT id, {DATE_TAKEN}, {DATED_BY} FROM photos WHERE id {IN_IDS} AND {HAS_PATH}"
         return {
             photo_id: (date, by)
             for photo_id, date, by in self._database.fetch_all(query, ids_parameter(ids))
@@ -304,10 +302,9 @@ class Reads:
 
     def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
         """The rows of a query about photos that have a path, and are among `ids` if given."""
-        is_live = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
         if ids is None:
-            return self._database.fetch_all(query.format(is_live))
-        condition = f"{is_live} AND photos.id {IN_IDS}"
+            return self._database.fetch_all(query.format(HAS_PATH))
+        condition = f"{HAS_PATH} AND photos.id {IN_IDS}"
         return self._database.fetch_all(query.format(condition), ids_parameter(ids.tolist()))
 
     # ------------------------------------------------------------------ names
@@ -394,8 +391,7 @@ class Reads:
         Photos without a date of their own count by that of their file, as everywhere.
         """
         by_camera = (
-            "SELECT 1 FROM photos WHERE taken_at >= ? AND taken_at < ? "
-            "AND EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id) LIMIT 1"
+            f"SELECT 1 FROM photos WHERE taken_at >= ? AND taken_at < ? AND {HAS_PATH} LIMIT 1"
         )
         if self._database.fetch_one(by_camera, first, end) is not None:
             return True
@@ -418,7 +414,7 @@ class Reads:
         """How many photos were taken within half a degree of latitude and longitude."""
         query = (
             "SELECT count(*) FROM photos WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ? "
-            "AND EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
+            f"AND {HAS_PATH}"
         )
         row = self._database.fetch_one(query, lat - 0.5, lat + 0.5, lon - 0.5, lon + 0.5)
         return int(row[0])

@@ -19,6 +19,7 @@ DATE_TAKEN = (
     "FROM paths AS dated WHERE dated.photo_id = photos.id))"
 )
 DATED_BY = "CASE WHEN photos.taken_at IS NULL THEN 'file' ELSE photos.dated_by END"
+HAS_PATH = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
 IN_IDS = "IN (SELECT value FROM json_each(?))"  # SQLite limits the parameters of a statement
 
 
