@@ -448,6 +448,10 @@ class Library:
         folders = failures.of_folders() if not known or Reason.UNREADABLE in known else ()
         return (*folders, *failures.of_files(known))
 
+    def roots(self) -> tuple[Root, ...]:
+        """The folders of the library. Raises UsageError if there is no library."""
+        return list_roots(self._reads())
+
     def root(self, folder: str | Path) -> Root:
         """The root of the library at `folder`. Raises UsageError if it is not a root."""
         reads = self._reads()
@@ -557,6 +561,7 @@ class Library:
     ) -> Job[SyncReport]:
         """Bring folders up to date, adding them to the library if needed; all roots if none given.
 
+        Paused roots are left out; naming one raises UsageError.
         Originals are only read. `accept_removals` confirms removals that are held; `verify` reads
         every file, to find edits that kept size and time. Iterate over the job for its progress, or
         call `run()`. Raises FolderError, also if none of the folders can be read, UsageError if
@@ -638,6 +643,25 @@ class Library:
         """
         self._reads()
         return self._indexer().forget(absolute(folder))
+
+    def pause(self, folder: str | Path) -> None:
+        """Leave a root as it is, when indexing and watching, until it is resumed.
+
+        Its photos stay in the library and are found as before, and their text, metadata and
+        thumbnails are not read either. `rebuild` still embeds them. A watcher in another process
+        follows within seconds. Pausing a paused folder changes nothing. Raises UsageError for a
+        folder that is not a root, and LibraryLocked.
+        """
+        self._reads()
+        self._indexer().set_paused(absolute(folder), True)
+
+    def resume(self, folder: str | Path) -> None:
+        """End the pause of a root: the next `index`, or a running watcher, brings it up to date.
+
+        Raises as `pause` does.
+        """
+        self._reads()
+        self._indexer().set_paused(absolute(folder), False)
 
     def prune(self, days: float = PRUNE_DAYS) -> int:
         """Delete photos and vectors that have had no path for this many days; returns how many.

@@ -164,6 +164,7 @@ class SyncReport:
 
     new: int = 0
     moved: int = 0  # known content at a new path: a move, a copy or a restore
+    copied: int = 0  # of these: the content is still at another path as well
     unchanged: int = 0
     gone: int = 0
     offline: int = 0  # files in folders that are not reachable now; they stay in the library

@@ -231,6 +231,7 @@ def main(arguments: Sequence[str]) -> None:
     run("duplicates", "duplicates", "--min-score", "0.5", "--script")
     run("status", "status", "--json")
     run("failures", "failures")
+    run("folders", "folders")
     run("encoders", "encoders")
     run("doctor", "doctor")
     run("rebuild", "rebuild")

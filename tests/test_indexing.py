@@ -91,7 +91,32 @@ def test_moves_and_copies_embed_nothing(library: Library, make_photo: MakePhoto)
     shutil.copy(folder / "b.png", folder / "copy.png")
     report = library.index().run()
     assert (report.new, report.moved, report.gone, report.photos) == (0, 2, 0, 2)
+    assert report.copied == 1
     assert library.status().vectors == 2
+
+
+def test_copies_are_told_from_moves(library: Library, make_photo: MakePhoto) -> None:
+    photo = make_photo("photos/a.png")
+    folder = photo.parent
+    shutil.copy(photo, folder / "first copy.png")
+    assert count_moves(library, folder) == (0, 1), "a copy in the same run as its original"
+    (folder / "first copy.png").rename(folder / "moved.png")
+    assert count_moves(library, folder) == (1, 0), "the other file of this photo stays"
+    shutil.copy(folder / "moved.png", folder / "second copy.png")
+    (folder / "moved.png").rename(folder / "moved again.png")
+    assert count_moves(library, folder) == (1, 1), "moved and copied at once"
+    kept = photo.read_bytes()
+    for file in folder.iterdir():
+        file.unlink()
+    library.index(accept_removals=True).run()
+    photo.write_bytes(kept)
+    assert count_moves(library, folder) == (1, 0), "restored"
+
+
+def count_moves(library: Library, folder: Path) -> tuple[int, int]:
+    """How many files an indexing run finds moved, and how many copied."""
+    report = library.index([folder]).run()
+    return report.moved - report.copied, report.copied
 
 
 def test_a_move_between_two_roots_loses_nothing(library: Library, make_photo: MakePhoto) -> None:

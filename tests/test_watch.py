@@ -771,7 +771,7 @@ def test_the_log_has_lines_of_names_and_values(tmp_path: Path) -> None:
         next(line for line in lines if f" {event} " in line) for event in ("watching", "report")
     ]
     assert f'folders=["{here}"]' in seen[0]
-    assert "new=2 moved=0 gone=0" in seen[1]
+    assert "new=2 moved=0 copied=0 gone=0" in seen[1]
     process.terminate()
     out, err = process.communicate(timeout=PATIENCE_S)
     assert "stopped" in out

@@ -94,7 +94,8 @@ def command(
         print_json(asdict(report))
         return
     click.echo(
-        f"{report.new} new, {report.moved} moved or copied, {report.unchanged} unchanged, "
+        f"{report.new} new, {report.moved - report.copied} moved, {report.copied} copied, "
+        f"{report.unchanged} unchanged, "
         f"{report.gone} gone, {report.missing} missing, {report.offline} offline, "
         f"{report.failed} failed "
         f"in {report.seconds:.1f} s"

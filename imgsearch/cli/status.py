@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgsearch.cli.folders import describe_root
 from imgsearch.cli.output import call_api, data_option, json_option, print_json
 from imgsearch.cli.progress import format_rate
 from imgsearch.text import format_count, printable
@@ -55,9 +56,9 @@ def print_status(status: Status) -> None:
     """The status for people."""
     click.echo(f"Library   {printable(status.data_dir)} ({status.disk_bytes / 1e6:.1f} MB)")
     for root in status.roots:
-        state = "online" if root.online else "offline"
-        photos = format_count(root.photos, "photo")
-        click.echo(f"Folder    {printable(root.path)} ({photos}, {state})")
+        click.echo(f"Folder    {printable(root.path)} ({describe_root(root)})")
+        if root.paused:
+            click.echo("          To resume it: imgsearch folders --resume FOLDER")
         if root.missing:
             missing = format_count(root.missing, "photo")
             click.echo(

@@ -62,8 +62,8 @@ def _described(event: WatchEvent) -> tuple[str, Values]:
     if isinstance(event, TextReport):
         return "text", {name: getattr(event, name) for name in ("read", "none", "failed")}
     if isinstance(event, SyncReport):
-        names = ("new", "moved", "gone", "missing", "offline", "failed", "reread", "photos")
-        return "report", {name: getattr(event, name) for name in names}
+        names = ("new", "moved", "copied", "gone", "missing", "offline", "failed", "reread")
+        return "report", {name: getattr(event, name) for name in (*names, "photos")}
     return "watching", _folders(event)
 
 
@@ -96,8 +96,11 @@ def _print_status(event: str, values: Values) -> None:
     if event == "progress":
         click.echo(f"{clear}{clock}  {values['done']} of {values['total']} …", nl=False)
     elif event == "report":
-        counts = [f"{values[name]} {name}" for name in values if values[name] and name != "photos"]
-        done = ", ".join(counts) or "up to date"
+        # "moved" includes the copies, for programs; people are told of each by itself.
+        moved = int(str(values["moved"])) - int(str(values["copied"]))
+        numbers = {**values, "moved": moved, "photos": 0}
+        done = ", ".join(f"{numbers[name]} {name}" for name in numbers if numbers[name])
+        done = done or "up to date"
         photos = format_count(int(str(values["photos"])), "photo")
         click.echo(f"{clear}{clock}  {done}; {photos}. Watching …", nl=False)
     elif event == "text":

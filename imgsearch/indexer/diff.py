@@ -110,11 +110,10 @@ def add_folders(store: Store, folders: Sequence[str]) -> list[Scope]:
 
 
 def all_scopes(reads: Reads) -> list[Scope]:
-    """The scopes of all roots. Raises UsageError if there are none."""
-    scopes = [Scope(root_id, root) for root_id, root in reads.roots().items()]
-    if not scopes:
+    """The scopes of all roots that are not paused. Raises UsageError if there are no roots."""
+    if not reads.roots():
         raise UsageError("No photo folder is known yet. Name one: imgsearch index FOLDER")
-    return scopes
+    return [Scope(root_id, root) for root_id, root in reads.active_roots().items()]
 
 
 def merge_scopes(scopes: Iterable[Scope]) -> list[Scope]:
@@ -183,9 +182,12 @@ def compare(
 
 
 def diff_of_files(reads: Reads, files: Sequence[FileStat]) -> LibraryDiff:
-    """A diff in which exactly these files of the library have changed. Nothing is scanned."""
+    """A diff in which exactly these files of the library have changed. Nothing is scanned.
+
+    Files of paused roots are left out.
+    """
     scopes = []
-    for root_id, root in reads.roots().items():
+    for root_id, root in reads.active_roots().items():
         upserts = tuple(file for file in files if is_inside(file.path, (root,)))
         scopes.append(ScopeDiff(Scope(root_id, root), Changes(upserts)))
     return LibraryDiff(tuple(scopes))

@@ -7,6 +7,7 @@ stopped.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -112,6 +113,8 @@ class Indexer:
         self._check(folders)
         with writing(self._data_dir) as store:
             roots.follow_moved_drives(store, self._notify, self._mounts)
+            if not folders:
+                self._notify_of_paused(store.reads)
             scopes = diff.add_folders(store, folders) if folders else diff.all_scopes(store.reads)
             changes = self.compare(store, scopes, self._notify, list_unchanged=verify)
             _require_readable(store, changes)
@@ -173,6 +176,11 @@ class Indexer:
         with writing(self._data_dir) as store:
             return store.files.remove_root(roots.root_id_of(store.reads, folder))
 
+    def set_paused(self, folder: str, paused: bool) -> None:
+        """Pause the root at `folder`, or resume it."""
+        with writing(self._data_dir) as store:
+            store.files.set_paused(roots.root_id_of(store.reads, folder), paused)
+
     def prune(self, days: float) -> int:
         """Delete photos that have had no path for this many days; returns how many."""
         with writing(self._data_dir) as store:
@@ -181,8 +189,8 @@ class Indexer:
     def read_metadata(self) -> Generator[Progress, None, MetadataReport]:
         """Read the metadata of all photos that can be reached again."""
         with writing(self._data_dir) as store:
-            online = self._online_ids(store.reads)
-            steps = metadata.reread_all_metadata(store, online, self._settings, self._gazetteer)
+            readable = self._readable_roots(store.reads)
+            steps = metadata.reread_all_metadata(store, readable, self._settings, self._gazetteer)
             return (yield from publish_progress(self._data_dir, "Reading metadata", steps))
 
     def read_text(
@@ -211,8 +219,8 @@ class Indexer:
         """Make the kept thumbnails of all photos that have none and can be reached."""
         with writing(self._data_dir) as store, ThumbnailStore(self._data_dir) as thumbnails:
             keeper = ThumbnailKeeper(thumbnails, self._settings, self._notify)
-            online = self._online_ids(store.reads)
-            steps = make_missing_thumbnails(store, thumbnails, keeper, online, self._settings)
+            readable = self._readable_roots(store.reads)
+            steps = make_missing_thumbnails(store, thumbnails, keeper, readable, self._settings)
             return (yield from publish_progress(self._data_dir, "Making thumbnails", steps))
 
     def rebuild(self, encoder_name: str | None) -> Generator[Progress, None, RebuildReport]:
@@ -279,18 +287,29 @@ class Indexer:
     def _check(self, folders: Sequence[str]) -> None:
         """Raise what can be known before anything is written.
 
-        UsageError if there is neither a folder nor a library, FolderError for a folder that cannot
-        be read, EncoderMismatch if the settings name another encoder than the library's.
+        UsageError if there is neither a folder nor a library and for a paused folder, FolderError
+        for a folder that cannot be read, EncoderMismatch if the settings name another encoder than
+        the library's.
         """
         known: tuple[str, ...] = ()
+        paused: tuple[str, ...] = ()
         if not folders or (self._data_dir / DATABASE_FILE).exists():
             with closing(Reads.open(self._data_dir)) as reads:
                 known = tuple(reads.roots().values())
+                paused = tuple(reads.paused_roots().values())
                 row = reads.current_encoder()
             if row is not None:
                 self._encoders.check(row)
         for folder in folders:
+            roots.check_not_paused(folder, paused)
             roots.check_folder(folder, known)
+
+    def _notify_of_paused(self, reads: Reads) -> None:
+        for root in reads.paused_roots().values():
+            self._notify(
+                f"{root} is paused and stays as it is. To resume it: imgsearch folders --resume "
+                "FOLDER"
+            )
 
     def compare(
         self,
@@ -322,6 +341,7 @@ class Indexer:
     ) -> Generator[Progress, None, SyncReport]:
         snapshot.clean(store)  # files that a killed build left behind
         report, last_id = SyncReport(), store.photos.last_id()
+        last_path_id = store.files.last_path_id()
         if changes.upserts:
             row = store.reads.current_encoder()
             if row is not None:
@@ -335,12 +355,13 @@ class Indexer:
                 report = yield from pipeline.ingest(context, changes.upserts)
         # Before removals are applied: afterwards the paths of removed files are unknown.
         refresh = _metadata_refresh(store, changes, last_id)
+        removed = _paths_gone(store, changes) if report.moved else {}
         removals = apply_removals(store, changes, accept_removals, self._notify)
         reread = 0
         if refresh.sidecars or refresh.photo_ids:
-            online = self._online_ids(store.reads)
+            readable = self._readable_roots(store.reads)
             reread = yield from metadata.refresh_metadata(
-                store, online, self._settings, self._gazetteer, refresh
+                store, readable, self._settings, self._gazetteer, refresh
             )
         row = store.reads.current_encoder()
         if row is not None:
@@ -349,6 +370,7 @@ class Indexer:
             self._refresh_derived(store, row)
         return replace(
             report,
+            copied=store.files.count_copies(last_path_id, last_id, removed) if report.moved else 0,
             unchanged=changes.unchanged,
             gone=removals.gone,
             missing=removals.missing,
@@ -479,10 +501,12 @@ class Indexer:
         return self._reader
 
     def _readable(self, store: Store, ids: Sequence[int]) -> list[tuple[Photo, Path]]:
-        return metadata.readable_photos(store, self._online_ids(store.reads), ids)
+        return metadata.readable_photos(store, self._readable_roots(store.reads), ids)
 
-    def _online_ids(self, reads: Reads) -> set[int]:
-        return {id for id, online in roots.online_roots(reads, self._mounts).items() if online}
+    def _readable_roots(self, reads: Reads) -> set[int]:
+        """The ids of the roots whose files may be read now: online, and not paused."""
+        online, paused = roots.online_roots(reads, self._mounts), reads.paused_roots()
+        return {root_id for root_id in online if online[root_id] and root_id not in paused}
 
     def _refresh_derived(self, store: Store, row: EncoderRow) -> None:
         """Update what is derived from the vectors: the score baseline and the saved labels."""
@@ -542,6 +566,15 @@ def _require_readable(store: Store, changes: diff.LibraryDiff) -> None:
             f"No folder could be read, so nothing was updated: {', '.join(folders)}. Check the "
             "permissions."
         )
+
+
+def _paths_gone(store: Store, changes: diff.LibraryDiff) -> Counter[int]:
+    """How many paths of each photo (by id) are gone. Call it before they are removed."""
+    return Counter(
+        photo_id
+        for scope in changes.scopes
+        for photo_id in store.files.photo_ids(scope.scope.root_id, scope.changes.gone).values()
+    )
 
 
 def _metadata_refresh(

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 
+def check_not_paused(folder: str, paused: Iterable[str]) -> None:
+    """Raise UsageError if `folder` is a paused root, a part of one, or contains one."""
+    path = Path(folder)
+    for root in paused:
+        if path.is_relative_to(root) or Path(root).is_relative_to(path):
+            raise UsageError(
+                f"The folder {root} is paused. Resume it first: imgsearch folders --resume FOLDER"
+            )
+
+
 def check_folder(folder: str, roots: Sequence[str]) -> None:
     """Raise FolderError unless `folder` can be read, or is part of a root that may be offline."""
     try:
@@ -49,7 +59,7 @@ def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, 
     """All roots, with their numbers of photos and whether they are online."""
     from imgsearch.records.status import Root
 
-    counts, missing = reads.photo_counts(), reads.held_counts()
+    counts, missing, paused = reads.photo_counts(), reads.held_counts(), reads.paused_roots()
     online = online_roots(reads, mounts)
     return tuple(
         Root(
@@ -58,6 +68,7 @@ def list_roots(reads: Reads, mounts: MountTable = SYSTEM_MOUNTS) -> tuple[Root, 
             online=online.get(root_id, False),
             photos=counts.get(root_id, 0),
             missing=missing.get(root_id, 0),
+            paused=root_id in paused,
         )
         for root_id, path in reads.roots().items()
     )

@@ -156,7 +156,10 @@ class WatchLoop:
     # ------------------------------------------------------------------ drives
 
     def _drives_changed(self) -> bool:
-        """Whether anything was mounted or unmounted, or a root appeared, went or was replaced."""
+        """Whether anything was mounted or unmounted, or a root appeared, went or was replaced.
+
+        A root that was paused went, and one that was resumed appeared.
+        """
         drives = (
             tuple((root, is_available(root), folder_identity(root)) for root in self._roots()),
             self._context.mounts.cheap_mounts(),
@@ -176,7 +179,8 @@ class WatchLoop:
         )
 
     def _roots(self) -> tuple[str, ...]:
-        return () if self._reads is None else tuple(self._reads.roots().values())
+        """The folders to watch. They are read anew each time: others may pause and resume them."""
+        return () if self._reads is None else tuple(self._reads.active_roots().values())
 
     # ------------------------------------------------------------------ scanning
 
@@ -270,8 +274,8 @@ class WatchLoop:
 
 
 def scopes_of_hints(reads: Reads, hints: Iterable[Hint]) -> list[Scope]:
-    """The scopes to scan for these hints. Folders outside all roots are left out."""
-    roots = sorted(reads.roots().items(), key=lambda item: -len(item[1]))
+    """The scopes to scan for these hints, except folders outside all roots or in paused ones."""
+    roots = sorted(reads.active_roots().items(), key=lambda item: -len(item[1]))
     scopes = []
     for hint in hints:
         for root_id, root in roots:

@@ -96,13 +96,18 @@ class MissingExtra:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A photo folder that the library follows. It is offline if it cannot be reached now."""
+    """A photo folder that the library follows.
+
+    It is offline if it cannot be reached now. While it is paused, indexing and watching leave it
+    as it is, and its photos are found as before.
+    """
 
     id: int
     path: Path
     online: bool
     photos: int
     missing: int = 0  # of these: removals that are held
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.query import Query, Term
-from imgsearch.records.status import Failure, Status
+from imgsearch.records.status import Failure, Root, Status
 
 if TYPE_CHECKING:
     from imgsearch.records.duplicates import DuplicateGroup
@@ -298,7 +298,7 @@ def status_from_json(form: object) -> Status:
 def status_to_cli_json(status: Status) -> JsonObject:
     """The status as `status --json` prints it: without what only programs of our own need."""
     form = _fields(status)
-    form["roots"] = [_without(_fields(root), "id") for root in status.roots]
+    form["roots"] = [root_to_cli_json(root) for root in status.roots]
     form["failures"] = [failure_to_cli_json(failure) for failure in status.failures]
     form["wants"] = [{**_fields(want), "cure": want.cure} for want in status.wants]
     if (snapshot := status.snapshot) is not None:
@@ -311,6 +311,11 @@ def status_to_cli_json(status: Status) -> JsonObject:
             **snapshot.details,
         }
     return form
+
+
+def root_to_cli_json(root: Root) -> JsonObject:
+    """A folder of the library as `folders --json` prints it."""
+    return _without(_fields(root), "id")
 
 
 def failure_to_cli_json(failure: Failure) -> JsonObject:

@@ -65,6 +65,10 @@ class FileStore:
         """Change the path of a root and nothing else about it."""
         self._update_root(root_id, {"path": path})
 
+    def set_paused(self, root_id: int, paused: bool) -> None:
+        """Pause a root, or resume it; nothing that is known of its files changes."""
+        self._update_root(root_id, {"paused_at": now() if paused else None})
+
     def _update_root(self, root_id: int, values: Mapping[str, object]) -> None:
         with self._database.engine.begin() as connection:
             connection.execute(
@@ -161,6 +165,32 @@ class FileStore:
                     c.root_id == root_id, c.name == bindparam("file_name")
                 )
                 connection.execute(statement_of_removal, names)
+
+    def last_path_id(self) -> int:
+        """The id of the newest path, 0 without any; paths recorded later have higher ids."""
+        with self._database.engine.connect() as connection:
+            return connection.execute(select(func.max(schema.paths.c.id))).scalar() or 0
+
+    def count_copies(
+        self, last_path_id: int, last_photo_id: int, removed: Mapping[int, int]
+    ) -> int:
+        """How many of the files recorded since then are copies of files that are still there.
+
+        `removed` is how many paths of a photo (by id) were removed since. A file with known content
+        is a move if such a path went with it, else a copy of the photo's other files. Of a photo
+        that was new itself, one file is the original.
+        """
+        query = (
+            "SELECT photo_id, count(*), sum(id > ?) AS added FROM paths "
+            "WHERE photo_id IS NOT NULL AND missing_since IS NULL "
+            "GROUP BY photo_id HAVING count(*) > 1 AND added > 0"
+        )
+        copies = 0
+        for photo_id, paths, added in self._database.fetch_all(query, last_path_id):
+            is_new = photo_id > last_photo_id
+            moved = removed.get(photo_id, 0)
+            copies += min(max(added - is_new - moved, 0), paths - 1)
+        return copies
 
     # ------------------------------------------------------------------ removals
 

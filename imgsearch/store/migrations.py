@@ -393,6 +393,10 @@ INSERT INTO stale_names SELECT DISTINCT photo_id FROM photo_keywords
     ]
 )
 
+_PAUSED_FOLDERS = """
+ALTER TABLE roots ADD COLUMN paused_at TEXT;
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -409,6 +413,7 @@ MIGRATIONS: dict[str, str] = {
     "near-town": _NEAR_TOWN,
     "text-in-pictures": _TEXT_IN_PICTURES,
     "known-names": _KNOWN_NAMES,
+    "paused-folders": _PAUSED_FOLDERS,
 }
 _NAMES = tuple(MIGRATIONS)
 

@@ -91,6 +91,18 @@ class Reads:
         rows = self._database.fetch_all("SELECT id, path FROM roots ORDER BY id")
         return {root_id: os.fsdecode(path) for root_id, path in rows}
 
+    def paused_roots(self) -> dict[int, str]:
+        """The roots that are paused: id to absolute path."""
+        rows = self._database.fetch_all(
+            "SELECT id, path FROM roots WHERE paused_at IS NOT NULL ORDER BY id"
+        )
+        return {root_id: os.fsdecode(path) for root_id, path in rows}
+
+    def active_roots(self) -> dict[int, str]:
+        """The roots that are not paused: id to absolute path."""
+        paused = self.paused_roots()
+        return {root_id: path for root_id, path in self.roots().items() if root_id not in paused}
+
     def volumes(self) -> dict[int, tuple[str, str]]:
         """Roots on an identifiable volume: root id to (identity, path on that volume)."""
         rows = self._database.fetch_all(

@@ -79,6 +79,7 @@ roots = Table(
     Column("volume_path", FileName),  # the path on its volume, from "/"
     Column("lost", Integer, nullable=False, server_default="0"),  # photos lost recently
     Column("lost_at", Float, nullable=False, server_default="0"),  # since when (Unix time)
+    Column("paused_at", Text),  # when it was paused; null: it is not
 )
 
 photos = Table(

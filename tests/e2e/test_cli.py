@@ -47,6 +47,7 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert report == {
         "new": 21,
         "moved": 0,
+        "copied": 0,
         "unchanged": 0,
         "gone": 0,
         "offline": 0,
@@ -459,6 +460,26 @@ def test_forget_asks_and_takes_no_for_an_answer(tmp_path: Path, answer: bytes, c
     assert done.stderr.endswith("Nothing was removed.\n")
     assert "Stopped" not in done.stderr
     assert json.loads(run_cli("status", "--json", data=data).stdout)["photos"] == 2
+
+
+def test_folders_are_paused_and_resumed(tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", many_photos(tmp_path / "photos", 2)
+    assert run_cli("index", folder, data=data).returncode == 0
+    done = run_cli("folders", "--pause", folder, data=data)
+    assert (done.returncode, done.stdout) == (0, f"{folder} (2 photos, online, paused)\n")
+    write_noise(folder / "new.png", 7, 48)
+    done = run_cli("index", data=data)
+    assert done.returncode == 0 and "0 new, " in done.stdout
+    assert f"{folder} is paused and stays as it is. To resume it: " in done.stderr
+    done = run_cli("status", data=data)
+    assert f"Folder    {folder} (2 photos, online, paused)\n" in done.stdout
+    done = run_cli("folders", "--resume", folder, "--json", data=data)
+    assert json.loads(done.stdout) == [
+        {"path": str(folder), "online": True, "photos": 2, "missing": 0, "paused": False}
+    ]
+    assert "1 new, 0 moved, 0 copied, 2 unchanged" in run_cli("index", data=data).stdout
+    done = run_cli("folders", "--pause", tmp_path, data=data)
+    assert done.returncode == 2 and "is not a folder of the library" in done.stderr
 
 
 def test_the_page_prints_its_address_and_nothing_at_ctrl_c(demo: Path) -> None:
