@@ -49,6 +49,21 @@ code, output = run_in_terminal(command, {**os.environ, "TERM": "xterm-256color"}
 print(output.decode("utf-8", "replace"))
 sys.exit(code)
 """
+# A client of `imgsearch mcp`: it searches, and asks for a picture.
+ASSISTANT = """
+import asyncio, os, sys
+from mcp import Client, StdioServerParameters
+
+async def ask():
+    command = ["-m", "imgsearch", "mcp"]
+    server = StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ))
+    async with Client(server, mode="2026-07-28") as client:
+        found = await client.call_tool("search", {"query": "a yellow square"})
+        seen = await client.call_tool("photo", {"photo_id": 1, "picture": True})
+        assert not found.is_error and len(seen.content) == 2, (found, seen)
+
+asyncio.run(ask())
+"""
 VIEWS = ("timeline", "map", "similar", "labels", "library")
 LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 
@@ -242,6 +257,8 @@ def main(arguments: Sequence[str]) -> None:
     run("help", "help", "search")
     run("completion", "completion", "bash")
     with recorder.running("browse", "-c", BROWSE) as process:
+        process.wait(timeout=300)
+    with recorder.running("mcp", "-c", ASSISTANT) as process:
         process.wait(timeout=300)
     run("demo", "demo", "--data", str(work / "data" / "demo"))
     if is_installed():

@@ -12,7 +12,7 @@ import click
 from imgsearch import private_files
 from imgsearch.cli.output import data_option, info, open_library
 from imgsearch.cli.progress import run_with_progress
-from imgsearch.cli.search import print_answer, without_weak_hits
+from imgsearch.cli.search import print_answer
 from imgsearch.errors import DiskError, MissingPackage
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute
@@ -78,7 +78,7 @@ def command(data_dir: str | None) -> None:
 
 
 def _print(answer: Answer) -> None:
-    answer = without_weak_hits(answer)
+    answer = answer.without_weak_hits()
     if answer.hits:
         print_answer(answer)
     else:

@@ -21,7 +21,6 @@ from textual.widgets import Footer, Input, Label, Static
 from textual.worker import get_current_worker
 
 from imgsearch.cli.preview import image_of
-from imgsearch.cli.search import without_weak_hits
 from imgsearch.errors import ImgsearchError, MissingPackage
 from imgsearch.text import clock, format_count, printable
 
@@ -232,7 +231,7 @@ class PhotoBrowser(App[None]):
         except ImgsearchError as error:
             self.call_from_thread(self._state, str(error))
             return
-        page = PageOfPhotos(cursor, without_weak_hits(answer))
+        page = PageOfPhotos(cursor, answer.without_weak_hits())
         if worker.is_cancelled:
             return
         show: Callable[[PageOfPhotos], Awaitable[list[PhotoTile]]] = self._show_tiles

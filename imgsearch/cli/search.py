@@ -137,7 +137,7 @@ def _show(answer: Answer, output: _Output) -> bool:
     for remark in answer.remarks:
         info(remark)
     if not output.show_all:
-        answer = without_weak_hits(answer)
+        answer = answer.without_weak_hits()
     if output.as_json:
         print_json_answer(answer)
     elif output.paths:
@@ -175,12 +175,6 @@ def _corrected(query: Query, suggestion: str) -> Query:
     corrected = parse(suggestion)
     examples = tuple(term for term in query.terms if not is_expressible(term))
     return replace(corrected, terms=(*corrected.terms, *examples))
-
-
-def without_weak_hits(answer: Answer) -> Answer:
-    """The answer without its weak hits, which come last, and without the pages after them."""
-    hits = tuple(hit for hit in answer.hits if hit.level != "weak")
-    return replace(answer, hits=hits, cursor=answer.cursor if hits == answer.hits else None)
 
 
 def print_json_answer(answer: Answer) -> None:

@@ -19,7 +19,7 @@ from imgsearch.cli.query_options import (
     optional_query_from,
     query_options,
 )
-from imgsearch.cli.search import print_answer, print_json_answer, without_weak_hits
+from imgsearch.cli.search import print_answer, print_json_answer
 from imgsearch.query.anniversary import in_earlier_years
 from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
@@ -100,7 +100,7 @@ def command(
 
 
 def _print_photos(query: Query, k: int, as_json: bool, data_dir: str | None) -> None:
-    answer = without_weak_hits(call_api(data_dir, lambda library: library.find(query, k)))
+    answer = call_api(data_dir, lambda library: library.find(query, k)).without_weak_hits()
     if as_json:
         print_json_answer(answer)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -162,6 +162,11 @@ class Answer:
     remarks: tuple[str, ...] = ()
     is_read: bool = True
     understood: tuple[UnderstoodPart, ...] = ()
+
+    def without_weak_hits(self) -> Answer:
+        """The answer without its weak hits, which come last, and without the pages after them."""
+        hits = tuple(hit for hit in self.hits if hit.level != "weak")
+        return replace(self, hits=hits, cursor=self.cursor if hits == self.hits else None)
 
     def _repr_html_(self) -> str:
         return _html_table(self.hits, "" if self.verdict is None else str(self.verdict))

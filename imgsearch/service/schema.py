@@ -188,6 +188,7 @@ _KINDS = {
     "object": "an object",
     "bytes": "a text in Base64",
 }
+_BOUNDS = {">=": "at least", "<=": "at most"}
 
 
 def read_request(body: bytes, kind: type[_Request]) -> _Request:
@@ -196,28 +197,33 @@ def read_request(body: bytes, kind: type[_Request]) -> _Request:
     try:
         return msgspec.convert(form, kind)
     except msgspec.ValidationError as error:
-        raise UsageError(_in_words(str(error))) from None
+        cure = "See /openapi.json for all fields."
+        raise UsageError(invalid_in_words(str(error), "field", "The request body", cure)) from None
     except UnicodeEncodeError:  # a field name with a lone surrogate
         raise UsageError("The request body has a field name that is not valid Unicode.") from None
 
 
-def _in_words(message: str) -> str:
+def invalid_in_words(message: str, noun: str, whole: str, cure: str) -> str:
     """What msgspec says of an invalid value, as a sentence for people.
 
-    It says, for instance, "Expected `int | null`, got `str` - at `$.query.terms[0].weight`".
+    It says, for instance, "Expected `int | null`, got `str` - at `$.query.terms[0].weight`". A
+    place in the value is a `noun`, the value itself is `whole`, and `cure` is the sentence that
+    says where to find the names of its fields.
     """
     what, _, place = message.rpartition(" - at `$") if " - at `$" in message else (message, "", "")
     place = place.strip("`.")
-    subject = f"The field {place}" if place else "The request body"
-    if found := re.match(r"Expected `([^`]+)`", what):
+    subject = f"The {noun} {place}" if place else whole
+    if found := re.match(r"Expected `([^`]+)`(?: (>=|<=) (-?[\d.]+))?", what):
         kinds = [_KINDS.get(name, name) for name in found[1].split(" | ") if name != "null"]
-        return f"{subject} must be {' or '.join(kinds)}."
+        bound = f", {_BOUNDS[found[2]]} {found[3]}" if found[2] else ""
+        return f"{subject} must be {' or '.join(kinds)}{bound}."
     if found := re.match(r"Object contains unknown field `(.*)`", what, re.DOTALL):
-        return (
-            f"{subject} has an unknown field {found[1][:60]!r}. See /openapi.json for all fields."
-        )
+        return f"{subject} has an unknown {noun} {found[1][:60]!r}. {cure}"
     if found := re.match(r"Object missing required field `(\w+)`", what):
-        return f"{subject} needs a field {found[1]}."
+        article = "an" if noun[0] in "aeiou" else "a"
+        return f"{subject} needs {article} {noun} {found[1]}."
+    if found := re.match(r"Invalid enum value (.*)", what, re.DOTALL):
+        return f"{subject} has an unknown value {found[1][:60]}. {cure}"
     if what == "Number out of range":
         return f"{subject} must be a number closer to 0."
     if what == "Invalid base64 encoded string":

@@ -25,6 +25,7 @@ from imgsearch.service.address import SOCKET, socket_address
 from imgsearch.service.app import create_app
 from imgsearch.service.auth import TOKEN_FILE, stored_token
 from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits, Connections
+from imgsearch.service.idle import IdleTimer
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
@@ -92,7 +93,7 @@ def _run(
     on_ready: Callable[[], None],
     limits: ConnectionLimits,
 ) -> None:
-    idle = _IdleTimer(idle_s, library.release_encoder)
+    idle = IdleTimer(idle_s, library.release_encoder)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -146,27 +147,6 @@ def _force_exit_later(data_dir: Path) -> None:
         os._exit(0)
 
     threading.Thread(target=end, name="imgsearch-exit", daemon=True).start()
-
-
-class _IdleTimer:
-    """Calls `release` after `idle_s` without a `restart`; with None, never."""
-
-    def __init__(self, idle_s: float | None, release: Callable[[], None]) -> None:
-        self._idle_s = idle_s
-        self._release = release
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
-        self.restart()
-
-    def restart(self) -> None:
-        if self._idle_s is None:
-            return
-        with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = threading.Timer(self._idle_s, self._release)
-            self._timer.daemon = True
-            self._timer.start()
 
 
 # ------------------------------------------------------------------------- lock and sockets

@@ -1,0 +1,47 @@
+"""`imgsearch mcp`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+import click
+
+from imgsearch.cli.output import data_option, info, open_library
+from imgsearch.errors import MissingPackage
+from imgsearch.installation import install_command
+
+IDLE_S = 600.0  # an assistant's program keeps its servers running for days
+
+
+@click.command("mcp", short_help="Let an AI assistant search your photos (MCP).")
+@click.option("--no-pictures", is_flag=True, help="Never send a picture, only what is known of it.")
+@data_option
+def command(no_pictures: bool, data_dir: str | None) -> None:
+    """Answer an AI assistant by the Model Context Protocol, at standard input and output.
+
+    \b
+      claude mcp add imgsearch -- imgsearch mcp
+
+    The program of the assistant starts this command; docs/mcp.md has the lines for its
+    configuration. The assistant can search, and see dates, places, people, labels, text and the
+    paths of photos, and a small picture when it asks for one. It cannot change anything.
+
+    What an assistant sees goes to its maker, unless its model runs on your machine.
+    """
+    if find_spec("mcp") is None:
+        raise MissingPackage(
+            f"imgsearch mcp needs one more package. Install it: {install_command('mcp')}"
+        )
+    from imgsearch.service.idle import IdleTimer
+    from imgsearch.service.mcp_server import serve_stdio
+    from imgsearch.service.mcp_tools import PhotoTools
+
+    with open_library(data_dir) as library:
+        if sys.stdin.isatty():
+            info(
+                "This command is for the program of an assistant, which talks to it at standard "
+                "input: see docs/mcp.md. To end it: Ctrl-C"
+            )
+        idle = IdleTimer(IDLE_S, library.release_encoder)
+        serve_stdio(PhotoTools(library, not no_pictures, idle.restart))
