@@ -149,6 +149,41 @@ def test_embedding_again_makes_them_too(tmp_path: Path) -> None:
         assert library.status().thumbnails.photos == 3
 
 
+def test_embedding_again_leaves_those_that_are_there(tmp_path: Path) -> None:
+    """A replaced row would have another number."""
+
+    def rows() -> set[tuple[int, bytes]]:
+        with closing(sqlite3.connect(tmp_path / "data" / THUMBNAIL_FILE)) as connection:
+            return set(connection.execute("SELECT id, content_hash FROM thumbnails"))
+
+    photos = write(tmp_path / "photos", 3)
+    with opened(tmp_path) as library:
+        library.index([photos]).run()
+    with closing(sqlite3.connect(tmp_path / "data" / THUMBNAIL_FILE)) as connection:
+        connection.execute("DELETE FROM thumbnails WHERE id = 1")
+        connection.commit()
+    before = rows()
+    other = StandIn()
+    other.id = "lite/another"
+    with Library.open(settings_of(tmp_path), encoder=other) as library:
+        assert library.rebuild("lite").run().missing == 0
+    assert other.embedded == 3
+    assert len(before) == 2 and before < rows() and len(rows()) == 3
+
+
+def test_a_replaced_picture_takes_no_room_twice(store: ThumbnailStore) -> None:
+    images = {bytes([n]) * 32: encoded(noise(256, n), "WEBP") for n in range(20)}
+    assert store.add(images, LIMIT_BYTES)
+    pictures_bytes = sum(map(len, images.values()))
+    used_bytes = pictures_bytes + 20 * 8192  # at most two pages more for each
+    assert used_bytes < 2 * pictures_bytes, "or there would be room for all of them twice"
+    assert store.add(images, used_bytes), "the same pictures fit in again"
+    larger = {next(iter(images)): encoded(noise(2000, 1), "WEBP", lossless=True)}
+    assert not store.add(larger, used_bytes), "one that is larger still counts"
+    assert store.get(next(iter(images))) == next(iter(images.values()))
+    assert store.count() == 20
+
+
 def test_the_setting_turns_them_off_and_bounds_them(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", 3)
     with opened(tmp_path, thumbnails_mb=0) as library:

@@ -391,7 +391,7 @@ class Indexer:
             with ThumbnailStore(self._data_dir) as thumbnails:
                 context = self._ingest_context(store, encoder, thumbnails)
                 photos = store.photos.unembedded(context.encoder_key)
-                unread = yield from pipeline.embed_again(context, photos)
+                unread = yield from pipeline.embed_again(context, photos, _kept(thumbnails))
             if not unread:
                 store.vectors.promote_encoder(context.encoder_key)
                 row = store.reads.encoder_in_use()
@@ -545,6 +545,14 @@ def _ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
             )
         ids.update(found)
     return ids
+
+
+def _kept(thumbnails: ThumbnailStore) -> set[bytes]:
+    """The contents that have a thumbnail; none if the file is damaged, as storing one will tell."""
+    try:
+        return thumbnails.hashes()
+    except StoreError:
+        return set()
 
 
 def _repair_thumbnails(thumbnails: ThumbnailStore) -> list[str]:

@@ -8,7 +8,7 @@ work, and the next run continues from there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -143,11 +143,13 @@ def ingest(
     return run.report
 
 
-def embed_again(context: IngestContext, photos: dict[int, Path]) -> Generator[Progress, None, int]:
+def embed_again(
+    context: IngestContext, photos: Mapping[int, Path], kept: Collection[bytes] = ()
+) -> Generator[Progress, None, int]:
     """Embed known photos (id to path) with another encoder; returns how many could not be read.
 
     A file that is gone, or whose content is no longer that of the photo, is left to the next
-    indexing run.
+    indexing run. `kept` are the contents that have a thumbnail already.
     """
     hashes = {
         photo.id: bytes.fromhex(photo.content_hash)
@@ -158,9 +160,11 @@ def embed_again(context: IngestContext, photos: dict[int, Path]) -> Generator[Pr
         photo_id, path = item
         try:
             stat = stat_of(path)
-            if content_hash_of(stat) != hashes[photo_id]:
+            content_hash = content_hash_of(stat)
+            if content_hash != hashes[photo_id]:
                 return photo_id, path, None
-            return photo_id, path, _decode(context, stat)[1]
+            _, model_input = _decode(context, stat, make_thumbnail=content_hash not in kept)
+            return photo_id, path, model_input
         except (PhotoError, OSError):
             return photo_id, path, None
 
@@ -410,16 +414,22 @@ def content_hash_of(stat: FileStat) -> bytes:
         return hashlib.file_digest(file, _hasher).digest()
 
 
-def _decode(context: IngestContext, stat: FileStat) -> tuple[Facts, ModelInput]:
-    """Decode and prepare one photo. Raises PhotoError also if it has changed meanwhile."""
+def _decode(
+    context: IngestContext, stat: FileStat, make_thumbnail: bool = True
+) -> tuple[Facts, ModelInput]:
+    """Decode and prepare one photo. Raises PhotoError also if it has changed meanwhile.
+
+    The small picture is made if any are kept, and `make_thumbnail` is set.
+    """
     import numpy as np
 
+    make_thumbnail = make_thumbnail and context.keep_thumbnails is not None
     try:
         with _read_errors():
             path = Path(stat.path)
             encoder = context.encoder
             side_px = encoder.side_px
-            if context.keep_thumbnails is not None:
+            if make_thumbnail:
                 side_px = max(side_px, KEPT_SIDE_PX // 2)  # `decode` doubles it
             decoded = context.decode(path, side_px, context.max_megapixels, all_frames=True)
             images, times_s = images_to_embed(decoded)
@@ -438,7 +448,7 @@ def _decode(context: IngestContext, stat: FileStat) -> tuple[Facts, ModelInput]:
             Reason.CHANGED, "The file changed while it was read; the next run reads it again."
         )
     facts = with_place_names(decoded.facts, context.gazetteer)
-    thumbnail = None if context.keep_thumbnails is None else kept_thumbnail(decoded)
+    thumbnail = kept_thumbnail(decoded) if make_thumbnail else None
     return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
 
 

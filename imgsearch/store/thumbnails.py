@@ -30,6 +30,7 @@ _TABLE = (
 )
 _ROW_BYTES = 2200  # beside the picture: hash, index, and half a page that stays empty
 _INSERT = "INSERT OR REPLACE INTO thumbnails (content_hash, image, crc32) VALUES (?, ?, ?)"
+_SIZE = "SELECT length(image) FROM thumbnails WHERE content_hash = ?"
 
 
 class ThumbnailStore:
@@ -124,6 +125,9 @@ class ThumbnailStore:
             connection.execute("BEGIN IMMEDIATE")
             for content_hash, image in images.items():
                 free_bytes -= len(image) + _ROW_BYTES
+                replaced = connection.execute(_SIZE, (content_hash,)).fetchone()
+                if replaced is not None:
+                    free_bytes += replaced[0] + _ROW_BYTES
                 if free_bytes < 0:
                     break
                 row = (content_hash, image, _checksum(content_hash, image))
