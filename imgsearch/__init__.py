@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError
+    from imgsearch.indexer.folder_choices import count_photo_files, subfolders, usual_folders
     from imgsearch.library import Library
     from imgsearch.page_access import LOOPBACK, PASSWORD_VARIABLE, TOKEN_VARIABLE
     from imgsearch.progress import Progress, RateMeter, RunningJob
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         Timeline,
     )
     from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto, Pairs
+    from imgsearch.records.folders import FolderChoice, PhotoFileCount
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.names import name_of_field
     from imgsearch.records.photo import Photo
@@ -59,6 +61,7 @@ _MODULES = {
     "EncoderInfo": "imgsearch.records.status",
     "Example": "imgsearch.records.query",
     "Failure": "imgsearch.records.status",
+    "FolderChoice": "imgsearch.records.folders",
     "GroupedPhoto": "imgsearch.records.duplicates",
     "Hit": "imgsearch.records.answer",
     "ImgsearchError": "imgsearch.errors",
@@ -73,6 +76,7 @@ _MODULES = {
     "Photo": "imgsearch.records.photo",
     "PhotoCluster": "imgsearch.records.browse",
     "PhotoEvent": "imgsearch.records.browse",
+    "PhotoFileCount": "imgsearch.records.folders",
     "PhotoPositions": "imgsearch.records.browse",
     "PlaceCounts": "imgsearch.records.browse",
     "Progress": "imgsearch.progress",
@@ -91,6 +95,7 @@ _MODULES = {
     "Verdict": "imgsearch.records.answer",
     "ask": "imgsearch.service.api",
     "cluster_photos": "imgsearch.analysis.clusters",
+    "count_photo_files": "imgsearch.indexer.folder_choices",
     "count_within": "imgsearch.analysis.clusters",
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
@@ -101,7 +106,9 @@ _MODULES = {
     "printable": "imgsearch.text",
     "removal_paths": "imgsearch.analysis.removal_script",
     "removal_script": "imgsearch.analysis.removal_script",
+    "subfolders": "imgsearch.indexer.folder_choices",
     "to_text": "imgsearch.query.grammar",
+    "usual_folders": "imgsearch.indexer.folder_choices",
     "with_kept": "imgsearch.analysis.proposal",
 }
 __all__ = [
@@ -116,6 +123,7 @@ __all__ = [
     "EncoderInfo",
     "Example",
     "Failure",
+    "FolderChoice",
     "GroupedPhoto",
     "Hit",
     "ImgsearchError",
@@ -128,6 +136,7 @@ __all__ = [
     "Photo",
     "PhotoCluster",
     "PhotoEvent",
+    "PhotoFileCount",
     "PhotoPositions",
     "PlaceCounts",
     "Progress",
@@ -146,6 +155,7 @@ __all__ = [
     "ask",
     "clock",
     "cluster_photos",
+    "count_photo_files",
     "count_within",
     "filter_of",
     "format_count",
@@ -155,7 +165,9 @@ __all__ = [
     "printable",
     "removal_paths",
     "removal_script",
+    "subfolders",
     "to_text",
+    "usual_folders",
     "with_kept",
 ]
 

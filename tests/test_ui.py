@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -320,16 +321,67 @@ def test_a_folder_is_indexed_from_the_page(
     page = run_view("library", tmp_path / "library")
     assert "No library yet" in text_of(page)
     page.text_input[0].set_value(str(tmp_path / "missing"))
-    page.button[0].click().run()
+    button(page, "Index").click().run()
     wait_for("index")
     page.run()
     assert "Cannot use this folder" in text_of(page)
     page.text_input[0].set_value(str(demo_photos))
-    page.button[0].click().run()
+    button(page, "Index").click().run()
     wait_for("index")
     page.run()
     assert "21 new" in text_of(page)
     assert next(m.value for m in page.metric if m.label == "Photos") == "21"
+
+
+def button(page: AppTest, label: str) -> Any:
+    return next(button for button in page.button if button.label == label)
+
+
+def test_the_outcome_of_a_job_tells_copies_from_moves_and_can_be_dismissed(
+    run_view: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, colour in (("a", (200, 0, 0)), ("b", (0, 200, 0))):
+        Image.new("RGB", (64, 64), colour).save(photos / f"{name}.png")
+    data = tmp_path / "library"
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+    (photos / "a.png").rename(photos / "moved.png")
+    shutil.copyfile(photos / "b.png", photos / "copy.png")
+    page = run_view("library", data)
+    button(page, "Update").click().run()
+    wait_for("index")
+    page.run()
+    assert "1 moved, 1 copied, 1 unchanged." in text_of(page)
+    button(page, "Dismiss").click().run()
+    assert "moved" not in text_of(page) and session().tasks.get("index") is None
+
+
+def test_a_folder_is_paused_resumed_and_removed_on_the_page(
+    run_view: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (64, 64), (200, 0, 0)).save(photos / "a.png")
+    data = tmp_path / "library"
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+        page = run_view("library", data)
+        button(page, "Pause").click().run()
+        assert [root.paused for root in library.roots()] == [True]
+        assert "paused" in text_of(page)
+        assert "Update" not in {each.label for each in page.button}
+        Image.new("RGB", (64, 64), (0, 200, 0)).save(photos / "b.png")
+        button(page, "Resume").click().run()
+        wait_for("index")
+        page.run()
+        assert "1 new" in text_of(page)
+        assert [root.paused for root in library.roots()] == [False]
+        button(page, "Remove from the library").click().run()
+        assert library.roots() == () and library.photo_count() == 0
+        assert {path.name for path in photos.iterdir()} == {"a.png", "b.png"}
+        assert next(m.value for m in page.metric if m.label == "Photos") == "0"
 
 
 def test_failed_files_are_tried_again_from_the_page(

@@ -8,6 +8,8 @@ from imgsearch import ImgsearchError, printable
 from ui.addresses import address_of
 from ui.formatting import escape_markdown
 from ui.navigation import go_to
+from ui.session import session
+from ui.tasks import is_indexing, show_coming_photos
 
 _MODEL_UNAVAILABLE = 6
 # By the exit code of an error's class, see docs/cli.md.
@@ -54,7 +56,16 @@ def unexpected_error(error: Exception) -> bool:
 
 
 def empty_library() -> None:
-    """There are no photos yet."""
+    """There are no photos yet; while the first are being indexed, they appear by themselves."""
+    here = session()
+    if is_indexing(here.library, here.tasks):
+        show_coming_photos(here.library, here.tasks)
+        card(
+            "The first photos come soon",
+            "They appear here as soon as they are indexed, and can be searched at once.",
+            ":material/hourglass_top:",
+        )
+        return
     card(
         "No photos yet",
         "Add a folder to make its photos searchable. They are only read, never changed, and "

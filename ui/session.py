@@ -31,7 +31,7 @@ class Session:
         self.messages: deque[str] = deque(maxlen=MESSAGES_KEPT)  # the latest from the library
         self.library = self._open_library()
         self._cache: dict[str, tuple[float, object]] = {}
-        self.tasks = BackgroundTasks(self._open_library, on_end=self._cache.clear)
+        self.tasks = BackgroundTasks(self._open_library, on_end=self.forget_counts)
         self._model_lock = threading.Lock()
 
     def _open_library(self) -> Library:
@@ -50,6 +50,10 @@ class Session:
     def counts(self) -> Counts:
         """What the photos can be filtered by, up to a minute old."""
         return self._cached("counts", self.library.counts, COUNTS_S)
+
+    def forget_counts(self) -> None:
+        """Count anew: folders were removed."""
+        self._cache.clear()
 
     def _cached(self, name: str, compute: Callable[[], Value], max_age_s: float) -> Value:
         """Streamlit reruns the whole page at every click; most reruns need the same values."""

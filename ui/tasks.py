@@ -13,6 +13,8 @@ import streamlit as st
 from imgsearch import ImgsearchError, Library, Progress, RateMeter, RunningJob
 from ui.formatting import escape_markdown, format_duration
 
+INDEX = "index"  # the name of the task that indexes
+
 
 class LongJob(Protocol):
     """What `Library.index` and similar methods return."""
@@ -68,6 +70,13 @@ class BackgroundTasks:
     def get(self, name: str) -> Task | None:
         """The latest task of this name, running or not."""
         return self._tasks.get(name)
+
+    def dismiss(self, name: str) -> None:
+        """Forget the latest task of this name, unless it is running."""
+        with self._starting:
+            task = self._tasks.get(name)
+            if task is not None and not task.running:
+                del self._tasks[name]
 
     def start(self, name: str, job_of: Callable[[Library], LongJob]) -> Task:
         """Start a job; if one of this name is running, return its task instead."""
@@ -138,6 +147,42 @@ def _other_progress(library: Library, was_busy: bool) -> None:
     if job is not None:
         state = f"in another process: {_format_progress(job, 'photos')}"
         st.progress(_fraction(job), text=f"{escape_markdown(job.doing)} {state}")
+
+
+def is_indexing(library: Library, tasks: BackgroundTasks) -> bool:
+    """Whether this page or another process is adding photos to the library now."""
+    return _indexing_job(library, tasks) is not None
+
+
+def show_coming_photos(library: Library, tasks: BackgroundTasks) -> None:
+    """While photos are being added, a line that says how many are there and that more will come.
+
+    Reruns the page when the last one was added, and when the first.
+    """
+    if is_indexing(library, tasks):
+        st.fragment(_coming_photos, run_every=2.0)(library, tasks, _has_photos(library))
+
+
+def _coming_photos(library: Library, tasks: BackgroundTasks, had_photos: bool) -> None:
+    job = _indexing_job(library, tasks)
+    if job is None or _has_photos(library) != had_photos:
+        st.rerun(scope="app")
+    st.progress(
+        _fraction(job),
+        text=f"Photos are being indexed, and more will be found: {_format_progress(job, 'photos')}",
+    )
+
+
+def _has_photos(library: Library) -> bool:
+    return library.exists() and library.photo_count() > 0
+
+
+def _indexing_job(library: Library, tasks: BackgroundTasks) -> Task | RunningJob | None:
+    task = tasks.get(INDEX)
+    if task is not None and task.running:
+        return task
+    job = _other_job(library)
+    return job if job is not None and job.doing == "Indexing" else None
 
 
 def _other_job(library: Library) -> RunningJob | None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import EncoderInfo, Root, Status, format_count, printable
-from ui import cards, elements
+from ui import cards, elements, folder_picker
 from ui.formatting import escape_markdown, format_datetime, format_size
 from ui.session import session
-from ui.tasks import Task, other_process_bar, progress_bar
+from ui.tasks import INDEX, Task, other_process_bar, progress_bar
 
-INDEX, REBUILD, READ_TEXT = "index", "rebuild", "read text"  # names of tasks
+REBUILD, READ_TEXT = "rebuild", "read text"  # names of tasks
+NUMBERS_EVERY_S = 3.0  # while something changes the library
 MAX_FAILURES_SHOWN = 500
 
 
@@ -29,11 +30,11 @@ def show() -> None:
             progress_bar(task, title, "photos")
             busy = True
         elif task is not None:
-            _outcome(task)
+            _outcome(name, task)
     busy = other_process_bar(library) or busy
     if library.exists():
         status = library.status()
-        _numbers(status)
+        _numbers(busy)
         _folders(status.roots, busy)
         _failures(status, busy)
         left, right = st.columns(2, gap="large")
@@ -43,6 +44,8 @@ def show() -> None:
             _text(status, busy)
         with right:
             _over_time()
+    elif busy:
+        _until_it_exists()
     else:
         cards.card(
             "No library yet",
@@ -53,29 +56,56 @@ def show() -> None:
     _messages()
 
 
-def _outcome(task: Task) -> None:
-    """How a job ended."""
-    if task.error is not None:
-        cards.error_card(task.error)
-    elif task.report is not None:
-        st.success(_report(task.report), icon=":material/check_circle:")
-    else:
-        st.info("Stopped. The work done so far is kept; start it again to continue.")
+@st.fragment(run_every=1.0)
+def _until_it_exists() -> None:
+    """Waits for the first photo folder to be recorded, and shows the library then."""
+    if session().library.exists():
+        st.rerun(scope="app")
+    st.caption("The library is being created. Photos can be searched as soon as they are indexed.")
+
+
+def _outcome(name: str, task: Task) -> None:
+    """How a job ended, until it is dismissed."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"outcome {name}"):
+        if task.error is not None:
+            cards.error_card(task.error)
+        elif task.report is not None:
+            st.success(_report(task.report), icon=":material/check_circle:")
+        else:
+            st.info("Stopped. The work done so far is kept; start it again to continue.")
+        st.button(
+            "Dismiss",
+            key=f"dismiss {name}",
+            icon=":material/close:",
+            on_click=session().tasks.dismiss,
+            args=(name,),
+        )
 
 
 def _report(report: object) -> str:
     """The report of a job as a sentence: "Done in 3.2 s: 21 new, 1 failed."."""
-    names = ("new", "moved", "unchanged", "gone", "offline", "missing", "failed", "vectors")
+    copied = getattr(report, "copied", 0)
+    counts = [
+        (getattr(report, "new", 0), "new"),
+        (getattr(report, "moved", 0) - copied, "moved"),
+        (copied, "copied"),
+    ]
+    names = ("unchanged", "gone", "offline", "missing", "failed", "vectors")
     names_of_text = {"read": "with text", "none": "without text", "unreached": "not reached"}
-    counts = [(getattr(report, name, 0), name) for name in names]
+    counts += [(getattr(report, name, 0), name) for name in names]
     counts += [(getattr(report, name, 0), words) for name, words in names_of_text.items()]
     parts = [f"{number:,} {name}" for number, name in counts if number]
     seconds = getattr(report, "seconds", 0.0)
     return f"Done in {seconds:.1f} s: {', '.join(parts) or 'nothing to do'}."
 
 
-def _numbers(status: Status) -> None:
-    """The size of the library."""
+def _numbers(busy: bool) -> None:
+    """The size of the library; while something changes it, the numbers follow."""
+    st.fragment(_current_numbers, run_every=NUMBERS_EVERY_S if busy else None)()
+
+
+def _current_numbers() -> None:
+    status = session().library.status()
     tiles = st.columns(4)
     tiles[0].metric("Photos", f"{status.photos:,}", border=True)
     tiles[1].metric("Folders", f"{len(status.roots):,}", border=True)
@@ -84,28 +114,79 @@ def _numbers(status: Status) -> None:
 
 
 def _folders(roots: Sequence[Root], busy: bool) -> None:
-    """The photo folders, and buttons to update and add one."""
+    """The photo folders, with buttons to update, pause and remove each, and to add one."""
     st.header("Folders", anchor=False)
     for root in roots:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(
-                "online" if root.online else "offline",
-                icon=":material/check:" if root.online else ":material/cloud_off:",
-                color="green" if root.online else "gray",
-            )
+            _folder_state(root)
             st.text(printable(root.path))
             st.caption(format_count(root.photos, "photo"))
-            st.button(
-                "Update",
-                key=f"update {root.id}",
-                disabled=busy or not root.online,
-                icon=":material/sync:",
-                on_click=_start_index,
-                args=((root.path,),),
-            )
+            if root.paused:
+                _resume_button(root, busy)
+            else:
+                _update_and_pause_buttons(root, busy)
+            _remove_button(root, busy)
         if root.missing:
             _missing_photos(root, busy)
     _add_folder_form(busy)
+
+
+def _folder_state(root: Root) -> None:
+    if root.paused:
+        st.badge("paused", icon=":material/pause:", color="orange")
+    elif root.online:
+        st.badge("online", icon=":material/check:", color="green")
+    else:
+        st.badge("offline", icon=":material/cloud_off:", color="gray")
+
+
+def _update_and_pause_buttons(root: Root, busy: bool) -> None:
+    st.button(
+        "Update",
+        key=f"update {root.id}",
+        disabled=busy or not root.online,
+        icon=":material/sync:",
+        on_click=_start_index,
+        args=((root.path,),),
+    )
+    if st.button(
+        "Pause",
+        key=f"pause {root.id}",
+        disabled=busy,
+        icon=":material/pause:",
+        help="Leave this folder alone until you resume it: neither indexing nor watching reads it. "
+        "Its photos stay in the library and are found as before.",
+    ):
+        session().library.pause(root.path)
+        st.rerun()
+
+
+def _resume_button(root: Root, busy: bool) -> None:
+    if st.button(
+        "Resume",
+        key=f"resume {root.id}",
+        disabled=busy,
+        icon=":material/play_arrow:",
+        help="End the pause, and bring the folder up to date.",
+    ):
+        session().library.resume(root.path)
+        if root.online:
+            _start_index((root.path,))
+        st.rerun()
+
+
+def _remove_button(root: Root, busy: bool) -> None:
+    """Removes a folder from the library, after a second click."""
+    with st.popover("Remove", icon=":material/folder_off:", disabled=busy, key=f"sure {root.id}"):
+        photos = format_count(root.photos, "photo")
+        st.markdown(
+            f"Its {photos} leave the library, unless they are in another folder of it too. No file "
+            "is touched. If you add the folder again within 30 days, nothing is read again."
+        )
+        if st.button("Remove from the library", key=f"remove {root.id}", type="primary"):
+            session().library.forget(root.path)
+            session().forget_counts()
+            st.rerun()
 
 
 def _missing_photos(root: Root, busy: bool) -> None:
@@ -126,10 +207,13 @@ def _missing_photos(root: Root, busy: bool) -> None:
 
 
 def _add_folder_form(busy: bool) -> None:
+    if st.button("Choose a folder …", icon=":material/create_new_folder:", disabled=busy):
+        folder_picker.open_picker(lambda folder: _start_index((folder,)))
     with st.form("add folder", border=False):
         box, button = st.columns([5, 1], vertical_alignment="bottom")
         folder = box.text_input(
-            "Add a folder on this machine", placeholder=str(Path.home() / "Pictures")
+            "Add a folder on this machine",
+            placeholder=str(Path.home() / "Pictures"),
         ).strip()
         if button.form_submit_button("Index", type="primary", disabled=busy, width="stretch"):
             if folder:

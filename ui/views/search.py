@@ -16,6 +16,7 @@ from ui.elements import GridOptions
 from ui.formatting import escape_markdown
 from ui.search_state import MAX_SEARCHED, NEWEST, PAGE, SearchInput, SearchResults, search
 from ui.session import session
+from ui.tasks import show_coming_photos
 
 EXAMPLES = ("a cat", "a cup of coffee", "sunset over water", "people at a table", "a motorcycle")
 EXAMPLE_SIDE_PX = 480
@@ -49,6 +50,7 @@ def show() -> None:
         cards.empty_library()
         return
     search_input = _search_box()
+    show_coming_photos(session().library, session().tasks)
     if search_input:
         _show_results(search_input)
     else:

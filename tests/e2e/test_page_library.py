@@ -1,0 +1,113 @@
+"""The library view: choosing a folder, a first run that is searched meanwhile, its outcome."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests.browsing import NEEDS_BROWSER, search, serving, settle, wait_for_count
+from tests.factories import write_noise
+from tests.held_process import held
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with some photos, and a link out of it to others. There is no library yet."""
+    place = tmp_path_factory.mktemp("first-run")
+    pictures = place / "home" / "Pictures"
+    for name, colour in (("Genève/red", (200, 0, 0)), ("2019/Rome/green", (0, 200, 0))):
+        file = pictures / f"{name}.png"
+        file.parent.mkdir(parents=True)
+        Image.new("RGB", (96, 64), colour).save(file)
+    for number in range(5):
+        write_noise(place / "outside" / f"secret {number}.png", number, 32)
+    (pictures / "link").symlink_to(place / "outside")
+    (place / "home" / "Downloads").mkdir()
+    return place
+
+
+@pytest.fixture(scope="module")
+def address(place: Path) -> Iterator[str]:
+    with serving(place / "library", HOME=str(place / "home")) as address:
+        yield address
+
+
+def test_a_first_folder_is_chosen_and_its_photos_are_found(
+    page: Page, address: str, screenshot: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/library")
+    page.get_by_text("No library yet").wait_for()
+    page.get_by_role("button", name="Choose a folder").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Downloads – no photos").wait_for()
+    dialog.get_by_role("button", name="All folders of this machine").wait_for()
+    screenshot(page, "library-places")
+    dialog.get_by_role("button", name="Pictures – 2 photos and videos").click()
+    dialog.get_by_role("button", name="Genève").wait_for()
+    screenshot(page, "library-folder")
+    assert "secret" not in (dialog.text_content() or ""), "names of files are not shown"
+    dialog.get_by_role("button", name="2019").click()
+    dialog.get_by_role("button", name="Rome").wait_for()
+    dialog.get_by_text("1 photo or video").wait_for()
+    dialog.get_by_role("button", name="Up").click()
+    dialog.get_by_role("button", name="Genève").wait_for()
+    dialog.get_by_role("button", name="Index this folder").click()
+    page.get_by_text(re.compile("Done in .*: 7 new")).wait_for()  # indexing follows the link
+    assert not page.get_by_text("No library yet").is_visible()
+    screenshot(page, "library-done")
+    page.get_by_role("button", name="Dismiss").click()
+    page.get_by_text("Done in").wait_for(state="detached")
+    page.goto(f"{address}/?q=name:red")
+    wait_for_count(page, 1)
+
+
+def test_a_folder_is_paused_and_resumed(
+    page: Page, address: str, place: Path, screenshot: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/library")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    screenshot(page, "library-paused")
+    settle(page)
+    Image.new("RGB", (96, 64), (0, 0, 200)).save(place / "home" / "Pictures" / "blue.png")
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text(re.compile("Done in .*: 1 new")).wait_for()
+
+
+def test_photos_are_searched_while_more_are_indexed(
+    page: Page, open_tab: OpenTab, tmp_path: Path, screenshot: Callable[..., None]
+) -> None:
+    for number in range(120):
+        write_noise(tmp_path / "many" / f"{number:03}.png", number, 48)
+    data = tmp_path / "library"
+    with (
+        serving(data) as address,
+        held("index", tmp_path / "many", data=data, at_batch=3) as other,
+    ):
+        tab = open_tab(address)
+        tab.goto(f"{address}/library")
+        tab.get_by_text("Indexing in another process").wait_for()
+        other.wait_until_held()
+        tab.get_by_text("No library yet").wait_for(state="detached")
+        tab.goto(address)
+        tab.get_by_text(re.compile(r"more will be found: \d+ of 120 photos")).wait_for()
+        screenshot(tab, "library-coming")
+        search(tab, "name:000")
+        wait_for_count(tab, 1)
+        tab.get_by_text("more will be found").wait_for()
+        other.release()
+        tab.get_by_text("more will be found").wait_for(state="detached")
+        search(tab, "name:119")
+        wait_for_count(tab, 1)
