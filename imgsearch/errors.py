@@ -14,8 +14,11 @@
     │   ├── DamagedThumbnails     8   the file of kept thumbnails is damaged
     │   └── SchemaTooNew          8   it was written by a newer imgsearch
     ├── LibraryLocked             9   another process is writing to this library
+    │   └── PackLocked            9   another process is writing this pack
     ├── DiskError                10   the disk is full or the data folder cannot be used
-    └── MissingPackage           11   a required package is not installed
+    ├── MissingPackage           11   a required package is not installed
+    └── PackError                12   a pack is cut off, damaged, or not a pack
+        └── PackTooNew           12   it was made by a newer imgsearch
 
 Every message says what happened and then what to do about it. The library raises errors; only the
 command line prints them.
@@ -130,6 +133,10 @@ class LibraryLocked(ImgsearchError):
     exit_code = 9
 
 
+class PackLocked(LibraryLocked):
+    """Another process is writing this pack."""
+
+
 class DiskError(ImgsearchError):
     """The disk is full, or the data folder cannot be read or written."""
 
@@ -140,3 +147,13 @@ class MissingPackage(ImgsearchError):
     """A required package is not installed."""
 
     exit_code = 11
+
+
+class PackError(ImgsearchError):
+    """A pack is cut off, damaged, or not a pack."""
+
+    exit_code = 12
+
+
+class PackTooNew(PackError):
+    """The pack was made by a newer imgsearch than this one."""

@@ -50,8 +50,10 @@ if TYPE_CHECKING:
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.progress import (
         Job,
+        MergeReport,
         MetadataReport,
         OnDownload,
+        PackReport,
         Progress,
         RebuildReport,
         RunningJob,
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from imgsearch.records.duplicates import DuplicateGroup, Pairs
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
+    from imgsearch.records.pack import PackInfo
     from imgsearch.records.picture_text import PhotoText, TextCounts
     from imgsearch.records.status import Counts, EncoderInfo, Failure, Finding, Root, Status
     from imgsearch.store.store import Store
@@ -675,6 +678,53 @@ class Library:
             )
         self._reads()
         return self._indexer().prune(days)
+
+    def pack(
+        self, folder: str | Path, pack: str | Path | None = None, *, inside: bool = False
+    ) -> Job[PackReport]:
+        """Write all that is known of the photos below a folder into a pack for other machines.
+
+        `pack` is the file to write, whole or not at all; it may not be in a photo folder. With
+        `inside`, the folder carries its pack in a hidden folder. docs/packs.md describes the file.
+        Raises UsageError, FolderError for a folder without photos of the library, LibraryLocked
+        while another process writes this pack, DiskError and MissingPackage.
+        """
+        if (pack is None) != inside:
+            raise UsageError("Name the file of the pack, or use inside=True; one of the two.")
+        from imgsearch.indexer.packs import make_pack
+
+        file = None if pack is None else Path(absolute(pack))
+        return _job(make_pack(self._store(), self._kept_thumbnails(), absolute(folder), file))
+
+    def verify_pack(self, pack: str | Path) -> Job[PackInfo]:
+        """Read a whole pack and compare every checksum; the report is what it states about itself.
+
+        Needs no library. Raises PackError, UsageError and MissingPackage.
+        """
+        from imgsearch.indexer.packs import verify_pack
+
+        return _job(verify_pack(Path(absolute(pack))))
+
+    def unpack(
+        self,
+        pack: str | Path,
+        *,
+        at: str | Path | None = None,
+        offline: bool = False,
+        beside: bool = False,
+    ) -> Job[MergeReport]:
+        """Merge a pack into the library, which is created if needed.
+
+        Photos are recognised by their content, facts that were read later win, and what is there
+        already stays: merging again, also after an interruption, adds nothing twice. `pack` may be
+        a folder that carries its pack. `at` is the folder where its photos are; without it they are
+        looked for. With `offline` they are taken to be there though it is not connected now.
+        `beside` keeps vectors of an encoder that the library does not use. Raises PackError,
+        FolderError where the photos are not found, EncoderMismatch, UsageError, LibraryLocked,
+        DiskError and MissingPackage.
+        """
+        place = None if at is None else absolute(at)
+        return _job(self._indexer().unpack(Path(absolute(pack)), place, offline, beside))
 
     def rebuild(self, encoder: str | None = None) -> Job[RebuildReport]:
         """Rebuild the index from the stored vectors; with `encoder`, embed all photos again.

@@ -231,6 +231,34 @@ class RebuildReport:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class PackReport:
+    """What making a pack did."""
+
+    file: Path
+    photos: int
+    files: int
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """What merging a pack did. Photos and files that the library had are not among the new ones."""
+
+    folder: Path  # that the paths of the pack are below
+    photos: int  # of the pack
+    new: int
+    newer_facts: int  # known photos whose facts were older than those of the pack
+    embedded: int  # photos that got vectors
+    texts: int  # photos whose text was read later than here, or only there
+    files: int  # added
+    missing: int  # files that are not in the folder, or have another size
+    to_verify: int  # files that have another time; the next indexing run reads them
+    beside: tuple[str, ...] = ()  # ids of encoders whose vectors are kept and not searched
+    seconds: float = 0.0
+
+
 # ------------------------------------------------------------------------- watching
 
 

@@ -254,6 +254,10 @@ def main(arguments: Sequence[str]) -> None:
     run("index --metadata", "index", "--metadata")
     run("index --thumbnails", "index", "--thumbnails")
     run("evaluate", "evaluate", "--captions", str(captions))
+    pack = str(work / "tmp" / "photos.imgsearch")
+    run("pack", "pack", photos, pack)
+    run("pack --verify", "pack", "--verify", pack)
+    run("unpack", "unpack", pack, "--at", photos, "--data", str(work / "data" / "other"))
     run("help", "help", "search")
     run("completion", "completion", "bash")
     with recorder.running("browse", "-c", BROWSE) as process:

@@ -16,7 +16,7 @@ from tests.factories import CHECKOUT
 FLOORS = (
     {"errors", "installation", "page_access", "private_files", "sphere", "text", "version"},
     {"concurrency", "config", "gazetteer", "progress", "records"},
-    {"decode", "encoders", "store"},
+    {"decode", "encoders", "pack_file", "store"},
     {"index", "ocr", "query"},
     {"labels", "search"},
     {"indexer"},

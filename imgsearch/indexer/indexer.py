@@ -22,6 +22,7 @@ from imgsearch.config import PRUNE_DAYS
 from imgsearch.encoders import prompts, registry
 from imgsearch.errors import (
     DamagedThumbnails,
+    EncoderError,
     FolderError,
     MissingPackage,
     SnapshotError,
@@ -29,13 +30,15 @@ from imgsearch.errors import (
 )
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
-from imgsearch.indexer import diff, int8_trial, metadata, picture_text, pipeline, roots
+from imgsearch.indexer import diff, int8_trial, metadata, packs, picture_text, pipeline, roots
 from imgsearch.indexer.removals import apply_removals
 from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.thumbnails import ThumbnailKeeper, make_missing_thumbnails
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.labels import labels
+from imgsearch.pack_file import PackReader
 from imgsearch.progress import (
+    MergeReport,
     MetadataReport,
     Progress,
     RebuildReport,
@@ -231,6 +234,30 @@ class Indexer:
             report = yield from publish_progress(self._data_dir, "Rebuilding", steps)
         return replace(report, seconds=round(time.monotonic() - started, 3))
 
+    def unpack(
+        self, pack: Path, at: str | None, offline: bool, beside: bool
+    ) -> Generator[Progress, None, MergeReport]:
+        """Merge a pack. Everything that can be refused is, before anything is written."""
+        started = time.monotonic()
+        if pack.is_dir():  # a folder that carries its pack
+            pack, at = packs.pack_inside(str(pack)), at or str(pack)
+        with PackReader(pack) as reader:
+            place = self._place_of_merge(reader, at, offline, beside)
+            with writing(self._data_dir) as store, ThumbnailStore(self._data_dir) as thumbnails:
+                keeper = ThumbnailKeeper(thumbnails, self._settings, self._notify)
+                keep = keeper.keep if self._settings.thumbnails_mb else None
+                steps = packs.merge_pack(store, thumbnails, reader, place, keep)
+                report = yield from publish_progress(self._data_dir, "Merging", steps)
+                row = store.reads.current_encoder()
+                if row is not None:
+                    self._refresh_after_merge(store, row)
+        others = (each.encoder_id for each in reader.info.encoders)
+        return replace(
+            report,
+            beside=tuple(id for id in others if row is None or id != row.encoder_id),
+            seconds=round(time.monotonic() - started, 3),
+        )
+
     def build_index(self, row: EncoderRow) -> None:
         """Build the index snapshot of an encoder from its stored vectors."""
         with writing(self._data_dir) as store:
@@ -310,6 +337,29 @@ class Indexer:
                 f"{root} is paused and stays as it is. To resume it: imgsearch folders --resume "
                 "FOLDER"
             )
+
+    def _place_of_merge(
+        self, reader: PackReader, at: str | None, offline: bool, beside: bool
+    ) -> packs.PackPlace:
+        """Where the photos of a pack are. Raises what merging it can be refused for."""
+        known: tuple[str, ...] = ()
+        row = None
+        if (self._data_dir / DATABASE_FILE).exists():
+            with closing(Reads.open(self._data_dir)) as reads:
+                known = tuple(reads.roots().values())
+                row = reads.current_encoder()
+        encoder = packs.encoder_of_merge(reader, row, beside)
+        if encoder is not None:
+            self._encoders.check(EncoderRow(0, encoder.encoder_id, encoder.name, encoder.dim))
+        return packs.find_place(reader, at, offline, known, self._mounts)
+
+    def _refresh_after_merge(self, store: Store, row: EncoderRow) -> None:
+        try:
+            if snapshot.rebuild_reason(store, row.key, self._index_policy):
+                self._build_index(store, row)
+            self._refresh_derived(store, row)
+        except EncoderError as error:  # the photos are merged; searching them raises the same
+            self._notify(f"The pack was merged, but its encoder cannot be used here yet. {error}")
 
     def compare(
         self,

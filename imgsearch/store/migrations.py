@@ -397,6 +397,12 @@ _PAUSED_FOLDERS = """
 ALTER TABLE roots ADD COLUMN paused_at TEXT;
 """
 
+# When the facts of a photo were read: where two libraries are merged, the newer ones win.
+_FACTS_AT = """
+ALTER TABLE photos ADD COLUMN facts_at TEXT;
+UPDATE photos SET facts_at = added_at;
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -414,6 +420,7 @@ MIGRATIONS: dict[str, str] = {
     "text-in-pictures": _TEXT_IN_PICTURES,
     "known-names": _KNOWN_NAMES,
     "paused-folders": _PAUSED_FOLDERS,
+    "facts-at": _FACTS_AT,
 }
 _NAMES = tuple(MIGRATIONS)
 

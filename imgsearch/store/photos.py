@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import (
@@ -35,7 +36,9 @@ _c = schema.photos.c
 _insert = upsert(schema.photos)
 _UPSERT = _insert.on_conflict_do_update(
     index_elements=["content_hash"],
-    set_={fact.name: _insert.excluded[fact.name] for fact in FACT_COLUMNS},
+    set_={
+        name: _insert.excluded[name] for name in ("facts_at", *(fact.name for fact in FACT_COLUMNS))
+    },
 ).returning(_c.id)
 _KNOWN_ID = select(_c.id).where(_c.content_hash == bindparam("hash"))
 _DELETE_LINKS = {
@@ -83,7 +86,10 @@ class PhotoStore:
             }
 
     def update_facts(self, facts: Mapping[int, Facts]) -> int:
-        """Replace the facts of known photos (by id), all or nothing; returns how many changed."""
+        """Replace the facts of known photos (by id), all or nothing; returns how many changed.
+
+        Those that did not change have been read now as well.
+        """
         known = self._reads.photos(facts)
         changed = {
             photo_id: new
@@ -94,7 +100,9 @@ class PhotoStore:
             for photo_id, new in changed.items():
                 statement = update(schema.photos).where(_c.id == photo_id)
                 connection.execute(statement.values(to_columns(new)))
-                _set_lists(connection, photo_id, new)
+            set_lists(connection, changed)
+            read = update(schema.photos).where(_c.id.in_(schema.ids_subquery(known)))
+            connection.execute(read.values(facts_at=now()))
         return len(changed)
 
     def prune(self, before: datetime) -> int:
@@ -168,27 +176,38 @@ def record_photo(connection: Connection, result: IngestResult) -> int | None:
         "content_hash": result.content_hash,
         "size_bytes": result.stat.size_bytes,
         "added_at": now(),
+        "facts_at": now(),
         **to_columns(facts),
     }
     photo_id = int(connection.execute(_UPSERT, values).scalar_one())
-    _set_lists(connection, photo_id, facts)
+    set_lists(connection, {photo_id: facts})
     return photo_id
 
 
-def _set_lists(connection: Connection, photo_id: int, facts: Facts) -> None:
-    """Give a photo exactly the keywords and people of these facts, in their order."""
+def set_lists(
+    connection: Connection, facts: Mapping[int, Facts], fact_names: Collection[str] = LIST_FACTS
+) -> None:
+    """Give photos (by id) exactly the keywords and people of these facts, in their order.
+
+    Facts that are not among `fact_names` stay as they are.
+    """
     for fact, id_column in LIST_FACTS.items():
-        texts: tuple[str, ...] = getattr(facts, fact)
-        connection.execute(_DELETE_LINKS[fact], {"of": photo_id})
-        if not texts:
+        if fact not in fact_names:
+            continue
+        texts: dict[int, tuple[str, ...]] = {id: getattr(new, fact) for id, new in facts.items()}
+        if texts:
+            connection.execute(_DELETE_LINKS[fact], [{"of": photo_id} for photo_id in texts])
+        distinct = list(dict.fromkeys(chain.from_iterable(texts.values())))
+        if not distinct:
             continue
         table, link = schema.LIST_TABLES[fact]
-        connection.execute(upsert(table).on_conflict_do_nothing(), [{"name": t} for t in texts])
-        among = text("SELECT value FROM json_each(:texts)").bindparams(texts=json.dumps(texts))
+        connection.execute(upsert(table).on_conflict_do_nothing(), [{"name": t} for t in distinct])
+        among = text("SELECT value FROM json_each(:texts)").bindparams(texts=json.dumps(distinct))
         query = select(table.c.name, table.c.id).where(table.c.name.in_(among))
         ids = {row.name: row.id for row in connection.execute(query)}
         rows = [
             {"photo_id": photo_id, "place": place, id_column: ids[name]}
-            for place, name in enumerate(texts)
+            for photo_id, of_photo in texts.items()
+            for place, name in enumerate(of_photo)
         ]
         connection.execute(insert(link), rows)

@@ -90,6 +90,7 @@ photos = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("added_at", Text, nullable=False),
     Column("gone_at", Text),  # when its last path was removed; set by triggers
+    Column("facts_at", Text),  # when its facts were read; null: by an older imgsearch
     *(
         Column(
             fact.name,
@@ -199,7 +200,7 @@ encoders = Table(
     Column("encoder_id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("dim", Integer, nullable=False),
-    Column("state", Text, nullable=False),  # current | building
+    Column("state", Text, nullable=False),  # current | building | kept (of another library)
 )
 
 vectors = Table(

@@ -16,6 +16,7 @@ from imgsearch.store.database import Database
 from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
 from imgsearch.store.labels import LabelStore
+from imgsearch.store.packs import PackStore
 from imgsearch.store.photos import PhotoStore, record_photo
 from imgsearch.store.picture_text import PictureTextStore
 from imgsearch.store.reads import Reads
@@ -49,6 +50,7 @@ class Store:
         self.labels = LabelStore(database)
         self.failures = FailureStore(database, self.reads)
         self.picture_text = PictureTextStore(database)
+        self.packs = PackStore(database, self.reads)
 
     @classmethod
     def open(cls, data_dir: Path, writable: bool = False) -> Self:

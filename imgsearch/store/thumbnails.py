@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -75,6 +75,16 @@ class ThumbnailStore:
             if row is not None and row[1] == _checksum(content_hash, row[0]):
                 return bytes(row[0])
         return None
+
+    def lacking(self, content_hashes: Iterable[bytes]) -> set[bytes]:
+        """Which of these contents have no thumbnail. Raises StoreError for a damaged file."""
+        wanted = set(content_hashes)
+        if not wanted or not self._file.exists():
+            return wanted
+        query = "SELECT 1 FROM thumbnails WHERE content_hash = ?"
+        with self._reading() as connection:
+            kept = {key for key in wanted if connection.execute(query, (key,)).fetchone()}
+        return wanted - kept
 
     def count(self) -> int:
         """How many there are. Raises StoreError for a damaged file."""

@@ -60,11 +60,47 @@ class VectorStore:
             ).scalar_one()
         return EncoderRow(key, encoder_id, name, dim)
 
-    def promote_encoder(self, encoder_key: int) -> None:
-        """Make the encoder being built the current one; delete the other with its vectors."""
+    def adopt_encoder(self, encoder_id: str, name: str, dim: int) -> EncoderRow:
+        """Add an encoder whose vectors come from another library; a known one stays as it is.
+
+        It is the current one if there is none; otherwise its vectors are kept beside.
+        """
         c = schema.encoders.c
         with self._database.engine.begin() as connection:
-            connection.execute(delete(schema.encoders).where(c.key != encoder_key))
+            count = connection.execute(select(func.count()).select_from(schema.encoders)).scalar()
+            connection.execute(
+                upsert(schema.encoders)
+                .values(
+                    encoder_id=encoder_id,
+                    name=name,
+                    dim=dim,
+                    state="kept" if count else "current",
+                )
+                .on_conflict_do_nothing()
+            )
+            key = connection.execute(select(c.key).where(c.encoder_id == encoder_id)).scalar_one()
+        return EncoderRow(key, encoder_id, name, dim)
+
+    def all_encoders(self) -> dict[EncoderRow, bool]:
+        """Every encoder that the library has vectors of, and whether it is the current one."""
+        c = schema.encoders.c
+        query = select(c.key, c.encoder_id, c.name, c.dim, c.state).order_by(c.key)
+        with self._database.engine.connect() as connection:
+            return {
+                EncoderRow(key, encoder_id, name, dim): state == "current"
+                for key, encoder_id, name, dim, state in connection.execute(query)
+            }
+
+    def promote_encoder(self, encoder_key: int) -> None:
+        """Make an encoder the current one; delete the current one with its vectors.
+
+        Vectors that came with a pack from another library stay.
+        """
+        c = schema.encoders.c
+        with self._database.engine.begin() as connection:
+            connection.execute(
+                delete(schema.encoders).where(c.key != encoder_key, c.state != "kept")
+            )
             connection.execute(
                 update(schema.encoders).where(c.key == encoder_key).values(state="current")
             )

@@ -1,0 +1,94 @@
+"""`imgsearch pack`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+
+from imgsearch.cli.output import (
+    INTERRUPTED,
+    PATH,
+    complete_folder,
+    data_option,
+    json_option,
+    open_library,
+    print_error,
+    print_json,
+)
+from imgsearch.cli.progress import run_with_progress
+from imgsearch.text import format_count, printable
+
+
+@click.command("pack", short_help="Write photos' vectors and facts into a file to carry.")
+@click.argument("folder", required=False, type=PATH, shell_complete=complete_folder)
+@click.argument("pack", required=False, type=PATH)
+@click.option(
+    "--inside",
+    is_flag=True,
+    help="Let FOLDER carry its pack: write it to FOLDER/.imgsearch/photos.imgsearch.",
+)
+@click.option(
+    "--verify", "to_verify", metavar="PACK", type=PATH, help="Only read a pack and check it."
+)
+@json_option
+@data_option
+def command(
+    folder: str | None,
+    pack: str | None,
+    inside: bool,
+    to_verify: str | None,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Write all that is known of the photos below FOLDER into the file PACK.
+
+    \b
+      imgsearch pack ~/Pictures/Holidays holidays.imgsearch
+      imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays     (on another machine)
+
+    A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
+    imgsearch unpack merges it into another library, where nothing has to be embedded again. The
+    file is Parquet, which pandas and DuckDB read; docs/packs.md describes it. It is written whole
+    or not at all: a pack that is there stays until the new one is complete.
+
+    PACK may not be in a photo folder, where imgsearch writes nothing, except with --inside.
+    """
+    if to_verify is not None:
+        if folder or inside:
+            raise click.UsageError("--verify takes a pack and nothing else.")
+        _verify(to_verify, as_json, data_dir)
+        return
+    if folder is None:
+        raise click.UsageError("Name the folder of the photos, and the file of the pack.")
+    if (pack is None) != inside:
+        raise click.UsageError("Name the file of the pack, or use --inside; one of the two.")
+    with open_library(data_dir) as library:
+        try:
+            report = run_with_progress(library.pack(folder, pack, inside=inside), "Packing")
+        except KeyboardInterrupt:
+            print_error("Stopped. The pack was not written; one that was there is unchanged.")
+            sys.exit(INTERRUPTED)
+    if as_json:
+        print_json({**asdict(report), "file": str(report.file)})
+        return
+    photos, files = format_count(report.photos, "photo"), format_count(report.files, "file")
+    size_mb = report.size_bytes / 1e6
+    click.echo(
+        f"{photos} ({files}), {size_mb:.1f} MB in {report.seconds:.1f} s: {printable(report.file)}"
+    )
+
+
+def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:
+    with open_library(data_dir) as library:
+        info = run_with_progress(library.verify_pack(pack), "Verifying")
+    if as_json:
+        print_json({**asdict(info), "made_at": info.made_at.isoformat()})
+        return
+    encoders = ", ".join(encoder.encoder_id for encoder in info.encoders) or "none"
+    click.echo(
+        f"The pack is whole: {format_count(info.photos, 'photo')} "
+        f"({format_count(info.files, 'file')}) of {printable(info.folder)}, made on "
+        f"{info.made_at:%Y-%m-%d} by {printable(info.made_by)}; vectors of {printable(encoders)}"
+    )

@@ -1,0 +1,85 @@
+"""`imgsearch unpack`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from imgsearch.cli.output import (
+    PATH,
+    complete_folder,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
+from imgsearch.cli.progress import run_with_progress
+from imgsearch.text import format_count
+
+
+@click.command("unpack", short_help="Merge a pack into the library.")
+@click.argument("pack", type=PATH)
+@click.option(
+    "--at",
+    metavar="FOLDER",
+    type=PATH,
+    shell_complete=complete_folder,
+    help="Folder with the photos of the pack. Default: it is looked for.",
+)
+@click.option(
+    "--offline", is_flag=True, help="FOLDER is not connected now; its photos will be there."
+)
+@click.option(
+    "--beside",
+    is_flag=True,
+    help="Merge a pack of another model, too; its vectors are kept and not searched.",
+)
+@json_option
+@data_option
+def command(
+    pack: str,
+    at: str | None,
+    offline: bool,
+    beside: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Merge PACK, which imgsearch pack has written, into the library.
+
+    \b
+      imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays
+      imgsearch unpack /media/drive              (a folder that carries its pack)
+
+    Photos are recognised by their content, so nothing is there twice. Facts and texts that were
+    read later win. You can stop at any time with Ctrl-C; run it again, and it continues from there.
+    Photos are never changed.
+
+    Without --at, the photos are looked for: around a pack that a folder carries, on the drive that
+    the pack was made of, in the folders of the library, and beside the pack.
+    """
+    with open_library(data_dir) as library:
+        job = library.unpack(pack, at=at, offline=offline, beside=beside)
+        report = run_with_progress(job, "Merging")
+    if as_json:
+        print_json({**asdict(report), "folder": str(report.folder)})
+        return
+    click.echo(
+        f"{format_count(report.photos, 'photo')} in the pack: {report.new} new, "
+        f"{report.newer_facts} with newer facts, {report.embedded} with new vectors, "
+        f"{report.texts} with new text; {format_count(report.files, 'file')} added in "
+        f"{report.folder} in {report.seconds:.1f} s"
+    )
+    if report.missing:
+        info(
+            f"Not there, or of another size: {format_count(report.missing, 'file')}. Their photos "
+            "are kept for a month; imgsearch index FOLDER finds them at another place."
+        )
+    if report.to_verify:
+        info(
+            f"Changed since, or copied without their time: "
+            f"{format_count(report.to_verify, 'file')}. The next imgsearch index reads them."
+        )
+    if report.beside:
+        info(f"Kept beside, and not searched: vectors of {', '.join(report.beside)}.")

@@ -1,0 +1,305 @@
+"""Makes packs, and merges one into a library: where its photos are, and what is taken of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from imgsearch import private_files
+from imgsearch.errors import DiskError, EncoderMismatch, FolderError, UsageError
+from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
+from imgsearch.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
+from imgsearch.progress import MergeReport, PackReport, Progress
+from imgsearch.records.files import FileStat
+from imgsearch.records.pack import MergeCounts, PackedFile, PackedPhoto, PackEncoder, PackInfo
+from imgsearch.records.photo import FACTS
+from imgsearch.store.sql import prefix_of
+from imgsearch.version import VERSION
+
+if TYPE_CHECKING:
+    from imgsearch.indexer.pipeline import KeepThumbnails
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.store.reads import Reads
+    from imgsearch.store.store import Store
+    from imgsearch.store.thumbnails import ThumbnailStore
+
+HIDDEN_FOLDER = ".imgsearch"  # in a folder of photos that carries its pack
+PACK_NAME = "photos.imgsearch"
+_SAMPLE_FILES = 200  # that are looked for to find out where the photos are
+
+
+# ------------------------------------------------------------------------- packing
+
+
+def pack_inside(folder: str) -> Path:
+    """The file of the pack that a folder of photos carries."""
+    return Path(folder, HIDDEN_FOLDER, PACK_NAME)
+
+
+def check_destination(file: Path, roots: Sequence[str]) -> None:
+    """Raise UsageError for a pack among photos, and DiskError where its folder does not exist."""
+    folder = file.resolve().parent
+    for root in roots:
+        if folder.is_relative_to(Path(root).resolve()):
+            raise UsageError(
+                f"{file} is in the photo folder {root}, where imgsearch writes nothing. Choose "
+                "another place; or use --inside, which puts the pack into a hidden folder there."
+            )
+    if not folder.is_dir():
+        raise DiskError(f"The folder {folder} for the pack does not exist. Create it first.")
+
+
+def make_pack(
+    store: Store, thumbnails: ThumbnailStore, folder: str, file: Path | None
+) -> Generator[Progress, None, PackReport]:
+    """Write all that is known of the photos below a folder into a pack, `file`.
+
+    None stands for the hidden folder in the folder itself. Raises FolderError for a folder without
+    photos of the library, UsageError, LibraryLocked while another process writes this pack,
+    DiskError and MissingPackage.
+    """
+    started = monotonic()
+    require_pyarrow()
+    ids = store.packs.photo_ids(folder)
+    if not len(ids):
+        raise FolderError(
+            f"No photo of the library is in {folder}. To add it: imgsearch index FOLDER"
+        )
+    if file is None:
+        file = pack_inside(folder)
+        _make_hidden_folder(file.parent)
+    else:
+        check_destination(file, list(store.reads.roots().values()))
+    info = _describe(store, folder)
+    with writing_pack(file, info) as writer:
+        yield Progress(0, len(ids))
+        for start in range(0, len(ids), PHOTOS_AT_ONCE):
+            photos = store.packs.photos(ids[start : start + PHOTOS_AT_ONCE].tolist(), folder)
+            writer.add([_with_thumbnail(photo, thumbnails) for photo in photos])
+            yield Progress(min(start + PHOTOS_AT_ONCE, len(ids)), len(ids))
+    return PackReport(
+        file=file,
+        photos=writer.photos,
+        files=writer.files,
+        size_bytes=file.stat().st_size,
+        seconds=round(monotonic() - started, 3),
+    )
+
+
+def _make_hidden_folder(folder: Path) -> None:
+    try:
+        private_files.make_folder(folder)
+    except OSError as error:
+        raise DiskError(
+            f"Cannot write to {folder.parent} ({error.strerror}). Make it writable, or write the "
+            "pack to another place: imgsearch pack FOLDER PACK"
+        ) from error
+
+
+def _describe(store: Store, folder: str) -> PackInfo:
+    place = _volume_path(store.reads, folder)
+    return PackInfo(
+        made_by=f"imgsearch {VERSION}",
+        made_at=datetime.now(UTC),
+        folder=Path(folder).name.encode("utf-8", "replace").decode(),
+        volume=None if place is None else place.volume,
+        volume_path=None if place is None else place.path.encode("utf-8", "replace").decode(),
+        encoders=tuple(
+            PackEncoder(row.encoder_id, row.name, row.dim, is_current)
+            for row, is_current in store.vectors.all_encoders().items()
+        ),
+        fact_names=tuple(fact.name for fact in FACTS),
+    )
+
+
+def _volume_path(reads: Reads, folder: str) -> VolumePath | None:
+    roots = reads.roots()
+    for root_id, (volume, path) in reads.volumes().items():
+        if folder == roots[root_id] or folder.startswith(prefix_of(roots[root_id])):
+            inside = folder.removeprefix(roots[root_id]).lstrip(os.sep)
+            return VolumePath(volume, str(Path(path, inside)))
+    return None
+
+
+def _with_thumbnail(photo: PackedPhoto, thumbnails: ThumbnailStore) -> PackedPhoto:
+    return replace(photo, thumbnail=thumbnails.get(photo.content_hash))
+
+
+# ------------------------------------------------------------------------- merging
+
+
+@dataclass(frozen=True, slots=True)
+class PackPlace:
+    """Where the photos of a pack are: below `folder`, now or, if `offline`, at another time."""
+
+    folder: str
+    offline: bool = False
+
+
+def find_place(
+    reader: PackReader,
+    at: str | None,
+    offline: bool,
+    roots: Sequence[str],
+    mounts: MountTable = SYSTEM_MOUNTS,
+) -> PackPlace:
+    """The folder that the paths of a pack are below; `at` is the answer of the user, if any.
+
+    Otherwise it is the folder that carries the pack, the one that it was made of if its drive is
+    connected, a folder of the library, or the folder beside the pack: the first that has photos of
+    the pack. Raises FolderError where none has.
+    """
+    if offline:
+        if at is None:
+            raise UsageError("--offline needs --at FOLDER: the folder where the photos will be.")
+        return PackPlace(at, offline=True)
+    sample = reader.sample_files(_SAMPLE_FILES)
+    candidates = [at] if at is not None else list(_candidates(reader, roots, mounts))
+    for folder in candidates:
+        if not sample or any(_stat_in(folder, file) is not None for file in sample):
+            return PackPlace(folder)
+    example = sample[0].path if sample else ""
+    looked = f"{at} does not have" if at is not None else "No folder known here has"
+    raise FolderError(
+        f"{looked} the photos of this pack, such as {example}. Say where they are: imgsearch "
+        "unpack PACK --at FOLDER; if they are not connected now, add --offline."
+    )
+
+
+def _candidates(reader: PackReader, roots: Sequence[str], mounts: MountTable) -> list[str]:
+    beside = Path(os.path.abspath(reader.path)).parent  # noqa: PTH100  # links stay as they are
+    info = reader.info
+    folders = []
+    if beside.name == HIDDEN_FOLDER:
+        folders.append(str(beside.parent))
+    if info.volume is not None and info.volume_path is not None:
+        folders.append(mounts.locate(VolumePath(info.volume, info.volume_path)) or "")
+    folders += roots
+    folders += [str(Path(root, info.folder)) for root in roots]
+    folders += [str(beside / info.folder), str(beside)]
+    return [folder for folder in dict.fromkeys(folders) if folder]
+
+
+def encoder_of_merge(
+    reader: PackReader, row: EncoderRow | None, beside: bool
+) -> PackEncoder | None:
+    """The encoder of the pack that answers queries afterwards; None if that is another one.
+
+    `row` is the encoder of the library. Raises EncoderMismatch if the pack has no vectors of it,
+    unless these may be kept beside.
+    """
+    encoders = reader.info.encoders
+    if row is None:
+        return next((encoder for encoder in encoders if encoder.is_current), None)
+    for encoder in encoders:
+        if encoder.encoder_id == row.encoder_id:
+            return encoder
+    if encoders and not beside:
+        others = ", ".join(encoder.encoder_id for encoder in encoders)
+        raise EncoderMismatch(
+            f"The pack has vectors of {others}, and this library uses {row.encoder_id}, so words "
+            "would not find its photos. Merge it into a library of its own with --data DIR; or "
+            "use --beside, which keeps these vectors beside, and then imgsearch index, which "
+            "embeds the photos again."
+        )
+    return None
+
+
+def merge_pack(
+    store: Store,
+    thumbnails: ThumbnailStore,
+    reader: PackReader,
+    place: PackPlace,
+    keep_thumbnails: KeepThumbnails | None,
+) -> Generator[Progress, None, MergeReport]:
+    """Merge the photos of a pack, each row group of it in one transaction.
+
+    What was merged before, perhaps by a run that was interrupted, is passed over. `keep_thumbnails`
+    stores small pictures of photos that have none; None: none are kept.
+    """
+    info = reader.info
+    keys = {}
+    for encoder in sorted(info.encoders, key=lambda each: not each.is_current):
+        row = store.vectors.adopt_encoder(encoder.encoder_id, encoder.name, encoder.dim)
+        keys[encoder.encoder_id] = row.key
+    root_id = store.files.add_root(place.folder)
+    counts, missing, changed, done = MergeCounts(), 0, 0, 0
+    for group in range(reader.groups):
+        photos = reader.photos(group)
+        if keep_thumbnails is not None:
+            images = {photo.content_hash: photo.thumbnail for photo in photos if photo.thumbnail}
+            lacking = thumbnails.lacking(images)
+            keep_thumbnails({key: image for key, image in images.items() if key in lacking})
+        yield Progress(done, info.photos)
+        found = {photo.content_hash: _files_of(photo, place) for photo in photos}
+        stats = {key: [each.stat for each in files] for key, files in found.items() if files}
+        counts = counts.plus(store.packs.merge(root_id, photos, stats, keys, info.fact_names))
+        present = [each for files in found.values() for each in files]
+        missing += sum(len(photo.files) for photo in photos) - len(present)
+        changed += sum(each.has_other_time for each in present)
+        done += len(photos)
+        yield Progress(done, info.photos)
+    return MergeReport(
+        folder=Path(place.folder),
+        photos=done,
+        new=counts.new,
+        newer_facts=counts.newer_facts,
+        embedded=counts.embedded,
+        texts=counts.texts,
+        files=counts.files,
+        missing=missing,
+        to_verify=changed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _FoundFile:
+    """A file of a pack that is there, as it was when it was packed, so that `index` compares it."""
+
+    stat: FileStat
+    has_other_time: bool
+
+
+def _files_of(photo: PackedPhoto, place: PackPlace) -> list[_FoundFile]:
+    found = []
+    for file in photo.files:
+        status = None if place.offline else _stat_in(place.folder, file)
+        if status is not None or place.offline:
+            known = FileStat(
+                prefix_of(place.folder) + file.path,
+                file.size_bytes,
+                file.mtime_ns,
+                0 if status is None else status.inode,
+            )
+            found.append(_FoundFile(known, status is not None and not status.matches(known)))
+    return found
+
+
+def _stat_in(folder: str, file: PackedFile) -> FileStat | None:
+    """The stat of a file of a pack in a folder; None where there is none of its size."""
+    path = prefix_of(folder) + file.path
+    with suppress(OSError):
+        status = os.stat(path)  # noqa: PTH116
+        if stat.S_ISREG(status.st_mode) and status.st_size == file.size_bytes:
+            return FileStat.from_status(path, status)
+    return None
+
+
+# ------------------------------------------------------------------------- verifying
+
+
+def verify_pack(file: Path) -> Generator[Progress, None, PackInfo]:
+    """Read a whole pack and compare every checksum. Raises as `PackReader`."""
+    if file.is_dir():
+        file = pack_inside(str(file))
+    with PackReader(file) as reader:
+        for done in reader.verify():
+            yield Progress(done, reader.info.photos)
+        return reader.info

@@ -1,0 +1,96 @@
+"""Packs: photos of a library with all that is known of them, in a file for other machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from imgsearch.records.photo import Facts
+from imgsearch.records.picture_text import PhotoText
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """A file of a photo: its path below the folder of the pack, and its stat there."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackedVectors:
+    """The embeddings of one photo by one encoder, one a part, the whole image first.
+
+    Each is fp16, little-endian. `times_s` are the moments of a video's parts, in seconds; it is
+    empty for a photo.
+    """
+
+    encoder_id: str
+    vectors: tuple[bytes, ...]
+    times_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPhoto:
+    """One photo of a pack. `thumbnail` is WebP."""
+
+    content_hash: bytes
+    size_bytes: int
+    facts: Facts
+    facts_at: datetime  # when the facts were read, UTC
+    files: tuple[PackedFile, ...]
+    vectors: tuple[PackedVectors, ...] = ()
+    text: PhotoText | None = None  # None: not tried yet
+    thumbnail: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackEncoder:
+    """An encoder whose vectors a pack has; one of them answered the queries of its library."""
+
+    encoder_id: str
+    name: str
+    dim: int
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PackInfo:
+    """What a pack states about itself.
+
+    `folder` is the name of the folder that the paths are below, without its parents; `volume` and
+    `volume_path` say where it is if its drive can be identified. `fact_names` are the facts that
+    the pack knows: an older imgsearch knew fewer.
+    """
+
+    made_by: str
+    made_at: datetime  # UTC
+    folder: str
+    volume: str | None
+    volume_path: str | None
+    encoders: tuple[PackEncoder, ...]
+    fact_names: tuple[str, ...]
+    photos: int = 0
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCounts:
+    """What merging photos of a pack changed."""
+
+    new: int = 0  # photos
+    newer_facts: int = 0  # known photos whose facts were older than those of the pack
+    embedded: int = 0  # photos that got vectors
+    texts: int = 0  # photos whose text was read later than here, or only there
+    files: int = 0  # that the library did not have
+
+    def plus(self, other: MergeCounts) -> MergeCounts:
+        """The counts of both."""
+        return MergeCounts(
+            self.new + other.new,
+            self.newer_facts + other.newer_facts,
+            self.embedded + other.embedded,
+            self.texts + other.texts,
+            self.files + other.files,
+        )

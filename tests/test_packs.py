@@ -1,0 +1,881 @@
+"""Packs: what is known of photos, carried to another library, whole and once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from imgsearch import Library, Settings
+from imgsearch.errors import (
+    DiskError,
+    EncoderMismatch,
+    FolderError,
+    LibraryLocked,
+    MissingPackage,
+    PackError,
+    PackTooNew,
+    UsageError,
+)
+from imgsearch.indexer.packs import find_place
+from imgsearch.indexer.volumes import MountTable
+from imgsearch.pack_file import PackReader, require_pyarrow, writing_pack
+from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackEncoder, PackInfo
+from imgsearch.records.photo import FACTS, Facts
+from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.store.lock import writing
+from imgsearch.store.store import Store
+from imgsearch.store.thumbnails import ThumbnailStore
+from tests.factories import (
+    CHECKOUT,
+    PATIENCE_S,
+    ingested,
+    random_vectors,
+    run_python,
+    write_noise,
+    write_photos,
+)
+from tests.stand_in import StandIn
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+WEBP = b"RIFF\x04\x00\x00\x00WEBP"
+DIM = 8
+ENCODER = PackEncoder("made@1", "made", DIM, is_current=True)
+INFO = PackInfo(
+    "imgsearch test", NOW, "photos", None, None, (ENCODER,), tuple(f.name for f in FACTS)
+)
+OTHER_MODEL = "stand-in@other"
+
+
+class OtherStandIn(StandIn):
+    """The same vectors under the name of another model."""
+
+    id = OTHER_MODEL
+
+
+@pytest.fixture
+def open_library(tmp_path: Path) -> Callable[..., Library]:
+    """Opens a library in a folder of that name, with the stand-in or another encoder."""
+
+    def open_one(name: str, encoder: StandIn | None = None, **values: Any) -> Library:
+        settings = Settings.load(
+            data_dir=tmp_path / name, cache_dir=tmp_path / "cache", **{"encoder": "auto", **values}
+        )
+        return Library.open(settings, encoder=encoder or StandIn())
+
+    return open_one
+
+
+def contents(data_dir: Path) -> dict[bytes, dict[str, Any]]:
+    """All that a library knows of each photo, by its content; its own ids are left out."""
+    columns = ", ".join(fact.name for fact in FACTS if fact.type is not tuple)
+    queries = {
+        "facts": f"SELECT id, {columns} FROM photos",
+        "keywords": "SELECT photo_id, place, name FROM photo_keywords "
+        "JOIN keywords ON keywords.id = keyword_id",
+        "people": "SELECT photo_id, place, name FROM photo_people "
+        "JOIN people ON people.id = person_id",
+        "vectors": "SELECT photo_id, encoder_id, part, vector, at_s FROM vectors "
+        "JOIN encoders ON key = encoder_key",
+        "files": "SELECT photo_id, paths.name, size_bytes, mtime_ns FROM paths",
+        "lines": "SELECT photo_id, place, line, x, y, width, height, confidence FROM text_lines",
+        "text": "SELECT photo_id, state, reader, read_at, message FROM text_readings",
+        "names": "SELECT photo_id, file_name, title, keywords, people, place FROM names",
+        "words": "SELECT photo_id, text FROM texts",
+    }
+    with closing(sqlite3.connect(data_dir / "library.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        hashes = dict(connection.execute("SELECT id, content_hash FROM photos"))
+        known: dict[bytes, dict[str, Any]] = {key: {} for key in hashes.values()}
+        for what, query in queries.items():
+            for photo_id, *values in connection.execute(query):
+                known[hashes[photo_id]].setdefault(what, set()).add(tuple(values))
+    with ThumbnailStore(data_dir) as thumbnails:
+        for key in known:
+            known[key]["thumbnail"] = thumbnails.get(key)
+    return known
+
+
+def write_album(folder: Path) -> Path:
+    """Twelve photos: in subfolders, one of them twice, one whose name is not valid UTF-8."""
+    for number in range(9):
+        write_noise(folder / "a" / f"{number}.png", number)
+    write_noise(folder / "b" / "c d" / "nine.png", 9)
+    shutil.copy2(folder / "a" / "0.png", folder / "b" / "copy.png")
+    write_noise(folder / "a" / "odd.png", 10)
+    os.rename(folder / "a" / "odd.png", os.fsencode(folder / "a") + b"/odd \xff.png")
+    (folder / "a" / "3.xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
+        'xmp:Rating="4"><dc:subject><rdf:Bag><rdf:li>garden</rdf:li><rdf:li>old|house</rdf:li>'
+        "</rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    return folder
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    return write_album(tmp_path / "album")
+
+
+@pytest.fixture
+def packed(album: Path, tmp_path: Path, open_library: Callable[..., Library]) -> Path:
+    """A pack of the album, of which two photos have been tried for text."""
+    with open_library("first") as library:
+        library.index([album]).run()
+        three = library.search("name:3.png")[0].photo.id
+        with writing(tmp_path / "first") as store:
+            store.picture_text.record(
+                three, "reader 1", [TextLine("EXIT 12", 0.1, 0.2, 0.3, 0.1, 0.9)]
+            )
+            store.picture_text.record(three + 1, "reader 1", [])
+        library.pack(album, tmp_path / "album.imgsearch").run()
+    return tmp_path / "album.imgsearch"
+
+
+# ------------------------------------------------------------------------- there and back
+
+
+def test_a_merged_pack_is_the_library_it_came_from(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    shutil.copytree(album, tmp_path / "nas")
+    encoder = StandIn()
+    with open_library("second", encoder) as library:
+        report = library.unpack(packed, at=tmp_path / "nas").run()
+        assert (report.photos, report.new, report.embedded, report.files) == (11, 11, 11, 12)
+        assert (report.texts, report.missing, report.to_verify, report.beside) == (2, 0, 0, ())
+        assert contents(tmp_path / "second") == contents(tmp_path / "first")
+        after = library.index().run()
+        assert (after.unchanged, after.new, after.moved, after.gone, after.missing) == (
+            12,
+            0,
+            0,
+            0,
+            0,
+        )
+        assert encoder.embedded == 0
+        assert [hit.path.name for hit in library.search("keyword:garden")] == ["3.png"]
+        assert [hit.path.name for hit in library.search("text:exit")] == ["3.png"]
+        with open_library("first") as first:
+            for image in (album / "a" / "2.png", album / "a" / "7.png"):
+                here, there = library.search(image=image, k=4), first.search(image=image, k=4)
+                assert [hit.path.name for hit in here] == [hit.path.name for hit in there]
+
+
+def test_merging_again_changes_nothing(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("second") as library:
+        library.unpack(packed, at=album).run()
+        before = contents(tmp_path / "second")
+        report = library.unpack(packed, at=album).run()
+        assert (report.new, report.newer_facts, report.embedded) == (0, 0, 0)
+        assert (report.texts, report.files) == (0, 0)
+    assert contents(tmp_path / "second") == before
+
+
+def test_two_libraries_become_one(tmp_path: Path, open_library: Callable[..., Library]) -> None:
+    here, there = write_photos(tmp_path / "here", 6), write_photos(tmp_path / "there", 6, first=3)
+    with open_library("first") as library:
+        library.index([there]).run()
+        library.pack(there, tmp_path / "there.imgsearch").run()
+    encoder = StandIn()
+    with open_library("second", encoder) as library:
+        library.index([here]).run()
+        report = library.unpack(tmp_path / "there.imgsearch", at=there).run()
+        assert (report.photos, report.new, report.files) == (6, 3, 6)
+        assert library.photo_count() == 9 and encoder.embedded == 6
+        of_both = library.search("name:0004.png")[0]
+        assert set(of_both.paths) == {here / "0004.png", there / "0004.png"}
+
+
+def test_a_pack_of_a_folder_has_the_photos_below_it_only(
+    album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("first") as library:
+        library.index([album / "a", album / "b"]).run()
+        inside = library.pack(album / "b" / "c d", tmp_path / "inside.imgsearch").run()
+        above = library.pack(album, tmp_path / "above.imgsearch").run()
+        assert (inside.photos, inside.files, above.photos, above.files) == (1, 1, 11, 12)
+        with pytest.raises(FolderError, match="No photo of the library is in"):
+            library.pack(tmp_path / "alb", tmp_path / "none.imgsearch").run()
+    with PackReader(tmp_path / "inside.imgsearch") as reader:
+        assert [file.path for photo in reader.photos(0) for file in photo.files] == ["nine.png"]
+    with PackReader(tmp_path / "above.imgsearch") as reader:
+        paths = {file.path for photo in reader.photos(0) for file in photo.files}
+    assert {"a/0.png", "b/copy.png", "b/c d/nine.png", os.fsdecode(b"a/odd \xff.png")} <= paths
+
+
+# ------------------------------------------------------------------------- what wins
+
+
+def photo_of(number: int, **changes: Any) -> PackedPhoto:
+    vector = random_vectors(1, DIM, number)[0].astype("<f2").tobytes()
+    photo = PackedPhoto(
+        content_hash=b"%032d" % number,
+        size_bytes=1,
+        facts=Facts("JPEG", 8, 8),
+        facts_at=NOW,
+        files=(PackedFile(f"{number}.jpg", 1, 1),),
+        vectors=(PackedVectors(ENCODER.encoder_id, (vector,)),),
+        thumbnail=WEBP,
+    )
+    return replace(photo, **changes)
+
+
+def write_pack(path: Path, *photos: PackedPhoto, info: PackInfo = INFO, at_once: int = 100) -> Path:
+    """Write a pack with this many photos in each of its row groups."""
+    with writing_pack(path, info) as writer:
+        for start in range(0, len(photos), at_once):
+            writer.add(photos[start : start + at_once])
+    return path
+
+
+def titles(library: Library) -> dict[str, str | None]:
+    photos = (hit.photo for hit in library.photos(range(1, 100)))
+    return {bytes.fromhex(photo.content_hash).decode()[-1]: photo.facts.title for photo in photos}
+
+
+def test_newer_facts_win(tmp_path: Path, open_library: Callable[..., Library]) -> None:
+    later, earlier = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
+    old = Facts("JPEG", 8, 8, title="old", keywords=("a", "b"))
+    new = Facts("JPEG", 8, 8, title="new", keywords=("b", "c"))
+    first = write_pack(tmp_path / "1.imgsearch", *(photo_of(n, facts=old) for n in (1, 2, 3)))
+    second = write_pack(
+        tmp_path / "2.imgsearch",
+        photo_of(1, facts=new, facts_at=later),
+        photo_of(2, facts=new, facts_at=earlier),
+        photo_of(3, facts=new, facts_at=NOW),
+    )
+    with open_library("data") as library:
+        library.unpack(first, at="/photos", offline=True).run()
+        report = library.unpack(second, at="/photos", offline=True).run()
+        assert (report.new, report.newer_facts) == (0, 1)
+        assert titles(library) == {"1": "new", "2": "old", "3": "old"}
+        assert [hit.photo.facts.keywords for hit in library.search("keyword:c")] == [("b", "c")]
+        assert library.search("keyword:a title:old") and not library.search("keyword:a title:new")
+
+
+def test_facts_that_an_older_imgsearch_did_not_know_stay(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    known = Facts("JPEG", 8, 8, title="known", keywords=("a",), iso=100)
+    newer = photo_of(1, facts=Facts("JPEG", 8, 8, iso=400), facts_at=NOW + timedelta(hours=1))
+    names = tuple(name for name in INFO.fact_names if name not in ("title", "keywords"))
+    with open_library("data") as library:
+        first = write_pack(tmp_path / "1.imgsearch", photo_of(1, facts=known))
+        library.unpack(first, at="/photos", offline=True).run()
+        second = write_pack(tmp_path / "2.imgsearch", newer, info=replace(INFO, fact_names=names))
+        library.unpack(second, at="/photos", offline=True).run()
+        facts = library.search("iso:400")[0].photo.facts
+        assert (facts.title, facts.keywords) == ("known", ("a",))
+
+
+def test_reading_the_metadata_again_makes_facts_newer(tmp_path: Path) -> None:
+    with writing(tmp_path / "data") as store:
+        root_id = store.files.add_root("/photos")
+        key = store.vectors.add_encoder("made@1", "made", DIM).key
+        store.record(root_id, key, [ingested("/photos/1.jpg", random_vectors(1, DIM))])
+        with closing(sqlite3.connect(tmp_path / "data" / "library.db")) as connection, connection:
+            connection.execute("UPDATE photos SET facts_at = '2000-01-01T00:00:00+00:00'")
+        photo = store.packs.photos([1], "/photos")[0]
+        assert photo.facts_at.year == 2000
+        assert store.photos.update_facts({1: photo.facts}) == 0
+        assert store.packs.photos([1], "/photos")[0].facts_at > NOW - timedelta(days=365)
+
+
+def test_text_that_was_read_later_wins(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    def reading(word: str, hours: float) -> PhotoText:
+        line = TextLine(word, 0, 0, 1, 1, 0.5)
+        return PhotoText("read", (line,), "reader 1", NOW + timedelta(hours=hours))
+
+    first = write_pack(tmp_path / "1.imgsearch", photo_of(1, text=reading("bakery", 0)))
+    with open_library("data") as library:
+        library.unpack(first, at="/photos", offline=True).run()
+        for word, hours, expected in (("cinema", -1, "bakery"), ("station", 1, "station")):
+            pack = write_pack(tmp_path / "2.imgsearch", photo_of(1, text=reading(word, hours)))
+            report = library.unpack(pack, at="/photos", offline=True).run()
+            assert report.texts == (expected == word)
+            assert library.search(f"text:{expected}")
+        assert not library.search("text:bakery")
+
+
+def test_a_file_that_failed_here_gets_the_photo_of_the_pack(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "1.jpg").write_bytes(b"x")
+    os.utime(photos / "1.jpg", ns=(1, 1))
+    with open_library("data") as library:
+        assert library.index([photos]).run().failed == 1
+        pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+        report = library.unpack(pack, at=photos, beside=True).run()
+        assert report.files == 1 and library.failures() == ()
+        assert titles(library) == {"1": None}
+
+
+# ------------------------------------------------------------------------- where photos are
+
+
+def test_the_photos_are_found_where_they_can_be(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with PackReader(packed) as reader:
+        beside = find_place(reader, None, False, [])
+        assert beside.folder == str(tmp_path / "album")
+    away = tmp_path / "away"
+    away.mkdir()
+    packed.rename(away / packed.name)
+    with PackReader(away / packed.name) as reader:
+        of_library = find_place(reader, None, False, ["/nothing", str(tmp_path)])
+        assert of_library.folder == str(tmp_path / "album")
+        with pytest.raises(FolderError, match="--at FOLDER"):
+            find_place(reader, None, False, ["/nothing"])
+    with open_library("second") as library:
+        with pytest.raises(FolderError, match="does not have the photos of this pack, such as"):
+            library.unpack(away / packed.name, at=away).run()
+        with pytest.raises(UsageError, match="--offline needs --at"):
+            library.unpack(away / packed.name, offline=True).run()
+    assert not (tmp_path / "second" / "library.db").exists()
+
+
+def test_the_photos_are_found_on_their_drive(tmp_path: Path) -> None:
+    write_noise(tmp_path / "drive" / "album" / "1.jpg", 1)
+    by_uuid = tmp_path / "by-uuid"
+    by_uuid.mkdir()
+    (by_uuid / "12AB").symlink_to("/dev/null")
+    table = tmp_path / "mountinfo"
+    table.write_text(f"36 35 8:1 / {tmp_path / 'drive'} rw - ext4 /dev/null rw\n")
+    mounts = MountTable(table, by_uuid)
+    size = (tmp_path / "drive" / "album" / "1.jpg").stat().st_size
+    photo = photo_of(1, files=(PackedFile("1.jpg", size, 1),))
+    info = replace(INFO, folder="elsewhere", volume="12AB", volume_path="/album")
+    away = tmp_path / "away"
+    away.mkdir()
+    with PackReader(write_pack(away / "1.imgsearch", photo, info=info)) as reader:
+        assert find_place(reader, None, False, [], mounts).folder == str(
+            tmp_path / "drive" / "album"
+        )
+
+
+def test_photos_of_a_drive_that_is_not_connected_are_offline(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    drive = tmp_path / "drive"
+    with open_library("second") as library:
+        report = library.unpack(packed, at=drive, offline=True).run()
+        assert (report.new, report.files, report.missing) == (11, 12, 0)
+        hit = library.search("keyword:garden")[0]
+        assert hit.offline and hit.path == drive / "a" / "3.png"
+        assert library.thumbnail(hit.photo.id) is not None
+        assert library.index().run().offline == 12
+        shutil.copytree(album, drive)
+        after = library.index().run()
+        assert (after.unchanged, after.new, after.missing) == (12, 0, 0)
+        assert not library.search("keyword:garden")[0].offline
+
+
+def test_files_that_differ_are_missing_or_read_again(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    (album / "a" / "1.png").unlink()
+    (album / "a" / "2.png").write_bytes(b"another size")
+    os.utime(album / "a" / "4.png")
+    encoder = StandIn()
+    with open_library("second", encoder) as library:
+        report = library.unpack(packed, at=album).run()
+        assert (report.files, report.missing, report.to_verify) == (10, 2, 1)
+        assert library.photo_count() == 9
+        write_noise(album / "moved" / "one.png", 1)
+        after = library.index().run()
+        assert (after.moved, after.failed, after.unchanged) == (2, 1, 9)
+        assert encoder.embedded == 0
+        assert library.photo_count() == 10
+
+
+def test_a_folder_carries_its_pack_only_when_told_to(
+    album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    before = set(album.rglob("*"))
+    with open_library("first") as library:
+        library.index([album]).run()
+        with pytest.raises(UsageError, match="where imgsearch writes nothing"):
+            library.pack(album, album / "a" / "x.imgsearch").run()
+        (tmp_path / "link").symlink_to(album / "a")
+        with pytest.raises(UsageError, match="where imgsearch writes nothing"):
+            library.pack(album, tmp_path / "link" / "x.imgsearch").run()
+        with pytest.raises(UsageError, match="one of the two"):
+            library.pack(album, tmp_path / "x.imgsearch", inside=True)
+        assert set(album.rglob("*")) == before
+        report = library.pack(album, inside=True).run()
+        assert set(album.rglob("*")) - before == {report.file.parent, report.file}
+        assert report.file == album / ".imgsearch" / "photos.imgsearch"
+        after = library.index().run()
+        assert (after.unchanged, after.new, after.failed) == (12, 0, 0)
+    album.rename(tmp_path / "drive")
+    with open_library("second") as library:
+        merged = library.unpack(tmp_path / "drive").run()
+        assert merged.folder == tmp_path / "drive" and merged.files == 12
+
+
+# ------------------------------------------------------------------------- models
+
+
+def test_vectors_of_another_model_are_kept_beside(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    more = write_photos(tmp_path / "more", 2)
+    other = OtherStandIn()
+    with open_library("second", other) as library:
+        library.index([more]).run()
+        with pytest.raises(EncoderMismatch, match="--beside"):
+            library.unpack(packed, at=album).run()
+        assert library.photo_count() == 2
+        report = library.unpack(packed, at=album, beside=True).run()
+        assert (report.new, report.embedded, report.beside) == (11, 11, (StandIn.id,))
+        library.index().run()
+        assert other.embedded == 13
+        assert len(library.find("anything", k=20).hits) == 13
+        own = OTHER_MODEL
+        with Store.open(tmp_path / "second") as store:
+            by_encoder = {
+                row.encoder_id: store.vectors.count(row.key) for row in store.vectors.all_encoders()
+            }
+        assert by_encoder == {own: 13, StandIn.id: 11}
+    back = StandIn()
+    with open_library("second", back) as library:  # a change of model uses what was kept
+        library.rebuild("lite").run()
+        assert back.embedded == 2
+        assert library.status().encoder is not None
+
+
+def test_a_pack_of_several_models_gives_each_its_own(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    second = PackEncoder(StandIn.id, "lite", StandIn.dim, is_current=False)
+    halves = random_vectors(2, StandIn.dim).astype("<f2")
+    two_parts = PackedVectors(StandIn.id, tuple(row.tobytes() for row in halves), (0.5, 2.5))
+    photo = photo_of(1)
+    pack = write_pack(
+        tmp_path / "1.imgsearch",
+        replace(photo, vectors=(*photo.vectors, two_parts)),
+        photo_of(2, vectors=()),
+        info=replace(INFO, encoders=(ENCODER, second)),
+    )
+    with PackReader(pack) as reader:
+        one, two = reader.photos(0)
+    assert one.vectors == (*photo.vectors, two_parts) and two.vectors == ()
+    with writing(tmp_path / "data") as store:
+        store.vectors.add_encoder(StandIn.id, "lite", StandIn.dim)
+    with open_library("data") as library:
+        report = library.unpack(pack, at="/photos", offline=True).run()
+        assert report.beside == (ENCODER.encoder_id,)
+
+
+# ------------------------------------------------------------------------- errors
+
+
+def test_a_pack_of_a_newer_version_is_refused(
+    packed: Path, open_library: Callable[..., Library]
+) -> None:
+    table = pq.read_table(packed)
+    manifest = json.loads(pq.ParquetFile(packed).metadata.metadata[b"imgsearch.pack"])
+    manifest["format"] = 2
+    manifest["unheard_of"] = True
+    pq.write_table(
+        table.replace_schema_metadata({b"imgsearch.pack": json.dumps(manifest).encode()}), packed
+    )
+    with (
+        open_library("second") as library,
+        pytest.raises(PackTooNew, match=r"format 2.*Update") as error,
+    ):
+        library.unpack(packed).run()
+    assert error.value.exit_code == 12
+
+
+def test_a_pack_that_is_cut_off_is_refused_wherever_it_ends(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    whole = packed.read_bytes()
+    cut = tmp_path / "cut.imgsearch"
+    with open_library("second") as library:
+        for size in (4, 100, len(whole) // 2, len(whole) - 9, len(whole) - 1):
+            cut.write_bytes(whole[:size])
+            with pytest.raises(PackError, match="cut off") as error:
+                library.unpack(cut, at=album).run()
+            assert error.value.exit_code == 12
+        assert not library.exists()
+
+
+def test_flipped_bits_are_noticed(
+    packed: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    whole = packed.read_bytes()
+    flipped = tmp_path / "flipped.imgsearch"
+    generator = np.random.default_rng(5)
+    with open_library("first") as library:
+        assert library.verify_pack(packed).run().photos == 11
+        for at in generator.integers(4, len(whole) - 8, 60).tolist():
+            flipped.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+            footer_at = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+            if at < footer_at:
+                with pytest.raises(PackError, match="damaged"):
+                    library.verify_pack(flipped).run()
+            else:  # names and statistics of the footer that nobody reads may differ
+                try:
+                    library.verify_pack(flipped).run()
+                except PackError:
+                    continue
+
+
+def test_other_files_are_no_packs(
+    album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    foreign, empty = tmp_path / "foreign.parquet", tmp_path / "empty"
+    pq.write_table(pa.table({"x": [1]}), foreign)
+    empty.touch()
+    with open_library("second") as library:
+        for file in (foreign, empty, album / "a" / "0.png"):
+            with pytest.raises(PackError, match="not a pack"):
+                library.unpack(file, at=album).run()
+        with pytest.raises(UsageError, match="There is no pack"):
+            library.unpack(tmp_path / "none.imgsearch").run()
+
+
+def test_a_pack_never_replaces_another_file(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Max")
+    with open_library("first") as library:
+        with pytest.raises(UsageError, match="is not a pack"):
+            library.pack(album, letter).run()
+        with pytest.raises(DiskError, match="does not exist"):
+            library.pack(album, tmp_path / "none" / "x.imgsearch").run()
+        assert library.pack(album, packed).run().photos == 11
+    assert letter.read_text() == "Dear Max"
+    assert packed.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("path", ["../1.jpg", "/etc/passwd", "a/../../x", "", "a\0b"])
+def test_a_path_that_leads_out_of_its_folder_is_damage(path: str, tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1, files=(PackedFile(path, 1, 1),)))
+    with PackReader(pack) as reader, pytest.raises(PackError, match="leads out of its folder"):
+        reader.photos(0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"thumbnail": b"<html>"}, "not a WebP image"),
+        ({"vectors": (PackedVectors("made@1", (b"\0" * 2 * DIM,)),)}, "not of length 1"),
+        ({"vectors": (PackedVectors("made@1", (b"\0\x3c",)),)}, "wrong size"),
+        ({"vectors": (PackedVectors("unheard@1", (b"\0\x3c",)),)}, "unheard"),
+        ({"facts": Facts("JPEG", 8, 8, lat=91.0, lon=0.0)}, "not on the Earth"),
+        ({"facts": Facts("JPEG", 8, 8, aperture=float("nan"))}, "not a number"),
+        ({"facts_at": datetime(2026, 1, 1)}, "no time zone"),
+        ({"content_hash": b""}, "no content"),
+    ],
+)
+def test_impossible_rows_are_damage(changes: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1, **changes))
+    with PackReader(pack) as reader, pytest.raises(PackError, match=problem):
+        reader.photos(0)
+
+
+def test_a_photo_that_occurs_twice_is_damage(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1), photo_of(1))
+    with PackReader(pack) as reader, pytest.raises(PackError, match="occurs twice"):
+        reader.photos(0)
+
+
+def test_one_process_at_a_time_merges_and_writes_a_pack(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    second, first = open_library("second"), open_library("first")
+    locked = pytest.raises(LibraryLocked, match="Another imgsearch is writing to the library")
+    with second, writing(tmp_path / "second"), locked as error:
+        second.unpack(packed, at=album).run()
+    assert error.value.exit_code == 9
+    locked = pytest.raises(LibraryLocked, match="Another imgsearch is writing the pack")
+    with first, writing_pack(packed, INFO), locked as error:
+        first.pack(album, packed).run()
+    assert error.value.exit_code == 9
+
+
+def test_what_is_missing_is_named() -> None:
+    require_pyarrow()
+    with pytest.raises(MissingPackage, match=r"\[packs\]"):
+        require_pyarrow("no_such_package")
+
+
+FULL_DISK = """
+import resource, signal, sys
+from imgsearch import Library, Settings
+from imgsearch.errors import DiskError
+from tests.stand_in import StandIn
+data, what, pack, folder, limit = sys.argv[1:]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+with Library.open(Settings.load(data_dir=data), encoder=StandIn()) as library:
+    merge = library.unpack(pack, at=folder, offline=True)
+    job = library.pack(folder, pack) if what == "pack" else merge
+    try:
+        job.run()
+    except DiskError as error:
+        print(error.exit_code, error)
+"""
+
+
+def test_a_full_disk_is_told_and_loses_nothing(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    cache = {"IMGSEARCH_CACHE": str(tmp_path / "cache")}
+    with open_library("first") as library:
+        for number in range(12):  # so that the pack is larger than any file that SQLite needs
+            write_noise(album / f"{number}.png", 20 + number, side_px=200)
+        library.index().run()
+        library.pack(album, packed).run()
+    whole = packed.read_bytes()
+    for limit in (40_000, len(whole) - 500):
+        done = run_python(FULL_DISK, tmp_path / "first", "pack", packed, album, str(limit), **cache)
+        assert done.stdout.startswith("10 The disk that holds"), (done.stdout, done.stderr)
+        assert "unchanged" in done.stdout
+        assert packed.read_bytes() == whole
+        assert not list(tmp_path.glob(".*.new"))
+
+
+def test_a_disk_that_fills_during_a_merge_loses_nothing(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    long = [Facts("JPEG", 8, 8, description=f"{number} " * 900) for number in range(40)]
+    photos = [photo_of(number, facts=facts) for number, facts in enumerate(long)]
+    pack = write_pack(tmp_path / "1.imgsearch", *photos, at_once=5)
+    with writing(tmp_path / "second"):
+        pass
+    limit = (tmp_path / "second" / "library.db").stat().st_size + 100_000
+    cache = {"IMGSEARCH_CACHE": str(tmp_path / "cache")}
+    arguments = (tmp_path / "second", "unpack", pack, "/photos", str(limit))
+    done = run_python(FULL_DISK, *arguments, **cache)
+    assert done.stdout.startswith("10 The disk that holds"), (done.stdout, done.stderr)
+    before = contents(tmp_path / "second")
+    assert len(before) < 40 and len(before) % 5 == 0
+    for name in ("second", "whole"):
+        with open_library(name) as library:
+            library.unpack(pack, at="/photos", offline=True).run()
+    assert contents(tmp_path / "second") == contents(tmp_path / "whole")
+
+
+# ------------------------------------------------------------------------- killed
+
+
+HELD = """
+import os, signal, sys
+from imgsearch import Library, Settings
+from tests.stand_in import StandIn
+data, what, pack, folder, stop_at = sys.argv[1:]
+with Library.open(Settings.load(data_dir=data), encoder=StandIn()) as library:
+    merge = library.unpack(pack, at=folder, offline=True)
+    job = library.pack(folder, pack) if what == "pack" else merge
+    for number, step in enumerate(job):
+        if number == int(stop_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+    print("done", number)
+"""
+
+
+def run_until(stop_at: int, data: Path, what: str, pack: Path, folder: str) -> bool:
+    """Run a job in a process that kills itself at a step; whether it came to its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELD, data, what, pack, folder, str(stop_at)],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "IMGSEARCH_CACHE": str(data / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode == 0
+
+
+def test_a_merge_that_is_killed_is_whole_after_the_next(tmp_path: Path) -> None:
+    facts = Facts("JPEG", 8, 8, title="a title", keywords=("one", "two"))
+    photos = [photo_of(number, facts=facts) for number in range(15)]
+    pack = write_pack(tmp_path / "1.imgsearch", *photos, at_once=5)
+    assert run_until(99, tmp_path / "whole", "unpack", pack, "/photos")
+    expected = contents(tmp_path / "whole")
+    assert len(expected) == 15
+    data, merged = tmp_path / "killed", []
+    for step in (0, 1, 2, 5):  # before and after each row group
+        assert not run_until(step, data, "unpack", pack, "/photos")
+        known = contents(data)
+        assert all(expected[key] == of_photo for key, of_photo in known.items())
+        merged.append(len(known))
+    assert merged == [0, 5, 5, 15]
+    assert run_until(99, data, "unpack", pack, "/photos")
+    assert contents(data) == expected
+
+
+def test_a_pack_that_is_killed_leaves_the_old_one(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    before = packed.read_bytes()
+    for step in (0, 1):
+        assert not run_until(step, tmp_path / "first", "pack", packed, str(album))
+        assert packed.read_bytes() == before
+        assert list(tmp_path.glob(".*.new"))
+    with open_library("first") as library:
+        write_noise(album / "new.png", 99)
+        library.index().run()
+        assert library.pack(album, packed).run().photos == 12
+        assert library.verify_pack(packed).run().photos == 12
+    assert not list(tmp_path.glob(".*.new"))
+
+
+# ------------------------------------------------------------------------- without imgsearch
+
+
+def test_pandas_reads_a_pack(packed: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    photos = pandas.read_parquet(packed).set_index("content_hash")
+    garden = photos[photos.keywords.map(lambda keywords: "garden" in keywords)]
+    assert [file["path"] for file in garden.files.iloc[0]] == ["a/3.png"]
+    assert garden.text.iloc[0]["lines"][0]["text"] == "EXIT 12"
+    vector = garden.vectors.iloc[0][0]["vector"]
+    assert vector.dtype == np.float32 and vector.shape == (StandIn.dim,)
+
+
+def test_duckdb_reads_a_pack(packed: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+        query = f"SELECT files[1].path, rating FROM read_parquet('{packed}') WHERE rating >= 4"
+        assert connection.execute(query).fetchall() == [("a/3.png", 4)]
+        query = (
+            "SELECT count(*), min(len(each.vector)) FROM "
+            f"(SELECT unnest(vectors) AS each FROM read_parquet('{packed}'))"
+        )
+        assert connection.execute(query).fetchall() == [(11, StandIn.dim)]
+
+
+def test_the_examples_of_the_page_run(packed: Path, tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    page = (CHECKOUT / "docs" / "packs.md").read_text()
+    packed.rename(tmp_path / "photos.imgsearch")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "[garden, old|house]" in done.stdout and done.stdout.endswith("['a/3.png']\n")
+    (query,) = re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    query = query.replace("photos.imgsearch", str(tmp_path / "photos.imgsearch"))
+    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+        assert connection.execute(query).fetchall() == [(StandIn.id, 11, StandIn.dim)]
+
+
+def test_the_page_lists_every_column() -> None:
+    page = (CHECKOUT / "docs" / "packs.md").read_text()
+    assert f"`format`, `width_px`, … `{FACTS[-1].name}`" in page
+    for name in ("content_hash", "size_bytes", "facts_at", "files", "text", "thumbnail", "vectors"):
+        assert f"| `{name}` |" in page
+
+
+# ------------------------------------------------------------------------- the commands
+
+
+COMMAND = "from tests.stand_in import StandIn\nfrom imgsearch import cli\ncli.main(StandIn())"
+
+
+@pytest.fixture
+def run_command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `imgsearch` with the stand-in, on the library `second` unless --data says another."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        data, cache = str(tmp_path / "second"), str(tmp_path / "cache")
+        return run_python(COMMAND, *arguments, IMGSEARCH_DATA=data, IMGSEARCH_CACHE=cache)
+
+    return run
+
+
+def test_the_commands_pack_verify_and_merge(
+    packed: Path,
+    album: Path,
+    tmp_path: Path,
+    run_command: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = run_command("pack", album, packed, "--data", tmp_path / "first")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(rf"11 photos \(12 files\), 0\.\d MB in \d+\.\d s: {packed}\n", done.stdout)
+    verified = run_command("pack", "--verify", packed)
+    assert verified.returncode == 0, verified.stderr
+    assert verified.stdout.startswith("The pack is whole: 11 photos (12 files) of album, made on ")
+    assert not (tmp_path / "second").exists()
+    merged = run_command("unpack", packed, "--at", album, "--json")
+    assert merged.returncode == 0, merged.stderr
+    report = json.loads(merged.stdout)
+    assert (report["new"], report["files"], report["folder"]) == (11, 12, str(album))
+
+
+def test_the_commands_have_an_exit_code_for_each_error(
+    packed: Path, tmp_path: Path, run_command: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    cut = tmp_path / "cut.imgsearch"
+    cut.write_bytes(packed.read_bytes()[:-20])
+    for code, sentence, *arguments in (
+        (12, "is cut off", "unpack", cut),
+        (4, "--at FOLDER", "unpack", packed, "--at", tmp_path / "first"),
+        (2, "one of the two", "pack", tmp_path),
+    ):
+        done = run_command(*arguments)
+        assert done.returncode == code, (arguments, done.stderr)
+        assert sentence in done.stderr
+        assert not done.stdout and "Traceback" not in done.stderr
+
+
+def test_a_merge_that_is_stopped_keeps_what_was_done(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", *map(photo_of, range(15)), at_once=5)
+    with open_library("second") as library:
+        job = library.unpack(pack, at="/photos", offline=True)
+        assert [next(job).done for _ in range(4)] == [0, 5, 5, 10]
+        job.close()
+        assert len(contents(tmp_path / "second")) == 10
+        report = library.unpack(pack, at="/photos", offline=True).run()
+        assert (report.photos, report.new, report.files) == (15, 5, 5)
+
+
+def test_a_pack_that_is_stopped_leaves_the_old_one(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    before = packed.read_bytes()
+    with open_library("first") as library:
+        job = library.pack(album, packed)
+        assert [next(job).done, next(job).done] == [0, 11]
+        assert list(tmp_path.glob(".*.new"))
+        job.close()
+    with pytest.raises(KeyboardInterrupt), writing_pack(packed, INFO) as writer:
+        writer.add([photo_of(1)])
+        raise KeyboardInterrupt
+    assert packed.read_bytes() == before
+    assert not list(tmp_path.glob(".*.new"))
