@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from imgsearch.records.names import name_of_field
     from imgsearch.records.photo import Photo
     from imgsearch.records.query import Example, Query, Region, Term, Understanding, UnderstoodPart
+    from imgsearch.records.saved import SavedSearch, SavedSearchSummary
     from imgsearch.records.status import Counts, EncoderInfo, Failure, MissingExtra, Root, Status
     from imgsearch.service.api import ask
     from imgsearch.text import clock, format_count, printable
@@ -85,6 +86,8 @@ _MODULES = {
     "Region": "imgsearch.records.query",
     "Root": "imgsearch.records.status",
     "RunningJob": "imgsearch.progress",
+    "SavedSearch": "imgsearch.records.saved",
+    "SavedSearchSummary": "imgsearch.records.saved",
     "Settings": "imgsearch.config",
     "Status": "imgsearch.records.status",
     "TOKEN_VARIABLE": "imgsearch.page_access",
@@ -145,6 +148,8 @@ __all__ = [
     "Region",
     "Root",
     "RunningJob",
+    "SavedSearch",
+    "SavedSearchSummary",
     "Settings",
     "Status",
     "Term",

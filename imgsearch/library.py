@@ -75,7 +75,9 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.picture_text import PhotoText, TextCounts
+    from imgsearch.records.saved import SavedSearch, SavedSearchSummary
     from imgsearch.records.status import Counts, EncoderInfo, Failure, Finding, Root, Status
+    from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -231,12 +233,13 @@ class Library:
 
         Raises QueryError for an invalid query and for an example that a line cannot express.
         """
-        reads, resolved = self._reads(), resolve_query(query)
-        if not all(map(is_expressible, resolved.terms)):
+        reads = self._reads()
+        exact = understand(reads, resolve_query(query)).query
+        if not all(map(is_expressible, exact.terms)):
             raise QueryError(
                 "A query line cannot express a part of an image, or one without a file."
             )
-        return exact_line(reads, understand(reads, resolved).query)
+        return exact_line(reads, exact)
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
@@ -250,6 +253,93 @@ class Library:
         from imgsearch.search.explain import explain
 
         return explain(context, photo_id, path, understand(context.reads, resolved).query)
+
+    # ------------------------------------------------------------------ saved searches
+
+    def save_search(
+        self,
+        name: str,
+        query: str | Query,
+        k: int | None = None,
+        *,
+        include_weak: bool = False,
+        replace: bool = False,
+    ) -> SavedSearch:
+        """Keep a query under a name: `find("saved:NAME")` and other queries may use it then.
+
+        It keeps words, filters, order and the least score. Example images are looked up in the
+        library, and copied where they are none of its photos; saved searches in the query
+        are copied as well. The photos that it finds now count as seen. It has at most `k` photos:
+        by default 1,000 with words or an example, and else no limit. Weak ones are left out.
+
+        Works while another process writes. Raises QueryError as `find` does, UsageError for a name
+        that is taken, unless `replace` is set, or that cannot be used, and DiskError.
+        """
+        from imgsearch.search.saved_hits import photos_of
+        from imgsearch.search.saved_queries import new_search
+
+        context, store = self._context(), self._saved_searches()
+        search = new_search(context.reads, name, resolve_query(query), k, include_weak)
+        if not store.save(search, photos_of(context, search), replace):
+            taken = store.named(search.name)
+            line = "" if taken is None else f" It is: {taken.line}."
+            raise UsageError(
+                f"A search is saved as {search.name!r} already.{line} Choose another name, or "
+                "replace it: imgsearch save --replace"
+            )
+        return search
+
+    def saved_search(self, name: str) -> SavedSearch:
+        """The search that is saved under this name; case and accents do not count.
+
+        Raises QueryError, with a similar name if there is one.
+        """
+        from imgsearch.search.saved_queries import find_saved
+
+        return find_saved(self._reads(), name)
+
+    def saved_searches(self) -> tuple[SavedSearchSummary, ...]:
+        """The saved searches by name, how many photos each finds, and how many of them are new.
+
+        New are those that it did not find when `mark_looked_at` was called last.
+        """
+        from imgsearch.search.saved_hits import summary_of
+
+        store = self._saved_searches()
+        searches = store.all()
+        if not searches:
+            return ()
+        context = self._context()
+        return tuple(summary_of(context, each, store.seen(each.name)) for each in searches)
+
+    def mark_looked_at(self, name: str) -> tuple[int, ...]:
+        """Record that the user has looked at a saved search now; returns the photos new in it.
+
+        These are ids, in the order of the search. Works while another process writes. Raises
+        QueryError as `saved_search` does, and DiskError where the library cannot be written.
+        """
+        from imgsearch.search.saved_hits import photos_of
+
+        search, store = self.saved_search(name), self._saved_searches()
+        photos, seen = photos_of(self._context(), search), store.seen(name)
+        store.set_seen(name, photos)
+        return tuple(photo_id for photo_id in photos if photo_id not in seen)
+
+    def rename_saved_search(self, name: str, new_name: str) -> None:
+        """Give a saved search another name.
+
+        Raises QueryError for an unknown name, and UsageError for a new one that is taken or cannot
+        be used.
+        """
+        from imgsearch.search.saved_queries import read_name
+
+        search, wanted = self.saved_search(name), read_name(new_name)
+        if not self._saved_searches().rename(search.name, wanted):
+            raise UsageError(f"A search is saved as {wanted!r} already. Choose another name.")
+
+    def remove_saved_search(self, name: str) -> None:
+        """Delete a saved search; no photo is touched. Raises QueryError for an unknown name."""
+        self._saved_searches().remove(self.saved_search(name).name)
 
     # ------------------------------------------------------------------ contents
 
@@ -766,6 +856,11 @@ class Library:
 
     def _reads(self) -> Reads:
         return Reads(self._open_database())
+
+    def _saved_searches(self) -> SavedSearchStore:
+        from imgsearch.store.saved import SavedSearchStore
+
+        return SavedSearchStore(self._open_database())
 
     def _store(self) -> Store:
         from imgsearch.store.store import Store

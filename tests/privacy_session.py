@@ -241,6 +241,8 @@ def main(arguments: Sequence[str]) -> None:
     run("search by image", "search", "--image", f"{photos}/0.png")
     run("explain", "explain", f"{photos}/0.png", "red")
     run("label", "label", "red,green,blue", "--save-as", "colours")
+    run("save", "save", "red things", "red", "--image", f"{photos}/0.png")
+    run("saved", "saved")
     run("timeline", "timeline")
     run("places", "places")
     run("duplicates", "duplicates", "--min-score", "0.5", "--script")

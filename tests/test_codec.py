@@ -43,8 +43,11 @@ from imgsearch.service.schema import (
     Body,
     CountRequest,
     LabelRequest,
+    NameRequest,
     QueryBody,
     RegionBody,
+    RenameRequest,
+    SaveRequest,
     SearchRequest,
     SimilarRequest,
     TermBody,
@@ -390,7 +393,10 @@ def schemas_of(document: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "kind",
-    [SearchRequest, SimilarRequest, LabelRequest, CountRequest, QueryBody, TermBody, RegionBody],
+    [
+        *(SearchRequest, SimilarRequest, LabelRequest, CountRequest, QueryBody, TermBody),
+        *(RegionBody, SaveRequest, NameRequest, RenameRequest),
+    ],
 )
 def test_the_document_has_the_fields_that_are_accepted(kind: type[Body]) -> None:
     described = schemas_of(openapi_document())[kind.__name__.removesuffix("Body")]

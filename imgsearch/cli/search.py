@@ -20,14 +20,18 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import Colour, TerminalText, standard_output
+from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.query.grammar import is_expressible, parse
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Query
+from imgsearch.search.saved_queries import only_saved
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer, Hit, Level
+    from imgsearch.service.api import SearchAPI
 
+_DEFAULT_K = 20
 _LEVEL_COLOURS: dict[Level, Colour | None] = {
     "sure": "green",
     "likely": None,
@@ -39,7 +43,9 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 @click.command("search", short_help="Find photos by words, example images, dates, places and more.")
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options
-@click.option("-k", "k", metavar="N", default=20, show_default=True, help="Number of results.")
+@click.option(
+    "-k", "k", metavar="N", type=int, help="Number of results. Default: 20, or as it was saved."
+)
 @click.option("--all", "show_all", is_flag=True, help="Show weak results as well.")
 @click.option(
     "--cursor", metavar="CURSOR", help="Show the next page; each page ends with its cursor."
@@ -57,7 +63,7 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 @data_option
 def command(
     words: tuple[str, ...],
-    k: int,
+    k: int | None,
     show_all: bool,
     cursor: str | None,
     preview: bool,
@@ -75,6 +81,7 @@ def command(
       imgsearch search "at night" --image bridge.jpg --minus people
       imgsearch search 'sunset -people after:2023-06 in:Holidays camera:canon'
       imgsearch search Anna at the beach in Italy last summer
+      imgsearch search saved:beach
       imgsearch search "a red car" --paths -0 | xargs -0 ls -l
 
     QUERY may contain words, "a phrase", -unlike, 2:weighted, and NAME:VALUE with the name of any
@@ -108,14 +115,41 @@ def command(
         with open_library(data_dir) as library:
             standard_output().print(printable(library.exact_line(query)))
         return
-    answer = call_api(data_dir, lambda library: library.find(query, k, cursor))
-    output = _Output(show_all, as_json, paths, nul, data_dir, preview)
+    is_look = cursor is None and not (paths or as_json)
+    page = call_api(data_dir, lambda library: _find(library, query, k, cursor, is_look))
+    answer = page.answer
+    output = _Output(show_all or page.include_weak, as_json, paths, nul, data_dir, preview)
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
         corrected = _corrected(query, answer.suggestion)
-        found = _show(call_api(data_dir, lambda library: library.find(corrected, k)), output)
+        found = _show(call_api(data_dir, lambda library: library.find(corrected, page.k)), output)
     if not found:
         sys.exit(NO_RESULT)
+
+
+class _Page(NamedTuple):
+    """An answer, for how many results, and whether weak ones belong to the saved search."""
+
+    answer: Answer
+    k: int
+    include_weak: bool = False
+
+
+def _find(
+    library: SearchAPI, query: Query, k: int | None, cursor: str | None, is_look: bool
+) -> _Page:
+    """The answer. With `is_look`, it is recorded that the user has looked at a saved search."""
+    name = only_saved(query)
+    saved = None if name is None else library.saved_search(name)
+    if k is None:
+        k = (saved and saved.k) or _DEFAULT_K
+    answer = library.find(query, k, cursor)
+    if saved is not None and is_look:
+        try:
+            library.mark_looked_at(saved.name)
+        except (DiskError, LibraryLocked) as error:
+            info(f"That you looked at {saved.name} could not be recorded. {error}")
+    return _Page(answer, k, saved is not None and saved.include_weak)
 
 
 class _Output(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -78,6 +79,29 @@ def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
         return context.reads.matching(context.selection(query.filters))
     hits = search_page(context, query, k).hits
     return np.array([hit.photo.id for hit in hits if hit.level != "weak"], np.int64)
+
+
+def found_ids(
+    context: SearchContext, query: Query, k: int | None, include_weak: bool = False
+) -> list[int]:
+    """The ids of the photos of an answer, at most k, in its order; each shot once.
+
+    Weak ones only if they are to be included. k is needed for a query with terms. Raises
+    QueryError as `search_page` does.
+    """
+    query = understand(context.reads, query).query
+    if query == Query():
+        raise QueryError(EMPTY_QUERY)
+    _check_min_score(query)
+    if not query.terms:
+        selection = context.selection(query.filters)
+        limit = sys.maxsize if k is None else k
+        return [
+            photo.id for photo in list_photos(context, selection, _sort_key(query), None, limit)
+        ]
+    assert k is not None
+    hits = _page(context, query, k, None).hits
+    return [hit.photo.id for hit in hits if include_weak or hit.level != "weak"]
 
 
 def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:

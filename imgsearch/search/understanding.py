@@ -18,6 +18,7 @@ from imgsearch.query.grammar import is_expressible, parse, to_text
 from imgsearch.query.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS
 from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
+from imgsearch.search.saved_queries import with_saved
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
@@ -85,8 +86,10 @@ class _Match:
 def understand(reads: Reads, query: Query, today: date | None = None) -> Understanding:
     """The exact query that a query with free words stands for, and the parts understood.
 
-    `today` is what "last summer" counts from.
+    Saved searches are in place of their names. `today` is what "last summer" counts from. Raises
+    QueryError for the name of a saved search that is not known.
     """
+    query = with_saved(reads, query)
     free = next((term for term in query.terms if term.is_free and isinstance(term.what, str)), None)
     if free is None:
         return Understanding(query)

@@ -221,7 +221,7 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
         if region is None:
             return _stored_vector(context, source), source
         photo_id, source = source, _file_of(context, source)
-    digest = _digest(source)
+    digest = content_hash_of(source)
     photo_id = context.reads.photo_with(digest) if photo_id is None else photo_id
     if region is None and photo_id is not None:
         stored = context.reads.vector_of(context.row.key, photo_id)
@@ -258,7 +258,8 @@ def _file_of(context: SearchContext, photo_id: int) -> Path:
     )
 
 
-def _digest(source: Path | bytes) -> bytes:
+def content_hash_of(source: Path | bytes) -> bytes:
+    """The hash of an example's bytes, as the library has that of a photo. Raises QueryError."""
     if isinstance(source, bytes):
         return hashlib.blake2b(source, digest_size=_HASH_BYTES).digest()
     try:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Answer
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
     from imgsearch.records.query import Query
+    from imgsearch.records.saved import SavedSearch, SavedSearchSummary
     from imgsearch.records.status import Status
 
 _Result = TypeVar("_Result")
@@ -30,6 +31,12 @@ class SearchAPI(Protocol):
     def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]: ...
 
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts: ...
+
+    def saved_search(self, name: str) -> SavedSearch: ...
+
+    def saved_searches(self) -> tuple[SavedSearchSummary, ...]: ...
+
+    def mark_looked_at(self, name: str) -> tuple[int, ...]: ...
 
     def status(self) -> Status: ...
 

@@ -29,6 +29,9 @@ from imgsearch.service.schema import (
     Body,
     CountRequest,
     LabelRequest,
+    NameRequest,
+    RenameRequest,
+    SaveRequest,
     SearchRequest,
     SimilarRequest,
     openapi_document,
@@ -58,6 +61,11 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/timeline", endpoints.timeline, methods=["POST"]),
             Route("/events", endpoints.events, methods=["POST"]),
             Route("/places", endpoints.places, methods=["POST"]),
+            Route("/saved", endpoints.saved_searches, methods=["GET"]),
+            Route("/saved", endpoints.save_search, methods=["POST"]),
+            Route("/saved/looked", endpoints.mark_looked_at, methods=["POST"]),
+            Route("/saved/rename", endpoints.rename_saved_search, methods=["POST"]),
+            Route("/saved/remove", endpoints.remove_saved_search, methods=["POST"]),
             Route("/thumbnail/{photo_id}", endpoints.thumbnail),
             Route("/status", endpoints.status),
             Route("/hello", endpoints.hello),
@@ -111,6 +119,21 @@ class Endpoints:
 
     async def places(self, request: Request) -> Response:
         return await self._answer_body(request, CountRequest, self._places)
+
+    async def saved_searches(self, request: Request) -> Response:
+        return await self._answer(self._saved_searches)
+
+    async def save_search(self, request: Request) -> Response:
+        return await self._answer_body(request, SaveRequest, self._save_search)
+
+    async def mark_looked_at(self, request: Request) -> Response:
+        return await self._answer_body(request, NameRequest, self._mark_looked_at)
+
+    async def rename_saved_search(self, request: Request) -> Response:
+        return await self._answer_body(request, RenameRequest, self._rename_saved_search)
+
+    async def remove_saved_search(self, request: Request) -> Response:
+        return await self._answer_body(request, NameRequest, self._remove_saved_search)
 
     async def thumbnail(self, request: Request) -> Response:
         """A photo of the library as WebP, by its id: nothing else can be fetched."""
@@ -170,6 +193,27 @@ class Endpoints:
     def _places(self, request: Request, body: CountRequest) -> codec.JsonObject:
         query = _allowed_if_any(request, body.parsed(), body.k)
         return codec.places_to_json(self._library.places(query, body.k))
+
+    def _saved_searches(self) -> codec.JsonObject:
+        return codec.saved_searches_to_json(self._library.saved_searches())
+
+    def _save_search(self, request: Request, body: SaveRequest) -> codec.JsonObject:
+        query = _allowed(request, body.parsed(), body.k or 1)
+        self._library.save_search(
+            body.name, query, body.k, include_weak=body.include_weak, replace=body.replace
+        )
+        return self._saved_searches()
+
+    def _mark_looked_at(self, request: Request, body: NameRequest) -> codec.JsonObject:
+        return codec.new_photos_to_json(self._library.mark_looked_at(body.name))
+
+    def _rename_saved_search(self, request: Request, body: RenameRequest) -> codec.JsonObject:
+        self._library.rename_saved_search(body.name, body.new_name)
+        return self._saved_searches()
+
+    def _remove_saved_search(self, request: Request, body: NameRequest) -> codec.JsonObject:
+        self._library.remove_saved_search(body.name)
+        return self._saved_searches()
 
     # ------------------------------------------------------------------ mechanics
 

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.progress import RunningJob
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
+    from imgsearch.records.saved import SavedSearch, SavedSearchSummary
 
 MAX_BODY_BYTES = 64 << 20  # of a request; example images are the large ones
 MAX_K = 10_000  # photos in one answer
@@ -69,6 +70,25 @@ class Client:
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
         """How many photos each place has, as `Library.places` returns it."""
         return self._query("/places", codec.places_from_json, query, k)
+
+    def saved_search(self, name: str) -> SavedSearch:
+        """The search that is saved under this name, as `Library.saved_search` returns it.
+
+        It is read from the data folder: that is as fast, and an answer would hold its images.
+        """
+        from imgsearch.search.saved_queries import find_saved
+        from imgsearch.store.reads import Reads
+
+        with closing(Reads.open(self._settings.data_dir)) as reads:
+            return find_saved(reads, name)
+
+    def saved_searches(self) -> tuple[SavedSearchSummary, ...]:
+        """The saved searches and their counts, as `Library.saved_searches` returns them."""
+        return self._call("GET", "/saved", codec.saved_searches_from_json)
+
+    def mark_looked_at(self, name: str) -> tuple[int, ...]:
+        """Record that the user has looked at a saved search, as `Library.mark_looked_at` does."""
+        return self._call("POST", "/saved/looked", codec.new_photos_from_json, {"name": name})
 
     def status(self) -> Status:
         """What the library contains and its state, as `Library.status` returns it."""

@@ -24,6 +24,7 @@ from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.query import Query, Term
+from imgsearch.records.saved import SavedSearchSummary
 from imgsearch.records.status import Failure, Root, Status
 
 if TYPE_CHECKING:
@@ -234,6 +235,42 @@ def label_to_cli_json(label: Label, path: Path) -> JsonObject:
         "path": str(path),
         "photo_id": label.photo_id,
     }
+
+
+# ------------------------------------------------------------------------- saved searches
+
+
+def saved_search_to_json(search: SavedSearchSummary) -> JsonObject:
+    """A saved search and what it finds now."""
+    return _fields(search)
+
+
+def saved_searches_to_json(searches: Sequence[SavedSearchSummary]) -> JsonObject:
+    """The saved searches, in an object."""
+    return {"searches": [saved_search_to_json(search) for search in searches]}
+
+
+def saved_searches_from_json(form: object) -> tuple[SavedSearchSummary, ...]:
+    """The reverse of `saved_searches_to_json`. Raises UsageError."""
+    return _record_of(_SavedSearchesForm, form)["searches"]
+
+
+def new_photos_to_json(photo_ids: Sequence[int]) -> JsonObject:
+    """The ids of the photos that are new in a saved search, in an object."""
+    return {"new": list(photo_ids)}
+
+
+def new_photos_from_json(form: object) -> tuple[int, ...]:
+    """The reverse of `new_photos_to_json`. Raises UsageError."""
+    return _record_of(_NewPhotosForm, form)["new"]
+
+
+class _SavedSearchesForm(TypedDict):
+    searches: tuple[SavedSearchSummary, ...]
+
+
+class _NewPhotosForm(TypedDict):
+    new: tuple[int, ...]
 
 
 # ------------------------------------------------------------------------- counts

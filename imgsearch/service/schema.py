@@ -175,6 +175,32 @@ class CountRequest(Body):
         return None if self.query is None else _query(self.query)
 
 
+class SaveRequest(Body):
+    """A search to save under a name."""
+
+    name: str
+    query: str | QueryBody
+    k: int | None = None
+    include_weak: bool = False
+    replace: bool = False
+
+    def parsed(self) -> Query:
+        """The query. Raises QueryError and UsageError."""
+        return _query(self.query)
+
+
+class NameRequest(Body):
+    """The name of a saved search."""
+
+    name: str
+
+
+class RenameRequest(NameRequest):
+    """The name of a saved search, and another one for it."""
+
+    new_name: str
+
+
 # ------------------------------------------------------------------------- reading
 
 _Request = TypeVar("_Request", bound=Body)

@@ -147,6 +147,23 @@ class Database:
         else:
             connection.close()
 
+    @contextmanager
+    def brief_transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection in one short write transaction, also of a database opened to read.
+
+        For what does not follow from the disk, so the writer's lock is not needed: another
+        process's transaction, a batch of photos for instance, is waited for. Raises DiskError where
+        the data folder cannot be written, and LibraryLocked after a wait of `BUSY_TIMEOUT_S`.
+        """
+        file = self.data_dir / DATABASE_FILE
+        with closing(connect(file, writable=True)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise_translated(error, file)
+
     def fetch_all(self, query: str, *parameters: object) -> list[Any]:
         """All rows of one plain SQL query."""
         with self.reading() as connection:

@@ -403,6 +403,32 @@ ALTER TABLE photos ADD COLUMN facts_at TEXT;
 UPDATE photos SET facts_at = added_at;
 """
 
+# Queries with a name, the examples that a query line cannot express, and which photos were seen.
+_SAVED_SEARCHES = """
+CREATE TABLE saved_searches (
+    id INTEGER NOT NULL PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    line TEXT NOT NULL,
+    k INTEGER,
+    include_weak BOOLEAN NOT NULL,
+    saved_at TEXT NOT NULL,
+    looked_at TEXT NOT NULL,
+    seen BLOB NOT NULL,
+    announced BLOB NOT NULL
+);
+CREATE TABLE saved_examples (
+    search_id INTEGER NOT NULL REFERENCES saved_searches (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    weight FLOAT NOT NULL,
+    photo_id INTEGER,
+    image BLOB,
+    region TEXT,
+    PRIMARY KEY (search_id, position),
+    CHECK ((photo_id IS NULL) != (image IS NULL))
+);
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -421,6 +447,7 @@ MIGRATIONS: dict[str, str] = {
     "known-names": _KNOWN_NAMES,
     "paused-folders": _PAUSED_FOLDERS,
     "facts-at": _FACTS_AT,
+    "saved-searches": _SAVED_SEARCHES,
 }
 _NAMES = tuple(MIGRATIONS)
 

@@ -39,6 +39,7 @@ from imgsearch.store.sql import (
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.browse import Moment, MonthCount
+    from imgsearch.records.saved import SavedSearch
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
 _MAX_PARTS = 100  # of a photo; far more than there are
@@ -471,6 +472,20 @@ class Reads:
                     query, (parameter,)
                 )
             }
+
+    # ------------------------------------------------------------------ saved searches
+
+    def saved_search(self, name: str) -> SavedSearch | None:
+        """The search that is saved under this name, compared without case and accents."""
+        from imgsearch.store.saved import SavedSearchStore  # lazy: few queries name one
+
+        return SavedSearchStore(self._database).named(name)
+
+    def saved_search_names(self) -> list[str]:
+        """The names of all saved searches, sorted."""
+        from imgsearch.store.saved import SavedSearchStore
+
+        return SavedSearchStore(self._database).names()
 
     # ------------------------------------------------------------------ stacks
 

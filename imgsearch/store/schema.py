@@ -296,6 +296,32 @@ text_lines = Table(
     sqlite_with_rowid=False,
 )
 
+saved_searches = Table(
+    "saved_searches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # the name as `plain_text`
+    Column("name", Text, nullable=False),
+    Column("line", Text, nullable=False),  # in the query language
+    Column("k", Integer),
+    Column("include_weak", Boolean, nullable=False),
+    Column("saved_at", Text, nullable=False),
+    Column("looked_at", Text, nullable=False),
+    Column("seen", LargeBinary, nullable=False),  # photo ids, as `store.saved.pack_ids` has them
+    Column("announced", LargeBinary, nullable=False),  # the same
+)
+
+saved_examples = Table(
+    "saved_examples",
+    metadata,
+    Column("search_id", ForeignKey("saved_searches.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # among the terms of the query
+    Column("weight", Float, nullable=False),
+    Column("photo_id", Integer),  # of the library; or the bytes of a file:
+    Column("image", LargeBinary),
+    Column("region", Text),  # as JSON
+)
+
 
 def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
     """Ids as a subquery, since SQLite limits the parameters of a statement."""

@@ -20,6 +20,7 @@ from imgsearch.store.packs import PackStore
 from imgsearch.store.photos import PhotoStore, record_photo
 from imgsearch.store.picture_text import PictureTextStore
 from imgsearch.store.reads import Reads
+from imgsearch.store.saved import SavedSearchStore
 from imgsearch.store.sql import prefix_of
 from imgsearch.store.vectors import VectorStore, insert_vectors, renumber_vectors
 
@@ -38,7 +39,7 @@ class Store:
 
     `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `failures` and
     `picture_text` read the rest and write. One process at a time writes: see
-    `imgsearch.store.lock.writing`.
+    `imgsearch.store.lock.writing`. `saved_searches` alone needs no lock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -51,6 +52,7 @@ class Store:
         self.failures = FailureStore(database, self.reads)
         self.picture_text = PictureTextStore(database)
         self.packs = PackStore(database, self.reads)
+        self.saved_searches = SavedSearchStore(database)
 
     @classmethod
     def open(cls, data_dir: Path, writable: bool = False) -> Self:

@@ -537,6 +537,34 @@ def test_hostile_bodies_are_refused_and_do_no_harm(served: Served) -> None:
     assert find(served.settings, "a cat").hits, "it still answers"
 
 
+# ------------------------------------------------------------------------- saved searches
+
+
+def test_saved_searches_are_those_of_the_library(served: Served) -> None:
+    client = Client(served.settings)
+    with Library.open(served.settings) as library:
+        library.save_search("cats", "a cat", 3)
+        try:
+            assert client.saved_searches() == library.saved_searches()
+            assert client.saved_search("CATS") == library.saved_search("cats")
+            assert client.mark_looked_at("cats") == ()
+            found = client.find("saved:cats -type:jpeg", 3)
+            assert found.hits == library.find("a cat -type:jpeg", 3).hits
+            shown = run("search", "saved:cats", data=served.data)
+            assert len(shown.stdout.splitlines()) == 3, "as many as were saved"
+            with pytest.raises(QueryError, match="Did you mean 'cats'"):
+                client.mark_looked_at("cat")
+            status, answer = served.post("/search", {"query": "saved:cut"})
+            assert status == 400 and "Did you mean 'cats'" in str(answer)
+            status, answer = served.post("/saved", {"name": "cats", "query": "a dog"})
+            assert status == 400 and "already" in str(answer)
+        finally:
+            library.remove_saved_search("cats")
+    example = {"path": str(served.photos / CAT)}
+    status, answer = served.post("/saved", {"name": "x", "query": {"terms": [example]}})
+    assert status == 403, "over the network no request names a file"
+
+
 # ------------------------------------------------------------------------- the documentation
 
 
@@ -581,6 +609,11 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
         "/timeline": [("CountRequest", {}), ("CountRequest", {"query": query, "k": 9})],
         "/events": [("CountRequest", {}), ("CountRequest", {"query": "in:/"})],
         "/places": [("CountRequest", {}), ("CountRequest", {"query": "type:png"})],
+        "/saved": [("SaveRequest", {"name": "cats", "query": query, "k": 9, "include_weak": True}),
+                   ("SaveRequest", {"name": "cats", "query": "a cat", "replace": True})],
+        "/saved/looked": [("NameRequest", {"name": "cats"})],
+        "/saved/rename": [("RenameRequest", {"name": "cats", "new_name": "our cats"})],
+        "/saved/remove": [("NameRequest", {"name": "our cats"})],
     }  # fmt: skip
     document: Any = openapi_document()
     paths = document["paths"]
@@ -593,7 +626,7 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
             status, answer = served.post(path, form)
             assert status == 200, answer
             checked(schema, answer)
-    for path, schema in (("/status", "Status"), ("/hello", "Hello")):
+    for path, schema in (("/status", "Status"), ("/hello", "Hello"), ("/saved", "SavedSearches")):
         status, content = served.request("GET", path)
         assert status == 200
         checked(schema, json.loads(content))
@@ -614,7 +647,7 @@ def test_the_schemas_are_exact() -> None:
     document: Any = openapi_document()
     schemas = document["components"]["schemas"]
     requests = {"SearchRequest", "SimilarRequest", "LabelRequest", "CountRequest", "Query", "Term",
-                "Region"}  # fmt: skip
+                "Region", "SaveRequest", "NameRequest", "RenameRequest"}  # fmt: skip
     for name, schema in schemas.items():
         assert schema["additionalProperties"] is False, name
         if name not in requests:

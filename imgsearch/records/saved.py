@@ -1,0 +1,57 @@
+"""Saved searches: queries that are kept in the library under a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from imgsearch.records.query import Term
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedTerm:
+    """A term and its position among the terms of a query, from 0."""
+
+    position: int
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A query with a name. `saved:NAME` stands for it in other queries.
+
+    `line` is the query in the query language, without the `examples` that a line cannot express:
+    images that are not in the library, and parts of images. `k` is how many photos the search has
+    at most; None for the best 1,000, or all photos of a query without words and examples. With
+    `include_weak`, photos with a weak score are among them.
+    """
+
+    name: str
+    line: str
+    examples: tuple[PlacedTerm, ...]
+    k: int | None
+    include_weak: bool
+    saved_at: datetime
+    looked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearchSummary:
+    """A saved search and what it finds now, as far as that can be told.
+
+    `photos` is how many photos it finds, `new` how many of them it did not find when the user last
+    looked, and `cover_id` the first of them. `problem` says why the search cannot be answered now;
+    the counts are 0 then.
+    """
+
+    name: str
+    line: str
+    example_count: int
+    k: int | None
+    include_weak: bool
+    saved_at: datetime
+    looked_at: datetime
+    photos: int = 0
+    new: int = 0
+    cover_id: int | None = None
+    problem: str | None = None

@@ -1,0 +1,51 @@
+"""Which photos a saved search finds now, and how many of them are new."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError
+from imgsearch.records.saved import SavedSearch, SavedSearchSummary
+from imgsearch.search.engine import found_ids
+from imgsearch.search.saved_queries import query_of
+
+if TYPE_CHECKING:
+    from imgsearch.search.context import SearchContext
+
+MAX_RANKED = 1000  # photos of a search with words or an example, unless it says how many
+
+
+def photos_of(context: SearchContext, search: SavedSearch) -> list[int]:
+    """The ids of the photos that a saved search finds, in its order. Raises QueryError."""
+    query = query_of(search)
+    k = search.k or (MAX_RANKED if query.terms else None)
+    return found_ids(context, query, k, search.include_weak)
+
+
+def summary_of(
+    context: SearchContext, search: SavedSearch, seen: Collection[int]
+) -> SavedSearchSummary:
+    """A saved search and what it finds now; `seen` are the photos that are not new.
+
+    A search that cannot be answered, because its example is gone for instance, says so.
+    """
+    photos: list[int] = []
+    problem = None
+    try:
+        photos = photos_of(context, search)
+    except QueryError as error:
+        problem = str(error)
+    return SavedSearchSummary(
+        name=search.name,
+        line=search.line,
+        example_count=len(search.examples),
+        k=search.k,
+        include_weak=search.include_weak,
+        saved_at=search.saved_at,
+        looked_at=search.looked_at,
+        photos=len(photos),
+        new=len(set(photos).difference(seen)),
+        cover_id=photos[0] if photos else None,
+        problem=problem,
+    )

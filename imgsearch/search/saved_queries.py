@@ -1,0 +1,204 @@
+"""Saved searches as queries: what `saved:NAME` in a query stands for, and how a query is saved."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.query.grammar import check_size, is_expressible, parse, to_text
+from imgsearch.records.query import Example, Filter, Query, Term
+from imgsearch.records.saved import PlacedTerm, SavedSearch
+from imgsearch.text import plain_text
+
+if TYPE_CHECKING:
+    from imgsearch.store.reads import Reads
+
+SAVED = "saved"  # the filter
+MAX_NAME_CHARACTERS = 100
+MAX_IMAGE_BYTES = 32 << 20  # of an example that is not in the library: it is copied
+_NOT_IN_NAMES = '|"\\/=:'  # they have a meaning in a query, in an address or in an option
+_LISTED_NAMES = 10
+_LIST = "To list the saved searches: imgsearch saved"
+
+
+def with_saved(reads: Reads, query: Query) -> Query:
+    """The query with the saved searches that it names in place of their names.
+
+    Their terms come first, and free words join those of the query, as if the saved query had been
+    typed at its beginning. The order and the least score of the query count, where it has any.
+    Raises QueryError for an unknown name, and for one that is negated or one of several.
+    """
+    named = [condition for condition in query.filters if condition.field == SAVED]
+    if not named:
+        return query
+    rest = tuple(condition for condition in query.filters if condition.field != SAVED)
+    merged = replace(query, filters=rest)
+    for condition in reversed(named):
+        merged = _joined(query_of(find_saved(reads, _name_in(condition))), merged)
+    check_size(merged)
+    return merged
+
+
+def only_saved(query: Query) -> str | None:
+    """The name of the saved search that is all of this query; None for any other query."""
+    if len(query.filters) != 1 or query != Query(filters=query.filters):
+        return None
+    (condition,) = query.filters
+    return str(condition.values[0]) if condition.field == SAVED else None
+
+
+def saved_names(query: Query) -> tuple[str, ...]:
+    """The names of the saved searches in a query."""
+    return tuple(str(each.values[0]) for each in query.filters if each.field == SAVED)
+
+
+def find_saved(reads: Reads, name: str) -> SavedSearch:
+    """The search that is saved under this name. Raises QueryError, with a similar name."""
+    found = reads.saved_search(name)
+    if found is None:
+        raise QueryError(unknown_name(name, reads.saved_search_names()))
+    return found
+
+
+def unknown_name(name: str, names: Sequence[str]) -> str:
+    """What to tell about a name that no saved search has; `names` are those that there are."""
+    import difflib
+
+    if not names:
+        return (
+            f"No search is saved as {name!r}, and none at all. To save one: imgsearch save "
+            "beach 'sunset over water'"
+        )
+    by_key = {plain_text(each): each for each in names}
+    near = difflib.get_close_matches(plain_text(name), by_key, n=1, cutoff=0.5)
+    if near:
+        return f"No search is saved as {name!r}. Did you mean {by_key[near[0]]!r}? {_LIST}"
+    listed = ", ".join([*names[:_LISTED_NAMES], *(["…"] if len(names) > _LISTED_NAMES else [])])
+    return f"No search is saved as {name!r}. Saved: {listed}."
+
+
+def query_of(search: SavedSearch) -> Query:
+    """The query of a saved search. Raises QueryError for one that this version cannot read."""
+    try:
+        query = parse(search.line) if search.line else Query()
+    except QueryError as error:
+        raise QueryError(
+            f"The saved search {search.name!r} cannot be read: {error} Save it anew: imgsearch "
+            f"save --replace"
+        ) from None
+    terms = list(query.terms)
+    for placed in search.examples:
+        terms.insert(placed.position, placed.term)
+    return replace(query, terms=tuple(terms))
+
+
+def read_name(name: str) -> str:
+    """A name for a saved search, in normal form. Raises UsageError for one that cannot be used."""
+    text = " ".join(unicodedata.normalize("NFC", name).split())
+    if not plain_text(text).strip():
+        raise UsageError("The name of the saved search is empty. For example: beach")
+    if len(text) > MAX_NAME_CHARACTERS:
+        raise UsageError(
+            f"The name of a saved search has at most {MAX_NAME_CHARACTERS} characters, and this "
+            f"one has {len(text)}."
+        )
+    bad = [
+        each
+        for each in text
+        if each in _NOT_IN_NAMES or (each != " " and unicodedata.category(each)[0] in "CZ")
+    ]
+    if bad or text.startswith("-"):
+        what = "begin with a minus" if not bad else f"contain {bad[0]!r}"
+        raise UsageError(f"The name of a saved search cannot {what}. For example: beach")
+    return text
+
+
+def new_search(
+    reads: Reads, name: str, query: Query, k: int | None = None, include_weak: bool = False
+) -> SavedSearch:
+    """A search to save, of now: it needs no other saved search, and no file but photos.
+
+    Example files are looked up in the library, and copied where they are not in it. Raises
+    UsageError for a bad name, and QueryError for an empty query, a k below 1, and an example that
+    is too large or cannot be read.
+    """
+    if k is not None and k < 1:
+        raise QueryError(f"The number of results must be 1 or more, not {k}.")
+    full = with_saved(reads, query)
+    terms = tuple(_kept_term(reads, term) for term in full.terms)
+    in_line = replace(full, terms=tuple(filter(is_expressible, terms)))
+    # Without free words, all texts are in quotes: what was quoted must not be understood as names.
+    line = to_text(in_line, exact=not any(term.is_free for term in in_line.terms))
+    examples = tuple(
+        PlacedTerm(position, term)
+        for position, term in enumerate(terms)
+        if not is_expressible(term)
+    )
+    now = datetime.now(UTC).replace(microsecond=0)
+    search = SavedSearch(read_name(name), line, examples, k, include_weak, now, now)
+    query_of(search)  # raises if the line cannot be read again
+    return search
+
+
+def _name_in(condition: Filter) -> str:
+    if condition.negated or len(condition.values) != 1:
+        raise QueryError(
+            "saved: takes the name of one search, and cannot be negated. To leave photos out, "
+            "negate the words or filters of that search."
+        )
+    return str(condition.values[0])
+
+
+def _joined(saved: Query, query: Query) -> Query:
+    """A query with all of a saved query before its own terms and filters."""
+    free = [term for term in (*saved.terms, *query.terms) if term.is_free]
+    terms = [*saved.terms, *query.terms]
+    if len(free) > 1:  # all words outside of quotes are one text
+        words = Term(" ".join(str(term.what) for term in free), is_free=True)
+        at = next(number for number, term in enumerate(terms) if term.is_free)
+        terms = [term for term in terms if not term.is_free]
+        terms.insert(at, words)
+    return Query(
+        tuple(terms),
+        (*saved.filters, *query.filters),
+        saved.min_score if query.min_score is None else query.min_score,
+        saved.sort if query.sort == "relevance" else query.sort,
+    )
+
+
+def _kept_term(reads: Reads, term: Term) -> Term:
+    """The term with a photo of the library, or else the bytes of its file, as its example."""
+    what = term.what
+    if not isinstance(what, Example) or isinstance(what.source, int):
+        return term
+    from imgsearch.search.vector import content_hash_of
+
+    photo_id = reads.photo_with(content_hash_of(what.source))
+    is_kept = photo_id is not None and photo_id in reads.paths([photo_id])  # else `prune` takes it
+    source = photo_id if is_kept else _read(what.source)
+    return replace(term, what=replace(what, source=source))
+
+
+def _read(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        content = source
+    else:
+        try:
+            with source.open("rb") as file:
+                content = file.read(MAX_IMAGE_BYTES + 1)
+        except OSError as error:
+            raise QueryError(
+                f"The example image {source} cannot be read ({error.strerror}). Check its "
+                "permissions."
+            ) from error
+    if len(content) > MAX_IMAGE_BYTES:
+        raise QueryError(
+            f"The example image is larger than {MAX_IMAGE_BYTES >> 20} MB, and a saved search "
+            "keeps a copy of it. Add it to the library, or save a smaller copy of it."
+        )
+    return content

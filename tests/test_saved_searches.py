@@ -1,0 +1,327 @@
+"""Saved searches: they find what the query finds, survive their files, and know what is new."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgsearch import Example, Library, Query, Region, Settings, Term, parse
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.search.saved_queries import query_of, with_saved
+from imgsearch.store.lock import writing
+from imgsearch.store.reads import Reads
+from imgsearch.store.saved import pack_ids, unpack_ids
+from tests.factories import run_cli, wait_until, write_photo, write_photos
+from tests.stand_in import StandIn
+
+STORED = Path(__file__).parent / "data" / "library-0.1" / "library"
+
+
+@pytest.fixture
+def stocked(library: Library, stand_in: StandIn, tmp_path: Path) -> Library:
+    """A library of `0000.png` to `0004.png`, in the folder `photos`."""
+    library.index([write_photos(tmp_path / "photos", 5)]).run()
+    return library
+
+
+def names(library: Library, query: str | Query, k: int = 20) -> list[str]:
+    return [hit.path.name for hit in library.find(query, k).hits]
+
+
+def spelled(query: Query) -> tuple[object, ...]:
+    """A query with what equality leaves out: which words are free."""
+    return query, [term.is_free for term in query.terms]
+
+
+# ------------------------------------------------------------------------- the query
+
+
+def test_it_finds_what_its_query_finds(library: Library, demo_photos: Path) -> None:
+    library.index([demo_photos]).run()
+    line = "a cat -dog type:png"
+    library.save_search("pets", line)
+    saved, typed = library.find("saved:pets", 5), library.find(line, 5)
+    assert saved.hits == typed.hits
+    assert saved.hits[0].path.name == "chelsea.png"
+    assert saved.verdict == typed.verdict
+    page = library.find("saved:pets", 5, saved.cursor)
+    assert page.hits == library.find(line, 5, typed.cursor).hits
+    assert library.explain(demo_photos / "chelsea.png", "saved:pets").rank == 1
+    assert library.exact_line("saved:pets") == library.exact_line(line)
+    assert library.timeline("saved:pets") == library.timeline(line)
+    (summary,) = library.saved_searches()
+    weak = [hit for hit in library.find(line, 21).hits if hit.level == "weak"]
+    assert weak and summary.photos == len(library.find(line, 21).hits) - len(weak)
+    assert summary.cover_id == saved.hits[0].photo.id
+    library.save_search("all pets", line, include_weak=True)
+    library.save_search("some pets", line, k=1)
+    counts = {each.name: each.photos for each in library.saved_searches()}
+    pngs = len(library.find("type:png", 30).hits)
+    assert counts == {"all pets": pngs, "pets": summary.photos, "some pets": 1}
+
+
+@pytest.mark.parametrize(
+    ("saved", "query", "same"),
+    [
+        ("sunset over water in:Holidays", "saved:s", "sunset over water in:Holidays"),
+        ("sunset over water in:Holidays", "saved:s boat", "sunset over water boat in:Holidays"),
+        ("sunset -people", "red saved:s -2:dog rating:>3", "sunset red -people -2:dog rating:>3"),
+        ('"sunset in Paris"', "saved:s tower", '"sunset in Paris" tower'),
+        ('2:sunset "by the sea"', "saved:s", '2:sunset "by the sea"'),
+        ("camera:canon sort:path", "saved:s after:2024", "camera:canon after:2024 sort:path"),
+        ("sunset t:0.2 sort:path", "saved:s sort:date", "sunset t:0.2 sort:date"),
+        ("sunset t:0.2", "saved:s t:0.3", "sunset t:0.3"),
+        ("photo:3 dog sort:date", "saved:s -cat", "photo:3 dog -cat sort:date"),
+        ('keyword:"a|b" name:"x y"|z', "saved:s", 'keyword:"a|b" name:"x y"|z'),
+    ],
+)
+def test_it_stands_for_its_query_in_other_queries(
+    stocked: Library, saved: str, query: str, same: str
+) -> None:
+    stocked.save_search("s", saved)
+    with closing(Reads.open(stocked.settings.data_dir)) as reads:
+        assert spelled(with_saved(reads, parse(query))) == spelled(parse(same))
+
+
+def test_names_and_dates_in_its_words_are_understood_anew(stocked: Library) -> None:
+    stocked.save_search("now", "photos from today")
+    stocked.save_search("text", '"photos from today"')
+    assert stocked.understand("saved:now").parts[0].words == "from today"
+    assert not stocked.understand("saved:text").parts
+    assert stocked.saved_search("now").line == "photos from today"
+
+
+def test_a_saved_search_in_another_is_copied(stocked: Library) -> None:
+    stocked.save_search("red", "name:0001|0002")
+    stocked.save_search("both", "saved:red sort:path")
+    stocked.save_search("red", "name:0003", replace=True)
+    assert names(stocked, "saved:both") == ["0001.png", "0002.png"]
+    assert names(stocked, "saved:red") == ["0003.png"]
+
+
+def test_names_are_compared_without_case_and_accents(stocked: Library) -> None:
+    stocked.save_search("  Été   à la mer ", "name:0001")
+    assert stocked.saved_search("ete a la MER").name == "Été à la mer"
+    assert names(stocked, 'saved:"été À LA mer"') == ["0001.png"]
+    with pytest.raises(UsageError, match=r"already\. It is: name:0001\. Choose another name"):
+        stocked.save_search("ETE A LA MER", "name:0002")
+
+
+# ------------------------------------------------------------------------- examples
+
+
+def test_an_example_file_may_go_afterwards(
+    stocked: Library, tmp_path: Path, make_photo: Callable[..., Path]
+) -> None:
+    known = tmp_path / "photos" / "0002.png"
+    copy, other = shutil.copy(known, tmp_path / "copy.png"), make_photo("other.png", (9, 200, 30))
+    part = Region(0, 0, 50, 50, percent=True)
+    queries = {
+        "known": Query((Term(Example(copy)),)),
+        "other": Query((Term("red"), Term(Example(other), 2.0)), sort="path"),
+        "bytes": Query((Term(Example(other.read_bytes())), Term("red", -0.5))),
+        "part": Query((Term(Example(other, part)), Term(Example(known, part), -1.5))),
+    }
+    before = {name: stocked.find(query).hits for name, query in queries.items()}
+    for name, query in queries.items():
+        stocked.save_search(name, query)
+    other.unlink()
+    copy.unlink()
+    known_id = stocked.find("name:0002").hits[0].photo.id
+    assert stocked.saved_search("known").line == f"photo:{known_id}"
+    for name in queries:
+        assert stocked.find(f"saved:{name}").hits == before[name], name
+    assert query_of(stocked.saved_search("other")).terms == (
+        Term("red"),
+        Term(Example(queries["bytes"].terms[0].what.source), 2.0),
+    )
+    with pytest.raises(QueryError, match="A query line cannot express"):
+        stocked.exact_line("saved:part")
+
+
+def test_an_example_that_is_gone_is_told_and_breaks_no_other_search(
+    stocked: Library, tmp_path: Path
+) -> None:
+    stocked.save_search("like", "photo:3")
+    stocked.save_search("first", "name:0000")
+    (tmp_path / "photos" / "0002.png").unlink()
+    stocked.index().run()
+    wait_until(lambda: stocked.prune(0))  # what was removed in an earlier second
+    first, like = stocked.saved_searches()
+    assert (first.photos, first.problem) == (1, None)
+    assert (like.photos, like.cover_id) == (0, None)
+    assert like.problem is not None and "no photo with the id 3" in like.problem
+
+
+def test_an_example_that_is_too_large_is_refused(stocked: Library, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate((32 << 20) + 1)
+    with pytest.raises(QueryError, match="larger than 32 MB"):
+        stocked.save_search("large", Query((Term(Example(large)),)))
+    assert stocked.saved_searches() == ()
+
+
+# ------------------------------------------------------------------------- what is new
+
+
+def test_it_says_what_is_new_since_one_looked(stocked: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    stocked.save_search("all", "in:photos sort:path")
+    stocked.save_search("like", "photo:1")
+    assert [(each.photos, each.new) for each in stocked.saved_searches()] == [(5, 0), (4, 0)]
+    write_photo(folder / "0005.png", 5)
+    (folder / "0000.png").unlink()
+    stocked.index().run()
+    new_id = stocked.find("name:0005").hits[0].photo.id
+    every, like = stocked.saved_searches()
+    assert (every.photos, every.new) == (5, 1)
+    assert every.cover_id == stocked.find("name:0001").hits[0].photo.id
+    assert stocked.find("saved:all").hits, "asking is not looking"
+    assert stocked.mark_looked_at("ALL") == (new_id,)
+    assert stocked.mark_looked_at("all") == ()
+    again, like = stocked.saved_searches()
+    assert (again.new, like.new) == (0, 1)
+    assert again.looked_at >= every.looked_at
+    stocked.rename_saved_search("like", "alike")
+    assert [(each.name, each.new) for each in stocked.saved_searches()] == [
+        ("alike", 1),
+        ("all", 0),
+    ]
+
+
+def test_it_is_saved_while_another_process_writes(stocked: Library) -> None:
+    with writing(stocked.settings.data_dir):
+        stocked.save_search("all", "in:photos")
+        assert stocked.mark_looked_at("all") == ()
+        stocked.remove_saved_search("all")
+    assert stocked.saved_searches() == ()
+
+
+@given(st.sets(st.integers(1, (1 << 62))))
+def test_packed_ids_are_the_same(ids: set[int]) -> None:
+    assert unpack_ids(pack_ids(ids)) == ids
+
+
+def test_a_library_of_an_older_version_can_save(tmp_path: Path, stand_in: StandIn) -> None:
+    shutil.copytree(STORED, tmp_path / "library")
+    with Library.open(Settings.load(data_dir=tmp_path / "library")) as library:
+        library.save_search("pictures", "type:jpeg")
+        (summary,) = library.saved_searches()
+        assert summary.photos == 16
+    with closing(sqlite3.connect(tmp_path / "library" / "library.db")) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+# ------------------------------------------------------------------------- what is wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "is empty"),
+        (" \t ", "is empty"),
+        ("x" * 101, "at most 100 characters"),
+        ("a|b", r"cannot contain '\|'"),
+        ("a:b", "cannot contain ':'"),
+        ('a"b', "cannot contain"),
+        ("a/b", "cannot contain '/'"),
+        ("a=b", "cannot contain '='"),
+        ("a\x1bb", "cannot contain"),
+        ("-a", "cannot begin with a minus"),
+    ],
+)
+def test_names_that_cannot_be_used_are_refused(stocked: Library, name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        stocked.save_search(name, "name:0001")
+    stocked.save_search("fine", "name:0001")
+    with pytest.raises(UsageError, match=message):
+        stocked.rename_saved_search("fine", name)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("saved:beech", "No search is saved as 'beech'. Did you mean 'beach'?"),
+        ("saved:xyz", "No search is saved as 'xyz'. Saved: beach, our dog."),
+        ("-saved:beach", "cannot be negated"),
+        ('saved:beach|"our dog"', "takes the name of one search"),
+        ("2:saved:beach", "Only words and examples can have a weight"),
+    ],
+)
+def test_an_invalid_use_is_explained(stocked: Library, query: str, message: str) -> None:
+    stocked.save_search("beach", "name:0001")
+    stocked.save_search("our dog", "name:0002")
+    for call in (stocked.find, stocked.understand, lambda each: stocked.save_search("x", each)):
+        with pytest.raises(QueryError, match=message):
+            call(query)
+    assert len(stocked.saved_searches()) == 2
+
+
+def test_queries_that_find_nothing_to_save_are_refused(stocked: Library) -> None:
+    for query, message in (
+        ("", "empty"),
+        (Query(), "empty"),
+        ("t:0.3", "needs words or an example"),
+        ("sunset sort:size", "Unknown sort order"),
+        ("photo:99", "no photo with the id 99"),
+    ):
+        with pytest.raises(QueryError, match=message):
+            stocked.save_search("x", query)
+    with pytest.raises(QueryError, match="1 or more"):
+        stocked.save_search("x", "sunset", 0)
+    for call in (stocked.saved_search, stocked.remove_saved_search, stocked.mark_looked_at):
+        with pytest.raises(QueryError, match="and none at all"):
+            call("x")
+
+
+# ------------------------------------------------------------------------- the commands
+
+
+def test_the_commands(library: Library, stand_in: StandIn, tmp_path: Path) -> None:
+    photos, data = tmp_path / "photos", library.settings.data_dir
+    assert run_cli("save", "x", "sunset", data=data).returncode == 2  # no library yet
+    assert run_cli("index", write_photos(photos, 3), data=data).returncode == 0
+
+    saved = run_cli("save", "by the sea", "in:photos", "--sort", "path", "-k", "2", data=data)
+    assert saved.stdout == "Saved by the sea: in:photos sort:path\n"
+    assert "imgsearch search 'saved:\"by the sea\"'" in saved.stderr
+    taken = run_cli("save", "By The Sea", "in:photos", data=data)
+    assert taken.returncode == 2 and "--replace" in taken.stderr
+    with_image = run_cli("save", "alike", "--image", photos / "0001.png", data=data)
+    assert with_image.stdout == "Saved alike: photo:2\n"
+
+    write_photo(photos / "0000-a.png", 9)
+    assert run_cli("index", data=data).returncode == 0
+    listed = run_cli("saved", data=data)
+    assert [line.split() for line in listed.stdout.splitlines()] == [
+        ["alike", "3", "photos", "1", "new", "photo:2"],
+        ["by", "the", "sea", "2", "photos", "1", "new", "in:photos", "sort:path"],
+    ]
+    found = run_cli("search", 'saved:"by the sea"', "--paths", data=data)
+    assert found.stdout.splitlines() == [str(photos / "0000-a.png"), str(photos / "0000.png")]
+    (_, sea) = json.loads(run_cli("saved", "--json", data=data).stdout)
+    assert sea["new"] == 1, "a program is no look"
+    assert (sea["name"], sea["line"], sea["k"]) == ("by the sea", "in:photos sort:path", 2)
+    assert run_cli("search", 'saved:"by the sea"', data=data).stdout.count("\n") == 2
+    assert (
+        run_cli("search", 'saved:"by the sea" -name:a', "-k", "9", data=data).stdout.count("\n")
+        == 3
+    )
+    (alike, sea) = json.loads(run_cli("saved", "--json", data=data).stdout)
+    assert (alike["new"], sea["new"]) == (1, 0)
+
+    assert "Did you mean 'alike'?" in run_cli("search", "saved:alik", data=data).stderr
+    assert run_cli("saved", "--rename", "alike", "like 2", data=data).returncode == 0
+    assert run_cli("saved", "--remove", "by the sea", data=data).returncode == 0
+    assert run_cli("saved", "--remove", "by the sea", data=data).returncode == 2
+    assert run_cli("saved", "--remove", "like 2", data=data).returncode == 0
+    assert run_cli("saved", data=data).returncode == 1
