@@ -179,9 +179,9 @@ def _kept_term(reads: Reads, term: Term) -> Term:
     from imgsearch.search.vector import content_hash_of
 
     photo_id = reads.photo_with(content_hash_of(what.source))
-    is_kept = photo_id is not None and photo_id in reads.paths([photo_id])  # else `prune` takes it
-    source = photo_id if is_kept else _read(what.source)
-    return replace(term, what=replace(what, source=source))
+    if photo_id is not None and photo_id in reads.paths([photo_id]):  # else `prune` will take it
+        return replace(term, what=replace(what, source=photo_id))
+    return replace(term, what=replace(what, source=_read(what.source)))
 
 
 def _read(source: Path | bytes) -> bytes:
