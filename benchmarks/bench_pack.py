@@ -1,12 +1,12 @@
-"""Measures how long making and merging a pack takes, and its memory.
+"""Measures how long merging and making a pack takes, and its memory.
 
     python -m benchmarks.bench_pack --photos 100000
 
-Makes a library of that many photos in TMPDIR, with made vectors of 512 dimensions, thumbnails of
-the size that photos have, names, keywords, places and text. Then each step runs in a process of its
-own: making the pack, verifying it, merging it into a new library, and merging it again. The files
-of the photos are not made: they are taken to be on a drive that is not connected. Prints the wall
-time, the processor time and the peak memory of each.
+Makes a pack of that many photos in TMPDIR, with made vectors of 512 dimensions, and thumbnails,
+names, keywords, places and text as photos have them. Then each step runs in a process of its own:
+merging it into a new library, making a pack of that library, verifying it, and merging it again,
+which changes nothing. The files of the photos are not made: they are taken to be on a drive that is
+not connected. Prints the wall time, the processor time and the peak memory of each.
 """
 
 from __future__ import annotations
@@ -16,26 +16,23 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.synthetic import SyntheticSpace
-from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.photo import Facts
-from imgsearch.records.picture_text import TextLine
-from imgsearch.store.lock import writing
-from imgsearch.store.store import Store
-from imgsearch.store.thumbnails import ThumbnailStore
+from imgsearch.pack_file import PHOTOS_AT_ONCE, writing_pack
+from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackEncoder, PackInfo
+from imgsearch.records.photo import FACTS, Facts
+from imgsearch.records.picture_text import PhotoText, TextLine
 from tests.stand_in import StandIn
 
 FOLDER = "/drive/photos"
 DIM = 512
-THUMBNAIL_BYTES = 9_000  # the mean of photos of cameras is about 8 kB (docs/reliability.md)
 SHARE_WITH_TEXT = 10  # every tenth photo
-BATCH = 1_000
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 WORDS = ("garden", "harbour", "birthday", "mountain", "station", "winter", "market", "family")
 
 
@@ -68,47 +65,51 @@ def facts_of(number: int) -> Facts:
     )
 
 
-def make_library(data_dir: Path, photos: int) -> None:
-    """A library as an indexing run leaves it."""
+def make_pack(file: Path, photos: int, thumbnail_bytes: int) -> None:
+    """A pack as a library of that many photos would write it."""
     noise = np.random.default_rng(1)
-    space = SyntheticSpace(DIM)
-    with writing(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
-        root_id = store.files.add_root(FOLDER)
-        row = store.vectors.add_encoder(MadeEncoder.id, MadeEncoder.id, DIM)
-        first = 0
-        for chunk in space.photos(photos, seed=1):
-            for start in range(0, len(chunk), BATCH):
-                numbers = range(first + start, first + min(start + BATCH, len(chunk)))
-                thumbnails.add({hash_of(n): picture(noise) for n in numbers}, 1 << 40)
-                store.record(
-                    root_id,
-                    row.key,
+    encoder = PackEncoder(MadeEncoder.id, MadeEncoder.id, DIM, is_current=True)
+    names = tuple(fact.name for fact in FACTS)
+    info = PackInfo("bench_pack", NOW, "photos", None, None, (encoder,), names)
+    first = 0
+    with writing_pack(file, info) as writer:
+        for chunk in SyntheticSpace(DIM).photos(photos, seed=1):
+            halves = chunk.astype("<f2")
+            for start in range(0, len(chunk), PHOTOS_AT_ONCE):
+                rows = halves[start : start + PHOTOS_AT_ONCE]
+                writer.add(
                     [
-                        IngestResult(
-                            FileStat(f"{FOLDER}/{n // 200:05}/IMG_{n:07}.jpg", 4_000_000, n, n),
-                            hash_of(n),
-                            facts_of(n),
-                            chunk[n - first][None],
-                        )
-                        for n in numbers
-                    ],
+                        photo_of(first + start + at, row.tobytes(), noise, thumbnail_bytes)
+                        for at, row in enumerate(rows)
+                    ]
                 )
             first += len(chunk)
-        add_texts(store, photos)
 
 
-def add_texts(store: Store, photos: int) -> None:
+def photo_of(
+    number: int, vector: bytes, noise: np.random.Generator, thumbnail_bytes: int
+) -> PackedPhoto:
+    path = f"{number // 200:05}/IMG_{number:07}.jpg"
     line = TextLine("Table 12, 24.50 in all", 0.1, 0.1, 0.5, 0.1, 0.9)
-    for photo_id in range(1, photos + 1, SHARE_WITH_TEXT):
-        store.picture_text.record(photo_id, "reader 1", [line] * 4)
+    has_text = number % SHARE_WITH_TEXT == 0
+    return PackedPhoto(
+        content_hash=hash_of(number),
+        size_bytes=4_000_000,
+        facts=facts_of(number),
+        facts_at=NOW,
+        files=(PackedFile(path, 4_000_000, number),),
+        vectors=(PackedVectors(MadeEncoder.id, (vector,)),),
+        text=PhotoText("read", (line,) * 4, "reader 1", NOW) if has_text else None,
+        thumbnail=picture(noise, thumbnail_bytes),
+    )
 
 
 def hash_of(number: int) -> bytes:
     return f"{number:032}".encode()
 
 
-def picture(noise: np.random.Generator) -> bytes:
-    size = int(noise.uniform(0.5, 1.5) * THUMBNAIL_BYTES)
+def picture(noise: np.random.Generator, mean_bytes: int) -> bytes:
+    size = int(noise.uniform(0.5, 1.5) * mean_bytes)
     return b"RIFF" + size.to_bytes(4, "little") + b"WEBP" + noise.bytes(size)
 
 
@@ -148,22 +149,19 @@ def run_step(data_dir: Path, what: str, pack: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=100_000)
-    photos = parser.parse_args().photos
+    parser.add_argument("--thumbnail-bytes", type=int, default=9_000)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        first, second, pack = Path(folder, "first"), Path(folder, "second"), Path(folder, "pack")
-        started = time.perf_counter()
-        make_library(first, photos)
-        sys.stdout.write(f"made a library in {time.perf_counter() - started:.0f} s\n")
-        run_step(first, "pack", pack)
+        data, made, pack = Path(folder, "data"), Path(folder, "made"), Path(folder, "pack")
+        make_pack(made, options.photos, options.thumbnail_bytes)
+        run_step(data, "unpack", made)
+        run_step(data, "pack", pack)
         sys.stdout.write(f"size of the pack: {pack.stat().st_size / 1e6:.0f} MB\n")
-        run_step(first, "verify", pack)
-        run_step(second, "unpack", pack)
-        run_step(second, "unpack", pack)
-        with closing(sqlite3.connect(second / "library.db")) as connection:
-            (merged,) = connection.execute(
-                "SELECT count(DISTINCT photo_id) FROM vectors"
-            ).fetchone()
-        assert merged == photos, merged
+        run_step(data, "verify", pack)
+        run_step(data, "unpack", pack)
+        with closing(sqlite3.connect(data / "library.db")) as connection:
+            (merged,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
+        assert merged == options.photos, merged
 
 
 if __name__ == "__main__":

@@ -559,6 +559,21 @@ class Library:
 
         return encoder_choices()
 
+    def kept_encoders(self) -> dict[str, int]:
+        """The ids of encoders whose vectors packs brought and no search uses, and their photos."""
+        if not self.exists():
+            return {}
+        kept = self._store().vectors.kept_encoders()
+        return {row.encoder_id: photos for row, photos in kept.items()}
+
+    def drop_encoder(self, name: str) -> int:
+        """Delete vectors that are kept beside, by the name or id of their encoder.
+
+        Returns of how many photos. Raises UsageError if none are kept of it, and LibraryLocked.
+        """
+        self._reads()
+        return self._indexer().drop_encoder(name)
+
     def encoder_in_use(self) -> EncoderChoice:
         """The encoder that a query or a first indexing run would use, and why."""
         return self._encoders.choose(self._reads().current_encoder() if self.exists() else None)

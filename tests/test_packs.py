@@ -464,11 +464,20 @@ def test_vectors_of_another_model_are_kept_beside(
                 row.encoder_id: store.vectors.count(row.key) for row in store.vectors.all_encoders()
             }
         assert by_encoder == {own: 13, StandIn.id: 11}
+        assert library.kept_encoders() == {StandIn.id: 11}
+    shutil.copytree(tmp_path / "second", tmp_path / "third")
+    with open_library("third", other) as library:
+        with pytest.raises(UsageError, match=f"Kept: {StandIn.id}"):
+            library.drop_encoder(OTHER_MODEL)
+        assert library.drop_encoder("lite") == 11
+        assert library.kept_encoders() == {}
+        assert len(library.find("anything", k=20).hits) == 13
     back = StandIn()
     with open_library("second", back) as library:  # a change of model uses what was kept
         library.rebuild("lite").run()
         assert back.embedded == 2
-        assert library.status().encoder is not None
+        assert library.kept_encoders() == {}
+        assert len(library.find("anything", k=20).hits) == 13
 
 
 def test_a_pack_of_several_models_gives_each_its_own(

@@ -27,6 +27,7 @@ from imgsearch.errors import (
     MissingPackage,
     SnapshotError,
     StoreError,
+    UsageError,
 )
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
@@ -257,6 +258,17 @@ class Indexer:
             beside=tuple(id for id in others if row is None or id != row.encoder_id),
             seconds=round(time.monotonic() - started, 3),
         )
+
+    def drop_encoder(self, name: str) -> int:
+        """Delete vectors that are kept beside; returns of how many photos."""
+        with writing(self._data_dir) as store:
+            kept = store.vectors.kept_encoders()
+            for row, photos in kept.items():
+                if name in (row.name, row.encoder_id):
+                    store.vectors.drop_encoder(row.key)
+                    return photos
+        names = ", ".join(row.encoder_id for row in kept) or "none"
+        raise UsageError(f"No vectors of {name} are kept beside those in use. Kept: {names}")
 
     def build_index(self, row: EncoderRow) -> None:
         """Build the index snapshot of an encoder from its stored vectors."""

@@ -91,6 +91,20 @@ class VectorStore:
                 for key, encoder_id, name, dim, state in connection.execute(query)
             }
 
+    def kept_encoders(self) -> dict[EncoderRow, int]:
+        """The encoders whose vectors packs brought and no search uses, and of how many photos."""
+        c, v = schema.encoders.c, schema.vectors.c
+        photos = select(func.count(v.photo_id.distinct())).where(v.encoder_key == c.key)
+        query = select(c.key, c.encoder_id, c.name, c.dim, photos.scalar_subquery())
+        query = query.where(c.state == "kept").order_by(c.key)
+        with self._database.engine.connect() as connection:
+            return {EncoderRow(*row[:4]): row[4] for row in connection.execute(query)}
+
+    def drop_encoder(self, encoder_key: int) -> None:
+        """Delete an encoder with its vectors."""
+        with self._database.engine.begin() as connection:
+            connection.execute(delete(schema.encoders).where(schema.encoders.c.key == encoder_key))
+
     def promote_encoder(self, encoder_key: int) -> None:
         """Make an encoder the current one; delete the current one with its vectors.
 
