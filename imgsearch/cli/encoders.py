@@ -48,8 +48,8 @@ def command(drop: str | None, as_json: bool, data_dir: str | None) -> None:
         if encoder.note:
             click.echo(f"    {encoder.note}")
     click.echo(f"* in use. {used.why}")
-    for encoder_id, photos in kept.items():
+    for encoder_id, embedded in kept.items():
         click.echo(
             f"Kept, and not searched: vectors of {printable(encoder_id)} of "
-            f"{format_count(photos, 'photo')}"
+            f"{format_count(embedded, 'photo')}"
         )
