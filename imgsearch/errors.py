@@ -5,6 +5,7 @@
     │   ├── SettingsError         2   a setting has an invalid value
     │   └── QueryError            2   a query is empty or invalid, or its image cannot be read
     ├── FolderError               4   a photo folder is missing, unreadable or not a folder
+    │   └── PhotosNotFound        4   no folder is known that has the photos of a pack
     ├── PhotoError                5   one photo cannot be read; carries a reason code
     ├── EncoderError              6   a model cannot be loaded or does not fit the library
     │   ├── EncoderUnavailable    6   its weights are not on this machine and cannot be downloaded
@@ -62,6 +63,10 @@ class FolderError(ImgsearchError):
     """A photo folder is missing, unreadable or not a folder."""
 
     exit_code = 4
+
+
+class PhotosNotFound(FolderError):
+    """No folder is known that has the photos of a pack."""
 
 
 class Reason(StrEnum):

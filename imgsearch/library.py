@@ -825,7 +825,7 @@ class Library:
         a folder that carries its pack. `at` is the folder where its photos are; without it they are
         looked for. With `offline` they are taken to be there though it is not connected now.
         `beside` keeps vectors of an encoder that the library does not use. Raises PackError,
-        FolderError where the photos are not found, EncoderMismatch, UsageError, LibraryLocked,
+        PhotosNotFound, EncoderMismatch, UsageError, LibraryLocked,
         DiskError and MissingPackage.
         """
         place = None if at is None else absolute(at)

@@ -39,6 +39,7 @@ from imgsearch.pack_file import PackReader, require_pyarrow, writing_pack
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackEncoder, PackInfo
 from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
@@ -51,6 +52,7 @@ from tests.factories import (
     write_noise,
     write_photos,
 )
+from tests.pseudo_terminal import run_in_terminal
 from tests.stand_in import StandIn
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -361,6 +363,19 @@ def test_the_photos_are_found_where_they_can_be(
     assert not (tmp_path / "second" / "library.db").exists()
 
 
+def test_a_pack_says_on_which_drive_its_folder_is(
+    album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("first") as library:
+        library.index([album]).run()
+        with writing(tmp_path / "first") as store:
+            store.files.set_volume(1, "12AB", "/album")
+        library.pack(album / "b" / "c d", tmp_path / "1.imgsearch").run()
+    with PackReader(tmp_path / "1.imgsearch") as reader:
+        assert reader.info.folder == "c d"
+        assert (reader.info.volume, reader.info.volume_path) == ("12AB", "/album/b/c d")
+
+
 def test_the_photos_are_found_on_their_drive(tmp_path: Path) -> None:
     write_noise(tmp_path / "drive" / "album" / "1.jpg", 1)
     by_uuid = tmp_path / "by-uuid"
@@ -478,6 +493,15 @@ def test_vectors_of_another_model_are_kept_beside(
         assert back.embedded == 2
         assert library.kept_encoders() == {}
         assert len(library.find("anything", k=20).hits) == 13
+
+
+def test_a_merge_says_that_its_encoder_cannot_be_used_here(tmp_path: Path) -> None:
+    notices: list[str] = []
+    pack = write_pack(tmp_path / "1.imgsearch", *map(photo_of, range(MIN_PHOTOS)))
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    with Library.open(settings, notices.append) as library:
+        assert library.unpack(pack, at="/photos", offline=True).run().new == MIN_PHOTOS
+    assert [notice for notice in notices if "its encoder cannot be used here yet" in notice]
 
 
 def test_a_pack_of_several_models_gives_each_its_own(
@@ -791,7 +815,7 @@ def test_the_examples_of_the_page_run(packed: Path, tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     page = (CHECKOUT / "docs" / "packs.md").read_text()
     packed.rename(tmp_path / "photos.imgsearch")
-    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    code = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -859,6 +883,27 @@ def test_the_commands_have_an_exit_code_for_each_error(
         assert done.returncode == code, (arguments, done.stderr)
         assert sentence in done.stderr
         assert not done.stdout and "Traceback" not in done.stderr
+
+
+def test_a_terminal_is_asked_where_the_photos_are(
+    packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    packed.rename(away / packed.name)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(CHECKOUT),
+        "IMGSEARCH_DATA": str(tmp_path / "second"),
+        "IMGSEARCH_CACHE": str(tmp_path / "cache"),
+    }
+    answers = {b"Folder with the photos: ": os.fsencode(album) + b"\n"}
+    command = [sys.executable, "-c", COMMAND, "unpack", away / packed.name]
+    code, output = run_in_terminal(command, environment, answers)
+    assert code == 0 and b"11 new" in output, output
+    assert b"No folder known here has the photos of this pack, such as a/0.png" in output
+    with open_library("second") as library:
+        assert library.photo_count() == 11
 
 
 def test_a_merge_that_is_stopped_keeps_what_was_done(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +18,11 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
+from imgsearch.errors import PhotosNotFound
 from imgsearch.text import format_count
+
+if TYPE_CHECKING:
+    from imgsearch.progress import MergeReport
 
 
 @click.command("unpack", short_help="Merge a pack into the library.")
@@ -57,11 +63,22 @@ def command(
     Photos are never changed.
 
     Without --at, the photos are looked for: around a pack that a folder carries, on the drive that
-    the pack was made of, in the folders of the library, and beside the pack.
+    the pack was made of, in the folders of the library, and beside the pack. On a terminal you are
+    asked where they are if they are not found.
     """
     with open_library(data_dir) as library:
-        job = library.unpack(pack, at=at, offline=offline, beside=beside)
-        report = run_with_progress(job, "Merging")
+
+        def merge(folder: str | None) -> MergeReport:
+            job = library.unpack(pack, at=folder, offline=offline, beside=beside)
+            return run_with_progress(job, "Merging")
+
+        try:
+            report = merge(at)
+        except PhotosNotFound as error:
+            if at is not None or not sys.stdin.isatty():
+                raise
+            info(str(error))
+            report = merge(click.prompt("Folder with the photos", err=True))
     if as_json:
         print_json({**asdict(report), "folder": str(report.folder)})
         return

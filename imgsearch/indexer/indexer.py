@@ -370,7 +370,8 @@ class Indexer:
             if snapshot.rebuild_reason(store, row.key, self._index_policy):
                 self._build_index(store, row)
             self._refresh_derived(store, row)
-        except EncoderError as error:  # the photos are merged; searching them raises the same
+        # UsageError for an encoder that this imgsearch does not have.
+        except (EncoderError, UsageError) as error:  # searching the merged photos raises the same
             self._notify(f"The pack was merged, but its encoder cannot be used here yet. {error}")
 
     def compare(

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from imgsearch import private_files
-from imgsearch.errors import DiskError, EncoderMismatch, FolderError, UsageError
+from imgsearch.errors import DiskError, EncoderMismatch, FolderError, PhotosNotFound, UsageError
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
 from imgsearch.progress import MergeReport, PackReport, Progress
@@ -154,7 +154,7 @@ def find_place(
 
     Otherwise it is the folder that carries the pack, the one that it was made of if its drive is
     connected, a folder of the library, or the folder beside the pack: the first that has photos of
-    the pack. Raises FolderError where none has.
+    the pack. Raises PhotosNotFound where none has.
     """
     if offline:
         if at is None:
@@ -167,7 +167,7 @@ def find_place(
             return PackPlace(folder)
     example = sample[0].path if sample else ""
     looked = f"{at} does not have" if at is not None else "No folder known here has"
-    raise FolderError(
+    raise PhotosNotFound(
         f"{looked} the photos of this pack, such as {example}. Say where they are: imgsearch "
         "unpack PACK --at FOLDER; if they are not connected now, add --offline."
     )
