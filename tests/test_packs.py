@@ -898,7 +898,7 @@ def test_a_terminal_is_asked_where_the_photos_are(
         "IMGSEARCH_CACHE": str(tmp_path / "cache"),
     }
     answers = {b"Folder with the photos: ": os.fsencode(album) + b"\n"}
-    command = [sys.executable, "-c", COMMAND, "unpack", away / packed.name]
+    command = [sys.executable, "-c", COMMAND, "unpack", str(away / packed.name)]
     code, output = run_in_terminal(command, environment, answers)
     assert code == 0 and b"11 new" in output, output
     assert b"No folder known here has the photos of this pack, such as a/0.png" in output
