@@ -44,7 +44,12 @@ if TYPE_CHECKING:
     from imgsearch.records.names import name_of_field
     from imgsearch.records.photo import Photo
     from imgsearch.records.query import Example, Query, Region, Term, Understanding, UnderstoodPart
-    from imgsearch.records.saved import SavedSearch, SavedSearchSummary
+    from imgsearch.records.saved import (
+        OutputsReport,
+        SavedSearch,
+        SavedSearchOutputs,
+        SavedSearchSummary,
+    )
     from imgsearch.records.status import Counts, EncoderInfo, Failure, MissingExtra, Root, Status
     from imgsearch.service.api import ask
     from imgsearch.text import clock, format_count, printable
@@ -72,6 +77,7 @@ _MODULES = {
     "MapArea": "imgsearch.records.browse",
     "MissingExtra": "imgsearch.records.status",
     "OriginalFile": "imgsearch.decode.original",
+    "OutputsReport": "imgsearch.records.saved",
     "PASSWORD_VARIABLE": "imgsearch.page_access",
     "Pairs": "imgsearch.records.duplicates",
     "Photo": "imgsearch.records.photo",
@@ -87,6 +93,7 @@ _MODULES = {
     "Root": "imgsearch.records.status",
     "RunningJob": "imgsearch.progress",
     "SavedSearch": "imgsearch.records.saved",
+    "SavedSearchOutputs": "imgsearch.records.saved",
     "SavedSearchSummary": "imgsearch.records.saved",
     "Settings": "imgsearch.config",
     "Status": "imgsearch.records.status",
@@ -135,6 +142,7 @@ __all__ = [
     "MapArea",
     "MissingExtra",
     "OriginalFile",
+    "OutputsReport",
     "Pairs",
     "Photo",
     "PhotoCluster",
@@ -149,6 +157,7 @@ __all__ = [
     "Root",
     "RunningJob",
     "SavedSearch",
+    "SavedSearchOutputs",
     "SavedSearchSummary",
     "Settings",
     "Status",

@@ -75,7 +75,12 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
     from imgsearch.records.pack import PackInfo
     from imgsearch.records.picture_text import PhotoText, TextCounts
-    from imgsearch.records.saved import SavedSearch, SavedSearchSummary
+    from imgsearch.records.saved import (
+        OutputsReport,
+        SavedSearch,
+        SavedSearchOutputs,
+        SavedSearchSummary,
+    )
     from imgsearch.records.status import Counts, EncoderInfo, Failure, Finding, Root, Status
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
@@ -340,6 +345,35 @@ class Library:
     def remove_saved_search(self, name: str) -> None:
         """Delete a saved search; no photo is touched. Raises QueryError for an unknown name."""
         self._saved_searches().remove(self.saved_search(name).name)
+
+    def update_outputs(
+        self, outputs: SavedSearchOutputs, stop: Event | None = None
+    ) -> OutputsReport:
+        """Bring a folder of links, a list and a command in step with a saved search, once.
+
+        Only links that are its own are made, moved and removed, in a folder that was empty, and
+        never where there is anything else. The command is told about each photo once, and again if
+        it fails; it is ended when `stop` is set. Nothing is written into an indexed folder. Photos
+        that cannot be reached now are left out, and links to them stay.
+
+        Raises QueryError for an unknown name; UsageError for a place in an indexed folder, a folder
+        with other files, a list that another program wrote, and a command that cannot be found;
+        DiskError where a place cannot be written; and ImgsearchError for a command that fails.
+        """
+        from imgsearch.outputs.update import update_outputs
+        from imgsearch.search.saved_hits import photos_of
+
+        context, store = self._context(), self._saved_searches()
+        search = self.saved_search(outputs.name)
+        hits = self.photos(photos_of(context, search))
+        return update_outputs(
+            replace(outputs, name=search.name),
+            hits,
+            store,
+            list(self._reads().roots().values()),
+            (self.settings.data_dir, self.settings.cache_dir),
+            stop or Event(),
+        )
 
     # ------------------------------------------------------------------ contents
 

@@ -20,7 +20,7 @@ FLOORS = (
     {"index", "ocr", "query"},
     {"labels", "search"},
     {"indexer"},
-    {"analysis"},
+    {"analysis", "outputs"},
     {"library"},
     {"service"},
     {"cli"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ from imgsearch.cli.output import (
     open_library,
     print_json,
 )
+from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options
 from imgsearch.cli.save import described
 from imgsearch.cli.terminal import standard_output
 from imgsearch.text import format_count, printable
@@ -23,29 +25,48 @@ from imgsearch.text import format_count, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgsearch.records.saved import SavedSearchSummary
+    from imgsearch.records.saved import OutputsReport, SavedSearchSummary
 
 
 @click.command("saved", short_help="List, rename or remove saved searches.")
 @click.option("--rename", nargs=2, metavar="NAME NEW_NAME", help="Rename a saved search.")
 @click.option("--remove", metavar="NAME", help="Delete a saved search; no photo is touched.")
+@outputs_options
 @json_option
 @data_option
 def command(
-    rename: tuple[str, str] | None, remove: str | None, as_json: bool, data_dir: str | None
+    rename: tuple[str, str] | None,
+    remove: str | None,
+    links: tuple[str, ...],
+    playlists: tuple[str, ...],
+    commands: tuple[str, ...],
+    nul: bool,
+    as_json: bool,
+    data_dir: str | None,
 ) -> None:
     """List the saved searches, how many photos each finds, and how many are new.
 
     \b
       imgsearch saved
+      imgsearch saved --links beach=~/Frame
       imgsearch saved --rename beach "by the sea"
       imgsearch saved --remove "by the sea"
+
+    --links, --list and --exec bring a folder of links or a list in step with a saved search, or
+    tell a command about its new photos, once; imgsearch watch does so for as long as it runs.
 
     New are the photos that a search did not find when you last looked: when you saved it, ran
     imgsearch search saved:NAME, or opened it on the web page.
     """
-    if rename is not None and remove is not None:
-        raise click.UsageError("Choose one of --rename and --remove.")
+    outputs = outputs_from(links, playlists, commands, nul)
+    if sum((rename is not None, remove is not None, bool(outputs))) > 1:
+        raise click.UsageError(
+            "Choose one of --rename, --remove, and --links with --list and --exec."
+        )
+    if outputs:
+        with open_library(data_dir) as library:
+            _print_outputs([library.update_outputs(each) for each in outputs], as_json)
+        return
     if rename is None and remove is None:
         _print(call_api(data_dir, lambda library: library.saved_searches()), as_json)
         return
@@ -56,6 +77,15 @@ def command(
         elif remove is not None:
             library.remove_saved_search(remove)
             click.echo(printable(f"Removed {remove}; no photo was touched"))
+
+
+def _print_outputs(reports: Sequence[OutputsReport], as_json: bool) -> None:
+    forms = [asdict(report) for report in reports]
+    if as_json:
+        print_json(forms)
+        return
+    for form in forms:
+        click.echo(printable(f"{form['name']}: {outputs_in_words(form)}"))
 
 
 def _print(searches: Sequence[SavedSearchSummary], as_json: bool) -> None:

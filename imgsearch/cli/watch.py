@@ -9,13 +9,17 @@ import sys
 import threading
 import time
 from datetime import datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
 from imgsearch.cli.output import PATH, complete_folder, data_option, open_library
+from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
 from imgsearch.progress import Progress, SyncReport, TextReport, WatchEvent, Watching
 from imgsearch.text import format_count, printable
+
+if TYPE_CHECKING:
+    from imgsearch.records.saved import OutputsReport
 
 PROGRESS_EVERY_S = 5.0
 GRACE_S = 1.5  # for the current batch after a signal; what is lost is done again
@@ -26,25 +30,51 @@ Values: TypeAlias = dict[str, object]
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=PATH, shell_complete=complete_folder
 )
+@outputs_options
 @click.option("--log-json", is_flag=True, help="Print one JSON object per line, for programs.")
 @data_option
-def command(folders: tuple[str, ...], log_json: bool, data_dir: str | None) -> None:
+def command(
+    folders: tuple[str, ...],
+    links: tuple[str, ...],
+    playlists: tuple[str, ...],
+    commands: tuple[str, ...],
+    nul: bool,
+    log_json: bool,
+    data_dir: str | None,
+) -> None:
     """Add photo folders, and keep the library up to date until Ctrl-C or SIGTERM.
 
     A new photo can be found a few seconds after it was written. Moved photos are not embedded
     again, and drives may come and go. All folders are rescanned every hour. You can search and run
     other commands at the same time. docs/watching.md describes the details, and how to start this
     command at login.
+
+    \b
+      imgsearch watch --links beach=~/Frame
+      imgsearch watch --list beach=~/beach.m3u8 --exec beach='notify-send "New at the beach" {}'
+
+    With these options it also keeps a folder of links or a list in step with a saved search, and
+    tells a command about its new photos. docs/saved-searches.md has the details.
     """
+    outputs = outputs_from(links, playlists, commands, nul)
     print_event = _print_json if log_json else _print_status if sys.stdout.isatty() else _print_line
     stop = _stop_at_signals()
 
     def notify(sentence: str) -> None:
         print_event("remark", {"message": sentence})
 
+    def report(done: OutputsReport) -> None:
+        names = ("name", "photos", "linked", "unlinked", "listed", "announced")
+        print_event("saved", {name: getattr(done, name) for name in names})
+
     printed_s = 0.0
-    with open_library(data_dir, notify=notify) as library:
+    with (
+        open_library(data_dir, notify=notify) as library,
+        updating(library, outputs, report, notify, stop) as notice,
+    ):
         for event in library.watch(folders, stop=stop):
+            if isinstance(event, SyncReport | TextReport):
+                notice()
             if isinstance(event, Progress) and event.done < event.total:
                 too_soon = time.monotonic() - printed_s < PROGRESS_EVERY_S
                 if too_soon and print_event is not _print_status:
@@ -108,6 +138,11 @@ def _print_status(event: str, values: Values) -> None:
         click.echo(f"{clear}{clock}  Found text in {photos}. Watching …", nl=False)
     elif event == "remark":
         click.echo(f"{clear}{clock}  {printable(str(values['message']))}")
+    elif event == "saved":
+        done = outputs_in_words(values)
+        click.echo(
+            f"{clear}{clock}  {printable(str(values['name']))}: {done}. Watching …", nl=False
+        )
     elif event == "stopped":
         click.echo(f"{clear}{clock}  Stopped; what was done is kept.")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from imgsearch.records.query import Term
 
@@ -55,3 +56,42 @@ class SavedSearchSummary:
     new: int = 0
     cover_id: int | None = None
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearchOutputs:
+    """What is kept in step with the saved search of this name; absolute paths.
+
+    `links` is a folder of symbolic links to its photos, `playlist` an M3U file of their paths, and
+    `command` a program with its arguments that is told about each new photo once. An argument `{}`
+    stands for the paths; without it, they are on the standard input of the command, each with a
+    line break after it, or with NUL if `nul` is set.
+    """
+
+    name: str
+    links: Path | None = None
+    playlist: Path | None = None
+    command: tuple[str, ...] = ()
+    nul: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsReport:
+    """What one update of `SavedSearchOutputs` has done.
+
+    `photos` is how many photos the search finds, `linked` and `unlinked` count links made and
+    removed, `listed` says whether the list was written, and `announced` counts the photos that the
+    command was told about.
+    """
+
+    name: str
+    photos: int = 0
+    linked: int = 0
+    unlinked: int = 0
+    listed: bool = False
+    announced: int = 0
+
+    @property
+    def is_change(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.linked or self.unlinked or self.listed or self.announced)

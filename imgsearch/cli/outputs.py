@@ -1,0 +1,146 @@
+"""The options that keep links, a list or a command in step with a saved search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from imgsearch.records.saved import OutputsReport, SavedSearchOutputs
+from imgsearch.text import format_count, plain_text
+
+if TYPE_CHECKING:
+    import threading
+
+    from imgsearch.library import Library
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def outputs_options(function: _Command) -> _Command:
+    """`--links`, `--list`, `--exec` and `-0`; `outputs_from` reads their values."""
+    for decorate in (
+        click.option(
+            "-0",
+            "nul",
+            is_flag=True,
+            help="With --exec: end each path on standard input with NUL.",
+        ),
+        click.option(
+            "--exec",
+            "commands",
+            metavar="NAME=COMMAND",
+            multiple=True,
+            help="Run COMMAND when the saved search NAME has new photos. Their paths are on its "
+            "standard input, one a line, or are arguments in place of {}.",
+        ),
+        click.option(
+            "--list",
+            "playlists",
+            metavar="NAME=FILE",
+            multiple=True,
+            help="Keep FILE as an M3U list of the photos of the saved search NAME.",
+        ),
+        click.option(
+            "--links",
+            metavar="NAME=FOLDER",
+            multiple=True,
+            help="Keep symbolic links to the photos of the saved search NAME in FOLDER, which is "
+            "new or empty.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def outputs_from(
+    links: Sequence[str], playlists: Sequence[str], commands: Sequence[str], nul: bool
+) -> list[SavedSearchOutputs]:
+    """What the options ask for, by saved search. Raises UsageError."""
+    if not (links or playlists or commands):  # most often; the rest takes time to load
+        if nul:
+            raise click.UsageError("-0 needs --exec.")
+        return []
+    from imgsearch.outputs.command import read_command
+    from imgsearch.query.grammar import absolute
+
+    if nul and not commands:
+        raise click.UsageError("-0 needs --exec.")
+    outputs: dict[str, SavedSearchOutputs] = {}
+
+    def known(name: str) -> SavedSearchOutputs:
+        return outputs.get(_key(name), SavedSearchOutputs(name, nul=nul))
+
+    for name, value in _pairs("--links", links, "folder"):
+        outputs[_key(name)] = replace(known(name), links=Path(absolute(value)))
+    for name, value in _pairs("--list", playlists, "file"):
+        outputs[_key(name)] = replace(known(name), playlist=Path(absolute(value)))
+    for name, value in _pairs("--exec", commands, "command"):
+        outputs[_key(name)] = replace(known(name), command=read_command(value))
+    return list(outputs.values())
+
+
+def _pairs(option: str, texts: Sequence[str], what: str) -> Iterator[tuple[str, str]]:
+    """The names and values of one option. Raises UsageError for a name that comes twice."""
+    names: set[str] = set()
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not (name and value):
+            raise click.UsageError(
+                f"{option} takes the name of a saved search and a {what}: {option} beach=…"
+            )
+        if _key(name) in names:
+            raise click.UsageError(f"{option} is given twice for the saved search {name!r}.")
+        names.add(_key(name))
+        yield name, value
+
+
+def _key(name: str) -> str:
+    return plain_text(" ".join(name.split()))
+
+
+def outputs_in_words(done: Mapping[str, object]) -> str:
+    """What an update has done, for people: the values of an `OutputsReport` by name."""
+    linked, unlinked, announced = (
+        int(str(done[name])) for name in ("linked", "unlinked", "announced")
+    )
+    parts = [
+        format_count(int(str(done["photos"])), "photo"),
+        *([f"{format_count(linked, 'link')} made"] if linked else []),
+        *([f"{format_count(unlinked, 'link')} removed"] if unlinked else []),
+        *(["list written"] if done["listed"] else []),
+        *([f"command told about {format_count(announced, 'photo')}"] if announced else []),
+    ]
+    return ", ".join(parts)
+
+
+@contextmanager
+def updating(
+    library: Library,
+    outputs: Sequence[SavedSearchOutputs],
+    on_report: Callable[[OutputsReport], None],
+    notify: Callable[[str], None],
+    stop: threading.Event,
+) -> Iterator[Callable[[], None]]:
+    """Update the outputs while the block runs, at each call of what it gets, and now and then.
+
+    Links and lists are updated at once, so that their errors are raised before the block begins.
+    """
+    if not outputs:
+        yield lambda: None
+        return
+    from imgsearch.outputs.updater import OutputsUpdater
+
+    for each in outputs:
+        report = library.update_outputs(replace(each, command=()))
+        if report.is_change:
+            on_report(report)
+    updater = OutputsUpdater(outputs, library.update_outputs, on_report, notify, stop)
+    try:
+        yield updater.notice
+    finally:
+        updater.close()

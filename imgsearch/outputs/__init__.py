@@ -1,0 +1,1 @@
+"""Keeps links, lists and commands in step with saved searches."""
