@@ -72,16 +72,15 @@ class PackStore:
         """The photos with a file below an absolute path, sorted."""
         import numpy as np
 
+        query = (
+            "SELECT photo_id FROM paths WHERE root_id = ? AND photo_id IS NOT NULL "
+            "AND substr(name, 1, ?) = ?"
+        )
         found = [np.empty(0, np.int64)]
-        for part in self._parts(folder):
-            rows = self._database.fetch_all(
-                "SELECT photo_id FROM paths WHERE root_id = ? AND photo_id IS NOT NULL "
-                "AND substr(name, 1, ?) = ?",
-                part.root_id,
-                len(part.inside),
-                part.inside,
-            )
-            found.append(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
+        with self._database.reading() as connection:
+            for part in self._parts(folder):
+                rows = connection.execute(query, (part.root_id, len(part.inside), part.inside))
+                found.append(np.fromiter((photo_id for (photo_id,) in rows), np.int64))
         return np.unique(np.concatenate(found))
 
     def photos(self, ids: Iterable[int], folder: str) -> list[PackedPhoto]:
