@@ -50,7 +50,8 @@ _MANIFEST = b"imgsearch.pack"
 _MANIFEST_SHA256 = b"imgsearch.pack.sha256"
 _MAX_THUMBNAIL_BYTES = 1_000_000
 _MAX_LENGTH_ERROR = 0.01  # of a vector; rounding to fp16 makes at most 2^-11
-_DAMAGE = (OSError, ValueError, TypeError, LookupError)  # what reading damaged data may raise
+# What reading damaged data may raise; ArithmeticError for dates beyond all calendars.
+_DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError)
 _TEXT_STATES = ("read", "none", "failed")
 
 
@@ -506,12 +507,10 @@ class PackReader:
         return msgspec.json.decode(text, type=_Manifest)
 
     def _check_rows(self) -> None:
-        expected, found = _schema(), self._parquet.schema_arrow
-        for field in expected:
-            is_fact_unknown_to_it = any(
-                fact.name == field.name and field.name not in self.info.fact_names for fact in FACTS
-            )
-            if not is_fact_unknown_to_it and found.field(field.name).type != field.type:
+        found = self._parquet.schema_arrow
+        unknown_to_it = {fact.name for fact in FACTS} - set(self.info.fact_names)
+        for field in _schema():
+            if field.name not in unknown_to_it and found.field(field.name).type != field.type:
                 raise self._damage(f"its column {field.name} has another type")
         if self._parquet.metadata.num_rows != self.info.photos:
             raise self._damage("it has another number of photos than it states")
@@ -639,6 +638,12 @@ def _photo_text(row: dict[str, Any]) -> PhotoText:
     if row["state"] not in _TEXT_STATES:
         raise ValueError("a text has an unknown state")
     lines = tuple(TextLine(**line) for line in row["lines"])
+    for line in lines:
+        numbers = (line.x, line.y, line.width, line.height, line.confidence)
+        if line.text is None or not all(abs(number) < float("inf") for number in numbers):
+            raise ValueError("a line of text has no place")
+    if row["reader"] is None:
+        raise ValueError("a text has no reader")
     return PhotoText(row["state"], lines, row["reader"], _moment(row["read_at"]), row["message"])
 
 

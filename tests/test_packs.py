@@ -630,6 +630,13 @@ def test_a_path_that_leads_out_of_its_folder_is_damage(path: str, tmp_path: Path
         ({"facts": Facts("JPEG", 8, 8, aperture=float("nan"))}, "not a number"),
         ({"facts_at": datetime(2026, 1, 1)}, "no time zone"),
         ({"content_hash": b""}, "no content"),
+        ({"text": PhotoText("seen", (), "reader 1", NOW)}, "unknown state"),  # type: ignore[arg-type]
+        ({"text": PhotoText("none", (), None, NOW)}, "no reader"),  # type: ignore[arg-type]
+        (
+            {"text": PhotoText("read", (TextLine("a", float("nan"), 0, 1, 1, 1),), "r", NOW)},
+            "no place",
+        ),
+        ({"facts_at": datetime.fromisoformat("0001-01-01T00:00:00+14:00")}, "out of range"),
     ],
 )
 def test_impossible_rows_are_damage(changes: dict[str, Any], problem: str, tmp_path: Path) -> None:
