@@ -50,7 +50,15 @@ if TYPE_CHECKING:
         SavedSearchOutputs,
         SavedSearchSummary,
     )
-    from imgsearch.records.status import Counts, EncoderInfo, Failure, MissingExtra, Root, Status
+    from imgsearch.records.status import (
+        Counts,
+        EncoderInfo,
+        Failure,
+        MissingExtra,
+        Root,
+        Status,
+        StoredEncoder,
+    )
     from imgsearch.service.api import ask
     from imgsearch.text import clock, format_count, printable
 
@@ -96,6 +104,7 @@ _MODULES = {
     "SavedSearchOutputs": "imgsearch.records.saved",
     "SavedSearchSummary": "imgsearch.records.saved",
     "Settings": "imgsearch.config",
+    "StoredEncoder": "imgsearch.records.status",
     "Status": "imgsearch.records.status",
     "TOKEN_VARIABLE": "imgsearch.page_access",
     "Term": "imgsearch.records.query",
@@ -161,6 +170,7 @@ __all__ = [
     "SavedSearchSummary",
     "Settings",
     "Status",
+    "StoredEncoder",
     "Term",
     "Timeline",
     "Understanding",

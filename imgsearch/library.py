@@ -81,7 +81,15 @@ if TYPE_CHECKING:
         SavedSearchOutputs,
         SavedSearchSummary,
     )
-    from imgsearch.records.status import Counts, EncoderInfo, Failure, Finding, Root, Status
+    from imgsearch.records.status import (
+        Counts,
+        EncoderInfo,
+        Failure,
+        Finding,
+        Root,
+        Status,
+        StoredEncoder,
+    )
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
@@ -593,24 +601,36 @@ class Library:
 
         return encoder_choices()
 
-    def kept_encoders(self) -> dict[str, int]:
-        """The ids of encoders whose vectors packs brought and no search uses, and their photos."""
-        if not self.exists():
-            return {}
-        kept = self._store().vectors.kept_encoders()
-        return {row.encoder_id: photos for row, photos in kept.items()}
-
-    def drop_encoder(self, name: str) -> int:
-        """Delete vectors that are kept beside, by the name or id of their encoder.
-
-        Returns of how many photos. Raises UsageError if none are kept of it, and LibraryLocked.
-        """
-        self._reads()
-        return self._indexer().drop_encoder(name)
-
     def encoder_in_use(self) -> EncoderChoice:
         """The encoder that a query or a first indexing run would use, and why."""
         return self._encoders.choose(self._reads().current_encoder() if self.exists() else None)
+
+    def stored_encoders(self) -> tuple[StoredEncoder, ...]:
+        """The encoders whose vectors the library has: in use, kept, or being built."""
+        from imgsearch.analysis.status import stored_encoders
+
+        return stored_encoders(self._store())
+
+    def use_encoder(self, name: str) -> StoredEncoder:
+        """Let an encoder whose vectors the library has, by name or id, answer queries from now on.
+
+        Returns what the library has of it. No photo is read. Photos without a vector of it, as
+        those indexed since, are not found by what they show until `rebuild(name)` has embedded
+        them. Raises UsageError for an encoder of
+        which there are no vectors, and LibraryLocked.
+        """
+        self._reads()
+        self._indexer().use_encoder(name)
+        return next(each for each in self.stored_encoders() if each.state == "current")
+
+    def drop_encoder(self, name: str) -> int:
+        """Delete the vectors and index of an encoder, by name or id; returns the bytes they took.
+
+        The database uses the room again. Raises UsageError for the encoder in use, and for one of
+        which there are no vectors; and LibraryLocked.
+        """
+        self._reads()
+        return self._indexer().drop_encoder(name)
 
     def check_recall(self) -> RecallReport:
         """How much of the exact answer the index finds, for texts and for example images.
@@ -868,8 +888,9 @@ class Library:
     def rebuild(self, encoder: str | None = None) -> Job[RebuildReport]:
         """Rebuild the index from the stored vectors; with `encoder`, embed all photos again.
 
-        The old encoder answers queries until every photo has a vector of the new one; an
-        interrupted run continues where it stopped. Photos that are offline delay the change: the
+        The old encoder answers queries until every photo has a vector of the new one, and its
+        vectors are kept: `use_encoder` goes back, `drop_encoder` deletes them. An interrupted run
+        continues where it stopped. Photos that are offline delay the change: the
         report says how many. Raises UsageError for an unknown encoder, and as `index` does.
         """
         if encoder is not None and not encoder.strip():

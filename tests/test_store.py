@@ -184,7 +184,12 @@ def test_a_second_encoder_waits_until_it_is_promoted(store: Store) -> None:
     assert store.photos.unembedded(new.key) == {}
     store.vectors.promote_encoder(new.key)
     assert store.reads.current_encoder() == new
+    assert store.vectors.count(old) == 1, "until it is dropped"
+    states = {each.row.name: (each.state, each.vectors) for each in store.vectors.stored_encoders()}
+    assert states == {"test": ("kept", 1), "other": ("current", 1)}
+    store.vectors.drop_encoder(old)
     assert store.vectors.count(old) == 0
+    assert [each.row for each in store.vectors.stored_encoders()] == [new]
 
 
 # ------------------------------------------------------------------------- the file

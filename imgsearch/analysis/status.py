@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from imgsearch.decode.formats import FORMATS_BY_NAME
+from imgsearch.encoders import registry
 from imgsearch.indexer.roots import list_roots
-from imgsearch.records.status import Failure, MissingExtra, Status
+from imgsearch.records.status import Failure, MissingExtra, Status, StoredEncoder
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
 
@@ -34,6 +35,22 @@ def status_of(store: Store) -> Status:
         wants=missing_extras(failures),
         disk_bytes=sum(file.stat().st_size for file in files),
         thumbnails=thumbnail_counts,
+    )
+
+
+def stored_encoders(store: Store) -> tuple[StoredEncoder, ...]:
+    """The encoders whose vectors the library has, in the order in which they were added."""
+    return tuple(
+        StoredEncoder(
+            name=registry.name_in_library(stored.row),
+            encoder_id=stored.row.encoder_id,
+            state=stored.state,
+            photos=stored.photos,
+            missing=len(store.photos.unembedded(stored.row.key)),
+            vectors=stored.vectors,
+            size_bytes=stored.size_bytes,
+        )
+        for stored in store.vectors.stored_encoders()
     )
 
 

@@ -2,42 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, json_option, open_library, print_json
-from imgsearch.text import format_count, printable
+from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
+from imgsearch.text import format_count
+
+if TYPE_CHECKING:
+    from imgsearch.library import Library
+    from imgsearch.records.status import EncoderInfo, StoredEncoder
 
 
-@click.command("encoders", short_help="List the available models.")
-@click.option(
-    "--drop", metavar="NAME", help="Delete the vectors of a model that are kept and not searched."
-)
+@click.command("encoders", short_help="List the available models, and go back to a former one.")
+@click.option("--use", "use", metavar="NAME", help="Use a model whose vectors the library has.")
+@click.option("--drop", "drop", metavar="NAME", help="Delete the vectors of a model not in use.")
 @json_option
 @data_option
-def command(drop: str | None, as_json: bool, data_dir: str | None) -> None:
+def command(use: str | None, drop: str | None, as_json: bool, data_dir: str | None) -> None:
     """List the available models, and show which one is in use and why.
 
     A library keeps its model. To change it: imgsearch rebuild --encoder NAME
 
-    imgsearch unpack --beside keeps the vectors of another model. They are listed, too, and --drop
-    deletes them.
+    The vectors of the model before are kept, until --drop deletes them, and so are those that
+    imgsearch unpack --beside has brought. --use goes back to them at once: no photo is read.
     """
+    if use is not None and drop is not None:
+        raise click.UsageError("Choose one of --use and --drop.")
     with open_library(data_dir) as library:
-        if drop is not None:
-            photos = format_count(library.drop_encoder(drop), "photo")
-            click.echo(f"Deleted the vectors of {printable(drop)} of {photos}")
-            return
-        used = library.encoder_in_use()
-        encoders = library.encoders()
-        kept = library.kept_encoders()
+        if use is not None:
+            _use(library, use, as_json)
+        elif drop is not None:
+            _drop(library, drop, as_json)
+        else:
+            _list(library, as_json)
+
+
+def _use(library: Library, name: str, as_json: bool) -> None:
+    stored = library.use_encoder(name)
     if as_json:
-        print_json(
-            [{**asdict(encoder), "in_use": encoder.name == used.name} for encoder in encoders]
+        print_json(asdict(stored))
+    else:
+        click.echo(f"{name} answers searches now, for {format_count(stored.photos, 'photo')}")
+    if stored.missing:
+        photos = format_count(stored.missing, "photo")
+        info(
+            f"{photos} have no vector of it, and are not found by what they show. To embed them: "
+            f"imgsearch rebuild --encoder {name}"
         )
+
+
+def _drop(library: Library, name: str, as_json: bool) -> None:
+    size_bytes = library.drop_encoder(name)
+    if as_json:
+        print_json({"encoder": name, "size_bytes": size_bytes})
+    else:
+        click.echo(
+            f"Deleted the vectors of {name}, {size_bytes / 1e6:.1f} MB; no photo was touched"
+        )
+
+
+def _list(library: Library, as_json: bool) -> None:
+    used = library.encoder_in_use()
+    choices = library.encoders()
+    stored = library.stored_encoders() if library.exists() else ()
+    if as_json:
+        print_json(_as_json(choices, stored, used.name))
         return
-    for encoder in encoders:
+    for encoder in choices:
         mark = "*" if encoder.name == used.name else " "
         weights = "on this machine" if encoder.weights_here else "to download"
         click.echo(f"{mark} {encoder.name}")
@@ -48,8 +82,36 @@ def command(drop: str | None, as_json: bool, data_dir: str | None) -> None:
         if encoder.note:
             click.echo(f"    {encoder.note}")
     click.echo(f"* in use. {used.why}")
-    for encoder_id, embedded in kept.items():
-        click.echo(
-            f"Kept, and not searched: vectors of {printable(encoder_id)} of "
-            f"{format_count(embedded, 'photo')}"
+    for each in stored:
+        if each.state != "current":
+            click.echo(stored_line(each))
+
+
+def stored_line(stored: StoredEncoder) -> str:
+    """What there is of an encoder that is not in use, and what can be done with it."""
+    size = f"{format_count(stored.photos, 'photo')}, {stored.size_bytes / 1e6:.1f} MB"
+    if stored.state == "building":
+        return (
+            f"{stored.name} is being built: {size}. To go on: imgsearch rebuild --encoder "
+            f"{stored.name}. To delete it: imgsearch encoders --drop {stored.name}"
         )
+    return (
+        f"{stored.name} is kept: {size}. To use it: imgsearch encoders --use {stored.name}. To "
+        f"delete it: imgsearch encoders --drop {stored.name}"
+    )
+
+
+def _as_json(
+    choices: Sequence[EncoderInfo], stored: Sequence[StoredEncoder], used: str
+) -> list[dict[str, object]]:
+    """The encoders to choose from, then those that only the library has.
+
+    `stored` is what the library has of each, or null.
+    """
+    by_name = {each.name: asdict(each) for each in stored}
+    rows: list[dict[str, object]] = [
+        {**asdict(each), "in_use": each.name == used, "stored": by_name.pop(each.name, None)}
+        for each in choices
+    ]
+    others = [{"name": name, "in_use": name == used, "stored": by_name[name]} for name in by_name]
+    return rows + others

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from imgsearch.cli.encoders import stored_line
 from imgsearch.cli.output import (
     complete_encoder,
     data_option,
@@ -34,7 +35,8 @@ def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | Non
     """Rebuild the index from the stored vectors. No photo is read for that.
 
     With --encoder, every photo is embedded again with another model. Searches use the old model
-    until the new one is complete. You can stop with Ctrl-C and continue later.
+    until the new one is complete. You can stop with Ctrl-C and continue later. The vectors of the
+    old model are kept: imgsearch encoders --use goes back to it, and --drop deletes them.
 
     With --check, searches of the index are compared with exact searches. Exit code 7 means that
     the recall of the index is too low: rebuild it.
@@ -46,11 +48,15 @@ def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | Non
         return
     with open_library(data_dir) as library:
         report = run_with_progress(library.rebuild(encoder), "Embedding again")
+        stored = library.stored_encoders() if encoder is not None and not report.missing else ()
+        kept = [each for each in stored if each.state == "kept"]
     if as_json:
         print_json(asdict(report))
     else:
         vectors = format_count(report.vectors, "vector")
         click.echo(f"{vectors} of {report.encoder} in {report.seconds:.1f} s")
+    for each in kept:
+        info(stored_line(each))
     if report.missing:
         photos = format_count(report.missing, "photo")
         info(

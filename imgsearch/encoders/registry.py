@@ -18,6 +18,7 @@ from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from imgsearch.progress import OnDownload
+    from imgsearch.records.index import EncoderRow
     from imgsearch.records.status import EncoderInfo
 
 AUTO = "auto"
@@ -108,6 +109,15 @@ def name_of(encoder_id: str) -> str:
             "Install the version that made it, or run: imgsearch rebuild --encoder lite"
         )
     return kind.name_of(encoder_id)
+
+
+def name_in_library(row: EncoderRow) -> str:
+    """The name by which a stored encoder is told from the others of its library.
+
+    It is that of its id: the name in the row may stand for a newer generation by now.
+    """
+    kind = kind_of(row.encoder_id)
+    return row.name if kind is None else kind.name_of(row.encoder_id)
 
 
 def verify(name: str) -> None:

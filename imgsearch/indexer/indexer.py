@@ -47,7 +47,7 @@ from imgsearch.progress import (
     TextReport,
     ThumbnailReport,
 )
-from imgsearch.records.index import EncoderRow
+from imgsearch.records.index import EncoderRow, StoredVectors
 from imgsearch.records.query import Filter, Selection
 from imgsearch.search import baseline
 from imgsearch.search.query_cache import QueryCache
@@ -259,16 +259,28 @@ class Indexer:
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def drop_encoder(self, name: str) -> int:
-        """Delete vectors that are kept beside; returns of how many photos."""
+    def use_encoder(self, name: str) -> None:
+        """Let a stored encoder answer queries from now on, with the vectors that it has."""
         with writing(self._data_dir) as store:
-            kept = store.vectors.kept_encoders()
-            for row, photos in kept.items():
-                if name in (row.name, row.encoder_id):
-                    store.vectors.drop_encoder(row.key)
-                    return photos
-        names = ", ".join(row.encoder_id for row in kept) or "none"
-        raise UsageError(f"No vectors of {name} are kept beside those in use. Kept: {names}")
+            stored = _stored_encoder(store, name)
+            registry.name_of(stored.row.encoder_id)  # raises for one of an unknown kind
+            self._encoders.check(stored.row)
+            if stored.state != "current":
+                store.vectors.promote_encoder(stored.row.key)
+                self._refresh_derived(store, stored.row)
+
+    def drop_encoder(self, name: str) -> int:
+        """Delete an encoder and all that was made with it; returns the bytes that took."""
+        with writing(self._data_dir) as store:
+            stored = _stored_encoder(store, name)
+            if stored.state == "current":
+                raise UsageError(
+                    f"The encoder {name} is in use. Use another one first: imgsearch encoders "
+                    "--use NAME"
+                )
+            store.vectors.drop_encoder(stored.row.key)
+            snapshot.clean(store)
+            return stored.size_bytes
 
     def build_index(self, row: EncoderRow) -> None:
         """Build the index snapshot of an encoder from its stored vectors."""
@@ -608,6 +620,27 @@ def _ids_below(reads: Reads, folders: Sequence[str]) -> set[int]:
             )
         ids.update(found)
     return ids
+
+
+def _stored_encoder(store: Store, name: str) -> StoredVectors:
+    """What the library has of the encoder with this name or id; of two, of the one not in use.
+
+    Raises UsageError if it has nothing.
+    """
+    stored = store.vectors.stored_encoders()
+    names = [registry.name_in_library(each.row) for each in stored]
+    named = [
+        each
+        for each, its_name in zip(stored, names, strict=True)
+        if name in (its_name, each.row.encoder_id)
+    ]
+    if not named:
+        raise UsageError(
+            f"The library has no vectors of the encoder {name!r}. It has those of: "
+            f"{', '.join(names)}. To embed all photos with another: imgsearch rebuild --encoder "
+            "NAME"
+        )
+    return min(named, key=lambda each: each.state == "current")
 
 
 def _kept(thumbnails: ThumbnailStore) -> set[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,27 @@ class EncoderRow:
     encoder_id: str
     name: str
     dim: int
+
+
+# "current" answers queries. "building" embeds all photos now, or did when it was stopped. "kept"
+# has answered queries before, or came with photos of another library.
+EncoderState: TypeAlias = Literal["current", "building", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """What a library has of one encoder: vectors, photos that have them, bytes of its index."""
+
+    row: EncoderRow
+    state: EncoderState
+    vectors: int
+    photos: int
+    index_bytes: int  # 0 without an index file
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes on the disk: fp16 vectors and the index file."""
+        return self.vectors * self.row.dim * 2 + self.index_bytes
 
 
 @dataclass(frozen=True, slots=True)

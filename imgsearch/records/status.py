@@ -9,7 +9,7 @@ from typing import Literal
 
 from imgsearch.errors import Reason
 from imgsearch.installation import install_command
-from imgsearch.records.index import SnapshotInfo
+from imgsearch.records.index import EncoderState, SnapshotInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,19 @@ class EncoderInfo:
     accuracy: str  # published or measured, with what it was measured on
     weights_here: bool
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEncoder:
+    """An encoder whose vectors a library has. `imgsearch encoders --use` and `--drop` take it."""
+
+    name: str
+    encoder_id: str
+    state: EncoderState
+    photos: int  # that have vectors of it
+    missing: int  # photos of the library that have none
+    vectors: int
+    size_bytes: int  # of the vectors and the index
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ encoders = Table(
     Column("encoder_id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("dim", Integer, nullable=False),
-    Column("state", Text, nullable=False),  # current | building | kept (of another library)
+    Column("state", Text, nullable=False),  # see EncoderState
 )
 
 vectors = Table(

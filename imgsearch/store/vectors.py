@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from imgsearch.records.answer import ScoreBaseline
-from imgsearch.records.index import EncoderRow, SnapshotInfo
+from imgsearch.records.index import EncoderRow, SnapshotInfo, StoredVectors
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
 from imgsearch.store.database import Database
@@ -91,33 +91,52 @@ class VectorStore:
                 for key, encoder_id, name, dim, state in connection.execute(query)
             }
 
-    def kept_encoders(self) -> dict[EncoderRow, int]:
-        """The encoders whose vectors packs brought and no search uses, and of how many photos."""
-        c, v = schema.encoders.c, schema.vectors.c
-        photos = select(func.count(v.photo_id.distinct())).where(v.encoder_key == c.key)
-        query = select(c.key, c.encoder_id, c.name, c.dim, photos.scalar_subquery())
-        query = query.where(c.state == "kept").order_by(c.key)
-        with self._database.engine.connect() as connection:
-            return {EncoderRow(*row[:4]): row[4] for row in connection.execute(query)}
-
-    def drop_encoder(self, encoder_key: int) -> None:
-        """Delete an encoder with its vectors."""
-        with self._database.engine.begin() as connection:
-            connection.execute(delete(schema.encoders).where(schema.encoders.c.key == encoder_key))
-
     def promote_encoder(self, encoder_key: int) -> None:
-        """Make an encoder the current one; delete the current one with its vectors.
-
-        Vectors that came with a pack from another library stay.
-        """
+        """Make an encoder the current one; the one before is kept with its vectors and index."""
         c = schema.encoders.c
         with self._database.engine.begin() as connection:
             connection.execute(
-                delete(schema.encoders).where(c.key != encoder_key, c.state != "kept")
+                update(schema.encoders).where(c.state == "current").values(state="kept")
             )
             connection.execute(
                 update(schema.encoders).where(c.key == encoder_key).values(state="current")
             )
+
+    def drop_encoder(self, encoder_key: int) -> None:
+        """Delete an encoder with its vectors, score baseline and the row of its snapshot."""
+        statement = delete(schema.encoders).where(schema.encoders.c.key == encoder_key)
+        with self._database.engine.begin() as connection:
+            connection.execute(statement)
+
+    def stored_encoders(self) -> list[StoredVectors]:
+        """What the library has of each encoder, in the order in which they were added."""
+        e, s = schema.encoders.c, schema.snapshots.c
+        query = (
+            select(
+                e.key,
+                e.encoder_id,
+                e.name,
+                e.dim,
+                e.state,
+                func.count(_c.seq),
+                func.count(_c.photo_id.distinct()),
+                func.coalesce(s.size_bytes, 0),
+            )
+            .select_from(
+                schema.encoders.outerjoin(schema.vectors, _c.encoder_key == e.key).outerjoin(
+                    schema.snapshots, s.encoder_key == e.key
+                )
+            )
+            .group_by(e.key)
+            .order_by(e.key)
+        )
+        with self._database.engine.connect() as connection:
+            return [
+                StoredVectors(EncoderRow(key, encoder_id, name, dim), state, vectors, photos, size)
+                for key, encoder_id, name, dim, state, vectors, photos, size in connection.execute(
+                    query
+                )
+            ]
 
     # ------------------------------------------------------------------ vectors
 
