@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.removal_script import removal_paths, removal_script
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
-    from imgsearch.errors import ImgsearchError
+    from imgsearch.errors import ImgsearchError, QueryError
     from imgsearch.indexer.folder_choices import count_photo_files, subfolders, usual_folders
     from imgsearch.library import Library
     from imgsearch.page_access import LOOPBACK, PASSWORD_VARIABLE, TOKEN_VARIABLE
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         Status,
         StoredEncoder,
     )
+    from imgsearch.records.suggestion import Suggestion
     from imgsearch.service.api import ask
     from imgsearch.text import clock, format_count, printable
 
@@ -96,6 +97,7 @@ _MODULES = {
     "PlaceCounts": "imgsearch.records.browse",
     "Progress": "imgsearch.progress",
     "Query": "imgsearch.records.query",
+    "QueryError": "imgsearch.errors",
     "RateMeter": "imgsearch.progress",
     "Region": "imgsearch.records.query",
     "Root": "imgsearch.records.status",
@@ -106,6 +108,7 @@ _MODULES = {
     "Settings": "imgsearch.config",
     "StoredEncoder": "imgsearch.records.status",
     "Status": "imgsearch.records.status",
+    "Suggestion": "imgsearch.records.suggestion",
     "TOKEN_VARIABLE": "imgsearch.page_access",
     "Term": "imgsearch.records.query",
     "Timeline": "imgsearch.records.browse",
@@ -161,6 +164,7 @@ __all__ = [
     "PlaceCounts",
     "Progress",
     "Query",
+    "QueryError",
     "RateMeter",
     "Region",
     "Root",
@@ -171,6 +175,7 @@ __all__ = [
     "Settings",
     "Status",
     "StoredEncoder",
+    "Suggestion",
     "Term",
     "Timeline",
     "Understanding",

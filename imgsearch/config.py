@@ -33,6 +33,7 @@ class Settings:
     thumbnails_mb: int = 10_000  # of kept thumbnails at most, a million photos; 0: none are kept
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
+    past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
     service: str = "auto"  # auto: use the service if it runs; off: never
 
     @classmethod
@@ -49,6 +50,7 @@ class Settings:
         thumbnails_mb: int | None = None,
         stack_raw: bool | None = None,
         read_text: bool | None = None,
+        past_queries: int | None = None,
         service: str | None = None,
     ) -> Self:
         """Read the settings. An argument that is None has no effect.
@@ -69,6 +71,7 @@ class Settings:
                 ("thumbnails_mb", thumbnails_mb),
                 ("stack_raw", stack_raw),
                 ("read_text", read_text),
+                ("past_queries", past_queries),
                 ("service", service),
             )
             if value is not None
@@ -101,6 +104,8 @@ class Settings:
             raise SettingsError("batch_size must be 0 (chosen automatically) or more.")
         if settings.thumbnails_mb < 0:
             raise SettingsError("thumbnails_mb must be 0 (none are kept) or more.")
+        if settings.past_queries < 0:
+            raise SettingsError("past_queries must be 0 (none are kept) or more.")
         if settings.service not in ("auto", "off"):
             raise SettingsError(f"service must be auto or off, not {settings.service!r}.")
         return settings

@@ -31,6 +31,7 @@ from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, Hit, Hits
 from imgsearch.records.query import Example, Query, Term, Understanding
+from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_examples import KeptExamples
@@ -90,6 +91,8 @@ if TYPE_CHECKING:
         Status,
         StoredEncoder,
     )
+    from imgsearch.records.suggestion import Suggestion
+    from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
     from imgsearch.store.thumbnails import ThumbnailStore
@@ -253,6 +256,30 @@ class Library:
                 "A query line cannot express a part of an image, or one without a file."
             )
         return exact_line(reads, exact)
+
+    def suggest(self, line: str, k: int = SUGGESTIONS) -> tuple[Suggestion, ...]:
+        """How to go on with a query line that is typed to its end: names, and past queries.
+
+        Names are those of people, places, folders, keywords, cameras and lenses of the library;
+        case and accents do not matter. Without text, the newest past queries. At most k, the best
+        first. Raises UsageError for a k below 1 and if there is no library yet.
+        """
+        from imgsearch.search.suggestions import suggest
+
+        if k < 1:
+            raise UsageError(f"The number of suggestions must be 1 or more, not {k}.")
+        return tuple(suggest(self._reads(), self._past_queries(), line, k))
+
+    def remember_query(self, line: str) -> None:
+        """Keep a query line, so that `suggest` suggests it. The page does so with what is typed.
+
+        The newest are kept in the data folder, as many as the setting `past_queries` says.
+        """
+        self._past_queries().add(line)
+
+    def forget_queries(self) -> int:
+        """Delete the past queries; returns how many there were. Raises DiskError."""
+        return self._past_queries().clear()
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
@@ -964,6 +991,11 @@ class Library:
 
             self._kept_object = ThumbnailStore(self.settings.data_dir)
         return self._kept_object
+
+    def _past_queries(self) -> PastQueries:
+        from imgsearch.store.past_queries import PastQueries
+
+        return PastQueries(self.settings.data_dir, self.settings.past_queries)
 
     def _kept_examples(self) -> KeptExamples:
         return KeptExamples(self.settings.cache_dir / "examples")

@@ -20,7 +20,10 @@ FILE_MODE = 0o600
 _OTHERS = 0o077
 _HAS_MODES = os.name != "nt"
 # What is in a data or cache folder, by the beginning of its name after the dot of a temporary one.
-_LIBRARY_FILES = ("library.db", "writer.", "serve.", "query-vectors.db", "thumbnails.db")
+_LIBRARY_FILES = (
+    *("library.db", "writer.", "serve.", "query-vectors.db", "thumbnails.db"),
+    "past-queries.db",
+)
 _LIBRARY_FOLDERS = ("snapshots", "thumbnails", "examples", "watch-canary")
 _OTHER_NAMES = (
     "imgsearch.toml",

@@ -135,7 +135,7 @@ def wait_for_only(tab: Page, name: str) -> None:
 
 def search(tab: Page, line: str) -> None:
     """Type a query and press Enter."""
-    box = tab.get_by_role("textbox", name="Search")
+    box = tab.get_by_role("combobox", name="Search")
     box.fill(line)
     box.press("Enter")
 
@@ -144,7 +144,7 @@ def wait_for_line(tab: Page, line: str) -> None:
     """Until this text is in the search box."""
     from playwright.sync_api import expect
 
-    box = tab.get_by_role("textbox", name="Search")
+    box = tab.get_by_role("combobox", name="Search")
     expect(box).to_have_value(line, timeout=PATIENCE_MS)
 
 

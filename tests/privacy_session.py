@@ -245,6 +245,7 @@ def main(arguments: Sequence[str]) -> None:
     run("saved", "saved")
     run("timeline", "timeline")
     run("places", "places")
+    run("suggest", "suggest", "photos")
     run("duplicates", "duplicates", "--min-score", "0.5", "--script")
     run("status", "status", "--json")
     run("failures", "failures")

@@ -61,10 +61,13 @@ def serve(request: Request) -> Response:
     return Response(content, media_type=media_type, headers=_CACHE_FOR_EVER)
 
 
-def component(name: str, *styles: str) -> ComponentRenderer:
+def component(name: str, *styles: str, is_isolated: bool = True) -> ComponentRenderer:
     """The component whose files are in the folder `name`, among them `name.js` and `name.css`.
 
     `styles` are further style sheets, which come before its own.
+
+    Without `is_isolated`, the component is in the document itself and not in a shadow tree, so that
+    attributes of other elements can name its own; its style sheet then applies to the whole page.
 
     The default export of its module is called with the element to fill and Streamlit's object, at
     every run; it returns a function that is called when the element may be gone.
@@ -74,4 +77,5 @@ def component(name: str, *styles: str) -> ComponentRenderer:
         html='<div class="component"></div>',
         css="\n".join(_files()[each].decode() for each in (*styles, f"{name}/{name}.css")),
         js=_SCRIPT % (version(), f"{name}/{name}.js"),
+        isolate_styles=is_isolated,
     )

@@ -1,5 +1,5 @@
 """Components that Streamlit lacks: thumbnail grid, viewer, facts, cropping, the
-button for an example image, and the frame of every view.
+button for an example image, suggestions, and the frame of every view.
 
 Some are scripts in `assets/`, the others modules in `components/`. Each gets its data as
 JSON and inserts it as text, never as HTML.
@@ -65,6 +65,7 @@ _crop = st.components.v2.component(
 _visit = st.components.v2.component("imgsearch_visit", js=_asset(_HISTORY, "visit.js"))
 _example_button = component("example")
 _shell = component("shell")
+_suggest = component("suggest", is_isolated=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,11 @@ def example_button() -> str | None:
     """
     refused = _example_button(key="example", data={}, on_refused_change=_rerun).get("refused")
     return refused if isinstance(refused, str) else None
+
+
+def suggestions(label: str) -> None:
+    """Suggests how to go on with what is typed in the text input with this label."""
+    _suggest(key="suggest", data={"label": label})
 
 
 def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:

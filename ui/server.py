@@ -32,7 +32,7 @@ from imgsearch import (
     Settings,
     printable,
 )
-from ui import component_files, map_data, originals, timeline_data
+from ui import component_files, map_data, originals, suggestions, timeline_data
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.session import session
@@ -87,6 +87,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/timeline/days", timeline_data.days),
             Route("/timeline/headings", timeline_data.headings),
             Route("/timeline/tiles", timeline_data.tiles),
+            Route("/suggest", suggestions.suggest),
+            Route("/past-queries", suggestions.forget, methods=["DELETE"]),
         ],
         middleware=[Middleware(SecurityHeaders), *access, Middleware(SameOrigin)],
         on_script_error=unexpected_error,

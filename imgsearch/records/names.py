@@ -47,3 +47,16 @@ class NameMatch:
     photo_id: int
     fields: tuple[NameField, ...]
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class KnownName:
+    """A name in a library, as it is spelled there, and how many photos have it.
+
+    `phrase` is the position of the longest of the phrases looked for that begins a word of it.
+    """
+
+    field: NameField
+    text: str
+    photos: int
+    phrase: int

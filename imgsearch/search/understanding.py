@@ -42,8 +42,8 @@ DATE_WORDS = {
 }
 
 _Kind: TypeAlias = Literal["person", "place", "country", "date"]
-_PLACE_WORDS = {"in", "at", "near", "from", "around", "to", "of"}
-_PERSON_WORDS = {"with", "of", "and", "or", "from"}
+PLACE_WORDS = {"in", "at", "near", "from", "around", "to", "of"}
+PERSON_WORDS = {"with", "of", "and", "or", "from"}
 _DATE_WORDS = {"in", "on", "at", "from", "of", "during", "over", "for"}
 _BOUNDS = {"since", "after", "before", "until"}
 _ONLY_PLACES = {"in", "at", "near", "around", "to"}
@@ -54,8 +54,8 @@ _DETERMINERS = {
     *("those", "some", "any", "no", "two", "three", "four", "many", "several", "one"),
 }
 # What may be left at the ends of the rest, and means nothing there.
-_LINKS = {
-    *_PLACE_WORDS, *_PERSON_WORDS, *_DATE_WORDS, "by", "taken", "the", "a", "an", "&", "-", "–",
+LINKS = {
+    *PLACE_WORDS, *PERSON_WORDS, *_DATE_WORDS, "by", "taken", "the", "a", "an", "&", "-", "–",
 }  # fmt: skip
 # Who is called so in a library is a particular person.
 _KIN = {
@@ -155,9 +155,9 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
         for at, word in enumerate(words)
         if not any(match.start <= at < match.end for match in matches)
     ]
-    while kept and kept[-1].lower().strip(",;") in _LINKS:
+    while kept and kept[-1].lower().strip(",;") in LINKS:
         kept.pop()
-    while kept and kept[0].lower().strip(",;") in _LINKS - {"a", "an", "the"}:
+    while kept and kept[0].lower().strip(",;") in LINKS - {"a", "an", "the"}:
         kept.pop(0)
         if kept and kept[0].lower() in ("a", "an", "the") and len(kept) > 1:
             kept.pop(0)
@@ -266,7 +266,7 @@ class _Words:
             return True
         is_last = end == len(self._typed) or self._ends_phrase[end - 1]
         needed = ("in", "during") if period.kind == "month" else ("at", "on", "during", "over")
-        return before in needed and (is_last or self._lower[end] in _LINKS)
+        return before in needed and (is_last or self._lower[end] in LINKS)
 
     def _has_photos(self, period: Period, filters: Sequence[Filter]) -> bool:
         if filters == period.filters() and period.kind == "on":
@@ -281,13 +281,13 @@ class _Words:
         typed = [*self._typed[at : end - 1], self._typed[end - 1].removesuffix("'s")]
         words = words_of(" ".join(typed).removesuffix("’s"))
         text = " ".join(words)
-        if len(text) < _MIN_NAME_CHARACTERS or words[0] in _LINKS - {"the"} or words[-1] in _LINKS:
+        if len(text) < _MIN_NAME_CHARACTERS or words[0] in LINKS - {"the"} or words[-1] in LINKS:
             return None
         before = self._before(at, taken)
         kind = self._kind(text, before)
         if kind is None or not self._is_meant(kind, words, before, at, end):
             return None
-        starts_with = _PERSON_WORDS | {"&"} if kind == "person" else _PLACE_WORDS
+        starts_with = PERSON_WORDS | {"&"} if kind == "person" else PLACE_WORDS
         value = _COUNTRIES.get(text, " ".join(typed)) if kind == "country" else " ".join(typed)
         start = at - 1 if before in starts_with else at
         return _Match(start, at, end, (Filter(kind, (value,)),))
@@ -329,7 +329,7 @@ class _Words:
         others = [
             word
             for position, word in enumerate(self._typed)
-            if position > 0 and not at <= position < end and word.lower() not in _LINKS
+            if position > 0 and not at <= position < end and word.lower() not in LINKS
         ]
         return all(word[:1].isupper() for word in self._typed[at:end]) and not (
             others and all(word[:1].isupper() for word in others)

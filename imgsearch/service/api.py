@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.service.address import SOCKET
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from imgsearch.records.query import Query
     from imgsearch.records.saved import SavedSearch, SavedSearchSummary
     from imgsearch.records.status import Status
+    from imgsearch.records.suggestion import Suggestion
 
 _Result = TypeVar("_Result")
 
@@ -37,6 +39,8 @@ class SearchAPI(Protocol):
     def saved_searches(self) -> tuple[SavedSearchSummary, ...]: ...
 
     def mark_looked_at(self, name: str) -> tuple[int, ...]: ...
+
+    def suggest(self, line: str, k: int = SUGGESTIONS) -> tuple[Suggestion, ...]: ...
 
     def status(self) -> Status: ...
 

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.records.query import Query
+from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.service import codec
 from imgsearch.service.auth import TokenAuth, is_private
 from imgsearch.service.client import MAX_BODY_BYTES, MAX_K, handshake, names_files
@@ -67,6 +68,7 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/saved/rename", endpoints.rename_saved_search, methods=["POST"]),
             Route("/saved/remove", endpoints.remove_saved_search, methods=["POST"]),
             Route("/thumbnail/{photo_id}", endpoints.thumbnail),
+            Route("/suggest", endpoints.suggest),
             Route("/status", endpoints.status),
             Route("/hello", endpoints.hello),
             Route("/openapi.json", openapi),
@@ -101,6 +103,17 @@ class Endpoints:
 
     async def status(self, request: Request) -> Response:
         return await self._answer(lambda: codec.status_to_json(self._library.status()))
+
+    async def suggest(self, request: Request) -> Response:
+        """How to go on with a line of the query language."""
+        line = request.query_params.get("line", "")
+        try:
+            k = int(request.query_params.get("k", SUGGESTIONS))
+            if k > MAX_K:
+                raise ValueError
+        except ValueError:
+            return _refusal(UsageError(f"The field k must be a whole number up to {MAX_K:,}."))
+        return await self._answer(lambda: codec.suggestions_to_json(self._library.suggest(line, k)))
 
     async def search(self, request: Request) -> Response:
         return await self._answer_body(request, SearchRequest, self._search)

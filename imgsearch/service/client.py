@@ -11,12 +11,14 @@ from dataclasses import fields, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
 
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.query.grammar import resolve_query
 from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Query
 from imgsearch.records.status import Status
+from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 from imgsearch.service import codec
 from imgsearch.service.address import socket_address
 from imgsearch.version import VERSION
@@ -32,9 +34,11 @@ MAX_K = 10_000  # photos in one answer
 CONNECT_S = 0.05  # time limit for connecting and the handshake
 ANSWER_S = 60.0  # time limit for an answer: the model may have to be loaded
 _OK = 200
+_MAX_ADDRESS_CHARS = 8000  # of a request without a body
 # Settings on which no answer depends: client and service may differ in them.
 _IRRELEVANT_SETTINGS = (
     *("data_dir", "cache_dir", "threads", "batch_size", "thumbnails_mb", "read_text", "service"),
+    "past_queries",  # what is kept is read whatever it says
 )
 
 _Result = TypeVar("_Result")
@@ -89,6 +93,16 @@ class Client:
     def mark_looked_at(self, name: str) -> tuple[int, ...]:
         """Record that the user has looked at a saved search, as `Library.mark_looked_at` does."""
         return self._call("POST", "/saved/looked", codec.new_photos_from_json, {"name": name})
+
+    def suggest(self, line: str, k: int = SUGGESTIONS) -> tuple[Suggestion, ...]:
+        """How to go on with a line, as `Library.suggest` returns it."""
+        text = line.encode("utf-8", "surrogatepass")
+        if k > MAX_K:
+            raise ServiceUnavailable
+        address = f"/suggest?{urlencode({'line': text, 'k': k})}"
+        if len(address) > _MAX_ADDRESS_CHARS:
+            raise ServiceUnavailable
+        return self._call("GET", address, codec.suggestions_from_json)
 
     def status(self) -> Status:
         """What the library contains and its state, as `Library.status` returns it."""

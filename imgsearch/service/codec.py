@@ -26,6 +26,7 @@ from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.query import Query, Term
 from imgsearch.records.saved import SavedSearchSummary
 from imgsearch.records.status import Failure, Root, Status
+from imgsearch.records.suggestion import Suggestion
 
 if TYPE_CHECKING:
     from imgsearch.records.duplicates import DuplicateGroup
@@ -308,6 +309,23 @@ def places_to_json(places: PlaceCounts) -> JsonObject:
 def places_from_json(form: object) -> PlaceCounts:
     """The reverse of `places_to_json`. Raises UsageError."""
     return _record_of(PlaceCounts, form)
+
+
+# ------------------------------------------------------------------------- suggestions
+
+
+def suggestions_to_json(suggestions: Sequence[Suggestion]) -> JsonObject:
+    """The suggestions, in an object."""
+    return {"suggestions": [_fields(suggestion) for suggestion in suggestions]}
+
+
+def suggestions_from_json(form: object) -> tuple[Suggestion, ...]:
+    """The reverse of `suggestions_to_json`. Raises UsageError."""
+    return _record_of(_SuggestionsForm, form)["suggestions"]
+
+
+class _SuggestionsForm(TypedDict):
+    suggestions: tuple[Suggestion, ...]
 
 
 # ------------------------------------------------------------------------- status

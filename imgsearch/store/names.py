@@ -26,6 +26,7 @@ from typing import Any
 from imgsearch.records.names import (
     NAME_FIELDS,
     WHOLE_NAME_FIELDS,
+    KnownName,
     MatchedField,
     NameField,
     NameMatch,
@@ -89,6 +90,16 @@ def refresh(connection: sqlite3.Connection) -> None:
 
 def _names_of(connection: sqlite3.Connection, parameter: str) -> dict[int, tuple[str, ...]]:
     """The rows of these photos, as `names` holds them; photos without a path are left out."""
+    return {
+        photo_id: tuple(_joined(of_photo[field]) for field in NAME_FIELDS)
+        for photo_id, of_photo in _spelled_names(connection, parameter).items()
+    }
+
+
+def _spelled_names(
+    connection: sqlite3.Connection, parameter: str
+) -> dict[int, dict[str, list[str]]]:
+    """The names of these photos by field, as they are spelled; none of photos without a path."""
     names: dict[int, dict[str, list[str]]] = {}
     paths = connection.execute(
         "SELECT photo_id, roots.path, name FROM paths JOIN roots ON roots.id = root_id "
@@ -115,10 +126,7 @@ def _names_of(connection: sqlite3.Connection, parameter: str) -> dict[int, tuple
                 names[photo_id][fact].append(text)
                 if fact == "keywords":  # "Nature|Birds" is also "Nature" and "Birds"
                     names[photo_id][fact] += _LEVELS.split(text)
-    return {
-        photo_id: tuple(_joined(of_photo[field]) for field in NAME_FIELDS)
-        for photo_id, of_photo in names.items()
-    }
+    return names
 
 
 def _refresh_texts(connection: sqlite3.Connection, parameter: str, live: Collection[int]) -> None:
@@ -199,6 +207,49 @@ def is_known(connection: sqlite3.Connection, field: NameField, name: str) -> boo
     # The first words of a person's name are enough. After a space, "!" comes next.
     span = (f"{words} ", f"{words}!")
     return field == "people" and _exists(connection, f"{query} name > ? AND name < ?", field, *span)
+
+
+def beginning(
+    connection: sqlite3.Connection,
+    phrases: Sequence[str],
+    fields: Collection[NameField],
+    limit: int,
+) -> list[KnownName]:
+    """See `Reads.names_beginning`."""
+    cases = " ".join(f"WHEN instr(words, ?) > 0 THEN {at}" for at in range(len(phrases)))
+    marks = ", ".join("?" * len(fields))
+    # All phrases end with the last one, so a name that has any of them has that one.
+    rows = connection.execute(
+        f"SELECT field, name, photos, CASE {cases} END AS phrase FROM "
+        f"(SELECT field, name, photos, ' ' || name || ' ' AS words FROM known_names "
+        f"WHERE field IN ({marks})) WHERE instr(words, ?) > 0 "
+        "ORDER BY phrase, instr(words, ?) > 1, photos DESC, length(name), name, field LIMIT ?",
+        (*(f" {each}" for each in phrases), *fields, *[f" {phrases[-1]}"] * 2, limit),
+    ).fetchall()
+    photos = [_photo_named(connection, field, name) for field, name, _, _ in rows]
+    known = [photo_id for photo_id in photos if photo_id is not None]
+    spelled = _spelled_names(connection, ids_parameter(known))
+    return [
+        KnownName(field, _spelling(spelled[photo_id][field], name), count, phrase)
+        for (field, name, count, phrase), photo_id in zip(rows, photos, strict=True)
+        if photo_id in spelled
+    ]
+
+
+def _photo_named(connection: sqlite3.Connection, field: NameField, name: str) -> int | None:
+    """A photo that has exactly this known name in a field."""
+    separated = f"'{_SEPARATOR}' || names.{field} || '{_SEPARATOR}'"
+    row = connection.execute(
+        "SELECT photo_id FROM names_words(?) AS found JOIN names ON photo_id = found.rowid "
+        f"WHERE instr({separated}, ?) > 0 LIMIT 1",
+        (words_expression([name], [field]), f"{_SEPARATOR}{name}{_SEPARATOR}"),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _spelling(names: Sequence[str], words: str) -> str:
+    """The name with these words, as it is spelled."""
+    return next((name for name in names if " ".join(words_of(name)) == words), words)
 
 
 def is_phrase(

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.index import EncoderRow, SnapshotInfo
-from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField, NameMatch
+from imgsearch.records.names import (
+    NAME_FIELDS,
+    KnownName,
+    MatchedField,
+    NameField,
+    NameMatch,
+)
 from imgsearch.records.photo import Photo, PhotoVectors
 from imgsearch.records.picture_text import PhotoText, TextMatch
 from imgsearch.records.query import Filter, Listed, Selection
@@ -360,6 +366,30 @@ class Reads:
         """
         with self._database.reading() as connection:
             return names.fields_with(connection, phrase)
+
+    def names_beginning(
+        self, phrases: Sequence[str], fields: Collection[NameField], limit: int
+    ) -> list[KnownName]:
+        """The names in these fields of which words begin with one of these phrases, best first.
+
+        The phrases are words as in `words_of`, the longest first, and each ends with the next. The
+        last word of a phrase may be the beginning of one, unless a space follows it. The fields are
+        those of `knows_name`. Names with a longer phrase come first, then those that begin with it,
+        then those of the most photos.
+        """
+        with self._database.reading() as connection:
+            return names.beginning(connection, phrases, fields, limit)
+
+    def devices(self, kind: Literal["camera", "lens"]) -> list[str]:
+        """The cameras or the lenses that photos of the library were taken with, sorted."""
+        # Each step is one look-up in the index of the column: far fewer than there are photos.
+        query = (
+            f"WITH RECURSIVE each (value) AS (SELECT min({kind}) FROM photos UNION ALL "
+            f"SELECT (SELECT min({kind}) FROM photos WHERE {kind} > value) FROM each "
+            "WHERE value IS NOT NULL) SELECT value FROM each WHERE value IS NOT NULL AND "
+            f"EXISTS (SELECT 1 FROM photos WHERE {kind} = value AND gone_at IS NULL)"
+        )
+        return [value for (value,) in self._database.fetch_all(query)]
 
     def knows_name(self, field: NameField, name: str) -> bool:
         """Whether some photo has exactly this name in a field, without case, accents and marks.

@@ -180,6 +180,10 @@ QUESTIONS: dict[str, list[str]] = {
     "events": ["timeline", "--events", "--min-photos", "1"],
     "places": ["places", "type:png", "--json"],
     "counts of nothing": ["timeline", "type:gif"],
+    "suggestions": ["suggest", "a dog in pho"],
+    "suggestions as json": ["suggest", "camera:", "--json", "-k", "3"],
+    "no suggestions": ["suggest", "xyzzy"],
+    "too few suggestions": ["suggest", "a dog in pho", "-k", "-1"],
     "status": ["status"],
     "status as json": ["status", "--json"],
     "typing error": ["search", "a cat camrea:canon"],
@@ -495,6 +499,7 @@ def test_no_file_is_read_for_a_network_request(served: Served, form: object) -> 
     ["/thumbnail/../../etc/passwd", "/thumbnail/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/thumbnail/0",
      "/thumbnail/-1", "/thumbnail/99999", "/thumbnail/9223372036854775808", "/thumbnail/1e3",
      "/thumbnail/1?side_px=100000", "/thumbnail/1?side_px=x", "/etc/passwd", "//etc/passwd",
+     "/suggest?k=x", "/suggest?k=99999",
      f"/thumbnail/{'9' * 5000}", "/thumbnail/x"],
 )  # fmt: skip
 def test_nothing_but_photos_can_be_fetched(served: Served, path: str) -> None:
@@ -633,7 +638,12 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
             status, answer = served.post(path, form)
             assert status == 200, answer
             checked(schema, answer)
-    for path, schema in (("/status", "Status"), ("/hello", "Hello"), ("/saved", "SavedSearches")):
+    for path, schema in (
+        ("/status", "Status"),
+        ("/hello", "Hello"),
+        ("/saved", "SavedSearches"),
+        ("/suggest?line=type&k=3", "Suggestions"),
+    ):
         status, content = served.request("GET", path)
         assert status == 200
         checked(schema, json.loads(content))
@@ -645,7 +655,7 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
     for path in ("/search", "/none", "/thumbnail/99999"):
         checked("Refusal", json.loads(served.request("GET", path)[1]))
     assert set(paths) == {
-        *requests, "/status", "/hello", "/thumbnail/{photo_id}", "/openapi.json"
+        *requests, "/status", "/hello", "/suggest", "/thumbnail/{photo_id}", "/openapi.json"
     }  # fmt: skip
 
 

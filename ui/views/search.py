@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, format_count
+from imgsearch import Hit, ImgsearchError, QueryError, format_count, parse
 from ui import cards, elements, exports, filters
 from ui.addresses import START, address_of
 from ui.elements import GridOptions
@@ -79,7 +79,9 @@ def _search_box() -> SearchInput:
             label_visibility="collapsed",
             icon=":material/search:",
             autocomplete="off",
+            on_change=_remember_line,
         )
+        elements.suggestions("Search")
         refused = elements.example_button()
         filter_button = st.popover("Filters", icon=":material/tune:")
     if refused is not None:
@@ -96,6 +98,16 @@ def _search_box() -> SearchInput:
     filters.filter_chips()
     _example_image(search_input)
     return search_input
+
+
+def _remember_line() -> None:
+    """Keep what was typed, so that it is suggested; but nothing that the language refuses."""
+    line = st.session_state["line"]
+    try:
+        parse(line)
+    except QueryError:
+        return
+    session().library.remember_query(line)
 
 
 def _set_address(search_input: SearchInput) -> None:

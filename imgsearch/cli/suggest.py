@@ -1,0 +1,64 @@
+"""`imgsearch suggest`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from imgsearch.cli.output import (
+    NO_RESULT,
+    call_api,
+    data_option,
+    info,
+    json_option,
+    open_library,
+    print_json,
+)
+from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
+from imgsearch.text import format_count, printable
+
+
+@click.command("suggest", short_help="Suggest how to go on with a query.")
+@click.argument("line", default="", metavar="[QUERY]")
+@click.option(
+    "-k", "k", metavar="N", default=SUGGESTIONS, show_default=True, help="At most N suggestions."
+)
+@click.option("--clear", is_flag=True, help="Delete the past queries of the page, and end.")
+@json_option
+@data_option
+def command(line: str, k: int, clear: bool, as_json: bool, data_dir: str | None) -> None:
+    """Suggest how to go on with a query, as the page does while you type.
+
+    \b
+      imgsearch suggest "a dog with ann"
+      imgsearch suggest camera:
+      imgsearch suggest --clear
+
+    Printed are queries with the name of a person, a place, a folder, a keyword, a camera or a lens
+    of the library in place of the last words of QUERY, and queries that were typed on the page;
+    without QUERY, the newest of these. Exit code 1 means that there is no suggestion.
+    """
+    if clear:
+        with open_library(data_dir) as library:
+            number = library.forget_queries()
+        info(f"Past queries deleted: {number}.")
+        return
+    suggestions = call_api(data_dir, lambda library: library.suggest(line, k))
+    if as_json:
+        from imgsearch.service.codec import suggestions_to_json
+
+        print_json(suggestions_to_json(suggestions)["suggestions"])
+    else:
+        _print_lines(suggestions)
+    if not suggestions:
+        info("No name in the library begins so, and no past query has these words.")
+        sys.exit(NO_RESULT)
+
+
+def _print_lines(suggestions: tuple[Suggestion, ...]) -> None:
+    width = max((len(printable(each.line)) for each in suggestions), default=0)
+    for each in suggestions:
+        what = "past query" if each.kind == "query" else each.kind
+        photos = "" if each.photos is None else f", {format_count(each.photos, 'photo')}"
+        click.echo(f"{printable(each.line):{width}}  {what}{photos}")

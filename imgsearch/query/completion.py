@@ -1,0 +1,73 @@
+"""What is being typed at the end of a query line: a value of a filter, or free words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from imgsearch.query.fields import FIELDS, OTHER_NAMES
+
+MAX_PHRASE_WORDS = 5  # of a name
+# An item of the grammar; the quote of the last one may be open.
+_ITEM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*(?:"|\\?$))+', re.DOTALL)
+_FILTER = re.compile(r"(-?)([^\W\d_]+):(.*)$", re.DOTALL)
+_WEIGHTED = re.compile(r"[\d.]+:")
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPhrase:
+    """Words at the end of a line, and their position in it."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypedEnd:
+    """What is being typed at the end of a line.
+
+    `phrases` are the words that a name may be completed from, the longest first: "trip to gen", "to
+    gen", "gen". `field` is the filter that they are a value of, None for free words, which are
+    `negated` by a minus.
+    """
+
+    phrases: tuple[TypedPhrase, ...]
+    field: str | None = None
+    negated: bool = False
+
+
+def typed_end(line: str) -> TypedEnd | None:
+    """What is being typed at the end of a line; None where it cannot become a name.
+
+    That is in a phrase, in a filter of several values, and after a weight.
+    """
+    items = list(_ITEM.finditer(line))
+    if not items:
+        return None
+    last = items[-1]
+    if last.end() == len(line) and (found := _FILTER.match(last[0])):
+        return _value(last.start(), found)
+    words: list[re.Match[str]] = []
+    for item in reversed(items):
+        is_word = '"' not in item[0] and not _FILTER.match(item[0]) and not _WEIGHTED.match(item[0])
+        is_negated = item[0].startswith("-")
+        if not is_word or (is_negated and words):
+            break
+        words.append(item)
+        if is_negated or len(words) == MAX_PHRASE_WORDS:
+            break
+    if not words:
+        return None
+    starts = [word.start() for word in reversed(words)]
+    phrases = tuple(TypedPhrase(line[start:].removeprefix("-"), start) for start in starts)
+    return TypedEnd(phrases, negated=last[0].startswith("-"))
+
+
+def _value(start: int, found: re.Match[str]) -> TypedEnd | None:
+    """The value that is being typed of the filter that begins at `start`."""
+    name = found[2].lower()
+    name = OTHER_NAMES.get(name, name)
+    value = found[3].removeprefix('"')
+    if name not in FIELDS or "|" in value or '"' in value:
+        return None
+    return TypedEnd((TypedPhrase(value, start),), name, bool(found[1]))

@@ -1,0 +1,246 @@
+"""How to go on with a query line: names in the library, and past queries."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imgsearch import Library, Query, Settings, parse
+from imgsearch.cli import commands
+from imgsearch.errors import DiskError, SettingsError, UsageError
+from imgsearch.query.completion import typed_end
+from imgsearch.records.photo import Facts
+from imgsearch.store.past_queries import PAST_QUERIES_FILE, PastQueries
+from imgsearch.store.store import Store
+from tests.factories import ingested, random_vectors
+
+ANNA, BOB = "Anna Weidinger", "Bob Okafor"
+PHOTOS = {
+    "2019/Trip to Genève/IMG_1.jpg": Facts(
+        "JPEG", 10, 10, people=(ANNA,), keywords=("Nature|Birds",), camera="Canon EOS 5D"
+    ),
+    "2019/Trip to Genève/IMG_2.jpg": Facts("JPEG", 10, 10, people=(ANNA,), camera="Canon EOS 5D"),
+    "2019/Trip to Genève/IMG_3.jpg": Facts(
+        "JPEG", 10, 10, people=("Annabel Lee", BOB), town="Genève", country="Switzerland"
+    ),
+    "Toskana/DSC_4.nef": Facts(
+        "JPEG", 10, 10, people=("Jo \u200fAnn",), town="Arezzo", region="Tuscany", country="Italy",
+        keywords=("to print", "bird bath"), camera="NIKON D90", lens="Nikkor 50mm f/1.8",
+    ),
+    "Toskana/odd.jpg": Facts("JPEG", 10, 10, keywords=('say "cheese"', "a|b", "line\nbreak")),
+}  # fmt: skip
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Store.open(tmp_path, writable=True) as store:
+        root = store.files.add_root("/home/ada/Pictures")
+        key = store.vectors.add_encoder("test/1", "test", 2).key
+        vectors = random_vectors(len(PHOTOS), 2)
+        store.record(
+            root,
+            key,
+            [
+                ingested(f"/home/ada/Pictures/{path}", vector[None], facts=facts)
+                for (path, facts), vector in zip(PHOTOS.items(), vectors, strict=True)
+            ],
+        )
+    with Library.open(tmp_path) as opened:
+        yield opened
+
+
+def lines(library: Library, typed: str, k: int = 8) -> list[str]:
+    return [suggestion.line for suggestion in library.suggest(typed, k)]
+
+
+# ------------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        ("weid", 'person:"Anna Weidinger"'),
+        ("a dog with ANNA W", 'a dog person:"Anna Weidinger"'),
+        ("GENEV", "place:Genève"),
+        ("beach gene", 'beach in:"Trip to Genève"'),
+        ("photos of trip to g", 'photos of in:"Trip to Genève"'),
+        ("walking in tusc", "walking place:Tuscany"),
+        ("walking in it", "walking country:Italy"),
+        ("walking in the it", "walking country:Italy"),
+        ("photos by the ita", "photos by the country:Italy"),
+        ("tosk", "in:Toskana"),
+        ("birds", "keyword:Birds"),
+        ("natu", "keyword:Nature"),
+        ("can", 'camera:"Canon EOS 5D"'),
+        ("sunset by d90", 'sunset camera:"NIKON D90"'),
+        ("50mm", 'lens:"Nikkor 50mm f/1.8"'),
+        ("a dog -okaf", "a dog -person:\"Bob Okafor\""),
+        ("person:okaf", 'person:"Bob Okafor"'),
+        ("dog -person:okaf", 'dog -person:"Bob Okafor"'),
+        ('dog person:"bob o', 'dog person:"Bob Okafor"'),
+        ("folder:tosk", "in:Toskana"),  # the name that other programs have for it
+        ("place:swit", "place:Switzerland"),
+        ("camera:eos", 'camera:"Canon EOS 5D"'),
+        ("jo a", 'person:"Jo Ann"'),  # without the mark for a direction
+        ("say", 'keyword:"say \\"cheese\\""'),
+    ],
+)  # fmt: skip
+def test_a_name_is_completed_to_its_exact_filter(
+    library: Library, typed: str, suggested: str
+) -> None:
+    assert suggested in lines(library, typed)
+    (found,) = (each for each in library.suggest(typed) if each.line == suggested)
+    if found.photos is not None:  # the filter finds exactly these
+        (condition,) = parse(suggested).filters
+        query = Query(filters=(replace(condition, negated=False),))
+        assert len(library.find(query, 50).hits) == found.photos
+
+
+def test_suggestions_say_what_they_are(library: Library) -> None:
+    (anna,) = library.suggest("weid")
+    assert (anna.kind, anna.text, anna.photos) == ("person", ANNA, 2)
+    assert [each.kind for each in library.suggest("geneve")] == ["place", "folder"]
+    assert [each.kind for each in library.suggest("d90")] == ["camera"]
+
+
+def test_names_that_begin_with_the_words_come_first(library: Library) -> None:
+    texts = [each.text for each in library.suggest("ann")]
+    assert texts == [ANNA, "Annabel Lee", "Jo Ann"]
+    assert [each.text for each in library.suggest("ann ")] == ["Jo Ann"]  # the word is ended
+    assert lines(library, "ann", 2) == lines(library, "ann")[:2]
+
+
+def test_after_a_colon_all_names_of_the_field_are_suggested(library: Library) -> None:
+    everyone = [each.text for each in library.suggest("person:")]
+    assert everyone[0] == ANNA and set(everyone) == {ANNA, BOB, "Annabel Lee", "Jo Ann"}
+    assert {each.text for each in library.suggest("camera:")} == {"Canon EOS 5D", "NIKON D90"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", " ", "xyzzy", "a dog in ", "a dog with", '"anna', 'dog "anna w', "person:anna|bo",
+     "2:anna", 'person:"Bob Okafor"', "rating:5", "t:0.", "-", "?!", "anna" * 500, "\ud800"],
+)  # fmt: skip
+def test_nothing_is_suggested_where_no_name_is_typed(library: Library, typed: str) -> None:
+    assert lines(library, typed) == []
+
+
+def test_a_name_that_no_line_can_hold_is_left_out(library: Library) -> None:
+    assert lines(library, "keyword:line") == []
+
+
+def test_names_of_photos_that_are_gone_are_not_suggested(library: Library) -> None:
+    with Store.open(library.settings.data_dir, writable=True) as store:
+        root = store.files.add_root("/home/ada/Pictures")
+        store.files.remove_root(root)
+    assert lines(library, "anna") == [] and lines(library, "canon") == []
+
+
+def test_only_whole_positive_numbers_of_suggestions(library: Library) -> None:
+    with pytest.raises(UsageError, match="1 or more"):
+        library.suggest("anna", 0)
+
+
+def test_the_phrases_of_a_line() -> None:
+    end = typed_end("beach in:Rome trip to gen")
+    assert end is not None
+    assert [phrase.text for phrase in end.phrases] == ["trip to gen", "to gen", "gen"]
+    assert "beach in:Rome trip to gen"[end.phrases[1].start :] == "to gen"
+
+
+# ------------------------------------------------------------------------- past queries
+
+
+def test_past_queries_are_suggested(library: Library) -> None:
+    for line in ("a dog", "sunset person:Bob", "a café by night", "a dog"):
+        library.remember_query(line)
+    assert lines(library, "") == ["a dog", "a café by night", "sunset person:Bob"]
+    assert lines(library, "caf") == ["a café by night"]
+    assert lines(library, "CAFÉ by") == ["a café by night"]
+    assert lines(library, "bob") == ["sunset person:Bob", 'person:"Bob Okafor"']
+    assert lines(library, "a dog") == []  # it is typed already
+    assert [each.kind for each in library.suggest("caf")] == ["query"]
+
+
+def test_past_queries_are_deleted_from_the_file(library: Library) -> None:
+    file = library.settings.data_dir / PAST_QUERIES_FILE
+    library.remember_query("a secret meeting")
+    assert b"secret" in file.read_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert library.forget_queries() == 1
+    assert b"secret" not in file.read_bytes() and lines(library, "") == []
+    assert not [path for path in file.parent.iterdir() if path.name.startswith(f"{file.name}-")]
+    assert library.forget_queries() == 0
+
+
+def test_the_oldest_queries_are_dropped(tmp_path: Path) -> None:
+    past = PastQueries(tmp_path, 3)
+    for number in range(5):
+        past.add(f"query {number}")
+    past.add("query 3")
+    assert past.newest(9) == ["query 3", "query 4", "query 2"]
+    assert PastQueries(tmp_path, 0).newest(9) == past.newest(9)
+    PastQueries(tmp_path, 0).add("another")  # with this setting none is kept
+    assert past.newest(9) == []
+
+
+def test_none_is_kept_if_the_setting_says_so(tmp_path: Path) -> None:
+    PastQueries(tmp_path, 0).add("a dog")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SettingsError, match="past_queries"):
+        Settings.load(data_dir=tmp_path, past_queries=-1)
+
+
+@pytest.mark.parametrize("line", ["", "  ", "\ud800", "long " * 200])
+def test_what_is_no_query_to_type_again_is_not_kept(tmp_path: Path, line: str) -> None:
+    past = PastQueries(tmp_path, 3)
+    past.add(line)
+    assert past.newest(9) == [] and past.clear() == 0
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
+    past = PastQueries(tmp_path, 3)
+    (tmp_path / PAST_QUERIES_FILE).write_bytes(b"no database" * 400)
+    assert past.newest(9) == []
+    past.add("lost with the file")
+    past.add("a dog")
+    assert past.newest(9) == ["a dog"]
+    (tmp_path / PAST_QUERIES_FILE).write_bytes(b"no database" * 400)
+    assert past.clear() == 0 and not (tmp_path / PAST_QUERIES_FILE).exists()
+
+
+def test_queries_that_cannot_be_deleted_are_reported(tmp_path: Path) -> None:
+    past = PastQueries(tmp_path, 3)
+    past.add("a dog")
+    with closing(sqlite3.connect(tmp_path / PAST_QUERIES_FILE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DiskError, match="Cannot delete the past queries"):
+            past.clear()
+        past.add("a cat")  # a search goes on
+    assert past.newest(9) == ["a dog"]
+
+
+# ------------------------------------------------------------------------- the command
+
+
+def test_the_command(library: Library) -> None:
+    data = ["--data", os.fspath(library.settings.data_dir)]
+    run = CliRunner().invoke
+    done = run(commands, ["suggest", "a dog with weid", *data])
+    assert done.exit_code == 0
+    assert done.stdout == 'a dog person:"Anna Weidinger"  person, 2 photos\n'
+    done = run(commands, ["suggest", "can", "--json", *data])
+    assert '"kind": "camera"' in done.stdout and '"photos": null' in done.stdout
+    library.remember_query("a dog")
+    assert run(commands, ["suggest", *data]).stdout == "a dog  past query\n"
+    done = run(commands, ["suggest", "--clear", *data])
+    assert "Past queries deleted: 1." in done.stderr
+    assert run(commands, ["suggest", *data]).exit_code == 1

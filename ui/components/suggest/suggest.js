@@ -1,0 +1,211 @@
+// Suggestions below the search box: an editable combobox with a list (WAI-ARIA Authoring Practices,
+// "Combobox", list autocomplete with manual selection). The box itself stays Streamlit's; it is found
+// by its label at each event, since Streamlit may replace it.
+
+import { element } from "../shared/dom.js";
+
+const WAIT_MS = 60; // for more keys
+const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
+const ICONS = {
+  query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
+  camera: "photo_camera", lens: "camera", clear: "delete",
+};
+const LIST = "imgsearch-suggest-list", OPTION = "imgsearch-suggest-option-";
+
+export default function (box, { data }) {
+  box.state ??= start(box);
+  box.state.update(data.label);
+  return () => { if (!box.isConnected) { box.state?.end(); box.state = null; } };
+}
+
+function start(box) {
+  const list = element("ul", LIST), status = element("div", "imgsearch-suggest-status");
+  list.id = LIST;
+  list.role = "listbox";
+  list.ariaLabel = "Suggestions";
+  list.popover = "manual"; // above all else, whatever clips the elements around it
+  status.role = "status";
+  box.replaceChildren(list, status);
+  let label = "", options = [], active = -1, timer = 0, request = null, wasTouched = false;
+
+  const input = () => [...document.querySelectorAll('[data-testid="stTextInput"] input')]
+    .find((each) => each.ariaLabel === label);
+  const isOpen = () => list.matches(":popover-open");
+
+  const describe = () => {
+    const field = input();
+    if (!field) return;
+    field.role = "combobox";
+    field.setAttribute("aria-autocomplete", "list");
+    field.setAttribute("aria-controls", LIST);
+    field.setAttribute("aria-expanded", String(isOpen()));
+    if (isOpen() && active >= 0) field.setAttribute("aria-activedescendant", OPTION + active);
+    else field.removeAttribute("aria-activedescendant");
+  };
+  const close = () => {
+    clearTimeout(timer);
+    request?.abort();
+    if (isOpen()) list.hidePopover();
+    active = -1;
+    status.textContent = "";
+    describe();
+  };
+  const place = () => {
+    const frame = (input()?.closest('[data-testid="stTextInputRootElement"]') ?? input())?.getBoundingClientRect();
+    if (!frame) { close(); return; }
+    const height = visualViewport?.height ?? innerHeight;
+    Object.assign(list.style, {
+      left: `${frame.left}px`, top: `${frame.bottom + MARGIN_PX}px`, width: `${Math.max(frame.width, Math.min(NARROW_PX, innerWidth - 2 * frame.left))}px`,
+      maxHeight: `${Math.max(120, height - frame.bottom - 3 * MARGIN_PX)}px`,
+    });
+  };
+  const activate = (index) => {
+    active = index;
+    [...list.children].forEach((node, at) => { node.ariaSelected = String(at === active); });
+    list.children[active]?.scrollIntoView({ block: "nearest" });
+    describe();
+  };
+  const show = (found, typed) => {
+    options = found.some((each) => each.kind === "query") ? [...found, { kind: "clear", text: "Clear past queries" }] : found;
+    if (!found.length) { close(); return; }
+    list.replaceChildren(...options.map((option, at) => optionNode(option, at, typed)));
+    if (!isOpen()) list.showPopover();
+    place();
+    list.scrollTop = 0;
+    activate(-1);
+    status.textContent = `${found.length} suggestion${found.length === 1 ? "" : "s"}`;
+  };
+  const ask = async () => {
+    const field = input();
+    if (!field) return;
+    request?.abort();
+    const own = request = new AbortController();
+    const typed = field.value.slice(0, field.selectionStart ?? field.value.length);
+    try {
+      const answer = await fetch(`/suggest?q=${encodeURIComponent(typed.toWellFormed?.() ?? typed)}`, { signal: own.signal });
+      const found = answer.ok ? await answer.json() : [];
+      if (own === request && document.activeElement === field) show(found, typed);
+    } catch { // a newer request, or the page has ended: Streamlit says so
+      if (own === request) close();
+    }
+  };
+  const askSoon = () => { clearTimeout(timer); timer = setTimeout(ask, WAIT_MS); };
+
+  const choose = (option) => {
+    const field = input();
+    if (!field || !option) return;
+    if (option.kind === "clear") {
+      close();
+      fetch("/past-queries", { method: "DELETE" }).then((answer) => { status.textContent = answer.ok ? "Past queries deleted" : "Past queries could not be deleted"; });
+      return;
+    }
+    const rest = option.kind === "query" ? "" : field.value.slice(field.selectionStart ?? field.value.length);
+    const line = option.line + (rest && !/^\s/.test(rest) ? " " : "") + rest;
+    close();
+    // As if it were typed: Streamlit takes the value from the event, and Enter searches.
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, line);
+    field.dispatchEvent(new InputEvent("input", { bubbles: true, data: null, inputType: "insertReplacementText" }));
+    field.setSelectionRange(option.line.length, option.line.length);
+    close();
+    field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", code: "Enter", keyCode: 13, bubbles: true, cancelable: true }));
+    if (wasTouched) field.blur(); // the keyboard on the screen would hide the photos
+  };
+  const optionNode = (option, at, typed) => {
+    const node = element("li");
+    node.id = OPTION + at;
+    node.role = "option";
+    node.ariaSelected = "false";
+    node.dataset.kind = option.kind;
+    const icon = element("span", "icon", ICONS[option.kind] ?? "label");
+    icon.ariaHidden = "true";
+    const text = element("span", "text");
+    text.append(...marked(option.text, typed));
+    node.append(icon, text);
+    if (option.kind !== "clear") node.append(element("span", "about", aboutOf(option)));
+    node.onpointerdown = (event) => { wasTouched = event.pointerType === "touch"; event.preventDefault(); }; // the box keeps the focus
+    node.onmousedown = (event) => event.preventDefault();
+    node.onclick = () => choose(option);
+    return node;
+  };
+
+  const onKey = (event) => {
+    const field = input();
+    if (!field || event.isComposing || !event.isTrusted) return;
+    if (event.target !== field) {
+      if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event)) {
+        event.preventDefault();
+        field.focus();
+        field.select();
+      }
+      return;
+    }
+    wasTouched = false;
+    const last = list.children.length - 1;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (event.altKey && event.key === "ArrowUp") close();
+      else if (!isOpen()) ask();
+      else if (event.key === "ArrowDown") activate(active < last ? active + 1 : -1);
+      else activate(active < 0 ? last : active - 1);
+    } else if (event.key === "Enter" && isOpen() && active >= 0) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      choose(options[active]);
+    } else if (event.key === "Escape" && isOpen()) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      close();
+    } else if (event.key === "Enter" || event.key === "Tab") {
+      close();
+    } else if (event.key === "ArrowLeft" || event.key === "ArrowRight" || event.key === "Home" || event.key === "End") {
+      activate(-1);
+    }
+  };
+  const onInput = (event) => { if (event.target === input() && event.isTrusted) askSoon(); };
+  const onFocusIn = (event) => { if (event.target === input()) describe(); };
+  const onClick = (event) => {
+    if (event.target === input()) { if (!isOpen() && !event.target.value) ask(); }
+    else if (!list.contains(event.target)) close();
+  };
+  const onFocusOut = (event) => { if (event.target === input()) close(); };
+  const onMove = () => { if (isOpen()) place(); };
+  const listeners = [
+    [document, "keydown", onKey], [document, "input", onInput], [document, "focusin", onFocusIn],
+    [document, "focusout", onFocusOut], [document, "click", onClick], [document, "scroll", onMove],
+    [window, "resize", onMove], [window, "popstate", close],
+  ];
+  for (const [target, kind, listener] of listeners) target.addEventListener(kind, listener, { capture: true });
+  return {
+    update(now) { label = now; describe(); },
+    end() {
+      close();
+      for (const [target, kind, listener] of listeners) target.removeEventListener(kind, listener, { capture: true });
+    },
+  };
+}
+
+function isTyping(event) {
+  const target = event.composedPath()[0];
+  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+}
+
+function aboutOf({ kind, photos }) {
+  const name = kind === "query" ? "past query" : kind;
+  return photos === null ? name : `${name} · ${photos.toLocaleString("en")}`;
+}
+
+// The text, with the beginnings of words in bold that were typed last.
+function marked(text, typed) {
+  const last = plain(typed.trimEnd().split(/[\s:"|]/).pop());
+  if (!last) return [text];
+  return text.split(/(?<=[^\p{L}\p{N}\p{M}])(?=[\p{L}\p{N}])/u).map((word) => {
+    if (!plain(word).startsWith(last)) return word;
+    let end = 1;
+    while (end < word.length && plain(word.slice(0, end)).length < last.length) end++;
+    const node = element("span");
+    node.append(element("b", "", word.slice(0, end)), word.slice(end));
+    return node;
+  });
+}
+
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();

@@ -1,0 +1,41 @@
+"""What the search box suggests while somebody types: the requests of `components/suggest`."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from imgsearch import ImgsearchError, printable
+from ui.session import session
+
+_NOT_STORED = {"Cache-Control": "no-store"}
+
+
+def suggest(request: Request) -> Response:
+    """Suggestions for the text before the cursor; none while there is no library."""
+    library = session().library
+    try:
+        found = library.suggest(request.query_params.get("q", "")) if library.exists() else ()
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, _NOT_STORED)
+    return JSONResponse(
+        [
+            {
+                "kind": each.kind,
+                "text": printable(each.text),
+                "line": each.line,
+                "photos": each.photos,
+            }
+            for each in found
+        ],
+        headers=_NOT_STORED,
+    )
+
+
+def forget(request: Request) -> Response:
+    """Delete the past queries."""
+    try:
+        session().library.forget_queries()
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 500, _NOT_STORED)
+    return Response(status_code=204, headers=_NOT_STORED)
