@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from imgsearch.records.browse import (
         DayPhotos,
         MapArea,
+        NameCounts,
         PhotoCluster,
         PhotoEvent,
         PhotoPositions,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.suggestion import Suggestion
     from imgsearch.service.api import ask
-    from imgsearch.text import clock, format_count, printable
+    from imgsearch.text import clock, format_count, plain_text, printable
 
 __version__ = VERSION
 
@@ -85,6 +86,7 @@ _MODULES = {
     "Library": "imgsearch.library",
     "MapArea": "imgsearch.records.browse",
     "MissingExtra": "imgsearch.records.status",
+    "NameCounts": "imgsearch.records.browse",
     "OriginalFile": "imgsearch.decode.original",
     "OutputsReport": "imgsearch.records.saved",
     "PASSWORD_VARIABLE": "imgsearch.page_access",
@@ -125,6 +127,7 @@ _MODULES = {
     "in_earlier_years": "imgsearch.query.anniversary",
     "name_of_field": "imgsearch.records.names",
     "parse": "imgsearch.query.grammar",
+    "plain_text": "imgsearch.text",
     "printable": "imgsearch.text",
     "removal_paths": "imgsearch.analysis.removal_script",
     "removal_script": "imgsearch.analysis.removal_script",
@@ -153,6 +156,7 @@ __all__ = [
     "Library",
     "MapArea",
     "MissingExtra",
+    "NameCounts",
     "OriginalFile",
     "OutputsReport",
     "Pairs",
@@ -191,6 +195,7 @@ __all__ = [
     "in_earlier_years",
     "name_of_field",
     "parse",
+    "plain_text",
     "printable",
     "removal_paths",
     "removal_script",

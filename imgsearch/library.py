@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
     from imgsearch.records.browse import (
         DayPhotos,
+        NameCounts,
         PhotoEvent,
         PhotoPositions,
         PlaceCounts,
@@ -485,6 +486,12 @@ class Library:
         from imgsearch.analysis.browse import places_of
 
         return places_of(self._reads(), self._counted(query, k))
+
+    def name_counts(self) -> NameCounts:
+        """How many photos each folder, person and keyword has."""
+        from imgsearch.analysis.browse import name_counts_of
+
+        return name_counts_of(self._reads())
 
     def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]:
         """Occasions and trips, in order: of all photos, or as for `timeline`.

@@ -20,8 +20,9 @@ from streamlit.testing.v1 import AppTest
 from imgsearch import Hit, Library, Settings, parse, text
 from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
+from imgsearch.records.browse import CountryCount, PlaceCounts, RegionCount, TownCount
 from tests.factories import SimulatedClock, wait_until
-from ui import exports, filters, formatting
+from ui import exports, filter_data, filters, formatting
 from ui.session import session
 from ui.tasks import Task
 
@@ -477,6 +478,72 @@ def test_the_filter_form_replaces_filters_and_keeps_the_rest_of_the_line() -> No
     assert query.sort == "date" and len(query.terms) == 2
     assert any(each.negated and each.field == "camera" for each in query.filters)
     assert filters.with_filters("", {}, "relevance") == ""
+
+
+def test_a_choice_is_added_and_taken_out_again() -> None:
+    line = filters.toggled("a dog", "in", "/photos/Genève 2019")
+    assert line == 'a dog in:"/photos/Genève 2019"'
+    both = filters.toggled(line, "in", '/photos/a "b" \\c|d')
+    (folders,) = parse(both).filters
+    assert folders.values == ("/photos/Genève 2019", '/photos/a "b" \\c|d'), "one or the other"
+    assert filters.toggled(both, "in", "/photos/Genève 2019") == filters.toggled(
+        "a dog", "in", '/photos/a "b" \\c|d'
+    )
+    assert filters.toggled(line, "in", "/photos/Genève 2019") == "a dog"
+    people = filters.toggled(filters.toggled("-person:Ben", "person", "Anna"), "person", "Ben")
+    assert parse(people) == parse("-person:Ben person:Anna person:Ben"), "both are wanted"
+
+
+def test_each_value_of_a_filter_has_a_chip_that_says_what_it_means() -> None:
+    query = parse(
+        'in:"/photos/Genève"|Rome after:2023-06-01 before:2023-07 person:Anna -type:png rating:>=4'
+    )
+    chips = list(filters.chips_of(query))
+    assert [chip.label for chip in chips] == [
+        *("Folder Genève", "Folder Rome", "From 1 June 2023", "Until 30 June 2023"),
+        *("Person Anna", "-type:png", "rating:>=4"),
+    ]
+    assert parse(chips[0].rest).filters[0].values == ("Rome",)
+    assert [each.field for each in parse(chips[4].rest).filters] == [
+        "in", "after", "before", "type", "rating"
+    ]  # fmt: skip
+
+
+def test_folders_are_a_tree_from_the_folders_of_the_library() -> None:
+    photos_in = {
+        Path("/photos"): 1,
+        Path("/photos/2019/Genève"): 3,
+        Path("/photos/2019/Rome"): 2,
+        Path("/photos/old/scans/album"): 4,
+        Path("/nas/x\udcff"): 5,
+        Path("/nas/family"): 6,
+    }
+    tree = filter_data.folder_tree(photos_in, [Path("/photos"), Path("/nas")])
+    assert shape(tree) == [
+        ("/nas", 6, [("family", 6, [])]),
+        ("/photos", 10, [
+            ("2019", 5, [("Genève", 3, []), ("Rome", 2, [])]),
+            ("old/scans/album", 4, []),
+        ]),
+    ]  # fmt: skip
+    assert tree[1].below[0].below[0].value == "/photos/2019/Genève"
+
+
+def test_a_place_without_a_name_is_left_out_and_what_is_in_it_is_not() -> None:
+    geneva = RegionCount("Geneva", 3, (TownCount("Genève", 2), TownCount(None, 1)))
+    nowhere = RegionCount(None, 1, (TownCount("Springfield", 1),))
+    tree = filter_data.place_tree(
+        PlaceCounts((CountryCount("Switzerland", 3, (geneva,)), CountryCount(None, 1, (nowhere,))),
+                    0, 0)
+    )  # fmt: skip
+    assert shape(tree) == [
+        ("Switzerland", 3, [("Geneva", 3, [("Genève", 2, [])])]),
+        ("Springfield", 1, []),
+    ]
+
+
+def shape(tree: list[filter_data.FilterChoice]) -> list[tuple[str, int, Any]]:
+    return [(choice.label, choice.photos, shape(choice.below)) for choice in tree]
 
 
 def test_text_is_safe_and_readable() -> None:

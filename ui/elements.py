@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -64,6 +65,8 @@ _crop = st.components.v2.component(
 )
 _visit = st.components.v2.component("imgsearch_visit", js=_asset(_HISTORY, "visit.js"))
 _example_button = component("example")
+_choices = component("choices")
+_period = component("period")
 _shell = component("shell")
 _suggest = component("suggest", is_isolated=False)
 
@@ -226,6 +229,33 @@ def example_button() -> str | None:
 def suggestions(label: str) -> None:
     """Suggests how to go on with what is typed in the text input with this label."""
     _suggest(key="suggest", data={"label": label})
+
+
+def period(
+    first: date | None, last: date | None, range_: tuple[date, date]
+) -> tuple[Literal["from", "to"], date | None] | None:
+    """The first and the last day of a period. Returns which was changed, and to what."""
+    days = {"from": first, "to": last}
+    data: dict[str, object] = {name: day.isoformat() if day else "" for name, day in days.items()}
+    data["range"] = [day.isoformat() for day in range_]
+    changed = _period(key="period", data=data, on_changed_change=_rerun).get("changed")
+    if not (isinstance(changed, list | tuple) and len(changed) == 2):
+        return None
+    name, text = changed
+    return ("from" if name == "from" else "to"), (date.fromisoformat(text) if text else None)
+
+
+def filter_choices(chosen: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """Folders, places, people, keywords and labels to filter by, with a field to find them.
+
+    `chosen` are the filters that are on: field and value. Returns the one that was clicked.
+    """
+    clicked = _choices(
+        key="choices", data={"chosen": [list(each) for each in chosen]}, on_clicked_change=_rerun
+    ).get("clicked")
+    if isinstance(clicked, list | tuple) and len(clicked) == 2:
+        return str(clicked[0]), str(clicked[1])
+    return None
 
 
 def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:

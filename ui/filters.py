@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
-from typing import TypeAlias
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from imgsearch import ImgsearchError, Query, filter_of, parse, printable, to_text
-from ui import cards
-from ui.formatting import escape_markdown
+from ui import cards, elements
+from ui.formatting import escape_markdown, format_date
 from ui.session import session
 
 FilterValues: TypeAlias = dict[str, str]  # by field of the query language; "" is no filter
+Sort: TypeAlias = Literal["relevance", "date", "path"]
 
 _ORIENTATIONS = ["landscape", "portrait", "square"]
 _RATINGS = [f">={stars}" for stars in range(1, 6)]
-_SORTS = {"relevance": "Best match first", "date": "Newest first", "path": "Path"}
+_SORTS: dict[Sort, str] = {"relevance": "Best match first", "date": "Newest first", "path": "Path"}
+_FIRST_DAY, _LAST_DAY = date(1826, 1, 1), date(2200, 1, 1)
+# Several people or keywords are all wanted at once; of the other fields, a photo has one value.
+_ALL_WANTED = ("person", "keyword")
+_NOUNS = {
+    "in": "Folder",
+    "place": "Place",
+    "country": "Country",
+    "person": "Person",
+    "keyword": "Keyword",
+    "label": "Label",
+}
 
 
 def parse_line(line: str) -> Query:
@@ -28,67 +41,90 @@ def parse_line(line: str) -> Query:
 
 def values_of(query: Query) -> FilterValues:
     """The filters that the form can show. Those that exclude photos are not among them."""
-    values = {}
-    for condition in query.filters:
-        if not condition.negated:
-            parts = (
-                to_text(Query(filters=(replace(condition, values=(value,)),)))
-                for value in condition.values
-            )
-            values[condition.field] = "|".join(_unquoted(part, condition.field) for part in parts)
+    values: FilterValues = {}
+    for chip in chips_of(query):
+        if not chip.negated:
+            known = values.get(chip.field)
+            values[chip.field] = chip.value if known is None else f"{known}|{chip.value}"
     return values
 
 
-def with_filters(line: str, values: FilterValues, sort: str) -> str:
+def with_filters(line: str, values: Mapping[str, str], sort: Sort) -> str:
     """`line` with `values` in place of the filters of the same fields, and with this order."""
     query = parse_line(line)
     kept = tuple(
         filter_ for filter_ in query.filters if filter_.negated or filter_.field not in values
     )
     new = tuple(filter_of(field, value) for field, value in values.items() if value)
-    return to_text(replace(query, filters=kept + new, sort=sort))  # type: ignore[arg-type]
+    return to_text(replace(query, filters=kept + new, sort=sort))
 
 
-def filter_form() -> None:
-    """A form that offers what the photos of the library have."""
-    try:
-        query = parse_line(st.session_state["line"])
-    except ImgsearchError as error:
-        cards.error_card(error)
-        return
-    with st.form("filters", border=False):
-        values, sort = _inputs(values_of(query), query.sort)
-        if st.form_submit_button("Apply", type="primary", width="stretch"):
-            _apply(values, sort)
+def toggled(line: str, field: str, value: str) -> str:
+    """`line` with this filter, or without it if it is there.
+
+    Of people and keywords, a photo must have all that are chosen; of folders, places and labels,
+    one. Raises QueryError for an unknown field or an invalid value.
+    """
+    query = parse_line(line)
+    for chip in chips_of(query):
+        if (chip.field, chip.value, chip.negated) == (field, value, False):
+            return chip.rest
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    (new,) = parse(f'{field}:"{quoted}"').filters
+    filters = list(query.filters)
+    same = [each for each in filters if each.field == field and not each.negated]
+    if same and field not in _ALL_WANTED:
+        place = filters.index(same[-1])
+        filters[place] = replace(same[-1], values=same[-1].values + new.values)
+    else:
+        filters.append(new)
+    return to_text(replace(query, filters=tuple(filters)))
 
 
-def _inputs(current: FilterValues, sort: str) -> tuple[FilterValues, str]:
-    counts = session().counts()
-    cameras = list(counts.cameras)
-    folders = [str(path) for path in counts.folders if _is_valid_text(str(path))]
-    formats = sorted({name.lower() for name in counts.formats})
-    left, right = st.columns(2)
-    values = {
-        "after": _date_input(left, "Taken from", current.get("after")),
-        "before": _date_input(right, "Taken before", current.get("before")),
-        "in": _selectbox(left, "Folder", folders, current.get("in")),
-        "camera": _multiselect(right, "Camera", cameras, current.get("camera")),
-        "type": _multiselect(left, "Format", formats, current.get("type")),
-        "orientation": _selectbox(right, "Orientation", _ORIENTATIONS, current.get("orientation")),
-        "rating": _selectbox(left, "Rating", _RATINGS, current.get("rating")),
-        "near": right.text_input("Location", current.get("near", ""), placeholder="48.85,2.35,5km"),
-    }
-    labels = [
-        f"{facet.name}/{name}"
-        for facet, photos_by_name in session().library.saved_labels().items()
-        for name in photos_by_name
-    ]
-    if labels:
-        values["label"] = _multiselect(left, "Label", labels, current.get("label"))
-    chosen_sort = right.selectbox(
-        "Sort by", list(_SORTS), list(_SORTS).index(sort), format_func=_SORTS.__getitem__
-    )
-    return values, chosen_sort
+# ------------------------------------------------------------------------- chips
+
+
+class FilterChip(NamedTuple):
+    """One value of a filter in the search box, and the line without it."""
+
+    field: str
+    value: str
+    text: str  # in the query language
+    negated: bool
+    rest: str
+
+    @property
+    def label(self) -> str:
+        """What it means, for people: "Folder Genève", "Until 30 June 2023"."""
+        if not self.negated:
+            if self.field == "in":
+                return f"Folder {Path(self.value).name or self.value}"
+            if self.field in _NOUNS:
+                return f"{_NOUNS[self.field]} {self.value}"
+            if self.field == "after":
+                is_day = len(self.value) == len("2023-06-15")
+                return f"From {format_date(first_day(self.value)) if is_day else self.value}"
+            if self.field == "before" and len(self.value) <= len("2023-06-15"):
+                return f"Until {format_date(last_day(self.value))}"
+        return self.text
+
+
+def chips_of(query: Query) -> Iterator[FilterChip]:
+    """A chip for each value of each filter, in their order."""
+    for number, condition in enumerate(query.filters):
+        before, after = query.filters[:number], query.filters[number + 1 :]
+        for place, value in enumerate(condition.values):
+            others = condition.values[:place] + condition.values[place + 1 :]
+            # What is excluded by several values is so by each of them.
+            kept = (replace(condition, values=others),) if others else ()
+            text = to_text(Query(filters=(replace(condition, values=(value,)),)))
+            yield FilterChip(
+                condition.field,
+                _unquoted(text.removeprefix("-"), condition.field),
+                text,
+                condition.negated,
+                to_text(replace(query, filters=(*before, *kept, *after))),
+            )
 
 
 def filter_chips() -> None:
@@ -103,7 +139,7 @@ def filter_chips() -> None:
         return  # the results show the error
     if not (query.filters or parts):
         return
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="chips", gap="small"):
         for number, part in enumerate(parts):
             st.button(
                 f":blue[{escape_markdown(part.filters)}]",
@@ -114,31 +150,154 @@ def filter_chips() -> None:
                 on_click=_set_line,
                 args=(part.undo,),
             )
-        for number, condition in enumerate(query.filters):
-            others = query.filters[:number] + query.filters[number + 1 :]
+        for number, chip in enumerate(chips_of(query)):
             st.button(
-                escape_markdown(to_text(Query(filters=(condition,)))),
+                escape_markdown(chip.label),
                 key=f"chip {number}",
                 icon=":material/close:",
-                help="Remove this filter",
+                help=f"Remove this filter: {escape_markdown(chip.text)}",
                 on_click=_set_line,
-                args=(to_text(replace(query, filters=others)),),
+                args=(chip.rest,),
             )
 
 
-def _apply(values: FilterValues, sort: str) -> None:
+def _set_line(line: str) -> None:
+    st.session_state["line"] = line
+
+
+# ------------------------------------------------------------------------- the form
+
+
+def filter_form() -> None:
+    """Offers what the photos of the library have. Each change applies at once."""
     try:
-        line = with_filters(st.session_state["line"], values, sort)
+        query = parse_line(st.session_state["line"])
     except ImgsearchError as error:
-        st.warning(escape_markdown(str(error)))
+        cards.error_card(error)
         return
+    refused = st.session_state.pop("filter_error", None)
+    if refused is not None:
+        st.warning(escape_markdown(refused))
+    values = values_of(query)
+    _dates(values, query.sort)
+    chosen = [(chip.field, chip.value) for chip in chips_of(query) if not chip.negated]
+    clicked = elements.filter_choices(chosen)
+    if clicked is not None:
+        _go_on_with(toggled(st.session_state["line"], *clicked))
+    _other_filters(values, query.sort)
+
+
+def _dates(values: FilterValues, sort: Sort) -> None:
+    """From and to, beside each other on narrow screens as well. Both days are included."""
+    first, last = first_day(values.get("after")), last_day(values.get("before"))
+    changed = elements.period(first, last, (_FIRST_DAY, _LAST_DAY))
+    if changed is None:
+        return
+    name, day = changed
+    if name == "from":
+        new = {"after": day.isoformat() if day else ""}
+    else:
+        new = {"before": (day + timedelta(days=1)).isoformat() if day else ""}
+    _go_on_with(with_filters(st.session_state["line"], new, sort))
+
+
+def _go_on_with(line: str) -> None:
     # Streamlit forbids changing the state of a widget that is already on the page.
     st.session_state["next_line"] = line
     st.rerun()
 
 
-def _set_line(line: str) -> None:
-    st.session_state["line"] = line
+def _other_filters(values: FilterValues, sort: str) -> None:
+    counts = session().counts()
+    left, right = st.columns(2)
+    with left:
+        _multiselect("camera", "Camera", list(counts.cameras), values)
+        _selectbox("orientation", "Orientation", _ORIENTATIONS, values)
+        _text_input("near", "Location", "48.85,2.35,5km", values)
+    with right:
+        formats = sorted({name.lower() for name in counts.formats})
+        _multiselect("type", "Format", formats, values)
+        _selectbox("rating", "Rating", _RATINGS, values)
+        st.session_state["filter sort"] = sort
+        st.selectbox(
+            "Sort by",
+            list(_SORTS),
+            key="filter sort",
+            format_func=_SORTS.__getitem__,
+            on_change=_apply,
+            args=("sort",),
+        )
+
+
+def _multiselect(field: str, label: str, options: Sequence[str], values: FilterValues) -> None:
+    selected = values[field].split("|") if values.get(field) else []
+    key = f"filter {field}"
+    st.session_state[key] = selected
+    st.multiselect(
+        label,
+        [*options, *(value for value in selected if value not in options)],
+        key=key,
+        format_func=printable,
+        placeholder="any",
+        on_change=_apply,
+        args=(field,),
+    )
+
+
+def _selectbox(field: str, label: str, options: Sequence[str], values: FilterValues) -> None:
+    current = values.get(field) or None
+    key = f"filter {field}"
+    st.session_state[key] = current
+    st.selectbox(
+        label,
+        [*options, current] if current and current not in options else options,
+        index=None,
+        key=key,
+        format_func=printable,
+        placeholder="any",
+        on_change=_apply,
+        args=(field,),
+    )
+
+
+def _text_input(field: str, label: str, placeholder: str, values: FilterValues) -> None:
+    key = f"filter {field}"
+    st.session_state[key] = values.get(field, "")
+    st.text_input(label, key=key, placeholder=placeholder, on_change=_apply, args=(field,))
+
+
+def _apply(field: str) -> None:
+    """Write the value of this input into the search box."""
+    state = st.session_state
+    chosen = state[f"filter {field}"]
+    try:
+        line = state["line"]
+        if field == "sort":
+            state["line"] = with_filters(line, {}, chosen)
+        else:
+            values = {field: _value_text(chosen)}
+            state["line"] = with_filters(line, values, parse_line(line).sort)
+    except ImgsearchError as error:
+        state["filter_error"] = str(error)
+
+
+def _value_text(chosen: object) -> str:
+    return "|".join(chosen) if isinstance(chosen, list) else str(chosen or "").strip()
+
+
+def first_day(text: str | None) -> date | None:
+    """The first day of a year, month or day: "2023-06" -> 1 June 2023."""
+    if not text:
+        return None
+    return date.fromisoformat(text[:10] + "0000-01-01"[len(text[:10]) :])
+
+
+def last_day(text: str | None) -> date | None:
+    """The last day before a moment: "2023-06" -> 31 May 2023, "2023-06-15T14:30" -> 15 June."""
+    day = first_day(text)
+    if day is None or day == date.min or len(text or "") > len("2023-06-15"):
+        return day
+    return day - timedelta(days=1)
 
 
 def _unquoted(text: str, field: str) -> str:
@@ -147,41 +306,3 @@ def _unquoted(text: str, field: str) -> str:
     if value.startswith('"'):
         value = value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     return value
-
-
-def _date_input(place: DeltaGenerator, label: str, current: str | None) -> str:
-    chosen = place.date_input(
-        label, _first_day(current), min_value=date(1826, 1, 1), max_value=date(2200, 1, 1)
-    )
-    return chosen.isoformat() if chosen else ""
-
-
-def _first_day(text: str | None) -> date | None:
-    """The first day of a year, month or day: "2023-06" -> 1 June 2023."""
-    if not text:
-        return None
-    return date.fromisoformat(text[:10] + "0000-01-01"[len(text[:10]) :])
-
-
-def _selectbox(place: DeltaGenerator, label: str, options: list[str], current: str | None) -> str:
-    options = [*options, current] if current and current not in options else options
-    index = options.index(current) if current else None
-    chosen = place.selectbox(label, options, index, format_func=printable, placeholder="any")
-    return str(chosen) if chosen else ""
-
-
-def _multiselect(place: DeltaGenerator, label: str, options: list[str], current: str | None) -> str:
-    selected = current.split("|") if current else []
-    options = [*options, *(value for value in selected if value not in options)]
-    return "|".join(
-        place.multiselect(label, options, selected, format_func=printable, placeholder="any")
-    )
-
-
-def _is_valid_text(path: str) -> bool:
-    """Whether a path can be typed; a name that is not valid UTF-8 cannot."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

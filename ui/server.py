@@ -32,7 +32,7 @@ from imgsearch import (
     Settings,
     printable,
 )
-from ui import component_files, map_data, originals, suggestions, timeline_data
+from ui import component_files, filter_data, map_data, originals, suggestions, timeline_data
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.session import session
@@ -82,6 +82,7 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
             Route(component_files.ROUTE, component_files.serve),
+            Route("/filters/choices", filter_data.choices),
             Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),
             Route("/timeline/days", timeline_data.days),

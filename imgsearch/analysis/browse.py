@@ -12,6 +12,7 @@ from imgsearch.records.browse import (
     CountryCount,
     DayPhotos,
     MonthCount,
+    NameCounts,
     PhotoPositions,
     PlaceCounts,
     RegionCount,
@@ -58,6 +59,13 @@ def positions_of(reads: Reads, ids: Ids | None) -> PhotoPositions:
     table = np.array(located, np.float64).reshape(-1, 3)
     photo_ids = np.array([row[0] for row in located], np.int64)
     return PhotoPositions(photo_ids, table[:, 1], table[:, 2], len(rows) - len(located))
+
+
+def name_counts_of(reads: Reads) -> NameCounts:
+    """The folders, people and keywords of all photos, with their numbers of photos."""
+    return NameCounts(
+        reads.folder_counts(), reads.text_counts_of("people"), reads.text_counts_of("keywords")
+    )
 
 
 def _year(year: int, months: Iterable[MonthCount]) -> YearCount:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -110,6 +111,19 @@ class PlaceCounts:
     countries: tuple[CountryCount, ...]
     unnamed: int  # photos with coordinates far from any town
     unknown: int  # photos without coordinates and without the name of a place
+
+
+@dataclass(frozen=True, slots=True)
+class NameCounts:
+    """How many photos are in each folder, show each person and have each keyword.
+
+    A photo with paths in several folders counts in each of them, and only in the folder of its
+    file, not in those above. People and keywords: most photos first, then by name.
+    """
+
+    folders: dict[Path, int]
+    people: dict[str, int]
+    keywords: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -301,6 +302,30 @@ class Reads:
             "GROUP BY country, region, town"
         )
         return [(tuple(row[:3]), *row[3:]) for row in self._of_live_photos(query, ids)]
+
+    def folder_counts(self) -> dict[Path, int]:
+        """How many photo files each folder has, without those in its subfolders; sorted."""
+        rows = self._database.fetch_all(
+            "SELECT path, name FROM paths JOIN roots ON roots.id = root_id "
+            "WHERE photo_id IS NOT NULL"
+        )
+        counts = Counter((root, name.rpartition(b"/")[0]) for root, name in rows)
+        return {
+            Path(os.fsdecode(root), os.fsdecode(inside)): number
+            for (root, inside), number in sorted(counts.items())
+        }
+
+    def text_counts_of(self, fact: str) -> dict[str, int]:
+        """How many photos have each text of one of `LIST_FACTS`; most first, then by text."""
+        table = f"photo_{fact}"
+        return dict(
+            self._database.fetch_all(
+                f"SELECT name, count(*) AS photos FROM {table} "
+                f"JOIN {fact} ON {fact}.id = {LIST_FACTS[fact]} "
+                f"WHERE EXISTS (SELECT 1 FROM paths WHERE photo_id = {table}.photo_id) "
+                "GROUP BY name ORDER BY photos DESC, name"
+            )
+        )
 
     def moments(self, ids: Ids | None = None) -> list[Moment]:
         """When and where these photos, or all, were taken, in order of time.

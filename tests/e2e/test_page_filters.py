@@ -1,0 +1,201 @@
+"""The filters: folders, places, people, keywords and labels by name, dates, and their chips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from imgsearch import Classes, Library, Settings
+from imgsearch.store.lock import writing
+from tests.browsing import NEEDS_BROWSER, wait_for_count, wait_for_line, wait_for_only
+from tests.factories import write_noise
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+SWISS = {"country": "Switzerland", "region": "Geneva", "town": "Genève"}
+PHOTOS: dict[str, dict[str, Any]] = {  # by path: what is known of the photo
+    "2019/Genève/lake.png": {**SWISS, "people": ("Anna", "Geneviève"), "keywords": ("boat",)},
+    "2019/Genève/tower.png": {**SWISS, "people": ("Anna",), "taken_at": datetime(2019, 7, 14, 12)},
+    "2019/Rome/fountain.png": {"country": "Italy", "town": "Rome", "keywords": ("fountain",)},
+    "2021/<b>bold<b>.png": {"people": ("<img src=x onerror=hacked=1>",)},
+    "new year.png": {"taken_at": datetime(2020, 1, 1)},
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("filters")
+    for number, name in enumerate(PHOTOS):
+        write_noise(place / "photos" / name, number, 64)
+    with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+        library.index([place / "photos"]).run()
+        library.save_labels("colours", Classes(("red", "green"), none_of_these=False))
+    with writing(place / "library") as store:
+        ids = {name: store.reads.photo_at(place / "photos" / name) for name in PHOTOS}
+        known = store.reads.photos(photo_id for photo_id in ids.values() if photo_id)
+        store.photos.update_facts(
+            {
+                photo_id: replace(known[photo_id].facts, **facts)
+                for name, facts in PHOTOS.items()
+                if (photo_id := ids[name]) is not None
+            }
+        )
+    return place
+
+
+def open_filters(tab: Page, address: str, query: str = "") -> Locator:
+    """The field that finds what can be filtered by."""
+    tab.goto(f"{address}/{query}")
+    tab.get_by_role("button", name="Filters").click()
+    tab.get_by_role("button", name="Folders").wait_for()
+    return tab.get_by_role("searchbox", name="Find a folder, place, person, keyword or label")
+
+
+def chip(tab: Page, label: str) -> Locator:
+    return tab.locator(".st-key-chips").get_by_role("button", name=label)
+
+
+def test_gen_finds_folder_place_and_person_and_accents_do_not_matter(
+    page: Page, address: str, place: Path, screenshot: Callable[..., None]
+) -> None:
+    find = open_filters(page, address)
+    found = page.locator(".list.found .choice")
+    find.press_sequentially("Gen")
+    page.locator(".choice", has_text="Geneviève").wait_for()
+    assert sorted(found.locator(".where").all_text_contents()) == [
+        f"Folders › {place / 'photos'} › 2019",
+        "People",
+        "Places › Switzerland",
+        "Places › Switzerland › Geneva",
+    ]
+    find.fill("geneve")
+    page.locator(".list.found li:nth-child(2):last-child").wait_for()
+    screenshot(page, "filters-found")
+    found.filter(has_text="Folders").click()
+    folder = place / "photos" / "2019" / "Genève"
+    wait_for_line(page, f"in:{folder}")
+    wait_for_count(page, 2)
+    assert found.filter(has_text="Folders").get_attribute("aria-pressed") == "true"
+    assert find.input_value() == "geneve", "the field stays as it is"
+    page.keyboard.press("Escape")
+    chip(page, "Folder Genève").click()
+    chip(page, "Folder Genève").wait_for(state="detached")
+    wait_for_line(page, "")
+
+
+def test_folders_and_places_are_trees(
+    page: Page, address: str, place: Path, screenshot: Callable[..., None]
+) -> None:
+    open_filters(page, address)
+    page.get_by_role("button", name="Folders").click()
+    page.get_by_role("button", name=f"In {place / 'photos'}").click()
+    page.get_by_role("button", name="In 2019").click()
+    page.get_by_role("button", name="Rome 1", exact=True).wait_for()
+    page.get_by_role("button", name="Places").click()
+    page.get_by_role("button", name="In Switzerland").click()
+    page.get_by_role("button", name="In Geneva").click()
+    screenshot(page, "filters-tree")
+    page.get_by_role("button", name="Genève 2").nth(1).click()
+    wait_for_line(page, "place:Genève")
+    wait_for_count(page, 2)
+    page.get_by_role("button", name="Rome 1", exact=True).click()  # the tree stays unfolded
+    wait_for_line(page, f"place:Genève in:{place / 'photos' / '2019' / 'Rome'}")
+
+
+def test_people_and_labels_are_found_by_name(page: Page, address: str) -> None:
+    find = open_filters(page, address)
+    find.fill("anna")
+    page.locator(".choice", has_text="Anna").click()
+    wait_for_line(page, "person:Anna")
+    wait_for_count(page, 2)
+    find.fill("genev")
+    page.locator(".choice", has_text="Geneviève").click()
+    wait_for_line(page, "person:Anna person:Geneviève")
+    wait_for_only(page, "lake.png")
+    find.fill("colours")
+    page.locator(".choice", has_text="colours: ").first.wait_for()
+    find.fill("img")
+    page.locator(".choice", has_text="<img src=x onerror=hacked=1>").click()
+    page.get_by_text("No results").wait_for()
+    assert page.evaluate("window.hacked") is None
+    page.keyboard.press("Escape")
+    for label in ("Person <img src=x onerror=hacked=1>", "Person Geneviève"):
+        chip(page, label).click()
+        chip(page, label).wait_for(state="detached")
+    wait_for_count(page, 2)
+
+
+def test_the_arrow_keys_reach_what_was_found(page: Page, address: str) -> None:
+    find = open_filters(page, address)
+    find.fill("boat")
+    page.locator(".choice", has_text="boat").wait_for()
+    find.press("ArrowDown")
+    page.keyboard.press("Enter")
+    wait_for_line(page, "keyword:boat")
+    wait_for_only(page, "lake.png")
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
+def test_dates_from_and_to_are_beside_each_other(
+    open_tab: OpenTab,
+    address: str,
+    width: int,
+    height: int,
+    scheme: Any,
+    screenshot: Callable[..., None],
+) -> None:
+    tab = open_tab(address, width, height, scheme)
+    open_filters(tab, address, "?q=sort:date")
+    first, last = (tab.get_by_label(label, exact=True) for label in ("From", "To"))
+    boxes = first.bounding_box(), last.bounding_box()
+    assert boxes[0] is not None and boxes[1] is not None
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] < boxes[1]["x"]
+    assert boxes[1]["x"] + boxes[1]["width"] <= width
+    first.press_sequentially("07012019")  # a browser in English: month, day, year
+    wait_for_line(tab, "after:2019-07-01 sort:date")
+    last.fill("2020-01-01")  # as a picker does
+    wait_for_line(tab, "after:2019-07-01 before:2020-01-02 sort:date")
+    wait_for_count(tab, 2)
+    screenshot(tab, f"filters-dates-{width}-{scheme}")
+    tab.keyboard.press("Escape")
+    chip(tab, "Until 1 January 2020").wait_for()
+    tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    screenshot(tab, f"filters-chips-{width}-{scheme}")
+    chip(tab, "From 1 July 2019").click()
+    wait_for_line(tab, "before:2020-01-02 sort:date")
+
+
+def test_other_filters_apply_at_once_and_a_wrong_one_is_told(page: Page, address: str) -> None:
+    open_filters(page, address)
+    page.get_by_label("Location").fill("48.85;2.35")
+    page.get_by_label("Location").press("Enter")
+    page.get_by_text("near: ").wait_for()
+    page.get_by_label("Orientation").click()
+    page.get_by_role("option", name="square").click()
+    wait_for_line(page, "orientation:square")
+    wait_for_count(page, 5)
+
+
+def test_only_who_is_logged_in_gets_the_choices(page: Page, address: str) -> None:
+    page.goto(address)
+    choices = page.evaluate("fetch('/filters/choices').then(response => response.json())")
+    assert [kind["title"] for kind in choices] == [
+        *("Folders", "Places", "People", "Keywords", "Labels")
+    ]
+    assert "onerror" in json.dumps(choices), "sent as text"
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{address}/filters/choices")
+    refused.value.close()
+    assert refused.value.code == 403

@@ -1,0 +1,24 @@
+// The first and the last day of a period, beside each other. The browser's own fields are typed into
+// on a desktop, and open the picker of the system on a phone.
+
+import { element } from "../shared/dom.js";
+
+export default function (box, { data, setTriggerValue }) {
+  const state = (box.state ??= { inputs: new Map() });
+  state.send = (name, day) => setTriggerValue("changed", [name, day]);
+  if (!state.inputs.size) {
+    for (const [name, title] of [["from", "From"], ["to", "To"]]) {
+      const label = element("label", "", title), input = element("input");
+      input.type = "date";
+      // While a year is being typed, "2" and "20" are years as well: those are out of the range.
+      input.onchange = () => { if (input.validity.valid) state.send(name, input.value); };
+      label.append(input);
+      box.append(label);
+      state.inputs.set(name, input);
+    }
+  }
+  for (const [name, input] of state.inputs) {
+    [input.min, input.max] = data.range;
+    if (input.value !== data[name]) input.value = data[name];
+  }
+}

@@ -1,0 +1,145 @@
+"""What the photos of the library can be filtered by, as the filters of the page ask for it.
+
+Folders and places are trees, people, keywords and labels are lists; each choice with its number of
+photos and the filter it stands for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from imgsearch import ImgsearchError, PlaceCounts, plain_text, printable
+from ui.recent_answers import RecentAnswers
+from ui.session import Session, session
+
+MAX_CHOICES = 20_000  # of one kind; the browser gets all at once
+_NOT_STORED = {"Cache-Control": "no-store"}
+
+
+@dataclasses.dataclass(slots=True)
+class FilterChoice:
+    """One value of a filter. In a tree, `photos` includes those of the choices below."""
+
+    label: str
+    field: str  # of the query language
+    value: str
+    photos: int
+    below: list[FilterChoice] = dataclasses.field(default_factory=list)
+
+    def to_json(self) -> list[object]:
+        """[label, field, value, photos, below]: short, since there may be thousands."""
+        below = [choice.to_json() for choice in self.below]
+        return [printable(self.label), self.field, self.value, self.photos, below]
+
+
+def choices(request: Request) -> Response:
+    """All choices by kind. Kinds without any are left out."""
+    here = session()
+    try:
+        content = _recent(here).get("", here.photo_count())
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, _NOT_STORED)
+    return JSONResponse(content, headers=_NOT_STORED)
+
+
+@cache
+def _recent(here: Session) -> RecentAnswers[list[dict[str, object]]]:
+    return RecentAnswers(lambda line: _all_choices(here))
+
+
+def _all_choices(here: Session) -> list[dict[str, object]]:
+    library = here.library
+    if not library.exists():
+        return []
+    names = library.name_counts()
+    labels = [
+        FilterChoice(f"{facet.name}: {name}", "label", f"{facet.name}/{name}", photos)
+        for facet, photos_by_name in library.saved_labels().items()
+        for name, photos in photos_by_name.items()
+    ]
+    kinds = (
+        ("Folders", "folder", folder_tree(names.folders, [root.path for root in library.roots()])),
+        ("Places", "place", place_tree(library.places())),
+        ("People", "person", _of_names("person", names.people)),
+        ("Keywords", "sell", _of_names("keyword", names.keywords)),
+        ("Labels", "label", labels),
+    )
+    return [
+        {"title": title, "icon": icon, "choices": [choice.to_json() for choice in found]}
+        for title, icon, found in kinds
+        if found
+    ]
+
+
+def folder_tree(photos_in: Mapping[Path, int], roots: Iterable[Path]) -> list[FilterChoice]:
+    """The folders that the library follows, and below each those that have photos of their own.
+
+    `photos_in` is how many photos each folder has itself. A folder without any is shown only where
+    the tree branches. Folders whose names cannot be typed are left out, and so are the deepest if
+    there are more than 20,000.
+    """
+    tops = set(roots)
+    own = {path: number for path, number in photos_in.items() if _can_be_typed(path)}
+    totals: Counter[Path] = Counter()
+    for path, number in own.items():
+        for folder in (path, *path.parents):
+            totals[folder] += number
+            if folder in tops:
+                break
+    branches = Counter(folder.parent for folder in totals if folder not in tops)
+    shown = [path for path in totals if path in tops or path in own or branches[path] > 1]
+    shown.sort(key=lambda path: (len(path.parts), plain_text(str(path))))
+    nodes: dict[Path, FilterChoice] = {}
+    tree: list[FilterChoice] = []
+    for path in shown[:MAX_CHOICES]:
+        above = next((folder for folder in path.parents if folder in nodes), None)
+        label = str(path) if above is None else str(path.relative_to(above))
+        nodes[path] = FilterChoice(label, "in", str(path), totals[path])
+        (tree if above is None else nodes[above].below).append(nodes[path])
+    return tree
+
+
+def place_tree(places: PlaceCounts) -> list[FilterChoice]:
+    """Countries, their regions and the towns of these; where one has no name, those below it."""
+    tree = []
+    for country in places.countries:
+        regions: list[FilterChoice] = []
+        for region in country.regions:
+            towns = [
+                FilterChoice(town.town, "place", town.town, town.photos)
+                for town in region.towns
+                if town.town
+            ]
+            regions += _named(region.region, "place", region.photos, towns)
+        tree += _named(country.country, "country", country.photos, regions)
+    return tree
+
+
+def _named(
+    name: str | None, field_name: str, photos: int, below: list[FilterChoice]
+) -> list[FilterChoice]:
+    return [FilterChoice(name, field_name, name, photos, below)] if name else below
+
+
+def _of_names(field_name: str, photos_by_name: Mapping[str, int]) -> list[FilterChoice]:
+    return [
+        FilterChoice(name, field_name, name, photos)
+        for name, photos in list(photos_by_name.items())[:MAX_CHOICES]
+        if _can_be_typed(name)
+    ]
+
+
+def _can_be_typed(name: str | Path) -> bool:
+    """Whether a name is valid Unicode; those of files need not be."""
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
