@@ -39,6 +39,21 @@ FLAGS = [
 ]
 PATIENCE_MS = 120_000  # for a busy machine
 TOKEN = "the-token-of-the-tests"  # of every page that `serving` starts
+TARGET_PX = 44  # WCAG 2.2, 2.5.5
+# What can be touched now: the box of each element, and what it is.
+TARGETS = """() => {
+    const all = (root) => [...root.querySelectorAll("*")].flatMap(
+        (node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
+    return all(document)
+        .filter((node) => node.matches("a[href], button, input:not([type=file]), [role=button]"))
+        .filter((node) => !node.matches("[aria-label=Dismiss][tabindex='-1']"))  // unseen
+        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
+        .map((node) => [node, (node.matches("input[type=text]")
+            ? node.closest("[data-testid=stTextInputRootElement]") ?? node : node)
+            .getBoundingClientRect()])
+        .filter(([node, box]) => box.width > 0 && box.bottom > 0 && box.top < innerHeight)
+        .map(([node, box]) => [node.outerHTML.slice(0, 120), box.width, box.height]);
+}"""
 
 
 def free_port() -> int:
@@ -164,3 +179,20 @@ def wait_until_shown(picture: Locator) -> None:
     ):
         assert time.monotonic() < until, "the picture was not loaded"
         time.sleep(0.05)
+
+
+def small_targets(tab: Page) -> list[tuple[str, float, float]]:
+    """What can be touched now and is too small for a finger: its HTML, width and height."""
+    targets = tab.evaluate(TARGETS)
+    assert len(targets) >= 4
+    return [tuple(each) for each in targets if min(each[1], each[2]) < TARGET_PX - 0.5]
+
+
+def axe_violations(tab: Page) -> list[tuple[str, str, str]]:
+    """What axe-core objects to in what is shown: the rule, the HTML, and why."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    return [
+        (rule["id"], node["html"][:200], node.get("failureSummary"))
+        for rule in axe.run(tab).response["violations"]
+        for node in rule["nodes"]
+    ]

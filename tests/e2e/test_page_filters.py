@@ -15,7 +15,13 @@ import pytest
 
 from imgsearch import Classes, Library, Settings
 from imgsearch.store.lock import writing
-from tests.browsing import NEEDS_BROWSER, wait_for_count, wait_for_line, wait_for_only
+from tests.browsing import (
+    NEEDS_BROWSER,
+    axe_violations,
+    wait_for_count,
+    wait_for_line,
+    wait_for_only,
+)
 from tests.factories import write_noise
 
 if TYPE_CHECKING:
@@ -169,6 +175,7 @@ def test_dates_from_and_to_are_beside_each_other(
     wait_for_line(tab, "after:2019-07-01 before:2020-01-02 sort:date")
     wait_for_count(tab, 2)
     screenshot(tab, f"filters-dates-{width}-{scheme}")
+    assert not axe_violations(tab)
     tab.keyboard.press("Escape")
     chip(tab, "Until 1 January 2020").wait_for()
     tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth")

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests.browsing import NEEDS_BROWSER, search, serving, settle, wait_for_count
+from tests.browsing import (
+    NEEDS_BROWSER,
+    axe_violations,
+    search,
+    serving,
+    settle,
+    small_targets,
+    wait_for_count,
+)
 from tests.factories import write_noise
 from tests.held_process import held
 
@@ -42,6 +50,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(place: Path) -> Iterator[str]:
     with serving(place / "library", HOME=str(place / "home")) as address:
         yield address
+
+
+def test_on_a_phone_a_folder_can_be_chosen(
+    open_tab: OpenTab, address: str, screenshot: Callable[..., None]
+) -> None:
+    tab = open_tab(address, 390, 844, "dark")
+    tab.goto(f"{address}/library")
+    tab.get_by_role("button", name="Choose a folder").click()
+    tab.get_by_role("button", name="Pictures – 2 photos and videos").click()
+    tab.get_by_role("button", name="Genève").wait_for()
+    screenshot(tab, "library-folder-narrow")
+    settle(tab)
+    assert not axe_violations(tab)
+    assert not small_targets(tab)
 
 
 def test_a_first_folder_is_chosen_and_its_photos_are_found(

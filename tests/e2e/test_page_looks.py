@@ -12,9 +12,11 @@ import pytest
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
+    axe_violations,
     give_file,
     search,
     settle,
+    small_targets,
     wait_for_first,
 )
 
@@ -25,20 +27,6 @@ if TYPE_CHECKING:
 
 pytestmark = NEEDS_BROWSER
 PHONE = (390, 844)
-TARGET_PX = 44  # WCAG 2.2, 2.5.5
-# What can be touched now: the box of each element, and what it is.
-TARGETS = """() => {
-    const all = (root) => [...root.querySelectorAll("*")].flatMap(
-        (node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
-    return all(document)
-        .filter((node) => node.matches("a[href], button, input:not([type=file]), [role=button]"))
-        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
-        .map((node) => [node, (node.matches("input[type=text]")
-            ? node.closest("[data-testid=stTextInputRootElement]") ?? node : node)
-            .getBoundingClientRect()])
-        .filter(([node, box]) => box.width > 0 && box.bottom > 0 && box.top < innerHeight)
-        .map(([node, box]) => [node.outerHTML.slice(0, 120), box.width, box.height]);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +86,7 @@ def test_on_a_phone_the_views_are_in_reach_of_the_thumb(
 def test_on_a_phone_targets_are_large_enough(open_tab: OpenTab, address: str, view: str) -> None:
     tab = open_tab(address, *PHONE)
     open_view(tab, address, view)
-    targets = tab.evaluate(TARGETS)
-    assert len(targets) >= 4
-    small = [target for target in targets if min(target[1], target[2]) < TARGET_PX - 0.5]
-    assert not small
+    assert not small_targets(tab)
 
 
 # ---------------------------------------------------------------------------- looks
@@ -111,16 +96,10 @@ def test_on_a_phone_targets_are_large_enough(open_tab: OpenTab, address: str, vi
 def test_axe_finds_nothing(
     open_tab: OpenTab, address: str, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     tab = open_tab(address, *size, scheme)
     for view in ("", "?q=a+cat", "photo", "similar", "labels", "library"):
         open_view(tab, address, view)
-        violations = [
-            (rule["id"], node["html"][:200], node.get("failureSummary"))
-            for rule in axe.run(tab).response["violations"]
-            for node in rule["nodes"]
-        ]
-        assert not violations, view
+        assert not axe_violations(tab), view
 
 
 def test_the_tab_and_the_heading_say_what_is_shown(page: Page, address: str) -> None:
