@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         PlaceCounts,
         Timeline,
     )
+    from imgsearch.records.concepts import Concept, ExampleSource
     from imgsearch.records.duplicates import DuplicateGroup, Pairs
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Confusion, Evaluation, Facet, Label
@@ -746,6 +747,74 @@ class Library:
         parsed = read_captions(store, Path(absolute(captions)))
         return evaluate_captions(store, context.row, context.encoder(), context.vectors(), parsed)
 
+    # ------------------------------------------------------------------ concepts
+
+    def teach(
+        self,
+        name: str,
+        like: Iterable[ExampleSource] = (),
+        unlike: Iterable[ExampleSource] = (),
+        *,
+        withdraw: Iterable[ExampleSource] = (),
+        words: str | None = None,
+        new: bool = False,
+    ) -> Concept:
+        """Teach a concept by photos that show it and photos that do not; `concept:NAME` finds it.
+
+        An example is a path, the id of a photo of the library, or the bytes of an image file. For a
+        concept that was taught before, they are added to its examples; a photo that is judged again
+        changes sides, and `withdraw` takes examples back. `words` describe the concept, for what
+        words can name; "" takes them back. With `new`, the name must not be taken.
+
+        Nothing is embedded but pictures from elsewhere. Photos that are indexed later are judged as
+        they come. Raises UsageError for an empty list of examples, for a name that is not valid or
+        taken, and if no liked example is left; QueryError for an unknown photo and an image that
+        cannot be read; LibraryLocked.
+        """
+        from imgsearch.concepts.teaching import Lesson
+        from imgsearch.search.judging import example_hash, judged_example
+
+        context = self._context()
+        judged = [judged_example(context, source, True) for source in _listed(like)]
+        judged += [judged_example(context, source, False) for source in _listed(unlike)]
+        withdrawn = frozenset(example_hash(context, source) for source in _listed(withdraw))
+        self._indexer().teach(Lesson(name, tuple(judged), withdrawn, words, new))
+        return self.concept(name)
+
+    def concepts(self) -> tuple[Concept, ...]:
+        """The concepts that were taught, sorted by name."""
+        return self._store().concepts.all(self._reads().encoder_in_use().key)
+
+    def concept(self, name: str) -> Concept:
+        """The concept of this name. Raises QueryError for an unknown one, with a similar name."""
+        from imgsearch.search.concepts import require_concept
+
+        known = require_concept(self._reads(), name)
+        return next(each for each in self.concepts() if each.name == known)
+
+    def judged_photos(self, name: str) -> dict[int, bool]:
+        """The photos of the library that are examples of a concept, and whether each is liked.
+
+        Raises QueryError for an unknown concept.
+        """
+        return self._reads().concept_judgements(self.concept(name).name)
+
+    def photos_to_judge(self, name: str, k: int = 12) -> Hits:
+        """The photos whose judgement would help a concept most, the first most.
+
+        Raises QueryError for an unknown concept, and for a k below 1.
+        """
+        from imgsearch.search.judging import photos_to_judge
+
+        if k < 1:
+            raise QueryError(f"The number of photos must be 1 or more, not {k}.")
+        return self.photos(photos_to_judge(self._context(), self.concept(name).name, k))
+
+    def forget_concept(self, name: str) -> bool:
+        """Delete a concept with its examples; returns whether there was one of this name."""
+        self._reads()
+        return self._indexer().forget_concept(name)
+
     # ------------------------------------------------------------------ indexing
 
     def index(
@@ -1081,6 +1150,13 @@ class NotebookThumbnails:
                 return library.thumbnail(photo_id, _NOTEBOOK_SIDE_PX, at_s)
         except (ImgsearchError, OSError):
             return None
+
+
+def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:
+    """The examples. Raises UsageError for one alone, whose characters would be taken for many."""
+    if isinstance(examples, str | bytes | int):
+        raise UsageError("Examples are given as a list: library.teach(name, like=[photo])")
+    return list(examples)
 
 
 def _job(steps: Generator[Progress, None, _Report]) -> Job[_Report]:

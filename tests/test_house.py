@@ -18,7 +18,7 @@ FLOORS = (
     {"concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "pack_file", "store"},
     {"index", "ocr", "query"},
-    {"labels", "search"},
+    {"concepts", "labels", "search"},
     {"indexer"},
     {"analysis", "outputs"},
     {"library"},

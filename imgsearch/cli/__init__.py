@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 COMMANDS = (
     *("browse", "completion", "demo", "doctor", "duplicates", "encoders", "evaluate", "explain"),
     *("failures", "folders", "forget", "help", "index", "label", "mcp", "pack", "places", "prune"),
-    *("read-text", "rebuild", "save", "saved", "search", "serve", "status", "suggest", "timeline"),
-    *("ui", "unpack", "watch"),
+    *("read-text", "rebuild", "save", "saved", "search", "serve", "status", "suggest", "teach"),
+    *("timeline", "ui", "unpack", "watch"),
 )
 _NEAR_ENOUGH = 0.75  # "stat" is near "status", but "remove" is not near "serve"
 _STOPPED = (click.exceptions.Abort, KeyboardInterrupt)

@@ -64,7 +64,7 @@ def command(path: str, words: tuple[str, ...], as_json: bool, data_dir: str | No
 
 def explanation_to_json(explanation: Explanation) -> dict[str, object]:
     """The explanation as docs/cli.md documents it."""
-    from imgsearch.service.codec import file_to_json, text_to_json
+    from imgsearch.service.codec import concept_verdict_to_json, file_to_json, text_to_json
 
     return {
         "path": str(explanation.path),
@@ -81,6 +81,7 @@ def explanation_to_json(explanation: Explanation) -> dict[str, object]:
             {"filter": _filter_text(condition), "passes": passes}
             for condition, passes in explanation.filters
         ],
+        "concepts": [concept_verdict_to_json(each) for each in explanation.concepts],
         "text": text_to_json(explanation.text),
         "file": None if explanation.photo is None else file_to_json(explanation.photo),
     }
@@ -101,6 +102,8 @@ def _print(explanation: Explanation) -> None:
         result = f"{'passes' if passes else 'FAILS':8}"
         coloured = text.styled(result, "green" if passes else "red")
         text.print(f"{coloured}{printable(_filter_text(condition))}")
+    for verdict in explanation.concepts:
+        click.echo(printable(f"concept:{verdict.name} {verdict}"))
     if explanation.matched_by:
         names = ", ".join(map(name_of_field, explanation.matched_by))
         click.echo(f"Found by its {names}")

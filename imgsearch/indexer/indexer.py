@@ -18,7 +18,9 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from imgsearch import ocr
+from imgsearch.concepts import teaching
 from imgsearch.config import PRUNE_DAYS
+from imgsearch.decode.reader import decode_bytes
 from imgsearch.encoders import prompts, registry
 from imgsearch.errors import (
     DamagedThumbnails,
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.ocr import TextReader
     from imgsearch.progress import WatchEvent
-    from imgsearch.records.arrays import Vectors
+    from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.labels import Classes, Facet
     from imgsearch.records.photo import Photo
 
@@ -333,6 +335,17 @@ class Indexer:
         with writing(self._data_dir) as store:
             return store.labels.delete_facet(name)
 
+    def teach(self, lesson: teaching.Lesson) -> None:
+        """Teach a concept, and find the photos that show it."""
+        with writing(self._data_dir) as store:
+            row = store.reads.encoder_in_use()
+            teaching.teach(store, row, lesson, self._embedders(row))
+
+    def forget_concept(self, name: str) -> bool:
+        """Delete a concept with its examples; returns whether there was one of this name."""
+        with writing(self._data_dir) as store:
+            return store.concepts.delete(name)
+
     # ------------------------------------------------------------------ steps
 
     def _check(self, folders: Sequence[str]) -> None:
@@ -584,9 +597,21 @@ class Indexer:
         return {root_id for root_id in online if online[root_id] and root_id not in paused}
 
     def _refresh_derived(self, store: Store, row: EncoderRow) -> None:
-        """Update what is derived from the vectors: the score baseline and the saved labels."""
+        """Update what is derived from the vectors: score baseline, saved labels and concepts."""
         baseline.refresh(store, row, lambda texts: self._embed_as_queries(row, texts))
         labels.update_facets(store, row, lambda: self._encoders.of(row))
+        teaching.update_concepts(store, row, self._embedders(row))
+
+    def _embedders(self, row: EncoderRow) -> teaching.Embedders:
+        """What concepts are embedded with; the encoder is loaded only if something has to be."""
+
+        def embed_picture(picture: bytes) -> Vector:
+            encoder = self._encoders.of(row)
+            image = decode_bytes(picture, encoder.side_px, self._settings.max_megapixels).image
+            vector: Vector = encoder.encode_pixels(encoder.prepare(image)[None])[0]
+            return vector
+
+        return teaching.Embedders(lambda texts: self._embed_as_queries(row, texts), embed_picture)
 
     def _embed_as_queries(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
         """Texts embedded as queries are; once on one machine, thanks to the query cache."""

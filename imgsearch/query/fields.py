@@ -294,6 +294,10 @@ FIELDS: dict[str, Field] = {
         "NAME", "with this label, saved by imgsearch label --save-as; or FACET/NAME"
     ),
     "saved": text_field("NAME", "of the search that imgsearch save has saved under this name"),
+    "shows": text_field(
+        "CONCEPT",
+        "that show this concept, taught with imgsearch teach, surely or likely; or CONCEPT/sure",
+    ),
     "in": text_field("FOLDER", "in a folder of this name, at any depth; or below this /path"),
     "root": text_field("FOLDER", "in this indexed folder, given by name or path"),
     "name": text_field("TEXT", "whose file name contains TEXT"),

@@ -2,7 +2,7 @@
 
 line    = item*
 item    = WORD | phrase | ["-"] [NUMBER ":"] (WORD | phrase | example) | ["-"] filter | setting
-example = "image:" (WORD | phrase) | "photo:" DIGITS
+example = "image:" (WORD | phrase) | "photo:" DIGITS | "concept:" (WORD | phrase)
 filter  = NAME ":" value ("|" value)*         NAME is one of FIELDS
 setting = "t:" NUMBER | "sort:" ("relevance" | "date" | "path")
 phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
@@ -31,6 +31,7 @@ from imgsearch.records.query import (
     Query,
     Region,
     Sort,
+    TaughtConcept,
     Term,
 )
 
@@ -42,7 +43,7 @@ _TO_SPACE_OR_BAR = re.compile(r'[^\s"|]+')
 _PHRASE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGION = r"\s*,\s*".join([r"(\d+(?:\.\d+)?)(%?)"] * 4) + "$"
 _SORTS: tuple[Sort, ...] = get_args(Sort)
-_EXAMPLES = ("image", "photo")
+_EXAMPLES = ("image", "photo", "concept")
 _MAX_ID_DIGITS = 19
 _SETTINGS = ("t", "sort")
 
@@ -95,7 +96,9 @@ def to_text(query: Query, exact: bool = False) -> str:
 def is_expressible(term: Term) -> bool:
     """Whether a line can express this term: no example as bytes, and none with a region."""
     what = term.what
-    return isinstance(what, str) or not (isinstance(what.source, bytes) or what.region is not None)
+    return not isinstance(what, Example) or not (
+        isinstance(what.source, bytes) or what.region is not None
+    )
 
 
 def filter_of(name: str, text: str) -> Filter:
@@ -257,6 +260,8 @@ class _Reader:
         elif name == "photo":
             with _query_errors(self.line, at):
                 self.terms.append(Term(Example(_photo_id(text)), weight))
+        elif name == "concept":
+            self.terms.append(Term(TaughtConcept(text.strip()), weight))
         else:
             self.terms.append(Term(text if name is None else Example(Path(text)), weight))
 
@@ -357,7 +362,7 @@ def _split_weight(text: str, default: float) -> tuple[float, str]:
     return (-weight if negated else weight), text[found.end() :]
 
 
-def _reads_as_itself(what: str | Example) -> bool:
+def _reads_as_itself(what: str | Example | TaughtConcept) -> bool:
     """Whether this is text that `parse` reads as these words without quotes."""
     if not isinstance(what, str) or what != " ".join(what.split()):
         return False
@@ -388,6 +393,8 @@ def _what_text(term: Term) -> str:
         is_marked = term.weight != 1
         word = what if is_marked and " " not in what and _reads_as_itself(what) else None
         return word or _quoted(what)
+    if isinstance(what, TaughtConcept):
+        return f"concept:{_quoted_if_needed(what.name, '')}"
     if not is_expressible(term):
         raise ValueError("A line cannot express an example given as bytes or with a region.")
     if isinstance(what.source, int):
@@ -429,13 +436,18 @@ def check_size(query: Query, filters: int = 0) -> None:
     `filters` is the number of filters that are to be added to it, of one value at least.
     """
     values = [value for filter_ in query.filters for value in filter_.values]
-    sources = [
-        term.what.source if isinstance(term.what, Example) else term.what for term in query.terms
-    ]
+    sources = [_source_of(term) for term in query.terms]
     texts = [str(each) for each in (*sources, *values) if isinstance(each, str | Path)]
     _check_bound("terms", len(query.terms), MAX_TERMS)
     _check_bound("values of filters", len(values) + filters, MAX_VALUES)
     _check_bound("characters", sum(map(len, texts)), MAX_CHARS)
+
+
+def _source_of(term: Term) -> str | Path | int | bytes:
+    """The text or the name of a term, or where its example comes from."""
+    if isinstance(term.what, Example):
+        return term.what.source
+    return term.what.name if isinstance(term.what, TaughtConcept) else term.what
 
 
 def _check_bound(what: str, count: int, bound: int) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from imgsearch.records.concepts import ConceptVerdict
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
@@ -221,7 +222,8 @@ class Explanation:
 
     `reason` is a sentence that says why the photo is not in the answer, otherwise None. `rank`
     counts from 1 among the photos that pass all filters; None if this one does not, or if there
-    are no terms. `matched_by` are its names that words of the query match.
+    are no terms. `matched_by` are its names that words of the query match, and `concepts` what each
+    concept in the query says of it.
     """
 
     path: Path
@@ -234,6 +236,7 @@ class Explanation:
     text: PhotoText | None = None  # None if the text of the photo was not read yet
     text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
     matched_by: tuple[MatchedField, ...] = ()
+    concepts: tuple[ConceptVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,19 +53,26 @@ class Example:
     region: Region | None = None  # use only this part
 
 
+@dataclass(frozen=True, slots=True)
+class TaughtConcept:
+    """A concept that was taught by examples, by its name: see `imgsearch.records.concepts`."""
+
+    name: str
+
+
 MINUS_WEIGHT = 1.0  # of a term with a minus and no number
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A text or an example with its weight; a negative weight asks for photos unlike it.
+    """A text, an example or a concept with its weight; a negative weight asks for photos unlike it.
 
     `is_free` marks words that were typed outside of quotes: a search first takes the names and
     dates out of them. How a text was typed does not count when terms are compared, and is not in
     their `repr`, from which cursors are made.
     """
 
-    what: str | Example
+    what: str | Example | TaughtConcept
     weight: float = 1.0
     is_free: bool = field(default=False, repr=False, compare=False)
 

@@ -24,14 +24,24 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
 
 # The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
-TermKind: TypeAlias = Literal["text", "short", "image"]
+TermKind: TypeAlias = Literal["text", "short", "image", "concept"]
 
 _ALIKE = 1e-3  # the least part of a negative term that counts as different from the positive ones
 
 # Chosen on the dev split of Flickr8k and on coco-dev, docs/models.md: by the kind of the positive
 # term, the tangent of the angle by which a negative term of the same weight turns it.
-_TURN_FROM_WORDS: dict[TermKind, float] = {"short": 1.5, "text": 0.4, "image": 1.5}
-_TURN_FROM_EXAMPLE: dict[TermKind, float] = {"short": 0.3, "text": 0.15, "image": 1.0}
+_TURN_FROM_WORDS: dict[TermKind, float] = {
+    "short": 1.5,
+    "text": 0.4,
+    "image": 1.5,
+    "concept": 1.5,
+}
+_TURN_FROM_EXAMPLE: dict[TermKind, float] = {
+    "short": 0.3,
+    "text": 0.15,
+    "image": 1.0,
+    "concept": 1.0,
+}
 _USUAL_SHARE = 0.5  # of the usual caption, is added to what a few words are turned away from
 
 

@@ -80,6 +80,7 @@ class Thresholds:
             "text": self.found_text,
             "short": self.found_short,
             "image": self.found_image,
+            "concept": self.found_image,
         }
         total = sum(abs(weight) for _, weight in query.terms)
         return sum(of_kind[kind] * abs(weight) for kind, weight in query.terms) / total
@@ -256,6 +257,10 @@ def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
     import numpy as np
 
     banks = {"text": baseline.prompts, "short": baseline.nouns, "image": baseline.photos}
+    if any(kind == "concept" for kind, _ in query.terms):
+        # A concept is a direction away from the usual photo: see `imgsearch.concepts.probe`.
+        away = baseline.photos - baseline.mean
+        banks["concept"] = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
     rows = max(len(banks[kind]) for kind, _ in query.terms)
     total = np.zeros((rows, len(query.vector)), np.float32)
     for position, (kind, weight) in enumerate(query.terms):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from imgsearch.records.query import Filter, Query, Selection
+from imgsearch.search.concepts import checked
 from imgsearch.search.places import located
 
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ class SearchContext:
         return frozenset(root_id for root_id, online in self.online.items() if online)
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
-        """The photos that pass these filters. Raises QueryError for a town that is not known."""
+        """The photos that pass these filters. Raises QueryError for an unknown town or concept."""
         return Selection(
-            tuple(located(self.reads, self.cache_dir, each) for each in filters),
+            tuple(
+                located(self.reads, self.cache_dir, checked(self.reads, each)) for each in filters
+            ),
             self.online_roots,
             among,
         )

@@ -15,6 +15,7 @@ from imgsearch.records.answer import Answer, Hit, Level, Neighbours, Verdict
 from imgsearch.records.query import Listed, Query
 from imgsearch.search import cursor as cursors
 from imgsearch.search.baseline import LibraryBaseline
+from imgsearch.search.concepts import concept_verdict, only_concept
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
@@ -227,6 +228,9 @@ def rank_fused(
     """
     ranking = rank(context, vector, only, limit)
     verdict = None if baseline is None else _verdict(baseline, vector, only, ranking)
+    probe = None if verdict is None else only_concept(context.reads, context.row, query)
+    if verdict is not None and probe is not None:
+        verdict = concept_verdict(probe, verdict, [score for _, score in ranking.photos])
     if names is None:
         is_below = _ends_below(ranking, query.min_score)
         photos = [each for each in ranking.photos if _reaches(each, query.min_score)]

@@ -10,6 +10,7 @@ from imgsearch.records.answer import Explanation
 from imgsearch.records.names import MatchedField
 from imgsearch.records.query import Filter, Query, Share
 from imgsearch.search.baseline import LibraryBaseline
+from imgsearch.search.concepts import verdicts
 from imgsearch.search.context import SearchContext
 from imgsearch.search.engine import rank_fused
 from imgsearch.search.name_search import NameMatches, find_names
@@ -37,8 +38,9 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
         return Explanation(path, no_vector, photo, filters=filters)
+    concepts = verdicts(context.reads, context.row, query, photo_id, parts)
     if not query.terms:
-        return Explanation(path, None, photo, filters=filters)
+        return Explanation(path, None, photo, filters=filters, concepts=concepts)
     query_vector = embed(context, query)
     vector = parts.vectors[parts.best_part(query_vector.vector)]
     cosines = query_vector.term_vectors @ vector
@@ -65,7 +67,17 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
         if names is not None and photo_id in names.ids:
             phrases = [phrase.text for phrase in names.phrases]
             matched_by = context.reads.fields_with_any([photo_id], phrases)[photo_id]
-    return Explanation(path, reason, photo, position, score, shares, filters, matched_by=matched_by)
+    return Explanation(
+        path,
+        reason,
+        photo,
+        position,
+        score,
+        shares,
+        filters,
+        matched_by=matched_by,
+        concepts=concepts,
+    )
 
 
 def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:

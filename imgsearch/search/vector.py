@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal
 from imgsearch.encoders.prompts import embed_texts, prompts_for
 from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.query.grammar import EMPTY_TEXT
-from imgsearch.records.query import Example, Query, Region, Term
+from imgsearch.records.query import Example, Query, Region, TaughtConcept, Term
 from imgsearch.search import composition
 from imgsearch.search.composition import TermKind
+from imgsearch.search.concepts import probe_of
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
 from imgsearch.search.everyday import is_everyday, negated_words
@@ -62,6 +63,8 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
     for term in query.terms:
         if isinstance(term.what, str):
             vectors.append(text_vectors[term.what.strip()])
+        elif isinstance(term.what, TaughtConcept):
+            vectors.append(probe_of(context.reads, context.row, term.what.name).direction)
         else:
             vector, photo_id = _embed_example(context, term.what)
             vectors.append(vector)
@@ -91,8 +94,9 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
             and all(isinstance(what, str) and is_everyday(what) for what in wanted_texts),
         ),
         example_ids=frozenset(example_ids),
-        # Text vectors lie off the manifold of photos, so more lists of the index are probed.
-        kind="text" if text_vectors else "image",
+        # Vectors of texts and directions of concepts lie off the manifold of photos, so more lists
+        # of the index are probed.
+        kind="image" if set(kinds) == {"image"} else "text",
     )
 
 
@@ -167,6 +171,8 @@ def _usual_caption(context: SearchContext) -> Vector | None:
 
 
 def _kind(context: SearchContext, term: Term) -> TermKind:
+    if isinstance(term.what, TaughtConcept):
+        return "concept"
     if not isinstance(term.what, str):
         return "image"
     return text_kind(context.row.name, term.what.strip())
@@ -219,7 +225,7 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
     photo_id = None
     if isinstance(source, int):
         if region is None:
-            return _stored_vector(context, source), source
+            return stored_vector(context, source), source
         photo_id, source = source, _file_of(context, source)
     digest = content_hash_of(source)
     photo_id = context.reads.photo_with(digest) if photo_id is None else photo_id
@@ -236,7 +242,8 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
     return vector, photo_id
 
 
-def _stored_vector(context: SearchContext, photo_id: int) -> Vector:
+def stored_vector(context: SearchContext, photo_id: int) -> Vector:
+    """The vector of a photo of the library. Raises QueryError for an unknown one."""
     vector = context.reads.vector_of(context.row.key, photo_id)
     if vector is None:
         raise QueryError(
@@ -248,7 +255,7 @@ def _stored_vector(context: SearchContext, photo_id: int) -> Vector:
 
 def _file_of(context: SearchContext, photo_id: int) -> Path:
     """A file of this photo that can be read now."""
-    _stored_vector(context, photo_id)
+    stored_vector(context, photo_id)
     for root_id, path in context.reads.paths([photo_id]).get(photo_id, []):
         if context.online.get(root_id) and path.is_file():
             return path

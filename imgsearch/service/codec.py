@@ -23,12 +23,13 @@ from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.picture_text import PhotoText
-from imgsearch.records.query import Query, Term
+from imgsearch.records.query import Query, TaughtConcept, Term
 from imgsearch.records.saved import SavedSearchSummary
 from imgsearch.records.status import Failure, Root, Status
 from imgsearch.records.suggestion import Suggestion
 
 if TYPE_CHECKING:
+    from imgsearch.records.concepts import Concept, ConceptVerdict
     from imgsearch.records.duplicates import DuplicateGroup
     from imgsearch.records.labels import Label
 
@@ -214,6 +215,8 @@ def _term_to_json(term: Term) -> JsonObject:
     form: JsonObject = {"weight": term.weight}
     if isinstance(what, str):
         return {"text": what, **form, **({"is_free": True} if term.is_free else {})}
+    if isinstance(what, TaughtConcept):
+        return {"concept": what.name, **form}
     if isinstance(what.source, bytes):
         form["image"] = base64.b64encode(what.source).decode("ascii")
     elif isinstance(what.source, int):
@@ -272,6 +275,23 @@ class _SavedSearchesForm(TypedDict):
 
 class _NewPhotosForm(TypedDict):
     new: tuple[int, ...]
+
+
+# ------------------------------------------------------------------------- concepts
+
+
+def concept_to_json(concept: Concept) -> JsonObject:
+    """A concept; `sentence` is what is known of it for people."""
+    return {**_fields(concept), "sentence": concept.sentence()}
+
+
+def concept_verdict_to_json(verdict: ConceptVerdict) -> JsonObject:
+    """What a concept says of one photo, numbers rounded."""
+    return {
+        **_fields(verdict),
+        "score": round(verdict.score, _PRINTED_DIGITS),
+        "probability": round(verdict.probability, _PRINTED_DIGITS),
+    }
 
 
 # ------------------------------------------------------------------------- counts

@@ -20,7 +20,7 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.grammar import check_size, parse
 from imgsearch.records.labels import Classes
 from imgsearch.records.photo import FACTS, Fact
-from imgsearch.records.query import Example, Filter, Query, Region, Sort, Term
+from imgsearch.records.query import Example, Filter, Query, Region, Sort, TaughtConcept, Term
 from imgsearch.service.codec import JsonObject, read_json, without_nulls
 from imgsearch.version import VERSION
 
@@ -79,17 +79,22 @@ class ExampleBody(Body):
 
 
 class TermBody(ExampleBody):
-    """A text or an example, and its weight."""
+    """A text, an example or a concept, and its weight."""
 
     text: str | None = None
+    concept: str | None = None
     weight: float = 1.0
     is_free: bool = False
 
     def term(self) -> Term:
-        if self.text is None:
+        if self.text is None and self.concept is None:
             return Term(self.example(), self.weight)
-        if (self.photo_id, self.image, self.path, self.region) != (None, None, None, None):
-            raise UsageError("A term is a text or an example, not both.")
+        others = (self.photo_id, self.image, self.path, self.region)
+        if others != (None, None, None, None) or None not in (self.text, self.concept):
+            raise UsageError("A term is a text, an example or a concept: one of them.")
+        if self.concept is not None:
+            return Term(TaughtConcept(self.concept), self.weight)
+        assert self.text is not None
         return Term(self.text, self.weight, self.is_free)
 
 

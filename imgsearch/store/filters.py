@@ -215,6 +215,15 @@ def _label(context: ConditionContext, value: FilterValue) -> SqlCondition:
     )
 
 
+def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    name, _, level = plain_text(str(value)).partition("/")
+    return SqlCondition(
+        "photos.id IN (SELECT photo_id FROM concept_photos JOIN concepts "
+        "ON concepts.id = concept_id WHERE plain_name = ? AND (? != 'sure' OR level = 'sure'))",
+        (name.strip(), level.strip()),
+    )
+
+
 def _near(context: ConditionContext, value: FilterValue) -> SqlCondition:
     import numpy as np
 
@@ -358,6 +367,7 @@ CONDITIONS: dict[str, Condition] = {
     "near": _near,
     "keyword": _keyword,
     "label": _label,
+    "shows": _shows,
     "in": _in,
     "root": _root,
     "name": _name,

@@ -429,6 +429,44 @@ CREATE TABLE saved_examples (
 );
 """
 
+# Concepts taught by examples, their examples, and the photos that they were found in.
+_CONCEPTS = """
+CREATE TABLE concepts (
+    id INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    words TEXT,
+    plain_name TEXT NOT NULL UNIQUE,
+    taught_at TEXT NOT NULL,
+    encoder_key INTEGER REFERENCES encoders ("key") ON DELETE SET NULL,
+    last_seq INTEGER NOT NULL,
+    vectors INTEGER NOT NULL,
+    direction BLOB NOT NULL,
+    slope FLOAT NOT NULL,
+    intercept FLOAT NOT NULL,
+    sure_from FLOAT,
+    likely_from FLOAT,
+    test JSON
+);
+CREATE TABLE concept_examples (
+    concept_id INTEGER NOT NULL REFERENCES concepts (id) ON DELETE CASCADE,
+    content_hash BLOB NOT NULL,
+    is_like BOOLEAN NOT NULL,
+    photo_id INTEGER REFERENCES photos (id) ON DELETE CASCADE,
+    source BLOB,
+    picture BLOB,
+    vector BLOB,
+    PRIMARY KEY (concept_id, content_hash)
+) WITHOUT ROWID;
+CREATE INDEX concept_examples_by_photo ON concept_examples (photo_id);
+CREATE TABLE concept_photos (
+    concept_id INTEGER NOT NULL REFERENCES concepts (id) ON DELETE CASCADE,
+    photo_id INTEGER NOT NULL REFERENCES photos (id) ON DELETE CASCADE,
+    level TEXT NOT NULL,
+    PRIMARY KEY (concept_id, photo_id)
+) WITHOUT ROWID;
+CREATE INDEX concept_photos_by_photo ON concept_photos (photo_id);
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -448,6 +486,7 @@ MIGRATIONS: dict[str, str] = {
     "paused-folders": _PAUSED_FOLDERS,
     "facts-at": _FACTS_AT,
     "saved-searches": _SAVED_SEARCHES,
+    "concepts": _CONCEPTS,
 }
 _NAMES = tuple(MIGRATIONS)
 

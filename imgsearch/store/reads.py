@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.concepts import ConceptProbe
 from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.records.names import (
     NAME_FIELDS,
@@ -42,6 +43,7 @@ from imgsearch.store.sql import (
     ids_parameter,
     list_query,
 )
+from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -561,6 +563,52 @@ class Reads:
                     if _are_raw_pair(developed, raw):
                         pairs[developed.id, raw.id] = None
         return list(pairs)
+
+    # ------------------------------------------------------------------ concepts
+
+    def concept_names(self) -> list[str]:
+        """The names of all concepts, sorted."""
+        return [
+            name
+            for (name,) in self._database.fetch_all("SELECT name FROM concepts ORDER BY plain_name")
+        ]
+
+    def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
+        """The concept of this name, whatever its case and accents, as this encoder has learned it.
+
+        None for an unknown one, and for one that the encoder has not learned.
+        """
+        import numpy as np
+
+        row = self._database.fetch_one(
+            "SELECT name, direction, slope, intercept, sure_from, likely_from FROM concepts "
+            "WHERE plain_name = ? AND encoder_key = ?",
+            plain_text(name),
+            encoder_key,
+        )
+        if row is None:
+            return None
+        name, direction, slope, intercept, *bounds = row
+        sure_from, likely_from = (float("inf") if each is None else each for each in bounds)
+        vector = np.frombuffer(direction, "<f4")
+        return ConceptProbe(name, vector, slope, intercept, sure_from, likely_from)
+
+    def concept_photo_count(self, name: str) -> int:
+        """In how many photos a concept is likely or sure to be."""
+        query = (
+            "SELECT count(*) FROM concept_photos JOIN concepts ON id = concept_id "
+            "WHERE plain_name = ?"
+        )
+        return int(self._database.fetch_one(query, plain_text(name))[0])
+
+    def concept_judgements(self, name: str) -> dict[int, bool]:
+        """The photos of the library that are examples of a concept, and whether each is liked."""
+        query = (
+            "SELECT photo_id, is_like FROM concept_examples JOIN concepts ON id = concept_id "
+            "WHERE plain_name = ? AND photo_id IS NOT NULL ORDER BY photo_id"
+        )
+        rows = self._database.fetch_all(query, plain_text(name))
+        return {photo_id: bool(is_like) for photo_id, is_like in rows}
 
     # ------------------------------------------------------------------ encoders
 

@@ -322,6 +322,53 @@ saved_examples = Table(
     Column("region", Text),  # as JSON
 )
 
+# Concepts taught by examples: see `imgsearch.records.concepts`.
+concepts = Table(
+    "concepts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("words", Text),  # that describe it, if any
+    Column("plain_name", Text, nullable=False, unique=True),  # for comparison: `plain_text`
+    Column("taught_at", Text, nullable=False),
+    Column(
+        "encoder_key", ForeignKey("encoders.key", ondelete="SET NULL")
+    ),  # which it was fitted to
+    Column("last_seq", Integer, nullable=False),  # photos are judged up to here
+    Column("vectors", Integer, nullable=False),  # of the library when it was fitted
+    Column("direction", LargeBinary, nullable=False),  # float32, little-endian, as of vectors
+    Column("slope", Float, nullable=False),
+    Column("intercept", Float, nullable=False),
+    Column("sure_from", Float),  # null: no score is sure, as for the next
+    Column("likely_from", Float),
+    Column("test", JSON),  # the fields of `ConceptTest`
+)
+
+concept_examples = Table(
+    "concept_examples",
+    metadata,
+    Column("concept_id", ForeignKey("concepts.id", ondelete="CASCADE"), primary_key=True),
+    Column("content_hash", LargeBinary, primary_key=True),
+    Column("is_like", Boolean, nullable=False),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE")),  # null: not in the library
+    Column("source", FileName),  # absolute path
+    Column("picture", LargeBinary),  # WebP
+    Column("vector", LargeBinary),  # float32, of the encoder of the concept
+    Index("concept_examples_by_photo", "photo_id"),
+    sqlite_with_rowid=False,
+)
+
+# The photos that a concept is likely or sure to be in.
+concept_photos = Table(
+    "concept_photos",
+    metadata,
+    Column("concept_id", ForeignKey("concepts.id", ondelete="CASCADE"), primary_key=True),
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("level", Text, nullable=False),  # sure | likely
+    Index("concept_photos_by_photo", "photo_id"),
+    sqlite_with_rowid=False,
+)
+
 
 def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
     """Ids as a subquery, since SQLite limits the parameters of a statement."""

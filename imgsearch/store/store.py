@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import PhotoVectors
 from imgsearch.store import schema
+from imgsearch.store.concepts import ConceptStore
 from imgsearch.store.database import Database
 from imgsearch.store.failures import FailureStore, record_failure
 from imgsearch.store.files import FileStore
@@ -37,8 +38,8 @@ _UPSERT_PATH = _insert.on_conflict_do_update(
 class Store:
     """One library's database. Safe to use from several threads.
 
-    `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `failures` and
-    `picture_text` read the rest and write. One process at a time writes: see
+    `reads` is what queries read; `files`, `photos`, `vectors`, `labels`, `concepts`, `failures`
+    and `picture_text` read the rest and write. One process at a time writes: see
     `imgsearch.store.lock.writing`. `saved_searches` alone needs no lock.
     """
 
@@ -49,6 +50,7 @@ class Store:
         self.photos = PhotoStore(database, self.reads)
         self.vectors = VectorStore(database)
         self.labels = LabelStore(database)
+        self.concepts = ConceptStore(database)
         self.failures = FailureStore(database, self.reads)
         self.picture_text = PictureTextStore(database)
         self.packs = PackStore(database, self.reads)

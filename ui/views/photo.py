@@ -11,7 +11,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, Query, Term, clock, format_count, printable, to_text
+from imgsearch import (
+    Example,
+    Hit,
+    ImgsearchError,
+    Query,
+    Term,
+    clock,
+    format_count,
+    printable,
+    to_text,
+)
 from ui import cards, elements
 from ui.addresses import START, address_of
 from ui.elements import NEIGHBOURS, ViewerOptions
@@ -241,7 +251,7 @@ def _explanation(hit: Hit, search_input: SearchInput) -> None:
 
 def _name_of(term: Term) -> str:
     """A term as the box has it: "-people", "2:snow"; an example by what it is."""
-    if isinstance(term.what, str):
+    if not isinstance(term.what, Example):
         return to_text(Query(terms=(term,)))
     sign = "-" if term.weight < 0 else ""
     source = term.what.source

@@ -1,0 +1,1 @@
+"""Concepts that are taught by examples."""

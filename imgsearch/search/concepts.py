@@ -1,0 +1,117 @@
+"""Concepts in queries: the terms `concept:`, the filter `shows:`, and verdicts on photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError
+from imgsearch.records.answer import Verdict
+from imgsearch.records.concepts import ConceptProbe, ConceptVerdict
+from imgsearch.records.query import Filter, Query, TaughtConcept
+from imgsearch.search.confidence import COUNTED_HITS
+from imgsearch.text import plain_text
+
+if TYPE_CHECKING:
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.photo import PhotoVectors
+    from imgsearch.store.reads import Reads
+
+LEVELS = ("sure", "likely")
+_POSSIBLE = 0.2  # the probability from which a photo is possible
+
+
+def probe_of(reads: Reads, row: EncoderRow, name: str) -> ConceptProbe:
+    """The concept of this name. Raises QueryError for an unknown one, with a similar name.
+
+    Also for one that this encoder has not learned, since all its liked examples have left.
+    """
+    probe = reads.concept(name, row.key)
+    if probe is None:
+        require_concept(reads, name)
+        raise QueryError(
+            f"The concept {name!r} has no examples left in the library, and {row.name} has not "
+            f"learned it. Teach it again: imgsearch teach {name} --like PHOTO"
+        )
+    return probe
+
+
+def require_concept(reads: Reads, name: str) -> str:
+    """The name of a concept as it was taught. Raises QueryError for an unknown one."""
+    known = {plain_text(each): each for each in reads.concept_names()}
+    wanted = plain_text(name)
+    if wanted in known:
+        return known[wanted]
+    if not known:
+        raise QueryError(
+            f"Unknown concept {name!r}: none was taught yet. Teach one: imgsearch teach "
+            f"{name or 'NAME'} --like PHOTO"
+        )
+    import difflib
+
+    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {known[near[0]]}? " if near else ""
+    raise QueryError(f"Unknown concept {name!r}. {hint}To list the concepts: imgsearch teach")
+
+
+def checked(reads: Reads, condition: Filter) -> Filter:
+    """The filter as it is. Raises QueryError if it is `shows:` with an unknown name or level."""
+    if condition.field == "shows":
+        for value in condition.values:
+            name, _, level = str(value).partition("/")
+            require_concept(reads, name.strip())
+            if level and plain_text(level).strip() not in LEVELS:
+                raise QueryError(
+                    f"shows: Unknown verdict {level!r}. Known: {', '.join(LEVELS)}, for example "
+                    f"shows:{name}/sure"
+                )
+    return condition
+
+
+def only_concept(reads: Reads, row: EncoderRow, query: Query) -> ConceptProbe | None:
+    """The concept that a query asks for, if it asks for nothing else; filters do not count."""
+    if len(query.terms) != 1 or query.terms[0].weight < 0:
+        return None
+    what = query.terms[0].what
+    return probe_of(reads, row, what.name) if isinstance(what, TaughtConcept) else None
+
+
+def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[float]) -> Verdict:
+    """The verdict on an answer to one concept, by what the concept itself is sure of.
+
+    `scores` are those of the best photos, best first. The strength stays that of `verdict`.
+    """
+    counted = scores[:COUNTED_HITS]
+    possible_from = probe.score_of(_POSSIBLE)
+    bounds = (probe.sure_from, probe.likely_from, possible_from)
+    sure, likely, possible = (sum(score >= bound for score in counted) for bound in bounds)
+    if not possible:
+        return Verdict("nothing", verdict.strength)
+    return Verdict(
+        "found" if likely else "unsure",
+        verdict.strength,
+        sure,
+        likely - sure,
+        possible - likely,
+        possible == len(counted) < len(scores),
+        *bounds,
+    )
+
+
+def verdicts(
+    reads: Reads, row: EncoderRow, query: Query, photo_id: int, photo: PhotoVectors
+) -> tuple[ConceptVerdict, ...]:
+    """What each concept that a query names says of one photo."""
+    names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]
+    for condition in query.filters:
+        if condition.field == "shows":
+            names += [str(value).partition("/")[0].strip() for value in condition.values]
+    found = []
+    for name in dict.fromkeys(map(plain_text, names)):
+        probe = probe_of(reads, row, name)
+        score = float((photo.vectors @ probe.direction).max())
+        judged = reads.concept_judgements(name).get(photo_id)
+        found.append(
+            ConceptVerdict(probe.name, score, probe.probability(score), probe.level(score), judged)
+        )
+    return tuple(found)

@@ -1,0 +1,102 @@
+"""Examples of concepts: what a user names as one, and which photos to judge next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import ImgsearchError, QueryError
+from imgsearch.query.grammar import absolute, example_of
+from imgsearch.records.concepts import ConceptExample, ExampleSource
+from imgsearch.records.query import Example
+from imgsearch.search.concepts import probe_of
+from imgsearch.search.vector import content_hash_of, stored_vector
+
+if TYPE_CHECKING:
+    from imgsearch.search.context import SearchContext
+
+PICTURE_SIDE_PX = 512  # of the copy that is kept of an example from elsewhere
+_PHOTO = "photo:"
+_CANDIDATES = 300  # photos below likely that are looked at for the next ones to judge
+_ALIKE = 0.95  # cosine from which two photos tell the same
+
+
+def judged_example(context: SearchContext, source: ExampleSource, is_like: bool) -> ConceptExample:
+    """A judged photo: by its path, "photo:ID", its id, or the bytes of an image file.
+
+    A file whose content the library has is that photo. Of any other, a reduced copy is made.
+    Raises QueryError for an unknown photo and for an image that cannot be read.
+    """
+    content_hash, photo_id, file = _identity(context, source)
+    path = file if isinstance(file, Path) else None
+    if photo_id is not None:
+        return ConceptExample(content_hash, is_like, photo_id, path)
+    assert file is not None
+    return ConceptExample(content_hash, is_like, None, path, _picture(context, file))
+
+
+def example_hash(context: SearchContext, source: ExampleSource) -> bytes:
+    """The content hash of a photo that `judged_example` takes. Raises as that does."""
+    return _identity(context, source)[0]
+
+
+def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
+    """The ids of up to k photos whose judgement would help a concept most, the first most.
+
+    These are the photos that its probe is least certain of (uncertainty sampling, Lewis and Gale
+    1994), among those that score highest. Photos that are nearly alike tell the same, so all but one
+    of them come last. Raises QueryError for an unknown concept.
+    """
+    probe = probe_of(context.reads, context.row, name)
+    judged = context.reads.concept_judgements(name)
+    wanted = _CANDIDATES + len(judged) + context.reads.concept_photo_count(name)
+    (found,) = context.vectors().search(probe.direction[None], wanted, kind="text")
+    scored = [
+        (abs(probe.probability(score) - 0.5), photo_id)
+        for photo_id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+        if photo_id not in judged
+    ]
+    candidates = [photo_id for _, photo_id in sorted(scored)[:_CANDIDATES]]
+    parts = context.reads.parts(context.row.key, candidates)
+    chosen: list[int] = []
+    alike: list[int] = []
+    for photo_id in candidates:
+        vector = parts[photo_id].vectors[0]
+        is_new = all(float(vector @ parts[other].vectors[0]) < _ALIKE for other in chosen)
+        (chosen if is_new else alike).append(photo_id)
+        if len(chosen) == k:
+            break
+    return [*chosen, *alike][:k]
+
+
+def _identity(
+    context: SearchContext, source: ExampleSource
+) -> tuple[bytes, int | None, Path | bytes | None]:
+    """The content hash, the id if the library has the photo, and the file if one was named."""
+    if isinstance(source, str) and source.startswith(_PHOTO):
+        example = example_of(source).what
+        assert isinstance(example, Example) and isinstance(example.source, int)
+        source = example.source
+    if isinstance(source, int):
+        stored_vector(context, source)
+        photo = context.reads.photos([source])[source]
+        return bytes.fromhex(photo.content_hash), source, None
+    file = source if isinstance(source, bytes) else Path(absolute(source))
+    content_hash = content_hash_of(file)
+    photo_id = context.reads.photo_with(content_hash)
+    if photo_id is not None and context.reads.vector_of(context.row.key, photo_id) is None:
+        photo_id = None  # not embedded yet
+    return content_hash, photo_id, file
+
+
+def _picture(context: SearchContext, file: Path | bytes) -> bytes:
+    from imgsearch.decode.reader import decode, decode_bytes  # lazy: a query does not need it
+    from imgsearch.decode.thumbnails import encode_thumbnail
+
+    name = "The image" if isinstance(file, bytes) else f"The example image {file}"
+    read = decode_bytes if isinstance(file, bytes) else decode
+    try:
+        decoded = read(file, PICTURE_SIDE_PX, context.max_megapixels)  # type: ignore[arg-type]
+        return encode_thumbnail(decoded, PICTURE_SIDE_PX)
+    except ImgsearchError as error:
+        raise QueryError(f"{name} cannot be read. {error}") from error
