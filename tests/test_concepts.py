@@ -169,7 +169,7 @@ def test_a_concept_is_a_term_and_a_filter(
     shown = names(library.search('shows:"PINK BAND"'))
     assert set(found[:6]) <= set(shown) and all(name.startswith("pink") for name in shown)
     assert len(shown) == concept.sure + concept.likely
-    surely = names(library.search('shows:"pink band"/sure'))
+    surely = names(library.search('shows:"pink band/sure"'))
     assert set(names(library.search(f"name:{found[0]}"))) <= set(surely) <= set(shown)
     rest = names(library.search('-shows:"pink band"', k=100))
     assert len(rest) == PINKS + GREENS - len(shown)

@@ -1,4 +1,4 @@
-"""docs/search.md is correct: its commands run here and print what the page shows.
+"""docs/search.md and concepts.md are correct: their commands run here and print what they show.
 
 The photos are those of ../shared/data. After a change, run this file with UPDATE_DOCS=1.
 """
@@ -20,7 +20,9 @@ import pytest
 from imgsearch.cli import main
 from imgsearch.query.fields import FIELDS
 
-PAGE = Path(__file__).parent.parent / "docs" / "search.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "search.md"
+PAGES = (PAGE, DOCS / "concepts.md")  # in this order: the first makes the library
 HOME = "/home/ada"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HOLIDAYS = ("dog beach", "sunset", "dog snow", "pool", "bicycle", "football")
@@ -140,8 +142,9 @@ def compared(output: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page_file", PAGES, ids=[page.stem for page in PAGES])
 def test_every_example_prints_what_the_page_shows(
-    home: Path, capfd: pytest.CaptureFixture[str]
+    home: Path, capfd: pytest.CaptureFixture[str], page_file: Path
 ) -> None:
     def run_block(block: re.Match[str]) -> str:
         shown = []
@@ -150,10 +153,10 @@ def test_every_example_prints_what_the_page_shows(
             shown.append(f"$ {command}\n{output.replace(str(home), HOME)}")
         return f"```console\n{''.join(shown)}```"
 
-    page = PAGE.read_text()
+    page = page_file.read_text()
     now = BLOCK.sub(run_block, page)
     if os.environ.get("UPDATE_DOCS"):
-        PAGE.write_text(now)
+        page_file.write_text(now)
         return
     for before, after in zip(BLOCK.findall(page), BLOCK.findall(now), strict=True):
         for (command, was), (_, is_) in zip(commands_of(before), commands_of(after), strict=True):
@@ -165,12 +168,19 @@ def test_every_example_prints_what_the_page_shows(
 
 
 @pytest.mark.slow  # needs the library that the test above makes
-def test_the_python_example_runs(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    exec(compile(code, str(PAGE), "exec"), {})
-    assert capfd.readouterr().out.startswith("(Share(term=Term(what='a dog', weight=2.0)")
+@pytest.mark.parametrize("page_file", PAGES, ids=[page.stem for page in PAGES])
+def test_the_python_example_runs(
+    home: Path, capfd: pytest.CaptureFixture[str], page_file: Path
+) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page_file.read_text(), re.MULTILINE | re.DOTALL)
+    exec(compile(code, str(page_file), "exec"), {})
+    starts = {
+        "search": "(Share(term=Term(what='a dog', weight=2.0)",
+        "concepts": "2 examples",
+    }
+    assert capfd.readouterr().out.startswith(starts[page_file.stem])
 
 
 def test_every_filter_is_documented() -> None:
     documented = re.findall(r"^\| `(\w+):", PAGE.read_text(), re.MULTILINE)
-    assert set(documented) == {*FIELDS, "t", "sort", "image", "photo"}
+    assert set(documented) == {*FIELDS, "t", "sort", "image", "photo", "concept"}

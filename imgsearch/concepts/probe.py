@@ -106,13 +106,13 @@ def fit(examples: TrainingSet) -> Vector:
     )
     weights[~is_like] /= weights[~is_like].sum()
     dual = _dual_weights(centred @ centred.T + 1.0, is_like, weights)
-    direction: NDArray[np.floating] = centred.T @ dual
+    direction = np.asarray(centred.T @ dual, np.float64)
     if examples.words is not None:
         background = examples.others if others else rows
         share = _WORDS_SHARE / float(np.sqrt(likes))
-        direction = direction / _deviation(background @ direction) + (
-            share * examples.words / _deviation(background @ examples.words)
-        )
+        words = examples.words.astype(np.float64)
+        direction /= _deviation(background @ direction)
+        direction += share * words / _deviation(background @ words)
     result: Vector = (direction / max(float(np.linalg.norm(direction)), 1e-12)).astype(np.float32)
     return result
 
@@ -128,7 +128,7 @@ def _dual_weights(
         curvature = np.maximum(weights * probabilities * (1 - probabilities), 1e-9)
         targets = logits + weights * (is_like - probabilities) / curvature
         dual = np.linalg.solve(kernel + _PENALTY * np.diag(1 / curvature), targets)
-        previous, logits = logits, kernel @ dual
+        previous, logits = logits, np.asarray(kernel @ dual, np.float64)
         if np.abs(logits - previous).max() < 1e-4:
             break
     return dual

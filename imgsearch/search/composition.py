@@ -34,14 +34,18 @@ _TURN_FROM_WORDS: dict[TermKind, float] = {
     "short": 1.5,
     "text": 0.4,
     "image": 1.5,
-    "concept": 1.5,
+    "concept": 1.0,
 }
 _TURN_FROM_EXAMPLE: dict[TermKind, float] = {
     "short": 0.3,
     "text": 0.15,
     "image": 1.0,
-    "concept": 1.0,
+    "concept": 0.5,
 }
+_TURN_FROM_CONCEPT = 0.15  # whatever the positive term: a concept is far from the usual photo
+# Photos differ more along a concept than along words. So that both count the same in a query, a
+# positive concept has this part of its weight (benchmarks/bench_concepts.py).
+CONCEPT_SHARE = 0.6
 _USUAL_SHARE = 0.5  # of the usual caption, is added to what a few words are turned away from
 
 
@@ -68,22 +72,23 @@ def negative_rows(
     rows = vectors
     if usual_caption is not None:
         of_short = sum(share for kind, share in shares if kind == "short")
-        rows = vectors + np.float32(_USUAL_SHARE * of_short) * usual_caption
+        usual = [0.0 if kind == "concept" else _USUAL_SHARE * of_short for kind in kinds]
+        rows = vectors + np.array(usual, np.float32)[:, None] * usual_caption
         rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     turns = weights * np.array(
-        [
-            sum(
-                share * (_TURN_FROM_EXAMPLE if kind == "image" else _TURN_FROM_WORDS)[positive]
-                for positive, share in shares
-            )
-            for kind in kinds
-        ],
+        [sum(share * _turn(positive, kind) for positive, share in shares) for kind in kinds],
         np.float32,
     )
     scaled: Vectors = rows * turns[:, None]
     length = float(np.linalg.norm(scaled.sum(axis=0)))
     scaled *= np.float32(min(1.0, float(np.linalg.norm(turns)) / max(length, 1e-12)))
     return scaled
+
+
+def _turn(positive: TermKind, negative: TermKind) -> float:
+    if negative == "concept":
+        return _TURN_FROM_CONCEPT
+    return (_TURN_FROM_EXAMPLE if negative == "image" else _TURN_FROM_WORDS)[positive]
 
 
 def compose(positive: Vectors, negative: Vector) -> Vectors:

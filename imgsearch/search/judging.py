@@ -44,8 +44,8 @@ def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
     """The ids of up to k photos whose judgement would help a concept most, the first most.
 
     These are the photos that its probe is least certain of (uncertainty sampling, Lewis and Gale
-    1994), among those that score highest. Photos that are nearly alike tell the same, so all but one
-    of them come last. Raises QueryError for an unknown concept.
+    1994), among those that score highest. Photos that are nearly alike tell the same, so all but
+    one of them come last. Raises QueryError for an unknown concept.
     """
     probe = probe_of(context.reads, context.row, name)
     judged = context.reads.concept_judgements(name)

@@ -75,6 +75,8 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
     # Only their ratios count, and the squares of large ones would overflow.
     weights = (all_weights / np.abs(all_weights).max()).astype(np.float32)
     kinds = tuple(_kind(context, term) for term in query.terms)
+    is_concept = np.array([kind == "concept" for kind in kinds])
+    weights[is_concept & (weights > 0)] *= composition.CONCEPT_SHARE
     contributions, negative = _composed(
         context, kinds, weights, term_vectors, _as_meant(query, term_vectors, text_vectors)
     )
