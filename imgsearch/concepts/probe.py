@@ -127,8 +127,9 @@ def _dual_weights(
         probabilities = 1 / (1 + np.exp(-logits))
         curvature = np.maximum(weights * probabilities * (1 - probabilities), 1e-9)
         targets = logits + weights * (is_like - probabilities) / curvature
-        dual = np.linalg.solve(kernel + _PENALTY * np.diag(1 / curvature), targets)
-        previous, logits = logits, np.asarray(kernel @ dual, np.float64)
+        regularised = kernel + _PENALTY * np.diag(1 / curvature)
+        dual = np.linalg.solve(regularised, targets).astype(np.float64)
+        previous, logits = logits, kernel @ dual
         if np.abs(logits - previous).max() < 1e-4:
             break
     return dual
