@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from imgsearch.errors import PhotoError, QueryError, UsageError
 from imgsearch.query.fields import FIELDS
-from imgsearch.query.grammar import resolve_query, to_text
+from imgsearch.query.grammar import is_expressible, resolve_query, to_text
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.service.api import ask
 from imgsearch.service.client import names_files
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imgsearch.library import Library
     from imgsearch.records.answer import Answer, Hit
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
+    from imgsearch.records.saved import SavedSearchSummary
     from imgsearch.service.api import SearchAPI
 
 MAX_PHOTOS = 50  # in one answer
@@ -92,6 +93,10 @@ class ExplainArguments(Body):
 
 
 class LabelsArguments(Body):
+    """Nothing."""
+
+
+class SavedArguments(Body):
     """Nothing."""
 
 
@@ -210,6 +215,25 @@ class LabelList(msgspec.Struct, kw_only=True):
     """The saved labels; `left_out` counts those beyond the limit."""
 
     saved: list[SavedLabels]
+    left_out: int
+
+
+class SavedQuery(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A search that the user has saved. saved:NAME in a query stands for it."""
+
+    name: str
+    query: str
+    photos: Annotated[int, Meta(description="How many photos it finds now.")]
+    new: Annotated[
+        int, Meta(description="Of these, how many it did not find when the user last looked.")
+    ]
+    problem: Annotated[str | None, Meta(description="Why it cannot be answered now.")] = None
+
+
+class SavedQueryList(msgspec.Struct, kw_only=True):
+    """The saved searches; `left_out` counts those beyond the limit."""
+
+    saved: list[SavedQuery]
     left_out: int
 
 
@@ -397,6 +421,15 @@ class PhotoTools:
             self._labels,
         )
         yield Tool(
+            "saved",
+            "List saved searches",
+            "Lists the searches that the user has saved, how many photos each finds, and how many "
+            "of them are new. The query saved:NAME finds them.",
+            SavedArguments,
+            SavedQueryList,
+            self._saved,
+        )
+        yield Tool(
             "places",
             "Count photos by place",
             "Counts photos by town, region and country. The filter place:NAME finds them.",
@@ -476,7 +509,7 @@ class PhotoTools:
             score=None if explanation.score is None else round(explanation.score, 4),
             terms=[
                 TermShare(
-                    term=printable(to_text(Query((share.term,)))),
+                    term=_term_text(share.term),
                     cosine=round(share.cosine, 4),
                     share=round(share.share, 4),
                 )
@@ -501,6 +534,23 @@ class PhotoTools:
             saved.setdefault(printable(name), []).append(count)
         listed = [SavedLabels(name=name, counts=counts) for name, counts in saved.items()]
         return LabelList(saved=listed, left_out=max(0, len(rows) - MAX_ROWS)), None
+
+    def _saved(self, arguments: SavedArguments) -> tuple[SavedQueryList, None]:
+        def list_saved(api: SearchAPI) -> tuple[SavedSearchSummary, ...]:
+            return api.saved_searches()
+
+        searches = self._ask(list_saved)
+        saved = [
+            SavedQuery(
+                name=printable(each.name),
+                query=printable(each.line),
+                photos=each.photos,
+                new=each.new,
+                problem=_shown(each.problem),
+            )
+            for each in searches[:MAX_ROWS]
+        ]
+        return SavedQueryList(saved=saved, left_out=len(searches) - len(saved)), None
 
     def _places(self, arguments: PlacesArguments) -> tuple[PlaceList, None]:
         query = _optional_query(arguments.query)
@@ -594,6 +644,11 @@ def _summary(hit: Hit) -> PhotoSummary:
         place=None if facts.place is None else printable(facts.place),
         offline=hit.offline,
     )
+
+
+def _term_text(term: Term) -> str:
+    """A term as a query line; an image of a saved search has no such form."""
+    return printable(to_text(Query((term,)))) if is_expressible(term) else "an image"
 
 
 def _towns(places: PlaceCounts) -> Iterator[PlaceCount]:

@@ -39,7 +39,7 @@ from tests.factories import (
 )
 from tests.stand_in import StandIn
 
-TOOLS = {"search", "similar", "photo", "explain", "labels", "places", "timeline"}
+TOOLS = {"search", "similar", "photo", "explain", "labels", "saved", "places", "timeline"}
 NOT_UTF8 = b"caf\xe9\x1b[2J.png"
 AREZZO = "43,27.8676N", "11,52.8888E"
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -136,6 +136,7 @@ def data(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         library.index([demo_photos, place / "trip"]).run()
         library.save_labels("animals", Classes(("cat", "horse")))
+        library.save_search("arezzo", "place:Arezzo")
     return place / "library"
 
 
@@ -233,6 +234,14 @@ def test_labels_places_and_times_are_counted(connected: Assistant) -> None:
     (trip,) = connected.ask("timeline", query="place:Arezzo", by="event")["periods"]
     assert (trip["period"], trip["photos"]) == ("2021-08-01 to 2021-08-05", 5)
     assert trip["places"][0] == "Arezzo"
+
+
+def test_saved_searches_are_listed_and_can_be_used(connected: Assistant) -> None:
+    (trip,) = connected.ask("saved")["saved"]
+    assert (trip["name"], trip["query"], trip["photos"]) == ("arezzo", "place:Arezzo", 5)
+    found = connected.ask("search", query="saved:arezzo on:2021-08-03")["photos"]
+    assert [Path(photo["path"]).name for photo in found] == ["arezzo3.png"]
+    assert "arezzo" in connected.refusal("search", query="saved:arezo")
 
 
 def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
