@@ -61,8 +61,9 @@ if TYPE_CHECKING:
         StoredEncoder,
     )
     from imgsearch.records.suggestion import Suggestion
+    from imgsearch.records.trial import EncoderTrial, TrialQuery
     from imgsearch.service.api import ask
-    from imgsearch.text import clock, format_count, plain_text, printable
+    from imgsearch.text import clock, format_count, format_duration, plain_text, printable
 
 __version__ = VERSION
 
@@ -75,6 +76,7 @@ _MODULES = {
     "DuplicateGroup": "imgsearch.records.duplicates",
     "DayPhotos": "imgsearch.records.browse",
     "EncoderInfo": "imgsearch.records.status",
+    "EncoderTrial": "imgsearch.records.trial",
     "Example": "imgsearch.records.query",
     "Failure": "imgsearch.records.status",
     "FolderChoice": "imgsearch.records.folders",
@@ -112,6 +114,7 @@ _MODULES = {
     "Status": "imgsearch.records.status",
     "Suggestion": "imgsearch.records.suggestion",
     "TOKEN_VARIABLE": "imgsearch.page_access",
+    "TrialQuery": "imgsearch.records.trial",
     "Term": "imgsearch.records.query",
     "Timeline": "imgsearch.records.browse",
     "UnderstoodPart": "imgsearch.records.query",
@@ -124,6 +127,7 @@ _MODULES = {
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
+    "format_duration": "imgsearch.text",
     "in_earlier_years": "imgsearch.query.anniversary",
     "name_of_field": "imgsearch.records.names",
     "parse": "imgsearch.query.grammar",
@@ -146,6 +150,7 @@ __all__ = [
     "DayPhotos",
     "DuplicateGroup",
     "EncoderInfo",
+    "EncoderTrial",
     "Example",
     "Failure",
     "FolderChoice",
@@ -182,6 +187,7 @@ __all__ = [
     "Suggestion",
     "Term",
     "Timeline",
+    "TrialQuery",
     "Understanding",
     "UnderstoodPart",
     "Verdict",
@@ -192,6 +198,7 @@ __all__ = [
     "count_within",
     "filter_of",
     "format_count",
+    "format_duration",
     "in_earlier_years",
     "name_of_field",
     "parse",

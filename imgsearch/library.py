@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         StoredEncoder,
     )
     from imgsearch.records.suggestion import Suggestion
+    from imgsearch.records.trial import EncoderTrial
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
@@ -1000,6 +1001,36 @@ class Library:
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
         self._reads()
         return _job(self._indexer().rebuild(encoder))
+
+    def try_encoder(
+        self, encoder: str, photos: int = 2000, queries: Sequence[str] = ()
+    ) -> Job[EncoderTrial]:
+        """Embed a sample of the photos with another encoder, and compare it with the one in use.
+
+        The report says how long all photos would take, what they would take on the disk, and how
+        both answer the same ten queries among the photos of the sample: `queries` and saved
+        searches first, then captions and keywords of the photos, of which the right answer is
+        known. Nothing changes for searches; the vectors are kept, and `rebuild(encoder)` goes on
+        from there. Raises UsageError for an unknown encoder, for that in use, and for a sample of
+        fewer than 20 photos; and as `index` does.
+        """
+        if photos < 1:
+            raise UsageError(f"The number of photos to try must be above 0, not {photos}.")
+        if not encoder.strip():
+            raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
+        if any(not text.strip() for text in queries):
+            raise UsageError("A query is empty. Name what to look for, such as: a dog in snow")
+        saved = self._saved_searches().all()
+        return _job(self._indexer().try_encoder(encoder, photos, tuple(queries), saved))
+
+    def last_trial(self) -> EncoderTrial | None:
+        """What the last `try_encoder` found out; None without one, or if its encoder is gone."""
+        from imgsearch.indexer.encoder_trial import read_trial
+
+        trial = read_trial(self.settings.data_dir)
+        stored = self.stored_encoders() if trial is not None else ()
+        names = {each.name for each in stored if each.state != "current"}
+        return trial if trial is not None and trial.encoder in names else None
 
     # ------------------------------------------------------------------ wiring
 

@@ -23,6 +23,7 @@ _HAS_MODES = os.name != "nt"
 _LIBRARY_FILES = (
     *("library.db", "writer.", "serve.", "query-vectors.db", "thumbnails.db"),
     "past-queries.db",
+    "trial.json",
 )
 _LIBRARY_FOLDERS = ("snapshots", "thumbnails", "examples", "watch-canary")
 _OTHER_NAMES = (

@@ -58,6 +58,15 @@ def format_count(number: int, singular: str) -> str:
     return f"{number:,} {singular if number == 1 else singular + 's'}"
 
 
+def format_duration(seconds: float) -> str:
+    """An estimate, to the second, minute or tenth of an hour: "about 3 min"."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
 def clock(seconds: float) -> str:
     """A time in a video: "0:12", "1:02:03"."""
     minutes, second = divmod(int(seconds), 60)

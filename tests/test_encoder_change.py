@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Library, Settings
+from imgsearch import EncoderTrial, Library, Settings
 from imgsearch.errors import UsageError
 from imgsearch.records.labels import Classes
 from tests.factories import run_cli, write_noise
@@ -130,3 +130,175 @@ def test_on_the_command_line(data: Path) -> None:
     assert dropped.returncode == 0 and "Deleted the vectors of lite+views" in dropped.stdout
     again = run_cli("rebuild", "--encoder", "lite+views", data=data, IMGSEARCH_ENCODER="auto")
     assert again.returncode == 0 and "lite is kept: 21 photos" in again.stderr
+
+
+# ---------------------------------------------------------------------------- a trial
+
+
+CAPTIONS = {
+    "coffee.png": "A cup of coffee with a spoon",
+    "chelsea.png": "A ginger cat looks at the camera",
+    "rocket.jpg": "A rocket stands on its launch pad",
+}
+ANIMALS = ("chelsea.png", "horse.png", "coffee.png")
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<r:Description xmlns:d="http://purl.org/dc/elements/1.1/"><d:description><r:Alt>
+<r:li xml:lang="x-default">{}</r:li></r:Alt></d:description><d:subject><r:Bag>{}</r:Bag></d:subject>
+</r:Description></r:RDF></x:xmpmeta>"""
+
+
+@pytest.fixture(scope="module")
+def untried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a library of `lite` with three captions, a keyword, a saved search."""
+    place = tmp_path_factory.mktemp("untried")
+    photos = Path(shutil.copytree(demo_photos, place / "photos"))
+    for name in {*CAPTIONS, *ANIMALS}:
+        subject = "<r:li>favourite</r:li>" if name in ANIMALS else ""
+        sidecar = XMP.format(CAPTIONS.get(name, ""), subject)
+        (photos / name).with_suffix(".xmp").write_text(sidecar)
+    with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
+        library.index([photos]).run()
+        library.save_search("machines", "an old machine")
+        library.save_search("pngs", "an old machine type:png")
+    return place / "library"
+
+
+@pytest.fixture(scope="module")
+def tried(untried: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EncoderTrial]:
+    """A copy of it in which `lite+views` was tried on all photos, and the report of that."""
+    data = Path(shutil.copytree(untried, tmp_path_factory.mktemp("tried") / "library"))
+    with Library.open(data) as library:
+        return data, library.try_encoder("lite+views", queries=["a motorcycle"]).run()
+
+
+def best_ten(library: Library, text: str) -> tuple[int, ...]:
+    """By what the photos show alone; the sample of the trial is the whole library."""
+    hits = library.find(f'"{text}"', k=50).hits
+    assert len(hits) == 21
+    return tuple(hit.photo.id for hit in sorted(hits, key=lambda hit: -(hit.score or 0))[:10])
+
+
+def test_a_trial_changes_nothing_for_searches(
+    tried: tuple[Path, EncoderTrial], untried: Path
+) -> None:
+    with Library.open(tried[0]) as after, Library.open(untried) as before:
+        assert answers(after) == answers(before)
+        assert after.status().encoder == "lite"
+        assert after.last_trial() == tried[1]
+
+
+def test_the_queries_are_ones_own_and_those_with_known_answers(
+    tried: tuple[Path, EncoderTrial], untried: Path
+) -> None:
+    queries = tried[1].queries
+    assert len(queries) == 10
+    assert [(each.text, each.source) for each in queries[:2]] == [
+        ("a motorcycle", "own"),
+        ("an old machine", "saved"),
+    ]
+    assert {each.text for each in queries if each.source == "caption"} == set(CAPTIONS.values())
+    (keyword,) = [each for each in queries if each.source == "keyword"]
+    assert keyword.text == "favourite" and len(keyword.right) == 3
+    assert sum(each.source == "usual" for each in queries) == 4
+    with Library.open(untried) as library:
+        for each in queries:
+            names = {hit.path.name for hit in library.photos(each.right)}
+            if each.source == "caption":
+                assert [CAPTIONS[name] for name in names] == [each.text]
+            elif each.source == "keyword":
+                assert names == set(ANIMALS)
+
+
+def test_both_answers_are_those_of_a_whole_library(
+    tried: tuple[Path, EncoderTrial], tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(tried[0], tmp_path / "library"))
+    trial = tried[1]
+    with Library.open(data) as library:
+        for each in trial.queries:
+            assert each.before == best_ten(library, each.text), each.text
+        job = library.rebuild("lite+views")
+        assert list(job) == [], "the sample is not embedded again"
+        assert library.last_trial() is None, "it is in use now"
+        for each in trial.queries:
+            assert each.after == best_ten(library, each.text), each.text
+    found = [each.right[0] in each.after for each in trial.queries if each.source == "caption"]
+    (captions, keywords) = trial.known_items
+    assert (captions.source, captions.queries) == ("caption", 3)
+    assert captions.after == pytest.approx(sum(found) / 3, abs=1e-3) and captions.before > 0.6
+    assert (keywords.source, keywords.queries) == ("keyword", 1)
+
+
+def test_it_says_what_the_change_would_cost(
+    tried: tuple[Path, EncoderTrial], untried: Path, tmp_path: Path
+) -> None:
+    trial = tried[1]
+    assert (trial.photos, trial.left, trial.left_s) == (21, 0, 0.0)
+    assert trial.photos_per_s is not None and trial.photos_per_s > 0
+    assert 50e6 < trial.memory_bytes < 20e9
+    data = Path(shutil.copytree(untried, tmp_path / "library"))
+    with Library.open(data) as library:
+        part = library.try_encoder("lite+views", photos=20).run()
+        assert (part.photos, part.left) == (20, 1)
+        assert part.left_s == pytest.approx(1 / (part.photos_per_s or 0), rel=0.01)
+        library.rebuild("lite+views").run()
+        stored = {each.name: each for each in library.stored_encoders()}["lite+views"]
+    assert 0.6 < part.size_bytes / stored.size_bytes < 3
+
+
+def test_a_trial_leaves_a_rebuild_that_was_stopped_as_it_is(untried: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(untried, tmp_path / "library"))
+    with Library.open(data) as library:
+        job = library.rebuild("lite:1")
+        next(step for step in job if step.done == step.total)
+        job.close()
+        before = {each.name: each for each in library.stored_encoders()}["lite:1"]
+        assert before.state == "building"
+        library.try_encoder("lite+views", photos=20).run()
+        after = {each.name: each for each in library.stored_encoders()}["lite:1"]
+        assert after == before
+        library.drop_encoder("lite+views")
+        assert library.last_trial() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("rebuild", "--trial", "20"), "name it with --encoder"),
+        (("rebuild", "--encoder", "lite+views", "--trial", "0"), "--trial"),
+        (("rebuild", "--encoder", "lite+views", "--query", "x"), "--query needs --trial"),
+        (("rebuild", "--encoder", "lite", "--trial", "20"), "uses lite already"),
+        (("rebuild", "--encoder", "light", "--trial", "20"), "Unknown encoder 'light'"),
+        (("rebuild", "--encoder", "lite+views", "--trial", "5", "--query", " "), "query is empty"),
+        (("rebuild", "--encoder", "lite+views", "--trial", "5"), "needs 20"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(
+    untried: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = run_cli(*arguments, data=untried, IMGSEARCH_ENCODER="auto")
+    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+    with Library.open(untried) as library:
+        assert library.last_trial() is None
+
+
+def test_the_table_of_a_trial(untried: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(untried, tmp_path / "library"))
+    options = ("--encoder", "lite+views", "--trial", "2000", "--query", "a motorcycle")
+    done = run_cli("rebuild", *options, data=data, IMGSEARCH_ENCODER="auto")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "lite+views and lite, on 21 photos"
+    assert [line.split()[0] for line in lines[1:4]] == ["Time", "Disk", "Memory"]
+    assert lines[1].endswith("none: all photos were embedded in the trial")
+    assert lines[4].split() == ["lite", "lite+views", "in", "both"]
+    assert lines[5].startswith("3 captions: right among the first ten")
+    (coffee,) = [line for line in lines if "cup of coffee" in line]
+    assert "rank 1  " in coffee
+    (motorcycle,) = [line for line in lines if line.startswith("a motorcycle (own)")]
+    assert motorcycle.endswith("of 10") and "rank" not in motorcycle
+    assert "imgsearch rebuild --encoder lite+views" in done.stderr
+    again = run_cli("rebuild", *options, "--json", data=data, IMGSEARCH_ENCODER="auto")
+    report = json.loads(again.stdout)
+    assert report["photos_per_s"] is None and report["left_s"] is None, "nothing was embedded"
+    assert len(report["queries"]) == 10

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from streamlit.testing.v1 import AppTest
 
-from imgsearch import Hit, Library, Settings, parse, text
+from imgsearch import Hit, Library, Settings, format_duration, parse, text
 from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
 from imgsearch.records.browse import CountryCount, PlaceCounts, RegionCount, TownCount
@@ -551,4 +551,4 @@ def test_text_is_safe_and_readable() -> None:
     assert formatting.escape_markdown("![x](y) <b>") == r"\!\[x\]\(y\) \<b\>"
     assert formatting.format_size(999) == "999 B"
     assert formatting.format_size(3_210_000) == "3.2 MB"
-    assert formatting.format_duration(600) == "about 10 min"
+    assert format_duration(600) == "about 10 min"

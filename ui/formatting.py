@@ -39,15 +39,6 @@ def format_datetime(moment: datetime | None) -> str:
     return f"{format_date(moment)}, {moment:%H:%M}{offset}"
 
 
-def format_duration(seconds: float) -> str:
-    """An estimate, to the second, minute or tenth of an hour: "about 3 min"."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
-
-
 def date_of(hit: Hit) -> datetime | None:
     """When the photo was taken; the file's modification time if no metadata says."""
     return hit.date or hit.photo.taken_at

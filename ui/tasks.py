@@ -10,8 +10,8 @@ from typing import Protocol
 
 import streamlit as st
 
-from imgsearch import ImgsearchError, Library, Progress, RateMeter, RunningJob
-from ui.formatting import escape_markdown, format_duration
+from imgsearch import ImgsearchError, Library, Progress, RateMeter, RunningJob, format_duration
+from ui.formatting import escape_markdown
 
 INDEX = "index"  # the name of the task that indexes
 

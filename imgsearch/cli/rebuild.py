@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +20,12 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.errors import FolderError, SnapshotError
-from imgsearch.text import format_count
+from imgsearch.text import format_count, format_duration, printable
+
+if TYPE_CHECKING:
+    from imgsearch.records.trial import EncoderTrial, TrialQuery
+
+_SHOWN_CHARS = 40  # of a query
 
 
 @click.command("rebuild", short_help="Rebuild the index, or change the model.")
@@ -28,19 +35,57 @@ from imgsearch.text import format_count
     help="Embed all photos again with this model.",
     shell_complete=complete_encoder,
 )
+@click.option(
+    "--trial",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Only try the model of --encoder on N photos, and compare it with the one in use.",
+)
+@click.option(
+    "--query",
+    "queries",
+    metavar="TEXT",
+    multiple=True,
+    help="With --trial: compare the answers to TEXT. May be given several times.",
+)
 @click.option("--check", is_flag=True, help="Only measure the recall of the index.")
 @json_option
 @data_option
-def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | None) -> None:
+def command(
+    encoder: str | None,
+    trial: int | None,
+    queries: tuple[str, ...],
+    check: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
     """Rebuild the index from the stored vectors. No photo is read for that.
 
     With --encoder, every photo is embedded again with another model. Searches use the old model
     until the new one is complete. You can stop with Ctrl-C and continue later. The vectors of the
     old model are kept: imgsearch encoders --use goes back to it, and --drop deletes them.
 
+    With --trial as well, only a sample is embedded, and nothing is decided: it says how long all
+    photos would take, how much disk and memory, and how both models answer ten queries, yours and
+    captions and keywords of which the right answer is known. The page shows the answers side by
+    side. The sample is not embedded again by the rebuild.
+
+    \b
+      imgsearch rebuild --encoder lite+views --trial 2000 --query "our old house"
+
     With --check, searches of the index are compared with exact searches. Exit code 7 means that
     the recall of the index is too low: rebuild it.
     """
+    if queries and trial is None:
+        raise click.UsageError("--query needs --trial.")
+    if trial is not None:
+        if check or encoder is None:
+            raise click.UsageError("--trial tries a model: name it with --encoder NAME.")
+        with open_library(data_dir) as library:
+            tried = library.try_encoder(encoder, trial, queries)
+            run_with_progress(tried, "Embedding a sample")
+        _print_trial(tried.report, as_json)
+        return
     if check:
         if encoder:
             raise click.UsageError("--check measures the index as it is; leave --encoder out.")
@@ -64,6 +109,63 @@ def command(encoder: str | None, check: bool, as_json: bool, data_dir: str | Non
             "their drives, or remove what is gone with imgsearch index; then run this again."
         )
         sys.exit(FolderError.exit_code)
+
+
+def _print_trial(trial: EncoderTrial, as_json: bool) -> None:
+    if as_json:
+        print_json({**asdict(trial), "made_at": trial.made_at.isoformat(), "left_s": trial.left_s})
+        return
+    click.echo(f"{trial.encoder} and {trial.encoder_in_use}, on {trial.photos:,} photos")
+    for name, value in _costs(trial):
+        click.echo(f"{name:8}{value}")
+    rows = list(_rows(trial))
+    width = max(len(row[0]) for row in rows)
+    columns = [max(len(row[at]) for row in rows) for at in (1, 2, 3)]
+    for what, before, after, shared in rows:
+        cells = zip((before, after, shared), columns, strict=True)
+        click.echo(f"{what:{width}}" + "".join(f"  {text:>{cell}}" for text, cell in cells))
+    info(
+        "The photos side by side: imgsearch ui, Library. To change the model: imgsearch rebuild "
+        f"--encoder {trial.encoder}. To forget the sample: imgsearch encoders --drop "
+        f"{trial.encoder}"
+    )
+
+
+def _costs(trial: EncoderTrial) -> Iterator[tuple[str, str]]:
+    """What it would take to change the model."""
+    photos = format_count(trial.left, "further photo")
+    if not trial.left:
+        yield "Time", "none: all photos were embedded in the trial"
+    elif trial.left_s is None:
+        yield "Time", f"unknown for {photos}: too few were embedded in this trial"
+    else:
+        rate = f"{trial.photos_per_s:.1f} a second"
+        yield "Time", f"{format_duration(trial.left_s)} for {photos}, at {rate}"
+    yield "Disk", f"{trial.size_bytes / 1e6:,.0f} MB, beside what {trial.encoder_in_use} has"
+    yield "Memory", f"{trial.memory_bytes / 1e6:,.0f} MB at most, in this trial"
+
+
+def _rows(trial: EncoderTrial) -> Iterator[tuple[str, str, str, str]]:
+    """The table: what, by the model in use, by the other one, how many photos both have."""
+    yield "", trial.encoder_in_use, trial.encoder, "in both"
+    for known in trial.known_items:
+        what = f"{format_count(known.queries, known.source)}: right among the first ten"
+        yield what, f"{known.before:.0%}", f"{known.after:.0%}", ""
+    for query in trial.queries:
+        text = printable(query.text)
+        shown = text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
+        before, after = (_found(query, ids) for ids in (query.before, query.after))
+        yield f"{shown} ({query.source})", before, after, f"{query.shared} of {len(query.before)}"
+
+
+def _found(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
+    """Where a single right photo is among the first ten, or how many right ones are there."""
+    if not query.right:
+        return "-"
+    if len(query.right) > 1:
+        return f"{query.right_in(photo_ids)} of {min(len(query.right), len(photo_ids))}"
+    (right,) = query.right
+    return f"rank {photo_ids.index(right) + 1}" if right in photo_ids else "not found"
 
 
 def _check(data_dir: str | None, as_json: bool) -> None:

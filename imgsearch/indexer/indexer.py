@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,16 @@ from imgsearch.errors import (
 )
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.index import build, snapshot
-from imgsearch.indexer import diff, int8_trial, metadata, packs, picture_text, pipeline, roots
+from imgsearch.indexer import (
+    diff,
+    encoder_trial,
+    int8_trial,
+    metadata,
+    packs,
+    picture_text,
+    pipeline,
+    roots,
+)
 from imgsearch.indexer.removals import apply_removals
 from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.thumbnails import ThumbnailKeeper, make_missing_thumbnails
@@ -75,6 +84,8 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.labels import Classes, Facet
     from imgsearch.records.photo import Photo
+    from imgsearch.records.saved import SavedSearch
+    from imgsearch.records.trial import EncoderTrial
 
 
 class Indexer:
@@ -260,6 +271,42 @@ class Indexer:
             beside=tuple(id for id in others if row is None or id != row.encoder_id),
             seconds=round(time.monotonic() - started, 3),
         )
+
+    def try_encoder(
+        self, name: str, photos: int, queries: Sequence[str], saved: Sequence[SavedSearch]
+    ) -> Generator[Progress, None, EncoderTrial]:
+        """Embed a sample with another encoder, and compare its answers with those of today."""
+        with writing(self._data_dir) as store, ThumbnailStore(self._data_dir) as thumbnails:
+            row = store.reads.encoder_in_use()
+
+            def open_after(
+                paths: Sequence[Path],
+            ) -> Generator[Progress, None, tuple[Encoder, EncoderRow]]:
+                encoder = yield from self._new_encoder(lambda: paths, name)
+                if encoder.id == row.encoder_id:
+                    raise UsageError(f"The library uses {name} already. Name another encoder.")
+                its_name = self._encoders.name_of(encoder)
+                return encoder, store.vectors.adopt_encoder(encoder.id, its_name, encoder.dim)
+
+            def embed_photos(
+                encoder: Encoder, after: EncoderRow, paths: Mapping[int, Path]
+            ) -> Generator[Progress, None, int]:
+                context = self._ingest_context(store, encoder, thumbnails)
+                return pipeline.embed_again(context, paths, _kept(thumbnails))
+
+            context = encoder_trial.TrialContext(
+                store=store,
+                data_dir=self._data_dir,
+                before=row,
+                embed_before=partial(self._embed_as_queries, row),
+                open_after=open_after,
+                embed_photos=embed_photos,
+            )
+            ids = store.reads.live_ids().tolist()
+            steps = encoder_trial.try_encoder(
+                context, self._readable(store, ids), photos, queries, saved
+            )
+            return (yield from publish_progress(self._data_dir, "Trying an encoder", steps))
 
     def use_encoder(self, name: str) -> None:
         """Let a stored encoder answer queries from now on, with the vectors that it has."""

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import EncoderInfo, Root, Status, format_count, printable
+from imgsearch import (
+    EncoderInfo,
+    Root,
+    Status,
+    TrialQuery,
+    format_count,
+    format_duration,
+    printable,
+)
 from ui import cards, elements, folder_picker
+from ui.elements import GridOptions
 from ui.formatting import escape_markdown, format_datetime, format_size
 from ui.session import session
 from ui.tasks import INDEX, Task, other_process_bar, progress_bar
@@ -44,6 +53,7 @@ def show() -> None:
             _text(status, busy)
         with right:
             _over_time()
+        _trial()
     elif busy:
         _until_it_exists()
     else:
@@ -318,12 +328,75 @@ def _model(status: Status, busy: bool) -> None:
     with st.popover("Change the model", icon=":material/model_training:", disabled=busy):
         st.markdown(
             "All photos are embedded again. Searches use the old vectors until the new ones are "
-            "complete."
+            "complete. The old ones are kept: `imgsearch encoders --use` goes back to them. To try "
+            "a model on a sample first: `imgsearch rebuild --encoder NAME --trial 2000`."
         )
         name = st.selectbox("Model", list(models), format_func=lambda name: _choice(models[name]))
         if st.button("Embed all photos", type="primary", disabled=busy or not name):
             _start_rebuild(name)
             st.rerun()
+
+
+def _trial() -> None:
+    """What the last trial of another model found out: its costs, and answers side by side."""
+    trial = session().library.last_trial()
+    if trial is None:
+        return
+    models = (trial.encoder_in_use, trial.encoder)
+    st.header(f"Trial of {printable(trial.encoder)}", anchor=False)
+    time = "unknown" if trial.left_s is None else format_duration(trial.left_s)
+    left = format_count(trial.left, "further photo")
+    rows = [
+        ("Compared on", format_count(trial.photos, "photo")),
+        ("Time", f"{time} for {left}" if trial.left else "none: all photos were embedded"),
+        ("Disk", format_size(trial.size_bytes)),
+        ("Memory", f"{format_size(trial.memory_bytes)} at most"),
+    ]
+    rows += [
+        (
+            f"Right of {format_count(known.queries, known.source)}",
+            f"{known.before:.0%} with {models[0]}, {known.after:.0%} with {models[1]}",
+        )
+        for known in trial.known_items
+    ]
+    elements.facts([(name, printable(value)) for name, value in rows], "trial facts")
+    chosen = st.selectbox(
+        "Query", range(len(trial.queries)), format_func=lambda at: _query_name(trial.queries[at])
+    )
+    query = trial.queries[chosen]
+    sides = st.columns(2, gap="large")
+    for side, model, ids in zip(sides, models, (query.before, query.after), strict=True):
+        with side:
+            st.markdown(f"**{escape_markdown(model)}**")
+            st.caption(_judged(query, ids))
+            elements.grid(
+                session().library.photos(ids),
+                f"trial {model}",
+                GridOptions(row_px=110, selectable=False),
+                address="/library",
+            )
+    st.caption(
+        f"To change the model: `imgsearch rebuild --encoder {printable(trial.encoder)}`, or above. "
+        "The model in use is kept: `imgsearch encoders --use` goes back to it."
+    )
+
+
+def _query_name(query: TrialQuery) -> str:
+    sources = {"own": "yours", "saved": "a saved search", "usual": "a usual search"}
+    return f"{printable(query.text)} ({sources.get(query.source, 'a ' + query.source)})"
+
+
+def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
+    """How good an answer is, as far as that is known."""
+    if not query.right:
+        return f"{query.shared} of {len(photo_ids)} photos are in both answers."
+    right = query.right_in(photo_ids)
+    if len(query.right) > 1:
+        most = min(len(query.right), len(photo_ids))
+        return f"{right} of {most} photos that have this keyword."
+    if not right:
+        return "The photo with this caption is not among the first ten."
+    return f"The photo with this caption has rank {photo_ids.index(query.right[0]) + 1}."
 
 
 def _text(status: Status, busy: bool) -> None:

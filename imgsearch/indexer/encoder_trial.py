@@ -1,0 +1,312 @@
+"""Tries another encoder on a sample of the library's photos, beside the one in use.
+
+The sample is embedded and its vectors are kept, so that a rebuild with the encoder goes on from
+there. Queries are answered among the photos of the sample only, exactly, by both encoders.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch import private_files
+from imgsearch.encoders import prompts
+from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.query.grammar import parse
+from imgsearch.records.trial import EncoderTrial, KnownItems, QuerySource, TrialQuery
+from imgsearch.store.reads import photo_starts
+
+if TYPE_CHECKING:
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.progress import Progress
+    from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.photo import Photo
+    from imgsearch.records.saved import SavedSearch
+    from imgsearch.store.store import Store
+
+TRIAL_FILE = "trial.json"
+QUERIES = 10  # that are shown
+SHOWN_PHOTOS = 10  # of each answer
+MIN_PHOTOS = 20  # of a sample; with fewer, every answer has most of them
+_MAX_CAPTIONS, _MAX_KEYWORDS = 200, 50  # that are measured
+_MIN_TIMED = 20  # photos, for a rate
+_MIN_CAPTION_WORDS = 2
+_KEYWORD_PHOTOS = 3, 0.3  # at least this many photos of the sample, at most this share of it
+_ROW_BYTES = 60  # of a vector's row and its entries in two indexes, without the vector itself
+_INDEX_BYTES = 4  # of a number in an index file of fewer than 100,000 vectors
+_SEED = 20_261
+# For a library without captions, keywords and saved searches.
+_USUAL = (
+    *("people at a table", "a child playing", "a dog", "the sea", "mountains", "a sunset"),
+    *("flowers", "a street at night", "food on a plate", "a building"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedText:
+    """A text to search for, and the photos of the sample that are known to be right."""
+
+    text: str
+    source: QuerySource
+    right: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialContext:
+    """What a trial works with.
+
+    `before` is the encoder in use and `embed_before` embeds queries with it; `open_after` opens the
+    other one, and `embed_photos` embeds these photos (id to path) with it and stores the vectors.
+    """
+
+    store: Store
+    data_dir: Path
+    before: EncoderRow
+    embed_before: Callable[[Sequence[str]], Vectors]
+    open_after: Callable[[Sequence[Path]], Generator[Progress, None, tuple[Encoder, EncoderRow]]]
+    embed_photos: Callable[
+        [Encoder, EncoderRow, Mapping[int, Path]], Generator[Progress, None, int]
+    ]
+
+
+def try_encoder(
+    context: TrialContext,
+    readable: Sequence[tuple[Photo, Path]],
+    sample_size: int,
+    own_queries: Sequence[str],
+    saved: Sequence[SavedSearch],
+) -> Generator[Progress, None, EncoderTrial]:
+    """Embed a sample of the readable photos, compare the answers, and store the result.
+
+    The same library gives the same sample. Raises UsageError for a sample that is too small.
+    """
+    import numpy as np
+
+    store, before = context.store, context.before
+    sample = dict(_sample(readable, sample_size))
+    photos = store.reads.photos(list(sample))
+    shown, measured = _texts(photos, own_queries, saved)
+    texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
+    before_queries = context.embed_before(texts)  # first: memory never holds two encoders
+    encoder, after = yield from context.open_after(list(sample.values()))
+    missing = store.photos.unembedded(after.key)
+    to_embed = {photo_id: path for photo_id, path in sample.items() if photo_id in missing}
+    started = time.monotonic()
+    unread = yield from context.embed_photos(encoder, after, to_embed)
+    seconds, embedded = time.monotonic() - started, len(to_embed) - unread
+    after_queries = prompts.embed_texts(encoder, after.name, texts)
+    ids = np.array(sorted(sample), np.int64)
+    ids, before_scores, after_scores = _scores_of_both(
+        store, ids, (before.key, before_queries), (after.key, after_queries)
+    )
+    if len(ids) < MIN_PHOTOS:
+        raise UsageError(
+            f"Only {len(ids)} photos of the sample could be embedded with both encoders, and a "
+            f"trial needs {MIN_PHOTOS}. Connect the drives of the photos, or try more of them."
+        )
+    row_of = {text: row for row, text in enumerate(texts)}
+    answered = [
+        _answered(each, ids, before_scores[row_of[each.text]], after_scores[row_of[each.text]])
+        for each in (*shown, *measured)
+    ]
+    left = store.photos.unembedded(after.key)
+    trial = EncoderTrial(
+        encoder=after.name,
+        encoder_in_use=before.name,
+        photos=len(ids),
+        left=len(left),
+        photos_per_s=round(embedded / seconds, 2) if embedded >= _MIN_TIMED else None,
+        size_bytes=_size_bytes(store, after, len(ids), len(left)),
+        memory_bytes=_peak_memory_bytes(),
+        known_items=tuple(_known_items(answered[len(shown) :])),
+        queries=tuple(answered[: len(shown)]),
+        made_at=datetime.now(UTC),
+    )
+    _write(context.data_dir, trial)
+    return trial
+
+
+def read_trial(data_dir: Path) -> EncoderTrial | None:
+    """The result of the last trial; None without one, and if its file cannot be read."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode((data_dir / TRIAL_FILE).read_bytes(), type=EncoderTrial)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _write(data_dir: Path, trial: EncoderTrial) -> None:
+    import msgspec
+
+    private_files.replace_file(data_dir / TRIAL_FILE, msgspec.json.encode(trial))
+
+
+# ------------------------------------------------------------------------- sample and queries
+
+
+def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple[int, Path]]:
+    """Photos at random, the same ones each time; sorted by id."""
+    import numpy as np
+
+    if len(readable) < MIN_PHOTOS:
+        raise UsageError(
+            f"A trial needs at least {MIN_PHOTOS} photos that can be read now, and there are "
+            f"{len(readable)}. Index more, or connect their drives."
+        )
+    chosen = np.random.default_rng(_SEED).permutation(len(readable))[:size]
+    for number in sorted(chosen.tolist()):
+        photo, path = readable[number]
+        yield photo.id, path
+
+
+def _texts(
+    photos: Mapping[int, Photo], own_queries: Sequence[str], saved: Sequence[SavedSearch]
+) -> tuple[list[_AskedText], list[_AskedText]]:
+    """The queries to show, ten at most, and those to measure with."""
+    captions = list(_captions(photos))[:_MAX_CAPTIONS]
+    keywords = list(_keywords(photos))[:_MAX_KEYWORDS]
+    own = [_AskedText(text, "own") for text in own_queries]
+    own += [_AskedText(text, "saved") for each in saved for text in _only_text(each.line)]
+    room = max(0, QUERIES - len(own))
+    half = max(room - len(keywords), (room + 1) // 2)  # captions first, where both abound
+    shown = [*own, *captions[:half], *keywords][:QUERIES]
+    shown += [_AskedText(text, "usual") for text in _USUAL[: QUERIES - len(shown)]]
+    unique = {each.text: each for each in reversed(shown)}
+    return [each for each in shown if unique.pop(each.text, None)], captions + keywords
+
+
+def _captions(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
+    """What a person has written of one photo only."""
+    owners: dict[str, list[int]] = {}
+    for photo_id, photo in photos.items():
+        facts = photo.facts
+        text = next(filter(None, (facts.description, facts.headline, facts.title)), "")
+        if len(text.split()) >= _MIN_CAPTION_WORDS:
+            owners.setdefault(text, []).append(photo_id)
+    for text, ids in owners.items():
+        if len(ids) == 1:
+            yield _AskedText(text, "caption", frozenset(ids))
+
+
+def _keywords(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
+    """Keywords that some photos have and most do not, the most frequent first.
+
+    Of a hierarchical one, A|B|C, its last level.
+    """
+    owners: dict[str, set[int]] = {}
+    for photo_id, photo in photos.items():
+        for keyword in photo.facts.keywords:
+            owners.setdefault(keyword.rsplit("|", 1)[-1].strip(), set()).add(photo_id)
+    fewest, share = _KEYWORD_PHOTOS
+    for keyword, ids in sorted(owners.items(), key=lambda item: (-len(item[1]), item[0])):
+        if keyword and fewest <= len(ids) <= share * len(photos):
+            yield _AskedText(keyword, "keyword", frozenset(ids))
+
+
+def _only_text(line: str) -> list[str]:
+    """The words of a saved search that is a single text; filters would need all photos."""
+    try:
+        query = parse(line)
+    except ImgsearchError:
+        return []
+    texts = [term.what for term in query.terms if isinstance(term.what, str) and term.weight > 0]
+    return texts if len(texts) == len(query.terms) == 1 and not query.filters else []
+
+
+# ------------------------------------------------------------------------- answers
+
+
+def _scores_of_both(
+    store: Store, ids: Ids, before: tuple[int, Vectors], after: tuple[int, Vectors]
+) -> tuple[Ids, Vectors, Vectors]:
+    """The photos (n,) that have vectors of both, and the scores (queries, n) by each encoder."""
+    import numpy as np
+
+    best = [dict(_best_scores(store, key, queries, ids)) for key, queries in (before, after)]
+    both = np.array([each for each in ids.tolist() if all(each in one for one in best)], np.int64)
+    columns = [[one[photo_id] for photo_id in both.tolist()] for one in best]
+    empty = np.zeros((len(before[1]), 0), np.float32)
+    before_scores, after_scores = (np.stack(each, 1) if each else empty for each in columns)
+    return both, before_scores, after_scores
+
+
+def _best_scores(
+    store: Store, encoder_key: int, queries: Vectors, ids: Ids
+) -> Iterator[tuple[int, Vectors]]:
+    """The score of each query with each of these photos, the best of its parts."""
+    import numpy as np
+
+    for _, chunk_ids, vectors in store.reads.vectors(encoder_key):
+        wanted = np.isin(chunk_ids, ids)
+        own_ids = chunk_ids[wanted]
+        if not len(own_ids):
+            continue
+        starts = photo_starts(own_ids)
+        scores = np.maximum.reduceat(queries @ vectors[wanted].T, starts, axis=1)
+        yield from zip(own_ids[starts].tolist(), scores.T, strict=True)
+
+
+def _answered(
+    asked: _AskedText, ids: Ids, before_scores: Vectors, after_scores: Vectors
+) -> TrialQuery:
+    return TrialQuery(
+        text=asked.text,
+        source=asked.source,
+        right=tuple(sorted(asked.right & set(ids.tolist()))),
+        before=_best(ids, before_scores),
+        after=_best(ids, after_scores),
+    )
+
+
+def _best(ids: Ids, scores: Vectors) -> tuple[int, ...]:
+    import numpy as np
+
+    order = np.argsort(-scores, kind="stable")[:SHOWN_PHOTOS]
+    return tuple(ids[order].tolist())
+
+
+def _known_items(answered: Sequence[TrialQuery]) -> Iterator[KnownItems]:
+    sources: tuple[QuerySource, ...] = ("caption", "keyword")
+    for source in sources:
+        queries = [each for each in answered if each.source == source and each.right]
+        if queries:
+            yield KnownItems(
+                source=source,
+                queries=len(queries),
+                before=_mean_share(queries, lambda query: query.before),
+                after=_mean_share(queries, lambda query: query.after),
+            )
+
+
+def _mean_share(
+    queries: Sequence[TrialQuery], answer: Callable[[TrialQuery], tuple[int, ...]]
+) -> float:
+    shares = [
+        query.right_in(answer(query)) / min(len(query.right), SHOWN_PHOTOS) for query in queries
+    ]
+    return round(sum(shares) / len(shares), 4)
+
+
+# ------------------------------------------------------------------------- cost
+
+
+def _size_bytes(store: Store, row: EncoderRow, photos: int, left: int) -> int:
+    """What vectors and index of all photos will take, from those of the sample."""
+    stored = store.vectors.count(row.key)
+    per_photo = stored / max(1, photos)
+    vector_bytes = 2 * row.dim + _ROW_BYTES + _INDEX_BYTES * row.dim
+    return round((stored + left * per_photo) * vector_bytes)
+
+
+def _peak_memory_bytes() -> int:
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

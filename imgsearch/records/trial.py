@@ -1,0 +1,70 @@
+"""What a trial of another encoder found out, on a sample of the library's photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+# Where a query comes from: given by the user, a saved search, the description or title of a photo,
+# a keyword, or, where there are not enough of these, a list of what people often search for.
+QuerySource: TypeAlias = Literal["own", "saved", "caption", "keyword", "usual"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialQuery:
+    """One query as two encoders answer it: the ids of the best photos of the sample, best first.
+
+    `right` are photos that are known to be right: the one with that caption, or those with that
+    keyword. None are known for other queries.
+    """
+
+    text: str
+    source: QuerySource
+    right: tuple[int, ...]
+    before: tuple[int, ...]  # by the encoder in use
+    after: tuple[int, ...]  # by the encoder that is tried
+
+    @property
+    def shared(self) -> int:
+        """How many photos are in both answers."""
+        return len(set(self.before) & set(self.after))
+
+    def right_in(self, photo_ids: tuple[int, ...]) -> int:
+        """How many of these photos are known to be right."""
+        return len(set(self.right) & set(photo_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownItems:
+    """How well two encoders find what is known to be right, as means over queries, 0 to 1.
+
+    For captions: the share whose photo is among the first ten (recall at 10). For keywords: the
+    share of right photos among the first ten, or among as many as there are right ones.
+    """
+
+    source: QuerySource
+    queries: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderTrial:
+    """An encoder compared with the one in use, before anything is decided."""
+
+    encoder: str
+    encoder_in_use: str
+    photos: int  # the sample that both answered queries about
+    left: int  # photos that have no vector of the encoder yet
+    photos_per_s: float | None  # embedded and stored here; None if too few were
+    size_bytes: int  # estimate: vectors and index of all photos
+    memory_bytes: int  # the most that the process of the trial took
+    known_items: tuple[KnownItems, ...]
+    queries: tuple[TrialQuery, ...]
+    made_at: datetime  # UTC
+
+    @property
+    def left_s(self) -> float | None:
+        """Estimated seconds until all photos are embedded."""
+        return self.left / self.photos_per_s if self.photos_per_s else None

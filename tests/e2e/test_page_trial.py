@@ -1,0 +1,74 @@
+"""The result of a trial of another model, as the page shows it, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from imgsearch import EncoderTrial, Library, Settings
+from tests.browsing import NEEDS_BROWSER, serving
+from tests.factories import wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+
+
+@pytest.fixture(scope="module")
+def tried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EncoderTrial]:
+    """The data folder of a library of `lite`, and what a trial of `lite+views` found out."""
+    data = tmp_path_factory.mktemp("trial")
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([demo_photos]).run()
+    with Library.open(data) as library:
+        return data, library.try_encoder("lite+views", queries=["a motorcycle"]).run()
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "theme"), [(1440, 900, "light"), (390, 844, "dark")]
+)
+def test_both_answers_are_shown_side_by_side(
+    tried: tuple[Path, EncoderTrial],
+    open_tab: OpenTab,
+    screenshot: Callable[..., None],
+    width_px: int,
+    height_px: int,
+    theme: Literal["light", "dark"],
+) -> None:
+    data, trial = tried
+    with Library.open(data) as library:
+        names = {hit.photo.id: hit.path.name for hit in library.find("type:png|jpeg", k=50).hits}
+    with serving(data, IMGSEARCH_ENCODER="auto") as address:
+        tab = open_tab(address, width_px, height_px, theme)
+        tab.goto(f"{address}/library")
+        heading = tab.get_by_role("heading", name="Trial of lite+views")
+        heading.wait_for()
+        heading.scroll_into_view_if_needed()
+        tab.get_by_text("21 photos").first.wait_for()
+        for number in (0, 1):
+            query = trial.queries[number]
+            if number:
+                tab.get_by_role("combobox", name="Query").click()
+                tab.get_by_role("option", name=query.text).click()
+            shared = f"{query.shared} of 10 photos are in both answers."
+            tab.get_by_text(shared).first.wait_for()
+            wait_for_tiles(tab, [*query.before, *query.after], names)
+        tab.get_by_text("To change the model").scroll_into_view_if_needed()
+        screenshot(tab, f"trial-{width_px}-{theme}")
+
+
+def wait_for_tiles(tab: Page, ids: list[int], names: dict[int, str]) -> None:
+    """Wait until the tiles of both grids are these photos, in this order."""
+    wanted = [names[photo_id] for photo_id in ids]
+
+    def are_shown() -> bool:
+        labels = tab.locator(".tile a").evaluate_all("links => links.map(link => link.ariaLabel)")
+        return len(labels) == len(wanted) and all(map(str.startswith, labels, wanted))
+
+    wait_until(are_shown)
