@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -85,25 +85,37 @@ def folder_tree(photos_in: Mapping[Path, int], roots: Iterable[Path]) -> list[Fi
     the tree branches. Folders whose names cannot be typed are left out, and so are the deepest if
     there are more than 20,000.
     """
-    tops = set(roots)
-    own = {path: number for path, number in photos_in.items() if _can_be_typed(path)}
-    totals: Counter[Path] = Counter()
+    tops = {str(root) for root in roots}  # text: a Path for each step would take seconds
+    own = {str(path): number for path, number in photos_in.items() if _can_be_typed(path)}
+    totals: Counter[str] = Counter()
     for path, number in own.items():
-        for folder in (path, *path.parents):
+        for folder in _upwards(path):
             totals[folder] += number
             if folder in tops:
                 break
-    branches = Counter(folder.parent for folder in totals if folder not in tops)
+    branches = Counter(_parent(folder) for folder in totals if folder not in tops)
     shown = [path for path in totals if path in tops or path in own or branches[path] > 1]
-    shown.sort(key=lambda path: (len(path.parts), plain_text(str(path))))
-    nodes: dict[Path, FilterChoice] = {}
+    shown.sort(key=lambda path: (path.count("/"), plain_text(path)))
+    nodes: dict[str, FilterChoice] = {}
     tree: list[FilterChoice] = []
     for path in shown[:MAX_CHOICES]:
-        above = next((folder for folder in path.parents if folder in nodes), None)
-        label = str(path) if above is None else str(path.relative_to(above))
-        nodes[path] = FilterChoice(label, "in", str(path), totals[path])
+        above = next((folder for folder in _upwards(_parent(path)) if folder in nodes), None)
+        label = path if above is None else path[len(above) :].lstrip("/")
+        nodes[path] = FilterChoice(label, "in", path, totals[path])
         (tree if above is None else nodes[above].below).append(nodes[path])
     return tree
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """This absolute path and those above it."""
+    yield path
+    while path != "/":
+        path = _parent(path)
+        yield path
 
 
 def place_tree(places: PlaceCounts) -> list[FilterChoice]:

@@ -106,7 +106,7 @@ def test_folders_and_places_are_trees(
 ) -> None:
     open_filters(page, address)
     page.get_by_role("button", name="Folders").click()
-    page.get_by_role("button", name=f"In {place / 'photos'}").click()
+    page.get_by_role("button", name=f"In {place / 'photos'}").wait_for()  # unfolded: the only one
     page.get_by_role("button", name="In 2019").click()
     page.get_by_role("button", name="Rome 1", exact=True).wait_for()
     page.get_by_role("button", name="Places").click()

@@ -133,3 +133,20 @@ def test_photos_are_searched_while_more_are_indexed(
         tab.get_by_text("more will be found").wait_for(state="detached")
         search(tab, "name:119")
         wait_for_count(tab, 1)
+
+
+def test_the_first_photos_appear_by_themselves(open_tab: OpenTab, tmp_path: Path) -> None:
+    for number in range(4):
+        write_noise(tmp_path / "few" / f"{number}.png", number, 48)
+    data = tmp_path / "library"
+    with (
+        serving(data) as address,
+        held("index", tmp_path / "few", data=data, at_batch=1) as other,
+    ):
+        other.wait_until_held()
+        tab = open_tab(address)
+        tab.goto(address)
+        tab.get_by_text("The first photos come soon").wait_for()
+        other.release()
+        wait_for_count(tab, 4)
+        tab.get_by_text("The first photos come soon").wait_for(state="detached")

@@ -42,6 +42,8 @@ class Choices {
       const response = await fetch("/filters/choices");
       if (!response.ok) throw new Error(await response.text());
       this.kinds = (await response.json()).map((kind) => ({ ...kind, choices: read(kind.choices, kind, []) }));
+      if (this.kinds.length === 1) this.open.add(this.kinds[0].title);
+      for (const { title, choices } of this.kinds) if (choices.length === 1) this.open.add(`${title}\n${choices[0].label}`);
       this.draw();
     } catch (error) {
       this.say(`The choices could not be loaded: ${error.message}`);
