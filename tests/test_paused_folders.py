@@ -96,6 +96,15 @@ def test_the_metadata_of_a_paused_folder_is_not_read(
     assert library.read_metadata().run().read == 1
 
 
+def test_explain_says_that_the_folder_is_paused(
+    library: Library, folders: tuple[Path, Path], make_photo: MakePhoto
+) -> None:
+    reason = library.explain(make_photo("one/new.png", BLUE), "a cat").reason
+    assert reason is not None and f"imgsearch folders --resume {folders[0]}" in reason
+    (folders[0] / "notes.txt").write_text("no photo")
+    assert "not treated as photos" in (library.explain(folders[0] / "notes.txt", "a").reason or "")
+
+
 def test_only_a_folder_of_the_library_can_be_paused(library: Library, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         library.pause(tmp_path)

@@ -160,7 +160,7 @@ def _folder_lines(values: Values) -> list[str]:
         if folder not in polled
         else f"Scanning {folder} every {values['poll_s']:.0f} s: {polled[folder]}"
         for folder in folders
-    ] or ["No folder is online; waiting for one to come back"]
+    ] or ["Every folder is offline or paused; waiting for one to come back"]
 
 
 def _now() -> str:

@@ -40,4 +40,7 @@ def why_not_indexed(store: Store, path: Path) -> str:
         return f"Files that end in {path.suffix or 'no suffix'} are not treated as photos."
     if is_live_photo_video(path):
         return "It is the video of a Live Photo: the still image beside it represents both."
+    if str(root) in store.reads.paused_roots().values():
+        resume = f"imgsearch folders --resume {shlex.quote(str(root))}"
+        return f"It was added or changed while its folder is paused. To end the pause: {resume}"
     return "It was added or changed after the last run. Index it: imgsearch index"
