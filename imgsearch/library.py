@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from imgsearch.store.thumbnails import ThumbnailStore
 
 MAX_PRUNE_DAYS = 36_500
+_RECENT = 50  # past queries that a trial of an encoder may use
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
 
 _Report = TypeVar("_Report")
@@ -281,7 +282,13 @@ class Library:
         self._past_queries().add(line)
 
     def forget_queries(self) -> int:
-        """Delete the past queries; returns how many there were. Raises DiskError."""
+        """Delete the past queries; returns how many there were. Raises DiskError.
+
+        The last trial of an encoder is deleted as well, since it may have used some.
+        """
+        from imgsearch.indexer.encoder_trial import delete_trial
+
+        delete_trial(self.settings.data_dir)
         return self._past_queries().clear()
 
     def explain(self, photo: str | Path, query: str | Query) -> Explanation:
@@ -1008,11 +1015,11 @@ class Library:
         """Embed a sample of the photos with another encoder, and compare it with the one in use.
 
         The report says how long all photos would take, what they would take on the disk, and how
-        both answer the same ten queries among the photos of the sample: `queries` and saved
-        searches first, then captions and keywords of the photos, of which the right answer is
-        known. Nothing changes for searches; the vectors are kept, and `rebuild(encoder)` goes on
-        from there. Raises UsageError for an unknown encoder, for that in use, and for a sample of
-        fewer than 20 photos; and as `index` does.
+        both answer the same ten queries among the photos of the sample: `queries` first, then
+        recent ones of the page and saved searches, then captions and keywords of the photos, of
+        which the right answer is known. Nothing changes for searches; the vectors are kept, and
+        `rebuild(encoder)` goes on from there. Raises UsageError for an unknown encoder, for that in
+        use, and for a sample of fewer than 20 photos; and as `index` does.
         """
         if photos < 1:
             raise UsageError(f"The number of photos to try must be above 0, not {photos}.")
@@ -1020,8 +1027,12 @@ class Library:
             raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
         if any(not text.strip() for text in queries):
             raise UsageError("A query is empty. Name what to look for, such as: a dog in snow")
-        saved = self._saved_searches().all()
-        return _job(self._indexer().try_encoder(encoder, photos, tuple(queries), saved))
+        from imgsearch.records.trial import SourcedQuery
+
+        recent = [SourcedQuery(line, "recent") for line in self._past_queries().newest(_RECENT)]
+        saved = [SourcedQuery(each.line, "saved") for each in self._saved_searches().all()]
+        past = (*recent, *saved)
+        return _job(self._indexer().try_encoder(encoder, photos, tuple(queries), past))
 
     def last_trial(self) -> EncoderTrial | None:
         """What the last `try_encoder` found out; None without one, or if its encoder is gone."""

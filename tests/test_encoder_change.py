@@ -160,6 +160,8 @@ def untried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         library.index([photos]).run()
         library.save_search("machines", "an old machine")
         library.save_search("pngs", "an old machine type:png")
+        library.remember_query("a bright flower")
+        library.remember_query("a bright flower type:png")
     return place / "library"
 
 
@@ -192,14 +194,15 @@ def test_the_queries_are_ones_own_and_those_with_known_answers(
 ) -> None:
     queries = tried[1].queries
     assert len(queries) == 10
-    assert [(each.text, each.source) for each in queries[:2]] == [
+    assert [(each.text, each.source) for each in queries[:3]] == [
         ("a motorcycle", "own"),
+        ("a bright flower", "recent"),
         ("an old machine", "saved"),
     ]
     assert {each.text for each in queries if each.source == "caption"} == set(CAPTIONS.values())
     (keyword,) = [each for each in queries if each.source == "keyword"]
     assert keyword.text == "favourite" and len(keyword.right) == 3
-    assert sum(each.source == "usual" for each in queries) == 4
+    assert sum(each.source == "usual" for each in queries) == 3
     with Library.open(untried) as library:
         for each in queries:
             names = {hit.path.name for hit in library.photos(each.right)}
@@ -257,6 +260,10 @@ def test_a_trial_leaves_a_rebuild_that_was_stopped_as_it_is(untried: Path, tmp_p
         library.try_encoder("lite+views", photos=20).run()
         after = {each.name: each for each in library.stored_encoders()}["lite:1"]
         assert after == before
+        assert library.last_trial() is not None
+        library.forget_queries()
+        assert library.last_trial() is None, "it had some of them"
+        library.try_encoder("lite+views", photos=20).run()
         library.drop_encoder("lite+views")
         assert library.last_trial() is None
 

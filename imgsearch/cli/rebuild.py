@@ -66,9 +66,9 @@ def command(
     old model are kept: imgsearch encoders --use goes back to it, and --drop deletes them.
 
     With --trial as well, only a sample is embedded, and nothing is decided: it says how long all
-    photos would take, how much disk and memory, and how both models answer ten queries, yours and
-    captions and keywords of which the right answer is known. The page shows the answers side by
-    side. The sample is not embedded again by the rebuild.
+    photos would take, how much disk and memory, and how both models answer ten queries: yours,
+    recent and saved ones, and captions and keywords of which the right answer is known. The page
+    shows the answers side by side. The sample is not embedded again by the rebuild.
 
     \b
       imgsearch rebuild --encoder lite+views --trial 2000 --query "our old house"

@@ -16,9 +16,15 @@ from typing import TYPE_CHECKING
 
 from imgsearch import private_files
 from imgsearch.encoders import prompts
-from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.errors import DiskError, ImgsearchError, UsageError
 from imgsearch.query.grammar import parse
-from imgsearch.records.trial import EncoderTrial, KnownItems, QuerySource, TrialQuery
+from imgsearch.records.trial import (
+    EncoderTrial,
+    KnownItems,
+    QuerySource,
+    SourcedQuery,
+    TrialQuery,
+)
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
@@ -27,7 +33,6 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
-    from imgsearch.records.saved import SavedSearch
     from imgsearch.store.store import Store
 
 TRIAL_FILE = "trial.json"
@@ -80,7 +85,7 @@ def try_encoder(
     readable: Sequence[tuple[Photo, Path]],
     sample_size: int,
     own_queries: Sequence[str],
-    saved: Sequence[SavedSearch],
+    past: Sequence[SourcedQuery],
 ) -> Generator[Progress, None, EncoderTrial]:
     """Embed a sample of the readable photos, compare the answers, and store the result.
 
@@ -91,7 +96,7 @@ def try_encoder(
     store, before = context.store, context.before
     sample = dict(_sample(readable, sample_size))
     photos = store.reads.photos(list(sample))
-    shown, measured = _texts(photos, own_queries, saved)
+    shown, measured = _texts(photos, own_queries, past)
     texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
     before_queries = context.embed_before(texts)  # first: memory never holds two encoders
     encoder, after = yield from context.open_after(list(sample.values()))
@@ -142,6 +147,16 @@ def read_trial(data_dir: Path) -> EncoderTrial | None:
         return None
 
 
+def delete_trial(data_dir: Path) -> None:
+    """Delete the result of the last trial. Raises DiskError."""
+    try:
+        (data_dir / TRIAL_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise DiskError(
+            f"Cannot delete {data_dir / TRIAL_FILE} ({error.strerror}). Make the folder writable."
+        ) from error
+
+
 def _write(data_dir: Path, trial: EncoderTrial) -> None:
     import msgspec
 
@@ -167,19 +182,27 @@ def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple
 
 
 def _texts(
-    photos: Mapping[int, Photo], own_queries: Sequence[str], saved: Sequence[SavedSearch]
+    photos: Mapping[int, Photo], own_queries: Sequence[str], past: Sequence[SourcedQuery]
 ) -> tuple[list[_AskedText], list[_AskedText]]:
-    """The queries to show, ten at most, and those to measure with."""
+    """The queries to show, ten unless there are more of one's own, and those to measure with."""
     captions = list(_captions(photos))[:_MAX_CAPTIONS]
     keywords = list(_keywords(photos))[:_MAX_KEYWORDS]
     own = [_AskedText(text, "own") for text in own_queries]
-    own += [_AskedText(text, "saved") for each in saved for text in _only_text(each.line)]
-    room = max(0, QUERIES - len(own))
+    texts = [_AskedText(text, each.source) for each in past for text in _only_text(each.line)]
+    # With some whose right answers are known, where there are any.
+    past_room = max(0, QUERIES - len(own)) - (QUERIES // 2 if captions or keywords else 0)
+    chosen = _unique([*own, *texts[: max(0, past_room)]])
+    room = max(0, QUERIES - len(chosen))
     half = max(room - len(keywords), (room + 1) // 2)  # captions first, where both abound
-    shown = [*own, *captions[:half], *keywords][:QUERIES]
-    shown += [_AskedText(text, "usual") for text in _USUAL[: QUERIES - len(shown)]]
-    unique = {each.text: each for each in reversed(shown)}
-    return [each for each in shown if unique.pop(each.text, None)], captions + keywords
+    chosen = _unique([*chosen, *captions[:half], *keywords])[: max(QUERIES, len(own))]
+    usual = [_AskedText(text, "usual") for text in _USUAL]
+    shown = _unique([*chosen, *usual])[: max(QUERIES, len(chosen))]
+    return shown, captions + keywords
+
+
+def _unique(asked: Sequence[_AskedText]) -> list[_AskedText]:
+    """The first with each text."""
+    return list({each.text: each for each in reversed(asked)}.values())[::-1]
 
 
 def _captions(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
@@ -211,7 +234,7 @@ def _keywords(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
 
 
 def _only_text(line: str) -> list[str]:
-    """The words of a saved search that is a single text; filters would need all photos."""
+    """The words of a query that is a single text; the sample may have no photo of a filter."""
     try:
         query = parse(line)
     except ImgsearchError:

@@ -84,8 +84,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.labels import Classes, Facet
     from imgsearch.records.photo import Photo
-    from imgsearch.records.saved import SavedSearch
-    from imgsearch.records.trial import EncoderTrial
+    from imgsearch.records.trial import EncoderTrial, SourcedQuery
 
 
 class Indexer:
@@ -273,7 +272,7 @@ class Indexer:
         )
 
     def try_encoder(
-        self, name: str, photos: int, queries: Sequence[str], saved: Sequence[SavedSearch]
+        self, name: str, photos: int, queries: Sequence[str], past: Sequence[SourcedQuery]
     ) -> Generator[Progress, None, EncoderTrial]:
         """Embed a sample with another encoder, and compare its answers with those of today."""
         with writing(self._data_dir) as store, ThumbnailStore(self._data_dir) as thumbnails:
@@ -304,7 +303,7 @@ class Indexer:
             )
             ids = store.reads.live_ids().tolist()
             steps = encoder_trial.try_encoder(
-                context, self._readable(store, ids), photos, queries, saved
+                context, self._readable(store, ids), photos, queries, past
             )
             return (yield from publish_progress(self._data_dir, "Trying an encoder", steps))
 

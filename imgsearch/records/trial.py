@@ -6,9 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-# Where a query comes from: given by the user, a saved search, the description or title of a photo,
-# a keyword, or, where there are not enough of these, a list of what people often search for.
-QuerySource: TypeAlias = Literal["own", "saved", "caption", "keyword", "usual"]
+# Where a query comes from: given by the user for the trial, typed on the page before, a saved
+# search, the description or title of a photo, a keyword, or, where there are not enough of these, a
+# list of what people often search for.
+QuerySource: TypeAlias = Literal["own", "recent", "saved", "caption", "keyword", "usual"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedQuery:
+    """A query line and where it comes from."""
+
+    line: str
+    source: QuerySource
 
 
 @dataclass(frozen=True, slots=True)

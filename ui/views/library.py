@@ -382,8 +382,9 @@ def _trial() -> None:
 
 
 def _query_name(query: TrialQuery) -> str:
-    sources = {"own": "yours", "saved": "a saved search", "usual": "a usual search"}
-    return f"{printable(query.text)} ({sources.get(query.source, 'a ' + query.source)})"
+    searches = ("recent", "saved", "usual")
+    source = f"a {query.source} search" if query.source in searches else f"a {query.source}"
+    return f"{printable(query.text)} ({'yours' if query.source == 'own' else source})"
 
 
 def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
