@@ -197,27 +197,28 @@ def things(captions: Sequence[str], own: Sequence[int]) -> Things:
     """The things of things.txt that are present or absent according to captions of photos."""
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     for caption, photo in zip(captions, own, strict=True):
-        for word in _stems(caption):
+        for word in stems(caption):
             counts[word][photo] += 1
     present, absent = {}, []
     for line in THINGS.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
         noun, *related = (part.strip() for part in line.lstrip("- ").split(","))
-        words = _stems(noun) - SMALL_WORDS
+        words = stems(noun) - SMALL_WORDS
         mentions = {
             photo: min(counts[word][photo] for word in words)
             for photo in set.intersection(*(set(counts[word]) for word in words))
         }
         if any(number >= SHOWS_IT for number in mentions.values()):
             present[noun] = set(mentions)
-        all_words = words | {stem for part in related for stem in _stems(part)}
+        all_words = words | {stem for part in related for stem in stems(part)}
         if not line.startswith("-") and not any(counts[word] for word in all_words):
             absent.append(noun)
     return Things(present, absent)
 
 
-def _stems(text: str) -> set[str]:
+def stems(text: str) -> set[str]:
+    """The words of a text, lower-case and in the singular."""
     return {_singular(word) for word in re.findall("[a-z]+(?:-[a-z]+)?", text.lower())}
 
 

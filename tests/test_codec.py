@@ -41,7 +41,9 @@ from imgsearch.records.status import Failure, MissingExtra, Root, Status, Thumbn
 from imgsearch.service import codec
 from imgsearch.service.schema import (
     Body,
+    ConceptExampleBody,
     CountRequest,
+    JudgeRequest,
     LabelRequest,
     NameRequest,
     QueryBody,
@@ -50,6 +52,7 @@ from imgsearch.service.schema import (
     SaveRequest,
     SearchRequest,
     SimilarRequest,
+    TeachRequest,
     TermBody,
     openapi_document,
     read_request,
@@ -395,7 +398,8 @@ def schemas_of(document: Any) -> dict[str, Any]:
     "kind",
     [
         *(SearchRequest, SimilarRequest, LabelRequest, CountRequest, QueryBody, TermBody),
-        *(RegionBody, SaveRequest, NameRequest, RenameRequest),
+        *(RegionBody, SaveRequest, NameRequest, RenameRequest, ConceptExampleBody, TeachRequest),
+        JudgeRequest,
     ],
 )
 def test_the_document_has_the_fields_that_are_accepted(kind: type[Body]) -> None:

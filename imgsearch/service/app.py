@@ -29,12 +29,14 @@ from imgsearch.service.connections import RequestDeadlines, deadline_of
 from imgsearch.service.schema import (
     Body,
     CountRequest,
+    JudgeRequest,
     LabelRequest,
     NameRequest,
     RenameRequest,
     SaveRequest,
     SearchRequest,
     SimilarRequest,
+    TeachRequest,
     openapi_document,
     read_request,
 )
@@ -67,6 +69,10 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/saved/looked", endpoints.mark_looked_at, methods=["POST"]),
             Route("/saved/rename", endpoints.rename_saved_search, methods=["POST"]),
             Route("/saved/remove", endpoints.remove_saved_search, methods=["POST"]),
+            Route("/concepts", endpoints.concepts, methods=["GET"]),
+            Route("/concepts/teach", endpoints.teach, methods=["POST"]),
+            Route("/concepts/judge", endpoints.photos_to_judge, methods=["POST"]),
+            Route("/concepts/forget", endpoints.forget_concept, methods=["POST"]),
             Route("/thumbnail/{photo_id}", endpoints.thumbnail),
             Route("/suggest", endpoints.suggest),
             Route("/status", endpoints.status),
@@ -148,6 +154,18 @@ class Endpoints:
     async def remove_saved_search(self, request: Request) -> Response:
         return await self._answer_body(request, NameRequest, self._remove_saved_search)
 
+    async def concepts(self, request: Request) -> Response:
+        return await self._answer(self._concepts)
+
+    async def teach(self, request: Request) -> Response:
+        return await self._answer_body(request, TeachRequest, self._teach)
+
+    async def photos_to_judge(self, request: Request) -> Response:
+        return await self._answer_body(request, JudgeRequest, self._photos_to_judge)
+
+    async def forget_concept(self, request: Request) -> Response:
+        return await self._answer_body(request, NameRequest, self._forget_concept)
+
     async def thumbnail(self, request: Request) -> Response:
         """A photo of the library as WebP, by its id: nothing else can be fetched."""
         try:
@@ -228,6 +246,33 @@ class Endpoints:
         self._library.remove_saved_search(body.name)
         return self._saved_searches()
 
+    def _concepts(self) -> codec.JsonObject:
+        return codec.concepts_to_json(self._library.concepts())
+
+    def _teach(self, request: Request, body: TeachRequest) -> codec.JsonObject:
+        if body.names_files:
+            _require_private(request)
+        concept = self._library.teach(
+            body.name,
+            [example.source() for example in body.like],
+            [example.source() for example in body.unlike],
+            withdraw=[example.source() for example in body.withdraw],
+            words=body.words,
+            new=body.new,
+        )
+        return codec.concept_to_json(concept)
+
+    def _photos_to_judge(self, request: Request, body: JudgeRequest) -> codec.JsonObject:
+        if body.k > MAX_K:
+            raise QueryError(f"The number of photos must be {MAX_K} or less.")
+        hits = self._library.photos_to_judge(body.name, body.k)
+        return {"photos": [codec.hit_to_json(hit) for hit in hits]}
+
+    def _forget_concept(self, request: Request, body: NameRequest) -> codec.JsonObject:
+        self._library.concept(body.name)  # raises for an unknown one
+        self._library.forget_concept(body.name)
+        return self._concepts()
+
     # ------------------------------------------------------------------ mechanics
 
     async def _answer_body(
@@ -270,12 +315,18 @@ class _Forbidden(UsageError):
 def _allowed(request: Request, query: Query, k: int) -> Query:
     if k > MAX_K:
         raise QueryError(f"The number of results must be {MAX_K} or less.")
-    if names_files(query) and not is_private(request.scope):
+    if names_files(query):
+        _require_private(request)
+    return query
+
+
+def _require_private(request: Request) -> None:
+    """Raise if a request that names a file did not come over the socket."""
+    if not is_private(request.scope):
         raise _Forbidden(
             "The service reads example files only for requests over its socket. Send the bytes of "
             "the image instead."
         )
-    return query
 
 
 def _allowed_if_any(request: Request, query: Query | None, k: int) -> Query | None:

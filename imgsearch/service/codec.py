@@ -285,6 +285,11 @@ def concept_to_json(concept: Concept) -> JsonObject:
     return {**_fields(concept), "sentence": concept.sentence()}
 
 
+def concepts_to_json(concepts: Sequence[Concept]) -> JsonObject:
+    """The concepts, in an object."""
+    return {"concepts": [concept_to_json(concept) for concept in concepts]}
+
+
 def concept_verdict_to_json(verdict: ConceptVerdict) -> JsonObject:
     """What a concept says of one photo, numbers rounded."""
     return {

@@ -206,6 +206,44 @@ class RenameRequest(NameRequest):
     new_name: str
 
 
+class ConceptExampleBody(Body):
+    """An example of a concept: exactly one of photo_id, image and path."""
+
+    photo_id: int | None = None
+    image: bytes | None = None  # Base64 in JSON
+    path: str | None = None
+
+    def source(self) -> Path | int | bytes:
+        """Raises UsageError unless there is exactly one source, and QueryError for a bad id."""
+        source = ExampleBody(self.photo_id, self.image, self.path).example().source
+        assert not isinstance(source, str)
+        return source
+
+
+class TeachRequest(Body):
+    """Examples for a concept, see `Library.teach`."""
+
+    name: str
+    like: tuple[ConceptExampleBody, ...] = ()
+    unlike: tuple[ConceptExampleBody, ...] = ()
+    withdraw: tuple[ConceptExampleBody, ...] = ()
+    words: str | None = None
+    new: bool = False
+
+    @property
+    def names_files(self) -> bool:
+        """Whether an example is a file, which the service has to read."""
+        examples = (*self.like, *self.unlike, *self.withdraw)
+        return any(example.path is not None for example in examples)
+
+
+class JudgeRequest(Body):
+    """The name of a concept, and how many photos to propose for judging."""
+
+    name: str
+    k: int = 12
+
+
 # ------------------------------------------------------------------------- reading
 
 _Request = TypeVar("_Request", bound=Body)

@@ -573,6 +573,8 @@ def test_saved_searches_are_those_of_the_library(served: Served) -> None:
         finally:
             library.remove_saved_search("cats")
     example = {"path": str(served.photos / CAT)}
+    status, answer = served.post("/concepts/teach", {"name": "x", "like": [example]})
+    assert status == 403
     status, answer = served.post("/saved", {"name": "x", "query": {"terms": [example]}})
     assert status == 403, "over the network no request names a file"
 
@@ -626,6 +628,14 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
         "/saved/looked": [("NameRequest", {"name": "cats"})],
         "/saved/rename": [("RenameRequest", {"name": "cats", "new_name": "our cats"})],
         "/saved/remove": [("NameRequest", {"name": "our cats"})],
+        "/concepts/teach": [
+            ("TeachRequest", {"name": "max", "like": [{"photo_id": 1}, {"image": image}],
+                              "unlike": [{"photo_id": 5}], "words": "a cat", "new": True}),
+            ("TeachRequest", {"name": "max", "like": [{"photo_id": 2}, {"photo_id": 3}],
+                              "withdraw": [{"photo_id": 5}], "words": ""}),
+        ],
+        "/concepts/judge": [("JudgeRequest", {"name": "Max", "k": 2})],
+        "/concepts/forget": [("NameRequest", {"name": "max"})],
     }  # fmt: skip
     document: Any = openapi_document()
     paths = document["paths"]
@@ -642,6 +652,7 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
         ("/status", "Status"),
         ("/hello", "Hello"),
         ("/saved", "SavedSearches"),
+        ("/concepts", "Concepts"),
         ("/suggest?line=type&k=3", "Suggestions"),
     ):
         status, content = served.request("GET", path)
@@ -655,7 +666,8 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
     for path in ("/search", "/none", "/thumbnail/99999"):
         checked("Refusal", json.loads(served.request("GET", path)[1]))
     assert set(paths) == {
-        *requests, "/status", "/hello", "/suggest", "/thumbnail/{photo_id}", "/openapi.json"
+        *requests, "/concepts", "/status", "/hello", "/suggest", "/thumbnail/{photo_id}",
+        "/openapi.json",
     }  # fmt: skip
 
 
@@ -664,7 +676,8 @@ def test_the_schemas_are_exact() -> None:
     document: Any = openapi_document()
     schemas = document["components"]["schemas"]
     requests = {"SearchRequest", "SimilarRequest", "LabelRequest", "CountRequest", "Query", "Term",
-                "Region", "SaveRequest", "NameRequest", "RenameRequest"}  # fmt: skip
+                "Region", "SaveRequest", "NameRequest", "RenameRequest",
+                "TeachRequest", "JudgeRequest", "ConceptExample"}  # fmt: skip
     for name, schema in schemas.items():
         assert schema["additionalProperties"] is False, name
         if name not in requests:
