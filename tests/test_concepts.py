@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from imgsearch import Library
+from imgsearch.cli.teach import command
 from imgsearch.concepts import probe
 from imgsearch.concepts.probe import TrainingSet
 from imgsearch.errors import QueryError, UsageError
@@ -348,3 +352,42 @@ def test_a_query_with_a_concept_reads_back(line: str) -> None:
     query = parse(line)
     assert parse(to_text(query)) == query
     assert to_text(query).split(" ")[0].lstrip("-0.52:").startswith("concept:")
+
+
+# ------------------------------------------------------------------------- the command
+
+
+def test_the_command_teaches_shows_and_forgets(library: Library, painted: Path) -> None:
+    """`--like` takes any number of photos, as a shell's pattern gives them."""
+    data = library.settings.data_dir
+    environment = {"IMGSEARCH_DATA": str(data)}
+    (fifth,) = library.search("name:pink-05")
+
+    def teach(*words: object) -> tuple[int, str, str]:
+        runner = CliRunner()
+        done = runner.invoke(command, [*map(str, words)], obj=StandIn(), env=environment)
+        return done.exit_code, done.stdout, done.stderr
+
+    code, _, error = teach()
+    assert code == 1 and "No concept was taught yet" in error
+    code, printed, _ = teach(
+        "pink",
+        "--like",
+        *pinks(painted, 4),
+        f"photo:{fifth.photo.id}",
+        "--unlike",
+        painted / "green-00.png",
+    )
+    assert code == 0 and printed.startswith("pink: 5 examples, 1 unlike it")
+    assert len(re.findall(r"^photo:\d+  /", printed, re.MULTILINE)) == 5
+    code, printed, _ = teach("pink", "-k", 2, "--json")
+    shown = json.loads(printed)
+    assert code == 0 and len(shown["judge_next"]) == 2
+    assert (shown["likes"], shown["unlikes"], shown["test"]["separates"]) == (5, 1, True)
+    code, printed, _ = teach("--json")
+    assert [each["name"] for each in json.loads(printed)] == ["pink"]
+    assert teach("pink", "--like")[0] == 2  # a list without a photo
+    assert teach("--like", "a.jpg")[0] == 2  # no name: the photos are none
+    code, printed, _ = teach("pink", "--forget")
+    assert code == 0 and "no photo was touched" in printed
+    assert teach("pink", "--forget")[0] == 1
