@@ -96,6 +96,10 @@ class LabelsArguments(Body):
     """Nothing."""
 
 
+class ConceptsArguments(Body):
+    """Nothing."""
+
+
 class SavedArguments(Body):
     """Nothing."""
 
@@ -215,6 +219,23 @@ class LabelList(msgspec.Struct, kw_only=True):
     """The saved labels; `left_out` counts those beyond the limit."""
 
     saved: list[SavedLabels]
+    left_out: int
+
+
+class ListedConcept(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Something that the user has taught by examples. concept:NAME in a query finds it."""
+
+    name: str
+    sure: Annotated[int, Meta(description="Photos that surely show it.")]
+    likely: Annotated[int, Meta(description="Photos that likely show it.")]
+    known: Annotated[str, Meta(description="How well it is told from other things.")]
+    words: Annotated[str | None, Meta(description="That describe it.")] = None
+
+
+class ListedConcepts(msgspec.Struct, kw_only=True):
+    """The concepts; `left_out` counts those beyond the limit."""
+
+    concepts: list[ListedConcept]
     left_out: int
 
 
@@ -421,6 +442,15 @@ class PhotoTools:
             self._labels,
         )
         yield Tool(
+            "concepts",
+            "List concepts",
+            "Lists what the user has taught by examples, such as the dog Max, and how many photos "
+            "show each. In a query, concept:NAME finds it, also with words: concept:max on a sofa.",
+            ConceptsArguments,
+            ListedConcepts,
+            self._concepts,
+        )
+        yield Tool(
             "saved",
             "List saved searches",
             "Lists the searches that the user has saved, how many photos each finds, and how many "
@@ -534,6 +564,20 @@ class PhotoTools:
             saved.setdefault(printable(name), []).append(count)
         listed = [SavedLabels(name=name, counts=counts) for name, counts in saved.items()]
         return LabelList(saved=listed, left_out=max(0, len(rows) - MAX_ROWS)), None
+
+    def _concepts(self, arguments: ConceptsArguments) -> tuple[ListedConcepts, None]:
+        concepts = self._library.concepts()
+        listed = [
+            ListedConcept(
+                name=printable(each.name),
+                sure=each.sure,
+                likely=each.likely,
+                known=printable(each.sentence()),
+                words=_shown(each.words),
+            )
+            for each in concepts[:MAX_ROWS]
+        ]
+        return ListedConcepts(concepts=listed, left_out=len(concepts) - len(listed)), None
 
     def _saved(self, arguments: SavedArguments) -> tuple[SavedQueryList, None]:
         def list_saved(api: SearchAPI) -> tuple[SavedSearchSummary, ...]:

@@ -39,7 +39,17 @@ from tests.factories import (
 )
 from tests.stand_in import StandIn
 
-TOOLS = {"search", "similar", "photo", "explain", "labels", "saved", "places", "timeline"}
+TOOLS = {
+    "search",
+    "similar",
+    "photo",
+    "explain",
+    "labels",
+    "concepts",
+    "saved",
+    "places",
+    "timeline",
+}
 NOT_UTF8 = b"caf\xe9\x1b[2J.png"
 AREZZO = "43,27.8676N", "11,52.8888E"
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -137,6 +147,7 @@ def data(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         library.index([demo_photos, place / "trip"]).run()
         library.save_labels("animals", Classes(("cat", "horse")))
         library.save_search("arezzo", "place:Arezzo")
+        library.teach("cup", like=[demo_photos / "coffee.png"], words="a cup")
     return place / "library"
 
 
@@ -242,6 +253,15 @@ def test_saved_searches_are_listed_and_can_be_used(connected: Assistant) -> None
     found = connected.ask("search", query="saved:arezzo on:2021-08-03")["photos"]
     assert [Path(photo["path"]).name for photo in found] == ["arezzo3.png"]
     assert "arezzo" in connected.refusal("search", query="saved:arezo")
+
+
+def test_concepts_are_listed_and_can_be_used(connected: Assistant) -> None:
+    (cup,) = connected.ask("concepts")["concepts"]
+    assert (cup["name"], cup["words"]) == ("cup", "a cup") and cup["known"]
+    found = connected.ask("search", query="concept:cup", k=1)["photos"]
+    assert Path(found[0]["path"]).name == "coffee.png"
+    explained = connected.ask("explain", photo_id=found[0]["photo_id"], query="concept:cup")
+    assert explained["rank"] == 1
 
 
 def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
