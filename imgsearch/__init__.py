@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.suggestion import Suggestion
     from imgsearch.records.trial import EncoderTrial, TrialQuery
+    from imgsearch.search.saved_queries import saved_name_of
     from imgsearch.service.api import ask
     from imgsearch.text import clock, format_count, format_duration, plain_text, printable
 
@@ -135,6 +136,7 @@ _MODULES = {
     "printable": "imgsearch.text",
     "removal_paths": "imgsearch.analysis.removal_script",
     "removal_script": "imgsearch.analysis.removal_script",
+    "saved_name_of": "imgsearch.search.saved_queries",
     "subfolders": "imgsearch.indexer.folder_choices",
     "to_text": "imgsearch.query.grammar",
     "usual_folders": "imgsearch.indexer.folder_choices",
@@ -206,6 +208,7 @@ __all__ = [
     "printable",
     "removal_paths",
     "removal_script",
+    "saved_name_of",
     "subfolders",
     "to_text",
     "usual_folders",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar, cast
 
-from imgsearch import Answer, Counts, Library, Query, Settings, ask
+from imgsearch import Answer, Counts, Library, Query, SavedSearchSummary, Settings, ask
 from ui.tasks import BackgroundTasks
 
 Value = TypeVar("Value")
@@ -21,6 +21,7 @@ Value = TypeVar("Value")
 MESSAGES_KEPT = 20
 PHOTO_COUNT_S = 2.0  # how long a cached value is used
 COUNTS_S = 60.0
+SAVED_S = 5.0
 
 
 class Session:
@@ -50,6 +51,27 @@ class Session:
     def counts(self) -> Counts:
         """What the photos can be filtered by, up to a minute old."""
         return self._cached("counts", self.library.counts, COUNTS_S)
+
+    def saved_searches(self) -> tuple[SavedSearchSummary, ...]:
+        """The saved searches and what they find, up to 5 s old; from the service if it runs."""
+        return self._cached(
+            "saved",
+            lambda: ask(
+                self.settings, lambda library: library.saved_searches(), self.exclusive_library
+            ),
+            SAVED_S,
+        )
+
+    def mark_looked_at(self, name: str) -> tuple[int, ...]:
+        """Record that the user has looked at a saved search; returns the photos new in it."""
+        self.forget_saved_searches()
+        return ask(
+            self.settings, lambda library: library.mark_looked_at(name), self.exclusive_library
+        )
+
+    def forget_saved_searches(self) -> None:
+        """Read them anew: one of them has changed."""
+        self._cache.pop("saved", None)
 
     def forget_counts(self) -> None:
         """Count anew: folders were removed."""

@@ -24,7 +24,7 @@ from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.query.grammar import is_expressible, parse
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Query
-from imgsearch.search.saved_queries import only_saved
+from imgsearch.search.saved_queries import saved_name_of
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _find(
     library: SearchAPI, query: Query, k: int | None, cursor: str | None, is_look: bool
 ) -> _Page:
     """The answer. With `is_look`, it is recorded that the user has looked at a saved search."""
-    name = only_saved(query)
+    name = saved_name_of(query)
     saved = None if name is None else library.saved_search(name)
     if k is None:
         k = (saved and saved.k) or _DEFAULT_K

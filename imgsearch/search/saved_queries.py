@@ -44,7 +44,7 @@ def with_saved(reads: Reads, query: Query) -> Query:
     return merged
 
 
-def only_saved(query: Query) -> str | None:
+def saved_name_of(query: Query) -> str | None:
     """The name of the saved search that is all of this query; None for any other query."""
     if len(query.filters) != 1 or query != Query(filters=query.filters):
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, QueryError, format_count, parse
-from ui import cards, elements, exports, filters
+from ui import cards, elements, exports, filters, saved_shelf
 from ui.addresses import START, address_of
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
@@ -52,8 +52,10 @@ def show() -> None:
     search_input = _search_box()
     show_coming_photos(session().library, session().tasks)
     if search_input:
+        saved_shelf.header(search_input)
         _show_results(search_input)
     else:
+        saved_shelf.shelf()
         _suggestions()
 
 
@@ -84,6 +86,8 @@ def _search_box() -> SearchInput:
         elements.suggestions("Search")
         refused = elements.example_button()
         filter_button = st.popover("Filters", icon=":material/tune:")
+        search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
+        saved_shelf.save_popover(search_input)
     if refused is not None:
         st.toast(
             f"{escape_markdown(refused)} is not an image that can be searched by.",
@@ -91,7 +95,6 @@ def _search_box() -> SearchInput:
         )
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
-    search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
     _set_address(search_input)
     with filter_button:
         filters.filter_form()

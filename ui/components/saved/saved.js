@@ -1,0 +1,34 @@
+// The shelf of saved searches: links with the cover, the name, and how many photos there are.
+
+import { isPlainClick, visit } from "../history/history.js";
+import { countOf, element } from "../shared/dom.js";
+
+export default function (box, { data }) {
+  const shelf = element("nav", "shelf");
+  shelf.ariaLabel = "Saved searches";
+  for (const search of data.searches) {
+    const link = element("a");
+    link.href = search.address;
+    link.title = search.line;
+    link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(search.address); } };
+    link.append(coverOf(search), element("span", "name", search.name));
+    const count = element("span", "count", search.problem ? "cannot be answered now" : countOf(search.photos));
+    if (search.new) count.append(" · ", element("b", "", `${search.new.toLocaleString("en")} new`));
+    link.append(count);
+    shelf.append(link);
+  }
+  box.replaceChildren(shelf);
+}
+
+function coverOf(search) {
+  const frame = element("span", "cover");
+  const icon = element("span", "icon", search.problem ? "error" : "bookmark");
+  icon.ariaHidden = "true";
+  if (!search.cover) { frame.append(icon); return frame; }
+  const image = element("img");
+  image.src = search.cover;
+  image.alt = "";
+  image.onerror = () => frame.replaceChildren(icon);
+  frame.append(image);
+  return frame;
+}

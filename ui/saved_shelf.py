@@ -1,0 +1,144 @@
+"""Saved searches on the search page: the shelf, what is said above their results, and saving."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from imgsearch import (
+    Hit,
+    ImgsearchError,
+    Query,
+    SavedSearch,
+    SavedSearchSummary,
+    format_count,
+    parse,
+    printable,
+    saved_name_of,
+)
+from ui import elements
+from ui.addresses import START, address_of
+from ui.component_files import component
+from ui.formatting import escape_markdown, format_date
+from ui.navigation import go_to
+from ui.search_state import SearchInput, open_search
+from ui.session import session
+
+_shelf = component("saved")
+
+
+def shelf() -> None:
+    """All saved searches with their covers, if there are any."""
+    st.session_state.pop("looked_token", None)
+    summaries = session().saved_searches()
+    if not summaries:
+        return
+    ids = [each.cover_id for each in summaries if each.cover_id is not None]
+    covers = {hit.photo.id: hit for hit in session().library.photos(ids)}
+    _shelf(key="saved", data={"searches": [_on_shelf(each, covers) for each in summaries]})
+
+
+def _on_shelf(summary: SavedSearchSummary, covers: dict[int, Hit]) -> dict[str, object]:
+    cover = None if summary.cover_id is None else covers.get(summary.cover_id)
+    return {
+        "name": printable(summary.name),
+        "line": printable(summary.problem or summary.line),
+        "address": address_of(START, {"q": line_of(summary.name)}),
+        "photos": summary.photos,
+        "new": summary.new,
+        "problem": summary.problem is not None,
+        "cover": "" if cover is None else elements.thumbnail_url(cover),
+    }
+
+
+def line_of(name: str) -> str:
+    """The line that searches for a saved search: `saved:beach`, `saved:"our dog"`."""
+    return f'saved:"{name}"' if " " in name else f"saved:{name}"
+
+
+def header(search_input: SearchInput) -> None:
+    """Above the results of a saved search: what it is, what is new, and how to change it.
+
+    Showing it is a look: from now on its photos are not new. Raises QueryError for an unknown name.
+    """
+    name = _saved_name(search_input)
+    if name is None:
+        st.session_state.pop("looked_token", None)
+        return
+    search = session().library.saved_search(name)
+    new, since = _look(search, search_input.token)
+    with st.container(horizontal=True, vertical_alignment="center", key="saved_header"):
+        examples = len(search.examples)
+        query = " and ".join(
+            filter(None, [search.line, format_count(examples, "example image") if examples else ""])
+        )
+        news = f" · **{new:,} new** since {format_date(since)}" if new else ""
+        st.markdown(f":small[{escape_markdown(query)}{news}]", width="content")
+        with st.popover("Edit", icon=":material/edit:", type="tertiary"):
+            _edit_form(search)
+
+
+def save_popover(search_input: SearchInput) -> None:
+    """A button that saves the present search under a name; none without a search."""
+    if not search_input or _saved_name(search_input) is not None:
+        return
+    with st.popover("Save", icon=":material/bookmark_add:", help="Save this search"):
+        with st.form("save_search", border=False):
+            name = st.text_input("Name", placeholder="beach", max_chars=100)
+            replace = st.checkbox("Replace the saved search of this name, if there is one")
+            if not st.form_submit_button("Save this search", type="primary"):
+                return
+        try:
+            library = session().library
+            search = library.save_search(name, search_input.query(), replace=replace)
+        except ImgsearchError as error:
+            st.warning(escape_markdown(str(error)))
+            return
+    session().forget_saved_searches()
+    st.toast(f"Saved {escape_markdown(search.name)}", icon=":material/bookmark_added:")
+    open_search(line_of(search.name))
+
+
+def _saved_name(search_input: SearchInput) -> str | None:
+    """The saved search that is all of this input."""
+    try:
+        query = parse(search_input.line) if search_input.line.strip() else Query()
+    except ImgsearchError:
+        return None  # the results show the error
+    return None if search_input.has_example else saved_name_of(query)
+
+
+def _look(search: SavedSearch, token: str) -> tuple[int, datetime]:
+    """Record that the visitor looks at a saved search, once each time it is opened.
+
+    Returns how many of its photos were new then, and since when.
+    """
+    state = st.session_state
+    if state.get("looked_token") != token:
+        new = 0
+        try:
+            new = len(session().mark_looked_at(search.name))
+        except ImgsearchError as error:  # the library may be on a read-only disk
+            st.caption(f"That you looked could not be recorded. {escape_markdown(str(error))}")
+        state.update(looked_token=token, new_photos=(new, search.looked_at))
+    new_photos: tuple[int, datetime] = state["new_photos"]
+    return new_photos
+
+
+def _edit_form(search: SavedSearch) -> None:
+    with st.form("rename_search", border=False):
+        name = st.text_input("Name", search.name, max_chars=100)
+        is_renamed = st.form_submit_button("Rename")
+    try:
+        if is_renamed:
+            session().library.rename_saved_search(search.name, name)
+            session().forget_saved_searches()
+            open_search(line_of(" ".join(name.split())))
+    except ImgsearchError as error:
+        st.warning(escape_markdown(str(error)))
+    if st.button("Remove this saved search", icon=":material/delete:", help="No photo is touched."):
+        session().library.remove_saved_search(search.name)
+        session().forget_saved_searches()
+        st.toast(f"Removed {escape_markdown(search.name)}; no photo was touched")
+        go_to(address_of(START))
