@@ -115,6 +115,16 @@ def test_names_are_compared_without_case_and_accents(stocked: Library) -> None:
         stocked.save_search("ETE A LA MER", "name:0002")
 
 
+def test_a_taught_concept_is_part_of_it(stocked: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    stocked.index([write_photos(folder, 40)]).run()
+    stocked.teach("dark ones", [folder / f"{number:04}.png" for number in range(4)])
+    line = 'concept:"dark ones" -photo:30 sort:path'
+    stocked.save_search("dark", line, 5)
+    assert stocked.saved_search("dark").line == line
+    assert stocked.find("saved:dark", 5).hits == stocked.find(line, 5).hits != ()
+
+
 # ------------------------------------------------------------------------- examples
 
 

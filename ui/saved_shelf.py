@@ -21,8 +21,7 @@ from ui import elements
 from ui.addresses import START, address_of
 from ui.component_files import component
 from ui.formatting import escape_markdown, format_date
-from ui.navigation import go_to
-from ui.search_state import SearchInput, open_search
+from ui.search_state import SearchInput
 from ui.session import session
 
 _shelf = component("saved")
@@ -97,7 +96,7 @@ def save_popover(search_input: SearchInput) -> None:
             return
     session().forget_saved_searches()
     st.toast(f"Saved {escape_markdown(search.name)}", icon=":material/bookmark_added:")
-    open_search(line_of(search.name))
+    _show_search(line_of(search.name))
 
 
 def _saved_name(search_input: SearchInput) -> str | None:
@@ -134,11 +133,22 @@ def _edit_form(search: SavedSearch) -> None:
         if is_renamed:
             session().library.rename_saved_search(search.name, name)
             session().forget_saved_searches()
-            open_search(line_of(" ".join(name.split())))
+            _show_search(line_of(" ".join(name.split())))
     except ImgsearchError as error:
         st.warning(escape_markdown(str(error)))
     if st.button("Remove this saved search", icon=":material/delete:", help="No photo is touched."):
         session().library.remove_saved_search(search.name)
         session().forget_saved_searches()
         st.toast(f"Removed {escape_markdown(search.name)}; no photo was touched")
-        go_to(address_of(START))
+        _show_search("")
+
+
+def _show_search(line: str) -> None:
+    """Show another search in place of this one and of its example; the start page for none.
+
+    Not by its address, as a link does: this view would be shown once more before, and what it
+    names may be gone.
+    """
+    st.query_params.from_dict({"q": line} if line else {})
+    st.session_state.update(line_in_url=line, next_line=line)
+    st.rerun()

@@ -23,8 +23,8 @@ from imgsearch.cli.terminal import Colour, TerminalText, standard_output
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.query.grammar import is_expressible, parse
 from imgsearch.records.names import name_of_field
-from imgsearch.records.query import Query
-from imgsearch.search.saved_queries import saved_name_of
+from imgsearch.records.query import Query, Term
+from imgsearch.search.saved_queries import saved_name_of, saved_names
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
@@ -121,18 +121,23 @@ def command(
     output = _Output(show_all or page.include_weak, as_json, paths, nul, data_dir, preview)
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
-        corrected = _corrected(query, answer.suggestion)
+        corrected = _corrected(query, answer.suggestion, page.saved_examples)
         found = _show(call_api(data_dir, lambda library: library.find(corrected, page.k)), output)
     if not found:
         sys.exit(NO_RESULT)
 
 
 class _Page(NamedTuple):
-    """An answer, for how many results, and whether weak ones belong to the saved search."""
+    """An answer, and for how many results.
+
+    `include_weak` says whether weak ones belong to the saved search that the query is, and
+    `saved_examples` are those of the saved searches in it that a line cannot express.
+    """
 
     answer: Answer
     k: int
-    include_weak: bool = False
+    include_weak: bool
+    saved_examples: tuple[Term, ...]
 
 
 def _find(
@@ -149,7 +154,9 @@ def _find(
             library.mark_looked_at(saved.name)
         except (DiskError, LibraryLocked) as error:
             info(f"That you looked at {saved.name} could not be recorded. {error}")
-    return _Page(answer, k, saved is not None and saved.include_weak)
+    searches = map(library.saved_search, saved_names(query))
+    examples = tuple(placed.term for search in searches for placed in search.examples)
+    return _Page(answer, k, saved is not None and saved.include_weak, examples)
 
 
 class _Output(NamedTuple):
@@ -204,11 +211,11 @@ def _accepts(suggestion: str, output: _Output) -> bool:
     return click.getchar().lower() == "y"
 
 
-def _corrected(query: Query, suggestion: str) -> Query:
+def _corrected(query: Query, suggestion: str, saved_examples: tuple[Term, ...]) -> Query:
     """The query that was suggested, with the examples that a line cannot express."""
     corrected = parse(suggestion)
     examples = tuple(term for term in query.terms if not is_expressible(term))
-    return replace(corrected, terms=(*corrected.terms, *examples))
+    return replace(corrected, terms=(*corrected.terms, *saved_examples, *examples))
 
 
 def print_json_answer(answer: Answer) -> None:
