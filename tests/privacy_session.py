@@ -241,6 +241,7 @@ def main(arguments: Sequence[str]) -> None:
     run("search by image", "search", "--image", f"{photos}/0.png")
     run("explain", "explain", f"{photos}/0.png", "red")
     run("label", "label", "red,green,blue", "--save-as", "colours")
+    run("teach", "teach", "red", "--like", f"{photos}/0.png")
     run("save", "save", "red things", "red", "--image", f"{photos}/0.png")
     run("saved", "saved")
     run("timeline", "timeline")
