@@ -29,6 +29,7 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -221,7 +222,7 @@ def print_verdicts(labelled: LabelledPhotos) -> None:
     for count in EXAMPLES:
         rows = []
         for concept in labelled.concepts:
-            for draw in draws(labelled, concept, count):
+            for draw in islice(draws(labelled, concept, count), 1):
                 training = draw.training(photos)
                 direction, held_out = probe.fit(training), probe.hold_out(training)
                 calibrated = probe.calibrate(training, direction, held_out)

@@ -44,7 +44,15 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.names import name_of_field
     from imgsearch.records.photo import Photo
-    from imgsearch.records.query import Example, Query, Region, Term, Understanding, UnderstoodPart
+    from imgsearch.records.query import (
+        Example,
+        Query,
+        Region,
+        TaughtConcept,
+        Term,
+        Understanding,
+        UnderstoodPart,
+    )
     from imgsearch.records.saved import (
         OutputsReport,
         SavedSearch,
@@ -115,6 +123,7 @@ _MODULES = {
     "Status": "imgsearch.records.status",
     "Suggestion": "imgsearch.records.suggestion",
     "TOKEN_VARIABLE": "imgsearch.page_access",
+    "TaughtConcept": "imgsearch.records.query",
     "TrialQuery": "imgsearch.records.trial",
     "Term": "imgsearch.records.query",
     "Timeline": "imgsearch.records.browse",
@@ -187,6 +196,7 @@ __all__ = [
     "Status",
     "StoredEncoder",
     "Suggestion",
+    "TaughtConcept",
     "Term",
     "Timeline",
     "TrialQuery",

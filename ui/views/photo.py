@@ -22,7 +22,7 @@ from imgsearch import (
     printable,
     to_text,
 )
-from ui import cards, elements
+from ui import cards, elements, teaching
 from ui.addresses import START, address_of
 from ui.elements import NEIGHBOURS, ViewerOptions
 from ui.formatting import date_of, format_datetime, format_size
@@ -145,6 +145,7 @@ def _details(hit: Hit, search_input: SearchInput) -> None:
     if hit.photo.facts.lat is not None and hit.photo.facts.lon is not None:
         _location(hit.photo.facts.lat, hit.photo.facts.lon)
     _paths(hit)
+    teaching.judge_photo(hit, search_input.line)
     _explanation(hit, search_input)
 
 
@@ -238,6 +239,7 @@ def _explanation(hit: Hit, search_input: SearchInput) -> None:
     except ImgsearchError:
         return  # the search view shows the error
     rows = [("Rank", f"{explanation.rank:,}")] if explanation.rank else []
+    rows += [(f"concept:{each.name}", str(each)) for each in explanation.concepts]
     rows += [("Score", f"{explanation.score:.3f}")] if explanation.score is not None else []
     for share in explanation.shares:
         rows.append((_name_of(share.term), f"adds {share.share:+.3f} (alone {share.cosine:.3f})"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, QueryError, format_count, parse
-from ui import cards, elements, exports, filters, saved_shelf
+from ui import cards, elements, exports, filters, saved_shelf, teaching
 from ui.addresses import START, address_of
 from ui.elements import GridOptions
 from ui.formatting import escape_markdown
@@ -328,6 +328,8 @@ def _export_bar(hits: list[Hit]) -> None:
         )
         with st.popover("Folder of links", icon=":material/folder_special:"):
             _link_form(hits)
+        with st.popover("Teach from these", icon=":material/school:"):
+            teaching.teach_form(hits, "selection")
         st.button("Clear", icon=":material/close:", on_click=_clear_selection)
 
 

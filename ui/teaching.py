@@ -1,0 +1,99 @@
+"""Teaching concepts on the page: a judgement of one photo, and a form for several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from imgsearch import Hit, ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
+from ui.formatting import escape_markdown
+from ui.search_state import open_search
+from ui.session import session
+
+MAX_SHOWN = 8  # concepts that a photo is judged by; those in the query come first
+SHOW_IT, DO_NOT = "show it", "do not show it"
+
+
+def concept_line(name: str) -> str:
+    """The query line that finds a concept."""
+    return to_text(Query((Term(TaughtConcept(name)),)))
+
+
+def judge_photo(hit: Hit, line: str) -> None:
+    """For each concept, whether the photo shows it: yes, no, or not said."""
+    library, state = session().library, st.session_state
+    st.header("Concepts", anchor=False)
+    error = state.pop("judging_error", None)
+    if error is not None:
+        st.warning(escape_markdown(error), icon=":material/school:")
+    concepts = [each for each in library.concepts() if each.is_ready]
+    asked_for = line.casefold()
+    concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
+    for number, concept in enumerate(concepts[:MAX_SHOWN]):
+        judged = library.judged_photos(concept.name).get(hit.photo.id)
+        with st.container(horizontal=True, vertical_alignment="center", key=f"concept {number}"):
+            st.markdown(escape_markdown(concept.name), width="stretch")
+            for is_like, label, icon in ((True, "Yes", "thumb_up"), (False, "No", "thumb_down")):
+                st.button(
+                    label,
+                    icon=f":material/{icon}:",
+                    key=f"judge {number} {label}",
+                    type="primary" if judged is is_like else "secondary",
+                    help="Click again to take it back." if judged is is_like else None,
+                    on_click=_judge,
+                    args=(concept.name, hit.photo.id, is_like, judged is is_like),
+                )
+    with st.popover("Teach a concept", icon=":material/school:"):
+        teach_form([hit], "photo")
+
+
+def teach_form(hits: Sequence[Hit], key: str) -> None:
+    """Teaches a concept, new or known, by these photos."""
+    library = session().library
+    these = "This photo" if len(hits) == 1 else f"These {format_count(len(hits), 'photo')}"
+    name = st.selectbox(
+        "Name of the concept",
+        [concept.name for concept in library.concepts()],
+        index=None,
+        placeholder="our dog Max",
+        accept_new_options=True,
+        key=f"concept name {key}",
+    )
+    verb = st.radio(these, (SHOW_IT, DO_NOT), key=f"concept side {key}", horizontal=True)
+    ids = [hit.photo.id for hit in hits]
+    if st.button("Teach", disabled=not name, key=f"teach {key}") and name:
+        try:
+            with st.spinner("Looking through all photos…"):
+                if verb == SHOW_IT:
+                    concept = library.teach(name, ids)
+                else:
+                    concept = library.teach(name, unlike=ids)
+        except ImgsearchError as error:
+            st.warning(escape_markdown(str(error)))
+            return
+        st.success(escape_markdown(concept.sentence()))
+        st.session_state[f"taught {key}"] = concept.name
+    taught = st.session_state.get(f"taught {key}")
+    if taught is not None and taught == name:
+        _search_buttons(taught, key)
+
+
+def _search_buttons(name: str, key: str) -> None:
+    """What to do with a concept that was just taught."""
+    if st.button("Search for it", icon=":material/search:", key=f"search taught {key}"):
+        open_search(concept_line(name))
+
+
+def _judge(name: str, photo_id: int, is_like: bool, take_back: bool) -> None:
+    """Add a judgement of a photo, or take it back."""
+    library = session().library
+    try:
+        if take_back:
+            library.teach(name, withdraw=[photo_id])
+        elif is_like:
+            library.teach(name, [photo_id])
+        else:
+            library.teach(name, unlike=[photo_id])
+    except ImgsearchError as error:
+        st.session_state["judging_error"] = str(error)
