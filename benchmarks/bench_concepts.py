@@ -16,8 +16,8 @@ ranked, and average precision measured. Compared are
   proposes, liked or not as the labels say (first draw).
 
 The goal is 10 points above the better of text and mean, for each concept, with 10 examples. Then
-come the verdicts: how many of the photos that are sure or likely are right, by the labels, what the
-command estimates for that, and the weight of a concept in a query of words.
+come the verdicts (with --verdicts): how many of the photos that are sure or likely are right, by
+the labels, and what the command estimates for that. Last is the weight of a concept beside words.
 """
 
 # ruff: noqa: T201
@@ -178,7 +178,9 @@ def judged(labelled: LabelledPhotos, concept: str, draw: Draw, count: int) -> fl
     return average_precision(photos @ direction, np.setdiff1d(clear, likes), known)
 
 
-def measure(labelled: LabelledPhotos, embed: TextVectors) -> dict[int, dict[str, list[float]]]:
+def measure(
+    labelled: LabelledPhotos, embed: TextVectors, with_judged: bool
+) -> dict[int, dict[str, list[float]]]:
     """Average precision of each way, by the number of examples; an entry for each draw."""
     photos = labelled.photos
     found: dict[int, dict[str, list[float]]] = {n: defaultdict(list) for n in EXAMPLES}
@@ -195,7 +197,7 @@ def measure(labelled: LabelledPhotos, embed: TextVectors) -> dict[int, dict[str,
                 ways["mean"].append(score(photos[draw.examples].mean(axis=0)))
                 ways["probe"].append(score(probe.fit(draw.training(photos))))
                 ways["with words"].append(score(probe.fit(draw.training(photos, texts[0]))))
-                if count <= 10 and number == 0:  # slow: a fit for each judgement
+                if with_judged and count <= 10 and number == 0:
                     ways["judged"].append(judged(labelled, concept, draw, count))
     return found
 
@@ -310,6 +312,8 @@ def curve(found: Mapping[int, Mapping[str, list[float]]], title: str) -> str:
             for count in counts
             if found[count].get(way)
         ]
+        if not points:
+            continue
         line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
         parts.append(
             f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
@@ -325,6 +329,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("imagenet", type=Path, help="with labels.csv and images/")
     parser.add_argument("--split", default="dev", choices=("dev", "test"))
     parser.add_argument("--curve", type=Path, help="write the curve of Flickr8k to this SVG file")
+    parser.add_argument("--judged", action="store_true", help="measure judged, too: slow")
+    parser.add_argument("--verdicts", action="store_true", help="measure the verdicts, too: slow")
     options = parser.parse_args(arguments)
     encoder = open_encoder(NAME, default_cache_dir())
     cache = default_cache_dir() / "benchmarks"
@@ -334,9 +340,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         classified(options.imagenet, encoder, cache),
     )
     for labelled in sets:
-        found = measure(labelled, embed)
+        found = measure(labelled, embed, options.judged)
         print_table(labelled, found)
-        print_verdicts(labelled)
+        if options.verdicts:
+            print_verdicts(labelled)
         if labelled is sets[0]:
             print_mixes(labelled, embed)
             if options.curve is not None:
