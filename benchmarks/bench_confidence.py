@@ -29,10 +29,12 @@ import csv
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -53,7 +55,13 @@ from imgsearch.search.confidence import (
     assess,
 )
 from imgsearch.search.everyday import is_everyday
-from imgsearch.search.vector import text_kind
+from imgsearch.search.short_texts import (
+    embed_meant,
+    less_mean_noun,
+    mean_noun_share,
+    text_kind,
+    texts_meant,
+)
 
 ABSENT = Path(__file__).with_name("absent.txt")
 THINGS = Path(__file__).with_name("things.txt")
@@ -135,12 +143,50 @@ def embed_photos(paths: Sequence[Path], encoder: Encoder) -> np.ndarray:
         )
 
 
+def embed_searched(
+    encoder: Encoder,
+    texts: Sequence[str],
+    negative: bool = False,
+    share: float | None = None,
+) -> np.ndarray:
+    """The vectors that texts are searched for with, or turned away from where `negative`."""
+    return embed_meant(
+        encoder.id,
+        [texts_meant(encoder.id, text, negative) for text in texts],
+        mean_noun(encoder),
+        partial(embed_texts, encoder, NAME),
+        share,
+    )
+
+
+@cache
+def _mean_noun(encoder: Hashable) -> np.ndarray:
+    mean: np.ndarray = embed_texts(cast(Encoder, encoder), NAME, nouns()).mean(axis=0)
+    return mean
+
+
+def mean_noun(encoder: Encoder) -> np.ndarray:
+    """The mean of the vectors of the nouns (dim,), which are embedded once."""
+    return _mean_noun(cast(Hashable, encoder))
+
+
+def searched_nouns(encoder: Encoder) -> np.ndarray:
+    """The nouns of a score baseline, as they are searched for."""
+    vectors = embed_texts(encoder, NAME, nouns())
+    return less_mean_noun(vectors, mean_noun(encoder), mean_noun_share(encoder.id))
+
+
 @dataclass(frozen=True)
 class TextVectors:
     """Embeds texts as queries are; the vectors of each list are kept in `cache`."""
 
     encoder: Encoder
     cache: Path
+
+    def searched(self, texts: Sequence[str]) -> np.ndarray:
+        """The vectors that texts are searched for with."""
+        groups = [texts_meant(self.encoder.id, text) for text in texts]
+        return embed_meant(self.encoder.id, groups, self(nouns()).mean(axis=0), self)
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         read_as = [prompt for text in texts for prompt in prompts_for(NAME, text)]
@@ -280,9 +326,9 @@ def make_library(
     row_in = {old: new for new, old in enumerate(order.tolist())}
     row_of = {old: row_in[number] for number, old in enumerate(rows.tolist())}
     sample = photos[rng.permutation(len(photos))[:SAMPLE_PHOTOS]]
-    baseline = ScoreBaseline(
-        embed(prompts()), embed(nouns()), sample, photos.mean(axis=0), len(photos)
-    )
+    bank = embed(nouns())
+    bank = less_mean_noun(bank, bank.mean(axis=0), mean_noun_share(embed.encoder.id))
+    baseline = ScoreBaseline(embed(prompts()), bank, sample, photos.mean(axis=0), len(photos))
 
     all_captions, all_own = list(split.captions), split.own.tolist()
     if more is not None:
@@ -301,7 +347,7 @@ def make_library(
     }
     captions = [at for at, photo in enumerate(split.own.tolist()) if photo in row_of]
     captions = [captions[at] for at in rng.permutation(len(captions))[:MAX_CAPTIONS]]
-    vectors = embed(split.captions)
+    vectors = embed.searched(split.captions)
     scenes = [text for text in absent_texts(all_captions) if text_kind(NAME, text) == "text"]
     queries = {
         "captions": Queries(
@@ -309,13 +355,15 @@ def make_library(
             vectors[captions],
             [{row_of[int(split.own[at])]} for at in captions],
         ),
-        "absent scenes": Queries(scenes, embed(scenes), [set()] * len(scenes)),
+        "absent scenes": Queries(scenes, embed.searched(scenes), [set()] * len(scenes)),
     }
     for wording in WORDINGS:
         texts = [worded(wording, noun) for noun in present]
-        queries[f"present {wording}"] = Queries(texts, embed(texts), list(present.values()))
+        queries[f"present {wording}"] = Queries(
+            texts, embed.searched(texts), list(present.values())
+        )
         texts = [worded(wording, noun) for noun in known.absent]
-        queries[f"absent {wording}"] = Queries(texts, embed(texts), [set()] * len(texts))
+        queries[f"absent {wording}"] = Queries(texts, embed.searched(texts), [set()] * len(texts))
     return BenchLibrary(name, photos, baseline, queries)
 
 
@@ -482,7 +530,7 @@ def fit(outcomes: BenchAnswers) -> Thresholds:
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     return replace(
         THRESHOLDS,
-        unsure=float(np.quantile(strengths("present"), 0.03)),
+        unsure_short=float(np.quantile(strengths("present"), 0.03)),
         found_text=float(np.quantile(scenes, 0.9)),
         found_short=found,
         likely_share=float(share[order][np.flatnonzero(precision >= 0.6)[-1]]),

@@ -26,7 +26,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from benchmarks.bench_confidence import NAME, Split, chosen_splits
+from benchmarks.bench_confidence import NAME, Split, chosen_splits, embed_searched
 from benchmarks.bench_prompting import average_precision
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
@@ -34,8 +34,7 @@ from imgsearch.index.recall import prompts
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.composition import TermKind, compose, negative_rows
-from imgsearch.search.everyday import negated_words
-from imgsearch.search.vector import text_kind
+from imgsearch.search.short_texts import text_kind
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 CAPTIONS = 400
@@ -157,6 +156,7 @@ def with_weight(weight: float, usual_caption: Vector | None) -> Combine:
             np.full(len(query.negatives), -weight, np.float32),
             np.array(query.negatives),
             usual_caption,
+            is_less_mean_noun=True,
         )
         result: Vector = compose(query.positive[None], rows.sum(axis=0))[0]
         return result
@@ -211,13 +211,11 @@ class NounVectors:
 
 def embed_nouns(pairs: Sequence[NounPair], encoder: Encoder) -> NounVectors:
     nouns = sorted({noun for pair in pairs for noun in (pair.a, pair.b)})
-    words = list(dict.fromkeys([*nouns, *(word for noun in nouns for word in negated_words(noun))]))
-    vector_of = dict(zip(words, embed_texts(encoder, NAME, words), strict=True))
-    negated = {}
-    for noun in nouns:
-        total = np.sum([vector_of[word] for word in negated_words(noun)], axis=0)
-        negated[noun] = total / np.linalg.norm(total)
-    return NounVectors({noun: vector_of[noun] for noun in nouns}, negated)
+    wanted, negated = (
+        dict(zip(nouns, embed_searched(encoder, nouns, negative), strict=True))
+        for negative in (False, True)
+    )
+    return NounVectors(wanted, negated)
 
 
 def text_queries(pairs: Sequence[NounPair], nouns: NounVectors) -> list[MinusQuery]:
@@ -289,7 +287,7 @@ def caption_queries(
     }
     queries: dict[str, list[MinusQuery]] = defaultdict(list)
     for text, vector, own in zip(
-        texts, embed_texts(encoder, NAME, texts), split.own[chosen].tolist(), strict=True
+        texts, embed_searched(encoder, texts), split.own[chosen].tolist(), strict=True
     ):
         ranked = np.argsort(-(split.photos @ vector)).tolist()
         first = set(ranked[:FIRST])

@@ -23,7 +23,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.bench_confidence import NAME, Split, absent_texts, embed_photos, load
+from benchmarks.bench_confidence import (
+    NAME,
+    Split,
+    absent_texts,
+    embed_photos,
+    embed_searched,
+    load,
+    searched_nouns,
+)
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
@@ -31,7 +39,7 @@ from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.records.query import MINUS_WEIGHT
-from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
+from imgsearch.search.baseline import SAMPLE_PHOTOS
 from imgsearch.search.composition import TermKind, compose, negative_rows
 from imgsearch.search.confidence import (
     COMPARED_HITS,
@@ -41,8 +49,7 @@ from imgsearch.search.confidence import (
     ScoredQuery,
     assess,
 )
-from imgsearch.search.everyday import negated_words
-from imgsearch.search.vector import text_kind
+from imgsearch.search.short_texts import text_kind
 
 QUERIES = 200
 TermVector = tuple[TermKind, np.ndarray]
@@ -61,7 +68,7 @@ class QueryTerms:
 
 def texts(encoder: Encoder, lines: Sequence[str]) -> list[TermVector]:
     kinds = [text_kind(NAME, text) for text in lines]
-    return list(zip(kinds, embed_texts(encoder, NAME, lines), strict=True))
+    return list(zip(kinds, embed_searched(encoder, lines), strict=True))
 
 
 def middles(paths: Sequence[Path], encoder: Encoder) -> list[TermVector]:
@@ -98,13 +105,13 @@ def make_terms(arguments: argparse.Namespace, split: Split, encoder: Encoder) ->
     images = sorted({row["image"] for row in rows})
     first = [int(np.argmax(split.own == number)) for number in range(len(images))]
     strange = embed_photos(strange_photos(arguments.imagenet, split), encoder)
-    people = embed_texts(encoder, NAME, negated_words("people")).sum(axis=0)
+    (people,) = embed_searched(encoder, ["people"], negative=True)
     return QueryTerms(
         texts(encoder, [split.captions[at] for at in first]),
         middles([arguments.flickr8k / "images" / image for image in images], encoder),
         texts(encoder, absent_texts(split.captions)),
         [("image", vector) for vector in strange],
-        people / np.linalg.norm(people),
+        people,
     )
 
 
@@ -128,6 +135,7 @@ class SmallLibrary:
                 np.array([-MINUS_WEIGHT], np.float32),
                 negative[None],
                 self.baseline.prompts.mean(axis=0),
+                is_less_mean_noun=True,
             )
             away = rows[0]
             total = compose(total[None], away)[0]
@@ -203,7 +211,7 @@ def main() -> None:
     encoder = open_encoder(NAME, default_cache_dir())
     split = load(arguments.flickr8k, arguments.split, encoder, arguments.cache)
     terms = make_terms(arguments, split, encoder)
-    banks = [embed_texts(encoder, NAME, lines) for lines in (prompts(), nouns())]
+    banks = [embed_texts(encoder, NAME, prompts()), searched_nouns(encoder)]
     print(f"{encoder.id}, Flickr8k {arguments.split}, {THRESHOLDS}")
     for size in (len(split.photos), 50):
         report(size, split, terms, banks)

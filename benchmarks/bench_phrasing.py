@@ -23,7 +23,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.bench_confidence import NAME, Split, chosen_splits
+from benchmarks.bench_confidence import NAME, Split, chosen_splits, embed_searched
 from benchmarks.bench_prompting import average_precision
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.lite.kind import KIND
@@ -34,7 +34,7 @@ from imgsearch.query.negation import split_negations
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.composition import compose, negative_rows
-from imgsearch.search.vector import text_kind
+from imgsearch.search.short_texts import text_kind
 
 WRAPPINGS = ("a photo of", "a picture that shows", "my pictures of", "show me", "find", "image of")
 CAPTIONS = 500  # of each set, drawn at random
@@ -58,7 +58,7 @@ def report_wrappings(split: Split, encoder: Encoder) -> None:
     own = split.own[rows]
 
     def as_read(texts: Sequence[str]) -> Vectors:
-        return embed_texts(encoder, NAME, texts)
+        return embed_searched(encoder, texts)
 
     print(f"  {'captions as they are':32} {_recall(split, as_read, captions, own)}")
     for wrapping in WRAPPINGS:
@@ -91,7 +91,7 @@ def report_numbers(split: Split, encoder: Encoder) -> None:
     def as_typed(texts: Sequence[str]) -> Vectors:
         return embed_in(encoder, [(text, KIND.templates) for text in texts])
 
-    for name, embed in (("as typed", as_typed), ("as read", partial(embed_texts, encoder, NAME))):
+    for name, embed in (("as typed", as_typed), ("as read", partial(embed_searched, encoder))):
         scores = [embed([forms[number] for forms in nouns]) @ split.photos.T for number in (0, 1)]
         first = [np.argsort(-rows, axis=1)[:, :FIRST] for rows in scores]
         overlap = np.mean([len(set(a) & set(b)) / FIRST for a, b in zip(*first, strict=True)])
@@ -118,13 +118,15 @@ def report_negations(split: Split, encoder: Encoder) -> None:
         words, negated = split_negations(caption.strip(" .").split(), max_words=len(caption))
         if not (words and negated):
             continue
-        whole, rest, *negative = embed_texts(encoder, NAME, [caption, " ".join(words), *negated])
+        whole, rest = embed_searched(encoder, [caption, " ".join(words)])
+        negative = embed_searched(encoder, negated, negative=True)
         rows = negative_rows(
             [(text_kind(NAME, " ".join(words)), 1.0)],
             [text_kind(NAME, text) for text in negated],
             np.full(len(negated), -MINUS_WEIGHT, np.float32),
-            np.array(negative),
+            negative,
             usual_caption,
+            is_less_mean_noun=True,
         )
         minus = compose(rest[None], rows.sum(axis=0))[0]
         for name, vector in zip(ranks, (whole, minus), strict=True):

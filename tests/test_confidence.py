@@ -24,7 +24,8 @@ from imgsearch.search.confidence import (
     chance,
     unrelated_queries,
 )
-from imgsearch.search.everyday import is_everyday, negated_words
+from imgsearch.search.everyday import is_everyday
+from imgsearch.search.short_texts import texts_meant
 from tests.factories import unit
 
 LEVELS = ["weak", "possible", "likely", "sure"]
@@ -150,14 +151,14 @@ def test_chance_is_the_expected_largest_of_n_normal_values() -> None:
 
 
 def test_the_larger_a_library_the_less_is_denied() -> None:
-    bounds = [THRESHOLDS.unsure_from(CandidateCounts(n, n)) for n in (20, 200, 2000, 100_000)]
+    text = ScoredQuery(np.ones(1, np.float32), [("text", 1.0)])
+    mixed = ScoredQuery(np.ones(1, np.float32), [("short", 3.0), ("image", 1.0)])
+    bounds = [THRESHOLDS.unsure_from(text, CandidateCounts(n, n)) for n in (20, 200, 2000, 100_000)]
     assert bounds[0] == bounds[1] == THRESHOLDS.unsure
     assert bounds[1] > bounds[2] > bounds[3]
-    assert (
-        THRESHOLDS.found_from(ScoredQuery(np.ones(1, np.float32), [("text", 1.0)]))
-        == THRESHOLDS.found_text
-    )
-    mixed = ScoredQuery(np.ones(1, np.float32), [("short", 3.0), ("image", 1.0)])
+    assert THRESHOLDS.unsure < THRESHOLDS.unsure_from(mixed, CandidateCounts(20, 20))
+    assert THRESHOLDS.unsure_from(mixed, CandidateCounts(100_000, 100_000)) == bounds[3]
+    assert THRESHOLDS.found_from(text) == THRESHOLDS.found_text
     expected = 0.75 * THRESHOLDS.found_short + 0.25 * THRESHOLDS.found_image
     assert math.isclose(THRESHOLDS.found_from(mixed), expected)
 
@@ -248,8 +249,16 @@ def test_everyday_words_are_all_of_a_query() -> None:
     assert not is_everyday("people dancing") and not is_everyday("a submarine")
 
 
-def test_people_with_a_minus_stand_for_men_women_and_children() -> None:
-    assert negated_words("people") == negated_words("A person")
-    assert {"man", "woman", "child"} <= set(negated_words("people"))
-    assert negated_words("people dancing") == ("people dancing",)
-    assert negated_words("a man") == ("a man",)
+@pytest.mark.parametrize("negative", [False, True])
+def test_people_stand_for_men_women_and_children(negative: bool) -> None:
+    people = texts_meant("lite/2:id", "people", negative)
+    assert {"man", "woman", "child"} <= set(people)
+    assert texts_meant("lite/2:id", "a photo of A person", negative) == people
+    assert texts_meant("lite/2:id", "people dancing", negative) == ("people dancing",)
+    assert texts_meant("lite/2:id", "a man", negative) == ("a man",)
+
+
+def test_what_is_searched_for_changes_only_where_it_was_measured() -> None:
+    for encoder_id in ("lite/1:id", "openclip:ViT-B-32/openai@id"):
+        assert texts_meant(encoder_id, "people") == ("people",)
+        assert "woman" in texts_meant(encoder_id, "people", negative=True)

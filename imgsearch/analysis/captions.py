@@ -15,7 +15,7 @@ from imgsearch.records.labels import Evaluation
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS, ScoredQuery
 from imgsearch.search.everyday import is_everyday
-from imgsearch.search.vector import text_kind
+from imgsearch.search.short_texts import embed_meant, text_kind, texts_meant
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
@@ -125,7 +125,13 @@ def evaluate_captions(
 
     from imgsearch.index.recall import AT, RecallBenchmark
 
-    queries = prompts.embed_texts(encoder, row.name, captions.texts)
+    baseline = LibraryBaseline.read(store.reads, row)
+    queries = embed_meant(
+        row.encoder_id,
+        [texts_meant(row.encoder_id, text) for text in captions.texts],
+        None if baseline is None else baseline.mean_noun,
+        lambda texts: prompts.embed_texts(encoder, row.name, texts),
+    )
     own_scores = _own_scores(store, row, queries, np.array(captions.photo_ids))
     sample = np.unique(np.linspace(0, len(queries) - 1, _SAMPLE_CAPTIONS).astype(np.int64))
     benchmark = RecallBenchmark("text", queries[sample])
@@ -150,9 +156,9 @@ def evaluate_captions(
         recall_at_10=metrics.recall_at_10,
         median_rank=metrics.median_rank,
         kept=_share_kept(
-            store,
             row,
             index,
+            baseline,
             [captions.texts[at] for at in sample],
             queries[sample],
             own_scores[sample],
@@ -186,9 +192,9 @@ def _own_scores(store: Store, row: EncoderRow, queries: Vectors, photo_ids: Ids)
 
 
 def _share_kept(
-    store: Store,
     row: EncoderRow,
     index: SearchableVectors,
+    baseline: LibraryBaseline | None,
     texts: list[str],
     queries: Vectors,
     own_scores: Vector,
@@ -199,7 +205,6 @@ def _share_kept(
     """
     import numpy as np
 
-    baseline = LibraryBaseline.read(store.reads, row.key)
     if baseline is None:
         return None
     kept = []

@@ -180,5 +180,12 @@ class EncoderKind:
     With them, both forms of a noun find the same.
     """
 
+    mean_noun_share: Callable[[str], float] = lambda encoder_id: 0.0
+    """The share of the mean vector of many nouns that is subtracted from that of a short query.
+
+    For the encoder with this id, from 0 to 1. With a share, "people" stands for men, women and
+    children; see `imgsearch.search.short_texts`.
+    """
+
     class_templates: tuple[str, ...] = CLASS_TEMPLATES
     """The same for the class names of labels."""

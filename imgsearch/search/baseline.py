@@ -11,6 +11,7 @@ from imgsearch.encoders.prompts import prompts_for
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.search import confidence
 from imgsearch.search.confidence import CandidateCounts, ScoredQuery
+from imgsearch.search.short_texts import less_mean_noun, mean_noun_share
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
@@ -32,23 +33,36 @@ EmbedQueries: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 
 @dataclass(frozen=True, slots=True)
 class LibraryBaseline:
-    """The score baseline of a library, read once to assess any number of answers.
+    """The score baseline of a library, read once to embed queries and to assess answers.
 
-    `further_parts` are the photos that have several vectors, and how many besides the first.
+    `scores` has the nouns as they are searched for: less a share of `mean_noun` (dim,), which is
+    None where nothing is subtracted with this encoder. `further_parts` are the photos that have
+    several vectors, and how many besides the first.
     """
 
     store: Reads
     encoder_key: int
     scores: ScoreBaseline
+    mean_noun: Vector | None
     further_parts: tuple[Ids, Ids]
 
     @classmethod
-    def read(cls, store: Reads, encoder_key: int) -> Self | None:
+    def read(cls, store: Reads, row: EncoderRow) -> Self | None:
         """None where the library had fewer than `MIN_PHOTOS` photos when it was last indexed."""
-        scores = store.baseline(encoder_key)
+        scores = store.baseline(row.key)
         if scores is None:
             return None
-        return cls(store, encoder_key, scores, store.further_parts(encoder_key))
+        mean_noun, share = None, mean_noun_share(row.encoder_id)
+        if share and len(scores.nouns):  # a baseline of an early version has none
+            mean_noun = scores.nouns.mean(axis=0)
+            scores = replace(scores, nouns=less_mean_noun(scores.nouns, mean_noun, share))
+        return cls(store, row.key, scores, mean_noun, store.further_parts(row.key))
+
+    @property
+    def usual_caption(self) -> Vector:
+        """The mean vector (dim,) of captions of all kinds."""
+        usual: Vector = self.scores.prompts.mean(axis=0)
+        return usual
 
     def assess(self, query: ScoredQuery, hits: Neighbours, only: Ids | None = None) -> Verdict:
         """How far an answer can be trusted, given its best hits, best first, all in `only`."""

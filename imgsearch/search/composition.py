@@ -47,6 +47,10 @@ _TURN_FROM_CONCEPT = 0.15  # whatever the positive term: a concept is far from t
 # positive concept has this part of its weight (benchmarks/bench_concepts.py).
 CONCEPT_SHARE = 0.6
 _USUAL_SHARE = 0.5  # of the usual caption, is added to what a few words are turned away from
+# Where short texts are less a share of the mean noun, they have less in common: a smaller angle
+# takes away as much, and the usual caption matters more.
+_TURN_LESS_MEAN_NOUN = 0.9  # in place of that from words to words
+_USUAL_SHARE_LESS_MEAN_NOUN = 1.0
 
 
 def negative_rows(
@@ -55,12 +59,15 @@ def negative_rows(
     weights: Vector,
     vectors: Vectors,
     usual_caption: Vector | None,
+    *,
+    is_less_mean_noun: bool = False,
 ) -> Vectors:
     """What each negative term adds to a query, as rows (m, dim) whose sum `compose` takes.
 
     `positives` are the kind and weight of each positive term. The negative terms have these
     `kinds` (m,), `weights` (m,), all below 0, and `vectors` (m, dim) of length 1. `usual_caption`
     (dim,) is the mean vector of captions of all kinds, None where it is not known.
+    `is_less_mean_noun` says that short texts are less a share of the mean noun, see `short_texts`.
 
     Several terms turn less than the sum of their angles: their tangents add up as the sides of a
     right-angled triangle do. Else "food -pizza -broccoli" would lose the food.
@@ -72,11 +79,15 @@ def negative_rows(
     rows = vectors
     if usual_caption is not None:
         of_short = sum(share for kind, share in shares if kind == "short")
-        usual = [0.0 if kind == "concept" else _USUAL_SHARE * of_short for kind in kinds]
+        usual_share = _USUAL_SHARE_LESS_MEAN_NOUN if is_less_mean_noun else _USUAL_SHARE
+        usual = [0.0 if kind == "concept" else usual_share * of_short for kind in kinds]
         rows = vectors + np.array(usual, np.float32)[:, None] * usual_caption
         rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     turns = weights * np.array(
-        [sum(share * _turn(positive, kind) for positive, share in shares) for kind in kinds],
+        [
+            sum(share * _turn(positive, kind, is_less_mean_noun) for positive, share in shares)
+            for kind in kinds
+        ],
         np.float32,
     )
     scaled: Vectors = rows * turns[:, None]
@@ -85,10 +96,15 @@ def negative_rows(
     return scaled
 
 
-def _turn(positive: TermKind, negative: TermKind) -> float:
+def _turn(positive: TermKind, negative: TermKind, is_less_mean_noun: bool) -> float:
+    """The tangent of the angle by which a negative term of weight -1 turns a positive one."""
     if negative == "concept":
         return _TURN_FROM_CONCEPT
-    return (_TURN_FROM_EXAMPLE if negative == "image" else _TURN_FROM_WORDS)[positive]
+    if negative == "image":
+        return _TURN_FROM_EXAMPLE[positive]
+    if positive == "short" and is_less_mean_noun:
+        return _TURN_LESS_MEAN_NOUN
+    return _TURN_FROM_WORDS[positive]
 
 
 def compose(positive: Vectors, negative: Vector) -> Vectors:

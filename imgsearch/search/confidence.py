@@ -24,7 +24,7 @@ the thresholds. This module is arithmetic on arrays, without files or models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -55,24 +55,31 @@ _MIN_DEVIATION = 1e-4  # at least the rounding error
 class Thresholds:
     """The operating point, see docs/search.md.
 
-    The first six are about strengths: where anything is found, by the kind of the terms. The shares
-    of hits say how far a score is on the way from the query's mean score in the library (0) to its
-    best score (1).
+    The first seven are about strengths: where anything is found, by the kind of the terms. The
+    shares of hits say how far a score is on the way from the query's mean score in the library (0)
+    to its best score (1).
     """
 
-    unsure: float = -1.2  # below, nothing is found; in a library of more than 400 photos,
-    unsure_share: float = -0.4  # below this share of what chance gives
+    unsure: float = -1.2  # below, nothing is found
+    unsure_short: float = -1.0
+    unsure_share: float = -0.4  # of what chance gives: the limit in a large library
     found_text: float = 1.0
-    found_short: float = 1.6
+    found_short: float = 1.7
     found_image: float = 1.0
     sure: float = 3.5  # from here on, hits can be sure
     sure_share: float = 0.9
     likely_share: float = 0.8
     possible_share: float = 0.5
 
-    def unsure_from(self, candidates: CandidateCounts) -> float:
-        """The strength below which nothing is found."""
-        return min(self.unsure, self.unsure_share * chance(candidates.vectors))
+    def unsure_from(self, query: ScoredQuery, candidates: CandidateCounts) -> float:
+        """The strength below which nothing is found: the mean for the terms, by their weights."""
+        of_kind = {
+            "text": self.unsure,
+            "short": self.unsure_short,
+            "image": self.unsure,
+            "concept": self.unsure,
+        }
+        return min(_mean_of(of_kind, query), self.unsure_share * chance(candidates.vectors))
 
     def found_from(self, query: ScoredQuery) -> float:
         """The strength from which something is found: the mean for the terms, by their weights."""
@@ -82,8 +89,12 @@ class Thresholds:
             "image": self.found_image,
             "concept": self.found_image,
         }
-        total = sum(abs(weight) for _, weight in query.terms)
-        return sum(of_kind[kind] * abs(weight) for kind, weight in query.terms) / total
+        return _mean_of(of_kind, query)
+
+
+def _mean_of(of_kind: Mapping[str, float], query: ScoredQuery) -> float:
+    total = sum(abs(weight) for _, weight in query.terms)
+    return sum(of_kind[kind] * abs(weight) for kind, weight in query.terms) / total
 
 
 # Chosen on coco-dev and on the dev split of Flickr8k, so that they hold for either. Measured for
@@ -130,7 +141,7 @@ def assess(
     if not len(hits.ids) or not len(closest):
         return Verdict("nothing", strength=0.0)
     strength = answer_strength(baseline, query, closest, candidates)
-    if strength < thresholds.unsure_from(candidates) and not query.everyday:
+    if strength < thresholds.unsure_from(query, candidates) and not query.everyday:
         return Verdict("nothing", strength)
     best, mean = float(hits.scores[0]), float(query.vector @ baseline.mean)
     span = max(0.0, best - mean)

@@ -271,9 +271,9 @@ def _ranked_page(context: SearchContext, query: Query, k: int, after: ByTwoScore
     only = context.matching(query)
     if only is not None and not len(only):
         return Answer(())
-    vector = embed(context, query)
+    baseline = LibraryBaseline.read(context.reads, context.row)
+    vector = embed(context, query, baseline)
     names = find_names(context.reads, query, only)
-    baseline = LibraryBaseline.read(context.reads, context.row.key)
     counts = [0 if each is None else each.count for each in (after.named, after.others)]
     limit = max(COUNTED_HITS, k + 1 + sum(counts))
 
@@ -374,9 +374,9 @@ def _sorted_page(context: SearchContext, query: Query, k: int, after: ByKey | No
     only = context.matching(query)
     if only is not None and not len(only):
         return Answer(())
-    vector = embed(context, query)
+    baseline = LibraryBaseline.read(context.reads, context.row)
+    vector = embed(context, query, baseline)
     names = find_names(context.reads, query, only)
-    baseline = LibraryBaseline.read(context.reads, context.row.key)
     limit = max(COUNTED_HITS, k)
     ranked = rank_fused(context, query, vector, names, only, limit, baseline)
     if query.min_score is None:

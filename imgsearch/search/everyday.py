@@ -25,11 +25,11 @@ def is_everyday(text: str) -> bool:
     return all(word.lower() in _WORDS for word in without_article(unwrapped(text).split()))
 
 
-def negated_words(text: str) -> tuple[str, ...]:
-    """The texts that together say what a negative term is about: mostly the text itself.
+def texts_meant(text: str) -> tuple[str, ...]:
+    """The texts that together say what a term is about: mostly the text itself.
 
     "people" stands for men, women and children. The model recognises any of these much better than
-    the bare word, `benchmarks/bench_minus.py`.
+    the bare word, `benchmarks/bench_nouns.py` and `bench_minus.py`.
     """
     words = [word.lower() for word in without_article(unwrapped(text).split())]
     if len(words) == 1 and words[0] in _ANY_PERSON:

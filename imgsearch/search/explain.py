@@ -41,7 +41,8 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     concepts = verdicts(context.reads, context.row, query, photo_id, parts)
     if not query.terms:
         return Explanation(path, None, photo, filters=filters, concepts=concepts)
-    query_vector = embed(context, query)
+    baseline = LibraryBaseline.read(context.reads, context.row)
+    query_vector = embed(context, query, baseline)
     vector = parts.vectors[parts.best_part(query_vector.vector)]
     cosines = query_vector.term_vectors @ vector
     shares = tuple(
@@ -63,7 +64,7 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
         reason = _why_stacked(context, photo_id, only)
         names = find_names(context.reads, query, only)
         if not reason:
-            position = _rank_of(context, query, query_vector, names, photo_id, only)
+            position = _rank_of(context, query, query_vector, names, photo_id, only, baseline)
         if names is not None and photo_id in names.ids:
             phrases = [phrase.text for phrase in names.phrases]
             matched_by = context.reads.fields_with_any([photo_id], phrases)[photo_id]
@@ -94,10 +95,11 @@ def _rank_of(
     names: NameMatches | None,
     photo_id: int,
     only: Ids | None,
+    baseline: LibraryBaseline | None,
 ) -> int | None:
     """The rank of a photo, from 1; None if it is not found."""
-    # The verdict orders photos that were found by name among the others.
-    baseline = None if names is None else LibraryBaseline.read(context.reads, context.row.key)
+    if names is None:
+        baseline = None  # the verdict only orders photos that were found by name among the others
     limit = _FIRST_LIMIT
     while True:
         ranking = rank_fused(context, query, vector, names, only, limit, baseline)

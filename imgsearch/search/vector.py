@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from imgsearch.encoders.prompts import embed_texts, prompts_for
+from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import ImgsearchError, QueryError
 from imgsearch.query.grammar import EMPTY_TEXT
 from imgsearch.records.query import Example, Query, Region, TaughtConcept, Term
 from imgsearch.search import composition
+from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.composition import TermKind
 from imgsearch.search.concepts import probe_of
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
-from imgsearch.search.everyday import is_everyday, negated_words
+from imgsearch.search.everyday import is_everyday
 from imgsearch.search.query_cache import QueryCache
+from imgsearch.search.short_texts import embed_meant, text_kind, texts_meant
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,20 +51,24 @@ class QueryVector:
     kind: Literal["text", "image"]
 
 
-def embed(context: SearchContext, query: Query) -> QueryVector:
+def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None) -> QueryVector:
     """The vector of a query. The model is loaded only for terms that are not in the cache.
+
+    A library that is too small for a baseline has no mean noun and no usual caption either, and
+    the query is composed without these.
 
     Raises QueryError where a text is empty or too long, an image cannot be read, a weight is
     invalid, or the terms cancel each other out.
     """
     import numpy as np
 
-    text_vectors = _text_vectors(context, query)
+    encoder_id = context.row.encoder_id
+    text_vectors = _text_vectors(context, query, baseline)
     vectors: list[Vector] = []
     example_ids: set[int] = set()
     for term in query.terms:
         if isinstance(term.what, str):
-            vectors.append(text_vectors[term.what.strip()])
+            vectors.append(text_vectors[texts_meant(encoder_id, term.what.strip())])
         elif isinstance(term.what, TaughtConcept):
             vectors.append(probe_of(context.reads, context.row, term.what.name).direction)
         else:
@@ -78,7 +84,11 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
     is_concept = np.array([kind == "concept" for kind in kinds])
     weights[is_concept & (weights > 0)] *= composition.CONCEPT_SHARE
     contributions, negative = _composed(
-        context, kinds, weights, term_vectors, _as_meant(query, term_vectors, text_vectors)
+        kinds,
+        weights,
+        term_vectors,
+        _as_meant(encoder_id, query, term_vectors, text_vectors),
+        baseline,
     )
     # With negative terms only, they are what is looked for.
     wanted = [at for at, weight in enumerate(weights) if weight > 0] or range(len(weights))
@@ -102,37 +112,45 @@ def embed(context: SearchContext, query: Query) -> QueryVector:
     )
 
 
-def _text_vectors(context: SearchContext, query: Query) -> dict[str, Vector]:
-    """The vectors of all texts of a query, and of the words that its negative terms stand for."""
-    texts = [term.what.strip() for term in query.terms if isinstance(term.what, str)]
-    for term in query.terms:
-        if isinstance(term.what, str) and term.weight < 0:
-            texts += negated_words(term.what.strip())
-    texts = list(dict.fromkeys(texts))
-    return dict(zip(texts, _embed_texts(context, texts), strict=True))
+def _text_vectors(
+    context: SearchContext, query: Query, baseline: LibraryBaseline | None
+) -> dict[tuple[str, ...], Vector]:
+    """The vectors of what the texts of a query stand for, and of what these do with a minus."""
+    encoder_id = context.row.encoder_id
+    texts = [(term.what.strip(), term.weight) for term in query.terms if isinstance(term.what, str)]
+    groups = [texts_meant(encoder_id, text) for text, _ in texts]
+    groups += [texts_meant(encoder_id, text, negative=True) for text, weight in texts if weight < 0]
+    groups = list(dict.fromkeys(groups))
+    if not groups:
+        return {}
+    mean_noun = None if baseline is None else baseline.mean_noun
+    rows = embed_meant(encoder_id, groups, mean_noun, lambda texts: _embed_texts(context, texts))
+    return dict(zip(groups, rows, strict=True))
 
 
-def _as_meant(query: Query, vectors: Vectors, text_vectors: Mapping[str, Vector]) -> Vectors:
-    """The vectors (terms, dim), those of negative texts replaced by those of what they stand for.
+def _as_meant(
+    encoder_id: str,
+    query: Query,
+    vectors: Vectors,
+    text_vectors: Mapping[tuple[str, ...], Vector],
+) -> Vectors:
+    """The vectors (terms, dim), those of texts with a minus replaced by what these stand for.
 
-    See `everyday.negated_words`. Rows of length 1.
+    See `short_texts.texts_meant`. Rows of length 1.
     """
-    import numpy as np
-
     rows = vectors.copy()
     for at, term in enumerate(query.terms):
         if isinstance(term.what, str) and term.weight < 0:
-            row = np.sum([text_vectors[word] for word in negated_words(term.what.strip())], axis=0)
-            rows[at] = row / np.linalg.norm(row)
+            rows[at] = text_vectors[texts_meant(encoder_id, term.what.strip(), negative=True)]
     return rows
 
 
 def _composed(
-    context: SearchContext,
     kinds: Sequence[TermKind],
     weights: Vector,
     term_vectors: Vectors,
     meant: Vectors,
+    baseline: LibraryBaseline | None,
 ) -> tuple[Vectors, Vector | None]:
     """What each term adds to the vector of the query, which has length 1, as rows (terms, dim).
 
@@ -153,7 +171,8 @@ def _composed(
             [kind for kind, w in zip(kinds, weights, strict=True) if w < 0],
             weights[~is_positive],
             meant[~is_positive],
-            _usual_caption(context),
+            None if baseline is None else baseline.usual_caption,
+            is_less_mean_noun=baseline is not None and baseline.mean_noun is not None,
         )
         negative = rows.sum(axis=0)
         positive_factors, negative_factors = composition.factors(positive[None], negative)
@@ -166,23 +185,12 @@ def _composed(
     return normalised, negative
 
 
-def _usual_caption(context: SearchContext) -> Vector | None:
-    """The mean vector of many captions; None in a library too small for a score baseline."""
-    baseline = context.reads.baseline(context.row.key)
-    return None if baseline is None else baseline.prompts.mean(axis=0)
-
-
 def _kind(context: SearchContext, term: Term) -> TermKind:
     if isinstance(term.what, TaughtConcept):
         return "concept"
     if not isinstance(term.what, str):
         return "image"
     return text_kind(context.row.name, term.what.strip())
-
-
-def text_kind(encoder_name: str, text: str) -> TermKind:
-    """ "short" for a text that this encoder averages over prompts, else "text"."""
-    return "short" if len(prompts_for(encoder_name, text)) > 1 else "text"
 
 
 def _weight(term: Term) -> float:

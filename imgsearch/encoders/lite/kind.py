@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 NAME = "lite"
 # Not offered to choose from: it opens the libraries made with it, whose stored name is `lite`.
 _FIRST_NAME = "lite:1"
+_FIRST_ID = "lite/1:"  # begins its id
 _VIEWS_NAME = "lite+views"
 # Chosen by measurement: see docs/models.md.
 _TEMPLATES = ("{}", "a {}", "there is a {}")
 _NOUN_TEMPLATES = ("{singular}", "there is a {singular}", "{plural}")
+_MEAN_NOUN_SHARE = 0.75
 
 
 def _open(
@@ -51,7 +53,7 @@ def _verify(name: str) -> None:
 
 
 def _name_of(encoder_id: str) -> str:
-    if encoder_id.startswith("lite/1:"):
+    if encoder_id.startswith(_FIRST_ID):
         return _FIRST_NAME
     return _VIEWS_NAME if "+views:" in encoder_id else NAME
 
@@ -87,5 +89,7 @@ KIND = EncoderKind(
     reads_only_english=lambda name: True,
     templates=_TEMPLATES,
     noun_templates=_NOUN_TEMPLATES,
+    # Libraries made with the first generation keep their scores.
+    mean_noun_share=lambda id: 0.0 if id.startswith(_FIRST_ID) else _MEAN_NOUN_SHARE,
     class_templates=_TEMPLATES,
 )
