@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,14 @@ from imgsearch.records.trial import (
     SourcedQuery,
     TrialQuery,
 )
+from imgsearch.search.baseline import LibraryBaseline, nouns
+from imgsearch.search.short_texts import embed_meant, mean_noun_share, texts_meant
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.progress import Progress
-    from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
     from imgsearch.store.store import Store
@@ -98,14 +101,20 @@ def try_encoder(
     photos = store.reads.photos(list(sample))
     shown, measured = _texts(photos, own_queries, past)
     texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
-    before_queries = context.embed_before(texts)  # first: memory never holds two encoders
+    baseline = LibraryBaseline.read(store.reads, before)
+    before_queries = _embed_meant(  # first: memory never holds two encoders
+        before, texts, context.embed_before, None if baseline is None else baseline.mean_noun
+    )
     encoder, after = yield from context.open_after(list(sample.values()))
     missing = store.photos.unembedded(after.key)
     to_embed = {photo_id: path for photo_id, path in sample.items() if photo_id in missing}
     started = time.monotonic()
     unread = yield from context.embed_photos(encoder, after, to_embed)
     seconds, embedded = time.monotonic() - started, len(to_embed) - unread
-    after_queries = prompts.embed_texts(encoder, after.name, texts)
+    embed_after = partial(prompts.embed_texts, encoder, after.name)
+    has_share = mean_noun_share(after.encoder_id) > 0
+    mean_noun = embed_after(nouns()).mean(axis=0) if has_share else None
+    after_queries = _embed_meant(after, texts, embed_after, mean_noun)
     ids = np.array(sorted(sample), np.int64)
     ids, before_scores, after_scores = _scores_of_both(
         store, ids, (before.key, before_queries), (after.key, after_queries)
@@ -179,6 +188,17 @@ def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple
     for number in sorted(chosen.tolist()):
         photo, path = readable[number]
         yield photo.id, path
+
+
+def _embed_meant(
+    row: EncoderRow,
+    texts: Sequence[str],
+    embed: Callable[[Sequence[str]], Vectors],
+    mean_noun: Vector | None,
+) -> Vectors:
+    """The vectors (texts, dim) that queries of these texts are searched for with."""
+    groups = [texts_meant(row.encoder_id, text) for text in texts]
+    return embed_meant(row.encoder_id, groups, mean_noun, embed)
 
 
 def _texts(
