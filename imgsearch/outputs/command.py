@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 from imgsearch.errors import ImgsearchError, UsageError
 
@@ -92,14 +92,15 @@ def _run(words: Sequence[str], name: str, content: bytes, stop: Event) -> None:
         )
     except OSError as error:
         raise ImgsearchError(f"Cannot run {words[0]!r} ({error.strerror}).") from error
+    # In a thread of its own, since a pipe holds less than the paths of many photos. A daemon: what
+    # the command leaves running may hold the pipe open without reading it.
+    Thread(target=_feed, args=(process, content), daemon=True).start()
     until_s = time.monotonic() + LIMIT_S
-    given: bytes | None = content
     while True:
         try:
-            process.communicate(given, timeout=_LOOK_EVERY_S)
+            process.wait(_LOOK_EVERY_S)
             break
         except subprocess.TimeoutExpired:
-            given = None  # it goes on with the rest
             if stop.is_set() or time.monotonic() > until_s:
                 _end(process)
                 reason = "was ended with imgsearch" if stop.is_set() else "took over ten minutes"
@@ -114,6 +115,13 @@ def _run(words: Sequence[str], name: str, content: bytes, stop: Event) -> None:
         )
 
 
+def _feed(process: subprocess.Popen[bytes], content: bytes) -> None:
+    """Write the content to the standard input of a process, as far as it reads."""
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin as given:
+        given.write(content)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         process.terminate()
@@ -122,7 +130,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    finally:
-        if process.stdin is not None:
-            with suppress(OSError):
-                process.stdin.close()
