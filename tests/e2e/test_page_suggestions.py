@@ -145,10 +145,12 @@ def test_past_queries_are_suggested_and_deleted(
         options.nth(1).click()
         wait_for_line(page, "a rocket")
         page.wait_for_url("**/?q=a+rocket")
+        settle(page)
         box.fill("")
         box.press("ArrowDown")
-        options_of(page, "a rocket", "zoe drinks", "Clear past queries")
+        options = options_of(page, "a rocket", "zoe drinks", "Clear past queries")
         box.press("ArrowUp")
+        expect(options.nth(2)).to_have_attribute("aria-selected", "true")
         with page.expect_response("**/past-queries"):
             box.press("Enter")
         expect(page.get_by_role("status").get_by_text("Past queries deleted")).to_be_attached()

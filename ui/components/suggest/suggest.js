@@ -76,6 +76,7 @@ function start(box) {
     status.textContent = `${found.length} suggestion${found.length === 1 ? "" : "s"}`;
   };
   const ask = async () => {
+    clearTimeout(timer);
     const field = input();
     if (!field) return;
     request?.abort();
@@ -89,7 +90,12 @@ function start(box) {
       if (own === request) close();
     }
   };
-  const askSoon = () => { clearTimeout(timer); timer = setTimeout(ask, WAIT_MS); };
+  const askSoon = () => {
+    clearTimeout(timer);
+    request?.abort(); // its answer would be about what was typed before, and an empty one closes the list
+    request = null;
+    timer = setTimeout(ask, WAIT_MS);
+  };
 
   const choose = (option) => {
     const field = input();
