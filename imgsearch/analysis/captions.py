@@ -15,7 +15,7 @@ from imgsearch.records.labels import Evaluation
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.confidence import COUNTED_HITS, ScoredQuery
 from imgsearch.search.everyday import is_everyday
-from imgsearch.search.short_texts import embed_meant, text_kind, texts_meant
+from imgsearch.search.short_texts import embed_alone, text_kind
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def evaluate_captions(
     from imgsearch.index.recall import AT, RecallBenchmark
 
     baseline = LibraryBaseline.read(store.reads, row)
-    queries = embed_meant(
+    queries = embed_alone(
         row.encoder_id,
-        [texts_meant(row.encoder_id, text) for text in captions.texts],
+        captions.texts,
         None if baseline is None else baseline.mean_noun,
         lambda texts: prompts.embed_texts(encoder, row.name, texts),
     )

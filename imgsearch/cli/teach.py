@@ -135,8 +135,9 @@ def _list_all(library: Library, as_json: bool) -> None:
     concepts = library.concepts()
     if as_json:
         print_json([concept_to_json(concept) for concept in concepts])
-    for concept in () if as_json else concepts:
-        click.echo(printable(f"{concept.name}: {concept.sentence()}"))
+    else:
+        for concept in concepts:
+            click.echo(printable(f"{concept.name}: {concept.sentence()}"))
     if not concepts:
         info(
             "No concept was taught yet. To teach one: imgsearch teach max --like max1.jpg max2.jpg"

@@ -27,13 +27,13 @@ from imgsearch.records.trial import (
     TrialQuery,
 )
 from imgsearch.search.baseline import LibraryBaseline, nouns
-from imgsearch.search.short_texts import embed_meant, mean_noun_share, texts_meant
+from imgsearch.search.short_texts import embed_alone, mean_noun_share
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.progress import Progress
-    from imgsearch.records.arrays import Ids, Vector, Vectors
+    from imgsearch.records.arrays import Ids, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo
     from imgsearch.store.store import Store
@@ -102,9 +102,9 @@ def try_encoder(
     shown, measured = _texts(photos, own_queries, past)
     texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
     baseline = LibraryBaseline.read(store.reads, before)
-    before_queries = _embed_meant(  # first: memory never holds two encoders
-        before, texts, context.embed_before, None if baseline is None else baseline.mean_noun
-    )
+    mean_noun = None if baseline is None else baseline.mean_noun
+    # First: memory never holds two encoders.
+    before_queries = embed_alone(before.encoder_id, texts, mean_noun, context.embed_before)
     encoder, after = yield from context.open_after(list(sample.values()))
     missing = store.photos.unembedded(after.key)
     to_embed = {photo_id: path for photo_id, path in sample.items() if photo_id in missing}
@@ -114,7 +114,7 @@ def try_encoder(
     embed_after = partial(prompts.embed_texts, encoder, after.name)
     has_share = mean_noun_share(after.encoder_id) > 0
     mean_noun = embed_after(nouns()).mean(axis=0) if has_share else None
-    after_queries = _embed_meant(after, texts, embed_after, mean_noun)
+    after_queries = embed_alone(after.encoder_id, texts, mean_noun, embed_after)
     ids = np.array(sorted(sample), np.int64)
     ids, before_scores, after_scores = _scores_of_both(
         store, ids, (before.key, before_queries), (after.key, after_queries)
@@ -190,17 +190,6 @@ def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple
         yield photo.id, path
 
 
-def _embed_meant(
-    row: EncoderRow,
-    texts: Sequence[str],
-    embed: Callable[[Sequence[str]], Vectors],
-    mean_noun: Vector | None,
-) -> Vectors:
-    """The vectors (texts, dim) that queries of these texts are searched for with."""
-    groups = [texts_meant(row.encoder_id, text) for text in texts]
-    return embed_meant(row.encoder_id, groups, mean_noun, embed)
-
-
 def _texts(
     photos: Mapping[int, Photo], own_queries: Sequence[str], past: Sequence[SourcedQuery]
 ) -> tuple[list[_AskedText], list[_AskedText]]:
@@ -210,7 +199,7 @@ def _texts(
     own = [_AskedText(text, "own") for text in own_queries]
     texts = [_AskedText(text, each.source) for each in past for text in _only_text(each.line)]
     # With some whose right answers are known, where there are any.
-    past_room = max(0, QUERIES - len(own)) - (QUERIES // 2 if captions or keywords else 0)
+    past_room = QUERIES - len(own) - (QUERIES // 2 if captions or keywords else 0)
     chosen = _unique([*own, *texts[: max(0, past_room)]])
     room = max(0, QUERIES - len(chosen))
     half = max(room - len(keywords), (room + 1) // 2)  # captions first, where both abound

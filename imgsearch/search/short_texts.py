@@ -77,6 +77,17 @@ def embed_meant(
     )
 
 
+def embed_alone(
+    encoder_id: str,
+    texts: Sequence[str],
+    mean_noun: Vector | None,
+    embed: Callable[[list[str]], Sequence[Vector] | Vectors],
+) -> Vectors:
+    """What queries of one of these texts each are searched for with: rows (n, dim) of length 1."""
+    groups = [texts_meant(encoder_id, text) for text in texts]
+    return embed_meant(encoder_id, groups, mean_noun, embed)
+
+
 def less_mean_noun(vectors: Vectors, mean_noun: Vector, share: float) -> Vectors:
     """Vectors of short texts (n, dim) less a share of the mean noun (dim,): rows of length 1."""
     import numpy as np

@@ -98,20 +98,19 @@ class Reads:
 
     def roots(self) -> dict[int, str]:
         """The photo folders that the library follows: id to absolute path."""
-        rows = self._database.fetch_all("SELECT id, path FROM roots ORDER BY id")
-        return {root_id: os.fsdecode(path) for root_id, path in rows}
+        return self._roots_where("1")
 
     def paused_roots(self) -> dict[int, str]:
         """The roots that are paused: id to absolute path."""
-        rows = self._database.fetch_all(
-            "SELECT id, path FROM roots WHERE paused_at IS NOT NULL ORDER BY id"
-        )
-        return {root_id: os.fsdecode(path) for root_id, path in rows}
+        return self._roots_where("paused_at IS NOT NULL")
 
     def active_roots(self) -> dict[int, str]:
         """The roots that are not paused: id to absolute path."""
-        paused = self.paused_roots()
-        return {root_id: path for root_id, path in self.roots().items() if root_id not in paused}
+        return self._roots_where("paused_at IS NULL")
+
+    def _roots_where(self, condition: str) -> dict[int, str]:
+        rows = self._database.fetch_all(f"SELECT id, path FROM roots WHERE {condition} ORDER BY id")
+        return {root_id: os.fsdecode(path) for root_id, path in rows}
 
     def volumes(self) -> dict[int, tuple[str, str]]:
         """Roots on an identifiable volume: root id to (identity, path on that volume)."""
