@@ -19,6 +19,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.responses import NOT_STORED
+
 COOKIE = "imgsearch_page_{port}"  # cookies do not tell ports apart, and two pages may run
 LOGIN = "/login"
 NEXT = "next"  # the parameter of the login's address: where to go afterwards
@@ -49,7 +51,6 @@ _TOKEN_ACCEPTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title
 <meta http-equiv="refresh" content="0;url=%s"></html>"""
 _TOKEN_NEEDED = """This page is for the user who started it.
 Open the address that imgsearch ui printed: it ends with a token."""
-_NOT_STORED = {"Cache-Control": "no-store"}
 
 
 class SecurityHeaders:
@@ -130,7 +131,7 @@ class TokenLogin:
         elif scope["type"] == "websocket":
             await _refuse_websocket(receive, send)
         else:
-            await PlainTextResponse(_TOKEN_NEEDED, 403, _NOT_STORED)(scope, receive, send)
+            await PlainTextResponse(_TOKEN_NEEDED, 403, NOT_STORED)(scope, receive, send)
 
     def _has_token(self, connection: HTTPConnection) -> bool:
         return _equal(connection.query_params.get(TOKEN, ""), self._token)
@@ -139,7 +140,7 @@ class TokenLogin:
         """The cookie, and the same address without the token, which then is in no history."""
         others = [(key, value) for key, value in request.query_params.items() if key != TOKEN]
         address = _own_address(request.scope["path"], urlencode(others))
-        response = HTMLResponse(_TOKEN_ACCEPTED % html.escape(address), headers=_NOT_STORED)
+        response = HTMLResponse(_TOKEN_ACCEPTED % html.escape(address), headers=NOT_STORED)
         self._session.begin(request, response)
         return response
 

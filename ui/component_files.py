@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from streamlit.components.v2.types import ComponentRenderer
 
+from ui.responses import NOT_STORED
+
 _FOLDER = Path(__file__).with_name("components")
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".json": "application/json"}
 # The version is part of the URL, so what it serves never changes.
@@ -56,7 +58,7 @@ def serve(request: Request) -> Response:
     name = request.path_params["name"]
     content = _files().get(name)
     if content is None or request.path_params["version"] != version():
-        return PlainTextResponse("Not found.", 404, {"Cache-Control": "no-store"})
+        return PlainTextResponse("Not found.", 404, NOT_STORED)
     media_type = _MEDIA_TYPES[Path(name).suffix]
     return Response(content, media_type=media_type, headers=_CACHE_FOR_EVER)
 

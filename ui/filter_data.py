@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import ImgsearchError, PlaceCounts, plain_text, printable
 from ui.recent_answers import RecentAnswers
+from ui.responses import NOT_STORED
 from ui.session import Session, session
 
 MAX_CHOICES = 20_000  # of one kind; the browser gets all at once
-_NOT_STORED = {"Cache-Control": "no-store"}
 
 
 @dataclasses.dataclass(slots=True)
@@ -45,8 +45,8 @@ def choices(request: Request) -> Response:
     try:
         content = _recent(here).get("", here.photo_count())
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, _NOT_STORED)
-    return JSONResponse(content, headers=_NOT_STORED)
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    return JSONResponse(content, headers=NOT_STORED)
 
 
 @cache

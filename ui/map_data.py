@@ -22,6 +22,7 @@ from imgsearch import (
 from ui.elements import thumbnail_url
 from ui.filters import parse_line
 from ui.recent_answers import RecentAnswers
+from ui.responses import NOT_STORED
 from ui.session import Session, session
 from ui.timeline_data import MAX_FOUND
 
@@ -29,7 +30,6 @@ MAX_ZOOM = 16
 WORLD_PX = 256  # at zoom level 0
 MAX_WIDTH_PX = 16_384  # of an area; four times the widest screens
 MIN_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
-_NOT_STORED = {"Cache-Control": "no-store"}
 
 
 def photo_positions(line: str) -> PhotoPositions:
@@ -70,15 +70,15 @@ def clusters(request: Request) -> Response:
     south, west, north, east = sides
     if south is None or west is None or north is None or east is None or zoom is None or zoom < 0:
         message = f"State south, west, north and east in degrees, and zoom, 0 to {MAX_ZOOM}."
-        return PlainTextResponse(message, 400, _NOT_STORED)
+        return PlainTextResponse(message, 400, NOT_STORED)
     if (east - west) / 360 * WORLD_PX * 2.0**zoom > MAX_WIDTH_PX:
-        return PlainTextResponse("The area is too wide for this zoom.", 400, _NOT_STORED)
+        return PlainTextResponse("The area is too wide for this zoom.", 400, NOT_STORED)
     try:
         positions = photo_positions(request.query_params.get("q", ""))
         found = cluster_photos(positions, MapArea(south, west, north, east), zoom)
         hits = session().library.photos([cluster.latest_id for cluster in found])
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, _NOT_STORED)
+        return PlainTextResponse(str(error), 422, NOT_STORED)
     latest = {hit.photo.id: hit for hit in hits}
     return JSONResponse(
         [
@@ -91,7 +91,7 @@ def clusters(request: Request) -> Response:
             for cluster in found
             if cluster.latest_id in latest  # else deleted since
         ],
-        headers=_NOT_STORED,
+        headers=NOT_STORED,
     )
 
 
@@ -100,12 +100,12 @@ def circle(request: Request) -> Response:
     lat, lon = _number(request, "lat", 90), _number(request, "lon", 180)
     radius_km = _number(request, "radius_km", 20_038)  # half the circumference of the Earth
     if lat is None or lon is None or radius_km is None or radius_km < 0:
-        return PlainTextResponse("State lat and lon in degrees, and radius_km.", 400, _NOT_STORED)
+        return PlainTextResponse("State lat and lon in degrees, and radius_km.", 400, NOT_STORED)
     try:
         positions = photo_positions(request.query_params.get("q", ""))
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, _NOT_STORED)
-    return JSONResponse(count_within(positions, lat, lon, radius_km), headers=_NOT_STORED)
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    return JSONResponse(count_within(positions, lat, lon, radius_km), headers=NOT_STORED)
 
 
 def _circle_json(cluster: PhotoCluster) -> dict[str, object]:

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from imgsearch import ImgsearchError, OriginalFile
+from ui.responses import NOT_STORED
 from ui.session import session
 
 CHUNK_BYTES = 1 << 18
 MAX_DIGITS = 18
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-_NOT_STORED = {"Cache-Control": "no-store"}
 # Should a browser show a file as a document, nothing in it may run or load anything.
 _HARMLESS = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
@@ -52,13 +52,13 @@ def _response(request: Request, *, moving_part: bool) -> Response:
             else session().library.original(photo_id, moving_part=moving_part)
         )
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, _NOT_STORED)
+        return PlainTextResponse(str(error), 404, NOT_STORED)
     if found is None:
-        return PlainTextResponse("Photo not found.", 404, _NOT_STORED)
+        return PlainTextResponse("Photo not found.", 404, NOT_STORED)
     part = byte_range(request.headers.get("range", ""), found.size_bytes)
     if part is None:
         found.file.close()
-        headers = {"Content-Range": f"bytes */{found.size_bytes}", **_NOT_STORED}
+        headers = {"Content-Range": f"bytes */{found.size_bytes}", **NOT_STORED}
         return PlainTextResponse("There are no such bytes.", 416, headers)
     headers = {
         "Accept-Ranges": "bytes",

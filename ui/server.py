@@ -35,6 +35,7 @@ from imgsearch import (
 from ui import component_files, filter_data, map_data, originals, suggestions, timeline_data
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
+from ui.responses import NOT_STORED
 from ui.session import session
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # as a Host header names them
@@ -45,7 +46,6 @@ KEPT_SIDE_PX = 256  # of the picture that the library keeps of each photo
 MAX_UPLOAD_MB = 100
 # A thumbnail's URL names the photo's content, so what it serves never changes.
 _CACHE_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
-_NO_CACHE = {"Cache-Control": "no-store"}
 _FORWARDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
 <meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=%s"></html>"""
 
@@ -59,17 +59,17 @@ def thumbnail(request: Request) -> Response:
     at_ms = originals.number_of(request.query_params.get("at", ""))
     at_s = None if at_ms is None else at_ms / 1000
     if photo_id is None:
-        return PlainTextResponse("Photo not found.", 404, _NO_CACHE)
+        return PlainTextResponse("Photo not found.", 404, NOT_STORED)
     library, headers = session().library, _CACHE_FOR_EVER
     try:
         try:
             content = library.thumbnail(photo_id, side_px, at_s, or_kept=False)
         except ImgsearchError:  # the original cannot be read now, so only a small picture is there
-            content, headers = library.thumbnail(photo_id, KEPT_SIDE_PX), _NO_CACHE
+            content, headers = library.thumbnail(photo_id, KEPT_SIDE_PX), NOT_STORED
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 404, _NO_CACHE)
+        return PlainTextResponse(str(error), 404, NOT_STORED)
     if content is None:
-        return PlainTextResponse("Photo not found.", 404, _NO_CACHE)
+        return PlainTextResponse("Photo not found.", 404, NOT_STORED)
     return Response(content, media_type="image/webp", headers=headers)
 
 

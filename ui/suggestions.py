@@ -6,9 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import ImgsearchError, printable
+from ui.responses import NOT_STORED
 from ui.session import session
-
-_NOT_STORED = {"Cache-Control": "no-store"}
 
 
 def suggest(request: Request) -> Response:
@@ -17,7 +16,7 @@ def suggest(request: Request) -> Response:
     try:
         found = library.suggest(request.query_params.get("q", "")) if library.exists() else ()
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, _NOT_STORED)
+        return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
         [
             {
@@ -28,7 +27,7 @@ def suggest(request: Request) -> Response:
             }
             for each in found
         ],
-        headers=_NOT_STORED,
+        headers=NOT_STORED,
     )
 
 
@@ -37,5 +36,5 @@ def forget(request: Request) -> Response:
     try:
         session().library.forget_queries()
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 500, _NOT_STORED)
-    return Response(status_code=204, headers=_NOT_STORED)
+        return PlainTextResponse(str(error), 500, NOT_STORED)
+    return Response(status_code=204, headers=NOT_STORED)

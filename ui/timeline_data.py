@@ -29,6 +29,7 @@ from ui.filters import parse_line
 from ui.formatting import alt_text, date_of
 from ui.originals import number_of
 from ui.recent_answers import RecentAnswers
+from ui.responses import NOT_STORED
 from ui.session import Session, session
 
 MAX_FOUND = 1000  # photos that words or an example find; filters alone have no limit
@@ -36,7 +37,6 @@ MAX_TILES = 500  # of one request
 MIN_TRIP_PHOTOS = 5
 NAMES_SHOWN = 3  # towns and countries of a trip
 CLOCK_NOT_SET = date(1970, 1, 1)  # where the clocks of computers start to count
-_NOT_STORED = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def days(request: Request) -> Response:
     try:
         photos = photos_by_day(request.query_params.get("q", ""))
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, _NOT_STORED)
+        return PlainTextResponse(str(error), 422, NOT_STORED)
     today = date.today()
     return JSONResponse(
         {
@@ -178,7 +178,7 @@ def days(request: Request) -> Response:
             ],
             "offset": None if photo_id is None else photos.offset_of(photo_id),
         },
-        headers=_NOT_STORED,
+        headers=NOT_STORED,
     )
 
 
@@ -188,13 +188,13 @@ def headings(request: Request) -> Response:
     try:
         found = _recent_headings(here).get(line, here.photo_count())
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, _NOT_STORED)
+        return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
         {
             "trips": [_trip_json(trip) for trip in reversed(found.trips)],
             "towns": {day.isoformat(): towns for day, towns in found.towns.items()},
         },
-        headers=_NOT_STORED,
+        headers=NOT_STORED,
     )
 
 
@@ -206,16 +206,16 @@ def tiles(request: Request) -> Response:
     """
     first, count = (number_of(request.query_params.get(name, "")) for name in ("first", "count"))
     if first is None or count is None or count > MAX_TILES:
-        return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, _NOT_STORED)
+        return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, NOT_STORED)
     line = request.query_params.get("q", "").strip()
     try:
         photos = _recent(session()).kept(line) or photos_by_day(line)
         if request.query_params.get("version") != photos.version:
-            return PlainTextResponse("The photos have changed.", 409, _NOT_STORED)
+            return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = photos.photo_ids[first : first + count].tolist()
         found = {hit.photo.id: hit for hit in session().library.photos(ids)}
     except ImgsearchError as error:
-        return PlainTextResponse(str(error), 422, _NOT_STORED)
+        return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
         [
             tile_json(found[photo_id], line, photos.times_s.get(photo_id))
@@ -223,7 +223,7 @@ def tiles(request: Request) -> Response:
             else None
             for photo_id in ids
         ],
-        headers=_NOT_STORED,
+        headers=NOT_STORED,
     )
 
 

@@ -1,0 +1,6 @@
+"""What the responses of the page's own addresses have in common."""
+
+from __future__ import annotations
+
+# Photos, names and queries are private: no browser or proxy keeps them.
+NOT_STORED = {"Cache-Control": "no-store"}
