@@ -103,12 +103,11 @@ def test_keys_lead_from_photo_to_photo(demo: Library) -> None:
 
 
 def test_a_photo_is_opened_and_its_path_copied(demo: Library) -> None:
-    session = BrowserUser(demo, "a cup of coffee")
+    session = BrowserUser(demo, "a cat")
 
     async def steps() -> None:
-        await session.until(lambda: session.app.tiles)
-        tile = session.app.tiles[0]
-        assert tile.hit.path.name == "coffee.png"
+        await session.until(lambda: session.state.startswith("1 photo: "))
+        (tile,) = session.app.tiles
         await session.press("enter")
         await session.until(lambda: session.opened == [tile.hit.path])
         await session.press("c")
