@@ -181,7 +181,7 @@ def test_in_a_real_terminal(demo: Library, tmux: Callable[..., str], tmp_path: P
     command = f"{sys.executable} -m imgsearch browse 'a cat'; echo $? > {ended}"
     tmux("new-session", "-d", "-x", "100", "-y", "32", *settings, command)
     wait_until(lambda: " chelsea.png" in tmux("capture-pane", "-p"))
-    assert "1 photo: 1 sure, nothing else" in tmux("capture-pane", "-p")
+    wait_until(lambda: "1 photo: 1 sure, nothing else" in tmux("capture-pane", "-p"))
     tmux("send-keys", "/", "C-u")
     tmux("send-keys", "-l", "name:rocket")
     tmux("send-keys", "Enter")
