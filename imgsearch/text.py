@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def printable(text: str | Path) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
         for character in str(text)
     )
+
+
+def shell_word(text: str | Path) -> str:
+    """`text`, mostly a path, as one word of a command line that is shown to be copied."""
+    return shlex.quote(printable(text))
 
 
 def format_count(number: int, singular: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 
 import click
@@ -18,7 +17,7 @@ from imgsearch.cli.output import (
     print_json,
 )
 from imgsearch.errors import UsageError
-from imgsearch.text import format_count, printable
+from imgsearch.text import format_count, printable, shell_word
 
 
 @click.command("forget", short_help="Remove a folder from the library; its files stay.")
@@ -40,7 +39,7 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
             if not sys.stdin.isatty():
                 raise UsageError(
                     "To remove them without confirmation: imgsearch forget --yes "
-                    f"{shlex.quote(folder)}"
+                    f"{shell_word(folder)}"
                 )
             try:
                 confirmed = click.confirm("Remove them from the library?", err=True)

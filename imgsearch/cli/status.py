@@ -11,7 +11,7 @@ import click
 from imgsearch.cli.folders import describe_root
 from imgsearch.cli.output import call_api, data_option, json_option, print_json
 from imgsearch.cli.progress import format_rate
-from imgsearch.text import format_count, printable
+from imgsearch.text import format_count, printable, shell_word
 
 if TYPE_CHECKING:
     from imgsearch.progress import RunningJob
@@ -58,7 +58,9 @@ def print_status(status: Status) -> None:
     for root in status.roots:
         click.echo(f"Folder    {printable(root.path)} ({describe_root(root)})")
         if root.paused:
-            click.echo("          To resume it: imgsearch folders --resume FOLDER")
+            click.echo(
+                f"          To resume it: imgsearch folders --resume {shell_word(root.path)}"
+            )
         if root.missing:
             missing = format_count(root.missing, "photo")
             click.echo(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.store.store import Store
+from imgsearch.text import shell_word
 
 
 def why_not_indexed(store: Store, path: Path) -> str:
@@ -31,7 +31,7 @@ def why_not_indexed(store: Store, path: Path) -> str:
         (Path(root) for root in store.reads.roots().values() if path.is_relative_to(root)), None
     )
     if root is None:
-        folder = shlex.quote(str(path.parent))
+        folder = shell_word(path.parent)
         return f"It is in no folder of the library. Add its folder: imgsearch index {folder}"
     for part in path.relative_to(root).parts:
         if is_ignored(part):
@@ -41,6 +41,6 @@ def why_not_indexed(store: Store, path: Path) -> str:
     if is_live_photo_video(path):
         return "It is the video of a Live Photo: the still image beside it represents both."
     if str(root) in store.reads.paused_roots().values():
-        resume = f"imgsearch folders --resume {shlex.quote(str(root))}"
+        resume = f"imgsearch folders --resume {shell_word(root)}"
         return f"It was added or changed while its folder is paused. To end the pause: {resume}"
     return "It was added or changed after the last run. Index it: imgsearch index"

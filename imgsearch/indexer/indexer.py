@@ -68,7 +68,7 @@ from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-from imgsearch.text import format_count
+from imgsearch.text import format_count, shell_word
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -418,7 +418,7 @@ class Indexer:
         for root in reads.paused_roots().values():
             self._notify(
                 f"{root} is paused and stays as it is. To resume it: imgsearch folders --resume "
-                "FOLDER"
+                f"{shell_word(root)}"
             )
 
     def _place_of_merge(

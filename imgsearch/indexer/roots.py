@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
+from imgsearch.text import shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,8 @@ def check_not_paused(folder: str, paused: Iterable[str]) -> None:
     for root in paused:
         if path.is_relative_to(root) or Path(root).is_relative_to(path):
             raise UsageError(
-                f"The folder {root} is paused. Resume it first: imgsearch folders --resume FOLDER"
+                f"The folder {root} is paused. Resume it first: "
+                f"imgsearch folders --resume {shell_word(root)}"
             )
 
 

@@ -463,16 +463,17 @@ def test_forget_asks_and_takes_no_for_an_answer(tmp_path: Path, answer: bytes, c
 
 
 def test_folders_are_paused_and_resumed(tmp_path: Path) -> None:
-    data, folder = tmp_path / "data", many_photos(tmp_path / "photos", 2)
+    data, folder = tmp_path / "data", many_photos(tmp_path / "two photos", 2)
     assert run_cli("index", folder, data=data).returncode == 0
     done = run_cli("folders", "--pause", folder, data=data)
     assert (done.returncode, done.stdout) == (0, f"{folder} (2 photos, online, paused)\n")
     write_noise(folder / "new.png", 7, 48)
     done = run_cli("index", data=data)
     assert done.returncode == 0 and "0 new, " in done.stdout
-    assert f"{folder} is paused and stays as it is. To resume it: " in done.stderr
+    resume = f"To resume it: imgsearch folders --resume '{folder}'\n"
+    assert f"{folder} is paused and stays as it is. {resume}" in done.stderr
     done = run_cli("status", data=data)
-    assert f"Folder    {folder} (2 photos, online, paused)\n" in done.stdout
+    assert f"Folder    {folder} (2 photos, online, paused)\n          {resume}" in done.stdout
     done = run_cli("folders", "--resume", folder, "--json", data=data)
     assert json.loads(done.stdout) == [
         {"path": str(folder), "online": True, "photos": 2, "missing": 0, "paused": False}
