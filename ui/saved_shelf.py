@@ -74,7 +74,8 @@ def header(search_input: SearchInput) -> None:
         )
         news = f" · **{new:,} new** since {format_date(since)}" if new else ""
         st.markdown(f":small[{escape_markdown(query)}{news}]", width="content")
-        with st.popover("Edit", icon=":material/edit:", type="tertiary"):
+        # The key closes it once the search has another name.
+        with st.popover("Edit", icon=":material/edit:", type="tertiary", key=f"edit {search.name}"):
             _edit_form(search)
 
 

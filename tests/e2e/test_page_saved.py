@@ -1,0 +1,130 @@
+"""Saved searches on the page, in a real browser: saved, shown on the shelf, looked at, changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from imgsearch import Library, Settings
+from tests.browsing import (
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+    axe_violations,
+    search,
+    settle,
+    small_targets,
+    wait_for_count,
+    wait_for_first,
+    wait_for_line,
+    wait_until_shown,
+)
+from tests.factories import write_noise
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+LINE = "in:photos sort:path"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the indexed library of three photos."""
+    folder = tmp_path_factory.mktemp("saved")
+    for number in (1, 2, 3):
+        write_noise(folder / "photos" / f"{number}.png", number)
+    with open_library(folder) as library:
+        library.index([folder / "photos"]).run()
+    return folder
+
+
+def open_library(place: Path) -> Library:
+    return Library.open(Settings.load(data_dir=place / "library", encoder="lite"))
+
+
+def on_shelf(tab: Page, name: str) -> Locator:
+    shelf = tab.get_by_role("navigation", name="Saved searches")
+    return shelf.get_by_role("link").filter(has_text=name)
+
+
+def wait_for_search(tab: Page, count: str, name: str = "all of them") -> Locator:
+    """Until the shelf shows the search with these counts, on the start page opened anew."""
+    from playwright.sync_api import expect
+
+    link = on_shelf(tab, name)
+    expect(link).to_have_text(f"{name}{count}", timeout=PATIENCE_MS)
+    return link
+
+
+def open_for_editing(tab: Page, old_name: str) -> Locator:
+    """Open the form that renames and removes; returns the box of the name."""
+    from playwright.sync_api import expect
+
+    settle(tab)
+    tab.get_by_role("button", name="Edit").click()
+    box = tab.get_by_role("textbox", name="Name")
+    expect(box).to_have_value(old_name, timeout=PATIENCE_MS)
+    return box
+
+
+def test_a_saved_search_from_its_beginning_to_its_end(
+    open_tab: OpenTab, address: str, place: Path, screenshot: Callable[[Page, str], None]
+) -> None:
+    tab = open_tab(address)
+    tab.goto(f"{address}/")
+    settle(tab)
+    assert on_shelf(tab, "").count() == 0
+    search(tab, LINE)
+    wait_for_count(tab, 3)
+    settle(tab)
+    tab.get_by_role("button", name="Save", exact=True).click()
+    tab.get_by_role("textbox", name="Name").fill("all of them")
+    tab.get_by_role("button", name="Save this search").click()
+    wait_for_line(tab, 'saved:"all of them"')
+    wait_for_count(tab, 3)
+    with open_library(place) as library:
+        assert library.saved_search("all of them").line == LINE
+
+        tab.goto(f"{address}/")
+        link = wait_for_search(tab, "3 photos")
+        wait_until_shown(link.locator("img"))
+        for number in (0, 4):
+            write_noise(place / "photos" / f"{number}.png", 10 + number)
+        library.index().run()
+        for width, height, scheme in ((1440, 900, "light"), (390, 844, "dark")):
+            other = open_tab(address, width, height, scheme)  # type: ignore[arg-type]
+            other.goto(f"{address}/")
+            wait_until_shown(wait_for_search(other, "5 photos · 2 new").locator("img"))
+            screenshot(other, f"saved-shelf-{width}-{scheme}")
+            assert axe_violations(other) == []
+            if width == 390:
+                assert small_targets(other) == []
+
+        tab.goto(f"{address}/")
+        wait_for_search(tab, "5 photos · 2 new").click()
+        wait_for_first(tab, "0.png")
+        wait_for_count(tab, 5)
+        tab.get_by_text("2 new since").wait_for()
+        screenshot(tab, "saved-opened")
+        tab.goto(f"{address}/")
+        wait_for_search(tab, "5 photos").click()  # looked at: none is new
+
+        wait_for_count(tab, 5)
+        open_for_editing(tab, "all of them").fill("everything")
+        tab.get_by_role("button", name="Rename").click()
+        wait_for_line(tab, "saved:everything")
+        wait_for_count(tab, 5)
+        assert [each.name for each in library.saved_searches()] == ["everything"]
+        open_for_editing(tab, "everything")
+        tab.get_by_role("button", name="Remove this saved search").click()
+        wait_for_line(tab, "")
+        on_shelf(tab, "everything").wait_for(state="detached")
+        assert library.saved_searches() == ()
+    assert sorted(path.name for path in (place / "photos").iterdir()) == [
+        f"{number}.png" for number in range(5)
+    ]
