@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from imgsearch import Library, Query, Settings, parse
+from imgsearch import Classes, Library, Query, Settings, parse
 from imgsearch.cli import commands
 from imgsearch.errors import DiskError, SettingsError, UsageError
 from imgsearch.query.completion import typed_end
+from imgsearch.query.fields import FIELDS
+from imgsearch.records.concepts import ConceptExample, ConceptProbe, FittedConcept
 from imgsearch.records.photo import Facts
 from imgsearch.store.past_queries import PAST_QUERIES_FILE, PastQueries
 from imgsearch.store.store import Store
@@ -53,7 +55,14 @@ def library(tmp_path: Path) -> Iterator[Library]:
                 for (path, facts), vector in zip(PHOTOS.items(), vectors, strict=True)
             ],
         )
+        store.labels.save_facet("rooms", Classes(("kitchen", "living room"), none_of_these=False))
+        store.labels.save_facet("places", Classes(("kitchen", "garden")))
+        probe = ConceptProbe("Our house", random_vectors(1, 2)[0], 1, 0, 0.5, 0.2)
+        example = ConceptExample(b"1", True, 1)
+        fitted = FittedConcept(probe, None, None, len(PHOTOS))
+        store.concepts.save("Our house", [example], key, fitted)
     with Library.open(tmp_path) as opened:
+        opened.save_search("Vacation Toskana", "in:Toskana")
         yield opened
 
 
@@ -104,11 +113,62 @@ def test_a_name_is_completed_to_its_exact_filter(
         assert len(library.find(query, 50).hits) == found.photos
 
 
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        ("label:gard", ["label:garden"]),
+        ("LABEL:kit", ["label:places/kitchen", "label:rooms/kitchen"]),  # it is of two facets
+        ("dog -label:roo", ["dog -label:rooms/kitchen", 'dog -label:"living room"']),
+        ("label:rooms/liv", ['label:"rooms/living room"']),
+        ("label:none", ['label:"none of these"']),
+        ("shows:hou", ['shows:"Our house"']),
+        ("dog concept:our", ['dog concept:"Our house"']),
+        ("dog -concept:our", ['dog -concept:"Our house"']),
+        ("saved:", ['saved:"Vacation Toskana"']),
+        ("-saved:vac", []),  # the language has no such filter
+        ("root:", ["root:Pictures"]),
+        ("type:j", ["type:jpeg", "type:jpeg2000", "type:jxl"]),
+        ("ext:jpeg x", []),  # a space ends the value
+        ('type:"jpeg x', ["type:jxl"]),
+        ("is:o", ["is:offline", "is:online"]),
+        ("orientation:", ["orientation:landscape", "orientation:portrait", "orientation:square"]),
+        ("dated:xm", ["dated:xmp"]),
+        ("month:ju", ["month:06", "month:07"]),
+        ("sort:", ["sort:date", "sort:path"]),
+        ("dog gard", ["dog label:garden"]),  # what the user has named, after free words as well
+        ("our h", ['shows:"Our house"']),
+        ("vac", ['saved:"Vacation Toskana"']),
+        ("jpeg", []),
+        ("tosk", ["in:Toskana", 'saved:"Vacation Toskana"']),
+    ],
+)  # fmt: skip
+def test_values_of_filters_are_completed(
+    library: Library, typed: str, suggested: list[str]
+) -> None:
+    assert lines(library, typed) == suggested
+    for line in suggested:
+        parse(line)
+
+
+def test_every_filter_with_a_few_values_is_completed(library: Library) -> None:
+    for name, field in FIELDS.items():
+        for text, value in field.choices().items():
+            (found,) = [
+                each.line for each in library.suggest(f'{name}:"{text}', 20) if each.text == text
+            ]
+            assert parse(found) == parse(f"{name}:{value}")
+
+
 def test_suggestions_say_what_they_are(library: Library) -> None:
     (anna,) = library.suggest("weid")
     assert (anna.kind, anna.text, anna.photos) == ("person", ANNA, 2)
     assert [each.kind for each in library.suggest("geneve")] == ["place", "folder"]
     assert [each.kind for each in library.suggest("d90")] == ["camera"]
+    (saved,) = library.suggest("saved:vac")
+    assert (saved.kind, saved.kind_name, saved.text) == (
+        "saved", "saved search", "Vacation Toskana",
+    )  # fmt: skip
+    assert [each.text for each in library.suggest("month:j")] == ["January", "June", "July"]
 
 
 def test_names_that_begin_with_the_words_come_first(library: Library) -> None:

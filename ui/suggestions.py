@@ -21,6 +21,7 @@ def suggest(request: Request) -> Response:
         [
             {
                 "kind": each.kind,
+                "kindName": each.kind_name,
                 "text": printable(each.text),
                 "line": each.line,
                 "photos": each.photos,

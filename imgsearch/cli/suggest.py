@@ -35,9 +35,11 @@ def command(line: str, k: int, clear: bool, as_json: bool, data_dir: str | None)
       imgsearch suggest camera:
       imgsearch suggest --clear
 
-    Printed are queries with the name of a person, a place, a folder, a keyword, a camera or a lens
-    of the library in place of the last words of QUERY, and queries that were typed on the page;
-    without QUERY, the newest of these. Exit code 1 means that there is no suggestion.
+    Printed are queries with the name of a person, a place, a folder, a keyword, a camera, a lens, a
+    label, a concept or a saved search of the library in place of the last words of QUERY, and
+    queries that were typed on the page; without QUERY, the newest of these. After the colon of any
+    filter with names or words for values, such as type:, these are printed. Exit code 1 means that
+    there is no suggestion.
     """
     if clear:
         with open_library(data_dir) as library:
@@ -59,6 +61,5 @@ def command(line: str, k: int, clear: bool, as_json: bool, data_dir: str | None)
 def _print_lines(suggestions: tuple[Suggestion, ...]) -> None:
     width = max((len(printable(each.line)) for each in suggestions), default=0)
     for each in suggestions:
-        what = "past query" if each.kind == "query" else each.kind
         photos = "" if each.photos is None else f", {format_count(each.photos, 'photo')}"
-        click.echo(f"{printable(each.line):{width}}  {what}{photos}")
+        click.echo(f"{printable(each.line):{width}}  {each.kind_name}{photos}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from imgsearch.query.fields import FIELDS, OTHER_NAMES
 
+COMPLETED = (*FIELDS, "concept", "sort")  # the names before a colon after which names are typed
 MAX_PHRASE_WORDS = 5  # of a name
 # An item of the grammar; the quote of the last one may be open.
 _ITEM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*(?:"|\\?$))+', re.DOTALL)
@@ -68,6 +69,6 @@ def _value(start: int, found: re.Match[str]) -> TypedEnd | None:
     name = found[2].lower()
     name = OTHER_NAMES.get(name, name)
     value = found[3].removeprefix('"')
-    if name not in FIELDS or "|" in value or '"' in value:
+    if name not in COMPLETED or "|" in value or '"' in value:
         return None
     return TypedEnd((TypedPhrase(value, start),), name, bool(found[1]))

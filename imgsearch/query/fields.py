@@ -30,13 +30,15 @@ _WITH_RADIUS = rf"(.*?)\s*,\s*{_RADIUS}$"
 class Field:
     """One filter: `read` parses a value, `write` turns it back into text that `read` accepts.
 
-    `read` raises ValueError, with a sentence for the user, when the text is invalid.
+    `read` raises ValueError, with a sentence for the user, when the text is invalid. `choices` are
+    all values by what people call them, where they are few and the same in every library.
     """
 
     read: Callable[[str], FilterValue]
     metavar: str
     meaning: str  # completes the sentence "Photos …"
     write: Callable[[FilterValue], str]
+    choices: Callable[[], Mapping[str, str]] = dict
 
 
 # ------------------------------------------------------------------------- numbers
@@ -222,6 +224,20 @@ def read_month(text: str) -> str:
     return f"{int(text):02}"
 
 
+def _months() -> dict[str, str]:
+    import calendar
+
+    return {name: str(number) for number, name in enumerate(calendar.month_name) if name}
+
+
+def _formats() -> dict[str, str]:
+    """The formats, those that most libraries have first."""
+    from imgsearch.decode.formats import FORMATS_BY_NAME
+
+    names = dict.fromkeys(("JPEG", "HEIF", "RAW", "VIDEO", "PNG", *FORMATS_BY_NAME))
+    return {FORMATS_BY_NAME[name].title: name.lower() for name in names}
+
+
 def read_type(text: str) -> str:
     """The name of a format, given by that name or by a file suffix."""
     from imgsearch.decode.formats import (  # lazy: queries rarely need it
@@ -250,13 +266,21 @@ def field_of(spec: FilterSpec) -> Field:
 
 
 def text_field(metavar: str, meaning: str, read: Callable[[str], str] = read_text) -> Field:
-    """A field whose values are text: free text, a date, or one of several words."""
+    """A field whose values are text: free text, or a date."""
     return Field(read, metavar, meaning, _write_text)
 
 
-_ORIENTATIONS = {word: word for word in ("landscape", "portrait", "square")}
-_STATES = {word: word for word in ("animated", "live", "motion", "offline", "online")}
-_SOURCES = {word: word for word in ("exif", "xmp", "iptc", "text", "video", "sidecar", "file")}
+def _choice_field(
+    metavar: str, meaning: str, read: Callable[[str], str], choices: Callable[[], Mapping[str, str]]
+) -> Field:
+    return Field(read, metavar, meaning, _write_text, choices)
+
+
+def _word_field(metavar: str, meaning: str, words: str) -> Field:
+    """A field whose values are some words."""
+    known = {word: word for word in words.split()}
+    return _choice_field(metavar, meaning, one_of(known), lambda: known)
+
 
 # In the order of the help text.
 FIELDS: dict[str, Field] = {
@@ -264,17 +288,19 @@ FIELDS: dict[str, Field] = {
     "before": text_field("DATE", "taken before the beginning of DATE", read_date),
     "on": text_field("DATE", "taken within DATE: a year, a month, a day or a minute", read_date),
     "day": text_field("MM-DD", "taken on this day of any year, month first: 12-24", read_day),
-    "month": text_field("MONTH", "taken in this month of any year, 1 to 12", read_month),
-    "dated": text_field(
+    "month": _choice_field(
+        "MONTH", "taken in this month of any year, 1 to 12", read_month, _months
+    ),
+    "dated": _word_field(
         "SOURCE",
         "whose date comes from exif, xmp, iptc, text (of a PNG or an early camera), video, sidecar "
         "(a file beside the photo) or only from the file",
-        one_of(_SOURCES),
+        "exif xmp iptc text video sidecar file",
     ),
     **{fact.filter.name: field_of(fact.filter) for fact in FACTS if fact.filter is not None},
     "megapixels": field_of(FilterSpec("megapixels", "number", "with this many megapixels: >12")),
-    "orientation": text_field(
-        "SHAPE", "of this shape: landscape, portrait or square", one_of(_ORIENTATIONS)
+    "orientation": _word_field(
+        "SHAPE", "of this shape: landscape, portrait or square", "landscape portrait square"
     ),
     "place": text_field("TEXT", "taken in this town, region or country"),
     "near": Field(
@@ -301,13 +327,15 @@ FIELDS: dict[str, Field] = {
     "in": text_field("FOLDER", "in a folder of this name, at any depth; or below this /path"),
     "root": text_field("FOLDER", "in this indexed folder, given by name or path"),
     "name": text_field("TEXT", "whose file name contains TEXT"),
-    "type": text_field("TYPE", "in this format: jpeg, png, heif, raw, video and more", read_type),
-    "is": text_field(
+    "type": _choice_field(
+        "TYPE", "in this format: jpeg, png, heif, raw, video and more", read_type, _formats
+    ),
+    "is": _word_field(
         "STATE",
         "in this state: motion (with a short video, in its file or beside it), live (an Apple "
         "Live Photo, with the video beside it), animated, offline (on a drive that is not "
         "connected) or online",
-        one_of(_STATES),
+        "animated live motion offline online",
     ),
 }
 

@@ -1,17 +1,19 @@
-"""Suggests how to go on with a query line: names in the library, and past queries."""
+"""Suggests how to go on with a query line: names in the library, values, and past queries."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from pathlib import PurePath
+from typing import TYPE_CHECKING, get_args
 
 from imgsearch.query.completion import typed_end
+from imgsearch.query.fields import FIELDS
 from imgsearch.query.grammar import to_text
 from imgsearch.records.names import NameField
-from imgsearch.records.query import Filter, Query
+from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, TaughtConcept, Term
 from imgsearch.records.suggestion import Suggestion, SuggestionKind
 from imgsearch.search.understanding import LINKS, PERSON_WORDS, PLACE_WORDS
 from imgsearch.text import words_of
@@ -30,8 +32,26 @@ _NAMES: dict[NameField, tuple[SuggestionKind, str]] = {
     "folder": ("folder", "in"),
     "keywords": ("keyword", "keyword"),
 }
-_DEVICES: tuple[Literal["camera", "lens"], ...] = ("camera", "lens")
-_MAX_DEVICES = 2  # among names of all kinds
+# Other values of filters, and what one is called. Those of `_NAMED` are the user's own names, so
+# free words are completed from them as well.
+_VALUES: dict[str, SuggestionKind] = {
+    "camera": "camera",
+    "lens": "lens",
+    "label": "label",
+    "shows": "concept",
+    "saved": "saved",
+    "concept": "concept",
+    "root": "folder",
+    "type": "format",
+    "orientation": "shape",
+    "is": "state",
+    "dated": "source",
+    "month": "month",
+    "sort": "order",
+}
+_NAMED = ("camera", "lens", "label", "shows", "saved")
+_MAX_VALUES = 3  # among names of all kinds
+_NOT_NEGATED = ("saved", "sort")
 # Where a filter also takes names of other fields.
 _ALSO: dict[str, tuple[NameField, ...]] = {"place": ("country",)}
 # Words before a name that mean nothing any more once it is a filter: "with" in "a dog with Anna".
@@ -58,9 +78,9 @@ def suggest(reads: Reads, past: PastQueries, line: str, limit: int) -> list[Sugg
     found = [Suggestion("query", each, each) for each in queries]
     end = _as_words(line)
     if end is not None:
-        devices = list(islice(_of_devices(reads, line, end), limit if end.field else _MAX_DEVICES))
-        room = limit - len(queries) - len(devices)
-        found += [*_of_names(reads, line, end, max(0, room)), *devices]
+        values = _of_values(reads, line, end)[: limit if end.field else _MAX_VALUES]
+        room = limit - len(queries) - len(values)
+        found += [*_of_names(reads, line, end, max(0, room)), *values]
     unique: dict[str, Suggestion] = {}
     for each in found:
         if each.line != line.strip():
@@ -105,18 +125,63 @@ def _of_names(reads: Reads, line: str, end: _End, limit: int) -> Iterator[Sugges
         kind, field = _NAMES[name.field]
         if end.field == "place":
             field = "place"  # it takes countries as well
-        yield from _suggestion(line, name.phrase, end, kind, field, name.text, name.photos)
+        text = name.text
+        yield from _suggestion(line, name.phrase, end, kind, field, text, text, name.photos)
 
 
-def _of_devices(reads: Reads, line: str, end: _End) -> Iterator[Suggestion]:
-    for kind in _DEVICES:
-        if end.field not in (None, kind):
+def _of_values(reads: Reads, line: str, end: _End) -> list[Suggestion]:
+    """Values of filters with a word that begins so: the longest phrase first, then the beginning.
+
+    Values that are alike in both stay in their own order.
+    """
+    found = []
+    for field in _NAMED if end.field is None else (end.field,):
+        if field not in _VALUES or (end.negated and field in _NOT_NEGATED):
             continue
-        for text in reads.devices(kind):
+        for text, value in _values_of(reads, field, line):
             words = f" {' '.join(words_of(text))} "
-            phrase = next((at for at, each in enumerate(end.phrases) if f" {each}" in words), None)
+            places = [words.find(f" {phrase}") for phrase in end.phrases]
+            phrase = next((at for at, place in enumerate(places) if place >= 0), None)
             if phrase is not None:
-                yield from _suggestion(line, phrase, end, kind, kind, text)
+                suggestions = _suggestion(line, phrase, end, _VALUES[field], field, text, value)
+                found += [(phrase, places[phrase] > 0, each) for each in suggestions]
+    return [each for _, _, each in sorted(found, key=lambda one: one[:2])]
+
+
+def _values_of(reads: Reads, field: str, line: str) -> list[tuple[str, str]]:
+    """All values of a filter: what people call them, and what stands in the filter."""
+    names: dict[str, Callable[[], list[str]]] = {
+        "camera": lambda: reads.devices("camera"),
+        "lens": lambda: reads.devices("lens"),
+        "label": lambda: _labels(reads, with_facet="/" in line),
+        "shows": reads.concept_names,
+        "concept": reads.concept_names,
+        "saved": reads.saved_search_names,
+        "root": lambda: _roots(reads),
+        "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
+    }
+    if field in names:
+        return [(name, name) for name in names[field]()]
+    return list(FIELDS[field].choices().items())
+
+
+def _labels(reads: Reads, with_facet: bool) -> list[str]:
+    """The labels; one of several facets with the name of each, and all if that is asked for."""
+    facets = reads.label_names()
+    times = Counter(label for labels in facets.values() for label in labels)
+    return [label for label, number in times.items() if number == 1] + [
+        f"{facet}/{label}"
+        for facet, labels in facets.items()
+        for label in labels
+        if times[label] > 1 or with_facet
+    ]
+
+
+def _roots(reads: Reads) -> list[str]:
+    """The indexed folders by their names, those of one name by their paths."""
+    name_of = {path: PurePath(path).name for path in reads.roots().values()}
+    times = Counter(name_of.values())
+    return [name if name and times[name] == 1 else path for path, name in name_of.items()]
 
 
 def _fields_of(field: str | None) -> list[NameField]:
@@ -134,17 +199,27 @@ def _suggestion(
     kind: SuggestionKind,
     field: str,
     text: str,
+    value: str,
     photos: int | None = None,
 ) -> Iterator[Suggestion]:
-    """The suggestion of a name; none if it cannot be typed."""
-    text = _typeable(text)
-    if not text:
+    """The suggestion of a name, or of a value that is called `text`; none if it cannot be typed."""
+    text, value = _typeable(text), _typeable(value)
+    if not (text and value):
         return
     before = line[: end.starts[phrase]].rstrip()
     if end.field is None and not end.negated:
         before = _without_link(before, _LINKS_BEFORE.get(kind, set()))
-    inserted = to_text(Query(filters=(Filter(field, (text,), end.negated),)))
+    inserted = to_text(_query_of(field, value, end.negated))
     yield Suggestion(kind, text, f"{before} {inserted}".lstrip(), photos)
+
+
+def _query_of(field: str, value: str, negated: bool) -> Query:
+    """The query that has only this value of a filter, or of another name before a colon."""
+    if field == "concept":
+        return Query((Term(TaughtConcept(value), -MINUS_WEIGHT if negated else 1.0),))
+    if field == "sort":
+        return Query(sort=next(sort for sort in get_args(Sort) if sort == value))
+    return Query(filters=(Filter(field, (FIELDS[field].read(value),), negated),))
 
 
 def _typeable(text: str) -> str:

@@ -20,6 +20,7 @@ from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.concepts import ConceptProbe
 from imgsearch.records.index import EncoderRow, SnapshotInfo
+from imgsearch.records.labels import Classes
 from imgsearch.records.names import (
     NAME_FIELDS,
     KnownName,
@@ -542,6 +543,16 @@ class Reads:
         from imgsearch.store.saved import SavedSearchStore
 
         return SavedSearchStore(self._database).names()
+
+    def label_names(self) -> dict[str, tuple[str, ...]]:
+        """The labels that photos may get, by the name of their facet."""
+        rows = self._database.fetch_all(
+            "SELECT name, classes, none_of_these FROM facets ORDER BY name"
+        )
+        return {
+            name: Classes(tuple(json.loads(classes)), none_of_these=bool(none_of_these)).labels
+            for name, classes, none_of_these in rows
+        }
 
     # ------------------------------------------------------------------ stacks
 

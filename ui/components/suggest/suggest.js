@@ -8,7 +8,8 @@ const WAIT_MS = 60; // for more keys
 const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
 const ICONS = {
   query: "history", person: "person", place: "location_on", country: "public", folder: "folder", keyword: "sell",
-  camera: "photo_camera", lens: "camera", clear: "delete",
+  camera: "photo_camera", lens: "camera", concept: "school", saved: "bookmark", format: "image", shape: "aspect_ratio",
+  source: "event", month: "event", order: "sort", clear: "delete",
 };
 const LIST = "imgsearch-suggest-list", OPTION = "imgsearch-suggest-option-";
 
@@ -195,9 +196,8 @@ function isTyping(event) {
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
-function aboutOf({ kind, photos }) {
-  const name = kind === "query" ? "past query" : kind;
-  return photos === null ? name : `${name} · ${photos.toLocaleString("en")}`;
+function aboutOf({ kindName, photos }) {
+  return photos === null ? kindName : `${kindName} · ${photos.toLocaleString("en")}`;
 }
 
 // The text, with the beginnings of words in bold that were typed last.
