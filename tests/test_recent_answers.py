@@ -9,7 +9,12 @@ from ui.recent_answers import QUERIES_KEPT, RecentAnswers
 
 def test_an_answer_is_computed_again_when_photos_were_added() -> None:
     asked: list[str] = []
-    answers = RecentAnswers(lambda line: asked.append(line) or len(asked))  # type: ignore[func-returns-value]
+
+    def compute(line: str) -> int:
+        asked.append(line)
+        return len(asked)
+
+    answers = RecentAnswers(compute)
     assert answers.kept("dog") is None
     assert [answers.get("dog", 100), answers.get("dog", 100), answers.get("cat", 100)] == [1, 1, 2]
     assert answers.get("dog", 101) == 3 and answers.kept("dog") == 3
@@ -28,7 +33,12 @@ def test_only_the_last_few_are_kept() -> None:
 def test_two_requests_at_once_compute_it_once() -> None:
     computed: list[str] = []
     both = threading.Barrier(2)
-    answers = RecentAnswers(lambda line: computed.append(line) or line)  # type: ignore[func-returns-value]
+
+    def compute(line: str) -> str:
+        computed.append(line)
+        return line
+
+    answers = RecentAnswers(compute)
 
     def ask() -> None:
         both.wait()

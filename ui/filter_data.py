@@ -50,8 +50,8 @@ def choices(request: Request) -> Response:
 
 
 @cache
-def _recent(here: Session) -> RecentAnswers[list[dict[str, object]]]:
-    return RecentAnswers(lambda line: _all_choices(here))
+def _recent(here: Session) -> RecentAnswers[str, list[dict[str, object]]]:
+    return RecentAnswers(lambda _: _all_choices(here))
 
 
 def _all_choices(here: Session) -> list[dict[str, object]]:

@@ -20,9 +20,9 @@ from imgsearch import (
     printable,
 )
 from ui.elements import thumbnail_url
-from ui.filters import parse_line
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
+from ui.search_state import SearchInput
 from ui.session import Session, session
 from ui.timeline_data import MAX_FOUND
 
@@ -32,22 +32,22 @@ MAX_WIDTH_PX = 16_384  # of an area; four times the widest screens
 MIN_RADIUS_KM = 0.05  # of a circle around photos at one point: GPS is off by some metres
 
 
-def photo_positions(line: str) -> PhotoPositions:
-    """Where the photos that `line` finds were taken, all for an empty one; up to a minute old.
+def photo_positions(search_input: SearchInput) -> PhotoPositions:
+    """Where the photos that a search finds were taken, all for an empty one; up to a minute old.
 
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(line.strip(), here.photo_count())
+    return _recent(here).get(search_input, here.photo_count())
 
 
 @cache
-def _recent(here: Session) -> RecentAnswers[PhotoPositions]:
+def _recent(here: Session) -> RecentAnswers[SearchInput, PhotoPositions]:
     return RecentAnswers(_photo_positions)
 
 
-def _photo_positions(line: str) -> PhotoPositions:
-    here, query = session(), parse_line(line)
+def _photo_positions(search_input: SearchInput) -> PhotoPositions:
+    here, query = session(), search_input.query()
     if not query.terms:
         return here.library.positions(query if query.filters else None)
     # The service answers if it runs, as on the search page: its model is loaded.
@@ -64,7 +64,7 @@ def _photo_positions(line: str) -> PhotoPositions:
 
 
 def clusters(request: Request) -> Response:
-    """The clusters of a query's photos in an area at a zoom level, the largest first."""
+    """The clusters of a search's photos in an area at a zoom level, the largest first."""
     sides = [_number(request, name, 180) for name in ("south", "west", "north", "east")]
     zoom = _number(request, "zoom", MAX_ZOOM)
     south, west, north, east = sides
@@ -74,7 +74,7 @@ def clusters(request: Request) -> Response:
     if (east - west) / 360 * WORLD_PX * 2.0**zoom > MAX_WIDTH_PX:
         return PlainTextResponse("The area is too wide for this zoom.", 400, NOT_STORED)
     try:
-        positions = photo_positions(request.query_params.get("q", ""))
+        positions = photo_positions(SearchInput.from_address(request.query_params))
         found = cluster_photos(positions, MapArea(south, west, north, east), zoom)
         hits = session().library.photos([cluster.latest_id for cluster in found])
     except ImgsearchError as error:
@@ -96,13 +96,13 @@ def clusters(request: Request) -> Response:
 
 
 def circle(request: Request) -> Response:
-    """How many of a query's photos were taken in a circle."""
+    """How many of a search's photos were taken in a circle."""
     lat, lon = _number(request, "lat", 90), _number(request, "lon", 180)
     radius_km = _number(request, "radius_km", 20_038)  # half the circumference of the Earth
     if lat is None or lon is None or radius_km is None or radius_km < 0:
         return PlainTextResponse("State lat and lon in degrees, and radius_km.", 400, NOT_STORED)
     try:
-        positions = photo_positions(request.query_params.get("q", ""))
+        positions = photo_positions(SearchInput.from_address(request.query_params))
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(count_within(positions, lat, lon, radius_km), headers=NOT_STORED)

@@ -56,6 +56,14 @@ class SearchInput:
         return {name: value for name, value in given.items() if value}
 
     @property
+    def title(self) -> str:
+        """What it is for, for people: "country:Italy, like an image"; empty for all photos."""
+        parts = [f"for {self.line.strip()}"] if self.line.strip() else []
+        if self.has_example:
+            parts.append("like an image" if self.photo_id is None else "like a photo")
+        return ", ".join(parts)
+
+    @property
     def token(self) -> str:
         """Equal inputs have equal tokens, different inputs different ones."""
         return repr((self.line.strip(), self.image_id, self.photo_id, self.region))

@@ -25,11 +25,11 @@ from imgsearch import (
     printable,
 )
 from ui.elements import thumbnail_url
-from ui.filters import parse_line
 from ui.formatting import alt_text, date_of
 from ui.originals import number_of
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
+from ui.search_state import SearchInput
 from ui.session import Session, session
 
 MAX_FOUND = 1000  # photos that words or an example find; filters alone have no limit
@@ -41,7 +41,7 @@ CLOCK_NOT_SET = date(1970, 1, 1)  # where the clocks of computers start to count
 
 @dataclass(frozen=True, slots=True)
 class PhotosByDay:
-    """The photos of a query by day, newest first; equal ones have equal versions."""
+    """The photos of a search by day, newest first; equal ones have equal versions."""
 
     days: tuple[DayPhotos, ...]
     photo_ids: np.ndarray  # int64 (n,): those of all days
@@ -54,22 +54,24 @@ class PhotosByDay:
         return int(found[0]) if len(found) else None
 
 
-def photos_by_day(line: str) -> PhotosByDay:
-    """The photos that `line` finds, all for an empty one; up to a minute old.
+def photos_by_day(search_input: SearchInput) -> PhotosByDay:
+    """The photos that a search finds, all for an empty one; up to a minute old.
 
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(line.strip(), here.photo_count())
+    return _recent(here).get(search_input, here.photo_count())
 
 
-def photos_around(line: str, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
-    """A photo in the timeline of `line`, and as many as `reach` on either side of it.
+def photos_around(
+    search_input: SearchInput, photo_id: int, reach: int
+) -> tuple[list[Hit], int, int]:
+    """A photo in the timeline of a search, and as many as `reach` on either side of it.
 
     With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
     is not there.
     """
-    photos = photos_by_day(line)
+    photos = photos_by_day(search_input)
     offset = photos.offset_of(photo_id)
     if offset is None:
         return [], 0, 0
@@ -80,26 +82,26 @@ def photos_around(line: str, photo_id: int, reach: int) -> tuple[list[Hit], int,
 
 
 @cache
-def _recent(here: Session) -> RecentAnswers[PhotosByDay]:
+def _recent(here: Session) -> RecentAnswers[SearchInput, PhotosByDay]:
     return RecentAnswers(_photos_by_day)
 
 
 @dataclass(frozen=True, slots=True)
 class EventHeadings:
-    """What the events of a query add to the headings of its days."""
+    """What the events of a search add to the headings of its days."""
 
     trips: tuple[PhotoEvent, ...]  # in order of time
     towns: dict[date, str]  # where most photos of a day were taken
 
 
 @cache
-def _recent_headings(here: Session) -> RecentAnswers[EventHeadings]:
+def _recent_headings(here: Session) -> RecentAnswers[SearchInput, EventHeadings]:
     return RecentAnswers(_event_headings)
 
 
-def _event_headings(line: str) -> EventHeadings:
+def _event_headings(search_input: SearchInput) -> EventHeadings:
     """Finding the events of 100,000 photos takes a second, so the days do not wait for it."""
-    query = parse_line(line)
+    query = search_input.query()
     if query.terms:
         return EventHeadings((), {})  # the best photos for some words are no whole event
     events = session().library.events(query if query.filters else None)
@@ -109,8 +111,8 @@ def _event_headings(line: str) -> EventHeadings:
     )
 
 
-def _photos_by_day(line: str) -> PhotosByDay:
-    here, query = session(), parse_line(line)
+def _photos_by_day(search_input: SearchInput) -> PhotosByDay:
+    here, query = session(), search_input.query()
     if query.terms:
         days, times_s = _days_of_hits(here, query)
     else:
@@ -122,7 +124,7 @@ def _photos_by_day(line: str) -> PhotosByDay:
 
 
 def _days_of_hits(here: Session, query: Query) -> tuple[tuple[DayPhotos, ...], dict[int, float]]:
-    """The best photos for a query with words, by day, and the moments that match in videos.
+    """The best photos for a query with words or an example, by day; of videos, the moments.
 
     They come from the service if it runs, as on the search page: its model is loaded.
     """
@@ -159,13 +161,13 @@ def _towns(events: Sequence[PhotoEvent]) -> dict[date, str]:
 
 
 def days(request: Request) -> Response:
-    """The days of a query: each with its date, its number of photos and a remark.
+    """The days of a search: each with its date, its number of photos and a remark.
 
-    `photo` is the id of a photo whose position is asked for.
+    `at` is the id of a photo whose position is asked for.
     """
-    photo_id = number_of(request.query_params.get("photo", ""))
+    photo_id = number_of(request.query_params.get("at", ""))
     try:
-        photos = photos_by_day(request.query_params.get("q", ""))
+        photos = photos_by_day(SearchInput.from_address(request.query_params))
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     today = date.today()
@@ -183,10 +185,10 @@ def days(request: Request) -> Response:
 
 
 def headings(request: Request) -> Response:
-    """The trips of a query, newest first, and the towns of its days."""
-    here, line = session(), request.query_params.get("q", "").strip()
+    """The trips of a search, newest first, and the towns of its days."""
+    here, search_input = session(), SearchInput.from_address(request.query_params)
     try:
-        found = _recent_headings(here).get(line, here.photo_count())
+        found = _recent_headings(here).get(search_input, here.photo_count())
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
@@ -207,9 +209,9 @@ def tiles(request: Request) -> Response:
     first, count = (number_of(request.query_params.get(name, "")) for name in ("first", "count"))
     if first is None or count is None or count > MAX_TILES:
         return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, NOT_STORED)
-    line = request.query_params.get("q", "").strip()
+    search_input = SearchInput.from_address(request.query_params)
     try:
-        photos = _recent(session()).kept(line) or photos_by_day(line)
+        photos = _recent(session()).kept(search_input) or photos_by_day(search_input)
         if request.query_params.get("version") != photos.version:
             return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = photos.photo_ids[first : first + count].tolist()
@@ -218,7 +220,7 @@ def tiles(request: Request) -> Response:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
         [
-            tile_json(found[photo_id], line, photos.times_s.get(photo_id))
+            tile_json(found[photo_id], search_input, photos.times_s.get(photo_id))
             if photo_id in found
             else None
             for photo_id in ids
@@ -227,10 +229,10 @@ def tiles(request: Request) -> Response:
     )
 
 
-def tile_json(hit: Hit, line: str, at_s: float | None = None) -> dict[str, object]:
-    """What a square tile shows of a photo that `line` found; of a video, the moment found."""
+def tile_json(hit: Hit, search_input: SearchInput, at_s: float | None = None) -> dict[str, object]:
+    """What a square tile shows of a photo that a search found; of a video, the moment found."""
     hit = replace(hit, at_s=at_s)
-    parameters = {"id": str(hit.photo.id), "from": "timeline", **({"q": line} if line else {})}
+    parameters = {"id": str(hit.photo.id), "from": "timeline", **search_input.parameters}
     duration_s = hit.photo.facts.duration_s
     return {
         "id": hit.photo.id,

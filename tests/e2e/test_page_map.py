@@ -149,6 +149,31 @@ def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, addres
     assert "at=41.9" in page.url
 
 
+def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
+    page: Page, address: str
+) -> None:
+    page.goto(f"{address}/?q=country:Italy&photo=45")
+    page.get_by_role("link", name="On the map").click()
+    like_it = page.get_by_text("11 photos for country:Italy, like a photo")  # all but that one
+    like_it.wait_for()
+    page.get_by_role("button", name="11 photos, Rome, Italy").click()
+    link = page.get_by_role("link", name="Show photos")
+    assert "photo=45" in str(link.get_attribute("href"))
+    page.reload()
+    like_it.wait_for()
+    page.go_back()
+    page.get_by_role("link", name="By date").click()
+    page.wait_for_url("**/timeline?*photo=45*")
+    like_it.wait_for()
+    page.locator(".day .tile[href]").first.click()
+    page.get_by_text("1 of 11").wait_for()
+    page.get_by_role("link", name="Results").click()
+    page.wait_for_url("**/timeline?*photo=45*at=*")
+    page.get_by_role("button", name="Best match first").click()
+    page.wait_for_url("**/?q=country*photo=45")
+    wait_for_count(page, 11)
+
+
 def test_on_a_phone(
     open_tab: OpenTab, address: str, screenshot: Callable[[Page, str], None]
 ) -> None:

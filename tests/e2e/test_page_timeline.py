@@ -357,7 +357,7 @@ def test_the_doors_of_the_grid_check_what_they_are_asked(page: Page, address: st
     assert other.status == 409
     assert ask.get(f"{address}/timeline/days?q=contry:x").status == 422
     assert ask.get(f"{address}/timeline/headings?q=contry:x").status == 422
-    days = ask.get(f"{address}/timeline/days?photo={'9' * 30}").json()
+    days = ask.get(f"{address}/timeline/days?at={'9' * 30}").json()
     assert days["offset"] is None
 
 

@@ -1,4 +1,4 @@
-"""All photos, or those of a query, on a map of the world that is drawn from this machine."""
+"""All photos, or those of a search, on a map of the world that is drawn from this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import streamlit as st
 
 from imgsearch import PhotoPositions, format_count
 from ui import cards, component_files
-from ui.addresses import address_of
-from ui.filters import parse_line
+from ui.addresses import START, address_of
 from ui.formatting import escape_markdown
 from ui.map_data import MAX_ZOOM, photo_positions
 from ui.navigation import go_to
-from ui.search_state import open_search
+from ui.search_state import SearchInput
 from ui.session import session
 from ui.timeline_data import MAX_FOUND
 
@@ -22,16 +21,21 @@ _map = component_files.component("map", "map/leaflet/leaflet.css")
 
 
 def show() -> None:
-    """The map; of the photos that the parameter `q` of the URL finds, if there is one."""
+    """The map; of the photos that the search of the address finds, if it has one."""
     if not session().photo_count():
         cards.empty_library()
         return
-    line = st.query_params.get("q", "").strip()
-    positions = photo_positions(line)  # raises what is wrong with the query
+    search_input = SearchInput.from_address(st.query_params.to_dict())
+    positions = photo_positions(search_input)  # raises what is wrong with the query
     st.html(STYLE)
-    _heading(line, positions)
+    _heading(search_input, positions)
     if len(positions.photo_ids):
-        _map(key="map", data={"q": line, "area": _area(positions), "max_zoom": MAX_ZOOM})
+        data = {
+            "search": search_input.parameters,
+            "area": _area(positions),
+            "max_zoom": MAX_ZOOM,
+        }
+        _map(key="map", data=data)
     elif positions.unknown:
         cards.card(
             "No place is known",
@@ -44,21 +48,21 @@ def show() -> None:
         cards.no_results("No photo matches, or all matches are weak.")
 
 
-def _heading(line: str, positions: PhotoPositions) -> None:
+def _heading(search_input: SearchInput, positions: PhotoPositions) -> None:
     """How many photos are on the map and how many are not, and the way back to a search."""
     number = len(positions.photo_ids)
     text = f"**{format_count(number, 'photo')}**"
-    if line:
-        text += f" for {escape_markdown(line)}"
-        if parse_line(line).terms and number + positions.unknown == MAX_FOUND:
+    if search_input:
+        text += f" {escape_markdown(search_input.title)}"
+        if search_input.query().terms and number + positions.unknown == MAX_FOUND:
             text += f" (of the best {MAX_FOUND:,})"
     if positions.unknown:
         text += f" · {positions.unknown:,} without a place"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(text, width="content")
-        if line and st.button("Best match first", icon=":material/sort:", type="tertiary"):
-            open_search(line)
-        if line and st.button("All photos", icon=":material/close:", type="tertiary"):
+        if search_input and st.button("Best match first", icon=":material/sort:", type="tertiary"):
+            go_to(address_of(START, search_input.parameters))
+        if search_input and st.button("All photos", icon=":material/close:", type="tertiary"):
             go_to(address_of("map"))
 
 

@@ -100,7 +100,7 @@ def _list_of(
     """The photos that the arrow keys step through, how many come before these, and all, as text."""
     if parameters.get("from") == "timeline":
         try:
-            around, before, total = photos_around(search_input.line, shown.photo.id, NEIGHBOURS)
+            around, before, total = photos_around(search_input, shown.photo.id, NEIGHBOURS)
         except ImgsearchError:
             around = []  # the timeline shows the error
         return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
@@ -124,7 +124,7 @@ def _results_address(
     """The address of the view that the photo was opened from."""
     view = parameters.get("from", "").split(" ")[0]
     if view == "timeline":
-        return address_of(view, {"q": search_input.line, "at": str(photo_id)})
+        return address_of(view, {**search_input.parameters, "at": str(photo_id)})
     if view in ("labels", "similar"):
         return address_of(view, {"c": parameters.get("c", "")})
     return address_of(START, search_input.parameters)

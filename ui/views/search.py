@@ -253,10 +253,10 @@ def _verdict(results: SearchResults) -> tuple[str, str]:
     return verdict, f"{among} {photos}, {results.seconds * 1000:,.0f} ms"
 
 
-def _other_views(line: str) -> tuple[tuple[str, str, str], ...]:
+def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
     """Views that show the same photos in another way: icon, label and address."""
     return tuple(
-        (icon, label, address_of(view, {"q": line}))
+        (icon, label, address_of(view, search_input.parameters))
         for view, label, icon in (
             ("timeline", "By date", "calendar_month"),
             ("map", "On the map", "map"),
@@ -276,7 +276,7 @@ def _result_grid(search_input: SearchInput, results: SearchResults, hits: list[H
         "grid",
         GridOptions(
             heading=_verdict(results),
-            other_views=() if search_input.has_example else _other_views(search_input.line),
+            other_views=_other_views(search_input),
             more=f"Show {PAGE} more" if results.cursor and all_shown else "",
             scroll=len(hits) < MAX_SCROLLED,
         ),

@@ -1,4 +1,4 @@
-"""All photos, or those of a query, by day."""
+"""All photos, or those of a search, by day."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import streamlit as st
 
 from imgsearch import Query, format_count, in_earlier_years, to_text
 from ui import cards, component_files
-from ui.addresses import address_of
-from ui.filters import parse_line
+from ui.addresses import START, address_of
 from ui.formatting import date_of, escape_markdown
 from ui.navigation import go_to
-from ui.search_state import open_search
+from ui.search_state import SearchInput
 from ui.session import session
 from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, photos_by_day, tile_json
 
@@ -25,33 +24,34 @@ _grid = component_files.component("grid")
 
 
 def show() -> None:
-    """The timeline; of the photos that the parameter `q` of the URL finds, if there is one."""
+    """The timeline; of the photos that the search of the address finds, if it has one."""
     if not session().photo_count():
         cards.empty_library()
         return
-    line = st.query_params.get("q", "").strip()
-    photos = photos_by_day(line)  # raises what is wrong with the query
+    search_input = SearchInput.from_address(st.query_params.to_dict())
+    photos = photos_by_day(search_input)  # raises what is wrong with the query
     st.html(STYLE)
-    _heading(line, photos)
+    _heading(search_input, photos)
     if not photos.days:
         cards.no_results("No photo matches, or all matches are weak.")
         return
-    _grid(key="timeline", data={"q": line, "memories": None if line else _memories()})
+    memories = None if search_input else _memories()
+    _grid(key="timeline", data={"search": search_input.parameters, "memories": memories})
 
 
-def _heading(line: str, photos: PhotosByDay) -> None:
+def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
     """How many photos there are, which dates are doubtful, and the way back to a search."""
     text = f"**{format_count(len(photos.photo_ids), 'photo')}**"
-    if line:
-        text += f" for {escape_markdown(line)}"
-        if parse_line(line).terms and len(photos.photo_ids) == MAX_FOUND:
+    if search_input:
+        text += f" {escape_markdown(search_input.title)}"
+        if search_input.query().terms and len(photos.photo_ids) == MAX_FOUND:
             text += f" (the best {MAX_FOUND:,})"
     remarks = [text, *_doubts(photos)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(" · ".join(remarks), width="content")
-        if line and st.button("Best match first", icon=":material/sort:", type="tertiary"):
-            open_search(line)
-        if line and st.button("All photos", icon=":material/close:", type="tertiary"):
+        if search_input and st.button("Best match first", icon=":material/sort:", type="tertiary"):
+            go_to(address_of(START, search_input.parameters))
+        if search_input and st.button("All photos", icon=":material/close:", type="tertiary"):
             go_to(address_of("timeline"))
 
 
@@ -82,7 +82,10 @@ def _memories() -> dict[str, object] | None:
         "title": f"On this day, {today.day} {today:%B}",
         "link": f"/?{urlencode({'q': to_text(query)})}",
         "photos": [
-            {**tile_json(hit, ""), "year": str(moment.year) if (moment := date_of(hit)) else ""}
+            {
+                **tile_json(hit, SearchInput()),
+                "year": str(moment.year) if (moment := date_of(hit)) else "",
+            }
             for hit in hits
         ],
     }

@@ -1,6 +1,7 @@
 // The photos of a library by day. Only the tiles in sight exist, so 100,000 photos scroll like ten.
-// Python gives the query; everything else is fetched from the page's own server. The address and
-// the entry of the history keep the first photo in sight, so that Back returns to the same place.
+// Python gives the search, as the parameters of its address; everything else is fetched from the
+// page's own server. The address and the entry of the history keep the first photo in sight, so that
+// Back returns to the same place.
 
 import { countOf, dayName, element, monthName, periodName, shortDayName } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
@@ -43,8 +44,8 @@ class PhotoGrid {
   }
 
   update(data) {
-    const isOther = this.line !== data.q;
-    this.line = data.q;
+    const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search);
+    this.search = data.search;
     this.memories = data.memories;
     this.fit();
     if (isOther) {
@@ -63,7 +64,7 @@ class PhotoGrid {
 
   // Fetch the days, and go to the photo with this id, else to a height.
   async load(photoId, { below = 0, isOpened = false, top = 0 }) {
-    const parameters = new URLSearchParams({ q: this.line, photo: photoId ?? "" });
+    const parameters = new URLSearchParams({ ...this.search, at: photoId ?? "" });
     const response = await fetch(`/timeline/days?${parameters}`).catch(() => null);
     if (!response?.ok) {
       this.message.textContent = response ? await response.text() : "The page's server does not answer. Is imgsearch ui still running?";
@@ -74,7 +75,7 @@ class PhotoGrid {
     this.days = days.map(([day, count, remark]) => ({ day, count, remark, towns: "" }));
     this.trips = [];
     this.source?.close();
-    this.source = new TileSource(this.line, version, () => this.tilesArrived(), () => this.reload());
+    this.source = new TileSource(this.search, version, () => this.tilesArrived(), () => this.reload());
     this.message.textContent = "No photo is left here.";
     this.message.hidden = days.length > 0;
     this.active = offset ?? 0;
@@ -93,7 +94,7 @@ class PhotoGrid {
 
   // Finding trips and places takes longer, so the photos are there first.
   async addHeadings(source) {
-    const response = await fetch(`/timeline/headings?${new URLSearchParams({ q: this.line })}`).catch(() => null);
+    const response = await fetch(`/timeline/headings?${new URLSearchParams(this.search)}`).catch(() => null);
     if (!response?.ok) return; // days need no other heading than their date
     const { trips, towns } = await response.json();
     if (source !== this.source || !this.box.isConnected) return; // the photos have changed meanwhile

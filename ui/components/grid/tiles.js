@@ -5,8 +5,8 @@ const MAX_BLOCKS = 200; // that are kept
 
 export class TileSource {
   // `onLoaded` is called when tiles have arrived, `onChanged` when the library has other photos.
-  constructor(line, version, onLoaded, onChanged) {
-    this.line = line;
+  constructor(search, version, onLoaded, onChanged) {
+    this.search = search;
     this.version = version;
     this.onLoaded = onLoaded;
     this.onChanged = onChanged;
@@ -32,7 +32,7 @@ export class TileSource {
   async load(block) {
     const request = new AbortController();
     this.requests.set(block, request);
-    const parameters = new URLSearchParams({ q: this.line, version: this.version, first: block * BLOCK, count: BLOCK });
+    const parameters = new URLSearchParams({ ...this.search, version: this.version, first: block * BLOCK, count: BLOCK });
     try {
       const response = await fetch(`/timeline/tiles?${parameters}`, { signal: request.signal });
       if (response.status === 409) { this.onChanged(); return; }

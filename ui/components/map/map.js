@@ -1,6 +1,6 @@
 // Photos on a map of the world. The map is drawn from a file of this server; nothing is fetched from
-// elsewhere. Python gives the query; clusters come from the page's own server as the map moves.
-// The address keeps what is in sight.
+// elsewhere. Python gives the search, as the parameters of its address; clusters come from the page's
+// own server as the map moves. The address keeps what is in sight.
 
 import "./leaflet/leaflet.js"; // defines window.L
 import { countOf, element } from "../shared/dom.js";
@@ -52,8 +52,8 @@ class PhotoMap {
   update(data) {
     this.fit();
     this.colour();
-    if (this.line === data.q) return;
-    this.line = data.q;
+    if (JSON.stringify(this.search) === JSON.stringify(data.search)) return;
+    this.search = data.search;
     this.select(null);
     const at = new URLSearchParams(location.search).get("at")?.split(",").map(Number);
     if (at?.length === 3 && at.every(Number.isFinite)) this.map.setView([at[0], at[1]], at[2]);
@@ -97,7 +97,7 @@ class PhotoMap {
     const corner = this.map.containerPointToLatLng([-MARGIN_PX, size.y + MARGIN_PX]);
     const opposite = this.map.containerPointToLatLng([size.x + MARGIN_PX, -MARGIN_PX]);
     const parameters = new URLSearchParams({
-      q: this.line, zoom, south: clamp(corner.lat, 90), west: clamp(corner.lng, 180), north: clamp(opposite.lat, 90), east: clamp(opposite.lng, 180),
+      ...this.search, zoom, south: clamp(corner.lat, 90), west: clamp(corner.lng, 180), north: clamp(opposite.lat, 90), east: clamp(opposite.lng, 180),
     });
     let response;
     try {
@@ -155,7 +155,7 @@ class PhotoMap {
     if (!circle) return;
     const { lat, lon, radius_km } = circle;
     this.circle = L.circle([lat, lon], { radius: radius_km * 1000, color: this.colours.circle, weight: 2, interactive: false }).addTo(this.map);
-    const parameters = new URLSearchParams({ q: this.line, lat, lon, radius_km });
+    const parameters = new URLSearchParams({ ...this.search, lat, lon, radius_km });
     const response = await fetch(`/map/circle?${parameters}`).catch(() => null);
     if (this.selected !== circle) return; // another was chosen meanwhile
     if (!response?.ok) { this.say(response ? await response.text() : "The page's server does not answer."); return; }
@@ -163,10 +163,10 @@ class PhotoMap {
   }
 
   showPanel({ lat, lon, radius_km, place, area }, photos) {
-    const line = [this.line, `near:${lat},${lon},${radius_km}km`].filter(Boolean).join(" ");
+    const q = [this.search.q, `near:${lat},${lon},${radius_km}km`].filter(Boolean).join(" ");
     const link = (text, path) => {
       const node = element("a", "", text);
-      node.href = `${path}?${new URLSearchParams({ q: line })}`;
+      node.href = `${path}?${new URLSearchParams({ ...this.search, q })}`;
       node.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(node.getAttribute("href")); } };
       return node;
     };
