@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -189,6 +189,15 @@ class Recorder:
         return sorted(connections), sorted(files)
 
 
+def wait_for_line(lines: Iterable[bytes] | None, text: bytes) -> None:
+    """Read the output of a process until a line has this text."""
+    assert lines is not None
+    for line in lines:
+        if text in line:
+            return
+    raise EOFError(f"The process ended before it printed {text!r}.")
+
+
 def wait_for_port(port: int) -> None:
     for _ in range(600):
         with socket.socket() as probe:
@@ -271,10 +280,11 @@ def main(arguments: Sequence[str]) -> None:
     run("demo", "demo", "--data", str(work / "data" / "demo"))
     if is_installed():
         run("read-text", "read-text", "--all")
-    with recorder.running("watch", "-m", "imgsearch", "watch"):
-        time.sleep(8)
-    with recorder.running("serve", "-m", "imgsearch", "serve"):
-        time.sleep(6)
+    with recorder.running("watch", "-m", "imgsearch", "watch") as process:
+        wait_for_line(process.stdout, b" report ")
+        time.sleep(4)
+    with recorder.running("serve", "-m", "imgsearch", "serve") as process:
+        wait_for_line(process.stderr, b"Listening at ")
         environment = recorder.environment
         command = [sys.executable, "-m", "imgsearch", "search", "a green square", "--all"]
         subprocess.run(command, env=environment, cwd=work, capture_output=True, check=False)

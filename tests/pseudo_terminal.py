@@ -25,14 +25,18 @@ def run_in_terminal(
     command: Sequence[str | os.PathLike[str]],
     environment: Mapping[str, str],
     answers: Mapping[bytes, bytes],
+    typed_ahead: bytes = b"",
 ) -> tuple[int, bytes]:
     """The exit code of a command and all that it prints to a terminal.
 
-    Whenever the output has a new occurrence of a key of `answers`, its value is typed.
+    Whenever the output has a new occurrence of a key of `answers`, its value is typed. What is
+    `typed_ahead` waits in the terminal before the command starts, for a command that would not
+    wait long enough for the answers of a busy machine.
     """
     terminal, inside = pty.openpty()
     size = struct.pack("HHHH", ROWS, COLUMNS, COLUMNS * CELL_PX[0], ROWS * CELL_PX[1])
     fcntl.ioctl(inside, termios.TIOCSWINSZ, size)
+    os.write(terminal, typed_ahead)
     process = subprocess.Popen(
         command, stdin=inside, stdout=inside, stderr=inside, env=environment, close_fds=True
     )

@@ -29,11 +29,17 @@ HALF_BLOCK = "\N{UPPER HALF BLOCK}"
 SEARCH = ("search", "a cat", "-k", "1", "--preview")
 
 
-def shown_by(demo: Library, answers: dict[bytes, bytes], term: str = "xterm-256color") -> bytes:
+def shown_by(demo: Library, *dialogue: tuple[bytes, bytes], term: str = "xterm-256color") -> bytes:
+    """What SEARCH prints to a terminal that answers each question in turn.
+
+    textual-image waits a tenth of a second for an answer, so all answers are typed ahead.
+    """
     environment = cli_environment(demo.settings.data_dir, TERM=term)
     command = [sys.executable, "-m", "imgsearch", *SEARCH]
-    code, output = run_in_terminal(command, environment, answers)
+    typed = b"".join(answer for _, answer in dialogue)
+    code, output = run_in_terminal(command, environment, {}, typed_ahead=typed)
     assert code == 0, output
+    assert all(question in output for question, _ in dialogue), output
     return output
 
 
@@ -46,7 +52,7 @@ def ratio(demo: Library) -> float:
 
 
 def test_sixels(demo: Library, ratio: float) -> None:
-    output = shown_by(demo, {ASKS_FOR_ATTRIBUTES: SIXEL_TERMINAL})
+    output = shown_by(demo, (ASKS_FOR_ATTRIBUTES, SIXEL_TERMINAL))
     ((width, height),) = SIXEL.findall(output)
     assert int(height) == pytest.approx(LINES * CELL_PX[1], abs=CELL_PX[1])
     assert int(width) / int(height) == pytest.approx(ratio, rel=0.1)
@@ -54,14 +60,13 @@ def test_sixels(demo: Library, ratio: float) -> None:
 
 
 def test_the_protocol_of_kitty(demo: Library) -> None:
-    answers = {ASKS_FOR_ATTRIBUTES: PLAIN_TERMINAL, ASKS_FOR_KITTY: KITTY}
-    output = shown_by(demo, answers)
+    output = shown_by(demo, (ASKS_FOR_ATTRIBUTES, PLAIN_TERMINAL), (ASKS_FOR_KITTY, KITTY))
     assert re.search(rb"\x1b_G[^;]*f=100", output), "a PNG is sent"
     assert not SIXEL.search(output) and HALF_BLOCK.encode() not in output
 
 
 def test_half_blocks_elsewhere(demo: Library, ratio: float) -> None:
-    output = STYLE.sub("", shown_by(demo, {ASKS_FOR_ATTRIBUTES: PLAIN_TERMINAL}).decode())
+    output = STYLE.sub("", shown_by(demo, (ASKS_FOR_ATTRIBUTES, PLAIN_TERMINAL)).decode())
     assert re.search(r" 1 .*chelsea\.png  \(sure\)", output)
     rows = [line.count(HALF_BLOCK) for line in output.splitlines() if HALF_BLOCK in line]
     assert len(rows) in (LINES, LINES - 1) and len(set(rows)) == 1
@@ -75,7 +80,7 @@ def test_no_pictures_elsewhere(demo: Library) -> None:
     piped = run_cli(*SEARCH, data=data)
     assert piped.stdout == plain.stdout
     assert piped.stderr == f"{plain.stderr}Pictures are shown in a terminal only.\n"
-    assert b"\x1b" not in shown_by(demo, {}, term="dumb")
+    assert b"\x1b" not in shown_by(demo, term="dumb")
     for other in ("--json", "--paths"):
         refused = run_cli(*SEARCH, other, data=data)
         assert refused.returncode == 2 and "--preview shows pictures" in refused.stderr
