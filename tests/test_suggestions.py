@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -207,6 +209,42 @@ def test_names_of_photos_that_are_gone_are_not_suggested(library: Library) -> No
 def test_only_whole_positive_numbers_of_suggestions(library: Library) -> None:
     with pytest.raises(UsageError, match="1 or more"):
         library.suggest("anna", 0)
+
+
+def test_names_are_ranked_by_phrase_then_beginning_then_photos(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    words = ("an", "ann", "anna", "bo", "bob", "lee")
+    made = [" ".join(rng.choices(words, k=rng.randint(1, 3))) for _ in range(150)]
+    photos = [
+        Facts("JPEG", 10, 10, people=(name,) if rng.random() < 0.5 else (), keywords=(name,))
+        for name in made
+    ]
+    with Store.open(tmp_path, writable=True) as store:
+        root = store.files.add_root("/photos")
+        key = store.vectors.add_encoder("test/1", "test", 2).key
+        vectors = random_vectors(len(photos), 2)
+        found = [
+            ingested(f"/photos/{number}.jpg", vector[None], facts=facts)
+            for number, (facts, vector) in enumerate(zip(photos, vectors, strict=True))
+        ]
+        store.record(root, key, found)
+        known = Counter(
+            [("people", name) for facts in photos for name in facts.people]
+            + [("keywords", name) for facts in photos for name in facts.keywords]
+        )
+        for phrases in (["an"], ["an "], ["x an", "an"], ["ann bob l", "bob l", "l"], ["zoe"]):
+            ranked = []
+            for (field, name), number in known.items():
+                starts = [f" {name} ".find(f" {phrase}") for phrase in phrases]
+                phrase = next((at for at, start in enumerate(starts) if start >= 0), None)
+                if phrase is not None:
+                    rank = (phrase, starts[phrase] > 0, -number, len(name), name, field)
+                    ranked.append((rank, (field, name, number, phrase)))
+            for limit in (1, 3, 8, 500):
+                names = store.reads.names_beginning(phrases, ["keywords", "people"], limit)
+                assert [(each.field, each.text, each.photos, each.phrase) for each in names] == [
+                    about for _, about in sorted(ranked)
+                ][:limit], (phrases, limit)
 
 
 def test_the_phrases_of_a_line() -> None:
