@@ -30,6 +30,7 @@ POLICY = IndexPolicy(
         (0, IndexSpec("flat")),
         (160, IndexSpec("ivf", {"nlist": 4, "probe_all": True})),
         (400, IndexSpec("ivf")),
+        (700, IndexSpec("ivfpq")),
     ),
     image_queries=20,
     tail_rows=40,

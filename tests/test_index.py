@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
+from benchmarks.synthetic import SyntheticSpace
 from imgsearch.index.base import BuildContext, Effort, VectorSource
-from imgsearch.index.flat import FlatIndex, contains, top
-from imgsearch.index.ivf import IvfBackend, IvfIndex
+from imgsearch.index.flat import NO_NEIGHBOURS, FlatIndex, contains, merge, top
+from imgsearch.index.ivf import IvfBackend, IvfIndex, IvfPqBackend
 from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.index.recall import AT, RecallBenchmark, prompts, smallest_setting
 from imgsearch.records.answer import Neighbours
@@ -100,6 +102,27 @@ def test_fewer_photos_than_ten_are_all_there_is_to_find() -> None:
     assert empty.score(flat.search(few, AT)).mean == 1.0
 
 
+def test_recall_by_depth_is_that_of_the_best_among_the_first_candidates(
+    vectors: np.ndarray,
+) -> None:
+    queries = vectors_of(40, seed=2)
+    benchmark = benchmark_of(vectors, queries)
+    flat = FlatIndex(np.arange(1, 2_001), vectors)
+    shuffled: list[Neighbours] = []
+    for near in flat.search(queries, 60):
+        order = np.random.default_rng(len(shuffled)).permutation(60)
+        shuffled.append(Neighbours(near.ids[order], near.scores[order]))
+    by_depth = benchmark.recall_by_depth(shuffled, 80)
+    assert by_depth.shape == (80,)
+    for depth in (1, 10, 33, 60):
+        first = [Neighbours(near.ids[:depth], near.scores[:depth]) for near in shuffled]
+        best = [merge(near, NO_NEIGHBOURS, AT) for near in first]
+        assert by_depth[depth - 1] == pytest.approx(benchmark.score(best).mean, abs=1e-5)
+    assert by_depth[-1] == pytest.approx(1.0, abs=1e-5)
+    nothing = RecallBenchmark("text", queries)  # has observed no photo
+    assert nothing.recall_by_depth(shuffled, 3).tolist() == [1.0, 1.0, 1.0]
+
+
 def test_the_smallest_nprobe_is_the_smallest(index: IvfIndex, vectors: np.ndarray) -> None:
     recall_at = partial(index.recall, benchmark_of(vectors, vectors_of(200, seed=3)))
     nprobe, recall = smallest_setting(recall_at, 32, 0.9)
@@ -162,3 +185,37 @@ def test_top_keeps_the_best_and_orders_equals_by_id() -> None:
     assert top(3, best, ids, scores).ids.tolist() == [4, 1, 2]
     assert top(2, best, ids, scores).ids.tolist() == [4, 1]
     assert top(9, best, ids, scores).ids.tolist() == [4, 1, 2, 3, 8]
+
+
+def test_compressed_lists_find_what_exact_search_finds_among_twenty_thousand(
+    tmp_path: Path,
+) -> None:
+    space = SyntheticSpace(dim=64, topics=400)
+    vectors = next(space.photos(20_000, seed=1))
+    vectors = vectors.astype(np.float16).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = np.arange(1, len(vectors) + 1)
+    chunks = [(ids[i : i + 4_096], vectors[i : i + 4_096]) for i in range(0, len(ids), 4_096)]
+    source = VectorSource(len(ids), lambda: iter(chunks))
+    policy = IndexPolicy()
+    built = IvfPqBackend().build(
+        BuildContext(source, policy, {}, encode_texts=lambda texts: space.texts(len(texts), seed=4))
+    )
+    path = tmp_path / "index"
+    with path.open("wb") as file:
+        built.write(file)
+    index = IvfPqBackend().open(path, built.details, policy)
+    kinds: dict[Literal["image", "text"], np.ndarray] = {
+        "image": next(space.photos(300, seed=2)),
+        "text": space.texts(300, seed=3),
+    }
+    for kind, queries in kinds.items():
+        assert float(built.details[f"nprobe_{kind}"]) < float(built.details["nlist"]) / 2
+        benchmark = RecallBenchmark(kind, queries)
+        benchmark.observe(ids, vectors)
+        found = benchmark.score(
+            [index.search(query[None], AT, effort=kind)[0] for query in queries]
+        )
+        assert found.mean + 2 * found.error >= policy.recall_target
+        together = benchmark.score(index.search(queries, AT, effort=kind))
+        assert together.mean == pytest.approx(found.mean, abs=0.002)

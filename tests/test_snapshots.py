@@ -42,12 +42,14 @@ POLICY = IndexPolicy(
         (1_000, IndexSpec("ivf")),
         (1_500, IndexSpec("ivf", {"storage": "fp16"})),
         (2_000, IndexSpec("ivf", {"storage": "sq8"})),
+        (3_000, IndexSpec("ivfpq")),
     ),
     image_queries=100,
     exact_filter_rows=50,
     tail_rows=100,
 )
 EXACT = replace(POLICY, specs=POLICY.specs[:2])  # whatever the size
+COMPRESSED = replace(POLICY, specs=((0, IndexSpec("ivfpq")),))
 CENTRES = np.random.default_rng(0).standard_normal((25, DIM))
 
 
@@ -161,14 +163,14 @@ def test_the_policy_has_the_sizes_of_the_design() -> None:
     for n in (5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000):
         spec = IndexPolicy().spec_for(n)
         options = IvfOptions.read(spec.options, n)
-        chosen.append((n, spec.backend, options.nlist, options.storage, options.probe_all))
+        chosen.append((n, spec.backend, options.nlist, options.probe_all))
     assert chosen == [
-        (5_000, "ivf", 128, "fp32", True),
-        (99_999, "ivf", 128, "fp32", True),
-        (100_000, "ivf", 1_024, "fp16", False),
-        (1_000_000, "ivf", 4_096, "fp16", False),
-        (2_000_000, "ivf", 4_096, "fp16", False),
-        (4_000_000, "ivf", 8_192, "sq8", False),
+        (5_000, "ivf", 128, True),
+        (99_999, "ivf", 128, True),
+        (100_000, "ivfpq", 1_024, False),
+        (1_000_000, "ivfpq", 4_096, False),
+        (2_000_000, "ivfpq", 4_096, False),
+        (4_000_000, "ivfpq", 8_192, False),
     ]
 
 
@@ -185,6 +187,7 @@ def test_an_unknown_storage_is_an_error() -> None:
         (1_200, "ivf", "fp32"),
         (1_800, "ivf", "fp16"),
         (2_500, "ivf", "sq8"),
+        (3_200, "ivfpq", None),
     ],
 )
 def test_each_kind_of_index_finds_what_it_promises(
@@ -216,6 +219,54 @@ def test_calibration_is_kept_for_text_and_for_image_queries(library: VectorLibra
     assert float(details["imbalance"]) >= 1
 
 
+def test_compressed_lists_are_calibrated_for_lists_and_candidates(library: VectorLibrary) -> None:
+    library.add(vectors_of(3_200))
+    details = library.build().details
+    for kind in ("text", "image"):
+        assert 1 <= float(details[f"nprobe_{kind}"]) < float(details["nlist"])
+        assert 10 <= float(details[f"candidates_{kind}"]) <= 1_000
+        assert float(details[f"recall_{kind}"]) >= POLICY.recall_target
+    for name in ("nprobe", "candidates"):
+        assert float(details[f"{name}_text"]) >= float(details[f"{name}_image"])
+    info = build_snapshot(library.store, library.key, "made@1", policy=POLICY)
+    lists, image = info.details["nlist"], info.details["nprobe_image"]
+    assert info.details["nprobe_text"] == min(lists, 4 * image)
+    assert "recall_text" not in info.details
+
+
+def test_an_index_of_the_old_kind_serves_until_a_new_one_is_due(library: VectorLibrary) -> None:
+    library.add(vectors_of(3_200))
+    old = replace(POLICY, specs=((0, IndexSpec("ivf", {"storage": "fp16"})),))
+    assert library.build(old).kind == "ivf"
+    assert rebuild_reason(library.store, library.key, POLICY) is None
+    assert check_recall(library.store, library.key, encode_texts, POLICY).is_enough
+    library.add(vectors_of(200, seed=2))
+    assert rebuild_reason(library.store, library.key, POLICY) is not None
+    new = library.build()
+    assert (new.kind, new.vectors, new.details["trained_on"]) == ("ivfpq", 3_400, 3_400)
+    assert library.files() == [new.file_name]
+    assert check_recall(library.store, library.key, encode_texts, POLICY).is_enough
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 1.0])
+def test_compressed_lists_keep_their_recall_under_a_filter(
+    library: VectorLibrary, share: float
+) -> None:
+    library.add(vectors_of(3_200))
+    library.build()
+    index = library.open(replace(POLICY, exact_filter_rows=0))
+    only = np.flatnonzero(np.random.default_rng(4).random(3_200) < share) + 1
+    shares = []
+    for query in encode_texts([""] * 60):
+        (near,) = index.search(query[None], 10, only)
+        truth = library.exact(query, only.tolist())
+        best = list(truth)[:10]
+        shares.append(len({*near.ids.tolist()} & {*best}) / len(best))
+        for photo_id, score in zip(near.ids.tolist(), near.scores.tolist(), strict=True):
+            assert score == pytest.approx(truth[photo_id], abs=1e-5)
+    assert np.mean(shares) >= POLICY.recall_target - 0.02
+
+
 def test_without_a_text_encoder_text_queries_search_four_times_the_lists(
     library: VectorLibrary,
 ) -> None:
@@ -236,20 +287,23 @@ def test_recall_below_the_target_is_reported(library: VectorLibrary) -> None:
     assert not report.is_enough
 
 
-def test_same_vectors_same_file(library: VectorLibrary, tmp_path: Path) -> None:
-    library.add(vectors_of(1_500))
+@pytest.mark.parametrize("count", [1_500, 3_200])
+def test_same_vectors_same_file(library: VectorLibrary, tmp_path: Path, count: int) -> None:
+    library.add(vectors_of(count))
     first = library.build()
     assert library.build().sha256 == first.sha256  # with the centroids of the first
     assert library.build(fresh=True).sha256 == first.sha256
     other = VectorLibrary(tmp_path / "other")
-    other.add(vectors_of(1_500))
+    other.add(vectors_of(count))
     assert other.build().sha256 == first.sha256
     other.store.close()
 
 
-def test_centroids_are_kept_until_they_no_longer_suit(library: VectorLibrary) -> None:
+@pytest.mark.parametrize("policy", [replace(POLICY, specs=POLICY.specs[:3]), COMPRESSED])
+def test_centroids_are_kept_until_they_no_longer_suit(
+    library: VectorLibrary, policy: IndexPolicy
+) -> None:
     library.add(vectors_of(1_100))
-    policy = replace(POLICY, specs=POLICY.specs[:3])
     assert library.build(policy).details["trained_on"] == 1_100
     library.add(vectors_of(20, seed=2))
     assert library.build(policy).details["trained_on"] == 1_100

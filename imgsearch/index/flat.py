@@ -79,8 +79,8 @@ class FlatBackend:
         """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
         try:
             with path.open("rb") as file:
-                ids: Any = _map(path, file)
-                vectors: Any = _map(path, file)
+                ids: Any = map_array(path, file)
+                vectors: Any = map_array(path, file)
         except (OSError, ValueError) as error:
             raise SnapshotError(
                 f"Cannot read the index file {path} ({error}). Rebuild it: imgsearch rebuild"
@@ -96,6 +96,14 @@ def contains(haystack: Ids, ids: Ids) -> NDArray[np.bool_]:
         return np.zeros(len(ids), np.bool_)
     places = np.minimum(np.searchsorted(haystack, ids), len(haystack) - 1)
     return np.equal(haystack[places], ids)
+
+
+def sorted_unique(ids: Ids) -> Ids:
+    """The ids sorted and unique; `np.unique` would take 0.3 s for half a million."""
+    if not np.all(ids[1:] > ids[:-1]):
+        ids = np.sort(ids)
+        ids = ids[np.append(True, ids[1:] != ids[:-1])]
+    return ids
 
 
 def top(k: int, best: Neighbours, ids: Ids, scores: Vector) -> Neighbours:
@@ -152,7 +160,7 @@ def _scores(vectors: Vectors, queries: Vectors) -> Vectors:
     return np.asarray(queries @ vectors.T, np.float32)
 
 
-def _map(path: Path, file: BinaryIO) -> NDArray[np.generic]:
+def map_array(path: Path, file: BinaryIO) -> NDArray[np.generic]:
     """The array whose header comes next in `file`, mapped; `file` is moved past it."""
     if npy.read_magic(file) != (1, 0):
         raise ValueError("an array of an unknown version")

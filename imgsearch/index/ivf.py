@@ -1,16 +1,23 @@
-"""The inverted-file index of FAISS. The one module that imports faiss."""
+"""The inverted-file indexes of FAISS. The one module that imports faiss.
+
+"ivf" keeps whole vectors in its lists. "ivfpq" keeps codes there, an eighth of the bytes, and
+scores the candidates that they give by the stored vectors, which are in the same file (`rows`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from math import ceil, log2, sqrt
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from imgsearch.errors import MissingPackage, SnapshotError, UsageError
 from imgsearch.index.base import (
@@ -18,11 +25,13 @@ from imgsearch.index.base import (
     BuiltIndex,
     Details,
     Effort,
+    PreviousIndex,
     VectorSource,
 )
-from imgsearch.index.flat import NO_NEIGHBOURS
+from imgsearch.index.flat import NO_NEIGHBOURS, map_array, sorted_unique
 from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.index.recall import RecallBenchmark, calibration_benchmarks, smallest_setting
+from imgsearch.index.rows import RowsWriter, StoredRows, open_rows, padding
 from imgsearch.installation import pip_install
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -41,6 +50,16 @@ _POINTS_PER_LIST = 64  # in the training sample of k-means
 _TEXT_FACTOR = 4
 _BLOCK_RESULTS = 1 << 21  # results held at once in a bulk search: 12 bytes each
 _BITMAP_IDS = 1 << 29  # above this id a bitmap (64 MiB) gives way to a hash set
+
+_BITS = 4  # of a code: 16 points for every two dimensions
+_BLOCK_CODES = 32  # the codes that fast-scan compares at once
+_CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to select more
+_CALIBRATED_K = 10
+# Scoring a stored vector takes as long as comparing this many codes.
+_CODES_PER_ROW = 16
+_LISTS_BEYOND = (1.0, 1.1, 1.25, 1.5, 2.0)  # times the fewest lists, tried with fewer candidates
+_TRAILER = struct.Struct("<8sQ")  # at the end of a file: where the stored vectors begin in it
+_MAGIC = b"imgsrows"
 
 
 class IvfIndex:
@@ -94,18 +113,7 @@ class IvfIndex:
         k = min(k, len(self))
         if k <= 0 or (only is not None and not len(only)):
             return [NO_NEIGHBOURS for _ in queries]
-        # The parameters go with the call: the index is shared between threads. The selector
-        # must live as long as the call, and so must the bitmap under it.
-        bitmap, selector = _selector(only)
-        parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
-        queries = np.ascontiguousarray(queries, np.float32)
-        results: list[Neighbours] = []
-        step = max(1, _BLOCK_RESULTS // k)
-        for start in range(0, len(queries), step):
-            scores, ids = self._index.search(queries[start : start + step], k, params=parameters)
-            results += [_neighbours(*row) for row in zip(ids, scores, strict=True)]
-        del bitmap, selector
-        return results
+        return _search(self._index, queries, k, nprobe, only)
 
     def recall(self, benchmark: RecallBenchmark, nprobe: int) -> float:
         """Recall@10 of a benchmark's queries in `nprobe` lists each."""
@@ -114,7 +122,7 @@ class IvfIndex:
     @property
     def centroids(self) -> Vectors:
         """The centres of the lists, shape (nlist, dim)."""
-        return np.asarray(self._index.quantizer.reconstruct_n(0, self.nlist), np.float32)
+        return _centroids(self._index)
 
     @property
     def imbalance(self) -> float:
@@ -171,7 +179,7 @@ class IvfBackend:
             trained_on = previous.trained_on
             index = _index_around(previous.centroids, sample, options)
             on_step("adding")
-            _add_all(index, source, benchmarks)
+            _add_all(index, source, _observers(benchmarks))
             if _has_drifted(IvfIndex(index, {}, policy), previous, benchmarks):
                 index = None  # before the next one needs as much memory
         if index is None:
@@ -179,7 +187,8 @@ class IvfBackend:
             index = _trained_index(sample, options, policy.seed)
             del sample
             on_step("adding")
-            _add_all(index, source, benchmarks if previous is None else [])  # observe only once
+            observing = benchmarks if previous is None else []  # they observe only once
+            _add_all(index, source, _observers(observing))
             trained_on = int(index.ntotal)
         built = IvfIndex(index, {}, policy)
         details: dict[str, float | int | str] = {
@@ -191,52 +200,244 @@ class IvfBackend:
         if benchmarks:
             on_step("calibrating")
             details |= _calibrate(built, benchmarks)
-        return BuiltIndex(IvfIndex(index, details, policy), details, partial(_write, index))
+        return BuiltIndex(IvfIndex(index, details, policy), details, partial(_write_lists, index))
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> IvfIndex:
         """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
         try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
-            lists = faiss.downcast_InvertedLists(index.invlists)
+            return IvfIndex(_mapped(path), details, policy)
         except (RuntimeError, MemoryError, AttributeError) as error:
-            reason = str(error).strip().splitlines()[-1:]
-            raise SnapshotError(
-                f"Cannot read the index file {path} ({''.join(reason)}). "
-                "Rebuild it: imgsearch rebuild"
-            ) from error
-        # FAISS would start 32 threads at every search to read ahead, which doubles its time.
-        lists.prefetch_nthread = 0
-        return IvfIndex(index, details, policy)
+            raise _unreadable(path, error) from error
 
     def _reusable(self, context: BuildContext, options: IvfOptions) -> IvfIndex | None:
         """The previous index, where its centroids may still suit."""
-        previous, policy = context.previous, context.policy
-        if previous is None or previous.details.get("nlist") != options.nlist:
-            return None
-        trained_on = int(previous.details.get("trained_on", 0))
-        if context.source.count >= policy.retrain_growth * trained_on:
-            return None
+        previous = _suitable(context, options.nlist)
         try:
-            return self.open(previous.verified_path(), previous.details, policy)
+            if previous is None:
+                return None
+            return self.open(previous.verified_path(), previous.details, context.policy)
         except SnapshotError:
             return None  # this build replaces it anyway
 
 
+class CompressedIndex:
+    """An IVF whose lists hold product-quantised codes, with the stored vectors beside them.
+
+    A search compares codes, takes the best as candidates, and scores these by the stored vectors:
+    its scores are exact, and what it may miss are photos whose code was not good enough.
+    `read_rows` gives the stored vectors when they are first needed: a build needs none.
+    """
+
+    is_exact = False
+
+    def __init__(
+        self,
+        index: Any,
+        read_rows: Callable[[], StoredRows],
+        details: Details,
+        policy: IndexPolicy,
+    ) -> None:
+        self._index = index
+        self._read_rows = read_rows
+        self._rows: StoredRows | None = None
+        self.policy = policy
+        self.nlist = int(index.nlist)
+        self.settings: dict[Effort, ScanSetting] = {
+            kind: ScanSetting(
+                min(self.nlist, int(details.get(f"nprobe_{kind}", self.nlist))),
+                int(details.get(f"candidates_{kind}", _CANDIDATES_MAX)),
+            )
+            for kind in ("text", "image")
+        }
+        self.trained_on = int(details.get("trained_on", 0))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        return int(self._index.d)
+
+    @property
+    def rows(self) -> StoredRows:
+        """The stored vectors."""
+        if self._rows is None:
+            self._rows = self._read_rows()
+        return self._rows
+
+    def search(
+        self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
+    ) -> list[Neighbours]:
+        """The k nearest of each query row, by codes or exactly, whichever costs less.
+
+        Under a filter more lists are probed, so that as many vectors are compared as without it.
+        With effort "exact", or for a large part of all vectors, every vector that qualifies is
+        scored.
+        """
+        k = min(k, len(self))
+        if k <= 0 or (only is not None and not len(only)):
+            return [NO_NEIGHBOURS for _ in queries]
+        if effort == "exact":
+            return self.rows.search(queries, k, only)
+        setting = self.settings[effort].for_results(k)
+        if only is not None:
+            setting = setting.under_filter(min(1.0, len(only) / len(self)), self.nlist)
+        scored = len(self) if only is None else len(only)
+        is_small = only is not None and scored <= self.policy.exact_filter_rows
+        if is_small or _CODES_PER_ROW * scored <= _cost(self._index, setting):
+            return self.rows.search(queries, k, only)
+        results: list[Neighbours] = []
+        candidates = _candidates(self._index, queries, setting, only)
+        for row, near in enumerate(candidates):
+            results += self.rows.search(queries[row : row + 1], k, sorted_unique(near.ids))
+        return results
+
+    def without_vectors(self) -> Any:
+        """FAISS's index with the same centres and codes, and nothing in its lists."""
+        index = _code_lists(self.dim, self.nlist, _centroids(self._index))
+        codebook = faiss.vector_to_array(self._index.pq.centroids)
+        faiss.copy_array_to_vector(codebook, index.pq.centroids)
+        index.is_trained = True
+        return index
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSetting:
+    """How many lists a search compares the codes of, and how many vectors it scores then."""
+
+    nprobe: int
+    candidates: int
+
+    def for_results(self, k: int) -> ScanSetting:
+        """The setting is calibrated for ten results; more of them need more candidates."""
+        factor = sqrt(max(1.0, k / _CALIBRATED_K))
+        return ScanSetting(self.nprobe, max(2 * k, ceil(self.candidates * factor)))
+
+    def under_filter(self, share: float, nlist: int) -> ScanSetting:
+        """With a filter that leaves this share of the vectors."""
+        return ScanSetting(min(nlist, ceil(self.nprobe / share)), self.candidates)
+
+
+class IvfPqBackend:
+    """Builds and opens compressed indexes. Their one option is "nlist", as that of "ivf"."""
+
+    name = "ivfpq"
+
+    def build(self, context: BuildContext) -> BuiltIndex:
+        """Train on a sample, add all vectors, and calibrate.
+
+        The lists and codes of the previous index are used again while they suit. Details: nlist,
+        trained_on (how many vectors there were at the last training), imbalance, and for text and
+        for image queries nprobe (lists compared), candidates (vectors scored) and recall.
+        """
+        source, policy, on_step = context.source, context.policy, context.on_step
+        options = IvfOptions.read(context.options, source.count)
+        on_step("sampling")
+        benchmarks = calibration_benchmarks(source, policy, context.encode_texts)
+        previous = self._reusable(context, options)
+        index: Any = None
+        trained_on = source.count
+        rows = RowsWriter(source)
+        if previous is not None:
+            index = previous.without_vectors()
+            on_step("adding")
+            _add_all(index, source, [rows.note, *_observers(benchmarks)])
+            trained_on = previous.trained_on
+            if _codes_have_drifted(index, previous, benchmarks):
+                index = None  # before the next one needs as much memory
+        if index is None:
+            on_step("training")
+            _, sample = source.sample(_POINTS_PER_LIST * options.nlist, policy.seed)
+            index = _trained_codes(sample, options, policy.seed)
+            del sample
+            on_step("adding")
+            rows = RowsWriter(source)
+            observing = benchmarks if previous is None else []  # they observe only once
+            _add_all(index, source, [rows.note, *_observers(observing)])
+            trained_on = source.count
+        details: dict[str, float | int | str] = {
+            "nlist": options.nlist,
+            "trained_on": trained_on,
+            "imbalance": round(float(index.invlists.imbalance_factor()), 4),
+        }
+        on_step("calibrating")
+        details |= _calibrate_codes(index, policy, benchmarks)
+        built = CompressedIndex(index, rows.read, details, policy)
+        return BuiltIndex(built, details, partial(_write_with_rows, index, rows))
+
+    def open(self, path: Path, details: Details, policy: IndexPolicy) -> CompressedIndex:
+        """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
+        try:
+            with path.open("rb") as file:
+                file.seek(-_TRAILER.size, 2)
+                magic, start = _TRAILER.unpack(file.read())
+                if magic != _MAGIC:
+                    raise ValueError("it is not complete")
+                file.seek(start)
+                sizes = map_array(path, file)
+                rows = open_rows(path, file)
+            index = _mapped(path)
+            _shorten(index, sizes)
+        except (OSError, ValueError, RuntimeError, MemoryError, AttributeError) as error:
+            raise _unreadable(path, error) from error
+        return CompressedIndex(index, lambda: rows, details, policy)
+
+    def _reusable(self, context: BuildContext, options: IvfOptions) -> CompressedIndex | None:
+        """The previous index, where its lists and codes may still suit."""
+        previous = _suitable(context, options.nlist)
+        try:
+            if previous is None:
+                return None
+            return self.open(previous.verified_path(), previous.details, context.policy)
+        except SnapshotError:
+            return None  # this build replaces it anyway
+
+
+def _suitable(context: BuildContext, nlist: int) -> PreviousIndex | None:
+    """The previous index, unless it has other lists or the library has outgrown it."""
+    previous = context.previous
+    if previous is None or previous.details.get("nlist") != nlist:
+        return None
+    trained_on = int(previous.details.get("trained_on", 0))
+    is_outgrown = context.source.count >= context.policy.retrain_growth * trained_on
+    return None if is_outgrown else previous
+
+
+def _mapped(path: Path) -> Any:
+    """The index in FAISS's format that a file begins with, its lists memory-mapped."""
+    index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+    # FAISS would start 32 threads at every search to read ahead, which doubles its time.
+    faiss.downcast_InvertedLists(index.invlists).prefetch_nthread = 0
+    return index
+
+
+def _unreadable(path: Path, error: Exception) -> SnapshotError:
+    reason = str(error).strip().splitlines()[-1:]
+    return SnapshotError(
+        f"Cannot read the index file {path} ({''.join(reason)}). Rebuild it: imgsearch rebuild"
+    )
+
+
 def _trained_index(sample: Vectors, options: IvfOptions, seed: int) -> Any:
-    """Empty lists around centres found by spherical k-means, on a GPU where FAISS has one.
+    """Empty lists around centres found in a sample."""
+    dim = sample.shape[1]
+    index = _STORAGE[options.storage](faiss.IndexFlatIP(dim), dim, options.nlist)
+    _train(index, sample, seed)
+    return index
+
+
+def _train(index: Any, sample: Vectors, seed: int) -> None:
+    """Find the centres by spherical k-means, on a GPU where FAISS has one.
 
     The same sample and seed give the same centres.
     """
-    dim = sample.shape[1]
-    index = _STORAGE[options.storage](faiss.IndexFlatIP(dim), dim, options.nlist)
     index.cp.spherical = True
     index.cp.seed = seed
     index.cp.max_points_per_centroid = _POINTS_PER_LIST
     if getattr(faiss, "get_num_gpus", lambda: 0)() > 0:
-        index.clustering_index = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(dim))
+        index.clustering_index = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(index.d))
     index.train(np.ascontiguousarray(sample, np.float32))
     index.clustering_index = None
-    return index
 
 
 def _index_around(centroids: Vectors, sample: Vectors, options: IvfOptions) -> Any:
@@ -249,11 +450,61 @@ def _index_around(centroids: Vectors, sample: Vectors, options: IvfOptions) -> A
     return index
 
 
-def _add_all(index: Any, source: VectorSource, benchmarks: Sequence[RecallBenchmark]) -> None:
+def _candidates(
+    index: Any, queries: Vectors, setting: ScanSetting, only: Ids | None = None
+) -> list[Neighbours]:
+    """The vectors of each query row whose codes score best, with these rough scores."""
+    return _search(index, queries, min(setting.candidates, int(index.ntotal)), setting.nprobe, only)
+
+
+def _cost(index: Any, setting: ScanSetting) -> float:
+    """What a query costs, as the number of codes compared in the same time."""
+    vectors = int(index.ntotal)
+    compared = vectors * setting.nprobe / int(index.nlist)
+    return compared + _CODES_PER_ROW * min(setting.candidates, vectors)
+
+
+def _recall_by_depth(index: Any, benchmark: RecallBenchmark, setting: ScanSetting) -> Vector:
+    """Recall@10 of a benchmark's queries with only the first 1, 2, 3, … of the candidates."""
+    depth = min(setting.candidates, int(index.ntotal))
+    return benchmark.recall_by_depth(_candidates(index, benchmark.queries, setting), depth)
+
+
+def _code_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
+    """Empty lists of codes: four bits for every two dimensions."""
+    quantizer = faiss.IndexFlatIP(dim)
+    if centroids is not None:
+        quantizer.add(np.ascontiguousarray(centroids, np.float32))
+    codes = dim if dim % 2 else dim // 2
+    index = faiss.IndexIVFPQFastScan(
+        quantizer, dim, nlist, codes, _BITS, faiss.METRIC_INNER_PRODUCT, _BLOCK_CODES
+    )
+    index.by_residual = True  # the same time, and half the candidates for the same recall
+    index.parallel_mode = 0
+    return index
+
+
+def _trained_codes(sample: Vectors, options: IvfOptions, seed: int) -> Any:
+    """Empty lists of codes, around centres and with a quantiser found in a sample."""
+    index = _code_lists(sample.shape[1], options.nlist)
+    if len(sample) < 1 << _BITS:  # as many as a quantiser has points
+        sample = np.resize(sample, (1 << _BITS, sample.shape[1]))
+    _train(index, sample, seed)
+    return index
+
+
+Observer: TypeAlias = Callable[[Ids, Vectors], None]
+
+
+def _add_all(index: Any, source: VectorSource, observers: Sequence[Observer]) -> None:
     for ids, vectors in source.chunks():
         index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
-        for benchmark in benchmarks:
-            benchmark.observe(ids, vectors)
+        for observe in observers:
+            observe(ids, vectors)
+
+
+def _observers(benchmarks: Sequence[RecallBenchmark]) -> list[Observer]:
+    return [benchmark.observe for benchmark in benchmarks]
 
 
 def _has_drifted(
@@ -279,13 +530,125 @@ def _calibrate(index: IvfIndex, benchmarks: Sequence[RecallBenchmark]) -> Detail
     return details
 
 
-def _write(index: Any, file: BinaryIO) -> None:
-    """The index in FAISS's own format. OSError when the disk is full."""
+def _codes_have_drifted(
+    index: Any, previous: CompressedIndex, benchmarks: Sequence[RecallBenchmark]
+) -> bool:
+    """Whether the old lists and codes, searched as before, find too little of what is there now."""
+    floor = previous.policy.recall_target - previous.policy.recall_drift
+    return any(
+        _recall_by_depth(index, each, previous.settings[each.kind])[-1] < floor
+        for each in benchmarks
+    )
+
+
+def _calibrate_codes(
+    index: Any, policy: IndexPolicy, benchmarks: Sequence[RecallBenchmark]
+) -> dict[str, float | int | str]:
+    """For each kind of query what it costs least to reach the recall wanted with."""
+    goal = policy.recall_target + policy.recall_margin
+    settings: dict[Effort, ScanSetting] = {}
+    recalls: dict[str, float | int | str] = {}
+    for benchmark in benchmarks:
+        settings[benchmark.kind], recall = _cheapest_setting(index, benchmark, goal)
+        recalls[f"recall_{benchmark.kind}"] = round(recall, 4)
+    image = settings["image"]
+    # Without a model for texts: as many lists more as they usually need.
+    text = settings.get("text", ScanSetting(_TEXT_FACTOR * image.nprobe, 2 * image.candidates))
+    # Texts lie off the manifold of photos, so what photos need is the least that they need.
+    text = ScanSetting(
+        min(int(index.nlist), max(text.nprobe, image.nprobe)),
+        min(_CANDIDATES_MAX, max(text.candidates, image.candidates)),
+    )
+    return {
+        "nprobe_text": text.nprobe,
+        "candidates_text": text.candidates,
+        "nprobe_image": image.nprobe,
+        "candidates_image": image.candidates,
+    } | recalls
+
+
+def _cheapest_setting(
+    index: Any, benchmark: RecallBenchmark, goal: float
+) -> tuple[ScanSetting, float]:
+    """The setting whose recall reaches the goal and that compares least, and that recall.
+
+    With more lists fewer candidates may be enough. Where no setting reaches the goal (codes are
+    rough), one that comes close to the best.
+    """
+    nlist = int(index.nlist)
+
+    def recalls(nprobe: int) -> Vector:
+        return _recall_by_depth(index, benchmark, ScanSetting(nprobe, _CANDIDATES_MAX))
+
+    fewest, recall = smallest_setting(lambda nprobe: float(recalls(nprobe)[-1]), nlist, goal)
+    goal = min(goal, recall)
+    found = []
+    for factor in _LISTS_BEYOND:
+        nprobe = min(nlist, ceil(factor * fewest))
+        by_depth = recalls(nprobe)
+        candidates = int(np.searchsorted(by_depth, goal)) + 1
+        if candidates <= len(by_depth):
+            setting = ScanSetting(nprobe, candidates)
+            found.append((_cost(index, setting), setting, float(by_depth[candidates - 1])))
+    _, setting, recall = min(found, key=lambda each: each[0])
+    return setting, recall
+
+
+def _write_lists(index: Any, file: BinaryIO) -> None:
+    _write(index, file)
+
+
+def _write_with_rows(index: Any, rows: RowsWriter, file: BinaryIO) -> None:
+    """The codes in FAISS's format, then how long its lists are, and then the stored vectors.
+
+    FAISS can memory-map plain lists only, not those of blocks of codes. So the blocks are written
+    as if they were plain lists, whose lengths are rounded up to whole blocks.
+    """
+    blocks = faiss.downcast_InvertedLists(index.invlists)
+    nlist, code_size = int(index.nlist), blocks.block_size // _BLOCK_CODES
+    sizes = np.array([blocks.list_size(number) for number in range(nlist)], np.int64)
+    padded = faiss.ArrayInvertedLists(nlist, code_size)
+    for number in np.flatnonzero(sizes).tolist():
+        size = int(sizes[number])
+        capacity = -(-size // _BLOCK_CODES) * _BLOCK_CODES
+        ids = np.full(capacity, -1, np.int64)
+        ids[:size] = faiss.rev_swig_ptr(blocks.get_ids(number), size)
+        codes = faiss.rev_swig_ptr(blocks.get_codes(number), capacity * code_size)
+        padded.add_entries(number, capacity, faiss.swig_ptr(ids), faiss.swig_ptr(codes))
+    index.own_invlists = False
+    index.replace_invlists(padded, False)
+    try:
+        start = _write(index, file)
+    finally:
+        index.replace_invlists(blocks, True)
+    del padded
+    file.write(padding(start))
+    start += len(padding(start))
+    npy.write_array(file, sizes, version=(1, 0))
+    rows.write(file, int(index.d))
+    file.write(_TRAILER.pack(_MAGIC, start))
+
+
+def _shorten(index: Any, sizes: NDArray[Any]) -> None:
+    """Give lists that were written as whole blocks their lengths again."""
+    lists = faiss.downcast_InvertedLists(index.invlists)
+    table = np.empty((int(index.nlist), 3), np.uint64)  # size, capacity, offset
+    faiss.memcpy(faiss.swig_ptr(table), lists.lists.data(), table.nbytes)
+    if sizes.shape != (len(table),) or np.any(table[:, 0].astype(np.int64) - sizes >= _BLOCK_CODES):
+        raise ValueError("its lists have other lengths")
+    table[:, 0] = sizes
+    faiss.memcpy(lists.lists.data(), faiss.swig_ptr(table), table.nbytes)
+
+
+def _write(index: Any, file: BinaryIO) -> int:
+    """The index in FAISS's own format: how many bytes. OSError when the disk is full."""
     failures: list[OSError] = []
+    written = 0
 
     def write(block: bytes) -> None:
+        nonlocal written
         try:
-            file.write(block)
+            written += file.write(block)
         except OSError as error:
             failures.append(error)
             raise
@@ -296,6 +659,7 @@ def _write(index: Any, file: BinaryIO) -> None:
         if failures:  # FAISS turns it into an error of its own, without the errno
             raise failures[0] from None
         raise
+    return written
 
 
 def _flat_lists(quantizer: Any, dim: int, nlist: int) -> Any:
@@ -318,6 +682,28 @@ def _scalar_lists(quantizer: Any, dim: int, nlist: int, form: int) -> Any:
 
 
 _STORAGE = {"fp32": _flat_lists, "fp16": _half_lists, "sq8": _byte_lists}
+
+
+def _search(
+    index: Any, queries: Vectors, k: int, nprobe: int, only: Ids | None
+) -> list[Neighbours]:
+    """What FAISS finds for each query row in the `nprobe` lists closest to it."""
+    # The parameters go with the call: the index is shared between threads. The selector
+    # must live as long as the call, and so must the bitmap under it.
+    bitmap, selector = _selector(only)
+    parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
+    queries = np.ascontiguousarray(queries, np.float32)
+    results: list[Neighbours] = []
+    step = max(1, _BLOCK_RESULTS // k)
+    for start in range(0, len(queries), step):
+        scores, ids = index.search(queries[start : start + step], k, params=parameters)
+        results += [_neighbours(*row) for row in zip(ids, scores, strict=True)]
+    del bitmap, selector
+    return results
+
+
+def _centroids(index: Any) -> Vectors:
+    return np.asarray(index.quantizer.reconstruct_n(0, int(index.nlist)), np.float32)
 
 
 def _selector(only: Ids | None) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from imgsearch.index.base import EncodeTexts, VectorSource
 from imgsearch.index.flat import NO_NEIGHBOURS, FlatIndex, nearest_photos, top
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.records.answer import Neighbours
-from imgsearch.records.arrays import Ids, Vectors
+from imgsearch.records.arrays import Ids, Vector, Vectors
 
 AT = 10  # recall@10
 _KEPT = 64  # of the exact result, so that photos tied with the tenth count as well
@@ -64,21 +64,44 @@ class RecallBenchmark:
         A photo counts once. One that scores as high as the tenth is as good as the tenth.
         """
         shares = []
-        for row, (exact, result) in enumerate(zip(self._exact, results, strict=True)):
-            own = -1 if self.own is None else int(self.own[row])
-            best: dict[int, float] = {}
-            for photo_id, score in zip(exact.ids.tolist(), exact.scores.tolist(), strict=True):
-                if photo_id != own:
-                    best.setdefault(photo_id, score)
-            if best:
+        for row, result in enumerate(results):
+            right_ids, most, own = self._right(row)
+            if most:
                 found = [i for i in dict.fromkeys(result.ids.tolist()) if i != own][:AT]
-                most = min(AT, len(best))
-                floor = list(best.values())[most - 1] - _TIE
-                right = sum(i in best and best[i] >= floor for i in found)
+                right = sum(i in right_ids for i in found)
                 shares.append(min(right, most) / most)
         if not shares:
             return Recall(1.0, 0.0)
         return Recall(float(np.mean(shares)), float(np.std(shares) / np.sqrt(len(shares))))
+
+    def recall_by_depth(self, candidates: Sequence[Neighbours], depth: int) -> Vector:
+        """Recall@10 if the best of the first 1, 2, … `depth` candidates were the results.
+
+        The candidates of each query are in the order in which they would be scored exactly.
+        """
+        gained = np.zeros(depth, np.float64)
+        asked = 0
+        for row, near in enumerate(candidates):
+            right_ids, most, _ = self._right(row)
+            if most:
+                asked += 1
+                ids = near.ids[:depth].tolist()
+                first = {photo_id: place for place, photo_id in reversed(list(enumerate(ids)))}
+                places = sorted(first[photo_id] for photo_id in right_ids if photo_id in first)
+                gained[places[:most]] += 1 / most
+        return np.asarray(np.cumsum(gained) / asked if asked else gained + 1, np.float32)
+
+    def _right(self, row: int) -> tuple[set[int], int, int]:
+        """The photos that are right for a query, how many of them count, and its own photo."""
+        own = -1 if self.own is None else int(self.own[row])
+        exact = self._exact[row]
+        best: dict[int, float] = {}
+        for photo_id, score in zip(exact.ids.tolist(), exact.scores.tolist(), strict=True):
+            if photo_id != own:
+                best.setdefault(photo_id, score)
+        most = min(AT, len(best))
+        floor = list(best.values())[most - 1] - _TIE if best else 0.0
+        return {photo_id for photo_id, score in best.items() if score >= floor}, most, own
 
     def recall(self, search: Callable[[Vectors, int], list[Neighbours]]) -> float:
         """Recall@10 of `search(queries, k)`, which finds the k nearest vectors."""

@@ -33,4 +33,14 @@ def _ivf() -> IndexBackend:
     return IvfBackend()
 
 
-_backends: dict[str, Callable[[], IndexBackend]] = {"flat": FlatBackend, "ivf": _ivf}
+def _ivfpq() -> IndexBackend:
+    from imgsearch.index.ivf import IvfPqBackend
+
+    return IvfPqBackend()
+
+
+_backends: dict[str, Callable[[], IndexBackend]] = {
+    "flat": FlatBackend,
+    "ivf": _ivf,
+    "ivfpq": _ivfpq,
+}

@@ -30,6 +30,7 @@ class TestBuiltInIndexes(IndexContract):
         IndexCase("fp32", IndexSpec("ivf", {"nlist": 16})),
         IndexCase("fp16", IndexSpec("ivf", {"nlist": 16, "storage": "fp16"}), 1e-3),
         IndexCase("sq8", IndexSpec("ivf", {"nlist": 16, "storage": "sq8"}), 2e-2),
+        IndexCase("compressed", IndexSpec("ivfpq", {"nlist": 16}), 1e-3),
     )
 
 

@@ -1,0 +1,146 @@
+"""Exact scores of stored vectors, which are read row by row from a memory-mapped file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from imgsearch.index.base import VectorSource
+from imgsearch.index.flat import NO_NEIGHBOURS, map_array, top
+from imgsearch.records.answer import Neighbours
+from imgsearch.records.arrays import Ids, Vectors
+
+_BLOCK_ROWS = 16_384  # scored between two selections of the best
+_PART_ROWS = 2_048  # converted at once: as fp32 they stay in the cache
+_BLOCK_QUERIES = 256  # with _BLOCK_ROWS: at most 16 MiB of scores
+_ALIGNMENT = 64
+
+
+class StoredRows:
+    """Vectors in fp16, as the database has them, and where those of each photo are.
+
+    `ids` is sorted, and `places` has the row of `halves` for each; a photo of several parts occurs
+    several times. `lengths` are those of the rows: rounding changes them by up to 2^-11, enough to
+    reorder near ties.
+    """
+
+    def __init__(
+        self,
+        ids: Ids,
+        places: NDArray[np.uint32],
+        lengths: NDArray[np.float32],
+        halves: NDArray[np.float16],
+    ) -> None:
+        self.ids = ids
+        self.places = places
+        self.lengths = lengths
+        self.halves = halves
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def search(self, queries: Vectors, k: int, only: Ids | None = None) -> list[Neighbours]:
+        """The k nearest of each query row among the photos in `only` (sorted, unique), exactly."""
+        positions = None if only is None else self._positions(only)
+        results: list[Neighbours] = []
+        for start in range(0, len(queries), _BLOCK_QUERIES):
+            results += self._search_block(queries[start : start + _BLOCK_QUERIES], k, positions)
+        return results
+
+    def _positions(self, only: Ids) -> Ids:
+        """Where in `ids` these photos are, once for each of their vectors."""
+        first = np.searchsorted(self.ids, only)
+        counts = np.searchsorted(self.ids, only, "right") - first
+        if len(counts) and counts.max() <= 1:
+            return np.asarray(first[counts > 0], np.int64)
+        ends = np.cumsum(counts)
+        total = int(ends[-1]) if len(ends) else 0
+        return np.repeat(first - (ends - counts), counts) + np.arange(total)
+
+    def _search_block(self, queries: Vectors, k: int, positions: Ids | None) -> list[Neighbours]:
+        count = len(self) if positions is None else len(positions)
+        k = min(k, count)
+        best = [NO_NEIGHBOURS for _ in queries]
+        for start in range(0, count if k > 0 else 0, _BLOCK_ROWS):
+            block = slice(start, min(start + _BLOCK_ROWS, count))
+            selected = block if positions is None else positions[block]
+            ids, scores = self.ids[selected], self._scores(queries, self.places[selected])
+            best = [top(k, near, ids, row) for near, row in zip(best, scores, strict=True)]
+        return best
+
+    def _scores(self, queries: Vectors, rows: NDArray[np.uint32]) -> NDArray[np.float32]:
+        """The cosine of each query with each of these rows: (queries, rows)."""
+        scores = np.empty((len(queries), len(rows)), np.float32)
+        for start in range(0, len(rows), _PART_ROWS):
+            part = slice(start, start + _PART_ROWS)
+            vectors = self.halves[rows[part]].astype(np.float32)
+            # One product of matrix and vector is faster than one of two matrices.
+            scores[:, part] = vectors @ queries[0] if len(queries) == 1 else queries @ vectors.T
+        scores /= self.lengths[rows]
+        return scores
+
+
+class RowsWriter:
+    """Gathers what is needed of the vectors while an index is built from them, and writes them.
+
+    `note` takes a chunk of the source. The vectors themselves are read a second time for `write`,
+    so that a build needs little memory however many there are.
+    """
+
+    def __init__(self, source: VectorSource) -> None:
+        self._source = source
+        self._ids = np.empty(source.count, np.int64)
+        self._lengths = np.empty(source.count, np.float32)
+        self._count = 0
+
+    def note(self, ids: Ids, vectors: Vectors) -> None:
+        """The next chunk, in the order of the source."""
+        chunk = slice(self._count, self._count + len(ids))
+        self._ids[chunk] = ids
+        self._lengths[chunk] = np.linalg.norm(_halves(vectors).astype(np.float32), axis=1)
+        self._count += len(ids)
+
+    def read(self) -> StoredRows:
+        """All of it in memory."""
+        _, vectors = self._source.read_all()
+        return StoredRows(*self._places(), self._lengths[: self._count], _halves(vectors))
+
+    def write(self, file: BinaryIO, dim: int) -> None:
+        """Four arrays in NumPy's own format, one after the other: see `open_rows`."""
+        ids, places = self._places()
+        for array in (ids, places, self._lengths[: self._count]):
+            npy.write_array(file, array, version=(1, 0))
+        header = {"descr": "<f2", "fortran_order": False, "shape": (self._count, dim)}
+        npy.write_array_header_1_0(file, header)
+        for _, vectors in self._source.chunks():
+            file.write(_halves(vectors).tobytes())
+
+    def _places(self) -> tuple[Ids, NDArray[np.uint32]]:
+        ids = self._ids[: self._count]
+        order = np.argsort(ids, kind="stable")
+        return ids[order], order.astype(np.uint32)
+
+
+def open_rows(path: Path, file: BinaryIO) -> StoredRows:
+    """The rows that begin at the position of `file`, mapped. ValueError when there are none."""
+    arrays = [map_array(path, file) for _ in range(4)]
+    types = [array.dtype for array in arrays]
+    if types != [np.int64, np.uint32, np.float32, np.float16]:
+        raise ValueError("arrays of other types")
+    if len({len(array) for array in arrays}) != 1:
+        raise ValueError("arrays of different lengths")
+    ids, places, lengths, halves = arrays
+    return StoredRows(ids, places, lengths, halves)  # type: ignore[arg-type]  # types are checked
+
+
+def padding(position: int) -> bytes:
+    """What to write at this position of a file so that an array's numbers are aligned."""
+    return bytes(-position % _ALIGNMENT)
+
+
+def _halves(vectors: Vectors) -> NDArray[np.float16]:
+    return vectors.astype("<f2")
