@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import date, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from imgsearch.query import dates
+from imgsearch.query.date_words import meaning_of
 from imgsearch.query.dates import easter_sunday, read_period
+from imgsearch.query.foreign_dates import read_foreign_period
 from imgsearch.query.grammar import parse, to_text
 from imgsearch.query.words import is_common
 from imgsearch.records.photo import Facts
@@ -34,6 +37,14 @@ sandy misty star sky penny victory rich young long short sharp love earl buddy a
 gold page
 """
 TRAPS = _TRAPS.split()
+# Months, seasons and feasts of other languages that are no date here.
+FOREIGN_TRAPS = (
+    *("mars", "mai", "août", "juli", "marzo", "maja", "été", "noël", "lato", "été au lac"),
+    *("the planet mars", "3 mars bars", "3 mars", "a mai tai", "2 mai tais", "juli and her dog"),
+    *("ein Hund im Sommer", "un chien en hiver", "playa en verano", "mare d'estate"),
+    *("sapin de Noël", "arbre de mai", "mercatino di Natale", "de 2 letzten Fotos", "der letzte"),
+    *("dernier jour", "la última foto", "vor dem Haus", "nach Hause", "die 3 Hunde"),
+)
 IN_USE = {  # queries with traps that people type
     "reading": "a man reading on a bench",
     "nice": "nice view",
@@ -143,6 +154,66 @@ def exact(reads: Reads, line: str) -> str:
 )  # fmt: skip
 def test_lines_and_their_exact_form(reads: Reads, line: str, expected: str) -> None:
     assert exact(reads, line).replace('"Anna" at the beach', 'Anna "at the beach"') == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("plage en été 2019", "plage on:2019-06|2019-07|2019-08"),
+        ("l'été dernier", "on:2026-06|2026-07|2026-08"),
+        ("le 15 juin 2021", "on:2021-06-15"),
+        ("1er mai 2019", "on:2019-05-01"),
+        ("1er mai", "day:05-01"),
+        ("Noël 2020", "on:2020-12-24|2020-12-25|2020-12-26"),
+        ("depuis juin 2019", "after:2019-06"),
+        ("Hund im Juni 2021", "Hund on:2021-06"),
+        ("vorigen Sommer", "on:2026-06|2026-07|2026-08"),
+        ("Weihnachten 2020", "on:2020-12-24|2020-12-25|2020-12-26"),
+        ("15. Juni", "day:06-15"),
+        ("seit 2020", "after:2020"),
+        ("im Jahr 2019", "on:2019"),
+        ("letztes Jahr", "on:2025"),
+        ("15 de junio de 2019", "on:2019-06-15"),
+        ("verano 2018", "on:2018-06|2018-07|2018-08"),
+        ("el verano pasado", "on:2026-06|2026-07|2026-08"),
+        ("mare nell'estate 2018", "mare on:2018-06|2018-07|2018-08"),
+        ("15 giugno 2021", "on:2021-06-15"),
+        ("praia em junho de 2021", "praia on:2021-06"),
+        ("strand in juni 2021", "strand on:2021-06"),
+        ("w czerwcu 2021", "on:2021-06"),
+        ("lato 2018", "on:2018-06|2018-07|2018-08"),
+        ("июнь 2021", "on:2021-06"),
+        ("höst 2019", "höst on:2019"),  # no photo of that autumn
+        # An English word, and no season.
+        *((f"{word} 2018", f"{word} on:2018") for word in ("host", "tel", "natal", "vara")),
+        ("a house on an estate 2018", "a house on an estate on:2018"),
+        ("2021 június", "on:2021-06"),
+        ("kesäkuussa 2021", "on:2021-06"),
+        ("Ιούνιος 2021", "on:2021-06"),
+        # not understood: no year, or no date at all
+        *((line, line) for line in FOREIGN_TRAPS),
+    ],
+)  # fmt: skip
+def test_dates_in_other_languages(reads: Reads, line: str, expected: str) -> None:
+    assert exact(reads, line) == expected
+
+
+def test_no_word_of_another_language_is_a_date_by_itself() -> None:
+    lines = files("imgsearch.query").joinpath("date_words.txt").read_text("utf-8").splitlines()
+    words = [line.split("\t")[0] for line in lines[1:]]
+    assert len(words) > 700
+    assert [word for word in words if read_foreign_period([word], TODAY) is not None] == []
+    assert {meaning_of(word) for word in words} >= {"june", "summer", "christmas", "last", "of"}
+
+
+def test_a_name_of_the_library_is_no_month(tmp_path: Path) -> None:
+    people = photo("2019-04-15", "Avril Martin", "Maja")
+    store = library_of(tmp_path, [people, photo("2019-05-15", town="Mayo")])
+    assert exact(store.reads, "Avril 2019") == "person:Avril on:2019"
+    assert exact(store.reads, "avril 15") == "15 person:avril"
+    assert exact(store.reads, "maja 2019") == "person:maja on:2019"
+    assert exact(store.reads, "mai 2019") == "on:2019-05"
+    store.close()
 
 
 def test_each_part_can_be_undone(reads: Reads) -> None:

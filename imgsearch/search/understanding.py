@@ -14,9 +14,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from imgsearch.encoders.phrasing import asks_for_any_photo
+from imgsearch.query.date_words import FUNCTION_WORD, meaning_of
 from imgsearch.query.grammar import is_expressible, parse, to_text
 from imgsearch.query.words import is_common
-from imgsearch.records.names import WHOLE_NAME_FIELDS
+from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
 from imgsearch.search.saved_queries import with_saved
 from imgsearch.text import words_of
@@ -45,6 +46,7 @@ _Kind: TypeAlias = Literal["person", "place", "country", "date"]
 PLACE_WORDS = {"in", "at", "near", "from", "around", "to", "of"}
 PERSON_WORDS = {"with", "of", "and", "or", "from"}
 _DATE_WORDS = {"in", "on", "at", "from", "of", "during", "over", "for"}
+_CALLED: tuple[NameField, ...] = ("people", "place", "country")
 _BOUNDS = {"since", "after", "before", "until"}
 _ONLY_PLACES = {"in", "at", "near", "around", "to"}
 _ONLY_PEOPLE = {"with"}
@@ -224,33 +226,59 @@ class _Words:
 
     def _date(self, at: int, end: int, taken: int) -> _Match | None:
         words = self._lower[at:end]
-        is_date_word = (
-            (len(words[0]) >= _MIN_DATE_DIGITS and words[0][0].isdecimal())
-            or words[0] in DATE_WORDS
-            or words[-1] == "ago"
-            or (words[0][:1].isdecimal() and not DATE_WORDS.isdisjoint(words))
-        )
-        if not is_date_word or words[-1] in ("the", "of"):
+        if words[-1] in ("the", "of"):
             return None
-        from imgsearch.query.dates import read_period
-
-        before = self._before(at, taken)
-        start = at - 1 if before == "the" else at
+        start = at - 1 if self._before(at, taken) == "the" else at
         before = self._before(start, taken)
         is_between = before == "between" and len(words) == 3 and words[1] == "and"
-        period = read_period([words[0], "to", words[2]] if is_between else words, self._today)
+        period = self._period([words[0], "to", words[2]] if is_between else words)
+        if period is None:
+            period = self._foreign_period(words)
+            while period is not None and self._meaning(start - 1, taken) == FUNCTION_WORD:
+                start -= 1
+            before = self._before(start, taken)
         if period is None or self._is_in_file_name(at, end, taken):
             return None
         filters = period.filters()
-        if before in _BOUNDS and period.kind == "on":
-            filters = period.bounded(before)
+        bound = before if before in _BOUNDS else self._meaning(start - 1, taken)
+        if bound in _BOUNDS and period.kind == "on":
+            filters = period.bounded(bound)
         elif period.kind != "on" and not self._is_time_of_year(period, words, before, end):
             return None
         if not (period.is_relative or self._has_photos(period, filters)):
             return None
-        if before in (*_BOUNDS, *_DATE_WORDS) or is_between:
+        if bound in _BOUNDS or before in _DATE_WORDS or is_between:
             start -= 1
         return _Match(start, at, end, filters)
+
+    def _period(self, words: Sequence[str]) -> Period | None:
+        """The period that these words name in English."""
+        if not (
+            (len(words[0]) >= _MIN_DATE_DIGITS and words[0][0].isdecimal())
+            or words[0] in DATE_WORDS
+            or words[-1] == "ago"
+            or (words[0][:1].isdecimal() and not DATE_WORDS.isdisjoint(words))
+        ):
+            return None
+        from imgsearch.query.dates import read_period
+
+        return read_period(words, self._today)
+
+    def _foreign_period(self, words: Sequence[str]) -> Period | None:
+        """The period that these words name in another language, none of them a name here."""
+        if not any(map(meaning_of, words)):
+            return None
+        from imgsearch.query.foreign_dates import read_foreign_period
+
+        period = read_foreign_period(words, self._today)
+        is_name = period is not None and any(
+            self._reads.knows_name(field, word) for word in words for field in _CALLED
+        )
+        return None if is_name else period
+
+    def _meaning(self, at: int, taken: int) -> str | None:
+        """What a word stands for in dates of another language; None for one that is taken."""
+        return meaning_of(self._lower[at]) if at >= taken else None
 
     def _is_in_file_name(self, at: int, end: int, taken: int) -> bool:
         """Whether this number is one of a file: "IMG 2019"."""
