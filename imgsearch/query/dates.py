@@ -1,9 +1,10 @@
 """Dates as people write them: "June 2021", "last summer", "15.6.2021", "Christmas 2020".
 
 The words must be a date and nothing else; which words of a query to try is decided elsewhere.
-English; `foreign_dates` reads others. Seasons are those of meteorology on the northern hemisphere: summer is June to August,
-and "winter 2019" is January, February and December of 2019. A day that a country writes before the
-month and another after it is none, such as 6/7/2021, unless both are equal.
+They are English; `foreign_dates` reads others. Seasons are those of meteorology on the northern
+hemisphere: summer is June to August, and "winter 2019" is January, February and December of 2019. A
+day that a country writes before the month and another after it is none, such as 6/7/2021, unless
+both are equal.
 """
 
 from __future__ import annotations
