@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.status import (
         Counts,
+        DroppedEncoder,
         EncoderInfo,
         Failure,
         Finding,
@@ -440,7 +441,8 @@ class Library:
     def repair(self) -> list[str]:
         """Repair what `doctor` finds and what is safe to repair; returns what was done.
 
-        Raises LibraryLocked, and StoreError for a damaged database, which is left as it is.
+        Raises LibraryLocked, DiskError where the disk has no room to write the database anew, and
+        StoreError for a damaged database, which is left as it is.
         """
         from imgsearch.analysis.doctor import repair_cache
 
@@ -659,18 +661,18 @@ class Library:
 
         Returns what the library has of it. No photo is read. Photos without a vector of it, as
         those indexed since, are not found by what they show until `rebuild(name)` has embedded
-        them. Raises UsageError for an encoder of
-        which there are no vectors, and LibraryLocked.
+        them. Raises UsageError for an encoder of which there are no vectors, and LibraryLocked.
         """
         self._reads()
         self._indexer().use_encoder(name)
         return next(each for each in self.stored_encoders() if each.state == "current")
 
-    def drop_encoder(self, name: str) -> int:
-        """Delete the vectors and index of an encoder, by name or id; returns the bytes they took.
+    def drop_encoder(self, name: str) -> DroppedEncoder:
+        """Delete the vectors and index of an encoder, by name or id.
 
-        The database uses the room again. Raises UsageError for the encoder in use, and for one of
-        which there are no vectors; and LibraryLocked.
+        The database is written anew without them if they were a tenth of it or more and the disk
+        has room for that; else it uses their room for what is indexed next. Raises UsageError for
+        the encoder in use, and for one of which there are no vectors; and LibraryLocked.
         """
         self._reads()
         return self._indexer().drop_encoder(name)

@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from imgsearch import EncoderTrial, Library, Settings
-from imgsearch.errors import UsageError
+from imgsearch import EncoderTrial, Library, Settings, TrialQuery
+from imgsearch.errors import DiskError, UsageError
 from imgsearch.records.labels import Classes
+from imgsearch.records.photo import PhotoVectors
+from imgsearch.store.lock import writing
 from tests.factories import run_cli, write_noise
 
 QUERIES = ("a cat", "a cup of coffee", "a motorcycle", "a rocket launch")
@@ -98,12 +101,57 @@ def test_dropping_deletes_vectors_and_index(library: Library, data: Path) -> Non
     before = {each.name: each.size_bytes for each in library.stored_encoders()}
     with pytest.raises(UsageError, match=r"lite\+views is in use"):
         library.drop_encoder("lite+views")
-    assert library.drop_encoder("lite") == before["lite"]
+    dropped = library.drop_encoder("lite")
+    assert (dropped.name, dropped.size_bytes) == ("lite", before["lite"])
+    assert dropped.freed_bytes > before["lite"], "its score baseline, too"
     assert [each.name for each in library.stored_encoders()] == ["lite+views"]
     with pytest.raises(UsageError, match=r"no vectors of the encoder 'lite'.*lite\+views"):
         library.use_encoder("lite")
     assert library.search("a cat")[0].path.name == "chelsea.png"
     assert not [finding for finding in library.doctor() if finding.level in ("warning", "error")]
+
+
+def add_views(data: Path, count: int) -> None:
+    """Store so many further vectors of `lite`, each 1,536 bytes."""
+    views = np.tile(np.eye(1, 768, dtype=np.float32), (count, 1))
+    with writing(data) as store:
+        (kept,) = [each.row for each in store.vectors.stored_encoders() if each.state == "kept"]
+        store.vectors.add(kept.key, {1: PhotoVectors(views)})
+
+
+def test_dropping_much_makes_the_database_smaller(library: Library, data: Path) -> None:
+    add_views(data, 3000)
+    before, answered = (data / "library.db").stat().st_size, answers(library)
+    dropped = library.drop_encoder("lite")
+    after = (data / "library.db").stat().st_size
+    assert before - after == dropped.freed_bytes > 3000 * 1536
+    assert dropped.reusable_bytes == 0
+    assert (data / "library.db-wal").stat().st_size == 0
+    assert answers(library) == answered
+    assert not [each for each in library.doctor() if each.level in ("warning", "error")]
+
+
+def test_without_room_to_write_it_anew_the_database_keeps_its_size(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_views(data, 3000)
+    told: list[str] = []
+    full = shutil.disk_usage(data)._replace(free=1000)
+    with Library.open(data, notify=told.append) as library, monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda folder: full)
+        dropped = library.drop_encoder("lite")
+        assert dropped.reusable_bytes > 3000 * 1536 and dropped.freed_bytes == 0
+        (sentence,) = told
+        assert "MB smaller" in sentence and "doctor --repair" in sentence
+        with pytest.raises(DiskError, match="Free some space"):
+            library.repair()
+    with Library.open(data) as library:
+        assert [each.repairable for each in library.doctor() if "are free" in each.message] == [
+            True
+        ]
+        (done,) = library.repair()
+        assert done.startswith("Gave ") and done.endswith(" back to the disk.")
+        assert library.repair() == []
 
 
 def test_on_the_command_line(data: Path) -> None:
@@ -144,7 +192,7 @@ ANIMALS = ("chelsea.png", "horse.png", "coffee.png")
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <r:Description xmlns:d="http://purl.org/dc/elements/1.1/"><d:description><r:Alt>
 <r:li xml:lang="x-default">{}</r:li></r:Alt></d:description><d:subject><r:Bag>{}</r:Bag></d:subject>
-</r:Description></r:RDF></x:xmpmeta>"""
+<p:City xmlns:p="http://ns.adobe.com/photoshop/1.0/">{}</p:City></r:Description></r:RDF></x:xmpmeta>"""
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +202,8 @@ def untried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     photos = Path(shutil.copytree(demo_photos, place / "photos"))
     for name in {*CAPTIONS, *ANIMALS}:
         subject = "<r:li>favourite</r:li>" if name in ANIMALS else ""
-        sidecar = XMP.format(CAPTIONS.get(name, ""), subject)
+        town = "Genoa" if name in ANIMALS else "Turin"
+        sidecar = XMP.format(CAPTIONS.get(name, ""), subject, town)
         (photos / name).with_suffix(".xmp").write_text(sidecar)
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         library.index([photos]).run()
@@ -170,13 +219,14 @@ def tried(untried: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     """A copy of it in which `lite+views` was tried on all photos, and the report of that."""
     data = Path(shutil.copytree(untried, tmp_path_factory.mktemp("tried") / "library"))
     with Library.open(data) as library:
-        return data, library.try_encoder("lite+views", queries=["a motorcycle"]).run()
+        queries = ["a motorcycle", "an animal in Genoa"]
+        return data, library.try_encoder("lite+views", queries=queries).run()
 
 
-def best_ten(library: Library, text: str) -> tuple[int, ...]:
+def best_ten(library: Library, query: TrialQuery) -> tuple[int, ...]:
     """By what the photos show alone; the sample of the trial is the whole library."""
-    hits = library.find(f'"{text}"', k=50).hits
-    assert len(hits) == 21
+    hits = library.find(f'"{query.text}" {query.filters}', k=50).hits
+    assert len(hits) == 21 or query.filters
     return tuple(hit.photo.id for hit in sorted(hits, key=lambda hit: -(hit.score or 0))[:10])
 
 
@@ -194,15 +244,17 @@ def test_the_queries_are_ones_own_and_those_with_known_answers(
 ) -> None:
     queries = tried[1].queries
     assert len(queries) == 10
-    assert [(each.text, each.source) for each in queries[:3]] == [
+    assert [(each.line, each.source) for each in queries[:5]] == [
         ("a motorcycle", "own"),
+        ("an animal place:Genoa", "own"),
+        ("a bright flower type:png", "recent"),
         ("a bright flower", "recent"),
         ("an old machine", "saved"),
     ]
     assert {each.text for each in queries if each.source == "caption"} == set(CAPTIONS.values())
     (keyword,) = [each for each in queries if each.source == "keyword"]
     assert keyword.text == "favourite" and len(keyword.right) == 3
-    assert sum(each.source == "usual" for each in queries) == 3
+    assert sum(each.source == "usual" for each in queries) == 1
     with Library.open(untried) as library:
         for each in queries:
             names = {hit.path.name for hit in library.photos(each.right)}
@@ -219,17 +271,24 @@ def test_both_answers_are_those_of_a_whole_library(
     trial = tried[1]
     with Library.open(data) as library:
         for each in trial.queries:
-            assert each.before == best_ten(library, each.text), each.text
+            assert each.before == best_ten(library, each), each.line
         job = library.rebuild("lite+views")
         assert list(job) == [], "the sample is not embedded again"
         assert library.last_trial() is None, "it is in use now"
         for each in trial.queries:
-            assert each.after == best_ten(library, each.text), each.text
+            assert each.after == best_ten(library, each), each.line
     found = [each.right[0] in each.after for each in trial.queries if each.source == "caption"]
     (captions, keywords) = trial.known_items
     assert (captions.source, captions.queries) == ("caption", 3)
     assert captions.after == pytest.approx(sum(found) / 3, abs=1e-3) and captions.before > 0.6
     assert (keywords.source, keywords.queries) == ("keyword", 1)
+
+
+def test_names_in_a_query_are_filters(tried: tuple[Path, EncoderTrial]) -> None:
+    data, trial = tried
+    with Library.open(data) as library:
+        for ids in (trial.queries[1].before, trial.queries[1].after):
+            assert {hit.path.name for hit in library.photos(ids)} == set(ANIMALS)
 
 
 def test_it_says_what_the_change_would_cost(
@@ -278,6 +337,10 @@ def test_a_trial_leaves_a_rebuild_that_was_stopped_as_it_is(untried: Path, tmp_p
         (("rebuild", "--encoder", "light", "--trial", "20"), "Unknown encoder 'light'"),
         (("rebuild", "--encoder", "lite+views", "--trial", "5", "--query", " "), "query is empty"),
         (("rebuild", "--encoder", "lite+views", "--trial", "5"), "needs 20"),
+        (
+            ("rebuild", "--encoder", "lite+views", "--trial", "20", "--query", "in:Genoa"),
+            "compares answers to one text each, and 'in:Genoa'",
+        ),
     ],
 )
 def test_what_cannot_be_tried_is_refused(

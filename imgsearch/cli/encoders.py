@@ -13,7 +13,7 @@ from imgsearch.text import format_count
 
 if TYPE_CHECKING:
     from imgsearch.library import Library
-    from imgsearch.records.status import EncoderInfo, StoredEncoder
+    from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
 
 
 @click.command("encoders", short_help="List the available models, and go back to a former one.")
@@ -55,13 +55,22 @@ def _use(library: Library, name: str, as_json: bool) -> None:
 
 
 def _drop(library: Library, name: str, as_json: bool) -> None:
-    size_bytes = library.drop_encoder(name)
+    dropped = library.drop_encoder(name)
     if as_json:
-        print_json({"encoder": name, "size_bytes": size_bytes})
+        print_json(asdict(dropped))
     else:
-        click.echo(
-            f"Deleted the vectors of {name}, {size_bytes / 1e6:.1f} MB; no photo was touched"
-        )
+        click.echo(dropped_line(dropped))
+
+
+def dropped_line(dropped: DroppedEncoder) -> str:
+    """What was deleted, and who has the room now."""
+    parts = [f"Deleted the vectors of {dropped.name}, {dropped.size_bytes / 1e6:.1f} MB"]
+    if dropped.freed_bytes > 0:
+        parts.append(f"the disk has {dropped.freed_bytes / 1e6:.1f} MB more")
+    if dropped.reusable_bytes:
+        room = f"{dropped.reusable_bytes / 1e6:.1f} MB"
+        parts.append(f"the database keeps {room} for what is indexed next")
+    return "; ".join([*parts, "no photo was touched"])
 
 
 def _list(library: Library, as_json: bool) -> None:

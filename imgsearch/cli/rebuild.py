@@ -152,7 +152,7 @@ def _rows(trial: EncoderTrial) -> Iterator[tuple[str, str, str, str]]:
         what = f"{format_count(known.queries, known.source)}: right among the first ten"
         yield what, f"{known.before:.0%}", f"{known.after:.0%}", ""
     for query in trial.queries:
-        text = printable(query.text)
+        text = printable(query.line)
         shown = text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
         before, after = (_found(query, ids) for ids in (query.before, query.after))
         yield f"{shown} ({query.source})", before, after, f"{query.shared} of {len(query.before)}"

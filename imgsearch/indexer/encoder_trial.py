@@ -1,14 +1,15 @@
 """Tries another encoder on a sample of the library's photos, beside the one in use.
 
 The sample is embedded and its vectors are kept, so that a rebuild with the encoder goes on from
-there. Queries are answered among the photos of the sample only, exactly, by both encoders.
+there. Queries are answered among the photos of the sample only, exactly, by both encoders. Names
+and dates in them are filters, as in a search.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 from imgsearch import private_files
 from imgsearch.encoders import prompts
 from imgsearch.errors import DiskError, ImgsearchError, UsageError
-from imgsearch.query.grammar import parse
+from imgsearch.query.grammar import parse, to_text
+from imgsearch.records.query import Filter, Query
 from imgsearch.records.trial import (
     EncoderTrial,
     KnownItems,
@@ -28,6 +30,7 @@ from imgsearch.records.trial import (
 )
 from imgsearch.search.baseline import LibraryBaseline, nouns
 from imgsearch.search.short_texts import embed_alone, mean_noun_share
+from imgsearch.search.understanding import understand
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
@@ -58,11 +61,16 @@ _USUAL = (
 
 @dataclass(frozen=True, slots=True)
 class _AskedText:
-    """A text to search for, and the photos of the sample that are known to be right."""
+    """A text to search for, and the photos of the sample that are known to be right.
+
+    `among` are the photos of the library that pass its `filters`, None without filters.
+    """
 
     text: str
     source: QuerySource
     right: frozenset[int] = frozenset()
+    filters: str = ""
+    among: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class TrialContext:
 
     `before` is the encoder in use and `embed_before` embeds queries with it; `open_after` opens the
     other one, and `embed_photos` embeds these photos (id to path) with it and stores the vectors.
+    `matching` finds the photos that pass filters.
     """
 
     store: Store
@@ -81,6 +90,7 @@ class TrialContext:
     embed_photos: Callable[
         [Encoder, EncoderRow, Mapping[int, Path]], Generator[Progress, None, int]
     ]
+    matching: Callable[[tuple[Filter, ...]], Ids]
 
 
 def try_encoder(
@@ -92,14 +102,16 @@ def try_encoder(
 ) -> Generator[Progress, None, EncoderTrial]:
     """Embed a sample of the readable photos, compare the answers, and store the result.
 
-    The same library gives the same sample. Raises UsageError for a sample that is too small.
+    The same library gives the same sample. Raises UsageError for a sample that is too small and for
+    an own query that is not a single text, and QueryError for one that cannot be parsed.
     """
     import numpy as np
 
     store, before = context.store, context.before
     sample = dict(_sample(readable, sample_size))
     photos = store.reads.photos(list(sample))
-    shown, measured = _texts(photos, own_queries, past)
+    own = [_own_text(context, line) for line in own_queries]
+    shown, measured = _texts(photos, own, list(_past_texts(context, past, photos.keys())))
     texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
     baseline = LibraryBaseline.read(store.reads, before)
     mean_noun = None if baseline is None else baseline.mean_noun
@@ -191,16 +203,14 @@ def _sample(readable: Sequence[tuple[Photo, Path]], size: int) -> Iterator[tuple
 
 
 def _texts(
-    photos: Mapping[int, Photo], own_queries: Sequence[str], past: Sequence[SourcedQuery]
+    photos: Mapping[int, Photo], own: Sequence[_AskedText], past: Sequence[_AskedText]
 ) -> tuple[list[_AskedText], list[_AskedText]]:
     """The queries to show, ten unless there are more of one's own, and those to measure with."""
     captions = list(_captions(photos))[:_MAX_CAPTIONS]
     keywords = list(_keywords(photos))[:_MAX_KEYWORDS]
-    own = [_AskedText(text, "own") for text in own_queries]
-    texts = [_AskedText(text, each.source) for each in past for text in _only_text(each.line)]
     # With some whose right answers are known, where there are any.
     past_room = QUERIES - len(own) - (QUERIES // 2 if captions or keywords else 0)
-    chosen = _unique([*own, *texts[: max(0, past_room)]])
+    chosen = _unique([*own, *past[: max(0, past_room)]])
     room = max(0, QUERIES - len(chosen))
     half = max(room - len(keywords), (room + 1) // 2)  # captions first, where both abound
     chosen = _unique([*chosen, *captions[:half], *keywords])[: max(QUERIES, len(own))]
@@ -210,8 +220,8 @@ def _texts(
 
 
 def _unique(asked: Sequence[_AskedText]) -> list[_AskedText]:
-    """The first with each text."""
-    return list({each.text: each for each in reversed(asked)}.values())[::-1]
+    """The first with each text and filters."""
+    return list({(each.text, each.filters): each for each in reversed(asked)}.values())[::-1]
 
 
 def _captions(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
@@ -242,14 +252,39 @@ def _keywords(photos: Mapping[int, Photo]) -> Iterator[_AskedText]:
             yield _AskedText(keyword, "keyword", frozenset(ids))
 
 
-def _only_text(line: str) -> list[str]:
-    """The words of a query that is a single text; the sample may have no photo of a filter."""
-    try:
-        query = parse(line)
-    except ImgsearchError:
-        return []
-    texts = [term.what for term in query.terms if isinstance(term.what, str) and term.weight > 0]
-    return texts if len(texts) == len(query.terms) == 1 and not query.filters else []
+def _own_text(context: TrialContext, line: str) -> _AskedText:
+    text = _single_text(context, parse(line), "own")
+    if text is None:
+        raise UsageError(
+            f"A trial compares answers to one text each, and {line!r} is something else. Name what "
+            "photos show, with filters if you like, such as: a dog in snow after:2020"
+        )
+    return text
+
+
+def _past_texts(
+    context: TrialContext, past: Sequence[SourcedQuery], sample: Collection[int]
+) -> Iterator[_AskedText]:
+    """The earlier queries that are a single text, if their filters leave photos of the sample."""
+    for each in past:
+        try:
+            text = _single_text(context, parse(each.line), each.source)
+        except ImgsearchError:  # of an older version, or with a name that is gone
+            continue
+        if text is not None and (text.among is None or not text.among.isdisjoint(sample)):
+            yield text
+
+
+def _single_text(context: TrialContext, query: Query, source: QuerySource) -> _AskedText | None:
+    """What a query asks for, understood as in a search; None unless it is one text, and filters."""
+    exact = understand(context.store.reads, query).query
+    texts = [term.what for term in exact.terms if isinstance(term.what, str) and term.weight > 0]
+    if not len(texts) == len(exact.terms) == 1:
+        return None
+    if not exact.filters:
+        return _AskedText(texts[0], source)
+    among = frozenset(context.matching(exact.filters).tolist())
+    return _AskedText(texts[0], source, frozenset(), to_text(Query(filters=exact.filters)), among)
 
 
 # ------------------------------------------------------------------------- answers
@@ -288,12 +323,18 @@ def _best_scores(
 def _answered(
     asked: _AskedText, ids: Ids, before_scores: Vectors, after_scores: Vectors
 ) -> TrialQuery:
+    import numpy as np
+
+    if asked.among is not None:
+        passes = np.isin(ids, list(asked.among))
+        ids, before_scores, after_scores = ids[passes], before_scores[passes], after_scores[passes]
     return TrialQuery(
         text=asked.text,
         source=asked.source,
         right=tuple(sorted(asked.right & set(ids.tolist()))),
         before=_best(ids, before_scores),
         after=_best(ids, after_scores),
+        filters=asked.filters,
     )
 
 

@@ -24,8 +24,10 @@ from imgsearch.decode.reader import decode_bytes
 from imgsearch.encoders import prompts, registry
 from imgsearch.errors import (
     DamagedThumbnails,
+    DiskError,
     EncoderError,
     FolderError,
+    LibraryLocked,
     MissingPackage,
     SnapshotError,
     StoreError,
@@ -60,7 +62,9 @@ from imgsearch.progress import (
 )
 from imgsearch.records.index import EncoderRow, StoredVectors
 from imgsearch.records.query import Filter, Selection
+from imgsearch.records.status import DroppedEncoder
 from imgsearch.search import baseline
+from imgsearch.search.context import selection_of
 from imgsearch.search.query_cache import QueryCache
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
@@ -81,7 +85,7 @@ if TYPE_CHECKING:
     from imgsearch.indexer.watch_loop import WatchSchedule
     from imgsearch.ocr import TextReader
     from imgsearch.progress import WatchEvent
-    from imgsearch.records.arrays import Vector, Vectors
+    from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.labels import Classes, Facet
     from imgsearch.records.photo import Photo
     from imgsearch.records.trial import EncoderTrial, SourcedQuery
@@ -293,6 +297,13 @@ class Indexer:
                 context = self._ingest_context(store, encoder, thumbnails)
                 return pipeline.embed_again(context, paths, _kept(thumbnails))
 
+            def matching(filters: tuple[Filter, ...]) -> Ids:
+                online = roots.online_roots(store.reads, self._mounts)
+                own = frozenset(root_id for root_id, is_online in online.items() if is_online)
+                cache = self._settings.cache_dir
+                selection = selection_of(store.reads, cache, filters, own)
+                return store.reads.matching(selection)
+
             context = encoder_trial.TrialContext(
                 store=store,
                 data_dir=self._data_dir,
@@ -300,6 +311,7 @@ class Indexer:
                 embed_before=partial(self._embed_as_queries, row),
                 open_after=open_after,
                 embed_photos=embed_photos,
+                matching=matching,
             )
             ids = store.reads.live_ids().tolist()
             steps = encoder_trial.try_encoder(
@@ -317,8 +329,8 @@ class Indexer:
                 store.vectors.promote_encoder(stored.row.key)
                 self._refresh_derived(store, stored.row)
 
-    def drop_encoder(self, name: str) -> int:
-        """Delete an encoder and all that was made with it; returns the bytes that took."""
+    def drop_encoder(self, name: str) -> DroppedEncoder:
+        """Delete an encoder and all that was made with it, and give their room to the disk."""
         with writing(self._data_dir) as store:
             stored = _stored_encoder(store, name)
             if stored.state == "current":
@@ -328,7 +340,14 @@ class Indexer:
                 )
             store.vectors.drop_encoder(stored.row.key)
             snapshot.clean(store)
-            return stored.size_bytes
+            freed = stored.index_bytes
+            if store.database.has_much_room():
+                try:
+                    freed += store.database.compact()
+                except (DiskError, LibraryLocked) as error:  # what was deleted is
+                    self._notify(str(error))
+            room = store.database.free_bytes()
+            return DroppedEncoder(name, stored.size_bytes, freed, room)
 
     def build_index(self, row: EncoderRow) -> None:
         """Build the index snapshot of an encoder from its stored vectors."""
@@ -363,6 +382,9 @@ class Indexer:
                 if is_damaged:
                     self._build_index(store, row)
                     done.append("Rebuilt the index from the stored vectors.")
+            if store.database.has_much_room():
+                freed_mb = store.database.compact() / 1e6
+                done.append(f"Gave {freed_mb:,.1f} MB of the database back to the disk.")
             with ThumbnailStore(self._data_dir) as thumbnails:
                 done += _repair_thumbnails(thumbnails)
         return done

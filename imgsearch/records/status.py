@@ -50,6 +50,16 @@ class StoredEncoder:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedEncoder:
+    """What deleting the vectors and the index of an encoder has given back."""
+
+    name: str
+    size_bytes: int  # that they took
+    freed_bytes: int  # that the disk has more now
+    reusable_bytes: int  # free room in the database, for what is indexed next
+
+
+@dataclass(frozen=True, slots=True)
 class ThumbnailCounts:
     """How many photos have a kept thumbnail, and the size of the file that holds them.
 

@@ -24,8 +24,9 @@ class SourcedQuery:
 class TrialQuery:
     """One query as two encoders answer it: the ids of the best photos of the sample, best first.
 
-    `right` are photos that are known to be right: the one with that caption, or those with that
-    keyword. None are known for other queries.
+    `text` is what was embedded; only photos that pass `filters`, as a line of the query language,
+    are in the answers. `right` are photos that are known to be right: the one with that caption, or
+    those with that keyword. None are known for other queries.
     """
 
     text: str
@@ -33,6 +34,12 @@ class TrialQuery:
     right: tuple[int, ...]
     before: tuple[int, ...]  # by the encoder in use
     after: tuple[int, ...]  # by the encoder that is tried
+    filters: str = ""
+
+    @property
+    def line(self) -> str:
+        """The query as search understands it: "the beach person:Anna on:2019"."""
+        return f"{self.text} {self.filters}".strip()
 
     @property
     def shared(self) -> int:

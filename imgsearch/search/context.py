@@ -27,6 +27,21 @@ class SearchableVectors(Protocol):
     ) -> list[Neighbours]: ...
 
 
+def selection_of(
+    reads: Reads,
+    cache_dir: Path,
+    filters: tuple[Filter, ...],
+    online: frozenset[int],
+    among: Ids | None = None,
+) -> Selection:
+    """The photos that pass these filters. Raises QueryError for an unknown town or concept.
+
+    `online` are the ids of the roots that can be reached now.
+    """
+    conditions = tuple(located(reads, cache_dir, checked(reads, each)) for each in filters)
+    return Selection(conditions, online, among)
+
+
 @dataclass(frozen=True, slots=True)
 class SearchContext:
     """Everything that a query needs. `encoder` and `vectors` load on their first call.
@@ -52,13 +67,7 @@ class SearchContext:
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
         """The photos that pass these filters. Raises QueryError for an unknown town or concept."""
-        return Selection(
-            tuple(
-                located(self.reads, self.cache_dir, checked(self.reads, each)) for each in filters
-            ),
-            self.online_roots,
-            among,
-        )
+        return selection_of(self.reads, self.cache_dir, filters, self.online_roots, among)
 
     def matching(self, query: Query) -> Ids | None:
         """The photos that pass the query's filters, sorted; None where it has no filters."""

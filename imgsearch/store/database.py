@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -39,6 +40,8 @@ _IMPOSSIBLE = (
     ),
     ("PRAGMA foreign_key_check", "a row refers to one that does not exist"),
 )
+# Free room from which on the file is written anew: at least so much, and this share of the file.
+_MUCH_ROOM_BYTES, _MUCH_ROOM = 1_000_000, 0.1
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another process's short transaction
 
 
@@ -192,6 +195,43 @@ class Database:
     def dangling_rows(self) -> int:
         """How many rows refer to a row of another table that does not exist."""
         return len(self.fetch_all("PRAGMA foreign_key_check"))
+
+    def free_bytes(self) -> int:
+        """The room in the file that deleted rows have left, and that new ones will use."""
+        with self.reading() as connection:
+            (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        return int(pages) * int(page_bytes)
+
+    def has_much_room(self) -> bool:
+        """Whether so much of the file is free that writing it anew is worth it."""
+        size_bytes = (self.data_dir / DATABASE_FILE).stat().st_size
+        return self.free_bytes() >= max(_MUCH_ROOM_BYTES, _MUCH_ROOM * size_bytes)
+
+    def compact(self) -> int:
+        """Give the free room back to the disk; returns by how many bytes the file shrank.
+
+        The file is written anew, and readers go on meanwhile. Until that is done, a copy of all
+        that is in it is in the folder of temporary files, and another one in the log beside it.
+        Raises DiskError where there is no room for them, and LibraryLocked; the file stays as it
+        was then. Call it outside of transactions.
+        """
+        file = self.data_dir / DATABASE_FILE
+        before = file.stat().st_size
+        needed = 2 * (before - self.free_bytes())
+        if shutil.disk_usage(self.data_dir).free < needed:
+            raise DiskError(
+                f"The database could be {self.free_bytes() / 1e6:,.0f} MB smaller, but to write it "
+                f"anew the disk of {self.data_dir} needs {needed / 1e6:,.0f} MB for a while. "
+                "Free some space; then: imgsearch doctor --repair"
+            )
+        with closing(connect(file, writable=True)) as connection:
+            try:
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.Error as error:
+                raise_translated(error, file)
+        return before - file.stat().st_size
 
     @property
     def engine(self) -> Engine:
