@@ -54,6 +54,7 @@ from imgsearch.service.schema import (
     SimilarRequest,
     TeachRequest,
     TermBody,
+    TryRequest,
     openapi_document,
     read_request,
 )
@@ -399,7 +400,7 @@ def schemas_of(document: Any) -> dict[str, Any]:
     [
         *(SearchRequest, SimilarRequest, LabelRequest, CountRequest, QueryBody, TermBody),
         *(RegionBody, SaveRequest, NameRequest, RenameRequest, ConceptExampleBody, TeachRequest),
-        JudgeRequest,
+        *(JudgeRequest, TryRequest),
     ],
 )
 def test_the_document_has_the_fields_that_are_accepted(kind: type[Body]) -> None:

@@ -37,6 +37,7 @@ from imgsearch.service.schema import (
     SearchRequest,
     SimilarRequest,
     TeachRequest,
+    TryRequest,
     openapi_document,
     read_request,
 )
@@ -73,6 +74,11 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
             Route("/concepts/teach", endpoints.teach, methods=["POST"]),
             Route("/concepts/judge", endpoints.photos_to_judge, methods=["POST"]),
             Route("/concepts/forget", endpoints.forget_concept, methods=["POST"]),
+            Route("/encoders", endpoints.encoders, methods=["GET"]),
+            Route("/encoders/use", endpoints.use_encoder, methods=["POST"]),
+            Route("/encoders/drop", endpoints.drop_encoder, methods=["POST"]),
+            Route("/encoders/trial", endpoints.last_trial, methods=["GET"]),
+            Route("/encoders/trial", endpoints.try_encoder, methods=["POST"]),
             Route("/thumbnail/{photo_id}", endpoints.thumbnail),
             Route("/suggest", endpoints.suggest),
             Route("/status", endpoints.status),
@@ -165,6 +171,21 @@ class Endpoints:
 
     async def forget_concept(self, request: Request) -> Response:
         return await self._answer_body(request, NameRequest, self._forget_concept)
+
+    async def encoders(self, request: Request) -> Response:
+        return await self._answer(self._encoders)
+
+    async def use_encoder(self, request: Request) -> Response:
+        return await self._answer_body(request, NameRequest, self._use_encoder)
+
+    async def drop_encoder(self, request: Request) -> Response:
+        return await self._answer_body(request, NameRequest, self._drop_encoder)
+
+    async def last_trial(self, request: Request) -> Response:
+        return await self._answer(lambda: codec.trial_to_json(self._library.last_trial()))
+
+    async def try_encoder(self, request: Request) -> Response:
+        return await self._answer_body(request, TryRequest, self._try_encoder)
 
     async def thumbnail(self, request: Request) -> Response:
         """A photo of the library as WebP, by its id: nothing else can be fetched."""
@@ -272,6 +293,25 @@ class Endpoints:
         self._library.concept(body.name)  # raises for an unknown one
         self._library.forget_concept(body.name)
         return self._concepts()
+
+    def _encoders(self) -> codec.JsonObject:
+        library = self._library
+        return codec.encoders_to_json(
+            library.encoder_in_use().name, library.encoders(), library.stored_encoders()
+        )
+
+    def _use_encoder(self, request: Request, body: NameRequest) -> codec.JsonObject:
+        self._library.use_encoder(body.name)
+        return self._encoders()
+
+    def _drop_encoder(self, request: Request, body: NameRequest) -> codec.JsonObject:
+        return codec.dropped_encoder_to_json(self._library.drop_encoder(body.name))
+
+    def _try_encoder(self, request: Request, body: TryRequest) -> codec.JsonObject:
+        job = self._library.try_encoder(body.name, body.photos, body.queries)
+        for _ in job:
+            self._on_request()  # at work, not idle
+        return codec.trial_to_json(job.report)
 
     # ------------------------------------------------------------------ mechanics
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from imgsearch.records.concepts import Concept, ConceptVerdict
     from imgsearch.records.duplicates import DuplicateGroup
     from imgsearch.records.labels import Label
+    from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
+    from imgsearch.records.trial import EncoderTrial
 
 JsonObject: TypeAlias = dict[str, object]
 JsonFields: TypeAlias = Callable[[JsonObject], JsonObject]
@@ -297,6 +299,30 @@ def concept_verdict_to_json(verdict: ConceptVerdict) -> JsonObject:
         "score": round(verdict.score, _PRINTED_DIGITS),
         "probability": round(verdict.probability, _PRINTED_DIGITS),
     }
+
+
+# ------------------------------------------------------------------------- encoders
+
+
+def encoders_to_json(
+    in_use: str, choices: Sequence[EncoderInfo], stored: Sequence[StoredEncoder]
+) -> JsonObject:
+    """The name of the encoder in use, those to choose from, and those with vectors."""
+    return {
+        "encoder_in_use": in_use,
+        "encoders": [_fields(each) for each in choices],
+        "stored": [_fields(each) for each in stored],
+    }
+
+
+def dropped_encoder_to_json(dropped: DroppedEncoder) -> JsonObject:
+    """What deleting the vectors of an encoder has given back."""
+    return _fields(dropped)
+
+
+def trial_to_json(trial: EncoderTrial | None) -> JsonObject:
+    """The last trial of an encoder, in an object."""
+    return {"trial": None if trial is None else {**_fields(trial), "left_s": trial.left_s}}
 
 
 # ------------------------------------------------------------------------- counts

@@ -195,7 +195,7 @@ class SaveRequest(Body):
 
 
 class NameRequest(Body):
-    """The name of a saved search."""
+    """The name of a saved search, a concept or an encoder."""
 
     name: str
 
@@ -242,6 +242,14 @@ class JudgeRequest(Body):
 
     name: str
     k: int = 12
+
+
+class TryRequest(Body):
+    """An encoder to try, see `Library.try_encoder`."""
+
+    name: str
+    photos: int = 2000
+    queries: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------------------- reading

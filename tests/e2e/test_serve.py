@@ -636,6 +636,11 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
         ],
         "/concepts/judge": [("JudgeRequest", {"name": "Max", "k": 2})],
         "/concepts/forget": [("NameRequest", {"name": "max"})],
+        "/encoders/trial": [
+            ("TryRequest", {"name": "lite+views", "photos": 20, "queries": ["a cat type:png"]}),
+        ],
+        "/encoders/use": [("NameRequest", {"name": "lite"})],
+        "/encoders/drop": [("NameRequest", {"name": "lite+views"})],
     }  # fmt: skip
     document: Any = openapi_document()
     paths = document["paths"]
@@ -653,6 +658,8 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
         ("/hello", "Hello"),
         ("/saved", "SavedSearches"),
         ("/concepts", "Concepts"),
+        ("/encoders", "Encoders"),
+        ("/encoders/trial", "Trial"),
         ("/suggest?line=type&k=3", "Suggestions"),
     ):
         status, content = served.request("GET", path)
@@ -666,8 +673,8 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
     for path in ("/search", "/none", "/thumbnail/99999"):
         checked("Refusal", json.loads(served.request("GET", path)[1]))
     assert set(paths) == {
-        *requests, "/concepts", "/status", "/hello", "/suggest", "/thumbnail/{photo_id}",
-        "/openapi.json",
+        *requests, "/concepts", "/encoders", "/status", "/hello", "/suggest",
+        "/thumbnail/{photo_id}", "/openapi.json",
     }  # fmt: skip
 
 
@@ -677,7 +684,7 @@ def test_the_schemas_are_exact() -> None:
     schemas = document["components"]["schemas"]
     requests = {"SearchRequest", "SimilarRequest", "LabelRequest", "CountRequest", "Query", "Term",
                 "Region", "SaveRequest", "NameRequest", "RenameRequest",
-                "TeachRequest", "JudgeRequest", "ConceptExample"}  # fmt: skip
+                "TeachRequest", "JudgeRequest", "ConceptExample", "TryRequest"}  # fmt: skip
     for name, schema in schemas.items():
         assert schema["additionalProperties"] is False, name
         if name not in requests:
