@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from imgsearch import EncoderTrial, Library, Settings
-from tests.browsing import NEEDS_BROWSER, serving
+from tests.browsing import NEEDS_BROWSER, axe_violations, serving, settle
 from tests.factories import wait_until
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_both_answers_are_shown_side_by_side(
             shared = f"{query.shared} of 10 photos are in both answers."
             tab.get_by_text(shared).first.wait_for()
             wait_for_tiles(tab, [*query.before, *query.after], names)
-        tab.get_by_text("To change the model").scroll_into_view_if_needed()
+        tab.get_by_role("button", name="Change to lite+views").scroll_into_view_if_needed()
         screenshot(tab, f"trial-{width_px}-{theme}")
 
 
@@ -72,3 +72,55 @@ def wait_for_tiles(tab: Page, ids: list[int], names: dict[int, str]) -> None:
         return len(labels) == len(wanted) and all(map(str.startswith, labels, wanted))
 
     wait_until(are_shown)
+
+
+def test_a_model_is_tried_used_and_deleted_from_the_page(
+    demo_photos: Path, open_tab: OpenTab, tmp_path: Path, screenshot: Callable[..., None]
+) -> None:
+    data = tmp_path / "library"
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([demo_photos]).run()
+    with Library.open(data) as library, serving(data, IMGSEARCH_ENCODER="auto") as address:
+
+        def states() -> dict[str, str]:
+            return {each.name: each.state for each in library.stored_encoders()}
+
+        tab = open_tab(address)
+        tab.goto(f"{address}/library")
+        tab.get_by_role("button", name="Change the model").click()
+        tab.get_by_role("combobox", name="Model").click()
+        tab.get_by_role("option", name="lite+views").click()
+        photos = tab.get_by_role("spinbutton", name="Photos to try it on")
+        photos.fill("20")
+        photos.press("Enter")
+        settle(tab)
+        screenshot(tab, "trial-form")
+        tab.get_by_role("button", name="Try it").click()
+        tab.get_by_text("lite+views was tried on 20 photos. See below.").wait_for()
+        tab.get_by_role("heading", name="Trial of lite+views").wait_for()
+        trial = library.last_trial()
+        assert trial is not None and (trial.photos, trial.left) == (20, 1)
+        assert states() == {"lite": "current", "lite+views": "kept"}
+        tab.get_by_text("lite+views is kept: 20 photos").wait_for()
+
+        tab.get_by_role("button", name="Change to lite+views").click()
+        tab.get_by_text("Embed 1 further photo").wait_for()
+        screenshot(tab, "trial-question")
+        tab.get_by_role("button", name="Change the model to this one").click()
+        tab.get_by_text("lite is kept: 21 photos").wait_for()
+        assert states() == {"lite": "kept", "lite+views": "current"}
+
+        settle(tab)
+        tab.get_by_role("button", name="Use", exact=True).click()
+        tab.get_by_text("Let lite answer searches from now on?").wait_for()
+        tab.get_by_role("button", name="Use this model").click()
+        tab.get_by_text("lite+views is kept: 21 photos").wait_for()
+        assert states() == {"lite": "current", "lite+views": "kept"}
+
+        settle(tab)
+        tab.get_by_role("button", name="Delete", exact=True).click()
+        tab.get_by_text("must be embedded again. No photo is touched.").wait_for()
+        assert axe_violations(tab) == []
+        tab.get_by_role("button", name="Delete the vectors").click()
+        tab.get_by_text("is kept:").wait_for(state="detached")
+        wait_until(lambda: states() == {"lite": "current"})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from imgsearch import (
     EncoderInfo,
+    EncoderTrial,
+    ImgsearchError,
+    Library,
     Root,
     Status,
+    StoredEncoder,
     TrialQuery,
     format_count,
     format_duration,
@@ -23,7 +27,8 @@ from ui.formatting import escape_markdown, format_datetime, format_size
 from ui.session import session
 from ui.tasks import INDEX, Task, other_process_bar, progress_bar
 
-REBUILD, READ_TEXT = "rebuild", "read text"  # names of tasks
+REBUILD, READ_TEXT, TRY = "rebuild", "read text", "try"  # names of tasks
+TRIED_PHOTOS = 2000  # in a trial of another model, unless the visitor says otherwise
 NUMBERS_EVERY_S = 3.0  # while something changes the library
 MAX_FAILURES_SHOWN = 500
 
@@ -32,7 +37,12 @@ def show() -> None:
     """What the library holds, its state, and what can be done about it."""
     library = session().library
     busy = False
-    titles = {INDEX: "Indexing", REBUILD: "Rebuilding", READ_TEXT: "Reading text"}
+    titles = {
+        INDEX: "Indexing",
+        REBUILD: "Rebuilding",
+        READ_TEXT: "Reading text",
+        TRY: "Trying a model",
+    }
     for name, title in titles.items():
         task = session().tasks.get(name)
         if task is not None and task.running:
@@ -53,7 +63,7 @@ def show() -> None:
             _text(status, busy)
         with right:
             _over_time()
-        _trial()
+        _trial(busy)
     elif busy:
         _until_it_exists()
     else:
@@ -94,6 +104,9 @@ def _outcome(name: str, task: Task) -> None:
 
 def _report(report: object) -> str:
     """The report of a job as a sentence: "Done in 3.2 s: 21 new, 1 failed."."""
+    if isinstance(report, EncoderTrial):
+        photos = format_count(report.photos, "photo")
+        return f"{escape_markdown(report.encoder)} was tried on {photos}. See below."
     copied = getattr(report, "copied", 0)
     counts = [
         (getattr(report, "new", 0), "new"),
@@ -243,6 +256,11 @@ def _start_retry(reasons: Sequence[str]) -> None:
     session().tasks.start(INDEX, lambda library: library.retry(reasons))
 
 
+def _start_trial(encoder: str, photos: int) -> None:
+    """Try another model on a sample."""
+    session().tasks.start(TRY, lambda library: library.try_encoder(encoder, photos))
+
+
 def _start_rebuild(encoder: str | None = None) -> None:
     """Rebuild the index; with `encoder`, embed all photos with this model first."""
     session().tasks.start(REBUILD, lambda library: library.rebuild(encoder))
@@ -326,18 +344,89 @@ def _model(status: Status, busy: bool) -> None:
         ]
     elements.facts(rows, "model facts")
     with st.popover("Change the model", icon=":material/model_training:", disabled=busy):
+        _change_form(models, busy)
+    _other_models(busy)
+
+
+def _change_form(models: Mapping[str, EncoderInfo], busy: bool) -> None:
+    """Tries another model on a sample, or changes to it."""
+    st.markdown(
+        "Try a model first: it embeds a sample, and answers the same queries as the one in use. "
+        "You see what a change would cost and bring, and nothing is decided."
+    )
+    name = st.selectbox("Model", list(models), format_func=lambda name: _choice(models[name]))
+    photos = st.number_input("Photos to try it on", 20, value=TRIED_PHOTOS, step=500)
+    if st.button("Try it", icon=":material/science:", disabled=busy or not name) and name:
+        _start_trial(name, int(photos))
+        st.rerun()
+    st.markdown(
+        "Or embed all photos. Searches use the old vectors until the new ones are complete, and "
+        "the old ones are kept."
+    )
+    if st.button("Embed all photos", type="primary", disabled=busy or not name):
+        _start_rebuild(name)
+        st.rerun()
+
+
+def _other_models(busy: bool) -> None:
+    """The models that the library has vectors of but does not use, each with what can be done."""
+    error = st.session_state.pop("model_error", None)
+    if error is not None:
+        cards.error_card(error)
+    for number, stored in enumerate(session().library.stored_encoders()):
+        if stored.state == "current":
+            continue
+        with st.container(horizontal=True, vertical_alignment="center", key=f"model {number}"):
+            size = f"{format_count(stored.photos, 'photo')}, {format_size(stored.size_bytes)}"
+            st.markdown(f"{escape_markdown(stored.name)} :small[is kept: {size}]", width="stretch")
+            if stored.state == "kept":
+                _use_button(stored, busy)
+            _delete_button(stored, busy)
+
+
+def _use_button(stored: StoredEncoder, busy: bool) -> None:
+    """Goes back to a model, after a second click."""
+    with st.popover(
+        "Use", icon=":material/undo:", disabled=busy, key=f"use {stored.name} {stored.state}"
+    ):
+        missing = format_count(stored.missing, "photo")
         st.markdown(
-            "All photos are embedded again. Searches use the old vectors until the new ones are "
-            "complete. The old ones are kept: `imgsearch encoders --use` goes back to them. To try "
-            "a model on a sample first: `imgsearch rebuild --encoder NAME --trial 2000`."
+            f"Let {escape_markdown(stored.name)} answer searches from now on? No photo is read, "
+            "and the model in use is kept."
+            + (f" {missing} will not be found by what they show." if stored.missing else "")
         )
-        name = st.selectbox("Model", list(models), format_func=lambda name: _choice(models[name]))
-        if st.button("Embed all photos", type="primary", disabled=busy or not name):
-            _start_rebuild(name)
+        if st.button("Use this model", key=f"sure use {stored.name}", type="primary"):
+            _change_models(lambda library: library.use_encoder(stored.name))
             st.rerun()
 
 
-def _trial() -> None:
+def _delete_button(stored: StoredEncoder, busy: bool) -> None:
+    """Deletes the vectors of a model, after a second click."""
+    with st.popover(
+        "Delete", icon=":material/delete:", disabled=busy, key=f"drop {stored.name} {stored.state}"
+    ):
+        st.markdown(
+            f"Delete the vectors of {escape_markdown(stored.name)}, "
+            f"{format_size(stored.size_bytes)}? To use it again, "
+            f"{format_count(stored.photos, 'photo')} must be embedded again. No photo is touched."
+        )
+        if st.button("Delete the vectors", key=f"sure drop {stored.name}", type="primary"):
+            _change_models(lambda library: library.drop_encoder(stored.name))
+            st.rerun()
+
+
+def _change_models(change: Callable[[Library], object]) -> None:
+    """Do something with the models of the library; an error is shown by the next run."""
+    try:
+        with st.spinner("Changing the library…"):
+            change(session().library)
+    except ImgsearchError as error:
+        st.session_state["model_error"] = error
+        st.rerun()
+    session().forget_counts()
+
+
+def _trial(busy: bool) -> None:
     """What the last trial of another model found out: its costs, and answers side by side."""
     trial = session().library.last_trial()
     if trial is None:
@@ -375,16 +464,23 @@ def _trial() -> None:
                 GridOptions(row_px=110, selectable=False),
                 address="/library",
             )
-    st.caption(
-        f"To change the model: `imgsearch rebuild --encoder {printable(trial.encoder)}`, or above. "
-        "The model in use is kept: `imgsearch encoders --use` goes back to it."
-    )
+    with st.popover(
+        f"Change to {printable(trial.encoder)}", icon=":material/model_training:", disabled=busy
+    ):
+        st.markdown(
+            f"Embed {left}{f' (about {time})' if trial.left_s else ''}, and let "
+            f"{escape_markdown(trial.encoder)} answer searches then? "
+            f"{escape_markdown(trial.encoder_in_use)} is kept, and you can go back to it."
+        )
+        if st.button("Change the model to this one", type="primary", disabled=busy):
+            _start_rebuild(trial.encoder)
+            st.rerun()
 
 
 def _query_name(query: TrialQuery) -> str:
     searches = ("recent", "saved", "usual")
     source = f"a {query.source} search" if query.source in searches else f"a {query.source}"
-    return f"{printable(query.text)} ({'yours' if query.source == 'own' else source})"
+    return f"{printable(query.line)} ({'yours' if query.source == 'own' else source})"
 
 
 def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
