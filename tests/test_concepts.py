@@ -201,6 +201,15 @@ def test_the_verdict_on_a_concept_is_its_own(library: Library, painted: Path) ->
     assert other.level is None and other.judged is None and "not likely" in str(other)
 
 
+def test_a_page_notices_that_the_concept_was_taught_again(library: Library, painted: Path) -> None:
+    library.teach("pink", pinks(painted, 3))
+    cursor = library.find("concept:pink", k=4).cursor
+    assert len(library.find("concept:pink", k=4, cursor=cursor).hits) == 4
+    library.teach("pink", pinks(painted, 5))
+    with pytest.raises(QueryError, match="taught again since"):
+        library.find("concept:pink", k=4, cursor=cursor)
+
+
 def test_new_photos_are_judged_as_they_come(library: Library, painted: Path) -> None:
     library.teach("pink", pinks(painted, 8))
     paint(painted / "pink-new.png", (250, 30, 160), 555)

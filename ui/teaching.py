@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
-from ui.formatting import escape_markdown
+from ui import elements
+from ui.formatting import alt_text, escape_markdown
 from ui.search_state import open_search
 from ui.session import session
 
 MAX_SHOWN = 8  # concepts that a photo is judged by; those in the query come first
+PROPOSED, COLUMNS = 6, 3  # photos to judge next
 SHOW_IT, DO_NOT = "show it", "do not show it"
 
 
@@ -72,17 +74,43 @@ def teach_form(hits: Sequence[Hit], key: str) -> None:
         except ImgsearchError as error:
             st.warning(escape_markdown(str(error)))
             return
-        st.success(escape_markdown(concept.sentence()))
         st.session_state[f"taught {key}"] = concept.name
     taught = st.session_state.get(f"taught {key}")
     if taught is not None and taught == name:
+        st.success(escape_markdown(library.concept(taught).sentence()))
         _search_buttons(taught, key)
+        _proposals(taught, key)
 
 
 def _search_buttons(name: str, key: str) -> None:
     """What to do with a concept that was just taught."""
     if st.button("Search for it", icon=":material/search:", key=f"search taught {key}"):
         open_search(concept_line(name))
+
+
+def _proposals(name: str, key: str) -> None:
+    """The photos whose judgement would help the concept most, each with thumbs up and down."""
+    error = st.session_state.pop("judging_error", None)
+    if error is not None:
+        st.warning(escape_markdown(error), icon=":material/school:")
+    hits = session().library.photos_to_judge(name, PROPOSED)
+    if not hits:
+        return
+    st.markdown(f"Do these show {escape_markdown(name)}? Your answers help most here.")
+    columns = st.columns(COLUMNS)
+    for number, hit in enumerate(hits):
+        picture = f"![{escape_markdown(alt_text(hit))}]({elements.thumbnail_url(hit)})"
+        with columns[number % COLUMNS], st.container(key=f"proposed {key} {number}", gap="small"):
+            st.markdown(picture)
+            with st.container(horizontal=True, gap="small"):
+                for is_like, label, icon in ((True, "Yes", "up"), (False, "No", "down")):
+                    st.button(
+                        label,
+                        icon=f":material/thumb_{icon}:",
+                        key=f"proposed {key} {hit.photo.id} {label}",
+                        on_click=_judge,
+                        args=(name, hit.photo.id, is_like, False),
+                    )
 
 
 def _judge(name: str, photo_id: int, is_like: bool, take_back: bool) -> None:

@@ -76,6 +76,15 @@ def only_concept(reads: Reads, row: EncoderRow, query: Query) -> ConceptProbe | 
     return probe_of(reads, row, what.name) if isinstance(what, TaughtConcept) else None
 
 
+def learned_concepts(reads: Reads, row: EncoderRow, query: Query) -> bytes:
+    """Identifies the concepts of a query as they are now; nothing without any.
+
+    It changes when one of them is taught again.
+    """
+    names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]
+    return b"".join(probe_of(reads, row, name).direction.tobytes() for name in names)
+
+
 def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[float]) -> Verdict:
     """The verdict on an answer to one concept, by what the concept itself is sure of.
 

@@ -50,9 +50,13 @@ class ByKey:
     id: int
 
 
-def write(query: Query, end: ByScore | ByTwoScores | ByKey) -> str:
-    """The cursor for the page after `end`."""
-    fields: list[object] = [_fingerprint(query)]
+def write(query: Query, end: ByScore | ByTwoScores | ByKey, learned: bytes = b"") -> str:
+    """The cursor for the page after `end`.
+
+    `learned` are the concepts of the query as they are now: after they were taught again, all
+    scores are others, so the cursor leads nowhere.
+    """
+    fields: list[object] = [_fingerprint(query, learned)]
     if isinstance(end, ByScore):
         fields += _of_score(end)
     elif isinstance(end, ByTwoScores):
@@ -62,15 +66,16 @@ def write(query: Query, end: ByScore | ByTwoScores | ByKey) -> str:
     return base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode()
 
 
-def read_by_score(cursor: str | None, query: Query) -> ByTwoScores:
+def read_by_score(cursor: str | None, query: Query, learned: bytes = b"") -> ByTwoScores:
     """Where the previous page of a ranked answer ended; nowhere without a cursor.
 
-    Raises QueryError for a cursor of another query and for text that is not a cursor.
+    Raises QueryError for a cursor of another query, for one from before a concept was taught again
+    (see `write`), and for text that is not a cursor.
     """
     if cursor is None:
         return ByTwoScores(None, None)
     with _cursor_errors(cursor):
-        fields = _fields(cursor, query)
+        fields = _fields(cursor, query, learned)
         if len(fields) == 2 and all(each is None or isinstance(each, list) for each in fields):
             named, others = (None if each is None else _read_score(each) for each in fields)
             return ByTwoScores(named, others)
@@ -96,10 +101,15 @@ def read_by_key(cursor: str | None, query: Query) -> ByKey | None:
         return ByKey(str(key), int(photo_id))
 
 
-def _fields(cursor: str, query: Query) -> list[Any]:
+def _fields(cursor: str, query: Query, learned: bytes = b"") -> list[Any]:
     fields: list[Any]
     fingerprint, *fields = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    if fingerprint != _fingerprint(query):
+    if fingerprint != _fingerprint(query, learned):
+        if learned:
+            raise QueryError(
+                "This cursor belongs to another query, or its concept was taught again since. "
+                "Search again from the first page."
+            )
         raise QueryError(
             "This cursor belongs to another query. Use it with the query it came from."
         )
@@ -115,7 +125,7 @@ def _cursor_errors(cursor: str) -> Iterator[None]:
         raise QueryError(message) from error
 
 
-def _fingerprint(query: Query) -> str:
+def _fingerprint(query: Query, learned: bytes) -> str:
     # Cursors of older versions must stay valid, so the repr of a query must not change.
-    text = repr(query).encode("utf-8", "backslashreplace")
+    text = repr(query).encode("utf-8", "backslashreplace") + learned
     return hashlib.blake2b(text, digest_size=6).hexdigest()

@@ -15,7 +15,7 @@ from imgsearch.records.answer import Answer, Hit, Level, Neighbours, Verdict
 from imgsearch.records.query import Listed, Query
 from imgsearch.search import cursor as cursors
 from imgsearch.search.baseline import LibraryBaseline
-from imgsearch.search.concepts import concept_verdict, only_concept
+from imgsearch.search.concepts import concept_verdict, learned_concepts, only_concept
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
@@ -61,12 +61,14 @@ def _page(context: SearchContext, query: Query, k: int, cursor: str | None) -> A
         raise QueryError(EMPTY_QUERY)
     _check_min_score(query)
     if query.terms and query.sort == "relevance":
-        return _ranked_page(context, query, k, cursors.read_by_score(cursor, query))
-    after = cursors.read_by_key(cursor, query)
+        learned = learned_concepts(context.reads, context.row, query)
+        after = cursors.read_by_score(cursor, query, learned)
+        return _ranked_page(context, query, k, after, learned)
+    last = cursors.read_by_key(cursor, query)
     if query.terms:
-        return _sorted_page(context, query, k, after)
+        return _sorted_page(context, query, k, last)
     selection = context.selection(query.filters)
-    listed = list_photos(context, selection, _sort_key(query), _listed(after), k + 1)
+    listed = list_photos(context, selection, _sort_key(query), _listed(last), k + 1)
     return _listing_page(context, query, k, listed, {})
 
 
@@ -267,7 +269,9 @@ def _reaches(photo: tuple[int, float], min_score: float | None) -> bool:
     return min_score is None or photo[1] >= min_score
 
 
-def _ranked_page(context: SearchContext, query: Query, k: int, after: ByTwoScores) -> Answer:
+def _ranked_page(
+    context: SearchContext, query: Query, k: int, after: ByTwoScores, learned: bytes
+) -> Answer:
     only = context.matching(query)
     if only is not None and not len(only):
         return Answer(())
@@ -290,7 +294,9 @@ def _ranked_page(context: SearchContext, query: Query, k: int, after: ByTwoScore
     shown = rest[:k]
     ids = [photo_id for photo_id, _ in shown]
     hits = make_hits(context.reads, context.online, ids, dict(shown), context.stack_raw)
-    cursor = cursors.write(query, _end_of_page(after, shown, ranked)) if len(rest) > k else None
+    cursor = None
+    if len(rest) > k:
+        cursor = cursors.write(query, _end_of_page(after, shown, ranked), learned)
     return _assessed(context, vector, ranked, Answer(tuple(hits), cursor))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets
+from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets, wait_until_shown
 from tests.factories import wait_until
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ def test_teach_from_the_selection_and_judge_a_photo(
             for hit in library.photos(list(library.judged_photos("our animals")))
         }
         assert judged == dict.fromkeys(CATS, True)
+    tab.get_by_text("Do these show our animals?").wait_for()
+    wait_until_shown(tab.locator("[class*=st-key-proposed] img").first)
+    assert axe_violations(tab) == []
+    with open_library(place) as library:
+        (proposed,) = library.photos_to_judge("our animals", 1)
+        tab.get_by_role("button", name="No", exact=True).first.click()
+        wait_until(lambda: library.judged_photos("our animals").get(proposed.photo.id) is False)
+        tab.get_by_text("2 examples, 1 unlike it").wait_for()
     tab.get_by_role("button", name="Search for it").click()
     tab.wait_for_url("**/?q=concept*our+animals*")
     tab.get_by_text("nothing else").first.wait_for()
