@@ -174,14 +174,15 @@ JUMP = """async (share) => {
         while (!holds()) await new Promise(requestAnimationFrame);
         return performance.now() - started;
     };
-    const inSight = () => [...root.querySelectorAll(".day .tile")].filter((tile) => {
+    const inSight = () => [...root.querySelectorAll(".section .tile")].filter((tile) => {
         const box = tile.getBoundingClientRect();
         return box.bottom > 0 && box.top < innerHeight;
     });
     scroller.scrollTop = share * scroller.scrollHeight;
     await new Promise(requestAnimationFrame);
     await new Promise(requestAnimationFrame);
-    const tiles = await until(() => inSight().length > 6 && inSight().every((tile) => tile.href));
+    const areThere = () => inSight().length > 6 && inSight().every((tile) => tile.link.href);
+    const tiles = await until(areThere);
     const images = () => inSight().map((tile) => tile.querySelector("img"));
     const pictures = await until(() => images().every((image) => image?.complete));
     return [tiles, pictures];
@@ -192,7 +193,7 @@ def time_timeline(tab: Page, address: str, photos: int) -> None:
     """Print how long the first tiles take, and jumps to places all over the timeline."""
     started = time.perf_counter()
     tab.goto(f"{address}/timeline")
-    tab.locator(".day .tile img").first.wait_for()
+    tab.locator(".section .tile img").first.wait_for()
     print(f"{photos} photos, timeline: first tiles {time.perf_counter() - started:.2f} s")
     shares = np.random.default_rng(3).random(JUMPS).tolist()
     for round_name in ("first", "again"):

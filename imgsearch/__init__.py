@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import Progress, RateMeter, RunningJob
     from imgsearch.query.anniversary import in_earlier_years
     from imgsearch.query.grammar import filter_of, parse, to_text
-    from imgsearch.records.answer import Answer, Hit, Verdict
+    from imgsearch.records.answer import Answer, FoundPhotos, Hit, Verdict
     from imgsearch.records.browse import (
         DayPhotos,
         MapArea,
@@ -89,6 +89,7 @@ _MODULES = {
     "Example": "imgsearch.records.query",
     "Failure": "imgsearch.records.status",
     "FolderChoice": "imgsearch.records.folders",
+    "FoundPhotos": "imgsearch.records.answer",
     "GroupedPhoto": "imgsearch.records.duplicates",
     "Hit": "imgsearch.records.answer",
     "ImgsearchError": "imgsearch.errors",
@@ -165,6 +166,7 @@ __all__ = [
     "Example",
     "Failure",
     "FolderChoice",
+    "FoundPhotos",
     "GroupedPhoto",
     "Hit",
     "ImgsearchError",

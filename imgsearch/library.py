@@ -29,7 +29,7 @@ from imgsearch.errors import (
 )
 from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
-from imgsearch.records.answer import Answer, Explanation, Hit, Hits
+from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hit, Hits
 from imgsearch.records.query import Example, Query, Term, Understanding
 from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.search import engine
@@ -241,6 +241,28 @@ class Library:
                 self._index = self._replace_index(context.reads, context.row, str(error))
             answer = engine.search_page(context, resolved, k, cursor)
         return replace(answer, hits=tuple(self._with_thumbnails(answer.hits)))
+
+    def find_all(self, query: str | Query, k: int = 10_000) -> FoundPhotos:
+        """All photos of the answer to a query, in its order, as ids with scores.
+
+        With words or an example, all that are not weak and some weak ones, about k at most. Raises
+        as `search` does.
+        """
+        context, resolved = self._context(), resolve_query(query)
+        try:
+            return engine.find_all(context, resolved, k)
+        except SnapshotError as error:  # damage that showed only in the scores
+            with self._index_lock:
+                self._index = self._replace_index(context.reads, context.row, str(error))
+            return engine.find_all(context, resolved, k)
+
+    def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
+        """These photos of what `find_all` found, in this order, as an answer has them.
+
+        Photos that were deleted since are left out.
+        """
+        hits = engine.hits_of(self._context(), found, ids)
+        return Hits(self._with_thumbnails(hits))
 
     def understand(self, query: str | Query) -> Understanding:
         """How `find` understands a query: exactly, and which of its words stand for filters.
@@ -485,6 +507,12 @@ class Library:
         from imgsearch.analysis.browse import days_of
 
         return days_of(self._reads(), self._counted(query, k))
+
+    def days_of(self, photo_ids: Ids) -> tuple[DayPhotos, ...]:
+        """These photos by day, newest first, as `sort:date` has them."""
+        from imgsearch.analysis.browse import days_of
+
+        return days_of(self._reads(), photo_ids)
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """Where the photos were taken: all of them, or as for `timeline`."""

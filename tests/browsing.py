@@ -140,7 +140,8 @@ def give_file(tab: Page, name: str, kind: str, content: bytes, way: str = "drop"
 
 def wait_for_first(tab: Page, name: str) -> None:
     """Until this photo is the first one shown. For a moment the last answer is there as well."""
-    tab.locator(f".tile:first-child a[aria-label^='{name}']").first.wait_for()
+    selector = f".section:first-of-type .tile:first-child a[aria-label^='{name}']"
+    tab.locator(selector).first.wait_for()
 
 
 def wait_for_only(tab: Page, name: str) -> None:
@@ -163,8 +164,21 @@ def wait_for_line(tab: Page, line: str) -> None:
     expect(box).to_have_value(line, timeout=PATIENCE_MS)
 
 
+def scroll_to(tab: Page, share: float) -> None:
+    """Scroll the grid of photos: 0 is its beginning, 1 its end."""
+    tab.locator(".scroller").evaluate(
+        "(scroller, share) => { scroller.scrollTop = share * scroller.scrollHeight }", share
+    )
+
+
+def focused_name(tab: Page) -> str:
+    """The file name of the photo whose tile has the focus."""
+    tab.locator(".tile a:focus[aria-label]").wait_for()
+    return str(tab.locator(".tile a:focus").get_attribute("aria-label")).split(",")[0]
+
+
 def wait_for_count(tab: Page, tiles: int) -> None:
-    """Until exactly this many photos are shown."""
+    """Until exactly this many tiles are there."""
     from playwright.sync_api import expect
 
     expect(tab.locator(".tile")).to_have_count(tiles, timeout=PATIENCE_MS)

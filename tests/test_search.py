@@ -327,6 +327,27 @@ def test_pages_are_the_whole_answer(noise: Library, query: str, k: int) -> None:
     assert found == names(noise, query)
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["a cat", "chelsea", "a cat sort:date", "type:png sort:path", "-type:png", "a cat t:.1"],
+)
+def test_a_whole_answer_is_its_pages_without_the_facts(demo: Library, query: str) -> None:
+    found, page = demo.find_all(query), demo.find(query, EVERYTHING)
+    assert found.ids.tolist() == [hit.photo.id for hit in page.hits] != []
+    assert demo.hits_of(found, found.ids.tolist()) == list(page.hits)
+    assert (found.levels(), found.verdict) == ([hit.level for hit in page.hits], page.verdict)
+    last = found.ids.tolist()[-1]
+    assert demo.hits_of(found, [last, 999]) == [page.hits[-1]]
+    assert demo.find_all(f"{query} after:2099").ids.tolist() == []
+
+
+def test_a_whole_answer_is_as_long_as_it_may_be(noise: Library) -> None:
+    assert len(noise.find_all("anything", 7).ids) == 7
+    assert len(noise.find_all("anything").ids) == 40
+    with pytest.raises(QueryError):
+        noise.find_all("")
+
+
 @pytest.mark.parametrize("query", ["anything", "in:photos sort:path", "type:png sort:date"])
 def test_pages_stay_stable_while_the_library_changes(
     noise: Library, tmp_path: Path, query: str

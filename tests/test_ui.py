@@ -12,9 +12,12 @@ from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from starlette.requests import Request
+from starlette.responses import Response
 from streamlit.testing.v1 import AppTest
 
 from imgsearch import Hit, Library, Settings, format_duration, parse, text
@@ -22,7 +25,7 @@ from imgsearch.ocr import is_installed
 from imgsearch.progress import Progress
 from imgsearch.records.browse import CountryCount, PlaceCounts, RegionCount, TownCount
 from tests.factories import SimulatedClock, wait_until
-from ui import exports, filter_data, filters, formatting
+from ui import answer_data, exports, filter_data, filters, formatting
 from ui.session import session
 from ui.tasks import Task
 
@@ -77,8 +80,24 @@ def data_of(page: AppTest, component: str) -> list[Any]:
     ]
 
 
+def tiles_in(page: AppTest) -> list[dict[str, Any]]:
+    """What the tiles of all grids show; those of an answer are fetched as the browser does it."""
+    found: list[dict[str, Any]] = []
+    for data in data_of(page, "modules_answer"):
+        version = reply(answer_data.photo_list, data["parameters"])["version"]
+        wanted = urlencode({"version": version, "first": 0, "count": 100})
+        found += reply(answer_data.tiles, f"{data['parameters']}&{wanted}")
+    return found + [tile for data in data_of(page, "modules_tiles") for tile in data["tiles"]]
+
+
+def reply(route: Callable[[Request], Response], parameters: str) -> Any:
+    """The JSON that the page's server answers with."""
+    request = Request({"type": "http", "query_string": parameters.encode(), "headers": []})
+    return json.loads(bytes(route(request).body))
+
+
 def names_in(page: AppTest) -> list[str]:
-    return [str(tile["alt"]) for data in data_of(page, "grid") for tile in data["tiles"]]
+    return [str(tile["alt"]) for tile in tiles_in(page)]
 
 
 def facts_in(page: AppTest) -> list[list[str]]:
@@ -95,7 +114,7 @@ def text_of(page: AppTest) -> str:
         *page.success,
         *page.code,
     ]
-    headings = (" ".join(data.get("heading", ())) for data in data_of(page, "grid"))
+    headings = (" ".join(data.get("heading", ())) for data in data_of(page, "modules_answer"))
     return " ".join([*(str(element.value) for element in elements), *headings])
 
 
@@ -126,8 +145,10 @@ def test_a_chip_removes_its_filter(run_view: Callable[..., AppTest], demo_librar
     assert [name.split(",")[0] for name in names_in(page)] == ["chelsea.png"]
     page.button(key="chip 0").click().run()
     assert page.text_input(key="line").value == "a cat"
-    next(button for button in page.button if "weaker" in button.label).click().run()
-    assert len(names_in(page)) == 22
+    assert len(names_in(page)) < 22
+    (grid,) = data_of(page, "modules_answer")
+    assert grid["weaker"], "a button in the grid shows weaker matches"
+    assert len(reply(answer_data.photo_list, f"{grid['parameters']}&weak=1")["ids"]) == 22
 
 
 def test_a_chip_undoes_what_was_understood(
@@ -145,8 +166,7 @@ def test_a_photo_found_by_name_says_so(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("search", demo_library, q="chelsea")
-    (grid,) = data_of(page, "grid")
-    assert ["name", "file name"] in grid["tiles"][0]["badges"]
+    assert ["name", "file name"] in tiles_in(page)[0]["badges"]
     assert "1 by name" in text_of(page)
 
 
@@ -191,7 +211,7 @@ def test_hostile_file_names_are_shown_as_text(
     run_view: Callable[..., AppTest], demo_library: Path
 ) -> None:
     page = run_view("search", demo_library, q="name:onerror")
-    (tile,) = data_of(page, "grid")[0]["tiles"]
+    (tile,) = tiles_in(page)
     assert tile["title"] == r"<img src=x onerror=alert(1)> ![x](http-example)\u202egpj.\n*bold*.jpg"
     page = run_view("photo", demo_library, id=str(tile["id"]))
     assert not page.exception and page.code[0].value.endswith(tile["title"])
@@ -288,7 +308,7 @@ def test_near_duplicates_side_by_side(
     page.button[0].click().run()
     wait_for("near-duplicates")
     page.run()
-    (group,) = data_of(page, "grid")
+    (group,) = data_of(page, "modules_tiles")
     assert {str(tile["alt"]).split(",")[0] for tile in group["tiles"]} == {"cat.png", "cat.jpg"}
     assert "**1 group**, 2 photos" in text_of(page)
     kept = {box.label.split("**")[1]: box.value for box in page.checkbox}
@@ -301,7 +321,7 @@ def test_near_duplicates_side_by_side(
     assert "Keep at least one" in page.warning[0].value
     assert "not kept take 0 B" in text_of(page)
     page.slider(key="similarity").set_value(1.0).run()
-    assert not data_of(page, "grid") and "No photos are this similar" in text_of(page)
+    assert not data_of(page, "modules_tiles") and "No photos are this similar" in text_of(page)
 
 
 def test_the_state_of_the_library(run_view: Callable[..., AppTest], demo_library: Path) -> None:

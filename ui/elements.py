@@ -1,4 +1,4 @@
-"""Components that Streamlit lacks: thumbnail grid, viewer, facts, cropping, the
+"""Components that Streamlit lacks: grids of photos, viewer, facts, cropping, the
 button for an example image, suggestions, and the frame of every view.
 
 Some are scripts in `assets/`, the others modules in `components/`. Each gets its data as
@@ -18,10 +18,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from imgsearch import Hit, Region, clock, name_of_field, printable
+from imgsearch import Hit, Region, printable
 from ui.addresses import START, address_of
 from ui.component_files import component
-from ui.formatting import alt_text, date_of, format_date
+from ui.formatting import alt_text
+from ui.tiles import captioned_tile_json, photo_address, thumbnail_url
 
 # By the name of the format: these a browser shows upright and in their own colours.
 SHOWN_BY_BROWSERS = ("JPEG", "PNG", "GIF")
@@ -45,13 +46,8 @@ def _asset(*names: str) -> str:
 
 
 PAGE_STYLE = f"<style>{_asset('page.css')}</style>"  # read once: each rerun runs the app's script
-_grid = st.components.v2.component(
-    "imgsearch_grid",
-    html='<div class="head"><div class="text" role="status"></div>'
-    '<div class="view" role="group" aria-label="View"></div></div><div class="grid"></div>',
-    css=_asset("grid.css"),
-    js=_asset(_HISTORY, "grid.js"),
-)
+_answer = component("answer", "shared/photo_tile.css", "grid/photo_grid.css")
+_tiles = component("tiles", "shared/photo_tile.css")
 _viewer = component("viewer")
 _facts = st.components.v2.component(
     "imgsearch_facts", html="<dl></dl>", css=_asset("facts.css"), js=_asset("facts.js")
@@ -72,23 +68,31 @@ _suggest = component("suggest", is_isolated=False)
 
 
 @dataclass(frozen=True, slots=True)
-class GridOptions:
-    """How a grid of thumbnails looks and what it offers."""
+class AnswerOptions:
+    """What a grid of found photos shows and offers."""
 
-    heading: tuple[str, str] = ("", "")  # above it; the first part is bold. Changes are announced
+    address: str  # of the view: the browser comes back to the same place in it
+    photos: str  # what the grid sends along to get them
+    heading: tuple[str, str]  # above it; the first part is bold. Changes are announced
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
-    row_px: int | None = None  # height of a row; None: as the visitor chose for all views
-    more: str = ""  # label of the button for more photos; empty: no button
-    scroll: bool = False  # whether scrolling to the end loads more photos
-    selectable: bool = True
+    weaker: bool = False  # whether a button below the photos offers weaker matches
+    selectable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class GridEvents:
-    """What the visitor did in a grid since the last run."""
+class Selected:
+    """Photos selected in a grid: ranges [first, end) of positions in a version of its list."""
 
-    selected: tuple[int, ...]  # ids of all selected photos
-    more: int | None  # how many photos were requested in all, if more were
+    version: str
+    ranges: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEvents:
+    """What the visitor did in a grid of found photos since the last run."""
+
+    selected: Selected | None  # None if nothing was selected or unselected
+    weaker: bool  # whether weaker matches were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,57 +105,72 @@ class ViewerOptions:
     before: int  # number of photos in the list before those given
 
 
-def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
-    """The address of a photo; the parameters say what its arrow keys step through."""
-    return f"/photo?{urlencode({'id': hit.photo.id, **parameters})}"
-
-
-def thumbnail_url(hit: Hit, size: Literal["small", "large", "full"] = "small") -> str:
-    """Names the photo's content, so browsers may cache it for ever.
-
-    For a video, `at` is the time of the best matching frame in milliseconds.
+def answer(
+    key: str,
+    options: AnswerOptions,
+    selected: Selected = Selected(""),  # frozen
+    token: str = "",
+) -> AnswerEvents:
+    """All photos that a search found, to open and to select. A new `token` resets the selection to
+    `selected`.
     """
-    at = "" if hit.at_s is None else f"&at={round(hit.at_s * 1000)}"
-    return f"/thumbnail/{size}/{hit.photo.id}?v={hit.photo.content_hash[:12]}{at}"
+    result = _answer(
+        key=key,
+        data={
+            "address": options.address,
+            "parameters": options.photos,
+            "heading": options.heading,
+            "other_views": options.other_views,
+            "weaker": options.weaker,
+            "selectable": options.selectable,
+            "selected": {"version": selected.version, "ranges": selected.ranges},
+            "token": token,
+        },
+        on_selected_change=_rerun,
+        on_weaker_change=_rerun,
+    )
+    changed = result.get("selected")
+    now = None
+    if isinstance(changed, Mapping) and changed.get("token") == token:
+        now = _selected(changed)
+    return AnswerEvents(now, bool(result.get("weaker")))
 
 
-def grid(
+def _selected(told: Mapping[str, object]) -> Selected:
+    """What the browser told of a selection."""
+    ranges = told.get("ranges")
+    assert isinstance(ranges, list)
+    return Selected(
+        str(told.get("version")), tuple((int(first), int(end)) for first, end in ranges)
+    )
+
+
+def tiles(
     hits: Sequence[Hit],
     key: str,
-    options: GridOptions = GridOptions(),  # frozen
-    selected: Sequence[int] = (),
-    token: str = "",
+    row_px: int,
     *,
-    address: str = "/",
+    address: str,
     photo_parameters: Mapping[str, str] = MappingProxyType({}),
-) -> GridEvents:
-    """Thumbnails to open and to select. A new `token` resets the selection to `selected`.
+) -> None:
+    """A few photos side by side. A click opens the photo at an address with `photo_parameters`,
+    which say what its arrow keys step through.
 
-    `address` is that of the view: the browser comes back to the same place in it. A click opens
-    the photo at an address with `photo_parameters`, which say what its arrow keys step through.
+    `address` is that of the view: the browser comes back to the same place in it.
     """
-    result = _grid(
+    _tiles(
         key=key,
         data={
             "tiles": [_tile(hit, photo_parameters) for hit in hits],
             "address": address,
-            "heading": options.heading,
-            "other_views": options.other_views,
-            "row_px": options.row_px,
-            "more": options.more,
-            "scroll": options.scroll,
-            "selectable": options.selectable,
-            "selected": list(selected),
-            "token": token,
+            "row_px": row_px,
         },
-        on_selected_change=_rerun,
-        on_more_change=_rerun,
     )
-    changed = result.get("selected")
-    return GridEvents(
-        selected=tuple(selected if changed is None else map(int, changed)),
-        more=_integer(result.get("more")),
-    )
+
+
+def _tile(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
+    ratio = max(hit.photo.width_px, 1) / max(hit.photo.height_px, 1)
+    return {**captioned_tile_json(hit, photo_parameters), "ratio": ratio}
 
 
 def viewer(hits: Sequence[Hit], shown: Hit, options: ViewerOptions) -> None:
@@ -269,43 +288,6 @@ def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:
 def visit(address: str) -> None:
     """Send the browser to another view of the page."""
     _visit(key="visit", data={"address": address})
-
-
-def _tile(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object]:
-    photo_facts = hit.photo.facts
-    badges: list[tuple[str, str]] = []  # CSS class and text
-    if hit.level:
-        badges.append((hit.level, hit.level))
-    if hit.matched_by:
-        badges.append(("name", name_of_field(hit.matched_by[0])))
-    if photo_facts.duration_s is not None:
-        badges.append(
-            ("video", f"▶ {clock(photo_facts.duration_s if hit.at_s is None else hit.at_s)}")
-        )
-    if hit.offline:
-        badges.append(("offline", "offline"))
-    if hit.missing:
-        badges.append(("missing", "missing"))
-    has_date = (hit.dated_by or photo_facts.dated_by) != "file"
-    copies = len(hit.paths)
-    return {
-        "id": hit.photo.id,
-        "src": thumbnail_url(hit),
-        "link": photo_address(hit, photo_parameters),
-        "alt": alt_text(hit),
-        "width": max(hit.photo.width_px, 1),
-        "height": max(hit.photo.height_px, 1),
-        "title": (has_date and format_date(date_of(hit))) or printable(hit.path.name),
-        "subtitle": printable(hit.path.parent.name or str(hit.path.parent))
-        + (f" · {copies} copies" if copies > 1 else ""),
-        "score": "" if hit.score is None else f"{hit.score:.2f}",
-        "level": hit.level,
-        "badges": badges,
-    }
-
-
-def _integer(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
 
 
 def _rerun() -> None:

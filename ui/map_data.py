@@ -19,11 +19,11 @@ from imgsearch import (
     count_within,
     printable,
 )
-from ui.elements import thumbnail_url
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import Session, session
+from ui.tiles import thumbnail_url
 from ui.timeline_data import MAX_FOUND
 
 MAX_ZOOM = 16

@@ -39,6 +39,11 @@ class RecentAnswers(Generic[_Key, _Value]):
                 self._values.popitem(last=False)
             return value
 
+    def clear(self) -> None:
+        """Compute all values anew."""
+        with self._lock:
+            self._values.clear()
+
     def kept(self, key: _Key) -> _Value | None:
         """The value that was computed last for `key`, whatever has changed since."""
         with self._lock:

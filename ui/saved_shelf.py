@@ -17,12 +17,13 @@ from imgsearch import (
     printable,
     saved_name_of,
 )
-from ui import elements
 from ui.addresses import START, address_of
+from ui.answer_data import forget_answers
 from ui.component_files import component
 from ui.formatting import escape_markdown, format_date
 from ui.search_state import SearchInput
 from ui.session import session
+from ui.tiles import thumbnail_url
 
 _shelf = component("saved")
 
@@ -47,7 +48,7 @@ def _on_shelf(summary: SavedSearchSummary, covers: dict[int, Hit]) -> dict[str, 
         "photos": summary.photos,
         "new": summary.new,
         "problem": summary.problem is not None,
-        "cover": "" if cover is None else elements.thumbnail_url(cover),
+        "cover": "" if cover is None else thumbnail_url(cover),
     }
 
 
@@ -96,6 +97,7 @@ def save_popover(search_input: SearchInput) -> None:
             st.warning(escape_markdown(str(error)))
             return
     session().forget_saved_searches()
+    forget_answers()
     st.toast(f"Saved {escape_markdown(search.name)}", icon=":material/bookmark_added:")
     _show_search(line_of(search.name))
 

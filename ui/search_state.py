@@ -1,21 +1,17 @@
-"""A visitor's search and its results, kept across the reruns of Streamlit."""
+"""What a visitor searches for, and lists of photos kept across the reruns of Streamlit."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import streamlit as st
 
-from imgsearch import Example, Hit, Query, Region, Term, Verdict, parse
+from imgsearch import Example, Hit, Query, Region, Term, parse
 from ui.addresses import START, address_of
 from ui.navigation import go_to
 from ui.session import session
-
-PAGE = 60  # results shown at first, and added with each "more"
-MAX_SEARCHED = 1200  # how far a photo is looked for in the results of its address
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,63 +96,6 @@ def _region_of(text: str) -> Region | None:
 
 
 NEWEST = SearchInput("sort:date")
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResults:
-    """The hits fetched so far. `seconds` is how long the first page took."""
-
-    token: str
-    photos: int  # in the library at that time
-    hits: tuple[Hit, ...] = ()
-    cursor: str | None = None
-    verdict: Verdict | None = None
-    suggestion: str | None = None
-    remarks: tuple[str, ...] = ()
-    is_read: bool = True
-    seconds: float = 0.0
-
-
-def search(search_input: SearchInput, count: int = PAGE) -> SearchResults:
-    """At least the first `count` hits, if there are as many.
-
-    The last results are reused if neither the input nor the number of photos has changed.
-    """
-    results: SearchResults | None = st.session_state.get("results")
-    photos = session().photo_count()
-    if results is None or (results.token, results.photos) != (search_input.token, photos):
-        results = _with_next_page(search_input, SearchResults(search_input.token, photos))
-    while len(results.hits) < count and results.cursor is not None:
-        results = _with_next_page(search_input, results)
-    st.session_state["results"] = results
-    return results
-
-
-def search_until(search_input: SearchInput, photo_id: int) -> SearchResults:
-    """The results up to this photo and the page after it, as far as it is among the first 1,200."""
-    results = search(search_input)
-    while results.cursor is not None and len(results.hits) < MAX_SEARCHED:
-        ids = [hit.photo.id for hit in results.hits]
-        if photo_id in ids and ids.index(photo_id) < len(ids) - 1:
-            break
-        results = search(search_input, len(ids) + PAGE)
-    return results
-
-
-def _with_next_page(search_input: SearchInput, results: SearchResults) -> SearchResults:
-    started = time.perf_counter()
-    page = session().find(search_input.query(), PAGE, results.cursor)
-    if not results.hits:  # only the first page has remarks on the query
-        results = replace(
-            results, suggestion=page.suggestion, remarks=page.remarks, is_read=page.is_read
-        )
-    return replace(
-        results,
-        hits=(*results.hits, *page.hits),
-        cursor=page.cursor,
-        verdict=results.verdict or page.verdict,
-        seconds=results.seconds or time.perf_counter() - started,
-    )
 
 
 def open_search(line: str) -> None:

@@ -32,7 +32,15 @@ from imgsearch import (
     Settings,
     printable,
 )
-from ui import component_files, filter_data, map_data, originals, suggestions, timeline_data
+from ui import (
+    answer_data,
+    component_files,
+    filter_data,
+    map_data,
+    originals,
+    suggestions,
+    timeline_data,
+)
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.responses import NOT_STORED
@@ -82,6 +90,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
             Route(component_files.ROUTE, component_files.serve),
+            Route("/answer/list", answer_data.photo_list),
+            Route("/answer/tiles", answer_data.tiles),
             Route("/filters/choices", filter_data.choices),
             Route("/map/clusters", map_data.clusters),
             Route("/map/circle", map_data.circle),

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
-from ui import elements
+from ui.answer_data import forget_answers
 from ui.formatting import alt_text, escape_markdown
 from ui.search_state import open_search
 from ui.session import session
+from ui.tiles import thumbnail_url
 
 MAX_SHOWN = 8  # concepts that a photo is judged by; those in the query come first
 PROPOSED, COLUMNS = 6, 3  # photos to judge next
@@ -47,13 +48,13 @@ def judge_photo(hit: Hit, line: str) -> None:
                     args=(concept.name, hit.photo.id, is_like, judged is is_like),
                 )
     with st.popover("Teach a concept", icon=":material/school:"):
-        teach_form([hit], "photo")
+        teach_form([hit.photo.id], "photo")
 
 
-def teach_form(hits: Sequence[Hit], key: str) -> None:
-    """Teaches a concept, new or known, by these photos."""
+def teach_form(ids: Sequence[int], key: str) -> None:
+    """Teaches a concept, new or known, by the photos with these ids."""
     library = session().library
-    these = "This photo" if len(hits) == 1 else f"These {format_count(len(hits), 'photo')}"
+    these = "This photo" if len(ids) == 1 else f"These {format_count(len(ids), 'photo')}"
     name = st.selectbox(
         "Name of the concept",
         [concept.name for concept in library.concepts()],
@@ -63,7 +64,6 @@ def teach_form(hits: Sequence[Hit], key: str) -> None:
         key=f"concept name {key}",
     )
     verb = st.radio(these, (SHOW_IT, DO_NOT), key=f"concept side {key}", horizontal=True)
-    ids = [hit.photo.id for hit in hits]
     if st.button("Teach", disabled=not name, key=f"teach {key}") and name:
         try:
             with st.spinner("Looking through all photos…"):
@@ -74,6 +74,7 @@ def teach_form(hits: Sequence[Hit], key: str) -> None:
         except ImgsearchError as error:
             st.warning(escape_markdown(str(error)))
             return
+        forget_answers()
         st.session_state[f"taught {key}"] = concept.name
     taught = st.session_state.get(f"taught {key}")
     if taught is not None and taught == name:
@@ -99,7 +100,7 @@ def _proposals(name: str, key: str) -> None:
     st.markdown(f"Do these show {escape_markdown(name)}? Your answers help most here.")
     columns = st.columns(COLUMNS)
     for number, hit in enumerate(hits):
-        picture = f"![{escape_markdown(alt_text(hit))}]({elements.thumbnail_url(hit)})"
+        picture = f"![{escape_markdown(alt_text(hit))}]({thumbnail_url(hit)})"
         with columns[number % COLUMNS], st.container(key=f"proposed {key} {number}", gap="small"):
             st.markdown(picture)
             with st.container(horizontal=True, gap="small"):
@@ -125,3 +126,5 @@ def _judge(name: str, photo_id: int, is_like: bool, take_back: bool) -> None:
             library.teach(name, unlike=[photo_id])
     except ImgsearchError as error:
         st.session_state["judging_error"] = str(error)
+    else:
+        forget_answers()

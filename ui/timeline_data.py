@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
-from urllib.parse import urlencode
 
 import numpy as np
 from starlette.requests import Request
@@ -20,17 +19,16 @@ from imgsearch import (
     ImgsearchError,
     PhotoEvent,
     Query,
-    clock,
     format_count,
     printable,
 )
-from ui.elements import thumbnail_url
-from ui.formatting import alt_text, date_of
+from ui.formatting import date_of
 from ui.originals import number_of
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput
 from ui.session import Session, session
+from ui.tiles import tile_json
 
 MAX_FOUND = 1000  # photos that words or an example find; filters alone have no limit
 MAX_TILES = 500  # of one request
@@ -63,9 +61,7 @@ def photos_by_day(search_input: SearchInput) -> PhotosByDay:
     return _recent(here).get(search_input, here.photo_count())
 
 
-def photos_around(
-    search_input: SearchInput, photo_id: int, reach: int
-) -> tuple[list[Hit], int, int]:
+def days_around(search_input: SearchInput, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
     """A photo in the timeline of a search, and as many as `reach` on either side of it.
 
     With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
@@ -175,7 +171,7 @@ def days(request: Request) -> Response:
         {
             "version": photos.version,
             "days": [
-                [day.day.isoformat(), len(day.photo_ids), _remark(day, today)]
+                [day.day.isoformat(), len(day.photo_ids), remark_on(day, today)]
                 for day in photos.days
             ],
             "offset": None if photo_id is None else photos.offset_of(photo_id),
@@ -220,7 +216,7 @@ def tiles(request: Request) -> Response:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
         [
-            tile_json(found[photo_id], search_input, photos.times_s.get(photo_id))
+            day_tile_json(found[photo_id], search_input, photos.times_s.get(photo_id))
             if photo_id in found
             else None
             for photo_id in ids
@@ -229,19 +225,11 @@ def tiles(request: Request) -> Response:
     )
 
 
-def tile_json(hit: Hit, search_input: SearchInput, at_s: float | None = None) -> dict[str, object]:
-    """What a square tile shows of a photo that a search found; of a video, the moment found."""
-    hit = replace(hit, at_s=at_s)
-    parameters = {"id": str(hit.photo.id), "from": "timeline", **search_input.parameters}
-    duration_s = hit.photo.facts.duration_s
-    return {
-        "id": hit.photo.id,
-        "src": thumbnail_url(hit),
-        "link": f"/photo?{urlencode(parameters)}",
-        "alt": alt_text(hit),
-        "video": "" if duration_s is None else clock(duration_s if at_s is None else at_s),
-        "offline": hit.offline,
-    }
+def day_tile_json(
+    hit: Hit, search_input: SearchInput, at_s: float | None = None
+) -> dict[str, object]:
+    """What a tile shows of a photo that a search found; of a video, the moment found."""
+    return tile_json(replace(hit, at_s=at_s), {"from": "timeline", **search_input.parameters})
 
 
 def _trip_json(trip: PhotoEvent) -> dict[str, object]:
@@ -254,7 +242,7 @@ def _trip_json(trip: PhotoEvent) -> dict[str, object]:
     }
 
 
-def _remark(day: DayPhotos, today: date) -> str:
+def remark_on(day: DayPhotos, today: date) -> str:
     """What is doubtful about the date of these photos; empty if nothing is."""
     if day.day == CLOCK_NOT_SET:
         return "the date of a clock that was not set"

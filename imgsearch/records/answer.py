@@ -12,7 +12,7 @@ from imgsearch.records.concepts import ConceptVerdict
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
-from imgsearch.records.query import Filter, Share, UnderstoodPart
+from imgsearch.records.query import Filter, Query, Share, UnderstoodPart
 from imgsearch.text import clock, format_count
 
 if TYPE_CHECKING:  # a client of the service loads no NumPy
@@ -75,6 +75,11 @@ class Verdict:
         if score >= self.likely_from:
             return "likely"
         return "possible" if score >= self.possible_from else "weak"
+
+    def level_of(self, score: float, *, is_named: bool) -> Level | None:
+        """As `level`; None for a photo that was found by its name alone."""
+        level = self.level(score)
+        return None if is_named and level in ("possible", "weak") else level
 
     def __str__(self) -> str:
         if self.state == "nothing":
@@ -214,6 +219,33 @@ def _data_frame(hits: Sequence[Hit]) -> DataFrame:
         if fact.name not in _NOT_IN_DATA_FRAME:
             columns[fact.name] = [getattr(hit.photo.facts, fact.name) for hit in hits]
     return data_frame(columns, times="date")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundPhotos:
+    """All photos of an answer in its order, without their facts; `Library.hits_of` adds those.
+
+    `scores` has one for each photo, in the same order; None for a query without terms. `named` are
+    the photos that were found by one of the `phrases`; `vector` is that of the query.
+    """
+
+    query: Query  # in its exact form
+    ids: Ids
+    scores: Vector | None = None
+    verdict: Verdict | None = None
+    named: frozenset[int] = frozenset()
+    phrases: tuple[str, ...] = ()
+    vector: Vector | None = None
+
+    def levels(self) -> list[Level | None]:
+        """How far each photo can be trusted, in their order: see `Hit.level`."""
+        verdict = self.verdict
+        if verdict is None or self.scores is None:
+            return [None] * len(self.ids)
+        return [
+            verdict.level_of(score, is_named=photo_id in self.named)
+            for photo_id, score in zip(self.ids.tolist(), self.scores.tolist(), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

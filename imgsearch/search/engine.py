@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgsearch.errors import QueryError
 from imgsearch.query.grammar import EMPTY_QUERY
-from imgsearch.records.answer import Answer, Hit, Level, Neighbours, Verdict
+from imgsearch.records.answer import Answer, FoundPhotos, Hit, Neighbours, Verdict
 from imgsearch.records.query import Listed, Query
 from imgsearch.search import cursor as cursors
 from imgsearch.search.baseline import LibraryBaseline
@@ -27,8 +27,11 @@ from imgsearch.search.understanding import understand
 from imgsearch.search.vector import QueryVector, embed
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
+    from imgsearch.records.arrays import Ids, Vector
     from imgsearch.store.reads import Reads
+
+
+_FIRST_RANKED = 1000  # photos of the first attempt to find all that are not weak
 
 
 def search_page(context: SearchContext, query: Query, k: int, cursor: str | None = None) -> Answer:
@@ -105,6 +108,68 @@ def found_ids(
     assert k is not None
     hits = _page(context, query, k, None).hits
     return [hit.photo.id for hit in hits if include_weak or hit.level != "weak"]
+
+
+def find_all(context: SearchContext, query: Query, k: int) -> FoundPhotos:
+    """All photos of an answer in its order; with terms, about k at most, and no fewer than those
+    that are not weak, as far as k allows.
+
+    Raises QueryError as `search_page` does.
+    """
+    import numpy as np
+
+    query = understand(context.reads, query).query
+    if not query.terms:
+        return FoundPhotos(query, np.array(found_ids(context, query, None), np.int64))
+    _check_min_score(query)
+    only = context.matching(query)
+    if only is not None and not len(only):
+        return FoundPhotos(query, np.empty(0, np.int64))
+    baseline = LibraryBaseline.read(context.reads, context.row)
+    vector = embed(context, query, baseline)
+    names = find_names(context.reads, query, only)
+    limit = min(max(COUNTED_HITS, _FIRST_RANKED), k)
+    while True:
+        ranked = rank_fused(context, query, vector, names, only, limit, baseline)
+        if ranked.is_complete or ranked.is_below or limit >= k or _ends_weak(ranked, limit):
+            break
+        limit = min(4 * limit, k)
+    photos = ranked.photos
+    if query.sort != "relevance":
+        scores = dict(photos)
+        selection = context.selection((), np.array(list(scores), np.int64))
+        listed = context.reads.listing(selection, _sort_key(query))
+        photos = [(photo.id, scores[photo.id]) for photo in listed]
+    return FoundPhotos(
+        query,
+        np.array([photo_id for photo_id, _ in photos], np.int64),
+        np.array([score for _, score in photos], np.float32),
+        ranked.verdict,
+        ranked.named,
+        ranked.phrases,
+        vector.vector,
+    )
+
+
+def _ends_weak(ranked: FusedRanking, limit: int) -> bool:
+    """Whether a ranking of `limit` photos goes down to weak ones, and has all that were named."""
+    if ranked.verdict is None or not ranked.photos or len(ranked.named) > limit:
+        return False
+    last_id, last_score = ranked.photos[-1]
+    return last_id not in ranked.named and last_score < ranked.verdict.possible_from
+
+
+def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> tuple[Hit, ...]:
+    """These photos of an answer, as it has them; those that were deleted since are left out."""
+    scores: dict[int, float] = {}
+    if found.scores is not None:
+        wanted = set(ids)
+        pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+        scores = {photo_id: score for photo_id, score in pairs if photo_id in wanted}
+    hits = make_hits(context.reads, context.online, ids, scores, context.stack_raw)
+    if found.vector is not None:
+        hits = _rated(context, found.vector, found.verdict, found.named, found.phrases, hits)
+    return with_text_lines(context.reads, found.query, hits)
 
 
 def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
@@ -342,32 +407,41 @@ def _assessed(
     context: SearchContext, query: QueryVector, ranked: FusedRanking, answer: Answer
 ) -> Answer:
     """The answer with its verdict, and with the level and the best video frame of each hit."""
-    ids = [hit.photo.id for hit in answer.hits]
+    hits = _rated(context, query.vector, ranked.verdict, ranked.named, ranked.phrases, answer.hits)
+    return replace(answer, hits=tuple(hits), verdict=ranked.verdict)
+
+
+def _rated(
+    context: SearchContext,
+    vector: Vector,
+    verdict: Verdict | None,
+    named: frozenset[int],
+    phrases: tuple[str, ...],
+    hits: Sequence[Hit],
+) -> list[Hit]:
+    """The hits with their level, the frame of a video that is nearest to `vector`, and the names
+    that they were found by.
+    """
+    ids = [hit.photo.id for hit in hits]
     parts = context.reads.parts(context.row.key, ids, only_several=True)
     times_s = {
-        photo_id: photo.times_s[photo.best_part(query.vector)]
+        photo_id: photo.times_s[photo.best_part(vector)]
         for photo_id, photo in parts.items()
         if photo.times_s
     }
-    named = ranked.named.intersection(ids)
-    fields = context.reads.fields_with_any(named, ranked.phrases) if named else {}
-    hits = tuple(
+    named_here = named.intersection(ids)
+    fields = context.reads.fields_with_any(named_here, phrases) if named_here else {}
+    return [
         replace(
             hit,
             at_s=times_s.get(hit.photo.id),
-            level=_level(hit, ranked),
+            level=None
+            if verdict is None or hit.score is None
+            else verdict.level_of(hit.score, is_named=hit.photo.id in named),
             matched_by=fields.get(hit.photo.id, ()),
         )
-        for hit in answer.hits
-    )
-    return replace(answer, hits=hits, verdict=ranked.verdict)
-
-
-def _level(hit: Hit, ranked: FusedRanking) -> Level | None:
-    if ranked.verdict is None or hit.score is None:
-        return None
-    level = ranked.verdict.level(hit.score)
-    return None if hit.photo.id in ranked.named and level in ("possible", "weak") else level
+        for hit in hits
+    ]
 
 
 # ------------------------------------------------------------------------- by date or path

@@ -16,10 +16,10 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     give_file,
+    scroll_to,
     search,
     serving,
     settle,
-    wait_for_count,
     wait_for_first,
     wait_for_line,
     wait_until_shown,
@@ -94,9 +94,8 @@ def test_back_from_a_photo_leads_to_the_same_tile(page: Page, address: str) -> N
     search(page, "in:many sort:path")
     wait_for_first(page, "000.png")
     assert entries(page) == before + 1
-    page.locator(".tile").nth(59).scroll_into_view_if_needed()
-    wait_for_count(page, 120)
-    page.locator(".tile").nth(100).scroll_into_view_if_needed()
+    scroll_to(page, 0.65)
+    page.locator(".tile a[aria-label^='100.png']").wait_for()
     settle(page)
     top = top_of(page, "100.png")
     open_photo(page, "100.png")
@@ -118,7 +117,7 @@ def test_back_from_a_photo_leads_to_the_same_tile(page: Page, address: str) -> N
     page.reload()
     page.locator(".frame img[alt^='102.png']").wait_for()
     page.get_by_text("103 of").wait_for()
-    page.go_back()  # the session is a new one, which has to load more photos first
+    page.go_back()  # the session is a new one
     wait_until_tile_is_at(page, "100.png", top)
     page.reload()
     wait_until_tile_is_at(page, "100.png", top)

@@ -20,6 +20,7 @@ from tests.browsing import (
     settle,
     small_targets,
     wait_for_first,
+    wait_for_line,
 )
 
 if TYPE_CHECKING:
@@ -131,17 +132,35 @@ def test_the_chosen_size_and_shape_stay_after_a_reload(page: Page, address: str)
     open_view(page, address, "")
     first = page.locator(".tile").first.bounding_box()
     page.get_by_role("button", name="Larger").click()
-    page.get_by_role("button", name="Square").click()
+    page.get_by_role("button", name="Uncropped").click()
     second = page.locator(".tile").first.bounding_box()
     assert first and second and second["height"] > first["height"]
     open_view(page, address, "?q=a+cat")
-    page.locator(".grid.square").wait_for()
+    page.locator(".scroller.fit").wait_for()
     page.get_by_role("button", name="Larger").and_(page.locator(":disabled")).wait_for()
     page.reload()
     wait_for_first(page, "chelsea.png")
-    page.locator(".grid.square").wait_for()
-    page.get_by_role("button", name="Uncropped").click()
-    page.locator(".grid.fit").wait_for()
+    page.locator(".scroller.fit").wait_for()
+    page.get_by_role("button", name="Square").click()
+    page.locator(".scroller.square").wait_for()
+
+
+def test_a_question_mark_lists_the_keyboard_shortcuts(page: Page, address: str) -> None:
+    shortcuts = page.get_by_role("dialog", name="Keyboard shortcuts")
+    for view in ("?q=a+cat", "photo"):
+        open_view(page, address, view)
+        shown = page.url
+        page.keyboard.press("?")
+        shortcuts.get_by_text("select all, or none").wait_for()
+        assert not axe_violations(page)
+        page.keyboard.press("Escape")
+        shortcuts.wait_for(state="hidden")
+        assert page.url == shown
+    open_view(page, address, "")
+    page.keyboard.press("/")
+    page.keyboard.type("what?")
+    wait_for_line(page, "what?")
+    assert not shortcuts.is_visible()
 
 
 def test_a_dropped_file_that_is_no_image_is_told(page: Page, address: str) -> None:

@@ -143,7 +143,7 @@ def test_results_and_a_photo_lead_to_the_map_and_the_timeline(page: Page, addres
     page.go_back()
     page.get_by_role("link", name="By date").click()
     page.get_by_text("12 photos for country:Italy").wait_for()
-    page.locator(".day .tile[href]").first.click()
+    page.locator(".section .tile a[href]").first.click()
     page.get_by_role("button", name="Around it on the map").click()
     page.get_by_role("button", name="12 photos, Rome, Italy").wait_for()
     assert "at=41.9" in page.url

@@ -18,7 +18,15 @@ from playwright.sync_api import expect
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.lock import writing
-from tests.browsing import NEEDS_BROWSER, PATIENCE_MS, TOKEN, serving, settle, wait_until_shown
+from tests.browsing import (
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+    TOKEN,
+    focused_name,
+    serving,
+    settle,
+    wait_until_shown,
+)
 from tests.factories import scene, wait_until
 
 if TYPE_CHECKING:
@@ -101,14 +109,8 @@ def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def focused_name(tab: Page) -> str:
-    """The file name of the tile that has the focus."""
-    tab.locator(".canvas .day .tile:focus[aria-label]").wait_for()
-    return str(tab.locator(".tile:focus").get_attribute("aria-label")).split(",")[0]
-
-
 def names_in_sight(tab: Page) -> list[str]:
-    labels = tab.locator(".day .tile[aria-label]").evaluate_all(
+    labels = tab.locator(".section .tile a[aria-label]").evaluate_all(
         "tiles => tiles.filter(t => t.getBoundingClientRect().top >= 0 && "
         "t.getBoundingClientRect().bottom <= innerHeight).map(t => t.ariaLabel)"
     )
@@ -117,12 +119,12 @@ def names_in_sight(tab: Page) -> list[str]:
 
 def open_timeline(tab: Page, address: str, query: str = "") -> None:
     tab.goto(f"{address}/timeline{query}")
-    tab.locator(".day .tile[aria-label]").first.wait_for()
+    tab.locator(".section .tile a[aria-label]").first.wait_for()
 
 
 def top_of_focus(tab: Page) -> float:
     """Where the focused tile is in the window; headings that arrive late may not move it."""
-    tile = tab.locator(".tile:focus")
+    tile = tab.locator(".tile a:focus")
     return float(tile.evaluate("tile => tile.getBoundingClientRect().top"))
 
 
@@ -147,15 +149,15 @@ def test_photos_stand_under_days_months_and_trips(
     assert (
         re.sub(r"\s+", " ", trip.inner_text()) == "Trip to Rome, Italy 4 – 6 May 2018 · 12 photos"
     )
-    assert page.locator(".day .tile").count() < 120, "only those in sight exist"
-    dates = page.locator(".day").evaluate_all("days => days.map(day => day.ariaLabel)")
+    assert page.locator(".section .tile").count() < 120, "only those in sight exist"
+    dates = page.locator(".section").evaluate_all("days => days.map(day => day.ariaLabel)")
     assert dates[:4] == [
         f"{FUTURE:%A} 2 January {FUTURE.year}",
         f"{MEMORY:%A} {MEMORY.day} {MEMORY:%B} {MEMORY.year}",
         "Sunday 6 May 2018",
         "Saturday 5 May 2018",
     ]
-    wait_until_shown(page.locator(".day .tile img").first)
+    wait_until_shown(page.locator(".section .tile img").first)
     page.set_viewport_size({"width": 1280, "height": 860})
     slider = page.get_by_role("slider", name="Month")
     slider.focus()
@@ -172,7 +174,7 @@ def test_the_scrubber_goes_to_any_month(page: Page, address: str) -> None:
     slider.press("End")
     heading(page, "January 1970").wait_for()
     page.get_by_text("the date of a clock that was not set").wait_for()
-    page.locator(".tile[aria-label^='0000.jpg']").wait_for()
+    page.locator(".tile a[aria-label^='0000.jpg']").wait_for()
     expect(slider).to_have_attribute("aria-valuetext", "January 1970", timeout=PATIENCE_MS)
     box = slider.bounding_box()
     assert box is not None
@@ -181,7 +183,7 @@ def test_the_scrubber_goes_to_any_month(page: Page, address: str) -> None:
     page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2, steps=4)
     expect(slider).to_have_attribute("aria-valuetext", "August 2016", timeout=PATIENCE_MS)
     page.mouse.up()
-    page.locator(".tile[aria-label]").first.wait_for()
+    page.locator(".tile a[aria-label]").first.wait_for()
     wait_until(lambda: len(names_in_sight(page)) > 10)
     page.wait_for_url(re.compile(r"\?at=\d+"))
 
@@ -190,14 +192,14 @@ def test_the_keyboard_reaches_every_photo(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     open_timeline(page, address, "?q=country:Italy")
     first = PHOTOS - 5  # of the trip, the newest: after it come a memory, the future, and no dates
-    page.locator(".day .tile").first.focus()
+    page.locator(".section .tile a").first.focus()
     assert focused_name(page) == f"{first:04}.jpg"
     steps = {"ArrowRight": 1, "ArrowDown": 5, "ArrowUp": 1, "End": 11, "Home": 0, "ArrowLeft": 0}
     for key, expected in steps.items():
         page.keyboard.press(key)
         assert focused_name(page) == f"{first - expected:04}.jpg", key
     open_timeline(page, address, "?q=on:2016-08-20")
-    page.locator(".day .tile").first.focus()
+    page.locator(".section .tile a").first.focus()
     start = int(focused_name(page)[:4])
     page.keyboard.press("PageDown")
     below = start - int(focused_name(page)[:4])
@@ -207,7 +209,9 @@ def test_the_keyboard_reaches_every_photo(page: Page, address: str) -> None:
     assert focused_name(page) == f"{start:04}.jpg"
     page.keyboard.press("End")
     assert focused_name(page) == f"{start - MANY + 1:04}.jpg"
-    outline = page.locator(".tile:focus").evaluate("tile => getComputedStyle(tile).boxShadow")
+    outline = page.locator(".tile a:focus").evaluate(
+        "link => getComputedStyle(link, '::after').boxShadow"
+    )
     assert outline != "none", "the focus is visible"
 
 
@@ -220,12 +224,12 @@ def test_back_returns_to_the_same_place(page: Page, address: str) -> None:
     heading(page, "August 2016").wait_for()
     page.locator(".scroller").evaluate("scroller => { scroller.scrollTop += 2345 }")
     page.wait_for_function("() => location.search.startsWith('?at=')")
-    tile = page.locator(".day .tile[aria-label]").nth(30)
+    tile = page.locator(".section .tile a[aria-label]").nth(30)
     name = str(tile.get_attribute("aria-label")).split(",")[0]
     tile.focus()
     assert focused_name(page) == name
     top = top_of_focus(page)
-    page.locator(".tile:focus").click()
+    page.locator(".tile a:focus").click()
     page.wait_for_url("**/photo?id=*")
     page.get_by_text("96 × 72 px").wait_for()
     with page.expect_response("**/timeline/headings*"):
@@ -247,11 +251,11 @@ def test_headings_that_arrive_late_move_nothing(page: Page, address: str) -> Non
     slider.focus()
     for _ in range(3):
         slider.press("ArrowDown")
-    page.locator(".day .tile[aria-label^='0900.jpg']").focus()
+    page.locator(".section .tile a[aria-label^='0900.jpg']").focus()
     page.locator(".scroller").evaluate("scroller => { scroller.scrollTop += 2345 }")
     page.wait_for_function("() => location.search.startsWith('?at=')")
     wait_until(lambda: len(names_in_sight(page)) > 10)
-    photo = page.locator(f".day .tile[aria-label^='{names_in_sight(page)[0]}']")
+    photo = page.locator(f".section .tile a[aria-label^='{names_in_sight(page)[0]}']")
     height = page.locator(".canvas").evaluate("canvas => canvas.clientHeight")
     before = photo.bounding_box()
     wait_until(lambda: bool(held))
@@ -265,7 +269,7 @@ def test_headings_that_arrive_late_move_nothing(page: Page, address: str) -> Non
 
 def test_the_arrow_keys_of_a_photo_follow_the_timeline(page: Page, address: str) -> None:
     open_timeline(page, address, "?q=on:2016-08-20")
-    page.locator(".day .tile").first.focus()
+    page.locator(".section .tile a").first.focus()
     page.keyboard.press("End")
     first = int(focused_name(page)[:4])
     page.keyboard.press("Enter")
@@ -281,7 +285,7 @@ def test_the_arrow_keys_of_a_photo_follow_the_timeline(page: Page, address: str)
 
 def test_a_copied_address_opens_the_same_photos(page: Page, address: str) -> None:
     open_timeline(page, address, f"?q=on:2016-08-20&at={500}")
-    page.locator(".day .tile[aria-label^='0499.jpg']").wait_for()
+    page.locator(".section .tile a[aria-label^='0499.jpg']").wait_for()
     assert "0499.jpg" in names_in_sight(page)
 
 
@@ -308,7 +312,9 @@ def test_on_a_phone(
     tab.locator("h3.trip").wait_for()
     settle(tab)
     screenshot(tab, "timeline-phone")
-    lefts = tab.locator(".day .tile").evaluate_all("tiles => tiles.map(tile => tile.offsetLeft)")
+    lefts = tab.locator(".section .tile").evaluate_all(
+        "tiles => tiles.map(tile => tile.offsetLeft)"
+    )
     assert len(set(lefts)) == 3, "columns"
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     slider = tab.get_by_role("slider", name="Month").bounding_box()
@@ -317,7 +323,8 @@ def test_on_a_phone(
     tab.set_viewport_size({"width": 844, "height": 390})  # turned round
     tab.wait_for_function(
         "new Set([...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? "
-        "[...e.shadowRoot.querySelectorAll('.day .tile')].map(t => t.offsetLeft) : [])).size > 3"
+        "[...e.shadowRoot.querySelectorAll('.section .tile')].map(t => t.offsetLeft)"
+        " : [])).size > 3"
     )
 
 
@@ -339,9 +346,9 @@ def test_new_photos_appear_while_the_page_is_open(open_tab: OpenTab, tmp_path: P
             lambda: sum(day[1] for day in tab.context.request.get(days).json()["days"]) == 401
         )
         tab.locator(".scroller").evaluate("scroller => { scroller.scrollTop = 1e6 }")
-        tab.locator(".day .tile[aria-label^='0000.jpg']").wait_for()
+        tab.locator(".section .tile a[aria-label^='0000.jpg']").wait_for()
         tab.locator(".scroller").evaluate("scroller => { scroller.scrollTop = 0 }")
-        tab.locator(".day .tile[aria-label^='0400.jpg']").wait_for()
+        tab.locator(".section .tile a[aria-label^='0400.jpg']").wait_for()
 
 
 def test_the_doors_of_the_grid_check_what_they_are_asked(page: Page, address: str) -> None:
@@ -364,14 +371,16 @@ def test_the_doors_of_the_grid_check_what_they_are_asked(page: Page, address: st
 def test_strangers_get_nothing_of_the_timeline(address: str, open_tab: OpenTab) -> None:
     tab = open_tab(address)
     tab.goto(f"{address}/timeline")
-    tab.locator(".day .tile[aria-label]").first.wait_for()
+    tab.locator(".section .tile a[aria-label]").first.wait_for()
     modules = tab.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
-    module = next(name for name in modules if name.endswith("/grid/grid.js"))
+    module = next(name for name in modules if name.endswith("/timeline/timeline.js"))
     paths = ["/timeline/days", "/timeline/headings", "/timeline/tiles?first=0&count=9"]
     urls = [module, *(f"{address}{path}" for path in paths)]
     assert tab.context.request.get(module).status == 200
-    for other in ("..%2f..%2fapp.py", "none.js", "grid.py"):
-        assert tab.context.request.get(module.replace("grid.js", other)).status in (400, 404), other
+    for other in ("..%2f..%2fapp.py", "none.js", "timeline.py"):
+        assert tab.context.request.get(module.replace("timeline.js", other)).status in (400, 404), (
+            other
+        )
     tab.context.clear_cookies()
     for url in urls:
         reply = tab.context.request.get(url)

@@ -239,6 +239,23 @@ def ids_in(address: str, place: Path) -> dict[str, int]:
         return {hit.path.name: hit.photo.id for hit in library.find("sort:path", 50).hits}
 
 
+@pytest.mark.parametrize(
+    ("name", "route"), [("clip.mp4", "/original/"), ("motion.jpg", "/moving-part/")]
+)
+def test_what_moves_plays_while_the_mouse_is_on_its_tile(
+    page: Page, address: str, name: str, route: str
+) -> None:
+    page.goto(f"{address}/?q=sort:path")
+    tile = page.locator(f".tile:has(a[aria-label^='{name}'])")
+    wait_until_shown(tile.locator("img"))
+    assert page.locator(".tile video").count() == 0
+    tile.hover()
+    page.locator(f".tile video.playing[src*='{route}']").wait_for()
+    assert page.locator(".tile video").evaluate("video => video.muted")
+    page.get_by_role("combobox", name="Search").hover()
+    page.locator(".tile video").wait_for(state="detached")
+
+
 def test_originals_are_served_whole_and_in_parts(address: str, place: Path) -> None:
     cookie = cookie_of(address)
     photo_id = ids_in(address, place)["clip.mp4"]

@@ -10,7 +10,6 @@ import streamlit as st
 from imgsearch import Classes, Hit, Label, format_count
 from ui import cards, elements
 from ui.addresses import address_of
-from ui.elements import GridOptions
 from ui.formatting import escape_markdown
 from ui.search_state import open_search, remember_list
 from ui.session import session
@@ -120,10 +119,10 @@ def _show_class(name: str, labels: Sequence[Label]) -> None:
     hits = _hits_of(labels[:MAX_SHOWN])
     parameters = {"c": st.session_state["classes"]}
     remember_list("labels", hits)
-    elements.grid(
+    elements.tiles(
         hits,
         "class grid",
-        GridOptions(row_px=150, selectable=False),
+        150,
         address=address_of("labels", parameters),
         photo_parameters={"from": "labels", **parameters},
     )

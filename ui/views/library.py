@@ -22,7 +22,6 @@ from imgsearch import (
     printable,
 )
 from ui import cards, elements, folder_picker
-from ui.elements import GridOptions
 from ui.formatting import escape_markdown, format_datetime, format_size
 from ui.session import session
 from ui.tasks import INDEX, Task, other_process_bar, progress_bar
@@ -458,10 +457,10 @@ def _trial(busy: bool) -> None:
         with side:
             st.markdown(f"**{escape_markdown(model)}**")
             st.caption(_judged(query, ids))
-            elements.grid(
+            elements.tiles(
                 session().library.photos(ids),
                 f"trial {model}",
-                GridOptions(row_px=110, selectable=False),
+                110,
                 address="/library",
             )
     with st.popover(

@@ -24,12 +24,13 @@ from imgsearch import (
 )
 from ui import cards, elements, teaching
 from ui.addresses import START, address_of
+from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
 from ui.formatting import date_of, format_datetime, format_size
 from ui.navigation import go_to
-from ui.search_state import NEWEST, SearchInput, open_search, remembered_list, search_until
+from ui.search_state import NEWEST, SearchInput, open_search, remembered_list
 from ui.session import session
-from ui.timeline_data import photos_around
+from ui.timeline_data import days_around
 
 DATE_SOURCES = {
     "exif": "from EXIF",
@@ -100,22 +101,21 @@ def _list_of(
     """The photos that the arrow keys step through, how many come before these, and all, as text."""
     if parameters.get("from") == "timeline":
         try:
-            around, before, total = photos_around(search_input, shown.photo.id, NEIGHBOURS)
+            around, before, total = days_around(search_input, shown.photo.id, NEIGHBOURS)
         except ImgsearchError:
             around = []  # the timeline shows the error
         return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
-    hits: Sequence[Hit] = remembered_list(parameters.get("from", ""))
-    more = ""
     if parameters.get("from") == "newest":
         search_input = NEWEST
     if search_input:
         try:
-            results = search_until(search_input, shown.photo.id)
+            around, before, total = photos_around(search_input, shown.photo.id, NEIGHBOURS)
         except ImgsearchError:
-            return (shown,), 0, "1"  # the search view shows the error
-        hits, more = results.hits, "+" if results.cursor else ""
+            around = []  # the search view shows the error
+        return (around, before, f"{total:,}") if around else ((shown,), 0, "1")
+    hits = remembered_list(parameters.get("from", ""))
     is_among = any(hit.photo.id == shown.photo.id for hit in hits)
-    return (hits, 0, f"{len(hits):,}{more}") if is_among else ((shown,), 0, "1")
+    return (hits, 0, f"{len(hits):,}") if is_among else ((shown,), 0, "1")
 
 
 def _results_address(

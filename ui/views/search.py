@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
-from imgsearch import Hit, ImgsearchError, QueryError, format_count, parse
+from imgsearch import Answer, Hit, ImgsearchError, QueryError, format_count, parse
 from ui import cards, elements, exports, filters, saved_shelf, teaching
 from ui.addresses import START, address_of
-from ui.elements import GridOptions
+from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
+from ui.elements import AnswerOptions, Selected
 from ui.formatting import escape_markdown
-from ui.search_state import MAX_SEARCHED, NEWEST, PAGE, SearchInput, SearchResults, search
+from ui.search_state import NEWEST, SearchInput
 from ui.session import session
 from ui.tasks import show_coming_photos
 
@@ -32,9 +33,12 @@ HELP = """
 | `near:48.85,2.35,5km` | taken near a location |
 | `rating:>=4 type:raw orientation:portrait` | by rating, format and orientation |
 
-To find photos like an image, drop the image anywhere on this page, or paste it.
+To find photos like an image, drop the image anywhere on this page, or paste it. `?` lists the
+keyboard shortcuts.
 """
-MAX_SCROLLED = 5 * PAGE  # from here on a button loads more, so that scrolling comes to an end
+MAX_ZIPPED = 500  # photos; their sizes are added up at each run
+# The grid fills the window, so the page itself need not scroll.
+STYLE = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
 
 
 def title() -> str:
@@ -184,14 +188,18 @@ def _suggestions() -> None:
             )
         with st.popover("Search tips", icon=":material/lightbulb:", type="tertiary"):
             st.markdown(HELP)
-    results = search(NEWEST)
+    answer = answer_of(NEWEST)
+    if not len(answer.found.ids):
+        return
     photos = format_count(session().photo_count(), "photo")
-    elements.grid(
-        results.hits,
+    st.html(STYLE)
+    elements.answer(
         "newest",
-        GridOptions(heading=("Newest", f"of {photos}"), selectable=False),
-        address=address_of(START),
-        photo_parameters={"from": "newest"},
+        AnswerOptions(
+            address=address_of(START),
+            photos=list_parameters(NEWEST, is_newest=True),
+            heading=("Newest", f"of {photos}"),
+        ),
     )
 
 
@@ -203,25 +211,26 @@ def _show_results(search_input: SearchInput) -> None:
     """The results, what they are worth, and what can be done with them."""
     state = st.session_state
     if state.get("shown_token") != search_input.token:
-        state.update(shown_token=search_input.token, shown=PAGE, show_weak=False)
+        state.update(shown_token=search_input.token, show_weak=False)
     with st.spinner("Searching…", show_time=True):
-        results = search(search_input, state["shown"])
-    _remarks(results)
-    hits = [hit for hit in results.hits if hit.level != "weak" or state["show_weak"]]
-    if not results.hits:
+        answer = answer_of(search_input)
+    _remarks(answer.first)
+    photos = answer.photos(with_weak=state["show_weak"])
+    if not len(answer.found.ids):
         cards.no_results("No photo matches the filters. Remove one above, or widen it.")
-    elif not hits and not results.is_read:
-        cards.no_results("The model cannot read this query.")
-    elif not hits:
-        words = str(results.verdict).capitalize()
-        cards.no_results(f"{words}: even the closest photos match no better than chance.")
+    elif len(photos.ids):
+        st.html(STYLE)
+        _result_grid(search_input, answer, photos)
     else:
-        _result_grid(search_input, results, hits)
-    if len(hits) < len(results.hits):
+        if answer.first.is_read:
+            words = str(answer.found.verdict).capitalize()
+            cards.no_results(f"{words}: even the closest photos match no better than chance.")
+        else:
+            cards.no_results("The model cannot read this query.")
         st.button("Show weaker matches", icon=":material/unfold_more:", on_click=_show_weak)
 
 
-def _remarks(results: SearchResults) -> None:
+def _remarks(results: Answer) -> None:
     """What there is to tell about the query, and what may have been meant."""
     for remark in results.remarks:
         st.info(escape_markdown(remark), icon=":material/info:")
@@ -240,17 +249,14 @@ def _show_weak() -> None:
     st.session_state["show_weak"] = True
 
 
-def _verdict(results: SearchResults) -> tuple[str, str]:
-    """ "12 sure, 30 likely, nothing else" and "among 8,091 photos, 18 ms"."""
-    number = len(results.hits)
-    if results.verdict is not None:
-        verdict, among = str(results.verdict).capitalize(), "among"
-    elif results.hits[0].score is None:  # filters only
-        verdict, among = f"{number:,}{'+' if results.cursor else ''}", "of"
-    else:
-        verdict, among = f"The {number:,} closest", "of"
-    photos = format_count(session().photo_count(), "photo")
-    return verdict, f"{among} {photos}, {results.seconds * 1000:,.0f} ms"
+def _verdict(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
+    """ "12 sure, 30 likely, nothing else" and "42 among 8,091 photos, 18 ms"."""
+    number, verdict = len(photos.ids), answer.first.verdict
+    everything = format_count(session().photo_count(), "photo")
+    rest = f"of {everything}, {answer.seconds * 1000:,.0f} ms"
+    if verdict is not None:
+        return str(verdict).capitalize(), f"{number:,} {rest}"
+    return f"{number:,}" if answer.found.scores is None else f"The {number:,} closest", rest
 
 
 def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
@@ -265,43 +271,49 @@ def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
 
 
 @st.fragment
-def _result_grid(search_input: SearchInput, results: SearchResults, hits: list[Hit]) -> None:
+def _result_grid(search_input: SearchInput, answer: WholeAnswer, photos: PhotoList) -> None:
     """The grid and the bar for selected photos. Selecting a photo reruns only this fragment."""
     state = st.session_state
-    all_shown = len(hits) == len(results.hits)
-    by_id = {hit.photo.id: hit for hit in hits}
+    version, is_all_shown = photos.version, photos is answer.everything
+    there = set(photos.ids.tolist())
+    selected = [photo_id for photo_id in state.get("selected", ()) if photo_id in there]
     bar = st.container()
-    events = elements.grid(
-        hits,
+    events = elements.answer(
         "grid",
-        GridOptions(
-            heading=_verdict(results),
+        AnswerOptions(
+            address=address_of(START, search_input.parameters),
+            photos=list_parameters(search_input, with_weak=is_all_shown),
+            heading=_verdict(answer, photos),
             other_views=_other_views(search_input),
-            more=f"Show {PAGE} more" if results.cursor and all_shown else "",
-            scroll=len(hits) < MAX_SCROLLED,
+            weaker=len(answer.everything.ids) > len(photos.ids),
+            selectable=True,
         ),
-        state.get("selected", ()),
-        f"{results.token} {state.get('times_cleared', 0)}",
-        address=address_of(START, search_input.parameters),
-        photo_parameters=search_input.parameters,
+        Selected(version, photos.ranges_of(selected)),
+        f"{search_input.token} {state.get('times_cleared', 0)}",
     )
-    state["selected"] = tuple(photo_id for photo_id in events.selected if photo_id in by_id)
+    if events.selected is not None and events.selected.version == version:
+        selected = photos.ids_in(events.selected.ranges)
+    state["selected"] = tuple(selected)
     with bar:
-        _export_bar([by_id[photo_id] for photo_id in state["selected"]])
-    if events.more is not None:
-        state["shown"] = max(len(hits) + PAGE, min(events.more, MAX_SEARCHED))
+        _export_bar(answer, selected)
+    if events.weaker:
+        _show_weak()
         st.rerun()
 
 
-def _export_bar(hits: list[Hit]) -> None:
-    """Ways to export the selected photos."""
-    if not hits:
+def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
+    """Ways to export the selected photos. Their paths are read at the click: there may be many."""
+    if not selected:
         return
+
+    def hits() -> list[Hit]:
+        return session().library.hits_of(answer.found, selected)
+
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f"**{format_count(len(hits), 'photo')} selected**")
+        st.markdown(f"**{format_count(len(selected), 'photo')} selected**")
         st.download_button(
             "Paths",
-            exports.paths_text(hit.path for hit in hits),
+            lambda: exports.paths_text(hit.path for hit in hits()),
             "photos.txt",
             "text/plain",
             on_click="ignore",
@@ -309,31 +321,34 @@ def _export_bar(hits: list[Hit]) -> None:
         )
         st.download_button(
             "JSON",
-            exports.hits_json(hits),
+            lambda: exports.hits_json(hits()),
             "photos.json",
             "application/json",
             on_click="ignore",
             icon=":material/data_object:",
         )
-        is_too_large = sum(hit.photo.size_bytes for hit in hits) > exports.MAX_ZIP_BYTES
+        is_too_large = len(selected) > MAX_ZIPPED or (
+            sum(hit.photo.size_bytes for hit in hits()) > exports.MAX_ZIP_BYTES
+        )
+        limit = f"Above 1 GB or {MAX_ZIPPED} photos, create a folder of links instead."
         st.download_button(
             "Zip of copies",
-            lambda: exports.zip_copies(hits),  # called at the click
+            lambda: exports.zip_copies(hits()),
             "photos.zip",
             "application/zip",
             on_click="ignore",
             icon=":material/folder_zip:",
             disabled=is_too_large,
-            help="Above 1 GB, create a folder of links instead." if is_too_large else None,
+            help=limit if is_too_large else None,
         )
         with st.popover("Folder of links", icon=":material/folder_special:"):
             _link_form(hits)
         with st.popover("Teach from these", icon=":material/school:"):
-            teaching.teach_form(hits, "selection")
+            teaching.teach_form(selected, "selection")
         st.button("Clear", icon=":material/close:", on_click=_clear_selection)
 
 
-def _link_form(hits: Sequence[Hit]) -> None:
+def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:
     """Creates a folder with a symbolic link to each photo, on the machine that serves the page."""
     folder = st.text_input(
         "New folder", placeholder=str(Path.home() / "selected"), key="link_folder"
@@ -341,7 +356,7 @@ def _link_form(hits: Sequence[Hit]) -> None:
     if st.button("Create", disabled=not folder):
         roots = [root.path for root in session().library.status().roots]
         try:
-            number = exports.link_folder(hits, Path(folder).expanduser(), roots)
+            number = exports.link_folder(hits(), Path(folder).expanduser(), roots)
         except ValueError as error:
             st.warning(str(error))
         else:

@@ -22,7 +22,6 @@ from imgsearch import (
 )
 from ui import cards, elements, exports
 from ui.addresses import address_of
-from ui.elements import GridOptions
 from ui.formatting import date_of, escape_markdown, format_datetime, format_size
 from ui.search_state import remember_list
 from ui.session import session
@@ -192,10 +191,10 @@ def _show_group(number: int, group: DuplicateGroup) -> None:
     with st.container(border=True):
         name = f"similar {number}"
         remember_list(name, hits)
-        elements.grid(
+        elements.tiles(
             hits,
             f"group {number}",
-            GridOptions(row_px=220, selectable=False),
+            220,
             address=address_of("similar"),
             photo_parameters={"from": name},
         )

@@ -14,13 +14,13 @@ from ui.formatting import date_of, escape_markdown
 from ui.navigation import go_to
 from ui.search_state import SearchInput
 from ui.session import session
-from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, photos_by_day, tile_json
+from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, day_tile_json, photos_by_day
 
 MEMORIES = 24  # photos of this day in earlier years that are shown
 # The grid fills the window, so the page itself need not scroll.
 STYLE = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
 
-_grid = component_files.component("grid")
+_timeline = component_files.component("timeline", "shared/photo_tile.css", "grid/photo_grid.css")
 
 
 def show() -> None:
@@ -36,7 +36,7 @@ def show() -> None:
         cards.no_results("No photo matches, or all matches are weak.")
         return
     memories = None if search_input else _memories()
-    _grid(key="timeline", data={"search": search_input.parameters, "memories": memories})
+    _timeline(key="timeline", data={"search": search_input.parameters, "memories": memories})
 
 
 def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
@@ -83,7 +83,7 @@ def _memories() -> dict[str, object] | None:
         "link": f"/?{urlencode({'q': to_text(query)})}",
         "photos": [
             {
-                **tile_json(hit, SearchInput()),
+                **day_tile_json(hit, SearchInput()),
                 "year": str(moment.year) if (moment := date_of(hit)) else "",
             }
             for hit in hits

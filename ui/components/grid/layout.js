@@ -2,16 +2,40 @@
 // All lengths are in pixels, from the top left corner of the scrolled content.
 
 export const GAP = 4; // between tiles
-const DESIRED_SIDE = 176, MIN_COLUMNS = 3;
+const DESIRED_SIDE = 176, MIN_COLUMNS = 3; // of the timeline
+const LINE_HEIGHT = 52; // of the heading of a block
 const MONTH_HEIGHT = 58, TRIP_HEIGHT = 56, DAY_HEIGHT = 40;
 const BETWEEN_DAYS = 24; // of two days in one row
 const LABEL_WIDTH = 168, REMARK_WIDTH = 340; // that the heading of a day needs beside another
 
+// How many columns fit if tiles are to be about `desired` wide, and how wide they then are.
+function columnsOf(width, desired, fewest) {
+  const columns = Math.max(fewest, Math.round((width + GAP) / (desired + GAP)));
+  return { columns, side: Math.floor((width + GAP) / columns) - GAP };
+}
+
+// Blocks of photos ({title, count, …}) one below the other, each under its title if it has one;
+// `end` is left free below them.
+export function layOutBlocks(blocks, width, desired, end = 0) {
+  const { columns, side } = columnsOf(width, desired, 1);
+  let first = 0, y = 0;
+  const sections = blocks.map((block, number) => {
+    const rows = Math.ceil(block.count / columns);
+    const section = {
+      ...block, number, first, headings: [], top: y, rows, x: 0, width, tilesTop: y + (block.title ? LINE_HEIGHT : 0),
+    };
+    section.bottom = section.tilesTop + rows * (side + GAP);
+    first += block.count;
+    y = section.bottom;
+    return section;
+  });
+  return { sections, columns, side, width, height: y + end, count: first };
+}
+
 // The days of `days` ({day, count, …}, newest first) below a `start` of some height. A short day
 // stands beside the day before it if both fit, as long as no other heading is between them.
-export function layOut(days, trips, width, start) {
-  const columns = Math.max(MIN_COLUMNS, Math.round((width + GAP) / (DESIRED_SIDE + GAP)));
-  const side = Math.floor((width + GAP) / columns) - GAP;
+export function layOutDays(days, trips, width, start, desired = DESIRED_SIDE, fewest = MIN_COLUMNS) {
+  const { columns, side } = columnsOf(width, desired, fewest);
   const sections = [];
   let first = 0, y = start, month = "", trip = 0, before = null;
   for (const day of days) {

@@ -4,9 +4,11 @@ const BLOCK = 120; // tiles of one request
 const MAX_BLOCKS = 200; // that are kept
 
 export class TileSource {
+  // `path` answers requests for ranges of tiles; `parameters`, a query string, say of which photos.
   // `onLoaded` is called when tiles have arrived, `onChanged` when the library has other photos.
-  constructor(search, version, onLoaded, onChanged) {
-    this.search = search;
+  constructor(path, parameters, version, onLoaded, onChanged) {
+    this.path = path;
+    this.parameters = parameters;
     this.version = version;
     this.onLoaded = onLoaded;
     this.onChanged = onChanged;
@@ -32,9 +34,10 @@ export class TileSource {
   async load(block) {
     const request = new AbortController();
     this.requests.set(block, request);
-    const parameters = new URLSearchParams({ ...this.search, version: this.version, first: block * BLOCK, count: BLOCK });
+    const parameters = new URLSearchParams(this.parameters);
+    for (const [name, value] of Object.entries({ version: this.version, first: block * BLOCK, count: BLOCK })) parameters.set(name, value);
     try {
-      const response = await fetch(`/timeline/tiles?${parameters}`, { signal: request.signal });
+      const response = await fetch(`${this.path}?${parameters}`, { signal: request.signal });
       if (response.status === 409) { this.onChanged(); return; }
       if (!response.ok) return;
       this.blocks.set(block, await response.json());

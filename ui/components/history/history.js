@@ -17,22 +17,21 @@ export function normalized(address) {
 }
 
 // Remembers in the entry of the history which tile is at the top of the window, and comes back to it.
-// `box` is the element of a grid. Call `update` at each run: `tiles` maps ids to elements, `address`
-// is that of the view, and `load(count)` asks for so many tiles, or is null if there are no more.
-// Returns an object with `update`, `save` and `close`.
+// Call `update` at each run: `tiles` maps ids to elements, and `address` is that of the view. Returns
+// an object with `update`, `save` and `close`. For grids that scroll with the page.
 const SAVE_AFTER_MS = 250; // browsers limit how often an entry may be changed
 const SETTLE_MS = 1500; // while what is above the grid may still change its height
 
-export function placeInHistory(box) {
+export function placeInHistory() {
   const area = document.querySelector('[data-testid="stMain"]') ?? document.scrollingElement;
-  let tiles = new Map(), address = "", load = null, mustReturn = true, isReturning = false, timer = 0;
+  let tiles = new Map(), address = "", mustReturn = true, isReturning = false, timer = 0;
   const isShown = () => normalized(location.href) === normalized(address);
   const topOf = (node) => node.getBoundingClientRect().top - area.getBoundingClientRect().top;
   const save = (id = firstInSight()) => {
     clearTimeout(timer);
     const node = tiles.get(id);
     if (!node || !isShown()) return;
-    const place = { id, top: Math.round(topOf(node)), count: tiles.size };
+    const place = { id, top: Math.round(topOf(node)) };
     history.replaceState({ ...history.state, place }, "");
   };
   const firstInSight = () => {
@@ -47,12 +46,9 @@ export function placeInHistory(box) {
   const goBack = () => {
     const place = isShown() ? history.state?.place : null;
     if (!place) { mustReturn = !isShown(); return; }
-    const node = tiles.get(place.id);
-    if (!node) {
-      if (load && tiles.size < place.count) load(place.count); else mustReturn = false;
-      return;
-    }
     mustReturn = false;
+    const node = tiles.get(place.id);
+    if (!node) return;
     isReturning = true;
     node.querySelector("a")?.focus({ preventScroll: true });
     const until = performance.now() + SETTLE_MS;
@@ -71,7 +67,7 @@ export function placeInHistory(box) {
   for (const kind of own) addEventListener(kind, stop, { passive: true, capture: true });
   return {
     update(now) {
-      ({ tiles, address, load } = now);
+      ({ tiles, address } = now);
       if (mustReturn) goBack();
     },
     save,

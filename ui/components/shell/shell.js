@@ -2,8 +2,15 @@
 // product and a bar with the views where the thumb reaches it.
 
 import { isPlainClick, visit } from "../history/history.js";
+import { element } from "../shared/dom.js";
+import { Shortcuts } from "./shortcuts.js";
 
 export default function (box, { data }) {
+  if (!box.shortcuts) {
+    box.shortcuts = new Shortcuts();
+    box.bars = element("div");
+    box.replaceChildren(box.bars, box.shortcuts.dialog);
+  }
   const heading = element("h1", "unseen", data.title);
   const brand = element("a", "brand");
   brand.href = "/";
@@ -24,12 +31,7 @@ export default function (box, { data }) {
     link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(view.address); } };
     bar.append(link);
   }
-  box.replaceChildren(heading, brand, bar);
-}
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
+  box.bars.replaceChildren(heading, brand, bar);
+  // The element of an earlier run stays; it is gone only when the page is.
+  return () => queueMicrotask(() => { if (!box.isConnected) { box.shortcuts?.close(); box.shortcuts = null; } });
 }

@@ -3,6 +3,7 @@
 // by its label at each event, since Streamlit may replace it.
 
 import { element } from "../shared/dom.js";
+import { isTyping } from "../shared/page.js";
 
 const WAIT_MS = 60; // for more keys
 const MARGIN_PX = 4, NARROW_PX = 420; // on a phone, the list is wider than the box
@@ -176,6 +177,9 @@ function start(box) {
   };
   const onFocusOut = (event) => { if (event.target === input()) close(); };
   const onMove = () => { if (isOpen()) place(); };
+  // Streamlit may replace the field after the last update.
+  const replaced = new MutationObserver(() => { if (input()?.role !== "combobox") describe(); });
+  replaced.observe(document.body, { childList: true, subtree: true });
   const listeners = [
     [document, "keydown", onKey], [document, "input", onInput], [document, "focusin", onFocusIn],
     [document, "focusout", onFocusOut], [document, "click", onClick], [document, "scroll", onMove],
@@ -185,15 +189,11 @@ function start(box) {
   return {
     update(now) { label = now; describe(); },
     end() {
+      replaced.disconnect();
       close();
       for (const [target, kind, listener] of listeners) target.removeEventListener(kind, listener, { capture: true });
     },
   };
-}
-
-function isTyping(event) {
-  const target = event.composedPath()[0];
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
 function aboutOf({ kindName, photos }) {

@@ -140,6 +140,7 @@ class Viewer {
       ArrowRight: () => this.step(1),
       Escape: () => leave(this.data.results),
       f: () => this.fill({ screen: true }),
+      D: () => this.links.download.click(),
     }[event.key];
     if (act) { event.preventDefault(); act(); }
   }
@@ -181,7 +182,7 @@ class Viewer {
 // Whether the key belongs to an element that uses it itself.
 function isTyping(event) {
   const target = event.composedPath()[0];
-  return Boolean(target.closest?.("input, textarea, select, video, [role=slider], [role=tab], [role=dialog], [contenteditable]"));
+  return Boolean(target.closest?.("input, textarea, select, video, dialog, [role=slider], [role=tab], [role=dialog], [contenteditable]"));
 }
 
 function labelled(node, icon, text) {

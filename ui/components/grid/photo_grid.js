@@ -1,57 +1,55 @@
-// The photos of a library by day. Only the tiles in sight exist, so 100,000 photos scroll like ten.
-// Python gives the search, as the parameters of its address; everything else is fetched from the
-// page's own server. The address and the entry of the history keep the first photo in sight, so that
-// Back returns to the same place.
+// A grid of photos in sections. Only the tiles in sight exist, so 100,000 photos scroll like ten.
+// It knows how many photos there are, and so where each is; what they show is fetched in ranges.
+//
+// A kind of grid extends the class: it says which photos there are and how their sections look.
 
-import { countOf, dayName, element, monthName, periodName, shortDayName } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
+import { element } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
-import { GAP, besideRow, layOut, placeOf, sectionAt, sectionOf, tilesBetween } from "./layout.js";
+import { createTile, dropTile, fillTile } from "../shared/photo_tile.js";
+import { GAP, besideRow, placeOf, sectionAt, sectionOf, tilesBetween } from "./layout.js";
 import { Scrubber } from "./scrubber.js";
 import { TileSource } from "./tiles.js";
 
-const MEMORIES_HEIGHT = 208;
 const REMEMBER_MS = 150; // after the last scroll
+const NO_SERVER = "The page's server does not answer. Is imgsearch ui still running?";
 
-export default function (box, { data }) {
-  box.grid ??= new PhotoGrid(box);
-  box.grid.update(data);
-  // The element of an earlier run stays; it is gone only when the view changes.
-  return () => queueMicrotask(() => { if (!box.isConnected) { box.grid?.close(); box.grid = null; } });
+// What the module of a component exports: it keeps one grid of the class in its element.
+export function mount(Grid) {
+  return (box, component) => {
+    box.grid ??= new Grid(box);
+    box.grid.update(component.data, component);
+    // The element of an earlier run stays; it is gone only when the view changes.
+    return () => queueMicrotask(() => { if (!box.isConnected) { box.grid?.close(); box.grid = null; } });
+  };
 }
 
-class PhotoGrid {
-  constructor(box) {
+export class PhotoGrid {
+  constructor(box, label) {
     this.box = box;
     this.path = location.pathname;
     this.sections = new Map();
     this.active = 0;
     this.scroller = element("div", "scroller");
-    Object.assign(this.scroller, { tabIndex: -1, role: "region", ariaLabel: "Photos by day" });
+    Object.assign(this.scroller, { tabIndex: -1, role: "region", ariaLabel: label });
     this.canvas = element("div", "canvas");
     this.message = element("p", "message", "Loading…");
     this.message.role = "status";
     this.scrubber = new Scrubber((top) => { this.scroller.scrollTop = top; });
     this.scroller.append(this.canvas);
-    box.replaceChildren(this.scroller, this.scrubber.node, this.message);
+    this.grid = element("div", "grid");
+    this.grid.append(this.scroller, this.scrubber.node, this.message);
+    box.replaceChildren(this.grid);
     this.scroller.onscroll = () => this.renderSoon();
     this.scroller.onkeydown = (event) => this.onKey(event);
     this.canvas.onclick = (event) => this.onClick(event);
     this.resized = new ResizeObserver(() => this.resize());
     this.resized.observe(this.scroller);
     this.fit = () => fillWindow(box);
+    // What is above the grid may change its height.
+    this.moved = new ResizeObserver(() => requestAnimationFrame(this.fit));
+    this.moved.observe(document.querySelector('[data-testid="stMainBlockContainer"]') ?? document.body);
     addEventListener("resize", this.fit);
-  }
-
-  update(data) {
-    const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search);
-    this.search = data.search;
-    this.memories = data.memories;
-    this.fit();
-    if (isOther) {
-      const at = new URLSearchParams(location.search).get("at"), place = history.state?.place;
-      this.load(at, String(place?.id) === at ? place : { below: 100 });
-    }
   }
 
   close() {
@@ -59,32 +57,67 @@ class PhotoGrid {
     cancelAnimationFrame(this.rendering);
     removeEventListener("resize", this.fit);
     this.resized.disconnect();
+    this.moved.disconnect();
     this.source?.close();
   }
 
-  // Fetch the days, and go to the photo with this id, else to a height.
-  async load(photoId, { below = 0, isOpened = false, top = 0 }) {
-    const parameters = new URLSearchParams({ ...this.search, at: photoId ?? "" });
-    const response = await fetch(`/timeline/days?${parameters}`).catch(() => null);
+  // ---------------------------------------------------------------- what a kind of grid says
+
+  // The address of the list of photos: it answers with a version, the offset of the photo in the
+  // parameter `at`, and what `adopt` takes.
+  listAddress() { throw new TypeError("not said"); }
+
+  // The path that answers requests for tiles, and the parameters that say of which photos.
+  tilesAddress() { throw new TypeError("not said"); }
+
+  // Takes over what is listed.
+  adopt() { throw new TypeError("not said"); }
+
+  // Where everything is, in this width.
+  arrange() { throw new TypeError("not said"); }
+
+  // The headings of a section: elements with a place of their own.
+  headingsOf() { return []; }
+
+  // Elements before and after the sections.
+  extras() { return { before: [], after: [] }; }
+
+  // Called when a photo has arrived for a tile.
+  fill(tile, photo) { fillTile(tile, photo); }
+
+  // Keeps a place in the history, without a new entry there.
+  keepPlace() { throw new TypeError("not said"); }
+
+  // ---------------------------------------------------------------- photos
+
+  // Fetch the list, and go to the photo with this id, else to a height.
+  async load(photoId, { below = 0, isOpened = false, top = 0 } = {}) {
+    const number = (this.loads = (this.loads ?? 0) + 1);
+    const address = new URL(this.listAddress(), location.href);
+    if (photoId) address.searchParams.set("at", photoId);
+    const response = await fetch(address).catch(() => null);
+    if (number !== this.loads) return false; // another list was asked for meanwhile
     if (!response?.ok) {
-      this.message.textContent = response ? await response.text() : "The page's server does not answer. Is imgsearch ui still running?";
+      this.message.textContent = response ? await response.text() : NO_SERVER;
       this.message.hidden = false;
-      return;
+      return false;
     }
-    const { version, days, offset } = await response.json();
-    this.days = days.map(([day, count, remark]) => ({ day, count, remark, towns: "" }));
-    this.trips = [];
+    const list = await response.json();
+    if (number !== this.loads || !this.box.isConnected) return false;
+    this.version = list.version;
+    this.adopt(list);
     this.source?.close();
-    this.source = new TileSource(this.search, version, () => this.tilesArrived(), () => this.reload());
-    this.message.textContent = "No photo is left here.";
-    this.message.hidden = days.length > 0;
-    this.active = offset ?? 0;
+    const { path, parameters } = this.tilesAddress();
+    this.source = new TileSource(path, parameters, list.version, () => this.tilesArrived(), () => this.reload());
+    this.active = list.offset ?? 0;
     this.layOut();
-    this.scroller.scrollTop = offset === null ? top : placeOf(this.layout, offset).y - below;
-    this.render();
-    if (isOpened && offset !== null) this.focus(offset);
-    this.restored = this.scroller.scrollTop; // which is in the address already
-    await this.addHeadings(this.source);
+    this.message.textContent = "No photo is left here.";
+    this.message.hidden = this.layout.count > 0;
+    this.scroller.scrollTop = list.offset === null ? top : placeOf(this.layout, list.offset).y - below;
+    this.render(isOpened ? list.offset : undefined);
+    if (isOpened && list.offset !== null) this.focusTile(list.offset);
+    this.restored = this.scroller.scrollTop; // which is remembered already
+    return true;
   }
 
   tilesArrived() {
@@ -92,29 +125,22 @@ class PhotoGrid {
     if (this.mustRemember) this.remember(this.firstInSight());
   }
 
-  // Finding trips and places takes longer, so the photos are there first.
-  async addHeadings(source) {
-    const response = await fetch(`/timeline/headings?${new URLSearchParams(this.search)}`).catch(() => null);
-    if (!response?.ok) return; // days need no other heading than their date
-    const { trips, towns } = await response.json();
-    if (source !== this.source || !this.box.isConnected) return; // the photos have changed meanwhile
-    this.trips = trips;
-    for (const day of this.days) day.towns = towns[day.day] ?? "";
-    this.layOutAgain();
-  }
-
   // The library has changed; the photo at the top stays there.
   reload() {
     if (this.reloading === this.source) return; // several requests are told
     this.reloading = this.source;
+    this.loadAgain();
+  }
+
+  loadAgain() {
     const top = this.firstInSight();
-    this.load(top && this.source.at(top.offset)?.id, { below: top?.below, top: this.scroller.scrollTop });
+    this.load(top && this.source?.at(top.offset)?.id, { below: top?.below, top: this.scroller.scrollTop });
   }
 
   // ---------------------------------------------------------------- size
 
   resize() {
-    if (!this.days || this.canvas.clientWidth === this.layout?.width) {
+    if (!this.layout || this.canvas.clientWidth === this.layout.width) {
       if (this.layout) { this.scrubber.update(this.layout, this.scroller.clientHeight); this.render(); }
       return;
     }
@@ -132,11 +158,13 @@ class PhotoGrid {
   }
 
   layOut() {
-    this.layout = layOut(this.days, this.trips, this.canvas.clientWidth, this.memories ? MEMORIES_HEIGHT : 0);
+    this.layout = this.arrange(this.canvas.clientWidth);
     this.canvas.style.height = `${this.layout.height}px`;
     this.canvas.style.setProperty("--side", `${this.layout.side}px`);
     this.sections.clear();
-    this.canvas.replaceChildren(...(this.memories ? [this.createMemories()] : []));
+    const { before, after } = this.extras();
+    this.canvas.replaceChildren(...before, ...after);
+    this.afterSections = after[0] ?? null;
     this.scrubber.update(this.layout, this.scroller.clientHeight);
   }
 
@@ -190,11 +218,11 @@ class PhotoGrid {
     for (const [number, drawn] of this.sections) {
       if (!numbers.has(number)) { drawn.node.remove(); this.sections.delete(number); }
     }
-    let next = this.canvas.querySelector(":scope > section.day");
+    let next = this.canvas.querySelector(":scope > section.section") ?? this.afterSections;
     for (const { section, first, end, extra } of shown) {
       let drawn = this.sections.get(section.number);
       if (!drawn) {
-        drawn = { node: this.createSection(section), tiles: new Map() };
+        drawn = this.createSection(section);
         this.sections.set(section.number, drawn);
       }
       if (drawn.node === next) next = next.nextElementSibling;
@@ -203,85 +231,56 @@ class PhotoGrid {
     }
     const isInSight = this.active >= wanted[0] && this.active < wanted[1];
     const stop = isInSight ? this.active : this.firstInSight()?.offset ?? 0;
-    for (const { tiles } of this.sections.values()) for (const [offset, tile] of tiles) tile.tabIndex = offset === stop ? 0 : -1;
+    for (const { tiles } of this.sections.values()) {
+      for (const [offset, tile] of tiles) {
+        tile.link.tabIndex = offset === stop ? 0 : -1;
+        if (tile.box) tile.box.tabIndex = tile.link.tabIndex;
+      }
+    }
     this.scrubber.showAt(scroller.scrollTop);
   }
 
-  renderTiles({ node, tiles }, first, end, extra) {
+  createSection(section) {
+    const node = element("section", "section"), list = element("div", "tiles");
+    node.append(...this.headingsOf(section), list);
+    if (section.label) node.ariaLabel = section.label;
+    return { node, list, tiles: new Map() };
+  }
+
+  renderTiles({ list, tiles }, first, end, extra) {
     for (const [offset, tile] of tiles) {
       if ((offset < first || offset >= end) && offset !== extra) {
-        tile.querySelector("img")?.removeAttribute("src"); // gives up its request
-        tile.remove();
+        dropTile(tile);
         tiles.delete(offset);
       }
     }
-    let next = node.querySelector(".tile");
+    let next = list.firstElementChild;
     const offsets = extra === undefined ? [] : [extra];
     for (let offset = first; offset < end; offset += 1) offsets.push(offset);
     for (const offset of offsets.sort((a, b) => a - b)) {
       let tile = tiles.get(offset);
       if (!tile) {
-        tile = element("a", "tile loading");
+        tile = createTile();
         tile.offset = offset;
         const { x, y } = placeOf(this.layout, offset);
         Object.assign(tile.style, { left: `${x}px`, top: `${y}px` });
         tiles.set(offset, tile);
       }
       if (tile === next) next = next.nextElementSibling;
-      else node.insertBefore(tile, next);
-      if (tile.classList.contains("loading")) fillTile(tile, this.source.at(offset));
+      else list.insertBefore(tile, next);
+      const photo = tile.classList.contains("loading") ? this.source.at(offset) : undefined;
+      if (photo !== undefined) this.fill(tile, photo);
     }
-  }
-
-  createSection(section) {
-    const node = element("section", "day");
-    node.ariaLabel = dayName(section.day);
-    let top = section.top;
-    for (const heading of section.headings) {
-      const line = element(heading.kind === "month" ? "h2" : "h3", heading.kind);
-      if (heading.kind === "month") line.textContent = monthName(heading.month);
-      else {
-        const { title, first, last, photos } = heading.trip;
-        line.append(element("span", "title", title), " ", element("span", "period", `${periodName(first, last)} · ${countOf(photos)}`));
-      }
-      line.style.top = `${top}px`;
-      top += heading.height;
-      node.append(line);
-    }
-    const line = element("h3", "date");
-    Object.assign(line.style, { top: `${section.dayTop}px`, left: `${section.x}px`, width: `${section.labelWidth}px` });
-    line.append(element("span", "title", shortDayName(section.day)));
-    for (const text of [section.towns, section.remark]) if (text) line.append(" ", element("span", "period", text));
-    line.title = [dayName(section.day), section.towns, section.remark, countOf(section.count)].filter(Boolean).join(" · ");
-    node.append(line);
-    return node;
-  }
-
-  createMemories() {
-    const { title, link, photos } = this.memories;
-    const node = element("section", "memories"), heading = element("h2", "month", title), strip = element("div", "strip");
-    node.ariaLabel = title;
-    const all = element("a", "all", "Show all");
-    all.href = link;
-    heading.append(all);
-    strip.append(...photos.map((photo) => {
-      const tile = element("a", "tile");
-      fillTile(tile, photo);
-      tile.append(element("span", "badge", photo.year));
-      return tile;
-    }));
-    node.append(heading, strip);
-    return node;
   }
 
   // ---------------------------------------------------------------- keyboard, clicks, history
 
   focusedOffset() {
-    return this.box.getRootNode().activeElement?.offset ?? null;
+    return this.box.getRootNode().activeElement?.closest(".tile")?.offset ?? null;
   }
 
   onKey(event) {
-    const offset = event.target.offset, { layout, scroller } = this;
+    const offset = event.target.closest(".tile")?.offset, { layout, scroller } = this;
     if (offset === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     const page = (direction) => {
       const { x, y } = placeOf(layout, offset);
@@ -316,45 +315,30 @@ class PhotoGrid {
     this.focusTile(offset);
   }
 
+  // A tile whose photo has not arrived can have the focus as well.
   focusTile(offset) {
     const { layout } = this;
-    this.sections.get(sectionOf(layout, offset).number).tiles.get(offset).focus({ preventScroll: true });
+    const { link } = this.sections.get(sectionOf(layout, offset).number).tiles.get(offset);
+    link.focus({ preventScroll: true });
   }
 
   onClick(event) {
-    const link = event.target.closest("a[href]");
+    const link = event.target.closest("a[href]"), offset = link?.closest(".tile")?.offset;
     if (!link || !isPlainClick(event)) return;
     event.preventDefault();
-    if (link.offset !== undefined) {
-      this.active = link.offset;
-      this.remember({ offset: link.offset, below: placeOf(this.layout, link.offset).y - this.scroller.scrollTop }, true);
+    if (offset !== undefined) {
+      this.active = offset;
+      this.remember({ offset, below: placeOf(this.layout, offset).y - this.scroller.scrollTop }, true);
     }
     visit(link.getAttribute("href"));
   }
 
-  // Keep a place in the address of this view and in the history, without a new entry there.
+  // Keep a place: a photo, and how far below the upper edge it is.
   remember(place, isOpened = false) {
     clearTimeout(this.remembering);
     if (!this.box.isConnected || location.pathname !== this.path) return; // the view has changed
-    const address = new URL(location.href), id = place && this.source.at(place.offset)?.id;
+    const id = place && this.source.at(place.offset)?.id;
     this.mustRemember = Boolean(place && !id); // when its tile has arrived
-    if (this.mustRemember) return;
-    if (id) address.searchParams.set("at", id); else address.searchParams.delete("at");
-    history.replaceState({ ...history.state, place: place && { id, below: place.below, isOpened } }, "", address);
+    if (!this.mustRemember) this.keepPlace(place && { id, below: place.below, isOpened });
   }
-}
-
-function fillTile(tile, photo) {
-  if (photo === undefined) return;
-  tile.classList.remove("loading");
-  if (photo === null) return; // deleted since
-  tile.href = photo.link;
-  tile.ariaLabel = photo.alt;
-  const image = element("img");
-  Object.assign(image, { alt: "", decoding: "async", draggable: false });
-  image.onerror = () => { if (image.hasAttribute("src")) image.replaceWith(element("span", "no-preview", "No preview available")); };
-  image.src = photo.src;
-  tile.append(image);
-  if (photo.video) tile.append(element("span", "badge", `▶ ${photo.video}`));
-  if (photo.offline) tile.append(element("span", "badge offline", "offline"));
 }

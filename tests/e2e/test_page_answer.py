@@ -1,0 +1,196 @@
+"""Long answers in a real browser: to look through, to select from, and only a part exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browsing import (
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+    axe_violations,
+    focused_name,
+    scroll_to,
+    serving,
+    settle,
+    small_targets,
+    wait_for_first,
+)
+from tests.e2e.test_page_timeline import add_photos
+from tests.factories import scene, wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = NEEDS_BROWSER
+PHOTOS = 2_400  # of twenty months, two a day or more
+FIRST = datetime(2019, 3, 1, 9)
+QUERY = "?q=type:jpeg+sort:path"
+
+
+def taken(number: int) -> datetime:
+    return FIRST + timedelta(hours=6 * number)
+
+
+@pytest.fixture(scope="module")
+def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("answer")
+    photos: list[tuple[datetime | None, dict[str, Any]]] = [
+        (taken(number), {}) for number in range(PHOTOS)
+    ]
+    pictures = sorted(demo_photos.iterdir())
+    add_photos(folder / "photos", folder / "library", photos, pictures)
+    return folder
+
+
+def open_answer(tab: Page, address: str, query: str = QUERY, first: str = "0000.jpg") -> None:
+    tab.goto(f"{address}/{query}")
+    wait_for_first(tab, first)
+    settle(tab)
+
+
+def box_of(tab: Page, name: str) -> Any:
+    return tab.get_by_role("checkbox", name=f"Select {name}")
+
+
+def wait_until_selected(tab: Page, photos: int) -> None:
+    tab.get_by_text(f"{photos:,} photo{'' if photos == 1 else 's'} selected").wait_for()
+
+
+def test_a_long_answer_has_its_total_and_no_end_before_it(
+    page: Page, address: str, screenshot: Callable[..., None]
+) -> None:
+    open_answer(page, address)
+    page.locator(".head", has_text=f"{PHOTOS:,} of {PHOTOS:,} photos").wait_for()
+    assert page.locator(".tile").count() < 200, "only those in sight exist"
+    screenshot(page, "answer")
+    scroll_to(page, 0.5)
+    middle = page.locator(f".tile a[aria-label^='{PHOTOS // 2:04}.jpg']")
+    middle.wait_for()
+    middle.focus()
+    page.keyboard.press("End")
+    wait_until(lambda: focused_name(page) == f"{PHOTOS - 1:04}.jpg")
+    page.keyboard.press("Home")
+    wait_until(lambda: focused_name(page) == "0000.jpg")
+    page.keyboard.press("PageDown")
+    wait_until(lambda: focused_name(page) not in ("0000.jpg", "0001.jpg"))
+    page.keyboard.press("Enter")
+    page.locator(".frame img").wait_for()
+    page.get_by_text(f"of {PHOTOS:,}").first.wait_for()
+
+
+def test_select_a_range_and_all(page: Page, address: str) -> None:
+    open_answer(page, address)
+    box_of(page, "0002.jpg").check()
+    wait_until_selected(page, 1)
+    scroll_to(page, 0.9)
+    last = f"{int(PHOTOS * 0.905):04}.jpg"
+    box_of(page, last).click(modifiers=["Shift"])
+    wait_until_selected(page, int(last[:4]) - 1)
+    with page.expect_download() as paths:
+        page.get_by_role("button", name="Paths").click()
+    names = [Path(line).name for line in Path(paths.value.path()).read_text().split()]
+    assert names == [f"{number:04}.jpg" for number in range(2, int(last[:4]) + 1)]
+    page.locator(f".tile a[aria-label^='{last}']").click()
+    page.wait_for_url("**/photo?*")
+    page.locator(".frame img").wait_for()
+    page.go_back()
+    wait_until_selected(page, int(last[:4]) - 1)
+    expect(box_of(page, last)).to_be_checked(timeout=PATIENCE_MS)
+    page.locator(f".tile a[aria-label^='{last}']").focus()
+    page.keyboard.press("Escape")
+    page.get_by_text(re.compile("photos? selected")).wait_for(state="detached")
+    page.keyboard.press("x")
+    wait_until_selected(page, 1)
+    page.get_by_role("button", name="Select all").click()
+    wait_until_selected(page, PHOTOS)
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_text(re.compile("photos? selected")).wait_for(state="detached")
+    expect(box_of(page, last)).not_to_be_checked(timeout=PATIENCE_MS)
+
+
+def test_captions_can_be_hidden(page: Page, address: str) -> None:
+    open_answer(page, address)
+    page.locator(".caption").first.wait_for()
+    page.get_by_role("button", name="Hide captions").click()
+    page.locator(".caption").first.wait_for(state="hidden")
+    page.reload()
+    wait_for_first(page, "0000.jpg")
+    page.get_by_role("button", name="Show captions").wait_for()
+    assert not page.locator(".caption").first.is_visible()
+
+
+def test_photos_in_the_order_of_dates_stand_under_their_days(
+    page: Page, address: str, screenshot: Callable[..., None]
+) -> None:
+    newest = f"{PHOTOS - 1:04}.jpg"
+    open_answer(page, address, "?q=type:jpeg+sort:date", newest)
+    page.get_by_role("heading", name=f"{taken(PHOTOS - 1):%B %Y}").wait_for()
+    screenshot(page, "answer-by-date")
+    slider = page.get_by_role("slider", name="Month")
+    slider.focus()
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "March 2019", timeout=PATIENCE_MS)
+    page.get_by_role("heading", name="March 2019").wait_for()
+    scroll_to(page, 1)
+    box_of(page, "0001.jpg").check()
+    box_of(page, "0000.jpg").click(modifiers=["Shift"])
+    wait_until_selected(page, 2)
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
+def test_a_long_answer_can_be_used_by_everyone(
+    open_tab: OpenTab, address: str, width: int, height: int, scheme: Any
+) -> None:
+    tab = open_tab(address, width, height, scheme)
+    for query, first in ((QUERY, "0000.jpg"), ("?q=sort:date", f"{PHOTOS - 1:04}.jpg")):
+        open_answer(tab, address, query, first)
+        assert not axe_violations(tab), query
+        assert width > 390 or not small_targets(tab)
+
+
+def test_new_photos_appear_in_an_answer_that_is_open(open_tab: OpenTab, tmp_path: Path) -> None:
+    picture, data = tmp_path / "picture.png", tmp_path / "library"
+    scene().save(picture)
+    many: list[tuple[datetime | None, dict[str, Any]]] = [(taken(each), {}) for each in range(400)]
+    add_photos(tmp_path / "a" / "photos", data, many, [picture])
+    with serving(data) as address:
+        tab = open_tab(address, 800, 600)
+        open_answer(tab, address)
+        box_of(tab, "0003.jpg").check()
+        wait_until_selected(tab, 1)
+        add_photos(tmp_path / "0" / "photos", data, [(taken(0), {})], [picture])  # sorts first
+        listed = f"{address}/answer/list{QUERY}"
+        wait_until(lambda: len(tab.context.request.get(listed).json()["ids"]) == 401)
+        scroll_to(tab, 1)
+        tab.locator(".tile a[aria-label^='0399.jpg']").wait_for()
+        scroll_to(tab, 0)
+        wait_for_first(tab, "0400.jpg")
+        expect(box_of(tab, "0003.jpg")).to_be_checked(timeout=PATIENCE_MS)
+        assert not box_of(tab, "0002.jpg").is_checked()
+
+
+def test_the_doors_of_an_answer_check_what_they_are_asked(page: Page, address: str) -> None:
+    ask = page.context.request
+    version = ask.get(f"{address}/answer/list{QUERY}").json()["version"]
+    tiles = f"{address}/answer/tiles{QUERY}&version={version}"
+    (last,) = ask.get(f"{tiles}&first={PHOTOS - 1}&count=9").json()
+    assert last["alt"].startswith(f"{PHOTOS - 1:04}.jpg")
+    assert ask.get(f"{tiles}&first={10**17}&count=9").json() == []
+    for wrong in ("", "&first=0", "&first=-1&count=9", "&first=0&count=501", "&first=x&count=1"):
+        assert ask.get(tiles + wrong).status == 400, wrong
+    assert ask.get(f"{address}/answer/tiles{QUERY}&version=x&first=0&count=9").status == 409
+    assert ask.get(f"{address}/answer/list?q=camra:x").status == 422
+    unknown = ask.get(f"{address}/answer/list{QUERY}&at={'9' * 30}").json()
+    assert unknown["offset"] is None
+    page.context.clear_cookies()
+    for path in (f"list{QUERY}", f"tiles{QUERY}&first=0&count=9"):
+        assert ask.get(f"{address}/answer/{path}").status == 403

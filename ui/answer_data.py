@@ -1,0 +1,249 @@
+"""Whole answers to searches, as the grid of results asks for them: their ids, and ranges of tiles.
+
+An answer of 100,000 photos is a list of ids; what a photo shows is read when it comes into sight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, cached_property
+from itertools import groupby
+from urllib.parse import urlencode
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from imgsearch import Answer, DayPhotos, FoundPhotos, Hit, ImgsearchError
+from ui.originals import number_of
+from ui.recent_answers import RecentAnswers
+from ui.responses import NOT_STORED
+from ui.search_state import NEWEST, SearchInput
+from ui.session import Session, session
+from ui.tiles import captioned_tile_json
+from ui.timeline_data import remark_on
+
+MAX_TILES = 500  # of one request
+# Of the lines that separate the levels, in their order; what comes first needs none.
+HEADINGS = {"sure": "", "likely": "Likely", "possible": "Possible", "weak": "Weaker matches"}
+_LEVELS = tuple(HEADINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoList:
+    """Photos in the order in which a grid shows them. Equal lists have equal versions."""
+
+    ids: np.ndarray  # int64 (n,)
+    sections: tuple[tuple[str, int], ...]  # heading and number of photos
+    marked: tuple[str, ...]  # levels that are marked on the tiles
+    days: tuple[DayPhotos, ...] = ()  # in place of sections, for photos in the order of dates
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the list does."""
+        digest = hashlib.sha256(self.ids.tobytes())
+        digest.update(
+            repr((self.sections, [(each.day, each.dated_by_file) for each in self.days])).encode()
+        )
+        return digest.hexdigest()[:16]
+
+    def ids_in(self, ranges: Iterable[tuple[int, int]]) -> list[int]:
+        """The photos at these positions, each range [first, end)."""
+        return [photo_id for first, end in ranges for photo_id in self.ids[first:end].tolist()]
+
+    def ranges_of(self, photo_ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """The positions of these photos, as few ranges as they take."""
+        positions = np.flatnonzero(np.isin(self.ids, np.array(photo_ids, np.int64)))
+        if not len(positions):
+            return ()
+        starts = np.flatnonzero(np.diff(positions, prepend=-2) > 1)
+        ends = [*(positions[starts[1:] - 1] + 1).tolist(), int(positions[-1]) + 1]
+        return tuple(zip(positions[starts].tolist(), ends, strict=True))
+
+    def offset_of(self, photo_id: int) -> int | None:
+        """The position of a photo; None if it is not among these."""
+        (found,) = np.nonzero(self.ids == photo_id)
+        return int(found[0]) if len(found) else None
+
+
+@dataclass(frozen=True)
+class WholeAnswer:
+    """All photos that a search finds, with what there is to tell about the search."""
+
+    search_input: SearchInput
+    first: Answer  # without photos: the verdict, remarks and the like
+    found: FoundPhotos
+    seconds: float  # that the search took
+
+    @cached_property
+    def everything(self) -> PhotoList:
+        """All photos, the weak ones included."""
+        return self._listed(self.found.ids, self._levels)
+
+    @cached_property
+    def strong(self) -> PhotoList:
+        """All photos but the weak ones."""
+        is_strong = np.array([level != "weak" for level in self._levels], bool)
+        levels = [level for level in self._levels if level != "weak"]
+        return self._listed(self.found.ids[is_strong], levels)
+
+    def photos(self, *, with_weak: bool) -> PhotoList:
+        """What a grid shows."""
+        return self.everything if with_weak else self.strong
+
+    def _listed(self, ids: np.ndarray, levels: Sequence[str | None]) -> PhotoList:
+        """The photos under their days if that is their order, else by level."""
+        if self.found.query.sort != "date" or not len(ids):
+            return _photo_list(ids, levels)
+        days = session().library.days_of(ids)
+        by_day = np.concatenate([day.photo_ids for day in days])
+        return PhotoList(by_day, (("", len(ids)),), ("sure", "possible"), days)
+
+    @cached_property
+    def _levels(self) -> Sequence[str | None]:
+        if not self.first.is_read:  # the model makes no sense of the words
+            return ["weak"] * len(self.found.ids)
+        return self.found.levels()
+
+
+def _photo_list(ids: np.ndarray, levels: Sequence[str | None]) -> PhotoList:
+    """The photos with a line before each level, where levels come one after the other."""
+    runs = [(level, len(list(group))) for level, group in groupby(levels)]
+    order = [_LEVELS.index(level) for level, _ in runs if level is not None]
+    if len(order) < len(runs) or order != sorted(order):
+        # Some were found by name or stand in the order of dates: levels do not separate them.
+        return PhotoList(ids, (("", len(ids)),), ("sure", "possible"))
+    return PhotoList(ids, tuple((HEADINGS[str(level)], count) for level, count in runs), ("sure",))
+
+
+def answer_of(search_input: SearchInput) -> WholeAnswer:
+    """The answer to a search, up to a minute old.
+
+    Raises the errors of the query language and of the library.
+    """
+    here = session()
+    return _recent(here).get(search_input, here.photo_count())
+
+
+def photos_around(
+    search_input: SearchInput, photo_id: int, reach: int
+) -> tuple[list[Hit], int, int]:
+    """A photo in the answer to a search, and as many as `reach` on either side of it.
+
+    With them, how many photos come before these, and how many there are; no photo, 0 and 0 if it
+    is not there.
+    """
+    answer = answer_of(search_input)
+    photos, offset = answer.strong, answer.strong.offset_of(photo_id)
+    if offset is None:
+        photos, offset = answer.everything, answer.everything.offset_of(photo_id)
+    if offset is None:
+        return [], 0, 0
+    first = max(0, offset - reach)
+    ids = photos.ids[first : offset + reach + 1].tolist()
+    return session().library.hits_of(answer.found, ids), first, len(photos.ids)
+
+
+def forget_answers() -> None:
+    """Search anew: what a name in queries stands for has changed."""
+    _recent(session()).clear()
+
+
+def list_parameters(
+    search_input: SearchInput, *, with_weak: bool = False, is_newest: bool = False
+) -> str:
+    """What a grid sends along to get the photos of a search."""
+    given = {"from": "newest"} if is_newest else dict(search_input.parameters)
+    return urlencode({**given, "weak": "1"} if with_weak else given)
+
+
+@cache
+def _recent(here: Session) -> RecentAnswers[SearchInput, WholeAnswer]:
+    return RecentAnswers(_whole_answer)
+
+
+def _whole_answer(search_input: SearchInput) -> WholeAnswer:
+    """The search comes from the service if it runs: its model is loaded, and it keeps the vector
+    of the query where the library finds it.
+    """
+    here = session()
+    query, started = search_input.query(), time.perf_counter()
+    first = here.find(query, 1)
+    with here.exclusive_library() as library:
+        found = library.find_all(query)
+    return WholeAnswer(search_input, first, found, time.perf_counter() - started)
+
+
+# ------------------------------------------------------------------------- JSON for the grid
+
+
+def photo_list(request: Request) -> Response:
+    """The photos of an answer: their ids, and the sections that they stand in.
+
+    `at` is the id of a photo whose position is asked for.
+    """
+    photo_id = number_of(request.query_params.get("at", ""))
+    is_newest, today = request.query_params.get("from") == "newest", date.today()
+    try:
+        photos, _ = _requested(request.query_params)
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    return JSONResponse(
+        {
+            "version": photos.version,
+            "ids": photos.ids.tolist(),
+            "sections": photos.sections,
+            "days": [
+                [day.day.isoformat(), len(day.photo_ids), remark_on(day, today)]
+                for day in photos.days
+            ]
+            if photos.days and not is_newest
+            else None,
+            "offset": None if photo_id is None else photos.offset_of(photo_id),
+        },
+        headers=NOT_STORED,
+    )
+
+
+def tiles(request: Request) -> Response:
+    """What tiles `first` to `first + count - 1` show, for the version of the list named.
+
+    An answer that was computed a while ago is served as it was, so that a grid does not change
+    while it is looked at and photos are being indexed.
+    """
+    parameters = request.query_params
+    first, count = (number_of(parameters.get(name, "")) for name in ("first", "count"))
+    if first is None or count is None or count > MAX_TILES:
+        return PlainTextResponse(f"State first and count, at most {MAX_TILES}.", 400, NOT_STORED)
+    try:
+        photos, answer = _requested(parameters, is_kept=True)
+        if parameters.get("version") != photos.version:
+            return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
+        ids = photos.ids[first : first + count].tolist()
+        hits = {hit.photo.id: hit for hit in session().library.hits_of(answer.found, ids)}
+    except ImgsearchError as error:
+        return PlainTextResponse(str(error), 422, NOT_STORED)
+    is_newest = parameters.get("from") == "newest"
+    linked = {"from": "newest"} if is_newest else answer.search_input.parameters
+    return JSONResponse(
+        [
+            captioned_tile_json(hits[photo_id], linked, photos.marked) if photo_id in hits else None
+            for photo_id in ids
+        ],
+        headers=NOT_STORED,
+    )
+
+
+def _requested(
+    parameters: Mapping[str, str], *, is_kept: bool = False
+) -> tuple[PhotoList, WholeAnswer]:
+    """The list that `list_parameters` names; with `is_kept`, as it was computed last."""
+    is_newest = parameters.get("from") == "newest"
+    search_input = NEWEST if is_newest else SearchInput.from_address(parameters)
+    kept = _recent(session()).kept(search_input) if is_kept else None
+    answer = kept or answer_of(search_input)
+    return answer.photos(with_weak=parameters.get("weak") == "1"), answer

@@ -1,0 +1,206 @@
+// The photos that a search found, in its order or by day: to look through, to select, and to open.
+// Python gives the search; its photos are fetched from the page's own server.
+
+import { layOutBlocks, layOutDays } from "../grid/layout.js";
+import { PhotoGrid, mount } from "../grid/photo_grid.js";
+import { dayHeadings } from "../grid/headings.js";
+import { isPlainClick, normalized, visit } from "../history/history.js";
+import { dayName, element } from "../shared/dom.js";
+import { fillTile, showSelected } from "../shared/photo_tile.js";
+import { Selection } from "./selection.js";
+import { ROWS_PX, SHAPES, chosenView, keepView } from "./view.js";
+
+const END_HEIGHT = 76; // of the button below the photos
+const NARROW = 5.6; // on a narrow screen several photos still fit side by side
+
+class Answer extends PhotoGrid {
+  constructor(box) {
+    super(box, "Photos");
+    this.selection = new Selection();
+    this.head = element("div", "head");
+    this.text = element("div", "text");
+    this.text.role = "status";
+    this.tools = element("div", "view");
+    Object.assign(this.tools, { role: "group", ariaLabel: "View" });
+    this.head.append(this.text, this.tools);
+    box.prepend(this.head);
+    box.onkeydown = (event) => this.onSelectionKey(event);
+    this.view = chosenView();
+  }
+
+  update(data, { setStateValue, setTriggerValue }) {
+    const before = this.data;
+    Object.assign(this, { data, setStateValue, setTriggerValue });
+    this.showHead();
+    this.fit();
+    const isNewSelection = before?.token !== data.token;
+    if (isNewSelection) this.selected = data.selected; // it counts when its photos are there
+    if (before?.parameters === data.parameters) {
+      if (isNewSelection) this.takeSelection();
+      if (before.weaker !== data.weaker && this.layout) this.layOutAgain();
+      return;
+    }
+    if (before?.address === data.address) { this.loadAgain(); return; } // with weaker matches, or without
+    const place = this.isShown ? history.state?.place : null;
+    this.load(place?.id, place ?? {});
+  }
+
+  // Whether the address is that of this answer: soon after a click it is another's.
+  get isShown() { return normalized(location.href) === normalized(this.data.address); }
+
+  // ---------------------------------------------------------------- photos
+
+  listAddress() { return `/answer/list?${this.data.parameters}`; }
+
+  tilesAddress() { return { path: "/answer/tiles", parameters: this.data.parameters }; }
+
+  adopt({ version, ids, sections, days }) {
+    this.days = days?.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
+    // The line above the photos tells of the first ones; lines separate the others from these.
+    this.blocks = sections.map(([title, count], number) => ({ title: number ? title : "", count, label: title }));
+    this.selection.take(ids, version);
+    this.takeSelection();
+    this.grid.classList.toggle("by-day", Boolean(days));
+    this.showTools();
+  }
+
+  arrange(width) {
+    const px = ROWS_PX[this.view.size], desired = Math.min(px, px / NARROW * innerWidth / 100);
+    const layout = this.days ? layOutDays(this.days, [], width, 0, desired, 1) : layOutBlocks(this.blocks, width, desired);
+    if (this.data.weaker) layout.height += END_HEIGHT;
+    return layout;
+  }
+
+  headingsOf(section) {
+    if (this.days) return dayHeadings(section);
+    if (!section.title) return [];
+    const line = element("h3", "line", section.title);
+    line.append(" ", element("span", "period", section.count.toLocaleString("en")));
+    line.style.top = `${section.top}px`;
+    return [line];
+  }
+
+  extras() {
+    if (!this.data.weaker) return super.extras();
+    const end = element("div", "end"), button = withIcon(element("button"), "unfold_more", "Show weaker matches");
+    button.append("Show weaker matches");
+    button.type = "button";
+    button.onclick = () => { button.disabled = true; this.setTriggerValue("weaker", true); };
+    end.style.top = `${this.layout.height - END_HEIGHT}px`;
+    end.append(button);
+    return { before: [], after: [end] };
+  }
+
+  fill(tile, photo) {
+    const { offset } = tile;
+    const onSelect = this.data.selectable && ((isSelected, wholeRange) => this.select(offset, isSelected, wholeRange));
+    fillTile(tile, photo, onSelect);
+    if (this.data.selectable) showSelected(tile, this.selection.has(offset));
+  }
+
+  keepPlace(place) {
+    if (this.isShown) history.replaceState({ ...history.state, place }, "");
+  }
+
+  // ---------------------------------------------------------------- selection
+
+  takeSelection() {
+    if (this.selected) {
+      const { version, ranges } = this.selected;
+      this.selected = null;
+      this.selection.replace(version === this.selection.version ? ranges : []);
+    } else if (this.selection.hasMoved) this.selectionChanged();
+    this.showSelection();
+  }
+
+  select(offset, isSelected, wholeRange) {
+    this.selection.set(offset, isSelected, wholeRange);
+    this.selectionChanged();
+  }
+
+  selectAll() {
+    this.selection.replace(this.selection.isWhole ? [] : [[0, this.layout.count]]);
+    this.selectionChanged();
+  }
+
+  selectionChanged() {
+    this.showSelection();
+    this.setStateValue("selected", { ...this.selection.told(), token: this.data.token });
+  }
+
+  showSelection() {
+    this.box.classList.toggle("selecting", this.selection.size > 0);
+    for (const { tiles } of this.sections.values()) for (const [offset, tile] of tiles) showSelected(tile, this.selection.has(offset));
+    this.showTools();
+  }
+
+  onSelectionKey(event) {
+    if (!this.data.selectable || event.altKey) return;
+    const isCommand = event.ctrlKey || event.metaKey, offset = this.focusedOffset();
+    if (event.key === "Escape" && this.selection.size) {
+      this.selection.replace([]);
+      this.selectionChanged();
+    } else if (event.key === "a" && isCommand) this.selectAll();
+    else if (event.key.toLowerCase() === "x" && !isCommand && offset !== null) {
+      this.select(offset, event.shiftKey || !this.selection.has(offset), event.shiftKey);
+    } else return;
+    event.preventDefault();
+  }
+
+  // ---------------------------------------------------------------- above the photos
+
+  showHead() {
+    const [first, rest] = this.data.heading;
+    if (this.text.dataset.shown !== `${first} ${rest}`) { // a live region is read out when it changes
+      this.text.dataset.shown = `${first} ${rest}`;
+      this.text.replaceChildren(element("h2", "", first), ` ${rest}`);
+    }
+    this.showTools();
+  }
+
+  showTools() {
+    const { view, data } = this;
+    this.scroller.className = `scroller ${view.shape}${view.captions ? "" : " bare"}`;
+    const other = view.shape === "fit" ? "square" : "fit";
+    const links = data.other_views.map(([icon, label, address]) => {
+      const link = withIcon(element("a"), icon, label);
+      link.href = address;
+      link.onclick = (event) => { if (isPlainClick(event)) { event.preventDefault(); visit(address); } };
+      return link;
+    });
+    const all = this.selection.isWhole ? ["deselect", "Select none"] : ["select_all", "Select all"];
+    const buttons = [
+      ...(data.selectable ? [[...all, () => this.selectAll(), "all"]] : []),
+      ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "", view.size === 0],
+      ["add", "Larger", () => this.choose({ size: view.size + 1 }), "", view.size === ROWS_PX.length - 1],
+      [...SHAPES[other], () => this.choose({ shape: other }), "shape"],
+      view.captions
+        ? ["subtitles_off", "Hide captions", () => this.choose({ captions: false }), "captions"]
+        : ["subtitles", "Show captions", () => this.choose({ captions: true }), "captions"],
+    ].map(([icon, label, act, kind, isDisabled = false]) => {
+      const button = withIcon(element("button", kind), icon, label);
+      Object.assign(button, { type: "button", disabled: isDisabled, onclick: act });
+      return button;
+    });
+    const focused = this.tools.contains(this.box.getRootNode().activeElement) ? this.box.getRootNode().activeElement.className : null;
+    this.tools.replaceChildren(...links, ...buttons);
+    if (focused) this.tools.querySelector(`.${focused}`)?.focus();
+  }
+
+  choose(change) {
+    this.view = { ...this.view, ...change };
+    keepView(this.view);
+    this.showTools();
+    if ("size" in change && this.layout) this.layOutAgain();
+  }
+}
+
+function withIcon(node, icon, label) {
+  const picture = element("span", "icon", icon);
+  picture.ariaHidden = "true";
+  node.ariaLabel = node.title = label;
+  node.append(picture);
+  return node;
+}
+
+export default mount(Answer);

@@ -1,0 +1,80 @@
+// One photo of a grid: its picture with marks and a caption, a link to the photo, and a box to select
+// it by. What it shows comes from `ui/tiles.py`.
+
+import { element } from "./dom.js";
+
+const REST_MS = 350; // of the mouse on a tile before it moves
+
+// A tile without its photo, which arrives later. `tile.link` is what can have the focus.
+export function createTile() {
+  const tile = element("figure", "tile loading");
+  tile.link = element("a");
+  tile.append(tile.link);
+  return tile;
+}
+
+// Show a photo; null if it was deleted meanwhile. `onSelect(isSelected, wholeRange)` is called when
+// its box is clicked; without it there is no box.
+export function fillTile(tile, photo, onSelect) {
+  tile.classList.remove("loading");
+  if (!photo) return;
+  const { link } = tile;
+  link.href = photo.link;
+  link.ariaLabel = photo.alt;
+  const image = element("img");
+  Object.assign(image, { alt: "", decoding: "async", draggable: false });
+  image.onerror = () => { if (image.hasAttribute("src")) image.replaceWith(element("span", "no-preview", "No preview available")); };
+  image.src = photo.src;
+  link.append(image);
+  tile.classList.toggle("weak", Boolean(photo.isWeak));
+  if (onSelect) {
+    const box = tile.box = element("input", "select");
+    Object.assign(box, { type: "checkbox", ariaLabel: `Select ${photo.alt}`, tabIndex: link.tabIndex });
+    box.onclick = (event) => onSelect(box.checked, event.shiftKey);
+    tile.append(box);
+  }
+  if (photo.title !== undefined) {
+    const caption = element("figcaption", "caption"), first = element("div", "first");
+    first.append(element("span", "", photo.title), element("span", "", photo.score));
+    caption.append(first, element("div", "second", photo.subtitle));
+    tile.append(caption);
+  }
+  if (photo.moving) playOnHover(tile, photo);
+  for (const [kind, text] of photo.badges) tile.append(element("span", `badge ${kind}`, text));
+}
+
+// Plays what moves while the mouse rests on the tile, without sound; the picture stays where a browser
+// cannot play it.
+function playOnHover(tile, { moving, at }) {
+  let timer = 0, video = null;
+  tile.onpointerenter = (event) => {
+    if (event.pointerType !== "mouse" || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    timer = setTimeout(() => {
+      video = element("video", "preview");
+      Object.assign(video, { src: moving, muted: true, loop: true, playsInline: true, currentTime: at, ariaHidden: "true", tabIndex: -1 });
+      video.onplaying = () => video.classList.add("playing");
+      tile.link.append(video);
+      video.play().catch(() => {});
+    }, REST_MS);
+  };
+  tile.onpointerleave = () => {
+    clearTimeout(timer);
+    video?.removeAttribute("src");
+    video?.load(); // ends its request
+    video?.remove();
+    video = null;
+  };
+}
+
+// Whether the tile's box is ticked.
+export function showSelected(tile, isSelected) {
+  tile.classList.toggle("selected", isSelected);
+  if (tile.box) tile.box.checked = isSelected;
+}
+
+// Gives up the request for its picture, if that has not arrived, and what it plays.
+export function dropTile(tile) {
+  tile.querySelector("img")?.removeAttribute("src");
+  tile.onpointerleave?.();
+  tile.remove();
+}

@@ -1,0 +1,55 @@
+// The list of keyboard shortcuts, which `?` opens in every view.
+
+import { element } from "../shared/dom.js";
+import { isTyping } from "../shared/page.js";
+
+const SHORTCUTS = [
+  ["Everywhere", [["/", "to the search box"], ["?", "this list"]]],
+  ["Photos in a grid", [
+    ["← → ↑ ↓", "from photo to photo"],
+    ["Page Up, Page Down", "a window further"],
+    ["Home, End", "to the first, to the last"],
+    ["Enter", "open the photo"],
+    ["x", "select the photo, or not"],
+    ["Shift + x, Shift + click", "select all from the last selected to this one"],
+    ["Ctrl + a", "select all, or none"],
+    ["Esc", "select none"],
+  ]],
+  ["One photo", [
+    ["← →", "the one before, the one after"],
+    ["f", "the whole screen"],
+    ["Space", "slideshow, in the whole screen"],
+    ["+ −", "zoom, in the whole screen"],
+    ["Shift + d", "download the original"],
+    ["Esc", "back"],
+  ]],
+];
+
+export class Shortcuts {
+  constructor() {
+    this.dialog = element("dialog", "shortcuts");
+    const heading = element("h2", "", "Keyboard shortcuts"), close = element("button", "close", "Close");
+    heading.id = "shortcuts";
+    close.type = "button";
+    close.onclick = () => this.dialog.close();
+    this.dialog.setAttribute("aria-labelledby", heading.id);
+    this.dialog.append(heading, ...SHORTCUTS.flatMap(([title, keys]) => {
+      const list = element("dl");
+      for (const [key, text] of keys) {
+        const term = element("dt");
+        term.append(element("kbd", "", key));
+        list.append(term, element("dd", "", text));
+      }
+      return [element("h3", "", title), list];
+    }), close);
+    this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
+    this.onKey = (event) => {
+      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+      event.preventDefault();
+      if (this.dialog.open) this.dialog.close(); else if (this.dialog.isConnected) this.dialog.showModal();
+    };
+    document.addEventListener("keydown", this.onKey);
+  }
+
+  close() { document.removeEventListener("keydown", this.onKey); }
+}

@@ -1,0 +1,87 @@
+// The photos of a library by day. Python gives the search; everything else is fetched from the page's
+// own server. The address and the entry of the history keep the first photo in sight, so that Back
+// returns to the same place.
+
+import { PhotoGrid, mount } from "../grid/photo_grid.js";
+import { layOutDays } from "../grid/layout.js";
+import { dayHeadings } from "../grid/headings.js";
+import { dayName, element } from "../shared/dom.js";
+import { createTile, fillTile } from "../shared/photo_tile.js";
+
+const MEMORIES_HEIGHT = 208;
+
+class Timeline extends PhotoGrid {
+  constructor(box) {
+    super(box, "Photos by day");
+  }
+
+  update(data) {
+    const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search);
+    this.search = data.search;
+    this.memories = data.memories;
+    this.fit();
+    if (isOther) {
+      const at = new URLSearchParams(location.search).get("at"), place = history.state?.place;
+      this.load(at, String(place?.id) === at ? place : { below: 100 });
+    }
+  }
+
+  get parameters() { return new URLSearchParams(this.search); }
+
+  listAddress() { return `/timeline/days?${this.parameters}`; }
+
+  tilesAddress() { return { path: "/timeline/tiles", parameters: this.parameters }; }
+
+  adopt({ days }) {
+    this.days = days.map(([day, count, remark]) => ({ day, count, remark, towns: "", label: dayName(day) }));
+    this.trips = [];
+  }
+
+  async load(photoId, place) {
+    const isLoaded = await super.load(photoId, place);
+    if (isLoaded) await this.addHeadings(this.source);
+    return isLoaded;
+  }
+
+  // Finding trips and places takes longer, so the photos are there first.
+  async addHeadings(source) {
+    const response = await fetch(`/timeline/headings?${this.parameters}`).catch(() => null);
+    if (!response?.ok) return; // days need no other heading than their date
+    const { trips, towns } = await response.json();
+    if (source !== this.source || !this.box.isConnected) return; // the photos have changed meanwhile
+    this.trips = trips;
+    for (const day of this.days) day.towns = towns[day.day] ?? "";
+    this.layOutAgain();
+  }
+
+  arrange(width) {
+    return layOutDays(this.days, this.trips, width, this.memories ? MEMORIES_HEIGHT : 0);
+  }
+
+  headingsOf(section) { return dayHeadings(section); }
+
+  extras() {
+    if (!this.memories) return super.extras();
+    const { title, link, photos } = this.memories;
+    const node = element("section", "memories"), heading = element("h2", "month", title), strip = element("div", "strip");
+    node.ariaLabel = title;
+    const all = element("a", "all", "Show all");
+    all.href = link;
+    heading.append(all);
+    strip.append(...photos.map((photo) => {
+      const tile = createTile();
+      fillTile(tile, { ...photo, badges: [["taken", photo.year], ...photo.badges] });
+      return tile;
+    }));
+    node.append(heading, strip);
+    return { before: [node], after: [] };
+  }
+
+  keepPlace(place) {
+    const address = new URL(location.href);
+    if (place) address.searchParams.set("at", place.id); else address.searchParams.delete("at");
+    history.replaceState({ ...history.state, place }, "", address);
+  }
+}
+
+export default mount(Timeline);
