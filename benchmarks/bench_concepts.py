@@ -185,7 +185,7 @@ def measure(
     photos = labelled.photos
     found: dict[int, dict[str, list[float]]] = {n: defaultdict(list) for n in EXAMPLES}
     for concept in labelled.concepts:
-        texts = embed([worded(wording, concept) for wording in WORDINGS])
+        texts = embed.searched([worded(wording, concept) for wording in WORDINGS])
         for count in EXAMPLES:
             for number, draw in enumerate(draws(labelled, concept, count)):
 
@@ -268,7 +268,7 @@ def print_mixes(labelled: LabelledPhotos, embed: TextVectors) -> None:
             both = np.setdiff1d(np.intersect1d(draw.left, clear), left_out)
             if len(both) < 4:
                 continue
-            words = embed([worded("{a noun}", other)])[0]
+            words = embed.searched([worded("{a noun}", other)])[0]
             for weight in (0.0, 0.3, 0.6, 1.0, 1.5):
                 scores = photos @ (words + weight * direction)
                 found[weight].append(average_precision(scores, both, left_out))

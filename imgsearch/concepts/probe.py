@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Chosen on the dev split of Flickr8k: benchmarks/bench_concepts.py.
 _PENALTY = 0.03  # of squared weights, for vectors of a mean square of 1 around their mean
-_WORDS_SHARE = 2.2  # over the square root of the likes: the words' share of a probe with words
+_WORDS_SHARE = 3.0  # over the square root of the likes: the words' share of a probe with words
 MAX_OTHERS = 512  # photos of the library that a fit takes as negatives
 MAX_FOLDS = 10
 MIN_TESTED_LIKES = 3

@@ -29,7 +29,7 @@ EmbedPicture: TypeAlias = "Callable[[bytes], Vector]"
 
 @dataclass(frozen=True, slots=True)
 class Embedders:
-    """Embeds the words of a concept as those of queries, and the bytes of a picture."""
+    """Embeds the words of a concept as a query searches for them, and the bytes of a picture."""
 
     words: EmbedWords
     picture: EmbedPicture

@@ -66,6 +66,7 @@ from imgsearch.records.status import DroppedEncoder
 from imgsearch.search import baseline
 from imgsearch.search.context import selection_of
 from imgsearch.search.query_cache import QueryCache
+from imgsearch.search.short_texts import embed_alone
 from imgsearch.store.database import DATABASE_FILE
 from imgsearch.store.lock import writing
 from imgsearch.store.progress_file import publish_progress
@@ -407,7 +408,7 @@ class Indexer:
         """Teach a concept, and find the photos that show it."""
         with writing(self._data_dir) as store:
             row = store.reads.encoder_in_use()
-            teaching.teach(store, row, lesson, self._embedders(row))
+            teaching.teach(store, row, lesson, self._embedders(store, row))
 
     def forget_concept(self, name: str) -> bool:
         """Delete a concept with its examples; returns whether there was one of this name."""
@@ -668,10 +669,17 @@ class Indexer:
         """Update what is derived from the vectors: score baseline, saved labels and concepts."""
         baseline.refresh(store, row, lambda texts: self._embed_as_queries(row, texts))
         labels.update_facets(store, row, lambda: self._encoders.of(row))
-        teaching.update_concepts(store, row, self._embedders(row))
+        teaching.update_concepts(store, row, self._embedders(store, row))
 
-    def _embedders(self, row: EncoderRow) -> teaching.Embedders:
+    def _embedders(self, store: Store, row: EncoderRow) -> teaching.Embedders:
         """What concepts are embedded with; the encoder is loaded only if something has to be."""
+
+        def embed_words(texts: Sequence[str]) -> Vectors:
+            known = baseline.LibraryBaseline.read(store.reads, row)
+            mean_noun = None if known is None else known.mean_noun
+            return embed_alone(
+                row.encoder_id, texts, mean_noun, partial(self._embed_as_queries, row)
+            )
 
         def embed_picture(picture: bytes) -> Vector:
             encoder = self._encoders.of(row)
@@ -679,7 +687,7 @@ class Indexer:
             vector: Vector = encoder.encode_pixels(encoder.prepare(image)[None])[0]
             return vector
 
-        return teaching.Embedders(lambda texts: self._embed_as_queries(row, texts), embed_picture)
+        return teaching.Embedders(embed_words, embed_picture)
 
     def _embed_as_queries(self, row: EncoderRow, texts: Sequence[str]) -> Vectors:
         """Texts embedded as queries are; once on one machine, thanks to the query cache."""

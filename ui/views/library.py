@@ -467,7 +467,7 @@ def _trial(busy: bool) -> None:
         f"Change to {printable(trial.encoder)}", icon=":material/model_training:", disabled=busy
     ):
         st.markdown(
-            f"Embed {left}{f' (about {time})' if trial.left_s else ''}, and let "
+            f"Embed {left}{f' ({time})' if trial.left_s else ''}, and let "
             f"{escape_markdown(trial.encoder)} answer searches then? "
             f"{escape_markdown(trial.encoder_in_use)} is kept, and you can go back to it."
         )
