@@ -187,6 +187,16 @@ def test_top_keeps_the_best_and_orders_equals_by_id() -> None:
     assert top(9, best, ids, scores).ids.tolist() == [4, 1, 2, 3, 8]
 
 
+def test_a_large_sample_is_the_same_in_a_file_without_a_name(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).random((200_000, 96), np.float32)
+    ids = np.arange(len(rows)) + 7
+    chunks = [(ids[i : i + 9_000], rows[i : i + 9_000]) for i in range(0, len(ids), 9_000)]
+    in_file = VectorSource(len(ids), lambda: iter(chunks), tmp_path).sample(190_000, seed=3)
+    in_memory = VectorSource(len(ids), lambda: iter(chunks)).sample(190_000, seed=3)
+    assert np.array_equal(in_file[0], in_memory[0]) and np.array_equal(in_file[1], in_memory[1])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_compressed_lists_find_what_exact_search_finds_among_twenty_thousand(
     tmp_path: Path,
 ) -> None:

@@ -6,9 +6,12 @@ have several vectors (its parts); its id may then occur several times in one res
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -22,6 +25,7 @@ from imgsearch.records.arrays import Ids, Vectors
 Effort: TypeAlias = Literal["text", "image", "exact"]
 Details: TypeAlias = Mapping[str, float | int | str]  # kept in the database beside an index file
 EncodeTexts: TypeAlias = Callable[[Sequence[str]], Vectors]
+_LARGE_BYTES = 64 << 20  # of a sample that is kept in a file
 OnStep: TypeAlias = Callable[[str], None]  # called with the name of each step of a build
 
 
@@ -53,11 +57,14 @@ class VectorIndex(Protocol):
 class VectorSource:
     """The vectors that an index is built from: `count` of them.
 
-    `chunks` reads them all, as pairs of ids and vectors, in the same order every time.
+    `chunks` reads them all, as pairs of ids and vectors, in the same order every time. A large
+    sample is kept in a file without a name in the folder `scratch`, whose pages the system can take
+    back when memory is short; without a folder, in memory.
     """
 
     count: int
     chunks: Callable[[], Iterator[tuple[Ids, Vectors]]]
+    scratch: Path | None = None
 
     def read_all(self) -> tuple[Ids, Vectors]:
         """All ids and vectors, in the order of `chunks`."""
@@ -75,15 +82,22 @@ class VectorSource:
         vectors = np.empty((len(rows), 0), np.float32)
         start = last = 0
         for chunk_ids, chunk in self.chunks():
-            if not vectors.shape[
-                1
-            ]:  # filled in place: a list of chunks would need twice the memory
-                vectors = np.empty((len(rows), chunk.shape[1]), np.float32)
+            if not vectors.shape[1]:  # filled in place: a list of chunks needs twice the memory
+                vectors = self._room_for(len(rows), chunk.shape[1])
             first, last = np.searchsorted(rows, (start, start + len(chunk_ids)))
             in_chunk = rows[first:last] - start
             ids[first:last], vectors[first:last] = chunk_ids[in_chunk], chunk[in_chunk]
             start += len(chunk_ids)
         return ids[:last], vectors[:last]
+
+    def _room_for(self, rows: int, dim: int) -> Vectors:
+        size_bytes = rows * dim * np.dtype(np.float32).itemsize
+        # With holes in the file, a disk that is full would kill the process that writes to it.
+        if self.scratch and size_bytes >= _LARGE_BYTES and hasattr(os, "posix_fallocate"):
+            with suppress(OSError), TemporaryFile(dir=self.scratch) as file:
+                os.posix_fallocate(file.fileno(), 0, size_bytes)
+                return np.memmap(file, np.float32, "r+", shape=(rows, dim))
+        return np.empty((rows, dim), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

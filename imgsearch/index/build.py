@@ -42,7 +42,7 @@ def build_snapshot(
     # Before the vectors are read: one that comes later then belongs to the tail.
     last_seq = store.reads.last_seq(encoder_key)
     chunks = partial(_live_chunks, store, encoder_key, store.reads.live_ids())
-    source = VectorSource(store.vectors.live_count(encoder_key), chunks)
+    source = VectorSource(store.vectors.live_count(encoder_key), chunks, store.data_dir)
     spec = policy.spec_for(source.count)
     backend = find_backend(spec.backend)
     previous = None
