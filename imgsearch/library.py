@@ -980,21 +980,28 @@ class Library:
         return self._indexer().prune(days)
 
     def pack(
-        self, folder: str | Path, pack: str | Path | None = None, *, inside: bool = False
+        self,
+        folder: str | Path,
+        pack: str | Path | None = None,
+        *,
+        inside: bool = False,
+        photos_only: bool = False,
     ) -> Job[PackReport]:
         """Write all that is known of the photos below a folder into a pack for other machines.
 
         `pack` is the file to write, whole or not at all; it may not be in a photo folder. With
-        `inside`, the folder carries its pack in a hidden folder. docs/packs.md describes the file.
-        Raises UsageError, FolderError for a folder without photos of the library, LibraryLocked
-        while another process writes this pack, DiskError and MissingPackage.
+        `inside`, the folder carries its pack in a hidden folder. Saved searches and concepts go
+        with it, unless `photos_only` is set. docs/packs.md describes the file. Raises UsageError,
+        FolderError for a folder without photos of the library, LibraryLocked while another process
+        writes this pack, DiskError and MissingPackage.
         """
         if (pack is None) != inside:
             raise UsageError("Name the file of the pack, or use inside=True; one of the two.")
         from imgsearch.indexer.packs import make_pack
 
         file = None if pack is None else Path(absolute(pack))
-        return _job(make_pack(self._store(), self._kept_thumbnails(), absolute(folder), file))
+        store, thumbnails = self._store(), self._kept_thumbnails()
+        return _job(make_pack(store, thumbnails, absolute(folder), file, photos_only))
 
     def verify_pack(self, pack: str | Path) -> Job[PackInfo]:
         """Read a whole pack and compare every checksum; the report is what it states about itself.
@@ -1016,12 +1023,12 @@ class Library:
         """Merge a pack into the library, which is created if needed.
 
         Photos are recognised by their content, facts that were read later win, and what is there
-        already stays: merging again, also after an interruption, adds nothing twice. `pack` may be
-        a folder that carries its pack. `at` is the folder where its photos are; without it they are
-        looked for. With `offline` they are taken to be there though it is not connected now.
-        `beside` keeps vectors of an encoder that the library does not use. Raises PackError,
-        PhotosNotFound, EncoderMismatch, UsageError, LibraryLocked,
-        DiskError and MissingPackage.
+        already stays: merging again, also after an interruption, adds nothing twice. Saved searches
+        and concepts of the pack are added where their names are free. `pack` may be a folder that
+        carries its pack. `at` is the folder where its photos are; without it they are looked for.
+        With `offline` they are taken to be there though it is not connected now. `beside` keeps
+        vectors of an encoder that the library does not use. Raises PackError, PhotosNotFound,
+        EncoderMismatch, UsageError, LibraryLocked, DiskError and MissingPackage.
         """
         place = None if at is None else absolute(at)
         return _job(self._indexer().unpack(Path(absolute(pack)), place, offline, beside))

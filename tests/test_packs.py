@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from imgsearch import Library, Settings
+from imgsearch import Example, Library, Query, Settings, Term
 from imgsearch.errors import (
     DiskError,
     EncoderMismatch,
@@ -33,10 +33,18 @@ from imgsearch.errors import (
     PackTooNew,
     UsageError,
 )
+from imgsearch.indexer.pack_notes import merge_searches
 from imgsearch.indexer.packs import find_place
 from imgsearch.indexer.volumes import MountTable
 from imgsearch.pack_file import PackReader, require_pyarrow, writing_pack
-from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackEncoder, PackInfo
+from imgsearch.records.pack import (
+    PackedFile,
+    PackedPhoto,
+    PackedSearch,
+    PackedVectors,
+    PackEncoder,
+    PackInfo,
+)
 from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.search.confidence import MIN_PHOTOS
@@ -947,3 +955,58 @@ def test_a_pack_that_is_stopped_leaves_the_old_one(
         raise KeyboardInterrupt
     assert packed.read_bytes() == before
     assert not list(tmp_path.glob(".*.new"))
+
+
+def test_saved_searches_and_concepts_go_with_the_photos(
+    open_library: Callable[..., Library], album: Path, tmp_path: Path
+) -> None:
+    pack, elsewhere = tmp_path / "p.imgsearch", write_noise(tmp_path / "elsewhere.png", 77)
+    with open_library("first") as library:
+        library.index([album]).run()
+        by_name = {hit.path.name: hit.photo for hit in library.search("in:album", k=20)}
+        library.save_search("garden", "keyword:garden sort:path", k=7)
+        library.save_search("like three", f"photo:{by_name['3.png'].id}")
+        library.save_search("from elsewhere", Query((Term(Example(elsewhere)),)))
+        library.teach("noise", [album / "a" / "1.png", elsewhere], [album / "a" / "2.png"])
+        library.teach("taken", [album / "a" / "4.png"])
+        library.pack(album, pack).run()
+        alone = library.pack(album, tmp_path / "alone.imgsearch", photos_only=True)
+        assert alone.run().photos == 11
+        info = library.verify_pack(tmp_path / "alone.imgsearch").run()
+        assert (info.searches, info.concepts) == ((), ())
+    with open_library("second") as library:
+        library.index([write_photos(tmp_path / "other", 30)]).run()
+        library.teach("taken", [tmp_path / "other" / "0001.png"])
+        library.save_search("GARDEN", "in:other")
+        report = library.unpack(pack, at=album).run()
+        assert (report.searches, report.concepts) == (1, 1)
+        saved = {each.name: each for each in library.saved_searches()}
+        assert sorted(saved) == ["GARDEN", "like three"]
+        assert saved["GARDEN"].line == "in:other", "a name that is taken stays"
+        assert saved["like three"].new == 0
+        (three,) = library.search("name:3.png in:album")
+        assert three.photo.id != by_name["3.png"].id
+        assert saved["like three"].line == f"photo:{three.photo.id}"
+        noise = library.concept("noise")
+        assert (noise.likes, noise.unlikes) == (2, 1)
+        assert library.concept("taken").likes == 1
+        again = library.unpack(pack, at=album).run()
+        assert (again.searches, again.concepts) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        PackedSearch("a/b", "dog", None, False, NOW, {}),
+        PackedSearch("bad", "rating:x", None, False, NOW, {}),
+        PackedSearch("unknown", "photo:3", None, False, NOW, {3: "00" * 32}),
+        PackedSearch("unnamed", "photo:3", None, False, NOW, {}),
+        PackedSearch("other", "saved:nothing", None, False, NOW, {}),
+    ],
+)
+def test_searches_that_cannot_be_answered_here_are_left_out(
+    tmp_path: Path, search: PackedSearch
+) -> None:
+    with writing(tmp_path) as store:
+        assert merge_searches(store, [search]) == 0
+        assert store.saved_searches.names() == []

@@ -29,6 +29,7 @@ from imgsearch.text import format_count, printable
     is_flag=True,
     help="Let FOLDER carry its pack: write it to FOLDER/.imgsearch/photos.imgsearch.",
 )
+@click.option("--photos-only", is_flag=True, help="Leave out saved searches and concepts.")
 @click.option(
     "--verify", "to_verify", metavar="PACK", type=PATH, help="Only read a pack and check it."
 )
@@ -38,6 +39,7 @@ def command(
     folder: str | None,
     pack: str | None,
     inside: bool,
+    photos_only: bool,
     to_verify: str | None,
     as_json: bool,
     data_dir: str | None,
@@ -49,14 +51,15 @@ def command(
       imgsearch unpack holidays.imgsearch --at /mnt/nas/Holidays     (on another machine)
 
     A pack has vectors, facts, names, text in pictures and thumbnails, not the photos themselves.
-    imgsearch unpack merges it into another library, where nothing has to be embedded again. The
+    Saved searches and concepts of the library go with it, unless you say --photos-only. imgsearch
+    unpack merges it into another library, where nothing has to be embedded again. The
     file is Parquet, which pandas and DuckDB read; docs/packs.md describes it. It is written whole
     or not at all: a pack that is there stays until the new one is complete.
 
     PACK may not be in a photo folder, where imgsearch writes nothing, except with --inside.
     """
     if to_verify is not None:
-        if folder or inside:
+        if folder or inside or photos_only:
             raise click.UsageError("--verify takes a pack and nothing else.")
         _verify(to_verify, as_json, data_dir)
         return
@@ -66,7 +69,8 @@ def command(
         raise click.UsageError("Name the file of the pack, or use --inside; one of the two.")
     with open_library(data_dir) as library:
         try:
-            report = run_with_progress(library.pack(folder, pack, inside=inside), "Packing")
+            job = library.pack(folder, pack, inside=inside, photos_only=photos_only)
+            report = run_with_progress(job, "Packing")
         except KeyboardInterrupt:
             print_error("Stopped. The pack was not written; one that was there is unchanged.")
             sys.exit(INTERRUPTED)
@@ -84,7 +88,11 @@ def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:
     with open_library(data_dir) as library:
         info = run_with_progress(library.verify_pack(pack), "Verifying")
     if as_json:
-        print_json({**asdict(info), "made_at": info.made_at.isoformat()})
+        names = {
+            "searches": [each.name for each in info.searches],
+            "concepts": [each.name for each in info.concepts],
+        }
+        print_json({**asdict(info), **names, "made_at": info.made_at.isoformat()})
         return
     encoders = ", ".join(encoder.encoder_id for encoder in info.encoders) or "none"
     click.echo(

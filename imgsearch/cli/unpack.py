@@ -88,6 +88,9 @@ def command(
         f"{report.texts} with new text; {format_count(report.files, 'file')} added in "
         f"{report.folder} in {report.seconds:.1f} s"
     )
+    if report.searches or report.concepts:
+        concepts = format_count(report.concepts, "concept")
+        info(f"Also added: saved searches: {report.searches:,}; {concepts}.")
     if report.missing:
         info(
             f"Not there, or of another size: {format_count(report.missing, 'file')}. Their photos "

@@ -40,6 +40,7 @@ from imgsearch.indexer import (
     encoder_trial,
     int8_trial,
     metadata,
+    pack_notes,
     packs,
     picture_text,
     pipeline,
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from imgsearch.progress import WatchEvent
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.labels import Classes, Facet
+    from imgsearch.records.pack import PackedConcept
     from imgsearch.records.photo import Photo
     from imgsearch.records.trial import EncoderTrial, SourcedQuery
 
@@ -266,13 +268,17 @@ class Indexer:
                 keep = keeper.keep if self._settings.thumbnails_mb else None
                 steps = packs.merge_pack(store, thumbnails, reader, place, keep)
                 report = yield from publish_progress(self._data_dir, "Merging", steps)
+                searches = pack_notes.merge_searches(store, reader.info.searches)
                 row = store.reads.current_encoder()
+                concepts = 0
                 if row is not None:
-                    self._refresh_after_merge(store, row)
+                    concepts = self._refresh_after_merge(store, row, reader.info.concepts)
         others = (each.encoder_id for each in reader.info.encoders)
         return replace(
             report,
             beside=tuple(id for id in others if row is None or id != row.encoder_id),
+            searches=searches,
+            concepts=concepts,
             seconds=round(time.monotonic() - started, 3),
         )
 
@@ -459,14 +465,23 @@ class Indexer:
             self._encoders.check(EncoderRow(0, encoder.encoder_id, encoder.name, encoder.dim))
         return packs.find_place(reader, at, offline, known, self._mounts)
 
-    def _refresh_after_merge(self, store: Store, row: EncoderRow) -> None:
+    def _refresh_after_merge(
+        self, store: Store, row: EncoderRow, concepts: Sequence[PackedConcept]
+    ) -> int:
+        """Update what is derived from the vectors; returns how many concepts were added."""
+        added = 0
         try:
             if snapshot.rebuild_reason(store, row.key, self._index_policy):
                 self._build_index(store, row)
             self._refresh_derived(store, row)
+            for lesson in pack_notes.lessons(store, concepts):
+                with suppress(UsageError):  # its examples do not suffice here
+                    teaching.teach(store, row, lesson, self._embedders(store, row))
+                    added += 1
         # UsageError for an encoder that this imgsearch does not have.
         except (EncoderError, UsageError) as error:  # searching the merged photos raises the same
             self._notify(f"The pack was merged, but its encoder cannot be used here yet. {error}")
+        return added
 
     def compare(
         self,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, EncoderMismatch, FolderError, PhotosNotFound, UsageError
+from imgsearch.indexer import pack_notes
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
 from imgsearch.progress import MergeReport, PackReport, Progress
@@ -57,11 +58,16 @@ def check_destination(file: Path, roots: Sequence[str]) -> None:
 
 
 def make_pack(
-    store: Store, thumbnails: ThumbnailStore, folder: str, file: Path | None
+    store: Store,
+    thumbnails: ThumbnailStore,
+    folder: str,
+    file: Path | None,
+    photos_only: bool = False,
 ) -> Generator[Progress, None, PackReport]:
     """Write all that is known of the photos below a folder into a pack, `file`.
 
-    None stands for the hidden folder in the folder itself. Raises FolderError for a folder without
+    None stands for the hidden folder in the folder itself. With `photos_only`, saved searches and
+    concepts are left out. Raises FolderError for a folder without
     photos of the library, UsageError, LibraryLocked while another process writes this pack,
     DiskError and MissingPackage.
     """
@@ -78,6 +84,9 @@ def make_pack(
     else:
         check_destination(file, list(store.reads.roots().values()))
     info = _describe(store, folder)
+    if not photos_only:
+        searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)
+        info = replace(info, searches=searches, concepts=concepts)
     with writing_pack(file, info) as writer:
         yield Progress(0, len(ids))
         for start in range(0, len(ids), PHOTOS_AT_ONCE):

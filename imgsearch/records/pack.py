@@ -56,12 +56,43 @@ class PackEncoder:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedSearch:
+    """A saved search. `photos` has the content hashes of the photos that its line names by id."""
+
+    name: str
+    line: str
+    k: int | None
+    include_weak: bool
+    saved_at: datetime
+    photos: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedExample:
+    """An example of a concept; `picture` is WebP, of an example that is no photo of the library."""
+
+    content_hash: str  # hexadecimal
+    is_like: bool
+    picture: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackedConcept:
+    """A concept that was taught, and the words that describe it, if any."""
+
+    name: str
+    words: str | None
+    examples: tuple[PackedExample, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PackInfo:
     """What a pack states about itself.
 
     `folder` is the name of the folder that the paths are below, without its parents; `volume` and
     `volume_path` say where it is if its drive can be identified. `fact_names` are the facts that
-    the pack knows: an older imgsearch knew fewer.
+    the pack knows: an older imgsearch knew fewer. `searches` and `concepts` are those of the whole
+    library.
     """
 
     made_by: str
@@ -73,6 +104,8 @@ class PackInfo:
     fact_names: tuple[str, ...]
     photos: int = 0
     files: int = 0
+    searches: tuple[PackedSearch, ...] = ()
+    concepts: tuple[PackedConcept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
