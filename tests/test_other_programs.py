@@ -145,6 +145,12 @@ def test_what_is_not_takeouts_is_passed_over_at_once(text: bytes) -> None:
     assert time.process_time() - started < 2
 
 
+def test_marks_for_the_direction_of_writing_are_left_out_of_takeouts_names() -> None:
+    people = [{"name": "\u202eAnna\u202c Smith\u200f"}, {"name": "\u2067أحمد\u2069"}]
+    facts = read({**TAKEOUT, "people": people, "description": "by\u202e night"}).facts
+    assert (facts["people"], facts["description"]) == (("Anna Smith", "أحمد"), "by night")
+
+
 def test_many_people_and_long_texts_are_limited() -> None:
     facts = read(
         {
