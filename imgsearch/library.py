@@ -891,10 +891,11 @@ class Library:
     ) -> Job[TextReport]:
         """Read the text in photos, so that `text:` finds it; in all folders if none are given.
 
-        Each photo is read once. Those that look as if they had text are read, the likeliest first;
-        with `everything`, the rest after them. `again` includes photos that another version of the
-        reader has read. Needs the extra `ocr`. Raises MissingPackage, FolderError for a folder
-        without photos of the library, UsageError if there is no library, and LibraryLocked.
+        Each photo is read once, the likeliest first. Photos in whose small copy no text is seen are
+        passed over, unless `everything` is set. `again` includes photos that another version of the
+        reader has read or passed over. Needs the extra `ocr`. Raises MissingPackage, FolderError
+        for a folder without photos of the library, UsageError if there is no library, and
+        LibraryLocked.
         """
         paths = tuple(absolute(folder) for folder in folders)
         self._reads()

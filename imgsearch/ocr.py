@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PACKAGE = "rapidocr"
+LOOK_SIDE_PX = 640  # long side of the small copy that `TextReader.look` looks at
+LOOK_THRESHOLD = 0.4  # from which a photo is worth reading; chosen as docs/text.md says
 MIN_SIDE_PX = 1000  # of a picture's short side, if it has as much: small text stays legible
 _MAX_SIDE_PX = 2000  # of the long side of what is read at once; RapidOCR scales more down to that
 _MAX_PIECES = 12
@@ -37,6 +39,10 @@ _MODELS = {
 # of a thing: a wheel is an 0.
 _MIN_CONFIDENCE = 0.6
 _MIN_CONFIDENCE_OF_ONE = 0.9
+# At a look less is enough: what is hardly legible in a small copy may be in the photo.
+_MIN_BOX_SCORE_OF_LOOK = 0.4
+_NO_LIMIT_PX = 32  # a picture of this side or more is looked at as it is
+_BILINEAR = 2  # of Pillow's filters
 
 
 class TextReader(Protocol):
@@ -49,6 +55,13 @@ class TextReader(Protocol):
         """The lines of text in an upright RGB image, from top to bottom, left to right.
 
         Raises PhotoError if this image cannot be read.
+        """
+
+    def look(self, image: Image) -> float:
+        """How much a small copy of an upright RGB image looks as if it had legible text, 0 to 1.
+
+        From `LOOK_THRESHOLD` on it is worth reading. Takes a fraction of the time of `read` for a
+        large image. Raises PhotoError if this image cannot be read.
         """
 
 
@@ -87,14 +100,23 @@ class RapidOcrReader:
                 f"A model of the package {PACKAGE} is missing ({missing[0]}). Install it again: "
                 f"{pip_reinstall(PACKAGE)}"
             )
+        parameters = {
+            **{name: str(path) for name, path in paths.items()},
+            # Its logger prints to standard error, a warning for each picture without text.
+            "Global.log_level": "critical",
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+        # Each loads its models at the first picture.
         self._engine: Any = rapidocr.RapidOCR(
+            params={**parameters, "Global.text_score": _MIN_CONFIDENCE}
+        )
+        self._looking_engine: Any = rapidocr.RapidOCR(
             params={
-                **{name: str(path) for name, path in paths.items()},
-                # Its logger prints to standard error, a warning for each picture without text.
-                "Global.log_level": "critical",
-                "Global.text_score": _MIN_CONFIDENCE,
-                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                **parameters,
+                "Global.text_score": LOOK_THRESHOLD,
+                "Det.limit_side_len": _NO_LIMIT_PX,
+                "Det.box_thresh": _MIN_BOX_SCORE_OF_LOOK,
             }
         )
 
@@ -111,19 +133,32 @@ class RapidOcrReader:
         for top, bottom, own_top, own_bottom in _pieces(image.height, image.width):
             for left, right, own_left, own_right in _pieces(image.width, image.height):
                 pixels = np.asarray(image.crop((left, top, right, bottom)).convert("RGB"))
-                for box, text, confidence in self._recognise(pixels):
+                for box, text, confidence in self._recognise(pixels, self._engine):
                     corners = box + np.array((left, top), np.float32)
                     x, y = corners.mean(axis=0)
                     if own_left <= x < own_right and own_top <= y < own_bottom:
                         lines.append(_line(text, corners, confidence, image.size))
         return tuple(lines)
 
+    def look(self, image: Image) -> float:
+        """See `TextReader.look`: the confidence of the best line of two characters or more."""
+        import numpy as np
+
+        factor = LOOK_SIDE_PX / max(image.size)
+        width, height = (max(_NO_LIMIT_PX, round(side * factor)) for side in image.size)
+        small = image.resize((width, height), _BILINEAR).convert("RGB")
+        lines = self._recognise(np.asarray(small), self._looking_engine)
+        return max(
+            (confidence for _, text, confidence in lines if len("".join(words_in_text(text))) > 1),
+            default=0.0,
+        )
+
     def _recognise(
-        self, pixels: NDArray[np.uint8]
+        self, pixels: NDArray[np.uint8], engine: Any
     ) -> Iterator[tuple[NDArray[np.float32], str, float]]:
         """Corners (4, 2) in pixels, text and confidence of each line in RGB pixels."""
         try:
-            result = self._engine(pixels[:, :, ::-1])  # it expects BGR, as OpenCV does
+            result = engine(pixels[:, :, ::-1])  # it expects BGR, as OpenCV does
         except Exception as error:  # the errors of its three libraries have no class in common
             reason = (str(error) or type(error).__name__).strip().splitlines()[-1][:120]
             raise PhotoError(Reason.CRASHED, f"Reading its text failed ({reason}).") from error

@@ -192,7 +192,7 @@ class TextReport:
     none: int  # have no legible text
     failed: int  # could not be decoded
     unreached: int  # offline, or changed since they were indexed; the next run tries again
-    below_gate: int = 0  # do not look as if they had text, and were not read
+    below_gate: int = 0  # do not look as if they had text, and were not read, also by earlier runs
     seconds: float = 0.0
 
     @property

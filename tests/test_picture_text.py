@@ -25,12 +25,12 @@ from imgsearch.indexer.indexer import Indexer
 from imgsearch.indexer.text_gate import gate_scores
 from imgsearch.indexer.watch_loop import WatchSchedule
 from imgsearch.indexer.watcher import WatchTiming
-from imgsearch.ocr import TextReader, is_installed, open_reader
+from imgsearch.ocr import LOOK_THRESHOLD, TextReader, is_installed, open_reader
 from imgsearch.progress import SyncReport, TextReport
 from imgsearch.records.picture_text import TextLine, lines_with, searchable_texts, words_in_text
 from imgsearch.records.query import Filter, Selection
 from imgsearch.store.store import Store
-from tests.factories import PATIENCE_S, ingested, random_vectors, start_cli
+from tests.factories import PATIENCE_S, ingested, noise, random_vectors, start_cli
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -45,9 +45,12 @@ def line(text: str, x: float = 0.1, y: float = 0.1, width: float = 0.3) -> TextL
     return TextLine(text, x, y, width, 0.05, 0.99)
 
 
+GROUND = (238, 232, 214)
+
+
 def picture(text: str, size_px: tuple[int, int] = (640, 400), font_px: int = 48) -> Image.Image:
     """Dark text on a light ground, line by line."""
-    image = Image.new("RGB", size_px, (238, 232, 214))
+    image = Image.new("RGB", size_px, GROUND)
     font = ImageFont.load_default(font_px)
     ImageDraw.Draw(image).multiline_text((40, 40), text, (25, 25, 45), font, spacing=24)
     return image
@@ -220,6 +223,10 @@ class SlowReader:
             raise PhotoError(Reason.CRASHED, "Reading its text failed.")
         return (line(f"{image.width} by {image.height}"),)
 
+    def look(self, image: Image.Image) -> float:
+        """Sees text on the ground of `picture` alone."""
+        return 1.0 if image.convert("RGB").getpixel((0, 0)) == GROUND else 0.0
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -299,6 +306,26 @@ def test_changed_photos_are_read_again_once_they_are_indexed(
         assert found(store, "333") == [store.reads.photo_at(photos / "signs" / "0.png")]
 
 
+def test_photos_without_text_in_a_small_copy_are_passed_over(
+    indexer: Indexer, photos: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (80, 50), "red").save(photos / "red.png")
+    run(indexer.index((str(photos),), False, False))
+    report = run(indexer.read_text((), False, False))
+    assert (report.read, report.failed, report.below_gate) == (6, 1, 1)
+    with Store.open(tmp_path / "data", writable=True) as store:
+        red = store.reads.photo_at(photos / "red.png")
+        assert red is not None and store.picture_text.passed_over() == {red}
+        assert store.picture_text.passed_over("another reader") == set()
+        assert store.reads.texts([red]) == {} and store.picture_text.counts().unread == 1
+        store.picture_text.pass_over(999, "of a photo that was deleted")
+        assert store.picture_text.passed_over() == {red}
+    report = run(indexer.read_text((), False, False))
+    assert (report.read, report.below_gate) == (0, 1), "it is not looked at again"
+    report = run(indexer.read_text((), True, False))
+    assert (report.read, report.below_gate) == (1, 0)
+
+
 def test_a_photo_that_changed_since_it_was_indexed_is_not_reached(
     indexer: Indexer, photos: Path
 ) -> None:
@@ -333,6 +360,16 @@ def test_the_reader_finds_lines_and_where_they_stand() -> None:
     assert second.y > first.y + first.height / 2
     assert first.confidence > 0.9
     assert reader.read(Image.new("RGB", (320, 240), (20, 90, 40))) == ()
+
+
+@needs_reader
+@pytest.mark.slow
+def test_a_look_tells_text_from_texture() -> None:
+    reader = open_reader(2)
+    assert reader.look(picture("Table 12\nreserved", (1600, 1000), 60)) > LOOK_THRESHOLD
+    assert reader.look(picture("Table 12\nreserved", (160, 100), 16)) > LOOK_THRESHOLD
+    assert reader.look(Image.new("RGB", (4000, 20), (20, 90, 40))) == 0
+    assert reader.look(noise(512)) < LOOK_THRESHOLD
 
 
 @needs_reader
@@ -443,7 +480,7 @@ def test_text_is_a_filter_and_is_shown_with_where_it_stands(
 def test_photos_that_look_as_if_they_had_text_are_read_first(
     tmp_path: Path, model_cache: Path
 ) -> None:
-    """With the model `lite`: a page and a sign pass the gate, a plain ground does not."""
+    """With the model `lite`: a page and a sign come before plain grounds, which are passed over."""
     folder = tmp_path / "photos"
     folder.mkdir()
     page = "\n".join(f"Item {number}   {number * 7}.50 EUR   in total" for number in range(18))
@@ -459,10 +496,15 @@ def test_photos_that_look_as_if_they_had_text_are_read_first(
         settings, encoders, lambda sentence: None, open_reader=lambda threads: SlowReader()
     )
     run(indexer.index((str(folder),), False, False))
-    with_gate = [step.path.name for step in indexer.read_text((), False, False) if step.path]
-    assert sorted(with_gate) == ["page.png", "sign.png"]
+    steps = indexer.read_text((), False, False)
+    first = [next(steps).path for _ in range(2)]
+    assert {path.name for path in first if path} == {"page.png", "sign.png"}
+    report = run(steps)
+    assert (report.read, report.none, report.below_gate) == (2, 0, 2)
     report = run(indexer.read_text((), False, False))
     assert (report.read, report.below_gate) == (0, 2)
+    report = run(indexer.read_text((), False, True))
+    assert (report.read, report.below_gate) == (0, 2), "by the same reader"
     the_rest = [step.path.name for step in indexer.read_text((), True, False) if step.path]
     assert sorted(the_rest) == ["blue.png", "green.png"]
 

@@ -27,7 +27,7 @@ from imgsearch.text import format_count
     "--all",
     "everything",
     is_flag=True,
-    help="Also read the photos that do not look as if they had text, after the others.",
+    help="Also read the photos in whose small copy no text is seen.",
 )
 @click.option(
     "--again", is_flag=True, help="Also read what another version of the reader has read."
@@ -47,10 +47,10 @@ def command(
       imgsearch read-text
       imgsearch search 'text:"table 12"'
 
-    Each photo is read once, the ones that most look as if they had text first. Without FOLDER,
-    photos of all folders are read. You can stop at any time with Ctrl-C; the next run continues
-    from there. Everything happens on this machine. Needs the extra ocr; docs/text.md describes the
-    details.
+    Each photo is read once, the ones that are likely to have text first. Those in whose small copy
+    no text is seen are passed over. Without FOLDER, photos of all folders are read. You can stop at
+    any time with Ctrl-C; the next run continues from there. Everything happens on this machine.
+    Needs the extra ocr; docs/text.md describes the details.
     """
     with open_library(data_dir) as library:
         report = run_with_progress(
@@ -68,7 +68,7 @@ def command(
         info("Photos are offline, or have changed since they were indexed. They are tried again.")
     if report.below_gate:
         info(
-            "Left out because they do not look as if they had text: "
+            "Passed over because a small copy of them shows no text: "
             f"{format_count(report.below_gate, 'photo')}. To read them as well: "
             "imgsearch read-text --all"
         )

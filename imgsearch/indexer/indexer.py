@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -221,8 +221,9 @@ class Indexer:
     ) -> Generator[Progress, None, TextReport]:
         """Read the text in photos that were not tried yet, below these folders if any are given.
 
-        The photos that look as if they had text come first; only with `everything`, the rest too.
-        `again` includes those that another version of the reader has read.
+        The photos that are likely to have text come first. Those whose small copy shows none are
+        passed over unless `everything` is set. `again` includes those that another version of the
+        reader has read or passed over.
         """
         reader = self._text_reader()
         with writing(self._data_dir) as store:
@@ -233,10 +234,14 @@ class Indexer:
                 store, row, reader.id, embed, everything=everything, again=again, within=within
             )
             photos = self._readable(store, plan.photo_ids)
-            steps = picture_text.read_texts(store, reader, photos, self._settings)
+            steps = picture_text.read_texts(store, reader, photos, self._settings, plan.to_look_at)
             report = yield from publish_progress(self._data_dir, picture_text.DOING, steps)
         offline = len(plan.photo_ids) - len(photos)
-        return replace(report, unreached=report.unreached + offline, below_gate=plan.below_gate)
+        return replace(
+            report,
+            unreached=report.unreached + offline,
+            below_gate=report.below_gate + plan.below_gate,
+        )
 
     def make_thumbnails(self) -> Generator[Progress, None, ThumbnailReport]:
         """Make the kept thumbnails of all photos that have none and can be reached."""
@@ -657,9 +662,13 @@ class Indexer:
             reader_id = self._text_reader().id
             return picture_text.plan(store, row, reader_id, embed, after_id=after_id)
 
-        def read(store: Store, ids: Sequence[int]) -> Generator[Progress, None, TextReport]:
+        def read(
+            store: Store, ids: Sequence[int], to_look_at: Collection[int]
+        ) -> Generator[Progress, None, TextReport]:
             photos = self._readable(store, ids)
-            return picture_text.read_texts(store, self._text_reader(), photos, self._settings)
+            return picture_text.read_texts(
+                store, self._text_reader(), photos, self._settings, to_look_at
+            )
 
         return picture_text.TextBacklog(make_plan, read)
 

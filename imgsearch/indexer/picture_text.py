@@ -1,4 +1,7 @@
-"""Reads the text in photos of the library and records it: photos that look like it first.
+"""Reads the text in photos of the library and records it; those likely to have some come first.
+
+Unless all are asked for, a small copy of each photo is looked at, and only a photo with text in it
+is read.
 
 The text of each photo is committed by itself, so a run can be stopped at any photo, and the next
 one continues from there.
@@ -7,7 +10,7 @@ one continues from there.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +20,7 @@ from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.indexer import text_gate
-from imgsearch.ocr import MIN_SIDE_PX, TextReader
+from imgsearch.ocr import LOOK_SIDE_PX, LOOK_THRESHOLD, MIN_SIDE_PX, TextReader
 from imgsearch.progress import Job, Progress, TextReport
 
 if TYPE_CHECKING:
@@ -38,10 +41,15 @@ _TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """The photos to read, the likeliest first, and how many are left out because of the gate."""
+    """The photos to read, the likeliest first.
+
+    Those in `to_look_at` are read only if their small copy looks as if it had text. `below_gate` is
+    how many were passed over before, and are left out.
+    """
 
     photo_ids: tuple[int, ...]
     below_gate: int
+    to_look_at: frozenset[int] = frozenset()
 
 
 def plan(
@@ -59,38 +67,44 @@ def plan(
 
     Photos with ids up to `after_id` are left out.
 
-    `everything` adds those that the gate leaves out, after the others; `again` adds those that
-    another reader has read. Photos without a vector have no score and count as left out.
+    Those that were passed over are left out unless `everything` is set. `again` adds those that
+    another reader has read or passed over. Photos without a vector come last.
     """
     unread = [each for each in store.picture_text.unread(reader_id, again) if each > after_id]
     if within is not None:
         unread = [photo_id for photo_id in unread if photo_id in within]
-    if not unread:
-        return TextPlan((), 0)
-    scores = text_gate.gate_scores(store.reads, row.key, embed, unread)
+    passed_over: set[int] = set()
+    if not everything:
+        passed_over = store.picture_text.passed_over(reader_id if again else None)
+    left = [photo_id for photo_id in unread if photo_id not in passed_over]
+    if not left:
+        return TextPlan((), len(unread))
+    scores = text_gate.gate_scores(store.reads, row.key, embed, left)
     lowest = min(scores.values(), default=0.0) - 1.0
-    ranked = sorted(unread, key=lambda photo_id: (-scores.get(photo_id, lowest), photo_id))
-    if everything:
-        return TextPlan(tuple(ranked), 0)
-    passed = [each for each in ranked if scores.get(each, lowest) >= text_gate.THRESHOLD]
-    return TextPlan(tuple(passed), len(ranked) - len(passed))
+    ranked = sorted(left, key=lambda photo_id: (-scores.get(photo_id, lowest), photo_id))
+    uncertain = (each for each in ranked if scores.get(each, lowest) < text_gate.CERTAIN)
+    to_look_at = frozenset[int]() if everything else frozenset(uncertain)
+    return TextPlan(tuple(ranked), len(unread) - len(left), to_look_at)
 
 
 class TextBacklog:
     """Photos whose text is still to be read, for a program that does so when it is idle.
 
-    `make_plan(store, after_id)` chooses them among the photos with higher ids, and `read` reads the
-    text of some, as `read_texts` does.
+    `make_plan(store, after_id)` chooses them among the photos with higher ids, and `read(store,
+    photo_ids, to_look_at)` reads the text of some, as `read_texts` does.
     """
 
     def __init__(
         self,
         make_plan: Callable[[Store, int], TextPlan],
-        read: Callable[[Store, Sequence[int]], Generator[Progress, None, TextReport]],
+        read: Callable[
+            [Store, Sequence[int], Collection[int]], Generator[Progress, None, TextReport]
+        ],
     ) -> None:
         self._make_plan = make_plan
         self._read = read
         self._left: deque[int] = deque()
+        self._to_look_at: set[int] = set()
         self._done = 0
         self._planned_to = 0  # the highest id of a photo that was considered
         self._is_due = True
@@ -114,11 +128,12 @@ class TextBacklog:
             if self._planned_to == 0:
                 self._left.clear()
             self._left.extend(plan.photo_ids)
+            self._to_look_at |= plan.to_look_at
             self._planned_to, self._is_due = last_id, False
             self._report = replace(self._report, below_gate=plan.below_gate)
         while self._left:
-            report = Job(self._read(store, [self._left[0]])).run()
-            self._left.popleft()
+            report = Job(self._read(store, [self._left[0]], self._to_look_at)).run()
+            self._to_look_at.discard(self._left.popleft())
             self._done += 1
             self._report = self._report.plus(report)
             yield Progress(self._done, self._done + len(self._left), None, DOING)
@@ -132,42 +147,62 @@ def read_texts(
     reader: TextReader,
     photos: Sequence[tuple[Photo, Path]],
     settings: Settings,
+    to_look_at: Collection[int],
 ) -> Generator[Progress, None, TextReport]:
     """Read the text of these photos, each with one of its paths; one Progress a photo.
 
-    A photo that cannot be decoded is recorded as failed, with the reason. One that has changed or
-    cannot be reached stays unread: it is counted, and left to the next run.
+    Of those in `to_look_at`, a small copy is looked at first; if it shows no text, the photo is
+    passed over and counted as `below_gate`. A photo that cannot be decoded is recorded as failed,
+    with the reason. One that has changed or cannot be reached stays unread: it is counted, and left
+    to the next run.
     """
     started_s = time.monotonic()
-    read = none = failed = unreached = 0
 
-    def load(item: tuple[Photo, Path]) -> tuple[int, Path, Image | PhotoError | None]:
-        photo, path = item
+    def load(photo: Photo, path: Path, side_px: int) -> Image | PhotoError | None:
         try:
             if path.stat().st_size != photo.size_bytes:
-                return photo.id, path, None
-            image = decode(path, MIN_SIDE_PX // _OVERSAMPLING, settings.max_megapixels).image
+                return None
+            return decode(path, side_px // _OVERSAMPLING, settings.max_megapixels).image
         except OSError:
-            return photo.id, path, None
+            return None
         except PhotoError as error:
-            return photo.id, path, None if error.reason in _TRANSIENT else error
-        return photo.id, path, image
+            return None if error.reason in _TRANSIENT else error
 
+    def load_first(item: tuple[Photo, Path]) -> tuple[Photo, Path, Image | PhotoError | None]:
+        is_looked_at = item[0].id in to_look_at
+        return (*item, load(*item, LOOK_SIDE_PX if is_looked_at else MIN_SIDE_PX))
+
+    def outcome(photo: Photo, path: Path, image: Image | PhotoError | None) -> str:
+        """The field of `TextReport` that counts this photo, once it is recorded."""
+        try:
+            if photo.id in to_look_at and not isinstance(image, PhotoError) and image is not None:
+                if reader.look(image) < LOOK_THRESHOLD:
+                    store.picture_text.pass_over(photo.id, reader.id)
+                    return "below_gate"
+                image = load(photo, path, MIN_SIDE_PX)
+            if isinstance(image, PhotoError):
+                raise image
+            if image is None:
+                return "unreached"
+            lines = reader.read(image)
+            store.picture_text.record(photo.id, reader.id, lines)
+            return "read" if lines else "none"
+        except PhotoError as error:
+            store.picture_text.record_failure(photo.id, reader.id, str(error))
+            return "failed"
+
+    counts: Counter[str] = Counter()
     threads = settings.thread_count
-    with prefetch(threads + _AHEAD, threads, load, photos) as loaded:
-        for done, (photo_id, path, image) in enumerate(loaded, 1):
-            try:
-                if isinstance(image, PhotoError):
-                    raise image
-                if image is None:
-                    unreached += 1
-                else:
-                    lines = reader.read(image)
-                    store.picture_text.record(photo_id, reader.id, lines)
-                    read, none = read + bool(lines), none + (not lines)
-            except PhotoError as error:
-                store.picture_text.record_failure(photo_id, reader.id, str(error))
-                failed += 1
+    with prefetch(threads + _AHEAD, threads, load_first, photos) as loaded:
+        for done, (photo, path, image) in enumerate(loaded, 1):
+            counts[outcome(photo, path, image)] += 1
             yield Progress(done, len(photos), path)
     seconds = round(time.monotonic() - started_s, 3)
-    return TextReport(read, none, failed, unreached, seconds=seconds)
+    return TextReport(
+        counts["read"],
+        counts["none"],
+        counts["failed"],
+        counts["unreached"],
+        counts["below_gate"],
+        seconds,
+    )

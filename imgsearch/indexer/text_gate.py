@@ -1,9 +1,9 @@
-"""Which photos look as if they showed text, by their stored vectors: no photo is opened for that.
+"""Which photos are likely to show text, by their stored vectors: no photo is opened for that.
 
 A photo is compared with descriptions of photos that show text, as in zero-shot classification
 (Radford et al. 2021, section 3.1). Its mean cosine with the three that fit best is put in standard
-deviations from its mean cosine with unrelated captions (in speaker verification: T-norm), so that
-one threshold serves every encoder.
+deviations from its mean cosine with unrelated captions (in speaker verification: T-norm). That
+orders the photos; whether one is read is decided by a look at it, unless its score is high.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 EmbedTexts: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 
-# These and the threshold were chosen on 560 photos of Flickr8k's train split and 304 of ImageNet,
-# of which OCR found text in 93; there, a third of the photos pass. Documents and screenshots have
-# scores above 2.
+# Chosen on 560 photos of Flickr8k's train split and 304 of ImageNet, of which OCR found text in 93.
+# Documents and screenshots have scores above 2.
 _DESCRIPTIONS = (
     "a sign with writing",
     "a street sign",
@@ -45,18 +44,17 @@ _DESCRIPTIONS = (
     "text",
 )
 _BEST = 3
+CERTAIN = 2.2  # from here on a photo is read without a look; a twelfth of those photos
 _FEW = 1000  # photos whose vectors are looked up one by one
-THRESHOLD = 1.4
 
 
 def gate_scores(
     reads: Reads, encoder_key: int, embed: EmbedTexts, photo_ids: Collection[int]
 ) -> Mapping[int, float]:
-    """By photo id, how much each of these photos looks as if it showed text; higher is likelier.
+    """By photo id, how likely each of these photos is to show text; higher is likelier.
 
-    The score of a photo with several parts is that of the likeliest. From `THRESHOLD` on, a photo
-    passes the gate. Photos without a vector are left out. `embed` embeds texts as those of queries
-    are.
+    The score of a photo with several parts is that of the likeliest. Photos without a vector are
+    left out. `embed` embeds texts as those of queries are.
     """
     import numpy as np
 

@@ -467,6 +467,14 @@ CREATE TABLE concept_photos (
 CREATE INDEX concept_photos_by_photo ON concept_photos (photo_id);
 """
 
+# Photos in whose small copy a reader saw no text; they are read in full only on request.
+_TEXT_LOOKS = """
+CREATE TABLE text_looks (
+    photo_id INTEGER NOT NULL PRIMARY KEY REFERENCES photos (id) ON DELETE CASCADE,
+    reader TEXT NOT NULL
+);
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -487,6 +495,7 @@ MIGRATIONS: dict[str, str] = {
     "facts-at": _FACTS_AT,
     "saved-searches": _SAVED_SEARCHES,
     "concepts": _CONCEPTS,
+    "text-looks": _TEXT_LOOKS,
 }
 _NAMES = tuple(MIGRATIONS)
 

@@ -14,6 +14,7 @@ from imgsearch.store.sql import now
 
 _readings = schema.text_readings.c
 _lines = schema.text_lines.c
+_looks = schema.text_looks.c
 _path = schema.paths.c
 
 
@@ -33,6 +34,24 @@ class PictureTextStore:
     def record_failure(self, photo_id: int, reader: str, message: str) -> None:
         """Store that the text of a photo could not be read, and why; text it had is deleted."""
         self._record(photo_id, reader, "failed", (), message)
+
+    def pass_over(self, photo_id: int, reader: str) -> None:
+        """Store that a reader saw no text in a small copy of a photo, which thus stays unread."""
+        statement = upsert(schema.text_looks).values(photo_id=photo_id, reader=reader)
+        statement = statement.on_conflict_do_update(
+            index_elements=["photo_id"], set_={"reader": reader}
+        )
+        with self._database.engine.begin() as connection:
+            if _exists(connection, photo_id):
+                connection.execute(statement)
+
+    def passed_over(self, reader: str | None = None) -> set[int]:
+        """The photos that were passed over, by any reader or by this one."""
+        query = select(_looks.photo_id)
+        if reader is not None:
+            query = query.where(_looks.reader == reader)
+        with self._database.engine.connect() as connection:
+            return set(connection.execute(query).scalars())
 
     def _record(
         self,

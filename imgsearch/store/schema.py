@@ -296,6 +296,14 @@ text_lines = Table(
     sqlite_with_rowid=False,
 )
 
+# Photos that were passed over, since a reader saw no text in a small copy of them.
+text_looks = Table(
+    "text_looks",
+    metadata,
+    Column("photo_id", ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True),
+    Column("reader", Text, nullable=False),
+)
+
 saved_searches = Table(
     "saved_searches",
     metadata,

@@ -512,15 +512,15 @@ def _text(status: Status, busy: bool) -> None:
             disabled=busy or not status.photos,
             icon=":material/document_scanner:",
             on_click=_start_reading_text,
-            help="Reads the text in photos that look as if they had some, so that text:exit finds "
-            "them. Nothing leaves this machine.",
+            help="Looks at a small copy of each photo, and reads those that seem to have text, so "
+            "that text:exit finds them. Nothing leaves this machine.",
         )
         st.button(
             "Read all photos",
             disabled=busy or not counts.unread,
             on_click=_start_reading_text,
             args=(True,),
-            help="Also reads the photos that do not look as if they had text, after the others.",
+            help="Also reads the photos in which no text was seen.",
         )
 
 
