@@ -267,6 +267,24 @@ def test_compressed_lists_keep_their_recall_under_a_filter(
     assert np.mean(shares) >= POLICY.recall_target - 0.02
 
 
+def test_photos_that_pass_a_filter_are_found_however_far_from_the_query_they_are(
+    library: VectorLibrary,
+) -> None:
+    vectors = vectors_of(3_200)
+    library.add(vectors)
+    library.build()
+    index = library.open()
+    centre_of = np.argmax(vectors @ CENTRES.T, axis=1)
+    shares = []
+    for query in encode_texts([""] * 60):
+        farthest = np.argsort(CENTRES @ query)[:8]
+        only = np.flatnonzero(np.isin(centre_of, farthest)) + 1
+        (near,) = index.search(query[None], 10, only)
+        best = list(library.exact(query, only.tolist()))[:10]
+        shares.append(len({*near.ids.tolist()} & {*best}) / 10)
+    assert np.mean(shares) >= POLICY.recall_target - 0.02
+
+
 def test_without_a_text_encoder_text_queries_search_four_times_the_lists(
     library: VectorLibrary,
 ) -> None:

@@ -7,9 +7,10 @@ scores the candidates that they give by the stored vectors, which are in the sam
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from importlib import import_module
 from math import ceil, log2, sqrt
 from pathlib import Path
@@ -56,7 +57,12 @@ _BLOCK_CODES = 32  # the codes that fast-scan compares at once
 _CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to select more
 _CALIBRATED_K = 10
 # Scoring a stored vector takes as long as comparing this many codes.
-_CODES_PER_ROW = 16
+_CODES_PER_ROW = 24
+_FILTER_SAMPLE = 4_096  # photos that pass a filter, to see which lists they are in
+# A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
+# hold less than this part of what they would hold of photos taken at random.
+_DEPTHS = (8, 4, 2, 1)
+_USUAL_PART = 0.6
 _LISTS_BEYOND = (1.0, 1.1, 1.25, 1.5, 2.0)  # times the fewest lists, tried with fewer candidates
 _TRAILER = struct.Struct("<8sQ")  # at the end of a file: where the stored vectors begin in it
 _MAGIC = b"imgsrows"
@@ -265,12 +271,16 @@ class CompressedIndex:
             self._rows = self._read_rows()
         return self._rows
 
+    @cached_property
+    def _sizes(self) -> Ids:
+        """How many vectors each list has."""
+        return _list_sizes(self._index)
+
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
         """The k nearest of each query row, by codes or exactly, whichever costs less.
 
-        Under a filter more lists are probed, so that as many vectors are compared as without it.
         With effort "exact", or for a large part of all vectors, every vector that qualifies is
         scored.
         """
@@ -280,17 +290,51 @@ class CompressedIndex:
         if effort == "exact":
             return self.rows.search(queries, k, only)
         setting = self.settings[effort].for_results(k)
-        if only is not None:
-            setting = setting.under_filter(min(1.0, len(only) / len(self)), self.nlist)
-        scored = len(self) if only is None else len(only)
-        is_small = only is not None and scored <= self.policy.exact_filter_rows
-        if is_small or _CODES_PER_ROW * scored <= _cost(self._index, setting):
+        share = 1.0 if only is None else min(1.0, len(only) / len(self))
+        cost = _cost(self._index, setting.under_filter(share, self.nlist))
+        if _CODES_PER_ROW * share * len(self) <= cost:
             return self.rows.search(queries, k, only)
+        if only is None:
+            candidates = _candidates(self._index, queries, setting)
+        else:
+            candidates = self._filtered_candidates(queries, setting, share, only)
         results: list[Neighbours] = []
-        candidates = _candidates(self._index, queries, setting, only)
         for row, near in enumerate(candidates):
             results += self.rows.search(queries[row : row + 1], k, sorted_unique(near.ids))
         return results
+
+    def _filtered_candidates(
+        self, queries: Vectors, setting: ScanSetting, share: float, only: Ids
+    ) -> list[Neighbours]:
+        """Candidates that pass a filter, from all lists where those near a query hold too few.
+
+        `setting` is that of searches without a filter.
+        """
+        depends = self._depends_on_query(queries, setting.nprobe, only)
+        found: list[Neighbours] = [NO_NEIGHBOURS] * len(queries)
+        for rows, nprobe in (
+            (np.flatnonzero(~depends), setting.under_filter(share, self.nlist).nprobe),
+            (np.flatnonzero(depends), self.nlist),
+        ):
+            if len(rows):
+                wider = replace(setting, nprobe=nprobe)
+                near = _candidates(self._index, queries[rows], wider, only)
+                for row, candidates in zip(rows.tolist(), near, strict=True):
+                    found[row] = candidates
+        return found
+
+    def _depends_on_query(self, queries: Vectors, nprobe: int, only: Ids) -> NDArray[np.bool_]:
+        """For which query rows the lists nearest to it hold fewer that pass than others do.
+
+        What is searched for then lies in lists so far off that their order means little.
+        """
+        sample = only[:: max(1, len(only) // _FILTER_SAMPLE)]
+        counts = np.bincount(self.rows.groups_of(sample), minlength=self.nlist)
+        _, lists = self._index.quantizer.search(np.ascontiguousarray(queries), nprobe)
+        passing = np.cumsum(counts[lists], axis=1) / max(1, counts.sum())
+        usual = np.cumsum(self._sizes[lists], axis=1) / max(1, len(self))
+        depths = [max(1, nprobe // part) - 1 for part in _DEPTHS]
+        return np.asarray((passing < _USUAL_PART * usual)[:, depths].any(axis=1))
 
     def without_vectors(self) -> Any:
         """FAISS's index with the same centres and codes, and nothing in its lists."""
@@ -314,8 +358,12 @@ class ScanSetting:
         return ScanSetting(self.nprobe, max(2 * k, ceil(self.candidates * factor)))
 
     def under_filter(self, share: float, nlist: int) -> ScanSetting:
-        """With a filter that leaves this share of the vectors."""
-        return ScanSetting(min(nlist, ceil(self.nprobe / share)), self.candidates)
+        """With a filter that leaves this share of the vectors.
+
+        The results then have ranks of ten by the share among all vectors. To reach these takes the
+        square root of that times the lists, where the filter does not depend on the query.
+        """
+        return replace(self, nprobe=min(nlist, ceil(self.nprobe / sqrt(share))))
 
 
 class IvfPqBackend:
@@ -362,7 +410,7 @@ class IvfPqBackend:
         }
         on_step("calibrating")
         details |= _calibrate_codes(index, policy, benchmarks)
-        built = CompressedIndex(index, rows.read, details, policy)
+        built = CompressedIndex(index, lambda: rows.read(_lists_by_id(index)), details, policy)
         return BuiltIndex(built, details, partial(_write_with_rows, index, rows))
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> CompressedIndex:
@@ -606,7 +654,7 @@ def _write_with_rows(index: Any, rows: RowsWriter, file: BinaryIO) -> None:
     """
     blocks = faiss.downcast_InvertedLists(index.invlists)
     nlist, code_size = int(index.nlist), blocks.block_size // _BLOCK_CODES
-    sizes = np.array([blocks.list_size(number) for number in range(nlist)], np.int64)
+    sizes = _list_sizes(index)
     padded = faiss.ArrayInvertedLists(nlist, code_size)
     for number in np.flatnonzero(sizes).tolist():
         size = int(sizes[number])
@@ -625,8 +673,27 @@ def _write_with_rows(index: Any, rows: RowsWriter, file: BinaryIO) -> None:
     file.write(padding(start))
     start += len(padding(start))
     npy.write_array(file, sizes, version=(1, 0))
-    rows.write(file, int(index.d))
+    rows.write(file, int(index.d), _lists_by_id(index))
     file.write(_TRAILER.pack(_MAGIC, start))
+
+
+def _list_sizes(index: Any) -> Ids:
+    lists = index.invlists
+    return np.array([lists.list_size(number) for number in range(int(index.nlist))], np.int64)
+
+
+def _lists_by_id(index: Any) -> NDArray[np.uint32]:
+    """The list of each vector, in the order of their ids."""
+    lists = faiss.downcast_InvertedLists(index.invlists)
+    sizes = _list_sizes(index)
+    ids = np.empty(int(index.ntotal), np.int64)
+    start = 0
+    for number, size in enumerate(sizes.tolist()):
+        if size:
+            ids[start : start + size] = faiss.rev_swig_ptr(lists.get_ids(number), size)
+        start += size
+    numbers = np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
+    return numbers[np.argsort(ids, kind="stable")]
 
 
 def _shorten(index: Any, sizes: NDArray[Any]) -> None:
@@ -688,17 +755,15 @@ def _search(
     index: Any, queries: Vectors, k: int, nprobe: int, only: Ids | None
 ) -> list[Neighbours]:
     """What FAISS finds for each query row in the `nprobe` lists closest to it."""
-    # The parameters go with the call: the index is shared between threads. The selector
-    # must live as long as the call, and so must the bitmap under it.
-    bitmap, selector = _selector(only)
-    parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
     queries = np.ascontiguousarray(queries, np.float32)
     results: list[Neighbours] = []
     step = max(1, _BLOCK_RESULTS // k)
-    for start in range(0, len(queries), step):
-        scores, ids = index.search(queries[start : start + step], k, params=parameters)
-        results += [_neighbours(*row) for row in zip(ids, scores, strict=True)]
-    del bitmap, selector
+    with _selecting(only) as selector:
+        # The parameters go with the call: the index is shared between threads.
+        parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
+        for start in range(0, len(queries), step):
+            scores, ids = index.search(queries[start : start + step], k, params=parameters)
+            results += [_neighbours(*row) for row in zip(ids, scores, strict=True)]
     return results
 
 
@@ -706,16 +771,18 @@ def _centroids(index: Any) -> Vectors:
     return np.asarray(index.quantizer.reconstruct_n(0, int(index.nlist)), np.float32)
 
 
-def _selector(only: Ids | None) -> tuple[Any, Any]:
-    """FAISS's form of a filter, and the array under it."""
+@contextmanager
+def _selecting(only: Ids | None) -> Iterator[Any]:
+    """FAISS's form of a filter. It is valid as long as the arrays in here live."""
     if only is None:
-        return None, None
-    if int(only[-1]) >= _BITMAP_IDS:
-        return only, faiss.IDSelectorBatch(only)
-    mask = np.zeros(int(only[-1]) + 1, np.bool_)
-    mask[only] = True
-    bitmap = np.packbits(mask, bitorder="little")
-    return bitmap, faiss.IDSelectorBitmap(bitmap)
+        yield None
+    elif int(only[-1]) >= _BITMAP_IDS:
+        yield faiss.IDSelectorBatch(only)
+    else:
+        mask = np.zeros(int(only[-1]) + 1, np.bool_)
+        mask[only] = True
+        bitmap = np.packbits(mask, bitorder="little")
+        yield faiss.IDSelectorBitmap(bitmap)
 
 
 def _neighbours(ids: Ids, scores: Vector) -> Neighbours:
