@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
+from functools import cache, lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 FUNCTION_WORD = "of"  # for what stands between the words of a date, or before it
-_ELISION = re.compile(r"(?:l|d|dell|nell|all|dall)'(?=\w)")
+_ELIDED = ("l", "d", "dell", "nell", "all", "dall")  # before an apostrophe: "l'été"
 
 
+@lru_cache(1000)  # of one query, each word is asked for several times
 def meaning_of(word: str) -> str | None:
     """What a lower-case word stands for in dates, in English: "june", "last", "since", "of"."""
-    return _looked_up(word) or _looked_up(_ELISION.sub("", word))
+    article, _, rest = word.partition("'")
+    return _looked_up(word) or (_looked_up(rest) if rest and article in _ELIDED else None)
 
 
 def _looked_up(word: str) -> str | None:
