@@ -317,13 +317,16 @@ def test_photos_without_text_in_a_small_copy_are_passed_over(
         red = store.reads.photo_at(photos / "red.png")
         assert red is not None and store.picture_text.passed_over() == {red}
         assert store.picture_text.passed_over("another reader") == set()
-        assert store.reads.texts([red]) == {} and store.picture_text.counts().unread == 1
+        counts = store.picture_text.counts()
+        assert store.reads.texts([red]) == {} and (counts.unread, counts.passed_over) == (1, 1)
         store.picture_text.pass_over(999, "of a photo that was deleted")
         assert store.picture_text.passed_over() == {red}
     report = run(indexer.read_text((), False, False))
     assert (report.read, report.below_gate) == (0, 1), "it is not looked at again"
     report = run(indexer.read_text((), True, False))
     assert (report.read, report.below_gate) == (1, 0)
+    with Store.open(tmp_path / "data") as store:
+        assert store.picture_text.counts().passed_over == 0
 
 
 def test_a_photo_that_changed_since_it_was_indexed_is_not_reached(
@@ -439,7 +442,13 @@ def test_a_killed_command_loses_no_photo_that_it_has_read(
         output, errors = process.communicate(timeout=PATIENCE_S)
     report = json.loads(output)
     assert report["read"] == PHOTOS - len(before), errors
-    assert report["library"] == {"read": PHOTOS, "none": 0, "failed": 0, "unread": 0}
+    assert report["library"] == {
+        "read": PHOTOS,
+        "none": 0,
+        "failed": 0,
+        "unread": 0,
+        "passed_over": 0,
+    }
     assert before.items() < readings(data).items()
     assert "RapidOCR" not in errors
 

@@ -62,12 +62,16 @@ class TextMatch:
 
 @dataclass(frozen=True, slots=True)
 class TextCounts:
-    """How many photos of a library are in each state; `unread` ones were not tried yet."""
+    """How many photos of a library are in each state; `unread` ones were not tried yet.
+
+    `passed_over` are those of the unread in whose small copy no text was seen.
+    """
 
     read: int
     none: int
     failed: int
     unread: int
+    passed_over: int
 
 
 def words_in_text(text: str) -> list[str]:

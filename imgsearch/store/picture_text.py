@@ -112,11 +112,15 @@ class PictureTextStore:
             .group_by(_readings.state)
         )
         photos = select(func.count(_path.photo_id.distinct()))
+        passed_over = select(func.count()).where(
+            _looks.photo_id.in_(live), _looks.photo_id.not_in(select(_readings.photo_id))
+        )
         with self._database.engine.connect() as connection:
             by_state = {row[0]: int(row[1]) for row in connection.execute(query)}
             total = connection.execute(photos).scalar_one()
+            passed = connection.execute(passed_over).scalar_one()
         read, none, failed = (by_state.get(state, 0) for state in ("read", "none", "failed"))
-        return TextCounts(read, none, failed, total - read - none - failed)
+        return TextCounts(read, none, failed, total - read - none - failed, passed)
 
 
 def _done_with(reader: str):  # type: ignore[no-untyped-def]  # a condition

@@ -503,7 +503,8 @@ def _text(status: Status, busy: bool) -> None:
         ("With text", format_count(counts.read, "photo")),
         ("Without text", format_count(counts.none, "photo")),
         ("Could not be read", format_count(counts.failed, "photo") if counts.failed else ""),
-        ("Not tried yet", format_count(counts.unread, "photo")),
+        ("Passed over", format_count(counts.passed_over, "photo") if counts.passed_over else ""),
+        ("Not tried yet", format_count(counts.unread - counts.passed_over, "photo")),
     ]
     elements.facts([(name, value) for name, value in rows if value], "text facts")
     with st.container(horizontal=True):
