@@ -35,6 +35,7 @@ from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_examples import KeptExamples
+from imgsearch.search.stacking import stacks_of
 from imgsearch.search.understanding import exact_line, understand
 from imgsearch.store.database import DATABASE_FILE, Database
 from imgsearch.store.reads import Reads
@@ -263,6 +264,13 @@ class Library:
         """
         hits = engine.hits_of(self._context(), found, ids)
         return Hits(self._with_thumbnails(hits))
+
+    def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Which of these photos are nearly the same as one before them, or of the same burst.
+
+        By the id of the photo on top, which is the first of its stack: the ids of those behind it.
+        """
+        return stacks_of(self._context(), photo_ids)
 
     def understand(self, query: str | Query) -> Understanding:
         """How `find` understands a query: exactly, and which of its words stand for filters.

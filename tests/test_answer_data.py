@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imgsearch import Answer, FoundPhotos, Query, Verdict
-from ui.answer_data import WholeAnswer, list_parameters
+from ui.answer_data import PhotoList, WholeAnswer, list_parameters
 from ui.search_state import NEWEST, SearchInput
 
 VERDICT = Verdict("found", 9.0, sure_from=0.3, likely_from=0.2, possible_from=0.1)
@@ -71,3 +71,8 @@ def test_a_grid_names_its_photos() -> None:
     assert list_parameters(NEWEST, is_newest=True) == "from=newest"
     search_input = SearchInput("a cat", photo_id=7)
     assert list_parameters(search_input, with_weak=True) == "q=a+cat&photo=7&weak=1"
+
+
+def test_a_stack_has_the_place_of_the_photo_on_top() -> None:
+    photos = PhotoList(np.array([1, 4]), (("", 2),), (), stacks={1: (2, 3), 4: (9,)})
+    assert [photos.offset_of(each) for each in (1, 2, 3, 4, 9, 5)] == [0, 0, 0, 1, 1, None]

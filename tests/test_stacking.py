@@ -1,4 +1,4 @@
-"""RAW and JPEG of one shot: which files belong together, and that they are one result."""
+"""Stacks: RAW and JPEG of one shot as one result, and photos that are nearly the same."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imgsearch import Library, Settings, parse
 from imgsearch.records.files import FileStat, IngestResult
@@ -159,3 +160,31 @@ def test_a_real_pair_of_files(tmp_path: Path, stand_in: StandIn) -> None:
         with Library.open(settings, encoder=stand_in) as library:
             library.index([folder]).run()
             assert names(library.search("in:photos sort:path")) == shown
+
+
+# ------------------------------------------------------------------------- nearly the same
+
+
+def test_bursts_and_near_duplicates_are_stacked(demo_photos: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    cat = Image.open(demo_photos / "chelsea.png").convert("RGB")
+    coffee = Image.open(demo_photos / "coffee.png").convert("RGB")
+    cat.save(photos / "a.png")
+    cat.save(photos / "small.jpg", quality=85)  # nearly the same, of whatever time
+    exif = Image.Exif()
+    for number, left in enumerate((0, 24, 48)):  # a burst: the camera moves
+        exif[0x9003] = f"2024:05:01 10:00:0{number}"
+        coffee.crop((left, 0, left + 500, 400)).save(photos / f"burst{number}.jpg", exif=exif)
+    Image.open(demo_photos / "rocket.jpg").save(photos / "rocket.png")
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        library.index([photos]).run()
+        ids = {hit.path.name: hit.photo.id for hit in library.find("sort:path", 99).hits}
+        order = [ids[name] for name in sorted(ids)]
+        assert library.stacks_of(order) == {
+            ids["a.png"]: (ids["small.jpg"],),
+            ids["burst0.jpg"]: (ids["burst1.jpg"], ids["burst2.jpg"]),
+        }
+        backwards = library.stacks_of(order[::-1])
+        assert backwards[ids["small.jpg"]] == (ids["a.png"],), "the first one is on top"
+        assert library.stacks_of([ids["rocket.png"], 999]) == library.stacks_of([]) == {}

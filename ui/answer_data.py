@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, cached_property
 from itertools import groupby
@@ -28,6 +28,7 @@ from ui.tiles import captioned_tile_json
 from ui.timeline_data import remark_on
 
 MAX_TILES = 500  # of one request
+MAX_STACKED = 10_000  # photos of an answer that are looked through for similar ones
 # Of the lines that separate the levels, in their order; what comes first needs none.
 HEADINGS = {"sure": "", "likely": "Likely", "possible": "Possible", "weak": "Weaker matches"}
 _LEVELS = tuple(HEADINGS)
@@ -41,6 +42,9 @@ class PhotoList:
     sections: tuple[tuple[str, int], ...]  # heading and number of photos
     marked: tuple[str, ...]  # levels that are marked on the tiles
     days: tuple[DayPhotos, ...] = ()  # in place of sections, for photos in the order of dates
+    stacks: Mapping[int, tuple[int, ...]] = field(
+        default_factory=dict
+    )  # what is behind some of them
 
     @property
     def version(self) -> str:
@@ -65,7 +69,9 @@ class PhotoList:
         return tuple(zip(positions[starts].tolist(), ends, strict=True))
 
     def offset_of(self, photo_id: int) -> int | None:
-        """The position of a photo; None if it is not among these."""
+        """The position of a photo, or of that on top of it; None if it is not among these."""
+        tops = (top for top, behind in self.stacks.items() if photo_id in behind)
+        photo_id = next(tops, photo_id)
         (found,) = np.nonzero(self.ids == photo_id)
         return int(found[0]) if len(found) else None
 
@@ -82,32 +88,56 @@ class WholeAnswer:
     @cached_property
     def everything(self) -> PhotoList:
         """All photos, the weak ones included."""
-        return self._listed(self.found.ids, self._levels)
+        return self._listed(self.found.ids.tolist())
 
     @cached_property
     def strong(self) -> PhotoList:
         """All photos but the weak ones."""
-        is_strong = np.array([level != "weak" for level in self._levels], bool)
-        levels = [level for level in self._levels if level != "weak"]
-        return self._listed(self.found.ids[is_strong], levels)
-
-    def photos(self, *, with_weak: bool) -> PhotoList:
-        """What a grid shows."""
-        return self.everything if with_weak else self.strong
-
-    def _listed(self, ids: np.ndarray, levels: Sequence[str | None]) -> PhotoList:
-        """The photos under their days if that is their order, else by level."""
-        if self.found.query.sort != "date" or not len(ids):
-            return _photo_list(ids, levels)
-        days = session().library.days_of(ids)
-        by_day = np.concatenate([day.photo_ids for day in days])
-        return PhotoList(by_day, (("", len(ids)),), ("sure", "possible"), days)
+        levels = self._levels
+        return self._listed([each for each in self.found.ids.tolist() if levels[each] != "weak"])
 
     @cached_property
-    def _levels(self) -> Sequence[str | None]:
+    def everything_stacked(self) -> PhotoList:
+        """All photos, those that are nearly the same behind one of them."""
+        return self._stacked(self.everything)
+
+    @cached_property
+    def strong_stacked(self) -> PhotoList:
+        """All photos but the weak ones, those that are nearly the same behind one of them."""
+        return self._stacked(self.strong)
+
+    @property
+    def can_be_stacked(self) -> bool:
+        """Whether the photos are few enough to be compared."""
+        return len(self.found.ids) <= MAX_STACKED
+
+    def photos(self, *, with_weak: bool, stacked: bool = False) -> PhotoList:
+        """What a grid shows."""
+        if stacked and self.can_be_stacked:
+            return self.everything_stacked if with_weak else self.strong_stacked
+        return self.everything if with_weak else self.strong
+
+    def _stacked(self, photos: PhotoList) -> PhotoList:
+        stacks = session().library.stacks_of(photos.ids.tolist())
+        hidden = {photo_id for behind in stacks.values() for photo_id in behind}
+        tops = [photo_id for photo_id in photos.ids.tolist() if photo_id not in hidden]
+        return replace(self._listed(tops), stacks=stacks)
+
+    def _listed(self, ids: Sequence[int]) -> PhotoList:
+        """The photos under their days if that is their order, else by level."""
+        if self.found.query.sort != "date" or not ids:
+            return _photo_list(np.array(ids, np.int64), [self._levels[each] for each in ids])
+        days = session().library.days_of(np.array(ids, np.int64))
+        by_day = np.concatenate([day.photo_ids for day in days])
+        return PhotoList(by_day, (("", len(by_day)),), ("sure", "possible"), days)
+
+    @cached_property
+    def _levels(self) -> Mapping[int, str | None]:
+        """By the id of each photo."""
+        ids = self.found.ids.tolist()
         if not self.first.is_read:  # the model makes no sense of the words
-            return ["weak"] * len(self.found.ids)
-        return self.found.levels()
+            return dict.fromkeys(ids, "weak")
+        return dict(zip(ids, self.found.levels(), strict=True))
 
 
 def _photo_list(ids: np.ndarray, levels: Sequence[str | None]) -> PhotoList:
@@ -154,11 +184,16 @@ def forget_answers() -> None:
 
 
 def list_parameters(
-    search_input: SearchInput, *, with_weak: bool = False, is_newest: bool = False
+    search_input: SearchInput,
+    *,
+    with_weak: bool = False,
+    stacked: bool = False,
+    is_newest: bool = False,
 ) -> str:
     """What a grid sends along to get the photos of a search."""
     given = {"from": "newest"} if is_newest else dict(search_input.parameters)
-    return urlencode({**given, "weak": "1"} if with_weak else given)
+    switches = {"weak": with_weak, "stacked": stacked}
+    return urlencode({**given, **{name: "1" for name, is_on in switches.items() if is_on}})
 
 
 @cache
@@ -231,7 +266,11 @@ def tiles(request: Request) -> Response:
     linked = {"from": "newest"} if is_newest else answer.search_input.parameters
     return JSONResponse(
         [
-            captioned_tile_json(hits[photo_id], linked, photos.marked) if photo_id in hits else None
+            captioned_tile_json(
+                hits[photo_id], linked, photos.marked, len(photos.stacks.get(photo_id, ()))
+            )
+            if photo_id in hits
+            else None
             for photo_id in ids
         ],
         headers=NOT_STORED,
@@ -246,4 +285,6 @@ def _requested(
     search_input = NEWEST if is_newest else SearchInput.from_address(parameters)
     kept = _recent(session()).kept(search_input) if is_kept else None
     answer = kept or answer_of(search_input)
-    return answer.photos(with_weak=parameters.get("weak") == "1"), answer
+    switches = (parameters.get(name) == "1" for name in ("weak", "stacked"))
+    with_weak, stacked = switches
+    return answer.photos(with_weak=with_weak, stacked=stacked), answer

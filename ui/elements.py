@@ -77,6 +77,7 @@ class AnswerOptions:
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
     weaker: bool = False  # whether a button below the photos offers weaker matches
     selectable: bool = False
+    stacked: bool | None = None  # whether similar photos are stacked; None where they cannot be
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class AnswerEvents:
 
     selected: Selected | None  # None if nothing was selected or unselected
     weaker: bool  # whether weaker matches were asked for
+    stacked: bool | None  # whether similar photos are to be stacked; None if nothing was said
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +125,22 @@ def answer(
             "other_views": options.other_views,
             "weaker": options.weaker,
             "selectable": options.selectable,
+            "stacked": options.stacked,
             "selected": {"version": selected.version, "ranges": selected.ranges},
             "token": token,
         },
         on_selected_change=_rerun,
         on_weaker_change=_rerun,
+        on_stacked_change=_rerun,
     )
     changed = result.get("selected")
     now = None
     if isinstance(changed, Mapping) and changed.get("token") == token:
         now = _selected(changed)
-    return AnswerEvents(now, bool(result.get("weaker")))
+    stacked = result.get("stacked")
+    return AnswerEvents(
+        now, bool(result.get("weaker")), stacked if isinstance(stacked, bool) else None
+    )
 
 
 def _selected(told: Mapping[str, object]) -> Selected:

@@ -49,12 +49,19 @@ def tile_json(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object
 
 
 def captioned_tile_json(
-    hit: Hit, photo_parameters: Mapping[str, str], marked: Collection[str] = ()
+    hit: Hit,
+    photo_parameters: Mapping[str, str],
+    marked: Collection[str] = (),
+    behind: int = 0,
 ) -> dict[str, object]:
-    """A tile with what a search knows of its photo; `marked` are the levels that have a mark."""
+    """A tile with what a search knows of its photo.
+
+    `marked` are the levels that have a mark, and `behind` is how many similar photos are behind it.
+    """
     has_date = (hit.dated_by or hit.photo.facts.dated_by) != "file"
     copies = len(hit.paths)
     levels = [(hit.level, hit.level)] if hit.level in marked else []
+    stack = [("stack", f"{behind + 1} alike")] if behind else []
     names = [("name", name_of_field(hit.matched_by[0]))] if hit.matched_by else []
     return {
         **tile_json(hit, photo_parameters),
@@ -63,7 +70,7 @@ def captioned_tile_json(
         + (f" · {copies} copies" if copies > 1 else ""),
         "score": "" if hit.score is None else f"{hit.score:.2f}",
         "isWeak": hit.level == "weak",
-        "badges": [*levels, *names, *_badges(hit)],
+        "badges": [*levels, *stack, *names, *_badges(hit)],
     }
 
 

@@ -1,8 +1,11 @@
-"""Shows the RAW and the JPEG of one shot as one result, if the setting `stack_raw` is on."""
+"""Stacks: the RAW and the JPEG of one shot as one result, if the setting `stack_raw` is on, and
+photos of an answer that are nearly the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from imgsearch.records.query import Listed, Selection
@@ -10,6 +13,67 @@ from imgsearch.records.query import Listed, Selection
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
     from imgsearch.search.context import SearchContext
+
+
+SAME_SCORE = 0.95  # nearly the same photo, as in the view of near-duplicates at first
+BURST_SCORE = 0.85  # of photos of one burst: something moves between them
+BURST = timedelta(seconds=10)
+_COMPARED = 40  # photos after each one, in the order of the answer and in that of dates
+
+
+def stacks_of(context: SearchContext, ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """The photos among `ids` that have others behind them, with those: nearly the same photo, or
+    one of the same burst.
+
+    The first in the order of `ids` is on top, and everything behind it resembles it. Compared are
+    photos near each other in that order, where near-duplicates have about the same score, and in
+    the order of dates. A photo and a video are never in one stack.
+    """
+    import numpy as np
+
+    parts = context.reads.parts(context.row.key, ids)
+    order = [photo_id for photo_id in ids if photo_id in parts]
+    if not order:
+        return {}
+    vectors = np.stack([parts[photo_id].vectors[0] for photo_id in order])
+    is_video = np.array([bool(parts[photo_id].times_s) for photo_id in order])
+    dates = context.reads.dates(order)
+    moments = [
+        None
+        if photo_id not in dates or dates[photo_id][1] == "file"
+        else datetime.fromisoformat(dates[photo_id][0]).replace(tzinfo=None)
+        for photo_id in order
+    ]
+    by_date = sorted(
+        (at for at, moment in enumerate(moments) if moment is not None),
+        key=lambda at: (moments[at], at),
+    )
+    place = {at: number for number, at in enumerate(by_date)}
+    is_free = np.ones(len(order), bool)
+    stacks = {}
+    for at, photo_id in enumerate(order):
+        if not is_free[at]:
+            continue
+        near = set(range(at + 1, min(at + 1 + _COMPARED, len(order))))
+        if at in place:
+            near.update(by_date[max(0, place[at] - _COMPARED) : place[at] + _COMPARED])
+        others = np.array(sorted(other for other in near if other > at), np.int64)
+        others = others[is_free[others] & (is_video[others] == is_video[at])]
+        scores = vectors[others] @ vectors[at]
+        behind = [
+            other
+            for other, score in zip(others.tolist(), scores.tolist(), strict=True)
+            if score >= SAME_SCORE
+            or (score >= BURST_SCORE and _is_burst(moments[at], moments[other]))
+        ]
+        if behind:
+            is_free[behind] = False
+            stacks[photo_id] = tuple(order[other] for other in behind)
+    return stacks
+
+
+def _is_burst(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and abs(one - other) <= BURST
 
 
 def hidden_by_stack(context: SearchContext, ids: Sequence[int], only: Ids | None) -> dict[int, int]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
+from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
@@ -20,6 +22,7 @@ from tests.browsing import (
     serving,
     settle,
     small_targets,
+    wait_for_count,
     wait_for_first,
 )
 from tests.e2e.test_page_timeline import add_photos
@@ -194,3 +197,35 @@ def test_the_doors_of_an_answer_check_what_they_are_asked(page: Page, address: s
     page.context.clear_cookies()
     for path in (f"list{QUERY}", f"tiles{QUERY}&first=0&count=9"):
         assert ask.get(f"{address}/answer/{path}").status == 403
+
+
+def test_similar_photos_are_stacked_by_a_switch(
+    open_tab: OpenTab, demo_photos: Path, tmp_path: Path, screenshot: Callable[..., None]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    cat = Image.open(demo_photos / "chelsea.png").convert("RGB")
+    for quality in (60, 75, 90):
+        cat.save(tmp_path / "photos" / f"cat{quality}.jpg", quality=quality)
+    Image.open(demo_photos / "coffee.png").save(tmp_path / "photos" / "coffee.png")
+    with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
+        library.index([tmp_path / "photos"]).run()
+    with serving(tmp_path / "library") as address:
+        tab = open_tab(address)
+        open_answer(tab, address, "?q=in:photos+sort:path", "cat60.jpg")
+        assert tab.locator(".tile").count() == 4
+        tab.get_by_role("button", name="Stack similar photos").click()
+        tab.locator(".badge.stack", has_text="3 alike").wait_for()
+        wait_for_count(tab, 2)
+        screenshot(tab, "stacked")
+        tab.get_by_role("button", name="Select all").click()
+        wait_until_selected(tab, 2)
+        tab.reload()
+        wait_for_count(tab, 2)
+        tab.locator(".tile a[aria-label^='cat60.jpg']").click()
+        tab.get_by_text("1 of 4").wait_for()
+        tab.keyboard.press("ArrowRight")
+        tab.get_by_text("2 of 4").wait_for()
+        tab.get_by_role("link", name="Results").click()
+        wait_for_count(tab, 2)
+        tab.get_by_role("button", name="Unstack similar photos").click()
+        wait_for_count(tab, 4)

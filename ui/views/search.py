@@ -220,7 +220,7 @@ def _show_results(search_input: SearchInput) -> None:
         cards.no_results("No photo matches the filters. Remove one above, or widen it.")
     elif len(photos.ids):
         st.html(STYLE)
-        _result_grid(search_input, answer, photos)
+        _result_grid(search_input, answer, state["show_weak"])
     else:
         if answer.first.is_read:
             words = str(answer.found.verdict).capitalize()
@@ -271,10 +271,12 @@ def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
 
 
 @st.fragment
-def _result_grid(search_input: SearchInput, answer: WholeAnswer, photos: PhotoList) -> None:
+def _result_grid(search_input: SearchInput, answer: WholeAnswer, with_weak: bool) -> None:
     """The grid and the bar for selected photos. Selecting a photo reruns only this fragment."""
     state = st.session_state
-    version, is_all_shown = photos.version, photos is answer.everything
+    stacked = state.get("stacked", False) if answer.can_be_stacked else None
+    photos = answer.photos(with_weak=with_weak, stacked=bool(stacked))
+    version = photos.version
     there = set(photos.ids.tolist())
     selected = [photo_id for photo_id in state.get("selected", ()) if photo_id in there]
     bar = st.container()
@@ -282,11 +284,12 @@ def _result_grid(search_input: SearchInput, answer: WholeAnswer, photos: PhotoLi
         "grid",
         AnswerOptions(
             address=address_of(START, search_input.parameters),
-            photos=list_parameters(search_input, with_weak=is_all_shown),
-            heading=_verdict(answer, photos),
+            photos=list_parameters(search_input, with_weak=with_weak, stacked=bool(stacked)),
+            heading=_verdict(answer, answer.photos(with_weak=with_weak)),
             other_views=_other_views(search_input),
-            weaker=len(answer.everything.ids) > len(photos.ids),
+            weaker=not with_weak and len(answer.everything.ids) > len(answer.strong.ids),
             selectable=True,
+            stacked=stacked,
         ),
         Selected(version, photos.ranges_of(selected)),
         f"{search_input.token} {state.get('times_cleared', 0)}",
@@ -299,6 +302,9 @@ def _result_grid(search_input: SearchInput, answer: WholeAnswer, photos: PhotoLi
     if events.weaker:
         _show_weak()
         st.rerun()
+    if stacked is not None and events.stacked is not None and events.stacked != stacked:
+        state["stacked"] = events.stacked
+        st.rerun(scope="fragment")
 
 
 def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:

@@ -33,6 +33,7 @@ class Answer extends PhotoGrid {
     Object.assign(this, { data, setStateValue, setTriggerValue });
     this.showHead();
     this.fit();
+    if (data.stacked !== null && data.stacked !== this.view.stacked) setStateValue("stacked", this.view.stacked);
     const isNewSelection = before?.token !== data.token;
     if (isNewSelection) this.selected = data.selected; // it counts when its photos are there
     if (before?.parameters === data.parameters) {
@@ -177,6 +178,9 @@ class Answer extends PhotoGrid {
       view.captions
         ? ["subtitles_off", "Hide captions", () => this.choose({ captions: false }), "captions"]
         : ["subtitles", "Show captions", () => this.choose({ captions: true }), "captions"],
+      ...(data.stacked === null ? [] : [view.stacked
+        ? ["stacks", "Unstack similar photos", () => this.choose({ stacked: false }), "stack"]
+        : ["filter_none", "Stack similar photos", () => this.choose({ stacked: true }), "stack"]]),
     ].map(([icon, label, act, kind, isDisabled = false]) => {
       const button = withIcon(element("button", kind), icon, label);
       Object.assign(button, { type: "button", disabled: isDisabled, onclick: act });
@@ -192,6 +196,7 @@ class Answer extends PhotoGrid {
     keepView(this.view);
     this.showTools();
     if ("size" in change && this.layout) this.layOutAgain();
+    if ("stacked" in change) this.setStateValue("stacked", change.stacked);
   }
 }
 

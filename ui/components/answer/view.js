@@ -6,9 +6,9 @@ export const SHAPES = { square: ["crop_square", "Square"], fit: ["crop_free", "U
 
 export function chosenView() {
   try {
-    const { size, shape, captions } = JSON.parse(localStorage.getItem(VIEW));
-    return { size: ROWS_PX[size] ? size : 1, shape: SHAPES[shape] ? shape : "square", captions: captions !== false };
-  } catch { return { size: 1, shape: "square", captions: true }; }
+    const { size, shape, captions, stacked } = JSON.parse(localStorage.getItem(VIEW));
+    return { size: ROWS_PX[size] ? size : 1, shape: SHAPES[shape] ? shape : "square", captions: captions !== false, stacked: stacked === true };
+  } catch { return { size: 1, shape: "square", captions: true, stacked: false }; }
 }
 
 export function keepView(view) {
