@@ -6,7 +6,8 @@ Makes a pack of that many photos in TMPDIR, with made vectors of 512 dimensions,
 names, keywords, places and text as photos have them. Then each step runs in a process of its own:
 merging it into a new library, making a pack of that library, verifying it, and merging it again,
 which changes nothing. The files of the photos are not made: they are taken to be on a drive that is
-not connected. Prints the wall time, the processor time and the peak memory of each.
+not connected. Prints the wall time, the processor time and the peak memory of each, in all and
+without pages of files, which the system can take back when memory is short.
 """
 
 from __future__ import annotations
@@ -114,10 +115,19 @@ def picture(noise: np.random.Generator, mean_bytes: int) -> bytes:
 
 
 STEP = """
-import resource, sys, time
+import resource, sys, threading, time
+from pathlib import Path
 from imgsearch import Library, Settings
 from benchmarks.bench_pack import FOLDER, MadeEncoder
 data, what, pack = sys.argv[1:]
+own = [0]  # memory that is no page of a file, in kB: what the system cannot take back
+def watch():
+    while True:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("RssAnon"):
+                own[0] = max(own[0], int(line.split()[1]))
+        time.sleep(0.02)
+threading.Thread(target=watch, daemon=True).start()
 settings = Settings.load(data_dir=data, cache_dir=data + "-cache", thumbnails_mb=100_000)
 started = time.perf_counter()
 with Library.open(settings, encoder=MadeEncoder()) as library:
@@ -131,7 +141,7 @@ seconds = time.perf_counter() - started
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(f"{what}: {report.photos} photos in {seconds:.1f} s, {report.photos / seconds:.0f} photos/s; "
       f"{used.ru_utime + used.ru_stime:.1f} s of processor time, "
-      f"peak memory {used.ru_maxrss / 1024:.0f} MB")
+      f"peak memory {used.ru_maxrss / 1024:.0f} MB, {own[0] / 1024:.0f} MB without pages of files")
 """
 
 
@@ -150,11 +160,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--thumbnail-bytes", type=int, default=9_000)
+    parser.add_argument("--merge-only", action="store_true", help="only the first of the steps")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data, made, pack = Path(folder, "data"), Path(folder, "made"), Path(folder, "pack")
         make_pack(made, options.photos, options.thumbnail_bytes)
         run_step(data, "unpack", made)
+        if options.merge_only:
+            return
         run_step(data, "pack", pack)
         sys.stdout.write(f"size of the pack: {pack.stat().st_size / 1e6:.0f} MB\n")
         run_step(data, "verify", pack)
