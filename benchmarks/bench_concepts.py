@@ -17,7 +17,8 @@ ranked, and average precision measured. Compared are
 
 The goal is 10 points above the better of text and mean, for each concept, with 10 examples. Then
 come the verdicts (with --verdicts): how many of the photos that are sure or likely are right, by
-the labels, and what the command estimates for that. Last is the weight of a concept beside words.
+the labels, and what the command estimates for that. Last are the weight of a concept beside words,
+and (with --verdicts) the verdicts on such queries.
 """
 
 # ruff: noqa: T201
@@ -49,6 +50,18 @@ from imgsearch.concepts.probe import TrainingSet
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
+from imgsearch.index.recall import prompts
+from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
+from imgsearch.search.composition import CONCEPT_SHARE, TermKind
+from imgsearch.search.confidence import (
+    COMPARED_HITS,
+    COUNTED_HITS,
+    CandidateCounts,
+    ScoredQuery,
+    assess,
+)
+from imgsearch.search.short_texts import text_kind
 
 EXAMPLES = (3, 10, 30)
 DRAWS = 3
@@ -62,6 +75,7 @@ GROUPS = {  # of ImageNet's classes, by index; the last one is included
     "monkey": ((369, 382),),
     "fish": ((0, 6), (389, 397)),
 }
+LABEL_PX = 13  # between the labels of the curve
 COLOURS = {"text": "#888", "mean": "#c80", "probe": "#06c", "with words": "#093", "judged": "#a0a"}
 
 
@@ -277,6 +291,64 @@ def print_mixes(labelled: LabelledPhotos, embed: TextVectors) -> None:
     print(f"\nThe weight of a concept beside words, {number} queries for two things: {listed}")
 
 
+def print_mixed_verdicts(labelled: LabelledPhotos, embed: TextVectors) -> None:
+    """What verdicts on queries for a concept of ten examples and a thing in words are worth.
+
+    For two things that photos show together, and for two that none shows together.
+    """
+    photos = labelled.photos
+    bank = embed.searched(nouns())
+    sample = photos[np.random.default_rng(7).permutation(len(photos))[:SAMPLE_PHOTOS]]
+    baseline = ScoreBaseline(embed(prompts()), bank, sample, photos.mean(axis=0), len(photos))
+    counts = CandidateCounts(len(photos), len(photos))
+    states: dict[str, Counter[str]] = {"shown together": Counter(), "never together": Counter()}
+    hits: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for concept in labelled.concepts:
+        draw = next(draws(labelled, concept, 10), None)
+        if draw is None:
+            continue
+        direction = probe.fit(draw.training(photos))
+        for other, (clear, unclear) in labelled.concepts.items():
+            left_out = np.union1d(draw.left_out, unclear)
+            both = np.setdiff1d(np.intersect1d(draw.left, clear), left_out)
+            shown, other_shown = (np.union1d(*labelled.concepts[each]) for each in (concept, other))
+            if other == concept or (len(both) < 4 and len(np.intersect1d(shown, other_shown))):
+                continue
+            text = worded("{a noun}", other)
+            vector = embed.searched([text])[0] + np.float32(CONCEPT_SHARE) * direction
+            vector /= np.linalg.norm(vector)
+            scores = photos @ vector
+            scores[draw.examples] = -1
+            order = np.argsort(-scores)
+            best = order[:COUNTED_HITS]
+            terms: list[tuple[TermKind, float]] = [
+                (text_kind(NAME, text), 1.0),
+                ("concept", CONCEPT_SHARE),
+            ]
+            verdict = assess(
+                baseline,
+                ScoredQuery(vector, terms),
+                Neighbours(best, scores[best]),
+                photos[order[:COMPARED_HITS]],
+                counts,
+            )
+            states["shown together" if len(both) else "never together"][verdict.state] += 1
+            if len(both):
+                for row in np.setdiff1d(best, left_out, assume_unique=True).tolist():
+                    level = verdict.level(float(scores[row]))
+                    hits[level] += 1
+                    right[level] += row in both
+    print("\n| a concept and a thing in words | queries | found | unsure | denied |")
+    print("|---|---|---|---|---|")
+    for what, counter in states.items():
+        shares = [counter[state] / counter.total() for state in ("found", "unsure", "nothing")]
+        print(f"| {what} | {counter.total()} | {' | '.join(f'{each:.0%}' for each in shares)} |")
+    levels = [f"{level} {right[level] / max(1, hits[level]):.0%} of {hits[level]}" for level in
+              ("sure", "likely", "possible")]  # fmt: skip
+    print(f"right of the results of those shown together: {', '.join(levels)}")
+
+
 def curve(found: Mapping[int, Mapping[str, list[float]]], title: str) -> str:
     """An SVG: average precision of each way by the number of examples."""
     width, height, left, bottom = 560, 320, 60, 40
@@ -306,19 +378,25 @@ def curve(found: Mapping[int, Mapping[str, list[float]]], title: str) -> str:
         f'<text x="{x(count) - 6:.1f}" y="{height - bottom + 20}">{count}</text>'
         for count in counts
     ]
-    for way, colour in COLOURS.items():
-        points = [
+    lines = {
+        way: [
             (x(count), y(100 * float(np.mean(found[count][way]))))
             for count in counts
             if found[count].get(way)
         ]
+        for way in COLOURS
+    }
+    below: dict[float, float] = {}  # where the last label ends, by where the lines end
+    for way, points in sorted(lines.items(), key=lambda each: [at for _, at in each[1][-1:]]):
         if not points:
             continue
+        right, at = points[-1]
+        at = max(at + 4, below.get(right, 0.0))
+        below[right] = at + LABEL_PX
         line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
         parts.append(
-            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            f'<text x="{points[-1][0] + 6:.1f}" y="{points[-1][1] + 4:.1f}" fill="{colour}">'
-            f"{way}</text>"
+            f'<polyline points="{line}" fill="none" stroke="{COLOURS[way]}" stroke-width="2"/>'
+            f'<text x="{right + 6:.1f}" y="{at:.1f}" fill="{COLOURS[way]}">{way}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])
 
@@ -346,6 +424,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print_verdicts(labelled)
         if labelled is sets[0]:
             print_mixes(labelled, embed)
+            if options.verdicts:
+                print_mixed_verdicts(labelled, embed)
             if options.curve is not None:
                 options.curve.write_text(curve(found, labelled.name))
 
