@@ -5,7 +5,9 @@
 Makes a library of synthetic photos (small JPEGs of 16 years; random vectors, some of which match
 each query), opens the page, and measures
 
-- the time from Enter until it shows 60 results and every picture in sight is drawn;
+- the time from Enter until the results are there and every picture in sight is drawn;
+- the same for an answer of all photos, jumps in it as in the timeline, and how long it takes to
+  select them all;
 - the time from opening the timeline until its first tiles are there, and from a jump to a random
   place of it until every tile in sight is there ("tiles"), and every picture drawn ("pictures");
 - the time from opening the map until its first clusters are there, and from a zoom to the next.
@@ -27,6 +29,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import numpy as np
 from PIL import Image
@@ -47,17 +50,13 @@ if TYPE_CHECKING:
 QUERIES = ("a dog in the snow", "sunset over water", "children playing football in a park")
 WARM_UP = "a boat on a lake"  # loads the model
 MATCHES = 200  # photos that match each query
-SHOWN = 60
 BATCH = 2_000
-IN_SIGHT = (
-    "[...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? "
-    "[...e.shadowRoot.querySelectorAll('.tile img')] : [])"
-)
-DRAWN = f"""() => {{
-    const images = {IN_SIGHT};
-    return images.length === {SHOWN}
-        && images.every(i => i.complete || i.getBoundingClientRect().top > innerHeight);
-}}"""
+DRAWN = """() => {
+    const all = [...document.querySelectorAll("*")].flatMap((node) => node.shadowRoot
+        ? [...node.shadowRoot.querySelectorAll(".tile img")] : []);
+    const inSight = all.filter((image) => image.getBoundingClientRect().top < innerHeight);
+    return inSight.length > 6 && inSight.every((image) => image.complete);
+}"""
 
 
 def vectors(photos: int, texts: np.ndarray) -> Iterator[np.ndarray]:
@@ -155,12 +154,12 @@ def fill(place: Path, photos: int) -> None:
 
 def time_of(tab: Page, query: str) -> float:
     """Seconds from Enter to the last picture in sight."""
-    box = tab.get_by_role("textbox", name="Search")
+    box = tab.get_by_role("combobox", name="Search")
     box.fill(query)
     tab.wait_for_timeout(300)
     started = time.perf_counter()
-    box.press("Enter")
-    tab.wait_for_url(f"**/?q={query.replace(' ', '+')}")
+    with tab.expect_response(lambda reply: f"/answer/tiles?q={quote_plus(query)}&" in reply.url):
+        box.press("Enter")
     tab.wait_for_function(DRAWN, polling=20)
     return time.perf_counter() - started
 
@@ -191,17 +190,31 @@ JUMP = """async (share) => {
 
 def time_timeline(tab: Page, address: str, photos: int) -> None:
     """Print how long the first tiles take, and jumps to places all over the timeline."""
+    _time_grid(tab, f"{address}/timeline", f"{photos} photos, timeline")
+
+
+def time_answer(tab: Page, address: str, photos: int) -> None:
+    """Print the same for an answer of all photos, and how long it takes to select them all."""
+    name = f"{photos} photos, answer"
+    _time_grid(tab, f"{address}/?q=type:jpeg+sort:path", name)
     started = time.perf_counter()
-    tab.goto(f"{address}/timeline")
+    tab.get_by_role("button", name="Select all").click()
+    tab.get_by_text(f"{photos:,} photos selected").wait_for()
+    print(f"{name}: all selected after {time.perf_counter() - started:.2f} s", flush=True)
+
+
+def _time_grid(tab: Page, url: str, name: str) -> None:
+    started = time.perf_counter()
+    tab.goto(url)
     tab.locator(".section .tile img").first.wait_for()
-    print(f"{photos} photos, timeline: first tiles {time.perf_counter() - started:.2f} s")
+    print(f"{name}: first tiles {time.perf_counter() - started:.2f} s")
     shares = np.random.default_rng(3).random(JUMPS).tolist()
     for round_name in ("first", "again"):
         times = np.array([tab.evaluate(JUMP, share) for share in shares]) / 1000
         tiles, pictures = (
             f"{np.median(column):.2f} s (at most {column.max():.2f} s)" for column in times.T
         )
-        print(f"{photos} photos, jump, {round_name}: tiles {tiles}, pictures {pictures}")
+        print(f"{name}, jump, {round_name}: tiles {tiles}, pictures {pictures}", flush=True)
 
 
 def time_map(tab: Page, address: str, photos: int) -> None:
@@ -232,7 +245,12 @@ def time_searches(tab: Page, address: str, photos: int) -> None:
         print(f"{photos} photos, search, {round_name}: {listed} s", flush=True)
 
 
-MEASURED = {"search": time_searches, "timeline": time_timeline, "map": time_map}
+MEASURED = {
+    "search": time_searches,
+    "answer": time_answer,
+    "timeline": time_timeline,
+    "map": time_map,
+}
 
 
 def main() -> None:
