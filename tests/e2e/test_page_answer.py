@@ -131,6 +131,24 @@ def test_captions_can_be_hidden(page: Page, address: str) -> None:
     assert not page.locator(".caption").first.is_visible()
 
 
+def test_on_a_phone_a_button_shows_all_that_can_be_chosen(
+    open_tab: OpenTab, address: str, screenshot: Callable[..., None]
+) -> None:
+    tab = open_tab(address, 390, 844)
+    open_answer(tab, address)
+    hide = tab.get_by_role("button", name="Hide captions")
+    assert not hide.is_visible()
+    tab.get_by_role("button", name="More").click()
+    hide.wait_for()
+    screenshot(tab, "answer-phone-more")
+    assert not small_targets(tab)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    hide.click()
+    tab.locator(".caption").first.wait_for(state="hidden")
+    tab.get_by_role("button", name="More").click()
+    tab.get_by_role("button", name="Show captions").wait_for(state="hidden")
+
+
 def test_photos_in_the_order_of_dates_stand_under_their_days(
     page: Page, address: str, screenshot: Callable[..., None]
 ) -> None:

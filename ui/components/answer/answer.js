@@ -172,8 +172,8 @@ class Answer extends PhotoGrid {
     const all = this.selection.isWhole ? ["deselect", "Select none"] : ["select_all", "Select all"];
     const buttons = [
       ...(data.selectable ? [[...all, () => this.selectAll(), "all"]] : []),
-      ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "", view.size === 0],
-      ["add", "Larger", () => this.choose({ size: view.size + 1 }), "", view.size === ROWS_PX.length - 1],
+      ["remove", "Smaller", () => this.choose({ size: view.size - 1 }), "smaller", view.size === 0],
+      ["add", "Larger", () => this.choose({ size: view.size + 1 }), "larger", view.size === ROWS_PX.length - 1],
       [...SHAPES[other], () => this.choose({ shape: other }), "shape"],
       view.captions
         ? ["subtitles_off", "Hide captions", () => this.choose({ captions: false }), "captions"]
@@ -186,8 +186,13 @@ class Answer extends PhotoGrid {
       Object.assign(button, { type: "button", disabled: isDisabled, onclick: act });
       return button;
     });
+    // On narrow screens it shows all the others.
+    const more = withIcon(element("button", "more"), "more_horiz", "More");
+    more.type = "button";
+    more.ariaExpanded = String(this.head.classList.contains("open"));
+    more.onclick = () => { this.head.classList.toggle("open"); this.showTools(); };
     const focused = this.tools.contains(this.box.getRootNode().activeElement) ? this.box.getRootNode().activeElement.className : null;
-    this.tools.replaceChildren(...links, ...buttons);
+    this.tools.replaceChildren(...links, ...buttons, more);
     if (focused) this.tools.querySelector(`.${focused}`)?.focus();
   }
 
