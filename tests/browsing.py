@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Playwright
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, _BROWSERS)), None)
+FIREFOX = next(filter(None, map(shutil.which, ("firefox", "firefox-esr"))), None)
 NEEDS_BROWSER = [
     pytest.mark.skipif(BROWSER is None, reason="needs Chromium: tests/e2e/install_browser.sh"),
     # Streamlit and the browser leave sockets to the garbage collector.
@@ -54,6 +55,19 @@ TARGETS = """() => {
         .filter(([node, box]) => box.width > 0 && box.bottom > 0 && box.top < innerHeight)
         .map(([node, box]) => [node.outerHTML.slice(0, 120), box.width, box.height]);
 }"""
+
+
+def launch_firefox(driver: Playwright, color_scheme: str) -> Browser:
+    """The Firefox of this machine, driven by WebDriver BiDi, in a "light" or "dark" scheme.
+
+    Firefox does not take the scheme of a tab from Playwright.
+    """
+    scheme = "layout.css.prefers-color-scheme.content-override"
+    return driver.firefox.launch(
+        channel="moz-firefox",
+        executable_path=FIREFOX,
+        firefox_user_prefs={scheme: int(color_scheme == "light")},
+    )
 
 
 def free_port() -> int:

@@ -19,6 +19,7 @@ from imgsearch.errors import FolderError, UsageError
 from tests.factories import random_vectors
 from training import datasets, evaluate, features, train
 from training.fitting import Schedule
+from training.learning_curve import learning_curve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,6 +110,22 @@ def test_the_scale_makes_the_right_caption_likely_but_not_certain(
     toy: tuple[Heads, train.EmbeddedPhotos],
 ) -> None:
     assert min(train.SCALES) < train.best_scale(*toy) < max(train.SCALES)
+
+
+def test_more_photos_find_more() -> None:
+    world = PairedViews(seed=3)
+    data = train.TrainingData(
+        flickr=world.photos(400),
+        samples=world.photos(20),
+        class_texts=world.class_texts(),
+        dev=world.photos(200),
+        other_dev=world.photos(50),
+        ranges=np.tile(np.array([-1, 1], np.float32), (35, 1)),
+    )
+    rows = learning_curve(data, SHORT, alpha=0.0)
+    assert [photos for photos, _, _ in rows] == [50, 100, 200, 400]
+    assert rows[-1][1].recall_at_10 > rows[0][1].recall_at_10 + 0.1
+    assert rows[-1][2].recall_at_10 > rows[0][2].recall_at_10
 
 
 def test_a_subset_of_photos_keeps_their_texts() -> None:

@@ -204,7 +204,7 @@ def best_alpha(trained: Heads, dev_sets: Sequence[EmbeddedPhotos]) -> float:
     """
     recalls = {}
     for alpha in ALPHAS:
-        results = [_retrieval(replace(trained, alpha=alpha), photos) for photos in dev_sets]
+        results = [retrieval_of(replace(trained, alpha=alpha), photos) for photos in dev_sets]
         recalls[alpha] = np.mean(
             [(r.recall_at_1 + r.recall_at_5 + r.recall_at_10) / 3 for r in results]
         )
@@ -228,7 +228,7 @@ def best_scale(trained: Heads, dev: EmbeddedPhotos) -> float:
     return SCALES[int(np.argmin(losses))]
 
 
-def _retrieval(trained: Heads, photos: EmbeddedPhotos) -> metrics.Retrieval:
+def retrieval_of(trained: Heads, photos: EmbeddedPhotos) -> metrics.Retrieval:
     images = trained.image_vectors(photos.views[0].features, photos.views[0].logits)
     return metrics.retrieval(trained.text_vectors(photos.texts), images, photos.photo_of)
 
@@ -264,15 +264,26 @@ def measured_ranges(flickr8k: Path, samples: Sequence[Path]) -> Floats:
     )
 
 
-def train(
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Everything that trains and chooses the heads, as features of the frozen towers."""
+
+    flickr: EmbeddedPhotos
+    samples: EmbeddedPhotos
+    class_texts: Floats  # (1000, 1152)
+    dev: EmbeddedPhotos
+    other_dev: EmbeddedPhotos
+    ranges: Floats
+
+
+def embed_data(
     flickr8k: Path,
     imagenet: Path,
     other_dev: Path,
     cache_dir: Path,
-    schedule: Schedule,
     ranges: Floats | None = None,
-) -> Heads:
-    """Heads from the data sets, with alpha and logit scale. Progress on standard error.
+) -> TrainingData:
+    """Embed the data sets in these folders. Progress on standard error.
 
     `ranges` are by default those of the first generation, so that both generations share one
     prepared image tower.
@@ -284,29 +295,36 @@ def train(
     sample_photos, _ = datasets.class_samples(imagenet, CLASSES)
     ranges = heads.load(FIRST.path).ranges if ranges is None else ranges
     frozen = FrozenTowers(ranges, cache_dir)
-    flickr = frozen.captioned(flickr_data, features.VIEWS)
-    dev = frozen.captioned(dev_data, features.VIEWS[:1])
-    other = frozen.captioned(other_data, features.VIEWS[:1])
     class_texts = frozen.class_texts(datasets.class_names())
-    samples = EmbeddedPhotos(
-        frozen.views(sample_photos, features.VIEWS), class_texts, np.arange(CLASSES)
+    samples = frozen.views(sample_photos, features.VIEWS)
+    return TrainingData(
+        flickr=frozen.captioned(flickr_data, features.VIEWS),
+        samples=EmbeddedPhotos(samples, class_texts, np.arange(CLASSES)),
+        class_texts=class_texts,
+        dev=frozen.captioned(dev_data, features.VIEWS[:1]),
+        other_dev=frozen.captioned(other_data, features.VIEWS[:1]),
+        ranges=ranges,
     )
 
+
+def train(data: TrainingData, schedule: Schedule) -> Heads:
+    """Heads with alpha and logit scale. Progress on standard error."""
+    samples, class_texts = data.samples, data.class_texts
     held_out = np.arange(2, CLASSES, HELD_OUT_STEP)
     kept = samples.subset(np.setdiff1d(samples.photo_of, held_out))
-    partial = train_heads(flickr, kept, class_texts, ranges, schedule)
-    alpha = best_alpha(partial, (dev, other))
+    partial = train_heads(data.flickr, kept, class_texts, data.ranges, schedule)
+    alpha = best_alpha(partial, (data.dev, data.other_dev))
     for candidate in ALPHAS:
         weighted = replace(partial, alpha=candidate)
         share = _zero_shot(weighted, samples.subset(held_out), class_texts, held_out)
         sys.stderr.write(f"alpha {candidate:.2f}: {share:.3f} of the held-out samples are right\n")
-    trained = replace(train_heads(flickr, samples, class_texts, ranges, schedule), alpha=alpha)
-    return replace(trained, logit_scale=best_scale(trained, dev))
+    trained = train_heads(data.flickr, samples, class_texts, data.ranges, schedule)
+    trained = replace(trained, alpha=alpha)
+    return replace(trained, logit_scale=best_scale(trained, data.dev))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train with the options of the command line, and write `heads-2.safetensors`."""
-    parser = argparse.ArgumentParser(prog="python -m training.train")
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """The options that name the data sets and the folder of cached features."""
     parser.add_argument("--flickr8k", type=Path, required=True, help="folder with captions.csv")
     parser.add_argument(
         "--imagenet-samples", type=Path, required=True, help="folder with labels.csv"
@@ -314,25 +332,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--other-dev", type=Path, required=True, help="photos of another origin: captions.csv"
     )
+    parser.add_argument("--cache", type=Path, default=Path("artefacts"), help="default: artefacts")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train with the options of the command line, and write `heads-2.safetensors`."""
+    parser = argparse.ArgumentParser(prog="python -m training.train")
+    add_data_options(parser)
     parser.add_argument(
         "--measure-ranges",
         action="store_true",
         help="measure the image tower's activation ranges again, which makes another tower",
     )
-    parser.add_argument("--cache", type=Path, default=Path("artefacts"), help="default: artefacts")
     parser.add_argument("--out", type=Path, default=Path("artefacts"), help="default: artefacts")
     options = parser.parse_args(arguments)
     try:
         samples, _ = datasets.class_samples(options.imagenet_samples, CLASSES)
         ranges = measured_ranges(options.flickr8k, samples) if options.measure_ranges else None
-        trained = train(
-            options.flickr8k,
-            options.imagenet_samples,
-            options.other_dev,
-            options.cache,
-            Schedule(),
-            ranges,
+        data = embed_data(
+            options.flickr8k, options.imagenet_samples, options.other_dev, options.cache, ranges
         )
+        trained = train(data, Schedule())
     except ImgsearchError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

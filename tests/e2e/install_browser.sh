@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
-# Installs Chromium for the tests of the page, if run as root on a system with apt.
-# Elsewhere the tests use an installed Chromium or Chrome; without one they are skipped.
+# Installs Chromium and Firefox for the tests of the page, if run as root on a system with apt.
+# Elsewhere the tests use the browsers that are there, and are skipped without them.
 set -euo pipefail
-if command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then
+missing=()
+command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || missing+=(chromium)
+command -v firefox firefox-esr >/dev/null || missing+=(firefox-esr)
+if [ ${#missing[@]} = 0 ]; then
   exit 0
 fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null
+  apt-get update -qq
+  for browser in "${missing[@]}"; do
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$browser" >/dev/null
+  done
 else
-  echo "Chromium is not installed: the tests of the page will be skipped." >&2
+  echo "Not installed: ${missing[*]}. The tests of the page in it will be skipped." >&2
 fi

@@ -21,6 +21,7 @@ export class FullView {
     this.viewer = viewer;
     this.timer = 0;
     this.isPlaying = false;
+    this.isUnwanted = false;
     this.closed = styles.then(() => new Promise((resolve) => this.open(how, resolve)));
   }
 
@@ -68,7 +69,9 @@ export class FullView {
       this.next();
     });
     pswp.on("zoomPanUpdate", ({ slide }) => showAllPixels(slide));
+    pswp.on("openingAnimationEnd", () => { if (this.isUnwanted) pswp.close(); });
     pswp.on("keydown", (event) => {
+      if (event.originalEvent.key === "Escape") this.close();
       if (event.originalEvent.key !== " " || event.originalEvent.target.closest?.("button, video")) return;
       event.originalEvent.preventDefault();
       this.play(!this.isPlaying);
@@ -93,7 +96,7 @@ export class FullView {
         if (kind === "mouse" && !event.target.closest("button, video")) pswp.currSlide?.toggleZoom({ x: event.clientX, y: event.clientY });
       });
     });
-    const onScreen = () => { if (!document.fullscreenElement) pswp.close(); };
+    const onScreen = () => { if (!document.fullscreenElement) this.close(); };
     pswp.on("close", () => this.play(false));
     pswp.on("destroy", () => {
       document.removeEventListener("fullscreenchange", onScreen);
@@ -105,7 +108,11 @@ export class FullView {
     if (how.playing) this.play(true);
   }
 
-  close() { this.pswp?.close(); }
+  // PhotoSwipe does not close while it opens; then it closes as soon as it is open.
+  close() {
+    this.isUnwanted = true;
+    this.pswp?.close();
+  }
 
   // Python has sent more slides: update the arrows.
   listGrew() { this.pswp?.dispatch("change"); }

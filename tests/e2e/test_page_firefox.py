@@ -1,0 +1,147 @@
+"""The page in Firefox: what a person does there most, with mouse, keyboard and finger.
+
+The other tests of the page run in Chromium. Here are those things that depend on the browser: the
+components that keep their state in it, their keys, its history, full screen, and what axe sees.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from imgsearch import Library, Settings
+from tests.browsing import (
+    FIREFOX,
+    axe_violations,
+    give_file,
+    launch_firefox,
+    settle,
+    wait_for_first,
+    wait_for_line,
+    wait_until_shown,
+)
+from tests.factories import scene
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.e2e.conftest import OpenTab
+
+pytestmark = [
+    pytest.mark.skipif(FIREFOX is None, reason="needs Firefox: tests/e2e/install_browser.sh"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+SIZES = ((1440, 900), (390, 844))
+VIEWS = ("", "?q=sort:path", "photo?id=1", "timeline", "map", "similar", "labels", "library")
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """Firefox, in the colour scheme "light" or "dark" that a test names."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = launch_firefox(driver, getattr(request, "param", "light"))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("firefox")
+    shutil.copytree(demo_photos, folder / "photos")
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 30.0), 3: "E", 4: (2.0, 17.0, 40.0)})
+    scene(640, 480).save(folder / "photos" / "paris.jpg", exif=exif)
+    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
+        library.index([folder / "photos"]).run()
+    return folder
+
+
+def search(tab: Page, line: str) -> None:
+    """Type a query, key by key, and press Enter."""
+    box = tab.get_by_role("combobox", name="Search")
+    box.click()
+    box.press("Control+a")
+    box.press_sequentially(line)
+    box.press("Enter")
+
+
+def test_a_search_the_photo_found_and_back_again(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator(".tile").first.wait_for()
+    settle(page)
+    search(page, "a cat")
+    wait_for_first(page, "chelsea.png")
+    page.locator(".tile a[aria-label^='chelsea.png']").click()
+    page.wait_for_url("**/photo?*")
+    wait_until_shown(page.locator(".frame img"))
+    page.go_back()
+    page.wait_for_url("**/?q=a*cat*")
+    wait_for_first(page, "chelsea.png")
+    page.go_forward()
+    page.locator(".frame img[alt^='chelsea.png']").wait_for()
+    page.reload()
+    page.locator(".frame img[alt^='chelsea.png']").wait_for()
+
+
+def test_arrow_keys_full_screen_and_escape(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=sort:path")
+    page.locator(".tile a[aria-label^='brick.png']").click()
+    wait_until_shown(page.locator(".frame img[alt^='brick.png']"))
+    settle(page)
+    page.keyboard.press("ArrowRight")
+    wait_until_shown(page.locator(".frame img:not([alt^='brick.png'])"))
+    page.keyboard.press("f")
+    page.locator(".pswp--open").wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".pswp--open").wait_for(state="detached")
+
+
+def test_an_image_dropped_on_the_page(page: Page, address: str, demo_photos: Path) -> None:
+    page.goto(address)
+    settle(page)
+    alike = BytesIO()  # but no copy of the photo, which would not be a result
+    Image.open(demo_photos / "coffee.png").convert("RGB").save(alike, "JPEG", quality=70)
+    give_file(page, "cup.jpg", "image/jpeg", alike.getvalue())
+    wait_for_first(page, "coffee.png")
+
+
+def test_a_suggestion_is_taken_with_the_keyboard(page: Page, address: str) -> None:
+    page.goto(address)
+    settle(page)
+    box = page.get_by_role("combobox", name="Search")
+    box.click()
+    box.press_sequentially("phot")
+    page.get_by_role("option", name="photos").first.wait_for()
+    box.press("ArrowDown")
+    box.press("Enter")
+    page.wait_for_url("**/?q=in%3Aphotos*")
+    wait_for_line(page, "in:photos")
+
+
+@pytest.mark.parametrize("browser", ["light", "dark"], indirect=True)
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_every_view_is_shown_and_accessible(
+    open_tab: OpenTab,
+    address: str,
+    screenshot: Callable[[Page, str], None],
+    width: int,
+    height: int,
+) -> None:
+    tab = open_tab(address, width, height)
+    for view in VIEWS:
+        tab.goto(f"{address}/{view}")
+        tab.get_by_role("heading", level=1).first.wait_for(state="attached")
+        settle(tab)
+        is_dark = tab.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        name = view.partition("?")[0] or ("results" if view else "start")
+        screenshot(tab, f"firefox-{name}-{width}-{'dark' if is_dark else 'light'}")
+        assert not axe_violations(tab), view
+        sideways = tab.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not sideways, view
