@@ -622,7 +622,8 @@ class Library:
     def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
         """All pairs of photos with at least this score, best first, and how sharp the photos are.
 
-        The comparison is exact: about a minute for 100,000 photos on two cores. Then the photos of
+        Up to 100,000 photos the comparison is exact: about a minute on two cores. Of more photos
+        those are compared that resemble the same ones (docs/benchmarks.md). Then the photos of
         these pairs are read to measure their sharpness, about 30 a second. `groups` sorts them into
         groups.
         """

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.synthetic import SyntheticSpace
 from imgsearch.analysis import duplicates
 from imgsearch.analysis.proposal import group_pairs
 from imgsearch.progress import Job
@@ -49,6 +50,43 @@ def test_pairs_are_exactly_those_above_the_score(store: Store) -> None:
     assert {(pair.a, pair.b) for pair in found.pairs} == expected and expected
     listed = [pair.score for pair in found.pairs]
     assert listed == sorted(listed, reverse=True) and max(listed) <= 1
+
+
+def test_among_many_photos_those_are_compared_that_resemble_the_same(store: Store) -> None:
+    vectors = next(SyntheticSpace(dim=64, topics=100).photos(3_000, seed=1))
+    vectors[10::20] = vectors[9::20] + 0.03 * np.random.default_rng(2).standard_normal((150, 64))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    key = fill(store, vectors)
+    exact = Job(duplicates.find_pairs(store, key, 0.9)).run()
+    steps = Job(
+        duplicates.find_pairs(store, key, 0.9, block_rows=64, blocks_per_step=1, exact_photos=0)
+    )
+    done = [step.done for step in steps]
+    assert done == sorted(done) and done[-1] == 3_000 and len(done) > 100
+    found = steps.report
+    expected = {(pair.a, pair.b) for pair in exact.pairs}
+    pairs = {(pair.a, pair.b) for pair in found.pairs}
+    assert len(expected) > 1_000
+    assert len(pairs & expected) >= 0.99 * len(expected)
+    assert len(pairs - expected) <= 2, "the sums of another product may differ in the last bit"
+    few = Job(duplicates.find_pairs(store, key, 0.9, max_pairs=100, exact_photos=0)).run()
+    assert [pair.score for pair in few.pairs] == pytest.approx(
+        [pair.score for pair in exact.pairs[:100]], abs=1e-5
+    )
+    assert few.min_score == pytest.approx(exact.pairs[99].score, abs=1e-5)
+
+
+def test_many_copies_of_one_photo_keep_to_the_limit(store: Store) -> None:
+    vectors = np.repeat(some_vectors(1), 120, axis=0)
+    key = fill(store, vectors)
+    for exact_photos in (0, 1_000):
+        found = Job(
+            duplicates.find_pairs(
+                store, key, 0.9, max_pairs=50, block_rows=16, exact_photos=exact_photos
+            )
+        ).run()
+        assert len(found.pairs) == 50
+        assert {pair.score for pair in found.pairs} == {found.min_score}
 
 
 def test_photos_without_a_path_are_in_no_pair(store: Store) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import replace
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
 
     from imgsearch.config import Settings
     from imgsearch.records.arrays import Ids
+
+    Rows = NDArray[np.int64]  # row numbers
     from imgsearch.records.photo import Photo
 
 BLOCK_ROWS = 2048  # the scores of two blocks are 16 MB
 BLOCKS_PER_STEP = 8  # pairs of blocks compared between two Progress
 MAX_PAIRS = 300_000  # bounds the memory in a library of a million copies of one photo
+EXACT_PHOTOS = 100_000  # compared each with each: less than a minute on two cores
+NEAREST_PIVOTS = 8
+_SEED = 20_261
 MAX_MEASURED = 20_000  # photos whose sharpness is measured: ten minutes of work on two cores
 
 
@@ -38,35 +44,142 @@ def find_pairs(
     max_pairs: int = MAX_PAIRS,
     block_rows: int = BLOCK_ROWS,
     blocks_per_step: int = BLOCKS_PER_STEP,
+    exact_photos: int = EXACT_PHOTOS,
 ) -> Generator[Progress, None, Pairs]:
     """Every two photos whose score is at least `min_score`, best first.
 
-    Exact: all photos are compared, in blocks of `block_rows`. A photo with several parts is
-    compared as a whole: two panoramas with the same sky at one end are not duplicates. If there
-    are more than `max_pairs`, the best are kept, and the `min_score` of the result is raised to
-    the score down to which it is complete. Progress is in photos, by the share of the work done;
-    its steps are short, so that the job stops quickly.
+    Up to `exact_photos` all photos are compared, in blocks of `block_rows`. Of more, those are that
+    resemble the same photos: docs/benchmarks.md tells how many pairs that finds. A photo with
+    several parts is compared as a whole: two panoramas with the same sky at one end are not
+    duplicates. If there are more than `max_pairs`, the best are kept, and the `min_score` of the
+    result is raised to the score down to which it is complete. Progress is in photos, by the share
+    of the work done; its steps are short, so that the job stops quickly.
+    """
+    ids, vectors = _whole_photo_vectors(store, encoder_key)
+    found = _Found(ids, vectors, min_score, max_pairs)
+    if len(ids) <= exact_photos:
+        yield from _compare_all(found, block_rows, blocks_per_step)
+    else:
+        yield from _compare_neighbours(found, block_rows, blocks_per_step)
+    return found.pairs()
+
+
+class _Found:
+    """The photos that are compared, and the pairs found so far."""
+
+    def __init__(
+        self, ids: Ids, vectors: NDArray[np.float16], min_score: float, max_pairs: int
+    ) -> None:
+        self.ids = ids
+        self.vectors = vectors
+        self._min_score = min_score
+        self._max_pairs = max_pairs
+        self._pair_ids: list[Ids] = []
+        self._scores: list[NDArray[np.float32]] = []
+        self._count = 0
+
+    def compare(self, rows: Rows, others: Rows) -> None:
+        """Add the pairs between these rows and the others, each of them a block."""
+        import numpy as np
+
+        left, right = (self.vectors[each].astype(np.float32) for each in (rows, others))
+        scores = left @ right.T
+        places = np.flatnonzero(scores >= self._min_score)  # in 1-D: several times as fast
+        if not len(places):
+            return
+        first, second = np.divmod(places, scores.shape[1])
+        pairs = np.stack([self.ids[rows[first]], self.ids[others[second]]], axis=1)
+        is_pair = pairs[:, 0] != pairs[:, 1]
+        self._pair_ids.append(np.sort(pairs[is_pair], axis=1))
+        self._scores.append(scores.ravel()[places][is_pair])
+        self._count += int(np.count_nonzero(is_pair))
+        if self._count > 2 * self._max_pairs + len(rows):
+            self._cut()
+
+    def _cut(self) -> None:
+        """Keep each pair once, and of too many the best."""
+        import numpy as np
+
+        ids = np.concatenate([np.zeros((0, 2), np.int64), *self._pair_ids])
+        scores = np.concatenate([np.zeros(0, np.float32), *self._scores])
+        ids, scores = _best(ids, scores)
+        if len(scores) > self._max_pairs:
+            self._min_score = float(scores[self._max_pairs - 1])
+            ids, scores = ids[: self._max_pairs], scores[: self._max_pairs]
+        self._pair_ids, self._scores, self._count = [ids], [scores], len(scores)
+
+    def pairs(self) -> Pairs:
+        """The result: best first, each once."""
+        import numpy as np
+
+        self._cut()
+        (ids,), (scores,) = self._pair_ids, self._scores
+        rows = zip(ids.tolist(), np.minimum(scores, 1).tolist(), strict=True)
+        return Pairs(self._min_score, tuple(Pair(a, b, score) for (a, b), score in rows))
+
+
+def _compare_all(found: _Found, block_rows: int, blocks_per_step: int) -> Iterator[Progress]:
+    """Every photo with every other."""
+    import numpy as np
+
+    total, step_rows = len(found.ids), blocks_per_step * block_rows
+    rows = np.arange(total)
+    for start in range(0, total, block_rows):
+        for first in range(start, total, step_rows):
+            others = range(first, min(first + step_rows, total), block_rows)
+            for other in others:
+                block = rows[start : start + block_rows]
+                found.compare(block, rows[other : other + block_rows])
+            yield Progress(_rows_done(start, others.stop, total, block_rows), total)
+
+
+def _compare_neighbours(found: _Found, block_rows: int, blocks_per_step: int) -> Iterator[Progress]:
+    """Photos that resemble the same photos.
+
+    Some photos, taken at random, are pivots. Each photo belongs to the pivot that it is most
+    similar to, and is compared with those whose pivot is among its nearest. So a pair is missed
+    only where neither photo's pivot is among the nearest of the other.
     """
     import numpy as np
 
-    ids, vectors = _whole_photo_vectors(store, encoder_key)
-    step_rows = blocks_per_step * block_rows
-    pair_ids, scores = np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
-    for start in range(0, len(ids), block_rows):
-        for first in range(start, len(ids), step_rows):
-            others = range(first, min(first + step_rows, len(ids)), block_rows)
-            new_ids, new_scores = _block_pairs(ids, vectors, start, others, min_score, block_rows)
-            pair_ids = np.concatenate([pair_ids, new_ids])
-            scores = np.concatenate([scores, new_scores])
-            yield Progress(_rows_done(start, others.stop, len(ids), block_rows), len(ids))
-        if len(scores) > max_pairs:
-            pair_ids, scores = _best(pair_ids, scores)
-            if len(scores) > max_pairs:
-                min_score = float(scores[max_pairs - 1])
-                pair_ids, scores = pair_ids[:max_pairs], scores[:max_pairs]
-    pair_ids, scores = _best(pair_ids, scores)
-    rows = zip(pair_ids.tolist(), np.minimum(scores, 1).tolist(), strict=True)
-    return Pairs(min_score, tuple(Pair(a, b, score) for (a, b), score in rows))
+    total = len(found.ids)
+    count = round(sqrt(total))
+    places = np.random.default_rng(_SEED).choice(total, count, replace=False)
+    pivots = found.vectors[np.sort(places)].astype(np.float32).T
+    nearest = np.empty((total, min(NEAREST_PIVOTS, count)), np.int32)
+    for start in range(0, total, block_rows):
+        block = slice(start, start + block_rows)
+        scores = found.vectors[block].astype(np.float32) @ pivots
+        nearest[block] = _nearest(scores, nearest.shape[1])
+        yield Progress(start // 2, total)
+    order = np.argsort(nearest, axis=None, kind="stable")
+    ends = np.cumsum(np.bincount(nearest.ravel(), minlength=count))
+    done = compared = 0
+    for visits in np.split(order, ends[:-1]):
+        rows, rank = np.divmod(visits, nearest.shape[1])
+        own = rows[rank == 0]
+        for start in range(0, len(own), block_rows):
+            for other in range(0, len(rows), block_rows):
+                block, others = own[start : start + block_rows], rows[other : other + block_rows]
+                found.compare(block, others)
+                compared += len(block) * len(others)
+                if compared >= blocks_per_step * block_rows**2:
+                    compared = 0
+                    yield Progress((total + done) // 2, total)
+        done += len(own)
+    yield Progress(total, total)
+
+
+def _nearest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The places of the `count` best scores of each row, the best of all first."""
+    import numpy as np
+
+    best = np.argpartition(scores, -count, axis=1)[:, -count:]
+    first = np.argmax(np.take_along_axis(scores, best, 1), axis=1)[:, None]
+    top = np.take_along_axis(best, first, 1)
+    np.put_along_axis(best, first, best[:, :1], 1)
+    best[:, :1] = top
+    return best
 
 
 def measure_photos(
@@ -110,33 +223,6 @@ def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:
     after = max(0, left - block_rows)  # rows whose own block is still to come
     to_do = after**2 + (left**2 - after**2) * (total - end) / left
     return round(total - to_do / total)
-
-
-def _block_pairs(
-    ids: Ids,
-    vectors: NDArray[np.float16],
-    start: int,
-    others: Iterable[int],
-    min_score: float,
-    block_rows: int,
-) -> tuple[Ids, NDArray[np.float32]]:
-    """Pairs (n, 2), smaller id first, and scores (n,) of one block with `others`, itself or later.
-
-    `start` and `others` are the first rows of blocks of `vectors`.
-    """
-    import numpy as np
-
-    block = vectors[start : start + block_rows].astype(np.float32)
-    all_ids, all_scores = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.float32)]
-    for other in others:
-        scores = block @ vectors[other : other + block_rows].astype(np.float32).T
-        places = np.flatnonzero(scores >= min_score)  # in one dimension: several times as fast
-        rows, columns = np.divmod(places, scores.shape[1])
-        pairs = np.stack([ids[start + rows], ids[other + columns]], axis=1)
-        is_pair = pairs[:, 0] != pairs[:, 1]
-        all_ids.append(np.sort(pairs[is_pair], axis=1))
-        all_scores.append(scores.ravel()[places][is_pair])
-    return _best(np.concatenate(all_ids), np.concatenate(all_scores))
 
 
 def _best(ids: Ids, scores: NDArray[np.float32]) -> tuple[Ids, NDArray[np.float32]]:
