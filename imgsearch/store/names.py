@@ -346,32 +346,31 @@ def ids_with(
             )
         }
         return sorted(ids)
-    columns = ", ".join(WHOLE_NAME_FIELDS)
-    # Below, the name of a file has its suffix, which is one more word.
-    is_name = " OR ".join(
-        f"instr('{_SEPARATOR}' || {field} || '{_SEPARATOR}', ?) > 0" for field in WHOLE_NAME_FIELDS
-    )
+    others = [field for field in WHOLE_NAME_FIELDS if field != "file_name"]
+    separated = f"instr('{_SEPARATOR}' || {{}} || '{_SEPARATOR}', ?) > 0"
+    is_name = " OR ".join(separated.format(field) for field in others)
     rows = connection.execute(
-        f"SELECT photo_id, {columns} FROM names WHERE photo_id IN "
-        f"(SELECT rowid FROM names_words(?)) AND ({is_name}) ORDER BY photo_id",
-        (expression, *(_opening(field, words) for field in WHOLE_NAME_FIELDS)),
+        f"SELECT photo_id, file_name, {is_name} FROM names WHERE photo_id IN "
+        f"(SELECT rowid FROM names_words(?)) AND ({is_name} OR {separated.format('file_name')}) "
+        "ORDER BY photo_id",
+        (
+            *(whole := [f"{_SEPARATOR}{words}{_SEPARATOR}"] * len(others)),
+            expression,
+            *whole,
+            f"{_SEPARATOR}{words} ",
+        ),
     )
-    found = (photo_id for photo_id, *texts in rows if _is_whole_name(words, texts))
+    found = (
+        photo_id
+        for photo_id, file_names, is_other_name in rows
+        if is_other_name or _is_file_name(words, file_names)
+    )
     return list(islice(found, limit) if limit >= 0 else found)
 
 
-def _opening(field: NameField, words: str) -> str:
-    """What stands in the separated names of a field where one of them is these words."""
-    return f"{_SEPARATOR}{words}{' ' if field == 'file_name' else _SEPARATOR}"
-
-
-def _is_whole_name(words: str, texts: Sequence[str]) -> bool:
-    for field, text in zip(WHOLE_NAME_FIELDS, texts, strict=True):
-        for name in text.split(_SEPARATOR):
-            without_suffix = name.rpartition(" ")[0] if field == "file_name" else name
-            if without_suffix == words:
-                return True
-    return False
+def _is_file_name(words: str, file_names: str) -> bool:
+    """Whether one of these names of files is these words and a suffix, which is one more word."""
+    return any(name.rpartition(" ")[0] == words for name in file_names.split(_SEPARATOR))
 
 
 def fields_of(
