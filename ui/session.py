@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar, cast
 
-from imgsearch import Answer, Counts, Library, Query, SavedSearchSummary, Settings, ask
+from imgsearch import (
+    Answer,
+    Counts,
+    Library,
+    Query,
+    SavedSearchSummary,
+    Settings,
+    StoredEncoder,
+    ask,
+)
 from ui.tasks import BackgroundTasks
 
 Value = TypeVar("Value")
@@ -52,6 +61,10 @@ class Session:
         """What the photos can be filtered by, up to a minute old."""
         return self._cached("counts", self.library.counts, COUNTS_S)
 
+    def stored_encoders(self) -> tuple[StoredEncoder, ...]:
+        """The models whose vectors the library has, up to a minute old: all vectors are counted."""
+        return self._cached("models", self.library.stored_encoders, COUNTS_S)
+
     def saved_searches(self) -> tuple[SavedSearchSummary, ...]:
         """The saved searches and what they find, up to 5 s old; from the service if it runs."""
         return self._cached(
@@ -74,7 +87,7 @@ class Session:
         self._cache.pop("saved", None)
 
     def forget_counts(self) -> None:
-        """Count anew: folders were removed."""
+        """Count anew: folders or vectors were removed, or another model is in use."""
         self._cache.clear()
 
     def _cached(self, name: str, compute: Callable[[], Value], max_age_s: float) -> Value:

@@ -372,7 +372,7 @@ def _other_models(busy: bool) -> None:
     error = st.session_state.pop("model_error", None)
     if error is not None:
         cards.error_card(error)
-    for number, stored in enumerate(session().library.stored_encoders()):
+    for number, stored in enumerate(session().stored_encoders()):
         if stored.state == "current":
             continue
         with st.container(horizontal=True, vertical_alignment="center", key=f"model {number}"):
@@ -421,7 +421,6 @@ def _change_models(change: Callable[[Library], object]) -> None:
             change(session().library)
     except ImgsearchError as error:
         st.session_state["model_error"] = error
-        st.rerun()
     session().forget_counts()
 
 
