@@ -160,7 +160,7 @@ def check_exact(index: LiveIndex, library: VectorLibrary, query: np.ndarray, k: 
 def test_the_policy_has_the_sizes_of_the_design() -> None:
     assert [IndexPolicy().spec_for(n).backend for n in (0, 4_999)] == ["flat", "flat"]
     chosen = []
-    for n in (5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000):
+    for n in (5_000, 99_999, 100_000, 1_000_000, 2_000_000, 4_000_000, 10_000_000):
         spec = IndexPolicy().spec_for(n)
         options = IvfOptions.read(spec.options, n)
         chosen.append((n, spec.backend, options.nlist, options.probe_all))
@@ -171,6 +171,7 @@ def test_the_policy_has_the_sizes_of_the_design() -> None:
         (1_000_000, "ivfpq", 4_096, False),
         (2_000_000, "ivfpq", 4_096, False),
         (4_000_000, "ivfpq", 8_192, False),
+        (10_000_000, "ivfpq", 8_192, False),
     ]
 
 

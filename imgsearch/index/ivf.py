@@ -47,6 +47,8 @@ except ImportError as error:
 
 _POINTS_PER_LIST_MIN = 39  # FAISS calls k-means on fewer points a centroid unreliable
 _POINTS_PER_LIST = 64  # in the training sample of k-means
+_LISTS_MAX = 8_192  # unless a policy says otherwise: more centres need a larger sample
+_SAMPLE_MAX = _POINTS_PER_LIST_MIN * _LISTS_MAX  # 650 MB of 512 numbers
 # Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
 _TEXT_FACTOR = 4
 _BLOCK_RESULTS = 1 << 21  # results held at once in a bulk search: 12 bytes each
@@ -140,9 +142,9 @@ class IvfIndex:
 class IvfOptions:
     """The options of an "ivf" spec, for one number of vectors.
 
-    Without "nlist" it is 2^round(log2(4·√n)); FAISS wants 39 vectors a list, so there may be
-    fewer. "storage" is how a list stores vectors: "fp32" (the default), "fp16" or "sq8" (8 bits a
-    number). With "probe_all" every search goes through all lists, so it is exact.
+    Without "nlist" it is 2^round(log2(4·√n)), at most 8,192; FAISS wants 39 vectors a list, so
+    there may be fewer. "storage" is how a list stores vectors: "fp32" (the default), "fp16" or
+    "sq8" (8 bits a number). With "probe_all" every search goes through all lists, so it is exact.
     """
 
     nlist: int
@@ -155,7 +157,8 @@ class IvfOptions:
         storage = str(options.get("storage", "fp32"))
         if storage not in _STORAGE:
             raise UsageError(f"Unknown storage {storage!r}. Known: {', '.join(_STORAGE)}.")
-        nlist = int(options.get("nlist", 0)) or 2 ** round(log2(4 * sqrt(max(1, vectors))))
+        usual = min(_LISTS_MAX, 2 ** round(log2(4 * sqrt(max(1, vectors)))))
+        nlist = int(options.get("nlist", 0)) or usual
         nlist = max(1, min(nlist, vectors // _POINTS_PER_LIST_MIN))
         return cls(nlist, storage, bool(options.get("probe_all", False)))
 
@@ -395,7 +398,8 @@ class IvfPqBackend:
                 index = None  # before the next one needs as much memory
         if index is None:
             on_step("training")
-            _, sample = source.sample(_POINTS_PER_LIST * options.nlist, policy.seed)
+            points = min(_POINTS_PER_LIST * options.nlist, _SAMPLE_MAX)
+            _, sample = source.sample(points, policy.seed)
             index = _trained_codes(sample, options, policy.seed)
             del sample
             on_step("adding")
