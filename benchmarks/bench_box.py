@@ -1,7 +1,7 @@
 """How well one search box finds what people type: names, folders, places, dates, people, meaning.
 
     python -m benchmarks.bench_box FLICKR8K [--folder DIR] [--seed 1] [--failures]
-    python -m benchmarks.bench_box --photos 100000 [--folder DIR]
+    python -m benchmarks.bench_box --photos 100000 [--folder DIR] [FLICKR8K]
 
 The first makes a library of the 1,000 photos of Flickr8k's dev split, in folders of trips, with
 places, dates, people, titles and keywords in XMP files beside them, and indexes it. Then it makes
@@ -12,8 +12,10 @@ the query names; a photo shows a thing if one of its captions has the words.
 Then the dev captions themselves are searched for in the same library, once with free words and
 once in quotes without the ranking by names: pure meaning must lose nothing (R@10).
 
-The second measures how long a query takes in a library of that many photos with made vectors, each
-with a name of its own, and what names in the query add.
+The second measures in a library of that many photos with made vectors, each with a name of its own:
+how long a query takes, what names in it add, also to a command that starts anew, how long
+suggestions take for each key, and counts by time and place. Then, what it costs to gather names
+when photos are recorded, and with the photos of FLICKR8K, what share of an index run that is.
 """
 
 # ruff: noqa: T201
@@ -25,6 +27,8 @@ import csv
 import random
 import re
 import shutil
+import sqlite3
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -36,6 +40,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.processes import Command, Cost, run
 from benchmarks.synthetic import SyntheticSpace
 from imgsearch import Library, Query, Settings, Term
 from imgsearch.encoders.loader import EncoderLoader
@@ -45,6 +50,7 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.search.name_search import find_names
 from imgsearch.search.understanding import understand
+from imgsearch.store import names
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 
@@ -241,17 +247,17 @@ def make_queries(photos: Sequence[MadePhoto], seed: int) -> list[MadeQuery]:
     while len(chosen) < QUERIES:
         chosen.append(mixtures[len(chosen) % len(mixtures)])
     queries = []
-    for names in chosen:
+    for kinds_of_one in chosen:
         while True:
             photo = rng.choice(photos)
-            parts = [kinds[name](photo, rng) for name in names]
+            parts = [kinds[name](photo, rng) for name in kinds_of_one]
             if all(part is not None for part in parts):
                 break
         texts = [part[0] for part in parts if part is not None]
         tests = [part[1] for part in parts if part is not None]
-        if len(names) > 1:
+        if len(kinds_of_one) > 1:
             texts = [text.removeprefix("photos of ") for text in texts]
-        queries.append(MadeQuery(" ".join(texts), "+".join(names), all_of(tests)))
+        queries.append(MadeQuery(" ".join(texts), "+".join(kinds_of_one), all_of(tests)))
     return queries
 
 
@@ -443,19 +449,169 @@ def _made_photo(number: int, vector: Vectors, rng: random.Random) -> IngestResul
 
 
 def measure_speed(settings: Settings) -> None:
-    """Print how long each of `TIMED` takes in a process that has the model loaded."""
+    """Print how long each of `TIMED` takes in a process that has the model loaded.
+
+    By the clock and in processor time, the fastest of all rounds, and how much more than the first.
+    """
     with Library.open(settings) as library:
         library.warm_up()
-        times_ms: dict[str, list[float]] = defaultdict(list)
+        times_ms: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for _ in range(ROUNDS):
             for text in TIMED:
-                started = time.perf_counter()
+                started, cpu_started = time.perf_counter(), time.process_time()
                 library.find(text, 60)
-                times_ms[text].append(1000 * (time.perf_counter() - started))
-        alone = min(times_ms[TIMED[0]])
+                spent = time.perf_counter() - started, time.process_time() - cpu_started
+                times_ms[text].append((1000 * spent[0], 1000 * spent[1]))
+        print("queries, ms by the clock and of processor time:")
+        alone_ms = np.min(times_ms[TIMED[0]], axis=0)
         for text, times in times_ms.items():
+            best_ms = np.min(times, axis=0)
+            more_ms = best_ms - alone_ms
             parts = len(library.understand(text).parts)
-            print(f"{text:50} {parts} parts {min(times):6.1f} ms, {min(times) - alone:+6.1f} ms")
+            print(
+                f"{text:50} {parts} parts {best_ms[0]:6.1f} {best_ms[1]:6.1f}, "
+                f"{more_ms[0]:+6.1f} {more_ms[1]:+6.1f}"
+            )
+
+
+# Lines that are typed key by key.
+TYPED = (
+    "a dog on the beach with Anna20111 Smith",
+    "in Town17",
+    "Country3 2019",
+    "Folder42",
+    "beach",
+    "camera:nik",
+    "type:jp",
+    "sunset over water",
+)
+# Commands that start anew; the first has no name, and its text is in quotes in the second.
+COLD = (TIMED[0], f'"{TIMED[0]}"', TIMED[1], "a dog on the beach in Town17 2019")
+COLD_ROUNDS = 9
+RECORDED = 3000
+INDEXED = 300
+
+
+def measure_suggestions(settings: Settings) -> None:
+    """Print the processor time of suggestions for each key of `TYPED`."""
+    with Library.open(settings) as library:
+        library.suggest(TYPED[0])
+        every: list[float] = []
+        print("\nsuggestions, ms of processor time for a key:")
+        for line in TYPED:
+            keys_ms = [
+                min(_cpu_ms(library.suggest, line[:end]) for _ in range(5))
+                for end in range(1, len(line) + 1)
+            ]
+            every += keys_ms
+            print(f"{line:50} median {np.median(keys_ms):5.1f}, worst {max(keys_ms):5.1f}")
+        print(f"{'all':50} median {np.median(every):5.1f}, worst {max(every):5.1f}")
+
+
+def _cpu_ms(call: Callable[[str], object], line: str) -> float:
+    started = time.process_time()
+    call(line)
+    return 1000 * (time.process_time() - started)
+
+
+def measure_counts(settings: Settings) -> None:
+    """Print how long counts by time and place take, the first time and the fastest of five."""
+    print("\ncounts, ms (first, best):")
+    with Library.open(settings) as library:
+        for name, count in (
+            ("timeline", library.timeline),
+            ("days", library.days),
+            ("places", library.places),
+            ("positions", library.positions),
+            ("timeline of in:Folder42", lambda: library.timeline("in:Folder42")),
+            ("timeline of country:Country3", lambda: library.timeline("country:Country3")),
+        ):
+            times_ms = []
+            for _ in range(5):
+                started = time.perf_counter()
+                count()
+                times_ms.append(1000 * (time.perf_counter() - started))
+            print(f"{name:50} {times_ms[0]:6.0f} {min(times_ms):6.0f}")
+
+
+def measure_cold_start(settings: Settings) -> None:
+    """Print how long a command takes for each query of `COLD`, and more than for the first.
+
+    The rounds alternate, and the vectors of the texts are in the cache.
+    """
+    environment = {
+        "IMGSEARCH_DATA": str(settings.data_dir),
+        "IMGSEARCH_CACHE": str(settings.cache_dir),
+        "IMGSEARCH_SERVICE": "off",
+    }
+    costs: dict[str, list[Cost]] = defaultdict(list)
+    for _ in range(COLD_ROUNDS + 1):
+        for query in COLD:
+            argv = [sys.executable, "-m", "imgsearch", "search", query, "--all"]
+            costs[query].append(run(Command(argv, Path.cwd(), environment)))
+    walls_ms = {query: [1000 * cost.wall_s for cost in each[1:]] for query, each in costs.items()}
+    cpus_ms = {query: [1000 * cost.cpu_s for cost in each[1:]] for query, each in costs.items()}
+    print("\ncommands, ms by the clock and of processor time, medians:")
+    for query in COLD:
+        wall_ms, cpu_ms = (float(np.median(each[query])) for each in (walls_ms, cpus_ms))
+        more = [
+            float(np.median(np.subtract(each[query], each[COLD[0]])))
+            for each in (walls_ms, cpus_ms)
+        ]
+        print(f"{query:50} {wall_ms:6.0f} {cpu_ms:6.0f}, {more[0]:+5.0f} {more[1]:+5.0f}")
+
+
+def measure_gathering(flickr: Path | None) -> None:
+    """Print the processor time that gathering names adds to each photo that is recorded.
+
+    Photos are recorded with names and, in turn, without; none is decoded. With `flickr`, photos
+    are indexed as well, to know the share of an index run.
+    """
+    gather = names.refresh
+    times_ms: dict[Callable[[sqlite3.Connection], None], float] = {}
+    for _ in range(3):
+        for refresh in (gather, _forget_stale):
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                Store.open(Path(folder), writable=True) as store,
+            ):
+                key = store.vectors.add_encoder("made/1", "made", 8).key
+                root = store.files.add_root("/made")
+                rng, vector = random.Random(7), np.eye(1, 8, dtype=np.float32)
+                results = [_made_photo(number, vector, rng) for number in range(RECORDED)]
+                names.refresh = refresh
+                started = time.process_time()
+                for start in range(0, RECORDED, 64):
+                    store.record(root, key, results[start : start + 64])
+                taken = 1000 * (time.process_time() - started) / RECORDED
+                names.refresh = gather
+                times_ms[refresh] = min(taken, times_ms.get(refresh, taken))
+    added_ms = times_ms[gather] - times_ms[_forget_stale]
+    print(
+        f"\nrecording a photo: {times_ms[gather]:.2f} ms of processor time, of which gathering its "
+        f"names {added_ms:.2f} ms"
+    )
+    if flickr is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.load(data_dir=Path(folder, "data"), encoder="lite")
+        pictures = Path(folder, "Pictures")
+        pictures.mkdir()
+        first, *others = sorted(captions_of(flickr))[: INDEXED + 1]
+        with Library.open(settings) as library:
+            shutil.copyfile(flickr / "images" / first, pictures / first)
+            library.index([pictures]).run()  # loads the model
+            for image in others:
+                shutil.copyfile(flickr / "images" / image, pictures / image)
+            started = time.process_time()
+            library.index([pictures]).run()
+            run_ms = 1000 * (time.process_time() - started) / INDEXED
+    print(f"{added_ms / run_ms:.1%} of an index run, which takes {run_ms:.1f} ms a photo")
+
+
+def _forget_stale(connection: sqlite3.Connection) -> None:
+    """What `names.refresh` does, without the names."""
+    connection.execute("DELETE FROM stale_names")
 
 
 def main() -> None:
@@ -474,6 +630,10 @@ def main() -> None:
             if not (folder / "data").exists():
                 make_large(settings, arguments.photos)
             measure_speed(settings)
+            measure_suggestions(settings)
+            measure_counts(settings)
+            measure_cold_start(settings)
+            measure_gathering(arguments.flickr)
             return
         photos = make_photos(arguments.flickr, folder / "Pictures")
         by_path = {photo.path: photo for photo in photos}
