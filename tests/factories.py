@@ -73,6 +73,13 @@ RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 40), (30, 40, 210), (245, 245
 SCENE = (RED, GREEN, BLUE, WHITE)
 
 
+def exif_of_paris() -> Image.Exif:
+    """EXIF that says only where a photo was taken."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 30.0), 3: "E", 4: (2.0, 17.0, 40.0)})
+    return exif
+
+
 def scene(width_px: int = 96, height_px: int = 64) -> Image.Image:
     """Four plain quarters, red and green above blue and white: each turn and flip differs."""
     image = Image.new("RGB", (width_px, height_px), WHITE)

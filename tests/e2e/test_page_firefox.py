@@ -26,7 +26,7 @@ from tests.browsing import (
     wait_for_line,
     wait_until_shown,
 )
-from tests.factories import scene
+from tests.factories import exif_of_paris, scene
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -55,9 +55,7 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("firefox")
     shutil.copytree(demo_photos, folder / "photos")
-    exif = Image.Exif()
-    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 30.0), 3: "E", 4: (2.0, 17.0, 40.0)})
-    scene(640, 480).save(folder / "photos" / "paris.jpg", exif=exif)
+    scene(640, 480).save(folder / "photos" / "paris.jpg", exif=exif_of_paris())
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder

@@ -22,6 +22,7 @@ from tests.browsing import (
     wait_for_first,
     wait_for_line,
 )
+from tests.factories import exif_of_paris, scene
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,26 +31,34 @@ if TYPE_CHECKING:
 
 pytestmark = NEEDS_BROWSER
 PHONE = (390, 844)
+VIEWS = ["", "?q=a+cat", "photo", "full screen", "timeline", "map", "similar", "labels", "library"]
 
 
 @pytest.fixture(scope="module")
 def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("looks")
     shutil.copytree(demo_photos, folder / "photos")
+    scene(640, 480).save(folder / "photos" / "paris.jpg", exif=exif_of_paris())
     with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
         library.index([folder / "photos"]).run()
     return folder
 
 
 def open_view(tab: Page, address: str, view: str) -> None:
-    """Show a view with what belongs to it; "photo" is the first result's."""
-    tab.goto(f"{address}/{'?q=a+cat' if view == 'photo' else view}")
-    if view in ("", "?q=a+cat", "?photo=1", "photo"):
+    """Show a view with what belongs to it; "photo" and "full screen" are the first result's."""
+    is_photo = view in ("photo", "full screen")
+    tab.goto(f"{address}/{'?q=a+cat' if is_photo else view}")
+    if is_photo or view in ("", "?q=a+cat", "?photo=1", "timeline"):
         tab.locator(".tile img").first.wait_for()
-    if view == "photo":
+    if view == "map":
+        tab.locator(".cluster").first.wait_for()
+    if is_photo:
         tab.locator(".tile a").first.click()
         tab.locator(".frame img").wait_for()
         tab.get_by_text("Why it matched").wait_for()
+    if view == "full screen":
+        tab.keyboard.press("f")
+        tab.locator(".pswp--ui-visible .pswp__img").first.wait_for()
     tab.locator("h1").first.wait_for(state="attached")
     settle(tab)
 
@@ -85,7 +94,7 @@ def test_on_a_phone_the_views_are_in_reach_of_the_thumb(
     screenshot(tab, "views-phone")
 
 
-@pytest.mark.parametrize("view", ["", "?q=a+cat", "photo", "labels", "similar", "library"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_on_a_phone_targets_are_large_enough(open_tab: OpenTab, address: str, view: str) -> None:
     tab = open_tab(address, *PHONE)
     open_view(tab, address, view)
@@ -100,7 +109,7 @@ def test_axe_finds_nothing(
     open_tab: OpenTab, address: str, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:
     tab = open_tab(address, *size, scheme)
-    for view in ("", "?q=a+cat", "photo", "similar", "labels", "library"):
+    for view in VIEWS:
         open_view(tab, address, view)
         assert not axe_violations(tab), view
 
@@ -121,7 +130,7 @@ def test_a_screen_reader_is_told_what_was_found(page: Page, address: str) -> Non
     open_view(page, address, "?q=a+cat")
     status = page.locator(".head [role=status]")
     first = status.inner_text()
-    assert "21 photos" in first
+    assert "22 photos" in first
     search(page, "type:png")
     page.locator(".head [role=status]", has_text=" of 21 photos").wait_for()
     # The heading of the former answer may still be there for a moment.
