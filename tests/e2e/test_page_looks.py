@@ -132,7 +132,7 @@ def test_a_screen_reader_is_told_what_was_found(page: Page, address: str) -> Non
     first = status.inner_text()
     assert "22 photos" in first
     search(page, "type:png")
-    page.locator(".head [role=status]", has_text=" of 21 photos").wait_for()
+    page.locator(".head [role=status]", has_text=" of 22 photos").wait_for()
     # The heading of the former answer may still be there for a moment.
     expect(page.locator(".head [role=status] h2")).to_have_count(1, timeout=PATIENCE_MS)
 
