@@ -38,6 +38,7 @@ PHOTOS = {
     "Toskana/DSC_4.nef": Facts(
         "JPEG", 10, 10, people=("Jo \u200fAnn",), town="Arezzo", region="Tuscany", country="Italy",
         keywords=("to print", "bird bath"), camera="NIKON D90", lens="Nikkor 50mm f/1.8",
+        creator="Zoë Lindqvist",
     ),
     "Toskana/odd.jpg": Facts("JPEG", 10, 10, keywords=('say "cheese"', "a|b", "line\nbreak")),
 }  # fmt: skip
@@ -129,6 +130,9 @@ def test_a_name_is_completed_to_its_exact_filter(
         ("saved:", ['saved:"Vacation Toskana"']),
         ("-saved:vac", []),  # the language has no such filter
         ("root:", ["root:Pictures"]),
+        ("creator:lind", ['creator:"Zoë Lindqvist"']),
+        ("author:", ['creator:"Zoë Lindqvist"']),
+        ("zoe", []),
         ("type:j", ["type:jpeg", "type:jpeg2000", "type:jxl"]),
         ("ext:jpeg x", []),  # a space ends the value
         ('type:"jpeg x', ["type:jxl"]),

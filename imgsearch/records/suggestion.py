@@ -15,6 +15,7 @@ SuggestionKind: TypeAlias = Literal[
     "keyword",
     "camera",
     "lens",
+    "creator",
     "label",
     "concept",
     "saved",

@@ -37,6 +37,7 @@ _NAMES: dict[NameField, tuple[SuggestionKind, str]] = {
 _VALUES: dict[str, SuggestionKind] = {
     "camera": "camera",
     "lens": "lens",
+    "creator": "creator",
     "label": "label",
     "shows": "concept",
     "saved": "saved",
@@ -151,8 +152,9 @@ def _of_values(reads: Reads, line: str, end: _End) -> list[Suggestion]:
 def _values_of(reads: Reads, field: str, line: str) -> list[tuple[str, str]]:
     """All values of a filter: what people call them, and what stands in the filter."""
     names: dict[str, Callable[[], list[str]]] = {
-        "camera": lambda: reads.devices("camera"),
-        "lens": lambda: reads.devices("lens"),
+        "camera": lambda: reads.distinct_values("camera"),
+        "lens": lambda: reads.distinct_values("lens"),
+        "creator": lambda: reads.distinct_values("creator"),
         "label": lambda: _labels(reads, with_facet="/" in line),
         "shows": reads.concept_names,
         "concept": reads.concept_names,

@@ -475,6 +475,11 @@ CREATE TABLE text_looks (
 );
 """
 
+# For suggestions of creators.
+_CREATORS = """
+CREATE INDEX photos_by_creator ON photos (creator);
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -496,6 +501,7 @@ MIGRATIONS: dict[str, str] = {
     "saved-searches": _SAVED_SEARCHES,
     "concepts": _CONCEPTS,
     "text-looks": _TEXT_LOOKS,
+    "creators": _CREATORS,
 }
 _NAMES = tuple(MIGRATIONS)
 

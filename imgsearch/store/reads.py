@@ -407,8 +407,8 @@ class Reads:
         with self._database.reading() as connection:
             return names.beginning(connection, phrases, fields, limit)
 
-    def devices(self, kind: Literal["camera", "lens"]) -> list[str]:
-        """The cameras or the lenses that photos of the library were taken with, sorted."""
+    def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]:
+        """The cameras, the lenses or the creators of the photos of the library, sorted."""
         # Each step is one look-up in the index of the column: far fewer than there are photos.
         query = (
             f"WITH RECURSIVE each (value) AS (SELECT min({kind}) FROM photos UNION ALL "

@@ -104,6 +104,7 @@ photos = Table(
     Index("photos_by_date", "taken_at"),
     Index("photos_by_camera", "camera"),
     Index("photos_by_lens", "lens"),
+    Index("photos_by_creator", "creator"),
     Index("photos_by_place", "lat", "lon"),
     sqlite_autoincrement=True,
 )
