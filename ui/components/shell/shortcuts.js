@@ -28,12 +28,23 @@ const SHORTCUTS = [
 export class Shortcuts {
   constructor() {
     this.dialog = element("dialog", "shortcuts");
+    this.dialog.setAttribute("aria-labelledby", "shortcuts");
+    this.dialog.onclose = () => this.dialog.replaceChildren();
+    this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
+    this.onKey = (event) => {
+      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+      event.preventDefault();
+      if (this.dialog.open) this.dialog.close(); else if (this.dialog.isConnected) this.show();
+    };
+    document.addEventListener("keydown", this.onKey);
+  }
+
+  show() {
     const heading = element("h2", "", "Keyboard shortcuts"), close = element("button", "close", "Close");
     heading.id = "shortcuts";
     close.type = "button";
     close.onclick = () => this.dialog.close();
-    this.dialog.setAttribute("aria-labelledby", heading.id);
-    this.dialog.append(heading, ...SHORTCUTS.flatMap(([title, keys]) => {
+    this.dialog.replaceChildren(heading, ...SHORTCUTS.flatMap(([title, keys]) => {
       const list = element("dl");
       for (const [key, text] of keys) {
         const term = element("dt");
@@ -42,13 +53,7 @@ export class Shortcuts {
       }
       return [element("h3", "", title), list];
     }), close);
-    this.dialog.onclick = (event) => { if (event.target === this.dialog) this.dialog.close(); }; // beside it
-    this.onKey = (event) => {
-      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
-      event.preventDefault();
-      if (this.dialog.open) this.dialog.close(); else if (this.dialog.isConnected) this.dialog.showModal();
-    };
-    document.addEventListener("keydown", this.onKey);
+    this.dialog.showModal();
   }
 
   close() { document.removeEventListener("keydown", this.onKey); }
