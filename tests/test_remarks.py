@@ -35,6 +35,26 @@ def test_a_suggestion_leaves_out_examples_that_a_line_cannot_express(demo: Libra
     assert demo.find(query).suggestion == f"coffee 0.5:photo:{cat.photo.id}"
 
 
+def test_a_copy_of_a_photo_as_an_example_says_which_photo_it_is(
+    demo: Library, tmp_path: Path
+) -> None:
+    (cat,) = demo.search("a cat", k=1)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(cat.path.read_bytes())
+    said = f"The example is in the library: {cat.path} (photo:{cat.photo.id}). It is left out of"
+    for source in (copy, copy.read_bytes()):
+        answer = demo.find(Query((Term(Example(source)),)))
+        assert cat.photo.id not in {hit.photo.id for hit in answer.hits}
+        (remark,) = answer.remarks
+        assert remark.startswith(said)
+    (remark,) = demo.find(Query((Term("an animal"), Term(Example(copy))))).remarks
+    assert remark.startswith(said)
+    for known in (cat.path, cat.photo.id):
+        assert not demo.find(Query((Term(Example(known)),))).remarks, "it was named as what it is"
+    turned = Query((Term("an animal"), Term(Example(copy), -1.0)))
+    assert not demo.find(turned).remarks, "it is not looked for"
+
+
 def test_only_the_first_page_has_remarks(demo: Library) -> None:
     first = demo.find("a cup of cofee", 3)
     assert first.suggestion is not None

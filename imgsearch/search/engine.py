@@ -21,7 +21,7 @@ from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
 from imgsearch.search.name_search import FUSED_RANKS, NameMatches, find_names, fused_score
 from imgsearch.search.picture_text import with_text_lines
-from imgsearch.search.remarks import with_emptying_part, with_remarks
+from imgsearch.search.remarks import with_emptying_part, with_known_examples, with_remarks
 from imgsearch.search.stacking import hidden_by_stack, list_photos
 from imgsearch.search.understanding import understand
 from imgsearch.search.vector import QueryVector, embed
@@ -52,6 +52,7 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
         return answer
     if not answer.hits:
         answer = with_emptying_part(context, exact, answer)
+    answer = with_known_examples(context, exact, answer)
     if not any(isinstance(term.what, str) for term in exact.terms):
         return answer
     return with_remarks(context, exact, answer)

@@ -1,10 +1,11 @@
-"""What to tell about a query besides its answer: misspelt words, other languages, negations."""
+"""What to tell about a query besides its answer: words not understood, examples known already."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders.phrasing import with_emoji_named
@@ -13,7 +14,8 @@ from imgsearch.query.grammar import is_expressible, to_text
 from imgsearch.query.negation import has_negation
 from imgsearch.query.words import is_english
 from imgsearch.records.answer import Answer
-from imgsearch.records.query import Filter, Query
+from imgsearch.records.query import Example, Filter, Query
+from imgsearch.search.vector import content_hash_of
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Term
@@ -40,15 +42,38 @@ def with_remarks(context: SearchContext, query: Query, answer: Answer) -> Answer
     answer has no verdict, and all of its hits are weak.
     """
     texts = [with_emoji_named(term.what) for term in query.terms if isinstance(term.what, str)]
-    remarks = []
     if any(map(has_negation, texts)):
-        remarks.append(
+        remark = (
             "A negation in a longer text is not understood. To leave something out, put a minus "
             "before it: a street -cars"
         )
+        answer = replace(answer, remarks=(*answer.remarks, remark))
     if all(is_english(word) for text in texts for word in _plain_words(text)):
-        return replace(answer, remarks=tuple(remarks)) if remarks else answer
-    return _with_remarks_on_words(context, query, replace(answer, remarks=tuple(remarks)))
+        return answer
+    return _with_remarks_on_words(context, query, answer)
+
+
+def with_known_examples(context: SearchContext, query: Query, answer: Answer) -> Answer:
+    """The answer with a remark for each example that is a copy of a photo of the library.
+
+    A search by such a copy leaves the photo out, which may be what was looked for.
+    """
+    remarks = []
+    for term in query.terms:
+        example = term.what
+        if not isinstance(example, Example) or isinstance(example.source, int) or term.weight < 0:
+            continue
+        photo_id = context.reads.photo_with(content_hash_of(example.source))
+        if photo_id is None:
+            continue
+        files = [path for _, path in context.reads.paths([photo_id]).get(photo_id, ())]
+        is_one = isinstance(example.source, Path) and example.source.absolute() in files
+        if files and not is_one:
+            remarks.append(
+                f"The example is in the library: {files[0]} (photo:{photo_id}). It is left out of "
+                "its own results."
+            )
+    return replace(answer, remarks=(*answer.remarks, *remarks)) if remarks else answer
 
 
 def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
