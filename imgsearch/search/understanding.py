@@ -266,7 +266,8 @@ class _Words:
 
     def _foreign_period(self, words: Sequence[str]) -> Period | None:
         """The period that these words name in another language, none of them a name here."""
-        if not any(map(meaning_of, words)):
+        meanings = [meaning_of(word) or word[:1].isdecimal() for word in words]
+        if not all(meanings) or {FUNCTION_WORD, True}.issuperset(meanings):
             return None
         from imgsearch.query.foreign_dates import read_foreign_period
 
