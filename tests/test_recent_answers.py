@@ -50,3 +50,24 @@ def test_two_requests_at_once_compute_it_once() -> None:
     for request in requests:
         request.join()
     assert computed == ["dog"]
+
+
+def test_what_is_kept_can_be_had_while_another_is_computed() -> None:
+    started, may_end = threading.Event(), threading.Event()
+
+    def compute(line: str) -> str:
+        if line == "slow":
+            started.set()
+            may_end.wait()
+        return line.upper()
+
+    answers: RecentAnswers[str, str] = RecentAnswers(compute)
+    answers.get("dog", 1)
+    searching = threading.Thread(target=answers.get, args=("slow", 1))
+    searching.start()
+    started.wait()
+    assert (answers.kept("dog"), answers.kept("slow")) == ("DOG", None)
+    may_end.set()
+    searching.join()
+    answers.clear()
+    assert answers.kept("dog") is None

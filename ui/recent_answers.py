@@ -45,6 +45,8 @@ class RecentAnswers(Generic[_Key, _Value]):
             self._values.clear()
 
     def kept(self, key: _Key) -> _Value | None:
-        """The value that was computed last for `key`, whatever has changed since."""
-        with self._lock:
-            return self._values.get(key, (0, 0.0, None))[2]
+        """The value that was computed last for `key`, whatever has changed since.
+
+        Does not wait while another is computed: a grid goes on scrolling while somebody searches.
+        """
+        return self._values.get(key, (0, 0.0, None))[2]
