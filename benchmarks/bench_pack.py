@@ -120,12 +120,13 @@ from pathlib import Path
 from imgsearch import Library, Settings
 from benchmarks.bench_pack import FOLDER, MadeEncoder
 data, what, pack = sys.argv[1:]
-own = [0]  # memory that is no page of a file, in kB: what the system cannot take back
+def kilobytes(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+own = [0]  # the most memory that is no page of a file: the system cannot take it back
 def watch():
     while True:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("RssAnon"):
-                own[0] = max(own[0], int(line.split()[1]))
+        own[0] = max(own[0], kilobytes("RssAnon"))
         time.sleep(0.02)
 threading.Thread(target=watch, daemon=True).start()
 settings = Settings.load(data_dir=data, cache_dir=data + "-cache", thumbnails_mb=100_000)
@@ -141,7 +142,8 @@ seconds = time.perf_counter() - started
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(f"{what}: {report.photos} photos in {seconds:.1f} s, {report.photos / seconds:.0f} photos/s; "
       f"{used.ru_utime + used.ru_stime:.1f} s of processor time, "
-      f"peak memory {used.ru_maxrss / 1024:.0f} MB, {own[0] / 1024:.0f} MB without pages of files")
+      f"peak memory {kilobytes('VmHWM') / 1024:.0f} MB, "  # ru_maxrss would have the parent's
+      f"{own[0] / 1024:.0f} MB without pages of files")
 """
 
 
