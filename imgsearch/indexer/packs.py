@@ -255,6 +255,7 @@ def merge_pack(
         changed += sum(each.has_other_time for each in present)
         done += len(photos)
         yield Progress(done, info.photos)
+    reader.release_memory()  # the index is built next
     return MergeReport(
         folder=Path(place.folder),
         photos=done,
