@@ -165,7 +165,7 @@ def test_an_example_stays_in_the_address_of_the_map_and_the_timeline(
     page.get_by_role("link", name="By date").click()
     page.wait_for_url("**/timeline?*photo=45*")
     like_it.wait_for()
-    page.locator(".day .tile[href]").first.click()
+    page.locator(".section .tile a[href]").first.click()
     page.get_by_text("1 of 11").wait_for()
     page.get_by_role("link", name="Results").click()
     page.wait_for_url("**/timeline?*photo=45*at=*")
