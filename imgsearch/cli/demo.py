@@ -36,7 +36,7 @@ PHOTOS = {  # package: (folder in it, file names)
 EXAMPLE = "motorcycle_right.png"
 SEARCHES = (
     "a cat",
-    "a cup of coffee",
+    "espresso",
     "a motorcycle",
     "a rocket launch",
     "a temple",

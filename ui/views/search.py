@@ -19,7 +19,7 @@ from ui.search_state import NEWEST, SearchInput
 from ui.session import session
 from ui.tasks import show_coming_photos
 
-EXAMPLES = ("a cat", "a cup of coffee", "sunset over water", "people at a table", "a motorcycle")
+EXAMPLES = ("a cat", "espresso", "sunset over water", "people at a table", "a motorcycle")
 EXAMPLE_SIDE_PX = 480
 HELP = """
 | Type | To find |
