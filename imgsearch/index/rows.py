@@ -65,13 +65,17 @@ class StoredRows:
 
     def _positions(self, only: Ids) -> Ids:
         """Where in `ids` these photos are, once for each of their vectors."""
+        if not len(self):
+            return np.empty(0, np.int64)
         first = np.searchsorted(self.ids, only)
+        last = len(self) - 1
+        is_there = self.ids[np.minimum(first, last)] == only
+        is_repeated = (first < last) & (self.ids[np.minimum(first + 1, last)] == only)
+        if not is_repeated.any():  # the usual case, with half the steps
+            return np.asarray(first[is_there], np.int64)
         counts = np.searchsorted(self.ids, only, "right") - first
-        if len(counts) and counts.max() <= 1:
-            return np.asarray(first[counts > 0], np.int64)
         ends = np.cumsum(counts)
-        total = int(ends[-1]) if len(ends) else 0
-        return np.repeat(first - (ends - counts), counts) + np.arange(total)
+        return np.repeat(first - (ends - counts), counts) + np.arange(int(ends[-1]))
 
     def _search_block(self, queries: Vectors, k: int, positions: Ids | None) -> list[Neighbours]:
         count = len(self) if positions is None else len(positions)
