@@ -538,14 +538,17 @@ COLOURS = {"imgsearch": "#0969da", "hnswlib": "#9a6700", "usearch": "#8250df"}
 
 
 def plot(results: dict[str, Result], size: int) -> str:
-    """An SVG: milliseconds a query by recall, for text and for image queries side by side."""
+    """An SVG: processor time a query by recall, for text and for image queries side by side.
+
+    Each of them searches in one thread, so this is its time on a machine with nothing else to do.
+    """
     width, height, left, bottom, panel = 760, 330, 48, 40, 350
     sources = {"imgsearch": f"{size} curve"} | {
         name: f"{size} peer {name}" for name in ("hnswlib", "usearch")
     }
     curves = {
         (kind, name): [
-            (point["recall"], point["p50_ms"])
+            (point["recall"], point["cpu_ms"])
             for point in results.get(source, {}).get(f"{kind}_curve", [])
             if point["recall"] >= LOWEST
         ]

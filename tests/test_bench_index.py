@@ -8,7 +8,7 @@ from benchmarks.bench_index import plot, scaled
 
 
 def curve(*points: tuple[float, float]) -> list[dict[str, float]]:
-    return [{"p50_ms": ms, "recall": recall} for ms, recall in points]
+    return [{"cpu_ms": ms, "recall": recall} for ms, recall in points]
 
 
 def test_a_plot_has_a_line_for_each_index_and_kind_of_query() -> None:
