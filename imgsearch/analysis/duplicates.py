@@ -32,7 +32,7 @@ BLOCK_ROWS = 2048  # the scores of two blocks are 16 MB
 BLOCKS_PER_STEP = 8  # pairs of blocks compared between two Progress
 MAX_PAIRS = 300_000  # bounds the memory in a library of a million copies of one photo
 EXACT_PHOTOS = 100_000  # compared each with each: less than a minute on two cores
-NEAREST_PIVOTS = 8
+NEAREST_PIVOTS = 12
 _SEED = 20_261
 MAX_MEASURED = 20_000  # photos whose sharpness is measured: ten minutes of work on two cores
 
