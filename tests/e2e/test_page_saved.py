@@ -21,7 +21,7 @@ from tests.browsing import (
     wait_for_line,
     wait_until_shown,
 )
-from tests.factories import write_noise
+from tests.factories import wait_until, write_noise
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -52,12 +52,16 @@ def on_shelf(tab: Page, name: str) -> Locator:
     return shelf.get_by_role("link").filter(has_text=name)
 
 
-def wait_for_search(tab: Page, count: str, name: str = "all of them") -> Locator:
-    """Until the shelf shows the search with these counts, on the start page opened anew."""
-    from playwright.sync_api import expect
-
+def open_shelf(tab: Page, address: str, count: str, name: str = "all of them") -> Locator:
+    """Open the start page until its shelf, up to 5 s old, shows the search with these counts."""
     link = on_shelf(tab, name)
-    expect(link).to_have_text(f"{name}{count}", timeout=PATIENCE_MS)
+
+    def is_shown() -> bool:
+        tab.goto(f"{address}/")
+        link.wait_for()
+        return link.text_content() == f"{name}{count}"
+
+    wait_until(is_shown)
     return link
 
 
@@ -90,29 +94,25 @@ def test_a_saved_search_from_its_beginning_to_its_end(
     with open_library(place) as library:
         assert library.saved_search("all of them").line == LINE
 
-        tab.goto(f"{address}/")
-        link = wait_for_search(tab, "3 photos")
+        link = open_shelf(tab, address, "3 photos")
         wait_until_shown(link.locator("img"))
         for number in (0, 4):
             write_noise(place / "photos" / f"{number}.png", 10 + number)
         library.index().run()
         for width, height, scheme in ((1440, 900, "light"), (390, 844, "dark")):
             other = open_tab(address, width, height, scheme)  # type: ignore[arg-type]
-            other.goto(f"{address}/")
-            wait_until_shown(wait_for_search(other, "5 photos · 2 new").locator("img"))
+            wait_until_shown(open_shelf(other, address, "5 photos · 2 new").locator("img"))
             screenshot(other, f"saved-shelf-{width}-{scheme}")
             assert axe_violations(other) == []
             if width == 390:
                 assert small_targets(other) == []
 
-        tab.goto(f"{address}/")
-        wait_for_search(tab, "5 photos · 2 new").click()
+        open_shelf(tab, address, "5 photos · 2 new").click()
         wait_for_first(tab, "0.png")
         wait_for_count(tab, 5)
         tab.get_by_text("2 new since").wait_for()
         screenshot(tab, "saved-opened")
-        tab.goto(f"{address}/")
-        wait_for_search(tab, "5 photos").click()  # looked at: none is new
+        open_shelf(tab, address, "5 photos").click()  # looked at: none is new
 
         wait_for_count(tab, 5)
         open_for_editing(tab, "all of them").fill("everything")
