@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from math import ceil, log2, sqrt
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -26,7 +26,6 @@ from imgsearch.index.base import (
     BuiltIndex,
     Details,
     Effort,
-    PreviousIndex,
     VectorSource,
 )
 from imgsearch.index.flat import NO_NEIGHBOURS, map_array, sorted_unique
@@ -44,6 +43,8 @@ except ImportError as error:
         f"The index needs FAISS, which is not installed. Run: {pip_install('faiss-cpu')} "
         "(or faiss-gpu on a machine with an NVIDIA card; one of the two, never both)"
     ) from error
+
+_Opened = TypeVar("_Opened")
 
 _POINTS_PER_LIST_MIN = 39  # FAISS calls k-means on fewer points a centroid unreliable
 _POINTS_PER_LIST = 64  # in the training sample of k-means
@@ -183,7 +184,7 @@ class IvfBackend:
         benchmarks: list[RecallBenchmark] = []
         if not options.probe_all:
             benchmarks = calibration_benchmarks(source, policy, context.encode_texts)
-        previous = self._reusable(context, options)
+        previous = _reusable(context, options.nlist, self.open)
         index: Any = None
         if previous is not None:
             trained_on = previous.trained_on
@@ -218,16 +219,6 @@ class IvfBackend:
             return IvfIndex(_mapped(path), details, policy)
         except (RuntimeError, MemoryError, AttributeError) as error:
             raise _unreadable(path, error) from error
-
-    def _reusable(self, context: BuildContext, options: IvfOptions) -> IvfIndex | None:
-        """The previous index, where its centroids may still suit."""
-        previous = _suitable(context, options.nlist)
-        try:
-            if previous is None:
-                return None
-            return self.open(previous.verified_path(), previous.details, context.policy)
-        except SnapshotError:
-            return None  # this build replaces it anyway
 
 
 class CompressedIndex:
@@ -386,7 +377,7 @@ class IvfPqBackend:
         options = IvfOptions.read(context.options, source.count)
         on_step("sampling")
         benchmarks = calibration_benchmarks(source, policy, context.encode_texts)
-        previous = self._reusable(context, options)
+        previous = _reusable(context, options.nlist, self.open)
         index: Any = None
         trained_on = source.count
         rows = RowsWriter(source)
@@ -435,25 +426,21 @@ class IvfPqBackend:
             raise _unreadable(path, error) from error
         return CompressedIndex(index, lambda: rows, details, policy)
 
-    def _reusable(self, context: BuildContext, options: IvfOptions) -> CompressedIndex | None:
-        """The previous index, where its lists and codes may still suit."""
-        previous = _suitable(context, options.nlist)
-        try:
-            if previous is None:
-                return None
-            return self.open(previous.verified_path(), previous.details, context.policy)
-        except SnapshotError:
-            return None  # this build replaces it anyway
 
-
-def _suitable(context: BuildContext, nlist: int) -> PreviousIndex | None:
+def _reusable(
+    context: BuildContext, nlist: int, open_index: Callable[[Path, Details, IndexPolicy], _Opened]
+) -> _Opened | None:
     """The previous index, unless it has other lists or the library has outgrown it."""
     previous = context.previous
     if previous is None or previous.details.get("nlist") != nlist:
         return None
     trained_on = int(previous.details.get("trained_on", 0))
-    is_outgrown = context.source.count >= context.policy.retrain_growth * trained_on
-    return None if is_outgrown else previous
+    if context.source.count >= context.policy.retrain_growth * trained_on:
+        return None
+    try:
+        return open_index(previous.verified_path(), previous.details, context.policy)
+    except SnapshotError:
+        return None  # this build replaces it anyway
 
 
 def _mapped(path: Path) -> Any:
