@@ -87,7 +87,7 @@ export class FullView {
         onClick: () => this.play(!this.isPlaying),
       });
     });
-    pswp.on("bindEvents", () => {
+    pswp.on("afterInit", () => { // before it is seen: a dialog has a name
       pswp.element.setAttribute("aria-label", "Photo in full size");
       pswp.element.style.setProperty("--pswp-root-z-index", "1000000"); // above Streamlit's header
       let kind = "mouse";
