@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+import streamlit as st
+
 START = "search"  # its path is "/"
 
 
@@ -13,3 +15,13 @@ def address_of(view: str, parameters: Mapping[str, str] | None = None) -> str:
     given = {name: value for name, value in (parameters or {}).items() if value}
     path = "/" if view == START else f"/{view}"
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def put_in_address(parameters: Mapping[str, str]) -> None:
+    """Make these the parameters of the address of this view.
+
+    An address that has them already is left alone: Streamlit would send it to the browser again,
+    in place of that of a photo which somebody has opened meanwhile.
+    """
+    if st.query_params.to_dict() != dict(parameters):
+        st.query_params.from_dict(parameters)

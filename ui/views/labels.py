@@ -9,7 +9,7 @@ import streamlit as st
 
 from imgsearch import Classes, Hit, Label, format_count
 from ui import cards, elements
-from ui.addresses import address_of
+from ui.addresses import address_of, put_in_address
 from ui.formatting import escape_markdown
 from ui.search_state import open_search, remember_list
 from ui.session import session
@@ -28,7 +28,7 @@ def show() -> None:
     # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
     state["classes"] = state["classes"]
     classes = _class_inputs()
-    st.query_params.from_dict({"c": state["classes"]} if state["classes"] else {})
+    put_in_address({"c": state["classes"]} if state["classes"] else {})
     _saved_labels()
     if classes is None:
         _introduction()

@@ -11,7 +11,7 @@ import streamlit as st
 
 from imgsearch import Answer, Hit, ImgsearchError, QueryError, format_count, parse
 from ui import cards, elements, exports, filters, saved_shelf, teaching
-from ui.addresses import START, address_of
+from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.elements import AnswerOptions, Selected
 from ui.formatting import escape_markdown
@@ -119,7 +119,7 @@ def _remember_line() -> None:
 
 def _set_address(search_input: SearchInput) -> None:
     """Put the whole search into the address of this view."""
-    st.query_params.from_dict(search_input.parameters)
+    put_in_address(search_input.parameters)
     st.session_state["line_in_url"] = search_input.line
 
 

@@ -87,8 +87,8 @@ export class FullView {
         onClick: () => this.play(!this.isPlaying),
       });
     });
-    pswp.on("afterInit", () => { // before it is seen: a dialog has a name
-      pswp.element.setAttribute("aria-label", "Photo in full size");
+    pswp.on("initialLayout", () => pswp.element.setAttribute("aria-label", "Photo in full size"));
+    pswp.on("bindEvents", () => {
       pswp.element.style.setProperty("--pswp-root-z-index", "1000000"); // above Streamlit's header
       let kind = "mouse";
       pswp.element.addEventListener("pointerdown", (event) => { kind = event.pointerType; }, true);
@@ -189,6 +189,7 @@ function showAllPixels(slide) {
   if (!content.isImageContent() || content.hasAllPixels || shownPx <= LARGE_PX) return;
   content.hasAllPixels = true;
   const image = new Image();
+  image.onload = () => { if (content.element) content.element.src = image.src; };
+  image.onerror = () => { content.hasAllPixels = false; }; // the next zoom tries again
   image.src = data.slide.full;
-  image.decode().then(() => { if (content.element) content.element.src = image.src; }, () => {});
 }
