@@ -52,6 +52,7 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.records.arrays import Vector
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
 from imgsearch.search.composition import CONCEPT_SHARE, TermKind
 from imgsearch.search.confidence import (
@@ -266,15 +267,19 @@ def print_verdicts(labelled: LabelledPhotos) -> None:
             )
 
 
+def taught(labelled: LabelledPhotos) -> Iterator[tuple[str, Draw, Vector]]:
+    """Each concept that has enough photos, with ten examples and the probe taught by them."""
+    for concept in labelled.concepts:
+        draw = next(draws(labelled, concept, 10), None)
+        if draw is not None:
+            yield concept, draw, probe.fit(draw.training(labelled.photos))
+
+
 def print_mixes(labelled: LabelledPhotos, embed: TextVectors) -> None:
     """Average precision of queries for two things, one of them a concept, by its weight."""
     photos = labelled.photos
     found: dict[float, list[float]] = defaultdict(list)
-    for concept in labelled.concepts:
-        draw = next(draws(labelled, concept, 10), None)
-        if draw is None:
-            continue
-        direction = probe.fit(draw.training(photos))
+    for concept, draw, direction in taught(labelled):
         for other, (clear, unclear) in labelled.concepts.items():
             if other == concept:
                 continue
@@ -304,11 +309,7 @@ def print_mixed_verdicts(labelled: LabelledPhotos, embed: TextVectors) -> None:
     states: dict[str, Counter[str]] = {"shown together": Counter(), "never together": Counter()}
     hits: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for concept in labelled.concepts:
-        draw = next(draws(labelled, concept, 10), None)
-        if draw is None:
-            continue
-        direction = probe.fit(draw.training(photos))
+    for concept, draw, direction in taught(labelled):
         for other, (clear, unclear) in labelled.concepts.items():
             left_out = np.union1d(draw.left_out, unclear)
             both = np.setdiff1d(np.intersect1d(draw.left, clear), left_out)

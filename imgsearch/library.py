@@ -471,8 +471,8 @@ class Library:
     def repair(self) -> list[str]:
         """Repair what `doctor` finds and what is safe to repair; returns what was done.
 
-        Raises LibraryLocked, DiskError where the disk has no room to write the database anew, and
-        StoreError for a damaged database, which is left as it is.
+        Raises LibraryLocked, DiskError where the disk lacks the space to write the database anew,
+        and StoreError for a damaged database, which is left as it is.
         """
         from imgsearch.analysis.doctor import repair_cache
 
@@ -708,8 +708,8 @@ class Library:
         """Delete the vectors and index of an encoder, by name or id.
 
         The database is written anew without them if they were a tenth of it or more and the disk
-        has room for that; else it uses their room for what is indexed next. Raises UsageError for
-        the encoder in use, and for one of which there are no vectors; and LibraryLocked.
+        has the space for that; else their space is used for what is indexed next. Raises UsageError
+        for the encoder in use, and for one of which there are no vectors; and LibraryLocked.
         """
         self._reads()
         return self._indexer().drop_encoder(name)

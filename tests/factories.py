@@ -7,6 +7,7 @@ What a single test file needs stays in that file. `stand_in.py` has the encoder 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from imgsearch import Library, Settings
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.indexer.indexer import Indexer
 from imgsearch.indexer.pipeline import PhotoDecoder
@@ -78,6 +80,17 @@ def exif_of_paris() -> Image.Exif:
     exif = Image.Exif()
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 30.0), 3: "E", 4: (2.0, 17.0, 40.0)})
     return exif
+
+
+def index_demo_photos(demo_photos: Path, folder: Path) -> None:
+    """Copy the demo photos to `photos` in a folder, with one taken in Paris, and index them there.
+
+    The library is in `library` beside them.
+    """
+    shutil.copytree(demo_photos, folder / "photos")
+    scene(640, 480).save(folder / "photos" / "paris.jpg", exif=exif_of_paris())
+    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
+        library.index([folder / "photos"]).run()
 
 
 def scene(width_px: int = 96, height_px: int = 64) -> Image.Image:

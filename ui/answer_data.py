@@ -9,7 +9,6 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cache, cached_property
 from itertools import groupby
 from urllib.parse import urlencode
@@ -25,7 +24,7 @@ from ui.responses import NOT_STORED
 from ui.search_state import NEWEST, SearchInput
 from ui.session import Session, session
 from ui.tiles import captioned_tile_json
-from ui.timeline_data import remark_on
+from ui.timeline_data import days_json
 
 MAX_TILES = 500  # of one request
 MAX_STACKED = 10_000  # photos of an answer that are looked through for similar ones
@@ -222,7 +221,7 @@ def photo_list(request: Request) -> Response:
     `at` is the id of a photo whose position is asked for.
     """
     photo_id = number_of(request.query_params.get("at", ""))
-    is_newest, today = request.query_params.get("from") == "newest", date.today()
+    is_newest = request.query_params.get("from") == "newest"
     try:
         photos, _ = _requested(request.query_params)
     except ImgsearchError as error:
@@ -232,12 +231,7 @@ def photo_list(request: Request) -> Response:
             "version": photos.version,
             "ids": photos.ids.tolist(),
             "sections": photos.sections,
-            "days": [
-                [day.day.isoformat(), len(day.photo_ids), remark_on(day, today)]
-                for day in photos.days
-            ]
-            if photos.days and not is_newest
-            else None,
+            "days": days_json(photos.days) if photos.days and not is_newest else None,
             "offset": None if photo_id is None else photos.offset_of(photo_id),
         },
         headers=NOT_STORED,
@@ -285,6 +279,5 @@ def _requested(
     search_input = NEWEST if is_newest else SearchInput.from_address(parameters)
     kept = _recent(session()).kept(search_input) if is_kept else None
     answer = kept or answer_of(search_input)
-    switches = (parameters.get(name) == "1" for name in ("weak", "stacked"))
-    with_weak, stacked = switches
+    with_weak, stacked = (parameters.get(name) == "1" for name in ("weak", "stacked"))
     return answer.photos(with_weak=with_weak, stacked=stacked), answer

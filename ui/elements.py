@@ -45,6 +45,8 @@ def _asset(*names: str) -> str:
     return "\n".join((ASSETS / name).read_text("utf-8") for name in names)
 
 
+# What fills the window leaves nothing to scroll to below it.
+_WITHOUT_MARGIN = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
 PAGE_STYLE = f"<style>{_asset('page.css')}</style>"  # read once: each rerun runs the app's script
 _answer = component("answer", "shared/photo_tile.css", "grid/photo_grid.css")
 _tiles = component("tiles", "shared/photo_tile.css")
@@ -290,6 +292,11 @@ def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:
         key="shell",
         data={"title": printable(title), "name": NAME, "face": FACE_URL, "views": list(views)},
     )
+
+
+def fill_window() -> None:
+    """The grid or the map that follows fills the window, so the page itself need not scroll."""
+    st.html(_WITHOUT_MARGIN)
 
 
 def visit(address: str) -> None:

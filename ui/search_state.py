@@ -98,6 +98,14 @@ def _region_of(text: str) -> Region | None:
 NEWEST = SearchInput("sort:date")
 
 
+def search_buttons(search_input: SearchInput, view: str) -> None:
+    """Lead from a view of what a search found to the search, and to all photos in this view."""
+    if st.button("Best match first", icon=":material/sort:", type="tertiary"):
+        go_to(address_of(START, search_input.parameters))
+    if st.button("All photos", icon=":material/close:", type="tertiary"):
+        go_to(address_of(view))
+
+
 def open_search(line: str) -> None:
     """Go to the search view and search for `line`."""
     go_to(address_of(START, {"q": line}))

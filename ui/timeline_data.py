@@ -166,14 +166,10 @@ def days(request: Request) -> Response:
         photos = photos_by_day(SearchInput.from_address(request.query_params))
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
-    today = date.today()
     return JSONResponse(
         {
             "version": photos.version,
-            "days": [
-                [day.day.isoformat(), len(day.photo_ids), remark_on(day, today)]
-                for day in photos.days
-            ],
+            "days": days_json(photos.days),
             "offset": None if photo_id is None else photos.offset_of(photo_id),
         },
         headers=NOT_STORED,
@@ -242,7 +238,13 @@ def _trip_json(trip: PhotoEvent) -> dict[str, object]:
     }
 
 
-def remark_on(day: DayPhotos, today: date) -> str:
+def days_json(days: Sequence[DayPhotos]) -> list[tuple[str, int, str]]:
+    """What a grid is told of each day: its date, its number of photos and a remark."""
+    today = date.today()
+    return [(day.day.isoformat(), len(day.photo_ids), _remark_on(day, today)) for day in days]
+
+
+def _remark_on(day: DayPhotos, today: date) -> str:
     """What is doubtful about the date of these photos; empty if nothing is."""
     if day.day == CLOCK_NOT_SET:
         return "the date of a clock that was not set"

@@ -85,8 +85,8 @@ def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("database", "ok", f"{format_count(photos, 'photo')}, undamaged.")
     if store.database.has_much_room():
-        room = f"{store.database.free_bytes() / 1e6:,.1f} MB"
-        message = f"{room} of the database are free, for what is indexed next."
+        free = f"{store.database.free_bytes() / 1e6:,.1f} MB"
+        message = f"{free} of the database are free, for what is indexed next."
         cure = "imgsearch doctor --repair gives them back to the disk."
         yield Finding("database", "note", message, cure, repairable=True)
     yield from _roots(store)

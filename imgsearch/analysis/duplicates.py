@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from imgsearch.config import Settings
     from imgsearch.records.arrays import Ids
+    from imgsearch.records.photo import Photo
 
     Rows = NDArray[np.int64]  # row numbers
-    from imgsearch.records.photo import Photo
 
 BLOCK_ROWS = 2048  # the scores of two blocks are 16 MB
 BLOCKS_PER_STEP = 8  # pairs of blocks compared between two Progress
@@ -125,10 +125,10 @@ def _compare_all(found: _Found, block_rows: int, blocks_per_step: int) -> Iterat
     total, step_rows = len(found.ids), blocks_per_step * block_rows
     rows = np.arange(total)
     for start in range(0, total, block_rows):
+        block = rows[start : start + block_rows]
         for first in range(start, total, step_rows):
             others = range(first, min(first + step_rows, total), block_rows)
             for other in others:
-                block = rows[start : start + block_rows]
                 found.compare(block, rows[other : other + block_rows])
             yield Progress(_rows_done(start, others.stop, total, block_rows), total)
 

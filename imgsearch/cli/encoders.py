@@ -63,13 +63,13 @@ def _drop(library: Library, name: str, as_json: bool) -> None:
 
 
 def dropped_line(dropped: DroppedEncoder) -> str:
-    """What was deleted, and who has the room now."""
+    """What was deleted, and what has become of its space."""
     parts = [f"Deleted the vectors of {dropped.name}, {dropped.size_bytes / 1e6:.1f} MB"]
     if dropped.freed_bytes > 0:
         parts.append(f"the disk has {dropped.freed_bytes / 1e6:.1f} MB more")
     if dropped.reusable_bytes:
-        room = f"{dropped.reusable_bytes / 1e6:.1f} MB"
-        parts.append(f"the database keeps {room} for what is indexed next")
+        reusable = f"{dropped.reusable_bytes / 1e6:.1f} MB"
+        parts.append(f"the database keeps {reusable} for what is indexed next")
     return "; ".join([*parts, "no photo was touched"])
 
 

@@ -342,7 +342,7 @@ class Indexer:
                 self._refresh_derived(store, stored.row)
 
     def drop_encoder(self, name: str) -> DroppedEncoder:
-        """Delete an encoder and all that was made with it, and give their room to the disk."""
+        """Delete an encoder and all that was made with it, and free its space on the disk."""
         with writing(self._data_dir) as store:
             stored = _stored_encoder(store, name)
             if stored.state == "current":
@@ -358,8 +358,8 @@ class Indexer:
                     freed += store.database.compact()
                 except (DiskError, LibraryLocked) as error:  # what was deleted is
                     self._notify(str(error))
-            room = store.database.free_bytes()
-            return DroppedEncoder(name, stored.size_bytes, freed, room)
+            reusable = store.database.free_bytes()
+            return DroppedEncoder(name, stored.size_bytes, freed, reusable)
 
     def build_index(self, row: EncoderRow) -> None:
         """Build the index snapshot of an encoder from its stored vectors."""

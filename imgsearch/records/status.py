@@ -56,7 +56,7 @@ class DroppedEncoder:
     name: str
     size_bytes: int  # that they took
     freed_bytes: int  # that the disk has more now
-    reusable_bytes: int  # free room in the database, for what is indexed next
+    reusable_bytes: int  # free space in the database, for what is indexed next
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ _IMPOSSIBLE = (
     ),
     ("PRAGMA foreign_key_check", "a row refers to one that does not exist"),
 )
-# Free room from which on the file is written anew: at least so much, and this share of the file.
+# Free space from which on the file is written anew: at least so much, and this share of the file.
 _MUCH_ROOM_BYTES, _MUCH_ROOM = 1_000_000, 0.1
 BUSY_TIMEOUT_S = 30.0  # how long a writer waits for another process's short transaction
 
@@ -197,7 +197,7 @@ class Database:
         return len(self.fetch_all("PRAGMA foreign_key_check"))
 
     def free_bytes(self) -> int:
-        """The room in the file that deleted rows have left, and that new ones will use."""
+        """The space in the file that deleted rows have left, and that new ones will use."""
         with self.reading() as connection:
             (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
             (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
@@ -209,11 +209,11 @@ class Database:
         return self.free_bytes() >= max(_MUCH_ROOM_BYTES, _MUCH_ROOM * size_bytes)
 
     def compact(self) -> int:
-        """Give the free room back to the disk; returns by how many bytes the file shrank.
+        """Give the free space back to the disk; returns by how many bytes the file shrank.
 
         The file is written anew, and readers go on meanwhile. Until that is done, a copy of all
         that is in it is in the folder of temporary files, and another one in the log beside it.
-        Raises DiskError where there is no room for them, and LibraryLocked; the file stays as it
+        Raises DiskError where there is no space for them, and LibraryLocked; the file stays as it
         was then. Call it outside of transactions.
         """
         file = self.data_dir / DATABASE_FILE

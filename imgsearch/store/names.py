@@ -349,16 +349,12 @@ def ids_with(
     others = [field for field in WHOLE_NAME_FIELDS if field != "file_name"]
     separated = f"instr('{_SEPARATOR}' || {{}} || '{_SEPARATOR}', ?) > 0"
     is_name = " OR ".join(separated.format(field) for field in others)
+    whole = [f"{_SEPARATOR}{words}{_SEPARATOR}"] * len(others)
     rows = connection.execute(
         f"SELECT photo_id, file_name, {is_name} FROM names WHERE photo_id IN "
         f"(SELECT rowid FROM names_words(?)) AND ({is_name} OR {separated.format('file_name')}) "
         "ORDER BY photo_id",
-        (
-            *(whole := [f"{_SEPARATOR}{words}{_SEPARATOR}"] * len(others)),
-            expression,
-            *whole,
-            f"{_SEPARATOR}{words} ",
-        ),
+        (*whole, expression, *whole, f"{_SEPARATOR}{words} "),
     )
     found = (
         photo_id

@@ -6,7 +6,6 @@ components that keep their state in it, their keys, its history, full screen, an
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from imgsearch import Library, Settings
 from tests.browsing import (
     FIREFOX,
     axe_violations,
@@ -26,7 +24,7 @@ from tests.browsing import (
     wait_for_line,
     wait_until_shown,
 )
-from tests.factories import exif_of_paris, scene
+from tests.factories import index_demo_photos
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -54,10 +52,7 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("firefox")
-    shutil.copytree(demo_photos, folder / "photos")
-    scene(640, 480).save(folder / "photos" / "paris.jpg", exif=exif_of_paris())
-    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
-        library.index([folder / "photos"]).run()
+    index_demo_photos(demo_photos, folder)
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from playwright.sync_api import expect
 
-from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
@@ -22,7 +20,7 @@ from tests.browsing import (
     wait_for_first,
     wait_for_line,
 )
-from tests.factories import exif_of_paris, scene
+from tests.factories import index_demo_photos
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -37,10 +35,7 @@ VIEWS = ["", "?q=a+cat", "photo", "full screen", "timeline", "map", "similar", "
 @pytest.fixture(scope="module")
 def place(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("looks")
-    shutil.copytree(demo_photos, folder / "photos")
-    scene(640, 480).save(folder / "photos" / "paris.jpg", exif=exif_of_paris())
-    with Library.open(Settings.load(data_dir=folder / "library", encoder="lite")) as library:
-        library.index([folder / "photos"]).run()
+    index_demo_photos(demo_photos, folder)
     return folder
 
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from imgsearch import PhotoPositions, format_count
-from ui import cards, component_files
-from ui.addresses import START, address_of
+from ui import cards, component_files, elements
 from ui.formatting import escape_markdown
 from ui.map_data import MAX_ZOOM, photo_positions
-from ui.navigation import go_to
-from ui.search_state import SearchInput
+from ui.search_state import SearchInput, search_buttons
 from ui.session import session
 from ui.timeline_data import MAX_FOUND
-
-# The map fills the window, so the page itself need not scroll.
-STYLE = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
 
 _map = component_files.component("map", "map/leaflet/leaflet.css")
 
@@ -27,7 +22,7 @@ def show() -> None:
         return
     search_input = SearchInput.from_address(st.query_params.to_dict())
     positions = photo_positions(search_input)  # raises what is wrong with the query
-    st.html(STYLE)
+    elements.fill_window()
     _heading(search_input, positions)
     if len(positions.photo_ids):
         data = {
@@ -60,10 +55,8 @@ def _heading(search_input: SearchInput, positions: PhotoPositions) -> None:
         text += f" · {positions.unknown:,} without a place"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(text, width="content")
-        if search_input and st.button("Best match first", icon=":material/sort:", type="tertiary"):
-            go_to(address_of(START, search_input.parameters))
-        if search_input and st.button("All photos", icon=":material/close:", type="tertiary"):
-            go_to(address_of("map"))
+        if search_input:
+            search_buttons(search_input, "map")
 
 
 def _area(positions: PhotoPositions) -> list[list[float]]:

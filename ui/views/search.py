@@ -37,8 +37,6 @@ To find photos like an image, drop the image anywhere on this page, or paste it.
 keyboard shortcuts.
 """
 MAX_ZIPPED = 500  # photos; their sizes are added up at each run
-# The grid fills the window, so the page itself need not scroll.
-STYLE = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
 
 
 def title() -> str:
@@ -192,7 +190,7 @@ def _suggestions() -> None:
     if not len(answer.found.ids):
         return
     photos = format_count(session().photo_count(), "photo")
-    st.html(STYLE)
+    elements.fill_window()
     elements.answer(
         "newest",
         AnswerOptions(
@@ -219,7 +217,7 @@ def _show_results(search_input: SearchInput) -> None:
     if not len(answer.found.ids):
         cards.no_results("No photo matches the filters. Remove one above, or widen it.")
     elif len(photos.ids):
-        st.html(STYLE)
+        elements.fill_window()
         _result_grid(search_input, answer, state["show_weak"])
     else:
         if answer.first.is_read:

@@ -8,18 +8,13 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from imgsearch import Query, format_count, in_earlier_years, to_text
-from ui import cards, component_files
-from ui.addresses import START, address_of
+from ui import cards, component_files, elements
 from ui.formatting import date_of, escape_markdown
-from ui.navigation import go_to
-from ui.search_state import SearchInput
+from ui.search_state import SearchInput, search_buttons
 from ui.session import session
 from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, day_tile_json, photos_by_day
 
 MEMORIES = 24  # photos of this day in earlier years that are shown
-# The grid fills the window, so the page itself need not scroll.
-STYLE = "<style>.stMainBlockContainer { padding-bottom: 0; }</style>"
-
 _timeline = component_files.component("timeline", "shared/photo_tile.css", "grid/photo_grid.css")
 
 
@@ -30,7 +25,7 @@ def show() -> None:
         return
     search_input = SearchInput.from_address(st.query_params.to_dict())
     photos = photos_by_day(search_input)  # raises what is wrong with the query
-    st.html(STYLE)
+    elements.fill_window()
     _heading(search_input, photos)
     if not photos.days:
         cards.no_results("No photo matches, or all matches are weak.")
@@ -49,10 +44,8 @@ def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:
     remarks = [text, *_doubts(photos)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(" · ".join(remarks), width="content")
-        if search_input and st.button("Best match first", icon=":material/sort:", type="tertiary"):
-            go_to(address_of(START, search_input.parameters))
-        if search_input and st.button("All photos", icon=":material/close:", type="tertiary"):
-            go_to(address_of("timeline"))
+        if search_input:
+            search_buttons(search_input, "timeline")
 
 
 def _doubts(photos: PhotosByDay) -> list[str]:
