@@ -217,8 +217,15 @@ def small_targets(tab: Page) -> list[tuple[str, float, float]]:
 
 
 def axe_violations(tab: Page) -> list[tuple[str, str, str]]:
-    """What axe-core objects to in what is shown: the rule, the HTML, and why."""
+    """What axe-core objects to in what is shown: the rule, the HTML, and why.
+
+    It measures colours as they are, so whatever fades in is waited for.
+    """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    tab.wait_for_function(
+        "() => document.getAnimations().every(each => each.playState !== 'running' ||"
+        " each.effect.getComputedTiming().endTime === Infinity)"
+    )
     return [
         (rule["id"], node["html"][:200], node.get("failureSummary"))
         for rule in axe.run(tab).response["violations"]
