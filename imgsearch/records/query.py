@@ -12,15 +12,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPhrase:
+    """Words that are in the names of photos, in their order; `is_whole` as a whole name.
+
+    A whole name is that of a file, without its suffix, a folder, a title, a headline or a keyword.
+    Other phrases may also be in the text that was read in a photo.
+    """
+
+    text: str
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The photos that have a path and pass all filters; with `among`, only those of these ids.
 
-    `online` are the ids of the roots that can be reached now.
+    With `named`, only those that have all of these phrases in their names, or with `any_named`, any
+    of them. `online` are the ids of the roots that can be reached now.
     """
 
     filters: tuple[Filter, ...] = ()
     online: frozenset[int] = field(default_factory=frozenset)
     among: Ids | None = None
+    named: tuple[NamedPhrase, ...] = ()
+    any_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,186 @@
+"""Where a search meets what it searches: the protocols of a catalogue, whatever engine it is on.
+
+A catalogue holds what is known of photos: vectors, facts, paths, names, and the text in pictures.
+The query language, encoders, confidence and the page stay on this side of it. A library on one
+machine is SQLite and FAISS (`local`); an archive is Lance tables (`lance`). The identity of a photo
+is its content hash; its `id` is a number of 63 bits that belongs to one catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from imgsearch.records.names import MatchedField, NameField
+from imgsearch.records.query import Filter, Listed, Selection
+
+if TYPE_CHECKING:
+    from imgsearch.records.answer import Neighbours, ScoreBaseline
+    from imgsearch.records.arrays import Vector
+    from imgsearch.records.files import IngestResult
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.photo import Photo, PhotoVectors
+    from imgsearch.records.picture_text import PhotoText
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoCount:
+    """How many photos there are, and how many vectors these have."""
+
+    photos: int
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A file of a photo. Its removal is held where it `is_missing`: see `Hit.missing`."""
+
+    path: Path
+    is_online: bool = True
+    is_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguedPhoto:
+    """A photo with its files, the best first: those that can be read now, then by path.
+
+    `date` and `dated_by` are as in `Hit`; the date is ISO text.
+    """
+
+    photo: Photo
+    files: tuple[PhotoFile, ...]
+    date: str
+    dated_by: str | None
+
+
+class KnownNames(Protocol):
+    """Which names and dates the photos of a catalogue have, to understand a query by.
+
+    Case, accents and punctuation of names do not matter.
+    """
+
+    def knows_name(self, field: NameField, name: str) -> bool:
+        """Whether some photo has exactly this name in a field.
+
+        The field is `folder`, `keywords`, `people`, `place` or `country`. The first words of a
+        person's name are enough: "Anna" for Anna Smith.
+        """
+
+    def has_phrase(self, phrase: str, fields: Collection[NameField] = ...) -> bool:
+        """Whether some photo has the words of this phrase, in their order, in one of the fields."""
+
+    def has_named(self, phrase: str, is_whole: bool = False) -> bool:
+        """Whether some photo has this phrase in a name or in its text; `is_whole`: as a name."""
+
+    def fields_named(self, phrase: str) -> tuple[NameField, ...]:
+        """The fields in which some photo has this phrase."""
+
+    def fields_with_any(
+        self, ids: Iterable[int], phrases: Sequence[str]
+    ) -> dict[int, tuple[MatchedField, ...]]:
+        """The fields in which each of these photos has any of these phrases, or its text."""
+
+    def has_date_from(self, first: str, end: str) -> bool:
+        """Whether some photo was taken from the day `first` until before the day `end` (ISO)."""
+
+    def has_any(self, conditions: Sequence[Filter]) -> bool:
+        """Whether some photo passes all of these filters, none of which names a town or root."""
+
+    def words_of_names(self, limit: int) -> list[str]:
+        """The words of all names, of three letters or more and without digits, most photos first."""
+
+    def photos_around(self, lat: float, lon: float) -> int:
+        """How many photos were taken around a point, roughly: to choose between two towns."""
+
+
+class Catalogue(Protocol):
+    """The read side of a library, for one encoder. Any number of threads may use it at once.
+
+    A photo is found only while some path points at it, and once, however many parts it has; its
+    score is that of its best part. Where `among` is None, all photos are meant.
+    """
+
+    @property
+    def encoder(self) -> EncoderRow:
+        """The encoder whose vectors are searched."""
+
+    @property
+    def names(self) -> KnownNames:
+        """What its photos are called."""
+
+    def nearest(
+        self,
+        query: Vector,
+        k: int,
+        among: Selection | None = None,
+        *,
+        kind: Literal["text", "image"],
+    ) -> Neighbours:
+        """The k photos nearest to a query (dim,) of length 1: best first, equal scores by id.
+
+        Shorter than k only when fewer photos qualify. `kind` says what the query was embedded
+        from: an approximate index looks further for texts. Scores are exact.
+        """
+
+    def count(self, among: Selection | None = None) -> PhotoCount:
+        """How many photos there are in a selection."""
+
+    def within(self, ids: Sequence[int], among: Selection) -> set[int]:
+        """Which of these photos are in a selection."""
+
+    def listing(
+        self,
+        among: Selection,
+        sort: Literal["date", "path"],
+        after: Listed | None = None,
+        limit: int = -1,
+    ) -> list[Listed]:
+        """The photos of a selection, newest first or by path; only those after `after`."""
+
+    def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
+        """What is known of these photos; those without a path are left out."""
+
+    def vectors_of(
+        self, ids: Iterable[int], *, only_several: bool = False
+    ) -> dict[int, PhotoVectors]:
+        """The vectors of these photos, float32; with `only_several`, of those with several parts."""
+
+    def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
+        """The text that was read in these photos; those that were not read are left out."""
+
+    def photo_with(self, content_hash: bytes) -> int | None:
+        """The id of the photo with this content."""
+
+    def photo_at(self, path: Path) -> int | None:
+        """The id of the photo at this absolute path."""
+
+    def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
+        """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
+
+    def baseline(self) -> ScoreBaseline | None:
+        """What scores unrelated queries have with these photos; None for too few photos."""
+
+
+class CatalogueWriter(Protocol):
+    """The write side of a library, for one encoder.
+
+    Photos are known by their content: to put one twice, in one process or in two at once, adds
+    nothing. What was put is kept once `put` has returned.
+    """
+
+    def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
+        """Which of these contents have vectors already."""
+
+    def put(self, results: Sequence[IngestResult]) -> None:
+        """Record files: new photos with facts and vectors, known contents at new paths, failures."""
+
+    def forget(self, paths: Sequence[str]) -> int:
+        """Remove paths; returns how many there were. A photo without a path is not found any more.
+
+        Its vectors stay: it comes back, when a path points at it again, without being embedded.
+        """
+
+    def settle(self) -> None:
+        """Compact, index and calibrate what was put, and publish it to readers."""
