@@ -43,8 +43,10 @@ from PIL import Image
 from benchmarks.processes import Command, Cost, run
 from benchmarks.synthetic import SyntheticSpace
 from imgsearch import Library, Query, Settings, Term
+from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
+from imgsearch.index.live import LiveIndex
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
@@ -376,13 +378,14 @@ def recall_at_10(
     ids = np.concatenate([chunk for chunk, _ in chunks])
     vectors = np.concatenate([chunk for _, chunk in chunks])
     texts = embed_texts(encoder, row.name, [text for _, text in captions])
+    catalogue = LocalCatalogue(reads, row, lambda: LiveIndex(reads, row.key), {})
     alone = typed = changed = 0
     for (photo, text), vector in zip(captions, texts, strict=True):
         best = ids[np.argsort(-(vectors @ vector))[:10]]
         is_alone = reads.photo_at(photo.path) in best
         is_typed = is_alone
         understanding = understand(reads, Query((Term(text, is_free=True),)))
-        if understanding.parts or find_names(reads, understanding.query, None) is not None:
+        if understanding.parts or find_names(catalogue, understanding.query, None) is not None:
             hits = library.find(Query((Term(text, is_free=True),)), 10).hits
             is_typed = any(photo.path in hit.paths for hit in hits)
             changed += 1

@@ -45,6 +45,7 @@ from benchmarks.bench_confidence import (
     stems,
     worded,
 )
+from imgsearch.catalogue.base import PhotoCount
 from imgsearch.concepts import probe
 from imgsearch.concepts.probe import TrainingSet
 from imgsearch.config import default_cache_dir
@@ -58,7 +59,6 @@ from imgsearch.search.composition import CONCEPT_SHARE, TermKind
 from imgsearch.search.confidence import (
     COMPARED_HITS,
     COUNTED_HITS,
-    CandidateCounts,
     ScoredQuery,
     assess,
 )
@@ -305,7 +305,7 @@ def print_mixed_verdicts(labelled: LabelledPhotos, embed: TextVectors) -> None:
     bank = embed.searched(nouns())
     sample = photos[np.random.default_rng(7).permutation(len(photos))[:SAMPLE_PHOTOS]]
     baseline = ScoreBaseline(embed(prompts()), bank, sample, photos.mean(axis=0), len(photos))
-    counts = CandidateCounts(len(photos), len(photos))
+    counts = PhotoCount(len(photos), len(photos))
     states: dict[str, Counter[str]] = {"shown together": Counter(), "never together": Counter()}
     hits: Counter[str] = Counter()
     right: Counter[str] = Counter()

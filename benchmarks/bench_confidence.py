@@ -39,6 +39,7 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
+from imgsearch.catalogue.base import PhotoCount
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts, prompts_for
@@ -49,7 +50,6 @@ from imgsearch.search import confidence
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
 from imgsearch.search.confidence import (
     THRESHOLDS,
-    CandidateCounts,
     ScoredQuery,
     Thresholds,
     assess,
@@ -431,7 +431,7 @@ def answer(
             ScoredQuery(vector, [(kind, 1.0)], everyday=is_everyday(text)),
             Neighbours(best, scores[best]),
             library.photos[order[: confidence.COMPARED_HITS]],
-            CandidateCounts(len(library.photos), len(library.photos)),
+            PhotoCount(len(library.photos), len(library.photos)),
             thresholds,
         )
         levels = [verdict.level(float(score)) for score in scores[best]]

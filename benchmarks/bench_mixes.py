@@ -32,6 +32,7 @@ from benchmarks.bench_confidence import (
     load,
     searched_nouns,
 )
+from imgsearch.catalogue.base import PhotoCount
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
@@ -45,7 +46,6 @@ from imgsearch.search.confidence import (
     COMPARED_HITS,
     COUNTED_HITS,
     THRESHOLDS,
-    CandidateCounts,
     ScoredQuery,
     assess,
 )
@@ -149,7 +149,7 @@ class SmallLibrary:
             ScoredQuery(vector, [(kind, 1.0) for kind, _ in terms], away),
             Neighbours(order[:COUNTED_HITS], scores[order[:COUNTED_HITS]]),
             self.photos[order[:COMPARED_HITS]],
-            CandidateCounts(len(self.photos), len(self.photos)),
+            PhotoCount(len(self.photos), len(self.photos)),
         )
 
 

@@ -8,13 +8,14 @@ takes 0.2 s, as long as a whole one-shot query (docs/decisions/0015).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from imgsearch import private_files
+from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.config import PRUNE_DAYS, Settings
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import (
@@ -35,6 +36,7 @@ from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_examples import KeptExamples
+from imgsearch.search.saved_queries import with_saved
 from imgsearch.search.stacking import stacks_of
 from imgsearch.search.understanding import exact_line, understand
 from imgsearch.store.database import DATABASE_FILE, Database
@@ -199,7 +201,7 @@ class Library:
     def warm_up(self) -> None:
         """Load everything that a text query needs, so that the first one is as fast as others."""
         context = self._context()
-        context.vectors()
+        self._live_index(context.reads, context.row)
         context.encoder().encode_texts(["a photo"])
 
     def release_encoder(self) -> None:
@@ -277,7 +279,7 @@ class Library:
 
         Raises QueryError for an invalid query, and UsageError if there is no library yet.
         """
-        return understand(self._reads(), resolve_query(query))
+        return self._understood(resolve_query(query))
 
     def exact_line(self, query: str | Query) -> str:
         """The exact form of a query, in the query language: nothing in it has to be understood.
@@ -285,7 +287,7 @@ class Library:
         Raises QueryError for an invalid query and for an example that a line cannot express.
         """
         reads = self._reads()
-        exact = understand(reads, resolve_query(query)).query
+        exact = self._understood(resolve_query(query)).query
         if not all(map(is_expressible, exact.terms)):
             raise QueryError(
                 "A query line cannot express a part of an image, or one without a file."
@@ -326,14 +328,14 @@ class Library:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
         path, resolved = Path(absolute(photo)), resolve_query(query)
         context = self._context()
-        photo_id = context.reads.photo_at(path)
+        photo_id = context.catalogue.photo_at(path)
         if photo_id is None:
             from imgsearch.indexer.absence import why_not_indexed
 
             return Explanation(path, reason=why_not_indexed(self._store(), path))
         from imgsearch.search.explain import explain
 
-        return explain(context, photo_id, path, understand(context.reads, resolved).query)
+        return explain(context, photo_id, path, context.understood(resolved).query)
 
     # ------------------------------------------------------------------ saved searches
 
@@ -357,10 +359,11 @@ class Library:
         that is taken, unless `replace` is set, or that cannot be used, and DiskError.
         """
         from imgsearch.search.saved_hits import photos_of
-        from imgsearch.search.saved_queries import new_search
+        from imgsearch.search.saved_queries import new_search, with_kept_examples
 
         context, store = self._context(), self._saved_searches()
-        search = new_search(context.reads, name, resolve_query(query), k, include_weak)
+        kept = with_kept_examples(context.catalogue, resolve_query(query))
+        search = new_search(context.reads, name, kept, k, include_weak)
         if not store.save(search, photos_of(context, search), replace):
             taken = store.named(search.name)
             line = "" if taken is None else f" It is: {taken.line}."
@@ -551,8 +554,7 @@ class Library:
 
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
-        reads = self._reads()
-        hits = engine.make_hits(reads, online_roots(reads), ids, stack_raw=self.settings.stack_raw)
+        hits = self._hits_for(ids, self.settings.stack_raw)
         return Hits(self._with_thumbnails(hits))
 
     def thumbnail(
@@ -645,7 +647,7 @@ class Library:
         reads = self._reads()
         linked = (pair for pair in pairs.pairs if pair.score >= min_score)
         ids = list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
-        hits = engine.make_hits(reads, online_roots(reads), ids)
+        hits = self._hits_for(ids)
         return propose(
             pairs,
             {hit.photo.id: hit for hit in hits},
@@ -792,7 +794,8 @@ class Library:
 
         context, store = self._context(), self._store()
         parsed = read_captions(store, Path(absolute(captions)))
-        return evaluate_captions(store, context.row, context.encoder(), context.vectors(), parsed)
+        index = self._live_index(context.reads, context.row)
+        return evaluate_captions(store, context.catalogue, context.encoder(), index, parsed)
 
     # ------------------------------------------------------------------ concepts
 
@@ -1178,16 +1181,30 @@ class Library:
         reads = self._reads()
         row = reads.encoder_in_use()
         self._encoders.check(row)
+        online = online_roots(reads)
         return SearchContext(
+            self._catalogue(reads, row, online),
             reads,
-            row,
             lambda: self._encoders.shared(row),
-            lambda: self._live_index(reads, row),
-            online_roots(reads),
+            frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
             self.settings.stack_raw,
         )
+
+    def _catalogue(
+        self, reads: Reads, row: EncoderRow, online: Mapping[int, bool]
+    ) -> LocalCatalogue:
+        return LocalCatalogue(reads, row, lambda: self._live_index(reads, row), online)
+
+    def _hits_for(self, ids: Sequence[int], stack_raw: bool = False) -> list[Hit]:
+        reads = self._reads()
+        catalogue = self._catalogue(reads, reads.encoder_in_use(), online_roots(reads))
+        return engine.make_hits(catalogue, ids, stack_raw=stack_raw)
+
+    def _understood(self, query: Query) -> Understanding:
+        reads = self._reads()
+        return understand(reads, with_saved(reads, query))
 
     def _counted(self, query: str | Query | None, k: int) -> Ids | None:
         resolved = None if query is None else resolve_query(query)

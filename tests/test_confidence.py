@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch import Library
+from imgsearch.catalogue.base import PhotoCount
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
 from imgsearch.search.composition import compose
 from imgsearch.search.confidence import (
     MIN_PHOTOS,
     THRESHOLDS,
-    CandidateCounts,
     ScoredQuery,
     answer_strength,
     assess,
@@ -153,11 +153,11 @@ def test_chance_is_the_expected_largest_of_n_normal_values() -> None:
 def test_the_larger_a_library_the_less_is_denied() -> None:
     text = ScoredQuery(np.ones(1, np.float32), [("text", 1.0)])
     mixed = ScoredQuery(np.ones(1, np.float32), [("short", 3.0), ("image", 1.0)])
-    bounds = [THRESHOLDS.unsure_from(text, CandidateCounts(n, n)) for n in (20, 200, 2000, 100_000)]
+    bounds = [THRESHOLDS.unsure_from(text, PhotoCount(n, n)) for n in (20, 200, 2000, 100_000)]
     assert bounds[0] == bounds[1] == THRESHOLDS.unsure
     assert bounds[1] > bounds[2] > bounds[3]
-    assert THRESHOLDS.unsure < THRESHOLDS.unsure_from(mixed, CandidateCounts(20, 20))
-    assert THRESHOLDS.unsure_from(mixed, CandidateCounts(100_000, 100_000)) == bounds[3]
+    assert THRESHOLDS.unsure < THRESHOLDS.unsure_from(mixed, PhotoCount(20, 20))
+    assert THRESHOLDS.unsure_from(mixed, PhotoCount(100_000, 100_000)) == bounds[3]
     assert THRESHOLDS.found_from(text) == THRESHOLDS.found_text
     expected = 0.75 * THRESHOLDS.found_short + 0.25 * THRESHOLDS.found_image
     assert math.isclose(THRESHOLDS.found_from(mixed), expected)
@@ -182,7 +182,7 @@ def test_one_matching_photo_is_found_among_many_others() -> None:
             ScoredQuery(query, [("text", 1.0)]),
             Neighbours(order[:200], scores[order[:200]]),
             photos[order[:10]],
-            CandidateCounts(len(photos), len(photos)),
+            PhotoCount(len(photos), len(photos)),
         )
 
     absent = [verdict_on(unit(rng.normal(size=32))) for _ in range(100)]
@@ -221,7 +221,7 @@ def test_in_a_small_library_an_example_is_not_compared_with_itself() -> None:
         order = np.argsort(-scores)[1:]  # a photo is left out of its own results
         query = ScoredQuery(photos[example], [("image", 1.0)])
         hits = Neighbours(order, scores[order])
-        return assess(baseline, query, hits, photos[order[:10]], CandidateCounts(40, 40)).strength
+        return assess(baseline, query, hits, photos[order[:10]], PhotoCount(40, 40)).strength
 
     assert strength(0) > 1.2
     assert np.mean([strength(example) >= THRESHOLDS.found_image for example in range(2, 40)]) < 0.6
@@ -229,7 +229,7 @@ def test_in_a_small_library_an_example_is_not_compared_with_itself() -> None:
         baseline, photos=np.repeat(photos[:1], 12, axis=0)
     )  # all sample photos are the same
     query = ScoredQuery(photos[0], [("image", 1.0)])
-    assert math.isfinite(answer_strength(twins, query, photos[:1], CandidateCounts(40, 40)))
+    assert math.isfinite(answer_strength(twins, query, photos[:1], PhotoCount(40, 40)))
 
 
 def test_a_negative_term_narrows_the_answer_but_does_not_empty_it(demo: Library) -> None:

@@ -18,6 +18,7 @@ FLOORS = (
     {"concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "pack_file", "store"},
     {"index", "ocr", "query"},
+    {"catalogue"},
     {"concepts", "labels", "search"},
     {"indexer"},
     {"analysis", "outputs"},

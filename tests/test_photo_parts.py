@@ -14,6 +14,7 @@ from PIL import Image
 
 from imgsearch import Library, Settings
 from imgsearch.analysis import captions, duplicates
+from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.decode.reader import decode
 from imgsearch.decode.tiles import DEFAULT_TILING, images_to_embed, tiles
 from imgsearch.index.build import build_snapshot
@@ -314,11 +315,12 @@ def test_captions_are_ranked_among_photos(store: Store) -> None:
     queries = vectors_of(30, seed=13)
     texts = tuple(f"caption number {number} of this test" for number in range(30))
     photos = [truth(own, query)[at][0] for at, query in enumerate(queries)]  # of known rank
+    index = LiveIndex(store.reads, row.key)
     evaluation = captions.evaluate_captions(
         store,
-        row,
+        LocalCatalogue(store.reads, row, lambda: index, {}),
         FixedTexts(texts, queries),
-        LiveIndex(store.reads, row.key),
+        index,
         captions.Captions(texts, tuple(photos), 0),
     )
     assert (evaluation.photos, evaluation.index_recall) == (PHOTOS, 1.0)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from imgsearch import Library, Settings
+from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.search.baseline import LibraryBaseline, nouns
+from imgsearch.index.live import LiveIndex
+from imgsearch.search.baseline import LibraryBaseline, mean_noun_of, nouns
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.search.short_texts import embed_meant, less_mean_noun, mean_noun_share, text_kind
 from imgsearch.store.reads import Reads
@@ -96,10 +98,10 @@ def test_a_library_that_gets_a_baseline_goes_on_with_the_vectors_in_the_cache(
 
     reads = Reads.open(tmp_path / "library")
     row = reads.encoder_in_use()
-    baseline = LibraryBaseline.read(reads, row)
-    assert baseline is not None and baseline.mean_noun is not None
+    mean_noun = mean_noun_of(reads.baseline(row.key), row.encoder_id)
+    assert mean_noun is not None
     (bare,) = embed_texts(lite, NAME, ["a cat"])
-    (expected,) = less_mean_noun(bare[None], baseline.mean_noun, mean_noun_share(row.encoder_id))
+    (expected,) = less_mean_noun(bare[None], mean_noun, mean_noun_share(row.encoder_id))
     hits = small.find('"a cat"', k=50).hits
     parts = reads.parts(row.key, [hit.photo.id for hit in hits])
     for hit in hits:
@@ -125,7 +127,8 @@ def test_explain_gives_the_score_of_the_search(small: Library, demo: Library) ->
 def test_the_nouns_of_the_baseline_are_searched_for_in_the_same_way(demo: Library) -> None:
     reads = Reads.open(demo.settings.data_dir)
     row = reads.encoder_in_use()
-    stored, baseline = reads.baseline(row.key), LibraryBaseline.read(reads, row)
+    catalogue = LocalCatalogue(reads, row, lambda: LiveIndex(reads, row.key), {})
+    stored, baseline = reads.baseline(row.key), LibraryBaseline.read(catalogue)
     assert stored is not None and baseline is not None and baseline.mean_noun is not None
     assert all(text_kind(NAME, text) == "short" for text in nouns()[:50])
     alike_before, alike = (

@@ -19,10 +19,11 @@ from imgsearch.search.short_texts import embed_alone, text_kind
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
+    from imgsearch.catalogue.local import SearchableVectors
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
-    from imgsearch.search.context import SearchableVectors
     from imgsearch.store.store import Store
 
 _SAMPLE_CAPTIONS = 500  # for the index and the verdicts; spread evenly over all captions
@@ -112,7 +113,7 @@ class _PhotoNames:
 
 def evaluate_captions(
     store: Store,
-    row: EncoderRow,
+    catalogue: Catalogue,
     encoder: Encoder,
     index: SearchableVectors,
     captions: Captions,
@@ -125,7 +126,7 @@ def evaluate_captions(
 
     from imgsearch.index.recall import AT, RecallBenchmark
 
-    baseline = LibraryBaseline.read(store.reads, row)
+    row, baseline = catalogue.encoder, LibraryBaseline.read(catalogue)
     queries = embed_alone(
         row.encoder_id,
         captions.texts,

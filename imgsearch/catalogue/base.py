@@ -18,7 +18,7 @@ from imgsearch.records.query import Filter, Listed, Selection
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours, ScoreBaseline
-    from imgsearch.records.arrays import Vector
+    from imgsearch.records.arrays import Ids, Vector
     from imgsearch.records.files import IngestResult
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo, PhotoVectors
@@ -89,7 +89,7 @@ class KnownNames(Protocol):
         """Whether some photo passes all of these filters, none of which names a town or root."""
 
     def words_of_names(self, limit: int) -> list[str]:
-        """The words of all names, of three letters or more and without digits, most photos first."""
+        """The words of all names, without digits, of three letters or more; most photos first."""
 
     def photos_around(self, lat: float, lon: float) -> int:
         """How many photos were taken around a point, roughly: to choose between two towns."""
@@ -125,7 +125,13 @@ class Catalogue(Protocol):
         """
 
     def count(self, among: Selection | None = None) -> PhotoCount:
-        """How many photos there are in a selection."""
+        """How many photos there are in a selection; of all, when it was last brought up to date.
+
+        Without a baseline the number of all is 0.
+        """
+
+    def ids(self, among: Selection) -> Ids:
+        """The photos of a selection, sorted, unique: for views of everything, not for a search."""
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         """Which of these photos are in a selection."""
@@ -145,7 +151,7 @@ class Catalogue(Protocol):
     def vectors_of(
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
-        """The vectors of these photos, float32; with `only_several`, of those with several parts."""
+        """The vectors of these photos; with `only_several`, of those that have several parts."""
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         """The text that was read in these photos; those that were not read are left out."""
@@ -174,7 +180,7 @@ class CatalogueWriter(Protocol):
         """Which of these contents have vectors already."""
 
     def put(self, results: Sequence[IngestResult]) -> None:
-        """Record files: new photos with facts and vectors, known contents at new paths, failures."""
+        """Record new photos with facts and vectors, known contents at new paths, and failures."""
 
     def forget(self, paths: Sequence[str]) -> int:
         """Remove paths; returns how many there were. A photo without a path is not found any more.

@@ -28,7 +28,8 @@ from imgsearch.records.trial import (
     SourcedQuery,
     TrialQuery,
 )
-from imgsearch.search.baseline import LibraryBaseline, nouns
+from imgsearch.search.baseline import mean_noun_of, nouns
+from imgsearch.search.saved_queries import with_saved
 from imgsearch.search.short_texts import embed_alone, mean_noun_share
 from imgsearch.search.understanding import understand
 from imgsearch.store.reads import photo_starts
@@ -113,8 +114,7 @@ def try_encoder(
     own = [_own_text(context, line) for line in own_queries]
     shown, measured = _texts(photos, own, list(_past_texts(context, past, photos.keys())))
     texts = list(dict.fromkeys(each.text for each in (*shown, *measured)))
-    baseline = LibraryBaseline.read(store.reads, before)
-    mean_noun = None if baseline is None else baseline.mean_noun
+    mean_noun = mean_noun_of(store.reads.baseline(before.key), before.encoder_id)
     # First: memory never holds two encoders.
     before_queries = embed_alone(before.encoder_id, texts, mean_noun, context.embed_before)
     encoder, after = yield from context.open_after(list(sample.values()))
@@ -277,7 +277,8 @@ def _past_texts(
 
 def _single_text(context: TrialContext, query: Query, source: QuerySource) -> _AskedText | None:
     """What a query asks for, understood as in a search; None unless it is one text, and filters."""
-    exact = understand(context.store.reads, query).query
+    reads = context.store.reads
+    exact = understand(reads, with_saved(reads, query)).query
     texts = [term.what for term in exact.terms if isinstance(term.what, str) and term.weight > 0]
     if not len(texts) == len(exact.terms) == 1:
         return None

@@ -313,7 +313,7 @@ class Indexer:
                 online = roots.online_roots(store.reads, self._mounts)
                 own = frozenset(root_id for root_id, is_online in online.items() if is_online)
                 cache = self._settings.cache_dir
-                selection = selection_of(store.reads, cache, filters, own)
+                selection = selection_of(store.reads, store.reads, cache, filters, own)
                 return store.reads.matching(selection)
 
             context = encoder_trial.TrialContext(
@@ -699,8 +699,7 @@ class Indexer:
         """What concepts are embedded with; the encoder is loaded only if something has to be."""
 
         def embed_words(texts: Sequence[str]) -> Vectors:
-            known = baseline.LibraryBaseline.read(store.reads, row)
-            mean_noun = None if known is None else known.mean_noun
+            mean_noun = baseline.mean_noun_of(store.reads.baseline(row.key), row.encoder_id)
             return embed_alone(
                 row.encoder_id, texts, mean_noun, partial(self._embed_as_queries, row)
             )

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from imgsearch.encoders.prompts import prompts_for
 from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.search import confidence
-from imgsearch.search.confidence import CandidateCounts, ScoredQuery
+from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.short_texts import less_mean_noun, mean_noun_share
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.answer import Verdict
-    from imgsearch.records.arrays import Ids, Vector, Vectors
+    from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
-    from imgsearch.store.reads import Reads
+    from imgsearch.records.query import Selection
     from imgsearch.store.store import Store
 
 SAMPLE_PHOTOS = 256
@@ -36,27 +37,25 @@ class LibraryBaseline:
     """The score baseline of a library, read once to embed queries and to assess answers.
 
     `scores` has the nouns as they are searched for: less a share of `mean_noun` (dim,), which is
-    None where nothing is subtracted with this encoder. `further_parts` are the photos that have
-    several vectors, and how many besides the first.
+    None where nothing is subtracted with this encoder.
     """
 
-    store: Reads
-    encoder_key: int
+    catalogue: Catalogue
     scores: ScoreBaseline
     mean_noun: Vector | None
-    further_parts: tuple[Ids, Ids]
 
     @classmethod
-    def read(cls, store: Reads, row: EncoderRow) -> Self | None:
+    def read(cls, catalogue: Catalogue) -> Self | None:
         """None where the library had fewer than `MIN_PHOTOS` photos when it was last indexed."""
-        scores = store.baseline(row.key)
+        scores = catalogue.baseline()
         if scores is None:
             return None
-        mean_noun, share = None, mean_noun_share(row.encoder_id)
-        if share and len(scores.nouns):  # a baseline of an early version has none
-            mean_noun = scores.nouns.mean(axis=0)
+        encoder_id = catalogue.encoder.encoder_id
+        mean_noun = mean_noun_of(scores, encoder_id)
+        if mean_noun is not None:
+            share = mean_noun_share(encoder_id)
             scores = replace(scores, nouns=less_mean_noun(scores.nouns, mean_noun, share))
-        return cls(store, row.key, scores, mean_noun, store.further_parts(row.key))
+        return cls(catalogue, scores, mean_noun)
 
     @property
     def usual_caption(self) -> Vector:
@@ -64,28 +63,33 @@ class LibraryBaseline:
         usual: Vector = self.scores.prompts.mean(axis=0)
         return usual
 
-    def assess(self, query: ScoredQuery, hits: Neighbours, only: Ids | None = None) -> Verdict:
-        """How far an answer can be trusted, given its best hits, best first, all in `only`."""
+    def assess(
+        self, query: ScoredQuery, hits: Neighbours, among: Selection | None = None
+    ) -> Verdict:
+        """How far an answer can be trusted, given its best hits, best first, all in `among`."""
         import numpy as np
 
         hits = Neighbours(
             hits.ids[: confidence.COUNTED_HITS], hits.scores[: confidence.COUNTED_HITS]
         )
         ids = hits.ids[: confidence.COMPARED_HITS].tolist()
-        photos = self.store.parts(self.encoder_key, ids).values()
+        photos = self.catalogue.vectors_of(ids).values()
         closest = np.array(
             [photo.vectors[photo.best_part(query.vector)] for photo in photos], np.float32
         )
-        return confidence.assess(self.scores, query, hits, closest, self._candidates(only))
+        candidates = self.catalogue.count(among)
+        return confidence.assess(self.scores, query, hits, closest, candidates)
 
-    def _candidates(self, only: Ids | None) -> CandidateCounts:
-        import numpy as np
 
-        ids, further = self.further_parts
-        if only is None:
-            vectors = self.scores.vectors
-            return CandidateCounts(vectors - int(further.sum()), vectors)
-        return CandidateCounts(len(only), len(only) + int(further[np.isin(ids, only)].sum()))
+def mean_noun_of(scores: ScoreBaseline | None, encoder_id: str) -> Vector | None:
+    """The mean vector (dim,) of the nouns, a share of which is taken off short texts.
+
+    None where nothing is, and without a baseline.
+    """
+    if scores is None or not mean_noun_share(encoder_id) or not len(scores.nouns):
+        return None  # a baseline of an early version has no nouns
+    mean_noun: Vector = scores.nouns.mean(axis=0)
+    return mean_noun
 
 
 # ------------------------------------------------------------------------- keeping it up to date

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from imgsearch.catalogue.base import PhotoCount
     from imgsearch.records.answer import Neighbours
     from imgsearch.records.arrays import Vector, Vectors
 
@@ -71,7 +72,7 @@ class Thresholds:
     likely_share: float = 0.8
     possible_share: float = 0.5
 
-    def unsure_from(self, query: ScoredQuery, candidates: CandidateCounts) -> float:
+    def unsure_from(self, query: ScoredQuery, candidates: PhotoCount) -> float:
         """The strength below which nothing is found: the mean for the terms, by their weights."""
         of_kind = {
             "text": self.unsure,
@@ -117,20 +118,12 @@ class ScoredQuery:
     everyday: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateCounts:
-    """How many photos could have been found, and how many vectors these have."""
-
-    photos: int
-    vectors: int
-
-
 def assess(
     baseline: ScoreBaseline,
     query: ScoredQuery,
     hits: Neighbours,
     closest: Vectors,
-    candidates: CandidateCounts,
+    candidates: PhotoCount,
     thresholds: Thresholds = THRESHOLDS,
 ) -> Verdict:
     """How far an answer can be trusted.
@@ -172,7 +165,7 @@ def assess(
 
 
 def answer_strength(
-    baseline: ScoreBaseline, query: ScoredQuery, closest: Vectors, candidates: CandidateCounts
+    baseline: ScoreBaseline, query: ScoredQuery, closest: Vectors, candidates: PhotoCount
 ) -> float:
     """How far an answer exceeds chance, in standard deviations; 0 is chance."""
     unrelated = unrelated_queries(baseline, query)

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
-from imgsearch.records.query import Filter, Query, Selection
+from imgsearch.records.query import Filter, Query, Selection, Understanding
 from imgsearch.search.concepts import checked
 from imgsearch.search.places import located
+from imgsearch.search.saved_queries import with_saved
+from imgsearch.search.understanding import understand
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue, KnownNames
     from imgsearch.encoders.base import Encoder
-    from imgsearch.records.answer import Neighbours
-    from imgsearch.records.arrays import Ids, Vectors
+    from imgsearch.records.arrays import Ids
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.reads import Reads
 
 
-class SearchableVectors(Protocol):
-    """Every committed vector of one encoder, searchable; never a photo without a path."""
-
-    def search(
-        self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
-    ) -> list[Neighbours]: ...
-
-
 def selection_of(
     reads: Reads,
+    names: KnownNames,
     cache_dir: Path,
     filters: tuple[Filter, ...],
     online: frozenset[int],
@@ -38,39 +33,42 @@ def selection_of(
 
     `online` are the ids of the roots that can be reached now.
     """
-    conditions = tuple(located(reads, cache_dir, checked(reads, each)) for each in filters)
+    conditions = tuple(located(names, cache_dir, checked(reads, each)) for each in filters)
     return Selection(conditions, online, among)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchContext:
-    """Everything that a query needs. `encoder` and `vectors` load on their first call.
+    """Everything that a query needs. `encoder` loads on its first call.
 
-    `row` is the encoder whose vectors are searched, `online` maps each root id to whether it can
-    be reached now, and `cache_dir` holds the vectors of past queries. With `stack_raw`, the RAW
-    file of a JPEG is not a result of its own.
+    `catalogue` has the photos that are searched, and `reads` what the user has added: saved
+    searches and concepts. `online_roots` are the ids of the roots that can be reached now, and
+    `cache_dir` holds the vectors of past queries. With `stack_raw`, the RAW file of a JPEG is not a
+    result of its own.
     """
 
+    catalogue: Catalogue
     reads: Reads
-    row: EncoderRow
     encoder: Callable[[], Encoder]
-    vectors: Callable[[], SearchableVectors]
-    online: Mapping[int, bool]
+    online_roots: frozenset[int]
     max_megapixels: float
     cache_dir: Path
     stack_raw: bool = False
 
     @property
-    def online_roots(self) -> frozenset[int]:
-        """The ids of the roots that can be reached now."""
-        return frozenset(root_id for root_id, online in self.online.items() if online)
+    def row(self) -> EncoderRow:
+        """The encoder whose vectors are searched."""
+        return self.catalogue.encoder
+
+    def understood(self, query: Query) -> Understanding:
+        """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
+        return understand(self.catalogue.names, with_saved(self.reads, query))
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
         """The photos that pass these filters. Raises QueryError for an unknown town or concept."""
-        return selection_of(self.reads, self.cache_dir, filters, self.online_roots, among)
+        names = self.catalogue.names
+        return selection_of(self.reads, names, self.cache_dir, filters, self.online_roots, among)
 
-    def matching(self, query: Query) -> Ids | None:
-        """The photos that pass the query's filters, sorted; None where it has no filters."""
-        if not query.filters:
-            return None
-        return self.reads.matching(self.selection(query.filters))
+    def among(self, query: Query) -> Selection | None:
+        """The photos that pass the query's filters; None where it has no filters."""
+        return self.selection(query.filters) if query.filters else None

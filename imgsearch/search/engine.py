@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from imgsearch.errors import QueryError
 from imgsearch.query.grammar import EMPTY_QUERY
 from imgsearch.records.answer import Answer, FoundPhotos, Hit, Neighbours, Verdict
-from imgsearch.records.query import Listed, Query
+from imgsearch.records.query import Listed, Query, Selection
 from imgsearch.search import cursor as cursors
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.concepts import concept_verdict, learned_concepts, only_concept
@@ -23,12 +23,12 @@ from imgsearch.search.name_search import FUSED_RANKS, NameMatches, find_names, f
 from imgsearch.search.picture_text import with_text_lines
 from imgsearch.search.remarks import with_emptying_part, with_known_examples, with_remarks
 from imgsearch.search.stacking import hidden_by_stack, list_photos
-from imgsearch.search.understanding import understand
 from imgsearch.search.vector import QueryVector, embed
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
     from imgsearch.records.arrays import Ids, Vector
-    from imgsearch.store.reads import Reads
+    from imgsearch.records.names import MatchedField
 
 
 _FIRST_RANKED = 1000  # photos of the first attempt to find all that are not weak
@@ -42,10 +42,10 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
     photos that reach it. Raises QueryError for an empty query, a k below 1, an image that cannot be
     read, or a cursor of another query.
     """
-    understanding = understand(context.reads, query)
+    understanding = context.understood(query)
     exact = understanding.query
     answer = _page(context, exact, k, cursor)
-    answer = replace(answer, hits=with_text_lines(context.reads, exact, answer.hits))
+    answer = replace(answer, hits=with_text_lines(context.catalogue, exact, answer.hits))
     if understanding.parts:
         answer = replace(answer, understood=understanding.parts)
     if cursor is not None:
@@ -80,10 +80,10 @@ def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
     """The ids of all photos that pass the filters; with terms, of the best k that are not weak."""
     import numpy as np
 
-    query = understand(context.reads, query).query
+    query = context.understood(query).query
     _check_min_score(query)
     if not query.terms:
-        return context.reads.matching(context.selection(query.filters))
+        return context.catalogue.ids(context.selection(query.filters))
     hits = search_page(context, query, k).hits
     return np.array([hit.photo.id for hit in hits if hit.level != "weak"], np.int64)
 
@@ -96,7 +96,7 @@ def found_ids(
     Weak ones only if they are to be included. k is needed for a query with terms. Raises
     QueryError as `search_page` does.
     """
-    query = understand(context.reads, query).query
+    query = context.understood(query).query
     if query == Query():
         raise QueryError(EMPTY_QUERY)
     _check_min_score(query)
@@ -119,19 +119,19 @@ def find_all(context: SearchContext, query: Query, k: int) -> FoundPhotos:
     """
     import numpy as np
 
-    query = understand(context.reads, query).query
+    query = context.understood(query).query
     if not query.terms:
         return FoundPhotos(query, np.array(found_ids(context, query, None), np.int64))
     _check_min_score(query)
-    only = context.matching(query)
-    if only is not None and not len(only):
+    among = context.among(query)
+    if among is not None and not context.catalogue.count(among).photos:
         return FoundPhotos(query, np.empty(0, np.int64))
-    baseline = LibraryBaseline.read(context.reads, context.row)
+    baseline = LibraryBaseline.read(context.catalogue)
     vector = embed(context, query, baseline)
-    names = find_names(context.reads, query, only)
+    names = find_names(context.catalogue, query, among)
     limit = min(max(COUNTED_HITS, _FIRST_RANKED), k)
     while True:
-        ranked = rank_fused(context, query, vector, names, only, limit, baseline)
+        ranked = rank_fused(context, query, vector, names, among, limit, baseline)
         if ranked.is_complete or ranked.is_below or limit >= k or _ends_weak(ranked, limit):
             break
         limit = min(4 * limit, k)
@@ -139,7 +139,7 @@ def find_all(context: SearchContext, query: Query, k: int) -> FoundPhotos:
     if query.sort != "relevance":
         scores = dict(photos)
         selection = context.selection((), np.array(list(scores), np.int64))
-        listed = context.reads.listing(selection, _sort_key(query))
+        listed = context.catalogue.listing(selection, _sort_key(query))
         photos = [(photo.id, scores[photo.id]) for photo in listed]
     return FoundPhotos(
         query,
@@ -154,7 +154,7 @@ def find_all(context: SearchContext, query: Query, k: int) -> FoundPhotos:
 
 def _ends_weak(ranked: FusedRanking, limit: int) -> bool:
     """Whether a ranking of `limit` photos goes down to weak ones, and has all that were named."""
-    if ranked.verdict is None or not ranked.photos or len(ranked.named) > limit:
+    if ranked.verdict is None or not ranked.photos or ranked.named_photos > limit:
         return False
     last_id, last_score = ranked.photos[-1]
     return last_id not in ranked.named and last_score < ranked.verdict.possible_from
@@ -167,10 +167,10 @@ def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> t
         wanted = set(ids)
         pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
         scores = {photo_id: score for photo_id, score in pairs if photo_id in wanted}
-    hits = make_hits(context.reads, context.online, ids, scores, context.stack_raw)
+    hits = make_hits(context.catalogue, ids, scores, context.stack_raw)
     if found.vector is not None:
         hits = _rated(context, found.vector, found.verdict, found.named, found.phrases, hits)
-    return with_text_lines(context.reads, found.query, hits)
+    return with_text_lines(context.catalogue, found.query, hits)
 
 
 def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | None:
@@ -178,14 +178,17 @@ def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | No
     import numpy as np
 
     if query is not None:
-        query = understand(context.reads, query).query
+        query = context.understood(query).query
     is_stacked = context.stack_raw and not (query and query.terms)  # search results are already
     if query is None and not is_stacked:
         return None
-    ids = context.reads.live_ids() if query is None else matching_ids(context, query, k)
+    among = context.selection(())
+    ids = context.catalogue.ids(among) if query is None else matching_ids(context, query, k)
     if not is_stacked:
         return ids
-    hidden = hidden_by_stack(context, ids.tolist(), ids)
+    if query is not None:
+        among = context.selection((), ids)
+    hidden = hidden_by_stack(context, ids.tolist(), among)
     return np.array([photo_id for photo_id in ids.tolist() if photo_id not in hidden], np.int64)
 
 
@@ -202,67 +205,63 @@ class Ranking:
     is_complete: bool  # there are no more
 
 
-def rank(context: SearchContext, query: QueryVector, only: Ids | None, limit: int) -> Ranking:
-    """The best `limit` photos, or slightly more, among those in `only` if given.
+def rank(
+    context: SearchContext, query: QueryVector, among: Selection | None, limit: int
+) -> Ranking:
+    """The best `limit` photos, or slightly more, of those in `among` if given.
 
     The query's own examples are left out, and RAW files that are hidden by their JPEG.
     """
     k = limit + len(query.example_ids)
-    (found,) = context.vectors().search(query.vector[None], k, only, kind=query.kind)
+    found = context.catalogue.nearest(query.vector, k, among, kind=query.kind)
     ids = found.ids.tolist()
-    left_out = query.example_ids | hidden_by_stack(context, ids, only).keys()
+    left_out = query.example_ids | hidden_by_stack(context, ids, among).keys()
     pairs = zip(ids, found.scores.tolist(), strict=True)
     return Ranking([pair for pair in pairs if pair[0] not in left_out], len(ids) < k)
 
 
 def make_hits(
-    store: Reads,
-    online: Mapping[int, bool],
+    catalogue: Catalogue,
     ids: Sequence[int],
     scores: Mapping[int, float] | None = None,
     stack_raw: bool = False,
 ) -> list[Hit]:
     """Hits for these photos, in this order; photos that have been deleted are left out.
 
-    `online` maps each root id to whether it can be reached. With `stack_raw`, the paths of the RAW
-    file of the same shot follow a photo's own.
+    With `stack_raw`, the paths of the RAW file of the same shot follow a photo's own.
     """
     scores = scores or {}
-    photos, locations = store.photos(ids), store.paths(ids)
-    missing, dates = store.held_paths(ids), store.dates(ids)
-    raw_paths = _raw_paths(store, ids) if stack_raw else {}
+    photos = catalogue.photos(ids)
+    raw_paths = _raw_paths(catalogue, ids) if stack_raw else {}
     hits = []
     for photo_id in ids:
-        if photo_id not in photos or photo_id not in locations or photo_id not in dates:
+        found = photos.get(photo_id)
+        if found is None:
             continue  # deleted since the search
-        own = sorted(
-            locations[photo_id],
-            key=lambda location: (not online[location[0]], location[1] in missing),
-        )
-        root_id, best_path = own[0]
-        date, dated_by = dates[photo_id]
+        paths = (file.path for file in found.files)
         hits.append(
             Hit(
-                photo=photos[photo_id],
-                paths=(*(path for _, path in own), *raw_paths.get(photo_id, ())),
+                photo=found.photo,
+                paths=(*paths, *raw_paths.get(photo_id, ())),
                 score=scores.get(photo_id),
-                offline=not online[root_id],
-                missing=best_path in missing,
-                date=datetime.fromisoformat(date),
-                dated_by=dated_by,
+                offline=not found.files[0].is_online,
+                missing=found.files[0].is_missing,
+                date=datetime.fromisoformat(found.date),
+                dated_by=found.dated_by,
             )
         )
     return hits
 
 
-def _raw_paths(store: Reads, ids: Sequence[int]) -> dict[int, list[Path]]:
+def _raw_paths(catalogue: Catalogue, ids: Sequence[int]) -> dict[int, list[Path]]:
     """The paths of the RAW files that belong to these photos."""
     shown = set(ids)
-    pairs = [(jpeg, raw) for jpeg, raw in store.raw_pairs(ids) if jpeg in shown]
-    locations = store.paths([raw for _, raw in pairs])
+    pairs = [(jpeg, raw) for jpeg, raw in catalogue.raw_pairs(ids) if jpeg in shown]
+    photos = catalogue.photos([raw for _, raw in pairs])
     paths: dict[int, list[Path]] = {}
     for jpeg, raw in pairs:
-        paths.setdefault(jpeg, []).extend(path for _, path in locations.get(raw, ()))
+        if raw in photos:
+            paths.setdefault(jpeg, []).extend(sorted(file.path for file in photos[raw].files))
     return paths
 
 
@@ -275,6 +274,7 @@ class FusedRanking:
 
     photos: list[tuple[int, float]]  # ids and scores
     named: frozenset[int]  # the photos among them that were found by name
+    named_photos: int  # how many there are, ranked or not
     phrases: tuple[str, ...]  # by which they were found
     verdict: Verdict | None
     is_complete: bool
@@ -286,7 +286,7 @@ def rank_fused(
     query: Query,
     vector: QueryVector,
     names: NameMatches | None,
-    only: Ids | None,
+    among: Selection | None,
     limit: int,
     baseline: LibraryBaseline | None,
 ) -> FusedRanking:
@@ -294,17 +294,18 @@ def rank_fused(
 
     Without a baseline there is no verdict.
     """
-    ranking = rank(context, vector, only, limit)
-    verdict = None if baseline is None else _verdict(baseline, vector, only, ranking)
+    ranking = rank(context, vector, among, limit)
+    verdict = None if baseline is None else _verdict(baseline, vector, among, ranking)
     probe = None if verdict is None else only_concept(context.reads, context.row, query)
     if verdict is not None and probe is not None:
         verdict = concept_verdict(probe, verdict, [score for _, score in ranking.photos])
     if names is None:
         is_below = _ends_below(ranking, query.min_score)
         photos = [each for each in ranking.photos if _reaches(each, query.min_score)]
-        return FusedRanking(photos, frozenset(), (), verdict, ranking.is_complete, is_below)
-    by_name = rank(context, vector, names.ids, limit)
-    named = frozenset(names.ids.tolist())
+        return FusedRanking(photos, frozenset(), 0, (), verdict, ranking.is_complete, is_below)
+    by_name = rank(context, vector, names.selection, limit)
+    found = {photo_id for ranked in (ranking, by_name) for photo_id, _ in ranked.photos}
+    named = frozenset(context.catalogue.within(list(found), names.selection))
     ranks = {photo_id: number for number, (photo_id, _) in enumerate(ranking.photos, 1)}
     order: list[tuple[bool, float, tuple[int, float]]] = []
     for number, each in enumerate(by_name.photos, 1):
@@ -320,11 +321,13 @@ def rank_fused(
     order.sort(key=lambda each: each[:2])
     is_below = all(_ends_below(each, query.min_score) for each in (ranking, by_name))
     if verdict is not None:
-        verdict = replace(verdict, state="found", named=len(named - vector.example_ids))
+        own = context.catalogue.within(list(vector.example_ids), names.selection)
+        verdict = replace(verdict, state="found", named=names.photos - len(own))
     return FusedRanking(
         [each for _, _, each in order if _reaches(each, query.min_score)],
         named,
-        tuple(phrase.text for phrase in names.phrases),
+        names.photos,
+        names.phrases,
         verdict,
         ranking.is_complete and by_name.is_complete,
         is_below,
@@ -338,12 +341,12 @@ def _reaches(photo: tuple[int, float], min_score: float | None) -> bool:
 def _ranked_page(
     context: SearchContext, query: Query, k: int, after: ByTwoScores, learned: bytes
 ) -> Answer:
-    only = context.matching(query)
-    if only is not None and not len(only):
+    among = context.among(query)
+    if among is not None and not context.catalogue.count(among).photos:
         return Answer(())
-    baseline = LibraryBaseline.read(context.reads, context.row)
+    baseline = LibraryBaseline.read(context.catalogue)
     vector = embed(context, query, baseline)
-    names = find_names(context.reads, query, only)
+    names = find_names(context.catalogue, query, among)
     counts = [0 if each is None else each.count for each in (after.named, after.others)]
     limit = max(COUNTED_HITS, k + 1 + sum(counts))
 
@@ -352,14 +355,14 @@ def _ranked_page(
         return end is None or end.is_after(*photo)
 
     while True:
-        ranked = rank_fused(context, query, vector, names, only, limit, baseline)
+        ranked = rank_fused(context, query, vector, names, among, limit, baseline)
         rest = [each for each in ranked.photos if is_after(each, ranked.named)]
         if len(rest) > k or ranked.is_complete or ranked.is_below:
             break
         limit *= 2  # photos were added that rank before this page
     shown = rest[:k]
     ids = [photo_id for photo_id, _ in shown]
-    hits = make_hits(context.reads, context.online, ids, dict(shown), context.stack_raw)
+    hits = make_hits(context.catalogue, ids, dict(shown), context.stack_raw)
     cursor = None
     if len(rest) > k:
         cursor = cursors.write(query, _end_of_page(after, shown, ranked), learned)
@@ -393,7 +396,7 @@ def _end(after: ByScore | None, shown: Sequence[tuple[int, float]]) -> ByScore:
 
 
 def _verdict(
-    baseline: LibraryBaseline, query: QueryVector, only: Ids | None, ranking: Ranking
+    baseline: LibraryBaseline, query: QueryVector, among: Selection | None, ranking: Ranking
 ) -> Verdict | None:
     """How far the best photos of a ranking can be trusted."""
     import numpy as np
@@ -401,7 +404,7 @@ def _verdict(
     best = ranking.photos[:COUNTED_HITS]
     ids = np.array([photo_id for photo_id, _ in best], np.int64)
     scores = np.array([score for _, score in best], np.float32)
-    return baseline.assess(query.scored, Neighbours(ids, scores), only)
+    return baseline.assess(query.scored, Neighbours(ids, scores), among)
 
 
 def _assessed(
@@ -424,14 +427,16 @@ def _rated(
     that they were found by.
     """
     ids = [hit.photo.id for hit in hits]
-    parts = context.reads.parts(context.row.key, ids, only_several=True)
+    parts = context.catalogue.vectors_of(ids, only_several=True)
     times_s = {
         photo_id: photo.times_s[photo.best_part(vector)]
         for photo_id, photo in parts.items()
         if photo.times_s
     }
     named_here = named.intersection(ids)
-    fields = context.reads.fields_with_any(named_here, phrases) if named_here else {}
+    fields: Mapping[int, tuple[MatchedField, ...]] = {}
+    if named_here:
+        fields = context.catalogue.names.fields_with_any(named_here, phrases)
     return [
         replace(
             hit,
@@ -452,24 +457,24 @@ def _sorted_page(context: SearchContext, query: Query, k: int, after: ByKey | No
     """The best k photos, or all that reach the minimum score, in the order of date or path."""
     import numpy as np
 
-    only = context.matching(query)
-    if only is not None and not len(only):
+    among = context.among(query)
+    if among is not None and not context.catalogue.count(among).photos:
         return Answer(())
-    baseline = LibraryBaseline.read(context.reads, context.row)
+    baseline = LibraryBaseline.read(context.catalogue)
     vector = embed(context, query, baseline)
-    names = find_names(context.reads, query, only)
+    names = find_names(context.catalogue, query, among)
     limit = max(COUNTED_HITS, k)
-    ranked = rank_fused(context, query, vector, names, only, limit, baseline)
+    ranked = rank_fused(context, query, vector, names, among, limit, baseline)
     if query.min_score is None:
         scores = dict(ranked.photos[:k])
     else:
         while not (ranked.is_complete or ranked.is_below):
             limit *= 4
-            ranked = rank_fused(context, query, vector, names, only, limit, baseline)
+            ranked = rank_fused(context, query, vector, names, among, limit, baseline)
         scores = dict(ranked.photos)
     # The ranking shows each shot once, so the listing need not stack again.
     selection = context.selection((), np.array(list(scores), np.int64))
-    listed = context.reads.listing(selection, _sort_key(query), _listed(after), k + 1)
+    listed = context.catalogue.listing(selection, _sort_key(query), _listed(after), k + 1)
     answer = _listing_page(context, query, k, listed, scores)
     return _assessed(context, vector, ranked, answer)
 
@@ -484,7 +489,7 @@ def _listing_page(
     """A page of the first k of these photos; the cursor is set if there are more."""
     shown = listed[:k]
     ids = [photo.id for photo in shown]
-    hits = make_hits(context.reads, context.online, ids, scores, context.stack_raw)
+    hits = make_hits(context.catalogue, ids, scores, context.stack_raw)
     end = shown[-1] if len(listed) > k else None
     cursor = None if end is None else cursors.write(query, ByKey(end.key, end.id))
     return Answer(tuple(hits), cursor)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgsearch.records.answer import Explanation
 from imgsearch.records.names import MatchedField
-from imgsearch.records.query import Filter, Query, Share
+from imgsearch.records.query import Filter, Query, Selection, Share
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.concepts import verdicts
 from imgsearch.search.context import SearchContext
@@ -18,30 +17,27 @@ from imgsearch.search.picture_text import lines_of_query
 from imgsearch.search.stacking import hidden_by_stack
 from imgsearch.search.vector import QueryVector, embed
 
-if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
-
 _FIRST_LIMIT = 200  # photos ranked at first; ten times as many while the photo is not among them
 
 
 def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
     """Rank, score and shares of the photo at `path`, which filters it passes, and its text."""
-    text = context.reads.texts([photo_id]).get(photo_id)
+    text = context.catalogue.texts([photo_id]).get(photo_id)
     explanation = _explain(context, photo_id, path, query)
     return replace(explanation, text=text, text_lines=lines_of_query(text, query))
 
 
 def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
-    photo = context.reads.photos([photo_id])[photo_id]
+    photo = context.catalogue.photos([photo_id])[photo_id].photo
     filters = tuple((filter_, _passes(context, photo_id, filter_)) for filter_ in query.filters)
-    parts = context.reads.parts(context.row.key, [photo_id]).get(photo_id)
+    parts = context.catalogue.vectors_of([photo_id]).get(photo_id)
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
         return Explanation(path, no_vector, photo, filters=filters)
     concepts = verdicts(context.reads, context.row, query, photo_id, parts)
     if not query.terms:
         return Explanation(path, None, photo, filters=filters, concepts=concepts)
-    baseline = LibraryBaseline.read(context.reads, context.row)
+    baseline = LibraryBaseline.read(context.catalogue)
     query_vector = embed(context, query, baseline)
     vector = parts.vectors[parts.best_part(query_vector.vector)]
     cosines = query_vector.term_vectors @ vector
@@ -60,14 +56,14 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     elif query.min_score is not None and score < query.min_score:
         reason = f"Its score {score:.4f} is below t:{query.min_score:g}."
     elif all(passes for _, passes in filters):
-        only = context.matching(query)
-        reason = _why_stacked(context, photo_id, only)
-        names = find_names(context.reads, query, only)
+        among = context.among(query)
+        reason = _why_stacked(context, photo_id, among)
+        names = find_names(context.catalogue, query, among)
         if not reason:
-            position = _rank_of(context, query, query_vector, names, photo_id, only, baseline)
-        if names is not None and photo_id in names.ids:
-            phrases = [phrase.text for phrase in names.phrases]
-            matched_by = context.reads.fields_with_any([photo_id], phrases)[photo_id]
+            position = _rank_of(context, query, query_vector, names, photo_id, among, baseline)
+        if names is not None and context.catalogue.within([photo_id], names.selection):
+            fields = context.catalogue.names.fields_with_any([photo_id], names.phrases)
+            matched_by = fields[photo_id]
     return Explanation(
         path,
         reason,
@@ -85,7 +81,7 @@ def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:
     import numpy as np
 
     only_it = np.array([photo_id], np.int64)
-    return len(context.reads.matching(context.selection((filter_,), only_it))) > 0
+    return context.catalogue.count(context.selection((filter_,), only_it)).photos > 0
 
 
 def _rank_of(
@@ -94,7 +90,7 @@ def _rank_of(
     vector: QueryVector,
     names: NameMatches | None,
     photo_id: int,
-    only: Ids | None,
+    among: Selection | None,
     baseline: LibraryBaseline | None,
 ) -> int | None:
     """The rank of a photo, from 1; None if it is not found."""
@@ -102,7 +98,7 @@ def _rank_of(
         baseline = None  # the verdict only orders photos that were found by name among the others
     limit = _FIRST_LIMIT
     while True:
-        ranking = rank_fused(context, query, vector, names, only, limit, baseline)
+        ranking = rank_fused(context, query, vector, names, among, limit, baseline)
         ids = [ranked_id for ranked_id, _ in ranking.photos]
         if photo_id in ids:
             return ids.index(photo_id) + 1
@@ -111,9 +107,9 @@ def _rank_of(
         limit *= 10
 
 
-def _why_stacked(context: SearchContext, photo_id: int, only: Ids | None) -> str | None:
-    jpeg = hidden_by_stack(context, [photo_id], only).get(photo_id)
+def _why_stacked(context: SearchContext, photo_id: int, among: Selection | None) -> str | None:
+    jpeg = hidden_by_stack(context, [photo_id], among).get(photo_id)
     if jpeg is None:
         return None
-    _, path = context.reads.paths([jpeg])[jpeg][0]
+    path = context.catalogue.photos([jpeg])[jpeg].files[0].path
     return f"It is shown as one result with {path}, because stack_raw is on."

@@ -10,7 +10,8 @@ from imgsearch.query.grammar import absolute, example_of
 from imgsearch.records.concepts import ConceptExample, ExampleSource
 from imgsearch.records.query import Example
 from imgsearch.search.concepts import probe_of
-from imgsearch.search.vector import content_hash_of, stored_vector
+from imgsearch.search.example_files import content_hash_of
+from imgsearch.search.vector import stored_vector
 
 if TYPE_CHECKING:
     from imgsearch.search.context import SearchContext
@@ -50,14 +51,14 @@ def photos_to_judge(context: SearchContext, name: str, k: int) -> list[int]:
     probe = probe_of(context.reads, context.row, name)
     judged = context.reads.concept_judgements(name)
     wanted = _CANDIDATES + len(judged) + context.reads.concept_photo_count(name)
-    (found,) = context.vectors().search(probe.direction[None], wanted, kind="text")
+    found = context.catalogue.nearest(probe.direction, wanted, kind="text")
     scored = [
         (abs(probe.probability(score) - 0.5), photo_id)
         for photo_id, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True)
         if photo_id not in judged
     ]
     candidates = [photo_id for _, photo_id in sorted(scored)[:_CANDIDATES]]
-    parts = context.reads.parts(context.row.key, candidates)
+    parts = context.catalogue.vectors_of(candidates)
     chosen: list[int] = []
     alike: list[int] = []
     for photo_id in candidates:
@@ -79,12 +80,12 @@ def _identity(
         source = example.source
     if isinstance(source, int):
         stored_vector(context, source)
-        photo = context.reads.photos([source])[source]
+        photo = context.catalogue.photos([source])[source].photo
         return bytes.fromhex(photo.content_hash), source, None
     file = source if isinstance(source, bytes) else Path(absolute(source))
     content_hash = content_hash_of(file)
-    photo_id = context.reads.photo_with(content_hash)
-    if photo_id is not None and context.reads.vector_of(context.row.key, photo_id) is None:
+    photo_id = context.catalogue.photo_with(content_hash)
+    if photo_id is not None and photo_id not in context.catalogue.vectors_of([photo_id]):
         photo_id = None  # not embedded yet
     return content_hash, photo_id, file
 

@@ -9,18 +9,16 @@ SIGIR 2009.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgsearch.encoders.phrasing import unwrapped, without_article
 from imgsearch.query.words import is_common
-from imgsearch.records.query import Query
+from imgsearch.records.query import NamedPhrase, Query, Selection
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
-    from imgsearch.store.reads import Reads
+    from imgsearch.catalogue.base import Catalogue, KnownNames
 
 RANK_OFFSET = 60  # k of the paper
 FUSED_RANKS = 200  # of the ranking by meaning: below, it adds nothing to a photo found by name
@@ -40,47 +38,43 @@ _SUFFIXES = {
 
 
 @dataclass(frozen=True, slots=True)
-class NamedPhrase:
-    """Words of a query that are in the names of photos, `is_whole` as a whole name."""
-
-    text: str
-    is_whole: bool
-
-
-@dataclass(frozen=True, slots=True)
 class NameMatches:
-    """The photos (n,) that are found by the names in a query, and those names."""
+    """The photos that are found by the names in a query, and how many they are."""
 
-    ids: Ids
-    phrases: tuple[NamedPhrase, ...]
+    selection: Selection
+    photos: int
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The names in the query."""
+        return tuple(phrase.text for phrase in self.selection.named)
 
 
-def find_names(reads: Reads, query: Query, only: Ids | None) -> NameMatches | None:
-    """The photos among `only`, or all, that have the names in this query; None for none.
+def find_names(catalogue: Catalogue, query: Query, among: Selection | None) -> NameMatches | None:
+    """The photos in `among`, or of all, that have the names in this query; None for none.
 
     Those with all names in it, or if there are none, those with any. A usual English word is looked
     for alone if it is the whole text, and then only as a whole name: "beach" is a keyword, but not
     "dog-beach-2.jpg".
     """
-    import numpy as np
-
     phrases = tuple(
         dict.fromkeys(
             phrase
             for term in query.terms
             if isinstance(term.what, str) and term.weight > 0
-            for phrase in _phrases_in(reads, term.what)
+            for phrase in _phrases_in(catalogue.names, term.what)
         )
     )
     if not phrases:
         return None
-    found = [reads.ids_named(phrase.text, phrase.is_whole) for phrase in phrases]
-    ids = reduce(np.intersect1d, found)
-    if not len(ids):
-        ids = reduce(np.union1d, found)
-    if only is not None:
-        ids = np.intersect1d(ids, only)
-    return NameMatches(ids, phrases) if len(ids) else None
+    anywhere = Selection(named=phrases)
+    if not catalogue.count(anywhere).photos:
+        anywhere = replace(anywhere, any_named=True)
+    selection = anywhere
+    if among is not None:
+        selection = replace(among, named=phrases, any_named=anywhere.any_named)
+    photos = catalogue.count(selection).photos
+    return NameMatches(selection, photos) if photos else None
 
 
 def fused_score(rank_by_name: int | None, rank_by_meaning: int | None) -> float:
@@ -89,7 +83,7 @@ def fused_score(rank_by_name: int | None, rank_by_meaning: int | None) -> float:
     return sum(1 / (RANK_OFFSET + rank) for rank in ranks if rank is not None)
 
 
-def _phrases_in(reads: Reads, text: str) -> list[NamedPhrase]:
+def _phrases_in(names: KnownNames, text: str) -> list[NamedPhrase]:
     """The phrases of a text that are names."""
     words = words_of(" ".join(without_article(unwrapped(text).split())))
     if not words or len(words) > MAX_WORDS:
@@ -97,18 +91,18 @@ def _phrases_in(reads: Reads, text: str) -> list[NamedPhrase]:
     whole = " ".join(words)
     if len(words) == 1:
         phrase = NamedPhrase(whole, is_whole=not _is_distinctive(whole))
-        return [phrase] if reads.has_named(phrase.text, phrase.is_whole) else []
+        return [phrase] if names.has_named(phrase.text, phrase.is_whole) else []
     is_whole = sum(word not in _STOP_WORDS for word in words) == 1
-    if reads.has_named(whole, is_whole):
+    if names.has_named(whole, is_whole):
         return [NamedPhrase(whole, is_whole)]
-    is_in_names = [reads.has_named(word) for word in words]
+    is_in_names = [names.has_named(word) for word in words]
     phrases: list[NamedPhrase] = []
     at = 0
     while at < len(words):
         found = None
         for end in range(min(at + _MAX_PHRASE_WORDS, len(words)), at, -1):
             if all(is_in_names[at:end]):
-                found = _named_phrase(reads, words[at:end])
+                found = _named_phrase(names, words[at:end])
             if found is not None:
                 phrases.append(found)
                 at = end
@@ -118,7 +112,7 @@ def _phrases_in(reads: Reads, text: str) -> list[NamedPhrase]:
     return phrases
 
 
-def _named_phrase(reads: Reads, words: Sequence[str]) -> NamedPhrase | None:
+def _named_phrase(names: KnownNames, words: Sequence[str]) -> NamedPhrase | None:
     """These words as a phrase, if they are a name that a query may mean."""
     if words[0] in _STOP_WORDS or words[-1] in _STOP_WORDS:
         return None
@@ -126,7 +120,7 @@ def _named_phrase(reads: Reads, words: Sequence[str]) -> NamedPhrase | None:
     if len(words) == 1 and not is_distinctive:
         return None
     phrase = NamedPhrase(" ".join(words), is_whole=not is_distinctive)
-    return phrase if reads.has_named(phrase.text, phrase.is_whole) else None
+    return phrase if names.has_named(phrase.text, phrase.is_whole) else None
 
 
 def _is_distinctive(word: str) -> bool:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from imgsearch.records.answer import Hit
 from imgsearch.records.picture_text import PhotoText, TextLine, lines_with
 from imgsearch.records.query import Query
-from imgsearch.store.reads import Reads
+
+if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
 
 
-def with_text_lines(reads: Reads, query: Query, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def with_text_lines(catalogue: Catalogue, query: Query, hits: Sequence[Hit]) -> tuple[Hit, ...]:
     """The hits with their `text_lines`; as they are if the query has no `text:` filter."""
     phrases = _phrases(query)
     if not phrases:
         return tuple(hits)
-    texts = reads.texts([hit.photo.id for hit in hits])
+    texts = catalogue.texts([hit.photo.id for hit in hits])
     return tuple(replace(hit, text_lines=_lines(texts.get(hit.photo.id), phrases)) for hit in hits)
 
 

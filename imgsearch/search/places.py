@@ -10,20 +10,20 @@ from imgsearch.errors import QueryError
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place
 
 if TYPE_CHECKING:
-    from imgsearch.store.reads import Reads
+    from imgsearch.catalogue.base import KnownNames
 
 
-def located(reads: Reads, cache_dir: Path, condition: Filter) -> Filter:
+def located(names: KnownNames, cache_dir: Path, condition: Filter) -> Filter:
     """The filter with a circle on the Earth for each town that it names.
 
     Raises QueryError for a town that is not known.
     """
     if not any(isinstance(value, NamedPlace) for value in condition.values):
         return condition
-    return replace(condition, values=tuple(_located(reads, cache_dir, v) for v in condition.values))
+    return replace(condition, values=tuple(_located(names, cache_dir, v) for v in condition.values))
 
 
-def _located(reads: Reads, cache_dir: Path, value: FilterValue) -> FilterValue:
+def _located(names: KnownNames, cache_dir: Path, value: FilterValue) -> FilterValue:
     if not isinstance(value, NamedPlace):
         return value
     from imgsearch.gazetteer import Gazetteer  # only for a query that names a town
@@ -39,5 +39,5 @@ def _located(reads: Reads, cache_dir: Path, value: FilterValue) -> FilterValue:
             "in English, or its latitude and longitude: near:48.85,2.35,20km"
         )
     # Towns come with the most populous first, and of equal numbers `max` takes the first.
-    town = max(towns, key=lambda town: reads.photos_around(town.lat, town.lon))
+    town = max(towns, key=lambda town: names.photos_around(town.lat, town.lon))
     return Place(town.lat, town.lon, value.radius_km)

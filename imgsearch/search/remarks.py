@@ -15,7 +15,7 @@ from imgsearch.query.negation import has_negation
 from imgsearch.query.words import is_english
 from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Filter, Query
-from imgsearch.search.vector import content_hash_of
+from imgsearch.search.example_files import content_hash_of
 
 if TYPE_CHECKING:
     from imgsearch.records.query import Term
@@ -63,10 +63,11 @@ def with_known_examples(context: SearchContext, query: Query, answer: Answer) ->
         example = term.what
         if not isinstance(example, Example) or isinstance(example.source, int) or term.weight < 0:
             continue
-        photo_id = context.reads.photo_with(content_hash_of(example.source))
+        photo_id = context.catalogue.photo_with(content_hash_of(example.source))
         if photo_id is None:
             continue
-        files = [path for _, path in context.reads.paths([photo_id]).get(photo_id, ())]
+        photo = context.catalogue.photos([photo_id]).get(photo_id)
+        files = [] if photo is None else [file.path for file in photo.files]
         is_one = isinstance(example.source, Path) and example.source.absolute() in files
         if files and not is_one:
             remarks.append(
@@ -80,12 +81,12 @@ def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> 
     """The empty answer with the part of the query to leave out, if its filters let nothing pass."""
     if len(query.filters) < 2 or len(query.filters) > _MAX_FILTERS:
         return answer
-    if len(context.reads.matching(context.selection(query.filters))):
+    if context.catalogue.count(context.selection(query.filters)).photos:
         return answer  # the score was too low
     counts = []
     for number, condition in enumerate(query.filters):
         others = query.filters[:number] + query.filters[number + 1 :]
-        counts.append((len(context.reads.matching(context.selection(others))), condition))
+        counts.append((context.catalogue.count(context.selection(others)).photos, condition))
     best, emptying = max(counts, key=lambda each: each[0])
     order = list(_PREPOSITIONS)
     ordered = sorted(
@@ -135,7 +136,7 @@ def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer)
 
     @cache
     def is_name(word: str) -> bool:
-        return bool(context.reads.fields_named(word))
+        return bool(context.catalogue.names.fields_named(word))
 
     def is_unread(term: Term) -> bool:
         if not isinstance(term.what, str):
@@ -175,7 +176,7 @@ def _suggestion(
 
     @cache
     def names() -> list[str]:
-        return context.reads.words_of_names(_MAX_NAMES)
+        return context.catalogue.names.words_of_names(_MAX_NAMES)
 
     terms = []
     for term in query.terms:

@@ -13,9 +13,11 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.grammar import check_size, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Filter, Query, Term
 from imgsearch.records.saved import PlacedTerm, SavedSearch
+from imgsearch.search.example_files import content_hash_of
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
     from imgsearch.store.reads import Reads
 
 SAVED = "saved"  # the filter
@@ -121,22 +123,20 @@ def read_name(name: str) -> str:
 def new_search(
     reads: Reads, name: str, query: Query, k: int | None = None, include_weak: bool = False
 ) -> SavedSearch:
-    """A search to save, of now: it needs no other saved search, and no file but photos.
+    """A search to save, of now: it needs no other saved search.
 
-    Example files are looked up in the library, and copied where they are not in it. Raises
-    UsageError for a bad name, and QueryError for an empty query, a k below 1, and an example that
-    is too large or cannot be read.
+    Example files of the query have been kept: see `with_kept_examples`. Raises UsageError for a bad
+    name, and QueryError for an empty query and a k below 1.
     """
     if k is not None and k < 1:
         raise QueryError(f"The number of results must be 1 or more, not {k}.")
     full = with_saved(reads, query)
-    terms = tuple(_kept_term(reads, term) for term in full.terms)
-    in_line = replace(full, terms=tuple(filter(is_expressible, terms)))
+    in_line = replace(full, terms=tuple(filter(is_expressible, full.terms)))
     # Without free words, all texts are in quotes: what was quoted must not be understood as names.
     line = to_text(in_line, exact=not any(term.is_free for term in in_line.terms))
     examples = tuple(
         PlacedTerm(position, term)
-        for position, term in enumerate(terms)
+        for position, term in enumerate(full.terms)
         if not is_expressible(term)
     )
     now = datetime.now(UTC).replace(microsecond=0)
@@ -171,15 +171,23 @@ def _joined(saved: Query, query: Query) -> Query:
     )
 
 
-def _kept_term(reads: Reads, term: Term) -> Term:
+def with_kept_examples(catalogue: Catalogue, query: Query) -> Query:
+    """The query with a photo, or else the bytes of the file, in place of each example file.
+
+    Raises QueryError for an example that is too large or cannot be read.
+    """
+    return replace(query, terms=tuple(_kept_term(catalogue, term) for term in query.terms))
+
+
+def _kept_term(catalogue: Catalogue, term: Term) -> Term:
     """The term with a photo of the library, or else the bytes of its file, as its example."""
     what = term.what
     if not isinstance(what, Example) or isinstance(what.source, int):
         return term
-    from imgsearch.search.vector import content_hash_of
-
-    photo_id = reads.photo_with(content_hash_of(what.source))
-    if photo_id is not None and photo_id in reads.paths([photo_id]):  # else `prune` will take it
+    photo_id = catalogue.photo_with(content_hash_of(what.source))
+    if photo_id is not None and photo_id in catalogue.photos(
+        [photo_id]
+    ):  # else `prune` will take it
         return replace(term, what=replace(what, source=photo_id))
     return replace(term, what=replace(what, source=_read(what.source)))
 

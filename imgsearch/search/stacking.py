@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from imgsearch.records.query import Listed, Selection
 
 if TYPE_CHECKING:
-    from imgsearch.records.arrays import Ids
     from imgsearch.search.context import SearchContext
 
 
@@ -31,17 +30,17 @@ def stacks_of(context: SearchContext, ids: Sequence[int]) -> dict[int, tuple[int
     """
     import numpy as np
 
-    parts = context.reads.parts(context.row.key, ids)
+    parts = context.catalogue.vectors_of(ids)
     order = [photo_id for photo_id in ids if photo_id in parts]
     if not order:
         return {}
     vectors = np.stack([parts[photo_id].vectors[0] for photo_id in order])
     is_video = np.array([bool(parts[photo_id].times_s) for photo_id in order])
-    dates = context.reads.dates(order)
+    photos = context.catalogue.photos(order)
     moments = [
         None
-        if photo_id not in dates or dates[photo_id][1] == "file"
-        else datetime.fromisoformat(dates[photo_id][0]).replace(tzinfo=None)
+        if photo_id not in photos or photos[photo_id].dated_by == "file"
+        else datetime.fromisoformat(photos[photo_id].date).replace(tzinfo=None)
         for photo_id in order
     ]
     by_date = sorted(
@@ -76,30 +75,22 @@ def _is_burst(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and abs(one - other) <= BURST
 
 
-def hidden_by_stack(context: SearchContext, ids: Sequence[int], only: Ids | None) -> dict[int, int]:
+def hidden_by_stack(
+    context: SearchContext, ids: Sequence[int], among: Selection | None
+) -> dict[int, int]:
     """Which of these photos are RAW files hidden by their JPEG: RAW id to JPEG id.
 
-    A JPEG that is not in `only` (sorted ids, None for all photos) hides nothing. So whether a
+    A JPEG that is not in `among` (None for all photos) hides nothing. So whether a
     photo is hidden never depends on its rank, and pages, cursors and counts stay simple.
     """
     if not context.stack_raw or not ids:
         return {}
     raws = set(ids)
-    pairs = [(jpeg, raw) for jpeg, raw in context.reads.raw_pairs(ids) if raw in raws]
-    if only is not None:
-        passing = _in_sorted(only, [jpeg for jpeg, _ in pairs])
+    pairs = [(jpeg, raw) for jpeg, raw in context.catalogue.raw_pairs(ids) if raw in raws]
+    if among is not None and pairs:
+        passing = context.catalogue.within([jpeg for jpeg, _ in pairs], among)
         pairs = [pair for pair in pairs if pair[0] in passing]
     return {raw: jpeg for jpeg, raw in pairs}
-
-
-def _in_sorted(ids: Ids, wanted: Sequence[int]) -> set[int]:
-    """Which of the `wanted` ids are among the sorted `ids`, without a pass over all of them."""
-    import numpy as np
-
-    if not len(ids):
-        return set()
-    rows = np.searchsorted(ids, np.array(wanted, np.int64))
-    return set(ids[np.minimum(rows, len(ids) - 1)].tolist()) & set(wanted)
 
 
 def list_photos(
@@ -110,11 +101,11 @@ def list_photos(
     limit: int,
 ) -> list[Listed]:
     """At most `limit` photos of a selection, sorted, after a given one; each shot once."""
-    only = context.reads.matching(selection) if context.stack_raw and selection.filters else None
+    among = selection if selection.filters else None
     shown: list[Listed] = []
     while True:
-        batch = context.reads.listing(selection, sort, after, limit)
-        hidden = hidden_by_stack(context, [photo.id for photo in batch], only)
+        batch = context.catalogue.listing(selection, sort, after, limit)
+        hidden = hidden_by_stack(context, [photo.id for photo in batch], among)
         shown += [photo for photo in batch if photo.id not in hidden]
         if len(batch) < limit or len(shown) >= limit:
             return shown[:limit]

@@ -19,12 +19,11 @@ from imgsearch.query.grammar import is_expressible, parse, to_text
 from imgsearch.query.words import is_common
 from imgsearch.records.names import WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.query import Filter, Query, Term, Understanding, UnderstoodPart
-from imgsearch.search.saved_queries import with_saved
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import KnownNames
     from imgsearch.query.dates import Period
-    from imgsearch.store.reads import Reads
 
 MAX_WORDS = 30  # a longer text is a caption, and is taken as it is
 _MAX_NAME_WORDS = 5
@@ -85,13 +84,11 @@ class _Match:
     filters: tuple[Filter, ...]
 
 
-def understand(reads: Reads, query: Query, today: date | None = None) -> Understanding:
+def understand(names: KnownNames, query: Query, today: date | None = None) -> Understanding:
     """The exact query that a query with free words stands for, and the parts understood.
 
-    Saved searches are in place of their names. `today` is what "last summer" counts from. Raises
-    QueryError for the name of a saved search that is not known.
+    `query` names no saved search: see `with_saved`. `today` is what "last summer" counts from.
     """
-    query = with_saved(reads, query)
     free = next((term for term in query.terms if term.is_free and isinstance(term.what, str)), None)
     if free is None:
         return Understanding(query)
@@ -99,7 +96,7 @@ def understand(reads: Reads, query: Query, today: date | None = None) -> Underst
     words = free.what.split()
     if len(words) > MAX_WORDS:
         return Understanding(replace(query, terms=_exact(query.terms)))
-    matches = _Words(reads, words, today or date.today()).matches()
+    matches = _Words(names, words, today or date.today()).matches()
     if not matches:
         return Understanding(replace(query, terms=_exact(query.terms)))
     rest = _rest(words, matches)
@@ -114,13 +111,13 @@ def understand(reads: Reads, query: Query, today: date | None = None) -> Underst
     return Understanding(exact, parts)
 
 
-def exact_line(reads: Reads, query: Query) -> str:
+def exact_line(names: KnownNames, query: Query) -> str:
     """The line of an exact query, with quotes where its texts would be understood without.
 
     Raises ValueError for an example that a line cannot express.
     """
     line = to_text(query)
-    read_again = understand(reads, parse(line)) if line.strip() else Understanding(query)
+    read_again = understand(names, parse(line)) if line.strip() else Understanding(query)
     return to_text(query, exact=bool(read_again.parts) or read_again.query != query)
 
 
@@ -170,8 +167,8 @@ def _rest(words: Sequence[str], matches: Sequence[_Match]) -> str:
 class _Words:
     """The free words of a query, and the names and dates in them."""
 
-    def __init__(self, reads: Reads, words: Sequence[str], today: date) -> None:
-        self._reads = reads
+    def __init__(self, names: KnownNames, words: Sequence[str], today: date) -> None:
+        self._names = names
         self._today = today
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
@@ -197,7 +194,7 @@ class _Words:
 
     def _is_one_name(self) -> bool:
         """Whether all words together are in the name of a file, a folder or the like."""
-        return len(self._typed) > 1 and self._reads.has_phrase(
+        return len(self._typed) > 1 and self._names.has_phrase(
             " ".join(self._typed), WHOLE_NAME_FIELDS
         )
 
@@ -273,7 +270,7 @@ class _Words:
 
         period = read_foreign_period(words, self._today)
         is_name = period is not None and any(
-            self._reads.knows_name(field, word) for word in words for field in _CALLED
+            self._names.knows_name(field, word) for word in words for field in _CALLED
         )
         return None if is_name else period
 
@@ -286,7 +283,7 @@ class _Words:
         return (
             end == at + 1
             and at > taken
-            and self._reads.has_phrase(f"{self._typed[at - 1]} {self._typed[at]}", ["file_name"])
+            and self._names.has_phrase(f"{self._typed[at - 1]} {self._typed[at]}", ["file_name"])
         )
 
     def _is_time_of_year(self, period: Period, words: Sequence[str], before: str, end: int) -> bool:
@@ -299,8 +296,8 @@ class _Words:
 
     def _has_photos(self, period: Period, filters: Sequence[Filter]) -> bool:
         if filters == period.filters() and period.kind == "on":
-            return any(self._reads.has_date_from(first, end) for first, end in period.spans())
-        return self._reads.has_any(filters)
+            return any(self._names.has_date_from(first, end) for first, end in period.spans())
+        return self._names.has_any(filters)
 
     # ------------------------------------------------------------------ names
 
@@ -336,8 +333,8 @@ class _Words:
         if kind == "country":
             text = _COUNTRIES.get(text, text)
             names = (text, f"the {text}", text.removeprefix("the "))
-            return any(self._reads.knows_name("country", name) for name in names)
-        return self._reads.knows_name("people" if kind == "person" else "place", text)
+            return any(self._names.knows_name("country", name) for name in names)
+        return self._names.knows_name("people" if kind == "person" else "place", text)
 
     def _is_meant(self, kind: _Kind, words: Sequence[str], before: str, at: int, end: int) -> bool:
         """Whether these words, which are a name in the library, are meant as one here."""

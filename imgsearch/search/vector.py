@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from imgsearch.search.concepts import probe_of
 from imgsearch.search.confidence import ScoredQuery
 from imgsearch.search.context import SearchContext
 from imgsearch.search.everyday import is_everyday
+from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.query_cache import QueryCache
 from imgsearch.search.short_texts import embed_meant, text_kind, texts_meant
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
 
 _FULL_SIDE_PX = 1 << 20  # decode every pixel: a region is cut out of them
-_HASH_BYTES = 32  # as the store's content hashes
 _CANCEL_OUT = "The terms of this query cancel each other out. Change one of them."
 
 
@@ -238,11 +236,11 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
             return stored_vector(context, source), source
         photo_id, source = source, _file_of(context, source)
     digest = content_hash_of(source)
-    photo_id = context.reads.photo_with(digest) if photo_id is None else photo_id
+    photo_id = context.catalogue.photo_with(digest) if photo_id is None else photo_id
     if region is None and photo_id is not None:
-        stored = context.reads.vector_of(context.row.key, photo_id)
+        stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
         if stored is not None:
-            return stored, photo_id
+            return stored.vectors[0], photo_id
     cache = QueryCache(context.cache_dir, context.row.encoder_id)
     key = b"image\0" + digest + repr(region).encode()
     vector = cache.get(key)
@@ -254,44 +252,27 @@ def _embed_example(context: SearchContext, example: Example) -> tuple[Vector, in
 
 def stored_vector(context: SearchContext, photo_id: int) -> Vector:
     """The vector of a photo of the library. Raises QueryError for an unknown one."""
-    vector = context.reads.vector_of(context.row.key, photo_id)
-    if vector is None:
+    stored = context.catalogue.vectors_of([photo_id]).get(photo_id)
+    if stored is None:
         raise QueryError(
             f"The library has no photo with the id {photo_id}. `imgsearch search --json` shows "
             "each photo_id."
         )
+    vector: Vector = stored.vectors[0]
     return vector
 
 
 def _file_of(context: SearchContext, photo_id: int) -> Path:
     """A file of this photo that can be read now."""
     stored_vector(context, photo_id)
-    for root_id, path in context.reads.paths([photo_id]).get(photo_id, []):
-        if context.online.get(root_id) and path.is_file():
-            return path
+    photo = context.catalogue.photos([photo_id]).get(photo_id)
+    for file in () if photo is None else photo.files:
+        if file.is_online and file.path.is_file():
+            return file.path
     raise QueryError(
         f"The file of photo:{photo_id} is offline, and a region can only be cut out of the file. "
         "Connect its drive."
     )
-
-
-def content_hash_of(source: Path | bytes) -> bytes:
-    """The hash of an example's bytes, as the library has that of a photo. Raises QueryError."""
-    if isinstance(source, bytes):
-        return hashlib.blake2b(source, digest_size=_HASH_BYTES).digest()
-    try:
-        if not stat.S_ISREG(source.stat().st_mode):
-            raise QueryError(f"The example image {source} is not a file. Name a photo in it.")
-        with source.open("rb") as file:
-            return hashlib.file_digest(
-                file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)
-            ).digest()
-    except FileNotFoundError:
-        raise QueryError(f"The example image {source} does not exist. Check its name.") from None
-    except OSError as error:
-        raise QueryError(
-            f"The example image {source} cannot be read ({error.strerror}). Check its permissions."
-        ) from error
 
 
 def _embed_image(context: SearchContext, source: Path | bytes, region: Region | None) -> Vector:

@@ -45,7 +45,7 @@ _SHOWN_PLACES = 5  # towns and countries of an event
 PhotoId = Annotated[
     int, Meta(ge=1, le=_MAX_PHOTO_ID, description="Id of a photo, as in the results of a search.")
 ]
-PhotoCount = Annotated[
+ResultCount = Annotated[
     int, Meta(ge=1, le=MAX_PHOTOS, description="How many photos to return at most.")
 ]
 Cursor = Annotated[
@@ -63,7 +63,7 @@ class SearchArguments(Body):
     """What to search for."""
 
     query: Annotated[str, Meta(description="The query, in plain words and filters.")]
-    k: PhotoCount = 10
+    k: ResultCount = 10
     cursor: Cursor = None
 
 
@@ -71,7 +71,7 @@ class SimilarArguments(Body):
     """The photo that others are compared with."""
 
     photo_id: PhotoId
-    k: PhotoCount = 10
+    k: ResultCount = 10
     cursor: Cursor = None
 
 

@@ -1,0 +1,161 @@
+"""The catalogue of a library on one machine: SQLite, and an index file of FAISS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from imgsearch.catalogue.base import CataloguedPhoto, KnownNames, PhotoCount, PhotoFile
+
+if TYPE_CHECKING:
+    from imgsearch.records.answer import Neighbours, ScoreBaseline
+    from imgsearch.records.arrays import Ids, Vector, Vectors
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.photo import PhotoVectors
+    from imgsearch.records.picture_text import PhotoText
+    from imgsearch.records.query import Listed, Selection
+    from imgsearch.store.reads import Reads
+
+
+class SearchableVectors(Protocol):
+    """Every committed vector of one encoder, searchable; never a photo without a path."""
+
+    def search(
+        self, queries: Vectors, k: int, only: Ids | None = None, *, kind: Literal["text", "image"]
+    ) -> list[Neighbours]: ...
+
+
+class LocalCatalogue:
+    """A library in a data folder, as one request sees it: make a new one for each.
+
+    `vectors` opens the index on its first call; `online` maps each root id to whether it can be
+    reached now.
+    """
+
+    def __init__(
+        self,
+        reads: Reads,
+        encoder: EncoderRow,
+        vectors: Callable[[], SearchableVectors],
+        online: Mapping[int, bool],
+    ) -> None:
+        self._reads = reads
+        self._encoder = encoder
+        self._vectors = vectors
+        self._online = online
+        # The ids of selections, which one answer asks for several times. A selection with an array
+        # has no hash, so they go by its identity; it is kept, so that this stays its own.
+        self._selected: dict[int, tuple[Selection, Ids]] = {}
+
+    @property
+    def encoder(self) -> EncoderRow:
+        return self._encoder
+
+    @property
+    def names(self) -> KnownNames:
+        return self._reads
+
+    def nearest(
+        self,
+        query: Vector,
+        k: int,
+        among: Selection | None = None,
+        *,
+        kind: Literal["text", "image"],
+    ) -> Neighbours:
+        only = None if among is None else self.ids(among)
+        (found,) = self._vectors().search(query[None], k, only, kind=kind)
+        return found
+
+    def ids(self, among: Selection) -> Ids:
+        known = self._selected.get(id(among))
+        if known is None:
+            known = self._selected[id(among)] = (among, self._ids(among))
+        return known[1]
+
+    def _ids(self, among: Selection) -> Ids:
+        import numpy as np
+
+        if not among.named:
+            return self._reads.matching(among)
+        join = np.union1d if among.any_named else np.intersect1d
+        found = [self._reads.ids_named(each.text, each.is_whole) for each in among.named]
+        named: Ids = reduce(join, found)
+        if among.among is None and not among.filters:
+            return named
+        return np.intersect1d(named, self._reads.matching(among))
+
+    def count(self, among: Selection | None = None) -> PhotoCount:
+        import numpy as np
+
+        with_several, further = self._further_parts
+        if among is None:
+            vectors = 0 if self._baseline is None else self._baseline.vectors
+            return PhotoCount(vectors - int(further.sum()), vectors)
+        ids = self.ids(among)
+        return PhotoCount(len(ids), len(ids) + int(further[np.isin(with_several, ids)].sum()))
+
+    def within(self, ids: Sequence[int], among: Selection) -> set[int]:
+        import numpy as np
+
+        selected = self.ids(among)
+        if not len(selected):
+            return set()
+        # Without a pass over all of them.
+        rows = np.searchsorted(selected, np.array(ids, np.int64))
+        return set(selected[np.minimum(rows, len(selected) - 1)].tolist()) & set(ids)
+
+    def listing(
+        self,
+        among: Selection,
+        sort: Literal["date", "path"],
+        after: Listed | None = None,
+        limit: int = -1,
+    ) -> list[Listed]:
+        return self._reads.listing(among, sort, after, limit)
+
+    def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
+        wanted = list(ids)
+        photos, files = self._reads.photos(wanted), self._reads.paths(wanted)
+        held, dates = self._reads.held_paths(wanted), self._reads.dates(wanted)
+        found = {}
+        for photo_id in wanted:
+            if photo_id not in photos or photo_id not in files or photo_id not in dates:
+                continue  # deleted since it was found
+            of_photo = [
+                PhotoFile(path, self._online[root_id], path in held)
+                for root_id, path in files[photo_id]
+            ]
+            of_photo.sort(key=lambda file: (not file.is_online, file.is_missing))
+            found[photo_id] = CataloguedPhoto(photos[photo_id], tuple(of_photo), *dates[photo_id])
+        return found
+
+    def vectors_of(
+        self, ids: Iterable[int], *, only_several: bool = False
+    ) -> dict[int, PhotoVectors]:
+        return self._reads.parts(self._encoder.key, list(ids), only_several=only_several)
+
+    def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
+        return self._reads.texts(ids)
+
+    def photo_with(self, content_hash: bytes) -> int | None:
+        return self._reads.photo_with(content_hash)
+
+    def photo_at(self, path: Path) -> int | None:
+        return self._reads.photo_at(path)
+
+    def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
+        return self._reads.raw_pairs(ids)
+
+    def baseline(self) -> ScoreBaseline | None:
+        return self._baseline
+
+    @cached_property
+    def _baseline(self) -> ScoreBaseline | None:
+        return self._reads.baseline(self._encoder.key)
+
+    @cached_property
+    def _further_parts(self) -> tuple[Ids, Ids]:
+        return self._reads.further_parts(self._encoder.key)
