@@ -1,0 +1,323 @@
+"""Which photos are in a selection, as SQL conditions on the table of photos.
+
+The results are those of a library on this machine (`imgsearch.store.filters`). Every value is
+written as a literal or, in a pattern, character by character.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from math import ceil, floor, radians
+from pathlib import Path
+
+from imgsearch.catalogue.lance.rows import FILE_END, NAME_END, without_spaces
+from imgsearch.catalogue.lance.tables import (
+    TEXT_COLUMN,
+    is_one_of,
+    literal,
+    plain_column,
+    words_column,
+)
+from imgsearch.errors import QueryError
+from imgsearch.records.names import NAME_FIELDS, WHOLE_NAME_FIELDS, NameField
+from imgsearch.records.photo import FACTS, Fact
+from imgsearch.records.picture_text import words_in_text
+from imgsearch.records.query import (
+    Filter,
+    FilterSpec,
+    FilterValue,
+    Interval,
+    NamedPhrase,
+    Place,
+    Selection,
+)
+from imgsearch.sphere import EARTH_RADIUS_KM, box_around
+from imgsearch.text import plain_text, words_of
+
+NEVER, ALWAYS = "false", "true"
+_LARGEST = 2**63 - 1  # of a column of whole numbers
+_DAY_AT, _MONTH_AT = 5, 5  # in ISO text
+
+
+def where(selection: Selection) -> str:
+    """The condition that a photo is in a selection.
+
+    Raises QueryError for a filter on what a catalogue of tables does not have.
+    """
+    conditions = [condition_of(each) for each in selection.filters]
+    if selection.among is not None:
+        conditions.insert(0, is_one_of("id", selection.among.tolist()))
+    phrases = [named(phrase) for phrase in selection.named]
+    if phrases:
+        conditions.append(any_of(phrases) if selection.any_named else all_of(phrases))
+    return all_of(conditions)
+
+
+def condition_of(condition: Filter) -> str:
+    """The condition that a photo passes a filter."""
+    make = CONDITIONS.get(condition.field)
+    if make is None:
+        raise QueryError(
+            f"{condition.field}: does not work here: only a library on one machine knows that."
+        )
+    any_value = any_of(make(value) for value in condition.values)
+    return f"({any_value}) IS NOT TRUE" if condition.negated else any_value
+
+
+def all_of(conditions: Iterable[str]) -> str:
+    """The condition that all of these are fulfilled."""
+    return " AND ".join(f"({each})" for each in conditions) or ALWAYS
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """The condition that one of these is fulfilled."""
+    return " OR ".join(f"({each})" for each in conditions) or NEVER
+
+
+# ------------------------------------------------------------------------- names
+
+
+def named(phrase: NamedPhrase) -> str:
+    """The condition that a photo has a phrase in a name or in its text, or as a whole name."""
+    if phrase.is_whole:
+        return any_of(has_whole_name(field, phrase.text) for field in WHOLE_NAME_FIELDS)
+    return any_of([has_phrase(phrase.text, NAME_FIELDS), has_text(phrase.text)])
+
+
+def has_phrase(phrase: str, fields: Iterable[NameField]) -> str:
+    """The condition that the words of a phrase follow each other in one name of these fields."""
+    words = " ".join(words_of(phrase))
+    if not words:
+        return NEVER
+    return any_of(_contains(words_column(field), f" {words} ") for field in fields)
+
+
+def has_text(phrase: str) -> str:
+    """The condition that the words of a phrase follow each other in the text of a photo."""
+    words = " ".join(words_in_text(phrase))
+    return _contains(TEXT_COLUMN, f" {words} ") if words else NEVER
+
+
+def has_whole_name(field: NameField, name: str) -> str:
+    """The condition that a photo has this name in a field; of a file, without its suffix."""
+    words = " ".join(words_of(name))
+    if not words:
+        return NEVER
+    column = words_column(field)
+    if field == "file_name":  # the suffix is one more word
+        pattern = f"{_escaped(NAME_END + words)} [^ ]+{_escaped(NAME_END)}"
+        return f"regexp_like({column}, {literal(pattern)})"
+    return _contains(column, f"{NAME_END}{words}{NAME_END}")
+
+
+def has_name_beginning(field: NameField, name: str) -> str:
+    """The condition that the first words of a name in a field are these."""
+    words = " ".join(words_of(name))
+    return _contains(words_column(field), f"{NAME_END}{words} ") if words else NEVER
+
+
+def _contains(column: str, part: str) -> str:
+    return f"contains({column}, {literal(part)})"
+
+
+def _escaped(text: str) -> str:
+    """The regular expression of a text."""
+    return "".join(
+        each if each.isascii() and each.isalnum() else f"\\x{{{ord(each):x}}}" for each in text
+    )
+
+
+# ------------------------------------------------------------------------- one condition a filter
+
+Condition = Callable[[FilterValue], str]
+
+
+def _after(value: FilterValue) -> str:
+    return f"date >= {literal(str(value))}"  # ISO text of any precision sorts by time
+
+
+def _before(value: FilterValue) -> str:
+    return f"date < {literal(str(value))}"
+
+
+def _on(value: FilterValue) -> str:
+    # What follows a shorter date sorts before "~".
+    return f"date >= {literal(str(value))} AND date < {literal(f'{value}~')}"
+
+
+def _part_of_date(start: int, length: int) -> Condition:
+    def condition(value: FilterValue) -> str:
+        text = str(value)
+        if len(text) != length:
+            return NEVER
+        pattern = f"^.{{{start}}}{_escaped(text)}"
+        return f"regexp_like(date, {literal(pattern)})"
+
+    return condition
+
+
+def _part(column: str) -> Condition:
+    def condition(value: FilterValue) -> str:
+        part = without_spaces(str(value))
+        if part[:1].isdigit():  # 50mm must not match 150mm or 1.50mm
+            pattern = r"(^|[^\d.])" + _escaped(part)
+            return f"regexp_like({column}, {literal(pattern)})"
+        return _contains(column, part)
+
+    return condition
+
+
+def _keyword(value: FilterValue) -> str:
+    return f"array_has(keyword_names, {literal(plain_text(str(value)))})"
+
+
+def _near(value: FilterValue) -> str:
+    if not isinstance(value, Place):
+        raise QueryError("near: needs a point here: near:48.85,2.35,5km")
+    latitudes, longitudes = box_around(value.lat, value.lon, value.radius_km)
+    # The box is what an index can find. It contains the circle, by the haversine formula.
+    half = (
+        f"power(sin((radians(lat) - {radians(value.lat)!r}) / 2.0), 2.0) + "
+        f"cos(radians(lat)) * cos({radians(value.lat)!r}) * "
+        f"power(sin(radians(lon - {float(value.lon)!r}) / 2.0), 2.0)"
+    )
+    return all_of(
+        [
+            _between("lat", latitudes),
+            any_of(_between("lon", each) for each in longitudes),
+            f"{2 * EARTH_RADIUS_KM!r} * asin(sqrt(least(1.0, {half}))) <= {value.radius_km!r}",
+        ]
+    )
+
+
+def _between(column: str, ends: tuple[float, float]) -> str:
+    return f"{column} >= {ends[0]!r} AND {column} <= {ends[1]!r}"
+
+
+def _number(number: str, tolerance: float = 0.0) -> Condition:
+    """A bound or a range of a number; ends are widened by `tolerance`, a share of their value."""
+
+    def condition(value: FilterValue) -> str:
+        assert isinstance(value, Interval)
+        ends = []
+        if value.low is not None:
+            low = value.low * (1 + tolerance if value.low_open else 1 - tolerance)
+            ends.append(f"{number} {'>' if value.low_open else '>='} {float(low)!r}")
+        if value.high is not None:
+            high = value.high * (1 - tolerance if value.high_open else 1 + tolerance)
+            ends.append(f"{number} {'<' if value.high_open else '<='} {float(high)!r}")
+        return all_of(ends)
+
+    return condition
+
+
+def _whole_number(number: str) -> Condition:
+    """As `_number` for a column of whole numbers, which Lance compares with nothing else."""
+
+    def condition(value: FilterValue) -> str:
+        assert isinstance(value, Interval)
+        ends = []
+        if value.low is not None:
+            low = floor(value.low) + 1 if value.low_open else ceil(value.low)
+            ends.append(f"{number} >= {max(-_LARGEST, min(low, _LARGEST))}")
+        if value.high is not None:
+            high = ceil(value.high) - 1 if value.high_open else floor(value.high)
+            ends.append(f"{number} <= {max(-_LARGEST, min(high, _LARGEST))}")
+        return all_of(ends)
+
+    return condition
+
+
+def _in(value: FilterValue) -> str:
+    text = str(value)
+    if "://" in text:
+        return f"array_has(folders, {literal(text.rstrip('/'))})"
+    if text.startswith(("/", "~")):
+        folder = os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # keeps symbolic links
+        return f"array_has(folders, {literal(folder)})"
+    path = f"/{plain_text(text.strip('/'))}/"
+    names = [name for name in path.split("/") if name]
+    # Each name is in an index of names; where there are several, their order counts as well.
+    conditions = [f"array_has(folder_names, {literal(name)})" for name in names]
+    if len(names) != 1 or path != f"/{names[0]}/":
+        conditions.append(_in_a_text_of_files("folder_text", path))
+    return all_of(conditions)
+
+
+def _name(value: FilterValue) -> str:
+    return _in_a_text_of_files("file_text", plain_text(str(value)))
+
+
+def _in_a_text_of_files(column: str, part: str) -> str:
+    return NEVER if FILE_END in part else _contains(column, part)
+
+
+def _words(*fields: NameField) -> Condition:
+    """The words of the value in their order, in one name of these fields."""
+    return lambda value: has_phrase(str(value), fields)
+
+
+def _text(value: FilterValue) -> str:
+    return has_text(str(value))
+
+
+def _state(value: FilterValue) -> str:
+    return {
+        "animated": "animated",
+        "motion": "motion IS NOT NULL",
+        "live": "motion = 'beside'",
+        # Shared storage has no drives that come and go.
+        "online": ALWAYS,
+        "offline": NEVER,
+    }[str(value)]
+
+
+def _type(value: FilterValue) -> str:
+    return f"lower(format) = {literal(str(value))}"
+
+
+def _dated(value: FilterValue) -> str:
+    return f"date_source = {literal(str(value))}"
+
+
+def _orientation(value: FilterValue) -> str:
+    sign = {"landscape": ">", "portrait": "<", "square": "="}[str(value)]
+    return f"width_px {sign} height_px"
+
+
+def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
+    if spec.kind == "words":
+        return _words(*(field for field in NAME_FIELDS if field == fact.name))
+    if spec.kind == "text":
+        return _part(plain_column(fact.name))
+    column = fact.name
+    if spec.missing_as is not None:
+        column = f"coalesce({column}, {fact.type(spec.missing_as)!r})"
+    if fact.type is int:
+        return _whole_number(column)
+    # 1/3 s is not exact in binary, and cameras round; their steps are far larger than 0.1 %.
+    return _number(column, tolerance=0.001)
+
+
+# By the names of `imgsearch.query.fields.FIELDS`. Not here are root (there are no indexed folders
+# of a machine), label and shows (labels and concepts are those of a library on one machine).
+CONDITIONS: dict[str, Condition] = {
+    "after": _after,
+    "before": _before,
+    "on": _on,
+    "day": _part_of_date(_DAY_AT, len("12-24")),
+    "month": _part_of_date(_MONTH_AT, len("12")),
+    "dated": _dated,
+    "near": _near,
+    "keyword": _keyword,
+    "in": _in,
+    "name": _name,
+    "place": _words("place", "country"),
+    "text": _text,
+    "type": _type,
+    "orientation": _orientation,
+    "megapixels": _number("width_px * height_px / 1000000.0"),
+    "is": _state,
+    **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
+}

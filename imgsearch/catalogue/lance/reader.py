@@ -1,0 +1,432 @@
+"""The read side of a catalogue of Lance tables."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from lance.dataset import ColumnOrdering
+
+from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
+from imgsearch.catalogue.lance import filters
+from imgsearch.catalogue.lance.nearest import (
+    USUAL_POLICY,
+    LancePolicy,
+    PhotoVectorsView,
+    SearchSettings,
+)
+from imgsearch.catalogue.lance.rows import (
+    id_of,
+    path_text,
+    photo_of,
+    reading_of,
+    stem_of,
+    vectors_in,
+)
+from imgsearch.catalogue.lance.tables import (
+    Table,
+    View,
+    lance_errors,
+    literal,
+    loaded,
+    normal_address,
+    stored,
+    words_column,
+)
+from imgsearch.errors import Reason
+from imgsearch.records.answer import Neighbours, ScoreBaseline
+from imgsearch.records.arrays import Ids, Vector
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
+from imgsearch.records.photo import FACTS, PhotoVectors
+from imgsearch.records.picture_text import PhotoText, words_in_text
+from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
+from imgsearch.records.status import Failure
+from imgsearch.text import words_of
+
+_WHOLES = "part = 0"
+_PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
+_RAW = "RAW"
+_DEVELOPED = ("JPEG", "HEIF")
+_TO_THE_SECOND = len("2023-06-15T14:30:00")
+
+
+class LanceCatalogue:
+    """A catalogue in Lance tables, in a folder or in object storage.
+
+    Every call reads the newest version: what a writer has put or forgotten is seen at once. All
+    files count as online: shared storage has no drives that come and go.
+    """
+
+    def __init__(self, address: str | Path, policy: LancePolicy = USUAL_POLICY) -> None:
+        """Open a catalogue. Raises StoreError where there is none, or a damaged or foreign one."""
+        self.address = normal_address(address)
+        self._policy = policy
+        self._photos = Table(self.address, "photos")
+        self._kept = Table(self.address, "kept")
+        self._files = Table(self.address, "files")
+        self._texts = Table(self.address, "texts")
+        self._baselines = Table(self.address, "baselines")
+        self._lock = threading.Lock()
+        self._vectors: PhotoVectorsView | None = None
+        self._baseline: tuple[int, ScoreBaseline | None, list[str]] | None = None
+
+    @property
+    def encoder(self) -> EncoderRow:
+        """The encoder whose vectors are searched."""
+        return self._photos.encoder
+
+    @property
+    def names(self) -> LanceNames:
+        """What its photos are called."""
+        return LanceNames(self)
+
+    @property
+    def search_settings(self) -> SearchSettings | None:
+        """How the index is searched, with its recall; None where every vector is compared."""
+        with self._errors():
+            return self._current().settings
+
+    # ------------------------------------------------------------------ searching
+
+    def nearest(
+        self,
+        query: Vector,
+        k: int,
+        among: Selection | None = None,
+        *,
+        kind: Literal["text", "image"],
+    ) -> Neighbours:
+        """The k photos nearest to a query (dim,) of length 1: best first, equal scores by id."""
+        with self._errors():
+            condition = None if among is None else filters.where(among)
+            return self._current().nearest(query, k, condition, kind)
+
+    def count(self, among: Selection | None = None) -> PhotoCount:
+        """How many photos there are in a selection."""
+        condition = filters.ALWAYS if among is None else filters.where(among)
+        with self._errors():
+            view = self.photos_view()
+            return PhotoCount(
+                view.count(filters.all_of([_WHOLES, condition])), view.count(condition)
+            )
+
+    def ids(self, among: Selection) -> Ids:
+        """The photos of a selection, sorted, unique: for views of everything, not for a search."""
+        condition = filters.all_of([_WHOLES, filters.where(among)])
+        with self._errors():
+            rows = self.photos_view().read(["id"], condition)
+        return np.sort(rows["id"].to_numpy()).astype(np.int64)
+
+    def within(self, ids: Sequence[int], among: Selection) -> set[int]:
+        """Which of these photos are in a selection."""
+        also = f" AND {_WHOLES} AND ({filters.where(among)})"
+        with self._errors():
+            rows = self.photos_view().read_with("id", _plain_ids(ids), ["id"], also)
+        return set(rows["id"].to_pylist())
+
+    def listing(
+        self,
+        among: Selection,
+        sort: Literal["date", "path"],
+        after: Listed | None = None,
+        limit: int = -1,
+    ) -> list[Listed]:
+        """The photos of a selection, newest first or by path; only those after `after`.
+
+        Names that are not UTF-8 come after all others.
+        """
+        if limit == 0:
+            return []
+        column, sign = ("date", "<") if sort == "date" else ("first_path", ">")
+        conditions = [_WHOLES, filters.where(among)]
+        if after is not None:
+            key = literal(after.key)
+            conditions.append(
+                f"{column} {sign} {key} OR {column} = {key} AND id {sign} {int(after.id)}"
+            )
+        ascending = sort == "path"
+        with self._errors():
+            rows = self.photos_view().read(
+                ["id", column],
+                filters.all_of(conditions),
+                order_by=[ColumnOrdering(column, ascending), ColumnOrdering("id", ascending)],
+                limit=None if limit < 0 else limit,
+            )
+        pairs = zip(rows["id"].to_pylist(), rows[column].to_pylist(), strict=True)
+        return [Listed(photo_id, loaded(key)) for photo_id, key in pairs]
+
+    # ------------------------------------------------------------------ photos
+
+    def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
+        """What is known of these photos; those without a path are left out."""
+        columns = [*_PHOTO_COLUMNS, "paths", "date", "date_source"]
+        wanted = _plain_ids(ids)
+        rows = {row["id"]: row for row in self._rows_of(wanted, columns)}
+        return {
+            photo_id: CataloguedPhoto(
+                photo_of(row),
+                tuple(PhotoFile(Path(loaded(path))) for path in row["paths"]),
+                row["date"],
+                row["date_source"],
+            )
+            for photo_id in wanted
+            if (row := rows.get(photo_id)) is not None
+        }
+
+    def vectors_of(
+        self, ids: Iterable[int], *, only_several: bool = False
+    ) -> dict[int, PhotoVectors]:
+        """The vectors of these photos; with `only_several`, of those that have several parts."""
+        wanted = _plain_ids(ids)
+        found: dict[int, PhotoVectors] = {}
+        with self._errors():
+            if only_several and wanted:
+                rows = self.photos_view().read_with("id", wanted, ["id"], " AND part = 1")
+                wanted = rows["id"].to_pylist()
+            for table in (self._photos, self._kept):
+                missing = [photo_id for photo_id in wanted if photo_id not in found]
+                columns = ["id", "part", "vector", "at_s"]
+                rows = table.newest().read_with("id", missing, columns) if missing else None
+                if rows is not None and rows.num_rows:
+                    found |= _photo_vectors(rows)
+        if only_several:
+            return {key: photo for key, photo in found.items() if len(photo.vectors) > 1}
+        return found
+
+    def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
+        """The text that was read in these photos; those that were not read are left out."""
+        by_hash = {row["hash"]: row["id"] for row in self._rows_of(ids, ["id", "hash"])}
+        with self._errors():
+            rows = self._texts.newest().read_with("hash", list(by_hash), ["hash", "reading"])
+        return {by_hash[row["hash"]]: reading_of(row["reading"]) for row in rows.to_pylist()}
+
+    def photo_with(self, content_hash: bytes) -> int | None:
+        """The id of the photo with this content."""
+        text = content_hash.hex()
+        condition = f"id = {id_of(text)} AND hash = {literal(text)}"
+        with self._errors():
+            for table in (self._photos, self._kept):
+                rows = table.newest().read(["id"], condition, limit=1)
+                if rows.num_rows:
+                    return int(rows["id"][0].as_py())
+        return None
+
+    def photo_at(self, path: Path) -> int | None:
+        """The id of the photo at this absolute path."""
+        condition = f"path = {literal(path_text(path))} AND hash IS NOT NULL"
+        with self._errors():
+            rows = self._files.newest().read(["hash"], condition)
+        if not rows.num_rows:
+            return None
+        return self.photo_with(bytes.fromhex(rows["hash"][0].as_py()))
+
+    def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
+        """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
+        columns = ["id", "hash", "format", "taken_at", "paths"]
+        own = [row for row in self._rows_of(ids, columns) if row["format"] in (_RAW, *_DEVELOPED)]
+        stems = {stored(stem_of(loaded(path))) for row in own for path in row["paths"]}
+        with self._errors():
+            rows = self._files.newest().read_with("stem", sorted(stems), ["hash"])
+            ids = sorted({id_of(each) for each in rows["hash"].to_pylist() if each is not None})
+            also = f" AND {_WHOLES} AND format IN ('{_RAW}', 'JPEG', 'HEIF')"
+            shots = self.photos_view().read_with("id", ids, columns, also).to_pylist()
+        by_stem: dict[str, list[dict[str, Any]]] = {}
+        for row in shots:
+            for stem in {stem_of(loaded(path)) for path in row["paths"]}:
+                by_stem.setdefault(stem, []).append(row)
+        wanted = {row["id"] for row in own}
+        pairs = {
+            (developed["id"], raw["id"]): None
+            for shot in by_stem.values()
+            for developed in shot
+            for raw in shot
+            if {developed["id"], raw["id"]} & wanted and _are_raw_pair(developed, raw)
+        }
+        return list(pairs)
+
+    def failures(self) -> list[Failure]:
+        """The files that could not be indexed, by path."""
+        columns = ["path", "reason", "message", "extra", "read_by"]
+        with self._errors():
+            rows = self._files.newest().read(columns, "reason IS NOT NULL").to_pylist()
+        rows.sort(key=lambda row: os.fsencode(loaded(row["path"])))
+        return [
+            Failure(
+                Path(loaded(row["path"])),
+                Reason(row["reason"]),
+                loaded(row["message"]),
+                row["extra"],
+                row["read_by"],
+            )
+            for row in rows
+        ]
+
+    def baseline(self) -> ScoreBaseline | None:
+        """What scores unrelated queries have with these photos; None for too few photos."""
+        return self._published()[0]
+
+    # ------------------------------------------------------------------ for `LanceNames`
+
+    def photos_view(self) -> View:
+        """The newest version of the table of photos."""
+        return self._photos.newest()
+
+    def has_photo(self, condition: str) -> bool:
+        """Whether a photo fulfils an SQL condition."""
+        with self._errors():
+            return self.photos_view().has(condition)
+
+    def frequent_words(self) -> list[str]:
+        """The words of all names when the catalogue was settled last, most photos first."""
+        return self._published()[1]
+
+    # ------------------------------------------------------------------
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return lance_errors(self.address)
+
+    def _current(self) -> PhotoVectorsView:
+        view = self.photos_view()
+        with self._lock:
+            known = self._vectors
+        if known is None or known.view.version != view.version:
+            known = PhotoVectorsView.of(view, self._policy)
+            with self._lock:
+                self._vectors = known
+        return known
+
+    def _rows_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        with self._errors():
+            also = f" AND {_WHOLES}"
+            rows = self.photos_view().read_with("id", _plain_ids(ids), columns, also)
+            found: list[dict[str, Any]] = rows.to_pylist()
+        return found
+
+    def _published(self) -> tuple[ScoreBaseline | None, list[str]]:
+        with self._errors():
+            view = self._baselines.newest()
+            with self._lock:
+                if self._baseline is None or self._baseline[0] != view.version:
+                    self._baseline = (view.version, *_newest_baseline(view, self.encoder.dim))
+                return self._baseline[1:]
+
+
+class LanceNames:
+    """The names that the photos of a catalogue of Lance tables have."""
+
+    def __init__(self, catalogue: LanceCatalogue) -> None:
+        self._catalogue = catalogue
+
+    def knows_name(self, field: NameField, name: str) -> bool:
+        """Whether some photo has exactly this name in a field."""
+        is_known = filters.has_whole_name(field, name)
+        if field == "people":  # the first words of a person's name are enough
+            is_known = filters.has_name_beginning(field, name)
+        return self._has(is_known)
+
+    def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:
+        """Whether some photo has the words of this phrase, in their order, in one of the fields."""
+        return self._has(filters.has_phrase(phrase, fields))
+
+    def has_named(self, phrase: str, is_whole: bool = False) -> bool:
+        """Whether some photo has this phrase in a name or in its text; `is_whole`: as a name."""
+        return self._has(filters.named(NamedPhrase(phrase, is_whole)))
+
+    def fields_named(self, phrase: str) -> tuple[NameField, ...]:
+        """The fields in which some photo has this phrase."""
+        return tuple(field for field in NAME_FIELDS if self.has_phrase(phrase, [field]))
+
+    def fields_with_any(
+        self, ids: Iterable[int], phrases: Sequence[str]
+    ) -> dict[int, tuple[MatchedField, ...]]:
+        """The fields in which each of these photos has any of these phrases, or its text."""
+        in_names = [f" {words} " for each in phrases if (words := " ".join(words_of(each)))]
+        in_text = [f" {words} " for each in phrases if (words := " ".join(words_in_text(each)))]
+        wanted: dict[MatchedField, list[str]] = {
+            **dict.fromkeys(NAME_FIELDS, in_names),
+            "text": in_text,
+        }
+        columns = ["id", *map(words_column, wanted)]
+        rows = self._catalogue.photos_view().read_with(
+            "id", _plain_ids(ids), columns, f" AND {_WHOLES}"
+        )
+        return {
+            row["id"]: tuple(
+                field
+                for field, spellings in wanted.items()
+                if any(each in (row[words_column(field)] or "") for each in spellings)
+            )
+            for row in rows.to_pylist()
+        }
+
+    def has_date_from(self, first: str, end: str) -> bool:
+        """Whether some photo was taken from the day `first` until before the day `end` (ISO)."""
+        return self._has(f"date >= {literal(first)} AND date < {literal(end)}")
+
+    def has_any(self, conditions: Sequence[Filter]) -> bool:
+        """Whether some photo passes all of these filters, none of which names a town or root."""
+        return self._has(filters.where(Selection(tuple(conditions))))
+
+    def words_of_names(self, limit: int) -> list[str]:
+        """The words of all names, of three letters or more and without digits, most photos first.
+
+        They are those of the time when the catalogue was settled.
+        """
+        return self._catalogue.frequent_words()[:limit]
+
+    def photos_around(self, lat: float, lon: float) -> int:
+        """How many photos were taken around a point, roughly: to choose between two towns."""
+        box = (
+            f"lat >= {lat - 0.5!r} AND lat <= {lat + 0.5!r} AND "
+            f"lon >= {lon - 0.5!r} AND lon <= {lon + 0.5!r}"
+        )
+        with lance_errors(self._catalogue.address):
+            return self._catalogue.photos_view().count(f"{_WHOLES} AND {box}")
+
+    def _has(self, condition: str) -> bool:
+        return condition != filters.NEVER and self._catalogue.has_photo(condition)
+
+
+def _plain_ids(ids: Iterable[int]) -> list[int]:
+    return [int(each) for each in ids]
+
+
+def _photo_vectors(rows: Any) -> dict[int, PhotoVectors]:
+    rows = rows.sort_by([("id", "ascending"), ("part", "ascending")])
+    ids, times = rows["id"].to_numpy(), rows["at_s"].to_pylist()
+    vectors = vectors_in(rows)
+    starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])).tolist()
+    return {
+        int(ids[start]): PhotoVectors(
+            vectors[start:end], tuple(each for each in times[start:end] if each is not None)
+        )
+        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)
+    }
+
+
+def _are_raw_pair(developed: dict[str, Any], raw: dict[str, Any]) -> bool:
+    seconds = {
+        row["taken_at"][:_TO_THE_SECOND] for row in (developed, raw) if row["taken_at"] is not None
+    }
+    return raw["format"] == _RAW and developed["format"] in _DEVELOPED and len(seconds) <= 1
+
+
+def _newest_baseline(view: View, dim: int) -> tuple[ScoreBaseline | None, list[str]]:
+    columns = ["number", "prompts", "nouns", "photos", "mean", "vectors", "words"]
+    rows = view.read(columns).sort_by("number").to_pylist()
+    if not rows:
+        return None, []
+    row = rows[-1]
+    if row["mean"] is None:
+        return None, row["words"]
+    prompts, nouns, photos = (
+        np.frombuffer(row[name], "<f4").reshape(-1, dim) for name in ("prompts", "nouns", "photos")
+    )
+    mean = np.frombuffer(row["mean"], "<f4")
+    return ScoreBaseline(prompts, nouns, photos, mean, row["vectors"]), row["words"]

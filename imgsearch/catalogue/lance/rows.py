@@ -1,0 +1,326 @@
+"""The rows of a catalogue's tables: from files and photos to columns, and back."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from imgsearch.catalogue.lance.tables import (
+    PART_FACTS,
+    TEXT_COLUMN,
+    loaded,
+    plain_column,
+    stored,
+    words_column,
+)
+from imgsearch.records.arrays import Vectors
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.photo import FACTS, Facts, Photo
+from imgsearch.records.picture_text import PhotoText, searchable_texts
+from imgsearch.records.status import Failure
+from imgsearch.text import plain_text, words_of
+
+# Between the names of one column of words, and around them. It has a character for private use,
+# which is never one of `words_of`, so that no phrase matches across two names.
+NAME_END = " \ue000 "
+# Between the texts of several files in one column: no path has it.
+FILE_END = "\0"
+_LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
+_TEXT_FACTS = ("title", "headline", "description", "creator", "country")
+
+
+def id_of(content_hash: str) -> int:
+    """The id of the photo with this content (hexadecimal): the first 63 bits of the hash.
+
+    Two of n photos share an id with a chance of about n^2 / 2^64: 1 in 1,800 at 10^8 photos, 1 in
+    18 at 10^9. The key of a row has the id, not the hash, so such a photo cannot get in beside the
+    other, whoever puts it; its file is then recorded as a failure.
+    """
+    return int(content_hash[:16], 16) >> 1
+
+
+def path_text(path: str | Path) -> str:
+    """A path as tables have it; `Path` makes "s3:/bucket" of "s3://bucket"."""
+    return _SCHEME.sub(r"\1://", str(path), count=1)
+
+
+# ------------------------------------------------------------------------- files
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file of a photo, as the table of files has it."""
+
+    path: str
+    mtime_ns: int
+
+
+def file_columns(results: Sequence[IngestResult], schema: pa.Schema) -> pa.Table:
+    """The rows of these files; of several results for one path, the last counts."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    by_path = {path_text(result.stat.path): result for result in results}
+    rows = []
+    for path, result in by_path.items():
+        failure = result.failure
+        has_content = failure is None and result.content_hash is not None
+        rows.append(
+            {
+                "path": stored(path),
+                "stem": stored(stem_of(path)),
+                "hash": result.content_hash.hex() if has_content and result.content_hash else None,
+                "size_bytes": result.stat.size_bytes,
+                "mtime_ns": result.stat.mtime_ns,
+                "inode": result.stat.inode,
+                "recorded_at": now,
+                **({} if failure is None else _failure_columns(failure)),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema)
+
+
+def stem_of(path: str) -> str:
+    """The path without its suffix."""
+    return os.path.splitext(path)[0]  # noqa: PTH122  # an address is no path of this system
+
+
+def _failure_columns(failure: Failure) -> dict[str, object]:
+    return {
+        "reason": failure.reason.value,
+        "message": stored(failure.message),
+        "extra": failure.extra,
+        "read_by": failure.read_by,
+    }
+
+
+def refused(row: Mapping[str, Any], failure: Failure) -> IngestResult:
+    """What a file has become whose photo the catalogue cannot take."""
+    stat = FileStat(loaded(row["path"]), row["size_bytes"], row["mtime_ns"], row["inode"])
+    return IngestResult(stat, failure=failure)
+
+
+# ------------------------------------------------------------------------- photos
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A photo that was embedded just now."""
+
+    content_hash: str
+    size_bytes: int
+    facts: Facts
+    vectors: Vectors
+    times_s: tuple[float, ...]
+
+    @classmethod
+    def from_result(cls, result: IngestResult) -> Self | None:
+        """None for a result without vectors."""
+        if result.content_hash is None or result.facts is None or result.vectors is None:
+            return None
+        return cls(
+            result.content_hash.hex(),
+            result.stat.size_bytes,
+            result.facts,
+            result.vectors,
+            result.times_s,
+        )
+
+    def date_columns(self) -> dict[str, str | None]:
+        """When it was taken, and what says so, as columns have it."""
+        taken_at = self.facts.taken_at
+        return {
+            "taken_at": None if taken_at is None else taken_at.isoformat(),
+            "dated_by": self.facts.dated_by,
+        }
+
+
+def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Schema) -> pa.Table:
+    """The rows of new photos; with each, the columns of its files and of its text."""
+    rows: list[dict[str, object]] = []
+    for photo, derived in photos:
+        own = _content_columns(photo) | derived
+        rows += [
+            own
+            | {
+                "key": f"{own['id']:016x}/{part}",
+                "part": part,
+                "at_s": photo.times_s[part] if part < len(photo.times_s) else None,
+            }
+            for part in range(len(photo.vectors))
+        ]
+    vectors = np.concatenate([photo.vectors for photo, _ in photos])
+    # Rounded to fp16, as in every library, so that scores are the same in all of them.
+    numbers = vectors.astype("<f2").astype(np.float32)
+    columns = [
+        pa.FixedSizeListArray.from_arrays(pa.array(numbers.reshape(-1)), numbers.shape[1])
+        if field.name == "vector"
+        else pa.array([row.get(field.name) for row in rows], field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def with_columns(
+    rows: pa.Table, derived: Mapping[str, Mapping[str, object]], schema: pa.Schema
+) -> pa.Table:
+    """Rows of photos with these columns in place of theirs: by hash, for all rows the same ones."""
+    hashes = rows["hash"].to_pylist()
+    names = next(iter(derived.values())).keys() if derived else ()
+    for name in names:
+        at = schema.get_field_index(name)
+        values = pa.array([derived[each][name] for each in hashes], schema.field(name).type)
+        rows = rows.set_column(at, schema.field(name), values)
+    return rows
+
+
+def _content_columns(photo: NewPhoto) -> dict[str, Any]:
+    facts = photo.facts
+    names: dict[str, Iterable[str]] = {
+        **{field: [getattr(facts, field) or ""] for field in _TEXT_FACTS},
+        "keywords": [
+            name for each in facts.keywords for name in (each, *_LEVELS.split(each))
+        ],  # "Nature|Birds" is also "Nature" and "Birds"
+        "people": facts.people,
+        "place": [facts.town or "", facts.region or ""],
+    }
+    return {
+        "id": id_of(photo.content_hash),
+        "hash": photo.content_hash,
+        "size_bytes": photo.size_bytes,
+        **{fact.name: _to_column(getattr(facts, fact.name)) for fact in FACTS},
+        **{
+            plain_column(fact): None if text is None else stored(without_spaces(text))
+            for fact in PART_FACTS
+            for text in [getattr(facts, fact)]
+        },
+        "keyword_names": sorted(
+            {
+                stored(name)
+                for keyword in facts.keywords
+                for folded in [plain_text(keyword)]
+                for name in (folded, *_LEVELS.split(folded))
+            }
+        ),
+        **{words_column(field): words_text(texts) for field, texts in names.items()},
+    }
+
+
+def _to_column(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        return stored(value)
+    return [stored(each) for each in value] if isinstance(value, tuple) else value
+
+
+def photo_of(row: Mapping[str, Any]) -> Photo:
+    """The photo of a row."""
+    facts: dict[str, Any] = {}
+    for fact in FACTS:
+        value = row[fact.name]
+        if fact.type is tuple:
+            value = tuple(map(loaded, value or ()))
+        elif fact.type is bool:
+            value = bool(value)
+        elif value is not None and fact.type is datetime:
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, str):
+            value = loaded(value)
+        facts[fact.name] = value
+    return Photo(row["id"], row["hash"], row["size_bytes"], Facts(**facts))
+
+
+def vectors_in(rows: pa.Table) -> Vectors:
+    """The vectors of rows, float32 of length 1."""
+    column = rows["vector"].combine_chunks()
+    vectors = column.flatten().to_numpy(zero_copy_only=False)
+    vectors = vectors.reshape(len(column), -1).astype(np.float32)
+    # Rounding to fp16 changes a length by up to 2^-11, enough to reorder near ties.
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors, np.float32)
+
+
+# ------------------------------------------------------------------------- derived columns
+
+
+def place_columns(
+    files: Iterable[KnownFile], taken_at: str | None, dated_by: str | None
+) -> dict[str, Any]:
+    """What follows from the files of a photo, of which there is at least one."""
+    files = sorted(files, key=lambda file: os.fsencode(file.path))
+    paths = [file.path for file in files]
+    parts = [_folders_and_name(path) for path in paths]
+    folders = [folded for _, folded, _ in parts]
+    oldest_s = min(file.mtime_ns for file in files) // 10**9
+    return {
+        "date": taken_at or datetime.fromtimestamp(oldest_s).isoformat(),
+        "date_source": "file" if taken_at is None else dated_by,
+        "paths": [stored(path) for path in paths],
+        "first_path": stored(paths[0]),
+        "folders": sorted({stored(each) for path in paths for each in _ancestors(path)}),
+        "folder_names": sorted(
+            {stored(name) for folder in folders for name in folder.split("/") if name}
+        ),
+        "folder_text": stored(FILE_END.join(sorted(set(folders)))),
+        "file_text": stored(FILE_END.join(plain_text(name) for _, _, name in parts)),
+        words_column("file_name"): words_text(name for _, _, name in parts),
+        words_column("folder"): words_text(name for names, _, _ in parts for name in names),
+    }
+
+
+def _folders_and_name(path: str) -> tuple[list[str], str, str]:
+    """The names of the folders of a file, their folded path, and the name of the file."""
+    scheme = _SCHEME.match(path)
+    *names, file_name = path[scheme.end() if scheme else 0 :].split("/")
+    names = [name for name in names if name]
+    return names, plain_text("/".join(["", *names, ""])), file_name
+
+
+def _ancestors(path: str) -> list[str]:
+    """The paths of all folders of a file: "/", "/a", "/a/b"."""
+    scheme = _SCHEME.match(path)
+    start = scheme[0] if scheme else "/"
+    *names, _ = path[len(start) :].split("/")
+    above = [] if scheme else ["/"]
+    return above + [start + "/".join(names[:number]) for number in range(1, len(names) + 1)]
+
+
+def text_columns(reading: PhotoText | None) -> dict[str, Any]:
+    """What follows from the text that was read in a photo."""
+    texts = [] if reading is None else searchable_texts(reading.lines)
+    return {TEXT_COLUMN: _between_ends(texts)}
+
+
+def words_text(names: Iterable[str]) -> str:
+    """Names as words, each name once, with `NAME_END` around each; empty without any word."""
+    return _between_ends(dict.fromkeys(" ".join(words_of(name)) for name in names))
+
+
+def _between_ends(names: Iterable[str]) -> str:
+    known = [name for name in names if name]
+    return f"{NAME_END}{NAME_END.join(known)}{NAME_END}" if known else ""
+
+
+def without_spaces(text: str) -> str:
+    """Folded, and "50 mm" equal to "50mm"."""
+    return "".join(plain_text(text).split())
+
+
+# ------------------------------------------------------------------------- texts
+
+to_json = msgspec.json.Encoder().encode
+_read_text = msgspec.json.Decoder(PhotoText).decode
+
+
+def reading_of(text: str) -> PhotoText:
+    """What was read in a photo, as the table of texts has it."""
+    return _read_text(text)

@@ -1,0 +1,441 @@
+"""The Lance tables of a catalogue: their columns, and how they are opened, checked and changed.
+
+- `photos` has the photos that can be found, one row for each part: vector, facts, and what is
+  derived from their files and their text, so that a search reads one table.
+- `kept` has the same columns: photos that have lost all their files. They are not found, and come
+  back without being embedded.
+- `files` says which content lies at each path, or why it could not be indexed. It is the authority
+  for paths, as `texts` is for what was read in the pictures.
+- `baselines` has the score baseline that was published last, and the words of all names.
+
+A change is a commit: whole or not at all, and Lance lets two writers at once commit one after the
+other. Two that insert the same new key would both succeed, unless the schema marks the key: so each
+table has this mark, and a table without it is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from imgsearch.errors import (
+    DiskError,
+    LibraryLocked,
+    MissingPackage,
+    SchemaTooNew,
+    StoreError,
+)
+from imgsearch.installation import install_command, update_command
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.names import NAME_FIELDS
+from imgsearch.records.photo import FACTS
+
+# Lance logs to the terminal by itself: every empty partition of an index, for example.
+os.environ.setdefault("LANCE_LOG", "error")
+try:
+    import lance
+    import pyarrow as pa
+except ImportError as error:
+    raise MissingPackage(
+        f"A catalogue of Lance tables needs more packages: {install_command('scale')}"
+    ) from error
+
+TableName: TypeAlias = Literal["photos", "kept", "files", "texts", "baselines"]
+
+FORMAT_VERSION = 1
+IDS_AT_ONCE = 5_000  # in one condition
+_FORMAT, _TABLE = b"imgsearch:format", b"imgsearch:table"
+_ENCODER = (b"imgsearch:encoder", b"imgsearch:encoder-name", b"imgsearch:dim")
+_KEY_MARK = b"lance-schema:unenforced-primary-key"
+_RETRIES = 1000  # of a commit, while others commit; the time is the limit
+_PATIENCE = timedelta(minutes=10)
+_KEYS: dict[TableName, str] = {
+    "photos": "key",
+    "kept": "key",
+    "files": "path",
+    "texts": "hash",
+    "baselines": "number",
+}
+_PLACES_IN_RUST = re.compile(r",?\s*(?:\S*/)?rust/\S+\.rs(?::\d+)*|\n.*", re.DOTALL)
+
+# The facts that a filter looks for a part of: without case, accents and spaces.
+PART_FACTS = tuple(
+    fact.name for fact in FACTS if fact.filter is not None and fact.filter.kind == "text"
+)
+TEXTS = "text"  # of pictures: its column of words is beside those of `NAME_FIELDS`
+
+
+def plain_column(fact: str) -> str:
+    """The column with a text fact in which a filter finds parts."""
+    return f"plain_{fact}"
+
+
+def words_column(field: str) -> str:
+    """The column with the words of one of `NAME_FIELDS`, or of `TEXTS`."""
+    return f"words_{field}"
+
+
+# ------------------------------------------------------------------------- columns
+
+_STRINGS = pa.list_(pa.string())
+_FACT_TYPES = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    datetime: pa.string(),  # ISO 8601
+    tuple: _STRINGS,
+}
+# What follows from the files of a photo, and what from the text that was read in it.
+PLACE_COLUMNS = {
+    "date": pa.string(),  # as `Hit.date`: ISO text, local time
+    "date_source": pa.string(),  # as `Hit.dated_by`
+    "paths": _STRINGS,
+    "first_path": pa.string(),
+    "folders": _STRINGS,  # paths of all folders that the files are in, at any depth
+    "folder_names": _STRINGS,  # their names, folded
+    "folder_text": pa.string(),  # the folded paths of the folders the files lie in
+    "file_text": pa.string(),  # the folded names of the files
+    words_column("file_name"): pa.string(),
+    words_column("folder"): pa.string(),
+}
+TEXT_COLUMN = words_column(TEXTS)
+_OTHER_COLUMNS = {
+    **{plain_column(fact): pa.string() for fact in PART_FACTS},
+    "keyword_names": _STRINGS,  # folded, with the levels of hierarchical ones
+    **{
+        column: pa.string()
+        for field in NAME_FIELDS
+        if (column := words_column(field)) not in PLACE_COLUMNS
+    },
+    TEXT_COLUMN: pa.string(),
+}
+
+
+def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
+    """The schema that a table of a new catalogue gets."""
+    key = _KEYS[name]
+    columns = {
+        "photos": _photo_columns,
+        "kept": _photo_columns,
+        "files": _file_columns,
+        "texts": _text_columns,
+        "baselines": _baseline_columns,
+    }[name](encoder.dim)
+    fields = [
+        pa.field(column, kind, nullable=False, metadata={_KEY_MARK: b"true"})
+        if column == key
+        else pa.field(column, kind)
+        for column, kind in columns.items()
+    ]
+    encoder_texts = (encoder.encoder_id, encoder.name, str(encoder.dim))
+    marks = {_FORMAT: str(FORMAT_VERSION).encode(), _TABLE: name.encode()}
+    return pa.schema(
+        fields,
+        marks | {mark: text.encode() for mark, text in zip(_ENCODER, encoder_texts, strict=True)},
+    )
+
+
+def _photo_columns(dim: int) -> dict[str, pa.DataType]:
+    return {
+        "key": pa.string(),
+        "id": pa.int64(),
+        "part": pa.int32(),
+        "hash": pa.string(),  # hexadecimal: Lance's index of texts takes no bytes
+        "size_bytes": pa.int64(),
+        # The numbers are those of fp16, as everywhere. Lance needs several times longer to train
+        # an index on a column of fp16.
+        "vector": pa.list_(pa.float32(), dim),
+        "at_s": pa.float64(),
+        **{fact.name: _FACT_TYPES[fact.type] for fact in FACTS},
+        **PLACE_COLUMNS,
+        **_OTHER_COLUMNS,
+    }
+
+
+def _file_columns(dim: int) -> dict[str, pa.DataType]:
+    return {
+        "path": pa.string(),
+        "stem": pa.string(),  # the path without its suffix
+        "hash": pa.string(),  # null: see the reason
+        "size_bytes": pa.int64(),
+        "mtime_ns": pa.int64(),
+        "inode": pa.int64(),
+        "reason": pa.string(),
+        "message": pa.string(),
+        "extra": pa.string(),
+        "read_by": pa.string(),
+        "recorded_at": pa.string(),  # ISO 8601, UTC
+    }
+
+
+def _text_columns(dim: int) -> dict[str, pa.DataType]:
+    return {"hash": pa.string(), "reading": pa.string()}  # JSON of `PhotoText`
+
+
+def _baseline_columns(dim: int) -> dict[str, pa.DataType]:
+    return {
+        "number": pa.int64(),
+        **dict.fromkeys(("prompts", "nouns", "photos", "mean"), pa.binary()),  # float32
+        "vectors": pa.int64(),
+        "words": _STRINGS,
+    }
+
+
+# ------------------------------------------------------------------------- opening
+
+
+def normal_address(address: str | Path) -> str:
+    """A folder as an absolute path; an address with a scheme without the slash at its end."""
+    text = str(address)
+    if "://" in text:
+        return text.rstrip("/")
+    return str(Path(text).expanduser().absolute())
+
+
+def exists(address: str) -> bool:
+    """Whether there is a catalogue at this address, of any version."""
+    with lance_errors(address):
+        try:
+            lance.dataset(_uri(address, "photos"))
+        except (ValueError, OSError) as error:
+            if _is_not_found(error):
+                return False
+            raise
+    return True
+
+
+def create(address: str, encoder: EncoderRow) -> None:
+    """Make the tables of a catalogue. What others have made meanwhile stays as it is."""
+    with lance_errors(address):
+        # `photos` comes last: where it is, the others are.
+        for name in ("kept", "files", "texts", "baselines", "photos"):
+            schema = schema_of(name, encoder)
+            empty = pa.Table.from_pylist([], schema)
+            try:
+                lance.write_dataset(empty, _uri(address, name), schema=schema, mode="create")
+            except (ValueError, OSError) as error:
+                if "already exists" not in str(error).lower():
+                    raise
+
+
+def _uri(address: str, name: str) -> str:
+    return f"{address}/{name}.lance"
+
+
+def _is_not_found(error: Exception) -> bool:
+    text = str(error).lower()
+    return "not found" in text and "bucket" not in text
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A version of a table, which no writer changes any more."""
+
+    dataset: Any  # lance.LanceDataset
+
+    @property
+    def version(self) -> int:
+        return int(self.dataset.version)
+
+    def read(self, columns: Sequence[str], condition: str | None = None, **options: Any) -> Any:
+        """The rows (a pyarrow.Table) that fulfil an SQL condition."""
+        return self.dataset.to_table(columns=list(columns), filter=condition, **options)
+
+    def batches(self, columns: Sequence[str], condition: str | None, rows: int) -> Iterator[Any]:
+        """As `read`, in tables of about this many rows, for what may be too much at once."""
+        scanner = self.dataset.scanner(columns=list(columns), filter=condition, batch_size=rows)
+        for batch in scanner.to_batches():
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
+
+    def has(self, condition: str) -> bool:
+        """Whether a row fulfils an SQL condition."""
+        return bool(self.read(["id"], condition, limit=1).num_rows)
+
+    def count(self, condition: str | None = None) -> int:
+        """How many rows fulfil an SQL condition."""
+        return int(self.dataset.count_rows(condition))
+
+    def read_with(
+        self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
+    ) -> Any:
+        """The rows that have one of these values in a column; `also` begins with AND."""
+        parts = [
+            self.read(columns, f"{is_one_of(column, values[start : start + IDS_AT_ONCE])}{also}")
+            for start in range(0, len(values), IDS_AT_ONCE)
+        ]
+        return pa.concat_tables(parts) if parts else self.read(columns, "false")
+
+
+class Table:
+    """One table of a catalogue. Any number of threads may use it at once."""
+
+    def __init__(self, address: str, name: TableName) -> None:
+        """Open a table. Raises StoreError for one that is missing, foreign or damaged."""
+        self.address = address
+        self.name = name
+        self._lock = threading.Lock()
+        with lance_errors(address):
+            try:
+                self._dataset = lance.dataset(_uri(address, name))
+            except (ValueError, OSError) as error:
+                if not _is_not_found(error):
+                    raise
+                raise StoreError(
+                    f"There is no catalogue at {address}, or its table {name} is missing. "
+                    "Check the address."
+                ) from error
+            self._check()
+
+    def _check(self) -> None:
+        marks = self._dataset.schema.metadata or {}
+        if marks.get(_TABLE) != self.name.encode():
+            raise StoreError(
+                f"The table {self.name} in {self.address} is not one of imgsearch. "
+                "Check the address."
+            )
+        version = marks.get(_FORMAT, b"").decode()
+        if version != str(FORMAT_VERSION):
+            raise SchemaTooNew(
+                f"The catalogue {self.address} has format {version}, and this imgsearch knows "
+                f"format {FORMAT_VERSION}. Update it: {update_command()}"
+            )
+        key = self._dataset.schema.field(_KEYS[self.name])
+        if (key.metadata or {}).get(_KEY_MARK) != b"true":
+            raise StoreError(
+                f"The key of the table {self.name} in {self.address} is not marked as one, so two "
+                "writers could double its rows. Copy the catalogue again with imgsearch, or "
+                f"index the photos into a new one."
+            )
+
+    @property
+    def encoder(self) -> EncoderRow:
+        """The encoder that the catalogue was made for."""
+        encoder_id, name, dim = (self._dataset.schema.metadata[mark].decode() for mark in _ENCODER)
+        return EncoderRow(1, encoder_id, name, int(dim))
+
+    @property
+    def schema(self) -> Any:
+        return self._dataset.schema
+
+    def newest(self) -> View:
+        """The newest version."""
+        with self._lock, lance_errors(self.address):
+            latest = self._dataset.latest_version
+            if latest != self._dataset.version:
+                self._dataset = self._dataset.checkout_version(latest)
+            return View(self._dataset)
+
+    def before(self, version: int) -> View:
+        """What this version was made from."""
+        with lance_errors(self.address):
+            return View(self.newest().dataset.checkout_version(max(1, version - 1)))
+
+    def merge(self, rows: Any, *, update: bool = False) -> int:
+        """Insert the rows whose keys are new, with `update` in place of old ones too.
+
+        Returns the version that has them.
+        """
+        with self.changing() as dataset:
+            builder = dataset.merge_insert(_KEYS[self.name]).when_not_matched_insert_all()
+            if update:
+                builder = builder.when_matched_update_all()
+            builder.conflict_retries(_RETRIES).retry_timeout(_PATIENCE).execute(rows)
+            return int(dataset.version)
+
+    def delete(self, condition: str) -> tuple[int, int]:
+        """Delete rows; returns how many, and the version that lacks them."""
+        with self.changing() as dataset:
+            done = dataset.delete(condition, conflict_retries=_RETRIES, retry_timeout=_PATIENCE)
+            return int(done["num_deleted_rows"]), int(dataset.version)
+
+    @contextmanager
+    def changing(self) -> Iterator[Any]:
+        """A dataset at the newest version, to call methods of Lance that commit."""
+        with lance_errors(self.address):
+            # One of its own: views share the other, and a commit moves the dataset it is made by.
+            yield lance.dataset(_uri(self.address, self.name))
+
+
+# ------------------------------------------------------------------------- conditions
+
+
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + stored(text).replace("'", "''") + "'"
+
+
+def is_one_of(column: str, values: Sequence[object]) -> str:
+    """The condition that a column has one of these numbers or texts."""
+    if not len(values):
+        return "false"
+    listed = ", ".join(literal(each) if isinstance(each, str) else str(each) for each in values)
+    return f"{column} IN ({listed})"
+
+
+# ------------------------------------------------------------------------- texts
+
+# Names of files need not be UTF-8, and columns must be: such bytes become characters of a plane for
+# private use, and genuine characters from there become their bytes.
+_UNSTORABLE = re.compile("[\ud800-\udfff\U0010ff80-\U0010ffff]")
+_ESCAPED = re.compile("[\U0010ff80-\U0010ffff]+")
+_ESCAPE = 0x10FF00
+
+
+def stored(text: str) -> str:
+    """A text as columns hold it: see `loaded`."""
+    return text if text.isascii() else _UNSTORABLE.sub(_escape, text)
+
+
+def loaded(text: str) -> str:
+    """The text that is stored as this."""
+    return text if text.isascii() else _ESCAPED.sub(_unescape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    try:
+        own_bytes = found[0].encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, which no file name has
+        return "\ufffd"
+    return "".join(chr(_ESCAPE + byte) for byte in own_bytes)
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return bytes(ord(each) - _ESCAPE for each in found[0]).decode("utf-8", "surrogateescape")
+
+
+# ------------------------------------------------------------------------- errors
+
+
+@contextmanager
+def lance_errors(address: str) -> Iterator[None]:
+    """What Lance raises, as an error of imgsearch with a cure."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (OSError, ValueError, RuntimeError, NotImplementedError) as error:
+        reason = _PLACES_IN_RUST.sub("", str(error)).strip(" .,")[:300]
+        lower = reason.lower()
+        if "conflict" in lower or "contention" in lower:
+            raise LibraryLocked(
+                f"Others write to the catalogue {address} at the same time, and this change did "
+                f"not get through ({reason}). Nothing is lost: run the command again."
+            ) from error
+        if "no space left" in lower:
+            raise DiskError(
+                f"The disk of the catalogue {address} is full. Free some space, and run the "
+                "command again."
+            ) from error
+        raise StoreError(
+            f"Cannot use the catalogue {address}: {reason}. Check the address and the access "
+            "rights; if its files are damaged, restore them from a backup."
+        ) from error

@@ -1,0 +1,508 @@
+"""The write side of a catalogue of Lance tables.
+
+Any number of writers may put and forget at once. The table of files is the authority: a writer
+changes it first, and then makes the rows of the photos concerned follow from it (`_follow`), until
+it finds them as they should be. Whoever changes a photo last has looked at its files after that, so
+in the end every row is right, without a lock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import isqrt
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from imgsearch.catalogue.lance import tables
+from imgsearch.catalogue.lance.nearest import (
+    CONFIG_KEY,
+    INDEX_NAME,
+    USUAL_POLICY,
+    LancePolicy,
+    PhotoVectorsView,
+    SearchSettings,
+    calibrated,
+    sample_rows,
+    settings_text,
+)
+from imgsearch.catalogue.lance.rows import (
+    KnownFile,
+    NewPhoto,
+    file_columns,
+    id_of,
+    path_text,
+    photo_rows,
+    place_columns,
+    reading_of,
+    refused,
+    text_columns,
+    to_json,
+    with_columns,
+)
+from imgsearch.catalogue.lance.tables import (
+    IDS_AT_ONCE,
+    TEXT_COLUMN,
+    Table,
+    is_one_of,
+    lance_errors,
+    loaded,
+    normal_address,
+    stored,
+    words_column,
+)
+from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
+from imgsearch.index.base import EncodeTexts
+from imgsearch.index.recall import RecallBenchmark, prompts
+from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.files import IngestResult
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.names import NAME_FIELDS
+from imgsearch.records.picture_text import PhotoText
+from imgsearch.records.status import Failure
+
+# Makes the score baseline of some photos (n, dim), the mean of all (dim,), and how many vectors
+# there are; None for too few.
+MakeBaseline: TypeAlias = Callable[[Vectors, Vector, int], ScoreBaseline | None]
+
+_ROUNDS = 100  # until photos follow from files that others change at the same time
+_ATTEMPTS = 20  # of a step of settling that others interrupt
+_BASELINE_PHOTOS = 256
+_MOST_WORDS = 50_000
+_SHORTEST_WORD = 3
+_PUBLISHED, _BEFORE = "published", "before"
+# Which indexes of columns a settled catalogue has.
+_INDEXES: dict[str, dict[str, str]] = {
+    "photos": {
+        "key": "BTREE",
+        "id": "BTREE",
+        "date": "BTREE",
+        "lat": "BTREE",
+        "folders": "LABEL_LIST",
+        "folder_names": "LABEL_LIST",
+        "keyword_names": "LABEL_LIST",
+        "plain_camera": "NGRAM",
+        "rating": "BITMAP",
+        "format": "BITMAP",
+    },
+    "kept": {"key": "BTREE", "id": "BTREE"},
+    "files": {"path": "BTREE", "hash": "BTREE", "stem": "BTREE"},
+    "texts": {"hash": "BTREE"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What has to be done so that photos follow from their files."""
+
+    insert: dict[str, dict[str, Any]] = field(default_factory=dict)  # hash: derived columns
+    update: dict[str, dict[str, Any]] = field(default_factory=dict)
+    remove: list[str] = field(default_factory=list)
+    refuse: list[str] = field(default_factory=list)
+
+
+class LanceWriter:
+    """Writes to a catalogue in Lance tables, in a folder or in object storage.
+
+    Several writers may do so at once, in any number of processes. What `put` and `forget` have
+    done is seen by the next call of a reader.
+    """
+
+    def __init__(
+        self,
+        address: str | Path,
+        encode_texts: EncodeTexts | None = None,
+        make_baseline: MakeBaseline | None = None,
+        policy: LancePolicy = USUAL_POLICY,
+    ) -> None:
+        """Open a catalogue; `encode_texts` and `make_baseline` are needed by `settle` alone.
+
+        Raises StoreError where there is none, or a damaged or foreign one.
+        """
+        self.address = normal_address(address)
+        self._encode_texts = encode_texts
+        self._make_baseline = make_baseline
+        self._policy = policy
+        self._photos = Table(self.address, "photos")
+        self._kept = Table(self.address, "kept")
+        self._files = Table(self.address, "files")
+        self._texts = Table(self.address, "texts")
+        self._baselines = Table(self.address, "baselines")
+
+    @classmethod
+    def open(
+        cls,
+        address: str | Path,
+        encoder: EncoderRow,
+        encode_texts: EncodeTexts | None = None,
+        make_baseline: MakeBaseline | None = None,
+        policy: LancePolicy = USUAL_POLICY,
+    ) -> Self:
+        """Open a catalogue for the vectors of an encoder; a new one is made where there is none.
+
+        Raises EncoderMismatch for one with vectors of another encoder.
+        """
+        address = normal_address(address)
+        if not tables.exists(address):
+            tables.create(address, encoder)
+        writer = cls(address, encode_texts, make_baseline, policy)
+        if writer.encoder.encoder_id != encoder.encoder_id:
+            raise EncoderMismatch(
+                f"The catalogue {address} has vectors of {writer.encoder.name}, not of "
+                f"{encoder.name}. Choose that encoder, or another address."
+            )
+        return writer
+
+    @property
+    def encoder(self) -> EncoderRow:
+        """The encoder of the vectors."""
+        return self._photos.encoder
+
+    # ------------------------------------------------------------------ changing
+
+    def known(self, content_hashes: Sequence[bytes]) -> set[bytes]:
+        """Which of these contents have vectors already."""
+        wanted = {each.hex() for each in content_hashes}
+        found: set[str] = set()
+        with lance_errors(self.address):
+            for table in (self._photos, self._kept):
+                ids = [id_of(each) for each in wanted - found]
+                rows = table.newest().read_with("id", ids, ["hash"])
+                found |= wanted & set(rows["hash"].to_pylist())
+        return {bytes.fromhex(each) for each in found}
+
+    def put(self, results: Sequence[IngestResult]) -> None:
+        """Record files: new photos with facts and vectors, known contents at new paths, failures.
+
+        A commit takes a tenth of a second and more: put thousands at once.
+        """
+        if not results:
+            return
+        dim = self.encoder.dim
+        fresh: dict[str, NewPhoto] = {}
+        for photo in map(NewPhoto.from_result, results):
+            if photo is None:
+                continue
+            shape = photo.vectors.shape
+            if len(shape) != 2 or shape[0] == 0 or shape[1] != dim:
+                raise UsageError(
+                    f"A vector of this catalogue has {dim} numbers; these are {shape}."
+                )
+            fresh.setdefault(photo.content_hash, photo)
+        with lance_errors(self.address):
+            rows = file_columns(results, self._files.schema)
+            version = self._files.merge(rows, update=True)
+            replaced = self._hashes_before(version, rows["path"].to_pylist())
+            own = {each for each in rows["hash"].to_pylist() if each is not None}
+            self._follow(own | replaced, fresh)
+
+    def forget(self, paths: Sequence[str]) -> int:
+        """Remove paths; returns how many there were. A photo without a path is not found any more.
+
+        Its vectors stay: it comes back, when a path points at it again, without being embedded.
+        """
+        texts = [stored(path_text(path)) for path in dict.fromkeys(paths)]
+        removed, hashes = 0, set[str]()
+        with lance_errors(self.address):
+            for start in range(0, len(texts), IDS_AT_ONCE):
+                some = [loaded(each) for each in texts[start : start + IDS_AT_ONCE]]
+                count, version = self._files.delete(is_one_of("path", some))
+                removed += count
+                hashes |= self._hashes_before(version, [stored(each) for each in some])
+            self._follow(hashes, {})
+        return removed
+
+    def put_texts(self, readings: Mapping[bytes, PhotoText]) -> None:
+        """Record what was read in photos, by their content."""
+        if not readings:
+            return
+        hashes = [each.hex() for each in readings]
+        rows = pa.table(
+            {"hash": hashes, "reading": [to_json(each).decode() for each in readings.values()]},
+            schema=self._texts.schema,
+        )
+        with lance_errors(self.address):
+            self._texts.merge(rows, update=True)
+            self._follow(set(hashes), {})
+
+    def _hashes_before(self, version: int, paths: Sequence[str]) -> set[str]:
+        """Which contents were at these paths before the commit of this version."""
+        before = self._files.before(version)
+        rows = before.read_with("path", [loaded(each) for each in paths], ["hash"])
+        return {each for each in rows["hash"].to_pylist() if each is not None}
+
+    # ------------------------------------------------------------------ photos follow from files
+
+    def _follow(self, hashes: Collection[str], fresh: Mapping[str, NewPhoto]) -> None:
+        """Make the photos with these contents follow from their files and texts."""
+        left = set(hashes)
+        for _ in range(_ROUNDS):
+            changed = set[str]()
+            ordered = sorted(left)
+            for start in range(0, len(ordered), IDS_AT_ONCE):
+                changed |= self._follow_once(ordered[start : start + IDS_AT_ONCE], fresh)
+            if not changed:
+                return
+            left = changed
+        raise LibraryLocked(
+            f"Others change the same files of the catalogue {self.address} all the time. Nothing "
+            "is lost: run the command again."
+        )
+
+    def _follow_once(self, hashes: Sequence[str], fresh: Mapping[str, NewPhoto]) -> set[str]:
+        """Do what is still to be done for these photos; returns those it was done for."""
+        steps = self._steps(hashes, fresh)
+        new = [(fresh[each], derived) for each, derived in steps.insert.items() if each in fresh]
+        if new:
+            self._photos.merge(photo_rows(new, self._photos.schema))
+        back = {each: derived for each, derived in steps.insert.items() if each not in fresh}
+        if back:
+            rows = self._rows(self._kept, back)
+            self._photos.merge(with_columns(rows, back, self._photos.schema))
+        if steps.update:
+            rows = self._rows(self._photos, steps.update)
+            if rows.num_rows:  # others may have removed them meanwhile
+                rows = with_columns(rows, steps.update, self._photos.schema)
+                self._photos.merge(rows, update=True)
+        if steps.remove:
+            rows = self._rows(self._photos, steps.remove)
+            if rows.num_rows:
+                self._kept.merge(rows)
+            self._photos.delete(is_one_of("id", [id_of(each) for each in steps.remove]))
+        if steps.refuse:
+            self._refuse(steps.refuse)
+        return {*steps.insert, *steps.update, *steps.remove, *steps.refuse}
+
+    def _steps(self, hashes: Sequence[str], fresh: Mapping[str, NewPhoto]) -> _Steps:
+        files = self._files_with(hashes)
+        rows = self._texts.newest().read_with("hash", hashes, ["hash", "reading"])
+        readings = {row["hash"]: reading_of(row["reading"]) for row in rows.to_pylist()}
+        columns = ["id", "hash", "taken_at", "dated_by", "paths", "date", TEXT_COLUMN]
+        ids = [id_of(each) for each in hashes]
+        found = self._photos.newest().read_with("id", ids, columns, " AND part = 0").to_pylist()
+        live = {row["id"]: row for row in found}
+        absent = [each for each in ids if each not in live]
+        found = self._kept.newest().read_with("id", absent, columns, " AND part = 0").to_pylist()
+        kept = {row["id"]: row for row in found}
+        steps = _Steps()
+        arriving: dict[int, str] = {}  # two new photos may have one id, too
+        for content_hash in hashes:
+            photo_id, own_files = id_of(content_hash), files.get(content_hash)
+            row = live.get(photo_id) or kept.get(photo_id)
+            owner = arriving.get(photo_id, content_hash) if row is None else row["hash"]
+            if owner != content_hash:
+                if own_files:
+                    steps.refuse.append(content_hash)
+            elif own_files is None:
+                if photo_id in live:
+                    steps.remove.append(content_hash)
+            elif row is not None or content_hash in fresh:  # else nobody has embedded it yet
+                dated = fresh[content_hash].date_columns() if row is None else row
+                derived = place_columns(own_files, dated["taken_at"], dated["dated_by"])
+                derived |= text_columns(readings.get(content_hash))
+                if photo_id not in live:
+                    arriving[photo_id] = content_hash
+                    steps.insert[content_hash] = derived
+                elif any(
+                    live[photo_id][name] != derived[name] for name in ("paths", "date", TEXT_COLUMN)
+                ):
+                    steps.update[content_hash] = derived
+        return steps
+
+    def _files_with(self, hashes: Sequence[str]) -> dict[str, list[KnownFile]]:
+        columns = ["hash", "path", "mtime_ns"]
+        files: dict[str, list[KnownFile]] = {}
+        for row in self._files.newest().read_with("hash", hashes, columns).to_pylist():
+            known = KnownFile(loaded(row["path"]), row["mtime_ns"])
+            files.setdefault(row["hash"], []).append(known)
+        return files
+
+    def _rows(self, table: Table, hashes: Iterable[str]) -> Any:
+        """All columns of the photos with these contents."""
+        wanted = set(hashes)
+        ids = [id_of(each) for each in wanted]
+        rows = table.newest().read_with("id", ids, table.schema.names)
+        return rows.filter(
+            pa.array([each in wanted for each in rows["hash"].to_pylist()], pa.bool_())
+        )
+
+    def _refuse(self, hashes: Sequence[str]) -> None:
+        """Make failures of the files of photos whose id another photo has: see `id_of`."""
+        names = self._files.schema.names
+        rows = self._files.newest().read_with("hash", hashes, names).to_pylist()
+        message = (
+            "By chance, its content has the same number as another photo of this catalogue. Save "
+            "it again, with another title for example, and it gets another number."
+        )
+        results = [
+            refused(row, Failure(Path(loaded(row["path"])), Reason.UNSUPPORTED, message))
+            for row in rows
+        ]
+        if results:
+            self._files.merge(file_columns(results, self._files.schema), update=True)
+
+    # ------------------------------------------------------------------ settling
+
+    def settle(self) -> None:
+        """Compact, index and calibrate what was put, and publish it to readers.
+
+        Readers go on meanwhile. The version published before stays, to `go_back` to; others are
+        removed once no reader can be reading them. Raises LibraryLocked where another settles.
+        """
+        with lance_errors(self.address):
+            for table in (self._files, self._texts, self._kept, self._photos):
+                self._step(table, lambda dataset: dataset.optimize.compact_files())
+                self._index_columns(table)
+            settings = self._index_vectors()
+            self._publish(settings)
+            for table in (self._files, self._texts, self._kept, self._photos, self._baselines):
+                self._clean(table)
+
+    def _step(self, table: Table, do: Callable[[Any], object]) -> None:
+        """Do something to a table that others may interrupt by their commits."""
+        for attempt in range(_ATTEMPTS):
+            last = attempt == _ATTEMPTS - 1
+            # One conflict is no reason to give up: the next attempt sees the commit of the others.
+            with suppress(*(() if last else (LibraryLocked,))), table.changing() as dataset:
+                do(dataset)
+                return
+
+    def _index_columns(self, table: Table) -> None:
+        """Index what is not indexed yet of the columns that filters and look-ups use."""
+        view = table.newest()
+        if view.count() < self._policy.scalar_index_from:
+            return
+        known = {index.name for index in view.dataset.describe_indices()}
+        for column, kind in _INDEXES[table.name].items():
+            name = f"by_{column}"
+            self._step(table, _extend(name) if name in known else _index(column, kind, name))
+
+    def _index_vectors(self) -> SearchSettings | None:
+        """Index the vectors and calibrate the index; None where there are too few for one."""
+        found = PhotoVectorsView.of(self._photos.newest(), self._policy)
+        if found.rows < self._policy.index_from:
+            if found.segments:
+                self._step(self._photos, lambda dataset: dataset.drop_index(INDEX_NAME))
+            return None
+        if found.segments:
+            self._step(self._photos, _extend(INDEX_NAME))
+            settings = self._calibrated()
+            enough = self._policy.recall_target - self._policy.recall_drift
+            recalls = [settings.recall_image, settings.recall_text]
+            if all(each is None or each >= enough for each in recalls):
+                return settings
+        self._step(
+            self._photos,
+            lambda dataset: dataset.create_index(
+                "vector",
+                "IVF_RQ",
+                name=INDEX_NAME,
+                metric="cosine",
+                num_partitions=max(1, isqrt(found.rows)),
+                replace=True,
+            ),
+        )
+        return self._calibrated()
+
+    def _calibrated(self) -> SearchSettings:
+        policy = self._policy
+        found = PhotoVectorsView.of(self._photos.newest(), policy)
+        ids, vectors = sample_rows(found.view, policy.queries, policy.seed)
+        benchmarks = [RecallBenchmark("image", vectors, ids)]
+        if self._encode_texts is not None:
+            captions = prompts()
+            texts = captions[:: max(1, len(captions) // policy.queries)]
+            benchmarks.append(RecallBenchmark("text", self._encode_texts(texts)))
+        partitions = len(found.view.dataset.get_ivf_model(INDEX_NAME).centroids)
+        return calibrated(found, partitions, benchmarks)
+
+    def _publish(self, settings: SearchSettings | None) -> None:
+        view = self._photos.newest()
+        baseline = None
+        if self._make_baseline is not None and view.count():
+            _, vectors = sample_rows(view, self._policy.sample, self._policy.seed)
+            mean = vectors.mean(axis=0)
+            baseline = self._make_baseline(vectors[:_BASELINE_PHOTOS], mean, view.count())
+        numbers = self._baselines.newest().read(["number"])["number"].to_pylist()
+        columns: dict[str, Any] = {
+            "number": max(numbers, default=0) + 1,
+            "words": self._frequent_words(),
+        }
+        if baseline is not None:
+            columns |= {
+                name: np.asarray(getattr(baseline, name), "<f4").tobytes()
+                for name in ("prompts", "nouns", "photos", "mean")
+            }
+            columns["vectors"] = baseline.vectors
+        self._baselines.merge(pa.Table.from_pylist([columns], self._baselines.schema))
+        self._baselines.delete(f"number < {columns['number'] - 1}")
+        text = "" if settings is None else settings_text(settings)
+        self._step(self._photos, lambda dataset: dataset.update_config({CONFIG_KEY: text}))
+        for table in (self._photos, self._files):
+            self._tag(table, table.newest().version)
+
+    def _tag(self, table: Table, version: int) -> None:
+        with table.changing() as dataset:
+            known = dataset.tags.list()
+            before = known[_PUBLISHED]["version"] if _PUBLISHED in known else None
+            for tag, target in ((_BEFORE, before), (_PUBLISHED, version)):
+                if target is not None and tag in known:
+                    dataset.tags.update(tag, target)
+                elif target is not None:
+                    dataset.tags.create(tag, target)
+
+    def go_back(self) -> None:
+        """Make the version that was published before the last one the newest again.
+
+        What was put since then is put again by the next run of an index. Raises UsageError where
+        nothing was published before.
+        """
+        with lance_errors(self.address):
+            for table in (self._photos, self._files):
+                with table.changing() as dataset:
+                    known = dataset.tags.list()
+                    if _BEFORE not in known:
+                        raise UsageError(
+                            f"The catalogue {self.address} was settled once: there is no version "
+                            "to go back to."
+                        )
+                    dataset.checkout_version(_BEFORE).restore()
+                self._tag(table, table.newest().version)
+
+    def _frequent_words(self) -> list[str]:
+        """The words of all names, of three letters or more, without digits; most photos first."""
+        counts = Counter[str]()
+        columns = [words_column(field) for field in NAME_FIELDS]
+        for rows in self._photos.newest().batches(columns, "part = 0", 10_000):
+            for texts in zip(*(rows[column].to_pylist() for column in columns), strict=True):
+                words = {word for text in texts if text for word in text.split()}
+                counts.update(
+                    word
+                    for word in words
+                    if len(word) >= _SHORTEST_WORD and not any(map(str.isdigit, word))
+                )
+        ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        return [word for word, _ in ordered[:_MOST_WORDS]]
+
+    def _clean(self, table: Table) -> None:
+        with table.changing() as dataset:
+            dataset.cleanup_old_versions(
+                timedelta(minutes=self._policy.keep_minutes), error_if_tagged_old_versions=False
+            )
+
+
+def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
+    """The step that indexes a column."""
+    return lambda dataset: dataset.create_scalar_index(column, kind, name=name)
+
+
+def _extend(name: str) -> Callable[[Any], object]:
+    """The step that adds to an index what it does not have yet."""
+    return lambda dataset: dataset.optimize.optimize_indices(index_names=[name])

@@ -1,0 +1,920 @@
+"""What every engine of a catalogue promises; and what the tables of Lance must also stand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgsearch.catalogue.base import Catalogue, CatalogueWriter, PhotoCount
+from imgsearch.errors import (
+    EncoderMismatch,
+    ImgsearchError,
+    QueryError,
+    Reason,
+    SchemaTooNew,
+    StoreError,
+    UsageError,
+)
+from imgsearch.query.fields import FIELDS
+from imgsearch.query.grammar import parse
+from imgsearch.records.answer import ScoreBaseline
+from imgsearch.records.arrays import Vector, Vectors
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.names import NAME_FIELDS, NameField
+from imgsearch.records.photo import Facts
+from imgsearch.records.picture_text import PhotoText, TextLine
+from imgsearch.records.query import Filter, Interval, Listed, NamedPhrase, Selection
+from imgsearch.records.status import Failure
+from tests.factories import CHECKOUT, PATIENCE_S, unit
+from tests.test_filters import FOLDERS, ROOTS, Known, date_of, filters, passes, random_facts
+
+lance = pytest.importorskip("lance", reason="needs the extra scale")
+pa = pytest.importorskip("pyarrow")
+
+from imgsearch.catalogue.lance import filters as lance_filters  # noqa: E402
+from imgsearch.catalogue.lance import tables  # noqa: E402
+from imgsearch.catalogue.lance.nearest import LancePolicy  # noqa: E402
+from imgsearch.catalogue.lance.reader import LanceCatalogue  # noqa: E402
+from imgsearch.catalogue.lance.rows import id_of  # noqa: E402
+from imgsearch.catalogue.lance.writer import LanceWriter  # noqa: E402
+from tests.catalogue_writer import DIM, content_of, photo, vectors_of  # noqa: E402
+
+ENCODER = EncoderRow(1, "test/1", "test", DIM)
+
+
+class Engine(Protocol):
+    """A catalogue of one engine, as these tests use it."""
+
+    def put(self, results: Sequence[IngestResult]) -> None: ...
+
+    def forget(self, paths: Sequence[str]) -> int: ...
+
+    def settle(self) -> None: ...
+
+    def known(self, content_hashes: Sequence[bytes]) -> set[bytes]: ...
+
+    def catalogue(self) -> Catalogue: ...
+
+
+class LanceEngine:
+    """Lance tables in a folder, with indexes of columns however few photos there are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = folder / "catalogue"
+        policy = LancePolicy(scalar_index_from=1)
+        writer: CatalogueWriter = LanceWriter.open(self.address, ENCODER, policy=policy)
+        self.put, self.forget = writer.put, writer.forget
+        self.settle, self.known = writer.settle, writer.known
+
+    def catalogue(self) -> Catalogue:
+        return LanceCatalogue(self.address)
+
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {"lance": LanceEngine}
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    return ENGINES[request.param](tmp_path)
+
+
+def path_of(number: int) -> str:
+    return f"/photos/{number % 3}/{number:03}.jpg"
+
+
+def at_path(result: IngestResult, path: str) -> IngestResult:
+    """Known content at another path."""
+    return IngestResult(replace(result.stat, path=path), result.content_hash)
+
+
+def some_photos(count: int) -> list[IngestResult]:
+    return [photo(number, path_of(number)) for number in range(count)]
+
+
+def id_in(catalogue: Catalogue, number: int) -> int:
+    photo_id = catalogue.photo_with(content_of(number))
+    assert photo_id is not None
+    return photo_id
+
+
+def rounded(vectors: Vectors) -> Vectors:
+    """As every catalogue keeps vectors: as fp16, and of length 1 when they are read."""
+    return unit(vectors.astype(np.float16).astype(np.float32))
+
+
+def exact_answer(
+    catalogue: Catalogue, numbers: Iterable[int], query: Vector, k: int
+) -> list[tuple[int, float]]:
+    """Ids and scores by NumPy, each photo by its best part."""
+    scored = [
+        (id_in(catalogue, number), float((rounded(vectors_of(number)) @ query).max()))
+        for number in numbers
+    ]
+    return sorted(scored, key=lambda each: (-each[1], each[0]))[:k]
+
+
+def a_query(seed: int) -> Vector:
+    row = np.random.default_rng(seed + 10_000).standard_normal(DIM)
+    return np.asarray(row / np.linalg.norm(row), np.float32)
+
+
+def assert_answer(
+    catalogue: Catalogue, numbers: Iterable[int], among: Selection | None = None
+) -> None:
+    numbers = list(numbers)
+    for seed, k in enumerate((1, 7, len(numbers) + 5)):
+        query = a_query(seed)
+        found = catalogue.nearest(query, k, among, kind="text")
+        expected = exact_answer(catalogue, numbers, query, k)
+        assert found.ids.tolist() == [photo_id for photo_id, _ in expected]
+        np.testing.assert_allclose(found.scores, [score for _, score in expected], atol=2e-6)
+
+
+# ------------------------------------------------------------------------- every engine
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_the_nearest_photos_are_exact_and_each_is_found_once(
+    engine: Engine, is_settled: bool
+) -> None:
+    engine.put(some_photos(60))
+    if is_settled:
+        engine.settle()
+    catalogue = engine.catalogue()
+    assert catalogue.count(Selection()) == PhotoCount(
+        60, sum(len(vectors_of(n)) for n in range(60))
+    )
+    assert_answer(catalogue, range(60))
+    among = Selection((Filter("in", ("/photos/1",)),))
+    inside = [number for number in range(60) if number % 3 == 1]
+    assert_answer(catalogue, inside, among)
+    assert catalogue.count(among).photos == len(inside)
+    some = np.array([id_in(catalogue, number) for number in (3, 4, 5, 7)], np.int64)
+    assert_answer(catalogue, (4, 7), replace(among, among=some))
+    assert not len(catalogue.nearest(a_query(1), 5, Selection(among=some[:0]), kind="image").ids)
+    assert catalogue.within(some.tolist(), among) == {id_in(catalogue, 4), id_in(catalogue, 7)}
+
+
+def test_equal_scores_are_in_the_order_of_ids(engine: Engine) -> None:
+    same = vectors_of(1)
+    engine.put([replace(each, vectors=same, times_s=()) for each in some_photos(30)])
+    catalogue = engine.catalogue()
+    ids = sorted(id_in(catalogue, number) for number in range(30))
+    assert catalogue.nearest(same[0], 12, kind="image").ids.tolist() == ids[:12]
+
+
+def test_a_photo_is_known_with_all_that_was_put(engine: Engine) -> None:
+    facts = random_facts(Random(3))
+    engine.put([photo(5, "/photos/b/5.jpg", facts), photo(6, "/photos/6.jpg")])
+    engine.put([at_path(photo(5, ""), "/photos/a/5 copy.jpg")])
+    catalogue = engine.catalogue()
+    five = id_in(catalogue, 5)
+    found = catalogue.photos([five, five + 1])[five]
+    assert found.photo.facts == facts and found.photo.size_bytes == 1005
+    assert found.photo.content_hash == content_of(5).hex()
+    files = [Path("/photos/a/5 copy.jpg"), Path("/photos/b/5.jpg")]
+    assert [file.path for file in found.files] == files
+    assert [catalogue.photo_at(path) for path in files] == [five, five]
+    assert catalogue.photo_at(Path("/photos/none.jpg")) is None
+    assert catalogue.photo_with(b"\1" * 32) is None
+    vectors = catalogue.vectors_of([five, id_in(catalogue, 6)])
+    np.testing.assert_array_equal(vectors[five].vectors, rounded(vectors_of(5)))
+    assert vectors[five].times_s == (0.0, 1.0, 2.0)
+    assert catalogue.vectors_of(vectors, only_several=True).keys() == {five}
+    assert engine.known([content_of(5), content_of(7)]) == {content_of(5)}
+
+
+def test_a_photo_without_a_date_has_that_of_its_oldest_file(engine: Engine) -> None:
+    engine.put([photo(1, "/photos/1.jpg")])
+    copy = at_path(photo(1, ""), "/photos/older.jpg")
+    older = datetime(2007, 5, 6, 7, 8, 9).astimezone()
+    engine.put([replace(copy, stat=replace(copy.stat, mtime_ns=int(older.timestamp()) * 10**9))])
+    catalogue = engine.catalogue()
+    found = catalogue.photos([id_in(catalogue, 1)])[id_in(catalogue, 1)]
+    assert (found.date, found.dated_by) == ("2007-05-06T07:08:09", "file")
+    assert catalogue.names.has_date_from("2007-05-06", "2007-05-07")
+    assert not catalogue.names.has_date_from("2007-05-07", "2007-06-01")
+
+
+def test_a_photo_without_a_path_is_gone_at_once_and_comes_back(engine: Engine) -> None:
+    engine.put(some_photos(30))
+    engine.settle()
+    catalogue = engine.catalogue()
+    lost, copied = 4, 9
+    engine.put([at_path(photo(copied, ""), "/photos/copy.jpg")])
+    assert engine.forget([path_of(lost), path_of(copied), "/photos/never.jpg"]) == 2
+    left = [number for number in range(30) if number != lost]
+    assert catalogue.count(Selection()).photos == 29
+    assert_answer(catalogue, left)
+    lost_id = id_in(catalogue, lost)
+    assert not catalogue.photos([lost_id])
+    assert catalogue.within([lost_id], Selection()) == set()
+    assert lost_id not in [listed.id for listed in catalogue.listing(Selection(), "path")]
+    files = catalogue.photos([id_in(catalogue, copied)])[id_in(catalogue, copied)].files
+    assert [file.path for file in files] == [Path("/photos/copy.jpg")]
+    assert engine.known([content_of(lost)]) == {content_of(lost)}
+    engine.settle()
+    assert_answer(catalogue, left)
+    engine.put([at_path(photo(lost, ""), "/photos/back/again.jpg")])
+    assert_answer(catalogue, range(30))
+    assert catalogue.photo_at(Path("/photos/back/again.jpg")) == lost_id
+    assert_answer(catalogue, [lost], Selection((Filter("in", ("back",)),)))
+
+
+def test_a_file_with_new_content_is_another_photo(engine: Engine) -> None:
+    engine.put(some_photos(12))
+    engine.put([photo(50, path_of(3))])
+    catalogue = engine.catalogue()
+    assert_answer(catalogue, [*(n for n in range(12) if n != 3), 50])
+    damaged = IngestResult(
+        replace(photo(50, path_of(3)).stat, size_bytes=1),
+        failure=Failure(Path(path_of(3)), Reason.DAMAGED, "It is damaged."),
+    )
+    engine.put([damaged])
+    assert_answer(catalogue, [number for number in range(12) if number != 3])
+
+
+def test_to_put_the_same_again_changes_nothing(engine: Engine) -> None:
+    for _ in range(3):
+        engine.put(some_photos(20))
+    engine.put([*some_photos(20), *some_photos(20)])
+    engine.settle()
+    engine.put(some_photos(20))
+    assert_answer(engine.catalogue(), range(20))
+
+
+def test_the_jpeg_and_the_raw_of_a_shot_are_a_pair(engine: Engine) -> None:
+    jpeg, raw = Facts("JPEG", 4, 3), Facts("RAW", 4, 3)
+    taken = datetime(2023, 1, 2, 3, 4, 5, tzinfo=UTC)
+    engine.put(
+        [
+            photo(1, "/photos/a/IMG_1.JPG", replace(jpeg, taken_at=taken)),
+            photo(2, "/photos/a/IMG_1.CR2", replace(raw, taken_at=taken.replace(microsecond=5))),
+            photo(3, "/photos/b/IMG_1.CR2", raw),
+            photo(4, "/photos/a/IMG_2.jpg", jpeg),
+            photo(5, "/photos/a/IMG_2.NEF", replace(raw, taken_at=taken)),
+            photo(6, "/photos/a/IMG_2.png", Facts("PNG", 4, 3)),
+            photo(7, "/photos/c/IMG_3.jpg", replace(jpeg, taken_at=taken)),
+            photo(8, "/photos/c/IMG_3.NEF", replace(raw, taken_at=taken.replace(second=6))),
+        ]
+    )
+    catalogue = engine.catalogue()
+    ids = {number: id_in(catalogue, number) for number in range(1, 9)}
+    assert catalogue.raw_pairs([ids[1]]) == [(ids[1], ids[2])]
+    pairs = {(ids[1], ids[2]), (ids[4], ids[5])}
+    assert set(catalogue.raw_pairs(ids.values())) == pairs
+    assert not catalogue.raw_pairs([ids[3], ids[6], ids[7], ids[8]])
+
+
+# ------------------------------------------------------------------------- filters, with an oracle
+
+
+class StockedCatalogue:
+    """Photos with random facts. No dataclass: hypothesis shows what a failing test was given."""
+
+    def __init__(self, catalogue: Catalogue, known: list[Known]) -> None:
+        self.catalogue = catalogue
+        self.known = known
+
+
+def stocked(engine: Engine, is_settled: bool) -> StockedCatalogue:
+    chance = Random(7)
+    results: list[IngestResult] = []
+    paths_of: dict[int, list[tuple[int, str]]] = {}
+    facts_of: dict[int, Facts] = {}
+    times: dict[int, list[int]] = {}
+    for number in range(100):
+        facts_of[number] = random_facts(chance)
+        for copy in range(chance.choice([1, 1, 1, 2])):
+            root_id = chance.randint(1, 2)
+            word = chance.choice(["IMG", "Éte"])
+            name = f"{chance.choice(FOLDERS)}{word}_{number:03}_{copy}.jpg"
+            path = f"{ROOTS[root_id - 1]}/{unicodedata.normalize('NFD', name)}"
+            seconds = int(1_700_000_000 - chance.uniform(0, 3e8))
+            made = photo(number, path, facts_of[number])
+            stat = FileStat(path, 1, seconds * 10**9 + 5, 0)
+            results.append(replace(made, stat=stat))
+            paths_of.setdefault(number, []).append((root_id, path))
+            times.setdefault(number, []).append(seconds)
+    engine.put(results)
+    if is_settled:
+        engine.settle()
+    catalogue = engine.catalogue()
+    known = [
+        Known(
+            id_in(catalogue, number),
+            facts_of[number],
+            tuple(paths_of[number]),
+            datetime.fromtimestamp(min(times[number])).isoformat(),
+        )
+        for number in range(100)
+    ]
+    return StockedCatalogue(catalogue, known)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(name, is_settled) for name in ENGINES for is_settled in (False, True)],
+    ids=lambda param: f"{param[0]}-{'settled' if param[1] else 'unsettled'}",
+)
+def stock(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StockedCatalogue]:
+    name, is_settled = request.param
+    yield stocked(ENGINES[name](tmp_path_factory.mktemp("stock")), is_settled)
+
+
+def is_about_drives(condition: Filter) -> bool:
+    """An archive has no folders and drives of a machine."""
+    return condition.field == "root" or bool(
+        {"online", "offline"} & set(map(str, condition.values))
+    )
+
+
+known_everywhere = filters.filter(lambda condition: not is_about_drives(condition))
+
+
+@settings(max_examples=60)
+@given(st.lists(known_everywhere, min_size=1, max_size=3).map(tuple))
+def test_filters_pick_what_the_oracle_picks(
+    stock: StockedCatalogue, wanted: tuple[Filter, ...]
+) -> None:
+    catalogue, known = stock.catalogue, stock.known
+    expected = {photo.id for photo in known if all(passes(photo, each) for each in wanted)}
+    selection = Selection(wanted)
+    assert catalogue.within([photo.id for photo in known], selection) == expected
+    assert catalogue.count(selection).photos == len(expected)
+    assert catalogue.ids(selection).tolist() == sorted(expected)
+    assert catalogue.names.has_any(wanted) == bool(expected)
+
+
+@pytest.mark.parametrize("line", ["camera:canon", "in:Holidays -rating:>=3", "person:anna",
+                                  "near:48.85,2.35,2km", "on:2023", "name:éte"])  # fmt: skip
+def test_the_nearest_of_those_that_pass_a_filter_are_exact(
+    stock: StockedCatalogue, line: str
+) -> None:
+    wanted = parse(line).filters
+    numbers = [
+        number
+        for number, photo in enumerate(stock.known)
+        if all(passes(photo, each) for each in wanted)
+    ]
+    assert numbers
+    assert_answer(stock.catalogue, numbers, Selection(wanted))
+
+
+@pytest.mark.parametrize("sort", ["date", "path"])
+@pytest.mark.parametrize("line", ["type:jpeg|heif", "-in:nowhere"])
+def test_listings_come_in_order_page_by_page(
+    stock: StockedCatalogue, sort: Literal["date", "path"], line: str
+) -> None:
+    catalogue, known = stock.catalogue, stock.known
+    selection = Selection(parse(line).filters)
+    wanted = [photo for photo in known if all(passes(photo, each) for each in selection.filters)]
+    if sort == "date":
+        wanted.sort(key=lambda photo: (date_of(photo), photo.id), reverse=True)
+    else:
+        wanted.sort(key=lambda photo: min(os.fsencode(path) for _, path in photo.paths))
+    expected = [photo.id for photo in wanted]
+    assert [listed.id for listed in catalogue.listing(selection, sort)] == expected
+    after: Listed | None = None
+    pages: list[int] = []
+    while page := catalogue.listing(selection, sort, after, limit=17):
+        pages += [listed.id for listed in page]
+        after = page[-1]
+    assert pages == expected
+
+
+def test_names_are_known_as_they_are_read(stock: StockedCatalogue) -> None:
+    names = stock.catalogue.names
+    known: dict[NameField, str] = {
+        "folder": "holidays,HOLIDAYS,usb stick",
+        "people": "anna,Жанна,smith bob",
+        "keywords": "oma,öl",
+        "place": "GENE\u0300VE",
+        "country": "united states",
+    }
+    unknown: dict[NameField, str] = {
+        "folder": "holiday,'; --",
+        "people": "smi,nobody",
+        "place": "new",
+        "country": ",states",
+    }
+    for field, texts in known.items():
+        assert all(names.knows_name(field, name) for name in texts.split(",")), field
+    for field, texts in unknown.items():
+        assert not any(names.knows_name(field, name) for name in texts.split(",")), field
+    assert names.has_phrase("lake geneve", NAME_FIELDS)
+    assert not names.has_phrase("geneve lake", NAME_FIELDS)
+    assert set(names.fields_named("anna")) == {"creator", "people"}
+    assert names.has_named("IMG 001 0") != names.has_named("Ete 001 0")
+    assert names.has_named("holidays", True) and not names.has_named("lake", True)
+    first = stock.known[0]
+    stem = Path(first.paths[0][1]).stem
+    assert names.has_named(stem, True) and not names.has_named(stem[:-2], True)
+    matched = names.fields_with_any([first.id], [stem, "holidays"])[first.id]
+    assert "file_name" in matched
+    assert names.photos_around(48.85, 2.35) == sum(
+        photo.facts.lat is not None
+        and abs(photo.facts.lat - 48.85) <= 0.5
+        and abs((photo.facts.lon or 0) - 2.35) <= 0.5
+        for photo in stock.known
+    )
+
+
+@pytest.mark.parametrize("any_named", [False, True])
+def test_a_selection_by_names_has_all_or_any_of_them(
+    stock: StockedCatalogue, any_named: bool
+) -> None:
+    phrases = (NamedPhrase("anna", False), NamedPhrase("family", True))
+    each = [
+        stock.catalogue.within([photo.id for photo in stock.known], Selection(named=(phrase,)))
+        for phrase in phrases
+    ]
+    assert all(each) and each[0] != each[1]
+    both = Selection(named=phrases, any_named=any_named)
+    found = stock.catalogue.within([photo.id for photo in stock.known], both)
+    assert found == (each[0] | each[1] if any_named else each[0] & each[1])
+
+
+hostile_texts = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["'", "''; DROP TABLE photos; --", '"', "\\", "%", "_", "\0", "a\0b", "\n",
+                     "[", "(", ".*", "\\x{27}", "{", "\ue000", "\U0010ffff", "\ud800", "\udc80",
+                     "/", "//", "~", "5[", "1'", "5\\d"]),
+)  # fmt: skip
+TEXT_FIELDS = [
+    *("after", "before", "on", "day", "month", "dated", "camera", "lens", "keyword", "in", "name"),
+    *("person", "title", "headline", "description", "creator", "place", "country", "type", "text"),
+]
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(TEXT_FIELDS), hostile_texts, st.booleans())
+def test_no_text_can_break_out_of_its_filter(
+    stock: StockedCatalogue, field: str, text: str, negated: bool
+) -> None:
+    """Whatever a value is, it is a value: the filter and its opposite share all photos out."""
+    found = stock.catalogue.count(Selection((Filter(field, (text,), negated),))).photos
+    others = stock.catalogue.count(Selection((Filter(field, (text,), not negated),))).photos
+    assert found + others == len(stock.known)
+    named = Selection(named=(NamedPhrase(text, negated),))
+    assert 0 <= stock.catalogue.count(named).photos <= len(stock.known)
+
+
+@settings(max_examples=30)
+@given(st.text("aé'\\%_\0\n /.\U0010ffff\udc80\udcff日[", min_size=1, max_size=8))
+def test_hostile_names_are_kept_and_found(stock_of_names: Engine, text: str) -> None:
+    name = text.replace("/", "").replace("\0", "")
+    if name in ("", ".", ".."):  # no file has these
+        name = "x"
+    path = f"/photos/{name}/{name}.jpg"
+    stock_of_names.put([photo(1, path)])
+    catalogue = stock_of_names.catalogue()
+    one = id_in(catalogue, 1)
+    assert catalogue.photo_at(Path(path)) == one
+    assert [file.path for file in catalogue.photos([one])[one].files] == [Path(path)]
+    assert catalogue.listing(Selection(), "path") == [Listed(one, path)]
+    for line in (f"/photos/{name}", name):
+        # A folder is given without a slash at its ends, and "." is none.
+        if name.strip("./~ ") == name and name:
+            assert catalogue.within([one], Selection((Filter("in", (line,)),))) == {one}
+    assert stock_of_names.forget([path]) == 1
+    assert not catalogue.photos([one])
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def stock_of_names(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Engine:
+    return ENGINES[request.param](tmp_path_factory.mktemp("names"))
+
+
+# ------------------------------------------------------------------------- Lance alone
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> LanceWriter:
+    return LanceWriter.open(
+        tmp_path / "catalogue", ENCODER, policy=LancePolicy(scalar_index_from=1)
+    )
+
+
+def test_what_an_archive_does_not_know_says_so_in_a_sentence(writer: LanceWriter) -> None:
+    writer.put(some_photos(3))
+    catalogue = LanceCatalogue(writer.address)
+    for field in FIELDS.keys() - lance_filters.CONDITIONS.keys() - {"saved"}:
+        with pytest.raises(QueryError, match=f"^{field}: does not work here"):
+            catalogue.count(Selection((Filter(field, ("x",)),)))
+    assert lance_filters.CONDITIONS.keys() <= FIELDS.keys()
+    assert catalogue.count(Selection((Filter("is", ("online",)),))).photos == 3
+    assert catalogue.count(Selection((Filter("is", ("offline",)),))).photos == 0
+
+
+def test_text_in_pictures_is_found_and_comes_back_with_its_photo(writer: LanceWriter) -> None:
+    writer.put(some_photos(4))
+    lines = (TextLine("Café Müller", 0.1, 0.2, 0.5, 0.1, 0.9),)
+    reading = PhotoText("read", lines, "test 1", datetime(2026, 1, 1, tzinfo=UTC))
+    nothing = replace(reading, state="none", lines=())
+    writer.put_texts({content_of(1): reading, content_of(2): nothing, content_of(99): reading})
+    catalogue = LanceCatalogue(writer.address)
+    one, two = id_in(catalogue, 1), id_in(catalogue, 2)
+    assert catalogue.texts([one, two, id_in(catalogue, 3)]) == {one: reading, two: nothing}
+    by_text = Selection((Filter("text", ("cafe muller",)),))
+    assert [each.id for each in catalogue.listing(by_text, "date")] == [one]
+    assert catalogue.names.has_named("cafe") and not catalogue.names.has_phrase("cafe", NAME_FIELDS)
+    assert catalogue.names.fields_with_any([one], ["Müller"]) == {one: ("text",)}
+    writer.forget([path_of(1)])
+    assert catalogue.count(by_text).photos == 0
+    writer.put([at_path(photo(1, ""), "/photos/back.jpg"), photo(99, "/photos/99.jpg")])
+    assert catalogue.count(by_text).photos == 2
+
+
+def test_addresses_of_objects_are_folders_too(writer: LanceWriter) -> None:
+    writer.put([photo(1, "s3://photos/archive/Été/1.jpg"), photo(2, "/photos/archive/2.jpg")])
+    catalogue = LanceCatalogue(writer.address)
+    one = id_in(catalogue, 1)
+    for folder in (
+        "s3://photos",
+        "s3://photos/archive/",
+        "ete",
+        "archive/ete",
+        "photos/archive/Été",
+    ):
+        among = Selection((Filter("in", (folder,)),))
+        assert one in catalogue.within([one], among), folder
+    assert catalogue.count(Selection((Filter("in", ("/",)),))).photos == 1
+    assert catalogue.photo_at(Path("s3://photos/archive/Été/1.jpg")) == one
+
+
+def test_files_that_could_not_be_indexed_have_a_reason(writer: LanceWriter) -> None:
+    failure = Failure(
+        Path("/photos/b.jpg"), Reason.TRUNCATED, "It is cut off.", "raw", "decoders 1"
+    )
+    stat = FileStat("/photos/b.jpg", 3, 5, 7)
+    writer.put([IngestResult(stat, content_of(1), failure=failure)])
+    catalogue = LanceCatalogue(writer.address)
+    assert catalogue.failures() == [failure] and catalogue.count().photos == 0
+    writer.put([photo(1, "/photos/b.jpg")])
+    assert catalogue.failures() == [] and catalogue.count().photos == 1
+
+
+def test_two_photos_with_one_number_are_not_mixed_up(writer: LanceWriter) -> None:
+    """Their hashes begin with the same 63 bits: by chance, this happens among very many."""
+    first = photo(1, "/photos/1.jpg")
+    assert first.content_hash is not None
+    other_hash = first.content_hash[:-1] + bytes([first.content_hash[-1] ^ 1])
+    other = replace(photo(2, "/photos/2.jpg"), content_hash=other_hash)
+    third_hash = first.content_hash[:-1] + bytes([first.content_hash[-1] ^ 2])
+    third = replace(photo(3, "/photos/3.jpg"), content_hash=third_hash)
+    assert id_of(first.content_hash.hex()) == id_of(other_hash.hex())
+    writer.put([other, photo(4, "/photos/4.jpg"), first, third])
+    writer.put([third])
+    catalogue = LanceCatalogue(writer.address)
+    failed = catalogue.failures()
+    assert len(failed) == 2 and "same number" in failed[0].message
+    assert catalogue.count() == PhotoCount(2, 2)
+    kept = min(first.content_hash, other_hash, third_hash)
+    assert writer.known([first.content_hash, other_hash, third_hash]) == {kept}
+    assert catalogue.photos([id_of(kept.hex())])[id_of(kept.hex())].photo.content_hash == kept.hex()
+
+
+def test_a_vector_of_another_length_is_refused(writer: LanceWriter) -> None:
+    wrong = replace(photo(1, "/photos/1.jpg"), vectors=np.ones((1, DIM + 1), np.float32))
+    with pytest.raises(UsageError, match=f"has {DIM} numbers"):
+        writer.put([wrong])
+    assert LanceCatalogue(writer.address).count().photos == 0
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[LanceWriter, LancePolicy]:
+    """Enough photos for an index, in clusters as photos are."""
+    policy = LancePolicy(index_from=1000, exact_filter_rows=50, scalar_index_from=1, queries=40)
+    folder = tmp_path_factory.mktemp("large")
+
+    def encode(texts: Sequence[str]) -> Vectors:
+        return np.stack([a_query(number) for number in range(len(texts))])
+
+    def baseline(vectors: Vectors, mean: Vector, count: int) -> ScoreBaseline:
+        return ScoreBaseline(vectors[:3], vectors[:2], vectors, mean, count)
+
+    writer = LanceWriter.open(folder / "catalogue", ENCODER, encode, baseline, policy)
+    for start in (0, 1000):
+        numbers = range(start, start + 1000)
+        writer.put([photo(number, path_of(number)) for number in numbers])
+    writer.settle()
+    return writer, policy
+
+
+def recall(catalogue: LanceCatalogue, numbers: Sequence[int], among: Selection | None) -> float:
+    ids = [id_in(catalogue, number) for number in numbers]
+    starts = np.cumsum([0, *(len(vectors_of(number)) for number in numbers)])[:-1]
+    vectors = np.concatenate([rounded(vectors_of(number)) for number in numbers])
+    shares = []
+    for seed in range(20):
+        query = a_query(seed)
+        scores = np.maximum.reduceat(vectors @ query, starts)
+        best = {ids[at] for at in np.argsort(-scores)[:10]}
+        found = catalogue.nearest(query, 10, among, kind="text")
+        own = dict(zip(ids, scores.tolist(), strict=True))
+        np.testing.assert_allclose(found.scores, [own[each] for each in found.ids], atol=2e-6)
+        assert len(set(found.ids.tolist())) == 10
+        shares.append(len(best & set(found.ids.tolist())) / 10)
+    return float(np.mean(shares))
+
+
+@pytest.mark.slow
+def test_an_index_is_calibrated_and_keeps_its_recall(
+    large: tuple[LanceWriter, LancePolicy],
+) -> None:
+    writer, policy = large
+    catalogue = LanceCatalogue(writer.address, policy)
+    settings_of = catalogue.search_settings
+    assert settings_of is not None and settings_of.recall_text is not None
+    assert settings_of.recall_text >= policy.recall_target
+    assert recall(catalogue, range(2000), None) >= 0.95
+    third = [number for number in range(2000) if number % 3 == 1]
+    among = Selection((Filter("in", ("/photos/1",)),))
+    assert recall(catalogue, third, among) >= 0.95
+    # What an index does not have yet is found as well.
+    writer.put([photo(number, path_of(number)) for number in range(2000, 2100)])
+    assert recall(catalogue, range(2100), None) >= 0.95
+    found = catalogue.nearest(a_query(1), 700, kind="image")
+    expected = exact_answer(catalogue, range(2100), a_query(1), 700)
+    np.testing.assert_allclose(found.scores, [score for _, score in expected], atol=2e-6)
+    writer.forget([path_of(number) for number in range(0, 2100, 10)])
+    writer.settle()
+    left = [number for number in range(2100) if number % 10]
+    assert recall(catalogue, left, None) >= 0.95
+    baseline = catalogue.baseline()
+    assert baseline is not None and baseline.vectors == catalogue.count().vectors
+    assert baseline.prompts.shape == (3, DIM) and baseline.mean.shape == (DIM,)
+    assert catalogue.names.words_of_names(2) == ["jpg", "photos"]
+
+
+def test_one_can_go_back_to_what_was_published_before(writer: LanceWriter) -> None:
+    writer.put(some_photos(10))
+    writer.settle()
+    with pytest.raises(UsageError, match="settled once"):
+        writer.go_back()
+    writer.put([photo(50, "/photos/50.jpg")])
+    writer.forget([path_of(2)])
+    writer.settle()
+    writer.go_back()
+    assert_answer(LanceCatalogue(writer.address), range(10))
+    writer.put([photo(50, "/photos/50.jpg")])
+    assert_answer(LanceCatalogue(writer.address), [*range(10), 50])
+
+
+def test_old_versions_are_removed_and_readers_go_on(tmp_path: Path) -> None:
+    address = tmp_path / "catalogue"
+    policy = LancePolicy(scalar_index_from=1, keep_minutes=1e-9)
+    writer = LanceWriter.open(address, ENCODER, policy=policy)
+    catalogue = LanceCatalogue(address)
+    for round_number in range(4):
+        numbers = range(10 * round_number, 10 * round_number + 10)
+        writer.put([photo(number, path_of(number)) for number in numbers])
+        assert catalogue.count().photos == 10 * round_number + 10
+        writer.settle()
+    versions = lance.dataset(str(address / "photos.lance")).versions()
+    assert len(versions) < 8
+    assert_answer(catalogue, range(40))
+
+
+# ------------------------------------------------------------------------- several at once
+
+
+def started(address: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "tests.catalogue_writer", address,
+         *map(str, arguments)],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_two_processes_that_put_the_same_photos_double_none(writer: LanceWriter) -> None:
+    processes = [
+        started(writer.address, "a", 0, 120, 20),
+        started(writer.address, "b", 40, 160, 30),
+    ]
+    try:
+        for process in processes:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            _, errors = process.communicate(timeout=PATIENCE_S)
+            assert process.returncode == 0, errors
+    finally:
+        for process in processes:
+            process.kill()
+    catalogue = LanceCatalogue(writer.address)
+    assert catalogue.count() == PhotoCount(160, sum(len(vectors_of(n)) for n in range(160)))
+    assert_answer(catalogue, range(160))
+    both = catalogue.photos([id_in(catalogue, 50)])[id_in(catalogue, 50)].files
+    assert [file.path for file in both] == [Path("/photos/a/50.jpg"), Path("/photos/b/50.jpg")]
+    only_a = Selection((Filter("in", ("/photos/a",)),))
+    assert catalogue.count(only_a).photos == 120
+
+
+@pytest.mark.slow
+def test_writers_that_move_the_same_photos_agree_in_the_end(writer: LanceWriter) -> None:
+    """One forgets and puts back what the other copies: the table of files decides."""
+    writer.put(some_photos(12))
+    errors: list[BaseException] = []
+
+    def work(do: Callable[[LanceWriter, int], None]) -> None:
+        own = LanceWriter(writer.address)
+        try:
+            for round_number in range(6):
+                do(own, round_number)
+        except BaseException as error:  # noqa: BLE001  # shown by the test
+            errors.append(error)
+
+    def lose(own: LanceWriter, round_number: int) -> None:
+        own.forget([path_of(number) for number in range(12)])
+        own.put([at_path(photo(n, ""), path_of(n)) for n in range(round_number % 2, 12)])
+
+    def copy(own: LanceWriter, round_number: int) -> None:
+        paths = [f"/copies/{number}.jpg" for number in range(12)]
+        own.put([at_path(photo(n, ""), path) for n, path in enumerate(paths)])
+        if round_number < 5:
+            own.forget(paths)
+
+    threads = [threading.Thread(target=work, args=(do,)) for do in (lose, copy)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert not errors, errors
+    catalogue = LanceCatalogue(writer.address)
+    assert_answer(catalogue, range(12))
+    found = catalogue.photos([id_in(catalogue, number) for number in range(12)])
+    for number in range(12):
+        own = [Path(f"/copies/{number}.jpg"), *([Path(path_of(number))] if number else [])]
+        files = found[id_in(catalogue, number)].files
+        assert [file.path for file in files] == own
+
+
+@pytest.mark.slow
+def test_readers_go_on_while_a_writer_puts_and_settles(writer: LanceWriter) -> None:
+    """Each sees a whole state: no photo twice, and none of those that were there is missing."""
+    writer.put(some_photos(40))
+    catalogue = LanceCatalogue(writer.address)
+    first = {id_in(catalogue, number) for number in range(40)}
+    stop, errors = threading.Event(), []
+    rounds = [0, 0]
+
+    def read(place: int) -> None:
+        own = LanceCatalogue(writer.address)
+        while not stop.is_set() or not rounds[place]:
+            try:
+                ids = own.nearest(a_query(place), 1000, kind="text").ids.tolist()
+                assert len(set(ids)) == len(ids) and first <= set(ids)
+                assert len(own.listing(Selection(), "date")) >= 40
+                own.count(Selection((Filter("in", ("/photos",)),)))
+                rounds[place] += 1
+            except BaseException as error:  # noqa: BLE001  # shown by the test
+                errors.append(error)
+                return
+
+    threads = [threading.Thread(target=read, args=(place,)) for place in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for start in range(40, 120, 20):
+            writer.put([photo(number, path_of(number)) for number in range(start, start + 20)])
+            writer.settle()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+    assert not errors, errors
+    assert_answer(catalogue, range(120))
+
+
+# ------------------------------------------------------------------------- bad input
+
+
+def rewritten(address: str, change: Callable[[Any], Any]) -> None:
+    """Write the table of photos anew with a changed schema."""
+    folder = Path(address) / "photos.lance"
+    table = lance.dataset(str(folder)).to_table()
+    shutil.rmtree(folder)
+    lance.write_dataset(table.cast(change(table.schema)), str(folder))
+
+
+def without_key_mark(schema: Any) -> Any:
+    return pa.schema([field.remove_metadata() for field in schema], schema.metadata)
+
+
+def of_format(version: bytes) -> Callable[[Any], Any]:
+    return lambda schema: schema.with_metadata({**schema.metadata, b"imgsearch:format": version})
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "sentence"),
+    [
+        (without_key_mark, StoreError, "is not marked as one"),
+        (of_format(b"2"), SchemaTooNew, "has format 2"),
+        (lambda schema: schema.remove_metadata(), StoreError, "not one of imgsearch"),
+    ],
+)
+def test_a_table_that_is_not_as_it_must_be_is_refused(
+    writer: LanceWriter, change: Callable[[Any], Any], kind: type[StoreError], sentence: str
+) -> None:
+    writer.put(some_photos(3))
+    rewritten(writer.address, change)
+    for opened in (LanceCatalogue, LanceWriter):
+        with pytest.raises(kind, match=sentence):
+            opened(writer.address)
+
+
+def test_a_place_without_a_catalogue_says_so(tmp_path: Path) -> None:
+    (tmp_path / "foreign.txt").write_text("not ours")
+    for address in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(StoreError, match="There is no catalogue at"):
+            LanceCatalogue(address)
+    (tmp_path / "photos.lance").write_text("a file, not a table")
+    with pytest.raises(StoreError):
+        LanceCatalogue(tmp_path)
+
+
+def test_a_catalogue_of_another_encoder_is_not_written_to(writer: LanceWriter) -> None:
+    with pytest.raises(EncoderMismatch, match="not of other"):
+        LanceWriter.open(writer.address, EncoderRow(1, "other/1", "other", DIM))
+
+
+def test_a_commit_that_was_cut_off_changes_nothing(writer: LanceWriter) -> None:
+    """The files of a commit come first, and its manifest last: without that they are nothing."""
+    writer.put(some_photos(10))
+    for name in ("photos", "files"):
+        data = Path(writer.address) / f"{name}.lance" / "data"
+        whole = next(data.iterdir())
+        (data / "half.lance").write_bytes(whole.read_bytes()[:100])
+    assert_answer(LanceCatalogue(writer.address), range(10))
+    writer.put([photo(20, "/photos/20.jpg")])
+    writer.settle()
+    assert_answer(LanceCatalogue(writer.address), [*range(10), 20])
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 500])
+@pytest.mark.parametrize("folder", ["_versions", "data"])
+def test_a_damaged_catalogue_is_an_error_with_a_cure(
+    writer: LanceWriter, folder: str, damage: bytes
+) -> None:
+    writer.put(some_photos(10))
+    for file in (Path(writer.address) / "photos.lance" / folder).iterdir():
+        file.write_bytes(damage)
+    with pytest.raises(ImgsearchError, match=r"Cannot use the catalogue .* backup|no catalogue"):
+        LanceCatalogue(writer.address).nearest(a_query(1), 5, kind="text")
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Cannot use the catalogue"):
+        LanceWriter.open(tmp_path / "file" / "below", ENCODER)
+
+
+def test_intervals_of_whole_numbers_have_the_ends_they_state() -> None:
+    """Lance compares a column of whole numbers with whole numbers only."""
+    make = lance_filters.CONDITIONS["iso"]
+    assert make(Interval(low=12.5)) == "(iso >= 13)"
+    assert make(Interval(low=12.0, low_open=True)) == "(iso >= 13)"
+    assert make(Interval(high=12.5, high_open=True)) == "(iso <= 12)"
+    assert make(Interval(high=12.0, high_open=True)) == "(iso <= 11)"
+    assert (
+        make(Interval(low=-1e300, high=1e300)) == f"(iso >= {1 - 2**63}) AND (iso <= {2**63 - 1})"
+    )
+
+
+def test_texts_of_any_kind_are_stored_and_come_back() -> None:
+    for text in ("plain", "Été", "\udcff\udc80.jpg", "\U0010ffff\U0010ff80", "日\udce9"):
+        stored = tables.stored(text)
+        stored.encode()
+        assert tables.loaded(stored) == text
+    assert tables.stored("\ud800") == "\ufffd"
