@@ -24,7 +24,7 @@ from PIL import Image, ImageFilter
 
 from imgsearch.decode.decoders import decode_in_process
 from imgsearch.decode.formats import HEAD_BYTES, JPEG, ImageFormat, format_of, is_photo_name
-from imgsearch.decode.reader import decode_bytes
+from imgsearch.decode.reader import decode_bytes, side_to_embed
 from imgsearch.decode.request import DecodeRequest
 from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
@@ -59,8 +59,9 @@ def read_bytes(data: bytes, image_format: ImageFormat, request: DecodeRequest) -
 
 
 def measure_speed() -> None:
-    print(f"processor milliseconds to an image of {2 * SIDE_PX} px or more, best of {REPEATS}")
-    request = DecodeRequest(2 * SIDE_PX, 200)
+    side_px = side_to_embed(SIDE_PX)
+    print(f"processor milliseconds to an image of {side_px} px or more, best of {REPEATS}")
+    request = DecodeRequest(side_px, 200)
     for name, data in photos().items():
         image_format = format_of(data[:HEAD_BYTES])
         assert image_format is not None
@@ -129,7 +130,7 @@ def measure_faithfulness(folder: Path, encoder: Encoder) -> None:
         if format_of(data[:HEAD_BYTES]) is not JPEG:
             continue
         try:
-            fast = decode_bytes(data, encoder.side_px)
+            fast = decode_bytes(data, side_to_embed(encoder.side_px))
         except PhotoError:
             continue
         scaled += max(fast.image.size) < max(fast.facts.width_px, fast.facts.height_px)

@@ -60,7 +60,7 @@ def look_at(links: Mapping[str, Path], megapixels: float) -> dict[str, float]:
     looks, started_s, decode_s = {}, time.process_time(), 0.0
     for photo, link in links.items():
         before_s = time.process_time()
-        image = decode(link, LOOK_SIDE_PX // 2, megapixels).image
+        image = decode(link, LOOK_SIDE_PX, megapixels).image
         decode_s += time.process_time() - before_s
         looks[photo] = reader.look(image)
     cpu_s = (time.process_time() - started_s) / len(links)

@@ -20,11 +20,11 @@ BARE_INDEX = """
 import sys
 from pathlib import Path
 import numpy as np
-from imgsearch.decode.reader import decode_bytes
+from imgsearch.decode.reader import decode_bytes, side_to_embed
 from imgsearch.encoders.registry import open_encoder
 encoder = open_encoder("lite", Path(sys.argv[2]), "cpu")
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    image = decode_bytes(path.read_bytes(), encoder.side_px).image
+    image = decode_bytes(path.read_bytes(), side_to_embed(encoder.side_px)).image
     encoder.encode_pixels(encoder.prepare(image)[None])
 """
 

@@ -22,7 +22,8 @@ from PIL import Image
 
 from benchmarks.bench_metadata import compare as compare_folder
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.reader import decode, read_facts
+from imgsearch.decode.reader import decode, read_facts, side_to_embed
+from imgsearch.encoders.base import Encoder
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.photo import Facts
 
@@ -244,3 +245,25 @@ def test_videos_inside_photos_are_found(files: list[File]) -> None:
         file.path.name for file in files if file.value("XMP-GCamera:MotionPhoto") is not None
     ]
     assert len(inside) == 1
+
+
+@pytest.mark.slow
+def test_a_photo_scaled_while_it_is_decoded_embeds_as_the_whole_photo(
+    shared_data: Path, lite: Encoder
+) -> None:
+    cosines = {}
+    for path in sorted((shared_data / "camera").rglob("*.[jJ]*")):
+        facts = facts_or_error(path)
+        if not isinstance(facts, Facts) or facts.width_px * facts.height_px < 6e6:
+            continue
+        try:
+            sizes = (side_to_embed(lite.side_px), min(facts.width_px, facts.height_px))
+            scaled, whole = (decode(path, side_px).image for side_px in sizes)
+        except PhotoError:  # some are damaged on purpose
+            continue
+        assert scaled.width < facts.width_px == whole.width
+        vectors = [lite.encode_pixels(lite.prepare(image)[None])[0] for image in (scaled, whole)]
+        cosines[path.name] = float(vectors[0] @ vectors[1])
+    values = np.array(list(cosines.values()))
+    assert len(values) >= 10
+    assert values.mean() >= 0.995 and values.min() >= 0.98, cosines

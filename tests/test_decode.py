@@ -141,7 +141,7 @@ def test_a_jpeg_of_fifty_megapixels() -> None:
     decoded = decode_bytes(encoded(large, "JPEG"), 260)
     assert (decoded.facts.width_px, decoded.facts.height_px) == large.size
     assert_quarters(decoded.image, within=20)
-    assert min(decoded.image.size) == 64 * 90 // 8, "scaled down during decoding"
+    assert min(decoded.image.size) == 64 * 90 // 8 // 2, "by libjpeg, and then by whole factors"
 
 
 def test_lab_keeps_its_colours() -> None:
@@ -231,13 +231,13 @@ def wide_gamut_profile() -> bytes:
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "JPEG2000"])
-def test_a_large_photo_is_scaled_but_never_below_twice_the_side(format_name: str) -> None:
+def test_a_large_photo_is_scaled_but_never_below_the_side(format_name: str) -> None:
     for width_px, height_px in ((2000, 1500), (900, 2100), (100, 80), (4000, 40)):
         data = encoded(scene(width_px, height_px), format_name)
         decoded = decode_bytes(data, 100)
         short = min(decoded.image.size)
-        assert short >= min(200, width_px, height_px)
-        assert short < 4 * 200
+        assert short >= min(100, width_px, height_px)
+        assert short < 2 * 100
         assert (decoded.facts.width_px, decoded.facts.height_px) == (width_px, height_px)
         ratio = decoded.image.width / decoded.image.height
         assert ratio == pytest.approx(width_px / height_px, rel=0.02)
@@ -342,7 +342,7 @@ def test_threads_decode_at_the_same_time_without_warnings(tmp_path: Path) -> Non
 def test_a_thumbnail_is_a_small_webp_of_the_whole_photo(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded(scene(1200, 800), "JPEG"))
-    decoded = decode(path, 160)
+    decoded = decode(path, 320)
     small = Image.open(BytesIO(encode_thumbnail(decoded, 320)))
     assert (small.format, small.size) == ("WEBP", (320, 213))
     assert_quarters(small.convert("RGB"), within=16)

@@ -199,7 +199,7 @@ def measure_photos(
         try:
             if path.stat().st_size != photo.size_bytes:
                 return ()
-            decoded = decode(path, SIDES_PX[-1] // 2, settings.max_megapixels)
+            decoded = decode(path, SIDES_PX[-1], settings.max_megapixels)
         except (PhotoError, OSError):
             return ()
         return measure_sharpness(decoded.image)

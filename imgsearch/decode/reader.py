@@ -2,6 +2,7 @@
 
     decode               a file -> Decoded
     decode_bytes         the bytes of a file -> Decoded
+    side_to_embed        how large to decode a photo for a model
     read_facts           a file -> Facts, without decoding its pixels where that is possible
     decoder_fingerprint  which decoders are installed, to know when a failed file deserves a retry
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,7 +42,7 @@ _DECODER_PACKAGES = (
     "av",
 )
 _NOTES_PACKAGE = "exiv2"  # an extra: without it, lenses that only makers' notes name are unknown
-_OVERSAMPLING = 2  # decoding to twice the side a model sees keeps the final scaling faithful
+_OVERSAMPLING = 1.4  # with less, photos differ more from themselves decoded whole: docs/formats.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +65,17 @@ def decode(
 ) -> Decoded:
     """The photo at `path`, upright, in sRGB, over white, ready to be scaled to `min_side_px`.
 
-    Its short side is at least twice `min_side_px`, or the photo's own where that is less. The
-    facts describe the whole file, corrected by the metadata files beside it, and note the video of
-    a Live Photo. Embedded thumbnails are never used. A video gives the frame in the middle, or the
-    one at `at_s` seconds; with `all_frames` also others. `pool` runs the decoders that may crash;
-    by default it is the one that the whole process shares.
+    Its short side is at least `min_side_px`, or the photo's own where that is less. The facts
+    describe the whole file, corrected by the metadata files beside it, and note the video of a Live
+    Photo. Embedded thumbnails are never used. A video gives the frame in the middle, or the one at
+    `at_s` seconds; with `all_frames` also others. `pool` runs the decoders that may crash; by
+    default it is the one that the whole process shares.
 
     Raises PhotoError with a reason: EMPTY, NOT_AN_IMAGE, UNSUPPORTED (names what to install),
     TRUNCATED, DAMAGED, TOO_LARGE (more than `max_megapixels`, found before any pixel is decoded),
     UNREADABLE, CHANGED (during the reading), CRASHED, TIMED_OUT.
     """
-    request = DecodeRequest(
-        _OVERSAMPLING * min_side_px, max_megapixels, all_frames=all_frames, at_s=at_s
-    )
+    request = DecodeRequest(min_side_px, max_megapixels, all_frames=all_frames, at_s=at_s)
     with open_regular_file(path) as file:
         before = os.fstat(file.fileno())
         decoded = decode_file(file, path.name, request, pool)
@@ -83,6 +83,11 @@ def decode(
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise PhotoError(Reason.CHANGED, "It changed while it was read; index again.")
     return replace(decoded, facts=_with_companion_files(decoded.facts, path))
+
+
+def side_to_embed(side_px: int) -> int:
+    """The `min_side_px` with which to decode a photo for a model that sees `side_px`."""
+    return ceil(_OVERSAMPLING * side_px)
 
 
 def decode_bytes(
@@ -94,7 +99,7 @@ def decode_bytes(
     limits: InProcessLimits | None = None,
 ) -> Decoded:
     """As `decode`, for the bytes of a photo that is not in a file."""
-    request = DecodeRequest(_OVERSAMPLING * min_side_px, max_megapixels)
+    request = DecodeRequest(min_side_px, max_megapixels)
     return decode_file(BytesIO(data), "", request, pool, limits)
 
 

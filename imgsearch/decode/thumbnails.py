@@ -72,14 +72,14 @@ class Thumbnails:
     def of_bytes(self, content: bytes, side_px: int) -> bytes:
         """A WebP of the image in `content`, which is not kept. Raises PhotoError."""
         with self._decoding:
-            decoded = decode_bytes(content, _half(side_px), self._max_megapixels)
+            decoded = decode_bytes(content, side_px, self._max_megapixels)
             return encode_thumbnail(decoded, side_px)
 
     def _make(self, paths: Iterable[Path], side_px: int, at_s: float | None) -> bytes:
         failure = PhotoError(Reason.UNREADABLE, "No file of the photo can be read now.")
         for path in paths:
             try:
-                decoded = decode(path, _half(side_px), self._max_megapixels, at_s=at_s)
+                decoded = decode(path, side_px, self._max_megapixels, at_s=at_s)
                 return encode_thumbnail(decoded, side_px)
             except PhotoError as error:
                 failure = error
@@ -162,11 +162,6 @@ def _encode(image: Image.Image, quality: int, method: int = 2) -> bytes:
     buffer = BytesIO()
     image.save(buffer, "WEBP", quality=quality, method=method)
     return buffer.getvalue()
-
-
-def _half(side_px: int) -> int:
-    """What `decode` needs for a thumbnail of this long side: it doubles the short side."""
-    return (side_px + 1) // 2
 
 
 def _read(file: Path) -> bytes | None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from imgsearch import ocr
 from imgsearch.concepts import teaching
 from imgsearch.config import PRUNE_DAYS
-from imgsearch.decode.reader import decode_bytes
+from imgsearch.decode.reader import decode_bytes, side_to_embed
 from imgsearch.encoders import prompts, registry
 from imgsearch.errors import (
     DamagedThumbnails,
@@ -706,7 +706,8 @@ class Indexer:
 
         def embed_picture(picture: bytes) -> Vector:
             encoder = self._encoders.of(row)
-            image = decode_bytes(picture, encoder.side_px, self._settings.max_megapixels).image
+            side_px = side_to_embed(encoder.side_px)
+            image = decode_bytes(picture, side_px, self._settings.max_megapixels).image
             vector: Vector = encoder.encode_pixels(encoder.prepare(image)[None])[0]
             return vector
 

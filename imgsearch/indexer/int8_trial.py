@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgsearch.concurrency import prefetch
-from imgsearch.decode.reader import decode
+from imgsearch.decode.reader import decode, side_to_embed
 from imgsearch.encoders.cache import JsonCache
 from imgsearch.errors import PhotoError
 from imgsearch.progress import Progress
@@ -99,9 +99,11 @@ def compare(
     cosines: list[float] = []
     batch: list[Pixels] = []
 
+    side_px = side_to_embed(float32.side_px)
+
     def prepare(path: Path) -> Pixels | None:
         try:
-            return float32.prepare(decode(path, float32.side_px).image)
+            return float32.prepare(decode(path, side_px).image)
         except (PhotoError, OSError):
             return None  # indexing reports it
 

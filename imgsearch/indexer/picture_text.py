@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 DOING = "Reading text"
-_OVERSAMPLING = 2  # `decode` gives at least twice the side that it is asked for
 _AHEAD = 2  # photos decoded in advance, besides those that threads are decoding
 # What may pass by itself: the photo stays unread, and the next run tries again.
 _TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)
@@ -162,7 +161,7 @@ def read_texts(
         try:
             if path.stat().st_size != photo.size_bytes:
                 return None
-            return decode(path, side_px // _OVERSAMPLING, settings.max_megapixels).image
+            return decode(path, side_px, settings.max_megapixels).image
         except OSError:
             return None
         except PhotoError as error:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
-from imgsearch.decode.reader import decode, decoder_fingerprint
+from imgsearch.decode.reader import decode, decoder_fingerprint, side_to_embed
 from imgsearch.decode.request import open_regular_file, unreadable_error
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.decode.tiles import images_to_embed
@@ -428,9 +428,9 @@ def _decode(
         with _read_errors():
             path = Path(stat.path)
             encoder = context.encoder
-            side_px = encoder.side_px
+            side_px = side_to_embed(encoder.side_px)
             if make_thumbnail:
-                side_px = max(side_px, KEPT_SIDE_PX // 2)  # `decode` doubles it
+                side_px = max(side_px, KEPT_SIDE_PX)
             decoded = context.decode(path, side_px, context.max_megapixels, all_frames=True)
             images, times_s = images_to_embed(decoded)
             pixels = np.stack([encoder.prepare(image) for image in images])

@@ -80,7 +80,7 @@ def make_missing_thumbnails(
             stat = stat_of(path)
             if content_hash_of(stat).hex() != photo.content_hash:
                 return None
-            decoded = decode(path, KEPT_SIDE_PX // 2, settings.max_megapixels)
+            decoded = decode(path, KEPT_SIDE_PX, settings.max_megapixels)
             return kept_thumbnail(decoded) if stat_of(path).matches(stat) else None
         except (PhotoError, OSError):
             return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgsearch.decode.formats import is_photo_name
-from imgsearch.decode.reader import decode
+from imgsearch.decode.reader import decode, side_to_embed
 from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import FolderError, PhotoError
 from imgsearch.labels.labels import class_vectors, make_classifier, validate
@@ -76,7 +76,8 @@ def evaluate_labels(
             starts: list[int] = []
             for path in paths[start : start + encoder.batch_size]:
                 try:
-                    decoded = decode(path, encoder.side_px, max_megapixels, all_frames=True)
+                    side_px = side_to_embed(encoder.side_px)
+                    decoded = decode(path, side_px, max_megapixels, all_frames=True)
                     pixels = [encoder.prepare(image) for image in images_to_embed(decoded)[0]]
                     starts.append(len(batch))
                     batch += pixels

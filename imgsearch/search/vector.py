@@ -276,11 +276,12 @@ def _file_of(context: SearchContext, photo_id: int) -> Path:
 
 
 def _embed_image(context: SearchContext, source: Path | bytes, region: Region | None) -> Vector:
-    from imgsearch.decode.reader import decode, decode_bytes  # lazy: few queries decode an image
+    # Lazy: few queries decode an image.
+    from imgsearch.decode.reader import decode, decode_bytes, side_to_embed
 
     encoder = context.encoder()
     name = "The image" if isinstance(source, bytes) else f"The example image {source}"
-    side_px = encoder.side_px if region is None else _FULL_SIDE_PX
+    side_px = _FULL_SIDE_PX if region is not None else side_to_embed(encoder.side_px)
     try:
         if isinstance(source, bytes):
             image = decode_bytes(source, side_px, context.max_megapixels).image

@@ -17,13 +17,14 @@ from imgsearch.encoders.openclip.catalogue import INT8, PREFIX
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image, Resampling
 
     from imgsearch.records.arrays import Pixels
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
 FORMAT = 3  # of an export: raise it when earlier exports must be made again
-INT8_FORMAT = 1  # the same for int8; part of the encoder's id, since vectors change with it
+INT8_FORMAT = 1  # of the int8 weights; part of the encoder's id, since vectors change with it
+INT8_EXPORT = 2  # of the files with them: raise it when they must be converted again
 INT8_GROUP = 128  # how many weights, and activations, have one scale
 
 _RANDOM = "random"
@@ -95,8 +96,10 @@ class Preprocess:
         if image.mode != "RGB":
             image = image.convert("RGB")
         filter_ = Resampling.BILINEAR if self.interpolation == "bilinear" else Resampling.BICUBIC
-        image = image.resize(self._scaled_size(image), filter_)
-        return np.ascontiguousarray(np.asarray(self._square(image)).transpose(2, 0, 1))
+        square = self._padded if self.resize_mode == "longest" else self._cropped
+        scaled = square(image, filter_)
+        planes = bytearray().join(scaled.tobytes("raw", channel) for channel in "RGB")
+        return np.frombuffer(planes, np.uint8).reshape(3, self.side_px, self.side_px)
 
     def _scaled_size(self, image: Image) -> tuple[int, int]:
         side, (width, height) = self.side_px, image.size
@@ -110,15 +113,20 @@ class Preprocess:
             return side, int(side * height / width)
         return int(side * width / height), side
 
-    def _square(self, image: Image) -> Image:
+    def _cropped(self, image: Image, filter_: Resampling) -> Image:
+        """The middle of the scaled image. What is outside is not computed: a quarter of a photo."""
+        side, (width, height) = self.side_px, self._scaled_size(image)
+        left, top = round((width - side) / 2), round((height - side) / 2)
+        unit_x, unit_y = image.width / width, image.height / height
+        right = min(image.width, (left + side) * unit_x)  # rounding must not lead outside
+        bottom = min(image.height, (top + side) * unit_y)
+        return image.resize((side, side), filter_, (left * unit_x, top * unit_y, right, bottom))
+
+    def _padded(self, image: Image, filter_: Resampling) -> Image:
         from PIL.Image import new
 
-        side, (width, height) = self.side_px, image.size
-        if (width, height) == (side, side):
-            return image
-        if self.resize_mode == "longest":
-            canvas = new("RGB", (side, side), (self.fill_color,) * 3)
-            canvas.paste(image, ((side - width) // 2, (side - height) // 2))
-            return canvas
-        left, top = round((width - side) / 2), round((height - side) / 2)
-        return image.crop((left, top, left + side, top + side))
+        side, (width, height) = self.side_px, self._scaled_size(image)
+        canvas = new("RGB", (side, side), (self.fill_color,) * 3)
+        scaled = image.resize((width, height), filter_)
+        canvas.paste(scaled, ((side - width) // 2, (side - height) // 2))
+        return canvas
