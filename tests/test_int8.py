@@ -150,6 +150,81 @@ def test_a_convolution_of_disjoint_patches_becomes_a_product(
     np.testing.assert_allclose(output(), before, atol=1e-4)
 
 
+def block(token: int = 0, shared: bool = False) -> onnx.ModelProto:
+    """A layer that mixes five tokens, one that takes each by itself, and the choice of a token.
+
+    With `shared`, the second layer also goes to an output of its own.
+    """
+    random = np.random.default_rng(0)
+    constants = {
+        "gain": random.normal(size=8),
+        "up": random.normal(size=(8, 16)),
+        "down": random.normal(size=(16, 8)),
+        "bias": random.normal(size=8),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("Transpose", ["tokens"], ["keys"], perm=[0, 2, 1]),
+        node("MatMul", ["tokens", "keys"], ["scores"]),
+        node("Softmax", ["scores"], ["shares"], axis=-1),
+        node("MatMul", ["shares", "tokens"], ["mixed"]),
+        node("Add", ["tokens", "mixed"], ["sum"]),
+        node("LayerNormalization", ["sum", "gain"], ["normal"], axis=-1),
+        node("MatMul", ["normal", "up"], ["wide"]),
+        node("Sigmoid", ["wide"], ["gated"]),
+        node("MatMul", ["gated", "down"], ["narrow"]),
+        node("Add", ["bias", "narrow"], ["biased"]),
+        node("Add", ["sum", "biased"], ["all"]),
+        node("Gather", ["all", "token"], ["output"], axis=1),
+    ]
+    value = onnx.helper.make_tensor_value_info
+    initializers = [
+        onnx.numpy_helper.from_array(part.astype(np.float32), name)
+        for name, part in constants.items()
+    ]
+    initializers.append(onnx.numpy_helper.from_array(np.array(token), "token"))
+    outputs = [value("output", onnx.TensorProto.FLOAT, [None, 8])]
+    if shared:
+        outputs.append(value("wide", onnx.TensorProto.FLOAT, [None, 5, 16]))
+    inputs = [value("tokens", onnx.TensorProto.FLOAT, [None, 5, 8])]
+    graph = onnx.helper.make_graph(nodes, "block", inputs, outputs, initializers)
+    version = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(graph, opset_imports=version, ir_version=9)
+
+
+@pytest.mark.parametrize(
+    ("token", "shared", "rows_of_up", "rows_of_down"),
+    [(0, False, 1, 1), (0, True, 5, 1), (1, False, 5, 5)],
+)
+def test_layers_behind_the_last_attention_are_computed_for_the_token_that_counts(
+    token: int, shared: bool, rows_of_up: int, rows_of_down: int, tmp_path: Path
+) -> None:
+    model = block(token, shared)
+    tokens = np.random.default_rng(1).normal(size=(3, 5, 8)).astype(np.float32)
+
+    def outputs() -> list[np.ndarray]:
+        onnx.checker.check_model(model)
+        onnx.save(model, tmp_path / "image.onnx")
+        return OnnxModel(tmp_path / "image.onnx", threads=1).outputs(tokens)
+
+    before = outputs()
+    int8.keep_one_token(model.graph)
+    for now, then in zip(outputs(), before, strict=True):
+        np.testing.assert_allclose(now, then, atol=1e-5)
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    rows = {
+        value.name: value.type.tensor_type.shape.dim[1].dim_value
+        for value in (*inferred.value_info, *inferred.output)
+    }
+    assert (rows["wide"], rows["narrow"]) == (rows_of_up, rows_of_down)
+
+
+def test_of_the_last_block_only_the_token_that_is_the_output_is_computed(cache: Path) -> None:
+    graph = onnx.load(cache / "openclip/ViT-S-32-alt--random+int8/image.onnx").graph
+    chosen = [node for node in graph.node if node.op_type == "Gather" and "token" in node.output[0]]
+    assert len(chosen) == 2, "the sum behind the attention has two inputs"
+
+
 @needs_openvino
 def test_int8_is_close_to_float32_and_has_an_id_of_its_own(cache: Path, views: Path) -> None:
     float32, in_int8 = (open_encoder(name, cache, "cpu") for name in (SMALL, f"{SMALL}+int8"))

@@ -81,11 +81,11 @@ def _compiled(path: Path, options: dict[str, object]) -> Any:
     try:
         private_files.make_folder(folder)
         cached = {**options, "CACHE_DIR": str(folder)}  # loads in a quarter the time
-        compiled = _core().compile_model(str(path), "CPU", cached)
+        compiled = core().compile_model(str(path), "CPU", cached)
         private_files.make_entries_private(folder)
         return compiled
     except (RuntimeError, OSError):  # the disk may be full, or the folder read-only
-        return _core().compile_model(str(path), "CPU", options)
+        return core().compile_model(str(path), "CPU", options)
 
 
 # ---------------------------------------------------------------------------- bfloat16 or float32
@@ -125,7 +125,7 @@ def float_type_seconds(path: Path, options: dict[str, object]) -> dict[str, floa
     """The shortest time that a few rows of noise take in each float type."""
     requests = {}
     for float_type in FLOAT_TYPES:
-        compiled = _core().compile_model(
+        compiled = core().compile_model(
             str(path), "CPU", {**options, "INFERENCE_PRECISION_HINT": float_type}
         )
         requests[float_type] = compiled.create_infer_request()
@@ -145,12 +145,12 @@ def float_type_seconds(path: Path, options: dict[str, object]) -> dict[str, floa
 
 def has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware; if not, float32 is faster."""
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def machine() -> str:
     """The processor and the version of OpenVINO: what a measurement holds for."""
-    name = str(_core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
+    name = str(core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
     return f"OpenVINO {_openvino().get_version()} on {name}"
 
 
@@ -163,7 +163,8 @@ def is_installed() -> bool:
 
 
 @cache
-def _core() -> Any:
+def core() -> Any:
+    """OpenVINO itself, loaded once."""
     return _openvino().Core()
 
 

@@ -24,7 +24,7 @@ from imgsearch.encoders.openclip.catalogue import FP32, plain
 from imgsearch.encoders.openclip.spec import (
     FORMAT,
     IMAGE,
-    INT8_FORMAT,
+    INT8_EXPORT,
     INT8_GROUP,
     TEXT,
     TOKENIZER,
@@ -196,7 +196,7 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
             f"{plain(spec.name)}{FP32} instead."
         )
     folder = spec.export_folder(cache_dir)
-    made_for = f"{spec.name}, weights {float32.weights_id}, format {INT8_FORMAT}"
+    made_for = f"{spec.name}, weights {float32.weights_id}, format {INT8_EXPORT}"
 
     def build(empty: Path) -> ExportFacts:
         from imgsearch.encoders.openclip import int8  # onnx: for an export only
