@@ -18,8 +18,10 @@
     │   └── PackLocked            9   another process is writing this pack
     ├── DiskError                10   the disk is full or the data folder cannot be used
     ├── MissingPackage           11   a required package is not installed
-    └── PackError                12   a pack is cut off, damaged, or not a pack
-        └── PackTooNew           12   it was made by a newer imgsearch
+    ├── PackError                12   a pack is cut off, damaged, or not a pack
+    │   └── PackTooNew           12   it was made by a newer imgsearch
+    ├── ObjectStorageError       13   object storage refuses, or cannot be reached
+    └── FleetError               14   the Ray cluster cannot be reached, or went away
 
 Every message says what happened and then what to do about it. The library raises errors; only the
 command line prints them.
@@ -162,3 +164,15 @@ class PackError(ImgsearchError):
 
 class PackTooNew(PackError):
     """The pack was made by a newer imgsearch than this one."""
+
+
+class ObjectStorageError(ImgsearchError):
+    """Object storage refuses what was asked of it, or cannot be reached."""
+
+    exit_code = 13
+
+
+class FleetError(ImgsearchError):
+    """The Ray cluster cannot be reached, does not fit, or went away."""
+
+    exit_code = 14

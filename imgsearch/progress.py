@@ -261,6 +261,31 @@ class MergeReport:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What copying a library to another catalogue did."""
+
+    photos: int = 0  # of the library
+    new: int = 0  # the catalogue did not have
+    files: int = 0
+    texts: int = 0  # photos whose text was carried over
+    failures: int = 0
+    lacking: int = 0  # have no vectors of the catalogue's encoder, and were left out
+    seconds: float = 0.0
+
+    def plus(self, other: CopyReport) -> CopyReport:
+        """The counts of both."""
+        return CopyReport(
+            self.photos + other.photos,
+            self.new + other.new,
+            self.files + other.files,
+            self.texts + other.texts,
+            self.failures + other.failures,
+            self.lacking + other.lacking,
+            self.seconds + other.seconds,
+        )
+
+
 # ------------------------------------------------------------------------- watching
 
 

@@ -26,7 +26,7 @@ from PIL import Image
 from imgsearch import Library, Settings
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.indexer.indexer import Indexer
-from imgsearch.indexer.pipeline import PhotoDecoder
+from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts

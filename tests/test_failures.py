@@ -13,7 +13,7 @@ import pytest
 from imgsearch import Library, MissingExtra, Settings
 from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.errors import Reason, UsageError
-from imgsearch.indexer.pipeline import PhotoDecoder
+from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.installation import install_command
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded

@@ -21,7 +21,7 @@ FLOORS = (
     {"catalogue"},
     {"concepts", "labels", "search"},
     {"indexer"},
-    {"analysis", "outputs"},
+    {"analysis", "fleet", "outputs"},
     {"library"},
     {"service"},
     {"cli"},

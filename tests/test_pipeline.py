@@ -16,7 +16,8 @@ from imgsearch.decode.reader import decode, decoder_fingerprint
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.gazetteer import Gazetteer
-from imgsearch.indexer.pipeline import DecodeFile, IngestContext, embed_again, ingest
+from imgsearch.indexer.pipeline import IngestContext, embed_again, ingest
+from imgsearch.indexer.reading import DecodeFile
 from imgsearch.indexer.scan import scan
 from imgsearch.progress import Job, SyncReport
 from imgsearch.store.store import Store

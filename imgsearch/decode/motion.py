@@ -46,6 +46,8 @@ _MAX_NOTE_OFFSET = 16 << 20  # how far into a photo its maker note is looked for
 _NOTE_BYTES = 1 << 16
 _IDENTIFIER_KEY = b"com.apple.quicktime.content.identifier"
 _LIVE_PHOTO_FORMATS = (JPEG.name, HEIF.name)
+_LIVE_VIDEO_SUFFIXES = (".MOV", ".mov")
+_LIVE_STILL_SUFFIXES = (".HEIC", ".JPG", ".heic", ".jpg", ".JPEG", ".jpeg")
 
 
 def has_video_inside(file: BinaryIO, image_format: ImageFormat) -> bool:
@@ -118,7 +120,7 @@ def live_photo_video(photo: Path) -> Path | None:
 
     Where both files have an identifier, it decides; otherwise the name does.
     """
-    for suffix in (".MOV", ".mov"):
+    for suffix in _LIVE_VIDEO_SUFFIXES:
         video = photo.with_suffix(suffix)
         if not video.exists():  # cheaper than an error, and most photos have no such file
             continue
@@ -132,11 +134,21 @@ def live_photo_video(photo: Path) -> Path | None:
     return None
 
 
+def live_photo_paths(path: str) -> tuple[str, ...]:
+    """The paths where the other half of a Live Photo may be, of its still or of its video."""
+    stem, dot, suffix = path.rpartition(".")
+    if dot + suffix in _LIVE_STILL_SUFFIXES:
+        return tuple(stem + each for each in _LIVE_VIDEO_SUFFIXES)
+    if dot + suffix in _LIVE_VIDEO_SUFFIXES:
+        return tuple(stem + each for each in _LIVE_STILL_SUFFIXES)
+    return ()
+
+
 def is_live_photo_video(path: Path) -> bool:
     """Whether this is the video of an Apple Live Photo whose still is beside it."""
     if path.suffix.lower() != ".mov":
         return False
-    for suffix in (".HEIC", ".JPG", ".heic", ".jpg", ".JPEG", ".jpeg"):
+    for suffix in _LIVE_STILL_SUFFIXES:
         still = path.with_suffix(suffix)
         with suppress(PhotoError, OSError):
             with open_regular_file(still) as file:

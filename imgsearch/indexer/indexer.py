@@ -46,6 +46,7 @@ from imgsearch.indexer import (
     pipeline,
     roots,
 )
+from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.indexer.removals import apply_removals
 from imgsearch.indexer.scan import stat_of
 from imgsearch.indexer.thumbnails import ThumbnailKeeper, make_missing_thumbnails
@@ -108,7 +109,7 @@ class Indexer:
         encoders: EncoderLoader,
         notify: Callable[[str], None],
         index_policy: IndexPolicy | None = None,
-        decoder: pipeline.PhotoDecoder | None = None,
+        decoder: PhotoDecoder | None = None,
         mounts: MountTable = SYSTEM_MOUNTS,
         open_reader: Callable[[int], TextReader] = ocr.open_reader,
     ) -> None:
@@ -117,7 +118,7 @@ class Indexer:
         self._encoders = encoders
         self._notify = notify
         self._index_policy = index_policy
-        self._decoder = decoder or pipeline.PhotoDecoder()
+        self._decoder = decoder or PhotoDecoder()
         self._mounts = mounts
         self._gazetteer = Gazetteer(settings.cache_dir)
         self._open_reader = open_reader
@@ -126,7 +127,7 @@ class Indexer:
     @property
     def fingerprint(self) -> str:
         """Identifies how files are decoded. Until it changes, a failed file would fail again."""
-        return f"{self._decoder.fingerprint()}; max_megapixels {self._settings.max_megapixels:g}"
+        return self._decoder.fingerprint_with(self._settings.max_megapixels)
 
     def index(
         self, folders: Sequence[str], accept_removals: bool, verify: bool

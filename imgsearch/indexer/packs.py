@@ -25,7 +25,7 @@ from imgsearch.store.sql import prefix_of
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
-    from imgsearch.indexer.pipeline import KeepThumbnails
+    from imgsearch.indexer.reading import KeepThumbnails
     from imgsearch.records.index import EncoderRow
     from imgsearch.store.reads import Reads
     from imgsearch.store.store import Store

@@ -7,61 +7,30 @@ work, and the next run continues from there.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING
 
 from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
-from imgsearch.decode.reader import decode, decoder_fingerprint, side_to_embed
-from imgsearch.decode.request import open_regular_file, unreadable_error
-from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
-from imgsearch.decode.tiles import images_to_embed
-from imgsearch.errors import ImgsearchError, PhotoError, Reason
-from imgsearch.indexer.places import with_place_names
+from imgsearch.errors import PhotoError
+from imgsearch.indexer.reading import VANISHED, PhotoReader, content_hash_of, embed
 from imgsearch.indexer.scan import stat_of
 from imgsearch.progress import Progress, SyncReport
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.photo import Facts, PhotoVectors
 from imgsearch.records.status import Failure
 
 if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.gazetteer import Gazetteer
-    from imgsearch.records.arrays import PixelBatch
-    from imgsearch.records.files import Decoded
+    from imgsearch.indexer.reading import DecodeFile, KeepThumbnails, ModelInput
+    from imgsearch.records.photo import Facts, PhotoVectors
     from imgsearch.store.store import Store
 
 MAX_FILES_PER_BATCH = 500  # moved files need no model, so they would never fill its batch
-_VANISHED = (FileNotFoundError, NotADirectoryError)  # the second: a parent is a file now
-
-
-class DecodeFile(Protocol):
-    """The signature of `imgsearch.decode.reader.decode`, as far as it is used here."""
-
-    def __call__(
-        self, path: Path, min_side_px: int, max_megapixels: float, *, all_frames: bool
-    ) -> Decoded: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoDecoder:
-    """How photos are decoded, and what identifies that.
-
-    A file that could not be decoded is tried again when the fingerprint has changed.
-    """
-
-    decode: DecodeFile = decode
-    fingerprint: Callable[[], str] = decoder_fingerprint
-
-
-# Stores small pictures of photos, as WebP, by the hash of the photo's content.
-KeepThumbnails: TypeAlias = Callable[[Mapping[bytes, bytes]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +53,16 @@ class IngestContext:
     keep_thumbnails: KeepThumbnails | None = None  # None: none are made
 
     @property
+    def reader(self) -> PhotoReader:
+        """Reads the photos of this run."""
+        return PhotoReader(self.encoder, self.decode, self.gazetteer, self.max_megapixels)
+
+    @property
+    def makes_thumbnails(self) -> bool:
+        """Whether a small picture of each photo is kept."""
+        return self.keep_thumbnails is not None
+
+    @property
     def ahead(self) -> int:
         """How many photos may be decoded in advance. It limits the memory of a run."""
         return self.encoder.batch_size + self.threads
@@ -92,19 +71,6 @@ class IngestContext:
         """Store these thumbnails, if any are kept."""
         if thumbnails and self.keep_thumbnails is not None:
             self.keep_thumbnails(thumbnails)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInput:
-    """The images of one photo to embed: `pixels` (parts, 3, side_px, side_px), the whole first.
-
-    `times_s` are the times of a video's frames, in seconds; empty for a photo. `thumbnail` is the
-    small picture to keep, if any are.
-    """
-
-    pixels: PixelBatch
-    times_s: tuple[float, ...] = ()
-    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +129,8 @@ def embed_again(
             content_hash = content_hash_of(stat)
             if content_hash != hashes[photo_id]:
                 return photo_id, path, None
-            _, model_input = _decode(context, stat, make_thumbnail=content_hash not in kept)
+            makes_one = context.makes_thumbnails and content_hash not in kept
+            _, model_input = context.reader.read(stat, makes_one)
             return photo_id, path, model_input
         except (PhotoError, OSError):
             return photo_id, path, None
@@ -187,7 +154,7 @@ def embed_again(
                     if each.thumbnail is not None
                 }
                 record = partial(_record_again, context, thumbnails)
-                model.submit(partial(_embed, context.encoder, batch), record)
+                model.submit(partial(embed, context.encoder, batch), record)
                 batch, parts = {}, 0
             yield Progress(done, len(photos), path)
     return unread
@@ -243,7 +210,7 @@ class _IngestRun:
             return _Candidate(root_id, stat)
         try:
             content_hash = content_hash_of(stat)
-        except _VANISHED:
+        except VANISHED:
             return _Candidate(root_id, stat, vanished=True)
         except PhotoError as error:
             return _Candidate(root_id, stat, failure=self._failure(stat, error))
@@ -255,8 +222,8 @@ class _IngestRun:
         if known is not None:
             return _Candidate(root_id, stat, content_hash, failure=known)
         try:
-            facts, model_input = _decode(self._context, stat)
-        except _VANISHED:
+            facts, model_input = self._context.reader.read(stat, self._context.makes_thumbnails)
+        except VANISHED:
             return _Candidate(root_id, stat, content_hash, vanished=True)
         except PhotoError as error:
             return _Candidate(root_id, stat, content_hash, failure=self._failure(stat, error))
@@ -341,7 +308,7 @@ class _IngestRun:
             for number, candidate in enumerate(batch)
             if candidate.model_input is not None
         }
-        embedded = _embed(self._context.encoder, inputs)
+        embedded = embed(self._context.encoder, inputs)
         results = []
         for number, candidate in enumerate(batch):
             result = IngestResult(
@@ -379,92 +346,3 @@ class _IngestRun:
             failed=self.report.failed + failed,
             moved=self.report.moved + readable - new,
         )
-
-
-def _embed(encoder: Encoder, photos: Mapping[int, ModelInput]) -> dict[int, PhotoVectors]:
-    """The vectors of each photo, by the same keys. All are embedded in one call."""
-    import numpy as np
-
-    if not photos:
-        return {}
-    vectors = encoder.encode_pixels(np.concatenate([photo.pixels for photo in photos.values()]))
-    ends = np.cumsum([len(photo.pixels) for photo in photos.values()])
-    split = np.split(vectors, ends[:-1])
-    return {
-        key: PhotoVectors(rows, photo.times_s)
-        for (key, photo), rows in zip(photos.items(), split, strict=True)
-    }
-
-
-# ------------------------------------------------------------------------- reading one file
-
-
-def _hasher() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=32)
-
-
-def content_hash_of(stat: FileStat) -> bytes:
-    """The BLAKE2b hash of a file, by which its photo is known.
-
-    Raises PhotoError, and FileNotFoundError or NotADirectoryError for a file that is gone.
-    """
-    if stat.size_bytes == 0:
-        raise PhotoError(Reason.EMPTY, "The file is empty; copy it again from its source.")
-    with _read_errors(), open_regular_file(Path(stat.path)) as file:
-        return hashlib.file_digest(file, _hasher).digest()
-
-
-def _decode(
-    context: IngestContext, stat: FileStat, make_thumbnail: bool = True
-) -> tuple[Facts, ModelInput]:
-    """Decode and prepare one photo. Raises PhotoError also if it has changed meanwhile.
-
-    The small picture is made if any are kept, and `make_thumbnail` is set.
-    """
-    import numpy as np
-
-    make_thumbnail = make_thumbnail and context.keep_thumbnails is not None
-    try:
-        with _read_errors():
-            path = Path(stat.path)
-            encoder = context.encoder
-            side_px = side_to_embed(encoder.side_px)
-            if make_thumbnail:
-                side_px = max(side_px, KEPT_SIDE_PX)
-            decoded = context.decode(path, side_px, context.max_megapixels, all_frames=True)
-            images, times_s = images_to_embed(decoded)
-            pixels = np.stack([encoder.prepare(image) for image in images])
-            now = stat_of(path)
-    except _VANISHED:
-        raise
-    except ImgsearchError:  # includes a decoder that is not installed correctly, which ends the run
-        raise
-    except Exception as error:  # a bad photo must never abort the run
-        raise PhotoError(
-            Reason.DAMAGED, f"The image cannot be decoded ({type(error).__name__}: {error})."
-        ) from error
-    if not now.matches(stat):
-        raise PhotoError(
-            Reason.CHANGED, "The file changed while it was read; the next run reads it again."
-        )
-    facts = with_place_names(decoded.facts, context.gazetteer)
-    thumbnail = kept_thumbnail(decoded) if make_thumbnail else None
-    return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
-
-
-@contextmanager
-def _read_errors() -> Iterator[None]:
-    """Raise PhotoError for a file that cannot be read, and FileNotFoundError for one that is gone.
-
-    NotADirectoryError, too, means that it is gone.
-    """
-    try:
-        yield
-    except _VANISHED:
-        raise
-    except OSError as error:
-        raise unreadable_error(error) from error
-    except PhotoError as error:
-        if isinstance(error.__cause__, _VANISHED):
-            raise error.__cause__ from None
-        raise

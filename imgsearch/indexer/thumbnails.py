@@ -11,7 +11,7 @@ from imgsearch.decode.reader import decode
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.errors import ImgsearchError, PhotoError, StoreError
 from imgsearch.indexer.metadata import readable_photos
-from imgsearch.indexer.pipeline import content_hash_of
+from imgsearch.indexer.reading import content_hash_of
 from imgsearch.indexer.scan import stat_of
 from imgsearch.progress import Progress, ThumbnailReport
 from imgsearch.store.thumbnails import ThumbnailStore

@@ -1,0 +1,317 @@
+"""The processes of a Ray cluster, or of a Ray on this machine, as workers. Hides ray.
+
+Ray reports nothing: its statistics of use are switched off before it is imported. A Ray that is
+started here listens on the loopback interface only, and ends with the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import queue
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from imgsearch.errors import FleetError, ImgsearchError, MissingPackage, UsageError
+from imgsearch.fleet.base import FileOutcome, ListedFile
+from imgsearch.fleet.worker import PhotoWorker, WorkPlan
+from imgsearch.installation import install_command
+from imgsearch.version import VERSION
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AUTO = "auto"
+_LOOPBACK = "127.0.0.1"
+_FILES_PER_TASK = 256
+_COLUMN = "pickled"
+_LOCAL_OBJECT_STORE_BYTES = 512 << 20
+_LOOK_EVERY_S = 2.0  # whether the cluster is still there
+_PATIENCE_S = 20.0
+_TASKS_WAITING = 4  # for what writes them; then the workers wait
+# Read by Ray when it is imported, and by the processes that it starts.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+}
+# With this one, a Ray that is started takes the loopback interface for that of its machine, on any
+# system; 127.0.0.1 as its address does not suffice: Ray puts the outer one in its place.
+_ENVIRONMENT_OF_OWN = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+
+# The outcomes of a task, what has failed, or None at the end.
+_Results: TypeAlias = "queue.Queue[list[FileOutcome] | BaseException | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerShape:
+    """How many workers a cluster has room for, and what each of them is given."""
+
+    count: int
+    cpus: int
+    gpus: int
+
+
+def shape_of(nodes: Sequence[tuple[int, int]]) -> WorkerShape:
+    """The workers of a cluster whose nodes have these numbers of CPUs and GPUs.
+
+    One for each GPU where there are any, with its share of the CPUs of its node; else one a node.
+    All are alike: the smallest share decides. Raises FleetError for a cluster without CPUs.
+    """
+    with_gpus = [(cpus, gpus) for cpus, gpus in nodes if gpus and cpus >= gpus]
+    if with_gpus:
+        cpus = min(cpus // gpus for cpus, gpus in with_gpus)
+        return WorkerShape(sum(gpus for _, gpus in with_gpus), cpus, 1)
+    with_cpus = [cpus for cpus, _ in nodes if cpus]
+    if not with_cpus:
+        raise FleetError("The Ray cluster has no CPUs. Start a node: ray start --address ADDRESS")
+    cpus = min(with_cpus)
+    return WorkerShape(sum(each // cpus for each in with_cpus), cpus, 0)
+
+
+def require_ray() -> None:
+    """Raise MissingPackage unless Ray is installed."""
+    if find_spec("ray") is None:
+        raise MissingPackage(f"A fleet needs more packages: {install_command('scale')}")
+
+
+@contextmanager
+def ray_workers(
+    plan: WorkPlan, address: str | None = None, cpus: int | None = None
+) -> Iterator[RayWorkers]:
+    """Workers on the cluster at an address, `auto` for the one of this machine, until the block
+    ends; without an address on a Ray that is started here, with this number of CPUs.
+
+    A worker that dies is replaced, and its files are done again. Raises FleetError, MissingPackage.
+    """
+    require_ray()
+    os.environ.update(_ENVIRONMENT | (_ENVIRONMENT_OF_OWN if address is None else {}))
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    import ray
+
+    is_ours = not ray.is_initialized()
+    if is_ours:
+        _connect(address, cpus)
+    try:
+        if is_ours and address is None:
+            _check_loopback()
+        yield RayWorkers(plan)
+    finally:
+        if is_ours:
+            with suppress(Exception):  # also of a cluster that is not there any more
+                ray.shutdown()
+
+
+def _connect(address: str | None, cpus: int | None) -> None:
+    import ray
+
+    if address is not None and address != AUTO and not _answers(address.removeprefix("ray://")):
+        raise _no_cluster(address)  # Ray itself would try for minutes
+    try:
+        if address is None:
+            ray.init(
+                num_cpus=cpus,
+                include_dashboard=False,
+                object_store_memory=_LOCAL_OBJECT_STORE_BYTES,
+                _node_ip_address=_LOOPBACK,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        else:
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ray.exceptions.RayError, TimeoutError) as error:
+        raise _no_cluster(address) from error
+    except RuntimeError as error:
+        raise FleetError(
+            f"Ray does not start ({str(error).splitlines()[0]}). Every node needs the same "
+            "versions of Python and Ray."
+        ) from error
+
+
+def _check_loopback() -> None:
+    import ray
+
+    (node,) = ray.nodes()
+    if not ip_address(node["NodeManagerAddress"]).is_loopback:
+        raise FleetError(
+            "Ray was imported by this program before, and would listen on the network. Start it "
+            "yourself (ray start --head --node-ip-address 127.0.0.1) and name its address."
+        )
+
+
+def _no_cluster(address: str | None) -> FleetError:
+    where = "on this machine" if address in (None, AUTO) else f"at {address}"
+    return FleetError(
+        f"No Ray cluster answers {where}. Start one: ray start --head --node-ip-address 127.0.0.1; "
+        "or leave out --ray."
+    )
+
+
+class _RayWorker:
+    """What runs in a process of the cluster: a `PhotoWorker` behind tables of Arrow.
+
+    A table that comes back has outcomes, or the error that ends the run. That is no exception here,
+    since Ray would repeat the task, and describe the error in its own words.
+    """
+
+    def __init__(self, plan: bytes, threads: int, version: str) -> None:
+        self._plan = plan
+        self._threads = threads
+        self._version = version
+        self._worker: PhotoWorker | None = None
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        try:
+            return _table(self._embed(_rows_of(table)))
+        except ImgsearchError as error:
+            return _table([error])
+
+    def _embed(self, files: Sequence[ListedFile]) -> list[FileOutcome]:
+        if self._version != VERSION:
+            raise FleetError(
+                f"A machine of the cluster has imgsearch {VERSION}, and this one has "
+                f"{self._version}. Install the same version on every machine."
+            )
+        if self._worker is None:
+            self._worker = PhotoWorker(_unpickle(self._plan), self._threads)
+        return self._worker.embed(files)
+
+
+class RayWorkers:
+    """The workers of the cluster that this process is connected to. See `ray_workers`."""
+
+    def __init__(self, plan: WorkPlan) -> None:
+        self._plan = plan
+
+    def embed(self, files: Sequence[ListedFile]) -> Iterator[list[FileOutcome]]:
+        """The outcome of each file, as tasks end.
+
+        Raises what a worker raises, and FleetError when the cluster went away.
+        """
+        import ray
+
+        results: _Results = queue.Queue(_TASKS_WAITING)
+        stopped = threading.Event()
+        shape = shape_of([_resources(node) for node in ray.nodes() if node["Alive"]])
+        control = ray.get_runtime_context().gcs_address
+
+        def put(result: list[FileOutcome] | BaseException | None) -> None:
+            while not stopped.is_set():
+                with suppress(queue.Full):
+                    results.put(result, timeout=_LOOK_EVERY_S)
+                    return
+
+        def run() -> None:
+            try:
+                for outcomes in self._run(files, shape):
+                    put(outcomes)
+                    if stopped.is_set():
+                        return
+                put(None)
+            except BaseException as error:  # noqa: BLE001  # raised again, in the other thread
+                put(error)
+
+        # In a thread of its own, since Ray waits for a cluster that is gone until it ends this
+        # process.
+        thread = threading.Thread(target=run, name="imgsearch-ray", daemon=True)
+        thread.start()
+        try:
+            while (result := _next(results, control)) is not None:
+                if isinstance(result, BaseException):
+                    raise _error_of(result)
+                yield result
+        finally:
+            stopped.set()
+
+    def _run(self, files: Sequence[ListedFile], shape: WorkerShape) -> Iterator[list[FileOutcome]]:
+        import ray.data
+
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        context.raise_original_map_exception = True
+        per_task = max(1, min(_FILES_PER_TASK, -(-len(files) // (2 * shape.count))))
+        tables = [
+            _table(files[start : start + per_task]) for start in range(0, len(files), per_task)
+        ]
+        rows = ray.data.from_arrow(tables).map_batches(
+            _RayWorker,
+            batch_size=None,  # a table is a task
+            batch_format="pyarrow",
+            fn_constructor_args=(pickle.dumps(self._plan), shape.cpus, VERSION),
+            compute=ray.data.ActorPoolStrategy(size=min(shape.count, len(tables))),
+            num_cpus=shape.cpus,
+            num_gpus=shape.gpus,
+        )
+        for table in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
+            results = _rows_of(table)
+            for result in results:
+                if isinstance(result, ImgsearchError):
+                    raise result
+            yield results
+
+
+def _resources(node: dict[str, Any]) -> tuple[int, int]:
+    resources = node["Resources"]
+    return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+
+
+def _table(rows: Sequence[object]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({_COLUMN: pa.array([pickle.dumps(row) for row in rows], pa.large_binary())})
+
+
+def _rows_of(table: Any) -> list[Any]:
+    return [_unpickle(row) for row in table[_COLUMN].to_pylist()]
+
+
+def _unpickle(data: bytes) -> Any:
+    return pickle.loads(data)  # of our own processes
+
+
+def _next(results: _Results, control: str) -> list[FileOutcome] | BaseException | None:
+    """The next result. Raises FleetError when the cluster's head has not answered for a while."""
+    silent_s = 0.0
+    while True:
+        try:
+            return results.get(timeout=_LOOK_EVERY_S)
+        except queue.Empty:
+            silent_s = 0.0 if _answers(control) else silent_s + _LOOK_EVERY_S
+        if silent_s >= _PATIENCE_S:
+            raise FleetError(_WENT_AWAY)
+
+
+_WENT_AWAY = (
+    "The Ray cluster went away. What was written is kept: start the cluster, and run the same "
+    "command again; it goes on from here."
+)
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UsageError(f"{address!r} is no address of a Ray cluster. Write auto, or HOST:PORT.")
+    try:
+        with socket.create_connection((host, int(port)), timeout=_LOOK_EVERY_S):
+            return True
+    except OSError:
+        return False
+
+
+def _error_of(error: BaseException) -> BaseException:
+    """The error that a person is shown: that of a worker, or that Ray has failed."""
+    import ray
+
+    is_defect = isinstance(error, ray.exceptions.RayTaskError)  # of ours: with its traceback
+    if isinstance(error, ray.exceptions.RayError) and not is_defect:
+        return FleetError(_WENT_AWAY)
+    return error

@@ -1,0 +1,223 @@
+"""Brings a catalogue up to date with folders and object storage: lists, embeds, records.
+
+Workers embed; this process alone writes, thousands of rows at once. What was written is noted in
+the manifest after it, so whatever ends a run costs at most what was not written yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import FolderError
+from imgsearch.fleet.manifest import Manifest
+from imgsearch.fleet.sources import source_of
+from imgsearch.indexer.removals import HELD_FROM, HELD_SHARE
+from imgsearch.progress import Progress, SyncReport
+from imgsearch.store.failures import TRANSIENT
+from imgsearch.text import format_count
+
+if TYPE_CHECKING:
+    from imgsearch.catalogue.base import CatalogueWriter
+    from imgsearch.fleet.base import FileOutcome, ListedFile, Workers
+    from imgsearch.fleet.sources import PhotoSource
+    from imgsearch.fleet.worker import WorkPlan
+    from imgsearch.indexer.reading import KeepThumbnails
+
+FILES_PER_ROUND = 100_000  # that the workers are given at once; all of them wait at its end
+_ROWS_PER_COMMIT = 5000
+_COMMIT_EVERY_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRun:
+    """What a run works with.
+
+    `folder` is the working folder of the catalogue on this machine. `keep_thumbnails` stores small
+    pictures by content hash, before their photos are written; None: none are made. `notify` is
+    called with sentences for a person.
+    """
+
+    writer: CatalogueWriter
+    plan: WorkPlan
+    folder: Path
+    notify: Callable[[str], None]
+    keep_thumbnails: KeepThumbnails | None = None
+    files_per_round: int = FILES_PER_ROUND
+    rows_per_commit: int = _ROWS_PER_COMMIT
+
+
+def embed_photos(
+    run: FleetRun,
+    addresses: Sequence[str],
+    start_workers: Callable[[WorkPlan], AbstractContextManager[Workers]],
+    accept_removals: bool = False,
+) -> Generator[Progress, None, SyncReport]:
+    """Bring the catalogue up to date with these folders and `s3://` addresses; settle it.
+
+    Workers are started only if something is to be read. Photos that are gone are forgotten, unless
+    that are many at once and not `accept_removals`. Raises FolderError where no photo is found, and
+    whatever sources, workers and the writer raise.
+    """
+    started = time.monotonic()
+    plan = replace(run.plan, make_thumbnails=run.keep_thumbnails is not None)
+    run = replace(run, plan=plan)
+    sources = [source_of(address) for address in dict.fromkeys(addresses)]
+    with Manifest.open(run.folder) as manifest:
+        if manifest.forget_work(run.writer.known):
+            run.notify(
+                "The library is not the one that was written from this machine before: all photos "
+                "are listed and read again."
+            )
+        report, unreadable = SyncReport(), set[str]()
+        for source in sources:
+            unreadable |= yield from _list(manifest, source, run.notify)
+        fingerprint = plan.fingerprint
+        counts = {each.address: manifest.count(each.address) for each in sources}
+        to_do = {each.address: manifest.count_to_do(each.address, fingerprint) for each in sources}
+        if not sum(counts.values()):
+            raise FolderError(
+                f"No photos were found in {', '.join(counts)}. Check the name, and that these "
+                "files are of formats that imgsearch reads."
+            )
+        total = sum(to_do.values())
+        report = replace(report, unchanged=sum(counts.values()) - total)
+        if total:
+            recorder = _Recorder(run, manifest, report, total)
+            with start_workers(plan) as workers:
+                for source in sources:
+                    files = manifest.to_do(source.address, fingerprint, run.files_per_round)
+                    for at_once in files:
+                        yield from recorder.record_all(workers, at_once)
+            report = recorder.report
+        for source in sources:
+            gone, missing = _forget_gone(run, manifest, source, unreadable, accept_removals)
+            report = replace(report, gone=report.gone + gone, missing=report.missing + missing)
+            manifest.finish(source.address)
+        if total or report.gone:
+            run.writer.settle()
+    return replace(report, seconds=round(time.monotonic() - started, 3))
+
+
+def _list(
+    manifest: Manifest, source: PhotoSource, notify: Callable[[str], None]
+) -> Generator[Progress, None, set[str]]:
+    """List a source, or go on where it was interrupted; returns the folders that are unreadable."""
+    after = manifest.resume(source.address)
+    if after is None:
+        return {source.address}  # what is gone now is seen by the next listing
+    listed, unreadable = 0, set[str]()
+    for page in source.pages(after):
+        manifest.add(source.address, page)
+        listed += len(page.photos)
+        unreadable.update(page.unreadable)
+        yield Progress(listed, listed, part="Listing")
+    manifest.end_listing(source.address)
+    if unreadable:
+        folders = format_count(len(unreadable), "folder")
+        notify(
+            f"{folders} could not be read, such as {min(unreadable)}; what the library has of "
+            "them stays. Check the permissions."
+        )
+    return unreadable
+
+
+class _Recorder:
+    """Collects outcomes, and writes them when they are enough or the last time was long ago."""
+
+    def __init__(self, run: FleetRun, manifest: Manifest, report: SyncReport, total: int) -> None:
+        self.report = report
+        self._run = run
+        self._manifest = manifest
+        self._total = total
+        self._done = 0
+        self._waiting: list[FileOutcome] = []
+        self._committed_s = time.monotonic()
+
+    def record_all(
+        self, workers: Workers, files: Sequence[ListedFile]
+    ) -> Generator[Progress, None, None]:
+        """Have files embedded and record them, with what is finished when the run is stopped."""
+        try:
+            for outcomes in workers.embed(files):
+                self._waiting += outcomes
+                self._done += len(outcomes)
+                if self._is_due():
+                    self._commit()
+                if outcomes:
+                    yield Progress(self._done, self._total, Path(outcomes[-1].file.path))
+        finally:
+            self._commit()
+
+    def _is_due(self) -> bool:
+        return (
+            len(self._waiting) >= self._run.rows_per_commit
+            or time.monotonic() - self._committed_s >= _COMMIT_EVERY_S
+        )
+
+    def _commit(self) -> None:
+        outcomes, self._waiting = self._waiting, []
+        self._committed_s = time.monotonic()
+        if not outcomes:
+            return
+        results = [outcome.result for outcome in outcomes if outcome.result is not None]
+        if self._run.keep_thumbnails is not None:
+            # First: a photo that is known is never read again, so it would never get one.
+            self._run.keep_thumbnails(_thumbnails(outcomes))
+        # New photos first: a copy needs the photo that it is a copy of.
+        results.sort(key=lambda result: result.vectors is None)
+        self._run.writer.put(results)
+        self._manifest.mark_done([outcome for outcome in outcomes if _is_final(outcome)])
+        new = sum(result.vectors is not None for result in results)
+        failed = sum(result.failure is not None for result in results)
+        self.report = replace(
+            self.report,
+            new=self.report.new + new,
+            failed=self.report.failed + failed,
+            moved=self.report.moved + len(results) - new - failed,
+        )
+
+
+def _thumbnails(outcomes: Sequence[FileOutcome]) -> Mapping[bytes, bytes]:
+    return {
+        outcome.result.content_hash: outcome.thumbnail
+        for outcome in outcomes
+        if outcome.thumbnail is not None
+        and outcome.result is not None
+        and outcome.result.content_hash is not None
+    }
+
+
+def _is_final(outcome: FileOutcome) -> bool:
+    """Whether a later run need not read this version of the file again."""
+    if outcome.is_gone:
+        return False
+    failure = None if outcome.result is None else outcome.result.failure
+    return failure is None or failure.reason not in TRANSIENT
+
+
+def _forget_gone(
+    run: FleetRun,
+    manifest: Manifest,
+    source: PhotoSource,
+    unreadable: set[str],
+    accept_removals: bool,
+) -> tuple[int, int]:
+    """Forget the photos that are gone from a source; returns how many, and how many are held."""
+    if any(folder.startswith(source.address) for folder in unreadable):
+        return 0, 0  # they may be there still
+    gone, known = manifest.count_gone(source.address)
+    if gone >= HELD_FROM and gone > HELD_SHARE * known and not accept_removals:
+        run.notify(
+            f"{gone} of the {known} photos of {source.address} are gone. They stay in the library. "
+            "If you removed them on purpose: imgsearch index --accept-removals"
+        )
+        return 0, gone
+    forgotten = 0
+    for paths in manifest.gone(source.address, run.rows_per_commit):
+        forgotten += run.writer.forget(paths)
+    return forgotten, 0

@@ -1,0 +1,293 @@
+"""What a fleet has listed and what it has done: the state that lets a run go on where it stopped.
+
+It is a SQLite file in the working folder of one catalogue. Losing it costs reading all photos once
+more, and embeds none of them: the catalogue knows their contents.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from imgsearch import private_files
+from imgsearch.errors import DiskError, LibraryLocked
+from imgsearch.fleet.base import ListedFile
+from imgsearch.fleet.sources import beside_paths
+
+if TYPE_CHECKING:
+    from imgsearch.fleet.base import FileOutcome
+    from imgsearch.fleet.sources import ListedPage
+
+MANIFEST_FILE = "fleet.db"
+_LOCK_FILE = "fleet.lock"
+_SAMPLE = 200  # done contents that the catalogue is asked for, to see whether it is still the same
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sources (
+    address TEXT PRIMARY KEY,
+    listing INTEGER NOT NULL,     -- the number of its latest listing
+    after BLOB NOT NULL,          -- where that goes on
+    is_listed INTEGER NOT NULL,   -- it is complete
+    is_done INTEGER NOT NULL      -- and so is the work on it: the next run lists anew
+);
+CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY,
+    source TEXT NOT NULL,
+    listing INTEGER NOT NULL,     -- in which it was seen last
+    is_photo INTEGER NOT NULL,    -- the others lie beside photos
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    done_version TEXT,            -- of the content that the catalogue has a row of
+    failed_by TEXT,               -- the fingerprint of the decoders that failed
+    content_hash BLOB
+) WITHOUT ROWID;
+"""
+_LIST = (
+    "INSERT INTO files (path, source, listing, is_photo, size_bytes, mtime_ns, version) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET source = excluded.source, "
+    "listing = excluded.listing, is_photo = excluded.is_photo, size_bytes = excluded.size_bytes, "
+    "mtime_ns = excluded.mtime_ns, version = excluded.version"
+)
+_DONE = "UPDATE files SET done_version = ?, failed_by = ?, content_hash = ? WHERE path = ?"
+_TO_DO = (
+    "source = ? AND listing = ? AND is_photo AND (done_version IS NOT version "
+    "OR (failed_by IS NOT NULL AND failed_by IS NOT ?))"
+)
+_GONE = "source = ? AND listing < ?"
+
+
+class Manifest:
+    """The files of all sources of one catalogue. One process at a time opens it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator[Self]:
+        """The manifest in a working folder, created if needed.
+
+        Raises LibraryLocked while another run uses it, and DiskError.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(folder / _LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)
+        try:
+            private_files.make_folder(folder)
+            lock.acquire()
+            private_files.create_file(folder / MANIFEST_FILE)
+        except Timeout:
+            raise LibraryLocked(
+                f"Another run works on this library from this machine, in {folder}. Wait for it "
+                "to finish, or stop it."
+            ) from None
+        except OSError as error:
+            raise DiskError(
+                f"The working folder {folder} cannot be written ({error.strerror}). Make it "
+                "writable, or choose another with --data."
+            ) from error
+        try:
+            with _disk_errors(folder):
+                connection = sqlite3.connect(folder / MANIFEST_FILE, isolation_level=None)
+                try:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.execute("PRAGMA synchronous = NORMAL")
+                    connection.executescript(_SCHEMA)
+                    yield cls(connection)
+                finally:
+                    connection.close()
+        finally:
+            lock.release()
+
+    # ------------------------------------------------------------------ listing
+
+    def resume(self, address: str) -> str | None:
+        """Where the listing of a source goes on, or begins: after this path; None: it is complete.
+
+        After everything of a listing is done, the next one begins.
+        """
+        row = self._connection.execute(
+            "SELECT after, is_listed, is_done FROM sources WHERE address = ?", (address,)
+        ).fetchone()
+        if row is None or row[2]:
+            self._connection.execute(
+                "INSERT INTO sources VALUES (?, 1, x'', 0, 0) ON CONFLICT (address) DO UPDATE "
+                "SET listing = listing + 1, after = x'', is_listed = 0, is_done = 0",
+                (address,),
+            )
+            return ""
+        return None if row[1] else os.fsdecode(row[0])
+
+    def add(self, address: str, page: ListedPage) -> None:
+        """Record files of the current listing of a source."""
+        listing = self._listing(address)
+        rows = [
+            (os.fsencode(file.path), address, listing, is_photo, *_values(file))
+            for is_photo, files in ((True, page.photos), (False, page.beside))
+            for file in files
+        ]
+        with self._transaction():
+            self._connection.executemany(_LIST, rows)
+            self._connection.execute(
+                "UPDATE sources SET after = ? WHERE address = ?", (os.fsencode(page.after), address)
+            )
+
+    def end_listing(self, address: str) -> None:
+        """The current listing of a source is complete."""
+        self._connection.execute("UPDATE sources SET is_listed = 1 WHERE address = ?", (address,))
+
+    def _listing(self, address: str) -> int:
+        row = self._connection.execute(
+            "SELECT listing FROM sources WHERE address = ?", (address,)
+        ).fetchone()
+        return int(row[0])
+
+    # ------------------------------------------------------------------ work
+
+    def count(self, address: str) -> int:
+        """How many photos the current listing of a source has."""
+        return self._count(
+            "source = ? AND listing = ? AND is_photo", address, self._listing(address)
+        )
+
+    def count_to_do(self, address: str, fingerprint: str) -> int:
+        """How many photos are new or changed, or failed and other decoders may read them."""
+        return self._count(_TO_DO, address, self._listing(address), fingerprint)
+
+    def to_do(self, address: str, fingerprint: str, limit: int) -> Iterator[list[ListedFile]]:
+        """These photos, by their paths, up to `limit` at once. Each is given once."""
+        listing, after = self._listing(address), b""
+        while True:
+            rows = self._connection.execute(
+                f"SELECT path, size_bytes, mtime_ns, version FROM files WHERE path > ? AND {_TO_DO}"
+                " ORDER BY path LIMIT ?",
+                (after, address, listing, fingerprint, limit),
+            ).fetchall()
+            if not rows:
+                return
+            after = rows[-1][0]
+            yield [
+                ListedFile(
+                    os.fsdecode(path),
+                    size_bytes,
+                    mtime_ns,
+                    version,
+                    self._beside(os.fsdecode(path), listing),
+                )
+                for path, size_bytes, mtime_ns, version in rows
+            ]
+
+    def _beside(self, path: str, listing: int) -> tuple[ListedFile, ...]:
+        paths = [os.fsencode(each) for each in beside_paths(path)]
+        if not paths:
+            return ()
+        rows = self._connection.execute(
+            "SELECT path, size_bytes, mtime_ns, version FROM files "
+            f"WHERE path IN ({', '.join('?' * len(paths))}) AND listing = ?",
+            (*paths, listing),
+        )
+        return tuple(ListedFile(os.fsdecode(path), *values) for path, *values in rows)
+
+    def mark_done(self, outcomes: Sequence[FileOutcome]) -> None:
+        """Record what the catalogue has a row of, so that no later run reads it again."""
+        rows = []
+        for outcome in outcomes:
+            result = outcome.result
+            failure = None if result is None else result.failure
+            failed_by = None if failure is None else failure.read_by
+            has_vectors = result is not None and failure is None
+            content_hash = result.content_hash if result is not None and has_vectors else None
+            path = os.fsencode(outcome.file.path)
+            rows.append((outcome.file.version, failed_by, content_hash, path))
+        with self._transaction():
+            self._connection.executemany(_DONE, rows)
+
+    def finish(self, address: str) -> None:
+        """Everything of the current listing of a source is done: the next run lists anew."""
+        self._connection.execute("UPDATE sources SET is_done = 1 WHERE address = ?", (address,))
+
+    def forget_work(self, is_known: Callable[[Sequence[bytes]], set[bytes]]) -> bool:
+        """Take nothing for done any more if the catalogue lacks some of it; returns whether so.
+
+        A sample is looked up: the catalogue may have been deleted and made anew.
+        """
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM files WHERE content_hash IS NOT NULL"
+        ).fetchone()
+        stride = max(1, count // _SAMPLE)
+        rows = self._connection.execute(
+            "SELECT content_hash FROM (SELECT content_hash, row_number() OVER (ORDER BY path) AS n "
+            "FROM files WHERE content_hash IS NOT NULL) WHERE n % ? = ?",
+            (stride, random.randrange(stride)),
+        )
+        sample = {content_hash for (content_hash,) in rows}
+        if not sample or is_known(list(sample)) >= sample:
+            return False
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE files SET done_version = NULL, failed_by = NULL, content_hash = NULL"
+            )
+            self._connection.execute("UPDATE sources SET is_done = 1")
+        return True
+
+    # ------------------------------------------------------------------ gone
+
+    def count_gone(self, address: str) -> tuple[int, int]:
+        """How many photos were in an earlier listing of a source only, and how many in any."""
+        gone = self._count(f"{_GONE} AND done_version IS NOT NULL", address, self._listing(address))
+        return gone, self._count("source = ? AND done_version IS NOT NULL", address)
+
+    def gone(self, address: str, limit: int) -> Iterator[list[str]]:
+        """The paths that only an earlier listing has, up to `limit` at once; forgotten when given.
+
+        A page is forgotten when the next one is asked for, so that a run that ends meanwhile gives
+        it again.
+        """
+        parameters = (address, self._listing(address))
+        while True:
+            rows = self._connection.execute(
+                f"SELECT path FROM files WHERE {_GONE} LIMIT ?", (*parameters, limit)
+            ).fetchall()
+            if not rows:
+                return
+            yield [os.fsdecode(path) for (path,) in rows]
+            with self._transaction():
+                self._connection.executemany("DELETE FROM files WHERE path = ?", rows)
+
+    def _count(self, condition: str, *parameters: object) -> int:
+        row = self._connection.execute(
+            f"SELECT count(*) FROM files WHERE {condition}", parameters
+        ).fetchone()
+        return int(row[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+def _values(file: ListedFile) -> tuple[int, int, str]:
+    return file.size_bytes, file.mtime_ns, file.version
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise DiskError(
+            f"The list of photos in {folder / MANIFEST_FILE} cannot be used ({error}). Free space "
+            "on the disk; or delete this file: the photos are then listed and read again, and "
+            "none is embedded again."
+        ) from error

@@ -1,0 +1,202 @@
+"""Objects of S3, and of any object storage that speaks its language. Hides boto3.
+
+Credentials, region and endpoint come from the environment's usual chain (`AWS_…` variables, the
+files in ~/.aws, the role of a machine) and are never passed on or written anywhere.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from imgsearch.errors import MissingPackage, ObjectStorageError, PhotoError, Reason, UsageError
+from imgsearch.fleet.base import ListedFile
+from imgsearch.installation import install_command
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+SCHEME = "s3://"
+ATTEMPTS = 10  # with growing pauses, about a minute: as long as a server may take to start again
+_CONNECT_LIMIT_S = 10
+_READ_LIMIT_S = 60
+_BLOCK_BYTES = 1 << 20
+_GONE = ("NoSuchKey", "404", "NoSuchVersion")
+_CHANGED = ("PreconditionFailed", "412")
+_REFUSED = ("AccessDenied", "403", "InvalidObjectState", "KMS.DisabledException")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Address:
+    """A bucket, and the beginning of the keys in it that are meant: a folder, or empty for all."""
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Of `s3://BUCKET/PREFIX`. Raises UsageError for one without a bucket."""
+        bucket, _, prefix = text.removeprefix(SCHEME).partition("/")
+        if not text.startswith(SCHEME) or not bucket:
+            raise UsageError(f"{text!r} names no bucket. Write s3://BUCKET/FOLDER.")
+        return cls(bucket, f"{prefix.rstrip('/')}/" if prefix.strip("/") else "")
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.prefix}"
+
+
+def is_object(path: str) -> bool:
+    """Whether a path names an object, not a file."""
+    return path.startswith(SCHEME)
+
+
+class ObjectStorage:
+    """The objects that this process may read. Safe in any thread.
+
+    A connection that breaks is tried again for about a minute. Raises MissingPackage without boto3.
+    """
+
+    def __init__(self, connections: int = 10) -> None:
+        if find_spec("boto3") is None:
+            raise MissingPackage(f"s3:// needs more packages: {install_command('scale')}")
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            connect_timeout=_CONNECT_LIMIT_S,
+            read_timeout=_READ_LIMIT_S,
+            max_pool_connections=max(connections, 10),
+        )
+        with _storage_errors("s3"):
+            self._client = boto3.session.Session().client("s3", config=config)
+
+    def pages(self, address: S3Address, after: str) -> Iterator[list[ListedFile]]:
+        """Every object of an address whose path sorts after `after`, by its key, a page at a time.
+
+        Raises ObjectStorageError.
+        """
+        start = after.removeprefix(f"{SCHEME}{address.bucket}/") if after else ""
+        with _storage_errors(str(address)):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=address.bucket, Prefix=address.prefix, StartAfter=start
+            )
+            for page in pages:
+                yield [
+                    ListedFile(
+                        f"{SCHEME}{address.bucket}/{each['Key']}",
+                        each["Size"],
+                        int(each["LastModified"].timestamp() * 1_000_000) * 1000,
+                        each["ETag"].strip('"'),
+                    )
+                    for each in page.get("Contents", ())
+                ]
+
+    def fetch(self, file: ListedFile, into: Path) -> None:
+        """Write the object, as it was listed, into a file.
+
+        Raises FileNotFoundError for one that is gone, PhotoError for one that has changed or may
+        not be read, and ObjectStorageError where the storage does not answer.
+        """
+        bucket, _, key = file.path.removeprefix(SCHEME).partition("/")
+        for attempt in range(ATTEMPTS):
+            with _storage_errors(file.path):
+                try:
+                    answer = self._get(bucket, key, file)
+                    if _save(answer["Body"], into) == file.size_bytes:
+                        return
+                    raise _changed()
+                except _broken_transfers():  # of a body; what precedes it boto3 itself repeats
+                    if attempt + 1 == ATTEMPTS:
+                        raise
+            time.sleep(min(20.0, 2.0**attempt) * random.random())
+
+    def _get(self, bucket: str, key: str, file: ListedFile) -> Any:
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{file.version}"')
+        except ClientError as error:
+            code = _code_of(error)
+            if code in _GONE:
+                raise FileNotFoundError(file.path) from error
+            if code in _CHANGED:
+                raise _changed() from error
+            if code in _REFUSED:
+                raise PhotoError(
+                    Reason.UNREADABLE,
+                    f"The object cannot be read ({code}); check the rights of these credentials, "
+                    "or bring it back from the archive.",
+                ) from error
+            raise
+
+
+def _save(body: Any, into: Path) -> int:
+    size_bytes = 0
+    with into.open("wb") as file:
+        for block in iter(lambda: body.read(_BLOCK_BYTES), b""):
+            size_bytes += file.write(block)
+    return size_bytes
+
+
+def _changed() -> PhotoError:
+    return PhotoError(
+        Reason.CHANGED, "The object changed after it was listed; the next run reads it again."
+    )
+
+
+def _broken_transfers() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import (
+        ConnectionError,
+        IncompleteReadError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    )
+
+    return (IncompleteReadError, ReadTimeoutError, ResponseStreamingError, ConnectionError)
+
+
+def _code_of(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def _storage_errors(what: str) -> Iterator[None]:
+    """Raise ObjectStorageError, which says what to do, for the errors of boto3."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        NoCredentialsError,
+        PartialCredentialsError,
+    )
+
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        raise ObjectStorageError(
+            f"There are no credentials for {what}. Set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or write them to ~/.aws/credentials."
+        ) from error
+    except ClientError as error:
+        code = _code_of(error)
+        if code == "NoSuchBucket":
+            raise ObjectStorageError(
+                f"The bucket of {what} does not exist. Check its name, and that AWS_ENDPOINT_URL "
+                "names the storage that has it."
+            ) from error
+        raise ObjectStorageError(
+            f"The object storage refuses {what} ({code}). Check the credentials and that they may "
+            "list and read this bucket."
+        ) from error
+    except BotoCoreError as error:
+        raise ObjectStorageError(
+            f"The object storage of {what} cannot be reached ({type(error).__name__}). Check the "
+            "network and AWS_ENDPOINT_URL, and run the same command again: it goes on from here."
+        ) from error

@@ -1,0 +1,148 @@
+"""Lists the photos of folders and of object storage, page by page, and brings objects to a disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.decode.motion import live_photo_paths
+from imgsearch.decode.sidecars import is_sidecar_name, sidecar_paths
+from imgsearch.errors import FolderError
+from imgsearch.fleet.base import ListedFile
+from imgsearch.fleet.objects import ObjectStorage, S3Address, is_object
+from imgsearch.indexer.ignored import is_ignored
+from imgsearch.indexer.scan import scan, stat_of
+from imgsearch.records.files import FileStat
+
+_FILES_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPage:
+    """Some of the files of a source: photos, and what may lie beside one.
+
+    `after` is where the listing goes on from, if it is interrupted after this page; empty where it
+    has to begin again. `unreadable` are folders whose photos may be there still.
+    """
+
+    photos: tuple[ListedFile, ...]
+    beside: tuple[ListedFile, ...] = ()
+    after: str = ""
+    unreadable: tuple[str, ...] = ()
+
+
+class PhotoSource(Protocol):
+    """Where photos are."""
+
+    @property
+    def address(self) -> str:
+        """What names it: a folder, or `s3://BUCKET/PREFIX`."""
+
+    def pages(self, after: str) -> Iterator[ListedPage]:
+        """The files whose path sorts after `after`. Raises ImgsearchError."""
+
+
+def source_of(address: str) -> PhotoSource:
+    """The source of an address. Raises UsageError, FolderError and MissingPackage."""
+    if is_object(address):
+        return _Objects(S3Address.parse(address))
+    folder = os.path.abspath(os.path.expanduser(address))  # noqa: PTH100, PTH111  # links stay
+    if not Path(folder).is_dir():
+        raise FolderError(f"{folder} is not a folder that can be read. Check its name and rights.")
+    return _Folder(folder)
+
+
+class _Folder:
+    """A folder that every worker sees under the same path."""
+
+    def __init__(self, folder: str) -> None:
+        self.address = folder
+
+    def pages(self, after: str) -> Iterator[ListedPage]:
+        del after  # a walk has no order to go on in
+        found = scan(self.address, is_photo_name)
+        missing = (*found.unreadable, *found.dangling)
+        if self.address in found.unreadable:
+            raise FolderError(f"The folder {self.address} cannot be read; check its permissions.")
+        paths = sorted(found.files)
+        for start in range(0, max(1, len(paths)), _FILES_AT_ONCE):
+            at_once = paths[start : start + _FILES_AT_ONCE]
+            photos = tuple(_listed(found.files[path]) for path in at_once)
+            yield ListedPage(photos, unreadable=missing)
+
+
+def _listed(stat: FileStat) -> ListedFile:
+    version = f"{stat.size_bytes} {stat.mtime_ns}"
+    return ListedFile(stat.path, stat.size_bytes, stat.mtime_ns, version)
+
+
+class _Objects:
+    """The objects of a bucket whose keys begin alike."""
+
+    def __init__(self, address: S3Address) -> None:
+        self.address = str(address)
+        self._address = address
+        self._storage = ObjectStorage()
+
+    def pages(self, after: str) -> Iterator[ListedPage]:
+        start = len(self.address)
+        for page in self._storage.pages(self._address, after):
+            wanted = [
+                file
+                for file in page
+                if not any(is_ignored(part) for part in file.path[start:].split("/"))
+            ]
+            photos = (file for file in wanted if is_photo_name(_name_of(file.path)))
+            beside = (file for file in wanted if is_sidecar_name(_name_of(file.path)))
+            yield ListedPage(tuple(photos), tuple(beside), page[-1].path if page else after)
+
+
+def _name_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def beside_paths(path: str) -> tuple[str, ...]:
+    """Where the files may be that are read together with an object; none for a file."""
+    return (*sidecar_paths(path), *live_photo_paths(path)) if is_object(path) else ()
+
+
+class Fetcher:
+    """Makes listed files readable: a file where it lies, an object in a folder of its own."""
+
+    def __init__(self, folder: Path, connections: int) -> None:
+        self._folder = folder
+        self._connections = connections
+        self._storage: ObjectStorage | None = None
+
+    def prepare(self) -> None:
+        """Connect to object storage, once. Raises ImgsearchError."""
+        if self._storage is None:
+            self._storage = ObjectStorage(self._connections)
+
+    def fetch(self, file: ListedFile, number: int) -> FileStat:
+        """The stat of a file that can be read now; `number` differs for each.
+
+        Raises PhotoError for one that has changed, FileNotFoundError for one that is gone, and
+        ObjectStorageError.
+        """
+        if self._storage is None or not is_object(file.path):
+            return FileStat(file.path, file.size_bytes, file.mtime_ns, 0)
+        folder = self._folder / str(number)
+        folder.mkdir()
+        for beside in file.beside:
+            try:
+                self._storage.fetch(beside, folder / _name_of(beside.path))
+            except FileNotFoundError:
+                continue  # gone since it was listed, as if it had never been there
+        path = folder / _name_of(file.path)
+        self._storage.fetch(file, path)
+        return stat_of(path)
+
+    def release(self, number: int) -> None:
+        """Delete what was fetched under this number."""
+        shutil.rmtree(self._folder / str(number), ignore_errors=True)

@@ -1,0 +1,250 @@
+"""One worker of a fleet: fetches, hashes, decodes and embeds listed files, as the indexer does.
+
+Threads fetch and decode ahead while the model works on the batch before. A worker records nothing:
+what it has is lost with it, and is done again by another one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from imgsearch.concurrency import WriteBehind, prefetch, write_behind
+from imgsearch.decode.motion import is_live_photo_video
+from imgsearch.errors import EncoderMismatch, PhotoError
+from imgsearch.fleet.base import FileOutcome, ListedFile
+from imgsearch.fleet.objects import is_object
+from imgsearch.fleet.sources import Fetcher
+from imgsearch.gazetteer import Gazetteer
+from imgsearch.indexer.reading import (
+    VANISHED,
+    PhotoDecoder,
+    PhotoReader,
+    content_hash_of,
+    embed,
+)
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.status import Failure
+
+if TYPE_CHECKING:
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.fleet.base import KnownContents
+    from imgsearch.indexer.reading import ModelInput
+    from imgsearch.records.photo import Facts, PhotoVectors
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPlan:
+    """How photos are embedded: what every worker is sent. It can be pickled.
+
+    The functions are called in the worker. `encoder_id` is that of the catalogue.
+    """
+
+    encoder_id: str
+    open_encoder: Callable[[], Encoder]
+    open_known: Callable[[], KnownContents]
+    cache_dir: Path
+    max_megapixels: float
+    make_thumbnails: bool = True
+    decoder: PhotoDecoder = field(default_factory=PhotoDecoder)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies how files are decoded here."""
+        return self.decoder.fingerprint_with(self.max_megapixels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A file that was fetched and hashed, or why it was not."""
+
+    number: int
+    file: ListedFile
+    stat: FileStat | None = None  # where it can be read now
+    content_hash: bytes | None = None
+    failure: Failure | None = None
+    is_gone: bool = False
+    facts: Facts | None = None
+    model_input: ModelInput | None = None
+
+
+class PhotoWorker:
+    """Embeds files with `threads` threads. Use it as a context manager, in one thread at a time.
+
+    Raises EncoderMismatch where this machine has another encoder than the catalogue, and what
+    opening the encoder and the catalogue raises.
+    """
+
+    def __init__(self, plan: WorkPlan, threads: int) -> None:
+        self._plan = plan
+        self._threads = threads
+        self._encoder = plan.open_encoder()
+        if self._encoder.id != plan.encoder_id:
+            raise EncoderMismatch(
+                f"The library was made with {plan.encoder_id}, and a machine of the fleet has "
+                f"{self._encoder.id}: their vectors cannot be compared. Install the same version "
+                "of imgsearch on every machine."
+            )
+        self._catalogue = plan.open_known()
+        self._reader = PhotoReader(
+            self._encoder,
+            plan.decoder.decode,
+            Gazetteer(plan.cache_dir),
+            plan.max_megapixels,
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="imgsearch-")
+        self._fetcher = Fetcher(Path(self._folder.name), connections=2 * threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._folder.cleanup()
+
+    def embed(self, files: Sequence[ListedFile]) -> list[FileOutcome]:
+        """The outcome of each file. Equal contents are embedded once."""
+        if any(is_object(file.path) for file in files):
+            self._fetcher.prepare()
+        outcomes: list[FileOutcome] = []
+        known: set[bytes] = set()
+        ahead = self._encoder.batch_size + self._threads
+        with (
+            write_behind(self._encoder.batches_at_once) as model,
+            prefetch(ahead, self._threads, self._fetch, enumerate(files)) as fetched,
+            prefetch(ahead, self._threads, self._read, self._to_read(fetched, known)) as read,
+        ):
+            batch: list[_Fetched] = []
+            parts = 0
+            for each in read:
+                batch.append(each)
+                parts += 0 if each.model_input is None else len(each.model_input.pixels)
+                if parts >= self._encoder.batch_size:
+                    self._submit(model, batch, outcomes)
+                    batch, parts = [], 0
+            self._submit(model, batch, outcomes)
+        return _with_results_of_copies(outcomes, known)
+
+    # ------------------------------------------------------------------ one file
+
+    def _fetch(self, item: tuple[int, ListedFile]) -> _Fetched:
+        number, file = item
+        fetched = _Fetched(number, file)
+        try:
+            stat = self._fetcher.fetch(file, number)
+            if is_live_photo_video(Path(stat.path)):
+                return fetched
+            return replace(fetched, stat=stat, content_hash=content_hash_of(stat))
+        except VANISHED:
+            return replace(fetched, is_gone=True)
+        except PhotoError as error:
+            return replace(fetched, failure=self._failure(file, error))
+
+    def _to_read(
+        self, fetched: Iterator[_Fetched], known: set[bytes]
+    ) -> Iterator[tuple[_Fetched, bool]]:
+        """Each file, and whether to decode it: as the first with its content, if that is new.
+
+        What the catalogue knows is added to `known`.
+        """
+        claimed: set[bytes] = set()
+        waiting: list[_Fetched] = []
+
+        def asked() -> Iterator[tuple[_Fetched, bool]]:
+            hashes = {each.content_hash for each in waiting if each.content_hash is not None}
+            if hashes - claimed:
+                known.update(self._catalogue.known(list(hashes - claimed)))
+            for each in waiting:
+                content_hash = each.content_hash
+                yield each, content_hash is not None and content_hash not in known | claimed
+                if content_hash is not None:
+                    claimed.add(content_hash)
+            waiting.clear()
+
+        for each in fetched:
+            waiting.append(each)
+            if len(waiting) >= self._encoder.batch_size:
+                yield from asked()
+        yield from asked()
+
+    def _read(self, item: tuple[_Fetched, bool]) -> _Fetched:
+        fetched, is_new = item
+        try:
+            if fetched.stat is None or not is_new:
+                return fetched
+            facts, model_input = self._reader.read(fetched.stat, self._plan.make_thumbnails)
+            return replace(fetched, facts=facts, model_input=model_input)
+        except VANISHED:
+            return replace(fetched, is_gone=True)
+        except PhotoError as error:
+            return replace(fetched, failure=self._failure(fetched.file, error))
+        finally:
+            self._fetcher.release(fetched.number)
+
+    def _failure(self, file: ListedFile, error: PhotoError) -> Failure:
+        fingerprint = self._plan.fingerprint
+        return Failure(Path(file.path), error.reason, str(error), error.extra, fingerprint)
+
+    # ------------------------------------------------------------------ one batch
+
+    def _submit(
+        self, model: WriteBehind, batch: Sequence[_Fetched], outcomes: list[FileOutcome]
+    ) -> None:
+        inputs = {each.number: each.model_input for each in batch if each.model_input is not None}
+
+        def add(embedded: dict[int, PhotoVectors]) -> None:
+            outcomes.extend(_outcome(each, embedded.get(each.number)) for each in batch)
+
+        model.submit(partial(embed, self._encoder, inputs), add)
+
+
+def _outcome(fetched: _Fetched, embedded: PhotoVectors | None) -> FileOutcome:
+    if fetched.is_gone:
+        return FileOutcome(fetched.file, is_gone=True)
+    if fetched.content_hash is None and fetched.failure is None:
+        return FileOutcome(fetched.file)
+    file = fetched.file
+    result = IngestResult(
+        FileStat(file.path, file.size_bytes, file.mtime_ns, 0),
+        fetched.content_hash,
+        fetched.facts,
+        failure=fetched.failure,
+    )
+    if embedded is None:
+        return FileOutcome(file, result)
+    result = replace(result, vectors=embedded.vectors, times_s=embedded.times_s)
+    assert fetched.model_input is not None
+    return FileOutcome(file, result, fetched.model_input.thumbnail)
+
+
+def _with_results_of_copies(
+    outcomes: Sequence[FileOutcome], known: set[bytes]
+) -> list[FileOutcome]:
+    """The outcomes in which a copy of a file that failed has failed, too.
+
+    A copy of one that was gone when it was decoded counts as gone: the next run decodes it.
+    """
+    results = {
+        outcome.result.content_hash: outcome.result
+        for outcome in outcomes
+        if outcome.result is not None
+        and (outcome.result.vectors is not None or outcome.result.failure is not None)
+    }
+    final = []
+    for outcome in outcomes:
+        result = outcome.result
+        if result is None or result.content_hash is None or result.content_hash in known:
+            final.append(outcome)
+            continue
+        first = results.get(result.content_hash)
+        if first is None:
+            final.append(FileOutcome(outcome.file, is_gone=True))
+        elif first.failure is not None and result.failure is None:
+            failure = replace(first.failure, path=Path(result.stat.path))
+            final.append(replace(outcome, result=replace(result, failure=failure)))
+        else:
+            final.append(outcome)
+    return final

@@ -1,0 +1,161 @@
+"""Carries a library on one machine over to another catalogue, with nothing embedded again."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import EncoderMismatch, UsageError
+from imgsearch.progress import CopyReport, Progress
+from imgsearch.records.files import FileStat, IngestResult
+
+if TYPE_CHECKING:
+    from imgsearch.catalogue.base import CatalogueWriter
+    from imgsearch.indexer.reading import KeepThumbnails
+    from imgsearch.records.arrays import Vectors
+    from imgsearch.records.index import EncoderRow
+    from imgsearch.records.pack import PackedPhoto, PackedVectors
+    from imgsearch.records.picture_text import PhotoText
+    from imgsearch.store.store import Store
+    from imgsearch.store.thumbnails import ThumbnailStore
+
+_EVERYWHERE = "/"  # the folder that all files are below
+_PHOTOS_AT_ONCE = 5000
+
+PutTexts = Callable[[Mapping[bytes, "PhotoText"]], None]
+
+
+def check_encoder(store: Store, encoder: EncoderRow) -> None:
+    """Raise EncoderMismatch unless the library has vectors of this encoder."""
+    names = {row.encoder_id: row.name for row in store.vectors.all_encoders()}
+    if not names:
+        raise UsageError("The library is empty. Index photos first: imgsearch index FOLDER")
+    if encoder.encoder_id not in names:
+        raise EncoderMismatch(
+            f"The catalogue has vectors of {encoder.encoder_id}, and the library has none of "
+            f"them. Embed the library with that encoder: imgsearch rebuild --encoder "
+            f"{encoder.name}"
+        )
+
+
+def copy_library(
+    store: Store,
+    writer: CatalogueWriter,
+    encoder: EncoderRow,
+    put_texts: PutTexts | None = None,
+    thumbnails: ThumbnailStore | None = None,
+    keep_thumbnails: KeepThumbnails | None = None,
+    photos_at_once: int = _PHOTOS_AT_ONCE,
+) -> Generator[Progress, None, CopyReport]:
+    """Put all photos of a library into a catalogue of this encoder, and settle that.
+
+    Vectors, facts, paths and failures are carried over; with `put_texts` also the text that was
+    read in pictures, and small pictures with `thumbnails` and `keep_thumbnails`. What the catalogue
+    has is not put again, so a run that was stopped goes on where it was. Raises EncoderMismatch.
+    """
+    started = time.monotonic()
+    check_encoder(store, encoder)
+    report = CopyReport()
+    ids = store.packs.photo_ids(_EVERYWHERE)
+    for start in range(0, len(ids), photos_at_once):
+        photos = store.packs.photos(ids[start : start + photos_at_once].tolist(), _EVERYWHERE)
+        embedded = [(photo, _of_encoder(photo, encoder)) for photo in photos]
+        known = writer.known([photo.content_hash for photo, _ in embedded])
+        new = [
+            photo
+            for photo, vectors in embedded
+            if vectors is not None and photo.content_hash not in known
+        ]
+        if thumbnails is not None and keep_thumbnails is not None:
+            keep_thumbnails(_thumbnails_of(new, thumbnails))
+        results = [
+            result
+            for photo, vectors in embedded
+            for result in _results_of(photo, vectors, photo.content_hash in known)
+        ]
+        # New photos first: another file of one needs it.
+        results.sort(key=lambda result: result.vectors is None)
+        writer.put(results)
+        texts = {
+            photo.content_hash: photo.text
+            for photo, vectors in embedded
+            if photo.text is not None and (vectors is not None or photo.content_hash in known)
+        }
+        if put_texts is not None and texts:
+            put_texts(texts)
+        lacking = sum(
+            vectors is None and photo.content_hash not in known for photo, vectors in embedded
+        )
+        report = report.plus(
+            CopyReport(
+                photos=len(photos),
+                new=len(new),
+                files=len(results),
+                texts=len(texts) if put_texts is not None else 0,
+                lacking=lacking,
+            )
+        )
+        yield Progress(min(start + photos_at_once, len(ids)), len(ids))
+    failures = list(_failures(store))
+    for start in range(0, len(failures), photos_at_once):
+        writer.put(failures[start : start + photos_at_once])
+    writer.settle()
+    return report.plus(
+        CopyReport(failures=len(failures), seconds=round(time.monotonic() - started, 3))
+    )
+
+
+def _of_encoder(photo: PackedPhoto, encoder: EncoderRow) -> PackedVectors | None:
+    return next((each for each in photo.vectors if each.encoder_id == encoder.encoder_id), None)
+
+
+def _results_of(
+    photo: PackedPhoto, vectors: PackedVectors | None, is_known: bool
+) -> Iterator[IngestResult]:
+    """What puts a photo at all of its files; nothing for one that has no vectors yet."""
+    if vectors is None and not is_known:
+        return
+    for number, file in enumerate(photo.files):
+        stat = FileStat(_EVERYWHERE + file.path, file.size_bytes, file.mtime_ns, 0)
+        if vectors is None or is_known or number:
+            yield IngestResult(stat, photo.content_hash)
+        else:
+            yield IngestResult(
+                stat,
+                photo.content_hash,
+                photo.facts,
+                _float32(vectors.vectors),
+                times_s=vectors.times_s,
+            )
+
+
+def _float32(halves: Sequence[bytes]) -> Vectors:
+    import numpy as np
+
+    rows = np.frombuffer(b"".join(halves), "<f2").astype(np.float32)
+    return rows.reshape(len(halves), -1)
+
+
+def _thumbnails_of(
+    photos: Iterable[PackedPhoto], thumbnails: ThumbnailStore
+) -> Mapping[bytes, bytes]:
+    found = {photo.content_hash: thumbnails.get(photo.content_hash) for photo in photos}
+    return {content_hash: image for content_hash, image in found.items() if image is not None}
+
+
+def _failures(store: Store) -> Iterator[IngestResult]:
+    """What records the files that could not be read."""
+    by_folder = defaultdict(list)
+    for failure in store.failures.of_files():
+        by_folder[failure.path.parent].append(failure)
+    roots = store.reads.roots().items()
+    for folder, failures in by_folder.items():
+        root_id = next(number for number, root in roots if folder.is_relative_to(Path(root)))
+        known = store.files.known(root_id, str(folder), recursive=False)
+        for failure in failures:
+            stat = known.get(str(failure.path))
+            if stat is not None:
+                yield IngestResult(stat, failure=failure)

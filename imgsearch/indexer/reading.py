@@ -1,0 +1,160 @@
+"""Reads one photo file for an encoder: its hash, its facts, the pixels to embed, a thumbnail.
+
+All that indexes photos, on this machine or on many, reads them here, so that equal files give equal
+vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
+
+from imgsearch.decode.reader import decode, decoder_fingerprint, side_to_embed
+from imgsearch.decode.request import open_regular_file, unreadable_error
+from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
+from imgsearch.decode.tiles import images_to_embed
+from imgsearch.errors import ImgsearchError, PhotoError, Reason
+from imgsearch.indexer.places import with_place_names
+from imgsearch.indexer.scan import stat_of
+from imgsearch.records.photo import Facts, PhotoVectors
+
+if TYPE_CHECKING:
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.gazetteer import Gazetteer
+    from imgsearch.records.arrays import PixelBatch
+    from imgsearch.records.files import Decoded, FileStat
+
+VANISHED = (FileNotFoundError, NotADirectoryError)  # the second: a parent is a file now
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class DecodeFile(Protocol):
+    """The signature of `imgsearch.decode.reader.decode`, as far as it is used here."""
+
+    def __call__(
+        self, path: Path, min_side_px: int, max_megapixels: float, *, all_frames: bool
+    ) -> Decoded: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDecoder:
+    """How photos are decoded, and what identifies that.
+
+    A file that could not be decoded is tried again when the fingerprint has changed.
+    """
+
+    decode: DecodeFile = decode
+    fingerprint: Callable[[], str] = decoder_fingerprint
+
+    def fingerprint_with(self, max_megapixels: float) -> str:
+        """Identifies how files are decoded with this limit."""
+        return f"{self.fingerprint()}; max_megapixels {max_megapixels:g}"
+
+
+# Stores small pictures of photos, as WebP, by the hash of the photo's content.
+KeepThumbnails: TypeAlias = Callable[[Mapping[bytes, bytes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """The images of one photo to embed: `pixels` (parts, 3, side_px, side_px), the whole first.
+
+    `times_s` are the times of a video's frames, in seconds; empty for a photo. `thumbnail` is the
+    small picture to keep, if any are.
+    """
+
+    pixels: PixelBatch
+    times_s: tuple[float, ...] = ()
+    thumbnail: bytes | None = None
+
+
+def content_hash_of(stat: FileStat) -> bytes:
+    """The BLAKE2b hash of a file, by which its photo is known.
+
+    Raises PhotoError, and FileNotFoundError or NotADirectoryError for a file that is gone.
+    """
+    if stat.size_bytes == 0:
+        raise PhotoError(Reason.EMPTY, "The file is empty; copy it again from its source.")
+    with _read_errors(), open_regular_file(Path(stat.path)) as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoReader:
+    """Decodes photos and prepares them for an encoder. Safe in any thread."""
+
+    encoder: Encoder
+    decode: DecodeFile
+    gazetteer: Gazetteer
+    max_megapixels: float
+
+    def read(self, stat: FileStat, make_thumbnail: bool) -> tuple[Facts, ModelInput]:
+        """Decode one photo. Raises PhotoError also if it does not have this stat any more.
+
+        Raises FileNotFoundError or NotADirectoryError for a file that is gone.
+        """
+        import numpy as np
+
+        try:
+            with _read_errors():
+                path = Path(stat.path)
+                side_px = side_to_embed(self.encoder.side_px)
+                if make_thumbnail:
+                    side_px = max(side_px, KEPT_SIDE_PX)
+                decoded = self.decode(path, side_px, self.max_megapixels, all_frames=True)
+                images, times_s = images_to_embed(decoded)
+                pixels = np.stack([self.encoder.prepare(image) for image in images])
+                now = stat_of(path)
+        except VANISHED:
+            raise
+        except ImgsearchError:  # includes a decoder not installed correctly, which ends the run
+            raise
+        except Exception as error:  # a bad photo must never abort the run
+            raise PhotoError(
+                Reason.DAMAGED, f"The image cannot be decoded ({type(error).__name__}: {error})."
+            ) from error
+        if not now.matches(stat):
+            raise PhotoError(
+                Reason.CHANGED, "The file changed while it was read; the next run reads it again."
+            )
+        facts = with_place_names(decoded.facts, self.gazetteer)
+        thumbnail = kept_thumbnail(decoded) if make_thumbnail else None
+        return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
+
+
+def embed(encoder: Encoder, photos: Mapping[_Key, ModelInput]) -> dict[_Key, PhotoVectors]:
+    """The vectors of each photo, by the same keys. All are embedded in one call."""
+    import numpy as np
+
+    if not photos:
+        return {}
+    vectors = encoder.encode_pixels(np.concatenate([photo.pixels for photo in photos.values()]))
+    ends = np.cumsum([len(photo.pixels) for photo in photos.values()])
+    split = np.split(vectors, ends[:-1])
+    return {
+        key: PhotoVectors(rows, photo.times_s)
+        for (key, photo), rows in zip(photos.items(), split, strict=True)
+    }
+
+
+@contextmanager
+def _read_errors() -> Iterator[None]:
+    """Raise PhotoError for a file that cannot be read, and FileNotFoundError for one that is gone.
+
+    NotADirectoryError, too, means that it is gone.
+    """
+    try:
+        yield
+    except VANISHED:
+        raise
+    except OSError as error:
+        raise unreadable_error(error) from error
+    except PhotoError as error:
+        if isinstance(error.__cause__, VANISHED):
+            raise error.__cause__ from None
+        raise

@@ -1,0 +1,168 @@
+"""The fleet on Ray: its processes do what a worker here does, and may die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from ipaddress import ip_address
+from pathlib import Path
+
+import psutil
+import pytest
+
+from imgsearch.decode.reader import decode
+from imgsearch.errors import EncoderMismatch, FleetError, UsageError
+from imgsearch.fleet.base import Workers
+from imgsearch.fleet.cluster import WorkerShape, ray_workers, shape_of
+from imgsearch.fleet.embedding import embed_photos
+from imgsearch.fleet.worker import WorkPlan
+from imgsearch.indexer.reading import PhotoDecoder
+from imgsearch.progress import Job
+from imgsearch.records.files import Decoded
+from tests.factories import PATIENCE_S, run_python, wait_until, write_photos
+from tests.fleets import plan_for, run_in, workers_here
+from tests.small_catalogue import SmallCatalogue
+
+if find_spec("ray") is None:  # not imported here: it would read its environment too early
+    pytest.skip("needs the extra scale", allow_module_level=True)
+
+
+@dataclass(frozen=True)
+class GatedDecoder:
+    """Decodes as usual, but waits at photos of one name until the gate is open.
+
+    It leaves a file with its process id while it waits.
+    """
+
+    gate: Path
+    name: str
+
+    def __call__(
+        self, path: Path, min_side_px: int, max_megapixels: float, *, all_frames: bool
+    ) -> Decoded:
+        if path.name == self.name:
+            (self.gate / f"held-{os.getpid()}").touch()
+            until = time.monotonic() + PATIENCE_S
+            while not (self.gate / "open").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+        return decode(path, min_side_px, max_megapixels, all_frames=all_frames)
+
+
+@pytest.fixture(scope="module")
+def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Ray on this machine that our code starts; what follows uses it."""
+    folder = tmp_path_factory.mktemp("ray")
+    with ray_workers(plan_for(folder / "catalogue.db", folder), cpus=2):
+        yield
+
+
+def start(plan: WorkPlan) -> AbstractContextManager[Workers]:
+    return ray_workers(plan)
+
+
+def test_workers_are_made_for_what_the_nodes_have() -> None:
+    assert shape_of([(4, 0)]) == WorkerShape(1, 4, 0)
+    assert shape_of([(4, 0), (16, 0), (0, 0)]) == WorkerShape(5, 4, 0)
+    assert shape_of([(32, 2), (16, 1), (64, 0)]) == WorkerShape(3, 16, 1)
+    with pytest.raises(FleetError, match="has no CPUs"):
+        shape_of([(0, 0)])
+
+
+def test_ray_embeds_what_a_worker_here_embeds(tmp_path: Path, ray: None) -> None:
+    photos = write_photos(tmp_path / "photos", 60)
+    (photos / "text.jpg").write_text("no photo")
+    for name in ("here", "ray"):
+        (tmp_path / name).mkdir()
+    here, there = run_in(tmp_path / "here"), run_in(tmp_path / "ray")
+    Job(embed_photos(here, [str(photos)], workers_here)).run()
+    job = Job(embed_photos(there, [str(photos)], start))
+    steps = [step for step in job if step.part is None]
+    assert (job.report.new, job.report.failed) == (60, 1)
+    assert steps[-1].done == steps[-1].total == 61
+    expected, found = SmallCatalogue(tmp_path / "here" / "catalogue.db"), there.writer
+    assert isinstance(found, SmallCatalogue)
+    assert found.paths == expected.paths
+    assert found.failures == expected.failures
+    assert all(
+        abs(photo.vectors - expected.photos[key].vectors).max() < 1e-6
+        for key, photo in found.photos.items()
+    )
+    again = Job(embed_photos(there, [str(photos)], start)).run()
+    assert (again.new, again.unchanged) == (0, 61)
+
+
+def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path, ray: None) -> None:
+    photos = write_photos(tmp_path / "photos", 40)
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    run = run_in(tmp_path, PhotoDecoder(GatedDecoder(gate, "0033.png")))
+    with ThreadPoolExecutor(1) as driver:
+        job = driver.submit(lambda: Job(embed_photos(run, [str(photos)], start)).run())
+        wait_until(lambda: list(gate.glob("held-*")) or job.done())
+        (held,) = gate.glob("held-*")
+        os.kill(int(held.name.removeprefix("held-")), signal.SIGKILL)
+        (gate / "open").touch()
+        report = job.result()
+    assert (report.new, report.failed) == (40, 0)
+    catalogue = run.writer
+    assert isinstance(catalogue, SmallCatalogue)
+    assert len(catalogue.photos) == len(catalogue.paths) == 40
+    assert sum(catalogue.rows_put) == 40
+    assert len(list(gate.glob("held-*"))) == 2  # another process did it again
+
+
+def test_what_a_worker_refuses_is_said_in_its_sentence(tmp_path: Path, ray: None) -> None:
+    photos = write_photos(tmp_path / "photos", 1)
+    run = run_in(tmp_path)
+    other = replace(run, plan=replace(run.plan, encoder_id="lite/other"))
+    with pytest.raises(EncoderMismatch, match="a machine of the fleet has lite/stand-in"):
+        Job(embed_photos(other, [str(photos)], start)).run()
+
+
+def test_ray_listens_on_the_loopback_interface_only_and_reports_nothing(ray: None) -> None:
+    processes = psutil.Process().children(recursive=True)
+    assert processes
+    listening = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    assert all(ip_address(address.removeprefix("::ffff:")).is_loopback for address in listening)
+    raylets = [process for process in processes if process.name() == "raylet"]
+    assert raylets
+    for process in (psutil.Process(), *raylets):
+        assert process.environ().get("RAY_USAGE_STATS_ENABLED", "0") == "0"
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    from ray._common.usage.usage_lib import usage_stats_enabled
+
+    assert not usage_stats_enabled()
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "message"),
+    [
+        ("127.0.0.1:9", FleetError, "No Ray cluster answers at 127.0.0.1:9. Start one"),
+        ("nonsense", UsageError, "is no address of a Ray cluster"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_named(
+    tmp_path: Path, address: str, error: type[Exception], message: str
+) -> None:
+    code = (
+        "import sys\n"
+        "from imgsearch.errors import ImgsearchError\n"
+        "from imgsearch.fleet.cluster import ray_workers\n"
+        "try:\n"
+        "    with ray_workers(None, sys.argv[1]): pass\n"
+        "except ImgsearchError as error: print(type(error).__name__, error)\n"
+    )
+    done = run_python(code, address, PYTHONWARNINGS="ignore")
+    assert done.stdout.startswith(error.__name__) and message in done.stdout, done.stderr
