@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.clusters import cluster_photos, count_within
     from imgsearch.analysis.proposal import with_kept
     from imgsearch.analysis.removal_script import removal_paths, removal_script
+    from imgsearch.archive import Archive
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError, QueryError
@@ -80,6 +81,7 @@ __version__ = VERSION
 # takes a third of a second: each name is imported when it is first used.
 _MODULES = {
     "Answer": "imgsearch.records.answer",
+    "Archive": "imgsearch.archive",
     "Classes": "imgsearch.records.labels",
     "Counts": "imgsearch.records.status",
     "DuplicateGroup": "imgsearch.records.duplicates",
@@ -157,6 +159,7 @@ __all__ = [
     "PASSWORD_VARIABLE",
     "TOKEN_VARIABLE",
     "Answer",
+    "Archive",
     "Classes",
     "Counts",
     "DayPhotos",

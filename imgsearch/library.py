@@ -201,7 +201,7 @@ class Library:
     def warm_up(self) -> None:
         """Load everything that a text query needs, so that the first one is as fast as others."""
         context = self._context()
-        self._live_index(context.reads, context.row)
+        self._live_index(self._reads(), context.row)
         context.encoder().encode_texts(["a photo"])
 
     def release_encoder(self) -> None:
@@ -241,7 +241,7 @@ class Library:
             answer = engine.search_page(context, resolved, k, cursor)
         except SnapshotError as error:  # damage that showed only in the scores
             with self._index_lock:
-                self._index = self._replace_index(context.reads, context.row, str(error))
+                self._index = self._replace_index(self._reads(), context.row, str(error))
             answer = engine.search_page(context, resolved, k, cursor)
         return replace(answer, hits=tuple(self._with_thumbnails(answer.hits)))
 
@@ -256,7 +256,7 @@ class Library:
             return engine.find_all(context, resolved, k)
         except SnapshotError as error:  # damage that showed only in the scores
             with self._index_lock:
-                self._index = self._replace_index(context.reads, context.row, str(error))
+                self._index = self._replace_index(self._reads(), context.row, str(error))
             return engine.find_all(context, resolved, k)
 
     def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
@@ -363,7 +363,7 @@ class Library:
 
         context, store = self._context(), self._saved_searches()
         kept = with_kept_examples(context.catalogue, resolve_query(query))
-        search = new_search(context.reads, name, kept, k, include_weak)
+        search = new_search(context.definitions, name, kept, k, include_weak)
         if not store.save(search, photos_of(context, search), replace):
             taken = store.named(search.name)
             line = "" if taken is None else f" It is: {taken.line}."
@@ -794,7 +794,7 @@ class Library:
 
         context, store = self._context(), self._store()
         parsed = read_captions(store, Path(absolute(captions)))
-        index = self._live_index(context.reads, context.row)
+        index = self._live_index(store.reads, context.row)
         return evaluate_captions(store, context.catalogue, context.encoder(), index, parsed)
 
     # ------------------------------------------------------------------ concepts

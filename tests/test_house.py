@@ -22,7 +22,7 @@ FLOORS = (
     {"concepts", "labels", "search"},
     {"indexer"},
     {"analysis", "fleet", "outputs"},
-    {"library"},
+    {"archive", "library"},
     {"service"},
     {"cli"},
     {"ui"},

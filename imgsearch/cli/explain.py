@@ -11,9 +11,11 @@ import click
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
+    archive_option,
     data_option,
     info,
     json_option,
+    open_archive,
     open_library,
     print_json,
 )
@@ -36,8 +38,15 @@ _SHOWN_LINES = 20
 @click.argument("words", nargs=-1, metavar="[QUERY]")
 @query_options
 @json_option
+@archive_option
 @data_option
-def command(path: str, words: tuple[str, ...], as_json: bool, data_dir: str | None) -> None:
+def command(
+    path: str,
+    words: tuple[str, ...],
+    as_json: bool,
+    address: str | None,
+    data_dir: str | None,
+) -> None:
     """Explain the rank of the photo at PATH in the results of a query, or why it is missing.
 
     \b
@@ -47,13 +56,13 @@ def command(path: str, words: tuple[str, ...], as_json: bool, data_dir: str | No
     not among the results.
     """
     query = query_from(words)
-    with open_library(data_dir) as library:
+    with open_library(data_dir) if address is None else open_archive(address) as library:
         explanation = library.explain(path, query)
     if as_json:
         print_json(explanation_to_json(explanation))
     else:
         _print(explanation)
-    if explanation.photo is not None and not os.path.lexists(explanation.path):
+    if address is None and explanation.photo and not os.path.lexists(explanation.path):
         info(
             "The file cannot be reached now. Connect its drive. If you deleted the file, update "
             "the library: imgsearch index"

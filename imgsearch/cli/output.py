@@ -17,6 +17,7 @@ from imgsearch.text import printable
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from imgsearch.archive import Archive
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.progress import Download
@@ -66,6 +67,16 @@ def data_option(function: _Command) -> _Command:
     )(function)
 
 
+def archive_option(function: _Command) -> _Command:
+    """`--library ADDRESS`, for commands that also work on an archive."""
+    return click.option(
+        "--library",
+        "address",
+        metavar="ADDRESS",
+        help="An archive in place of the library of this machine: a folder, or s3://BUCKET/NAME.",
+    )(function)
+
+
 def json_option(function: _Command) -> _Command:
     """`--json`, for commands that print results."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
@@ -88,6 +99,15 @@ def open_library(
     from imgsearch.config import Settings
 
     return _open(Settings.load(data_dir=data_dir, encoder=encoder), notify or info)
+
+
+def open_archive(address: str) -> Archive:
+    """The archive at this address. Raises MissingPackage without the extra `scale`."""
+    from imgsearch.archive import Archive
+    from imgsearch.config import Settings
+
+    encoder = click.get_current_context().obj
+    return Archive.open(address, Settings.load(), info, DownloadPrinter(), encoder=encoder)
 
 
 def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Result:

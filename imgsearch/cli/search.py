@@ -10,10 +10,12 @@ import click
 
 from imgsearch.cli.output import (
     NO_RESULT,
+    archive_option,
     call_api,
     data_option,
     info,
     json_option,
+    open_archive,
     open_library,
     print_json,
     print_paths,
@@ -60,6 +62,7 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
 @click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
 @click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
 @json_option
+@archive_option
 @data_option
 def command(
     words: tuple[str, ...],
@@ -71,6 +74,7 @@ def command(
     paths: bool,
     nul: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Find photos by words, by example images, by their metadata, or by all of these together.
@@ -83,6 +87,7 @@ def command(
       imgsearch search Anna at the beach in Italy last summer
       imgsearch search saved:beach
       imgsearch search "a red car" --paths -0 | xargs -0 ls -l
+      imgsearch search "a ferry at dawn" --library s3://index/archive
 
     QUERY may contain words, "a phrase", -unlike, 2:weighted, and NAME:VALUE with the name of any
     filter option below; -NAME:VALUE excludes. docs/search.md describes the whole language.
@@ -111,18 +116,28 @@ def command(
         raise click.UsageError(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
         )
+    if address is not None and preview:
+        raise click.UsageError("--preview needs the photos on this machine: leave --library out.")
     if explain_query:
-        with open_library(data_dir) as library:
+        with open_library(data_dir) if address is None else open_archive(address) as library:
             standard_output().print(printable(library.exact_line(query)))
         return
     is_look = cursor is None and not (paths or as_json)
-    page = call_api(data_dir, lambda library: _find(library, query, k, cursor, is_look))
+
+    def find(wanted: Query, k: int | None, cursor: str | None = None) -> _Page:
+        if address is None:
+            return call_api(data_dir, lambda library: _find(library, wanted, k, cursor, is_look))
+        with open_archive(address) as archive:
+            limit = k or _DEFAULT_K
+            return _Page(archive.find(wanted, limit, cursor), limit, False, ())
+
+    page = find(query, k, cursor)
     answer = page.answer
     output = _Output(show_all or page.include_weak, as_json, paths, nul, data_dir, preview)
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
         corrected = _corrected(query, answer.suggestion, page.saved_examples)
-        found = _show(call_api(data_dir, lambda library: library.find(corrected, page.k)), output)
+        found = _show(find(corrected, page.k).answer, output)
     if not found:
         sys.exit(NO_RESULT)
 

@@ -126,6 +126,22 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
     return True
 
 
+def new_baseline(
+    photos: Vectors, mean: Vector, vectors: int, embed_queries: EmbedQueries
+) -> ScoreBaseline | None:
+    """The score baseline of a library with this many vectors; None for fewer than `MIN_PHOTOS`.
+
+    `photos` (n, dim) are a sample of them, and `mean` (dim,) is the mean of all or of many.
+    """
+    if vectors < confidence.MIN_PHOTOS:
+        return None
+    from imgsearch.index.recall import prompts
+
+    return ScoreBaseline(
+        embed_queries(prompts()), embed_queries(nouns()), photos[:SAMPLE_PHOTOS], mean, vectors
+    )
+
+
 def nouns() -> list[str]:
     """Things that people search for in a word or two."""
     from importlib.resources import files  # lazy: a query does not need it

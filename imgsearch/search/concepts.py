@@ -15,20 +15,20 @@ from imgsearch.text import plain_text
 if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import PhotoVectors
-    from imgsearch.store.reads import Reads
+    from imgsearch.search.definitions import Definitions
 
 LEVELS = ("sure", "likely")
 _POSSIBLE = 0.2  # the probability from which a photo is possible
 
 
-def probe_of(reads: Reads, row: EncoderRow, name: str) -> ConceptProbe:
+def probe_of(definitions: Definitions, row: EncoderRow, name: str) -> ConceptProbe:
     """The concept of this name. Raises QueryError for an unknown one, with a similar name.
 
     Also for one that this encoder has not learned, since all its liked examples have left.
     """
-    probe = reads.concept(name, row.key)
+    probe = definitions.concept(name, row.key)
     if probe is None:
-        require_concept(reads, name)
+        require_concept(definitions, name)
         raise QueryError(
             f"The concept {name!r} has no examples left in the library, and {row.name} has not "
             f"learned it. Teach it again: imgsearch teach {name} --like PHOTO"
@@ -36,9 +36,9 @@ def probe_of(reads: Reads, row: EncoderRow, name: str) -> ConceptProbe:
     return probe
 
 
-def require_concept(reads: Reads, name: str) -> str:
+def require_concept(definitions: Definitions, name: str) -> str:
     """The name of a concept as it was taught. Raises QueryError for an unknown one."""
-    known = {plain_text(each): each for each in reads.concept_names()}
+    known = {plain_text(each): each for each in definitions.concept_names()}
     wanted = plain_text(name)
     if wanted in known:
         return known[wanted]
@@ -54,12 +54,12 @@ def require_concept(reads: Reads, name: str) -> str:
     raise QueryError(f"Unknown concept {name!r}. {hint}To list the concepts: imgsearch teach")
 
 
-def checked(reads: Reads, condition: Filter) -> Filter:
+def checked(definitions: Definitions, condition: Filter) -> Filter:
     """The filter as it is. Raises QueryError if it is `shows:` with an unknown name or level."""
     if condition.field == "shows":
         for value in condition.values:
             name, _, level = str(value).partition("/")
-            require_concept(reads, name.strip())
+            require_concept(definitions, name.strip())
             if level and plain_text(level).strip() not in LEVELS:
                 raise QueryError(
                     f"shows: Unknown verdict {level!r}. Known: {', '.join(LEVELS)}, for example "
@@ -68,21 +68,21 @@ def checked(reads: Reads, condition: Filter) -> Filter:
     return condition
 
 
-def only_concept(reads: Reads, row: EncoderRow, query: Query) -> ConceptProbe | None:
+def only_concept(definitions: Definitions, row: EncoderRow, query: Query) -> ConceptProbe | None:
     """The concept that a query asks for, if it asks for nothing else; filters do not count."""
     if len(query.terms) != 1 or query.terms[0].weight < 0:
         return None
     what = query.terms[0].what
-    return probe_of(reads, row, what.name) if isinstance(what, TaughtConcept) else None
+    return probe_of(definitions, row, what.name) if isinstance(what, TaughtConcept) else None
 
 
-def learned_concepts(reads: Reads, row: EncoderRow, query: Query) -> bytes:
+def learned_concepts(definitions: Definitions, row: EncoderRow, query: Query) -> bytes:
     """Identifies the concepts of a query as they are now; nothing without any.
 
     It changes when one of them is taught again.
     """
     names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]
-    return b"".join(probe_of(reads, row, name).direction.tobytes() for name in names)
+    return b"".join(probe_of(definitions, row, name).direction.tobytes() for name in names)
 
 
 def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[float]) -> Verdict:
@@ -108,7 +108,7 @@ def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[floa
 
 
 def verdicts(
-    reads: Reads, row: EncoderRow, query: Query, photo_id: int, photo: PhotoVectors
+    definitions: Definitions, row: EncoderRow, query: Query, photo_id: int, photo: PhotoVectors
 ) -> tuple[ConceptVerdict, ...]:
     """What each concept that a query names says of one photo."""
     names = [term.what.name for term in query.terms if isinstance(term.what, TaughtConcept)]
@@ -117,9 +117,9 @@ def verdicts(
             names += [str(value).partition("/")[0].strip() for value in condition.values]
     found = []
     for name in dict.fromkeys(map(plain_text, names)):
-        probe = probe_of(reads, row, name)
+        probe = probe_of(definitions, row, name)
         score = float((photo.vectors @ probe.direction).max())
-        judged = reads.concept_judgements(name).get(photo_id)
+        judged = definitions.concept_judgements(name).get(photo_id)
         found.append(
             ConceptVerdict(probe.name, score, probe.probability(score), probe.level(score), judged)
         )

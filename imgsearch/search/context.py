@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.records.arrays import Ids
     from imgsearch.records.index import EncoderRow
-    from imgsearch.store.reads import Reads
+    from imgsearch.search.definitions import Definitions
 
 
 def selection_of(
-    reads: Reads,
+    definitions: Definitions,
     names: KnownNames,
     cache_dir: Path,
     filters: tuple[Filter, ...],
@@ -33,7 +33,7 @@ def selection_of(
 
     `online` are the ids of the roots that can be reached now.
     """
-    conditions = tuple(located(names, cache_dir, checked(reads, each)) for each in filters)
+    conditions = tuple(located(names, cache_dir, checked(definitions, each)) for each in filters)
     return Selection(conditions, online, among)
 
 
@@ -41,14 +41,14 @@ def selection_of(
 class SearchContext:
     """Everything that a query needs. `encoder` loads on its first call.
 
-    `catalogue` has the photos that are searched, and `reads` what the user has added: saved
-    searches and concepts. `online_roots` are the ids of the roots that can be reached now, and
+    `catalogue` has the photos that are searched, and `definitions` are what queries may name
+    besides. `online_roots` are the ids of the roots that can be reached now, and
     `cache_dir` holds the vectors of past queries. With `stack_raw`, the RAW file of a JPEG is not a
     result of its own.
     """
 
     catalogue: Catalogue
-    reads: Reads
+    definitions: Definitions
     encoder: Callable[[], Encoder]
     online_roots: frozenset[int]
     max_megapixels: float
@@ -62,12 +62,14 @@ class SearchContext:
 
     def understood(self, query: Query) -> Understanding:
         """The exact query that a query stands for. Raises QueryError as `with_saved` does."""
-        return understand(self.catalogue.names, with_saved(self.reads, query))
+        return understand(self.catalogue.names, with_saved(self.definitions, query))
 
     def selection(self, filters: tuple[Filter, ...], among: Ids | None = None) -> Selection:
         """The photos that pass these filters. Raises QueryError for an unknown town or concept."""
         names = self.catalogue.names
-        return selection_of(self.reads, names, self.cache_dir, filters, self.online_roots, among)
+        return selection_of(
+            self.definitions, names, self.cache_dir, filters, self.online_roots, among
+        )
 
     def among(self, query: Query) -> Selection | None:
         """The photos that pass the query's filters; None where it has no filters."""

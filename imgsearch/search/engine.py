@@ -65,7 +65,7 @@ def _page(context: SearchContext, query: Query, k: int, cursor: str | None) -> A
         raise QueryError(EMPTY_QUERY)
     _check_min_score(query)
     if query.terms and query.sort == "relevance":
-        learned = learned_concepts(context.reads, context.row, query)
+        learned = learned_concepts(context.definitions, context.row, query)
         after = cursors.read_by_score(cursor, query, learned)
         return _ranked_page(context, query, k, after, learned)
     last = cursors.read_by_key(cursor, query)
@@ -296,7 +296,7 @@ def rank_fused(
     """
     ranking = rank(context, vector, among, limit)
     verdict = None if baseline is None else _verdict(baseline, vector, among, ranking)
-    probe = None if verdict is None else only_concept(context.reads, context.row, query)
+    probe = None if verdict is None else only_concept(context.definitions, context.row, query)
     if verdict is not None and probe is not None:
         verdict = concept_verdict(probe, verdict, [score for _, score in ranking.photos])
     if names is None:

@@ -34,7 +34,7 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
         return Explanation(path, no_vector, photo, filters=filters)
-    concepts = verdicts(context.reads, context.row, query, photo_id, parts)
+    concepts = verdicts(context.definitions, context.row, query, photo_id, parts)
     if not query.terms:
         return Explanation(path, None, photo, filters=filters, concepts=concepts)
     baseline = LibraryBaseline.read(context.catalogue)

@@ -18,7 +18,7 @@ from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
-    from imgsearch.store.reads import Reads
+    from imgsearch.search.definitions import Definitions
 
 SAVED = "saved"  # the filter
 MAX_NAME_CHARACTERS = 100
@@ -28,7 +28,7 @@ _LISTED_NAMES = 10
 _LIST = "To list the saved searches: imgsearch saved"
 
 
-def with_saved(reads: Reads, query: Query) -> Query:
+def with_saved(definitions: Definitions, query: Query) -> Query:
     """The query with the saved searches that it names in place of their names.
 
     Their terms come first, and free words join those of the query, as if the saved query had been
@@ -41,7 +41,7 @@ def with_saved(reads: Reads, query: Query) -> Query:
     rest = tuple(condition for condition in query.filters if condition.field != SAVED)
     merged = replace(query, filters=rest)
     for condition in reversed(named):
-        merged = _joined(query_of(find_saved(reads, _name_in(condition))), merged)
+        merged = _joined(query_of(find_saved(definitions, _name_in(condition))), merged)
     check_size(merged)
     return merged
 
@@ -59,11 +59,11 @@ def saved_names(query: Query) -> tuple[str, ...]:
     return tuple(str(each.values[0]) for each in query.filters if each.field == SAVED)
 
 
-def find_saved(reads: Reads, name: str) -> SavedSearch:
+def find_saved(definitions: Definitions, name: str) -> SavedSearch:
     """The search that is saved under this name. Raises QueryError, with a similar name."""
-    found = reads.saved_search(name)
+    found = definitions.saved_search(name)
     if found is None:
-        raise QueryError(unknown_name(name, reads.saved_search_names()))
+        raise QueryError(unknown_name(name, definitions.saved_search_names()))
     return found
 
 
@@ -121,7 +121,11 @@ def read_name(name: str) -> str:
 
 
 def new_search(
-    reads: Reads, name: str, query: Query, k: int | None = None, include_weak: bool = False
+    definitions: Definitions,
+    name: str,
+    query: Query,
+    k: int | None = None,
+    include_weak: bool = False,
 ) -> SavedSearch:
     """A search to save, of now: it needs no other saved search.
 
@@ -130,7 +134,7 @@ def new_search(
     """
     if k is not None and k < 1:
         raise QueryError(f"The number of results must be 1 or more, not {k}.")
-    full = with_saved(reads, query)
+    full = with_saved(definitions, query)
     in_line = replace(full, terms=tuple(filter(is_expressible, full.terms)))
     # Without free words, all texts are in quotes: what was quoted must not be understood as names.
     line = to_text(in_line, exact=not any(term.is_free for term in in_line.terms))

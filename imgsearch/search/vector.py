@@ -68,7 +68,7 @@ def embed(context: SearchContext, query: Query, baseline: LibraryBaseline | None
         if isinstance(term.what, str):
             vectors.append(text_vectors[texts_meant(encoder_id, term.what.strip())])
         elif isinstance(term.what, TaughtConcept):
-            vectors.append(probe_of(context.reads, context.row, term.what.name).direction)
+            vectors.append(probe_of(context.definitions, context.row, term.what.name).direction)
         else:
             vector, photo_id = _embed_example(context, term.what)
             vectors.append(vector)

@@ -1,0 +1,179 @@
+"""Archive: a library that outgrew one machine, in Lance tables at an address.
+
+It is searched in the same query language, and gives the same answers, as `Library`; what belongs to
+one machine (watching folders, drives, saved searches, concepts) it does not have. A fleet fills it:
+see `imgsearch.fleet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from imgsearch.encoders.loader import EncoderLoader
+from imgsearch.encoders.prompts import embed_texts
+from imgsearch.errors import MissingPackage, QueryError
+from imgsearch.installation import install_command
+from imgsearch.query.grammar import is_expressible, resolve_query
+from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
+from imgsearch.records.query import Query, Understanding
+from imgsearch.search import engine
+from imgsearch.search.baseline import new_baseline
+from imgsearch.search.context import SearchContext
+from imgsearch.search.definitions import NoDefinitions
+from imgsearch.search.understanding import exact_line
+
+if TYPE_CHECKING:
+    from imgsearch.catalogue.lance.reader import LanceCatalogue
+    from imgsearch.catalogue.lance.writer import LanceWriter
+    from imgsearch.config import Settings
+    from imgsearch.encoders.base import Encoder
+    from imgsearch.progress import OnDownload
+    from imgsearch.records.arrays import Vectors
+    from imgsearch.records.index import EncoderRow
+
+_PACKAGE = "lance"
+
+
+class Archive:
+    """Photos in Lance tables: `find` answers queries. Any number of threads may use it at once.
+
+    Use it as a context manager. A search sees what writers have put or forgotten before it began.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        settings: Settings,
+        notify: Callable[[str], None],
+        on_download: OnDownload | None,
+        encoder: Encoder | None,
+    ) -> None:
+        self.address = address
+        self.settings = settings
+        self._encoders = EncoderLoader(settings, notify, on_download, encoder)
+
+    @classmethod
+    def open(
+        cls,
+        address: str | Path,
+        settings: Settings,
+        notify: Callable[[str], None] | None = None,
+        on_download: OnDownload | None = None,
+        *,
+        encoder: Encoder | None = None,
+    ) -> Self:
+        """The archive at an address: a folder, or object storage such as s3://bucket/archive.
+
+        Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
+        `max_megapixels` and `stack_raw`; `notify`, `on_download` and `encoder` are as in
+        `Library.open`. Raises MissingPackage without the extra `scale`.
+        """
+        if find_spec(_PACKAGE) is None:
+            raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
+        tell = notify or (lambda sentence: None)
+        return cls(str(address), settings, tell, on_download, encoder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the encoder."""
+        self._encoders.close()
+
+    def warm_up(self) -> None:
+        """Load everything that a text query needs, so that the first one is as fast as others."""
+        self._context().encoder().encode_texts(["a photo"])
+
+    def search(self, text: str | Query, *, k: int = 20) -> Hits:
+        """The k photos that best match a query, best first. Raises as `find` does."""
+        return Hits(self.find(text, k).hits)
+
+    def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer:
+        """One page of the answer to a query; with the cursor of a page, the page after it.
+
+        Raises as `Library.find` does, StoreError where there is no archive, or one that cannot be
+        read, and QueryError for filters that make no sense in an archive.
+        """
+        return engine.search_page(self._context(), resolve_query(query), k, cursor)
+
+    def find_all(self, query: str | Query, k: int = 10_000) -> FoundPhotos:
+        """All photos of the answer to a query, as `Library.find_all` gives them."""
+        return engine.find_all(self._context(), resolve_query(query), k)
+
+    def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
+        """These photos of what `find_all` found, in this order, as an answer has them."""
+        return Hits(engine.hits_of(self._context(), found, ids))
+
+    def photos(self, ids: Sequence[int]) -> Hits:
+        """These photos, in this order, with their paths; unknown ids are left out."""
+        return Hits(engine.make_hits(self._catalogue, ids, stack_raw=self.settings.stack_raw))
+
+    def understand(self, query: str | Query) -> Understanding:
+        """How `find` understands a query: exactly, and which of its words stand for filters."""
+        return self._context().understood(resolve_query(query))
+
+    def exact_line(self, query: str | Query) -> str:
+        """The exact form of a query, in the query language. Raises as `Library.exact_line` does."""
+        exact = self.understand(query).query
+        if not all(map(is_expressible, exact.terms)):
+            raise QueryError(
+                "A query line cannot express a part of an image, or one without a file."
+            )
+        return exact_line(self._catalogue.names, exact)
+
+    def explain(self, photo: str | Path, query: str | Query) -> Explanation:
+        """Why the photo at this path has its rank in the answer, or why it is not in it."""
+        from imgsearch.search.explain import explain
+
+        context, path = self._context(), Path(photo)
+        photo_id = context.catalogue.photo_at(path)
+        if photo_id is None:
+            return Explanation(path, reason=f"The archive {self.address} has no photo there.")
+        return explain(context, photo_id, path, context.understood(resolve_query(query)).query)
+
+    def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
+        """What writes to the archive; with `encoder`, the archive is made if there is none.
+
+        Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
+        StoreError where there is no archive.
+        """
+        from imgsearch.catalogue.lance.writer import LanceWriter
+
+        row = self._catalogue.encoder if encoder is None else encoder
+        self._encoders.check(row)
+
+        def embed_queries(texts: Sequence[str]) -> Vectors:
+            return embed_texts(self._encoders.shared(row), row.name, texts)
+
+        return LanceWriter.open(
+            self.address,
+            row,
+            embed_queries,
+            lambda photos, mean, vectors: new_baseline(photos, mean, vectors, embed_queries),
+        )
+
+    @cached_property
+    def _catalogue(self) -> LanceCatalogue:
+        from imgsearch.catalogue.lance.reader import LanceCatalogue
+
+        return LanceCatalogue(self.address)
+
+    def _context(self) -> SearchContext:
+        row = self._catalogue.encoder
+        self._encoders.check(row)
+        return SearchContext(
+            self._catalogue,
+            NoDefinitions(),
+            lambda: self._encoders.shared(row),
+            frozenset(),
+            self.settings.max_megapixels,
+            self.settings.cache_dir,
+            self.settings.stack_raw,
+        )

@@ -1,0 +1,53 @@
+"""What a user has defined for queries: saved searches, and concepts taught by examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from imgsearch.records.concepts import ConceptProbe
+    from imgsearch.records.saved import SavedSearch
+
+
+class Definitions(Protocol):
+    """The saved searches and the concepts that queries may name."""
+
+    def saved_search(self, name: str) -> SavedSearch | None:
+        """The search that is saved under this name; case and accents do not count."""
+
+    def saved_search_names(self) -> list[str]:
+        """The names of all saved searches."""
+
+    def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
+        """The concept of this name, as this encoder has learned it."""
+
+    def concept_names(self) -> list[str]:
+        """The names of all concepts."""
+
+    def concept_photo_count(self, name: str) -> int:
+        """How many photos show a concept."""
+
+    def concept_judgements(self, name: str) -> dict[int, bool]:
+        """The photos that are examples of a concept, and whether each is liked."""
+
+
+class NoDefinitions:
+    """Nothing is defined."""
+
+    def saved_search(self, name: str) -> SavedSearch | None:
+        return None
+
+    def saved_search_names(self) -> list[str]:
+        return []
+
+    def concept(self, name: str, encoder_key: int) -> ConceptProbe | None:
+        return None
+
+    def concept_names(self) -> list[str]:
+        return []
+
+    def concept_photo_count(self, name: str) -> int:
+        return 0
+
+    def concept_judgements(self, name: str) -> dict[int, bool]:
+        return {}

@@ -1,0 +1,143 @@
+"""An archive in Lance tables answers as the library that it was filled from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Archive, Library, Settings
+from imgsearch.errors import QueryError, StoreError
+from imgsearch.records.answer import Answer
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.store.reads import Reads
+from tests.factories import run_cli
+
+pytest.importorskip("lance", reason="needs the extra scale")
+
+Seen = tuple[Path, float | None, str | None, datetime | None]
+LINES = (
+    "a cat",
+    "a motorcycle",
+    "people -cat",
+    '"a cup of coffee" sort:date',
+    "a rocket type:jpeg",
+    "width:>=400",
+    "sort:path width:<400 width:>=0",
+    "coffee",  # a name of a file
+)
+
+
+@pytest.fixture(scope="module")
+def archive(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """All photos of the demo library, with its vectors."""
+    address = tmp_path_factory.mktemp("archive") / "photos"
+    reads = Reads.open(demo.settings.data_dir)
+    row, ids = reads.encoder_in_use(), reads.live_ids().tolist()
+    vectors, paths = reads.parts(row.key, ids), reads.paths(ids)
+    with Archive.open(address, demo.settings) as archive:
+        writer = archive.writer(row)
+        writer.put(
+            [
+                IngestResult(
+                    FileStat.from_status(str(path), path.stat()),
+                    bytes.fromhex(photo.content_hash),
+                    photo.facts,
+                    vectors[photo.id].vectors,
+                    times_s=vectors[photo.id].times_s,
+                )
+                for photo in reads.photos(ids).values()
+                for _, path in paths[photo.id]
+            ]
+        )
+        writer.settle()
+        reads.close()
+        yield archive
+
+
+def seen(answer: Answer) -> list[Seen]:
+    """What people see of an answer: names, scores, levels and dates."""
+    return [
+        (hit.path, None if hit.score is None else round(hit.score, 3), hit.level, hit.date)
+        for hit in answer.hits
+    ]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_an_archive_gives_the_answers_of_the_library(
+    demo: Library, archive: Archive, line: str
+) -> None:
+    own, there = demo.find(line, 30), archive.find(line, 30)
+    assert there.hits, line
+    # Photos of one date are sorted by their ids, which belong to one catalogue.
+    by_date = {"width:>=400", '"a cup of coffee" sort:date'}
+    in_order: Callable[[Iterable[Seen]], list[Seen]] = sorted if line in by_date else list
+    assert in_order(seen(there)) == in_order(seen(own))
+    assert (there.understood, there.remarks) == (own.understood, own.remarks)
+    if own.verdict is not None:
+        assert there.verdict is not None and there.verdict.state == own.verdict.state
+        assert there.verdict.strength == pytest.approx(own.verdict.strength, abs=0.02)
+
+
+def test_pages_follow_each_other_and_all_are_found(demo: Library, archive: Archive) -> None:
+    first = archive.find("people", 4)
+    second = archive.find("people", 4, first.cursor)
+    assert seen(first) + seen(second) == seen(demo.find("people", 8))
+    found = archive.find_all("width:>=0")
+    assert len(found.ids) == len(demo.find_all("width:>=0").ids)
+    assert {hit.path for hit in archive.hits_of(found, found.ids.tolist())} == {
+        hit.path for hit in demo.find("width:>=0", 100).hits
+    }
+
+
+def test_explain_says_the_same(demo: Library, archive: Archive) -> None:
+    path = demo.find("a cat").hits[0].path
+    own, there = demo.explain(path, "a cat -people"), archive.explain(path, "a cat -people")
+    assert (there.rank, there.matched_by) == (own.rank, own.matched_by)
+    assert there.score == pytest.approx(own.score, abs=1e-3)
+    missing = archive.explain(path.with_name("none.jpg"), "a cat")
+    assert missing.photo is None and "has no photo there" in str(missing.reason)
+
+
+def test_an_example_of_the_archive_is_recognised(demo: Library, archive: Archive) -> None:
+    path = demo.find("a cat").hits[0].path
+    answer = archive.find(f'image:"{path}"')
+    assert path not in {hit.path for hit in answer.hits}
+    assert seen(answer) == seen(demo.find(f'image:"{path}"'))
+
+
+def test_what_an_archive_does_not_have_is_refused_with_a_sentence(archive: Archive) -> None:
+    for line in ("saved:beach", "concept:beach", "label:kind/cat", "root:photos"):
+        with pytest.raises(QueryError, match=r"\w+.*\."):
+            archive.find(line)
+
+
+def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Archive) -> None:
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return run_cli(*arguments, "--library", archive.address, data=demo.settings.data_dir)
+
+    found = run("search", "a cat", "--paths", "-k", "3")
+    expected = demo.find("a cat", 3).without_weak_hits().hits
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines() == [str(hit.path) for hit in expected]
+    record = json.loads(run("search", "sort:path", "width:>=0", "--json").stdout)[0]
+    assert record["path"] == str(demo.find("sort:path width:>=0").hits[0].path)
+    explained = run("explain", expected[0].path, "a cat")
+    assert explained.returncode == 0 and "Rank    1" in explained.stdout
+    assert run("search", "saved:none").returncode == QueryError.exit_code
+    assert run("search", "a cat", "--preview").returncode == 2
+
+
+def test_without_an_archive_there_the_error_says_so(tmp_path: Path) -> None:
+    with (
+        Archive.open(tmp_path / "none", Settings.load(data_dir=tmp_path)) as archive,
+        pytest.raises(StoreError, match="none"),
+    ):
+        archive.find("a cat")
+    failed = run_cli("search", "a cat", "--library", tmp_path / "none", data=tmp_path)
+    assert failed.returncode == StoreError.exit_code
+    assert "Traceback" not in failed.stderr and str(tmp_path / "none") in failed.stderr
