@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import unicodedata
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -646,8 +647,9 @@ def test_an_index_is_calibrated_and_keeps_its_recall(
     writer, policy = large
     catalogue = LanceCatalogue(writer.address, policy)
     settings_of = catalogue.search_settings
-    assert settings_of is not None and settings_of.recall_text is not None
-    assert settings_of.recall_text >= policy.recall_target
+    assert settings_of is not None and settings_of.text is not None
+    assert settings_of.text.recall >= policy.recall_target
+    assert settings_of.text.filtered_recall >= policy.recall_target
     assert recall(catalogue, range(2000), None) >= 0.95
     third = [number for number in range(2000) if number % 3 == 1]
     among = Selection((Filter("in", ("/photos/1",)),))
@@ -715,9 +717,13 @@ def started(address: str, *arguments: object) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_two_processes_that_put_the_same_photos_double_none(writer: LanceWriter) -> None:
+    assert_two_processes_double_none(writer.address)
+
+
+def assert_two_processes_double_none(address: str) -> None:
     processes = [
-        started(writer.address, "a", 0, 120, 20),
-        started(writer.address, "b", 40, 160, 30),
+        started(address, "a", 0, 120, 20),
+        started(address, "b", 40, 160, 30),
     ]
     try:
         for process in processes:
@@ -732,13 +738,36 @@ def test_two_processes_that_put_the_same_photos_double_none(writer: LanceWriter)
     finally:
         for process in processes:
             process.kill()
-    catalogue = LanceCatalogue(writer.address)
+    catalogue = LanceCatalogue(address)
     assert catalogue.count() == PhotoCount(160, sum(len(vectors_of(n)) for n in range(160)))
     assert_answer(catalogue, range(160))
     both = catalogue.photos([id_in(catalogue, 50)])[id_in(catalogue, 50)].files
     assert [file.path for file in both] == [Path("/photos/a/50.jpg"), Path("/photos/b/50.jpg")]
     only_a = Selection((Filter("in", ("/photos/a",)),))
     assert catalogue.count(only_a).photos == 120
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seen", [0, 1, 12])
+def test_a_writer_that_is_killed_loses_nothing_that_was_put(writer: LanceWriter, seen: int) -> None:
+    """Wherever it was: what it was doing is done by the next run."""
+    catalogue = LanceCatalogue(writer.address)
+    process = started(writer.address, "a", 0, 40, 3)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        while catalogue.count().photos < seen and process.poll() is None:
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+    before = catalogue.count().photos
+    assert before >= seen
+    assert len(writer.known([content_of(number) for number in range(40)])) == before
+    writer.put([photo(number, f"/photos/a/{number}.jpg") for number in range(40)])
+    assert_answer(catalogue, range(40))
 
 
 @pytest.mark.slow
@@ -815,6 +844,60 @@ def test_readers_go_on_while_a_writer_puts_and_settles(writer: LanceWriter) -> N
             thread.join(PATIENCE_S)
     assert not errors, errors
     assert_answer(catalogue, range(120))
+
+
+# ------------------------------------------------------------------------- object storage
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty bucket of a server on this machine that speaks as S3 does."""
+    server_module = pytest.importorskip("moto.server", reason="needs moto")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ALLOW_HTTP": "true",
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    create = urllib.request.Request(f"http://{host}:{port}/index", method="PUT")
+    urllib.request.urlopen(create).close()
+    yield "s3://index"
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_catalogue_in_object_storage_is_like_one_in_a_folder(bucket: str) -> None:
+    address = f"{bucket}/archive/2026"
+    writer = LanceWriter.open(f"{address}/", ENCODER, policy=LancePolicy(scalar_index_from=1))
+    writer.put([photo(number, f"s3://photos/a/{number}.jpg") for number in range(30)])
+    catalogue = LanceCatalogue(address)
+    assert_answer(catalogue, range(30))
+    writer.settle()
+    writer.forget(["s3://photos/a/3.jpg"])
+    assert_answer(catalogue, [number for number in range(30) if number != 3])
+    one = id_in(catalogue, 1)
+    assert catalogue.photo_at(Path("s3://photos/a/1.jpg")) == one
+    with pytest.raises(StoreError, match="There is no catalogue at s3://index/other"):
+        LanceCatalogue(f"{bucket}/other")
+    with pytest.raises(StoreError, match="a bucket of this name does not exist"):
+        LanceCatalogue("s3://nowhere/archive")
+    writer.forget([f"s3://photos/a/{number}.jpg" for number in range(30)])
+    assert_two_processes_double_none(address)
+
+
+def test_storage_that_refuses_or_is_away_is_an_error_with_a_cure(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LanceWriter.open(bucket, ENCODER)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(StoreError, match="cannot be reached"):
+        LanceCatalogue(bucket)
 
 
 # ------------------------------------------------------------------------- bad input

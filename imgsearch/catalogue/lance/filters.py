@@ -13,6 +13,7 @@ from pathlib import Path
 
 from imgsearch.catalogue.lance.rows import FILE_END, NAME_END, without_spaces
 from imgsearch.catalogue.lance.tables import (
+    ALL_WORDS,
     TEXT_COLUMN,
     is_one_of,
     literal,
@@ -90,13 +91,15 @@ def has_phrase(phrase: str, fields: Iterable[NameField]) -> str:
     words = " ".join(words_of(phrase))
     if not words:
         return NEVER
-    return any_of(_contains(words_column(field), f" {words} ") for field in fields)
+    return _with_words(f" {words} ", any_of(_has(field, f" {words} ") for field in fields))
 
 
 def has_text(phrase: str) -> str:
     """The condition that the words of a phrase follow each other in the text of a photo."""
     words = " ".join(words_in_text(phrase))
-    return _contains(TEXT_COLUMN, f" {words} ") if words else NEVER
+    if not words:
+        return NEVER
+    return _with_words(f" {words} ", _contains(TEXT_COLUMN, f" {words} "))
 
 
 def has_whole_name(field: NameField, name: str) -> str:
@@ -104,17 +107,29 @@ def has_whole_name(field: NameField, name: str) -> str:
     words = " ".join(words_of(name))
     if not words:
         return NEVER
-    column = words_column(field)
     if field == "file_name":  # the suffix is one more word
         pattern = f"{_escaped(NAME_END + words)} [^ ]+{_escaped(NAME_END)}"
-        return f"regexp_like({column}, {literal(pattern)})"
-    return _contains(column, f"{NAME_END}{words}{NAME_END}")
+        matches = f"regexp_like({words_column(field)}, {literal(pattern)})"
+    else:
+        matches = _has(field, f"{NAME_END}{words}{NAME_END}")
+    return _with_words(f"{NAME_END}{words} ", matches)
 
 
 def has_name_beginning(field: NameField, name: str) -> str:
     """The condition that the first words of a name in a field are these."""
     words = " ".join(words_of(name))
-    return _contains(words_column(field), f"{NAME_END}{words} ") if words else NEVER
+    if not words:
+        return NEVER
+    return _with_words(f"{NAME_END}{words} ", _has(field, f"{NAME_END}{words} "))
+
+
+def _with_words(part: str, condition: str) -> str:
+    """A condition that only photos with this part in their words can fulfil: these are indexed."""
+    return all_of([_contains(ALL_WORDS, part), condition])
+
+
+def _has(field: NameField, part: str) -> str:
+    return _contains(words_column(field), part)
 
 
 def _contains(column: str, part: str) -> str:

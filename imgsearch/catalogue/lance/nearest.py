@@ -8,7 +8,8 @@ scores are always exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import ceil, log
 from typing import Any, Literal
 
 import msgspec
@@ -26,6 +27,11 @@ INDEX_NAME = "vectors"
 CONFIG_KEY = "imgsearch.search"  # in the configuration of the table of photos
 _CALIBRATED_K = 10
 _LARGEST_DEPTH = 400  # candidates that a calibration looks at
+_LARGEST_FILTERED_DEPTH = 1_000
+SAMPLE_SHARE = 1 / 20  # of the photos, as a filter for calibration
+_SAMPLE_BOUND = 2**63 // 20
+_IN_SAMPLE = f"id < {_SAMPLE_BOUND}"
+_LARGEST_POWER = 2.0  # for a filter of a 400th
 _ENOUGH_DEPTH = 120  # more candidates cost more than further partitions do
 _FILTER_POWER = 0.4  # see docs/decisions/0028: of the share that passes a filter
 _SCAN_ROWS = 8_192
@@ -36,8 +42,9 @@ class LancePolicy:
     """When tables get indexes, and how good these must be. Numbers count vectors."""
 
     index_from: int = 5_000  # fewer are compared one by one, which is exact
-    exact_filter_rows: int = 5_000  # so are those that a filter leaves, if they are this few
+    exact_filter_rows: int = 500  # so are those that a filter leaves, if they are this few
     scalar_index_from: int = 5_000
+    bits: int = 1  # of a dimension in the index
     seed: int = 20_261
     recall_target: float = 0.98  # recall@10
     recall_margin: float = 0.005  # calibration aims above the target
@@ -51,29 +58,42 @@ USUAL_POLICY = LancePolicy()
 
 
 @dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """How the index of one version is searched, and the recall that was measured with that.
+class SearchEffort:
+    """How one kind of query is searched, and the recall@10 that was measured with that.
 
-    `segments` are the parts of the index that this holds for.
+    `depth` is how many candidates are scored for ten results; `filtered_depth` how many under a
+    filter that `SAMPLE_SHARE` of the photos pass, which are further from the query.
+    """
+
+    probes: int  # partitions
+    depth: int
+    filtered_depth: int
+    recall: float
+    filtered_recall: float
+
+    def depth_for(self, k: int, share: float) -> int:
+        """How many candidates are scored for k results of the share that passes a filter."""
+        power = min(log(share) / log(SAMPLE_SHARE), _LARGEST_POWER)
+        growth = max(1.0, self.filtered_depth / self.depth)
+        return ceil(self.depth * float(growth**power)) + 3 * max(0, k - _CALIBRATED_K)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How the index of one version is searched.
+
+    `segments` are the parts of the index that this holds for. `text` is None where no texts could
+    be embedded when it was calibrated.
     """
 
     segments: tuple[str, ...]
     partitions: int
-    probes_text: int
-    probes_image: int
-    depth_text: int  # candidates for ten results
-    depth_image: int
-    recall_text: float | None  # None: no texts could be embedded
-    recall_image: float
+    image: SearchEffort
+    text: SearchEffort | None
 
-    def probes(self, kind: QueryKind) -> int:
-        """How many partitions a query looks into."""
-        return self.probes_text if kind == "text" else self.probes_image
-
-    def depth(self, kind: QueryKind, k: int) -> int:
-        """How many candidates are scored for k results."""
-        depth = self.depth_text if kind == "text" else self.depth_image
-        return depth + 3 * max(0, k - _CALIBRATED_K)
+    def effort(self, kind: QueryKind) -> SearchEffort:
+        """How a kind of query is searched."""
+        return self.text if kind == "text" and self.text is not None else self.image
 
 
 _settings_of = msgspec.json.Decoder(SearchSettings).decode
@@ -127,9 +147,11 @@ class PhotoVectorsView:
             return NO_NEIGHBOURS
         if not self.segments or matching <= self.policy.exact_filter_rows:
             return self.nearest_exactly(query, k, condition)
-        depth = 4 * k if self.settings is None else self.settings.depth(kind, k)
+        share = matching / self.rows
+        effort = None if self.settings is None else self.settings.effort(kind)
+        depth = 4 * k if effort is None else effort.depth_for(k, share)
         while depth < matching / 4:
-            rows = self.candidates(query, depth, condition, matching, kind, ("id", "vector"))
+            rows = self.candidates(query, depth, effort, ("id", "vector"), condition, share)
             found = _best(k, rows["id"].to_numpy(), vectors_in(rows) @ query)
             if len(found.ids) == k:
                 return found
@@ -142,26 +164,22 @@ class PhotoVectorsView:
         self,
         query: Vector,
         depth: int,
-        condition: str | None,
-        matching: int,
-        kind: QueryKind,
+        effort: SearchEffort | None,
         columns: Sequence[str],
-        *,
-        is_trial: bool = False,
+        condition: str | None = None,
+        share: float = 1.0,
     ) -> Any:
         """The rows that the index takes for the nearest, the nearest first (a pyarrow.Table).
 
-        Partitions are added where those of the settings have too few rows that fulfil the
-        condition, but not with `is_trial`.
+        The condition is fulfilled by this share of all rows.
         """
         nearest: dict[str, Any] = {"column": "vector", "q": query, "k": depth}
-        if self.settings is None:
+        if effort is None or self.settings is None:
             nearest["search_effort"] = 1.0
         else:
-            share = matching / max(1, self.rows)
-            probes = round(self.settings.probes(kind) * (1 / share) ** _FILTER_POWER)
-            probes = min(probes, self.settings.partitions)
-            nearest["nprobes" if is_trial else "minimum_nprobes"] = probes
+            probes = ceil(effort.probes * (1 / share) ** _FILTER_POWER)
+            # Partitions are added where these have too few rows that fulfil the condition.
+            nearest["minimum_nprobes"] = min(probes, self.settings.partitions)
         return self.view.read(
             columns,
             condition,
@@ -193,70 +211,93 @@ def _best(k: int, ids: Ids, scores: Vector) -> Neighbours:
 # ------------------------------------------------------------------------- calibration
 
 
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Queries of one kind with their exact results, among all photos and among some of them.
+
+    Ids are as good as random, so those below a bound are a random sample that an index can find.
+    """
+
+    everywhere: RecallBenchmark
+    filtered: RecallBenchmark
+
+    @classmethod
+    def of(cls, kind: QueryKind, queries: Vectors, own: Ids | None = None) -> _Trial:
+        return cls(RecallBenchmark(kind, queries, own), RecallBenchmark(kind, queries, own))
+
+    def observe(self, ids: Ids, vectors: Vectors) -> None:
+        self.everywhere.observe(ids, vectors)
+        is_below = ids < _SAMPLE_BOUND
+        self.filtered.observe(ids[is_below], vectors[is_below])
+
+
 def calibrated(
-    found: PhotoVectorsView, partitions: int, benchmarks: Sequence[RecallBenchmark]
+    found: PhotoVectorsView, partitions: int, images: tuple[Ids, Vectors], texts: Vectors | None
 ) -> SearchSettings:
     """The settings with which an index reaches the recall wanted at the least cost.
 
-    Every vector is read once, for the exact results; the benchmarks have observed nothing yet.
+    `images` are photos, and texts are vectors of captions, to search by. Every vector is read once,
+    for the exact results.
     """
+    image = _Trial.of("image", images[1], images[0])
+    text = None if texts is None else _Trial.of("text", texts)
     for batch in found.view.batches(["id", "vector"], None, _SCAN_ROWS):
         ids, vectors = batch["id"].to_numpy(), vectors_in(batch)
-        for benchmark in benchmarks:
-            benchmark.observe(ids, vectors)
-    goal = found.policy.recall_target + found.policy.recall_margin
-    settings = SearchSettings(found.segments, partitions, 1, 1, 1, 1, None, 1.0)
-    chosen = {
-        benchmark.kind: _cheapest(found, settings, benchmark, goal) for benchmark in benchmarks
-    }
-    image = chosen["image"]
-    text = chosen.get("text", image)
+        for trial in (image, text):
+            if trial is not None:
+                trial.observe(ids, vectors)
     return SearchSettings(
         found.segments,
         partitions,
-        text.probes,
-        image.probes,
-        text.depth,
-        image.depth,
-        text.recall if "text" in chosen else None,
-        image.recall,
+        _cheapest(found, partitions, image),
+        None if text is None else _cheapest(found, partitions, text),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _CalibratedSearch:
-    probes: int
-    depth: int
-    recall: float
+def _cheapest(found: PhotoVectorsView, partitions: int, trial: _Trial) -> SearchEffort:
+    goal = found.policy.recall_target + found.policy.recall_margin
+    best = (0.0, partitions, _LARGEST_DEPTH)  # recall, probes, depth
+    probes = 0
+    while probes < partitions:
+        probes = min(2 * probes or 1, partitions)
+        curve = _recall_by_depth(found, probes, trial.everywhere, _LARGEST_DEPTH)
+        depth = _enough(curve, goal)
+        if curve[depth - 1] >= goal and (depth <= _ENOUGH_DEPTH or probes == partitions):
+            best = (float(curve[depth - 1]), probes, depth)
+            break
+        if curve[-1] >= best[0]:
+            best = (float(curve[-1]), probes, len(curve))
+    recall, probes, depth = best
+    wider = min(partitions, ceil(probes * (1 / SAMPLE_SHARE) ** _FILTER_POWER))
+    curve = _recall_by_depth(found, wider, trial.filtered, _LARGEST_FILTERED_DEPTH, _IN_SAMPLE)
+    filtered_depth = _enough(curve, goal)
+    return SearchEffort(probes, depth, filtered_depth, recall, float(curve[filtered_depth - 1]))
 
 
-def _cheapest(
-    found: PhotoVectorsView, settings: SearchSettings, benchmark: RecallBenchmark, goal: float
-) -> _CalibratedSearch:
-    best = _CalibratedSearch(settings.partitions, _LARGEST_DEPTH, 0.0)
-    probes = 1
-    while True:
-        probes = min(probes, settings.partitions)
-        trial = replace(settings, probes_text=probes, probes_image=probes)
-        curve = _recall_by_depth(replace(found, settings=trial), benchmark)
-        enough = np.flatnonzero(curve >= goal)
-        if len(enough) and (enough[0] < _ENOUGH_DEPTH or probes == settings.partitions):
-            # Never fewer candidates than results.
-            depth = max(int(enough[0]) + 1, 2 * _CALIBRATED_K)
-            return _CalibratedSearch(probes, depth, float(curve[min(depth, len(curve)) - 1]))
-        if float(curve[-1]) >= best.recall:
-            best = _CalibratedSearch(probes, len(curve), float(curve[-1]))
-        if probes == settings.partitions:
-            return best
-        probes *= 2
+def _enough(curve: Vector, goal: float) -> int:
+    """The fewest candidates whose recall reaches the goal; all of the curve where none does."""
+    reached = np.flatnonzero(curve >= goal)
+    fewest = int(reached[0]) + 1 if len(reached) else len(curve)
+    return min(max(fewest, 2 * _CALIBRATED_K), len(curve))
 
 
-def _recall_by_depth(found: PhotoVectorsView, benchmark: RecallBenchmark) -> Vector:
-    depth = min(_LARGEST_DEPTH, found.rows)
+def _recall_by_depth(
+    found: PhotoVectorsView,
+    probes: int,
+    benchmark: RecallBenchmark,
+    depth: int,
+    condition: str | None = None,
+) -> Vector:
+    """Recall@10 with the best of the first 1, 2, … candidates of exactly this many partitions."""
+    depth = min(depth, found.rows)
     candidates = []
     for query in benchmark.queries:
-        rows = found.candidates(
-            query, depth, None, found.rows, benchmark.kind, ("id",), is_trial=True
+        rows = found.view.read(
+            ["id"],
+            condition,
+            nearest={"column": "vector", "q": query, "k": depth, "nprobes": probes},
+            prefilter=condition is not None,
+            disable_scoring_autoprojection=True,
         )
         ids = rows["id"].to_numpy()
         candidates.append(Neighbours(ids, np.zeros(len(ids), np.float32)))

@@ -340,6 +340,8 @@ class LanceNames:
 
     def fields_named(self, phrase: str) -> tuple[NameField, ...]:
         """The fields in which some photo has this phrase."""
+        if not self.has_phrase(phrase):
+            return ()
         return tuple(field for field in NAME_FIELDS if self.has_phrase(phrase, [field]))
 
     def fields_with_any(

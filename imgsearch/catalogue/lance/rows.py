@@ -15,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from imgsearch.catalogue.lance.tables import (
+    ALL_WORDS,
     PART_FACTS,
     TEXT_COLUMN,
+    TEXTS,
     loaded,
     plain_column,
     stored,
@@ -24,6 +26,7 @@ from imgsearch.catalogue.lance.tables import (
 )
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.picture_text import PhotoText, searchable_texts
 from imgsearch.records.status import Failure
@@ -36,6 +39,7 @@ NAME_END = " \ue000 "
 FILE_END = "\0"
 _LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
+_WORDS = [words_column(field) for field in (*NAME_FIELDS, TEXTS)]
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 
 
@@ -148,6 +152,7 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
     rows: list[dict[str, object]] = []
     for photo, derived in photos:
         own = _content_columns(photo) | derived
+        own[ALL_WORDS] = "".join(own[column] for column in _WORDS)
         rows += [
             own
             | {
@@ -179,7 +184,9 @@ def with_columns(
         at = schema.get_field_index(name)
         values = pa.array([derived[each][name] for each in hashes], schema.field(name).type)
         rows = rows.set_column(at, schema.field(name), values)
-    return rows
+    words = [[text or "" for text in rows[column].to_pylist()] for column in _WORDS]
+    joined = pa.array(map("".join, zip(*words, strict=True)), pa.string())
+    return rows.set_column(schema.get_field_index(ALL_WORDS), schema.field(ALL_WORDS), joined)
 
 
 def _content_columns(photo: NewPhoto) -> dict[str, Any]:

@@ -107,6 +107,8 @@ PLACE_COLUMNS = {
     words_column("folder"): pa.string(),
 }
 TEXT_COLUMN = words_column(TEXTS)
+# All columns of words in one: its index of trigrams spares searches for names from reading them.
+ALL_WORDS = words_column("any")
 _OTHER_COLUMNS = {
     **{plain_column(fact): pa.string() for fact in PART_FACTS},
     "keyword_names": _STRINGS,  # folded, with the levels of hierarchical ones
@@ -116,6 +118,7 @@ _OTHER_COLUMNS = {
         if (column := words_column(field)) not in PLACE_COLUMNS
     },
     TEXT_COLUMN: pa.string(),
+    ALL_WORDS: pa.string(),
 }
 
 
@@ -415,27 +418,58 @@ def _unescape(found: re.Match[str]) -> str:
 # ------------------------------------------------------------------------- errors
 
 
+# What Lance says, and what that means. Its own words are shown for nothing that has to do with an
+# account: they may have parts of requests.
+_MEANINGS = (
+    (
+        ("conflict", "contention"),
+        LibraryLocked,
+        "Others write to the catalogue {} at the same time, and this change did not get through. "
+        "Nothing is lost: run the command again.",
+    ),
+    (
+        ("no space left",),
+        DiskError,
+        "The disk of the catalogue {} is full. Free some space, and run the command again.",
+    ),
+    (
+        ("credential", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken"),
+        StoreError,
+        "The storage of the catalogue {} does not know who asks. Set up an account as for other "
+        "programs: the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile.",
+    ),
+    (
+        ("403 forbidden", "accessdenied", "access denied", "permission denied"),
+        StoreError,
+        "The storage of the catalogue {} refuses access. Searching needs the right to read and "
+        "to list, and writing those to write and to delete.",
+    ),
+    (
+        ("nosuchbucket", "404 not found"),
+        StoreError,
+        "There is no storage at {}: a bucket of this name does not exist. Check the address.",
+    ),
+    (
+        ("error sending request", "connection", "connect error", "timed out", "dns error"),
+        StoreError,
+        "The storage of the catalogue {} cannot be reached. Check the network and, if it has an "
+        "address of its own, AWS_ENDPOINT_URL; then run the command again.",
+    ),
+)
+
+
 @contextmanager
 def lance_errors(address: str) -> Iterator[None]:
     """What Lance raises, as an error of imgsearch with a cure."""
     try:
         yield
-    except MemoryError:
-        raise
     except (OSError, ValueError, RuntimeError, NotImplementedError) as error:
-        reason = _PLACES_IN_RUST.sub("", str(error)).strip(" .,")[:300]
-        lower = reason.lower()
-        if "conflict" in lower or "contention" in lower:
-            raise LibraryLocked(
-                f"Others write to the catalogue {address} at the same time, and this change did "
-                f"not get through ({reason}). Nothing is lost: run the command again."
-            ) from error
-        if "no space left" in lower:
-            raise DiskError(
-                f"The disk of the catalogue {address} is full. Free some space, and run the "
-                "command again."
-            ) from error
+        text = str(error)
+        for signs, kind, sentence in _MEANINGS:
+            if any(sign in text.lower() for sign in signs):
+                raise kind(sentence.format(address)) from error
+        reason = _PLACES_IN_RUST.sub("", text).strip(" .,")[:300]
         raise StoreError(
-            f"Cannot use the catalogue {address}: {reason}. Check the address and the access "
-            "rights; if its files are damaged, restore them from a backup."
+            f"Cannot use the catalogue {address}: {reason}. Check the address; if its files are "
+            "damaged, restore them from a backup."
         ) from error

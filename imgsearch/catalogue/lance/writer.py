@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from math import isqrt
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -47,6 +46,7 @@ from imgsearch.catalogue.lance.rows import (
     with_columns,
 )
 from imgsearch.catalogue.lance.tables import (
+    ALL_WORDS,
     IDS_AT_ONCE,
     TEXT_COLUMN,
     Table,
@@ -59,7 +59,7 @@ from imgsearch.catalogue.lance.tables import (
 )
 from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
 from imgsearch.index.base import EncodeTexts
-from imgsearch.index.recall import RecallBenchmark, prompts
+from imgsearch.index.recall import prompts
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.files import IngestResult
@@ -88,6 +88,8 @@ _INDEXES: dict[str, dict[str, str]] = {
         "folders": "LABEL_LIST",
         "folder_names": "LABEL_LIST",
         "keyword_names": "LABEL_LIST",
+        ALL_WORDS: "NGRAM",
+        "file_text": "NGRAM",
         "plain_camera": "NGRAM",
         "rating": "BITMAP",
         "format": "BITMAP",
@@ -395,8 +397,8 @@ class LanceWriter:
             self._step(self._photos, _extend(INDEX_NAME))
             settings = self._calibrated()
             enough = self._policy.recall_target - self._policy.recall_drift
-            recalls = [settings.recall_image, settings.recall_text]
-            if all(each is None or each >= enough for each in recalls):
+            efforts = [each for each in (settings.image, settings.text) if each is not None]
+            if all(each.recall >= enough for each in efforts):
                 return settings
         self._step(
             self._photos,
@@ -405,7 +407,7 @@ class LanceWriter:
                 "IVF_RQ",
                 name=INDEX_NAME,
                 metric="cosine",
-                num_partitions=max(1, isqrt(found.rows)),
+                num_bits=self._policy.bits,
                 replace=True,
             ),
         )
@@ -415,13 +417,12 @@ class LanceWriter:
         policy = self._policy
         found = PhotoVectorsView.of(self._photos.newest(), policy)
         ids, vectors = sample_rows(found.view, policy.queries, policy.seed)
-        benchmarks = [RecallBenchmark("image", vectors, ids)]
+        texts = None
         if self._encode_texts is not None:
             captions = prompts()
-            texts = captions[:: max(1, len(captions) // policy.queries)]
-            benchmarks.append(RecallBenchmark("text", self._encode_texts(texts)))
+            texts = self._encode_texts(captions[:: max(1, len(captions) // policy.queries)])
         partitions = len(found.view.dataset.get_ivf_model(INDEX_NAME).centroids)
-        return calibrated(found, partitions, benchmarks)
+        return calibrated(found, partitions, (ids, vectors), texts)
 
     def _publish(self, settings: SearchSettings | None) -> None:
         view = self._photos.newest()

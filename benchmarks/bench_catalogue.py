@@ -1,0 +1,200 @@
+"""How fast a catalogue in Lance tables takes photos and answers queries, and what it finds.
+
+    python -m benchmarks.bench_catalogue FOLDER --photos 1000000 [--bits 1]
+
+The vectors are synthetic, and each photo has facts: a date, a camera, a folder, a keyword. The
+catalogue is made in FOLDER/catalogue, unless it is there. Times are wall clock, of one process.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.synthetic import SyntheticSpace
+from imgsearch.catalogue.lance.nearest import LancePolicy
+from imgsearch.catalogue.lance.reader import LanceCatalogue
+from imgsearch.catalogue.lance.rows import id_of
+from imgsearch.catalogue.lance.writer import LanceWriter
+from imgsearch.query.grammar import parse
+from imgsearch.records.arrays import Vectors
+from imgsearch.records.files import FileStat, IngestResult
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.photo import Facts
+from imgsearch.records.query import Selection
+
+K, QUERIES, CLIENTS, AT_ONCE = 10, 100, 16, 10_000
+CAMERAS = ("Canon EOS R5", "NIKON D70", "SONY ILCE-7M3", "Apple iPhone 12", "FUJIFILM X-T3")
+# A query line, and which photos pass it.
+FILTERS: dict[str, Callable[[int], bool]] = {
+    "camera:leica": lambda number: number % 100 == 0,  # 1 %
+    "camera:nikon": lambda number: number % 10 == 1,  # 10 %
+    "after:2010 before:2012": lambda number: taken_at(number).year in (2010, 2011),
+    "in:folder7": lambda number: number // 10 % 50 == 7,  # 2 %
+    "keyword:k7": lambda number: number % 1009 == 7,
+}
+
+
+def taken_at(number: int) -> datetime:
+    """Spread over 23 years."""
+    return datetime(2000, 1, 1) + timedelta(hours=number * 7919 % 200_000)
+
+
+def hash_of(number: int) -> bytes:
+    return hashlib.blake2b(number.to_bytes(8, "big"), digest_size=32).digest()
+
+
+def results(numbers: Sequence[int], vectors: Vectors) -> list[IngestResult]:
+    """Photos as an indexer puts them."""
+    made = []
+    for number, vector in zip(numbers, vectors, strict=True):
+        camera = "Leica M9" if number % 100 == 0 else CAMERAS[number % 10 // 2]
+        camera = "NIKON D70" if number % 10 == 1 else camera.replace("NIKON", "Nokia")
+        facts = Facts(
+            "JPEG",
+            4000,
+            3000,
+            taken_at=taken_at(number),
+            dated_by="exif",
+            camera=camera,
+            iso=100 * (1 + number % 64),
+            keywords=(f"k{number % 1009}",),
+        )
+        path = f"/archive/folder{number // 10 % 50}/{taken_at(number).year}/{number}.jpg"
+        made.append(
+            IngestResult(FileStat(path, 1, 10**18, 0), hash_of(number), facts, vector[None])
+        )
+    return made
+
+
+def space_for(photos: int) -> SyntheticSpace:
+    return SyntheticSpace(topics=max(2_000, photos // 50))
+
+
+def chunks(photos: int) -> Iterator[tuple[range, Vectors]]:
+    start = 0
+    for chunk in space_for(photos).photos(photos, seed=1):
+        for first in range(0, len(chunk), AT_ONCE):
+            rows = chunk[first : first + AT_ONCE]
+            yield range(start + first, start + first + len(rows)), rows
+        start += len(chunk)
+
+
+def timed(do: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    do()
+    return time.perf_counter() - start
+
+
+def megabytes(folder: Path) -> float:
+    return round(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6, 1)
+
+
+def fill(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
+    """Make the catalogue."""
+    space = space_for(photos)
+    encoder = EncoderRow(1, "synthetic/1", "synthetic", space.dim)
+    writer = LanceWriter.open(
+        address, encoder, lambda texts: space.texts(len(texts), seed=4), policy=policy
+    )
+    put_s = 0.0
+    for numbers, vectors in chunks(photos):
+        batch = results(numbers, vectors)
+        put_s += timed(lambda batch=batch: writer.put(batch))  # type: ignore[misc]
+    measured: dict[str, Any] = {"put_s": put_s, "settle_s": timed(writer.settle)}
+    new = results(range(photos, photos + 5000), next(space.photos(5000, seed=8)))
+    measured["upsert_s"] = timed(lambda: writer.put(new + batch[:5000]))
+    paths = [each.stat.path for each in new]
+    measured["forget_s"] = timed(lambda: writer.forget(paths))
+    measured["settle_again_s"] = timed(writer.settle)
+    return measured
+
+
+def ask(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
+    """Times and recall of queries."""
+    catalogue = LanceCatalogue(address, policy)
+    measured: dict[str, Any] = {"settings": repr(catalogue.search_settings)}
+    queries = {
+        "text": space_for(photos).texts(QUERIES, seed=3),
+        "image": next(space_for(photos).photos(QUERIES, seed=2)),
+    }
+    passing = {
+        line: np.array([passes(number) for number in range(photos)])
+        for line, passes in FILTERS.items()
+    }
+    passing[""] = np.ones(photos, np.bool_)
+    ids = np.array([id_of(hash_of(number).hex()) for number in range(photos)])
+    best = {
+        (kind, line): [(np.empty(0, np.int64), np.empty(0, np.float32))] * QUERIES
+        for kind in queries
+        for line in passing
+    }
+    for numbers, vectors in chunks(photos):
+        rows = vectors.astype(np.float16).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        for kind, rows_of_queries in queries.items():
+            scores = rows_of_queries @ rows.T
+            for line, mask in passing.items():
+                own = np.flatnonzero(mask[numbers.start : numbers.stop])
+                for at in range(QUERIES):
+                    known_ids, known_scores = best[kind, line][at]
+                    all_ids = np.append(known_ids, ids[numbers.start + own])
+                    all_scores = np.append(known_scores, scores[at, own])
+                    top = np.argsort(-all_scores)[:K]
+                    best[kind, line][at] = all_ids[top], all_scores[top]
+    for (kind, line), exact in best.items():
+        among = Selection(parse(line).filters) if line else None
+
+        def one(at: int, kind: str = kind, among: Selection | None = among) -> Any:
+            return catalogue.nearest(queries[kind][at], K, among, kind=kind)  # type: ignore[arg-type]
+
+        one(0)
+        times, shares = [], []
+        for at in range(QUERIES):
+            start = time.perf_counter()
+            found = one(at)
+            times.append((time.perf_counter() - start) * 1000)
+            shares.append(len(set(found.ids.tolist()) & set(exact[at][0].tolist())) / K)
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            start = time.perf_counter()
+            list(clients.map(one, list(range(QUERIES)) * 2))
+            per_s = 2 * QUERIES / (time.perf_counter() - start)
+        measured[f"{kind} {line}".strip()] = {
+            "p50_ms": round(float(np.percentile(times, 50)), 1),
+            "p95_ms": round(float(np.percentile(times, 95)), 1),
+            "recall": round(float(np.mean(shares)), 3),
+            f"per_s_of_{CLIENTS}": round(per_s),
+        }
+    return measured
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--photos", type=int, default=100_000)
+    parser.add_argument("--bits", type=int, default=LancePolicy().bits)
+    options = parser.parse_args()
+    address: Path = options.folder / "catalogue"
+    policy = LancePolicy(bits=options.bits)
+    measured: dict[str, Any] = {}
+    if not address.exists():
+        measured |= fill(address, options.photos, policy)
+    measured["photos_mb"] = megabytes(address / "photos.lance" / "data")
+    measured["indexes_mb"] = megabytes(address / "photos.lance" / "_indices")
+    measured |= ask(address, options.photos, policy)
+    print(json.dumps(measured, indent=1))
+
+
+if __name__ == "__main__":
+    main()
