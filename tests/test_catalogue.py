@@ -22,6 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgsearch.catalogue.base import Catalogue, CatalogueWriter, PhotoCount
+from imgsearch.catalogue.local import LocalCatalogue
+from imgsearch.catalogue.local_writer import LocalWriter
 from imgsearch.errors import (
     EncoderMismatch,
     ImgsearchError,
@@ -31,6 +33,8 @@ from imgsearch.errors import (
     StoreError,
     UsageError,
 )
+from imgsearch.index.build import build_snapshot
+from imgsearch.index.live import LiveIndex
 from imgsearch.query.fields import FIELDS
 from imgsearch.query.grammar import parse
 from imgsearch.records.answer import ScoreBaseline
@@ -42,6 +46,7 @@ from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.query import Filter, Interval, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
+from imgsearch.store.store import Store
 from tests.factories import CHECKOUT, PATIENCE_S, unit
 from tests.test_filters import FOLDERS, ROOTS, Known, date_of, filters, passes, random_facts
 
@@ -87,7 +92,40 @@ class LanceEngine:
         return LanceCatalogue(self.address)
 
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"lance": LanceEngine}
+class LocalEngine:
+    """A library in a data folder. Each folder at the top is a root as soon as it has a file."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "library").mkdir()
+        self._store = Store.open(folder / "library", writable=True)
+        self._row = self._store.vectors.add_encoder(ENCODER.encoder_id, ENCODER.name, DIM)
+        writer: CatalogueWriter = LocalWriter(self._store, self._row.key, self._build_index)
+        self._put, self._forget = writer.put, writer.forget
+        self.settle, self.known = writer.settle, writer.known
+
+    def put(self, results: Sequence[IngestResult]) -> None:
+        self._add_roots(result.stat.path for result in results)
+        self._put(results)
+
+    def forget(self, paths: Sequence[str]) -> int:
+        self._add_roots(paths)
+        return self._forget(paths)
+
+    def catalogue(self) -> Catalogue:
+        reads = self._store.reads
+        online = dict.fromkeys(reads.roots(), True)
+        return LocalCatalogue(reads, self._row, lambda: LiveIndex(reads, self._row.key), online)
+
+    def _build_index(self) -> None:
+        build_snapshot(self._store, self._row.key, ENCODER.encoder_id)
+
+    def _add_roots(self, paths: Iterable[str]) -> None:
+        wanted = {f"/{path.split('/')[1]}" for path in paths}
+        for root in sorted(wanted - set(self._store.reads.roots().values())):
+            self._store.files.add_root(root)
+
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {"local": LocalEngine, "lance": LanceEngine}
 
 
 @pytest.fixture(params=ENGINES)

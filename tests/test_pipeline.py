@@ -128,9 +128,9 @@ def index(
     data_dir.mkdir()
     with ObservedStore.open(data_dir, writable=True) as store:
         store.before_record = before_record
-        root_id = store.files.add_root(str(photos))
+        store.files.add_root(str(photos))
         stats = scan(str(photos), is_photo_name).files.values()
-        files = [(root_id, stat) for stat in sorted(stats, key=lambda stat: stat.path)]
+        files = sorted(stats, key=lambda stat: stat.path)
         job = Job(ingest(context_of(store, encoder, decode), files))
         started = time.perf_counter()
         report = job.run()

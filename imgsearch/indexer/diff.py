@@ -53,11 +53,9 @@ class LibraryDiff:
     offline: int = 0
 
     @property
-    def upserts(self) -> list[tuple[int, FileStat]]:
-        """Root id and stat of every new or changed file."""
-        return [
-            (scope.scope.root_id, file) for scope in self.scopes for file in scope.changes.upserts
-        ]
+    def upserts(self) -> list[FileStat]:
+        """Every new or changed file."""
+        return [file for scope in self.scopes for file in scope.changes.upserts]
 
     @property
     def unchanged(self) -> int:

@@ -526,7 +526,7 @@ class Indexer:
                 encoder = self._encoders.of(row)
             else:
                 encoder = yield from self._new_encoder(
-                    lambda: [Path(stat.path) for _, stat in changes.upserts]
+                    lambda: [Path(stat.path) for stat in changes.upserts]
                 )
             with ThumbnailStore(self._data_dir) as thumbnails:
                 context = self._ingest_context(store, encoder, thumbnails, retry_failures)

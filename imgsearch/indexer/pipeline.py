@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.catalogue.local_writer import LocalWriter
 from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.errors import PhotoError
@@ -63,6 +63,11 @@ class IngestContext:
         return self.keep_thumbnails is not None
 
     @property
+    def writer(self) -> LocalWriter:
+        """Records the results of this run."""
+        return LocalWriter(self.store, self.encoder_key)
+
+    @property
     def ahead(self) -> int:
         """How many photos may be decoded in advance. It limits the memory of a run."""
         return self.encoder.batch_size + self.threads
@@ -81,7 +86,6 @@ class _Candidate:
     own.
     """
 
-    root_id: int
     stat: FileStat
     content_hash: bytes | None = None
     facts: Facts | None = None
@@ -92,9 +96,9 @@ class _Candidate:
 
 
 def ingest(
-    context: IngestContext, files: Sequence[tuple[int, FileStat]]
+    context: IngestContext, files: Sequence[FileStat]
 ) -> Generator[Progress, None, SyncReport]:
-    """Apply new and changed files (root id, stat); one Progress a file.
+    """Apply new and changed files; one Progress a file.
 
     Returns the numbers of `new`, `moved` and `failed` files. A file that cannot be read becomes a
     failure with a reason. Moved and copied files are not embedded again.
@@ -203,31 +207,30 @@ class _IngestRun:
         self._claims = ClaimedHashes()
         self._results: dict[bytes, Failure | None] = {}  # by content; None is success
 
-    def prepare(self, item: tuple[int, FileStat]) -> _Candidate:
+    def prepare(self, stat: FileStat) -> _Candidate:
         """Hash a file and, if its content is new, decode it. Safe in any thread."""
-        root_id, stat = item
         if is_live_photo_video(Path(stat.path)):
-            return _Candidate(root_id, stat)
+            return _Candidate(stat)
         try:
             content_hash = content_hash_of(stat)
         except VANISHED:
-            return _Candidate(root_id, stat, vanished=True)
+            return _Candidate(stat, vanished=True)
         except PhotoError as error:
-            return _Candidate(root_id, stat, failure=self._failure(stat, error))
+            return _Candidate(stat, failure=self._failure(stat, error))
         if not self._claims.claim(content_hash):
-            return _Candidate(root_id, stat, content_hash, is_copy=True)
-        if self._context.store.reads.has_vectors(content_hash, self._context.encoder_key):
-            return _Candidate(root_id, stat, content_hash)
+            return _Candidate(stat, content_hash, is_copy=True)
+        if self._context.writer.known([content_hash]):
+            return _Candidate(stat, content_hash)
         known = self._known_failure(stat, content_hash)
         if known is not None:
-            return _Candidate(root_id, stat, content_hash, failure=known)
+            return _Candidate(stat, content_hash, failure=known)
         try:
             facts, model_input = self._context.reader.read(stat, self._context.makes_thumbnails)
         except VANISHED:
-            return _Candidate(root_id, stat, content_hash, vanished=True)
+            return _Candidate(stat, content_hash, vanished=True)
         except PhotoError as error:
-            return _Candidate(root_id, stat, content_hash, failure=self._failure(stat, error))
-        return _Candidate(root_id, stat, content_hash, facts, model_input)
+            return _Candidate(stat, content_hash, failure=self._failure(stat, error))
+        return _Candidate(stat, content_hash, facts, model_input)
 
     def _failure(self, stat: FileStat, error: PhotoError) -> Failure:
         fingerprint = self._context.fingerprint
@@ -245,7 +248,7 @@ class _IngestRun:
         """Add a file to the batch, and submit the batch when it is full."""
         if candidate.is_copy and candidate.content_hash not in self._claims:
             # Its original has vanished since.
-            candidate = self.prepare((candidate.root_id, candidate.stat))
+            candidate = self.prepare(candidate.stat)
         if candidate.vanished:
             self._replace_by_copies(candidate)
             return
@@ -266,7 +269,7 @@ class _IngestRun:
         copies = [copy for copy in self._copies if copy.content_hash == vanished.content_hash]
         self._copies = [copy for copy in self._copies if copy not in copies]
         for copy in copies:
-            self.add(self.prepare((copy.root_id, copy.stat)))
+            self.add(self.prepare(copy.stat))
 
     def submit_batch(self) -> None:
         """Have the batch embedded and recorded, with the copies whose original has a result."""
@@ -283,8 +286,7 @@ class _IngestRun:
             failure = self._results[copy.content_hash]
             if failure is not None:
                 failure = replace(failure, path=Path(copy.stat.path))
-            result = IngestResult(copy.stat, copy.content_hash, failure=failure)
-            copies.append((copy.root_id, result))
+            copies.append(IngestResult(copy.stat, copy.content_hash, failure=failure))
         self._copies = waiting
         thumbnails = {
             candidate.content_hash: candidate.model_input.thumbnail
@@ -294,15 +296,15 @@ class _IngestRun:
             and candidate.model_input.thumbnail is not None
         }
 
-        def record(results: Sequence[tuple[int, IngestResult]]) -> None:
+        def record(results: Sequence[IngestResult]) -> None:
             # First: what a kill leaves without its photo is replaced when the photo is read again.
             self._context.keep(thumbnails)
             self._record([*results, *copies])
 
         self._model.submit(partial(self._embed_batch, batch), record)
 
-    def _embed_batch(self, batch: Sequence[_Candidate]) -> list[tuple[int, IngestResult]]:
-        """Root id and result of each file. Several batches may be embedded at the same time."""
+    def _embed_batch(self, batch: Sequence[_Candidate]) -> list[IngestResult]:
+        """The result of each file. Several batches may be embedded at the same time."""
         inputs = {
             number: candidate.model_input
             for number, candidate in enumerate(batch)
@@ -320,19 +322,12 @@ class _IngestRun:
             if number in embedded:
                 photo = embedded[number]
                 result = replace(result, vectors=photo.vectors, times_s=photo.times_s)
-            results.append((candidate.root_id, result))
+            results.append(result)
         return results
 
-    def _record(self, results: Sequence[tuple[int, IngestResult]]) -> None:
-        # New photos of all roots first: a copy in one root may have its original in another.
-        def order(item: tuple[int, IngestResult]) -> tuple[bool, int]:
-            root_id, result = item
-            return result.vectors is None, root_id
-
-        for (_, root_id), group in groupby(sorted(results, key=order), order):
-            of_root = [result for _, result in group]
-            self._context.store.record(root_id, self._context.encoder_key, of_root)
-        self._count([result for _, result in results])
+    def _record(self, results: Sequence[IngestResult]) -> None:
+        self._context.writer.put(results)
+        self._count(results)
 
     def _count(self, results: Sequence[IngestResult]) -> None:
         failed = sum(result.failure is not None for result in results)

@@ -212,9 +212,8 @@ class WatchLoop:
     ) -> Generator[WatchEvent, None, bool]:
         """Bring these scopes up to date; returns whether that was completed."""
         changes = self._context.compare(store, scopes, self._notify_once)
-        upserts = [file for _, file in changes.upserts]
-        if upserts:  # leave out files that are still being written
-            changes = changes.limited_to(self._watcher.complete_files(upserts))
+        if changes.upserts:  # leave out files that are still being written
+            changes = changes.limited_to(self._watcher.complete_files(changes.upserts))
         if self._stop.is_set():
             return False
         if not (always_report or changes.changes_library):

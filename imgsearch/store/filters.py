@@ -27,6 +27,7 @@ from imgsearch.store.sql import (
     ids_parameter,
     is_called,
     lies_in,
+    text_parameter,
 )
 from imgsearch.text import plain_text
 
@@ -104,7 +105,11 @@ def _where(connection: sqlite3.Connection, selection: Selection) -> SqlCondition
         if condition.negated:
             any_value = any_value._replace(text=f"NOT coalesce({any_value.text}, 0)")
         conditions.append(any_value)
-    return _joined(" AND ", conditions)
+    where = _joined(" AND ", conditions)
+    parameters = [
+        text_parameter(each) if isinstance(each, str) else each for each in where.parameters
+    ]
+    return where._replace(parameters=tuple(parameters))
 
 
 def _joined(operator: str, conditions: Collection[SqlCondition]) -> SqlCondition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,6 +21,7 @@ DATE_TAKEN = (
 )
 DATED_BY = "CASE WHEN photos.taken_at IS NULL THEN 'file' ELSE photos.dated_by END"
 HAS_PATH = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 IN_IDS = "IN (SELECT value FROM json_each(?))"  # SQLite limits the parameters of a statement
 
 
@@ -38,9 +40,29 @@ def prefix_of(folder: str) -> str:
     return folder if folder.endswith(os.sep) else folder + os.sep
 
 
-def lies_in(root: bytes, name: bytes, folder: str) -> bool:
-    """SQL function: whether a file is in a folder of this name, or below this absolute path."""
-    return _folder_lies_in(root, name.rpartition(b"/")[0], folder)
+def text_parameter(text: str) -> str | bytes:
+    """A text as a parameter: as bytes if SQLite cannot take it as text.
+
+    Those are texts with halves of surrogate pairs, which stand for the bytes of file names that are
+    not UTF-8.
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(parameter: str | bytes) -> str:
+    if isinstance(parameter, str):
+        return parameter
+    return parameter.decode("utf-8", "surrogatepass")
+
+
+def lies_in(root: bytes, name: bytes, folder: str | bytes) -> bool:
+    """SQL function: whether a file is in a folder of this name, or below this absolute path.
+
+    `folder` is as `text_parameter` gives it.
+    """
+    return _folder_lies_in(root, name.rpartition(b"/")[0], _text(folder))
 
 
 @lru_cache(maxsize=4096)
@@ -51,9 +73,12 @@ def _folder_lies_in(root: bytes, inside: bytes, folder: str) -> bool:
     return f"/{plain_text(folder)}/" in plain_text(path)
 
 
-def is_called(name: bytes, text: str) -> bool:
-    """SQL function: whether a file's name, without its folders, contains this plain text."""
-    return text in plain_text(os.fsdecode(name.rpartition(b"/")[2]))
+def is_called(name: bytes, text: str | bytes) -> bool:
+    """SQL function: whether a file's name, without its folders, contains this plain text.
+
+    `text` is as `text_parameter` gives it.
+    """
+    return _text(text) in plain_text(os.fsdecode(name.rpartition(b"/")[2]))
 
 
 # ------------------------------------------------------------------------- facts of a photo
