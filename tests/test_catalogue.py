@@ -27,6 +27,7 @@ from imgsearch.catalogue.local_writer import LocalWriter
 from imgsearch.errors import (
     EncoderMismatch,
     ImgsearchError,
+    LibraryLocked,
     QueryError,
     Reason,
     SchemaTooNew,
@@ -882,6 +883,37 @@ def test_readers_go_on_while_a_writer_puts_and_settles(writer: LanceWriter) -> N
             thread.join(PATIENCE_S)
     assert not errors, errors
     assert_answer(catalogue, range(120))
+
+
+@pytest.mark.slow
+def test_two_that_settle_while_a_third_writes_spoil_nothing(writer: LanceWriter) -> None:
+    policy = LancePolicy(scalar_index_from=1, index_from=100, queries=10)
+    writer.put(some_photos(150))
+    errors: list[BaseException] = []
+
+    def settle() -> None:
+        own = LanceWriter(writer.address, policy=policy)
+        for _ in range(2):
+            try:
+                own.settle()
+            except LibraryLocked:  # it says so, and may be run again
+                pass
+            except BaseException as error:  # noqa: BLE001  # shown by the test
+                errors.append(error)
+
+    threads = [threading.Thread(target=settle) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for start in range(150, 250, 20):
+        writer.put([photo(number, path_of(number)) for number in range(start, start + 20)])
+        writer.forget([path_of(start - 150)])
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert not errors, errors
+    left = [number for number in range(250) if number not in range(0, 100, 20)]
+    assert_answer(LanceCatalogue(writer.address), left)
+    LanceWriter(writer.address, policy=policy).settle()
+    assert_answer(LanceCatalogue(writer.address), left)
 
 
 # ------------------------------------------------------------------------- object storage
