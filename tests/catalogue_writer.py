@@ -2,8 +2,9 @@
 
     python -m tests.catalogue_writer ADDRESS NAME FIRST LAST BATCH
 
-It waits for a line on its input, then puts the photos FIRST to LAST - 1 in batches, each at a path
-of its own, and says "ready" before. What photo n looks like follows from n.
+It says "ready" and waits for a line on its input. Then it puts the photos FIRST to LAST - 1 in
+batches, each at a path of its own. With the name "restless", it goes on to move, copy, replace and
+remove them until it is killed. What photo n looks like follows from n.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ def main(address: str, name: str, first: str, last: str, batch: str) -> None:
     for start in range(int(first), int(last), int(batch)):
         numbers = range(start, min(start + int(batch), int(last)))
         writer.put([photo(number, f"/photos/{name}/{number}.jpg") for number in numbers])
+    while name == "restless":
+        for shift in range(3):
+            for start in range(int(first), int(last), int(batch)):
+                numbers = range(start, min(start + int(batch), int(last)))
+                writer.put([photo(n + shift, f"/photos/copies/{n}.jpg") for n in numbers])
+                writer.forget([f"/photos/{name}/{n + shift}.jpg" for n in numbers])
 
 
 if __name__ == "__main__":

@@ -810,6 +810,32 @@ def test_a_writer_that_is_killed_loses_nothing_that_was_put(writer: LanceWriter,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("commits", [3, 8, 14])
+def test_a_change_that_was_cut_off_is_completed(writer: LanceWriter, commits: int) -> None:
+    process = started(writer.address, "restless", 0, 24, 5)
+    assert process.stdin is not None and process.stdout is not None
+    files = Path(writer.address) / "files.lance" / "_versions"
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        while len(list(files.iterdir())) < 6 + commits and process.poll() is None:
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+    writer.settle()
+    paths_of: dict[str, set[str]] = {}
+    for row in lance.dataset(str(files.parent)).to_table().to_pylist():
+        paths_of.setdefault(row["hash"], set()).add(row["path"])
+    catalogue = LanceCatalogue(writer.address)
+    found = catalogue.photos([listed.id for listed in catalogue.listing(Selection(), "path")])
+    assert {
+        each.photo.content_hash: {str(file.path) for file in each.files} for each in found.values()
+    } == paths_of
+
+
+@pytest.mark.slow
 def test_writers_that_move_the_same_photos_agree_in_the_end(writer: LanceWriter) -> None:
     """One forgets and puts back what the other copies: the table of files decides."""
     writer.put(some_photos(12))

@@ -6,6 +6,7 @@
   back without being embedded.
 - `files` says which content lies at each path, or why it could not be indexed. It is the authority
   for paths, as `texts` is for what was read in the pictures.
+- `pending` has the contents of changes that are under way: one that was cut off is completed.
 - `baselines` has the score baseline that was published last, and the words of all names.
 
 A change is a commit: whole or not at all, and Lance lets two writers at once commit one after the
@@ -47,7 +48,7 @@ except ImportError as error:
         f"A catalogue of Lance tables needs more packages: {install_command('scale')}"
     ) from error
 
-TableName: TypeAlias = Literal["photos", "kept", "files", "texts", "baselines"]
+TableName: TypeAlias = Literal["photos", "kept", "files", "texts", "pending", "baselines"]
 
 FORMAT_VERSION = 1
 IDS_AT_ONCE = 5_000  # in one condition
@@ -61,6 +62,7 @@ _KEYS: dict[TableName, str] = {
     "kept": "key",
     "files": "path",
     "texts": "hash",
+    "pending": "change",
     "baselines": "number",
 }
 _PLACES_IN_RUST = re.compile(r",?\s*(?:\S*/)?rust/\S+\.rs(?::\d+)*|\n.*", re.DOTALL)
@@ -130,6 +132,7 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         "kept": _photo_columns,
         "files": _file_columns,
         "texts": _text_columns,
+        "pending": _pending_columns,
         "baselines": _baseline_columns,
     }[name](encoder.dim)
     fields = [
@@ -183,6 +186,10 @@ def _text_columns(dim: int) -> dict[str, pa.DataType]:
     return {"hash": pa.string(), "reading": pa.string()}  # JSON of `PhotoText`
 
 
+def _pending_columns(dim: int) -> dict[str, pa.DataType]:
+    return {"change": pa.string(), "hashes": _STRINGS, "begun_at": pa.string()}  # ISO 8601, UTC
+
+
 def _baseline_columns(dim: int) -> dict[str, pa.DataType]:
     return {
         "number": pa.int64(),
@@ -219,7 +226,7 @@ def create(address: str, encoder: EncoderRow) -> None:
     """Make the tables of a catalogue. What others have made meanwhile stays as it is."""
     with lance_errors(address):
         # `photos` comes last: where it is, the others are.
-        for name in ("kept", "files", "texts", "baselines", "photos"):
+        for name in ("kept", "files", "texts", "pending", "baselines", "photos"):
             schema = schema_of(name, encoder)
             empty = pa.Table.from_pylist([], schema)
             try:

@@ -3,18 +3,20 @@
 Any number of writers may put and forget at once. The table of files is the authority: a writer
 changes it first, and then makes the rows of the photos concerned follow from it (`_follow`), until
 it finds them as they should be. Whoever changes a photo last has looked at its files after that, so
-in the end every row is right, without a lock.
+in the end every row is right, without a lock. A change that is cut off between the two is completed
+by the next `settle`, as it was noted before.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -50,11 +52,11 @@ from imgsearch.catalogue.lance.tables import (
     IDS_AT_ONCE,
     TEXT_COLUMN,
     Table,
+    View,
     is_one_of,
     lance_errors,
     loaded,
     normal_address,
-    stored,
     words_column,
 )
 from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError
@@ -74,6 +76,7 @@ MakeBaseline: TypeAlias = Callable[[Vectors, Vector, int], ScoreBaseline | None]
 
 _ROUNDS = 100  # until photos follow from files that others change at the same time
 _ATTEMPTS = 20  # of a step of settling that others interrupt
+_LONGEST_CHANGE = timedelta(days=1)
 _BASELINE_PHOTOS = 256
 _MOST_WORDS = 50_000
 _SHORTEST_WORD = 3
@@ -136,6 +139,7 @@ class LanceWriter:
         self._kept = Table(self.address, "kept")
         self._files = Table(self.address, "files")
         self._texts = Table(self.address, "texts")
+        self._pending = Table(self.address, "pending")
         self._baselines = Table(self.address, "baselines")
 
     @classmethod
@@ -200,25 +204,28 @@ class LanceWriter:
             fresh.setdefault(photo.content_hash, photo)
         with lance_errors(self.address):
             rows = file_columns(results, self._files.schema)
-            version = self._files.merge(rows, update=True)
-            replaced = self._hashes_before(version, rows["path"].to_pylist())
+            paths = [loaded(each) for each in rows["path"].to_pylist()]
             own = {each for each in rows["hash"].to_pylist() if each is not None}
-            self._follow(own | replaced, fresh)
+            with self._change(own | self._hashes_at(self._files.newest(), paths)) as hashes:
+                version = self._files.merge(rows, update=True)
+                hashes |= self._hashes_at(self._files.before(version), paths)
+                self._follow(hashes, fresh)
 
     def forget(self, paths: Sequence[str]) -> int:
         """Remove paths; returns how many there were. A photo without a path is not found any more.
 
         Its vectors stay: it comes back, when a path points at it again, without being embedded.
         """
-        texts = [stored(path_text(path)) for path in dict.fromkeys(paths)]
-        removed, hashes = 0, set[str]()
+        texts = [path_text(path) for path in dict.fromkeys(paths)]
+        removed = 0
         with lance_errors(self.address):
             for start in range(0, len(texts), IDS_AT_ONCE):
-                some = [loaded(each) for each in texts[start : start + IDS_AT_ONCE]]
-                count, version = self._files.delete(is_one_of("path", some))
+                some = texts[start : start + IDS_AT_ONCE]
+                with self._change(self._hashes_at(self._files.newest(), some)) as hashes:
+                    count, version = self._files.delete(is_one_of("path", some))
+                    hashes |= self._hashes_at(self._files.before(version), some)
+                    self._follow(hashes, {})
                 removed += count
-                hashes |= self._hashes_before(version, [stored(each) for each in some])
-            self._follow(hashes, {})
         return removed
 
     def put_texts(self, readings: Mapping[bytes, PhotoText]) -> None:
@@ -230,15 +237,36 @@ class LanceWriter:
             {"hash": hashes, "reading": [to_json(each).decode() for each in readings.values()]},
             schema=self._texts.schema,
         )
-        with lance_errors(self.address):
+        with lance_errors(self.address), self._change(set(hashes)):
             self._texts.merge(rows, update=True)
             self._follow(set(hashes), {})
 
-    def _hashes_before(self, version: int, paths: Sequence[str]) -> set[str]:
-        """Which contents were at these paths before the commit of this version."""
-        before = self._files.before(version)
-        rows = before.read_with("path", [loaded(each) for each in paths], ["hash"])
+    def _hashes_at(self, files: View, paths: Sequence[str]) -> set[str]:
+        """Which contents are at these paths in a version of the table of files."""
+        rows = files.read_with("path", paths, ["hash"])
         return {each for each in rows["hash"].to_pylist() if each is not None}
+
+    @contextmanager
+    def _change(self, hashes: set[str]) -> Iterator[set[str]]:
+        """A change to these contents, noted for `settle` to complete it if it is cut off."""
+        change = uuid4().hex
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        row = {"change": change, "hashes": sorted(hashes), "begun_at": now}
+        if hashes:
+            self._pending.merge(pa.Table.from_pylist([row], self._pending.schema))
+        yield hashes
+        if hashes:
+            self._pending.delete(is_one_of("change", [change]))
+
+    def _complete(self) -> None:
+        """Complete the changes that were cut off; those that are under way only gain by it."""
+        columns = ["change", "hashes", "begun_at"]
+        rows = self._pending.newest().read(columns).to_pylist()
+        self._follow({each for row in rows for each in row["hashes"]}, {})
+        long_ago = (datetime.now(UTC) - _LONGEST_CHANGE).isoformat(timespec="seconds")
+        old = [row["change"] for row in rows if row["begun_at"] < long_ago]
+        if old:
+            self._pending.delete(is_one_of("change", old))
 
     # ------------------------------------------------------------------ photos follow from files
 
@@ -359,12 +387,17 @@ class LanceWriter:
         removed once no reader can be reading them. Raises LibraryLocked where another settles.
         """
         with lance_errors(self.address):
+            self._complete()
             for table in (self._files, self._texts, self._kept, self._photos):
                 self._step(table, lambda dataset: dataset.optimize.compact_files())
                 self._index_columns(table)
             settings = self._index_vectors()
             self._publish(settings)
-            for table in (self._files, self._texts, self._kept, self._photos, self._baselines):
+            self._step(self._pending, lambda dataset: dataset.optimize.compact_files())
+            for table in (
+                *(self._files, self._texts, self._kept, self._photos),
+                *(self._pending, self._baselines),
+            ):
                 self._clean(table)
 
     def _step(self, table: Table, do: Callable[[Any], object]) -> None:
