@@ -272,12 +272,14 @@ def curve(folder: Path) -> Result:
 
 
 def scaled(details: Mapping[str, float | int | str], scale: float) -> dict[str, Any]:
-    """The details of an index that compares more or less by this factor."""
-    effort = ("nprobe_", "candidates_")
-    return {
-        name: max(1, round(float(value) * scale)) if name.startswith(effort) else value
-        for name, value in details.items()
-    }
+    """The details of an index that compares more or less, by about this factor."""
+    made: dict[str, Any] = dict(details)
+    for name, value in details.items():
+        if name.startswith(("nprobe_", "candidates_")):
+            made[name] = max(1, round(float(value) * scale))
+        elif name.startswith("gap_"):  # twice the lists lie in a ball that is a little larger
+            made[name] = float(value) * scale**0.3
+    return made
 
 
 def memory_gb_s() -> float:

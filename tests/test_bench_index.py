@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import pytest
+
 from benchmarks.bench_index import plot, scaled
 
 
@@ -32,3 +34,4 @@ def test_scaling_changes_only_what_a_search_compares() -> None:
     details = {"nlist": 64, "nprobe_text": 10, "candidates_text": 100, "recall_text": 0.98}
     assert scaled(details, 0.5) == details | {"nprobe_text": 5, "candidates_text": 50}
     assert scaled(details, 0.01)["nprobe_text"] == 1
+    assert scaled({"gap_image": 0.2}, 4)["gap_image"] == pytest.approx(0.303, abs=0.001)

@@ -26,6 +26,7 @@ from imgsearch.index.check import check_recall
 from imgsearch.index.ivf import IvfOptions
 from imgsearch.index.live import LiveIndex
 from imgsearch.index.policy import IndexPolicy, IndexSpec
+from imgsearch.index.registry import find_backend
 from imgsearch.index.snapshot import rebuild_reason
 from imgsearch.installation import pip_install
 from imgsearch.records.files import FileStat, IngestResult
@@ -226,6 +227,7 @@ def test_compressed_lists_are_calibrated_for_lists_and_candidates(library: Vecto
     for kind in ("text", "image"):
         assert 1 <= float(details[f"nprobe_{kind}"]) < float(details["nlist"])
         assert 10 <= float(details[f"candidates_{kind}"]) <= 1_000
+        assert 0 < float(details[f"gap_{kind}"]) < 1
         assert float(details[f"recall_{kind}"]) >= POLICY.recall_target
     for name in ("nprobe", "candidates"):
         assert float(details[f"{name}_text"]) >= float(details[f"{name}_image"])
@@ -233,6 +235,26 @@ def test_compressed_lists_are_calibrated_for_lists_and_candidates(library: Vecto
     lists, image = info.details["nlist"], info.details["nprobe_image"]
     assert info.details["nprobe_text"] == min(lists, 4 * image)
     assert "recall_text" not in info.details
+
+
+def test_lists_far_behind_the_best_one_are_left_out(library: VectorLibrary) -> None:
+    library.add(vectors_of(3_200))
+    info = library.build()
+    of_before = {name: each for name, each in info.details.items() if not name.startswith("gap")}
+    path, backend = library.store.snapshots_dir / info.file_name, find_backend(info.kind)
+    index = backend.open(path, info.details, POLICY)
+    without_gap = backend.open(path, of_before, POLICY)  # as files of before are opened
+    queries = encode_texts([""] * 60)
+    together = index.search(queries, 10, None, "text")
+    found, found_without = [], []
+    for query, near in zip(queries, together, strict=True):
+        best = {*list(library.exact(query))[:10]}
+        (alone,) = index.search(query[None], 10, None, "text")
+        (in_all,) = without_gap.search(query[None], 10, None, "text")
+        assert alone.ids.tolist() == near.ids.tolist()
+        found.append(len(best & {*alone.ids.tolist()}) / 10)
+        found_without.append(len(best & {*in_all.ids.tolist()}) / 10)
+    assert POLICY.recall_target - 0.02 <= np.mean(found) <= np.mean(found_without)
 
 
 def test_an_index_of_the_old_kind_serves_until_a_new_one_is_due(library: VectorLibrary) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
-from math import ceil, log2, sqrt
+from math import ceil, inf, log2, sqrt
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
@@ -47,7 +47,8 @@ except ImportError as error:
 _Opened = TypeVar("_Opened")
 
 _POINTS_PER_LIST_MIN = 39  # FAISS calls k-means on fewer points a centroid unreliable
-_POINTS_PER_LIST = 64  # in the training sample of k-means
+_POINTS_PER_LIST = 40  # in the training sample of k-means
+_ROUNDS = 7  # of k-means: three more take half as long again, and find nothing more
 _LISTS_MAX = 8_192  # unless a policy says otherwise: more centres need a larger sample
 _SAMPLE_MAX = _POINTS_PER_LIST_MIN * _LISTS_MAX  # 650 MB of 512 numbers
 # Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
@@ -59,15 +60,21 @@ _BITS = 4  # of a code: 16 points for every two dimensions
 _BLOCK_CODES = 32  # the codes that fast-scan compares at once
 _CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to select more
 _CALIBRATED_K = 10
+_CLOSE = 0.005  # of recall: as good as the best that can be reached
 # Scoring a stored vector takes as long as comparing this many codes.
 _CODES_PER_ROW = 32
-_FILTER_POWER = 0.4
+# Under a filter that leaves a tenth, 1.7 times the lists are enough, whose centres may be 1.5 times
+# as far behind the best one (made vectors, a million; a half and a twentieth lie on the curves).
+_LISTS_POWER = 0.2
+_GAP_POWER = 0.16
 _FILTER_SAMPLE = 4_096  # photos that pass a filter, to see which lists they are in
 # A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
 # hold less than this part of what they would hold of photos taken at random.
 _DEPTHS = (8, 4, 2, 1)
 _USUAL_PART = 0.6
-_LISTS_BEYOND = (1.0, 1.1, 1.25, 1.5, 2.0)  # times the fewest lists, tried with fewer candidates
+_LISTS_BEYOND = (1.0, 1.25, 1.5, 2.0)  # times the fewest lists for all queries alike: tried limits
+_GAPS_TRIED = 16
+_SCANNED = 4 * _CANDIDATES_MAX  # candidates that settings are tried on
 _TRAILER = struct.Struct("<8sQ")  # at the end of a file: where the stored vectors begin in it
 _MAGIC = b"imgsrows"
 
@@ -247,6 +254,7 @@ class CompressedIndex:
             kind: ScanSetting(
                 min(self.nlist, int(details.get(f"nprobe_{kind}", self.nlist))),
                 int(details.get(f"candidates_{kind}", _CANDIDATES_MAX)),
+                float(details.get(f"gap_{kind}", inf)),  # files of before have none
             )
             for kind in ("text", "image")
         }
@@ -307,12 +315,11 @@ class CompressedIndex:
         """
         depends = self._depends_on_query(queries, setting.nprobe, only)
         found: list[Neighbours] = [NO_NEIGHBOURS] * len(queries)
-        for rows, nprobe in (
-            (np.flatnonzero(~depends), setting.under_filter(share, self.nlist).nprobe),
-            (np.flatnonzero(depends), self.nlist),
+        for rows, wider in (
+            (np.flatnonzero(~depends), setting.under_filter(share, self.nlist)),
+            (np.flatnonzero(depends), replace(setting, nprobe=self.nlist, gap=inf)),
         ):
             if len(rows):
-                wider = replace(setting, nprobe=nprobe)
                 near = _candidates(self._index, queries[rows], wider, only)
                 for row, candidates in zip(rows.tolist(), near, strict=True):
                     found[row] = candidates
@@ -342,15 +349,21 @@ class CompressedIndex:
 
 @dataclass(frozen=True, slots=True)
 class ScanSetting:
-    """How many lists a search compares the codes of, and how many vectors it scores then."""
+    """Which lists a search compares the codes of, and how many vectors it scores then.
+
+    It goes through the lists whose centre scores at most `gap` less than the best one with the
+    query, `nprobe` at most. What is clearly of one topic then takes few lists, and what lies
+    between many topics takes many, as in SPANN (Chen et al., NeurIPS 2021, query-aware pruning).
+    """
 
     nprobe: int
     candidates: int
+    gap: float = inf
 
     def for_results(self, k: int) -> ScanSetting:
         """The setting is calibrated for ten results; more of them need more candidates."""
         factor = sqrt(max(1.0, k / _CALIBRATED_K))
-        return ScanSetting(self.nprobe, max(2 * k, ceil(self.candidates * factor)))
+        return replace(self, candidates=max(2 * k, ceil(self.candidates * factor)))
 
     def under_filter(self, share: float, nlist: int) -> ScanSetting:
         """With a filter that leaves this share of the vectors.
@@ -358,7 +371,8 @@ class ScanSetting:
         The results then have ranks of ten by the share among all vectors. To reach these takes far
         fewer lists than that many times, where the filter does not depend on the query.
         """
-        return replace(self, nprobe=min(nlist, ceil(self.nprobe / share**_FILTER_POWER)))
+        nprobe = min(nlist, ceil(self.nprobe / share**_LISTS_POWER))
+        return replace(self, nprobe=nprobe, gap=self.gap / share**_GAP_POWER)
 
 
 class IvfPqBackend:
@@ -473,6 +487,7 @@ def _train(index: Any, sample: Vectors, seed: int) -> None:
     """
     index.cp.spherical = True
     index.cp.seed = seed
+    index.cp.niter = _ROUNDS
     index.cp.max_points_per_centroid = _POINTS_PER_LIST
     if getattr(faiss, "get_num_gpus", lambda: 0)() > 0:
         index.clustering_index = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(index.d))
@@ -494,7 +509,39 @@ def _candidates(
     index: Any, queries: Vectors, setting: ScanSetting, only: Ids | None = None
 ) -> list[Neighbours]:
     """The vectors of each query row whose codes score best, with these rough scores."""
-    return _search(index, queries, min(setting.candidates, int(index.ntotal)), setting.nprobe, only)
+    k = min(setting.candidates, int(index.ntotal))
+    if setting.gap == inf:
+        return _search(index, queries, k, setting.nprobe, only)
+    queries = np.ascontiguousarray(queries, np.float32)
+    results: list[Neighbours] = []
+    step = max(1, _BLOCK_RESULTS // max(k, setting.nprobe))
+    with _selecting(only) as selector:
+        for start in range(0, len(queries), step):
+            block = queries[start : start + step]
+            scores, lists = index.quantizer.search(block, setting.nprobe)
+            is_near = scores[:, :1] - scores <= setting.gap
+            nprobe = int(is_near.sum(axis=1).max())
+            scores, lists = _first_columns(scores, nprobe), _first_columns(lists, nprobe)
+            lists[~is_near[:, :nprobe]] = -1  # FAISS leaves these out
+            near = np.empty((len(block), k), np.float32), np.empty((len(block), k), np.int64)
+            # FAISS's method for Python reads the number of lists from the index, which all threads
+            # share.
+            index.search_preassigned_c(
+                len(block),
+                faiss.swig_ptr(block),
+                k,
+                faiss.swig_ptr(lists),
+                faiss.swig_ptr(scores),
+                *map(faiss.swig_ptr, near),
+                False,
+                faiss.SearchParametersIVF(nprobe=nprobe, sel=selector),
+            )
+            results += [_neighbours(ids, row) for row, ids in zip(*near, strict=True)]
+    return results
+
+
+def _first_columns(array: NDArray[Any], count: int) -> NDArray[Any]:
+    return np.ascontiguousarray(array[:, :count])
 
 
 def _cost(index: Any, setting: ScanSetting) -> float:
@@ -589,52 +636,149 @@ def _calibrate_codes(
     goals["image"] = goals["text"] + policy.new_photo_margin
     settings: dict[Effort, ScanSetting] = {}
     recalls: dict[str, float | int | str] = {}
+    lists = _ListsOfPhotos.of(index)
     for benchmark in benchmarks:
-        settings[benchmark.kind], recall = _cheapest_setting(
-            index, benchmark, goals[benchmark.kind]
-        )
+        trial = _SettingsTrial(index, benchmark, lists)
+        settings[benchmark.kind], recall = trial.cheapest_setting(goals[benchmark.kind])
         recalls[f"recall_{benchmark.kind}"] = round(recall, 4)
     image = settings["image"]
     # Without a model for texts: as many lists more as they usually need.
-    text = settings.get("text", ScanSetting(_TEXT_FACTOR * image.nprobe, 2 * image.candidates))
+    usual = ScanSetting(_TEXT_FACTOR * image.nprobe, 2 * image.candidates, image.gap)
+    text = settings.get("text", usual)
     # Texts lie off the manifold of photos, so what photos need is the least that they need.
     text = ScanSetting(
         min(int(index.nlist), max(text.nprobe, image.nprobe)),
         min(_CANDIDATES_MAX, max(text.candidates, image.candidates)),
+        text.gap,
     )
     return {
         "nprobe_text": text.nprobe,
         "candidates_text": text.candidates,
+        "gap_text": text.gap,
         "nprobe_image": image.nprobe,
         "candidates_image": image.candidates,
+        "gap_image": image.gap,
     } | recalls
 
 
-def _cheapest_setting(
-    index: Any, benchmark: RecallBenchmark, goal: float
-) -> tuple[ScanSetting, float]:
-    """The setting whose recall reaches the goal and that compares least, and that recall.
+@dataclass(frozen=True, slots=True)
+class _ListsOfPhotos:
+    """The ids of an index, sorted, and the list of each; a photo of several parts has several."""
 
-    With more lists fewer candidates may be enough. Where no setting reaches the goal (codes are
-    rough), one that comes close to the best.
-    """
-    nlist = int(index.nlist)
+    ids: Ids
+    lists: NDArray[np.uint32]
 
-    def recalls(nprobe: int) -> Vector:
-        return _recall_by_depth(index, benchmark, ScanSetting(nprobe, _CANDIDATES_MAX))
+    @classmethod
+    def of(cls, index: Any) -> _ListsOfPhotos:
+        ids, lists = _ids_and_lists(index)
+        order = np.argsort(ids, kind="stable")
+        return cls(ids[order], lists[order])
 
-    fewest, recall = smallest_setting(lambda nprobe: float(recalls(nprobe)[-1]), nlist, goal)
-    goal = min(goal, recall)
-    found = []
-    for factor in _LISTS_BEYOND:
-        nprobe = min(nlist, ceil(factor * fewest))
-        by_depth = recalls(nprobe)
-        candidates = int(np.searchsorted(by_depth, goal)) + 1
-        if candidates <= len(by_depth):
-            setting = ScanSetting(nprobe, candidates)
-            found.append((_cost(index, setting), setting, float(by_depth[candidates - 1])))
-    _, setting, recall = min(found, key=lambda each: each[0])
-    return setting, recall
+    def places(self, ids: Ids, place_of_list: Ids) -> Ids:
+        """Where each photo's list comes in a query's order of lists; the first of its parts."""
+        first = np.searchsorted(self.ids, ids)
+        counts = np.searchsorted(self.ids, ids, "right") - first
+        places = place_of_list[self.lists[first]]
+        for part in range(1, int(counts.max(initial=0))):
+            others = np.flatnonzero(counts > part)
+            of_part = place_of_list[self.lists[first[others] + part]]
+            places[others] = np.minimum(places[others], of_part)
+        return places
+
+
+class _SettingsTrial:
+    """A benchmark's queries, scanned once more widely than any setting that is tried on them."""
+
+    def __init__(self, index: Any, benchmark: RecallBenchmark, lists: _ListsOfPhotos) -> None:
+        self._index = index
+        queries = np.ascontiguousarray(benchmark.queries, np.float32)
+        nlist = int(index.nlist)
+        scores, order = index.quantizer.search(queries, nlist)
+        self._gaps = scores[:, :1] - scores
+        self._compared = np.cumsum(_list_sizes(index)[order], axis=1)
+        self._wanted = benchmark.wanted()
+        self._queries = queries
+        self._order, self._lists = order, lists
+        self._places = [np.empty(0, np.int64)] * len(queries)  # of the candidates' lists
+        self._right: list[NDArray[np.bool_]] = [np.empty(0, np.bool_)] * len(queries)
+
+    def cheapest_setting(self, goal: float) -> tuple[ScanSetting, float]:
+        """The setting whose recall reaches the goal and that compares least, and that recall.
+
+        With more lists fewer candidates may be enough. Where no setting reaches the goal (codes
+        are rough), one that comes close to the best.
+        """
+        nlist = self._gaps.shape[1]
+        places, gaps = self._places_of_right()
+        if not len(places):
+            return ScanSetting(1, _CALIBRATED_K, 0.0), 1.0
+        fewest = int(np.quantile(places, goal, method="higher")) + 1
+        limits = sorted({min(nlist, ceil(factor * fewest)) for factor in _LISTS_BEYOND})
+        self._scan(limits[-1])
+        tried: list[tuple[int, float, Vector]] = []
+        for limit in limits:
+            reached = gaps[places < limit]
+            quantiles = np.quantile(reached, np.linspace(min(goal, 0.9), 1, _GAPS_TRIED))
+            steps = np.unique(np.ceil(quantiles * 1e4) / 1e4).tolist()
+            tried += [(limit, gap, self._recall_by_depth(limit, gap)) for gap in steps]
+        best = max(float(by_depth[-1]) for *_, by_depth in tried)
+        goal = goal if best >= goal else best - _CLOSE
+        found = []
+        for limit, gap, by_depth in tried:
+            candidates = int(np.searchsorted(by_depth, goal)) + 1
+            if candidates <= len(by_depth):
+                cost = self._mean_compared(limit, gap) + _CODES_PER_ROW * candidates
+                setting = ScanSetting(limit, candidates, gap)
+                found.append((cost, setting, float(by_depth[candidates - 1])))
+        _, setting, recall = min(found, key=lambda each: each[0])
+        return setting, recall
+
+    def _places_of_right(self) -> tuple[Ids, Vector]:
+        """Of each right photo of each query, where its list comes, and how far that is behind."""
+        places, gaps = [], []
+        for row, (right, _) in enumerate(self._wanted):
+            own = self._lists.places(np.array(sorted(right), np.int64), self._place_of_list(row))
+            places.append(own)
+            gaps.append(self._gaps[row, own])
+        return np.concatenate(places), np.concatenate(gaps)
+
+    def _place_of_list(self, row: int) -> Ids:
+        places = np.empty(self._order.shape[1], np.int64)
+        places[self._order[row]] = np.arange(len(places))
+        return places
+
+    def _scan(self, nprobe: int) -> None:
+        setting = ScanSetting(nprobe, _SCANNED)
+        for row, near in enumerate(_candidates(self._index, self._queries, setting)):
+            self._places[row] = self._lists.places(near.ids, self._place_of_list(row))
+            ids = np.array(sorted(self._wanted[row][0]), np.int64)
+            self._right[row] = np.isin(near.ids, ids) & _is_first(near.ids)
+
+    def _recall_by_depth(self, limit: int, gap: float) -> Vector:
+        """Recall@10 of a setting with only the first 1, 2, 3, … of the candidates."""
+        gained = np.zeros(_CANDIDATES_MAX, np.float64)
+        asked = 0
+        for row, (_, most) in enumerate(self._wanted):
+            if most:
+                asked += 1
+                places = self._places[row]
+                is_near = (places < limit) & (self._gaps[row, places] <= gap)
+                depths = np.cumsum(is_near)[self._right[row] & is_near][:most] - 1
+                gained[depths[depths < _CANDIDATES_MAX]] += 1 / most
+        return np.asarray(np.cumsum(gained) / max(1, asked), np.float32)
+
+    def _mean_compared(self, limit: int, gap: float) -> float:
+        """How many codes a query compares."""
+        lists = np.minimum((self._gaps <= gap).sum(axis=1), limit)
+        return float(self._compared[np.arange(len(lists)), lists - 1].mean())
+
+
+def _is_first(ids: Ids) -> NDArray[np.bool_]:
+    """Which ids occur for the first time."""
+    _, first = np.unique(ids, return_index=True)
+    is_first = np.zeros(len(ids), np.bool_)
+    is_first[first] = True
+    return is_first
 
 
 def _write_lists(index: Any, file: BinaryIO) -> None:
@@ -679,6 +823,11 @@ def _list_sizes(index: Any) -> Ids:
 
 def _lists_by_id(index: Any) -> NDArray[np.uint32]:
     """The list of each vector, in the order of their ids."""
+    return _ListsOfPhotos.of(index).lists
+
+
+def _ids_and_lists(index: Any) -> tuple[Ids, NDArray[np.uint32]]:
+    """The id and the list of each vector, list by list."""
     lists = faiss.downcast_InvertedLists(index.invlists)
     sizes = _list_sizes(index)
     ids = np.empty(int(index.ntotal), np.int64)
@@ -687,8 +836,7 @@ def _lists_by_id(index: Any) -> NDArray[np.uint32]:
         if size:
             ids[start : start + size] = faiss.rev_swig_ptr(lists.get_ids(number), size)
         start += size
-    numbers = np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
-    return numbers[np.argsort(ids, kind="stable")]
+    return ids, np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
 
 
 def _shorten(index: Any, sizes: NDArray[Any]) -> None:

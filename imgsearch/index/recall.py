@@ -81,8 +81,7 @@ class RecallBenchmark:
         """
         gained = np.zeros(depth, np.float64)
         asked = 0
-        for row, near in enumerate(candidates):
-            right_ids, most, _ = self._right(row)
+        for near, (right_ids, most) in zip(candidates, self.wanted(), strict=True):
             if most:
                 asked += 1
                 ids = near.ids[:depth].tolist()
@@ -90,6 +89,10 @@ class RecallBenchmark:
                 places = sorted(first[photo_id] for photo_id in right_ids if photo_id in first)
                 gained[places[:most]] += 1 / most
         return np.asarray(np.cumsum(gained) / asked if asked else gained + 1, np.float32)
+
+    def wanted(self) -> list[tuple[set[int], int]]:
+        """For each query the photos that are right, and how many of these count as all."""
+        return [self._right(row)[:2] for row in range(len(self.queries))]
 
     def _right(self, row: int) -> tuple[set[int], int, int]:
         """The photos that are right for a query, how many of them count, and its own photo."""
