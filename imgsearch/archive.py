@@ -89,6 +89,7 @@ class Archive:
 
     def warm_up(self) -> None:
         """Load everything that a text query needs, so that the first one is as fast as others."""
+        self._catalogue.warm_up()
         self._context().encoder().encode_texts(["a photo"])
 
     def search(self, text: str | Query, *, k: int = 20) -> Hits:

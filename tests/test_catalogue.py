@@ -685,6 +685,7 @@ def test_an_index_is_calibrated_and_keeps_its_recall(
 ) -> None:
     writer, policy = large
     catalogue = LanceCatalogue(writer.address, policy)
+    catalogue.warm_up()
     settings_of = catalogue.search_settings
     assert settings_of is not None and settings_of.text is not None
     assert settings_of.text.recall >= policy.recall_target
@@ -970,7 +971,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.slow
 def test_a_catalogue_in_object_storage_is_like_one_in_a_folder(bucket: str) -> None:
     address = f"{bucket}/archive/2026"
-    writer = LanceWriter.open(f"{address}/", ENCODER, policy=LancePolicy(scalar_index_from=1))
+    writer = LanceWriter.open(f"{address}/", ENCODER)
     writer.put([photo(number, f"s3://photos/a/{number}.jpg") for number in range(30)])
     catalogue = LanceCatalogue(address)
     assert_answer(catalogue, range(30))

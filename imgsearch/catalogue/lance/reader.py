@@ -92,6 +92,13 @@ class LanceCatalogue:
         with self._errors():
             return self._current().settings
 
+    def warm_up(self) -> None:
+        """Read the indexes into memory, so that the first search is as fast as others."""
+        with self._errors():
+            dataset = self._current().view.dataset
+            for index in dataset.describe_indices():
+                dataset.prewarm_index(index.name)
+
     # ------------------------------------------------------------------ searching
 
     def nearest(
@@ -355,9 +362,10 @@ class LanceNames:
             "text": in_text,
         }
         columns = ["id", *map(words_column, wanted)]
-        rows = self._catalogue.photos_view().read_with(
-            "id", _plain_ids(ids), columns, f" AND {_WHOLES}"
-        )
+        with lance_errors(self._catalogue.address):
+            rows = self._catalogue.photos_view().read_with(
+                "id", _plain_ids(ids), columns, f" AND {_WHOLES}"
+            )
         return {
             row["id"]: tuple(
                 field
