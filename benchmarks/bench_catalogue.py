@@ -135,11 +135,8 @@ def ask(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
     }
     passing[""] = np.ones(photos, np.bool_)
     ids = np.array([id_of(hash_of(number).hex()) for number in range(photos)])
-    best = {
-        (kind, line): [(np.empty(0, np.int64), np.empty(0, np.float32))] * QUERIES
-        for kind in queries
-        for line in passing
-    }
+    nothing = (np.empty((QUERIES, 0), np.int64), np.empty((QUERIES, 0), np.float32))
+    best = {(kind, line): nothing for kind in queries for line in passing}
     for numbers, vectors in chunks(photos):
         rows = vectors.astype(np.float16).astype(np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -147,13 +144,16 @@ def ask(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
             scores = rows_of_queries @ rows.T
             for line, mask in passing.items():
                 own = np.flatnonzero(mask[numbers.start : numbers.stop])
-                for at in range(QUERIES):
-                    known_ids, known_scores = best[kind, line][at]
-                    all_ids = np.append(known_ids, ids[numbers.start + own])
-                    all_scores = np.append(known_scores, scores[at, own])
-                    top = np.argsort(-all_scores)[:K]
-                    best[kind, line][at] = all_ids[top], all_scores[top]
-    for (kind, line), exact in best.items():
+                known_ids, known_scores = best[kind, line]
+                new_ids = np.broadcast_to(ids[numbers.start + own], (QUERIES, len(own)))
+                all_ids = np.concatenate([known_ids, new_ids], axis=1)
+                all_scores = np.concatenate([known_scores, scores[:, own]], axis=1)
+                if all_scores.shape[1] > K:
+                    top = np.argpartition(-all_scores, K - 1, axis=1)[:, :K]
+                    all_ids = np.take_along_axis(all_ids, top, axis=1)
+                    all_scores = np.take_along_axis(all_scores, top, axis=1)
+                best[kind, line] = all_ids, all_scores
+    for (kind, line), (exact, _) in best.items():
         among = Selection(parse(line).filters) if line else None
 
         def one(at: int, kind: str = kind, among: Selection | None = among) -> Any:
@@ -165,7 +165,7 @@ def ask(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
             start = time.perf_counter()
             found = one(at)
             times.append((time.perf_counter() - start) * 1000)
-            shares.append(len(set(found.ids.tolist()) & set(exact[at][0].tolist())) / K)
+            shares.append(len(set(found.ids.tolist()) & set(exact[at].tolist())) / K)
         with ThreadPoolExecutor(CLIENTS) as clients:
             start = time.perf_counter()
             list(clients.map(one, list(range(QUERIES)) * 2))

@@ -1,13 +1,14 @@
 """The nearest photos of a query: exactly, or through Lance's index, and how that is calibrated.
 
-The index is of the kind IVF_RQ: partitions of vectors that are near each other, and in each about
-one bit for every dimension. It finds candidates; these are scored by the vectors themselves, so
+The index is of the kind IVF_RQ: partitions of vectors that are near each other, and in each a few
+bits for every dimension. It finds candidates; these are scored by the vectors themselves, so
 scores are always exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, log
 from typing import Any, Literal
@@ -44,7 +45,7 @@ class LancePolicy:
     index_from: int = 5_000  # fewer are compared one by one, which is exact
     exact_filter_rows: int = 500  # so are those that a filter leaves, if they are this few
     scalar_index_from: int = 5_000
-    bits: int = 1  # of a dimension in the index
+    bits: int = 3  # of a dimension in the index
     seed: int = 20_261
     recall_target: float = 0.98  # recall@10
     recall_margin: float = 0.005  # calibration aims above the target
@@ -134,8 +135,9 @@ class PhotoVectorsView:
     def of(cls, view: View, policy: LancePolicy) -> PhotoVectorsView:
         """The vectors of a version."""
         segments = segments_of(view.dataset)
-        text = view.dataset.config().get(CONFIG_KEY)
-        settings = _settings_of(text) if text else None
+        settings = None
+        with suppress(msgspec.DecodeError):  # none, or those of another version
+            settings = _settings_of(view.dataset.config().get(CONFIG_KEY, ""))
         if settings is not None and settings.segments != segments:
             settings = None
         return cls(view, segments, settings, view.count(), policy)
@@ -149,7 +151,7 @@ class PhotoVectorsView:
             return self.nearest_exactly(query, k, condition)
         share = matching / self.rows
         effort = None if self.settings is None else self.settings.effort(kind)
-        depth = 4 * k if effort is None else effort.depth_for(k, share)
+        depth = 4 * k + _LARGEST_DEPTH if effort is None else effort.depth_for(k, share)
         while depth < matching / 4:
             rows = self.candidates(query, depth, effort, ("id", "vector"), condition, share)
             found = _best(k, rows["id"].to_numpy(), vectors_in(rows) @ query)
