@@ -7,9 +7,9 @@ scores the candidates that they give by the stored vectors, which are in the sam
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
 from math import ceil, inf, log2, sqrt
@@ -63,10 +63,8 @@ _CALIBRATED_K = 10
 _CLOSE = 0.005  # of recall: as good as the best that can be reached
 # Scoring a stored vector takes as long as comparing this many codes.
 _CODES_PER_ROW = 32
-# Under a filter that leaves a tenth, 1.7 times the lists are enough, whose centres may be 1.5 times
-# as far behind the best one (made vectors, a million; a half and a twentieth lie on the curves).
-_LISTS_POWER = 0.2
-_GAP_POWER = 0.16
+_FILTER_POWER = 0.4  # unless it was calibrated
+_FILTER_POWER_MIN = 0.15  # small filters need results that are deeper than those known
 _FILTER_SAMPLE = 4_096  # photos that pass a filter, to see which lists they are in
 # A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
 # hold less than this part of what they would hold of photos taken at random.
@@ -255,6 +253,8 @@ class CompressedIndex:
                 min(self.nlist, int(details.get(f"nprobe_{kind}", self.nlist))),
                 int(details.get(f"candidates_{kind}", _CANDIDATES_MAX)),
                 float(details.get(f"gap_{kind}", inf)),  # files of before have none
+                float(details.get(f"nprobe_power_{kind}", _FILTER_POWER)),
+                float(details.get(f"gap_power_{kind}", _FILTER_POWER)),
             )
             for kind in ("text", "image")
         }
@@ -354,11 +354,15 @@ class ScanSetting:
     It goes through the lists whose centre scores at most `gap` less than the best one with the
     query, `nprobe` at most. What is clearly of one topic then takes few lists, and what lies
     between many topics takes many, as in SPANN (Chen et al., NeurIPS 2021, query-aware pruning).
+    Results n times as deep lie in n^`nprobe_power` times the lists, which are n^`gap_power` times
+    as far behind.
     """
 
     nprobe: int
     candidates: int
     gap: float = inf
+    nprobe_power: float = _FILTER_POWER
+    gap_power: float = _FILTER_POWER
 
     def for_results(self, k: int) -> ScanSetting:
         """The setting is calibrated for ten results; more of them need more candidates."""
@@ -371,8 +375,8 @@ class ScanSetting:
         The results then have ranks of ten by the share among all vectors. To reach these takes far
         fewer lists than that many times, where the filter does not depend on the query.
         """
-        nprobe = min(nlist, ceil(self.nprobe / share**_LISTS_POWER))
-        return replace(self, nprobe=nprobe, gap=self.gap / share**_GAP_POWER)
+        nprobe = min(nlist, ceil(self.nprobe / share**self.nprobe_power))
+        return replace(self, nprobe=nprobe, gap=self.gap / share**self.gap_power)
 
 
 class IvfPqBackend:
@@ -643,22 +647,20 @@ def _calibrate_codes(
         recalls[f"recall_{benchmark.kind}"] = round(recall, 4)
     image = settings["image"]
     # Without a model for texts: as many lists more as they usually need.
-    usual = ScanSetting(_TEXT_FACTOR * image.nprobe, 2 * image.candidates, image.gap)
+    usual = replace(image, nprobe=_TEXT_FACTOR * image.nprobe, candidates=2 * image.candidates)
     text = settings.get("text", usual)
     # Texts lie off the manifold of photos, so what photos need is the least that they need.
-    text = ScanSetting(
-        min(int(index.nlist), max(text.nprobe, image.nprobe)),
-        min(_CANDIDATES_MAX, max(text.candidates, image.candidates)),
-        text.gap,
+    text = replace(
+        text,
+        nprobe=min(int(index.nlist), max(text.nprobe, image.nprobe)),
+        candidates=min(_CANDIDATES_MAX, max(text.candidates, image.candidates)),
     )
-    return {
-        "nprobe_text": text.nprobe,
-        "candidates_text": text.candidates,
-        "gap_text": text.gap,
-        "nprobe_image": image.nprobe,
-        "candidates_image": image.candidates,
-        "gap_image": image.gap,
-    } | recalls
+    of_kinds = {"text": text, "image": image}
+    return recalls | {
+        f"{name}_{kind}": value
+        for kind, setting in of_kinds.items()
+        for name, value in asdict(setting).items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -697,6 +699,7 @@ class _SettingsTrial:
         self._gaps = scores[:, :1] - scores
         self._compared = np.cumsum(_list_sizes(index)[order], axis=1)
         self._wanted = benchmark.wanted()
+        self._deep = benchmark.deep_results()
         self._queries = queries
         self._order, self._lists = order, lists
         self._places = [np.empty(0, np.int64)] * len(queries)  # of the candidates' lists
@@ -709,10 +712,11 @@ class _SettingsTrial:
         are rough), one that comes close to the best.
         """
         nlist = self._gaps.shape[1]
-        places, gaps = self._places_of_right()
+        places, gaps = self._places_of([right for right, _ in self._wanted])
         if not len(places):
             return ScanSetting(1, _CALIBRATED_K, 0.0), 1.0
         fewest = int(np.quantile(places, goal, method="higher")) + 1
+        powers = self._powers(fewest, float(np.quantile(gaps, goal)), goal)
         limits = sorted({min(nlist, ceil(factor * fewest)) for factor in _LISTS_BEYOND})
         self._scan(limits[-1])
         tried: list[tuple[int, float, Vector]] = []
@@ -728,16 +732,34 @@ class _SettingsTrial:
             candidates = int(np.searchsorted(by_depth, goal)) + 1
             if candidates <= len(by_depth):
                 cost = self._mean_compared(limit, gap) + _CODES_PER_ROW * candidates
-                setting = ScanSetting(limit, candidates, gap)
+                setting = ScanSetting(limit, candidates, gap, *powers)
                 found.append((cost, setting, float(by_depth[candidates - 1])))
         _, setting, recall = min(found, key=lambda each: each[0])
         return setting, recall
 
-    def _places_of_right(self) -> tuple[Ids, Vector]:
-        """Of each right photo of each query, where its list comes, and how far that is behind."""
+    def _powers(self, lists: int, gap: float, goal: float) -> tuple[float, float]:
+        """How lists and gap grow with the depth of results, from that of ten to the deepest known.
+
+        `lists` and `gap` are what ten results need. The ten best of those that pass a filter are
+        spread among that many more of all.
+        """
+        depth = max(map(len, self._deep)) / _CALIBRATED_K
+        if depth <= 1 or gap <= 0:
+            return _FILTER_POWER, _FILTER_POWER
+        places, gaps = self._places_of(self._deep)
+        deep = float(np.quantile(places, goal)) + 1, float(np.quantile(gaps, goal))
+        growths = (deep[0] / lists, deep[1] / gap)
+        nprobe_power, gap_power = (log2(max(1.0, each)) / log2(depth) for each in growths)
+        return (
+            round(max(nprobe_power, _FILTER_POWER_MIN), 3),
+            round(max(gap_power, _FILTER_POWER_MIN), 3),
+        )
+
+    def _places_of(self, photos: Sequence[Collection[int]]) -> tuple[Ids, Vector]:
+        """Where the lists of each query's photos come, and how far these are behind the best."""
         places, gaps = [], []
-        for row, (right, _) in enumerate(self._wanted):
-            own = self._lists.places(np.array(sorted(right), np.int64), self._place_of_list(row))
+        for row, ids in enumerate(photos):
+            own = self._lists.places(np.array(sorted(ids), np.int64), self._place_of_list(row))
             places.append(own)
             gaps.append(self._gaps[row, own])
         return np.concatenate(places), np.concatenate(gaps)

@@ -94,6 +94,14 @@ class RecallBenchmark:
         """For each query the photos that are right, and how many of these count as all."""
         return [self._right(row)[:2] for row in range(len(self.queries))]
 
+    def deep_results(self) -> list[set[int]]:
+        """For each query the exact results beyond the first ten and with them, without its own."""
+        own = [-1] * len(self.queries) if self.own is None else self.own.tolist()
+        return [
+            set(exact.ids.tolist()) - {photo_id}
+            for exact, photo_id in zip(self._exact, own, strict=True)
+        ]
+
     def _right(self, row: int) -> tuple[set[int], int, int]:
         """The photos that are right for a query, how many of them count, and its own photo."""
         own = -1 if self.own is None else int(self.own[row])
