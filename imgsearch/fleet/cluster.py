@@ -10,9 +10,10 @@ import logging
 import os
 import pickle
 import queue
+import secrets
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -42,9 +43,12 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
-# With this one, a Ray that is started takes the loopback interface for that of its machine, on any
-# system; 127.0.0.1 as its address does not suffice: Ray puts the outer one in its place.
-_ENVIRONMENT_OF_OWN = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# Of a Ray that is started here. The first makes it take the loopback interface for that of its
+# machine, on any system; 127.0.0.1 as its address does not suffice: Ray puts the outer one in its
+# place. With the others, only who knows the secret of this run can use it; without them Ray would
+# leave one in the user's home.
+_ENVIRONMENT_OF_OWN = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+_SECRET, _SECRET_BYTES = "RAY_AUTH_TOKEN", 32
 
 
 # The outcomes of a task, what has failed, or None at the end.
@@ -93,21 +97,38 @@ def ray_workers(
     A worker that dies is replaced, and its files are done again. Raises FleetError, MissingPackage.
     """
     require_ray()
-    os.environ.update(_ENVIRONMENT | (_ENVIRONMENT_OF_OWN if address is None else {}))
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    import ray
+    values = dict(_ENVIRONMENT)
+    if address is None:
+        values |= _ENVIRONMENT_OF_OWN | {_SECRET: secrets.token_hex(_SECRET_BYTES)}
+    with _environment(values):
+        import ray
 
-    is_ours = not ray.is_initialized()
-    if is_ours:
+        if ray.is_initialized():
+            yield RayWorkers(plan)
+            return
+        logging.getLogger("ray").setLevel(logging.ERROR)
         _connect(address, cpus)
-    try:
-        if is_ours and address is None:
-            _check_loopback()
-        yield RayWorkers(plan)
-    finally:
-        if is_ours:
+        try:
+            if address is None:
+                _check_loopback()
+            yield RayWorkers(plan)
+        finally:
             with suppress(Exception):  # also of a cluster that is not there any more
                 ray.shutdown()
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _connect(address: str | None, cpus: int | None) -> None:
@@ -127,8 +148,13 @@ def _connect(address: str | None, cpus: int | None) -> None:
             )
         else:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except ray.exceptions.AuthenticationError as error:
+        raise FleetError(
+            "The Ray cluster asks for a token. Set RAY_AUTH_MODE=token, and copy ~/.ray/auth_token "
+            "from its head to this machine."
+        ) from error
     except (ConnectionError, ray.exceptions.RayError, TimeoutError) as error:
-        raise _no_cluster(address) from error
+        raise _no_cluster(address, str(error)) from error
     except RuntimeError as error:
         raise FleetError(
             f"Ray does not start ({str(error).splitlines()[0]}). Every node needs the same "
@@ -143,15 +169,16 @@ def _check_loopback() -> None:
     if not ip_address(node["NodeManagerAddress"]).is_loopback:
         raise FleetError(
             "Ray was imported by this program before, and would listen on the network. Start it "
-            "yourself (ray start --head --node-ip-address 127.0.0.1) and name its address."
+            "yourself (ray start --head) and name its address."
         )
 
 
-def _no_cluster(address: str | None) -> FleetError:
+def _no_cluster(address: str | None, reason: str = "") -> FleetError:
     where = "on this machine" if address in (None, AUTO) else f"at {address}"
+    first = next(iter(reason.strip().splitlines()), "").rstrip(".")
+    because = f" ({first})" if first else ""
     return FleetError(
-        f"No Ray cluster answers {where}. Start one: ray start --head --node-ip-address 127.0.0.1; "
-        "or leave out --ray."
+        f"No Ray cluster answers {where}{because}. Start one: ray start --head; or leave out --ray."
     )
 
 

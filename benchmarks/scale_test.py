@@ -1,0 +1,383 @@
+"""`make scale-test`: a fleet on two nodes and object storage, with everything killed once.
+
+    python -m benchmarks.scale_test run [--photos 2000] [--work DIR]
+
+Starts an S3 server and two nodes of Ray on the loopback interface. The fleet embeds the photos
+(with copies, and files that cannot be read) into a catalogue in object storage. Meanwhile a worker
+is killed with -9, then the driver, which is started again, and then the S3 server is away for ten
+seconds. The catalogue has to end equal to a library on this machine, vector by vector. Two fleets
+at once with overlapping folders, into another catalogue, have to end the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from imgsearch import Library, Settings
+from imgsearch.catalogue.lance.reader import LanceCatalogue
+from imgsearch.catalogue.lance.writer import LanceWriter
+from imgsearch.encoders.registry import open_encoder
+from imgsearch.fleet.cluster import ray_workers
+from imgsearch.fleet.embedding import FleetRun, embed_photos
+from imgsearch.fleet.worker import WorkPlan
+from imgsearch.progress import Job, SyncReport
+from imgsearch.records.index import EncoderRow
+from imgsearch.records.query import Selection
+from imgsearch.store.store import Store
+
+HOUSE = Path(__file__).parent.parent
+DATA = Path(os.environ.get("IMGSEARCH_TEST_DATA", HOUSE.parent / "shared" / "data"))
+# Addresses of their own: Ray takes 127.0.0.1 for the outer one.
+HEAD, NODE, PORT = "127.0.0.2", "127.0.0.3", 6399
+S3_PORT = 5999
+PHOTOS, INDEX = "photos", "index"
+AWAY_S = 10.0
+ENVIRONMENT = {
+    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{S3_PORT}",
+    "AWS_ALLOW_HTTP": "true",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+}
+
+
+# ------------------------------------------------------------------------- the driver
+
+
+def drive(address: str, sources: list[str], work: Path, ray: str | None, every: int) -> SyncReport:
+    """Embed sources into a catalogue, as a command does; prints how far it is."""
+    settings = Settings.load(data_dir=work, encoder="lite")
+    open_encoder_here = partial(open_encoder, "lite", settings.cache_dir)
+    encoder = open_encoder_here()
+    row = EncoderRow(1, encoder.id, "lite", encoder.dim)
+    writer = LanceWriter.open(address, row, encoder.encode_texts)
+    plan = WorkPlan(
+        encoder.id,
+        open_encoder_here,
+        partial(LanceWriter, address),
+        settings.cache_dir,
+        settings.max_megapixels,
+    )
+    run = FleetRun(writer, plan, work, notify=print, rows_per_commit=every)
+    job = Job(embed_photos(run, sources, partial(ray_workers, address=ray)))
+    started = time.monotonic()
+    for step in job:
+        seconds = time.monotonic() - started
+        print(f"{seconds:7.1f} s {step.part or 'Embedding'} {step.done} {step.total}", flush=True)
+    print(f"report {job.report}", flush=True)
+    return job.report
+
+
+class Driver:
+    """`drive` in a process of its own."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self._log = log
+        with log.open("a") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.scale_test", "drive", *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=HOUSE,
+            )
+
+    def wait_for(self, photos: int) -> int:
+        """Wait until this many photos are embedded; returns how many are."""
+        while True:
+            lines = self._log.read_text().splitlines()
+            steps = [line.split() for line in lines if " Embedding " in line]
+            if steps and int(steps[-1][-2]) >= photos:
+                return int(steps[-1][-2])
+            if self._process.poll() is not None:
+                raise SystemExit(f"the driver ended: {lines[-20:]}")
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        """End it as a power failure does."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def wait(self) -> None:
+        """Wait for its end, and stop with its output if that is none."""
+        if self._process.wait():
+            raise SystemExit(self._log.read_text()[-5000:])
+
+
+# ------------------------------------------------------------------------- servers
+
+
+class S3:
+    """An S3 server whose objects outlive a stop."""
+
+    def start(self) -> None:
+        """Answer requests."""
+        from moto.server import ThreadedMotoServer
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
+        self._server = ThreadedMotoServer("127.0.0.1", S3_PORT, verbose=False)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Answer none."""
+        self._server.stop()
+
+
+def fill(folder: Path) -> None:
+    """Put the files of a folder into the bucket of photos, and create that of the catalogue."""
+    import boto3
+
+    client = boto3.client("s3")
+    for bucket in (PHOTOS, INDEX):
+        client.create_bucket(Bucket=bucket)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            client.put_object(
+                Bucket=PHOTOS, Key=str(path.relative_to(folder)), Body=path.read_bytes()
+            )
+
+
+@contextmanager
+def two_nodes() -> Iterator[str]:
+    """A cluster of Ray with a CPU on each of two nodes; its address."""
+    ray = Path(sys.executable).with_name("ray")
+    usual = [str(ray), "start", "--num-cpus=1", "--object-store-memory=150000000", "--block"]
+    head = ["--head", f"--node-ip-address={HEAD}", f"--port={PORT}", "--include-dashboard=false"]
+    node = [f"--address={HEAD}:{PORT}", f"--node-ip-address={NODE}"]
+    processes = []
+    try:
+        for options in (head, node):
+            processes.append(subprocess.Popen([*usual, *options], stdout=subprocess.DEVNULL))
+            time.sleep(15)  # ray start says nothing that a program could wait for
+        yield f"{HEAD}:{PORT}"
+    finally:
+        for process in reversed(processes):
+            tree = psutil.Process(process.pid).children(recursive=True)
+            process.terminate()
+            process.wait(60)
+            for each in tree:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+
+
+def worker_processes() -> list[psutil.Process]:
+    """The processes that embed: those of our nodes that Ray has named after the actor."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        name = " ".join(process.info["cmdline"] or ())
+        if name.startswith("ray::") and "MapWorker" in name:
+            found.append(process)
+    return found
+
+
+# ------------------------------------------------------------------------- photos and results
+
+
+def make_photos(folder: Path, count: int) -> None:
+    """Photos of the test data in folders, with copies, an XMP file, and files that cannot be read.
+
+    The folders are of different sizes, so that fleets can share some of them.
+    """
+    flickr = sorted((DATA / "flickr8k" / "images").glob("*.jpg"))
+    camera = sorted(path for path in (DATA / "camera").rglob("*") if path.is_file())
+    chosen = [*camera[: count // 10], *flickr][:count]
+    for number, path in enumerate(chosen):
+        target = folder / f"{number % 7}" / f"{number:05}{path.suffix.lower()}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    for number, path in enumerate(chosen[::100]):
+        shutil.copyfile(path, folder / "6" / f"copy-{number}{path.suffix.lower()}")
+    for number in range(5):
+        (folder / "5" / f"text-{number}.jpg").write_text(f"no photo {number}")
+
+
+def of_library(data_dir: Path, folder: Path) -> dict[str, Any]:
+    """What a library has: vectors, facts and paths by content, and failures."""
+    with Store.open(data_dir) as store:
+        photos = store.packs.photos(store.reads.live_ids().tolist(), str(folder))
+        failed = {
+            str(failure.path.relative_to(folder)): failure.reason.value
+            for failure in store.failures.of_files()
+        }
+    return {
+        "vectors": {
+            photo.content_hash.hex(): b"".join(photo.vectors[0].vectors) for photo in photos
+        },
+        "facts": {photo.content_hash.hex(): photo.facts for photo in photos},
+        "paths": {
+            photo.content_hash.hex(): sorted(file.path for file in photo.files) for photo in photos
+        },
+        "failures": failed,
+    }
+
+
+def of_catalogue(address: str, source: str) -> dict[str, Any]:
+    """The same of a catalogue."""
+    import lance
+
+    catalogue = LanceCatalogue(address)
+    ids = [listed.photo_id for listed in catalogue.listing(Selection(), "path")]
+    if len(ids) != len(set(ids)):
+        raise SystemExit("the catalogue lists photos twice")
+    photos, vectors = catalogue.photos(ids), catalogue.vectors_of(ids)
+    files = lance.dataset(f"{address}/files.lance").to_table().to_pylist()
+    return {
+        "vectors": {
+            each.photo.content_hash: vectors[photo_id].vectors.astype("<f2").tobytes()
+            for photo_id, each in photos.items()
+        },
+        "facts": {each.photo.content_hash: each.photo.facts for each in photos.values()},
+        "paths": {
+            each.photo.content_hash: sorted(
+                str(file.path).partition(f"{source}/")[2] for file in each.files
+            )
+            for each in photos.values()
+        },
+        "failures": {
+            row["path"].partition(f"{source}/")[2]: row["reason"]
+            for row in files
+            if row["reason"] is not None
+        },
+    }
+
+
+def compare(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """How two of these differ, in lines; none where they are equal."""
+    lines = []
+    for kind, values in expected.items():
+        others = found[kind]
+        lacking, extra = values.keys() - others.keys(), others.keys() - values.keys()
+        differing = [key for key in values.keys() & others.keys() if values[key] != others[key]]
+        if lacking or extra or differing:
+            example = next(iter([*lacking, *extra, *differing]))
+            lines.append(
+                f"{kind}: {len(lacking)} lacking, {len(extra)} too many, {len(differing)} differ, "
+                f"such as {example}: {values.get(example)!r:.200} {others.get(example)!r:.200}"
+            )
+    return lines
+
+
+# ------------------------------------------------------------------------- the test
+
+
+def timed(what: str, action: Callable[[], object]) -> float:
+    """Do something, and print how long it took."""
+    started = time.monotonic()
+    action()
+    seconds = time.monotonic() - started
+    print(f"{what}: {seconds:.1f} s", flush=True)
+    return seconds
+
+
+def run(count: int, work: Path) -> None:
+    """The whole test. Ends the process with what is wrong, if anything is."""
+    os.environ.update(ENVIRONMENT)
+    shutil.rmtree(work, ignore_errors=True)
+    folder = work / "photos"
+    make_photos(folder, count)
+    files = sum(path.is_file() for path in folder.rglob("*"))
+    print(f"{files} files; load {os.getloadavg()[0]:.1f}", flush=True)
+    library = work / "library"
+
+    def index() -> None:
+        with Library.open(Settings.load(data_dir=library, encoder="lite")) as opened:
+            print(opened.index([folder]).run())
+
+    timed("the indexer of this machine", index)
+    expected = of_library(library, folder)
+    s3 = S3()
+    s3.start()
+    timed("photos into object storage", lambda: fill(folder))
+    wrong: list[str] = []
+    with two_nodes() as ray:
+        address = f"s3://{INDEX}/archive"
+        arguments = (address, "--work", str(work / "fleet"), "--ray", ray, f"s3://{PHOTOS}")
+        timed("the fleet, killed", lambda: _killed_fleet(s3, work, arguments, count))
+        wrong += compare(expected, of_catalogue(address, f"s3:/{PHOTOS}"))
+        again = Driver(work / "again.log", *arguments)
+        timed("a second run", again.wait)
+        print((work / "again.log").read_text().splitlines()[-1])
+        two = f"s3://{INDEX}/two"
+
+        def both() -> None:
+            parts = [[f"s3://{PHOTOS}/{n}" for n in numbers] for numbers in ("01234", "23456")]
+            drivers = [
+                Driver(work / f"two-{number}.log", two, "--work", str(work / f"two-{number}"),
+                       "--ray", ray, *sources)
+                for number, sources in enumerate(parts)
+            ]  # fmt: skip
+            for driver in drivers:
+                driver.wait()
+
+        timed("two fleets at once, three of seven folders in common", both)
+        wrong += compare(expected, of_catalogue(two, f"s3:/{PHOTOS}"))
+    s3.stop()
+    print("\n".join(wrong) or "equal: none lost, none doubled, vector by vector", flush=True)
+    sys.exit(1 if wrong else 0)
+
+
+def _killed_fleet(s3: S3, work: Path, arguments: tuple[str, ...], count: int) -> None:
+    log = work / "fleet.log"
+    driver = Driver(log, *arguments)
+    done = driver.wait_for(count // 8)
+    victim = worker_processes()[0]
+    victim.kill()
+    print(f"after {done}: killed worker {victim.pid}", flush=True)
+    done = driver.wait_for(done + count // 5)
+    driver.kill()
+    print(f"after {done}: killed the driver", flush=True)
+    log.unlink()
+    driver = Driver(log, *arguments)
+    done = driver.wait_for(count // 5)
+    s3.stop()
+    time.sleep(AWAY_S)
+    s3.start()
+    print(f"after {done} more: the S3 server was away for {AWAY_S:.0f} s", flush=True)
+    driver.wait()
+    print(log.read_text().splitlines()[-1])
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    whole = commands.add_parser("run")
+    whole.add_argument("--photos", type=int, default=2000)
+    whole.add_argument("--work", type=Path, default=HOUSE / "build" / "scale-test")
+    driver = commands.add_parser("drive")
+    driver.add_argument("address")
+    driver.add_argument("sources", nargs="+")
+    driver.add_argument("--work", type=Path, required=True)
+    driver.add_argument("--ray")
+    driver.add_argument("--every", type=int, default=500)
+    given = parser.parse_args()
+    if given.command == "run":
+        run(given.photos, given.work)
+    else:
+        drive(given.address, given.sources, given.work, given.ray, given.every)
+
+
+if __name__ == "__main__":
+    main()
