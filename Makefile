@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # No test asks a model hub.
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test test-fast gpu soak soak-hour crash fuzz bench bench-full bench-index objectives check release docs format install clean
+.PHONY: help demo test test-fast gpu soak soak-hour scale-test crash fuzz bench bench-full bench-index objectives check release docs format install clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -39,6 +39,9 @@ soak: install  ## Ten minutes of a watcher that is busy and gets killed
 
 soak-hour: install  ## The same for an hour; draws memory, threads and open files
 	$(BIN)/python -m tests.soak --seconds 3600 --json build/soak.json --svg docs/images/soak.svg
+
+scale-test: install  ## A fleet on two nodes and object storage, with everything killed once
+	$(BIN)/python -m benchmarks.scale_test run
 
 crash: install  ## 200 kills at random moments; no photo may be lost
 	IMGSEARCH_CRASHES=200 $(BIN)/python -m pytest tests/test_crash_snapshots.py --timeout 3000

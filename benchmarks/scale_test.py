@@ -62,6 +62,12 @@ ENVIRONMENT = {
 }
 
 
+def say(what: object) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 # ------------------------------------------------------------------------- the driver
 
 
@@ -76,16 +82,16 @@ def drive(address: str, sources: list[str], work: Path, ray: str | None, every: 
         encoder.id,
         open_encoder_here,
         partial(LanceWriter, address),
-        settings.cache_dir,
         settings.max_megapixels,
+        settings.cache_dir,
     )
-    run = FleetRun(writer, plan, work, notify=print, rows_per_commit=every)
+    run = FleetRun(writer, plan, work, notify=say, rows_per_commit=every)
     job = Job(embed_photos(run, sources, partial(ray_workers, address=ray)))
     started = time.monotonic()
     for step in job:
         seconds = time.monotonic() - started
-        print(f"{seconds:7.1f} s {step.part or 'Embedding'} {step.done} {step.total}", flush=True)
-    print(f"report {job.report}", flush=True)
+        say(f"{seconds:7.1f} s {step.part or 'Embedding'} {step.done} {step.total}")
+    say(f"report {job.report}")
     return job.report
 
 
@@ -236,7 +242,7 @@ def of_catalogue(address: str, source: str) -> dict[str, Any]:
     import lance
 
     catalogue = LanceCatalogue(address)
-    ids = [listed.photo_id for listed in catalogue.listing(Selection(), "path")]
+    ids = [listed.id for listed in catalogue.listing(Selection(), "path")]
     if len(ids) != len(set(ids)):
         raise SystemExit("the catalogue lists photos twice")
     photos, vectors = catalogue.photos(ids), catalogue.vectors_of(ids)
@@ -285,7 +291,7 @@ def timed(what: str, action: Callable[[], object]) -> float:
     started = time.monotonic()
     action()
     seconds = time.monotonic() - started
-    print(f"{what}: {seconds:.1f} s", flush=True)
+    say(f"{what}: {seconds:.1f} s")
     return seconds
 
 
@@ -296,12 +302,12 @@ def run(count: int, work: Path) -> None:
     folder = work / "photos"
     make_photos(folder, count)
     files = sum(path.is_file() for path in folder.rglob("*"))
-    print(f"{files} files; load {os.getloadavg()[0]:.1f}", flush=True)
+    say(f"{files} files; load {os.getloadavg()[0]:.1f}")
     library = work / "library"
 
     def index() -> None:
         with Library.open(Settings.load(data_dir=library, encoder="lite")) as opened:
-            print(opened.index([folder]).run())
+            say(opened.index([folder]).run())
 
     timed("the indexer of this machine", index)
     expected = of_library(library, folder)
@@ -316,7 +322,7 @@ def run(count: int, work: Path) -> None:
         wrong += compare(expected, of_catalogue(address, f"s3:/{PHOTOS}"))
         again = Driver(work / "again.log", *arguments)
         timed("a second run", again.wait)
-        print((work / "again.log").read_text().splitlines()[-1])
+        say((work / "again.log").read_text().splitlines()[-1])
         two = f"s3://{INDEX}/two"
 
         def both() -> None:
@@ -332,7 +338,7 @@ def run(count: int, work: Path) -> None:
         timed("two fleets at once, three of seven folders in common", both)
         wrong += compare(expected, of_catalogue(two, f"s3:/{PHOTOS}"))
     s3.stop()
-    print("\n".join(wrong) or "equal: none lost, none doubled, vector by vector", flush=True)
+    say("\n".join(wrong) or "equal: none lost, none doubled, vector by vector")
     sys.exit(1 if wrong else 0)
 
 
@@ -342,19 +348,19 @@ def _killed_fleet(s3: S3, work: Path, arguments: tuple[str, ...], count: int) ->
     done = driver.wait_for(count // 8)
     victim = worker_processes()[0]
     victim.kill()
-    print(f"after {done}: killed worker {victim.pid}", flush=True)
+    say(f"after {done}: killed worker {victim.pid}")
     done = driver.wait_for(done + count // 5)
     driver.kill()
-    print(f"after {done}: killed the driver", flush=True)
+    say(f"after {done}: killed the driver")
     log.unlink()
     driver = Driver(log, *arguments)
     done = driver.wait_for(count // 5)
     s3.stop()
     time.sleep(AWAY_S)
     s3.start()
-    print(f"after {done} more: the S3 server was away for {AWAY_S:.0f} s", flush=True)
+    say(f"after {done} more: the S3 server was away for {AWAY_S:.0f} s")
     driver.wait()
-    print(log.read_text().splitlines()[-1])
+    say(log.read_text().splitlines()[-1])
 
 
 def main() -> None:

@@ -7,15 +7,17 @@ see `imgsearch.fleet`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+import hashlib
+from collections.abc import Callable, Generator, Sequence
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from imgsearch.config import default_cache_dir
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.errors import MissingPackage, QueryError
+from imgsearch.errors import MissingPackage, QueryError, UsageError
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
     from imgsearch.catalogue.lance.writer import LanceWriter
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
-    from imgsearch.progress import OnDownload
+    from imgsearch.fleet.worker import WorkPlan
+    from imgsearch.progress import CopyReport, Job, OnDownload, Progress, SyncReport
     from imgsearch.records.arrays import Vectors
     from imgsearch.records.index import EncoderRow
 
 _PACKAGE = "lance"
+WORKING_FOLDERS = "archives"  # in the data folder; one for each address
 
 
 class Archive:
@@ -54,6 +58,8 @@ class Archive:
     ) -> None:
         self.address = address
         self.settings = settings
+        self._notify = notify
+        self._given = encoder
         self._encoders = EncoderLoader(settings, notify, on_download, encoder)
 
     @classmethod
@@ -159,6 +165,101 @@ class Archive:
             embed_queries,
             lambda photos, mean, vectors: new_baseline(photos, mean, vectors, embed_queries),
         )
+
+    # ------------------------------------------------------------------ filling
+
+    def index(
+        self,
+        sources: Sequence[str | Path],
+        *,
+        ray: str | None = None,
+        accept_removals: bool = False,
+    ) -> Job[SyncReport]:
+        """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
+
+        Photos are embedded by the processes of the Ray cluster at an address, `auto` for the one of
+        this machine; without one, of a Ray that is started on this machine. What was listed and
+        done is kept in the data folder, so that the next run goes on where this one is stopped.
+        When more than a fifth of a source's photos are gone they are kept, unless
+        `accept_removals`.
+
+        The job raises FolderError for a source without photos, ObjectStorageError, FleetError,
+        EncoderMismatch and StoreError.
+        """
+        from imgsearch.progress import Job
+
+        return Job(self._index([str(source) for source in sources], ray, accept_removals))
+
+    def _index(
+        self, sources: list[str], ray: str | None, accept_removals: bool
+    ) -> Generator[Progress, None, SyncReport]:
+        from imgsearch.fleet.cluster import ray_workers, require_ray
+        from imgsearch.fleet.embedding import FleetRun, embed_photos
+
+        if not sources:
+            raise UsageError("Name the folders or buckets whose photos the archive is to have.")
+        require_ray()
+        writer = self.writer(None if self._exists() else self._new_encoder())
+        run = FleetRun(writer, self._plan(writer.encoder), self._working_folder(), self._notify)
+        start = partial(ray_workers, address=ray)
+        return (yield from embed_photos(run, sources, start, accept_removals))
+
+    def copy_from(self, data_dir: str | Path) -> Job[CopyReport]:
+        """Carry the library in a data folder over, with its vectors; nothing is embedded.
+
+        An archive that does not exist is made for the encoder of the library. What it has is not
+        put again. The job raises EncoderMismatch where the library has no vectors of the archive's
+        encoder, and StoreError.
+        """
+        from imgsearch.progress import Job
+
+        return Job(self._copy_from(Path(data_dir)))
+
+    def _copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
+        from imgsearch.indexer.copying import check_encoder, copy_library
+        from imgsearch.store.store import Store
+
+        with Store.open(data_dir) as store:
+            row = self._catalogue.encoder if self._exists() else store.reads.encoder_in_use()
+            check_encoder(store, row)
+            writer = self.writer(row)
+            return (yield from copy_library(store, writer, row, writer.put_texts))
+
+    def _exists(self) -> bool:
+        from imgsearch.catalogue.lance.tables import exists, normal_address
+
+        return exists(normal_address(self.address))
+
+    def _new_encoder(self) -> EncoderRow:
+        from imgsearch.records.index import EncoderRow
+
+        encoder = self._encoders.open(self._encoders.choose_new())
+        return EncoderRow(1, encoder.id, self._encoders.name_of(encoder), encoder.dim)
+
+    def _plan(self, row: EncoderRow) -> WorkPlan:
+        from imgsearch.catalogue.lance.writer import LanceWriter
+        from imgsearch.encoders import registry
+        from imgsearch.fleet.worker import WorkPlan, given_encoder, open_named_encoder
+
+        settings = self.settings
+        is_usual = settings.cache_dir == default_cache_dir()
+        cache_dir = None if is_usual else settings.cache_dir
+        if self._given is None:
+            name = registry.name_of(row.encoder_id)
+            opening = partial(
+                open_named_encoder, name, cache_dir, settings.device, settings.batch_size
+            )
+        else:
+            opening = partial(given_encoder, self._given)
+        known = partial(LanceWriter, self.address)
+        return WorkPlan(row.encoder_id, opening, known, settings.max_megapixels, cache_dir)
+
+    def _working_folder(self) -> Path:
+        from imgsearch.catalogue.lance.tables import normal_address
+
+        address = normal_address(self.address).encode("utf-8", "surrogateescape")
+        name = hashlib.blake2b(address, digest_size=8).hexdigest()
+        return self.settings.data_dir / WORKING_FOLDERS / name
 
     @cached_property
     def _catalogue(self) -> LanceCatalogue:

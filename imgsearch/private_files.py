@@ -25,7 +25,7 @@ _LIBRARY_FILES = (
     "past-queries.db",
     "trial.json",
 )
-_LIBRARY_FOLDERS = ("snapshots", "thumbnails", "examples", "watch-canary")
+_LIBRARY_FOLDERS = ("snapshots", "thumbnails", "examples", "watch-canary", "archives")
 _OTHER_NAMES = (
     "imgsearch.toml",
     "README.md",

@@ -37,8 +37,8 @@ def plan_for(catalogue: Path, cache_dir: Path, decoder: PhotoDecoder | None = No
         encoder_id=StandIn.id,
         open_encoder=StandIn,
         open_known=partial(SmallCatalogue, catalogue),
-        cache_dir=cache_dir,
         max_megapixels=200,
+        cache_dir=cache_dir,
         decoder=decoder or PhotoDecoder(),
     )
 

@@ -20,7 +20,7 @@ from imgsearch.fleet.embedding import FleetRun, embed_photos
 from imgsearch.fleet.manifest import MANIFEST_FILE, Manifest
 from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
-from imgsearch.progress import Job, Progress, SyncReport
+from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded
 from imgsearch.store.store import Store
 from tests.factories import write_noise, write_photo, write_photos
@@ -182,19 +182,14 @@ def test_a_run_that_is_stopped_keeps_what_it_has_done(tmp_path: Path, steps: int
     assert len(small(run).photos) == 50
 
 
-def test_a_listing_goes_on_and_is_done_anew_once_its_work_is_done(tmp_path: Path) -> None:
+def test_a_folder_is_listed_by_each_run(tmp_path: Path) -> None:
     photos = write_photos(tmp_path / "photos", 20)
     run = run_in(tmp_path)
     job = Job(embed_photos(run, [str(photos)], partial(workers_here, files_per_task=10)))
     next(step for step in job if step.part is None)
     job.close()
     write_photo(photos / "later.png", 77)
-    steps: list[Progress] = []
-    again = Job(embed_photos(run, [str(photos)], workers_here))
-    steps.extend(again)
-    assert all(step.part is None for step in steps)  # nothing was listed
-    assert counts(again.report) == {"new": 10, "unchanged": 10}
-    assert counts(embed(run, photos)) == {"new": 1, "unchanged": 20}
+    assert counts(embed(run, photos)) == {"new": 11, "unchanged": 10}
 
 
 def test_a_lost_manifest_costs_reading_and_no_embedding(tmp_path: Path) -> None:

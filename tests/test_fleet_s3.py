@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,21 @@ def test_a_listing_goes_on_after_its_last_page(tmp_path: Path, s3: S3Server) -> 
     assert [file.path for file in page] == [f"s3://photos/{number:04}.png" for number in range(5)]
     (rest,) = storage.pages(address, page[2].path)
     assert rest == page[3:]
+
+
+def test_objects_are_listed_again_once_the_work_on_them_is_done(
+    tmp_path: Path, s3: S3Server
+) -> None:
+    s3.put(contents(write_photos(tmp_path / "photos", 20)))
+    run = run_in(tmp_path)
+    job = Job(embed_photos(run, ["s3://photos"], partial(workers_here, files_per_task=10)))
+    next(step for step in job if step.part is None)
+    job.close()
+    s3.put({"later.png": write_photo(tmp_path / "later.png", 77).read_bytes()})
+    again = Job(embed_photos(run, ["s3://photos"], workers_here))
+    assert all(step.part is None for step in again)  # nothing was listed
+    assert (again.report.new, again.report.unchanged) == (10, 10)
+    assert (embed(run, "s3://photos").new, len(small(run).photos)) == (1, 21)
 
 
 def test_a_server_that_is_away_for_a_while_costs_no_photo(tmp_path: Path, s3: S3Server) -> None:

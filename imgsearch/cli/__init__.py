@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
 
 COMMANDS = (
-    *("browse", "completion", "demo", "doctor", "duplicates", "encoders", "evaluate", "explain"),
-    *("failures", "folders", "forget", "help", "index", "label", "mcp", "pack", "places", "prune"),
+    *("browse", "completion", "copy", "demo", "doctor", "duplicates", "encoders", "evaluate"),
+    *("explain", "failures", "folders", "forget", "help", "index", "label", "mcp", "pack"),
+    *("places", "prune"),
     *("read-text", "rebuild", "save", "saved", "search", "serve", "status", "suggest", "teach"),
     *("timeline", "ui", "unpack", "watch"),
 )

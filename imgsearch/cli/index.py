@@ -8,11 +8,13 @@ import click
 
 from imgsearch.cli.output import (
     PATH,
+    archive_option,
     complete_encoder,
     complete_folder,
     data_option,
     info,
     json_option,
+    open_archive,
     open_library,
     print_json,
 )
@@ -51,6 +53,13 @@ from imgsearch.text import format_count
     is_flag=True,
     help="Then make the small pictures of photos that have none yet.",
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="With --library: let the machines of this Ray cluster embed, HOST:PORT, or auto for the "
+    "one that runs here. Default: this machine alone.",
+)
+@archive_option
 @json_option
 @data_option
 def command(
@@ -60,6 +69,8 @@ def command(
     verify: bool,
     metadata: bool,
     thumbnails: bool,
+    ray: str | None,
+    address: str | None,
     as_json: bool,
     data_dir: str | None,
 ) -> None:
@@ -72,7 +83,24 @@ def command(
     The photos of a drive that is not connected are offline and stay in the library. When more than
     a fifth of the photos of a folder disappear at once, they are held as missing until they come
     back or you run this with --accept-removals.
+
+    \b
+      imgsearch index s3://photos/archive --library s3://index/archive --ray auto
+
+    With --library, FOLDER may also be s3://BUCKET/FOLDER, and the photos go into an archive, which
+    is made if there is none (docs/scale.md).
     """
+    if address is not None:
+        if verify or metadata or thumbnails:
+            wrong = "--verify, --metadata and --thumbnails do not go with --library."
+            raise click.UsageError(wrong)
+        _index_archive(address, folders, ray, encoder, accept_removals, as_json, data_dir)
+        return
+    if ray is not None or any(folder.startswith("s3://") for folder in folders):
+        raise click.UsageError(
+            "--ray and s3:// need an archive. Say where it is: --library s3://BUCKET/NAME, or a "
+            "folder."
+        )
     with open_library(data_dir, encoder) as library:
         job = library.index(folders, accept_removals=accept_removals, verify=verify)
         report = run_with_progress(job, "Indexing")
@@ -110,3 +138,25 @@ def command(
         info(f"The library has {photos}. Search it: imgsearch search 'a dog in snow'")
     else:
         info("No photos found. Name a folder with photos: imgsearch index FOLDER")
+
+
+def _index_archive(
+    address: str,
+    sources: tuple[str, ...],
+    ray: str | None,
+    encoder: str | None,
+    accept_removals: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    with open_archive(address, data_dir, encoder) as archive:
+        job = archive.index(sources, ray=ray, accept_removals=accept_removals)
+        report = run_with_progress(job, "Indexing")
+    if as_json:
+        print_json(asdict(report))
+        return
+    click.echo(
+        f"{report.new} new, {report.moved} known by their content, {report.unchanged} unchanged, "
+        f"{report.gone} gone, {report.missing} missing, {report.failed} failed "
+        f"in {report.seconds:.1f} s"
+    )

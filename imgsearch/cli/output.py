@@ -101,13 +101,16 @@ def open_library(
     return _open(Settings.load(data_dir=data_dir, encoder=encoder), notify or info)
 
 
-def open_archive(address: str) -> Archive:
+def open_archive(
+    address: str, data_dir: str | None = None, encoder_name: str | None = None
+) -> Archive:
     """The archive at this address. Raises MissingPackage without the extra `scale`."""
     from imgsearch.archive import Archive
     from imgsearch.config import Settings
 
     encoder = click.get_current_context().obj
-    return Archive.open(address, Settings.load(), info, DownloadPrinter(), encoder=encoder)
+    settings = Settings.load(data_dir=data_dir, encoder=encoder_name)
+    return Archive.open(address, settings, info, DownloadPrinter(), encoder=encoder)
 
 
 def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Result:

@@ -12,12 +12,15 @@ import pickle
 import queue
 import secrets
 import socket
+import tempfile
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgsearch.errors import FleetError, ImgsearchError, MissingPackage, UsageError
@@ -42,6 +45,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what its parts say on standard error
 }
 # Of a Ray that is started here. The first makes it take the loopback interface for that of its
 # machine, on any system; 127.0.0.1 as its address does not suffice: Ray puts the outer one in its
@@ -100,7 +104,9 @@ def ray_workers(
     values = dict(_ENVIRONMENT)
     if address is None:
         values |= _ENVIRONMENT_OF_OWN | {_SECRET: secrets.token_hex(_SECRET_BYTES)}
-    with _environment(values):
+    with _environment(values), warnings.catch_warnings():
+        # Ray starts its processes anew, and forks none that goes on here.
+        warnings.filterwarnings("ignore", message="lance is not fork-safe")
         import ray
 
         if ray.is_initialized():
@@ -134,8 +140,10 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 def _connect(address: str | None, cpus: int | None) -> None:
     import ray
 
-    if address is not None and address != AUTO and not _answers(address.removeprefix("ray://")):
-        raise _no_cluster(address)  # Ray itself would try for minutes
+    if address is not None:
+        address = _current_cluster() if address == AUTO else address
+        if not _answers(address.removeprefix("ray://")):  # Ray itself would try for minutes
+            raise _no_cluster(address)
     try:
         if address is None:
             ray.init(
@@ -171,6 +179,17 @@ def _check_loopback() -> None:
             "Ray was imported by this program before, and would listen on the network. Start it "
             "yourself (ray start --head) and name its address."
         )
+
+
+def _current_cluster() -> str:
+    """The address of the cluster that this machine is a node of, as `ray start` has noted it."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    try:
+        return Path(folder, "ray", "ray_current_cluster").read_text().strip()
+    except OSError as error:
+        raise _no_cluster(AUTO) from error
 
 
 def _no_cluster(address: str | None, reason: str = "") -> FleetError:
@@ -261,6 +280,7 @@ class RayWorkers:
     def _run(self, files: Sequence[ListedFile], shape: WorkerShape) -> Iterator[list[FileOutcome]]:
         import ray.data
 
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # Ray sets it when it is imported
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False

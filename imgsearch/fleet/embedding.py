@@ -107,7 +107,7 @@ def _list(
     manifest: Manifest, source: PhotoSource, notify: Callable[[str], None]
 ) -> Generator[Progress, None, set[str]]:
     """List a source, or go on where it was interrupted; returns the folders that are unreadable."""
-    after = manifest.resume(source.address)
+    after = manifest.resume(source.address, source.is_listed_anew)
     if after is None:
         return {source.address}  # what is gone now is seen by the next listing
     listed, unreadable = 0, set[str]()

@@ -106,15 +106,15 @@ class Manifest:
 
     # ------------------------------------------------------------------ listing
 
-    def resume(self, address: str) -> str | None:
+    def resume(self, address: str, anew: bool) -> str | None:
         """Where the listing of a source goes on, or begins: after this path; None: it is complete.
 
-        After everything of a listing is done, the next one begins.
+        After everything of a listing is done, the next one begins; with `anew`, at once.
         """
         row = self._connection.execute(
             "SELECT after, is_listed, is_done FROM sources WHERE address = ?", (address,)
         ).fetchone()
-        if row is None or row[2]:
+        if anew or row is None or row[2]:
             self._connection.execute(
                 "INSERT INTO sources VALUES (?, 1, x'', 0, 0) ON CONFLICT (address) DO UPDATE "
                 "SET listing = listing + 1, after = x'', is_listed = 0, is_done = 0",

@@ -43,6 +43,10 @@ class PhotoSource(Protocol):
     def address(self) -> str:
         """What names it: a folder, or `s3://BUCKET/PREFIX`."""
 
+    @property
+    def is_listed_anew(self) -> bool:
+        """Whether it is listed by each run, also while the work of its last listing is not done."""
+
     def pages(self, after: str) -> Iterator[ListedPage]:
         """The files whose path sorts after `after`. Raises ImgsearchError."""
 
@@ -59,6 +63,8 @@ def source_of(address: str) -> PhotoSource:
 
 class _Folder:
     """A folder that every worker sees under the same path."""
+
+    is_listed_anew = True  # a walk takes minutes at most
 
     def __init__(self, folder: str) -> None:
         self.address = folder
@@ -83,6 +89,8 @@ def _listed(stat: FileStat) -> ListedFile:
 
 class _Objects:
     """The objects of a bucket whose keys begin alike."""
+
+    is_listed_anew = False  # 100 million keys take hours
 
     def __init__(self, address: S3Address) -> None:
         self.address = str(address)

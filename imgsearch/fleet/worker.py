@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from imgsearch.concurrency import WriteBehind, prefetch, write_behind
+from imgsearch.config import default_cache_dir
 from imgsearch.decode.motion import is_live_photo_video
+from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import EncoderMismatch, PhotoError
 from imgsearch.fleet.base import FileOutcome, ListedFile
 from imgsearch.fleet.objects import is_object
@@ -47,8 +49,8 @@ class WorkPlan:
     encoder_id: str
     open_encoder: Callable[[], Encoder]
     open_known: Callable[[], KnownContents]
-    cache_dir: Path
     max_megapixels: float
+    cache_dir: Path | None = None  # None: the usual one of each machine
     make_thumbnails: bool = True
     decoder: PhotoDecoder = field(default_factory=PhotoDecoder)
 
@@ -56,6 +58,16 @@ class WorkPlan:
     def fingerprint(self) -> str:
         """Identifies how files are decoded here."""
         return self.decoder.fingerprint_with(self.max_megapixels)
+
+
+def open_named_encoder(name: str, cache_dir: Path | None, device: str, batch_size: int) -> Encoder:
+    """The encoder of that name on the machine of a worker; for `WorkPlan.open_encoder`."""
+    return open_encoder(name, cache_dir or default_cache_dir(), device, None, batch_size)
+
+
+def given_encoder(encoder: Encoder) -> Encoder:
+    """An encoder that a program has made, and that can be pickled; for the same."""
+    return encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,7 @@ class PhotoWorker:
         self._reader = PhotoReader(
             self._encoder,
             plan.decoder.decode,
-            Gazetteer(plan.cache_dir),
+            Gazetteer(plan.cache_dir or default_cache_dir()),
             plan.max_megapixels,
         )
         self._folder = tempfile.TemporaryDirectory(prefix="imgsearch-")

@@ -1,0 +1,53 @@
+"""`imgsearch copy`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from imgsearch.cli.output import data_option, info, json_option, open_archive, print_json
+from imgsearch.cli.progress import run_with_progress
+from imgsearch.text import format_count, printable
+
+
+@click.command("copy", short_help="Carry the library over to an archive.")
+@click.option(
+    "--to",
+    "address",
+    metavar="ADDRESS",
+    required=True,
+    help="The archive: a folder, or s3://BUCKET/NAME. It is made if there is none.",
+)
+@json_option
+@data_option
+def command(address: str, as_json: bool, data_dir: str | None) -> None:
+    """Carry all that the library knows of its photos over to an archive, embedding nothing again.
+
+    \b
+      imgsearch copy --to s3://index/archive
+      imgsearch search "a ferry at dawn" --library s3://index/archive
+
+    An archive has vectors, facts, paths, the text in pictures, and the files that could not be
+    read, in tables that many machines search at once (docs/scale.md). The photos themselves are
+    not copied, nor are saved searches, concepts and thumbnails. The library stays as it is. What
+    the archive has is not copied again, so a copy that was stopped goes on.
+    """
+    with open_archive(address, data_dir) as archive:
+        job = archive.copy_from(archive.settings.data_dir)
+        report = run_with_progress(job, "Copying")
+    if as_json:
+        print_json(asdict(report))
+        return
+    click.echo(
+        f"{format_count(report.photos, 'photo')} ({report.new} new there, "
+        f"{format_count(report.files, 'file')}), {format_count(report.texts, 'text')} and "
+        f"{format_count(report.failures, 'failure')} in {report.seconds:.1f} s: "
+        f"{printable(address)}"
+    )
+    if report.lacking:
+        photos = format_count(report.lacking, "photo")
+        info(
+            f"Left out: {photos} without vectors of the archive's encoder. To make them: imgsearch "
+            "rebuild --encoder NAME"
+        )

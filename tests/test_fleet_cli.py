@@ -1,0 +1,72 @@
+"""`imgsearch index --library` and `imgsearch copy`: archives are filled by commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Archive, Library, Settings
+from tests.factories import run_cli
+
+pytest.importorskip("lance", reason="needs the extra scale")
+
+
+def found(data: Path, *more: str) -> list[tuple[str, float]]:
+    """Names and scores of what a search finds."""
+    done = run_cli("search", "a cat", "--json", *more, data=data)
+    assert done.returncode == 0, done.stderr
+    return [(Path(hit["path"]).name, round(hit["score"], 3)) for hit in json.loads(done.stdout)]
+
+
+def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(
+    tmp_path: Path, demo_photos: Path
+) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(demo_photos, photos)
+    (photos / "text.jpg").write_text("no photo")
+    data, archive, copied = tmp_path / "library", tmp_path / "archive", tmp_path / "copied"
+    assert run_cli("index", photos, data=data).returncode == 0
+    done = run_cli("index", photos, "--library", archive, data=data)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("21 new, 0 known by their content, 0 unchanged"), done.stdout
+    again = run_cli("index", photos, "--library", archive, "--json", data=data)
+    assert json.loads(again.stdout)["unchanged"] == 22
+    copy = run_cli("copy", "--to", copied, data=data)
+    assert copy.stdout.startswith("21 photos (21 new there, 21 files), 0 texts and 1 failure")
+    expected = found(data)
+    assert found(data, "--library", str(archive)) == expected
+    assert found(data, "--library", str(copied)) == expected
+
+
+def test_mistakes_about_archives_are_said_in_a_sentence(tmp_path: Path) -> None:
+    data, archive = tmp_path / "library", str(tmp_path / "archive")
+    for arguments, code, message in (
+        (("index", "s3://photos"), 2, "--ray and s3:// need an archive"),
+        (("index", str(tmp_path), "--library", archive, "--verify"), 2, "do not go with --library"),
+        (("index", "--library", archive), 2, "Name the folders or buckets"),
+        (("index", str(tmp_path), "--library", archive), 4, "No photos were found in"),
+        (("copy", "--to", archive + "2"), 2, "imgsearch index"),
+    ):
+        done = run_cli(*arguments, data=data)
+        assert done.returncode == code, (arguments, done.stderr)
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_cluster_that_is_not_there_is_named(tmp_path: Path, demo_photos: Path) -> None:
+    arguments = ("--library", tmp_path / "archive", "--ray", "127.0.0.1:9")
+    done = run_cli("index", demo_photos, *arguments, data=tmp_path / "library")
+    assert done.returncode == 14
+    assert "No Ray cluster answers at 127.0.0.1:9. Start one: ray start --head" in done.stderr
+
+
+def test_a_copy_in_python_reports_what_it_did(demo: Library, tmp_path: Path) -> None:
+    with Archive.open(tmp_path / "archive", Settings.load(data_dir=tmp_path)) as archive:
+        report = archive.copy_from(demo.settings.data_dir).run()
+        assert (report.photos, report.new) == (21, 21)
+        assert {hit.path for hit in archive.search("a cat", k=100)} == {
+            hit.path for hit in demo.search("a cat", k=100)
+        }
