@@ -21,7 +21,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -52,6 +52,7 @@ TableName: TypeAlias = Literal["photos", "kept", "files", "texts", "pending", "b
 
 FORMAT_VERSION = 1
 IDS_AT_ONCE = 5_000  # in one condition
+_MOST_COUNTS = 1_000  # that are kept of a version
 _FORMAT, _TABLE = b"imgsearch:format", b"imgsearch:table"
 _ENCODER = (b"imgsearch:encoder", b"imgsearch:encoder-name", b"imgsearch:dim")
 _KEY_MARK = b"lance-schema:unenforced-primary-key"
@@ -247,9 +248,13 @@ def _is_not_found(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A version of a table, which no writer changes any more."""
+    """A version of a table, which no writer changes any more.
+
+    `counts` has the conditions whose rows were counted: one answer asks for the same several times.
+    """
 
     dataset: Any  # lance.LanceDataset
+    counts: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def version(self) -> int:
@@ -272,7 +277,12 @@ class View:
 
     def count(self, condition: str | None = None) -> int:
         """How many rows fulfil an SQL condition."""
-        return int(self.dataset.count_rows(condition))
+        known = self.counts.get(condition)
+        if known is None:
+            if len(self.counts) >= _MOST_COUNTS:
+                self.counts.clear()
+            known = self.counts[condition] = int(self.dataset.count_rows(condition))
+        return known
 
     def read_with(
         self, column: str, values: Sequence[object], columns: Sequence[str], also: str = ""
@@ -295,7 +305,7 @@ class Table:
         self._lock = threading.Lock()
         with lance_errors(address):
             try:
-                self._dataset = lance.dataset(_uri(address, name))
+                self._view = View(lance.dataset(_uri(address, name)))
             except (ValueError, OSError) as error:
                 if not _is_not_found(error):
                     raise
@@ -306,7 +316,7 @@ class Table:
             self._check()
 
     def _check(self) -> None:
-        marks = self._dataset.schema.metadata or {}
+        marks = self._view.dataset.schema.metadata or {}
         if marks.get(_TABLE) != self.name.encode():
             raise StoreError(
                 f"The table {self.name} in {self.address} is not one of imgsearch. "
@@ -318,7 +328,7 @@ class Table:
                 f"The catalogue {self.address} has format {version}, and this imgsearch knows "
                 f"format {FORMAT_VERSION}. Update it: {update_command()}"
             )
-        key = self._dataset.schema.field(_KEYS[self.name])
+        key = self._view.dataset.schema.field(_KEYS[self.name])
         if (key.metadata or {}).get(_KEY_MARK) != b"true":
             raise StoreError(
                 f"The key of the table {self.name} in {self.address} is not marked as one, so two "
@@ -329,20 +339,22 @@ class Table:
     @property
     def encoder(self) -> EncoderRow:
         """The encoder that the catalogue was made for."""
-        encoder_id, name, dim = (self._dataset.schema.metadata[mark].decode() for mark in _ENCODER)
+        encoder_id, name, dim = (
+            self._view.dataset.schema.metadata[mark].decode() for mark in _ENCODER
+        )
         return EncoderRow(1, encoder_id, name, int(dim))
 
     @property
     def schema(self) -> Any:
-        return self._dataset.schema
+        return self._view.dataset.schema
 
     def newest(self) -> View:
         """The newest version."""
         with self._lock, lance_errors(self.address):
-            latest = self._dataset.latest_version
-            if latest != self._dataset.version:
-                self._dataset = self._dataset.checkout_version(latest)
-            return View(self._dataset)
+            latest = self._view.dataset.latest_version
+            if latest != self._view.version:
+                self._view = View(self._view.dataset.checkout_version(latest))
+            return self._view
 
     def before(self, version: int) -> View:
         """What this version was made from."""
