@@ -147,6 +147,7 @@ def _connect(address: str | None, cpus: int | None) -> None:
     try:
         if address is None:
             ray.init(
+                "local",  # without it, a cluster that runs here already would be joined
                 num_cpus=cpus,
                 include_dashboard=False,
                 object_store_memory=_LOCAL_OBJECT_STORE_BYTES,

@@ -64,8 +64,11 @@ _CLOSE = 0.005  # of recall: as good as the best that can be reached
 # Scoring a stored vector takes as long as comparing this many codes.
 _CODES_PER_ROW = 32
 _FILTER_POWER = 0.4  # unless it was calibrated
-_FILTER_POWER_MIN = 0.15  # small filters need results that are deeper than those known
-_FILTER_SAMPLE = 4_096  # photos that pass a filter, to see which lists they are in
+# Small filters need results that are deeper than those known, and a limit of lists that is too low
+# costs the hardest queries their results.
+_LISTS_POWER_MIN, _GAP_POWER_MIN = 0.3, 0.1
+_FILTER_GAP = 1.06  # times as far: which photos pass is one more chance to miss one
+_FILTER_SAMPLE = 2_048  # photos that pass a filter, to see which lists they are in
 # A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
 # hold less than this part of what they would hold of photos taken at random.
 _DEPTHS = (8, 4, 2, 1)
@@ -376,7 +379,7 @@ class ScanSetting:
         fewer lists than that many times, where the filter does not depend on the query.
         """
         nprobe = min(nlist, ceil(self.nprobe / share**self.nprobe_power))
-        return replace(self, nprobe=nprobe, gap=self.gap / share**self.gap_power)
+        return replace(self, nprobe=nprobe, gap=_FILTER_GAP * self.gap / share**self.gap_power)
 
 
 class IvfPqBackend:
@@ -751,8 +754,8 @@ class _SettingsTrial:
         growths = (deep[0] / lists, deep[1] / gap)
         nprobe_power, gap_power = (log2(max(1.0, each)) / log2(depth) for each in growths)
         return (
-            round(max(nprobe_power, _FILTER_POWER_MIN), 3),
-            round(max(gap_power, _FILTER_POWER_MIN), 3),
+            round(max(nprobe_power, _LISTS_POWER_MIN), 3),
+            round(max(gap_power, _GAP_POWER_MIN), 3),
         )
 
     def _places_of(self, photos: Sequence[Collection[int]]) -> tuple[Ids, Vector]:
