@@ -173,8 +173,12 @@ def two_nodes() -> Iterator[str]:
     processes = []
     try:
         for options in (head, node):
-            processes.append(subprocess.Popen([*usual, *options], stdout=subprocess.DEVNULL))
-            time.sleep(15)  # ray start says nothing that a program could wait for
+            node_process = subprocess.Popen([*usual, *options], stdout=subprocess.PIPE, text=True)
+            processes.append(node_process)
+            assert node_process.stdout is not None
+            while "Ray runtime started" not in (line := node_process.stdout.readline()):
+                if not line:
+                    raise SystemExit("a node of Ray did not start")
         yield f"{HEAD}:{PORT}"
     finally:
         for process in reversed(processes):
@@ -260,7 +264,7 @@ def of_catalogue(address: str, source: str) -> dict[str, Any]:
             for each in photos.values()
         },
         "failures": {
-            row["path"].partition(f"{source}/")[2]: row["reason"]
+            row["path"].replace("://", ":/", 1).partition(f"{source}/")[2]: row["reason"]
             for row in files
             if row["reason"] is not None
         },

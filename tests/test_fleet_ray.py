@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -144,6 +147,66 @@ def test_ray_listens_on_the_loopback_interface_only_and_reports_nothing(ray: Non
     from ray._common.usage.usage_lib import usage_stats_enabled
 
     assert not usage_stats_enabled()
+
+
+LOSING_ITS_HEAD = """
+import sys
+import warnings
+warnings.simplefilter("ignore")  # those of Ray
+from functools import partial
+from pathlib import Path
+from imgsearch.errors import FleetError
+from imgsearch.fleet.cluster import ray_workers
+from imgsearch.fleet.embedding import embed_photos
+from imgsearch.indexer.reading import PhotoDecoder
+from imgsearch.progress import Job
+from tests.fleets import run_in
+from tests.test_fleet_ray import GatedDecoder
+folder, address = Path(sys.argv[1]), sys.argv[2]
+run = run_in(folder, PhotoDecoder(GatedDecoder(folder / "gate", "0033.png")))
+try:
+    Job(embed_photos(run, [str(folder / "photos")], partial(ray_workers, address=address))).run()
+except FleetError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_that_goes_away_ends_the_run_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photos(tmp_path / "photos", 40)
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "ab" * 32)
+    with socket.socket() as free:
+        free.bind(("127.0.0.2", 0))  # Ray takes 127.0.0.1 for the outer address
+        port = free.getsockname()[1]
+    with subprocess.Popen(
+        [
+            *(Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=1"),
+            *(f"--port={port}", "--node-ip-address=127.0.0.2", "--include-dashboard=false"),
+            "--object-store-memory=100000000",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as head:
+        assert head.stdout is not None
+        assert any("Ray runtime started" in line for line in head.stdout)
+        cluster = psutil.Process(head.pid).children(recursive=True)
+        with ThreadPoolExecutor(1) as thread:
+            address = f"127.0.0.2:{port}"
+            driver = thread.submit(run_python, LOSING_ITS_HEAD, tmp_path, address)
+            wait_until(lambda: list(gate.glob("held-*")) or driver.done())
+            for process in cluster:
+                process.kill()
+            head.kill()
+            done = driver.result()
+    assert "The Ray cluster went away. What was written is kept" in done.stdout, done.stderr
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(
