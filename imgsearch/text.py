@@ -13,6 +13,7 @@ _PLAIN_LETTERS = str.maketrans(
 )
 _INVISIBLE = {"Mn": "", "Cf": "", "Cs": " "}  # accents, marks of direction, no characters
 _WORD = re.compile(r"[^\W_]+")
+SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
 
 
 def plain_text(text: str) -> str:
@@ -40,6 +41,11 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(plain_text(text))
 
 
+def path_text(path: str | Path) -> str:
+    """A path, or the address of an object: `Path` makes "s3:/bucket" of "s3://bucket"."""
+    return SCHEME.sub(r"\1://", str(path))
+
+
 def printable(text: str | Path) -> str:
     """`text` with every character escaped that could move the cursor, hide text or break a line.
 
@@ -50,7 +56,7 @@ def printable(text: str | Path) -> str:
         character
         if character == " " or unicodedata.category(character)[0] not in "CZ"
         else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in str(text)
+        for character in (path_text(text) if isinstance(text, Path) else str(text))
     )
 
 

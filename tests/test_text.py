@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from imgsearch.cli import commands
-from imgsearch.text import format_count
+from imgsearch.text import format_count, path_text, printable
 from tests.factories import write_photo
 from tests.stand_in import StandIn
 
@@ -45,3 +45,10 @@ def test_commands_count_a_single_photo_in_the_singular(
     assert "1 caption, searched among 1 photo\n" in output("evaluate", "--captions", str(captions))
     assert "1 photo left the library" in output("forget", "--yes", folder)
     assert "1 day or more" in output("prune", "--days", "1")
+
+
+def test_the_address_of_an_object_stays_one() -> None:
+    for text in ("s3://photos/2020/a b.jpg", "/photos/s3:/x.jpg", "/a/b.jpg", "gs://b/c"):
+        assert path_text(Path(text)) == path_text(text) == text
+    assert printable(Path("s3://photos/a.jpg")) == "s3://photos/a.jpg"
+    assert printable("s3:/not a path") == "s3:/not a path"

@@ -24,7 +24,7 @@ from imgsearch.cli.terminal import standard_output
 from imgsearch.query.grammar import to_text
 from imgsearch.records.names import name_of_field
 from imgsearch.records.query import Filter, Query, Term
-from imgsearch.text import format_count, printable
+from imgsearch.text import format_count, path_text, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Explanation
@@ -76,7 +76,7 @@ def explanation_to_json(explanation: Explanation) -> dict[str, object]:
     from imgsearch.service.codec import concept_verdict_to_json, file_to_json, text_to_json
 
     return {
-        "path": str(explanation.path),
+        "path": path_text(explanation.path),
         "photo_id": None if explanation.photo is None else explanation.photo.id,
         "reason": explanation.reason,
         "rank": explanation.rank,

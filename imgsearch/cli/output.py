@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from imgsearch.text import printable
+from imgsearch.text import path_text, printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -159,7 +159,7 @@ def print_bytes(content: bytes) -> None:
 def print_paths(paths: Iterable[Path], nul: bool) -> None:
     """Print each path with a line break after it, or with NUL."""
     end = b"\0" if nul else b"\n"
-    print_bytes(b"".join(os.fsencode(path) + end for path in paths))
+    print_bytes(b"".join(os.fsencode(path_text(path)) + end for path in paths))
 
 
 def print_json(value: object) -> None:

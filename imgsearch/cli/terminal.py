@@ -38,7 +38,7 @@ class TerminalText:
         if self.has_colours:
             name = printable(path.name)
             text = self.styled(text[: len(text) - len(name)], dim=True) + name
-        if not self.has_links or not can_open:
+        if not self.has_links or not can_open or "://" in text:
             return text
         from urllib.parse import quote
 

@@ -27,6 +27,7 @@ from imgsearch.records.query import Query, TaughtConcept, Term
 from imgsearch.records.saved import SavedSearchSummary
 from imgsearch.records.status import Failure, Root, Status
 from imgsearch.records.suggestion import Suggestion
+from imgsearch.text import path_text
 
 if TYPE_CHECKING:
     from imgsearch.records.concepts import Concept, ConceptVerdict
@@ -112,7 +113,7 @@ def hit_to_json(hit: Hit) -> JsonObject:
         "score": hit.score,
         "level": hit.level,
         "matched_by": _plain(hit.matched_by),
-        "path": str(hit.path),
+        "path": path_text(hit.path),
         "paths": _plain(hit.paths),
         "photo_id": hit.photo.id,
         "date": _plain(hit.date),
@@ -479,7 +480,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):
-        return str(value)
+        return path_text(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, float):

@@ -22,7 +22,6 @@ from imgsearch.catalogue.lance.nearest import (
 )
 from imgsearch.catalogue.lance.rows import (
     id_of,
-    path_text,
     photo_of,
     reading_of,
     stem_of,
@@ -47,7 +46,7 @@ from imgsearch.records.photo import FACTS, PhotoVectors
 from imgsearch.records.picture_text import PhotoText, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
-from imgsearch.text import words_of
+from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
 _PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -30,7 +29,7 @@ from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.picture_text import PhotoText, searchable_texts
 from imgsearch.records.status import Failure
-from imgsearch.text import plain_text, words_of
+from imgsearch.text import SCHEME, path_text, plain_text, words_of
 
 # Between the names of one column of words, and around them. It has a character for private use,
 # which is never one of `words_of`, so that no phrase matches across two names.
@@ -38,7 +37,6 @@ NAME_END = " \ue000 "
 # Between the texts of several files in one column: no path has it.
 FILE_END = "\0"
 _LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
 _WORDS = [words_column(field) for field in (*NAME_FIELDS, TEXTS)]
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 
@@ -51,11 +49,6 @@ def id_of(content_hash: str) -> int:
     other, whoever puts it; its file is then recorded as a failure.
     """
     return int(content_hash[:16], 16) >> 1
-
-
-def path_text(path: str | Path) -> str:
-    """A path as tables have it; `Path` makes "s3:/bucket" of "s3://bucket"."""
-    return _SCHEME.sub(r"\1://", str(path), count=1)
 
 
 # ------------------------------------------------------------------------- files
@@ -286,7 +279,7 @@ def place_columns(
 
 def _folders_and_name(path: str) -> tuple[list[str], str, str]:
     """The names of the folders of a file, their folded path, and the name of the file."""
-    scheme = _SCHEME.match(path)
+    scheme = SCHEME.match(path)
     *names, file_name = path[scheme.end() if scheme else 0 :].split("/")
     names = [name for name in names if name]
     return names, plain_text("/".join(["", *names, ""])), file_name
@@ -294,7 +287,7 @@ def _folders_and_name(path: str) -> tuple[list[str], str, str]:
 
 def _ancestors(path: str) -> list[str]:
     """The paths of all folders of a file: "/", "/a", "/a/b"."""
-    scheme = _SCHEME.match(path)
+    scheme = SCHEME.match(path)
     start = scheme[0] if scheme else "/"
     *names, _ = path[len(start) :].split("/")
     above = [] if scheme else ["/"]

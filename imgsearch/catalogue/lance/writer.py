@@ -38,7 +38,6 @@ from imgsearch.catalogue.lance.rows import (
     NewPhoto,
     file_columns,
     id_of,
-    path_text,
     photo_rows,
     place_columns,
     reading_of,
@@ -69,6 +68,7 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure
+from imgsearch.text import path_text
 
 # Makes the score baseline of some photos (n, dim), the mean of all (dim,), and how many vectors
 # there are; None for too few.
