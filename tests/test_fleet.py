@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,13 @@ import pytest
 from imgsearch import Library, Settings
 from imgsearch.decode.reader import decode
 from imgsearch.encoders.base import Encoder
-from imgsearch.errors import EncoderMismatch, FolderError, LibraryLocked
+from imgsearch.errors import EncoderMismatch, FolderError, LibraryLocked, StoreError
 from imgsearch.fleet.embedding import FleetRun, embed_photos
 from imgsearch.fleet.manifest import MANIFEST_FILE, Manifest
 from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
-from imgsearch.records.files import Decoded
+from imgsearch.records.files import Decoded, IngestResult
 from imgsearch.store.store import Store
 from tests.factories import write_noise, write_photo, write_photos
 from tests.fleets import open_lite, plan_for, run_in, workers_here
@@ -332,3 +332,21 @@ def test_what_is_embedded_does_not_depend_on_the_task(tmp_path: Path) -> None:
     for key, rows in vectors[0].items():  # the stand-in rounds by the size of a batch
         assert np.abs(rows - vectors[1][key]).max() < 1e-6
     assert StandIn.batch_size < 40
+
+
+def test_a_catalogue_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 3)
+    run = run_in(tmp_path)
+    failures = [StoreError("away"), StoreError("away")]
+
+    class Away(SmallCatalogue):
+        """Fails twice."""
+
+        def put(self, results: Sequence[IngestResult]) -> None:
+            if failures:
+                raise failures.pop()
+            super().put(results)
+
+    run = replace(run, writer=Away(tmp_path / "catalogue.db"))
+    assert counts(embed(run, photos)) == {"new": 3}
+    assert not failures

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from imgsearch.errors import StoreError
 
 if TYPE_CHECKING:
     from imgsearch.records.files import IngestResult
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,19 @@ class KnownContents(Protocol):
     """The part of a `CatalogueWriter` that workers need."""
 
     def known(self, content_hashes: Sequence[bytes]) -> set[bytes]: ...
+
+
+def patiently(action: Callable[[], _Result], attempts: int = 8) -> _Result:
+    """The result of asking a catalogue, which may be asked again: its storage may be away a while.
+
+    Raises the StoreError of the last attempt, after about a minute.
+    """
+    for attempt in range(attempts - 1):
+        try:
+            return action()
+        except StoreError:
+            time.sleep(min(20.0, 2.0**attempt) * (0.5 + random.random() / 2))
+    return action()
 
 
 class Workers(Protocol):

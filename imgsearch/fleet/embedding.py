@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import FolderError
+from imgsearch.fleet.base import patiently
 from imgsearch.fleet.manifest import Manifest
 from imgsearch.fleet.sources import source_of
 from imgsearch.indexer.removals import HELD_FROM, HELD_SHARE
@@ -170,7 +171,7 @@ class _Recorder:
             self._run.keep_thumbnails(_thumbnails(outcomes))
         # New photos first: a copy needs the photo that it is a copy of.
         results.sort(key=lambda result: result.vectors is None)
-        self._run.writer.put(results)
+        patiently(lambda: self._run.writer.put(results))
         self._manifest.mark_done([outcome for outcome in outcomes if _is_final(outcome)])
         new = sum(result.vectors is not None for result in results)
         failed = sum(result.failure is not None for result in results)

@@ -18,7 +18,7 @@ from imgsearch.config import default_cache_dir
 from imgsearch.decode.motion import is_live_photo_video
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.errors import EncoderMismatch, PhotoError
-from imgsearch.fleet.base import FileOutcome, ListedFile
+from imgsearch.fleet.base import FileOutcome, ListedFile, patiently
 from imgsearch.fleet.objects import is_object
 from imgsearch.fleet.sources import Fetcher
 from imgsearch.gazetteer import Gazetteer
@@ -168,7 +168,8 @@ class PhotoWorker:
         def asked() -> Iterator[tuple[_Fetched, bool]]:
             hashes = {each.content_hash for each in waiting if each.content_hash is not None}
             if hashes - claimed:
-                known.update(self._catalogue.known(list(hashes - claimed)))
+                new = list(hashes - claimed)
+                known.update(patiently(lambda: self._catalogue.known(new)))
             for each in waiting:
                 content_hash = each.content_hash
                 yield each, content_hash is not None and content_hash not in known | claimed
