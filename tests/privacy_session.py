@@ -271,6 +271,9 @@ def main(arguments: Sequence[str]) -> None:
     run("pack", "pack", photos, pack)
     run("pack --verify", "pack", "--verify", pack)
     run("unpack", "unpack", pack, "--at", photos, "--data", str(work / "data" / "other"))
+    archive = str(work / "data" / "archive")
+    run("copy", "copy", "--to", archive)
+    run("search in an archive", "search", "a cat", "--library", archive)
     run("help", "help", "search")
     run("completion", "completion", "bash")
     with recorder.running("browse", "-c", BROWSE) as process:

@@ -206,10 +206,10 @@ def test_a_wide_gamut_profile_is_converted_and_a_broken_one_ignored() -> None:
     green = Image.new("RGB", (32, 32), (60, 200, 60))
     for format_name in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF"):
         options = {} if format_name in ("PNG", "TIFF") else {"quality": 100}
-        seen = decode_bytes(encoded(green, format_name, icc_profile=wide, **options), 8)
+        seen = decode_bytes(encoded(green, format_name, icc_profile=wide, **options), 16)
         assert rgb_at(seen.image, 9, 9)[0] < 30, "the wider green has less red than sRGB can show"
         for broken in (b"junk", wide[:200], b"\0" * 600):
-            same = decode_bytes(encoded(green, format_name, icc_profile=broken, **options), 8)
+            same = decode_bytes(encoded(green, format_name, icc_profile=broken, **options), 16)
             assert same.image.getpixel((9, 9)) == pytest.approx((60, 200, 60), abs=4)
 
 

@@ -156,7 +156,7 @@ def collected(root: Path) -> dict[str, bytes]:
 def outcome(data: bytes) -> str:
     """The reason of failure or "read", after checking that the outcome is allowed."""
     try:
-        decoded = decode_bytes(data, 32, MAX_MEGAPIXELS)
+        decoded = decode_bytes(data, 64, MAX_MEGAPIXELS)
     except PhotoError as error:
         assert error.reason is not Reason.UNREADABLE, error
         assert str(error) and "\n" not in str(error)
@@ -284,7 +284,7 @@ class Targets:
         (format_name, kind), container = self._chance.choice(self._containers)
         block = self._damaged_block(kind)
         self.data = container(block)
-        decoded = decode_bytes(self.data, 32, MAX_MEGAPIXELS)
+        decoded = decode_bytes(self.data, 64, MAX_MEGAPIXELS)
         check(decoded)
         assert sorted((decoded.facts.width_px, decoded.facts.height_px)) == [HEIGHT_PX, WIDTH_PX]
         self._stored.add(self.data, decoded.facts)

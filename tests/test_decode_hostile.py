@@ -41,7 +41,7 @@ PROMPT_S = 30  # on however busy a machine; what these tests rule out takes minu
 
 def refused(data: bytes, max_megapixels: float = 200) -> PhotoError:
     with pytest.raises(PhotoError) as caught:
-        decode_bytes(data, 32, max_megapixels)
+        decode_bytes(data, 64, max_megapixels)
     return caught.value
 
 
@@ -89,7 +89,7 @@ def fake_heif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def attempt(action: str, pool: DecoderPool) -> Decoded:
-    return decode_bytes(heic_that_says(action), 4, pool=pool)
+    return decode_bytes(heic_that_says(action), 8, pool=pool)
 
 
 @pytest.mark.parametrize(("action", "message"), [("crash", "SIGSEGV"), ("exit", "crashed")])
@@ -145,7 +145,7 @@ def test_crashes_do_not_affect_other_threads(fake_heif: None) -> None:
 
 def test_a_process_that_does_not_start_is_not_the_photos_fault() -> None:
     with DecoderPool(python="/bin/false") as pool, pytest.raises(ImgsearchError) as caught:
-        decode_bytes(encoded(noise(), "GIF"), 4, pool=pool)
+        decode_bytes(encoded(noise(), "GIF"), 8, pool=pool)
     assert not isinstance(caught.value, PhotoError)
     assert "/bin/false -P -m imgsearch.decode.worker" in str(caught.value)
 
@@ -155,7 +155,7 @@ def test_processes_are_reused_and_then_replaced() -> None:
     ids = []
     with DecoderPool(files_per_process=3) as pool:
         for _ in range(6):
-            decode_bytes(gif, 4, pool=pool)
+            decode_bytes(gif, 8, pool=pool)
             ids.append(pool.idle_process_ids)
     assert ids[0] == ids[1] != () and ids[2] == ()
     assert ids[3] == ids[4] not in ((), ids[0]) and ids[5] == ()
@@ -164,15 +164,15 @@ def test_processes_are_reused_and_then_replaced() -> None:
 def test_a_process_that_has_ended_is_replaced() -> None:
     gif = encoded(noise(), "GIF")
     with DecoderPool() as pool:
-        decode_bytes(gif, 4, pool=pool)
+        decode_bytes(gif, 8, pool=pool)
         (first,) = pool.idle_process_ids
         os.kill(first, 9)
         os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
-        assert decode_bytes(gif, 4, pool=pool).image
+        assert decode_bytes(gif, 8, pool=pool).image
         (second,) = pool.idle_process_ids
         assert second != first
         os.kill(second, 9)  # it may or may not have ended when the file is sent
-        assert decode_bytes(gif, 4, pool=pool).image
+        assert decode_bytes(gif, 8, pool=pool).image
 
 
 def test_processes_end_with_their_parent() -> None:
@@ -366,7 +366,7 @@ def test_a_real_bomb_below_the_limit_takes_little_memory_in_this_process(tmp_pat
     code = f"""
         import pathlib, re
         from imgsearch.decode.reader import decode
-        image = decode(pathlib.Path({str(path)!r}), 128).image
+        image = decode(pathlib.Path({str(path)!r}), 256).image
         status = pathlib.Path("/proc/self/status").read_text()
         print(min(image.size), re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
     """
@@ -388,7 +388,7 @@ def test_a_text_bomb_in_a_png_is_left_out_promptly() -> None:
         + struct.pack(">I", zlib.crc32(b"zTXt" + body))
     )
     begin = time.monotonic()
-    assert decode_bytes(png[:33] + chunk + png[33:], 32).image.size == (64, 64)
+    assert decode_bytes(png[:33] + chunk + png[33:], 64).image.size == (64, 64)
     assert time.monotonic() - begin < PROMPT_S
 
 
@@ -411,19 +411,19 @@ def png_with_text(name: bytes, text: bytes) -> bytes:
 )
 def test_long_texts_take_little_time(data: bytes) -> None:
     begin = time.monotonic()
-    assert decode_bytes(data, 16).facts.taken_at is None
+    assert decode_bytes(data, 32).facts.taken_at is None
     assert time.monotonic() - begin < PROMPT_S / 3
 
 
 def test_a_gif_of_very_many_frames_and_a_circular_tiff_are_read() -> None:
     gif = encoded(noise(), "GIF", save_all=True, append_images=[noise()] * 2, loop=0)
     frame = gif[gif.index(b"\x2c", 800) : -1]
-    assert decode_bytes(gif[:-1] + frame * 2000, 16).image
+    assert decode_bytes(gif[:-1] + frame * 2000, 32).image
     tiff = bytearray(encoded(noise(), "TIFF"))
     (first,) = struct.unpack_from("<I", tiff, 4)
     (count,) = struct.unpack_from("<H", tiff, first)
     struct.pack_into("<I", tiff, first + 2 + 12 * count, first)
-    assert decode_bytes(bytes(tiff), 16).image
+    assert decode_bytes(bytes(tiff), 32).image
 
 
 def test_only_the_first_of_very_many_tiff_pages_is_read() -> None:
@@ -436,7 +436,7 @@ def test_only_the_first_of_very_many_tiff_pages_is_read() -> None:
     for _ in range(100_000):
         chain += page + struct.pack("<I", len(chain) + len(page) + 4)
     begin = time.monotonic()
-    assert decode_bytes(bytes(chain), 16).image.size == (32, 32)
+    assert decode_bytes(bytes(chain), 32).image.size == (32, 32)
     assert time.monotonic() - begin < PROMPT_S
 
 
@@ -453,7 +453,7 @@ def test_huge_metadata_takes_little_time(format_name: str) -> None:
             chunk = struct.pack(">I", size) + b"iTXt" + body + struct.pack(">I", check)
             data = data[:33] + chunk + data[33:]
         try:
-            assert decode_bytes(data, 16).facts.taken_at is None
+            assert decode_bytes(data, 32).facts.taken_at is None
         except PhotoError as error:
             assert error.reason is Reason.DAMAGED
         assert time.monotonic() - begin < PROMPT_S
@@ -480,18 +480,18 @@ def test_a_jpeg_beyond_the_limits_is_decoded_in_another_process() -> None:
         InProcessLimits(file_bytes=len(progressive) - 1),
     )
     with DecoderPool() as pool:
-        assert decode_bytes(progressive, 32, pool=pool, limits=below).image
+        assert decode_bytes(progressive, 64, pool=pool, limits=below).image
         assert pool.idle_process_ids == ()
     for limits in beyond:
         with DecoderPool() as pool:
-            assert decode_bytes(progressive, 32, pool=pool, limits=limits).image
+            assert decode_bytes(progressive, 64, pool=pool, limits=limits).image
             assert len(pool.idle_process_ids) == 1
 
 
 def test_a_jpeg_of_endless_segments_is_recognised() -> None:
     endless = b"\xff\xd8" + b"\xff\xe3\x00\x02" * 5000 + encoded(noise(), "JPEG")[2:]
     assert jpeg_work(BytesIO(endless)).scanned > 1e9
-    assert decode_bytes(endless, 16).image
+    assert decode_bytes(endless, 32).image
 
 
 # ---------------------------------------------------------------------------- lies and accidents
@@ -545,7 +545,7 @@ def test_no_message_shows_the_inside_of_python(format_name: str) -> None:
 
 def test_a_file_that_is_two_formats_is_read_as_the_first() -> None:
     data = encoded(noise(), "JPEG") + encoded(noise(), "PNG") + b"PK\x03\x04<html><script>"
-    assert decode_bytes(data, 8).facts.format == "JPEG"
+    assert decode_bytes(data, 16).facts.format == "JPEG"
 
 
 class FailingDisk(BytesIO):

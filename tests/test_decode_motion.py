@@ -87,7 +87,7 @@ def test_a_video_after_a_jpeg_or_in_a_heic_is_found() -> None:
         heic() + box(b"mpvd", MP4),
         heic() + samsung + MP4 + b"SEFH" + bytes(30) + b"SEFT",
     ):
-        facts = decode_bytes(data, 16).facts
+        facts = decode_bytes(data, 32).facts
         assert (facts.motion, facts.animated, facts.width_px) == ("inside", False, 64)
 
 
@@ -102,15 +102,15 @@ def test_other_data_is_not_taken_for_a_video() -> None:
         heic() + box(b"free", b"ftypmp42"),
         heic() + box(b"mpvd", b""),
     ):
-        assert decode_bytes(data, 16).facts.motion is None
+        assert decode_bytes(data, 32).facts.motion is None
     buffer = BytesIO()
     Image.new("RGB", (9, 9)).save(buffer, "PNG")
-    assert decode_bytes(buffer.getvalue() + MP4, 4).facts.motion is None
+    assert decode_bytes(buffer.getvalue() + MP4, 8).facts.motion is None
 
 
 def test_a_real_motion_photo(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "camera/formats/formats/motionphoto/samsung-one-ui-6.heic"
-    assert read_facts(path).motion == decode(path, 64).facts.motion == "inside"
+    assert read_facts(path).motion == decode(path, 128).facts.motion == "inside"
     without = path.read_bytes()[: path.read_bytes().index(b"mpvd") - 4]
     (tmp_path / "cut.heic").write_bytes(without)
     assert read_facts(tmp_path / "cut.heic").motion is None, "though XMP still announces one"
@@ -136,11 +136,11 @@ def test_a_live_photo_has_its_video_beside_it(
 ) -> None:
     photo, video = tmp_path / "IMG_1.JPG", tmp_path / "IMG_1.MOV"
     photo.write_bytes(still(of_photo))
-    assert decode(photo, 16).facts.motion is None
+    assert decode(photo, 32).facts.motion is None
     for is_mp4 in (False, True):
         video.write_bytes(mov(of_video, is_mp4))
         assert live_photo_video(photo) == (video if is_live else None)
-        assert decode(photo, 16).facts.motion == ("beside" if is_live else None)
+        assert decode(photo, 32).facts.motion == ("beside" if is_live else None)
 
 
 @pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.JPG", "IMG_1.jpeg"])
@@ -182,15 +182,15 @@ def test_a_mov_file_beside_a_photo_may_be_anything(tmp_path: Path) -> None:
     photo = tmp_path / "IMG_1.JPG"
     photo.write_bytes(still())
     (tmp_path / "IMG_1.MOV").write_text("notes")
-    assert decode(photo, 16).facts.motion is None
+    assert decode(photo, 32).facts.motion is None
     (tmp_path / "IMG_1.MOV").unlink()
     os.mkfifo(tmp_path / "IMG_1.MOV")  # opening it would block for ever
     os.mkfifo(tmp_path / "IMG_1.JPG.xmp")
-    assert decode(photo, 16).facts.motion is None
+    assert decode(photo, 32).facts.motion is None
     scan = tmp_path / "scan.png"
     Image.new("RGB", (9, 9)).save(scan)
     (tmp_path / "scan.mov").write_bytes(mov(None))
-    assert decode(scan, 4).facts.motion is None, "no phone writes a PNG"
+    assert decode(scan, 8).facts.motion is None, "no phone writes a PNG"
 
 
 def test_exiftool_reads_the_same_identifiers(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_no_bytes_make_it_fail(
     (folder / "a.jpg").write_bytes(still(IDENTIFIER))
     (folder / "a.mov").write_bytes(whole[:at] + junk + whole[at:])
     live_photo_video(folder / "a.jpg")
-    facts = decode_bytes(still() + junk, 8).facts
+    facts = decode_bytes(still() + junk, 16).facts
     assert replace(facts, motion=None) == Facts("JPEG", 64, 48, camera="Apple")
 
 
@@ -226,7 +226,7 @@ def test_animations_are_recognised(format_name: str) -> None:
     for count in (1, 2, 3):
         buffer = BytesIO()
         frames[0].save(buffer, format_name, save_all=True, append_images=frames[1:count])
-        decoded = decode_bytes(buffer.getvalue(), 8)
+        decoded = decode_bytes(buffer.getvalue(), 16)
         assert decoded.facts.animated == (count > 1)
         red, green, blue = decoded.image.getpixel((9, 9))  # type: ignore[misc]
         assert red > 200 > 60 > max(green, blue), "the first frame is shown"
@@ -239,4 +239,4 @@ def test_a_gif_with_a_damaged_second_frame_is_read() -> None:
     data = buffer.getvalue()
     second = data.rindex(b"\x2c")
     for damaged in (data[: second + 5], data[: second + 1] + b"\xff" * 40):
-        assert decode_bytes(damaged, 8).image.size == (32, 24)
+        assert decode_bytes(damaged, 16).image.size == (32, 24)

@@ -35,6 +35,8 @@ from tests.small_catalogue import SmallCatalogue
 if find_spec("ray") is None:  # not imported here: it would read its environment too early
     pytest.skip("needs the extra scale", allow_module_level=True)
 
+pytestmark = pytest.mark.alone  # a cluster of Ray is a dozen processes that start at once
+
 
 @dataclass(frozen=True)
 class GatedDecoder:

@@ -35,7 +35,7 @@ def test_every_container_is_known_and_read(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"clip.{suffix}"
     path.write_bytes(video([scene(128, 96)], 2.0, suffix))
     assert f".{suffix}" in FORMATS_BY_NAME["VIDEO"].suffixes
-    decoded = decode(path, 32)
+    decoded = decode(path, 64)
     assert_quarters(decoded.image, within=24)
     facts = decoded.facts
     assert (facts.format, facts.width_px, facts.height_px) == ("VIDEO", 128, 96)
@@ -69,7 +69,7 @@ def test_frames_are_upright(
     at = content.index(b"tkhd") + 44
     a, b, _, c, d = struct.unpack_from(">5i", content, at)
     assert (a >> 16, b >> 16, c >> 16, d >> 16) == matrix
-    decoded = decode_bytes(content, 32)
+    decoded = decode_bytes(content, 64)
     assert_quarters(decoded.image, wanted, within=24)
     sides = (64, 128) if abs(turn) == 90 else (128, 64)
     assert (decoded.facts.width_px, decoded.facts.height_px) == sides == decoded.image.size
@@ -83,7 +83,7 @@ def test_frames_are_spread_over_the_whole_video(key_every: int, tmp_path: Path) 
     colours = [Image.new("RGB", (64, 64), (20 * n, 0, 255 - 20 * n)) for n in range(12)]
     path = tmp_path / "clip.mp4"
     path.write_bytes(video(colours, 2.0, key_every=key_every))
-    decoded = decode(path, 32, all_frames=True)
+    decoded = decode(path, 64, all_frames=True)
     images = [decoded.image, *decoded.others]
     assert len(images) == len(decoded.times_s) == MAX_FRAMES
     assert 10 <= decoded.times_s[0] <= 14, "the frame in the middle comes first"
@@ -94,14 +94,14 @@ def test_frames_are_spread_over_the_whole_video(key_every: int, tmp_path: Path) 
     others = decoded.times_s[1:]
     assert list(others) == sorted(others)
     for time_s in decoded.times_s:
-        again = decode(path, 32, at_s=time_s)
+        again = decode(path, 64, at_s=time_s)
         assert (again.times_s, again.others) == ((time_s,), ())
 
 
 def test_a_video_of_a_single_frame(tmp_path: Path) -> None:
     path = tmp_path / "clip.mov"
     path.write_bytes(video([scene()], 0.1, "mov"))
-    decoded = decode(path, 32, all_frames=True)
+    decoded = decode(path, 64, all_frames=True)
     assert (decoded.times_s, decoded.others) == ((0.0,), ())
 
 
@@ -227,7 +227,7 @@ def test_without_its_package_a_video_is_refused_and_the_extra_named(
     path.write_bytes(video([scene()], 0.5))
     monkeypatch.setitem(sys.modules, "av", None)  # not found, even if it is installed
     with pytest.raises(PhotoError, match=r"\[video\]") as caught:
-        decode(path, 32)
+        decode(path, 64)
     assert caught.value.reason is Reason.UNSUPPORTED
 
 
@@ -243,7 +243,7 @@ def test_sound_without_a_picture_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sound.mp4"
     path.write_bytes(buffer.getvalue())
     with pytest.raises(PhotoError) as caught:
-        decode(path, 32)
+        decode(path, 64)
     assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
@@ -256,7 +256,7 @@ def test_a_playlist_cannot_open_other_files(tmp_path: Path) -> None:
     for name, content in lists.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(PhotoError) as caught:
-            decode(tmp_path / name, 32)
+            decode(tmp_path / name, 64)
         assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
@@ -264,7 +264,7 @@ def test_a_video_that_is_too_large_is_refused_by_its_header(tmp_path: Path) -> N
     path = tmp_path / "clip.mp4"
     path.write_bytes(video([scene(640, 480)], 0.5))
     with pytest.raises(PhotoError) as caught:
-        decode(path, 32, max_megapixels=0.1)
+        decode(path, 64, max_megapixels=0.1)
     assert caught.value.reason is Reason.TOO_LARGE
 
 
@@ -280,7 +280,7 @@ def test_damaged_videos_are_read_or_refused(suffix: str, tmp_path: Path) -> None
             content[chance.randrange(len(content))] = chance.randrange(256)
         path.write_bytes(content)
         try:
-            decoded = decode(path, 32, all_frames=True)
+            decoded = decode(path, 64, all_frames=True)
             assert len(decoded.times_s) == 1 + len(decoded.others) <= MAX_FRAMES
         except PhotoError as error:
             reasons.add(error.reason)
@@ -291,5 +291,5 @@ def test_damaged_videos_are_read_or_refused(suffix: str, tmp_path: Path) -> None
 def test_a_pipe_named_like_a_video_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "clip.mp4")
     with pytest.raises(PhotoError) as caught:
-        decode(tmp_path / "clip.mp4", 32)
+        decode(tmp_path / "clip.mp4", 64)
     assert caught.value.reason is Reason.UNREADABLE

@@ -48,6 +48,7 @@ _Opened = TypeVar("_Opened")
 
 _POINTS_PER_LIST_MIN = 39  # FAISS calls k-means on fewer points a centroid unreliable
 _POINTS_PER_LIST = 40  # in the training sample of k-means
+_POINTS_PER_LIST_WHOLE = 64  # for lists of vectors: "sq8" finds its ranges in the sample, too
 _ROUNDS = 7  # of k-means: three more take half as long again, and find nothing more
 _LISTS_MAX = 8_192  # unless a policy says otherwise: more centres need a larger sample
 _SAMPLE_MAX = _POINTS_PER_LIST_MIN * _LISTS_MAX  # 650 MB of 512 numbers
@@ -188,7 +189,7 @@ class IvfBackend:
         source, policy, on_step = context.source, context.policy, context.on_step
         options = IvfOptions.read(context.options, source.count)
         on_step("sampling")
-        _, sample = source.sample(_POINTS_PER_LIST * options.nlist, policy.seed)
+        _, sample = source.sample(_POINTS_PER_LIST_WHOLE * options.nlist, policy.seed)
         benchmarks: list[RecallBenchmark] = []
         if not options.probe_all:
             benchmarks = calibration_benchmarks(source, policy, context.encode_texts)
