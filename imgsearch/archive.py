@@ -24,6 +24,7 @@ from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
 from imgsearch.records.query import Query, Understanding
 from imgsearch.search import engine
 from imgsearch.search.baseline import new_baseline
+from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
 from imgsearch.search.understanding import exact_line
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.fleet.worker import WorkPlan
     from imgsearch.progress import CopyReport, Job, OnDownload, Progress, SyncReport
-    from imgsearch.records.arrays import Vectors
+    from imgsearch.records.answer import ScoreBaseline
+    from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
 
 _PACKAGE = "lance"
@@ -159,12 +161,12 @@ class Archive:
         def embed_queries(texts: Sequence[str]) -> Vectors:
             return embed_texts(self._encoders.shared(row), row.name, texts)
 
-        return LanceWriter.open(
-            self.address,
-            row,
-            embed_queries,
-            lambda photos, mean, vectors: new_baseline(photos, mean, vectors, embed_queries),
-        )
+        def make_baseline(photos: Vectors, mean: Vector, vectors: int) -> ScoreBaseline | None:
+            if vectors < MIN_PHOTOS:
+                return None
+            return new_baseline(photos, mean, vectors, embed_queries)
+
+        return LanceWriter.open(self.address, row, embed_queries, make_baseline)
 
     # ------------------------------------------------------------------ filling
 

@@ -41,6 +41,11 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(plain_text(text))
 
 
+def without_spaces(text: str) -> str:
+    """`text` for comparison without spaces, too: "50 mm" is equal to "50mm"."""
+    return "".join(plain_text(text).split())
+
+
 def path_text(path: str | Path) -> str:
     """A path, or the address of an object: `Path` makes "s3:/bucket" of "s3://bucket"."""
     return SCHEME.sub(r"\1://", str(path))

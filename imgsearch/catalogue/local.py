@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import PhotoVectors
     from imgsearch.records.picture_text import PhotoText
-    from imgsearch.records.query import Listed, Selection
+    from imgsearch.records.query import Listed, NamedPhrase, Selection
     from imgsearch.store.reads import Reads
 
 
@@ -45,9 +46,10 @@ class LocalCatalogue:
         self._encoder = encoder
         self._vectors = vectors
         self._online = online
-        # The ids of selections, which one answer asks for several times. A selection with an array
-        # has no hash, so they go by its identity; it is kept, so that this stays its own.
-        self._selected: dict[int, tuple[Selection, Ids]] = {}
+        # What one answer asks for several times. An array has no hash, so a selection goes by the
+        # identity of its own; it is kept, so that the identity stays its own.
+        self._selected: dict[Hashable, tuple[Selection, Ids]] = {}
+        self._named: dict[NamedPhrase, Ids] = {}
 
     @property
     def encoder(self) -> EncoderRow:
@@ -70,9 +72,11 @@ class LocalCatalogue:
         return found
 
     def ids(self, among: Selection) -> Ids:
-        known = self._selected.get(id(among))
+        own = (among.filters, among.online, None if among.among is None else id(among.among))
+        key = (*own, among.named, among.any_named)
+        known = self._selected.get(key)
         if known is None:
-            known = self._selected[id(among)] = (among, self._ids(among))
+            known = self._selected[key] = (among, self._ids(among))
         return known[1]
 
     def _ids(self, among: Selection) -> Ids:
@@ -81,11 +85,16 @@ class LocalCatalogue:
         if not among.named:
             return self._reads.matching(among)
         join = np.union1d if among.any_named else np.intersect1d
-        found = [self._reads.ids_named(each.text, each.is_whole) for each in among.named]
-        named: Ids = reduce(join, found)
+        named: Ids = reduce(join, map(self._ids_named, among.named))
         if among.among is None and not among.filters:
             return named
-        return np.intersect1d(named, self._reads.matching(among))
+        return np.intersect1d(named, self.ids(replace(among, named=(), any_named=False)))
+
+    def _ids_named(self, phrase: NamedPhrase) -> Ids:
+        ids = self._named.get(phrase)
+        if ids is None:
+            ids = self._named[phrase] = self._reads.ids_named(phrase.text, phrase.is_whole)
+        return ids
 
     def count(self, among: Selection | None = None) -> PhotoCount:
         import numpy as np

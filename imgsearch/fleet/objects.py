@@ -131,8 +131,8 @@ class ObjectStorage:
             if code in _REFUSED:
                 raise PhotoError(
                     Reason.UNREADABLE,
-                    f"The object cannot be read ({code}); check the rights of these credentials, "
-                    "or bring it back from the archive.",
+                    f"The object cannot be read ({code}); check the permissions of these "
+                    "credentials, or bring it back from the archive.",
                 ) from error
             raise
 

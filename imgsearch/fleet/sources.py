@@ -57,7 +57,9 @@ def source_of(address: str) -> PhotoSource:
         return _Objects(S3Address.parse(address))
     folder = os.path.abspath(os.path.expanduser(address))  # noqa: PTH100, PTH111  # links stay
     if not Path(folder).is_dir():
-        raise FolderError(f"{folder} is not a folder that can be read. Check its name and rights.")
+        raise FolderError(
+            f"{folder} is not a folder that can be read. Check its name and permissions."
+        )
     return _Folder(folder)
 
 

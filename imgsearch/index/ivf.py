@@ -518,8 +518,6 @@ def _candidates(
 ) -> list[Neighbours]:
     """The vectors of each query row whose codes score best, with these rough scores."""
     k = min(setting.candidates, int(index.ntotal))
-    if setting.gap == inf:
-        return _search(index, queries, k, setting.nprobe, only)
     queries = np.ascontiguousarray(queries, np.float32)
     results: list[Neighbours] = []
     step = max(1, _BLOCK_RESULTS // max(k, setting.nprobe))
@@ -706,8 +704,6 @@ class _SettingsTrial:
         self._deep = benchmark.deep_results()
         self._queries = queries
         self._order, self._lists = order, lists
-        self._places = [np.empty(0, np.int64)] * len(queries)  # of the candidates' lists
-        self._right: list[NDArray[np.bool_]] = [np.empty(0, np.bool_)] * len(queries)
 
     def cheapest_setting(self, goal: float) -> tuple[ScanSetting, float]:
         """The setting whose recall reaches the goal and that compares least, and that recall.
@@ -722,13 +718,13 @@ class _SettingsTrial:
         fewest = int(np.quantile(places, goal, method="higher")) + 1
         powers = self._powers(fewest, float(np.quantile(gaps, goal)), goal)
         limits = sorted({min(nlist, ceil(factor * fewest)) for factor in _LISTS_BEYOND})
-        self._scan(limits[-1])
+        scan = self._scan(limits[-1])
         tried: list[tuple[int, float, Vector]] = []
         for limit in limits:
             reached = gaps[places < limit]
             quantiles = np.quantile(reached, np.linspace(min(goal, 0.9), 1, _GAPS_TRIED))
             steps = np.unique(np.ceil(quantiles * 1e4) / 1e4).tolist()
-            tried += [(limit, gap, self._recall_by_depth(limit, gap)) for gap in steps]
+            tried += [(limit, gap, self._recall_by_depth(scan, limit, gap)) for gap in steps]
         best = max(float(by_depth[-1]) for *_, by_depth in tried)
         goal = goal if best >= goal else best - _CLOSE
         found = []
@@ -773,23 +769,27 @@ class _SettingsTrial:
         places[self._order[row]] = np.arange(len(places))
         return places
 
-    def _scan(self, nprobe: int) -> None:
+    def _scan(self, nprobe: int) -> list[tuple[Ids, NDArray[np.bool_]]]:
+        """Of each query's candidates, where their lists come and which are right, each once."""
         setting = ScanSetting(nprobe, _SCANNED)
+        scan = []
         for row, near in enumerate(_candidates(self._index, self._queries, setting)):
-            self._places[row] = self._lists.places(near.ids, self._place_of_list(row))
-            ids = np.array(sorted(self._wanted[row][0]), np.int64)
-            self._right[row] = np.isin(near.ids, ids) & _is_first(near.ids)
+            right = np.isin(near.ids, list(self._wanted[row][0])) & _is_first(near.ids)
+            scan.append((self._lists.places(near.ids, self._place_of_list(row)), right))
+        return scan
 
-    def _recall_by_depth(self, limit: int, gap: float) -> Vector:
+    def _recall_by_depth(
+        self, scan: Sequence[tuple[Ids, NDArray[np.bool_]]], limit: int, gap: float
+    ) -> Vector:
         """Recall@10 of a setting with only the first 1, 2, 3, … of the candidates."""
         gained = np.zeros(_CANDIDATES_MAX, np.float64)
         asked = 0
         for row, (_, most) in enumerate(self._wanted):
             if most:
                 asked += 1
-                places = self._places[row]
+                places, right = scan[row]
                 is_near = (places < limit) & (self._gaps[row, places] <= gap)
-                depths = np.cumsum(is_near)[self._right[row] & is_near][:most] - 1
+                depths = np.cumsum(is_near)[right & is_near][:most] - 1
                 gained[depths[depths < _CANDIDATES_MAX]] += 1 / most
         return np.asarray(np.cumsum(gained) / max(1, asked), np.float32)
 

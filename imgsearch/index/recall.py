@@ -95,7 +95,7 @@ class RecallBenchmark:
         return [self._right(row)[:2] for row in range(len(self.queries))]
 
     def deep_results(self) -> list[set[int]]:
-        """For each query the exact results beyond the first ten and with them, without its own."""
+        """For each query all exact results that are known, without its own photo."""
         own = [-1] * len(self.queries) if self.own is None else self.own.tolist()
         return [
             set(exact.ids.tolist()) - {photo_id}

@@ -331,6 +331,22 @@ class Photo:
         return self.facts.height_px
 
 
+RAW = "RAW"
+DEVELOPED = ("JPEG", "HEIF")  # the formats that cameras develop RAW to
+_TO_THE_SECOND = len("2023-06-15T14:30:00")
+
+
+def are_raw_pair(
+    developed_format: str, raw_format: str, developed_at: str | None, raw_at: str | None
+) -> bool:
+    """Whether photos of these formats, taken at these times (ISO), can be the two of one shot.
+
+    Where both state a time, it is the same second.
+    """
+    seconds = {each[:_TO_THE_SECOND] for each in (developed_at, raw_at) if each is not None}
+    return raw_format == RAW and developed_format in DEVELOPED and len(seconds) <= 1
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoVectors:
     """The embeddings of one photo: `vectors` (parts, dim), the first of the whole image.

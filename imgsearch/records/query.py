@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -127,6 +127,21 @@ class Interval:
         above = low is None or number > low or (number == low and not self.low_open)
         below = high is None or number < high or (number == high and not self.high_open)
         return above and below
+
+    def widened(self, tolerance: float) -> Interval:
+        """With each end moved by this share of its value: outwards, or inwards if it is open."""
+        low_factor = 1 + tolerance if self.low_open else 1 - tolerance
+        high_factor = 1 - tolerance if self.high_open else 1 + tolerance
+        return replace(
+            self,
+            low=None if self.low is None else self.low * low_factor,
+            high=None if self.high is None else self.high * high_factor,
+        )
+
+
+# Of a fact that is no whole number, when a filter compares it: 1/3 s is not exact in binary, and
+# cameras round; their steps are far larger than 0.1 %.
+FACT_TOLERANCE = 0.001
 
 
 FilterValue: TypeAlias = str | Place | NamedPlace | Interval

@@ -117,9 +117,7 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
         return False
     photos, mean = _sample(store, row)
     if old is None:
-        new = ScoreBaseline(
-            embed_queries(captions), embed_queries(short_texts), photos, mean, vectors
-        )
+        new = new_baseline(photos, mean, vectors, embed_queries)
     else:
         new = replace(old, photos=photos, mean=mean, vectors=vectors)
     store.vectors.set_baseline(row.key, new, fingerprint)
@@ -128,18 +126,14 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
 
 def new_baseline(
     photos: Vectors, mean: Vector, vectors: int, embed_queries: EmbedQueries
-) -> ScoreBaseline | None:
-    """The score baseline of a library with this many vectors; None for fewer than `MIN_PHOTOS`.
+) -> ScoreBaseline:
+    """The score baseline of a library with this many vectors.
 
     `photos` (n, dim) are a sample of them, and `mean` (dim,) is the mean of all or of many.
     """
-    if vectors < confidence.MIN_PHOTOS:
-        return None
     from imgsearch.index.recall import prompts
 
-    return ScoreBaseline(
-        embed_queries(prompts()), embed_queries(nouns()), photos[:SAMPLE_PHOTOS], mean, vectors
-    )
+    return ScoreBaseline(embed_queries(prompts()), embed_queries(nouns()), photos, mean, vectors)
 
 
 def nouns() -> list[str]:

@@ -182,12 +182,14 @@ def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | No
     is_stacked = context.stack_raw and not (query and query.terms)  # search results are already
     if query is None and not is_stacked:
         return None
-    among = context.selection(())
-    ids = context.catalogue.ids(among) if query is None else matching_ids(context, query, k)
+    if query is None:
+        among = context.selection(())
+        ids = context.catalogue.ids(among)
+    else:
+        ids = matching_ids(context, query, k)
+        among = context.selection((), ids)
     if not is_stacked:
         return ids
-    if query is not None:
-        among = context.selection((), ids)
     hidden = hidden_by_stack(context, ids.tolist(), among)
     return np.array([photo_id for photo_id in ids.tolist() if photo_id not in hidden], np.int64)
 

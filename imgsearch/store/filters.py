@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from imgsearch.records.names import NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, Fact
-from imgsearch.records.query import FilterSpec, FilterValue, Interval, Listed, Place, Selection
+from imgsearch.records.query import (
+    FACT_TOLERANCE,
+    FilterSpec,
+    FilterValue,
+    Interval,
+    Listed,
+    Place,
+    Selection,
+)
 from imgsearch.sphere import arcs_km, box_around
 from imgsearch.store import names
 from imgsearch.store.sql import (
@@ -29,7 +37,7 @@ from imgsearch.store.sql import (
     lies_in,
     text_parameter,
 )
-from imgsearch.text import plain_text
+from imgsearch.text import plain_text, without_spaces
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
@@ -181,12 +189,12 @@ def _month(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 def _contains(column: str) -> Condition:
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
-        part = _without_spaces(str(value))
+        part = without_spaces(str(value))
         # 50mm must not match 150mm or 1.50mm
         start = r"(?<![\d.])" if part[:1].isdigit() else ""
         pattern = re.compile(start + re.escape(part))
         return context.rows_with(
-            "photos", column, lambda text: bool(pattern.search(_without_spaces(text)))
+            "photos", column, lambda text: bool(pattern.search(without_spaces(text)))
         )
 
     return condition
@@ -259,12 +267,11 @@ def _number(number: str, tolerance: float = 0.0) -> Condition:
     def condition(context: ConditionContext, value: FilterValue) -> SqlCondition:
         assert isinstance(value, Interval)
         ends: list[SqlCondition] = []
-        if value.low is not None:
-            low = value.low * (1 + tolerance if value.low_open else 1 - tolerance)
-            ends.append(SqlCondition(f"{number} {'>' if value.low_open else '>='} ?", (low,)))
-        if value.high is not None:
-            high = value.high * (1 - tolerance if value.high_open else 1 + tolerance)
-            ends.append(SqlCondition(f"{number} {'<' if value.high_open else '<='} ?", (high,)))
+        span = value.widened(tolerance)
+        if span.low is not None:
+            ends.append(SqlCondition(f"{number} {'>' if span.low_open else '>='} ?", (span.low,)))
+        if span.high is not None:
+            ends.append(SqlCondition(f"{number} {'<' if span.high_open else '<='} ?", (span.high,)))
         return _joined(" AND ", ends) if ends else SqlCondition("1")
 
     return condition
@@ -357,8 +364,7 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
     column = f"photos.{fact.name}"
     if spec.missing_as is not None:
         return _number(f"coalesce({column}, {spec.missing_as})")
-    # 1/3 s is not exact in binary, and cameras round; their steps are far larger than 0.1 %.
-    return _number(column, tolerance=0.001 if fact.type is float else 0.0)
+    return _number(column, tolerance=FACT_TOLERANCE if fact.type is float else 0.0)
 
 
 # By the names of `imgsearch.query.fields.FIELDS`.
@@ -384,11 +390,6 @@ CONDITIONS: dict[str, Condition] = {
     "is": _state,
     **{fact.filter.name: _of_fact(fact, fact.filter) for fact in FACTS if fact.filter is not None},
 }
-
-
-def _without_spaces(text: str) -> str:
-    """Folded, and "50 mm" equal to "50mm"."""
-    return "".join(plain_text(text).split())
 
 
 def _folder(text: str) -> str:

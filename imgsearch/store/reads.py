@@ -28,7 +28,7 @@ from imgsearch.records.names import (
     NameField,
     NameMatch,
 )
-from imgsearch.records.photo import Photo, PhotoVectors
+from imgsearch.records.photo import RAW, Photo, PhotoVectors, are_raw_pair
 from imgsearch.records.picture_text import PhotoText, TextMatch
 from imgsearch.records.query import Filter, Listed, Selection
 from imgsearch.store import names
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
 _MAX_PARTS = 100  # of a photo; far more than there are
 
-RAW = "RAW"
-DEVELOPED = ("JPEG", "HEIF")
 _FILES = (
     "SELECT root_id, name, photos.id, format, taken_at FROM paths "
     "JOIN photos ON photos.id = photo_id WHERE "
@@ -64,7 +62,6 @@ _FILES_OF_PHOTOS = f"{_FILES} photos.id {IN_IDS}"
 # In ASCII "." and "/" are neighbours, so this range holds the names that continue with a suffix.
 _FILES_WITH_STEM = _FILES + "root_id = ? AND name >= ? AND name < ?"
 _TO_THE_DAY = len("2023-06-15")
-_TO_THE_SECOND = len("2023-06-15T14:30:00")
 
 
 class Reads:
@@ -789,12 +786,5 @@ class _StackFile:
 
 
 def _are_raw_pair(developed: _StackFile, raw: _StackFile) -> bool:
-    seconds = {
-        file.taken_at[:_TO_THE_SECOND] for file in (developed, raw) if file.taken_at is not None
-    }
-    return (
-        raw.format == RAW
-        and developed.format in DEVELOPED
-        and developed.stem == raw.stem
-        and len(seconds) <= 1
-    )
+    times = developed.taken_at, raw.taken_at
+    return developed.stem == raw.stem and are_raw_pair(developed.format, raw.format, *times)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from math import ceil, floor, radians
 from pathlib import Path
 
-from imgsearch.catalogue.lance.rows import FILE_END, NAME_END, without_spaces
+from imgsearch.catalogue.lance.rows import FILE_END, NAME_END
 from imgsearch.catalogue.lance.tables import (
     ALL_WORDS,
     TEXT_COLUMN,
@@ -25,6 +25,7 @@ from imgsearch.records.names import NAME_FIELDS, WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.picture_text import words_in_text
 from imgsearch.records.query import (
+    FACT_TOLERANCE,
     Filter,
     FilterSpec,
     FilterValue,
@@ -34,7 +35,7 @@ from imgsearch.records.query import (
     Selection,
 )
 from imgsearch.sphere import EARTH_RADIUS_KM, box_around
-from imgsearch.text import plain_text, words_of
+from imgsearch.text import plain_text, without_spaces, words_of
 
 NEVER, ALWAYS = "false", "true"
 _LARGEST = 2**63 - 1  # of a column of whole numbers
@@ -216,12 +217,11 @@ def _number(number: str, tolerance: float = 0.0) -> Condition:
     def condition(value: FilterValue) -> str:
         assert isinstance(value, Interval)
         ends = []
-        if value.low is not None:
-            low = value.low * (1 + tolerance if value.low_open else 1 - tolerance)
-            ends.append(f"{number} {'>' if value.low_open else '>='} {float(low)!r}")
-        if value.high is not None:
-            high = value.high * (1 - tolerance if value.high_open else 1 + tolerance)
-            ends.append(f"{number} {'<' if value.high_open else '<='} {float(high)!r}")
+        span = value.widened(tolerance)
+        if span.low is not None:
+            ends.append(f"{number} {'>' if span.low_open else '>='} {float(span.low)!r}")
+        if span.high is not None:
+            ends.append(f"{number} {'<' if span.high_open else '<='} {float(span.high)!r}")
         return all_of(ends)
 
     return condition
@@ -311,8 +311,7 @@ def _of_fact(fact: Fact, spec: FilterSpec) -> Condition:
         column = f"coalesce({column}, {fact.type(spec.missing_as)!r})"
     if fact.type is int:
         return _whole_number(column)
-    # 1/3 s is not exact in binary, and cameras round; their steps are far larger than 0.1 %.
-    return _number(column, tolerance=0.001)
+    return _number(column, tolerance=FACT_TOLERANCE)
 
 
 # By the names of `imgsearch.query.fields.FIELDS`. Not here are root (there are no indexed folders

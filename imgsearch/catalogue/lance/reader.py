@@ -30,6 +30,7 @@ from imgsearch.catalogue.lance.rows import (
 from imgsearch.catalogue.lance.tables import (
     Table,
     View,
+    is_one_of,
     lance_errors,
     literal,
     loaded,
@@ -42,7 +43,7 @@ from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import Ids, Vector
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
-from imgsearch.records.photo import FACTS, PhotoVectors
+from imgsearch.records.photo import DEVELOPED, FACTS, RAW, PhotoVectors, are_raw_pair
 from imgsearch.records.picture_text import PhotoText, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
@@ -50,9 +51,6 @@ from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
 _PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
-_RAW = "RAW"
-_DEVELOPED = ("JPEG", "HEIF")
-_TO_THE_SECOND = len("2023-06-15T14:30:00")
 
 
 class LanceCatalogue:
@@ -235,12 +233,13 @@ class LanceCatalogue:
     def raw_pairs(self, ids: Iterable[int]) -> list[tuple[int, int]]:
         """Pairs (JPEG, RAW) of one shot in which one of these photos occurs."""
         columns = ["id", "hash", "format", "taken_at", "paths"]
-        own = [row for row in self._rows_of(ids, columns) if row["format"] in (_RAW, *_DEVELOPED)]
+        formats = (RAW, *DEVELOPED)
+        own = [row for row in self._rows_of(ids, columns) if row["format"] in formats]
         stems = {stored(stem_of(loaded(path))) for row in own for path in row["paths"]}
         with self._errors():
             rows = self._files.newest().read_with("stem", sorted(stems), ["hash"])
             ids = sorted({id_of(each) for each in rows["hash"].to_pylist() if each is not None})
-            also = f" AND {_WHOLES} AND format IN ('{_RAW}', 'JPEG', 'HEIF')"
+            also = f" AND {_WHOLES} AND {is_one_of('format', formats)}"
             shots = self.photos_view().read_with("id", ids, columns, also).to_pylist()
         by_stem: dict[str, list[dict[str, Any]]] = {}
         for row in shots:
@@ -252,7 +251,10 @@ class LanceCatalogue:
             for shot in by_stem.values()
             for developed in shot
             for raw in shot
-            if {developed["id"], raw["id"]} & wanted and _are_raw_pair(developed, raw)
+            if {developed["id"], raw["id"]} & wanted
+            and are_raw_pair(
+                *(developed["format"], raw["format"]), *(developed["taken_at"], raw["taken_at"])
+            )
         }
         return list(pairs)
 
@@ -417,13 +419,6 @@ def _photo_vectors(rows: Any) -> dict[int, PhotoVectors]:
         )
         for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)
     }
-
-
-def _are_raw_pair(developed: dict[str, Any], raw: dict[str, Any]) -> bool:
-    seconds = {
-        row["taken_at"][:_TO_THE_SECOND] for row in (developed, raw) if row["taken_at"] is not None
-    }
-    return raw["format"] == _RAW and developed["format"] in _DEVELOPED and len(seconds) <= 1
 
 
 def _newest_baseline(view: View, dim: int) -> tuple[ScoreBaseline | None, list[str]]:

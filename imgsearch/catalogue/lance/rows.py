@@ -29,7 +29,7 @@ from imgsearch.records.names import NAME_FIELDS
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.picture_text import PhotoText, searchable_texts
 from imgsearch.records.status import Failure
-from imgsearch.text import SCHEME, path_text, plain_text, words_of
+from imgsearch.text import SCHEME, path_text, plain_text, without_spaces, words_of
 
 # Between the names of one column of words, and around them. It has a character for private use,
 # which is never one of `words_of`, so that no phrase matches across two names.
@@ -308,11 +308,6 @@ def words_text(names: Iterable[str]) -> str:
 def _between_ends(names: Iterable[str]) -> str:
     known = [name for name in names if name]
     return f"{NAME_END}{NAME_END.join(known)}{NAME_END}" if known else ""
-
-
-def without_spaces(text: str) -> str:
-    """Folded, and "50 mm" equal to "50mm"."""
-    return "".join(plain_text(text).split())
 
 
 # ------------------------------------------------------------------------- texts

@@ -454,14 +454,14 @@ _MEANINGS = (
     (
         ("credential", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken"),
         StoreError,
-        "The storage of the catalogue {} does not know who asks. Set up an account as for other "
-        "programs: the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile.",
+        "The storage of the catalogue {} does not accept the credentials, or there are none. "
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile.",
     ),
     (
         ("403 forbidden", "accessdenied", "access denied", "permission denied"),
         StoreError,
-        "The storage of the catalogue {} refuses access. Searching needs the right to read and "
-        "to list, and writing those to write and to delete.",
+        "The storage of the catalogue {} refuses access. Searching needs permission to read and "
+        "list, and writing needs permission to write and delete as well.",
     ),
     (
         ("nosuchbucket", "404 not found"),
