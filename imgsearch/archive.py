@@ -19,7 +19,7 @@ from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import MissingPackage, QueryError, UsageError
 from imgsearch.installation import install_command
-from imgsearch.query.grammar import is_expressible, resolve_query
+from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
 from imgsearch.records.query import Query, Understanding
 from imgsearch.search import engine
@@ -28,6 +28,7 @@ from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
 from imgsearch.search.understanding import exact_line
+from imgsearch.text import SCHEME
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.lance.reader import LanceCatalogue
@@ -141,7 +142,8 @@ class Archive:
         """Why the photo at this path has its rank in the answer, or why it is not in it."""
         from imgsearch.search.explain import explain
 
-        context, path = self._context(), Path(photo)
+        context = self._context()
+        path = Path(photo if SCHEME.match(str(photo)) else absolute(photo))
         photo_id = context.catalogue.photo_at(path)
         if photo_id is None:
             return Explanation(path, reason=f"The archive {self.address} has no photo there.")

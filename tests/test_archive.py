@@ -94,11 +94,15 @@ def test_pages_follow_each_other_and_all_are_found(demo: Library, archive: Archi
     }
 
 
-def test_explain_says_the_same(demo: Library, archive: Archive) -> None:
+def test_explain_says_the_same(
+    demo: Library, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = demo.find("a cat").hits[0].path
     own, there = demo.explain(path, "a cat -people"), archive.explain(path, "a cat -people")
     assert (there.rank, there.matched_by) == (own.rank, own.matched_by)
     assert there.score == pytest.approx(own.score, abs=1e-3)
+    monkeypatch.chdir(path.parent)
+    assert archive.explain(path.name, "a cat -people").rank == own.rank
     missing = archive.explain(path.with_name("none.jpg"), "a cat")
     assert missing.photo is None and "has no photo there" in str(missing.reason)
 
