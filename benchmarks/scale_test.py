@@ -57,6 +57,7 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_CONFIG_FILE": os.devnull,
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
@@ -71,7 +72,7 @@ def say(what: object) -> None:
 # ------------------------------------------------------------------------- the driver
 
 
-def drive(address: str, sources: list[str], work: Path, ray: str | None, every: int) -> SyncReport:
+def drive(address: str, sources: list[str], work: Path, ray: str, every: int) -> SyncReport:
     """Embed sources into a catalogue, as a command does; prints how far it is."""
     settings = Settings.load(data_dir=work, encoder="lite")
     open_encoder_here = partial(open_encoder, "lite", settings.cache_dir)
@@ -380,7 +381,7 @@ def main() -> None:
     driver.add_argument("address")
     driver.add_argument("sources", nargs="+")
     driver.add_argument("--work", type=Path, required=True)
-    driver.add_argument("--ray")
+    driver.add_argument("--ray", required=True)
     driver.add_argument("--every", type=int, default=500)
     given = parser.parse_args()
     if given.command == "run":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from imgsearch.catalogue.lance.writer import LanceWriter
     from imgsearch.config import Settings
     from imgsearch.encoders.base import Encoder
+    from imgsearch.fleet.base import Workers
     from imgsearch.fleet.worker import WorkPlan
     from imgsearch.progress import CopyReport, Job, OnDownload, Progress, SyncReport
     from imgsearch.records.answer import ScoreBaseline
@@ -182,10 +184,9 @@ class Archive:
         """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
 
         Photos are embedded by the processes of the Ray cluster at an address, `auto` for the one of
-        this machine; without one, of a Ray that is started on this machine. What was listed and
-        done is kept in the data folder, so that the next run goes on where this one is stopped.
-        When more than a fifth of a source's photos are gone they are kept, unless
-        `accept_removals`.
+        this machine; without one, by this process. What was listed and done is kept in the data
+        folder, so that the next run goes on where this one is stopped. When more than a fifth of a
+        source's photos are gone they are kept, unless `accept_removals`.
 
         The job raises FolderError for a source without photos, ObjectStorageError, FleetError,
         EncoderMismatch and StoreError.
@@ -197,15 +198,19 @@ class Archive:
     def _index(
         self, sources: list[str], ray: str | None, accept_removals: bool
     ) -> Generator[Progress, None, SyncReport]:
-        from imgsearch.fleet.cluster import ray_workers, require_ray
+        from imgsearch.fleet.cluster import ray_workers
         from imgsearch.fleet.embedding import FleetRun, embed_photos
+        from imgsearch.fleet.here import workers_here
 
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
-        require_ray()
         writer = self.writer(None if self._exists() else self._new_encoder())
         run = FleetRun(writer, self._plan(writer.encoder), self._working_folder(), self._notify)
-        start = partial(ray_workers, address=ray)
+        start: Callable[[WorkPlan], AbstractContextManager[Workers]]
+        if ray is None:
+            start = partial(workers_here, threads=self.settings.thread_count)
+        else:
+            start = partial(ray_workers, address=ray)
         return (yield from embed_photos(run, sources, start, accept_removals))
 
     def copy_from(self, data_dir: str | Path) -> Job[CopyReport]:

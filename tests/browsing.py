@@ -130,6 +130,20 @@ def settle(tab: Page) -> None:
     )
 
 
+def open_control(tab: Page, control: Locator) -> None:
+    """Click what opens a list or a question, once nothing scrolls or moves any more.
+
+    Lists close when the page scrolls, and an open question stays where it is when what is above
+    it grows. Events of scrolling come before the frame that follows.
+    """
+    control.scroll_into_view_if_needed()
+    settle(tab)
+    tab.evaluate(
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+    )
+    control.click()
+
+
 def wait_until_images_are_taken(tab: Page) -> None:
     """Wait until the page takes images that are dropped or pasted: its button does it."""
     tab.get_by_role("button", name="Search by image").wait_for()

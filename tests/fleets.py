@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ import pytest
 
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders.registry import open_encoder
-from imgsearch.fleet.base import FileOutcome, ListedFile
+from imgsearch.fleet import here as fleet_here
 from imgsearch.fleet.embedding import FleetRun
-from imgsearch.fleet.worker import PhotoWorker, WorkPlan
+from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
 from tests.small_catalogue import SmallCatalogue
 from tests.stand_in import StandIn
@@ -54,23 +54,11 @@ def run_in(folder: Path, decoder: PhotoDecoder | None = None) -> FleetRun:
     )
 
 
-class WorkersHere:
-    """Workers in this process; a task has this many files."""
-
-    def __init__(self, worker: PhotoWorker, files_per_task: int) -> None:
-        self._worker = worker
-        self._files_per_task = files_per_task
-
-    def embed(self, files: Sequence[ListedFile]) -> Iterator[list[FileOutcome]]:
-        for start in range(0, len(files), self._files_per_task):
-            yield self._worker.embed(files[start : start + self._files_per_task])
-
-
-@contextmanager
-def workers_here(plan: WorkPlan, files_per_task: int = 20) -> Iterator[WorkersHere]:
+def workers_here(
+    plan: WorkPlan, files_per_task: int = 20
+) -> AbstractContextManager[fleet_here.WorkersHere]:
     """Start workers in this process."""
-    with PhotoWorker(plan, threads=2) as worker:
-        yield WorkersHere(worker, files_per_task)
+    return fleet_here.workers_here(plan, threads=2, files_per_task=files_per_task)
 
 
 class S3Server:

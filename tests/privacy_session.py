@@ -273,6 +273,7 @@ def main(arguments: Sequence[str]) -> None:
     run("unpack", "unpack", pack, "--at", photos, "--data", str(work / "data" / "other"))
     archive = str(work / "data" / "archive")
     run("copy", "copy", "--to", archive)
+    run("index an archive", "index", photos, "--library", archive)
     run("search in an archive", "search", "a cat", "--library", archive)
     run("help", "help", "search")
     run("completion", "completion", "bash")

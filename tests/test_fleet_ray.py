@@ -10,10 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
@@ -59,16 +58,53 @@ class GatedDecoder:
         return decode(path, min_side_px, max_megapixels, all_frames=all_frames)
 
 
+@contextmanager
+def cluster(cpus: int) -> Iterator[tuple[str, list[psutil.Process]]]:
+    """A cluster of one node on the loopback interface: its address and its processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.2", 0))  # Ray takes 127.0.0.1 for the outer address
+        port = free.getsockname()[1]
+    variables = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "ab" * 32,
+    }
+    command = [
+        str(Path(sys.executable).with_name("ray")),
+        *("start", "--head", "--block", f"--num-cpus={cpus}"),
+        *(f"--port={port}", "--node-ip-address=127.0.0.2", "--include-dashboard=false"),
+        "--object-store-memory=100000000",
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as head:
+            assert head.stdout is not None
+            assert any("Ray runtime started" in line for line in head.stdout)
+            processes = psutil.Process(head.pid).children(recursive=True)
+            try:
+                yield f"127.0.0.2:{port}", processes
+            finally:
+                for process in processes:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+                head.kill()
+
+
 @pytest.fixture(scope="module")
-def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Ray on this machine that our code starts; what follows uses it."""
+def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[psutil.Process]]:
+    """The processes of a cluster that this process stays connected to; what follows uses it."""
     folder = tmp_path_factory.mktemp("ray")
-    with ray_workers(plan_for(folder / "catalogue.db", folder), cpus=2):
-        yield
+    plan = plan_for(folder / "catalogue.db", folder)
+    with cluster(cpus=2) as (address, processes), ray_workers(plan, address):
+        yield processes
 
 
 def start(plan: WorkPlan) -> AbstractContextManager[Workers]:
-    return ray_workers(plan)
+    return ray_workers(plan, "auto")  # it is connected already
 
 
 def test_workers_are_made_for_what_the_nodes_have() -> None:
@@ -79,7 +115,7 @@ def test_workers_are_made_for_what_the_nodes_have() -> None:
         shape_of([(0, 0)])
 
 
-def test_ray_embeds_what_a_worker_here_embeds(tmp_path: Path, ray: None) -> None:
+def test_ray_embeds_what_a_worker_here_embeds(tmp_path: Path, ray: list[psutil.Process]) -> None:
     photos = write_photos(tmp_path / "photos", 60)
     (photos / "text.jpg").write_text("no photo")
     for name in ("here", "ray"):
@@ -102,7 +138,9 @@ def test_ray_embeds_what_a_worker_here_embeds(tmp_path: Path, ray: None) -> None
     assert (again.new, again.unchanged) == (0, 61)
 
 
-def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path, ray: None) -> None:
+def test_a_killed_worker_loses_and_doubles_nothing(
+    tmp_path: Path, ray: list[psutil.Process]
+) -> None:
     photos = write_photos(tmp_path / "photos", 40)
     gate = tmp_path / "gate"
     gate.mkdir()
@@ -122,7 +160,9 @@ def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path, ray: None) ->
     assert len(list(gate.glob("held-*"))) == 2  # another process did it again
 
 
-def test_what_a_worker_refuses_is_said_in_its_sentence(tmp_path: Path, ray: None) -> None:
+def test_what_a_worker_refuses_is_said_in_its_sentence(
+    tmp_path: Path, ray: list[psutil.Process]
+) -> None:
     photos = write_photos(tmp_path / "photos", 1)
     run = run_in(tmp_path)
     other = replace(run, plan=replace(run.plan, encoder_id="lite/other"))
@@ -130,22 +170,12 @@ def test_what_a_worker_refuses_is_said_in_its_sentence(tmp_path: Path, ray: None
         Job(embed_photos(other, [str(photos)], start)).run()
 
 
-def test_ray_listens_on_the_loopback_interface_only_and_reports_nothing(ray: None) -> None:
-    processes = psutil.Process().children(recursive=True)
-    assert processes
-    listening = {
-        connection.laddr.ip
-        for process in processes
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening
-    assert all(ip_address(address.removeprefix("::ffff:")).is_loopback for address in listening)
-    raylets = [process for process in processes if process.name() == "raylet"]
-    assert raylets
-    for process in (psutil.Process(), *raylets):
-        assert process.environ().get("RAY_USAGE_STATS_ENABLED", "0") == "0"
+def test_a_process_that_is_connected_reports_nothing(ray: list[psutil.Process]) -> None:
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    raylets = [process for process in ray if process.name() == "raylet"]
+    assert raylets
+    for process in raylets:
+        assert process.environ().get("RAY_USAGE_STATS_ENABLED") == "0"
     from ray._common.usage.usage_lib import usage_stats_enabled
 
     assert not usage_stats_enabled()
@@ -174,39 +204,16 @@ except FleetError as error:
 
 
 @pytest.mark.slow
-def test_a_cluster_that_goes_away_ends_the_run_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cluster_that_goes_away_ends_the_run_in_a_sentence(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", 40)
     gate = tmp_path / "gate"
     gate.mkdir()
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "ab" * 32)
-    with socket.socket() as free:
-        free.bind(("127.0.0.2", 0))  # Ray takes 127.0.0.1 for the outer address
-        port = free.getsockname()[1]
-    with subprocess.Popen(
-        [
-            *(Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=1"),
-            *(f"--port={port}", "--node-ip-address=127.0.0.2", "--include-dashboard=false"),
-            "--object-store-memory=100000000",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as head:
-        assert head.stdout is not None
-        assert any("Ray runtime started" in line for line in head.stdout)
-        cluster = psutil.Process(head.pid).children(recursive=True)
-        with ThreadPoolExecutor(1) as thread:
-            address = f"127.0.0.2:{port}"
-            driver = thread.submit(run_python, LOSING_ITS_HEAD, tmp_path, address)
-            wait_until(lambda: list(gate.glob("held-*")) or driver.done())
-            for process in cluster:
-                process.kill()
-            head.kill()
-            done = driver.result()
+    with cluster(cpus=1) as (address, processes), ThreadPoolExecutor(1) as thread:
+        driver = thread.submit(run_python, LOSING_ITS_HEAD, tmp_path, address)
+        wait_until(lambda: list(gate.glob("held-*")) or driver.done())
+        for process in processes:
+            process.kill()
+        done = driver.result()
     assert "The Ray cluster went away. What was written is kept" in done.stdout, done.stderr
     assert done.returncode == 0
 

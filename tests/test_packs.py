@@ -923,7 +923,9 @@ def test_a_terminal_is_asked_where_the_photos_are(
     command = [sys.executable, "-c", COMMAND, "unpack", str(away / packed.name)]
     code, output = run_in_terminal(command, environment, answers)
     assert code == 0 and b"11 new" in output, output
-    assert b"No folder known here has the photos of this pack, such as a/0.png" in output
+    sentence = rb"No folder known here has the photos of this pack, such as (\S+)\. Say"
+    named = re.search(sentence, output)  # which one depends on the order of decoding
+    assert named and (album / os.fsdecode(named[1])).is_file(), output
     with open_library("second") as library:
         assert library.photo_count() == 11
 

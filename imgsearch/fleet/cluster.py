@@ -1,7 +1,7 @@
-"""The processes of a Ray cluster, or of a Ray on this machine, as workers. Hides ray.
+"""The processes of a Ray cluster as workers. Hides ray.
 
-Ray reports nothing: its statistics of use are switched off before it is imported. A Ray that is
-started here listens on the loopback interface only, and ends with the run.
+Only a cluster that somebody else has started is used: a Ray asks the metadata services of clouds
+when it starts, also with its statistics of use switched off.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import os
 import pickle
 import queue
-import secrets
 import socket
 import tempfile
 import threading
@@ -19,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -33,10 +31,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 AUTO = "auto"
-_LOOPBACK = "127.0.0.1"
 _FILES_PER_TASK = 256
 _COLUMN = "pickled"
-_LOCAL_OBJECT_STORE_BYTES = 512 << 20
 _LOOK_EVERY_S = 2.0  # whether the cluster is still there
 _PATIENCE_S = 20.0
 _TASKS_WAITING = 4  # for what writes them; then the workers wait
@@ -47,12 +43,6 @@ _ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what its parts say on standard error
 }
-# Of a Ray that is started here. The first makes it take the loopback interface for that of its
-# machine, on any system; 127.0.0.1 as its address does not suffice: Ray puts the outer one in its
-# place. With the others, only who knows the secret of this run can use it; without them Ray would
-# leave one in the user's home.
-_ENVIRONMENT_OF_OWN = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
-_SECRET, _SECRET_BYTES = "RAY_AUTH_TOKEN", 32
 
 
 # The outcomes of a task, what has failed, or None at the end.
@@ -92,19 +82,14 @@ def require_ray() -> None:
 
 
 @contextmanager
-def ray_workers(
-    plan: WorkPlan, address: str | None = None, cpus: int | None = None
-) -> Iterator[RayWorkers]:
+def ray_workers(plan: WorkPlan, address: str) -> Iterator[RayWorkers]:
     """Workers on the cluster at an address, `auto` for the one of this machine, until the block
-    ends; without an address on a Ray that is started here, with this number of CPUs.
+    ends.
 
     A worker that dies is replaced, and its files are done again. Raises FleetError, MissingPackage.
     """
     require_ray()
-    values = dict(_ENVIRONMENT)
-    if address is None:
-        values |= _ENVIRONMENT_OF_OWN | {_SECRET: secrets.token_hex(_SECRET_BYTES)}
-    with _environment(values), warnings.catch_warnings():
+    with _environment(_ENVIRONMENT), warnings.catch_warnings():
         # Ray starts its processes anew, and forks none that goes on here.
         warnings.filterwarnings("ignore", message="lance is not fork-safe")
         import ray
@@ -113,10 +98,8 @@ def ray_workers(
             yield RayWorkers(plan)
             return
         logging.getLogger("ray").setLevel(logging.ERROR)
-        _connect(address, cpus)
+        _connect(address)
         try:
-            if address is None:
-                _check_loopback()
             yield RayWorkers(plan)
         finally:
             with suppress(Exception):  # also of a cluster that is not there any more
@@ -137,26 +120,14 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _connect(address: str | None, cpus: int | None) -> None:
+def _connect(address: str) -> None:
     import ray
 
-    if address is not None:
-        address = _current_cluster() if address == AUTO else address
-        if not _answers(address.removeprefix("ray://")):  # Ray itself would try for minutes
-            raise _no_cluster(address)
+    address = _current_cluster() if address == AUTO else address
+    if not _answers(address.removeprefix("ray://")):  # Ray itself would try for minutes
+        raise _no_cluster(address)
     try:
-        if address is None:
-            ray.init(
-                "local",  # without it, a cluster that runs here already would be joined
-                num_cpus=cpus,
-                include_dashboard=False,
-                object_store_memory=_LOCAL_OBJECT_STORE_BYTES,
-                _node_ip_address=_LOOPBACK,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        else:
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except ray.exceptions.AuthenticationError as error:
         raise FleetError(
             "The Ray cluster asks for a token. Set RAY_AUTH_MODE=token, and copy ~/.ray/auth_token "
@@ -166,20 +137,9 @@ def _connect(address: str | None, cpus: int | None) -> None:
         raise _no_cluster(address, str(error)) from error
     except RuntimeError as error:
         raise FleetError(
-            f"Ray does not start ({str(error).splitlines()[0]}). Every node needs the same "
+            f"Ray cannot connect ({str(error).splitlines()[0]}). Every node needs the same "
             "versions of Python and Ray."
         ) from error
-
-
-def _check_loopback() -> None:
-    import ray
-
-    (node,) = ray.nodes()
-    if not ip_address(node["NodeManagerAddress"]).is_loopback:
-        raise FleetError(
-            "Ray was imported by this program before, and would listen on the network. Start it "
-            "yourself (ray start --head) and name its address."
-        )
 
 
 def _current_cluster() -> str:
@@ -193,8 +153,8 @@ def _current_cluster() -> str:
         raise _no_cluster(AUTO) from error
 
 
-def _no_cluster(address: str | None, reason: str = "") -> FleetError:
-    where = "on this machine" if address in (None, AUTO) else f"at {address}"
+def _no_cluster(address: str, reason: str = "") -> FleetError:
+    where = "on this machine" if address == AUTO else f"at {address}"
     first = next(iter(reason.strip().splitlines()), "").rstrip(".")
     because = f" ({first})" if first else ""
     return FleetError(

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imgsearch import Library, Settings
-from tests.browsing import NEEDS_BROWSER, axe_violations, settle, small_targets, wait_until_shown
+from tests.browsing import (
+    NEEDS_BROWSER,
+    axe_violations,
+    open_control,
+    settle,
+    small_targets,
+    wait_until_shown,
+)
 from tests.factories import wait_until
 
 if TYPE_CHECKING:
@@ -44,7 +51,7 @@ def test_teach_from_the_selection_and_judge_a_photo(
     for number in range(2):
         tab.locator(".tile .select").nth(number).check()
     tab.get_by_text("2 photos selected").wait_for()
-    tab.get_by_role("button", name="Teach from these").click()
+    open_control(tab, tab.get_by_role("button", name="Teach from these"))
     name = tab.get_by_role("combobox", name="Name of the concept")
     name.fill("our animals")
     name.press("Enter")

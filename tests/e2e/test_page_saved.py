@@ -13,6 +13,7 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    open_control,
     search,
     settle,
     small_targets,
@@ -69,8 +70,7 @@ def open_for_editing(tab: Page, old_name: str) -> Locator:
     """Open the form that renames and removes; returns the box of the name."""
     from playwright.sync_api import expect
 
-    settle(tab)
-    tab.get_by_role("button", name="Edit").click()
+    open_control(tab, tab.get_by_role("button", name="Edit"))
     box = tab.get_by_role("textbox", name="Name")
     expect(box).to_have_value(old_name, timeout=PATIENCE_MS)
     return box
@@ -85,8 +85,7 @@ def test_a_saved_search_from_its_beginning_to_its_end(
     assert on_shelf(tab, "").count() == 0
     search(tab, LINE)
     wait_for_count(tab, 3)
-    settle(tab)
-    tab.get_by_role("button", name="Save", exact=True).click()
+    open_control(tab, tab.get_by_role("button", name="Save", exact=True))
     tab.get_by_role("textbox", name="Name").fill("all of them")
     tab.get_by_role("button", name="Save this search").click()
     wait_for_line(tab, 'saved:"all of them"')

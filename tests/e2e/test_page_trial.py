@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from imgsearch import EncoderTrial, Library, Settings
-from tests.browsing import NEEDS_BROWSER, axe_violations, serving, settle
+from tests.browsing import NEEDS_BROWSER, axe_violations, open_control, serving, settle
 from tests.factories import wait_until
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_both_answers_are_shown_side_by_side(
         for number in (0, 1):
             query = trial.queries[number]
             if number:
-                tab.get_by_role("combobox", name="Query").click()
+                open_control(tab, tab.get_by_role("combobox", name="Query"))
                 tab.get_by_role("option", name=query.text).click()
             shared = f"{query.shared} of 10 photos are in both answers."
             tab.get_by_text(shared).first.wait_for()
@@ -87,8 +87,8 @@ def test_a_model_is_tried_used_and_deleted_from_the_page(
 
         tab = open_tab(address)
         tab.goto(f"{address}/library")
-        tab.get_by_role("button", name="Change the model").click()
-        tab.get_by_role("combobox", name="Model").click()
+        open_control(tab, tab.get_by_role("button", name="Change the model"))
+        open_control(tab, tab.get_by_role("combobox", name="Model"))
         tab.get_by_role("option", name="lite+views").click()
         photos = tab.get_by_role("spinbutton", name="Photos to try it on")
         photos.fill("20")
@@ -103,22 +103,20 @@ def test_a_model_is_tried_used_and_deleted_from_the_page(
         assert states() == {"lite": "current", "lite+views": "kept"}
         tab.get_by_text("lite+views is kept: 20 photos").wait_for()
 
-        tab.get_by_role("button", name="Change to lite+views").click()
+        open_control(tab, tab.get_by_role("button", name="Change to lite+views"))
         tab.get_by_text("Embed 1 further photo").wait_for()
         screenshot(tab, "trial-question")
         tab.get_by_role("button", name="Change the model to this one").click()
         tab.get_by_text("lite is kept: 21 photos").wait_for()
         assert states() == {"lite": "kept", "lite+views": "current"}
 
-        settle(tab)
-        tab.get_by_role("button", name="Use", exact=True).click()
+        open_control(tab, tab.get_by_role("button", name="Use", exact=True))
         tab.get_by_text("Let lite answer searches from now on?").wait_for()
         tab.get_by_role("button", name="Use this model").click()
         tab.get_by_text("lite+views is kept: 21 photos").wait_for()
         assert states() == {"lite": "current", "lite+views": "kept"}
 
-        settle(tab)
-        tab.get_by_role("button", name="Delete", exact=True).click()
+        open_control(tab, tab.get_by_role("button", name="Delete", exact=True))
         tab.get_by_text("must be embedded again. No photo is touched.").wait_for()
         assert axe_violations(tab) == []
         tab.get_by_role("button", name="Delete the vectors").click()

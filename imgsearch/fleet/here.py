@@ -1,0 +1,33 @@
+"""Workers in this process, for a run without a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from imgsearch.fleet.base import FileOutcome, ListedFile
+from imgsearch.fleet.worker import PhotoWorker, WorkPlan
+
+_FILES_PER_TASK = 256
+
+
+class WorkersHere:
+    """Embeds files in this process, some at a time. See `workers_here`."""
+
+    def __init__(self, worker: PhotoWorker, files_per_task: int) -> None:
+        self._worker = worker
+        self._files_per_task = files_per_task
+
+    def embed(self, files: Sequence[ListedFile]) -> Iterator[list[FileOutcome]]:
+        """The outcome of each file, task by task. Raises what `PhotoWorker.embed` raises."""
+        for start in range(0, len(files), self._files_per_task):
+            yield self._worker.embed(files[start : start + self._files_per_task])
+
+
+@contextmanager
+def workers_here(
+    plan: WorkPlan, threads: int, files_per_task: int = _FILES_PER_TASK
+) -> Iterator[WorkersHere]:
+    """Workers with this many threads, until the block ends. Raises as `PhotoWorker` does."""
+    with PhotoWorker(plan, threads) as worker:
+        yield WorkersHere(worker, files_per_task)
