@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from imgsearch.config import default_cache_dir
+from imgsearch.decode.thumbnails import Thumbnails, photo_thumbnail
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import MissingPackage, QueryError, UsageError
+from imgsearch.fleet.objects import fetched_object, is_object
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
@@ -29,12 +31,14 @@ from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
 from imgsearch.search.understanding import exact_line
-from imgsearch.text import SCHEME
+from imgsearch.text import SCHEME, path_text
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import CataloguedPhoto
     from imgsearch.catalogue.lance.reader import LanceCatalogue
     from imgsearch.catalogue.lance.writer import LanceWriter
     from imgsearch.config import Settings
+    from imgsearch.decode.original import OriginalFile
     from imgsearch.encoders.base import Encoder
     from imgsearch.fleet.base import Workers
     from imgsearch.fleet.worker import WorkPlan
@@ -80,8 +84,8 @@ class Archive:
         """The archive at an address: a folder, or object storage such as s3://bucket/archive.
 
         Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
-        `max_megapixels` and `stack_raw`; `notify`, `on_download` and `encoder` are as in
-        `Library.open`. Raises MissingPackage without the extra `scale`.
+        `max_megapixels`, `stack_raw`, and whether `thumbnails_mb` is 0; `notify`, `on_download`
+        and `encoder` are as in `Library.open`. Raises MissingPackage without the extra `scale`.
         """
         if find_spec(_PACKAGE) is None:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
@@ -126,6 +130,65 @@ class Archive:
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
         return Hits(engine.make_hits(self._catalogue, ids, stack_raw=self.settings.stack_raw))
+
+    def thumbnail(
+        self,
+        source: int | bytes,
+        side_px: int = 320,
+        at_s: float | None = None,
+        *,
+        or_kept: bool = True,
+    ) -> bytes | None:
+        """A WebP image of a photo, by id, or of the image in a file's bytes.
+
+        As `Library.thumbnail` gives it: up to 256 px from the archive, above that from the photo,
+        where this machine has its folder or may fetch its object, and else from the archive, too.
+        """
+        if isinstance(source, bytes):
+            return self._thumbnails.of_bytes(source, side_px)
+        found = self._catalogue.photos([source]).get(source)
+        if found is None:
+            return None
+        content_hash = bytes.fromhex(found.photo.content_hash)
+        with closing(self._readable_files(found)) as files:
+            return photo_thumbnail(
+                found.photo,
+                lambda: files,
+                lambda: self._catalogue.thumbnail(content_hash),
+                self._thumbnails,
+                side_px,
+                at_s,
+                or_kept,
+            )
+
+    def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
+        """The file of a photo as it is, open for reading, as `Library.original` gives it.
+
+        An object is fetched with the credentials of this process.
+        """
+        from imgsearch.decode.original import open_moving_part, open_original
+
+        found = self._catalogue.photos([photo_id]).get(photo_id)
+        if found is None:
+            return None
+        with closing(self._readable_files(found, with_video=moving_part)) as files:
+            return (open_moving_part if moving_part else open_original)(found.photo, files)
+
+    def _readable_files(
+        self, photo: CataloguedPhoto, with_video: bool = False
+    ) -> Generator[Path, None, None]:
+        """The files of a photo, each readable until the next one is asked for.
+
+        Objects are fetched; `with_video` says whether the other half of a Live Photo is, too.
+        Raises PhotoError where one cannot be.
+        """
+        for file in photo.files:
+            address = path_text(file.path)
+            if is_object(address):
+                with fetched_object(address, with_video) as path:
+                    yield path
+            else:
+                yield file.path
 
     def understand(self, query: str | Query) -> Understanding:
         """How `find` understands a query: exactly, and which of its words stand for filters."""
@@ -205,7 +268,14 @@ class Archive:
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
         writer = self.writer(None if self._exists() else self._new_encoder())
-        run = FleetRun(writer, self._plan(writer.encoder), self._working_folder(), self._notify)
+        keep_thumbnails = writer.put_thumbnails if self.settings.thumbnails_mb else None
+        run = FleetRun(
+            writer,
+            self._plan(writer.encoder),
+            self._working_folder(),
+            self._notify,
+            keep_thumbnails,
+        )
         start: Callable[[WorkPlan], AbstractContextManager[Workers]]
         if ray is None:
             start = partial(workers_here, threads=self.settings.thread_count)
@@ -227,12 +297,17 @@ class Archive:
     def _copy_from(self, data_dir: Path) -> Generator[Progress, None, CopyReport]:
         from imgsearch.indexer.copying import check_encoder, copy_library
         from imgsearch.store.store import Store
+        from imgsearch.store.thumbnails import ThumbnailStore
 
-        with Store.open(data_dir) as store:
+        with Store.open(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
             row = self._catalogue.encoder if self._exists() else store.reads.encoder_in_use()
             check_encoder(store, row)
             writer = self.writer(row)
-            return (yield from copy_library(store, writer, row, writer.put_texts))
+            return (
+                yield from copy_library(
+                    store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
+                )
+            )
 
     def _exists(self) -> bool:
         from imgsearch.catalogue.lance.tables import exists, normal_address
@@ -275,6 +350,10 @@ class Archive:
         from imgsearch.catalogue.lance.reader import LanceCatalogue
 
         return LanceCatalogue(self.address)
+
+    @cached_property
+    def _thumbnails(self) -> Thumbnails:
+        return Thumbnails(self.settings.cache_dir / "thumbnails", self.settings.max_megapixels)
 
     def _context(self) -> SearchContext:
         row = self._catalogue.encoder

@@ -22,7 +22,6 @@ from imgsearch.errors import (
     DiskError,
     ImgsearchError,
     LibraryLocked,
-    PhotoError,
     QueryError,
     Reason,
     SnapshotError,
@@ -578,22 +577,18 @@ class Library:
         photo = self._reads().photos([source]).get(source)
         if photo is None:
             return None
-        from imgsearch.decode.thumbnails import KEPT_SIDE_PX, reduce_thumbnail
+        from imgsearch.decode.thumbnails import photo_thumbnail
 
         content_hash = bytes.fromhex(photo.content_hash)
-        is_middle = at_s is None or photo.facts.duration_s is None
-        if is_middle and side_px <= KEPT_SIDE_PX:
-            kept = self._kept_thumbnails().get(content_hash)
-            if kept is not None:
-                return reduce_thumbnail(kept, side_px)
-        files = self._reads().paths([source]).get(source, [])
-        try:
-            return self._thumbnails().get(photo, [path for _, path in files], side_px, at_s)
-        except PhotoError:
-            kept = self._kept_thumbnails().get(content_hash) if or_kept else None
-            if kept is None:
-                raise
-            return reduce_thumbnail(kept, side_px)
+        return photo_thumbnail(
+            photo,
+            lambda: [path for _, path in self._reads().paths([source]).get(source, [])],
+            lambda: self._kept_thumbnails().get(content_hash),
+            self._thumbnails(),
+            side_px,
+            at_s,
+            or_kept,
+        )
 
     def original(self, photo_id: int, *, moving_part: bool = False) -> OriginalFile | None:
         """The file of a photo of the library as it is, open for reading; None for an unknown id.

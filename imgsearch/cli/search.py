@@ -30,6 +30,8 @@ from imgsearch.search.saved_queries import saved_name_of, saved_names
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
+    from imgsearch.archive import Archive
+    from imgsearch.library import Library
     from imgsearch.records.answer import Answer, Hit, Level
     from imgsearch.service.api import SearchAPI
 
@@ -116,10 +118,8 @@ def command(
         raise click.UsageError(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
         )
-    if address is not None and preview:
-        raise click.UsageError("--preview needs the photos on this machine: leave --library out.")
     if explain_query:
-        with open_library(data_dir) if address is None else open_archive(address) as library:
+        with _open(data_dir, address) as library:
             standard_output().print(printable(library.exact_line(query)))
         return
     is_look = cursor is None and not (paths or as_json)
@@ -127,19 +127,23 @@ def command(
     def find(wanted: Query, k: int | None, cursor: str | None = None) -> _Page:
         if address is None:
             return call_api(data_dir, lambda library: _find(library, wanted, k, cursor, is_look))
-        with open_archive(address) as archive:
+        with open_archive(address, data_dir) as archive:
             limit = k or _DEFAULT_K
             return _Page(archive.find(wanted, limit, cursor), limit, False, ())
 
     page = find(query, k, cursor)
     answer = page.answer
-    output = _Output(show_all or page.include_weak, as_json, paths, nul, data_dir, preview)
+    output = _Output(show_all or page.include_weak, as_json, paths, nul, data_dir, address, preview)
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
         corrected = _corrected(query, answer.suggestion, page.saved_examples)
         found = _show(find(corrected, page.k).answer, output)
     if not found:
         sys.exit(NO_RESULT)
+
+
+def _open(data_dir: str | None, address: str | None) -> Library | Archive:
+    return open_library(data_dir) if address is None else open_archive(address, data_dir)
 
 
 class _Page(NamedTuple):
@@ -182,6 +186,7 @@ class _Output(NamedTuple):
     paths: bool
     nul: bool
     data_dir: str | None
+    address: str | None
     preview: bool
 
 
@@ -199,7 +204,7 @@ def _show(answer: Answer, output: _Output) -> bool:
     elif output.paths:
         print_paths((hit.path for hit in answer.hits), output.nul)
     elif output.preview:
-        _print_with_pictures(answer, output.data_dir)
+        _print_with_pictures(answer, output)
     else:
         print_answer(answer)
     if answer.cursor is not None and not output.as_json and sys.stderr.isatty():
@@ -248,7 +253,7 @@ def print_answer(answer: Answer, first_rank: int = 1) -> None:
     _print_verdict(answer)
 
 
-def _print_with_pictures(answer: Answer, data_dir: str | None) -> None:
+def _print_with_pictures(answer: Answer, output: _Output) -> None:
     """As `print_answer`, with the picture of each hit below its line."""
     from imgsearch.cli import preview
 
@@ -257,7 +262,7 @@ def _print_with_pictures(answer: Answer, data_dir: str | None) -> None:
         info("Pictures are shown in a terminal only.")
         return
     print_picture = preview.picture_printer()
-    with open_library(data_dir) as library:
+    with _open(output.data_dir, output.address) as library:
         for rank, hit in enumerate(answer.hits, 1):
             print_answer(replace(answer, hits=(hit,), verdict=None), rank)
             image = preview.image_of(library, hit, preview.SIDE_PX)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -145,6 +145,32 @@ def reduce_thumbnail(content: bytes, side_px: int) -> bytes:
         return content
     with Image.open(BytesIO(content), formats=("WEBP",)) as image:
         return _encode(_scaled(image.convert("RGB"), side_px), quality=80)
+
+
+def photo_thumbnail(
+    photo: Photo,
+    paths: Callable[[], Iterable[Path]],
+    kept: Callable[[], bytes | None],
+    thumbnails: Thumbnails,
+    side_px: int,
+    at_s: float | None,
+    or_kept: bool,
+) -> bytes:
+    """A WebP of a photo: the kept one where that is large enough, else one made from its files.
+
+    `paths` and `kept` are called only when they are needed. Where no file can be read, the kept
+    one takes its place if `or_kept`; else raises PhotoError.
+    """
+    is_middle = at_s is None or photo.facts.duration_s is None
+    if is_middle and side_px <= KEPT_SIDE_PX and (small := kept()) is not None:
+        return reduce_thumbnail(small, side_px)
+    try:
+        return thumbnails.get(photo, paths(), side_px, at_s)
+    except PhotoError:
+        small = kept() if or_kept else None
+        if small is None:
+            raise
+        return reduce_thumbnail(small, side_px)
 
 
 def _scaled(image: Image.Image, side_px: int, is_fast: bool = False) -> Image.Image:

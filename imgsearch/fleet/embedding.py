@@ -166,9 +166,10 @@ class _Recorder:
         if not outcomes:
             return
         results = [outcome.result for outcome in outcomes if outcome.result is not None]
-        if self._run.keep_thumbnails is not None:
+        keep_thumbnails = self._run.keep_thumbnails
+        if keep_thumbnails is not None:
             # First: a photo that is known is never read again, so it would never get one.
-            self._run.keep_thumbnails(_thumbnails(outcomes))
+            patiently(lambda: keep_thumbnails(_thumbnails(outcomes)))
         # New photos first: a copy needs the photo that it is a copy of.
         results.sort(key=lambda result: result.vectors is None)
         patiently(lambda: self._run.writer.put(results))

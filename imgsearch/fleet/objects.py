@@ -7,14 +7,16 @@ files in ~/.aws, the role of a machine) and are never passed on or written anywh
 from __future__ import annotations
 
 import random
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from imgsearch.decode.motion import live_photo_paths
 from imgsearch.errors import MissingPackage, ObjectStorageError, PhotoError, Reason, UsageError
 from imgsearch.fleet.base import ListedFile
 from imgsearch.installation import install_command
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 SCHEME = "s3://"
 ATTEMPTS = 10  # with growing pauses, about a minute: as long as a server may take to start again
+_ATTEMPTS_WAITED_FOR = 2  # while somebody waits for a picture
 _CONNECT_LIMIT_S = 10
 _READ_LIMIT_S = 60
 _BLOCK_BYTES = 1 << 20
@@ -56,24 +59,52 @@ def is_object(path: str) -> bool:
     return path.startswith(SCHEME)
 
 
+@contextmanager
+def fetched_object(path: str, with_video: bool = False) -> Iterator[Path]:
+    """An object as a file, until the block ends; `with_video` also brings what lies beside it as
+    the other half of a Live Photo.
+
+    Raises PhotoError where it cannot be fetched; a storage that is away is not waited for.
+    """
+    with tempfile.TemporaryDirectory(prefix="imgsearch-") as folder:
+        try:
+            storage = ObjectStorage(attempts=_ATTEMPTS_WAITED_FOR)
+            file = Path(folder, _name_of(path))
+            storage.fetch_newest(path, file)
+            for video in live_photo_paths(path) if with_video else ():
+                with suppress(FileNotFoundError):
+                    storage.fetch_newest(video, file.with_name(_name_of(video)))
+        except FileNotFoundError:
+            raise PhotoError(Reason.UNREADABLE, f"There is no object {path} any more.") from None
+        except ObjectStorageError as error:
+            raise PhotoError(Reason.UNREADABLE, str(error)) from error
+        yield file
+
+
+def _name_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 class ObjectStorage:
     """The objects that this process may read. Safe in any thread.
 
-    A connection that breaks is tried again for about a minute. Raises MissingPackage without boto3.
+    A connection that breaks is tried again, with the usual attempts for about a minute. Raises
+    MissingPackage without boto3.
     """
 
-    def __init__(self, connections: int = 10) -> None:
+    def __init__(self, connections: int = 10, attempts: int = ATTEMPTS) -> None:
         if find_spec("boto3") is None:
             raise MissingPackage(f"s3:// needs more packages: {install_command('scale')}")
         import boto3
         from botocore.config import Config
 
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=_CONNECT_LIMIT_S,
             read_timeout=_READ_LIMIT_S,
             max_pool_connections=max(connections, 10),
         )
+        self._attempts = attempts
         with _storage_errors("s3"):
             self._client = boto3.session.Session().client("s3", config=config)
 
@@ -104,28 +135,36 @@ class ObjectStorage:
         Raises FileNotFoundError for one that is gone, PhotoError for one that has changed or may
         not be read, and ObjectStorageError where the storage does not answer.
         """
-        bucket, _, key = file.path.removeprefix(SCHEME).partition("/")
-        for attempt in range(ATTEMPTS):
-            with _storage_errors(file.path):
-                try:
-                    answer = self._get(bucket, key, file)
-                    if _save(answer["Body"], into) == file.size_bytes:
-                        return
-                    raise _changed()
-                except _broken_transfers():  # of a body; what precedes it boto3 itself repeats
-                    if attempt + 1 == ATTEMPTS:
-                        raise
-            time.sleep(min(20.0, 2.0**attempt) * random.random())
+        if self._fetch(file.path, into, {"IfMatch": f'"{file.version}"'}) != file.size_bytes:
+            raise _changed()
 
-    def _get(self, bucket: str, key: str, file: ListedFile) -> Any:
+    def fetch_newest(self, path: str, into: Path) -> None:
+        """Write the object at a path, as it is now, into a file. Raises as `fetch` does."""
+        self._fetch(path, into, {})
+
+    def _fetch(self, path: str, into: Path, condition: dict[str, str]) -> int:
+        """Write an object into a file; returns its size."""
+        attempt = 1
+        while True:
+            with _storage_errors(path):
+                try:
+                    return _save(self._get(path, condition)["Body"], into)
+                except _broken_transfers():  # of a body; what precedes it boto3 itself repeats
+                    if attempt == self._attempts:
+                        raise
+            time.sleep(min(20.0, 2.0 ** (attempt - 1)) * random.random())
+            attempt += 1
+
+    def _get(self, path: str, condition: dict[str, str]) -> Any:
         from botocore.exceptions import ClientError
 
+        bucket, _, key = path.removeprefix(SCHEME).partition("/")
         try:
-            return self._client.get_object(Bucket=bucket, Key=key, IfMatch=f'"{file.version}"')
+            return self._client.get_object(Bucket=bucket, Key=key, **condition)
         except ClientError as error:
             code = _code_of(error)
             if code in _GONE:
-                raise FileNotFoundError(file.path) from error
+                raise FileNotFoundError(path) from error
             if code in _CHANGED:
                 raise _changed() from error
             if code in _REFUSED:

@@ -30,6 +30,7 @@ from imgsearch.catalogue.lance.rows import (
 from imgsearch.catalogue.lance.tables import (
     Table,
     View,
+    exists,
     is_one_of,
     lance_errors,
     literal,
@@ -70,6 +71,7 @@ class LanceCatalogue:
         self._texts = Table(self.address, "texts")
         self._baselines = Table(self.address, "baselines")
         self._lock = threading.Lock()
+        self._thumbnail_table: Table | None = None
         self._vectors: PhotoVectorsView | None = None
         self._baseline: tuple[int, ScoreBaseline | None, list[str]] | None = None
 
@@ -209,6 +211,24 @@ class LanceCatalogue:
         with self._errors():
             rows = self._texts.newest().read_with("hash", list(by_hash), ["hash", "reading"])
         return {by_hash[row["hash"]]: reading_of(row["reading"]) for row in rows.to_pylist()}
+
+    def thumbnail(self, content_hash: bytes) -> bytes | None:
+        """The small picture (WebP) of the photo with this content; None where there is none."""
+        with self._errors():
+            table = self._thumbnails
+            if table is None:
+                return None
+            condition = f"hash = {literal(content_hash.hex())}"
+            rows = table.newest().read(["image"], condition, limit=1)
+        return bytes(rows["image"][0].as_py()) if rows.num_rows else None
+
+    @property
+    def _thumbnails(self) -> Table | None:
+        """None for a catalogue from before there were thumbnails, until a writer adds the table."""
+        with self._lock:
+            if self._thumbnail_table is None and exists(self.address, "thumbnails"):
+                self._thumbnail_table = Table(self.address, "thumbnails")
+            return self._thumbnail_table
 
     def photo_with(self, content_hash: bytes) -> int | None:
         """The id of the photo with this content."""

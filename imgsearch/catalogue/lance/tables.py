@@ -6,6 +6,8 @@
   back without being embedded.
 - `files` says which content lies at each path, or why it could not be indexed. It is the authority
   for paths, as `texts` is for what was read in the pictures.
+- `thumbnails` has a small picture of each photo. A search does without it, and a catalogue that was
+  made before there were any has no such table.
 - `pending` has the contents of changes that are under way: one that was cut off is completed.
 - `baselines` has the score baseline that was published last, and the words of all names.
 
@@ -48,7 +50,9 @@ except ImportError as error:
         f"A catalogue of Lance tables needs more packages: {install_command('scale')}"
     ) from error
 
-TableName: TypeAlias = Literal["photos", "kept", "files", "texts", "pending", "baselines"]
+TableName: TypeAlias = Literal[
+    "photos", "kept", "files", "texts", "thumbnails", "pending", "baselines"
+]
 
 FORMAT_VERSION = 1
 IDS_AT_ONCE = 5_000  # in one condition
@@ -63,6 +67,7 @@ _KEYS: dict[TableName, str] = {
     "kept": "key",
     "files": "path",
     "texts": "hash",
+    "thumbnails": "hash",
     "pending": "change",
     "baselines": "number",
 }
@@ -133,6 +138,7 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         "kept": _photo_columns,
         "files": _file_columns,
         "texts": _text_columns,
+        "thumbnails": _thumbnail_columns,
         "pending": _pending_columns,
         "baselines": _baseline_columns,
     }[name](encoder.dim)
@@ -187,6 +193,10 @@ def _text_columns(dim: int) -> dict[str, pa.DataType]:
     return {"hash": pa.string(), "reading": pa.string()}  # JSON of `PhotoText`
 
 
+def _thumbnail_columns(dim: int) -> dict[str, pa.DataType]:
+    return {"hash": pa.string(), "image": pa.binary()}  # WebP
+
+
 def _pending_columns(dim: int) -> dict[str, pa.DataType]:
     return {"change": pa.string(), "hashes": _STRINGS, "begun_at": pa.string()}  # ISO 8601, UTC
 
@@ -211,11 +221,11 @@ def normal_address(address: str | Path) -> str:
     return str(Path(text).expanduser().absolute())
 
 
-def exists(address: str) -> bool:
-    """Whether there is a catalogue at this address, of any version."""
+def exists(address: str, name: TableName = "photos") -> bool:
+    """Whether there is a catalogue at this address, of any version; or this table of it."""
     with lance_errors(address):
         try:
-            lance.dataset(_uri(address, "photos"))
+            lance.dataset(_uri(address, name))
         except (ValueError, OSError) as error:
             if _is_not_found(error):
                 return False
@@ -227,7 +237,7 @@ def create(address: str, encoder: EncoderRow) -> None:
     """Make the tables of a catalogue. What others have made meanwhile stays as it is."""
     with lance_errors(address):
         # `photos` comes last: where it is, the others are.
-        for name in ("kept", "files", "texts", "pending", "baselines", "photos"):
+        for name in sorted(_KEYS, key=lambda name: name == "photos"):
             schema = schema_of(name, encoder)
             empty = pa.Table.from_pylist([], schema)
             try:

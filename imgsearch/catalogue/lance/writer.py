@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 from uuid import uuid4
@@ -100,7 +101,9 @@ _INDEXES: dict[str, dict[str, str]] = {
     "kept": {"key": "BTREE", "id": "BTREE"},
     "files": {"path": "BTREE", "hash": "BTREE", "stem": "BTREE"},
     "texts": {"hash": "BTREE"},
+    "thumbnails": {"hash": "BTREE"},
 }
+_THUMBNAILS_PER_FRAGMENT = 1 << 15  # a quarter of a GB: what compacting writes anew at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,21 @@ class LanceWriter:
         with lance_errors(self.address), self._change(set(hashes)):
             self._texts.merge(rows, update=True)
             self._follow(set(hashes), {})
+
+    def put_thumbnails(self, images: Mapping[bytes, bytes]) -> None:
+        """Keep small pictures (WebP) of photos, by their content. Those that it has stay."""
+        if not images:
+            return
+        with lance_errors(self.address):
+            table = self._thumbnails
+            columns = {"hash": [each.hex() for each in images], "image": list(images.values())}
+            table.merge(pa.table(columns, schema=table.schema))
+
+    @cached_property
+    def _thumbnails(self) -> Table:
+        if not tables.exists(self.address, "thumbnails"):  # a catalogue from before there were any
+            tables.create(self.address, self.encoder)
+        return Table(self.address, "thumbnails")
 
     def _hashes_at(self, files: View, paths: Sequence[str]) -> set[str]:
         """Which contents are at these paths in a version of the table of files."""
@@ -391,12 +409,14 @@ class LanceWriter:
             for table in (self._files, self._texts, self._kept, self._photos):
                 self._step(table, lambda dataset: dataset.optimize.compact_files())
                 self._index_columns(table)
+            self._step(self._thumbnails, _compact_thumbnails)
+            self._index_columns(self._thumbnails)
             settings = self._index_vectors()
             self._publish(settings)
             self._step(self._pending, lambda dataset: dataset.optimize.compact_files())
             for table in (
                 *(self._files, self._texts, self._kept, self._photos),
-                *(self._pending, self._baselines),
+                *(self._thumbnails, self._pending, self._baselines),
             ):
                 self._clean(table)
 
@@ -530,6 +550,10 @@ class LanceWriter:
             dataset.cleanup_old_versions(
                 timedelta(minutes=self._policy.keep_minutes), error_if_tagged_old_versions=False
             )
+
+
+def _compact_thumbnails(dataset: Any) -> None:
+    dataset.optimize.compact_files(target_rows_per_fragment=_THUMBNAILS_PER_FRAGMENT)
 
 
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:

@@ -1,0 +1,122 @@
+"""The pictures of an archive: those that it keeps, and those made of files and objects."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgsearch import Archive, Library, Settings
+from imgsearch.catalogue.lance import tables
+from imgsearch.errors import PhotoError
+from tests.factories import write_photos
+from tests.fleets import S3Server, s3_server
+from tests.stand_in import StandIn
+
+pytest.importorskip("lance", reason="needs the extra scale")
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Server]:
+    pytest.importorskip("moto", reason="needs moto")
+    with s3_server() as server:
+        yield server
+
+
+def open_archive(folder: Path, **settings: object) -> Archive:
+    return Archive.open(
+        folder / "archive",
+        Settings.load(data_dir=folder / "data", cache_dir=folder / "cache", **settings),
+        encoder=StandIn(),
+    )
+
+
+def ids_by_name(archive: Archive) -> dict[str, int]:
+    return {hit.path.name: hit.photo.id for hit in archive.search("sort:path width:>0", k=100)}
+
+
+def size_of(picture: bytes | None) -> tuple[int, int]:
+    assert picture is not None
+    with Image.open(BytesIO(picture)) as image:
+        assert image.format == "WEBP"
+        return image.size
+
+
+def test_pictures_are_kept_and_larger_ones_are_made_of_the_file(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    Image.new("RGB", (1200, 800), "red").save(photos / "large.jpg")
+    with open_archive(tmp_path) as archive:
+        archive.index([photos]).run()
+        large = ids_by_name(archive)["large.jpg"]
+        assert size_of(archive.thumbnail(large, 256)) == (256, 171)
+        assert size_of(archive.thumbnail(large, 100)) == (100, 67)
+        assert size_of(archive.thumbnail(large, 600)) == (600, 400)
+        original = archive.original(large)
+        assert original is not None
+        with original.file as file:
+            assert file.read() == (photos / "large.jpg").read_bytes()
+        assert archive.thumbnail(large + 1) is None and archive.original(large + 1) is None
+        shutil.rmtree(photos)
+        assert size_of(archive.thumbnail(large, 900)) == (256, 171)
+        with pytest.raises(PhotoError):
+            archive.thumbnail(large, 900, or_kept=False)
+        with pytest.raises(PhotoError, match="cannot be read now"):
+            archive.original(large)
+
+
+def test_an_object_is_fetched_for_a_larger_picture(tmp_path: Path, s3: S3Server) -> None:
+    Image.new("RGB", (1200, 800), "red").save(tmp_path / "large.jpg")
+    content = (tmp_path / "large.jpg").read_bytes()
+    s3.put({"2020/large.jpg": content})
+    with open_archive(tmp_path) as archive:
+        archive.index(["s3://photos"]).run()
+        large = ids_by_name(archive)["large.jpg"]
+        assert size_of(archive.thumbnail(large, 256)) == (256, 171)
+        assert size_of(archive.thumbnail(large, 600)) == (600, 400)
+        original = archive.original(large)
+        assert original is not None and original.name == "large.jpg"
+        with original.file as file:
+            assert file.read() == content
+        s3.delete("2020/large.jpg")
+        assert size_of(archive.thumbnail(large, 900)) == (256, 171)
+        with pytest.raises(PhotoError, match=r"no object s3://photos/2020/large\.jpg"):
+            archive.original(large)
+
+
+def test_a_copied_library_brings_its_pictures(demo: Library, tmp_path: Path) -> None:
+    with Archive.open(tmp_path / "archive", Settings.load(data_dir=tmp_path)) as archive:
+        archive.copy_from(demo.settings.data_dir).run()
+        for own in demo.search("a cat", k=3):
+            (there,) = (hit for hit in archive.search("a cat", k=3) if hit.path == own.path)
+            assert archive.thumbnail(there.photo.id, 256) == demo.thumbnail(own.photo.id, 256)
+
+
+def test_without_thumbnails_in_the_settings_none_are_kept(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 1)
+    with open_archive(tmp_path, thumbnails_mb=0) as archive:
+        archive.index([photos]).run()
+        (photo,) = ids_by_name(archive).values()
+        assert archive.thumbnail(photo, 64) is not None
+        shutil.rmtree(photos)
+        with pytest.raises(PhotoError):
+            archive.thumbnail(photo, 65)
+
+
+def test_an_archive_from_before_there_were_pictures_gets_them(tmp_path: Path) -> None:
+    first, second = write_photos(tmp_path / "1", 1), tmp_path / "2"
+    with open_archive(tmp_path) as archive:
+        archive.index([first]).run()
+    shutil.rmtree(tmp_path / "archive" / "thumbnails.lance")
+    with open_archive(tmp_path) as archive:
+        (old,) = ids_by_name(archive).values()
+        assert archive.thumbnail(old, 64) is not None
+        second.mkdir()
+        Image.new("RGB", (300, 200), "blue").save(second / "new.png")
+        archive.index([second]).run()
+        assert tables.exists(str(tmp_path / "archive"), "thumbnails")
+        shutil.rmtree(second)
+        assert size_of(archive.thumbnail(ids_by_name(archive)["new.png"], 64)) == (64, 43)
