@@ -7,7 +7,6 @@ see `imgsearch.fleet`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import cached_property, partial
@@ -15,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from imgsearch.catalogue.address import normal_address, working_folder
 from imgsearch.config import default_cache_dir
 from imgsearch.decode.thumbnails import Thumbnails, photo_thumbnail
 from imgsearch.encoders.loader import EncoderLoader
@@ -25,6 +25,7 @@ from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
 from imgsearch.records.query import Query, Understanding
+from imgsearch.records.status import ArchiveStatus
 from imgsearch.search import engine
 from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from imgsearch.records.index import EncoderRow
 
 _PACKAGE = "lance"
-WORKING_FOLDERS = "archives"  # in the data folder; one for each address
 
 
 class Archive:
@@ -101,6 +101,30 @@ class Archive:
     def close(self) -> None:
         """Release the encoder."""
         self._encoders.close()
+
+    @property
+    def working_folder(self) -> Path:
+        """Where this machine keeps what belongs to the archive: lists of files, and its service."""
+        return working_folder(self.settings.data_dir, self.address)
+
+    def release_encoder(self) -> None:
+        """Release the encoder and its memory; the next query that needs it loads it again."""
+        self._encoders.release()
+
+    def status(self) -> ArchiveStatus:
+        """What the archive has, and how its vectors are indexed. Raises StoreError."""
+        catalogue = self._catalogue
+        count, index = catalogue.count(), catalogue.search_settings
+        return ArchiveStatus(
+            address=self.address,
+            photos=count.photos,
+            vectors=count.vectors,
+            encoder=catalogue.encoder.name,
+            indexed=catalogue.indexed_vectors(),
+            recall_text=None if index is None or index.text is None else index.text.recall,
+            recall_image=None if index is None else index.image.recall,
+            failures=catalogue.failure_count(),
+        )
 
     def warm_up(self) -> None:
         """Load everything that a text query needs, so that the first one is as fast as others."""
@@ -272,7 +296,7 @@ class Archive:
         run = FleetRun(
             writer,
             self._plan(writer.encoder),
-            self._working_folder(),
+            self.working_folder,
             self._notify,
             keep_thumbnails,
         )
@@ -310,7 +334,7 @@ class Archive:
             )
 
     def _exists(self) -> bool:
-        from imgsearch.catalogue.lance.tables import exists, normal_address
+        from imgsearch.catalogue.lance.tables import exists
 
         return exists(normal_address(self.address))
 
@@ -337,13 +361,6 @@ class Archive:
             opening = partial(given_encoder, self._given)
         known = partial(LanceWriter, self.address)
         return WorkPlan(row.encoder_id, opening, known, settings.max_megapixels, cache_dir)
-
-    def _working_folder(self) -> Path:
-        from imgsearch.catalogue.lance.tables import normal_address
-
-        address = normal_address(self.address).encode("utf-8", "surrogateescape")
-        name = hashlib.blake2b(address, digest_size=8).hexdigest()
-        return self.settings.data_dir / WORKING_FOLDERS / name
 
     @cached_property
     def _catalogue(self) -> LanceCatalogue:

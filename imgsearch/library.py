@@ -197,6 +197,11 @@ class Library:
         """Whether there is a library in the data folder; the first `index` creates one."""
         return (self.settings.data_dir / DATABASE_FILE).exists()
 
+    @property
+    def working_folder(self) -> Path:
+        """Where the service of the library has its files: the data folder."""
+        return self.settings.data_dir
+
     def warm_up(self) -> None:
         """Load everything that a text query needs, so that the first one is as fast as others."""
         context = self._context()

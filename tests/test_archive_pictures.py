@@ -27,10 +27,12 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-def open_archive(folder: Path, **settings: object) -> Archive:
+def open_archive(folder: Path, thumbnails_mb: int | None = None) -> Archive:
     return Archive.open(
         folder / "archive",
-        Settings.load(data_dir=folder / "data", cache_dir=folder / "cache", **settings),
+        Settings.load(
+            data_dir=folder / "data", cache_dir=folder / "cache", thumbnails_mb=thumbnails_mb
+        ),
         encoder=StandIn(),
     )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.progress import Download
-    from imgsearch.service.api import SearchAPI
+    from imgsearch.service.api import FindAPI, SearchAPI
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Result = TypeVar("_Result")
@@ -120,6 +120,17 @@ def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Res
 
     settings = Settings.load(data_dir=data_dir)
     return ask(settings, call, lambda: _open(settings, info))
+
+
+def call_archive(address: str, data_dir: str | None, call: Callable[[FindAPI], _Result]) -> _Result:
+    """The result of `call` with an archive's running service, or without one with the archive."""
+    from imgsearch.catalogue.address import working_folder
+    from imgsearch.config import Settings
+    from imgsearch.service.api import ask
+
+    settings = Settings.load(data_dir=data_dir)
+    folder = working_folder(settings.data_dir, address)
+    return ask(settings, call, lambda: open_archive(address, data_dir), folder)
 
 
 def _open(settings: Settings, notify: Callable[[str], None]) -> Library:

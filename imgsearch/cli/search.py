@@ -12,6 +12,7 @@ from imgsearch.cli.output import (
     NO_RESULT,
     archive_option,
     call_api,
+    call_archive,
     data_option,
     info,
     json_option,
@@ -127,9 +128,11 @@ def command(
     def find(wanted: Query, k: int | None, cursor: str | None = None) -> _Page:
         if address is None:
             return call_api(data_dir, lambda library: _find(library, wanted, k, cursor, is_look))
-        with open_archive(address, data_dir) as archive:
-            limit = k or _DEFAULT_K
-            return _Page(archive.find(wanted, limit, cursor), limit, False, ())
+        limit = k or _DEFAULT_K
+        answer = call_archive(
+            address, data_dir, lambda archive: archive.find(wanted, limit, cursor)
+        )
+        return _Page(answer, limit, False, ())
 
     page = find(query, k, cursor)
     answer = page.answer

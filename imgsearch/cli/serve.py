@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import data_option, info, open_library
+from imgsearch.cli.output import archive_option, data_option, info, open_archive, open_library
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,8 +24,11 @@ TOKEN_VARIABLE = "IMGSEARCH_SERVE_TOKEN"
     type=click.FloatRange(min=0, min_open=True),
     help="Release the memory of the model after this time without a request. Default: never.",
 )
+@archive_option
 @data_option
-def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
+def command(
+    port: int | None, idle: float | None, address: str | None, data_dir: str | None
+) -> None:
     """Keep the library and its model open, and answer requests until Ctrl-C or SIGTERM.
 
     While it runs, imgsearch search, imgsearch status and the page get their answers from it, so
@@ -33,6 +36,9 @@ def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
     at a socket in the data folder that no other user can open, and on the network only with
     --port. Network requests need a token: the one in the variable IMGSEARCH_SERVE_TOKEN, or else
     one that is created and stored in the data folder. docs/serve.md describes the requests.
+
+    With --library, imgsearch search --library ADDRESS gets its answers from it. Any number of
+    machines may serve one archive.
     """
     from imgsearch.service.auth import MIN_TOKEN_LENGTH
     from imgsearch.service.server import Network, serve
@@ -43,8 +49,8 @@ def command(port: int | None, idle: float | None, data_dir: str | None) -> None:
             f"The token in {TOKEN_VARIABLE} is too short: it needs {MIN_TOKEN_LENGTH} characters."
         )
     network = None if port is None else Network(port, token)
-    with open_library(data_dir) as library:
-        serve(library, network, None if idle is None else idle * 60, _print_addresses)
+    with open_library(data_dir) if address is None else open_archive(address, data_dir) as served:
+        serve(served, network, None if idle is None else idle * 60, _print_addresses)
 
 
 def _print_addresses(running: RunningService) -> None:

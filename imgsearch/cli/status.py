@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsearch.cli.folders import describe_root
-from imgsearch.cli.output import call_api, data_option, json_option, print_json
+from imgsearch.cli.output import (
+    archive_option,
+    call_api,
+    data_option,
+    json_option,
+    open_archive,
+    print_json,
+)
 from imgsearch.cli.progress import format_rate
 from imgsearch.text import format_count, printable, shell_word
 
@@ -22,9 +29,13 @@ FAILURES_SHOWN = 10
 
 @click.command("status", short_help="Show folders, photos, index, failures, disk usage.")
 @json_option
+@archive_option
 @data_option
-def command(as_json: bool, data_dir: str | None) -> None:
+def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
     """Show the state of the library: folders, photos, model, index, failures, disk usage."""
+    if address is not None:
+        _print_archive(address, data_dir, as_json)
+        return
     status, running = call_api(data_dir, lambda library: (library.status(), library.running()))
     if as_json:
         from imgsearch.service.codec import status_to_cli_json
@@ -34,6 +45,30 @@ def command(as_json: bool, data_dir: str | None) -> None:
     print_status(status)
     if running is not None:
         click.echo(f"Now       {_running_text(running)} (process {running.pid})")
+
+
+def _print_archive(address: str, data_dir: str | None, as_json: bool) -> None:
+    with open_archive(address, data_dir) as archive:
+        status = archive.status()
+    if as_json:
+        print_json(asdict(status))
+        return
+    click.echo(f"Archive   {printable(status.address)}")
+    click.echo(f"Photos    {status.photos}")
+    click.echo(f"Encoder   {status.encoder}")
+    vectors = format_count(status.vectors, "vector")
+    if not status.indexed:
+        click.echo(f"Index     none yet; searching {vectors} exactly")
+    else:
+        newer = format_count(status.vectors - status.indexed, "newer vector")
+        click.echo(f"Index     {status.indexed} of {vectors}; {newer} not in it")
+        _print_recall(status.recall_text, status.recall_image)
+    click.echo(f"Failures  {status.failures}")
+
+
+def _print_recall(text: float | None, image: float | None) -> None:
+    if text is not None and image is not None:
+        click.echo(f"          recall@10 {text:.3f} for words, {image:.3f} for examples")
 
 
 def _running_text(running: RunningJob) -> str:
@@ -82,12 +117,9 @@ def print_status(status: Status) -> None:
             f"Index     {snapshot.kind}, {vectors}, {snapshot.built_at:%Y-%m-%d %H:%M} UTC; "
             f"{newer} not in it"
         )
-        details = snapshot.details
-        if "recall_text" in details and "recall_image" in details:
-            click.echo(
-                f"          recall@10 {details['recall_text']:.3f} for words, "
-                f"{details['recall_image']:.3f} for examples"
-            )
+        recalls = [snapshot.details.get(f"recall_{kind}") for kind in ("text", "image")]
+        text, image = (each if isinstance(each, float) else None for each in recalls)
+        _print_recall(text, image)
     click.echo(f"Failures  {len(status.failures)}")
     for reason, count in Counter(failure.reason for failure in status.failures).most_common():
         click.echo(f"  {reason.value}: {count}")

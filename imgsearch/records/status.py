@@ -88,6 +88,23 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """What an archive has. A vector that is not `indexed` is compared on its own.
+
+    The recall@10 was measured when the archive was last settled; None without an index.
+    """
+
+    address: str
+    photos: int
+    vectors: int
+    encoder: str
+    indexed: int
+    recall_text: float | None
+    recall_image: float | None
+    failures: int  # files that could not be indexed
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A file that could not be indexed, or a folder that could not be read, and why.
 

@@ -1,4 +1,4 @@
-"""Where the service of a library listens: a socket in its data folder."""
+"""Where a service listens: a socket in the data folder, or in that of an archive."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _MAX_ADDRESS_BYTES = 100  # what every system accepts as the path of a socket
 
 
 @contextmanager
-def socket_address(data_dir: Path) -> Iterator[str]:
+def socket_address(folder: Path) -> Iterator[str]:
     """A path of the service's socket that is short enough for the system. Raises OSError.
 
     It is valid within the block only: on Linux a long path is reached through an open folder.
     """
-    path = str(data_dir / SOCKET)
+    path = str(folder / SOCKET)
     if len(os.fsencode(path)) <= _MAX_ADDRESS_BYTES:
         yield path
         return
     if not sys.platform.startswith("linux"):
         raise OSError(f"{path} is too long for the path of a socket")
-    folder = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{folder}/{SOCKET}"
+        yield f"/proc/self/fd/{descriptor}/{SOCKET}"
     finally:
-        os.close(folder)
+        os.close(descriptor)

@@ -1,11 +1,12 @@
-"""What a library and its service answer alike, and which of the two to ask."""
+"""What a library or an archive and its service answer alike, and which of the two to ask."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.service.address import SOCKET
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     from imgsearch.records.status import Status
     from imgsearch.records.suggestion import Suggestion
 
-_Result = TypeVar("_Result")
 
-
-class SearchAPI(Protocol):
-    """The methods that `Library` and `Client` share."""
+class FindAPI(Protocol):
+    """The method that `Library`, `Archive` and `Client` share."""
 
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer: ...
+
+
+class SearchAPI(FindAPI, Protocol):
+    """The methods that `Library` and `Client` share."""
 
     def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline: ...
 
@@ -47,21 +50,28 @@ class SearchAPI(Protocol):
     def running(self) -> RunningJob | None: ...
 
 
+_API = TypeVar("_API", bound=FindAPI)
+_Result = TypeVar("_Result")
+
+
 def ask(
     settings: Settings,
-    call: Callable[[SearchAPI], _Result],
-    open_library: Callable[[], AbstractContextManager[SearchAPI]],
+    call: Callable[[_API], _Result],
+    open_it: Callable[[], AbstractContextManager[_API]],
+    folder: Path | None = None,
 ) -> _Result:
-    """The result of `call` with the running service, or, without one, with an opened library.
+    """The result of `call` with the running service, or, without one, with what `open_it` opens.
 
-    Both give the same result. Finding out that there is no service takes at most 50 ms. Raises
-    what the library raises.
+    That is the library of the settings; with `folder`, the archive whose working folder it is. Both
+    ways give the same result. Finding out that there is no service takes at most 50 ms. Raises what
+    the library or the archive raises.
     """
-    if settings.service != "off" and os.path.lexists(settings.data_dir / SOCKET):
+    folder = folder or settings.data_dir
+    if settings.service != "off" and os.path.lexists(folder / SOCKET):
         # Loaded here: without a service a command saves the 25 ms that HTTP and JSON take.
         from imgsearch.service.client import Client, ServiceUnavailable
 
         with suppress(ServiceUnavailable):
-            return call(Client(settings))
-    with open_library() as library:
-        return call(library)
+            return call(cast(_API, Client(settings, folder)))  # it has the methods of both
+    with open_it() as opened:
+        return call(opened)

@@ -51,13 +51,16 @@ class ServiceUnavailable(Exception):
 class Client:
     """The running service of the library in `settings.data_dir`, with the methods of `SearchAPI`.
 
+    With `folder`, that of the archive whose working folder it is: it has `find` alone.
+
     Each method raises ServiceUnavailable if no service runs, if it runs with other settings or in
     another version, and if it does not answer. An error in the request is raised as the library
     raises it.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self._settings = settings
+        self._folder = folder or settings.data_dir
 
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer:
         """One page of results, as `Library.find` returns it."""
@@ -153,7 +156,7 @@ class Client:
         if body is not None and len(body) > MAX_BODY_BYTES:
             raise ServiceUnavailable
         try:
-            with connect(self._settings.data_dir) as connection:
+            with connect(self._folder) as connection:
                 if _exchange(connection, "GET", "/hello") != (_OK, handshake(self._settings)):
                     raise ServiceUnavailable
                 connection.sock.settimeout(ANSWER_S)
@@ -182,9 +185,9 @@ def handshake(settings: Settings) -> codec.JsonObject:
 
 
 @contextmanager
-def connect(data_dir: Path) -> Iterator[HTTPConnection]:
+def connect(folder: Path) -> Iterator[HTTPConnection]:
     """A connection to the service. Raises OSError, without delay if there is no socket."""
-    with socket_address(data_dir) as address:
+    with socket_address(folder) as address:
         if not os.path.lexists(address):
             raise FileNotFoundError(address)
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

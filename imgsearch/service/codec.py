@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from imgsearch.records.concepts import Concept, ConceptVerdict
     from imgsearch.records.duplicates import DuplicateGroup
     from imgsearch.records.labels import Label
-    from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
+    from imgsearch.records.status import ArchiveStatus, DroppedEncoder, EncoderInfo, StoredEncoder
     from imgsearch.records.trial import EncoderTrial
 
 JsonObject: TypeAlias = dict[str, object]
@@ -391,6 +391,11 @@ def status_to_json(status: Status) -> JsonObject:
         snapshot = _fields(status.snapshot)
         form["snapshot"] = {"file": snapshot.pop("file_name"), **snapshot}
     return form
+
+
+def archive_status_to_json(status: ArchiveStatus) -> JsonObject:
+    """The status of an archive."""
+    return _fields(status)
 
 
 def status_from_json(form: object) -> Status:

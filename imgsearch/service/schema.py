@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -310,6 +310,10 @@ def invalid_in_words(message: str, noun: str, whole: str, cure: str) -> str:
 
 # ------------------------------------------------------------------------- OpenAPI
 
+_PATHS_OF_ARCHIVES = (
+    *("/search", "/similar", "/thumbnail/{photo_id}"),
+    *("/status", "/hello", "/openapi.json"),
+)
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "string"}
 
 
@@ -324,6 +328,15 @@ def openapi_document() -> JsonObject:
         described["properties"][fact.name] = _fact_schema(fact)
         described["required"].append(fact.name)
     return document
+
+
+def archive_openapi_document() -> JsonObject:
+    """The description of the service of an archive: the part of it that an archive has."""
+    document: Any = openapi_document()
+    paths = {name: document["paths"][name] for name in _PATHS_OF_ARCHIVES}
+    answer = paths["/status"]["get"]["responses"]["200"]["content"]["application/json"]
+    answer["schema"]["$ref"] = "#/components/schemas/ArchiveStatus"
+    return {**document, "paths": paths}
 
 
 def _fact_schema(fact: Fact) -> JsonObject:

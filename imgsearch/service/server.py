@@ -1,4 +1,4 @@
-"""Runs the service: one for each library, found by its socket, which is removed at the end."""
+"""Runs the service: one for each library or archive, found by its socket, which goes at its end."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits, Connec
 from imgsearch.service.idle import IdleTimer
 
 if TYPE_CHECKING:
+    from imgsearch.archive import Archive
     from imgsearch.library import Library
 
 LOCK_FILE = "serve.lock"
@@ -56,7 +57,7 @@ class RunningService:
 
 
 def serve(
-    library: Library,
+    served: Library | Archive,
     network: Network | None,
     idle_s: float | None,
     on_ready: Callable[[RunningService], None],
@@ -67,33 +68,34 @@ def serve(
     After `idle_s` without a request the model's memory is released, unless it is None. `on_ready`
     is called when the service can be reached and the model is loaded. Raises UsageError if the
     library does not exist or is served already and if the port is taken; DiskError if the data
-    folder cannot be written.
+    folder cannot be written; and what opening an archive raises.
     """
-    data_dir = library.settings.data_dir
-    library.status()  # raises UsageError if there is no library
-    with _single_service(data_dir):
-        token = None if network is None else network.token or stored_token(data_dir)
-        library.warm_up()
-        with _private_socket(data_dir) as private:
+    folder = served.working_folder
+    served.status()  # raises if there is nothing to serve
+    private_files.make_folder(folder)
+    with _single_service(folder):
+        token = None if network is None else network.token or stored_token(folder)
+        served.warm_up()
+        with _private_socket(folder) as private:
             sockets = [private] if network is None else [private, _network_socket(network.port)]
             token_is_stored = network is not None and network.token is None
             running = RunningService(
-                data_dir / SOCKET,
+                folder / SOCKET,
                 None if network is None else sockets[1].getsockname()[1],
-                data_dir / TOKEN_FILE if token_is_stored else None,
+                folder / TOKEN_FILE if token_is_stored else None,
             )
-            _run(library, token, sockets, idle_s, lambda: on_ready(running), limits)
+            _run(served, token, sockets, idle_s, lambda: on_ready(running), limits)
 
 
 def _run(
-    library: Library,
+    served: Library | Archive,
     token: str | None,
     sockets: list[socket.socket],
     idle_s: float | None,
     on_ready: Callable[[], None],
     limits: ConnectionLimits,
 ) -> None:
-    idle = IdleTimer(idle_s, library.release_encoder)
+    idle = IdleTimer(idle_s, served.release_encoder)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -102,10 +104,10 @@ def _run(
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             super().handle_exit(sig, frame)
-            _force_exit_later(library.settings.data_dir)
+            _force_exit_later(served.working_folder)
 
     config = uvicorn.Config(
-        create_app(library, token, idle.restart),
+        create_app(served, token, idle.restart),
         log_config=None,
         log_level="error",
         access_log=False,
@@ -137,13 +139,13 @@ def _ignored_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _force_exit_later(data_dir: Path) -> None:
+def _force_exit_later(folder: Path) -> None:
     """Exit even if a thread is still in a model call. Nothing is lost: the service only reads."""
 
     def end() -> None:
         time.sleep(FORCED_EXIT_S)
         with suppress(OSError):
-            (data_dir / SOCKET).unlink()
+            (folder / SOCKET).unlink()
         os._exit(0)
 
     threading.Thread(target=end, name="imgsearch-exit", daemon=True).start()
@@ -153,19 +155,19 @@ def _force_exit_later(data_dir: Path) -> None:
 
 
 @contextmanager
-def _single_service(data_dir: Path) -> Iterator[None]:
-    """The right to serve this library. A lock of the system, which a dead process does not hold."""
-    lock = FileLock(data_dir / LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)
+def _single_service(folder: Path) -> Iterator[None]:
+    """The right to serve what this folder belongs to: a lock that a dead process does not hold."""
+    lock = FileLock(folder / LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)
     try:
         lock.acquire()
     except Timeout:
         raise UsageError(
-            f"The library in {data_dir} is served already. Use that service, or stop it first."
+            f"What belongs to {folder} is served already. Use that service, or stop it first."
         ) from None
     except OSError as error:
         raise DiskError(
-            f"Cannot write to the data folder {data_dir} ({error.strerror}), and the service "
-            "needs a socket there. Make it writable, or choose another with --data."
+            f"Cannot write to the folder {folder} ({error.strerror}), and the service needs a "
+            "socket there. Make it writable, or choose another data folder with --data."
         ) from error
     try:
         yield
@@ -174,19 +176,19 @@ def _single_service(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _private_socket(data_dir: Path) -> Iterator[socket.socket]:
+def _private_socket(folder: Path) -> Iterator[socket.socket]:
     """The socket that clients look for, open to this user only. Its file is removed at the end."""
-    file = data_dir / SOCKET
+    file = folder / SOCKET
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)  # closed to other users from the moment it exists
     try:
         file.unlink(missing_ok=True)  # left by a service that was killed: we hold the lock
-        with socket_address(data_dir) as address:
+        with socket_address(folder) as address:
             listening.bind(address)
     except OSError as error:
         listening.close()
         raise DiskError(
-            f"Cannot create a socket in {data_dir} ({error.strerror or error}). Choose a data "
+            f"Cannot create a socket in {folder} ({error.strerror or error}). Choose a data "
             "folder with a shorter path, on a disk of this machine."
         ) from error
     finally:

@@ -34,10 +34,11 @@ from imgsearch.service.auth import TOKEN_FILE
 from imgsearch.service.client import MAX_BODY_BYTES, Client, ServiceUnavailable
 from imgsearch.service.schema import openapi_document
 from imgsearch.service.server import LOCK_FILE
+from tests.services import SECONDS, environment, run, serving
 
 pytestmark = pytest.mark.alone  # measures time, or waits for it
 
-SECONDS = 120
+
 ATTEMPTS = 10  # of what a busy machine may delay beyond a time limit of the product
 HOUSE = Path(__file__).parent.parent.parent
 Result = TypeVar("Result")
@@ -79,23 +80,6 @@ class Served:
         return status, json.loads(content)
 
 
-def environment(data: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite", **more}
-
-
-def run(
-    *arguments: str | Path, data: Path, given: bytes | None = None, **more: str
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
-        env=environment(data, **more),
-        input=given,
-        stdin=None if given is not None else subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-    )
-
-
 def find(settings: Settings, query: str, k: int = 20) -> Answer:
     """The answer of the service."""
     return patiently(lambda: Client(settings).find(query, k))
@@ -109,28 +93,6 @@ def patiently(call: Callable[[], Result]) -> Result:
             return call()
         except ServiceUnavailable:
             assert time.monotonic() < until, "the service never answered"
-
-
-@contextmanager
-def serving(
-    data: Path, *options: str, **more: str
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A service that is ready, and the last line it printed."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "imgsearch", "serve", *options],
-        env=environment(data, **more),
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    lines = [process.stderr.readline().decode() for _ in range(2 if "--port" in options else 1)]
-    try:
-        assert lines[0].startswith("Listening at "), lines[0] + process.stderr.read().decode()
-        yield process, lines[-1]
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.kill()
-        process.wait()
-        process.stderr.close()
 
 
 @contextmanager

@@ -117,6 +117,12 @@ def segments_of(dataset: Any) -> tuple[str, ...]:
     )
 
 
+def indexed_rows(dataset: Any) -> int:
+    """How many rows the index of vectors has."""
+    indexes = dataset.describe_indices()
+    return sum(index.num_rows_indexed for index in indexes if index.name == INDEX_NAME)
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoVectorsView:
     """The vectors of one version of the table of photos, and how they are searched.

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from lance.dataset import ColumnOrdering
 
+from imgsearch.catalogue.address import normal_address
 from imgsearch.catalogue.base import CataloguedPhoto, PhotoCount, PhotoFile
 from imgsearch.catalogue.lance import filters
 from imgsearch.catalogue.lance.nearest import (
@@ -19,6 +20,7 @@ from imgsearch.catalogue.lance.nearest import (
     LancePolicy,
     PhotoVectorsView,
     SearchSettings,
+    indexed_rows,
 )
 from imgsearch.catalogue.lance.rows import (
     id_of,
@@ -35,7 +37,6 @@ from imgsearch.catalogue.lance.tables import (
     lance_errors,
     literal,
     loaded,
-    normal_address,
     stored,
     words_column,
 )
@@ -90,6 +91,16 @@ class LanceCatalogue:
         """How the index is searched, with its recall; None where every vector is compared."""
         with self._errors():
             return self._current().settings
+
+    def indexed_vectors(self) -> int:
+        """How many vectors the index has; the others are compared one by one."""
+        with self._errors():
+            return indexed_rows(self._current().view.dataset)
+
+    def failure_count(self) -> int:
+        """How many files could not be indexed."""
+        with self._errors():
+            return self._files.newest().count("reason IS NOT NULL")
 
     def warm_up(self) -> None:
         """Read the indexes into memory, so that the first search is as fast as others."""

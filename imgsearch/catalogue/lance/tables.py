@@ -25,7 +25,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from imgsearch.errors import (
@@ -211,14 +210,6 @@ def _baseline_columns(dim: int) -> dict[str, pa.DataType]:
 
 
 # ------------------------------------------------------------------------- opening
-
-
-def normal_address(address: str | Path) -> str:
-    """A folder as an absolute path; an address with a scheme without the slash at its end."""
-    text = str(address)
-    if "://" in text:
-        return text.rstrip("/")
-    return str(Path(text).expanduser().absolute())
 
 
 def exists(address: str, name: TableName = "photos") -> bool:

@@ -22,6 +22,7 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
+from imgsearch.catalogue.address import normal_address
 from imgsearch.catalogue.lance import tables
 from imgsearch.catalogue.lance.nearest import (
     CONFIG_KEY,
@@ -56,7 +57,6 @@ from imgsearch.catalogue.lance.tables import (
     is_one_of,
     lance_errors,
     loaded,
-    normal_address,
     words_column,
 )
 from imgsearch.errors import EncoderMismatch, LibraryLocked, Reason, UsageError

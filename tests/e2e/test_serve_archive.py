@@ -1,0 +1,139 @@
+"""The service of an archive: the answers of the archive, from a process that stays."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from imgsearch import Archive, Library, Settings
+from imgsearch.catalogue.address import working_folder
+from imgsearch.service.auth import TOKEN_FILE
+from imgsearch.service.schema import archive_openapi_document
+from tests.factories import wait_until
+from tests.services import run, serving
+
+pytest.importorskip("lance", reason="needs the extra scale")
+pytestmark = pytest.mark.alone  # waits for time limits of the product
+
+
+@dataclass(frozen=True)
+class ServedArchive:
+    """An archive with its service."""
+
+    address: Path
+    data: Path
+    port: int
+
+    @property
+    def folder(self) -> Path:
+        return working_folder(self.data, self.address)
+
+    def request(self, method: str, path: str, form: object = None) -> tuple[int, bytes]:
+        """The answer to a request over the network, with the token."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        token = (self.folder / TOKEN_FILE).read_text().strip()
+        body = None if form is None else json.dumps(form).encode()
+        try:
+            connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def asked(self, method: str, path: str, form: object = None) -> Any:
+        status, content = self.request(method, path, form)
+        assert status == 200, content
+        return json.loads(content)
+
+
+@pytest.fixture(scope="module")
+def served(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedArchive]:
+    place = tmp_path_factory.mktemp("served-archive")
+    address, data = place / "archive", place / "data"
+    with Archive.open(address, Settings.load(data_dir=data)) as archive:
+        archive.copy_from(demo.settings.data_dir).run()
+    with serving(data, "--library", str(address), "--port", "0") as (_, line):
+        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        assert found, line
+        yield ServedArchive(address, data, int(found[1]))
+
+
+def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedArchive) -> None:
+    answer = served.asked("POST", "/search", {"query": "a cat", "k": 5})
+    own = demo.find("a cat", 5)
+    assert [hit["path"] for hit in answer["hits"]] == [str(hit.path) for hit in own.hits]
+    assert answer["verdict"]["state"] == (own.verdict and own.verdict.state)
+    first = answer["hits"][0]
+    status, picture = served.request("GET", f"/thumbnail/{first['photo_id']}?side_px=200")
+    assert status == 200 and picture == demo.thumbnail(own.hits[0].photo.id, 200)
+    similar = served.asked("POST", "/similar", {"photo_id": first["photo_id"], "k": 3})
+    assert first["path"] not in {hit["path"] for hit in similar["hits"]}
+    assert served.asked("GET", "/status")["photos"] == 21
+
+
+def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
+    document: Any = served.asked("GET", "/openapi.json")
+    assert document == archive_openapi_document()
+
+    def schema_of(path: str, method: str) -> dict[str, object]:
+        answer = document["paths"][path][method]["responses"]["200"]["content"]
+        return {**answer["application/json"]["schema"], "components": document["components"]}
+
+    for path, method, form in (
+        ("/search", "post", {"query": "a cat type:png", "k": 2}),
+        ("/status", "get", None),
+        ("/hello", "get", None),
+    ):
+        answer = served.asked(method.upper(), path, form)
+        jsonschema.Draft202012Validator(schema_of(path, method)).validate(answer)
+    for path in ("/saved", "/concepts", "/encoders", "/suggest"):
+        status, content = served.request("GET", path)
+        assert status == 404 and b"openapi.json" in content, path
+
+
+def test_commands_are_answered_by_the_service(served: ServedArchive) -> None:
+    library = ("--library", served.address)
+    question = ("search", "a cat", "--paths", *library)
+    expected = run(*question, data=served.data, IMGSEARCH_SERVICE="off")
+    assert expected.returncode == 0 and len(expected.stdout.splitlines()) >= 1
+    table, hidden = served.address / "texts.lance", served.address.with_name("texts")
+    table.rename(hidden)  # only the process that has it open can go on
+
+    def answered() -> bool:
+        done = run(*question, data=served.data)
+        return (done.returncode, done.stdout) == (0, expected.stdout)
+
+    try:
+        alone = run(*question, data=served.data, IMGSEARCH_SERVICE="off")
+        assert alone.returncode == 8, alone
+        wait_until(answered)
+    finally:
+        hidden.rename(table)
+
+
+def test_an_archive_is_served_once_for_a_data_folder(served: ServedArchive, tmp_path: Path) -> None:
+    second = run("serve", "--library", served.address, data=served.data)
+    assert second.returncode == 2 and b"is served already" in second.stderr
+    nothing = run("serve", "--library", tmp_path / "none", data=served.data)
+    assert nothing.returncode == 8 and b"There is no catalogue" in nothing.stderr
+    assert not working_folder(served.data, tmp_path / "none").exists()
+    with serving(tmp_path / "other", "--library", str(served.address)):
+        pass  # another data folder may serve it, too
+
+
+def test_the_status_of_an_archive(served: ServedArchive) -> None:
+    shown = run("status", "--library", served.address, data=served.data)
+    assert shown.returncode == 0, shown.stderr
+    text = shown.stdout.decode()
+    assert f"Archive   {served.address}" in text and "Photos    21\n" in text
+    assert "none yet; searching 28 vectors exactly" in text
+    printed = run("status", "--library", served.address, "--json", data=served.data)
+    assert json.loads(printed.stdout) == served.asked("GET", "/status")

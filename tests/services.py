@@ -1,0 +1,52 @@
+"""The service in a process of its own, as users run it, and commands that may ask it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SECONDS = 120
+
+
+def environment(data: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite", **more}
+
+
+def run(
+    *arguments: str | Path, data: Path, given: bytes | None = None, **more: str
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
+        env=environment(data, **more),
+        input=given,
+        stdin=None if given is not None else subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+    )
+
+
+@contextmanager
+def serving(
+    data: Path, *options: str, **more: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A service that is ready, and the last line it printed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imgsearch", "serve", *options],
+        env=environment(data, **more),
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    lines = [process.stderr.readline().decode() for _ in range(2 if "--port" in options else 1)]
+    try:
+        assert lines[0].startswith("Listening at "), lines[0] + process.stderr.read().decode()
+        yield process, lines[-1]
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+        process.stderr.close()
