@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from imgsearch.archive import Archive
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
-    from imgsearch.errors import ImgsearchError, QueryError
+    from imgsearch.errors import ImgsearchError, QueryError, UsageError
     from imgsearch.indexer.folder_choices import count_photo_files, subfolders, usual_folders
     from imgsearch.library import Library
-    from imgsearch.page_access import LOOPBACK, PASSWORD_VARIABLE, TOKEN_VARIABLE
+    from imgsearch.page_access import (
+        ARCHIVE_VARIABLE,
+        LOOPBACK,
+        PASSWORD_VARIABLE,
+        TOKEN_VARIABLE,
+    )
     from imgsearch.progress import Progress, RateMeter, RunningJob
     from imgsearch.query.anniversary import in_earlier_years
     from imgsearch.query.grammar import filter_of, parse, to_text
@@ -73,13 +78,21 @@ if TYPE_CHECKING:
     from imgsearch.records.trial import EncoderTrial, TrialQuery
     from imgsearch.search.saved_queries import saved_name_of
     from imgsearch.service.api import ask
-    from imgsearch.text import clock, format_count, format_duration, plain_text, printable
+    from imgsearch.text import (
+        clock,
+        format_count,
+        format_duration,
+        path_text,
+        plain_text,
+        printable,
+    )
 
 __version__ = VERSION
 
 # `import imgsearch` and `imgsearch --help` must not load NumPy, SQLAlchemy and the rest, which
 # takes a third of a second: each name is imported when it is first used.
 _MODULES = {
+    "ARCHIVE_VARIABLE": "imgsearch.page_access",
     "Answer": "imgsearch.records.answer",
     "Archive": "imgsearch.archive",
     "Classes": "imgsearch.records.labels",
@@ -126,6 +139,7 @@ _MODULES = {
     "Status": "imgsearch.records.status",
     "Suggestion": "imgsearch.records.suggestion",
     "TOKEN_VARIABLE": "imgsearch.page_access",
+    "UsageError": "imgsearch.errors",
     "TaughtConcept": "imgsearch.records.query",
     "TrialQuery": "imgsearch.records.trial",
     "Term": "imgsearch.records.query",
@@ -144,6 +158,7 @@ _MODULES = {
     "in_earlier_years": "imgsearch.query.anniversary",
     "name_of_field": "imgsearch.records.names",
     "parse": "imgsearch.query.grammar",
+    "path_text": "imgsearch.text",
     "plain_text": "imgsearch.text",
     "printable": "imgsearch.text",
     "removal_paths": "imgsearch.analysis.removal_script",
@@ -155,6 +170,7 @@ _MODULES = {
     "with_kept": "imgsearch.analysis.proposal",
 }
 __all__ = [
+    "ARCHIVE_VARIABLE",
     "LOOPBACK",
     "PASSWORD_VARIABLE",
     "TOKEN_VARIABLE",
@@ -207,6 +223,7 @@ __all__ = [
     "TrialQuery",
     "Understanding",
     "UnderstoodPart",
+    "UsageError",
     "Verdict",
     "ask",
     "clock",
@@ -219,6 +236,7 @@ __all__ = [
     "in_earlier_years",
     "name_of_field",
     "parse",
+    "path_text",
     "plain_text",
     "printable",
     "removal_paths",

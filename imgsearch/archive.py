@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from imgsearch.analysis.browse import days_of
 from imgsearch.catalogue.address import normal_address, working_folder
 from imgsearch.config import default_cache_dir
 from imgsearch.decode.thumbnails import Thumbnails, photo_thumbnail
@@ -31,6 +32,8 @@ from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.search.context import SearchContext
 from imgsearch.search.definitions import NoDefinitions
+from imgsearch.search.kept_examples import KeptExamples
+from imgsearch.search.stacking import stacks_of
 from imgsearch.search.understanding import exact_line
 from imgsearch.text import SCHEME, path_text
 
@@ -45,10 +48,13 @@ if TYPE_CHECKING:
     from imgsearch.fleet.worker import WorkPlan
     from imgsearch.progress import CopyReport, Job, OnDownload, Progress, SyncReport
     from imgsearch.records.answer import ScoreBaseline
-    from imgsearch.records.arrays import Vector, Vectors
+    from imgsearch.records.arrays import Ids, Vector, Vectors
+    from imgsearch.records.browse import DayPhotos
     from imgsearch.records.index import EncoderRow
+    from imgsearch.records.picture_text import PhotoText
 
 _PACKAGE = "lance"
+_MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
 
 
 class Archive:
@@ -144,12 +150,31 @@ class Archive:
         return engine.search_page(self._context(), resolve_query(query), k, cursor)
 
     def find_all(self, query: str | Query, k: int = 10_000) -> FoundPhotos:
-        """All photos of the answer to a query, as `Library.find_all` gives them."""
-        return engine.find_all(self._context(), resolve_query(query), k)
+        """All photos of the answer to a query, as `Library.find_all` gives them.
+
+        Of those that filters alone find, the first 100,000.
+        """
+        return engine.find_all(self._context(), resolve_query(query), k, _MOST_LISTED)
 
     def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
         """These photos of what `find_all` found, in this order, as an answer has them."""
         return Hits(engine.hits_of(self._context(), found, ids))
+
+    def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Which of these photos are nearly the same, as `Library.stacks_of` says it."""
+        return stacks_of(self._context(), photo_ids)
+
+    def days_of(self, photo_ids: Ids) -> tuple[DayPhotos, ...]:
+        """These photos by day, newest first, as `sort:date` has them."""
+        return days_of(self._catalogue, photo_ids)
+
+    def text_of(self, photo_id: int) -> PhotoText | None:
+        """What reading the text of a photo gave; None if that was not tried yet."""
+        return self._catalogue.texts([photo_id]).get(photo_id)
+
+    def photo_count(self) -> int:
+        """How many photos can be found. Raises StoreError where there is no archive."""
+        return self._catalogue.count().photos
 
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
@@ -197,6 +222,18 @@ class Archive:
             return None
         with closing(self._readable_files(found, with_video=moving_part)) as files:
             return (open_moving_part if moving_part else open_original)(found.photo, files)
+
+    def keep_example(self, content: bytes) -> str:
+        """Keep the bytes of an example image on this machine, as `Library.keep_example` does."""
+        return self._kept_examples.keep(content)
+
+    def kept_example(self, example_id: str) -> bytes:
+        """The bytes of a kept example image. Raises PhotoError if it is not kept, or no longer."""
+        return self._kept_examples.get(example_id)
+
+    @cached_property
+    def _kept_examples(self) -> KeptExamples:
+        return KeptExamples(self.settings.cache_dir / "examples")
 
     def _readable_files(
         self, photo: CataloguedPhoto, with_video: bool = False

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 START = "search"  # its path is "/"
+_LONGEST_NUMBER = len(str(1 << 63))
 
 
 def address_of(view: str, parameters: Mapping[str, str] | None = None) -> str:
@@ -15,6 +16,14 @@ def address_of(view: str, parameters: Mapping[str, str] | None = None) -> str:
     given = {name: value for name, value in (parameters or {}).items() if value}
     path = "/" if view == START else f"/{view}"
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def number_of(text: str) -> int | None:
+    """A number below 2^63 as the page writes it into addresses, else None."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
+        return None
+    number = int(text)
+    return number if number < 1 << 63 else None
 
 
 def put_in_address(parameters: Mapping[str, str]) -> None:

@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgsearch import Answer, DayPhotos, FoundPhotos, Hit, ImgsearchError
-from ui.originals import number_of
+from ui.addresses import number_of
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.search_state import NEWEST, SearchInput
 from ui.session import Session, session
-from ui.tiles import captioned_tile_json
+from ui.tiles import captioned_tile_json, id_text
 from ui.timeline_data import days_json
 
 MAX_TILES = 500  # of one request
@@ -117,7 +117,7 @@ class WholeAnswer:
         return self.everything if with_weak else self.strong
 
     def _stacked(self, photos: PhotoList) -> PhotoList:
-        stacks = session().library.stacks_of(photos.ids.tolist())
+        stacks = session().searched.stacks_of(photos.ids.tolist())
         hidden = {photo_id for behind in stacks.values() for photo_id in behind}
         tops = [photo_id for photo_id in photos.ids.tolist() if photo_id not in hidden]
         return replace(self._listed(tops), stacks=stacks)
@@ -126,7 +126,7 @@ class WholeAnswer:
         """The photos under their days if that is their order, else by level."""
         if self.found.query.sort != "date" or not ids:
             return _photo_list(np.array(ids, np.int64), [self._levels[each] for each in ids])
-        days = session().library.days_of(np.array(ids, np.int64))
+        days = session().searched.days_of(np.array(ids, np.int64))
         by_day = np.concatenate([day.photo_ids for day in days])
         return PhotoList(by_day, (("", len(by_day)),), ("sure", "possible"), days)
 
@@ -174,7 +174,7 @@ def photos_around(
         return [], 0, 0
     first = max(0, offset - reach)
     ids = photos.ids[first : offset + reach + 1].tolist()
-    return session().library.hits_of(answer.found, ids), first, len(photos.ids)
+    return session().searched.hits_of(answer.found, ids), first, len(photos.ids)
 
 
 def forget_answers() -> None:
@@ -207,8 +207,8 @@ def _whole_answer(search_input: SearchInput) -> WholeAnswer:
     here = session()
     query, started = search_input.query(), time.perf_counter()
     first = here.find(query, 1)
-    with here.exclusive_library() as library:
-        found = library.find_all(query)
+    with here.exclusive() as opened:
+        found = opened.find_all(query)
     return WholeAnswer(search_input, first, found, time.perf_counter() - started)
 
 
@@ -229,7 +229,7 @@ def photo_list(request: Request) -> Response:
     return JSONResponse(
         {
             "version": photos.version,
-            "ids": photos.ids.tolist(),
+            "ids": list(map(id_text, photos.ids.tolist())),
             "sections": photos.sections,
             "days": days_json(photos.days) if photos.days and not is_newest else None,
             "offset": None if photo_id is None else photos.offset_of(photo_id),
@@ -253,7 +253,7 @@ def tiles(request: Request) -> Response:
         if parameters.get("version") != photos.version:
             return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = photos.ids[first : first + count].tolist()
-        hits = {hit.photo.id: hit for hit in session().library.hits_of(answer.found, ids)}
+        hits = {hit.photo.id: hit for hit in session().searched.hits_of(answer.found, ids)}
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     is_newest = parameters.get("from") == "newest"

@@ -9,7 +9,8 @@ import streamlit as st
 from imgsearch import ImgsearchError, printable
 from ui import cards, elements, navigation
 from ui.addresses import address_of
-from ui.views import labels, library, map, photo, search, similar, timeline
+from ui.session import session
+from ui.views import archive, labels, library, map, photo, search, similar, timeline
 
 
 def with_error_card(show: Callable[[], None]) -> Callable[[], None]:
@@ -31,9 +32,11 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
     "similar": (with_error_card(similar.show), "Near-duplicates", ":material/content_copy:"),
     "labels": (with_error_card(labels.show), "Labels", ":material/label:"),
     "library": (with_error_card(library.show), "Library", ":material/photo_library:"),
+    "archive": (with_error_card(archive.show), "Archive", ":material/database:"),
     "photo": (with_error_card(photo.show), "Photo", ":material/image:"),
 }
 HIDDEN = "photo"  # not in the navigation, since it needs a photo
+OF_ARCHIVES = ("search", "archive", "photo")  # the views that a page of an archive has
 
 
 # Of views whose title depends on the address.
@@ -51,18 +54,25 @@ def _link_to(view: str, shown: str) -> dict[str, object]:
     }
 
 
+def _views() -> list[str]:
+    """The views of this page."""
+    if session().archive is not None:
+        return list(OF_ARCHIVES)
+    return [view for view in VIEWS if view != "archive"]
+
+
 def pages() -> dict[str, st.Page]:
-    """All views, by URL path."""
+    """The views of this page, by URL path."""
     return {
         name: st.Page(
-            show,
-            title=title,
-            icon=icon,
+            VIEWS[name][0],
+            title=VIEWS[name][1],
+            icon=VIEWS[name][2],
             url_path=name,
             default=name == "search",
             visibility="hidden" if name == HIDDEN else "visible",
         )
-        for name, (show, title, icon) in VIEWS.items()
+        for name in _views()
     }
 
 
@@ -78,7 +88,7 @@ def main() -> None:
     name = next(name for name, view in views.items() if view is shown)
     title = TITLES.get(name, lambda: "")() or shown.title
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
-    elements.shell(title, [_link_to(view, name) for view in VIEWS if view != HIDDEN])
+    elements.shell(title, [_link_to(view, name) for view in _views() if view != HIDDEN])
     shown.run()
 
 

@@ -58,6 +58,14 @@ def unexpected_error(error: Exception) -> bool:
 def empty_library() -> None:
     """There are no photos yet; while the first are being indexed, they appear by themselves."""
     here = session()
+    if here.archive is not None:
+        card(
+            "No photos yet",
+            "The archive is empty. Fill it: `imgsearch index FOLDER --library "
+            f"{escape_markdown(here.archive.address)}`",
+            ":material/photo_library:",
+        )
+        return
     if is_indexing(here.library, here.tasks):
         show_coming_photos(here.library, here.tasks)
         card(

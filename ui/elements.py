@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from imgsearch import Hit, Region, printable
+from imgsearch import Hit, Region, path_text, printable
 from ui.addresses import START, address_of
 from ui.component_files import component
 from ui.formatting import alt_text
@@ -218,7 +218,7 @@ def _slide(hit: Hit, options: ViewerOptions) -> dict[str, object]:
         "width": max(photo.width_px, 1),
         "height": max(photo.height_px, 1),
         "alt": alt_text(hit),
-        "path": printable(hit.path),
+        "path": printable(path_text(hit.path)),
         "similar": address_of(START, {"photo": str(photo.id)}),
         "unavailable": UNAVAILABLE[hit.offline],
     }

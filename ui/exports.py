@@ -11,7 +11,7 @@ from datetime import datetime
 from io import BytesIO, StringIO
 from pathlib import Path
 
-from imgsearch import DuplicateGroup, Hit
+from imgsearch import DuplicateGroup, Hit, path_text
 from ui.formatting import date_of
 
 MAX_ZIP_BYTES = 1 << 30  # a zip file is held in memory until the browser has it
@@ -19,7 +19,7 @@ MAX_ZIP_BYTES = 1 << 30  # a zip file is held in memory until the browser has it
 
 def paths_text(paths: Iterable[Path]) -> bytes:
     """One path per line, byte for byte as the file system has it."""
-    return b"".join(os.fsencode(path) + b"\n" for path in paths)
+    return b"".join(os.fsencode(path_text(path)) + b"\n" for path in paths)
 
 
 def hits_json(hits: Iterable[Hit]) -> str:
@@ -27,8 +27,8 @@ def hits_json(hits: Iterable[Hit]) -> str:
     records = [
         {
             "photo_id": hit.photo.id,
-            "path": str(hit.path),
-            "paths": [str(path) for path in hit.paths],
+            "path": path_text(hit.path),
+            "paths": [path_text(path) for path in hit.paths],
             "score": hit.score,
             "taken_at": hit.photo.taken_at and hit.photo.taken_at.isoformat(),
             "width_px": hit.photo.width_px,

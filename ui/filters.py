@@ -134,7 +134,7 @@ def filter_chips() -> None:
     """
     try:
         query = parse_line(st.session_state["line"])
-        parts = session().library.understand(query).parts
+        parts = session().searched.understand(query).parts
     except ImgsearchError:
         return  # the results show the error
     if not (query.filters or parts):

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from imgsearch import ImgsearchError, OriginalFile
+from ui.addresses import number_of
 from ui.responses import NOT_STORED
 from ui.session import session
 
 CHUNK_BYTES = 1 << 18
-MAX_DIGITS = 18
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # Should a browser show a file as a document, nothing in it may run or load anything.
 _HARMLESS = (
@@ -37,19 +37,13 @@ def moving_part(request: Request) -> Response:
     return _response(request, moving_part=True)
 
 
-def number_of(text: str) -> int | None:
-    """A number as the page writes it into addresses, else None."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-    return int(text) if is_number else None
-
-
 def _response(request: Request, *, moving_part: bool) -> Response:
     photo_id = number_of(request.path_params["photo_id"])
     try:
         found = (
             None
             if photo_id is None
-            else session().library.original(photo_id, moving_part=moving_part)
+            else session().searched.original(photo_id, moving_part=moving_part)
         )
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 404, NOT_STORED)

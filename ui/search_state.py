@@ -9,7 +9,7 @@ from typing import Self
 import streamlit as st
 
 from imgsearch import Example, Hit, Query, Region, Term, parse
-from ui.addresses import START, address_of
+from ui.addresses import START, address_of, number_of
 from ui.navigation import go_to
 from ui.session import session
 
@@ -30,9 +30,9 @@ class SearchInput:
     def from_address(cls, parameters: Mapping[str, str]) -> Self:
         """The search that the query string of an address names."""
         image_id, photo = parameters.get("image", ""), parameters.get("photo", "")
-        is_photo = photo.isascii() and photo.isdigit() and len(photo) < 18 and not image_id
-        region = _region_of(parameters.get("region", "")) if image_id or is_photo else None
-        photo_id = int(photo) if is_photo else None
+        photo_id = None if image_id else number_of(photo)
+        has_example = image_id or photo_id is not None
+        region = _region_of(parameters.get("region", "")) if has_example else None
         return cls(parameters.get("q", ""), image_id, photo_id, region)
 
     def __bool__(self) -> bool:
@@ -72,7 +72,7 @@ class SearchInput:
         query = parse(self.line) if self.line.strip() else Query()
         if not self.has_example:
             return query
-        source = self.photo_id or session().library.kept_example(self.image_id)
+        source = self.photo_id or session().searched.kept_example(self.image_id)
         return replace(query, terms=(*query.terms, Term(Example(source, self.region))))
 
 

@@ -41,6 +41,7 @@ from ui import (
     suggestions,
     timeline_data,
 )
+from ui.addresses import number_of
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
 from ui.cards import unexpected_error
 from ui.responses import NOT_STORED
@@ -63,17 +64,17 @@ def thumbnail(request: Request) -> Response:
     side_px = SIDES_PX.get(request.path_params["size"])
     if side_px is None:
         return PlainTextResponse("Unknown size.", 404)
-    photo_id = originals.number_of(request.path_params["photo_id"])
-    at_ms = originals.number_of(request.query_params.get("at", ""))
+    photo_id = number_of(request.path_params["photo_id"])
+    at_ms = number_of(request.query_params.get("at", ""))
     at_s = None if at_ms is None else at_ms / 1000
     if photo_id is None:
         return PlainTextResponse("Photo not found.", 404, NOT_STORED)
-    library, headers = session().library, _CACHE_FOR_EVER
+    searched, headers = session().searched, _CACHE_FOR_EVER
     try:
         try:
-            content = library.thumbnail(photo_id, side_px, at_s, or_kept=False)
+            content = searched.thumbnail(photo_id, side_px, at_s, or_kept=False)
         except ImgsearchError:  # the original cannot be read now, so only a small picture is there
-            content, headers = library.thumbnail(photo_id, KEPT_SIDE_PX), NOT_STORED
+            content, headers = searched.thumbnail(photo_id, KEPT_SIDE_PX), NOT_STORED
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 404, NOT_STORED)
     if content is None:

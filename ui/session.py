@@ -1,10 +1,11 @@
-"""The library that the page serves, shared by all its visitors.
+"""The library or archive that the page serves, shared by all its visitors.
 
 What belongs to one visitor is kept in `st.session_state`.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -14,13 +15,16 @@ from functools import cache
 from typing import TypeVar, cast
 
 from imgsearch import (
+    ARCHIVE_VARIABLE,
     Answer,
+    Archive,
     Counts,
     Library,
     Query,
     SavedSearchSummary,
     Settings,
     StoredEncoder,
+    UsageError,
     ask,
 )
 from ui.tasks import BackgroundTasks
@@ -34,12 +38,14 @@ SAVED_S = 5.0
 
 
 class Session:
-    """The open library, its background tasks, and cached counts. Thread-safe."""
+    """The open library or archive, background tasks, and cached counts. Thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, address: str = "") -> None:
+        """Open the archive at an address, or, if that is empty, the library of the settings."""
         self.settings = settings
         self.messages: deque[str] = deque(maxlen=MESSAGES_KEPT)  # the latest from the library
-        self.library = self._open_library()
+        self.archive = Archive.open(address, settings, self.messages.append) if address else None
+        self._library = None if address else self._open_library()
         self._cache: dict[str, tuple[float, object]] = {}
         self.tasks = BackgroundTasks(self._open_library, on_end=self.forget_counts)
         self._model_lock = threading.Lock()
@@ -47,8 +53,22 @@ class Session:
     def _open_library(self) -> Library:
         return Library.open(self.settings, notify=self.messages.append)
 
+    @property
+    def library(self) -> Library:
+        """The library. Raises UsageError on a page of an archive."""
+        if self._library is None:
+            raise UsageError("This page shows an archive, which has no such view. Search it.")
+        return self._library
+
+    @property
+    def searched(self) -> Library | Archive:
+        """What is searched and shown."""
+        return self.library if self.archive is None else self.archive
+
     def photo_count(self) -> int:
         """Photos in the library, up to 2 s old; 0 if there is no library yet."""
+        if self.archive is not None:
+            return self._cached("photos", self.archive.photo_count, PHOTO_COUNT_S)
         if not self.library.exists():
             return 0
         # 0 is never taken from the cache: somebody is waiting for the first photos to appear.
@@ -100,13 +120,20 @@ class Session:
 
     def find(self, query: Query, k: int, cursor: str | None = None) -> Answer:
         """One page of results, from the resident service if it runs: its model is loaded."""
+        folder = self.searched.working_folder
         return ask(
-            self.settings, lambda library: library.find(query, k, cursor), self.exclusive_library
+            self.settings, lambda opened: opened.find(query, k, cursor), self.exclusive, folder
         )
 
     @contextmanager
+    def exclusive(self) -> Iterator[Library | Archive]:
+        """What is searched, for one thread at a time: requests that need the model take turns."""
+        with self._model_lock:
+            yield self.searched
+
+    @contextmanager
     def exclusive_library(self) -> Iterator[Library]:
-        """The library, for one thread at a time: requests that need the model take turns."""
+        """The library, in the same way."""
         with self._model_lock:
             yield self.library
 
@@ -115,5 +142,5 @@ _session_of = cache(Session)
 
 
 def session() -> Session:
-    """The session of the library that the environment names."""
-    return _session_of(Settings.load())
+    """The session of the archive or library that the environment names."""
+    return _session_of(Settings.load(), os.environ.get(ARCHIVE_VARIABLE, ""))

@@ -12,6 +12,8 @@ from ui.session import session
 
 def suggest(request: Request) -> Response:
     """Suggestions for the text before the cursor; none while there is no library."""
+    if session().archive is not None:
+        return JSONResponse([], headers=NOT_STORED)
     library = session().library
     try:
         found = library.suggest(request.query_params.get("q", "")) if library.exists() else ()

@@ -10,6 +10,11 @@ from imgsearch import Hit, clock, name_of_field, printable
 from ui.formatting import alt_text, date_of, format_date
 
 
+def id_text(photo_id: int) -> str:
+    """The id of a photo for the browser, whose numbers have 53 bits: those of archives have 63."""
+    return str(photo_id)
+
+
 def photo_address(hit: Hit, parameters: Mapping[str, str]) -> str:
     """The address of a photo; the parameters say what its arrow keys step through."""
     return f"/photo?{urlencode({'id': hit.photo.id, **parameters})}"
@@ -38,7 +43,7 @@ def tile_json(hit: Hit, photo_parameters: Mapping[str, str]) -> dict[str, object
     For `photo_parameters`, see `photo_address`.
     """
     return {
-        "id": hit.photo.id,
+        "id": id_text(hit.photo.id),
         "src": thumbnail_url(hit),
         "link": photo_address(hit, photo_parameters),
         "alt": alt_text(hit),

@@ -22,8 +22,8 @@ from imgsearch import (
     format_count,
     printable,
 )
+from ui.addresses import number_of
 from ui.formatting import date_of
-from ui.originals import number_of
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.search_state import SearchInput

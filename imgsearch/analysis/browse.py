@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from imgsearch.records.browse import (
     CountryCount,
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from imgsearch.store.reads import Reads
 
 
+class DatedPhotos(Protocol):
+    """Whoever knows the dates of photos."""
+
+    def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
+        """The day of each of these photos, or of all, newest first: id, ISO text, by its file."""
+
+
 def timeline_of(reads: Reads, ids: Ids | None) -> Timeline:
     """These photos, or all, by year and month."""
     months = reads.month_counts(ids)
@@ -39,12 +46,12 @@ def timeline_of(reads: Reads, ids: Ids | None) -> Timeline:
     )
 
 
-def days_of(reads: Reads, ids: Ids | None) -> tuple[DayPhotos, ...]:
+def days_of(photos: DatedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
     """These photos, or all, by day, newest first."""
     import numpy as np
 
     days = []
-    for day, rows in groupby(reads.dated(ids), lambda row: row[1]):
+    for day, rows in groupby(photos.dated(ids), lambda row: row[1]):
         photo_ids, _, by_file = zip(*rows, strict=True)
         days.append(DayPhotos(date.fromisoformat(day), np.array(photo_ids, np.int64), sum(by_file)))
     return tuple(days)

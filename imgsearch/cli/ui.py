@@ -10,10 +10,15 @@ from importlib.util import find_spec
 
 import click
 
-from imgsearch.cli.output import data_option, info
+from imgsearch.cli.output import archive_option, data_option, info, open_archive
 from imgsearch.errors import MissingPackage, UsageError
 from imgsearch.installation import checkout_folder, install_command, page_package
-from imgsearch.page_access import LOOPBACK, PASSWORD_VARIABLE, TOKEN_VARIABLE
+from imgsearch.page_access import (
+    ARCHIVE_VARIABLE,
+    LOOPBACK,
+    PASSWORD_VARIABLE,
+    TOKEN_VARIABLE,
+)
 
 MIN_PASSWORD_LENGTH = 8
 MIN_TOKEN_LENGTH = 16
@@ -29,8 +34,11 @@ MIN_TOKEN_LENGTH = 16
 )
 @click.option("--port", metavar="N", default=8501, show_default=True, help="Port to listen at.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@archive_option
 @data_option
-def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> None:
+def command(
+    host: str, port: int, no_browser: bool, address: str | None, data_dir: str | None
+) -> None:
     """Open the page: search by words or a dropped image, view photos, find near-duplicates.
 
     The page runs until Ctrl-C. Only this machine can reach it, and only you can open it: its
@@ -38,7 +46,10 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
     one. With --host 0.0.0.0 others on your network can reach it as well. It then asks for the
     password in the variable IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not
     encrypted: on networks that you do not trust, use an SSH tunnel or a proxy with TLS.
+
+    With --library the page searches an archive and shows its photos; it has no other views.
     """
+    from imgsearch.catalogue.address import normal_address
     from imgsearch.config import Settings
 
     settings = Settings.load(data_dir=data_dir)
@@ -50,6 +61,11 @@ def command(host: str, port: int, no_browser: bool, data_dir: str | None) -> Non
     _check_host(host)
     _check_port(host, port)
     environment = os.environ | {"IMGSEARCH_DATA": str(settings.data_dir)}
+    environment.pop(ARCHIVE_VARIABLE, None)
+    if address is not None:
+        with open_archive(address, data_dir) as archive:
+            archive.status()  # raises, before a page opens, where there is no archive
+        environment[ARCHIVE_VARIABLE] = normal_address(address)
     if not os.environ.get(PASSWORD_VARIABLE):
         environment[TOKEN_VARIABLE] = _token()
     arguments = ["--host", host, "--port", str(port)]

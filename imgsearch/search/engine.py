@@ -111,9 +111,11 @@ def found_ids(
     return [hit.photo.id for hit in hits if include_weak or hit.level != "weak"]
 
 
-def find_all(context: SearchContext, query: Query, k: int) -> FoundPhotos:
+def find_all(
+    context: SearchContext, query: Query, k: int, most_listed: int | None = None
+) -> FoundPhotos:
     """All photos of an answer in its order; with terms, about k at most, and no fewer than those
-    that are not weak, as far as k allows.
+    that are not weak, as far as k allows. Without terms `most_listed` at most, if that is given.
 
     Raises QueryError as `search_page` does.
     """
@@ -121,7 +123,7 @@ def find_all(context: SearchContext, query: Query, k: int) -> FoundPhotos:
 
     query = context.understood(query).query
     if not query.terms:
-        return FoundPhotos(query, np.array(found_ids(context, query, None), np.int64))
+        return FoundPhotos(query, np.array(found_ids(context, query, most_listed), np.int64))
     _check_min_score(query)
     among = context.among(query)
     if among is not None and not context.catalogue.count(among).photos:

@@ -19,11 +19,12 @@ from imgsearch import (
     Term,
     clock,
     format_count,
+    path_text,
     printable,
     to_text,
 )
 from ui import cards, elements, teaching
-from ui.addresses import START, address_of
+from ui.addresses import START, address_of, number_of
 from ui.answer_data import photos_around
 from ui.elements import NEIGHBOURS, ViewerOptions
 from ui.formatting import date_of, format_datetime, format_size
@@ -91,8 +92,10 @@ def show() -> None:
 
 def _photo_of(text: str) -> list[Hit]:
     """The photo with the id that the address names, if there is one."""
-    is_number = text.isascii() and text.isdigit() and len(text) < 18
-    return session().library.photos([int(text)]) if is_number and session().photo_count() else []
+    photo_id = number_of(text)
+    if photo_id is None or not session().photo_count():
+        return []
+    return session().searched.photos([photo_id])
 
 
 def _list_of(
@@ -145,7 +148,8 @@ def _details(hit: Hit, search_input: SearchInput) -> None:
     if hit.photo.facts.lat is not None and hit.photo.facts.lon is not None:
         _location(hit.photo.facts.lat, hit.photo.facts.lon)
     _paths(hit)
-    teaching.judge_photo(hit, search_input.line)
+    if session().archive is None:
+        teaching.judge_photo(hit, search_input.line)
     _explanation(hit, search_input)
 
 
@@ -164,9 +168,10 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
         ("Rating", _stars(facts.rating)),
     ]
     rows += [(label, text) for label, text in facts.shown() if label not in SHOWN_IN_OTHER_WORDS]
-    for facet, label in session().library.labels_of(photo.id).items():
-        rows.append((facet, f"{label.name}, {label.probability:.0%}"))
-    text = session().library.text_of(photo.id)
+    if session().archive is None:
+        for facet, label in session().library.labels_of(photo.id).items():
+            rows.append((facet, f"{label.name}, {label.probability:.0%}"))
+    text = session().searched.text_of(photo.id)
     if text is not None and text.lines:
         shown = " · ".join(line.text for line in text.lines)
         rows.append(("Text in it", shown if len(shown) <= MAX_TEXT else f"{shown[:MAX_TEXT]} …"))
@@ -191,7 +196,7 @@ def _location(lat: float, lon: float) -> None:
     with st.container(horizontal=True):
         if st.button("Photos nearby", icon=":material/near_me:"):
             open_search(f"near:{lat:.5f},{lon:.5f},5km")
-        if st.button("Around it on the map", icon=":material/map:"):
+        if session().archive is None and st.button("Around it on the map", icon=":material/map:"):
             go_to(address_of("map", {"at": f"{lat:.5f},{lon:.5f},{MAP_ZOOM}"}))
 
 
@@ -200,7 +205,7 @@ def _paths(hit: Hit) -> None:
     st.header("Path" if len(hit.paths) == 1 else format_count(len(hit.paths), "path"), anchor=False)
     command = _file_manager()
     for number, path in enumerate(hit.paths):
-        st.code(printable(path), language=None, wrap_lines=True)
+        st.code(printable(path_text(path)), language=None, wrap_lines=True)
         if command and path.exists():
             st.button(
                 "Show in the file manager",
@@ -234,8 +239,8 @@ def _explanation(hit: Hit, search_input: SearchInput) -> None:
     if not search_input:
         return
     try:
-        with session().exclusive_library() as library:
-            explanation = library.explain(hit.path, search_input.query())
+        with session().exclusive() as opened:
+            explanation = opened.explain(hit.path, search_input.query())
     except ImgsearchError:
         return  # the search view shows the error
     rows = [("Rank", f"{explanation.rank:,}")] if explanation.rank else []

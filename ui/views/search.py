@@ -52,12 +52,16 @@ def show() -> None:
         cards.empty_library()
         return
     search_input = _search_box()
-    show_coming_photos(session().library, session().tasks)
+    is_library = session().archive is None
+    if is_library:
+        show_coming_photos(session().library, session().tasks)
     if search_input:
-        saved_shelf.header(search_input)
+        if is_library:
+            saved_shelf.header(search_input)
         _show_results(search_input)
     else:
-        saved_shelf.shelf()
+        if is_library:
+            saved_shelf.shelf()
         _suggestions()
 
 
@@ -85,11 +89,14 @@ def _search_box() -> SearchInput:
             autocomplete="off",
             on_change=_remember_line,
         )
-        elements.suggestions("Search")
+        is_library = session().archive is None
+        if is_library:
+            elements.suggestions("Search")
         refused = elements.example_button()
-        filter_button = st.popover("Filters", icon=":material/tune:")
+        filter_button = st.popover("Filters", icon=":material/tune:") if is_library else None
         search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
-        saved_shelf.save_popover(search_input)
+        if is_library:
+            saved_shelf.save_popover(search_input)
     if refused is not None:
         st.toast(
             f"{escape_markdown(refused)} is not an image that can be searched by.",
@@ -98,8 +105,9 @@ def _search_box() -> SearchInput:
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
     _set_address(search_input)
-    with filter_button:
-        filters.filter_form()
+    if filter_button is not None:
+        with filter_button:
+            filters.filter_form()
     filters.filter_chips()
     _example_image(search_input)
     return search_input
@@ -107,6 +115,8 @@ def _search_box() -> SearchInput:
 
 def _remember_line() -> None:
     """Keep what was typed, so that it is suggested; but nothing that the language refuses."""
+    if session().archive is not None:
+        return
     line = st.session_state["line"]
     try:
         parse(line)
@@ -145,9 +155,9 @@ def _example_image(search_input: SearchInput) -> None:
 
 def _kept(content: bytes) -> str:
     """The id under which an image is kept. Raises PhotoError for one that cannot be read."""
-    library = session().library
-    library.thumbnail(content, EXAMPLE_SIDE_PX)
-    return library.keep_example(content)
+    searched = session().searched
+    searched.thumbnail(content, EXAMPLE_SIDE_PX)
+    return searched.keep_example(content)
 
 
 def _show_example(search_input: SearchInput) -> None:
@@ -165,9 +175,9 @@ def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
     """WebP, made by the library's isolated decoder: the image is untrusted."""
     cached: tuple[str, bytes] | None = st.session_state.get("example_thumbnail")
     if cached is None or cached[0] != key:
-        library = session().library
-        source = search_input.photo_id or library.kept_example(search_input.image_id)
-        cached = (key, library.thumbnail(source, EXAMPLE_SIDE_PX) or b"")
+        searched = session().searched
+        source = search_input.photo_id or searched.kept_example(search_input.image_id)
+        cached = (key, searched.thumbnail(source, EXAMPLE_SIDE_PX) or b"")
         st.session_state["example_thumbnail"] = cached
     return cached[1]
 
@@ -259,6 +269,8 @@ def _verdict(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
 
 def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
     """Views that show the same photos in another way: icon, label and address."""
+    if session().archive is not None:
+        return ()
     return tuple(
         (icon, label, address_of(view, search_input.parameters))
         for view, label, icon in (
@@ -311,7 +323,7 @@ def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
         return
 
     def hits() -> list[Hit]:
-        return session().library.hits_of(answer.found, selected)
+        return session().searched.hits_of(answer.found, selected)
 
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.markdown(f"**{format_count(len(selected), 'photo')} selected**")
@@ -331,25 +343,31 @@ def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
             on_click="ignore",
             icon=":material/data_object:",
         )
-        is_too_large = len(selected) > MAX_ZIPPED or (
-            sum(hit.photo.size_bytes for hit in hits()) > exports.MAX_ZIP_BYTES
-        )
-        limit = f"Above 1 GB or {MAX_ZIPPED} photos, create a folder of links instead."
-        st.download_button(
-            "Zip of copies",
-            lambda: exports.zip_copies(hits()),
-            "photos.zip",
-            "application/zip",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-            disabled=is_too_large,
-            help=limit if is_too_large else None,
-        )
-        with st.popover("Folder of links", icon=":material/folder_special:"):
-            _link_form(hits)
-        with st.popover("Teach from these", icon=":material/school:"):
-            teaching.teach_form(selected, "selection")
+        if session().archive is None:
+            _library_exports(hits, selected)
         st.button("Clear", icon=":material/close:", on_click=_clear_selection)
+
+
+def _library_exports(hits: Callable[[], Sequence[Hit]], selected: Sequence[int]) -> None:
+    """What can be done with photos whose files are on this machine."""
+    is_too_large = len(selected) > MAX_ZIPPED or (
+        sum(hit.photo.size_bytes for hit in hits()) > exports.MAX_ZIP_BYTES
+    )
+    limit = f"Above 1 GB or {MAX_ZIPPED} photos, create a folder of links instead."
+    st.download_button(
+        "Zip of copies",
+        lambda: exports.zip_copies(hits()),
+        "photos.zip",
+        "application/zip",
+        on_click="ignore",
+        icon=":material/folder_zip:",
+        disabled=is_too_large,
+        help=limit if is_too_large else None,
+    )
+    with st.popover("Folder of links", icon=":material/folder_special:"):
+        _link_form(hits)
+    with st.popover("Teach from these", icon=":material/school:"):
+        teaching.teach_form(selected, "selection")
 
 
 def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:

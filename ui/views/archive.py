@@ -1,0 +1,37 @@
+"""What the archive of this page has, and how it is searched."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from imgsearch import format_count, printable
+from ui import elements
+from ui.session import session
+
+
+def show() -> None:
+    """The state of the archive."""
+    archive = session().archive
+    assert archive is not None  # a page of a library has no such view
+    status = archive.status()
+    st.header("Archive", anchor=False)
+    vectors = format_count(status.vectors, "vector")
+    index = f"{status.indexed:,} of {vectors}" if status.indexed else f"none; {vectors} compared"
+    rows = [
+        ("Address", status.address),
+        ("Photos", f"{status.photos:,}"),
+        ("Model", status.encoder),
+        ("Index", index),
+        ("Recall for words", _share(status.recall_text)),
+        ("Recall for examples", _share(status.recall_image)),
+        ("Files that cannot be read", f"{status.failures:,}"),
+    ]
+    elements.facts([(name, printable(value)) for name, value in rows if value], "archive")
+    st.caption(
+        "Photos are added by `imgsearch index FOLDER --library ADDRESS`, and found here at once."
+    )
+
+
+def _share(recall: float | None) -> str:
+    """ "98 % of the ten nearest photos"; empty where every photo is compared."""
+    return "" if recall is None else f"{100 * recall:.0f} % of the ten nearest photos"
