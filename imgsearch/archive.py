@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.browse import DayPhotos
     from imgsearch.records.index import EncoderRow
+    from imgsearch.records.labels import Classes, Label
     from imgsearch.records.picture_text import PhotoText
 
 _PACKAGE = "lance"
@@ -179,6 +180,25 @@ class Archive:
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
         return Hits(engine.make_hits(self._catalogue, ids, stack_raw=self.settings.stack_raw))
+
+    def label(
+        self, classes: Classes, query: str | Query | None = None, k: int = 100
+    ) -> list[Label]:
+        """The likeliest class of each photo that a query finds, as `Library.label` gives it.
+
+        Of those that filters alone find, of the newest 100,000. Raises UsageError for invalid
+        classes and without a query.
+        """
+        from imgsearch.labels.labels import label_catalogued
+
+        if query is None:
+            raise UsageError(
+                "Say which photos of the archive to label: imgsearch label CLASSES QUERY --library "
+                "ADDRESS"
+            )
+        context = self._context()
+        ids = engine.matching_ids(context, resolve_query(query), k, _MOST_LISTED)
+        return label_catalogued(context.catalogue, context.encoder(), classes, ids)
 
     def thumbnail(
         self,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Archive, Library, Settings
-from imgsearch.errors import QueryError, StoreError
+from imgsearch import Archive, Classes, Library, Settings
+from imgsearch.errors import QueryError, StoreError, UsageError
 from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.store.reads import Reads
@@ -107,6 +107,23 @@ def test_explain_says_the_same(
     assert missing.photo is None and "has no photo there" in str(missing.reason)
 
 
+@pytest.mark.parametrize("line", ["people", "type:png", "width:>=0"])
+def test_labels_are_those_of_the_library(demo: Library, archive: Archive, line: str) -> None:
+    classes = Classes(("a cat", "a drink", "a building"))
+
+    def labels(library: Library | Archive) -> dict[Path, tuple[str, float]]:
+        found = library.label(classes, line)
+        hits = library.photos([label.photo_id for label in found])
+        return {
+            hit.path: (label.name, round(label.probability, 2))
+            for hit, label in zip(hits, found, strict=True)
+        }
+
+    assert labels(archive) == labels(demo) != {}
+    with pytest.raises(UsageError, match="which photos"):
+        archive.label(classes)
+
+
 def test_an_example_of_the_archive_is_recognised(demo: Library, archive: Archive) -> None:
     path = demo.find("a cat").hits[0].path
     answer = archive.find(f'image:"{path}"')
@@ -132,6 +149,9 @@ def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Arch
     assert record["path"] == str(demo.find("sort:path width:>=0").hits[0].path)
     explained = run("explain", expected[0].path, "a cat")
     assert explained.returncode == 0 and "Rank    1" in explained.stdout
+    labelled = run("label", "a cat,a drink,a building", "in:/", "--json")
+    assert {each["label"] for each in json.loads(labelled.stdout)} >= {"a cat", "a drink"}
+    assert run("label", "a cat,a drink", "--save-as", "x").returncode == 2
     assert run("search", "saved:none").returncode == QueryError.exit_code
     pictures = run("search", "a cat", "--preview", "-k", "3")
     assert pictures.returncode == 0 and "in a terminal only" in pictures.stderr

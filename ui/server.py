@@ -61,9 +61,12 @@ _FORWARDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>img
 
 def thumbnail(request: Request) -> Response:
     """A photo of the library, by its id, as WebP. No other file can be requested."""
-    side_px = SIDES_PX.get(request.path_params["size"])
+    size = request.path_params["size"]
+    side_px = SIDES_PX.get(size)
     if side_px is None:
         return PlainTextResponse("Unknown size.", 404)
+    if size == "small" and session().archive is not None:
+        side_px = KEPT_SIDE_PX  # a larger one would fetch the whole original of every tile
     photo_id = number_of(request.path_params["photo_id"])
     at_ms = number_of(request.query_params.get("at", ""))
     at_s = None if at_ms is None else at_ms / 1000

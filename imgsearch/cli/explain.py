@@ -56,7 +56,7 @@ def command(
     not among the results.
     """
     query = query_from(words)
-    with open_library(data_dir) if address is None else open_archive(address) as library:
+    with open_library(data_dir) if address is None else open_archive(address, data_dir) as library:
         explanation = library.explain(path, query)
     if as_json:
         print_json(explanation_to_json(explanation))

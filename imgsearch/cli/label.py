@@ -12,10 +12,12 @@ import click
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
+    archive_option,
     complete_folder,
     data_option,
     info,
     json_option,
+    open_archive,
     open_library,
     print_json,
 )
@@ -24,6 +26,7 @@ from imgsearch.cli.terminal import standard_output
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
+    from imgsearch.archive import Archive
     from imgsearch.library import Library
     from imgsearch.records.labels import Classes, Confusion, Label
 
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     shell_complete=complete_folder,
 )
 @json_option
+@archive_option
 @data_option
 def command(
     names: str | None,
@@ -57,6 +61,7 @@ def command(
     forget: str | None,
     evaluate: str | None,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Label each photo with the likeliest of some classes. Classes are just words; no training.
@@ -71,9 +76,16 @@ def command(
     QUERY limits the photos, as in imgsearch search; it may also be a folder. A photo that fits no
     class is labelled "none of these". Saved labels are found with label:NAME or label:FACET/NAME.
     --evaluate takes a folder with one subfolder for each class, and shows how many photos get the
-    right label. Without arguments, the command lists saved labels.
+    right label. Without arguments, the command lists saved labels. With --library, photos of an
+    archive are labelled; it has no saved labels.
     """
     classes = _classes(names, template, only_these, save_as)
+    if address is not None:
+        if classes is None or save_as or forget or evaluate:
+            raise click.UsageError("With --library, name classes and a QUERY, and no other option.")
+        with open_archive(address, data_dir) as archive:
+            _print_labels(archive, archive.label(classes, _query(words), k), as_json)
+        return
     with open_library(data_dir) as library:
         if forget is not None:
             _forget(library, forget)
@@ -142,7 +154,7 @@ def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
+def _print_labels(library: Library | Archive, labels: list[Label], as_json: bool) -> None:
     order = sorted(labels, key=lambda label: (label.name, -label.probability))
     hits = {hit.photo.id: hit for hit in library.photos([label.photo_id for label in order])}
     labelled = [(label, hits[label.photo_id]) for label in order if label.photo_id in hits]

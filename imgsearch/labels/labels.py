@@ -11,6 +11,7 @@ from imgsearch.records.labels import Classes, Facet, Label
 from imgsearch.store.reads import photo_starts
 
 if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
     from imgsearch.encoders.base import Encoder
     from imgsearch.labels.zero_shot import ZeroShotClassifier
     from imgsearch.records.arrays import Ids, Vectors
@@ -101,6 +102,25 @@ def label_photos(
     for _, ids, chunk in store.reads.vectors(row.key):
         rows = np.isin(ids, wanted)
         labels += _classify(classifier, classes, ids[rows], chunk[rows])
+    return labels
+
+
+def label_catalogued(
+    catalogue: Catalogue, encoder: Encoder, classes: Classes, ids: Ids
+) -> list[Label]:
+    """The likeliest class of each of these photos, in their order; else as `label_photos`."""
+    import numpy as np
+
+    vectors = class_vectors(validate(classes), catalogue.encoder, encoder)
+    classifier = make_classifier(classes, vectors, encoder.logit_scale)
+    labels: list[Label] = []
+    for start in range(0, len(ids), CHUNK_ROWS):
+        photos = catalogue.vectors_of(ids[start : start + CHUNK_ROWS].tolist())
+        some = [each for each in ids[start : start + CHUNK_ROWS].tolist() if each in photos]
+        if some:
+            parts = [photos[each].vectors.astype(np.float32) for each in some]
+            rows = np.repeat(np.array(some, np.int64), [len(each) for each in parts])
+            labels += _classify(classifier, classes, rows, np.concatenate(parts))
     return labels
 
 

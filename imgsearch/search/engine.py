@@ -76,12 +76,22 @@ def _page(context: SearchContext, query: Query, k: int, cursor: str | None) -> A
     return _listing_page(context, query, k, listed, {})
 
 
-def matching_ids(context: SearchContext, query: Query, k: int) -> Ids:
-    """The ids of all photos that pass the filters; with terms, of the best k that are not weak."""
+def matching_ids(
+    context: SearchContext, query: Query, k: int, most_listed: int | None = None
+) -> Ids:
+    """The ids of all photos that pass the filters; with terms, of the best k that are not weak.
+
+    Without terms the newest `most_listed`, if that is given.
+    """
     import numpy as np
 
     query = context.understood(query).query
     _check_min_score(query)
+    if not query.terms and most_listed is not None:
+        listed = context.catalogue.listing(
+            context.selection(query.filters), "date", limit=most_listed
+        )
+        return np.array([photo.id for photo in listed], np.int64)
     if not query.terms:
         return context.catalogue.ids(context.selection(query.filters))
     hits = search_page(context, query, k).hits

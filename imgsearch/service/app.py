@@ -64,6 +64,7 @@ def create_app(
     routes = [
         Route("/search", searches.search, methods=["POST"]),
         Route("/similar", searches.similar, methods=["POST"]),
+        Route("/label", searches.label, methods=["POST"]),
         Route("/thumbnail/{photo_id}", searches.thumbnail),
         Route("/hello", searches.hello),
     ]
@@ -87,7 +88,6 @@ def _library_routes(library: Library, answering: Answering) -> list[Route]:
     """What only a library on one machine has."""
     endpoints = LibraryEndpoints(library, answering)
     return [
-        Route("/label", endpoints.label, methods=["POST"]),
         Route("/timeline", endpoints.timeline, methods=["POST"]),
         Route("/events", endpoints.events, methods=["POST"]),
         Route("/places", endpoints.places, methods=["POST"]),
@@ -116,7 +116,7 @@ async def openapi(request: Request) -> Response:
 
 
 class SearchEndpoints:
-    """What a library and an archive answer alike: searches, and pictures of photos."""
+    """What a library and an archive answer alike: searches, labels, and pictures of photos."""
 
     def __init__(self, searched: Library | Archive, answering: Answering) -> None:
         self._searched = searched
@@ -134,6 +134,9 @@ class SearchEndpoints:
 
     async def similar(self, request: Request) -> Response:
         return await self._answering.answer_body(request, SimilarRequest, self._search)
+
+    async def label(self, request: Request) -> Response:
+        return await self._answering.answer_body(request, LabelRequest, self._label)
 
     async def thumbnail(self, request: Request) -> Response:
         """A photo as WebP, by its id: nothing else can be fetched."""
@@ -166,6 +169,20 @@ class SearchEndpoints:
         query = allowed(request, body.parsed(), body.k)
         return codec.answer_to_json(self._searched.find(query, body.k, body.cursor))
 
+    def _label(self, request: Request, body: LabelRequest) -> codec.JsonObject:
+        query = allowed_if_any(request, body.parsed(), body.k)
+        labels = self._searched.label(body.named_classes(), query, body.k)
+        labels.sort(key=lambda label: (label.name, -label.probability))
+        hits = self._searched.photos([label.photo_id for label in labels])
+        paths = {hit.photo.id: hit.path for hit in hits}
+        return {
+            "labels": [
+                codec.label_to_cli_json(label, paths[label.photo_id])
+                for label in labels
+                if label.photo_id in paths
+            ]
+        }
+
 
 class LibraryEndpoints:
     """What a library on one machine answers beyond searches."""
@@ -189,9 +206,6 @@ class LibraryEndpoints:
         return await self._answering.answer(
             lambda: codec.suggestions_to_json(self._library.suggest(line, k))
         )
-
-    async def label(self, request: Request) -> Response:
-        return await self._answering.answer_body(request, LabelRequest, self._label)
 
     async def timeline(self, request: Request) -> Response:
         return await self._answering.answer_body(request, CountRequest, self._timeline)
@@ -245,20 +259,6 @@ class LibraryEndpoints:
         return await self._answering.answer_body(request, TryRequest, self._try_encoder)
 
     # ------------------------------------------------------------------ answers
-
-    def _label(self, request: Request, body: LabelRequest) -> codec.JsonObject:
-        query = allowed_if_any(request, body.parsed(), body.k)
-        labels = self._library.label(body.named_classes(), query, body.k)
-        labels.sort(key=lambda label: (label.name, -label.probability))
-        hits = self._library.photos([label.photo_id for label in labels])
-        paths = {hit.photo.id: hit.path for hit in hits}
-        return {
-            "labels": [
-                codec.label_to_cli_json(label, paths[label.photo_id])
-                for label in labels
-                if label.photo_id in paths
-            ]
-        }
 
     def _timeline(self, request: Request, body: CountRequest) -> codec.JsonObject:
         query = allowed_if_any(request, body.parsed(), body.k)

@@ -311,7 +311,7 @@ def invalid_in_words(message: str, noun: str, whole: str, cure: str) -> str:
 # ------------------------------------------------------------------------- OpenAPI
 
 _PATHS_OF_ARCHIVES = (
-    *("/search", "/similar", "/thumbnail/{photo_id}"),
+    *("/search", "/similar", "/label", "/thumbnail/{photo_id}"),
     *("/status", "/hello", "/openapi.json"),
 )
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "string"}

@@ -56,6 +56,8 @@ def test_photos_of_an_archive_are_found_and_shown(
     settle(tab)
     assert tab.get_by_role("link", name="Timeline").count() == 0
     assert tab.get_by_role("button", name="Filters").count() == 0
+    widths_px = tab.locator(".tile img").evaluate_all("each => each.map(one => one.naturalWidth)")
+    assert 0 < max(widths_px) <= 256, "tiles need no original"
     screenshot(tab, f"archive-newest-{width_px}-{theme}")
     tab.get_by_role("textbox", name="Search").fill("a cat")
     tab.keyboard.press("Enter")

@@ -89,6 +89,7 @@ def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
 
     for path, method, form in (
         ("/search", "post", {"query": "a cat type:png", "k": 2}),
+        ("/label", "post", {"classes": ["cat", "rocket"], "query": "type:png"}),
         ("/status", "get", None),
         ("/hello", "get", None),
     ):
