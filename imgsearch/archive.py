@@ -20,7 +20,7 @@ from imgsearch.config import default_cache_dir
 from imgsearch.decode.thumbnails import Thumbnails, photo_thumbnail
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
-from imgsearch.errors import MissingPackage, QueryError, UsageError
+from imgsearch.errors import FolderError, MissingPackage, QueryError, UsageError
 from imgsearch.fleet.objects import fetched_object, is_object
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
@@ -46,7 +46,14 @@ if TYPE_CHECKING:
     from imgsearch.encoders.base import Encoder
     from imgsearch.fleet.base import Workers
     from imgsearch.fleet.worker import WorkPlan
-    from imgsearch.progress import CopyReport, Job, OnDownload, Progress, SyncReport
+    from imgsearch.progress import (
+        CopyReport,
+        Job,
+        OnDownload,
+        PackReport,
+        Progress,
+        SyncReport,
+    )
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.browse import DayPhotos
@@ -389,6 +396,28 @@ class Archive:
                     store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
                 )
             )
+
+    def pack(self, folder: str | Path, pack: str | Path) -> Job[PackReport]:
+        """Write all that is known of the photos below a folder, or `s3://BUCKET/FOLDER`, into a
+        pack, which `Library.unpack` merges into a library: see `Library.pack`.
+        """
+        from imgsearch.progress import Job
+
+        return Job(self._pack(str(folder), Path(absolute(pack))))
+
+    def _pack(self, folder: str, file: Path) -> Generator[Progress, None, PackReport]:
+        from imgsearch.catalogue.lance.packing import PhotosToPack
+        from imgsearch.indexer.packs import check_destination, describe, write_pack
+        from imgsearch.pack_file import PHOTOS_AT_ONCE, require_pyarrow
+
+        require_pyarrow()
+        folder = normal_address(folder)
+        photos = PhotosToPack(normal_address(self.address), folder)
+        if not len(photos):
+            raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
+        check_destination(file, [] if is_object(folder) else [folder])
+        info = describe(Path(folder).name, {self._catalogue.encoder: True})
+        return (yield from write_pack(file, info, photos.read(PHOTOS_AT_ONCE), len(photos)))
 
     def _exists(self) -> bool:
         from imgsearch.catalogue.lance.tables import exists

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from imgsearch.cli.output import (
     INTERRUPTED,
     PATH,
+    archive_option,
     complete_folder,
     data_option,
     json_option,
+    open_archive,
     open_library,
     print_error,
     print_json,
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count, printable
+
+if TYPE_CHECKING:
+    from imgsearch.progress import Job, PackReport
 
 
 @click.command("pack", short_help="Write photos' vectors and facts into a file to carry.")
@@ -34,6 +40,7 @@ from imgsearch.text import format_count, printable
     "--verify", "to_verify", metavar="PACK", type=PATH, help="Only read a pack and check it."
 )
 @json_option
+@archive_option
 @data_option
 def command(
     folder: str | None,
@@ -42,6 +49,7 @@ def command(
     photos_only: bool,
     to_verify: str | None,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Write all that is known of the photos below FOLDER into the file PACK.
@@ -57,6 +65,8 @@ def command(
     or not at all: a pack that is there stays until the new one is complete.
 
     PACK may not be in a photo folder, where imgsearch writes nothing, except with --inside.
+
+    With --library, the photos are those of an archive; FOLDER may also be s3://BUCKET/FOLDER.
     """
     if to_verify is not None:
         if folder or inside or photos_only:
@@ -67,13 +77,14 @@ def command(
         raise click.UsageError("Name the folder of the photos, and the file of the pack.")
     if (pack is None) != inside:
         raise click.UsageError("Name the file of the pack, or use --inside; one of the two.")
-    with open_library(data_dir) as library:
-        try:
-            job = library.pack(folder, pack, inside=inside, photos_only=photos_only)
-            report = run_with_progress(job, "Packing")
-        except KeyboardInterrupt:
-            print_error("Stopped. The pack was not written; one that was there is unchanged.")
-            sys.exit(INTERRUPTED)
+    if address is None:
+        with open_library(data_dir) as library:
+            report = _run(library.pack(folder, pack, inside=inside, photos_only=photos_only))
+    elif pack is None:
+        raise click.UsageError("--inside needs a library on this machine: name the file instead.")
+    else:
+        with open_archive(address, data_dir) as archive:
+            report = _run(archive.pack(folder, pack))
     if as_json:
         print_json({**asdict(report), "file": str(report.file)})
         return
@@ -82,6 +93,14 @@ def command(
     click.echo(
         f"{photos} ({files}), {size_mb:.1f} MB in {report.seconds:.1f} s: {printable(report.file)}"
     )
+
+
+def _run(job: Job[PackReport]) -> PackReport:
+    try:
+        return run_with_progress(job, "Packing")
+    except KeyboardInterrupt:
+        print_error("Stopped. The pack was not written; one that was there is unchanged.")
+        sys.exit(INTERRUPTED)
 
 
 def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:

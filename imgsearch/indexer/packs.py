@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -71,7 +71,6 @@ def make_pack(
     photos of the library, UsageError, LibraryLocked while another process writes this pack,
     DiskError and MissingPackage.
     """
-    started = monotonic()
     require_pyarrow()
     ids = store.packs.photo_ids(folder)
     if not len(ids):
@@ -83,16 +82,36 @@ def make_pack(
         _make_hidden_folder(file.parent)
     else:
         check_destination(file, list(store.reads.roots().values()))
-    info = _describe(store, folder)
+    place = _volume_path(store.reads, folder)
+    info = describe(Path(folder).name, store.vectors.all_encoders(), place)
     if not photos_only:
         searches, concepts = pack_notes.packed_searches(store), pack_notes.packed_concepts(store)
         info = replace(info, searches=searches, concepts=concepts)
+    photos = (
+        [
+            _with_thumbnail(photo, thumbnails)
+            for photo in store.packs.photos(ids[start : start + PHOTOS_AT_ONCE].tolist(), folder)
+        ]
+        for start in range(0, len(ids), PHOTOS_AT_ONCE)
+    )
+    return (yield from write_pack(file, info, photos, len(ids)))
+
+
+def write_pack(
+    file: Path, info: PackInfo, photos: Iterable[Sequence[PackedPhoto]], total: int
+) -> Generator[Progress, None, PackReport]:
+    """Write photos into a pack, at most `PHOTOS_AT_ONCE` at once; there are about `total`.
+
+    Raises as `writing_pack` does.
+    """
+    started = monotonic()
     with writing_pack(file, info) as writer:
-        yield Progress(0, len(ids))
-        for start in range(0, len(ids), PHOTOS_AT_ONCE):
-            photos = store.packs.photos(ids[start : start + PHOTOS_AT_ONCE].tolist(), folder)
-            writer.add([_with_thumbnail(photo, thumbnails) for photo in photos])
-            yield Progress(min(start + PHOTOS_AT_ONCE, len(ids)), len(ids))
+        yield Progress(0, total)
+        done = 0
+        for some in photos:
+            writer.add(some)
+            done = min(done + PHOTOS_AT_ONCE, total)
+            yield Progress(done, total)
     return PackReport(
         file=file,
         photos=writer.photos,
@@ -112,17 +131,23 @@ def _make_hidden_folder(folder: Path) -> None:
         ) from error
 
 
-def _describe(store: Store, folder: str) -> PackInfo:
-    place = _volume_path(store.reads, folder)
+def describe(
+    folder: str, encoders: Mapping[EncoderRow, bool], place: VolumePath | None = None
+) -> PackInfo:
+    """What a pack of a folder with this name states about itself.
+
+    `encoders` are those whose vectors it has, and whether they answer queries; `place` is where the
+    folder is on a drive that can be identified.
+    """
     return PackInfo(
         made_by=f"imgsearch {VERSION}",
         made_at=datetime.now(UTC),
-        folder=Path(folder).name.encode("utf-8", "replace").decode(),
+        folder=folder.encode("utf-8", "replace").decode(),
         volume=None if place is None else place.volume,
         volume_path=None if place is None else place.path.encode("utf-8", "replace").decode(),
         encoders=tuple(
             PackEncoder(row.encoder_id, row.name, row.dim, is_current)
-            for row, is_current in store.vectors.all_encoders().items()
+            for row, is_current in encoders.items()
         ),
         fact_names=tuple(fact.name for fact in FACTS),
     )
