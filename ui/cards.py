@@ -41,7 +41,7 @@ def error_card(error: ImgsearchError) -> None:
     if line:  # an error in a query: mark the character it is about
         before = printable(line[: getattr(error, "at", 0)])
         st.code(f"{printable(line)}\n{' ' * len(before)}^", language=None)
-    if error.exit_code == _MODEL_UNAVAILABLE:
+    if error.exit_code == _MODEL_UNAVAILABLE and session().archive is None:
         _library_button("Choose a model", ":material/model_training:")
 
 

@@ -230,6 +230,11 @@ def _storage_errors(what: str) -> Iterator[None]:
                 f"The bucket of {what} does not exist. Check its name, and that AWS_ENDPOINT_URL "
                 "names the storage that has it."
             ) from error
+        if code == "RequestTimeTooSkewed":
+            raise ObjectStorageError(
+                f"The object storage refuses {what} because the clock of this machine is wrong. "
+                "Set it, and run the same command again."
+            ) from error
         raise ObjectStorageError(
             f"The object storage refuses {what} ({code}). Check the credentials and that they may "
             "list and read this bucket."

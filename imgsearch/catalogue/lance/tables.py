@@ -453,6 +453,12 @@ _MEANINGS = (
         "The disk of the catalogue {} is full. Free some space, and run the command again.",
     ),
     (
+        ("requesttimetooskewed",),
+        StoreError,
+        "The storage of the catalogue {} refuses requests because the clock of this machine is "
+        "wrong. Set it, and run the command again.",
+    ),
+    (
         ("credential", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken"),
         StoreError,
         "The storage of the catalogue {} does not accept the credentials, or there are none. "

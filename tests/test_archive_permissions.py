@@ -1,0 +1,107 @@
+"""Whoever may only read the storage of an archive can search it, and is told so when writing."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Archive, Settings
+from imgsearch.catalogue.lance.tables import lance_errors
+from imgsearch.errors import PhotoError, StoreError
+from tests.factories import write_photos
+from tests.fleets import S3Server, s3_server
+from tests.stand_in import StandIn
+
+pytest.importorskip("lance", reason="needs the extra scale")
+pytest.importorskip("moto", reason="needs moto")
+
+ADDRESS = "s3://index/archive"
+READING = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::index/*"},
+        {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::index"},
+    ],
+}
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    with s3_server() as server:
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        try:
+            yield server
+        finally:
+            check_permissions(server, after=10**9)
+
+
+def check_permissions(server: S3Server, after: int) -> None:
+    """Let the server check permissions, after so many further requests."""
+    address = f"http://127.0.0.1:{server.port}/moto-api/reset-auth"
+    headers = {"Content-Type": "text/plain"}
+    request = urllib.request.Request(address, str(after).encode(), headers, method="POST")
+    urllib.request.urlopen(request).close()
+
+
+def become_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the credentials of a user that may only read the bucket of the archive."""
+    import boto3
+
+    iam = boto3.client("iam")
+    iam.create_user(UserName="reader")
+    iam.put_user_policy(UserName="reader", PolicyName="reading", PolicyDocument=json.dumps(READING))
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+
+
+def test_a_reader_searches_and_does_not_write(
+    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = write_photos(tmp_path / "photos", 3)
+    s3.put({}, bucket="index")
+    s3.put({"a.png": (photos / "0000.png").read_bytes()})
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+        archive.index(["s3://photos", photos]).run()
+    become_reader(monkeypatch)
+    check_permissions(s3, after=0)
+    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+        hits = archive.search("sort:path width:>0")
+        assert len(hits) == 3
+        assert archive.thumbnail(hits[0].photo.id, 64) is not None
+        of_object = next(hit for hit in hits if len(hit.paths) == 2)
+        others = [path for path in of_object.paths if str(path).startswith("s3:")]
+        assert others
+        write_photos(photos, 1, first=3)
+        with pytest.raises(StoreError, match=r"refuses access.*permission to write"):
+            archive.index([photos]).run()
+
+
+def test_an_object_that_may_not_be_read_has_its_small_picture(
+    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = write_photos(tmp_path / "photos", 1)
+    s3.put({}, bucket="index")
+    s3.put({"a.png": (photos / "0000.png").read_bytes()})
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+        archive.index(["s3://photos"]).run()
+    become_reader(monkeypatch)
+    check_permissions(s3, after=0)
+    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+        (hit,) = archive.search("sort:path width:>0")
+        assert archive.thumbnail(hit.photo.id, 1000) == archive.thumbnail(hit.photo.id, 256)
+        with pytest.raises(PhotoError, match="cannot be read"):
+            archive.original(hit.photo.id)
+
+
+def test_a_clock_that_is_wrong_is_named() -> None:
+    answer = "Generic S3 error: Client error with status 403 Forbidden: RequestTimeTooSkewed"
+    with pytest.raises(StoreError, match="clock of this machine"), lance_errors(ADDRESS):
+        raise OSError(answer)
