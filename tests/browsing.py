@@ -144,6 +144,14 @@ def open_control(tab: Page, control: Locator) -> None:
     control.click()
 
 
+def download(tab: Page, button: str) -> Path:
+    """What a button downloads, once its content is that of the view: a rerun replaces it."""
+    settle(tab)
+    with tab.expect_download() as downloaded:
+        tab.get_by_role("button", name=button).click()
+    return Path(downloaded.value.path())
+
+
 def wait_until_images_are_taken(tab: Page) -> None:
     """Wait until the page takes images that are dropped or pasted: its button does it."""
     tab.get_by_role("button", name="Search by image").wait_for()

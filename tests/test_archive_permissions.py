@@ -60,18 +60,22 @@ def become_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
 
 
+def open_archive(folder: Path) -> Archive:
+    settings = Settings.load(data_dir=folder / "data", cache_dir=folder / "cache")
+    return Archive.open(ADDRESS, settings, encoder=StandIn())
+
+
 def test_a_reader_searches_and_does_not_write(
     tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = write_photos(tmp_path / "photos", 3)
     s3.put({}, bucket="index")
     s3.put({"a.png": (photos / "0000.png").read_bytes()})
-    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+    with open_archive(tmp_path) as archive:
         archive.index(["s3://photos", photos]).run()
     become_reader(monkeypatch)
     check_permissions(s3, after=0)
-    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+    with open_archive(tmp_path) as archive:
         hits = archive.search("sort:path width:>0")
         assert len(hits) == 3
         assert archive.thumbnail(hits[0].photo.id, 64) is not None
@@ -89,12 +93,11 @@ def test_an_object_that_may_not_be_read_has_its_small_picture(
     photos = write_photos(tmp_path / "photos", 1)
     s3.put({}, bucket="index")
     s3.put({"a.png": (photos / "0000.png").read_bytes()})
-    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
-    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+    with open_archive(tmp_path) as archive:
         archive.index(["s3://photos"]).run()
     become_reader(monkeypatch)
     check_permissions(s3, after=0)
-    with Archive.open(ADDRESS, settings, encoder=StandIn()) as archive:
+    with open_archive(tmp_path) as archive:
         (hit,) = archive.search("sort:path width:>0")
         assert archive.thumbnail(hit.photo.id, 1000) == archive.thumbnail(hit.photo.id, 256)
         with pytest.raises(PhotoError, match="cannot be read"):

@@ -29,6 +29,7 @@ from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     TOKEN,
+    download,
     give_file,
     scroll_to,
     search,
@@ -211,16 +212,13 @@ def test_select_and_export(
     page.locator(".tile .select").nth(1).check()
     page.get_by_text("2 photos selected").wait_for()
     screenshot(page, "selected")
-    with page.expect_download() as paths:
-        page.get_by_role("button", name="Paths").click()
-    lines = Path(paths.value.path()).read_text().split()
+    paths = download(page, "Paths")
+    lines = paths.read_text().split()
     assert sorted(Path(line).name for line in lines) == ["chelsea.png", "horse.png"]
-    with page.expect_download() as records:
-        page.get_by_role("button", name="JSON").click()
-    assert len(json.loads(Path(records.value.path()).read_text())) == 2
-    with page.expect_download() as archive:
-        page.get_by_role("button", name="Zip of copies").click()
-    with zipfile.ZipFile(archive.value.path()) as copies:
+    records = download(page, "JSON")
+    assert len(json.loads(records.read_text())) == 2
+    archive = download(page, "Zip of copies")
+    with zipfile.ZipFile(archive) as copies:
         original = place / "photos" / "animals" / "chelsea.png"
         assert copies.read("chelsea.png") == original.read_bytes()
 
@@ -298,12 +296,10 @@ def test_near_duplicates(page: Page, address: str, screenshot: Callable[..., Non
     for name in ("chelsea.png", "cat_small.jpg"):
         page.locator(f".tile a[aria-label^='{name}']").wait_for()
     screenshot(page, "similar")
-    with page.expect_download() as script:
-        page.get_by_role("button", name="Script").click()
-    assert Path(script.value.path()).read_text().count("cat_small.jpg' ") == 1
-    with page.expect_download() as table:
-        page.get_by_role("button", name="CSV").click()
-    rows = list(csv.DictReader(StringIO(Path(table.value.path()).read_text())))
+    script = download(page, "Script")
+    assert script.read_text().count("cat_small.jpg' ") == 1
+    table = download(page, "CSV")
+    rows = list(csv.DictReader(StringIO(table.read_text())))
     kept = {Path(row["path"]).name: row["keep"] for row in rows}
     assert (kept["chelsea.png"], kept["cat_small.jpg"]) == ("1", "0")
     page.get_by_role("checkbox").first.set_checked(False, force=True)

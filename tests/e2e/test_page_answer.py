@@ -17,6 +17,7 @@ from tests.browsing import (
     NEEDS_BROWSER,
     PATIENCE_MS,
     axe_violations,
+    download,
     focused_name,
     scroll_to,
     serving,
@@ -98,9 +99,8 @@ def test_select_a_range_and_all(page: Page, address: str) -> None:
     last = f"{int(PHOTOS * 0.905):04}.jpg"
     box_of(page, last).click(modifiers=["Shift"])
     wait_until_selected(page, int(last[:4]) - 1)
-    with page.expect_download() as paths:
-        page.get_by_role("button", name="Paths").click()
-    names = [Path(line).name for line in Path(paths.value.path()).read_text().split()]
+    paths = download(page, "Paths")
+    names = [Path(line).name for line in paths.read_text().split()]
     assert names == [f"{number:04}.jpg" for number in range(2, int(last[:4]) + 1)]
     page.locator(f".tile a[aria-label^='{last}']").click()
     page.wait_for_url("**/photo?*")

@@ -12,6 +12,7 @@ from imgsearch import Archive, Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
+    download,
     serving,
     settle,
     wait_for_count,
@@ -99,9 +100,8 @@ def test_selected_photos_of_an_archive_can_be_exported(
     settle(tab)
     tab.locator(".tile .select").first.check()
     tab.get_by_text("1 photo selected").wait_for()
-    with tab.expect_download() as download:
-        tab.get_by_role("button", name="Paths").click()
-    written = Path(download.value.path()).read_text()
+    paths = download(tab, "Paths")
+    written = paths.read_text()
     assert written == f"{demo.find('a cat').hits[0].path}\n"
     assert tab.get_by_role("button", name="Folder of links").count() == 0
 
