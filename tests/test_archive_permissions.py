@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,16 +49,20 @@ def check_permissions(server: S3Server, after: int) -> None:
     urllib.request.urlopen(request).close()
 
 
-def become_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the credentials of a user that may only read the bucket of the archive."""
+@contextmanager
+def as_reader(server: S3Server) -> Iterator[None]:
+    """With the credentials of a user that may only read the bucket of the archive."""
     import boto3
 
     iam = boto3.client("iam")
     iam.create_user(UserName="reader")
     iam.put_user_policy(UserName="reader", PolicyName="reading", PolicyDocument=json.dumps(READING))
     key = iam.create_access_key(UserName="reader")["AccessKey"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    check_permissions(server, after=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        patch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        yield
 
 
 def open_archive(folder: Path) -> Archive:
@@ -65,17 +70,13 @@ def open_archive(folder: Path) -> Archive:
     return Archive.open(ADDRESS, settings, encoder=StandIn())
 
 
-def test_a_reader_searches_and_does_not_write(
-    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_searches_and_does_not_write(tmp_path: Path, s3: S3Server) -> None:
     photos = write_photos(tmp_path / "photos", 3)
     s3.put({}, bucket="index")
     s3.put({"a.png": (photos / "0000.png").read_bytes()})
     with open_archive(tmp_path) as archive:
         archive.index(["s3://photos", photos]).run()
-    become_reader(monkeypatch)
-    check_permissions(s3, after=0)
-    with open_archive(tmp_path) as archive:
+    with as_reader(s3), open_archive(tmp_path) as archive:
         hits = archive.search("sort:path width:>0")
         assert len(hits) == 3
         assert archive.thumbnail(hits[0].photo.id, 64) is not None
@@ -87,17 +88,13 @@ def test_a_reader_searches_and_does_not_write(
             archive.index([photos]).run()
 
 
-def test_an_object_that_may_not_be_read_has_its_small_picture(
-    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_object_that_may_not_be_read_has_its_small_picture(tmp_path: Path, s3: S3Server) -> None:
     photos = write_photos(tmp_path / "photos", 1)
     s3.put({}, bucket="index")
     s3.put({"a.png": (photos / "0000.png").read_bytes()})
     with open_archive(tmp_path) as archive:
         archive.index(["s3://photos"]).run()
-    become_reader(monkeypatch)
-    check_permissions(s3, after=0)
-    with open_archive(tmp_path) as archive:
+    with as_reader(s3), open_archive(tmp_path) as archive:
         (hit,) = archive.search("sort:path width:>0")
         assert archive.thumbnail(hit.photo.id, 1000) == archive.thumbnail(hit.photo.id, 256)
         with pytest.raises(PhotoError, match="cannot be read"):

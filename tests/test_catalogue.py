@@ -252,6 +252,18 @@ def test_a_photo_without_a_date_has_that_of_its_oldest_file(engine: Engine) -> N
     assert not catalogue.names.has_date_from("2007-05-07", "2007-06-01")
 
 
+@pytest.mark.parametrize("fraction_ns", [0, 1, 999_600_000, 999_999_999])
+@pytest.mark.parametrize("year", [1965, 2007])
+def test_the_date_of_a_file_has_whole_seconds(engine: Engine, year: int, fraction_ns: int) -> None:
+    moment = datetime(year, 5, 6, 23, 59, 59).astimezone()
+    mtime_ns = int(moment.timestamp()) * 10**9 + fraction_ns
+    new = photo(1, "/photos/1.jpg")
+    engine.put([replace(new, stat=replace(new.stat, mtime_ns=mtime_ns))])
+    catalogue = engine.catalogue()
+    found = catalogue.photos([id_in(catalogue, 1)])[id_in(catalogue, 1)]
+    assert found.date == f"{year}-05-06T23:59:59"
+
+
 def test_a_photo_without_a_path_is_gone_at_once_and_comes_back(engine: Engine) -> None:
     engine.put(some_photos(30))
     engine.settle()
