@@ -296,7 +296,7 @@ class Archive:
         from imgsearch.search.explain import explain
 
         context = self._context()
-        path = Path(photo if SCHEME.match(str(photo)) else absolute(photo))
+        path = Path(_absolute(photo))
         photo_id = context.catalogue.photo_at(path)
         if photo_id is None:
             return Explanation(path, reason=f"The archive {self.address} has no photo there.")
@@ -399,11 +399,14 @@ class Archive:
 
     def pack(self, folder: str | Path, pack: str | Path) -> Job[PackReport]:
         """Write all that is known of the photos below a folder, or `s3://BUCKET/FOLDER`, into a
-        pack, which `Library.unpack` merges into a library: see `Library.pack`.
+        pack, which `Library.unpack` merges into a library.
+
+        Raises FolderError where the archive has no photo there, StoreError, and as `Library.pack`
+        does.
         """
         from imgsearch.progress import Job
 
-        return Job(self._pack(str(folder), Path(absolute(pack))))
+        return Job(self._pack(_absolute(folder), Path(absolute(pack))))
 
     def _pack(self, folder: str, file: Path) -> Generator[Progress, None, PackReport]:
         from imgsearch.catalogue.lance.packing import PhotosToPack
@@ -411,8 +414,7 @@ class Archive:
         from imgsearch.pack_file import PHOTOS_AT_ONCE, require_pyarrow
 
         require_pyarrow()
-        folder = normal_address(folder)
-        photos = PhotosToPack(normal_address(self.address), folder)
+        photos = PhotosToPack(self._catalogue.address, folder)
         if not len(photos):
             raise FolderError(f"No photo of the archive is in {folder}. Check the name.")
         check_destination(file, [] if is_object(folder) else [folder])
@@ -470,3 +472,9 @@ class Archive:
             self.settings.cache_dir,
             self.settings.stack_raw,
         )
+
+
+def _absolute(place: str | Path) -> str:
+    """An absolute path, or the address of an object as it is."""
+    text = path_text(place)
+    return text if SCHEME.match(text) else absolute(text)

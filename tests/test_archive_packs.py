@@ -38,13 +38,17 @@ def contents(data: Path) -> Mapping[str, tuple[object, list[bytes], bytes | None
     return found
 
 
-def test_a_library_comes_back_as_it_went(demo: Library, tmp_path: Path) -> None:
+def test_a_library_comes_back_as_it_went(
+    demo: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, archive, pack = demo.settings.data_dir, tmp_path / "archive", tmp_path / "back.imgsearch"
     photos = Path(demo.find("a cat").hits[0].path).parent
     with Archive.open(archive, Settings.load(data_dir=tmp_path / "other")) as opened:
         opened.copy_from(data).run()
         report = opened.pack(photos, pack).run()
         assert (report.photos, report.files) == (21, 21)
+        monkeypatch.chdir(photos)
+        assert opened.pack(f"../{photos.name}/", pack).run().photos == 21
         with pytest.raises(FolderError, match="No photo of the archive"):
             opened.pack(tmp_path, tmp_path / "none.imgsearch").run()
         with pytest.raises(UsageError, match="photo folder"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from imgsearch.catalogue.address import normal_address
 from imgsearch.catalogue.lance.rows import id_of, photo_of, reading_of
 from imgsearch.catalogue.lance.tables import Table, exists, lance_errors, literal, loaded
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
@@ -18,9 +17,9 @@ class PhotosToPack:
     """The photos of a catalogue with a file below a folder, or below an address of objects."""
 
     def __init__(self, address: str, folder: str) -> None:
-        """Find them. Raises StoreError."""
+        """Find those below an absolute path, or `s3://BUCKET/FOLDER`. Raises StoreError."""
         self.address = address
-        self._inside = f"{normal_address(folder).rstrip('/')}/"
+        self._inside = f"{folder.rstrip('/')}/"
         self._photos = Table(address, "photos")
         self._files = Table(address, "files")
         self._texts = Table(address, "texts")
