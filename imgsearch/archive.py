@@ -21,7 +21,7 @@ from imgsearch.decode.thumbnails import Thumbnails, photo_thumbnail
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import FolderError, MissingPackage, QueryError, UsageError
-from imgsearch.fleet.objects import fetched_object, is_object
+from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
@@ -84,6 +84,7 @@ class Archive:
         self._notify = notify
         self._given = encoder
         self._encoders = EncoderLoader(settings, notify, on_download, encoder)
+        self._objects = ShownObjects()
 
     @classmethod
     def open(
@@ -118,7 +119,7 @@ class Archive:
 
     @property
     def working_folder(self) -> Path:
-        """Where this machine keeps what belongs to the archive: lists of files, and its service."""
+        """Where this machine keeps lists of what was put there, and the socket of a service."""
         return working_folder(self.settings.data_dir, self.address)
 
     def release_encoder(self) -> None:
@@ -273,7 +274,7 @@ class Archive:
         for file in photo.files:
             address = path_text(file.path)
             if is_object(address):
-                with fetched_object(address, with_video) as path:
+                with self._objects.fetched(address, with_video) as path:
                     yield path
             else:
                 yield file.path

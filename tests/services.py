@@ -1,8 +1,7 @@
-"""The service in a process of its own, as users run it, and commands that may ask it."""
+"""The service in a process of its own, as users run it."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,24 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SECONDS = 120
-
-
-def environment(data: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite", **more}
-
-
-def run(
-    *arguments: str | Path, data: Path, given: bytes | None = None, **more: str
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
-        env=environment(data, **more),
-        input=given,
-        stdin=None if given is not None else subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-    )
+from tests.factories import cli_environment
 
 
 @contextmanager
@@ -37,7 +19,7 @@ def serving(
     """A service that is ready, and the last line it printed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "imgsearch", "serve", *options],
-        env=environment(data, **more),
+        env=cli_environment(data, **more),
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None

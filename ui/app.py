@@ -54,25 +54,25 @@ def _link_to(view: str, shown: str) -> dict[str, object]:
     }
 
 
-def _views() -> list[str]:
-    """The views of this page."""
+def _views() -> dict[str, tuple[Callable[[], None], str, str]]:
+    """Those of `VIEWS` that this page has."""
     if session().archive is not None:
-        return list(OF_ARCHIVES)
-    return [view for view in VIEWS if view != "archive"]
+        return {name: VIEWS[name] for name in OF_ARCHIVES}
+    return {name: view for name, view in VIEWS.items() if name != "archive"}
 
 
 def pages() -> dict[str, st.Page]:
     """The views of this page, by URL path."""
     return {
         name: st.Page(
-            VIEWS[name][0],
-            title=VIEWS[name][1],
-            icon=VIEWS[name][2],
+            show,
+            title=title,
+            icon=icon,
             url_path=name,
             default=name == "search",
             visibility="hidden" if name == HIDDEN else "visible",
         )
-        for name in _views()
+        for name, (show, title, icon) in _views().items()
     }
 
 

@@ -12,12 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from imgsearch import (
     ARCHIVE_VARIABLE,
     Answer,
-    Archive,
     Counts,
     Library,
     Query,
@@ -28,6 +27,9 @@ from imgsearch import (
     ask,
 )
 from ui.tasks import BackgroundTasks
+
+if TYPE_CHECKING:
+    from imgsearch import Archive
 
 Value = TypeVar("Value")
 
@@ -44,7 +46,7 @@ class Session:
         """Open the archive at an address, or, if that is empty, the library of the settings."""
         self.settings = settings
         self.messages: deque[str] = deque(maxlen=MESSAGES_KEPT)  # the latest from the library
-        self.archive = Archive.open(address, settings, self.messages.append) if address else None
+        self.archive = self._open_archive(address) if address else None
         self._library = None if address else self._open_library()
         self._cache: dict[str, tuple[float, object]] = {}
         self.tasks = BackgroundTasks(self._open_library, on_end=self.forget_counts)
@@ -52,6 +54,11 @@ class Session:
 
     def _open_library(self) -> Library:
         return Library.open(self.settings, notify=self.messages.append)
+
+    def _open_archive(self, address: str) -> Archive:
+        from imgsearch import Archive  # here, since it takes 70 ms to load
+
+        return Archive.open(address, self.settings, self.messages.append)
 
     @property
     def library(self) -> Library:
@@ -66,7 +73,7 @@ class Session:
         return self.library if self.archive is None else self.archive
 
     def photo_count(self) -> int:
-        """Photos in the library, up to 2 s old; 0 if there is no library yet."""
+        """Photos that can be found, up to 2 s old; 0 if there is no library yet."""
         if self.archive is not None:
             return self._cached("photos", self.archive.photo_count, PHOTO_COUNT_S)
         if not self.library.exists():

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
 
 class DatedPhotos(Protocol):
-    """Whoever knows the dates of photos."""
+    """A library or an archive, of which the dates are wanted."""
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
-        """The day of each of these photos, or of all, newest first: id, ISO text, by its file."""
+        """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
+
+        The last says whether only the file has a date.
+        """
 
 
 def timeline_of(reads: Reads, ids: Ids | None) -> Timeline:

@@ -20,6 +20,6 @@ def normal_address(address: str | Path) -> str:
 
 
 def working_folder(data_dir: Path, address: str | Path) -> Path:
-    """Where this machine keeps what belongs to an archive: lists of files, and its service."""
+    """Where this machine keeps lists of what was put into an archive, and a service's socket."""
     key = normal_address(address).encode("utf-8", "surrogateescape")
     return data_dir / _FOLDER / hashlib.blake2b(key, digest_size=8).hexdigest()

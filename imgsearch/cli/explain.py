@@ -15,8 +15,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
-    open_archive,
-    open_library,
+    open_either,
     print_json,
 )
 from imgsearch.cli.query_options import query_from, query_options
@@ -56,7 +55,7 @@ def command(
     not among the results.
     """
     query = query_from(words)
-    with open_library(data_dir) if address is None else open_archive(address, data_dir) as library:
+    with open_either(data_dir, address) as library:
         explanation = library.explain(path, query)
     if as_json:
         print_json(explanation_to_json(explanation))

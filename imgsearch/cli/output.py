@@ -113,6 +113,11 @@ def open_archive(
     return Archive.open(address, settings, info, DownloadPrinter(), encoder=encoder)
 
 
+def open_either(data_dir: str | None, address: str | None) -> Library | Archive:
+    """The archive at an address, or, without one, the library of the data folder."""
+    return open_library(data_dir) if address is None else open_archive(address, data_dir)
+
+
 def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Result:
     """The result of `call` with the library's running service, or without one with the library."""
     from imgsearch.config import Settings

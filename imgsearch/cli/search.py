@@ -16,8 +16,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
-    open_archive,
-    open_library,
+    open_either,
     print_json,
     print_paths,
 )
@@ -31,8 +30,6 @@ from imgsearch.search.saved_queries import saved_name_of, saved_names
 from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
-    from imgsearch.archive import Archive
-    from imgsearch.library import Library
     from imgsearch.records.answer import Answer, Hit, Level
     from imgsearch.service.api import SearchAPI
 
@@ -120,7 +117,7 @@ def command(
             "Say what to look for: imgsearch search 'a dog in snow', or --image FILE."
         )
     if explain_query:
-        with _open(data_dir, address) as library:
+        with open_either(data_dir, address) as library:
             standard_output().print(printable(library.exact_line(query)))
         return
     is_look = cursor is None and not (paths or as_json)
@@ -143,10 +140,6 @@ def command(
         found = _show(find(corrected, page.k).answer, output)
     if not found:
         sys.exit(NO_RESULT)
-
-
-def _open(data_dir: str | None, address: str | None) -> Library | Archive:
-    return open_library(data_dir) if address is None else open_archive(address, data_dir)
 
 
 class _Page(NamedTuple):
@@ -265,7 +258,7 @@ def _print_with_pictures(answer: Answer, output: _Output) -> None:
         info("Pictures are shown in a terminal only.")
         return
     print_picture = preview.picture_printer()
-    with _open(output.data_dir, output.address) as library:
+    with open_either(output.data_dir, output.address) as library:
         for rank, hit in enumerate(answer.hits, 1):
             print_answer(replace(answer, hits=(hit,), verdict=None), rank)
             image = preview.image_of(library, hit, preview.SIDE_PX)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import archive_option, data_option, info, open_archive, open_library
+from imgsearch.cli.output import archive_option, data_option, info, open_either
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command(
             f"The token in {TOKEN_VARIABLE} is too short: it needs {MIN_TOKEN_LENGTH} characters."
         )
     network = None if port is None else Network(port, token)
-    with open_library(data_dir) if address is None else open_archive(address, data_dir) as served:
+    with open_either(data_dir, address) as served:
         serve(served, network, None if idle is None else idle * 60, _print_addresses)
 
 

@@ -51,7 +51,9 @@ def _print_archive(address: str, data_dir: str | None, as_json: bool) -> None:
     with open_archive(address, data_dir) as archive:
         status = archive.status()
     if as_json:
-        print_json(asdict(status))
+        from imgsearch.service.codec import archive_status_to_json
+
+        print_json(archive_status_to_json(status))
         return
     click.echo(f"Archive   {printable(status.address)}")
     click.echo(f"Photos    {status.photos}")
@@ -118,7 +120,7 @@ def print_status(status: Status) -> None:
             f"{newer} not in it"
         )
         recalls = [snapshot.details.get(f"recall_{kind}") for kind in ("text", "image")]
-        text, image = (each if isinstance(each, float) else None for each in recalls)
+        text, image = (each if isinstance(each, int | float) else None for each in recalls)
         _print_recall(text, image)
     click.echo(f"Failures  {len(status.failures)}")
     for reason, count in Counter(failure.reason for failure in status.failures).most_common():

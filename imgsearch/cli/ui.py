@@ -47,7 +47,8 @@ def command(
     password in the variable IMGSEARCH_UI_PASSWORD (8 characters or more). The connection is not
     encrypted: on networks that you do not trust, use an SSH tunnel or a proxy with TLS.
 
-    With --library the page searches an archive and shows its photos; it has no other views.
+    With --library the page searches an archive, and shows its photos and its state; it has no
+    other views.
     """
     from imgsearch.catalogue.address import normal_address
     from imgsearch.config import Settings
@@ -64,7 +65,7 @@ def command(
     environment.pop(ARCHIVE_VARIABLE, None)
     if address is not None:
         with open_archive(address, data_dir) as archive:
-            archive.status()  # raises, before a page opens, where there is no archive
+            archive.photo_count()  # raises, before a page opens, where there is no archive
         environment[ARCHIVE_VARIABLE] = normal_address(address)
     if not os.environ.get(PASSWORD_VARIABLE):
         environment[TOKEN_VARIABLE] = _token()

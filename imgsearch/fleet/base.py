@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
+FILES_PER_TASK = 256  # at most
+
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:

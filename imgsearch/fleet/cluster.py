@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgsearch.errors import FleetError, ImgsearchError, MissingPackage, UsageError
-from imgsearch.fleet.base import FileOutcome, ListedFile
+from imgsearch.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
 from imgsearch.fleet.worker import PhotoWorker, WorkPlan
 from imgsearch.installation import install_command
 from imgsearch.version import VERSION
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 AUTO = "auto"
-_FILES_PER_TASK = 256
 _COLUMN = "pickled"
 _LOOK_EVERY_S = 2.0  # whether the cluster is still there
 _PATIENCE_S = 20.0
@@ -246,7 +245,7 @@ class RayWorkers:
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         context.raise_original_map_exception = True
-        per_task = max(1, min(_FILES_PER_TASK, -(-len(files) // (2 * shape.count))))
+        per_task = max(1, min(FILES_PER_TASK, -(-len(files) // (2 * shape.count))))
         tables = [
             _table(files[start : start + per_task]) for start in range(0, len(files), per_task)
         ]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from imgsearch.fleet.base import FileOutcome, ListedFile
+from imgsearch.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
 from imgsearch.fleet.worker import PhotoWorker, WorkPlan
-
-_FILES_PER_TASK = 256
 
 
 class WorkersHere:
@@ -26,7 +24,7 @@ class WorkersHere:
 
 @contextmanager
 def workers_here(
-    plan: WorkPlan, threads: int, files_per_task: int = _FILES_PER_TASK
+    plan: WorkPlan, threads: int, files_per_task: int = FILES_PER_TASK
 ) -> Iterator[WorkersHere]:
     """Workers with this many threads, until the block ends. Raises as `PhotoWorker` does."""
     with PhotoWorker(plan, threads) as worker:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -59,29 +60,35 @@ def is_object(path: str) -> bool:
     return path.startswith(SCHEME)
 
 
-@contextmanager
-def fetched_object(path: str, with_video: bool = False) -> Iterator[Path]:
-    """An object as a file, until the block ends; `with_video` also brings what lies beside it as
-    the other half of a Live Photo.
+class ShownObjects:
+    """Objects that somebody waits to see. A storage that is away is not waited for."""
 
-    Raises PhotoError where it cannot be fetched; a storage that is away is not waited for.
-    """
-    with tempfile.TemporaryDirectory(prefix="imgsearch-") as folder:
-        try:
-            storage = ObjectStorage(attempts=_ATTEMPTS_WAITED_FOR)
-            file = Path(folder, _name_of(path))
-            storage.fetch_newest(path, file)
-            for video in live_photo_paths(path) if with_video else ():
-                with suppress(FileNotFoundError):
-                    storage.fetch_newest(video, file.with_name(_name_of(video)))
-        except FileNotFoundError:
-            raise PhotoError(Reason.UNREADABLE, f"There is no object {path} any more.") from None
-        except ObjectStorageError as error:
-            raise PhotoError(Reason.UNREADABLE, str(error)) from error
-        yield file
+    @cached_property
+    def _storage(self) -> ObjectStorage:
+        return ObjectStorage(attempts=_ATTEMPTS_WAITED_FOR)  # a tenth of a second, so only once
+
+    @contextmanager
+    def fetched(self, path: str, with_video: bool = False) -> Iterator[Path]:
+        """An object as a file, until the block ends; `with_video` also brings what lies beside it
+        as the other half of a Live Photo. Raises PhotoError where it cannot be fetched.
+        """
+        with tempfile.TemporaryDirectory(prefix="imgsearch-") as folder:
+            file = Path(folder, name_of(path))
+            try:
+                self._storage.fetch_newest(path, file)
+                for video in live_photo_paths(path) if with_video else ():
+                    with suppress(FileNotFoundError):
+                        self._storage.fetch_newest(video, file.with_name(name_of(video)))
+            except FileNotFoundError:
+                message = f"There is no object {path} any more."
+                raise PhotoError(Reason.UNREADABLE, message) from None
+            except ObjectStorageError as error:
+                raise PhotoError(Reason.UNREADABLE, str(error)) from error
+            yield file
 
 
-def _name_of(path: str) -> str:
+def name_of(path: str) -> str:
+    """The last part of a path or of a key."""
     return path.rpartition("/")[2]
 
 

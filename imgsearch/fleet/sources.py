@@ -14,7 +14,7 @@ from imgsearch.decode.motion import live_photo_paths
 from imgsearch.decode.sidecars import is_sidecar_name, sidecar_paths
 from imgsearch.errors import FolderError
 from imgsearch.fleet.base import ListedFile
-from imgsearch.fleet.objects import ObjectStorage, S3Address, is_object
+from imgsearch.fleet.objects import ObjectStorage, S3Address, is_object, name_of
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.scan import scan, stat_of
 from imgsearch.records.files import FileStat
@@ -107,13 +107,9 @@ class _Objects:
                 for file in page
                 if not any(is_ignored(part) for part in file.path[start:].split("/"))
             ]
-            photos = (file for file in wanted if is_photo_name(_name_of(file.path)))
-            beside = (file for file in wanted if is_sidecar_name(_name_of(file.path)))
+            photos = (file for file in wanted if is_photo_name(name_of(file.path)))
+            beside = (file for file in wanted if is_sidecar_name(name_of(file.path)))
             yield ListedPage(tuple(photos), tuple(beside), page[-1].path if page else after)
-
-
-def _name_of(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def beside_paths(path: str) -> tuple[str, ...]:
@@ -146,10 +142,10 @@ class Fetcher:
         folder.mkdir()
         for beside in file.beside:
             try:
-                self._storage.fetch(beside, folder / _name_of(beside.path))
+                self._storage.fetch(beside, folder / name_of(beside.path))
             except FileNotFoundError:
                 continue  # gone since it was listed, as if it had never been there
-        path = folder / _name_of(file.path)
+        path = folder / name_of(file.path)
         self._storage.fetch(file, path)
         return stat_of(path)
 

@@ -95,8 +95,7 @@ def label_photos(
     """
     import numpy as np
 
-    vectors = class_vectors(validate(classes), row, encoder)
-    classifier = make_classifier(classes, vectors, encoder.logit_scale)
+    classifier = _new_classifier(classes, row, encoder)
     wanted = store.reads.live_ids(among)
     labels: list[Label] = []
     for _, ids, chunk in store.reads.vectors(row.key):
@@ -111,17 +110,22 @@ def label_catalogued(
     """The likeliest class of each of these photos, in their order; else as `label_photos`."""
     import numpy as np
 
-    vectors = class_vectors(validate(classes), catalogue.encoder, encoder)
-    classifier = make_classifier(classes, vectors, encoder.logit_scale)
+    classifier = _new_classifier(classes, catalogue.encoder, encoder)
     labels: list[Label] = []
     for start in range(0, len(ids), CHUNK_ROWS):
-        photos = catalogue.vectors_of(ids[start : start + CHUNK_ROWS].tolist())
-        some = [each for each in ids[start : start + CHUNK_ROWS].tolist() if each in photos]
-        if some:
-            parts = [photos[each].vectors.astype(np.float32) for each in some]
-            rows = np.repeat(np.array(some, np.int64), [len(each) for each in parts])
+        some = ids[start : start + CHUNK_ROWS].tolist()
+        photos = catalogue.vectors_of(some)
+        found = [each for each in some if each in photos]
+        if found:
+            parts = [photos[each].vectors.astype(np.float32) for each in found]
+            rows = np.repeat(np.array(found, np.int64), [len(each) for each in parts])
             labels += _classify(classifier, classes, rows, np.concatenate(parts))
     return labels
+
+
+def _new_classifier(classes: Classes, row: EncoderRow, encoder: Encoder) -> ZeroShotClassifier:
+    vectors = class_vectors(validate(classes), row, encoder)
+    return make_classifier(classes, vectors, encoder.logit_scale)
 
 
 def _classify(

@@ -57,10 +57,10 @@ _Result = TypeVar("_Result")
 def ask(
     settings: Settings,
     call: Callable[[_API], _Result],
-    open_it: Callable[[], AbstractContextManager[_API]],
+    open_directly: Callable[[], AbstractContextManager[_API]],
     folder: Path | None = None,
 ) -> _Result:
-    """The result of `call` with the running service, or, without one, with what `open_it` opens.
+    """The result of `call` with the running service, or else with what `open_directly` opens.
 
     That is the library of the settings; with `folder`, the archive whose working folder it is. Both
     ways give the same result. Finding out that there is no service takes at most 50 ms. Raises what
@@ -73,5 +73,5 @@ def ask(
 
         with suppress(ServiceUnavailable):
             return call(cast(_API, Client(settings, folder)))  # it has the methods of both
-    with open_it() as opened:
+    with open_directly() as opened:
         return call(opened)

@@ -71,7 +71,7 @@ def serve(
     folder cannot be written; and what opening an archive raises.
     """
     folder = served.working_folder
-    served.status()  # raises if there is nothing to serve
+    served.photo_count()  # raises if there is nothing to serve
     private_files.make_folder(folder)
     with _single_service(folder):
         token = None if network is None else network.token or stored_token(folder)
@@ -156,13 +156,14 @@ def _force_exit_later(folder: Path) -> None:
 
 @contextmanager
 def _single_service(folder: Path) -> Iterator[None]:
-    """The right to serve what this folder belongs to: a lock that a dead process does not hold."""
+    """The right to serve from this folder: a lock of the system, which ends with its process."""
     lock = FileLock(folder / LOCK_FILE, timeout=0, mode=private_files.FILE_MODE)
     try:
         lock.acquire()
     except Timeout:
         raise UsageError(
-            f"What belongs to {folder} is served already. Use that service, or stop it first."
+            f"The library or archive of {folder} is served already. Use that service, or stop "
+            "it first."
         ) from None
     except OSError as error:
         raise DiskError(

@@ -14,12 +14,12 @@ from imgsearch.records.photo import FACTS, Facts
 from imgsearch.text import plain_text
 
 # Local time as ISO text: from the metadata, else from the file (the oldest file of the photo).
-# Whole seconds, rounded down also before 1970: SQLite rounds a fraction to milliseconds first, so
-# that the last half of one is the next second, or the next day.
+# Whole seconds, rounded down also before 1970. SQLite would round to milliseconds, and so take the
+# last half millisecond of a second for the next second, or the next day.
 _SECOND_NS = 1_000_000_000
 DATE_TAKEN = (
-    "coalesce(photos.taken_at, (SELECT strftime('%Y-%m-%dT%H:%M:%S', (min(dated.mtime_ns) - "
-    f"(min(dated.mtime_ns) % {_SECOND_NS} + {_SECOND_NS}) % {_SECOND_NS}) / {_SECOND_NS}, "
+    "coalesce(photos.taken_at, (SELECT strftime('%Y-%m-%dT%H:%M:%S', min((dated.mtime_ns - "
+    f"(dated.mtime_ns % {_SECOND_NS} + {_SECOND_NS}) % {_SECOND_NS}) / {_SECOND_NS}), "
     "'unixepoch', 'localtime') "
     "FROM paths AS dated WHERE dated.photo_id = photos.id))"
 )

@@ -34,11 +34,12 @@ from imgsearch.service.auth import TOKEN_FILE
 from imgsearch.service.client import MAX_BODY_BYTES, Client, ServiceUnavailable
 from imgsearch.service.schema import openapi_document
 from imgsearch.service.server import LOCK_FILE
-from tests.services import SECONDS, environment, run, serving
+from tests.factories import cli_environment
+from tests.services import serving
 
 pytestmark = pytest.mark.alone  # measures time, or waits for it
 
-
+SECONDS = 120
 ATTEMPTS = 10  # of what a busy machine may delay beyond a time limit of the product
 HOUSE = Path(__file__).parent.parent.parent
 Result = TypeVar("Result")
@@ -78,6 +79,19 @@ class Served:
     def post(self, path: str, form: object) -> tuple[int, object]:
         status, content = self.request("POST", path, json.dumps(form).encode())
         return status, json.loads(content)
+
+
+def run(
+    *arguments: str | Path, data: Path, given: bytes | None = None, **more: str
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "imgsearch", *map(str, arguments)],
+        env=cli_environment(data, **more),
+        input=given,
+        stdin=None if given is not None else subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+    )
 
 
 def find(settings: Settings, query: str, k: int = 20) -> Answer:
@@ -204,7 +218,7 @@ def test_a_client_loads_next_to_nothing(served: Served, arguments: list[str]) ->
     def heavy(service: str) -> set[str]:
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
-            env=environment(served.data, IMGSEARCH_SERVICE=service),
+            env=cli_environment(served.data, IMGSEARCH_SERVICE=service),
             capture_output=True,
             text=True,
         )

@@ -17,8 +17,8 @@ from imgsearch import Archive, Library, Settings
 from imgsearch.catalogue.address import working_folder
 from imgsearch.service.auth import TOKEN_FILE
 from imgsearch.service.schema import archive_openapi_document
-from tests.factories import wait_until
-from tests.services import run, serving
+from tests.factories import run_cli, wait_until
+from tests.services import serving
 
 pytest.importorskip("lance", reason="needs the extra scale")
 pytestmark = pytest.mark.alone  # waits for time limits of the product
@@ -103,17 +103,17 @@ def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
 def test_commands_are_answered_by_the_service(served: ServedArchive) -> None:
     library = ("--library", served.address)
     question = ("search", "a cat", "--paths", *library)
-    expected = run(*question, data=served.data, IMGSEARCH_SERVICE="off")
+    expected = run_cli(*question, data=served.data, IMGSEARCH_SERVICE="off")
     assert expected.returncode == 0 and len(expected.stdout.splitlines()) >= 1
     table, hidden = served.address / "texts.lance", served.address.with_name("texts")
     table.rename(hidden)  # only the process that has it open can go on
 
     def answered() -> bool:
-        done = run(*question, data=served.data)
+        done = run_cli(*question, data=served.data)
         return (done.returncode, done.stdout) == (0, expected.stdout)
 
     try:
-        alone = run(*question, data=served.data, IMGSEARCH_SERVICE="off")
+        alone = run_cli(*question, data=served.data, IMGSEARCH_SERVICE="off")
         assert alone.returncode == 8, alone
         wait_until(answered)
     finally:
@@ -121,20 +121,20 @@ def test_commands_are_answered_by_the_service(served: ServedArchive) -> None:
 
 
 def test_an_archive_is_served_once_for_a_data_folder(served: ServedArchive, tmp_path: Path) -> None:
-    second = run("serve", "--library", served.address, data=served.data)
-    assert second.returncode == 2 and b"is served already" in second.stderr
-    nothing = run("serve", "--library", tmp_path / "none", data=served.data)
-    assert nothing.returncode == 8 and b"There is no catalogue" in nothing.stderr
+    second = run_cli("serve", "--library", served.address, data=served.data)
+    assert second.returncode == 2 and "is served already" in second.stderr
+    nothing = run_cli("serve", "--library", tmp_path / "none", data=served.data)
+    assert nothing.returncode == 8 and "There is no catalogue" in nothing.stderr
     assert not working_folder(served.data, tmp_path / "none").exists()
     with serving(tmp_path / "other", "--library", str(served.address)):
         pass  # another data folder may serve it, too
 
 
 def test_the_status_of_an_archive(served: ServedArchive) -> None:
-    shown = run("status", "--library", served.address, data=served.data)
+    shown = run_cli("status", "--library", served.address, data=served.data)
     assert shown.returncode == 0, shown.stderr
-    text = shown.stdout.decode()
+    text = shown.stdout
     assert f"Archive   {served.address}" in text and "Photos    21\n" in text
     assert "none yet; searching 28 vectors exactly" in text
-    printed = run("status", "--library", served.address, "--json", data=served.data)
+    printed = run_cli("status", "--library", served.address, "--json", data=served.data)
     assert json.loads(printed.stdout) == served.asked("GET", "/status")

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from imgsearch.catalogue.lance.rows import id_of, photo_of, reading_of
-from imgsearch.catalogue.lance.tables import Table, exists, lance_errors, literal, loaded
+from imgsearch.catalogue.lance.rows import PHOTO_COLUMNS, id_of, photo_of, reading_of
+from imgsearch.catalogue.lance.tables import Table, lance_errors, literal, loaded
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
-from imgsearch.records.photo import FACTS
-
-_PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
 
 
 class PhotosToPack:
@@ -23,8 +20,7 @@ class PhotosToPack:
         self._photos = Table(address, "photos")
         self._files = Table(address, "files")
         self._texts = Table(address, "texts")
-        has_thumbnails = exists(address, "thumbnails")
-        self._thumbnails = Table(address, "thumbnails") if has_thumbnails else None
+        self._thumbnails = Table.if_there(address, "thumbnails")
         with lance_errors(address):
             condition = f"part = 0 AND array_has(folders, {literal(self._inside.rstrip('/'))})"
             rows = self._photos.newest().read(["hash"], condition)
@@ -47,7 +43,7 @@ class PhotosToPack:
         images = self._images_of(hashes)
         vectors = self._vectors_of(hashes)
         photos = self._photos.newest().read_with(
-            "id", [id_of(each) for each in hashes], _PHOTO_COLUMNS, " AND part = 0"
+            "id", [id_of(each) for each in hashes], PHOTO_COLUMNS, " AND part = 0"
         )
         return [
             PackedPhoto(

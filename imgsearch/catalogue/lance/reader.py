@@ -23,6 +23,7 @@ from imgsearch.catalogue.lance.nearest import (
     indexed_rows,
 )
 from imgsearch.catalogue.lance.rows import (
+    PHOTO_COLUMNS,
     id_of,
     photo_of,
     reading_of,
@@ -32,7 +33,6 @@ from imgsearch.catalogue.lance.rows import (
 from imgsearch.catalogue.lance.tables import (
     Table,
     View,
-    exists,
     is_one_of,
     lance_errors,
     literal,
@@ -45,14 +45,13 @@ from imgsearch.records.answer import Neighbours, ScoreBaseline
 from imgsearch.records.arrays import Ids, Vector
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
-from imgsearch.records.photo import DEVELOPED, FACTS, RAW, PhotoVectors, are_raw_pair
+from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair
 from imgsearch.records.picture_text import PhotoText, words_in_text
 from imgsearch.records.query import Filter, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
 from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
-_PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
 
 
 class LanceCatalogue:
@@ -182,7 +181,7 @@ class LanceCatalogue:
 
     def photos(self, ids: Iterable[int]) -> dict[int, CataloguedPhoto]:
         """What is known of these photos; those without a path are left out."""
-        columns = [*_PHOTO_COLUMNS, "paths", "date", "date_source"]
+        columns = [*PHOTO_COLUMNS, "paths", "date", "date_source"]
         wanted = _plain_ids(ids)
         rows = {row["id"]: row for row in self._rows_of(wanted, columns)}
         return {
@@ -237,8 +236,8 @@ class LanceCatalogue:
     def _thumbnails(self) -> Table | None:
         """None for a catalogue from before there were thumbnails, until a writer adds the table."""
         with self._lock:
-            if self._thumbnail_table is None and exists(self.address, "thumbnails"):
-                self._thumbnail_table = Table(self.address, "thumbnails")
+            if self._thumbnail_table is None:
+                self._thumbnail_table = Table.if_there(self.address, "thumbnails")
             return self._thumbnail_table
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:

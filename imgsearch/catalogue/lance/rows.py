@@ -222,6 +222,10 @@ def _to_column(value: object) -> object:
     return [stored(each) for each in value] if isinstance(value, tuple) else value
 
 
+# What `photo_of` needs of a row.
+PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
+
+
 def photo_of(row: Mapping[str, Any]) -> Photo:
     """The photo of a row."""
     facts: dict[str, Any] = {}

@@ -316,6 +316,11 @@ class Table:
                 ) from error
             self._check()
 
+    @classmethod
+    def if_there(cls, address: str, name: TableName) -> Table | None:
+        """A table that a catalogue may lack, None where it does. Raises as opening one does."""
+        return cls(address, name) if exists(address, name) else None
+
     def _check(self) -> None:
         marks = self._view.dataset.schema.metadata or {}
         if marks.get(_TABLE) != self.name.encode():

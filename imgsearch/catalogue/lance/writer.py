@@ -103,7 +103,8 @@ _INDEXES: dict[str, dict[str, str]] = {
     "texts": {"hash": "BTREE"},
     "thumbnails": {"hash": "BTREE"},
 }
-_THUMBNAILS_PER_FRAGMENT = 1 << 15  # a quarter of a GB: what compacting writes anew at most
+# Compacting writes the last fragment anew, so those of pictures have a quarter of a GB.
+_ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; else as many as Lance chooses
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,18 +407,14 @@ class LanceWriter:
         """
         with lance_errors(self.address):
             self._complete()
-            for table in (self._files, self._texts, self._kept, self._photos):
-                self._step(table, lambda dataset: dataset.optimize.compact_files())
+            indexed = (self._files, self._texts, self._kept, self._photos, self._thumbnails)
+            for table in indexed:
+                self._step(table, _compact(table))
                 self._index_columns(table)
-            self._step(self._thumbnails, _compact_thumbnails)
-            self._index_columns(self._thumbnails)
             settings = self._index_vectors()
             self._publish(settings)
-            self._step(self._pending, lambda dataset: dataset.optimize.compact_files())
-            for table in (
-                *(self._files, self._texts, self._kept, self._photos),
-                *(self._thumbnails, self._pending, self._baselines),
-            ):
+            self._step(self._pending, _compact(self._pending))
+            for table in (*indexed, self._pending, self._baselines):
                 self._clean(table)
 
     def _step(self, table: Table, do: Callable[[Any], object]) -> None:
@@ -552,8 +549,10 @@ class LanceWriter:
             )
 
 
-def _compact_thumbnails(dataset: Any) -> None:
-    dataset.optimize.compact_files(target_rows_per_fragment=_THUMBNAILS_PER_FRAGMENT)
+def _compact(table: Table) -> Callable[[Any], object]:
+    """The step that joins the small fragments of a table."""
+    rows = _ROWS_PER_FRAGMENT.get(table.name)
+    return lambda dataset: dataset.optimize.compact_files(target_rows_per_fragment=rows)
 
 
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
