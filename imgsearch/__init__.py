@@ -18,7 +18,7 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     from imgsearch.analysis.clusters import cluster_photos, count_within
     from imgsearch.analysis.proposal import with_kept
-    from imgsearch.analysis.removal_script import removal_paths, removal_script
+    from imgsearch.analysis.removal_script import has_objects, removal_paths, removal_script
     from imgsearch.archive import Archive
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
@@ -155,6 +155,7 @@ _MODULES = {
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
     "format_duration": "imgsearch.text",
+    "has_objects": "imgsearch.analysis.removal_script",
     "in_earlier_years": "imgsearch.query.anniversary",
     "name_of_field": "imgsearch.records.names",
     "parse": "imgsearch.query.grammar",
@@ -233,6 +234,7 @@ __all__ = [
     "filter_of",
     "format_count",
     "format_duration",
+    "has_objects",
     "in_earlier_years",
     "name_of_field",
     "parse",

@@ -7,7 +7,7 @@ see `imgsearch.fleet`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import cached_property, partial
 from importlib.util import find_spec
@@ -38,6 +38,7 @@ from imgsearch.search.understanding import exact_line
 from imgsearch.text import SCHEME, path_text
 
 if TYPE_CHECKING:
+    from imgsearch.analysis.duplicates import Picture
     from imgsearch.catalogue.base import CataloguedPhoto
     from imgsearch.catalogue.lance.reader import LanceCatalogue
     from imgsearch.catalogue.lance.writer import LanceWriter
@@ -57,8 +58,10 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.browse import DayPhotos
+    from imgsearch.records.duplicates import DuplicateGroup, Pairs
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
+    from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import PhotoText
 
 _PACKAGE = "lance"
@@ -251,6 +254,26 @@ class Archive:
         with closing(self._readable_files(found, with_video=moving_part)) as files:
             return (open_moving_part if moving_part else open_original)(found.photo, files)
 
+    def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
+        """All pairs of photos with at least this score, and how sharp these are.
+
+        As `Library.near_duplicates` does it. Photos in folders that this machine has are read to
+        measure their sharpness. Objects are not fetched for that: their small pictures are
+        measured, which shows heavy blur only. Raises StoreError and DiskError.
+        """
+        from imgsearch.progress import Job
+
+        return Job(self._near_duplicates(min_score))
+
+    def groups(
+        self, pairs: Pairs, min_score: float = 0.9, prefer: Iterable[str | Path] = ()
+    ) -> tuple[DuplicateGroup, ...]:
+        """The photos that pairs of at least this score connect, as `Library.groups` gives them."""
+        from imgsearch.analysis.proposal import propose_among
+
+        folders = [Path(_absolute(folder)) for folder in prefer]
+        return propose_among(self._catalogue, pairs, min_score, folders)
+
     def keep_example(self, content: bytes) -> str:
         """Keep the bytes of an example image on this machine, as `Library.keep_example` does."""
         return self._kept_examples.keep(content)
@@ -258,6 +281,30 @@ class Archive:
     def kept_example(self, example_id: str) -> bytes:
         """The bytes of a kept example image. Raises PhotoError if it is not kept, or no longer."""
         return self._kept_examples.get(example_id)
+
+    def _near_duplicates(self, min_score: float) -> Generator[Progress, None, Pairs]:
+        from imgsearch.analysis.duplicates import find_pairs, measure_photos, photos_to_measure
+
+        pairs = yield from find_pairs(self._catalogue, self.settings.cache_dir, min_score)
+        pictures = self._pictures_of(photos_to_measure(pairs))
+        return (yield from measure_photos(pairs, pictures, self.settings))
+
+    def _pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
+        """The first file of each photo, or its small picture where all of them are objects."""
+        found = self._catalogue.photos(ids).values()
+        files = {
+            each.photo.id: file.path
+            for each in found
+            for file in reversed(each.files)
+            if not is_object(path_text(file.path))
+        }
+        objects = [each.photo.content_hash for each in found if each.photo.id not in files]
+        images = self._catalogue.thumbnails(objects)
+        pictures = [
+            (each.photo, files.get(each.photo.id) or images.get(each.photo.content_hash))
+            for each in found
+        ]
+        return [(photo, picture) for photo, picture in pictures if picture is not None]
 
     @cached_property
     def _kept_examples(self) -> KeptExamples:

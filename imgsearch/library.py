@@ -558,7 +558,8 @@ class Library:
 
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
-        hits = self._hits_for(ids, self.settings.stack_raw)
+        stack_raw = self.settings.stack_raw
+        hits = engine.make_hits(self._present_catalogue(), ids, stack_raw=stack_raw)
         return Hits(self._with_thumbnails(hits))
 
     def thumbnail(
@@ -629,8 +630,7 @@ class Library:
         these pairs are read to measure their sharpness, about 30 a second. `groups` sorts them into
         groups.
         """
-        store = self._store()
-        return _job(self._near_duplicates(store, store.reads.encoder_in_use().key, min_score))
+        return _job(self._near_duplicates(self._store(), self._present_catalogue(), min_score))
 
     def groups(
         self, pairs: Pairs, min_score: float = 0.9, prefer: Iterable[str | Path] = ()
@@ -642,19 +642,10 @@ class Library:
         RAW file, the sharper photo, the larger, the older, the one in the better folder, in this
         order. A photo and a video never replace each other. Nothing is read but the database.
         """
-        from imgsearch.analysis.proposal import propose
+        from imgsearch.analysis.proposal import propose_among
 
-        reads = self._reads()
-        linked = (pair for pair in pairs.pairs if pair.score >= min_score)
-        ids = list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
-        hits = self._hits_for(ids)
-        return propose(
-            pairs,
-            {hit.photo.id: hit for hit in hits},
-            min_score,
-            reads.raw_pairs(ids),
-            [Path(absolute(folder)) for folder in prefer],
-        )
+        folders = [Path(absolute(folder)) for folder in prefer]
+        return propose_among(self._present_catalogue(), pairs, min_score, folders)
 
     def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
         """The folders and files that could not be read; with `reasons`, only for these.
@@ -1169,13 +1160,15 @@ class Library:
         return KeptExamples(self.settings.cache_dir / "examples")
 
     def _near_duplicates(
-        self, store: Store, encoder_key: int, min_score: float
+        self, store: Store, catalogue: LocalCatalogue, min_score: float
     ) -> Generator[Progress, None, Pairs]:
-        from imgsearch.analysis.duplicates import find_pairs, measure_photos
+        from imgsearch.analysis.duplicates import find_pairs, measure_photos, photos_to_measure
+        from imgsearch.indexer.metadata import readable_photos
 
-        pairs = yield from find_pairs(store, encoder_key, min_score)
+        pairs = yield from find_pairs(catalogue, self.settings.cache_dir, min_score)
         online = {root_id for root_id, online in online_roots(store.reads).items() if online}
-        return (yield from measure_photos(store, pairs, online, self.settings))
+        photos = readable_photos(store, online, photos_to_measure(pairs))
+        return (yield from measure_photos(pairs, photos, self.settings))
 
     def _context(self) -> SearchContext:
         reads = self._reads()
@@ -1197,10 +1190,9 @@ class Library:
     ) -> LocalCatalogue:
         return LocalCatalogue(reads, row, lambda: self._live_index(reads, row), online)
 
-    def _hits_for(self, ids: Sequence[int], stack_raw: bool = False) -> list[Hit]:
+    def _present_catalogue(self) -> LocalCatalogue:
         reads = self._reads()
-        catalogue = self._catalogue(reads, reads.encoder_in_use(), online_roots(reads))
-        return engine.make_hits(catalogue, ids, stack_raw=stack_raw)
+        return self._catalogue(reads, reads.encoder_in_use(), online_roots(reads))
 
     def _understood(self, query: Query) -> Understanding:
         reads = self._reads()

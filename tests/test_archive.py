@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Archive, Classes, Library, Settings
+from imgsearch import Archive, Classes, Library, Settings, removal_paths
 from imgsearch.errors import QueryError, StoreError, UsageError
 from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
@@ -129,6 +129,30 @@ def test_an_example_of_the_archive_is_recognised(demo: Library, archive: Archive
     answer = archive.find(f'image:"{path}"')
     assert path not in {hit.path for hit in answer.hits}
     assert seen(answer) == seen(demo.find(f'image:"{path}"'))
+
+
+def test_near_duplicates_are_those_of_the_library(demo: Library, archive: Archive) -> None:
+    def proposal(
+        library: Library | Archive,
+    ) -> set[frozenset[tuple[Path, bool, str, float | None]]]:
+        pairs = library.near_duplicates(0.6).run()
+        return {
+            frozenset(
+                (each.hit.path, each.keep, each.reason, each.score and round(each.score, 3))
+                for each in group.photos
+            )
+            for group in library.groups(pairs, 0.6)
+        }
+
+    assert proposal(archive) == proposal(demo) != set()
+    pairs = archive.near_duplicates(0.6).run()
+    superfluous = removal_paths(archive.groups(pairs, 0.6))
+    listed = run_cli(
+        *("duplicates", "--min-score", "0.6", "--list", "--library", archive.address),
+        data=demo.settings.data_dir,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.splitlines() == list(map(str, superfluous))
 
 
 def test_what_an_archive_does_not_have_is_refused_with_a_sentence(archive: Archive) -> None:

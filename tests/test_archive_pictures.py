@@ -8,11 +8,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from imgsearch import Archive, Library, Settings
+from imgsearch import Archive, Library, Settings, removal_script
 from imgsearch.catalogue.lance import tables
-from imgsearch.errors import PhotoError
+from imgsearch.errors import PhotoError, UsageError
 from tests.factories import write_photos
 from tests.fleets import S3Server, s3_server
 from tests.stand_in import StandIn
@@ -87,6 +87,26 @@ def test_an_object_is_fetched_for_a_larger_picture(tmp_path: Path, s3: S3Server)
         assert size_of(archive.thumbnail(large, 900)) == (256, 171)
         with pytest.raises(PhotoError, match=r"no object s3://photos/2020/large\.jpg"):
             archive.original(large)
+
+
+def test_of_near_duplicates_in_object_storage_the_sharper_is_kept(
+    demo_photos: Path, tmp_path: Path, s3: S3Server
+) -> None:
+    with Image.open(demo_photos / "chelsea.png") as image:
+        sharp = image.convert("RGB")
+    sharp.save(tmp_path / "sharp.png")
+    sharp.filter(ImageFilter.GaussianBlur(4)).save(tmp_path / "blurred.png")
+    names = ("sharp.png", "blurred.png")
+    s3.put({name: (tmp_path / name).read_bytes() for name in names})
+    settings = Settings.load(data_dir=tmp_path / "data", encoder="lite")
+    with Archive.open(tmp_path / "archive", settings) as archive:
+        archive.index(["s3://photos"]).run()
+        (group,) = archive.groups(archive.near_duplicates(0.5).run(), 0.5, ["s3://other"])
+    (kept,), (other,) = group.kept, group.others
+    assert (kept.hit.path.name, kept.reason) == ("sharp.png", "sharper")
+    assert (other.hit.path.name, other.reason) == ("blurred.png", "less sharp")
+    with pytest.raises(UsageError, match=r"in object storage.*--list"):
+        removal_script([group])
 
 
 def test_a_copied_library_brings_its_pictures(demo: Library, tmp_path: Path) -> None:

@@ -190,6 +190,25 @@ def assert_answer(
 
 
 @pytest.mark.parametrize("is_settled", [False, True])
+def test_the_vectors_of_all_photos_are_those_of_their_wholes(
+    engine: Engine, is_settled: bool
+) -> None:
+    engine.put(some_photos(60))
+    if is_settled:
+        engine.settle()
+    engine.forget([path_of(number) for number in range(10)])
+    catalogue = engine.catalogue()
+    chunks = list(catalogue.whole_vectors())
+    ids = np.concatenate([ids for ids, _ in chunks])
+    rows = np.concatenate([rows for _, rows in chunks])
+    assert rows.dtype == np.float16 and len(set(ids.tolist())) == len(ids) == 50
+    by_id = dict(zip(ids.tolist(), rows, strict=True))
+    for number in range(10, 60):
+        whole = vectors_of(number)[0]
+        np.testing.assert_allclose(by_id[id_in(catalogue, number)], whole, atol=1e-3)
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
 def test_the_nearest_photos_are_exact_and_each_is_found_once(
     engine: Engine, is_settled: bool
 ) -> None:

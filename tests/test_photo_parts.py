@@ -342,7 +342,7 @@ def test_the_baseline_counts_photos(store: Store) -> None:
     assert np.allclose(scores.mean, wholes.mean(axis=0), atol=1e-3)
 
 
-def test_duplicates_are_compared_as_whole_photos(store: Store) -> None:
+def test_duplicates_are_compared_as_whole_photos(store: Store, tmp_path: Path) -> None:
     root_id = store.files.add_root("/photos")
     key = store.vectors.add_encoder("made@1", "made", DIM).key
     sky, first, second = vectors_of(1, 1), vectors_of(1, 2), vectors_of(1, 3)
@@ -350,5 +350,8 @@ def test_duplicates_are_compared_as_whole_photos(store: Store) -> None:
         np.concatenate(rows) for rows in ([first, sky], [second, sky], [first, second], [first])
     ]
     store.record(root_id, key, [ingested(f"/photos/{n}", rows) for n, rows in enumerate(photos)])
-    found = Job(duplicates.find_pairs(store, key, 0.9)).run()
+    reads = store.reads
+    index = LiveIndex(reads, key)
+    catalogue = LocalCatalogue(reads, reads.encoder_in_use(), lambda: index, {})
+    found = Job(duplicates.find_pairs(catalogue, tmp_path, 0.9)).run()
     assert {(pair.a, pair.b) for pair in found.pairs} == {(1, 3), (1, 4), (3, 4)}

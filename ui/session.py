@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -26,7 +26,7 @@ from imgsearch import (
     UsageError,
     ask,
 )
-from ui.tasks import BackgroundTasks
+from ui.tasks import BackgroundTasks, LongJob
 
 if TYPE_CHECKING:
     from imgsearch import Archive
@@ -49,7 +49,7 @@ class Session:
         self.archive = self._open_archive(address) if address else None
         self._library = None if address else self._open_library()
         self._cache: dict[str, tuple[float, object]] = {}
-        self.tasks = BackgroundTasks(self._open_library, on_end=self.forget_counts)
+        self.tasks = BackgroundTasks(on_end=self.forget_counts)
         self._model_lock = threading.Lock()
 
     def _open_library(self) -> Library:
@@ -71,6 +71,19 @@ class Session:
     def searched(self) -> Library | Archive:
         """What is searched and shown."""
         return self.library if self.archive is None else self.archive
+
+    def start(self, name: str, job_of: Callable[[Library], LongJob]) -> None:
+        """Start a job of the library, unless one of this name is running."""
+        self.tasks.start(name, self._open_library, job_of)
+
+    def start_on_searched(self, name: str, job_of: Callable[[Library | Archive], LongJob]) -> None:
+        """Start a job of what is searched, in the same way."""
+        self.tasks.start(name, self._open_searched, job_of)
+
+    def _open_searched(self) -> AbstractContextManager[Library | Archive]:
+        if self.archive is None:
+            return self._open_library()
+        return self._open_archive(self.archive.address)
 
     def photo_count(self) -> int:
         """Photos that can be found, up to 2 s old; 0 if there is no library yet."""

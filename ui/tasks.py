@@ -6,12 +6,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
 
 import streamlit as st
 
 from imgsearch import ImgsearchError, Library, Progress, RateMeter, RunningJob, format_duration
 from ui.formatting import escape_markdown
+
+Opened = TypeVar("Opened")
 
 INDEX = "index"  # the name of the task that indexes
 
@@ -57,12 +60,10 @@ class Task:
 class BackgroundTasks:
     """Starts jobs and keeps the latest task of each name. Thread-safe.
 
-    Each job opens a library of its own, and so a model of its own. `on_end` is called when a job
-    has ended, just before its task stops running.
+    `on_end` is called when a job has ended, just before its task stops running.
     """
 
-    def __init__(self, open_library: Callable[[], Library], on_end: Callable[[], None]) -> None:
-        self._open_library = open_library
+    def __init__(self, on_end: Callable[[], None]) -> None:
         self._on_end = on_end
         self._tasks: dict[str, Task] = {}
         self._starting = threading.Lock()
@@ -78,21 +79,37 @@ class BackgroundTasks:
             if task is not None and not task.running:
                 del self._tasks[name]
 
-    def start(self, name: str, job_of: Callable[[Library], LongJob]) -> Task:
-        """Start a job; if one of this name is running, return its task instead."""
+    def start(
+        self,
+        name: str,
+        open_own: Callable[[], AbstractContextManager[Opened]],
+        job_of: Callable[[Opened], LongJob],
+    ) -> Task:
+        """Start a job of what it opens for itself; if one of this name is running, return its task.
+
+        A library or archive of its own has a model of its own.
+        """
         with self._starting:
             task = self._tasks.get(name)
             if task is None or not task.running:
                 task = self._tasks[name] = Task()
                 threading.Thread(
-                    target=self._run, args=(task, job_of), name=f"imgsearch-{name}", daemon=True
+                    target=self._run,
+                    args=(task, open_own, job_of),
+                    name=f"imgsearch-{name}",
+                    daemon=True,
                 ).start()
             return task
 
-    def _run(self, task: Task, job_of: Callable[[Library], LongJob]) -> None:
+    def _run(
+        self,
+        task: Task,
+        open_own: Callable[[], AbstractContextManager[Opened]],
+        job_of: Callable[[Opened], LongJob],
+    ) -> None:
         try:
-            with self._open_library() as library:
-                job = job_of(library)
+            with open_own() as opened:
+                job = job_of(opened)
                 for step in job:
                     task.advance(step)
                     if task.stopping:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+import mmap
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from imgsearch.analysis.sharpness import SIDES_PX, measure_sharpness
 from imgsearch.concurrency import prefetch
-from imgsearch.decode.reader import decode
-from imgsearch.errors import PhotoError
-from imgsearch.indexer.metadata import readable_photos
+from imgsearch.decode.reader import decode, decode_bytes
+from imgsearch.errors import DiskError, PhotoError
 from imgsearch.progress import Progress
 from imgsearch.records.duplicates import Pair, Pairs, Sharpness
-from imgsearch.store.reads import photo_starts
-from imgsearch.store.store import Store
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from imgsearch.catalogue.base import Catalogue
     from imgsearch.config import Settings
-    from imgsearch.records.arrays import Ids
+    from imgsearch.records.arrays import HalfVectors, Ids
     from imgsearch.records.photo import Photo
 
     Rows = NDArray[np.int64]  # row numbers
@@ -36,10 +37,13 @@ NEAREST_PIVOTS = 12
 _SEED = 20_261
 MAX_MEASURED = 20_000  # photos whose sharpness is measured: ten minutes of work on two cores
 
+Picture: TypeAlias = Path | bytes
+"""The file of a photo, or the bytes of a small picture of it."""
+
 
 def find_pairs(
-    store: Store,
-    encoder_key: int,
+    catalogue: Catalogue,
+    scratch_dir: Path,
     min_score: float,
     max_pairs: int = MAX_PAIRS,
     block_rows: int = BLOCK_ROWS,
@@ -48,28 +52,82 @@ def find_pairs(
 ) -> Generator[Progress, None, Pairs]:
     """Every two photos whose score is at least `min_score`, best first.
 
-    Up to `exact_photos` all photos are compared, in blocks of `block_rows`. Of more, those are that
-    resemble the same photos: docs/benchmarks.md tells how many pairs that finds. A photo with
-    several parts is compared as a whole: two panoramas with the same sky at one end are not
-    duplicates. If there are more than `max_pairs`, the best are kept, and the `min_score` of the
-    result is raised to the score down to which it is complete. Progress is in photos, by the share
-    of the work done; its steps are short, so that the job stops quickly.
+    A photo with several parts is compared as a whole: two panoramas with the same sky at one end
+    are not duplicates. Up to `exact_photos` all photos are compared, in blocks of `block_rows`. Of
+    more, those are that resemble the same photos: docs/benchmarks.md tells how many pairs that
+    finds. If there are more than `max_pairs`, the best are kept, and the `min_score` of the result
+    is raised to the score down to which it is complete.
+
+    Meanwhile the vectors are in a file without a name in `scratch_dir`, a kilobyte a photo, so that
+    memory does not limit how many there may be. Progress is in photos, first as they are read, then
+    by the share of the work done; its steps are short, so that the job stops quickly. Raises
+    DiskError.
     """
-    ids, vectors = _whole_photo_vectors(store, encoder_key)
-    found = _Found(ids, vectors, min_score, max_pairs)
-    if len(ids) <= exact_photos:
+    expected = catalogue.count().photos
+    with closing(_VectorFile(scratch_dir)) as file:
+        for ids, rows in catalogue.whole_vectors():
+            file.append(ids, rows)
+            yield Progress(len(file), max(len(file), expected), part="Reading vectors")
+        found = _Found(*file.read(), min_score, max_pairs)
+    if len(found.ids) <= exact_photos:
         yield from _compare_all(found, block_rows, blocks_per_step)
     else:
         yield from _compare_neighbours(found, block_rows, blocks_per_step)
     return found.pairs()
 
 
+class _VectorFile:
+    """Vectors in a file without a name: the system frees it when nobody reads it any more."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ids: list[Ids] = []
+        self._dim = 0
+        with self._disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # see `close`
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ids))
+
+    def append(self, ids: Ids, rows: HalfVectors) -> None:
+        """Add photos (n,) with their vectors (n, dim)."""
+        self._ids.append(ids)
+        self._dim = rows.shape[1]
+        with self._disk_errors():
+            self._file.write(rows.tobytes())
+
+    def read(self) -> tuple[Ids, HalfVectors]:
+        """All ids (n,) and rows (n, dim); the rows are read from the file when they are used."""
+        import numpy as np
+
+        if not len(self):
+            return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)
+        with self._disk_errors():
+            self._file.flush()
+            stored = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        rows = np.frombuffer(stored, np.float16).reshape(-1, self._dim)
+        return np.concatenate(self._ids), rows
+
+    def close(self) -> None:
+        """End writing. What was `read` stays readable."""
+        self._file.close()
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DiskError(
+                f"Cannot keep the vectors to compare in {self._folder} ({error.strerror}). Free "
+                "some space, or set cache_dir to another folder, and run it again."
+            ) from error
+
+
 class _Found:
     """The photos that are compared, and the pairs found so far."""
 
-    def __init__(
-        self, ids: Ids, vectors: NDArray[np.float16], min_score: float, max_pairs: int
-    ) -> None:
+    def __init__(self, ids: Ids, vectors: HalfVectors, min_score: float, max_pairs: int) -> None:
         self.ids = ids
         self.vectors = vectors
         self._min_score = min_score
@@ -183,35 +241,40 @@ def _nearest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
 
 def measure_photos(
-    store: Store, pairs: Pairs, online: Collection[int], settings: Settings
+    pairs: Pairs, pictures: Sequence[tuple[Photo, Picture]], settings: Settings
 ) -> Generator[Progress, None, Pairs]:
-    """The pairs with the sharpness of their photos; one Progress a photo.
+    """The pairs with the sharpness of their photos in these pictures; one Progress a photo.
 
-    Photos in roots other than those in `online` are not measured, nor are files that cannot be
-    read, or whose size is another than when they were indexed. At most `MAX_MEASURED` photos are,
-    those of the best pairs.
+    Pictures that cannot be read are left out, and files whose size is another than when they were
+    indexed.
     """
-    ids = dict.fromkeys(photo_id for pair in pairs.pairs for photo_id in (pair.a, pair.b))
-    photos = readable_photos(store, online, list(ids)[:MAX_MEASURED])
 
-    def measure(item: tuple[Photo, Path]) -> Sharpness:
-        photo, path = item
+    def measure(item: tuple[Photo, Picture]) -> Sharpness:
+        photo, picture = item
         try:
-            if path.stat().st_size != photo.size_bytes:
+            if isinstance(picture, bytes):
+                return measure_sharpness(decode_bytes(picture, SIDES_PX[0]).image)
+            if picture.stat().st_size != photo.size_bytes:
                 return ()
-            decoded = decode(path, SIDES_PX[-1], settings.max_megapixels)
+            return measure_sharpness(decode(picture, SIDES_PX[-1], settings.max_megapixels).image)
         except (PhotoError, OSError):
             return ()
-        return measure_sharpness(decoded.image)
 
     sharpness = {}
     threads = settings.thread_count
-    with prefetch(2 * threads, threads, measure, photos) as results:
-        for done, ((photo, path), measured) in enumerate(zip(photos, results, strict=True), 1):
+    with prefetch(2 * threads, threads, measure, pictures) as results:
+        for done, ((photo, picture), measured) in enumerate(zip(pictures, results, strict=True), 1):
             if measured:
                 sharpness[photo.id] = measured
-            yield Progress(done, len(photos), path, "Measuring sharpness")
+            path = None if isinstance(picture, bytes) else picture
+            yield Progress(done, len(pictures), path, "Measuring sharpness")
     return replace(pairs, sharpness=sharpness)
+
+
+def photos_to_measure(pairs: Pairs) -> list[int]:
+    """The photos of the best pairs, at most `MAX_MEASURED`."""
+    ids = dict.fromkeys(photo_id for pair in pairs.pairs for photo_id in (pair.a, pair.b))
+    return list(ids)[:MAX_MEASURED]
 
 
 def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:
@@ -234,18 +297,3 @@ def _best(ids: Ids, scores: NDArray[np.float32]) -> tuple[Ids, NDArray[np.float3
     _, first = np.unique(ids, axis=0, return_index=True)
     first.sort()
     return ids[first], scores[first]
-
-
-def _whole_photo_vectors(store: Store, encoder_key: int) -> tuple[Ids, NDArray[np.float16]]:
-    """Ids (n,) and fp16 rows (n, dim): the vector of the whole of each photo that has a path."""
-    import numpy as np
-
-    all_ids = [np.zeros(0, np.int64)]
-    rows = [np.zeros((0, 0), np.float16)]
-    for _, ids, chunk in store.reads.vectors(encoder_key):
-        wholes = photo_starts(ids)
-        all_ids.append(ids[wholes])
-        rows.append(chunk[wholes].astype(np.float16))
-    ids = np.concatenate(all_ids)
-    is_live = np.isin(ids, store.reads.live_ids())
-    return ids[is_live], np.concatenate(rows[1:] or rows)[is_live]

@@ -12,12 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgsearch.analysis.sharpness import is_sharper
 from imgsearch.decode.formats import RAW
 from imgsearch.records.answer import Hit
 from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto, Pair, Pairs, Sharpness
+from imgsearch.search.engine import make_hits
 from imgsearch.text import words_of
+
+if TYPE_CHECKING:
+    from imgsearch.catalogue.base import Catalogue
 
 LARGER_RATIO = 1.05  # of the numbers of pixels: less is a crop of the edges
 OLDER_S = 1.0  # pictures taken within a second are equally old
@@ -98,6 +103,16 @@ def propose(
         _propose_for(members, hits, scores, shots, criteria) for members in group_pairs(linked)
     )
     return tuple(group for group in groups if group.others)
+
+
+def propose_among(
+    catalogue: Catalogue, pairs: Pairs, min_score: float, prefer: Sequence[Path]
+) -> tuple[DuplicateGroup, ...]:
+    """As `propose`, for the photos of a catalogue; those that have left it are left out."""
+    linked = (pair for pair in pairs.pairs if pair.score >= min_score)
+    ids = list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
+    hits = {hit.photo.id: hit for hit in make_hits(catalogue, ids)}
+    return propose(pairs, hits, min_score, catalogue.raw_pairs(ids), prefer)
 
 
 def with_kept(group: DuplicateGroup, kept_ids: Collection[int]) -> DuplicateGroup:

@@ -7,13 +7,13 @@ name: a name is quoted as a whole, and names are bytes, not text.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 from imgsearch.errors import UsageError
 from imgsearch.records.duplicates import DuplicateGroup, GroupedPhoto
-from imgsearch.text import printable
+from imgsearch.text import SCHEME, path_text, printable
 from imgsearch.version import VERSION
 
 _HEAD = r"""#!/bin/sh
@@ -143,16 +143,31 @@ fi
 """
 
 
-def removal_script(groups: Iterable[DuplicateGroup]) -> bytes:
+def removal_script(groups: Sequence[DuplicateGroup]) -> bytes:
     """The script that moves all photos of these groups that are not kept.
 
     Without an argument it only says what it would do; with `--trash` or `--to DIR` it moves. It
     leaves a file alone where the file has changed, or all of its group that are kept have. Its
     exit code is 0 if nothing was left alone, otherwise 1, and 2 for wrong usage. Raises UsageError
-    for a group without a photo to keep.
+    for a group without a photo to keep, and for photos in object storage.
     """
+    if has_objects(groups):
+        raise UsageError(
+            "A script moves files, and some of these photos are in object storage. Take the list "
+            "of paths: imgsearch duplicates --list"
+        )
     head = _HEAD.replace("@VERSION@", VERSION).replace("@TODAY@", f"{date.today():%Y-%m-%d}")
     return b"".join([head.encode(), *_lines(groups), _TAIL.encode()])
+
+
+def has_objects(groups: Iterable[DuplicateGroup]) -> bool:
+    """Whether some photos of these groups are in object storage, where no script moves them."""
+    return any(
+        SCHEME.match(path_text(path))
+        for group in groups
+        for photo in group.photos
+        for path in photo.hit.paths
+    )
 
 
 def removal_paths(groups: Iterable[DuplicateGroup]) -> list[Path]:

@@ -8,7 +8,7 @@ is its content hash; its `id` is a number of 63 bits that belongs to one catalog
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -18,7 +18,7 @@ from imgsearch.records.query import Filter, Listed, Selection
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours, ScoreBaseline
-    from imgsearch.records.arrays import Ids, Vector
+    from imgsearch.records.arrays import HalfVectors, Ids, Vector
     from imgsearch.records.files import IngestResult
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import Photo, PhotoVectors
@@ -152,6 +152,12 @@ class Catalogue(Protocol):
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
         """The vectors of these photos; with `only_several`, of those that have several parts."""
+
+    def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
+        """The vectors of photos as wholes, some thousands at a time: ids (n,) and rows (n, dim).
+
+        For work on all photos: reading them takes as long as there are photos.
+        """
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         """The text that was read in these photos; those that were not read are left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, reduce
 from pathlib import Path
@@ -12,7 +12,7 @@ from imgsearch.catalogue.base import CataloguedPhoto, KnownNames, PhotoCount, Ph
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Neighbours, ScoreBaseline
-    from imgsearch.records.arrays import Ids, Vector, Vectors
+    from imgsearch.records.arrays import HalfVectors, Ids, Vector, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import PhotoVectors
     from imgsearch.records.picture_text import PhotoText
@@ -145,6 +145,17 @@ class LocalCatalogue:
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
         return self._reads.parts(self._encoder.key, list(ids), only_several=only_several)
+
+    def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
+        import numpy as np
+
+        from imgsearch.store.reads import photo_starts
+
+        live = self._reads.live_ids()
+        for _, ids, rows in self._reads.vectors(self._encoder.key):
+            wholes = photo_starts(ids)
+            shown = wholes[np.isin(ids[wholes], live)]
+            yield ids[shown], rows[shown].astype(np.float16)
 
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         return self._reads.texts(ids)

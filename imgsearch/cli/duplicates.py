@@ -11,11 +11,12 @@ import click
 from imgsearch.cli.output import (
     NO_RESULT,
     PATH,
+    archive_option,
     complete_folder,
     data_option,
     info,
     json_option,
-    open_library,
+    open_either,
     print_bytes,
     print_json,
     print_paths,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     "--script", is_flag=True, help="Print a shell script that moves those not kept, to be read."
 )
 @json_option
+@archive_option
 @data_option
 def command(
     min_score: float,
@@ -58,6 +60,7 @@ def command(
     nul: bool,
     script: bool,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Find photos that are nearly the same: bursts, edits, smaller versions.
@@ -67,14 +70,16 @@ def command(
       imgsearch duplicates --min-score 0.98 --prefer ~/Pictures/Best
       imgsearch duplicates --script > move.sh
       sh move.sh --trash
+      imgsearch duplicates --library s3://index/archive --list
 
     Of each group one photo or more are proposed to be kept, with the reason: the one in a preferred
     folder, a RAW file, the sharper, the larger, the older, the one that is not in a folder of
     copies or downloads. A photo is only proposed for removal if it resembles one that is kept.
 
     imgsearch touches no photo. --script prints a shell script to read and to run: it says what it
-    would move, moves with --trash or --to DIR, and leaves alone what has changed. Exact copies of a
-    file are one photo with several paths; all paths of a photo are kept or moved together.
+    would move, moves with --trash or --to DIR, and leaves alone what has changed. No script moves
+    photos in object storage: take their --list. Exact copies of a file are one photo with several
+    paths; all paths of a photo are kept or moved together.
 
     Exit code 1 means that no photos are this similar.
     """
@@ -82,9 +87,9 @@ def command(
         raise click.UsageError("Choose one of --list, --script and --json.")
     if nul and not as_list:
         raise click.UsageError("-0 needs --list.")
-    with open_library(data_dir) as library:
-        pairs = run_with_progress(library.near_duplicates(min_score), "Comparing photos")
-        groups = library.groups(pairs, min_score, prefer)
+    with open_either(data_dir, address) as opened:
+        pairs = run_with_progress(opened.near_duplicates(min_score), "Comparing photos")
+        groups = opened.groups(pairs, min_score, prefer)
     if as_json:
         from imgsearch.service.codec import groups_to_cli_json
 

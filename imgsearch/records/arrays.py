@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), rows of length 1
 Vector: TypeAlias = NDArray[np.float32]  # (dim,), length 1
+HalfVectors: TypeAlias = NDArray[np.float16]  # as they are stored
 Ids: TypeAlias = NDArray[np.int64]  # (n,)
 Degrees: TypeAlias = NDArray[np.float64]  # (n,), latitudes or longitudes
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (3, side_px, side_px)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from PIL import Image
 
 from imgsearch import Archive, Library, Settings
 from tests.browsing import (
@@ -77,6 +78,32 @@ def test_photos_of_an_archive_are_found_and_shown(
     settle(tab)
     screenshot(tab, f"archive-state-{width_px}-{theme}")
     assert axe_violations(tab) == []
+
+
+def test_near_duplicates_of_an_archive_are_shown_side_by_side(
+    demo_photos: Path, tmp_path: Path, open_tab: OpenTab, screenshot: Callable[[Page, str], None]
+) -> None:
+    photos, archive = tmp_path / "photos", tmp_path / "archive"
+    photos.mkdir()
+    with Image.open(demo_photos / "chelsea.png") as cat:
+        cat.convert("RGB").save(photos / "cat.png")
+        cat.convert("RGB").resize((300, 200)).save(photos / "small.jpg")
+    settings = Settings.load(data_dir=tmp_path / "data", encoder="lite")
+    with Archive.open(archive, settings) as opened:
+        opened.index([photos]).run()
+    with serving(tmp_path / "data", "--library", str(archive)) as address:
+        tab = open_tab(f"{address}/similar")
+        tab.get_by_role("button", name="Compare").click()
+        for name in ("cat.png", "small.jpg"):
+            tab.locator(f".tile a[aria-label^='{name}']").wait_for()
+        settle(tab)
+        screenshot(tab, "archive-similar")
+        assert axe_violations(tab) == []
+        assert download(tab, "Paths").read_text() == f"{photos / 'small.jpg'}\n"
+        assert download(tab, "Script").read_text().count("small.jpg' ") == 1
+        tab.set_viewport_size({"width": 390, "height": 844})
+        settle(tab)
+        screenshot(tab, "archive-similar-narrow")
 
 
 def test_a_photo_of_an_archive_is_an_example(address: str, open_tab: OpenTab) -> None:

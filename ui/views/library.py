@@ -245,24 +245,22 @@ def _add_folder_form(busy: bool) -> None:
 
 
 def _start_index(folders: Sequence[Path] = (), accept_removals: bool = False) -> None:
-    session().tasks.start(
-        INDEX, lambda library: library.index(folders, accept_removals=accept_removals)
-    )
+    session().start(INDEX, lambda library: library.index(folders, accept_removals=accept_removals))
 
 
 def _start_retry(reasons: Sequence[str]) -> None:
     """Read failed files again: those with these reasons, or all."""
-    session().tasks.start(INDEX, lambda library: library.retry(reasons))
+    session().start(INDEX, lambda library: library.retry(reasons))
 
 
 def _start_trial(encoder: str, photos: int) -> None:
     """Try another model on a sample."""
-    session().tasks.start(TRY, lambda library: library.try_encoder(encoder, photos))
+    session().start(TRY, lambda library: library.try_encoder(encoder, photos))
 
 
 def _start_rebuild(encoder: str | None = None) -> None:
     """Rebuild the index; with `encoder`, embed all photos with this model first."""
-    session().tasks.start(REBUILD, lambda library: library.rebuild(encoder))
+    session().start(REBUILD, lambda library: library.rebuild(encoder))
 
 
 def _failures(status: Status, busy: bool) -> None:
@@ -525,7 +523,7 @@ def _text(status: Status, busy: bool) -> None:
 
 
 def _start_reading_text(everything: bool = False) -> None:
-    session().tasks.start(READ_TEXT, lambda library: library.read_text(everything=everything))
+    session().start(READ_TEXT, lambda library: library.read_text(everything=everything))
 
 
 def _choice(info: EncoderInfo) -> str:

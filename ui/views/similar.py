@@ -16,6 +16,7 @@ from imgsearch import (
     GroupedPhoto,
     Pairs,
     format_count,
+    has_objects,
     removal_paths,
     removal_script,
     with_kept,
@@ -79,7 +80,7 @@ def _introduction() -> None:
 
 
 def _start() -> None:
-    session().tasks.start(TASK, lambda library: library.near_duplicates(MIN_SCORE))
+    session().start_on_searched(TASK, lambda searched: searched.near_duplicates(MIN_SCORE))
     st.rerun()
 
 
@@ -105,14 +106,16 @@ def _choice(pairs: Pairs) -> _Choice:
         format="%.3f",
         help="The lowest score of two photos in a group. Photos that look the same have score 1.",
     )
-    prefer = folders.multiselect(
-        "Keep the photos in",
-        list(session().counts().folders),
-        key="preferred folders",
-        format_func=lambda folder: folder.name or str(folder),
-        placeholder="Any folder",
-        help="Of nearly equal photos, those in these folders are kept; the first folder is best.",
-    )
+    prefer: list[Path] = []
+    if session().archive is None:  # an archive does not list its folders
+        prefer = folders.multiselect(
+            "Keep the photos in",
+            list(session().counts().folders),
+            key="preferred folders",
+            format_func=lambda folder: folder.name or str(folder),
+            placeholder="Any folder",
+            help="Of nearly equal photos, those in these folders are kept; the first is best.",
+        )
     if button.button("Compare again", icon=":material/refresh:", width="stretch"):
         _start()
     if pairs.min_score > MIN_SCORE:
@@ -127,7 +130,7 @@ def _groups(pairs: Pairs, choice: _Choice) -> list[DuplicateGroup]:
     """The groups with what the visitor keeps of each; without photos that have left since."""
     cached = st.session_state.get("groups")
     if cached is None or cached[:2] != (id(pairs), choice):
-        groups = session().library.groups(pairs, choice.min_score, choice.prefer)
+        groups = session().searched.groups(pairs, choice.min_score, choice.prefer)
         cached = st.session_state["groups"] = (id(pairs), choice, groups)
         st.session_state[KEPT] = {}
     kept = st.session_state[KEPT]
@@ -152,14 +155,16 @@ def _summary(groups: Sequence[DuplicateGroup]) -> None:
         f"are not kept take {format_size(sum(photo.size_bytes for photo in others))}"
     )
     with st.container(horizontal=True):
-        _download(
-            "Script",
-            lambda: removal_script(usable),
-            "move-near-duplicates.sh",
-            ":material/terminal:",
-            "A shell script for you to read and to run. It says what it would move; with --trash "
-            "or --to DIR it moves the files that are not kept, and leaves those that have changed.",
-        )
+        if not has_objects(usable):
+            _download(
+                "Script",
+                lambda: removal_script(usable),
+                "move-near-duplicates.sh",
+                ":material/terminal:",
+                "A shell script for you to read and to run. It says what it would move; with "
+                "--trash or --to DIR it moves the files that are not kept, and leaves those that "
+                "have changed.",
+            )
         _download(
             "Paths",
             lambda: exports.paths_text(removal_paths(usable)),

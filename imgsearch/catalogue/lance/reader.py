@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +42,7 @@ from imgsearch.catalogue.lance.tables import (
 )
 from imgsearch.errors import Reason
 from imgsearch.records.answer import Neighbours, ScoreBaseline
-from imgsearch.records.arrays import Ids, Vector
+from imgsearch.records.arrays import HalfVectors, Ids, Vector
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS, MatchedField, NameField
 from imgsearch.records.photo import DEVELOPED, RAW, PhotoVectors, are_raw_pair
@@ -52,6 +52,7 @@ from imgsearch.records.status import Failure
 from imgsearch.text import path_text, words_of
 
 _WHOLES = "part = 0"
+_ROWS_AT_ONCE = 8_192  # of all vectors: 16 MB
 
 
 class LanceCatalogue:
@@ -215,6 +216,15 @@ class LanceCatalogue:
             return {key: photo for key, photo in found.items() if len(photo.vectors) > 1}
         return found
 
+    def whole_vectors(self) -> Iterator[tuple[Ids, HalfVectors]]:
+        """The vectors of photos as wholes, some thousands at a time: ids (n,) and rows (n, dim).
+
+        All of one version, which is the newest when the first is read.
+        """
+        with self._errors():
+            for rows in self.photos_view().batches(["id", "vector"], _WHOLES, _ROWS_AT_ONCE):
+                yield rows["id"].to_numpy(), vectors_in(rows).astype(np.float16)
+
     def texts(self, ids: Iterable[int]) -> dict[int, PhotoText]:
         """The text that was read in these photos; those that were not read are left out."""
         by_hash = {row["hash"]: row["id"] for row in self._rows_of(ids, ["id", "hash"])}
@@ -224,13 +234,16 @@ class LanceCatalogue:
 
     def thumbnail(self, content_hash: bytes) -> bytes | None:
         """The small picture (WebP) of the photo with this content; None where there is none."""
+        return self.thumbnails([content_hash.hex()]).get(content_hash.hex())
+
+    def thumbnails(self, content_hashes: Sequence[str]) -> dict[str, bytes]:
+        """The small pictures (WebP) of photos by their content, in hexadecimal, where there are."""
         with self._errors():
             table = self._thumbnails
             if table is None:
-                return None
-            condition = f"hash = {literal(content_hash.hex())}"
-            rows = table.newest().read(["image"], condition, limit=1)
-        return bytes(rows["image"][0].as_py()) if rows.num_rows else None
+                return {}
+            rows = table.newest().read_with("hash", content_hashes, ["hash", "image"])
+        return dict(zip(rows["hash"].to_pylist(), rows["image"].to_pylist(), strict=True))
 
     @property
     def _thumbnails(self) -> Table | None:
