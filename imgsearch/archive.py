@@ -21,6 +21,7 @@ from imgsearch.decode.thumbnails import Thumbnails, photo_thumbnail
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import FolderError, MissingPackage, QueryError, UsageError
+from imgsearch.fleet.mounts import MountPoints
 from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
@@ -88,6 +89,7 @@ class Archive:
         self._given = encoder
         self._encoders = EncoderLoader(settings, notify, on_download, encoder)
         self._objects = ShownObjects()
+        self._mounts = MountPoints.parse(settings.mounts)
 
     @classmethod
     def open(
@@ -102,8 +104,9 @@ class Archive:
         """The archive at an address: a folder, or object storage such as s3://bucket/archive.
 
         Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
-        `max_megapixels`, `stack_raw`, and whether `thumbnails_mb` is 0; `notify`, `on_download`
-        and `encoder` are as in `Library.open`. Raises MissingPackage without the extra `scale`.
+        `max_megapixels`, `stack_raw`, `mounts`, and whether `thumbnails_mb` is 0; `notify`,
+        `on_download` and `encoder` are as in `Library.open`. Raises MissingPackage without the
+        extra `scale`, and SettingsError for `mounts` that cannot be understood.
         """
         if find_spec(_PACKAGE) is None:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
@@ -258,8 +261,8 @@ class Archive:
         """All pairs of photos with at least this score, and how sharp these are.
 
         As `Library.near_duplicates` does it. Photos in folders that this machine has are read to
-        measure their sharpness. Objects are not fetched for that: their small pictures are
-        measured, which shows heavy blur only. Raises StoreError and DiskError.
+        measure their sharpness. Objects that are not mounted here are not fetched for that: their
+        small pictures are measured, which shows heavy blur only. Raises StoreError and DiskError.
         """
         from imgsearch.progress import Job
 
@@ -290,13 +293,13 @@ class Archive:
         return (yield from measure_photos(pairs, pictures, self.settings))
 
     def _pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
-        """The first file of each photo, or its small picture where all of them are objects."""
+        """The first file of each photo, or its small picture where all are objects elsewhere."""
         found = self._catalogue.photos(ids).values()
         files = {
-            each.photo.id: file.path
+            each.photo.id: path
             for each in found
             for file in reversed(each.files)
-            if not is_object(path_text(file.path))
+            if (path := self._file_at(path_text(file.path))) is not None
         }
         objects = [each.photo.content_hash for each in found if each.photo.id not in files]
         images = self._catalogue.thumbnails(objects)
@@ -310,21 +313,37 @@ class Archive:
     def _kept_examples(self) -> KeptExamples:
         return KeptExamples(self.settings.cache_dir / "examples")
 
+    def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
+        """What opens the original at a path of this archive, for other programs.
+
+        A file, also that of an object below a mount point of the settings; else an address that
+        opens the object without credentials for `valid_s` seconds, at most seven days. Whoever has
+        it can open it. Raises ObjectStorageError without credentials.
+        """
+        address = path_text(path)
+        file = self._file_at(address)
+        return self._objects.signed_address(address, valid_s) if file is None else str(file)
+
+    def _file_at(self, path: str) -> Path | None:
+        """The file at a path of this archive; None for an object that is not mounted here."""
+        return self._mounts.file_of(path) if is_object(path) else Path(path)
+
     def _readable_files(
         self, photo: CataloguedPhoto, with_video: bool = False
     ) -> Generator[Path, None, None]:
         """The files of a photo, each readable until the next one is asked for.
 
-        Objects are fetched; `with_video` says whether the other half of a Live Photo is, too.
-        Raises PhotoError where one cannot be.
+        Objects that are not mounted here are fetched; `with_video` says whether the other half of a
+        Live Photo is, too. Raises PhotoError where one cannot be.
         """
-        for file in photo.files:
-            address = path_text(file.path)
-            if is_object(address):
+        for each in photo.files:
+            address = path_text(each.path)
+            file = self._file_at(address)
+            if file is not None:
+                yield file
+            else:
                 with self._objects.fetched(address, with_video) as path:
                     yield path
-            else:
-                yield file.path
 
     def understand(self, query: str | Query) -> Understanding:
         """How `find` understands a query: exactly, and which of its words stand for filters."""

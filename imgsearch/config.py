@@ -34,6 +34,7 @@ class Settings:
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
+    mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
     service: str = "auto"  # auto: use the service if it runs; off: never
 
     @classmethod
@@ -51,6 +52,7 @@ class Settings:
         stack_raw: bool | None = None,
         read_text: bool | None = None,
         past_queries: int | None = None,
+        mounts: str | None = None,
         service: str | None = None,
     ) -> Self:
         """Read the settings. An argument that is None has no effect.
@@ -72,6 +74,7 @@ class Settings:
                 ("stack_raw", stack_raw),
                 ("read_text", read_text),
                 ("past_queries", past_queries),
+                ("mounts", mounts),
                 ("service", service),
             )
             if value is not None

@@ -172,7 +172,7 @@ def print_bytes(content: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_paths(paths: Iterable[Path], nul: bool) -> None:
+def print_paths(paths: Iterable[str | Path], nul: bool) -> None:
     """Print each path with a line break after it, or with NUL."""
     end = b"\0" if nul else b"\n"
     print_bytes(b"".join(os.fsencode(path_text(path)) + end for path in paths))

@@ -16,6 +16,7 @@ from imgsearch.cli.output import (
     data_option,
     info,
     json_option,
+    open_archive,
     open_either,
     print_json,
     print_paths,
@@ -60,6 +61,12 @@ _LEVEL_COLOURS: dict[Level, Colour | None] = {
     help="Print the exact form of QUERY, in which nothing has to be understood, and end.",
 )
 @click.option("--paths", is_flag=True, help="Print only paths, one per line, for pipes.")
+@click.option(
+    "--signed",
+    is_flag=True,
+    help="With --paths and --library: print what opens each original here, which is a file or an "
+    "address signed for an hour.",
+)
 @click.option("-0", "nul", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
 @json_option
 @archive_option
@@ -72,6 +79,7 @@ def command(
     preview: bool,
     explain_query: bool,
     paths: bool,
+    signed: bool,
     nul: bool,
     as_json: bool,
     address: str | None,
@@ -88,6 +96,7 @@ def command(
       imgsearch search saved:beach
       imgsearch search "a red car" --paths -0 | xargs -0 ls -l
       imgsearch search "a ferry at dawn" --library s3://index/archive
+      imgsearch search ferry --library s3://index/archive --paths --signed | xargs -n 1 curl -O
 
     QUERY may contain words, "a phrase", -unlike, 2:weighted, and NAME:VALUE with the name of any
     filter option below; -NAME:VALUE excludes. docs/search.md describes the whole language.
@@ -111,6 +120,8 @@ def command(
         require_terminal_extra("--preview")
     if nul and not paths:
         raise click.UsageError("-0 needs --paths.")
+    if signed and not (paths and address):
+        raise click.UsageError("--signed needs --paths and --library.")
     query = query_from(words)
     if query == Query():
         raise click.UsageError(
@@ -133,7 +144,16 @@ def command(
 
     page = find(query, k, cursor)
     answer = page.answer
-    output = _Output(show_all or page.include_weak, as_json, paths, nul, data_dir, address, preview)
+    output = _Output(
+        show_all=show_all or page.include_weak,
+        as_json=as_json,
+        paths=paths,
+        signed=signed,
+        nul=nul,
+        data_dir=data_dir,
+        address=address,
+        preview=preview,
+    )
     found = _show(answer, output)
     if answer.suggestion is not None and _accepts(answer.suggestion, output):
         corrected = _corrected(query, answer.suggestion, page.saved_examples)
@@ -180,6 +200,7 @@ class _Output(NamedTuple):
     show_all: bool
     as_json: bool
     paths: bool
+    signed: bool
     nul: bool
     data_dir: str | None
     address: str | None
@@ -198,7 +219,7 @@ def _show(answer: Answer, output: _Output) -> bool:
     if output.as_json:
         print_json_answer(answer)
     elif output.paths:
-        print_paths((hit.path for hit in answer.hits), output.nul)
+        _print_paths(answer, output)
     elif output.preview:
         _print_with_pictures(answer, output)
     else:
@@ -247,6 +268,16 @@ def print_answer(answer: Answer, first_rank: int = 1) -> None:
     for rank, hit in enumerate(answer.hits, first_rank):
         text.print(f"{rank:3}  {_line(hit, text)}")
     _print_verdict(answer)
+
+
+def _print_paths(answer: Answer, output: _Output) -> None:
+    """The paths alone, or what opens the originals in their place."""
+    paths = [hit.path for hit in answer.hits]
+    if output.address is None or not output.signed:
+        print_paths(paths, output.nul)
+        return
+    with open_archive(output.address, output.data_dir) as archive:
+        print_paths(map(archive.openable, paths), output.nul)
 
 
 def _print_with_pictures(answer: Answer, output: _Output) -> None:

@@ -67,6 +67,14 @@ class ShownObjects:
     def _storage(self) -> ObjectStorage:
         return ObjectStorage(attempts=_ATTEMPTS_WAITED_FOR)  # a tenth of a second, so only once
 
+    def signed_address(self, path: str, valid_s: int) -> str:
+        """An address that opens an object without credentials for so long, at most seven days.
+
+        Made on this machine alone: whether there is such an object is not asked. Raises
+        ObjectStorageError without credentials.
+        """
+        return self._storage.signed_address(path, valid_s)
+
     @contextmanager
     def fetched(self, path: str, with_video: bool = False) -> Iterator[Path]:
         """An object as a file, until the block ends; `with_video` also brings what lies beside it
@@ -106,6 +114,7 @@ class ObjectStorage:
         from botocore.config import Config
 
         config = Config(
+            signature_version="s3v4",  # what is signed as before is refused by most regions
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=_CONNECT_LIMIT_S,
             read_timeout=_READ_LIMIT_S,
@@ -149,6 +158,16 @@ class ObjectStorage:
         """Write the object at a path, as it is now, into a file. Raises as `fetch` does."""
         self._fetch(path, into, {})
 
+    def signed_address(self, path: str, valid_s: int) -> str:
+        """See `ShownObjects.signed_address`."""
+        bucket, key = _bucket_and_key(path)
+        with _storage_errors(path):
+            return str(
+                self._client.generate_presigned_url(
+                    "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=valid_s
+                )
+            )
+
     def _fetch(self, path: str, into: Path, condition: dict[str, str]) -> int:
         """Write an object into a file; returns its size."""
         attempt = 1
@@ -165,7 +184,7 @@ class ObjectStorage:
     def _get(self, path: str, condition: dict[str, str]) -> Any:
         from botocore.exceptions import ClientError
 
-        bucket, _, key = path.removeprefix(SCHEME).partition("/")
+        bucket, key = _bucket_and_key(path)
         try:
             return self._client.get_object(Bucket=bucket, Key=key, **condition)
         except ClientError as error:
@@ -181,6 +200,11 @@ class ObjectStorage:
                     "credentials, or bring it back from the archive.",
                 ) from error
             raise
+
+
+def _bucket_and_key(path: str) -> tuple[str, str]:
+    bucket, _, key = path.removeprefix(SCHEME).partition("/")
+    return bucket, key
 
 
 def _save(body: Any, into: Path) -> int:

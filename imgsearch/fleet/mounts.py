@@ -1,0 +1,54 @@
+"""Object storage that is also mounted as folders of this machine, by other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from imgsearch.errors import SettingsError, UsageError
+from imgsearch.fleet.objects import S3Address
+
+_NO_NAMES = frozenset(("", ".", ".."))
+
+
+@dataclass(frozen=True, slots=True)
+class MountPoints:
+    """Where objects are files. `folders` are by the address of what is mounted, ending in "/"."""
+
+    folders: Mapping[str, Path]
+
+    @classmethod
+    def parse(cls, setting: str) -> Self:
+        """Of `s3://BUCKET/FOLDER=/FOLDER`, several of them separated by ";"; of "", none.
+
+        Raises SettingsError.
+        """
+        folders = {}
+        for entry in filter(str.strip, setting.split(";")):
+            address, _, folder = entry.strip().partition("=")
+            path = Path(folder.strip()).expanduser()
+            try:
+                mounted = S3Address.parse(address.strip())
+            except UsageError:
+                mounted = None
+            if mounted is None or not path.is_absolute():
+                raise SettingsError(
+                    f"The setting mounts has {entry.strip()!r}. Write s3://BUCKET/FOLDER=/FOLDER, "
+                    "with the folder where it is mounted, and ; between two of them."
+                )
+            folders[str(mounted)] = path
+        return cls(folders)
+
+    def file_of(self, address: str) -> Path | None:
+        """The file that an object is; None where it is not mounted, or not there now."""
+        for mounted in sorted(self.folders, key=len, reverse=True):
+            if address.startswith(mounted):
+                names = address.removeprefix(mounted).split("/")
+                # A key may have "..", and must not lead out of the folder.
+                if _NO_NAMES.isdisjoint(names):
+                    file = self.folders[mounted].joinpath(*names)
+                    if file.is_file():
+                        return file
+        return None
