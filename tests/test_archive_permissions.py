@@ -33,7 +33,6 @@ READING = {
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     with s3_server() as server:
-        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
         monkeypatch.setenv("AWS_REGION", "us-east-1")
         try:
             yield server
@@ -105,3 +104,14 @@ def test_a_clock_that_is_wrong_is_named() -> None:
     answer = "Generic S3 error: Client error with status 403 Forbidden: RequestTimeTooSkewed"
     with pytest.raises(StoreError, match="clock of this machine"), lance_errors(ADDRESS):
         raise OSError(answer)
+
+
+def test_an_address_that_is_not_encrypted_must_be_allowed(
+    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    with (
+        Archive.open(ADDRESS, Settings.load(data_dir=tmp_path)) as archive,
+        pytest.raises(StoreError, match="AWS_ALLOW_HTTP=true"),
+    ):
+        archive.status()

@@ -464,6 +464,12 @@ _MEANINGS = (
         "wrong. Set it, and run the command again.",
     ),
     (
+        ("builder error",),  # of a request: Lance refuses http:// unless it is allowed
+        StoreError,
+        "The storage of the catalogue {} has an address with http://, by which everything is sent "
+        "unencrypted. If its network is your own, set AWS_ALLOW_HTTP=true; else use https://.",
+    ),
+    (
         ("credential", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken"),
         StoreError,
         "The storage of the catalogue {} does not accept the credentials, or there are none. "
