@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
     from imgsearch.catalogue.base import CataloguedPhoto
     from imgsearch.catalogue.lance.reader import LanceCatalogue
-    from imgsearch.catalogue.lance.writer import LanceWriter
+    from imgsearch.catalogue.lance.writer import BuildIndex, LanceWriter
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
     from imgsearch.encoders.base import Encoder
@@ -375,9 +375,11 @@ class Archive:
         Settling embeds sample queries. Raises EncoderMismatch for vectors of another encoder, and
         StoreError where there is no archive.
         """
-        from imgsearch.catalogue.lance.writer import LanceWriter
+        return self._writer(self._catalogue.encoder if encoder is None else encoder)
 
-        row = self._catalogue.encoder if encoder is None else encoder
+    def _writer(self, row: EncoderRow, build_large_index: BuildIndex | None = None) -> LanceWriter:
+        from imgsearch.catalogue.lance.writer import LanceWriter, build_index
+
         self._encoders.check(row)
 
         def embed_queries(texts: Sequence[str]) -> Vectors:
@@ -388,7 +390,13 @@ class Archive:
                 return None
             return new_baseline(photos, mean, vectors, embed_queries)
 
-        return LanceWriter.open(self.address, row, embed_queries, make_baseline)
+        return LanceWriter.open(
+            self.address,
+            row,
+            embed_queries,
+            make_baseline,
+            build_large_index=build_large_index or build_index,
+        )
 
     # ------------------------------------------------------------------ filling
 
@@ -401,10 +409,11 @@ class Archive:
     ) -> Job[SyncReport]:
         """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
 
-        Photos are embedded by the processes of the Ray cluster at an address, `auto` for the one of
-        this machine; without one, by this process. What was listed and done is kept in the data
-        folder, so that the next run goes on where this one is stopped. When more than a fifth of a
-        source's photos are gone they are kept, unless `accept_removals`.
+        Photos are embedded, and their vectors indexed, by the processes of the Ray cluster at an
+        address, `auto` for the one of this machine; without one, by this process. What was listed
+        and done is kept in the data folder, so that the next run goes on where this one is stopped.
+        When more than a fifth of a source's photos are gone they are kept, unless
+        `accept_removals`.
 
         The job raises FolderError for a source without photos, ObjectStorageError, FleetError,
         EncoderMismatch and StoreError.
@@ -416,13 +425,20 @@ class Archive:
     def _index(
         self, sources: list[str], ray: str | None, accept_removals: bool
     ) -> Generator[Progress, None, SyncReport]:
-        from imgsearch.fleet.cluster import ray_workers
+        from imgsearch.fleet.cluster import index_vectors, ray_workers
         from imgsearch.fleet.embedding import FleetRun, embed_photos
         from imgsearch.fleet.here import workers_here
 
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
-        writer = self.writer(None if self._exists() else self._new_encoder())
+        start: Callable[[WorkPlan], AbstractContextManager[Workers]]
+        row = self._catalogue.encoder if self._exists() else self._new_encoder()
+        if ray is None:
+            start = partial(workers_here, threads=self.settings.thread_count)
+            writer = self._writer(row)
+        else:
+            start = partial(ray_workers, address=ray)
+            writer = self._writer(row, build_large_index=partial(index_vectors, ray))
         keep_thumbnails = writer.put_thumbnails if self.settings.thumbnails_mb else None
         run = FleetRun(
             writer,
@@ -431,11 +447,6 @@ class Archive:
             self._notify,
             keep_thumbnails,
         )
-        start: Callable[[WorkPlan], AbstractContextManager[Workers]]
-        if ray is None:
-            start = partial(workers_here, threads=self.settings.thread_count)
-        else:
-            start = partial(ray_workers, address=ray)
         return (yield from embed_photos(run, sources, start, accept_removals))
 
     def copy_from(self, data_dir: str | Path) -> Job[CopyReport]:

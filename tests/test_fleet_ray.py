@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,18 +22,24 @@ import pytest
 from imgsearch.decode.reader import decode
 from imgsearch.errors import EncoderMismatch, FleetError, UsageError
 from imgsearch.fleet.base import Workers
-from imgsearch.fleet.cluster import WorkerShape, ray_workers, shape_of
+from imgsearch.fleet.cluster import WorkerShape, index_vectors, ray_workers, shape_of
 from imgsearch.fleet.embedding import embed_photos
 from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job
 from imgsearch.records.files import Decoded
+from imgsearch.records.index import EncoderRow
 from tests.factories import PATIENCE_S, run_python, wait_until, write_photos
 from tests.fleets import plan_for, run_in, workers_here
 from tests.small_catalogue import SmallCatalogue
 
 if find_spec("ray") is None:  # not imported here: it would read its environment too early
     pytest.skip("needs the extra scale", allow_module_level=True)
+
+from imgsearch.catalogue.lance.nearest import LancePolicy
+from imgsearch.catalogue.lance.reader import LanceCatalogue
+from imgsearch.catalogue.lance.writer import LanceWriter
+from tests.catalogue_writer import DIM, content_of, photo, vectors_of
 
 pytestmark = pytest.mark.alone  # a cluster of Ray is a dozen processes that start at once
 
@@ -201,6 +208,35 @@ try:
 except FleetError as error:
     print(error)
 """
+
+
+def test_the_cluster_indexes_vectors_that_are_then_searched(
+    tmp_path: Path, ray: list[psutil.Process]
+) -> None:
+    policy = LancePolicy(
+        index_from=500, exact_filter_rows=10, scalar_index_from=1, rows_per_fragment=400
+    )
+    indexed: list[int] = []
+
+    def build_index(dataset: Any, name: str, bits: int) -> None:
+        index_vectors("auto", dataset, name, bits)  # it is connected already
+        indexed.append(bits)
+
+    address = tmp_path / "catalogue"
+    writer = LanceWriter.open(
+        address, EncoderRow(1, "test/1", "test", DIM), policy=policy, build_large_index=build_index
+    )
+    for first in range(0, 900, 300):
+        writer.put([photo(each, f"/photos/{each}.jpg") for each in range(first, first + 300)])
+    writer.settle()
+    assert indexed == [policy.bits]
+    catalogue = LanceCatalogue(address, policy)
+    assert catalogue.indexed_vectors() == sum(len(vectors_of(each)) for each in range(900))
+    settings = catalogue.search_settings
+    assert settings is not None and settings.image.recall >= 0.95
+    for number in range(0, 900, 100):
+        best = catalogue.nearest(vectors_of(number)[0], 1, kind="image")
+        assert best.ids.tolist() == [catalogue.photo_with(content_of(number))]
 
 
 @pytest.mark.slow

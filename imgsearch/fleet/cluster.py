@@ -14,12 +14,12 @@ import socket
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imgsearch.errors import FleetError, ImgsearchError, MissingPackage, UsageError
 from imgsearch.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
@@ -30,11 +30,15 @@ from imgsearch.version import VERSION
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_Step = TypeVar("_Step")
+_Result = TypeVar("_Result")
+
 AUTO = "auto"
 _COLUMN = "pickled"
 _LOOK_EVERY_S = 2.0  # whether the cluster is still there
 _PATIENCE_S = 20.0
-_TASKS_WAITING = 4  # for what writes them; then the workers wait
+_ROWS_PER_PARTITION = 4_096  # of an index of vectors, as Lance has it in one process
+_STEPS_WAITING = 4  # for whoever takes them; then the workers wait
 # Read by Ray when it is imported, and by the processes that it starts.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -42,10 +46,6 @@ _ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what its parts say on standard error
 }
-
-
-# The outcomes of a task, what has failed, or None at the end.
-_Results: TypeAlias = "queue.Queue[list[FileOutcome] | BaseException | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,43 @@ def ray_workers(plan: WorkPlan, address: str) -> Iterator[RayWorkers]:
 
     A worker that dies is replaced, and its files are done again. Raises FleetError, MissingPackage.
     """
+    with _connected(address):
+        yield RayWorkers(plan)
+
+
+def index_vectors(address: str, dataset: Any, name: str, bits: int) -> None:
+    """Index the column `vector` of a Lance dataset on the cluster at an address.
+
+    The index has this name, and the kind IVF_RQ with so many bits. This process trains it; the
+    machines of the cluster encode the vectors, some fragments of the dataset each. Raises
+    FleetError and MissingPackage, and what Lance raises.
+    """
+    with _connected(address):
+        for _ in _watched(_index_vectors(dataset, name, bits)):
+            pass
+
+
+def _index_vectors(dataset: Any, name: str, bits: int) -> Iterator[None]:
+    import lance_ray
+
+    shape = _shape()
+    lance_ray.create_index(
+        dataset,
+        "vector",
+        "IVF_RQ",
+        name=name,
+        metric="cosine",
+        num_bits=bits,
+        num_partitions=max(1, dataset.count_rows() // _ROWS_PER_PARTITION),
+        num_workers=shape.count,
+        ray_remote_args={"num_cpus": shape.cpus},
+    )
+    yield
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    """Connected to the cluster at an address until the block ends, or to that which is already."""
     require_ray()
     with _environment(_ENVIRONMENT), warnings.catch_warnings():
         # Ray starts its processes anew, and forks none that goes on here.
@@ -94,12 +131,12 @@ def ray_workers(plan: WorkPlan, address: str) -> Iterator[RayWorkers]:
         import ray
 
         if ray.is_initialized():
-            yield RayWorkers(plan)
+            yield
             return
         logging.getLogger("ray").setLevel(logging.ERROR)
         _connect(address)
         try:
-            yield RayWorkers(plan)
+            yield
         finally:
             with suppress(Exception):  # also of a cluster that is not there any more
                 ray.shutdown()
@@ -202,44 +239,12 @@ class RayWorkers:
 
         Raises what a worker raises, and FleetError when the cluster went away.
         """
-        import ray
+        yield from _watched(self._run(files))
 
-        results: _Results = queue.Queue(_TASKS_WAITING)
-        stopped = threading.Event()
-        shape = shape_of([_resources(node) for node in ray.nodes() if node["Alive"]])
-        control = ray.get_runtime_context().gcs_address
-
-        def put(result: list[FileOutcome] | BaseException | None) -> None:
-            while not stopped.is_set():
-                with suppress(queue.Full):
-                    results.put(result, timeout=_LOOK_EVERY_S)
-                    return
-
-        def run() -> None:
-            try:
-                for outcomes in self._run(files, shape):
-                    put(outcomes)
-                    if stopped.is_set():
-                        return
-                put(None)
-            except BaseException as error:  # noqa: BLE001  # raised again, in the other thread
-                put(error)
-
-        # In a thread of its own, since Ray waits for a cluster that is gone until it ends this
-        # process.
-        thread = threading.Thread(target=run, name="imgsearch-ray", daemon=True)
-        thread.start()
-        try:
-            while (result := _next(results, control)) is not None:
-                if isinstance(result, BaseException):
-                    raise _error_of(result)
-                yield result
-        finally:
-            stopped.set()
-
-    def _run(self, files: Sequence[ListedFile], shape: WorkerShape) -> Iterator[list[FileOutcome]]:
+    def _run(self, files: Sequence[ListedFile]) -> Iterator[list[FileOutcome]]:
         import ray.data
 
+        shape = _shape()
         logging.getLogger("ray.data").setLevel(logging.ERROR)  # Ray sets it when it is imported
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -266,6 +271,51 @@ class RayWorkers:
             yield results
 
 
+def _watched(steps: Iterable[_Step]) -> Iterator[_Step]:
+    """The steps of work on the cluster that this process is connected to.
+
+    In a thread of their own, since Ray waits for a cluster that is gone until it ends this process.
+    Raises what a step raises, and FleetError when the cluster went away.
+    """
+    import ray
+
+    results: queue.Queue[tuple[_Step] | BaseException | None] = queue.Queue(_STEPS_WAITING)
+    stopped = threading.Event()
+    control = ray.get_runtime_context().gcs_address
+
+    def put(result: tuple[_Step] | BaseException | None) -> None:
+        while not stopped.is_set():
+            with suppress(queue.Full):
+                results.put(result, timeout=_LOOK_EVERY_S)
+                return
+
+    def run() -> None:
+        try:
+            for step in steps:
+                put((step,))
+                if stopped.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001  # raised again, in the other thread
+            put(error)
+
+    threading.Thread(target=run, name="imgsearch-ray", daemon=True).start()
+    try:
+        while (result := _next(results, control)) is not None:
+            if isinstance(result, BaseException):
+                raise _error_of(result)
+            yield result[0]
+    finally:
+        stopped.set()
+
+
+def _shape() -> WorkerShape:
+    """The workers that the cluster has room for."""
+    import ray
+
+    return shape_of([_resources(node) for node in ray.nodes() if node["Alive"]])
+
+
 def _resources(node: dict[str, Any]) -> tuple[int, int]:
     resources = node["Resources"]
     return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
@@ -285,7 +335,7 @@ def _unpickle(data: bytes) -> Any:
     return pickle.loads(data)  # of our own processes
 
 
-def _next(results: _Results, control: str) -> list[FileOutcome] | BaseException | None:
+def _next(results: queue.Queue[_Result], control: str) -> _Result:
     """The next result. Raises FleetError when the cluster's head has not answered for a while."""
     silent_s = 0.0
     while True:

@@ -46,6 +46,7 @@ class LancePolicy:
     exact_filter_rows: int = 500  # so are those that a filter leaves, if they are this few
     scalar_index_from: int = 5_000
     bits: int = 3  # of a dimension in the index
+    rows_per_fragment: int = 1 << 20  # of a settled table, as Lance has it
     seed: int = 20_261
     recall_target: float = 0.98  # recall@10
     recall_margin: float = 0.005  # calibration aims above the target

@@ -75,6 +75,10 @@ from imgsearch.text import path_text
 # there are; None for too few.
 MakeBaseline: TypeAlias = Callable[[Vectors, Vector, int], ScoreBaseline | None]
 
+# Indexes the vectors of a table (lance.LanceDataset) under a name, with so many bits for each of
+# their numbers.
+BuildIndex: TypeAlias = Callable[[Any, str, int], None]
+
 _ROUNDS = 100  # until photos follow from files that others change at the same time
 _ATTEMPTS = 20  # of a step of settling that others interrupt
 _LONGEST_CHANGE = timedelta(days=1)
@@ -104,7 +108,7 @@ _INDEXES: dict[str, dict[str, str]] = {
     "thumbnails": {"hash": "BTREE"},
 }
 # Compacting writes the last fragment anew, so those of pictures have a quarter of a GB.
-_ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; else as many as Lance chooses
+_ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; else those of the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,13 @@ class _Steps:
     update: dict[str, dict[str, Any]] = field(default_factory=dict)
     remove: list[str] = field(default_factory=list)
     refuse: list[str] = field(default_factory=list)
+
+
+def build_index(dataset: Any, name: str, bits: int) -> None:
+    """Index the vectors of a table in this process."""
+    dataset.create_index(
+        "vector", "IVF_RQ", name=name, metric="cosine", num_bits=bits, replace=True
+    )
 
 
 class LanceWriter:
@@ -130,8 +141,11 @@ class LanceWriter:
         encode_texts: EncodeTexts | None = None,
         make_baseline: MakeBaseline | None = None,
         policy: LancePolicy = USUAL_POLICY,
+        build_large_index: BuildIndex = build_index,
     ) -> None:
-        """Open a catalogue; `encode_texts` and `make_baseline` are needed by `settle` alone.
+        """Open a catalogue; all but its address are needed by `settle` alone.
+
+        `build_large_index` indexes the vectors of more than one fragment.
 
         Raises StoreError where there is none, or a damaged or foreign one.
         """
@@ -139,6 +153,7 @@ class LanceWriter:
         self._encode_texts = encode_texts
         self._make_baseline = make_baseline
         self._policy = policy
+        self._build_large_index = build_large_index
         self._photos = Table(self.address, "photos")
         self._kept = Table(self.address, "kept")
         self._files = Table(self.address, "files")
@@ -154,6 +169,7 @@ class LanceWriter:
         encode_texts: EncodeTexts | None = None,
         make_baseline: MakeBaseline | None = None,
         policy: LancePolicy = USUAL_POLICY,
+        build_large_index: BuildIndex = build_index,
     ) -> Self:
         """Open a catalogue for the vectors of an encoder; a new one is made where there is none.
 
@@ -162,7 +178,7 @@ class LanceWriter:
         address = normal_address(address)
         if not tables.exists(address):
             tables.create(address, encoder)
-        writer = cls(address, encode_texts, make_baseline, policy)
+        writer = cls(address, encode_texts, make_baseline, policy, build_large_index)
         if writer.encoder.encoder_id != encoder.encoder_id:
             raise EncoderMismatch(
                 f"The catalogue {address} has vectors of {writer.encoder.name}, not of "
@@ -409,11 +425,11 @@ class LanceWriter:
             self._complete()
             indexed = (self._files, self._texts, self._kept, self._photos, self._thumbnails)
             for table in indexed:
-                self._step(table, _compact(table))
+                self._step(table, self._compact(table))
                 self._index_columns(table)
             settings = self._index_vectors()
             self._publish(settings)
-            self._step(self._pending, _compact(self._pending))
+            self._step(self._pending, self._compact(self._pending))
             for table in (*indexed, self._pending, self._baselines):
                 self._clean(table)
 
@@ -425,6 +441,11 @@ class LanceWriter:
             with suppress(*(() if last else (LibraryLocked,))), table.changing() as dataset:
                 do(dataset)
                 return
+
+    def _compact(self, table: Table) -> Callable[[Any], object]:
+        """The step that joins the small fragments of a table."""
+        rows = _ROWS_PER_FRAGMENT.get(table.name, self._policy.rows_per_fragment)
+        return lambda dataset: dataset.optimize.compact_files(target_rows_per_fragment=rows)
 
     def _index_columns(self, table: Table) -> None:
         """Index what is not indexed yet of the columns that filters and look-ups use."""
@@ -450,18 +471,14 @@ class LanceWriter:
             efforts = [each for each in (settings.image, settings.text) if each is not None]
             if all(each.recall >= enough for each in efforts):
                 return settings
-        self._step(
-            self._photos,
-            lambda dataset: dataset.create_index(
-                "vector",
-                "IVF_RQ",
-                name=INDEX_NAME,
-                metric="cosine",
-                num_bits=self._policy.bits,
-                replace=True,
-            ),
-        )
+        self._step(self._photos, self._index_anew)
         return self._calibrated()
+
+    def _index_anew(self, dataset: Any) -> None:
+        # The parts that several machines index are fragments.
+        is_large = len(dataset.get_fragments()) > 1
+        build = self._build_large_index if is_large else build_index
+        build(dataset, INDEX_NAME, self._policy.bits)
 
     def _calibrated(self) -> SearchSettings:
         policy = self._policy
@@ -547,12 +564,6 @@ class LanceWriter:
             dataset.cleanup_old_versions(
                 timedelta(minutes=self._policy.keep_minutes), error_if_tagged_old_versions=False
             )
-
-
-def _compact(table: Table) -> Callable[[Any], object]:
-    """The step that joins the small fragments of a table."""
-    rows = _ROWS_PER_FRAGMENT.get(table.name)
-    return lambda dataset: dataset.optimize.compact_files(target_rows_per_fragment=rows)
 
 
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
