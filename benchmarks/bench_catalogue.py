@@ -1,9 +1,11 @@
 """How fast a catalogue in Lance tables takes photos and answers queries, and what it finds.
 
-    python -m benchmarks.bench_catalogue FOLDER --photos 1000000 [--bits 1]
+    python -m benchmarks.bench_catalogue FOLDER --photos 1000000 [--bits 1] [--forget]
 
 The vectors are synthetic, and each photo has facts: a date, a camera, a folder, a keyword. The
 catalogue is made in FOLDER/catalogue, unless it is there. Times are wall clock, of one process.
+With `--forget`, a tenth of the photos is forgotten at the end, and queries are asked again before
+and after the catalogue is settled.
 """
 
 # ruff: noqa: T201
@@ -14,7 +16,7 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -51,6 +53,10 @@ def taken_at(number: int) -> datetime:
     return datetime(2000, 1, 1) + timedelta(hours=number * 7919 % 200_000)
 
 
+def path_of(number: int) -> str:
+    return f"/archive/folder{number // 10 % 50}/{taken_at(number).year}/{number}.jpg"
+
+
 def hash_of(number: int) -> bytes:
     return hashlib.blake2b(number.to_bytes(8, "big"), digest_size=32).digest()
 
@@ -71,10 +77,8 @@ def results(numbers: Sequence[int], vectors: Vectors) -> list[IngestResult]:
             iso=100 * (1 + number % 64),
             keywords=(f"k{number % 1009}",),
         )
-        path = f"/archive/folder{number // 10 % 50}/{taken_at(number).year}/{number}.jpg"
-        made.append(
-            IngestResult(FileStat(path, 1, 10**18, 0), hash_of(number), facts, vector[None])
-        )
+        stat = FileStat(path_of(number), 1, 10**18, 0)
+        made.append(IngestResult(stat, hash_of(number), facts, vector[None]))
     return made
 
 
@@ -121,19 +125,49 @@ def fill(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
     return measured
 
 
-def ask(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
-    """Times and recall of queries."""
+def is_forgotten(number: int) -> bool:
+    """Which photos `forget_a_tenth` forgets."""
+    return number % 10 == 3
+
+
+def forget_a_tenth(address: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
+    """What that takes, and the answers after it."""
+    space = space_for(photos)
+    writer = LanceWriter(address, lambda texts: space.texts(len(texts), seed=4), policy=policy)
+    numbers = list(filter(is_forgotten, range(photos)))
+    paths = [path_of(number) for number in numbers]
+    forget_s = timed(
+        lambda: [
+            writer.forget(paths[start : start + AT_ONCE]) for start in range(0, len(paths), AT_ONCE)
+        ]
+    )
+    measured: dict[str, Any] = {"forget_a_tenth_s": forget_s}
+    measured["unsettled"] = ask(address, photos, policy, (), is_forgotten)
+    measured["settle_s"] = timed(writer.settle)
+    measured["settled"] = ask(address, photos, policy, (), is_forgotten)
+    return measured
+
+
+def ask(
+    address: Path,
+    photos: int,
+    policy: LancePolicy,
+    lines: Iterable[str] = tuple(FILTERS),
+    is_gone: Callable[[int], bool] = lambda number: False,
+) -> dict[str, Any]:
+    """Times and recall of queries, without a filter and with each of these."""
     catalogue = LanceCatalogue(address, policy)
     measured: dict[str, Any] = {"settings": repr(catalogue.search_settings)}
     queries = {
         "text": space_for(photos).texts(QUERIES, seed=3),
         "image": next(space_for(photos).photos(QUERIES, seed=2)),
     }
+    is_there = np.array([not is_gone(number) for number in range(photos)])
     passing = {
-        line: np.array([passes(number) for number in range(photos)])
-        for line, passes in FILTERS.items()
+        line: is_there & np.array([FILTERS[line](number) for number in range(photos)])
+        for line in lines
     }
-    passing[""] = np.ones(photos, np.bool_)
+    passing[""] = is_there
     ids = np.array([id_of(hash_of(number).hex()) for number in range(photos)])
     nothing = (np.empty((QUERIES, 0), np.int64), np.empty((QUERIES, 0), np.float32))
     best = {(kind, line): nothing for kind in queries for line in passing}
@@ -184,6 +218,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--bits", type=int, default=LancePolicy().bits)
+    parser.add_argument("--forget", action="store_true")
     options = parser.parse_args()
     address: Path = options.folder / "catalogue"
     policy = LancePolicy(bits=options.bits)
@@ -193,6 +228,8 @@ def main() -> None:
     measured["photos_mb"] = megabytes(address / "photos.lance" / "data")
     measured["indexes_mb"] = megabytes(address / "photos.lance" / "_indices")
     measured |= ask(address, options.photos, policy)
+    if options.forget:
+        measured |= forget_a_tenth(address, options.photos, policy)
     print(json.dumps(measured, indent=1))
 
 
