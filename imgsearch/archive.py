@@ -104,9 +104,9 @@ class Archive:
         """The archive at an address: a folder, or object storage such as s3://bucket/archive.
 
         Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
-        `max_megapixels`, `stack_raw`, `mounts`, and whether `thumbnails_mb` is 0; `notify`,
-        `on_download` and `encoder` are as in `Library.open`. Raises MissingPackage without the
-        extra `scale`, and SettingsError for `mounts` that cannot be understood.
+        `max_megapixels`, `stack_raw`, `mounts`, `index_cache_mb`, and whether `thumbnails_mb` is 0;
+        `notify`, `on_download` and `encoder` are as in `Library.open`. Raises MissingPackage
+        without the extra `scale`, and SettingsError for `mounts` that cannot be understood.
         """
         if find_spec(_PACKAGE) is None:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
@@ -532,7 +532,9 @@ class Archive:
     def _catalogue(self) -> LanceCatalogue:
         from imgsearch.catalogue.lance.reader import LanceCatalogue
 
-        return LanceCatalogue(self.address)
+        return LanceCatalogue(
+            self.address, index_cache_bytes=self.settings.index_cache_mb * 1_000_000
+        )
 
     @cached_property
     def _thumbnails(self) -> Thumbnails:

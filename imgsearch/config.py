@@ -34,6 +34,7 @@ class Settings:
     stack_raw: bool = False  # show the RAW and the JPEG of a shot as one result
     read_text: bool = False  # let `watch` read the text in new photos; needs the extra ocr
     past_queries: int = 500  # of the page, kept to be suggested; 0: none are kept
+    index_cache_mb: int = 6_144  # of the indexes of an archive, in the memory of a process, at most
     mounts: str = ""  # where object storage is mounted: s3://BUCKET/FOLDER=/FOLDER;…
     service: str = "auto"  # auto: use the service if it runs; off: never
 
@@ -52,6 +53,7 @@ class Settings:
         stack_raw: bool | None = None,
         read_text: bool | None = None,
         past_queries: int | None = None,
+        index_cache_mb: int | None = None,
         mounts: str | None = None,
         service: str | None = None,
     ) -> Self:
@@ -74,6 +76,7 @@ class Settings:
                 ("stack_raw", stack_raw),
                 ("read_text", read_text),
                 ("past_queries", past_queries),
+                ("index_cache_mb", index_cache_mb),
                 ("mounts", mounts),
                 ("service", service),
             )
@@ -107,6 +110,8 @@ class Settings:
             raise SettingsError("batch_size must be 0 (chosen automatically) or more.")
         if settings.thumbnails_mb < 0:
             raise SettingsError("thumbnails_mb must be 0 (none are kept) or more.")
+        if settings.index_cache_mb < 0:
+            raise SettingsError("index_cache_mb must be 0 (none are kept in memory) or more.")
         if settings.past_queries < 0:
             raise SettingsError("past_queries must be 0 (none are kept) or more.")
         if settings.service not in ("auto", "off"):

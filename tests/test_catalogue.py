@@ -741,6 +741,22 @@ def test_an_index_is_calibrated_and_keeps_its_recall(
     assert catalogue.names.words_of_names(2) == ["jpg", "photos"]
 
 
+@pytest.mark.slow
+def test_the_memory_for_indexes_is_bounded(large: tuple[LanceWriter, LancePolicy]) -> None:
+    writer, policy = large
+    usual, bounded = (
+        LanceCatalogue(writer.address, policy, index_cache_bytes) for index_cache_bytes in (None, 0)
+    )
+    answers, kept_bytes = [], []
+    for catalogue in (usual, bounded):
+        catalogue.warm_up()
+        found = catalogue.nearest(a_query(3), 20, kind="text")
+        answers.append(found.ids.tolist())
+        kept_bytes.append(catalogue.photos_view().dataset.session().index_cache_size_bytes())
+    assert answers[0] == answers[1]
+    assert kept_bytes[1] == 0 < kept_bytes[0]
+
+
 def test_one_can_go_back_to_what_was_published_before(writer: LanceWriter) -> None:
     writer.put(some_photos(10))
     writer.settle()

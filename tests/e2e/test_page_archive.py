@@ -92,7 +92,8 @@ def test_near_duplicates_of_an_archive_are_shown_side_by_side(
     with Archive.open(archive, settings) as opened:
         opened.index([photos]).run()
     with serving(tmp_path / "data", "--library", str(archive)) as address:
-        tab = open_tab(f"{address}/similar")
+        tab = open_tab(address)
+        tab.goto(f"{address}/similar")
         tab.get_by_role("button", name="Compare").click()
         for name in ("cat.png", "small.jpg"):
             tab.locator(f".tile a[aria-label^='{name}']").wait_for()

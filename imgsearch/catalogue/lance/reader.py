@@ -62,11 +62,19 @@ class LanceCatalogue:
     files count as online: shared storage has no drives that come and go.
     """
 
-    def __init__(self, address: str | Path, policy: LancePolicy = USUAL_POLICY) -> None:
-        """Open a catalogue. Raises StoreError where there is none, or a damaged or foreign one."""
+    def __init__(
+        self,
+        address: str | Path,
+        policy: LancePolicy = USUAL_POLICY,
+        index_cache_bytes: int | None = None,
+    ) -> None:
+        """Open a catalogue. Raises StoreError where there is none, or a damaged or foreign one.
+
+        `index_cache_bytes` bounds what stays in memory of the indexes that a search uses.
+        """
         self.address = normal_address(address)
         self._policy = policy
-        self._photos = Table(self.address, "photos")
+        self._photos = Table(self.address, "photos", index_cache_bytes)
         self._kept = Table(self.address, "kept")
         self._files = Table(self.address, "files")
         self._texts = Table(self.address, "texts")

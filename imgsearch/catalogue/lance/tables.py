@@ -299,14 +299,19 @@ class View:
 class Table:
     """One table of a catalogue. Any number of threads may use it at once."""
 
-    def __init__(self, address: str, name: TableName) -> None:
-        """Open a table. Raises StoreError for one that is missing, foreign or damaged."""
+    def __init__(self, address: str, name: TableName, index_cache_bytes: int | None = None) -> None:
+        """Open a table. Raises StoreError for one that is missing, foreign or damaged.
+
+        Of its indexes at most `index_cache_bytes` stay in memory; None: as many as Lance chooses.
+        """
         self.address = address
         self.name = name
         self._lock = threading.Lock()
         with lance_errors(address):
             try:
-                self._view = View(lance.dataset(_uri(address, name)))
+                self._view = View(
+                    lance.dataset(_uri(address, name), index_cache_size_bytes=index_cache_bytes)
+                )
             except (ValueError, OSError) as error:
                 if not _is_not_found(error):
                     raise
