@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
 CHECKOUT = Path(__file__).parent.parent
-PATIENCE_S = 120.0  # a busy machine may need this long for what takes a second
+PATIENCE_S = 300.0  # a busy machine may need this long for what takes a few seconds
 
 # ---------------------------------------------------------------------------- vectors
 
