@@ -1,11 +1,12 @@
 """How fast a catalogue in Lance tables takes photos and answers queries, and what it finds.
 
-    python -m benchmarks.bench_catalogue FOLDER --photos 1000000 [--bits 1] [--forget]
+    python -m benchmarks.bench_catalogue FOLDER --photos 1000000 [--bits 1] [--s3] [--forget]
 
 The vectors are synthetic, and each photo has facts: a date, a camera, a folder, a keyword. The
 catalogue is made in FOLDER/catalogue, unless it is there. Times are wall clock, of one process.
-With `--forget`, a tenth of the photos is forgotten at the end, and queries are asked again before
-and after the catalogue is settled.
+With `--s3`, queries are also asked through a server on this machine that speaks as S3 does: moto,
+in Python, so its times are upper bounds. With `--forget`, a tenth of the photos is forgotten at the
+end, and queries are asked again before and after the catalogue is settled.
 """
 
 # ruff: noqa: T201
@@ -15,9 +16,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +42,7 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Selection
 
-K, QUERIES, CLIENTS, AT_ONCE = 10, 100, 16, 10_000
+K, QUERIES, CLIENTS, AT_ONCE, COLD = 10, 100, 16, 10_000, 5
 CAMERAS = ("Canon EOS R5", "NIKON D70", "SONY ILCE-7M3", "Apple iPhone 12", "FUJIFILM X-T3")
 # A query line, and which photos pass it.
 FILTERS: dict[str, Callable[[int], bool]] = {
@@ -148,8 +154,54 @@ def forget_a_tenth(address: Path, photos: int, policy: LancePolicy) -> dict[str,
     return measured
 
 
+@contextmanager
+def object_storage(folder: Path) -> Iterator[str]:
+    """The address of a copy of this folder in object storage, which is there until the end."""
+    import boto3
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.environ.update(
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+        AWS_ALLOW_HTTP="true",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_DEFAULT_REGION="us-east-1",
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="index")
+        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+            client.upload_file(str(file), "index", f"archive/{file.relative_to(folder)}")
+        yield "s3://index/archive"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def through_s3(folder: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
+    """Queries through object storage: the first ones, then those with the indexes in memory."""
+    with object_storage(folder) as address:
+        catalogue = LanceCatalogue(address, policy)
+        texts = space_for(photos).texts(COLD, seed=6)
+        cold_ms = [
+            round(1000 * timed(lambda text=text: catalogue.nearest(text, K, kind="text")))  # type: ignore[misc]
+            for text in texts
+        ]
+        measured: dict[str, Any] = {"cold_ms": cold_ms, "warm_up_s": timed(catalogue.warm_up)}
+        return measured | ask(address, photos, policy, ())
+
+
 def ask(
-    address: Path,
+    address: str | Path,
     photos: int,
     policy: LancePolicy,
     lines: Iterable[str] = tuple(FILTERS),
@@ -157,6 +209,7 @@ def ask(
 ) -> dict[str, Any]:
     """Times and recall of queries, without a filter and with each of these."""
     catalogue = LanceCatalogue(address, policy)
+    catalogue.warm_up()
     measured: dict[str, Any] = {"settings": repr(catalogue.search_settings)}
     queries = {
         "text": space_for(photos).texts(QUERIES, seed=3),
@@ -218,6 +271,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--bits", type=int, default=LancePolicy().bits)
+    parser.add_argument("--s3", action="store_true")
     parser.add_argument("--forget", action="store_true")
     options = parser.parse_args()
     address: Path = options.folder / "catalogue"
@@ -228,6 +282,8 @@ def main() -> None:
     measured["photos_mb"] = megabytes(address / "photos.lance" / "data")
     measured["indexes_mb"] = megabytes(address / "photos.lance" / "_indices")
     measured |= ask(address, options.photos, policy)
+    if options.s3:
+        measured["s3"] = through_s3(address, options.photos, policy)
     if options.forget:
         measured |= forget_a_tenth(address, options.photos, policy)
     print(json.dumps(measured, indent=1))
