@@ -39,6 +39,7 @@ _MAX_ADDRESS_CHARS = 8000  # of a request without a body
 _IRRELEVANT_SETTINGS = (
     *("data_dir", "cache_dir", "threads", "batch_size", "thumbnails_mb", "read_text", "service"),
     "past_queries",  # what is kept is read whatever it says
+    *("index_cache_mb", "mounts"),
 )
 
 _Result = TypeVar("_Result")

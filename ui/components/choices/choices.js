@@ -2,6 +2,7 @@
 // field that finds any of them while it is typed into. A click is sent to Python, which writes the
 // filter into the search box, or takes it out again.
 
+import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 
 const MAX_FOUND = 60;
@@ -38,16 +39,12 @@ class Choices {
 
   async load() {
     this.say("Loading …");
-    try {
-      const response = await fetch("/filters/choices");
-      if (!response.ok) throw new Error(await response.text());
-      this.kinds = (await response.json()).map((kind) => ({ ...kind, choices: read(kind.choices, kind, []) }));
-      if (this.kinds.length === 1) this.open.add(this.kinds[0].title);
-      for (const { title, choices } of this.kinds) if (choices.length === 1) this.open.add(`${title}\n${choices[0].label}`);
-      this.draw();
-    } catch (error) {
-      this.say(`The choices could not be loaded: ${error.message}`);
-    }
+    const answer = await ask("/filters/choices");
+    if (!answer?.ok) { this.say(`The choices could not be loaded: ${answer ? answer.content : "the page's server does not answer."}`); return; }
+    this.kinds = answer.content.map((kind) => ({ ...kind, choices: read(kind.choices, kind, []) }));
+    if (this.kinds.length === 1) this.open.add(this.kinds[0].title);
+    for (const { title, choices } of this.kinds) if (choices.length === 1) this.open.add(`${title}\n${choices[0].label}`);
+    this.draw();
   }
 
   say(text) { this.list.replaceChildren(element("p", "message", text)); }

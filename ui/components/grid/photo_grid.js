@@ -4,6 +4,7 @@
 // A kind of grid extends the class: it says which photos there are and how their sections look.
 
 import { isPlainClick, visit } from "../history/history.js";
+import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
 import { createTile, dropTile, fillTile } from "../shared/photo_tile.js";
@@ -95,15 +96,14 @@ export class PhotoGrid {
     const number = (this.loads = (this.loads ?? 0) + 1);
     const address = new URL(this.listAddress(), location.href);
     if (photoId) address.searchParams.set("at", photoId);
-    const response = await fetch(address).catch(() => null);
-    if (number !== this.loads) return false; // another list was asked for meanwhile
-    if (!response?.ok) {
-      this.message.textContent = response ? await response.text() : NO_SERVER;
+    const answer = await ask(address);
+    if (number !== this.loads || !this.box.isConnected) return false; // another list was asked for meanwhile
+    if (!answer?.ok) {
+      this.message.textContent = answer ? answer.content : NO_SERVER;
       this.message.hidden = false;
       return false;
     }
-    const list = await response.json();
-    if (number !== this.loads || !this.box.isConnected) return false;
+    const list = answer.content;
     this.version = list.version;
     this.adopt(list);
     this.source?.close();

@@ -1,5 +1,7 @@
 // What the tiles show, fetched in blocks as they come into sight.
 
+import { ask } from "../shared/ask.js";
+
 const BLOCK = 120; // tiles of one request
 const MAX_BLOCKS = 200; // that are kept
 
@@ -36,19 +38,13 @@ export class TileSource {
     this.requests.set(block, request);
     const parameters = new URLSearchParams(this.parameters);
     for (const [name, value] of Object.entries({ version: this.version, first: block * BLOCK, count: BLOCK })) parameters.set(name, value);
-    try {
-      const response = await fetch(`${this.path}?${parameters}`, { signal: request.signal });
-      if (response.status === 409) { this.onChanged(); return; }
-      if (!response.ok) return;
-      this.blocks.set(block, await response.json());
-      if (this.blocks.size > MAX_BLOCKS) this.blocks.delete(this.blocks.keys().next().value);
-      this.onLoaded();
-    } catch (error) {
-      if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
-      // The server cannot be reached: the page says so itself, and the next scroll asks again.
-    } finally {
-      if (this.requests.get(block) === request) this.requests.delete(block);
-    }
+    const answer = await ask(`${this.path}?${parameters}`, { signal: request.signal });
+    if (this.requests.get(block) === request) this.requests.delete(block);
+    if (answer?.status === 409) { this.onChanged(); return; }
+    if (!answer?.ok) return; // where the server cannot be reached, the page says so itself, and the next scroll asks again
+    this.blocks.set(block, answer.content);
+    if (this.blocks.size > MAX_BLOCKS) this.blocks.delete(this.blocks.keys().next().value);
+    this.onLoaded();
   }
 
   close() {

@@ -5,6 +5,7 @@
 import "./leaflet/leaflet.js"; // defines window.L
 import { countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
+import { ask } from "../shared/ask.js";
 import { fillWindow } from "../shared/page.js";
 import { loadWorld } from "./world.js";
 
@@ -67,8 +68,9 @@ class PhotoMap {
   }
 
   async showWorld() {
-    const { land, borders } = await loadWorld();
-    if (!this.box.isConnected) return;
+    const world = await loadWorld();
+    if (!world || !this.box.isConnected) return;
+    const { land, borders } = world;
     const add = (type, coordinates) => L.geoJSON({ type, coordinates }, { interactive: false }).addTo(this.map).bringToBack();
     this.borders = add("MultiLineString", borders);
     this.land = add("MultiPolygon", land);
@@ -99,16 +101,10 @@ class PhotoMap {
     const parameters = new URLSearchParams({
       ...this.search, zoom, south: clamp(corner.lat, 90), west: clamp(corner.lng, 180), north: clamp(opposite.lat, 90), east: clamp(opposite.lng, 180),
     });
-    let response;
-    try {
-      response = await fetch(`/map/clusters?${parameters}`, { signal: request.signal });
-      if (!response.ok) { this.say(await response.text()); return; }
-      this.showClusters(await response.json(), zoom);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      if (!(error instanceof TypeError)) throw error;
-      this.say("The page's server does not answer. Is imgsearch ui still running?");
-    }
+    const answer = await ask(`/map/clusters?${parameters}`, { signal: request.signal });
+    if (request.signal.aborted) return;
+    if (answer?.ok) this.showClusters(answer.content, zoom);
+    else this.say(answer ? answer.content : "The page's server does not answer. Is imgsearch ui still running?");
   }
 
   showClusters(clusters, zoom) {
@@ -156,10 +152,10 @@ class PhotoMap {
     const { lat, lon, radius_km } = circle;
     this.circle = L.circle([lat, lon], { radius: radius_km * 1000, color: this.colours.circle, weight: 2, interactive: false }).addTo(this.map);
     const parameters = new URLSearchParams({ ...this.search, lat, lon, radius_km });
-    const response = await fetch(`/map/circle?${parameters}`).catch(() => null);
+    const answer = await ask(`/map/circle?${parameters}`);
     if (this.selected !== circle) return; // another was chosen meanwhile
-    if (!response?.ok) { this.say(response ? await response.text() : "The page's server does not answer."); return; }
-    this.showPanel(circle, await response.json());
+    if (answer?.ok) this.showPanel(circle, answer.content);
+    else this.say(answer ? answer.content : "The page's server does not answer.");
   }
 
   showPanel({ lat, lon, radius_km, place, area }, photos) {

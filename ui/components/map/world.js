@@ -1,9 +1,13 @@
 // The land and the borders of the world, as make_world.py stores them.
 
-// Returns the coordinates of a GeoJSON MultiPolygon and a MultiLineString, in degrees.
+import { ask } from "../shared/ask.js";
+
+// Returns the coordinates of a GeoJSON MultiPolygon and a MultiLineString, in degrees; null where the server does not
+// answer.
 export async function loadWorld() {
-  const response = await fetch(new URL("./world.json", import.meta.url));
-  const { lines, land, borders } = await response.json();
+  const answer = await ask(new URL("./world.json", import.meta.url));
+  if (!answer?.ok) return null;
+  const { lines, land, borders } = answer.content;
   const points = lines.map((differences) => {
     const line = [];
     let lon = 0, lat = 0;

@@ -2,6 +2,7 @@
 // "Combobox", list autocomplete with manual selection). The box itself stays Streamlit's; it is found
 // by its label at each event, since Streamlit may replace it.
 
+import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 import { isTyping } from "../shared/page.js";
 
@@ -77,26 +78,23 @@ function start(box) {
     activate(-1);
     status.textContent = `${found.length} suggestion${found.length === 1 ? "" : "s"}`;
   };
-  const ask = async () => {
+  const askForSuggestions = async () => {
     clearTimeout(timer);
     const field = input();
     if (!field) return;
     request?.abort();
     const own = request = new AbortController();
     const typed = field.value.slice(0, field.selectionStart ?? field.value.length);
-    try {
-      const answer = await fetch(`/suggest?q=${encodeURIComponent(typed.toWellFormed?.() ?? typed)}`, { signal: own.signal });
-      const found = answer.ok ? await answer.json() : [];
-      if (own === request && document.activeElement === field) show(found, typed);
-    } catch { // a newer request, or the page has ended: Streamlit says so
-      if (own === request) close();
-    }
+    const answer = await ask(`/suggest?q=${encodeURIComponent(typed.toWellFormed?.() ?? typed)}`, { signal: own.signal });
+    if (own !== request) return;
+    if (!answer) close(); // the page has ended: Streamlit says so
+    else if (document.activeElement === field) show(answer.ok ? answer.content : [], typed);
   };
   const askSoon = () => {
     clearTimeout(timer);
     request?.abort(); // its answer would be about what was typed before, and an empty one closes the list
     request = null;
-    timer = setTimeout(ask, WAIT_MS);
+    timer = setTimeout(askForSuggestions, WAIT_MS);
   };
 
   const choose = (option) => {
@@ -104,7 +102,7 @@ function start(box) {
     if (!field || !option) return;
     if (option.kind === "clear") {
       close();
-      fetch("/past-queries", { method: "DELETE" }).then((answer) => { status.textContent = answer.ok ? "Past queries deleted" : "Past queries could not be deleted"; });
+      ask("/past-queries", { method: "DELETE" }).then((answer) => { status.textContent = answer?.ok ? "Past queries deleted" : "Past queries could not be deleted"; });
       return;
     }
     const rest = option.kind === "query" ? "" : field.value.slice(field.selectionStart ?? field.value.length);
@@ -152,7 +150,7 @@ function start(box) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (event.altKey && event.key === "ArrowUp") close();
-      else if (!isOpen()) ask();
+      else if (!isOpen()) askForSuggestions();
       else if (event.key === "ArrowDown") activate(active < last ? active + 1 : -1);
       else activate(active < 0 ? last : active - 1);
     } else if (event.key === "Enter" && isOpen() && active >= 0) {
@@ -172,7 +170,7 @@ function start(box) {
   const onInput = (event) => { if (event.target === input() && event.isTrusted) askSoon(); };
   const onFocusIn = (event) => { if (event.target === input()) describe(); };
   const onClick = (event) => {
-    if (event.target === input()) { if (!isOpen() && !event.target.value) ask(); }
+    if (event.target === input()) { if (!isOpen() && !event.target.value) askForSuggestions(); }
     else if (!list.contains(event.target)) close();
   };
   const onFocusOut = (event) => { if (event.target === input()) close(); };

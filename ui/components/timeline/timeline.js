@@ -5,6 +5,7 @@
 import { PhotoGrid, mount } from "../grid/photo_grid.js";
 import { layOutDays } from "../grid/layout.js";
 import { dayHeadings } from "../grid/headings.js";
+import { ask } from "../shared/ask.js";
 import { dayName, element } from "../shared/dom.js";
 import { createTile, fillTile } from "../shared/photo_tile.js";
 
@@ -45,9 +46,9 @@ class Timeline extends PhotoGrid {
 
   // Finding trips and places takes longer, so the photos are there first.
   async addHeadings(source) {
-    const response = await fetch(`/timeline/headings?${this.parameters}`).catch(() => null);
-    if (!response?.ok) return; // days need no other heading than their date
-    const { trips, towns } = await response.json();
+    const answer = await ask(`/timeline/headings?${this.parameters}`);
+    if (!answer?.ok) return; // days need no other heading than their date
+    const { trips, towns } = answer.content;
     if (source !== this.source || !this.box.isConnected) return; // the photos have changed meanwhile
     this.trips = trips;
     for (const day of this.days) day.towns = towns[day.day] ?? "";

@@ -1,0 +1,15 @@
+// Asks the server of the page.
+
+// Returns { ok, status, content }, in which content is what the server has sent, parsed if it is JSON; null where the
+// server does not answer, the request was aborted, or the page is being left, which Firefox reports as an error.
+export async function ask(address, options) {
+  try {
+    const response = await fetch(address, options);
+    const isJson = response.headers.get("content-type")?.includes("json");
+    const content = await (isJson ? response.json() : response.text());
+    return { ok: response.ok, status: response.status, content };
+  } catch (error) {
+    if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
+    return null;
+  }
+}
