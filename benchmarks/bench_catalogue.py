@@ -42,7 +42,7 @@ from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Selection
 
-K, QUERIES, CLIENTS, AT_ONCE, COLD = 10, 100, 16, 10_000, 5
+K, QUERIES, CLIENTS, AT_ONCE, COLD, THROUGH_S3 = 10, 100, 16, 10_000, 5, 16
 CAMERAS = ("Canon EOS R5", "NIKON D70", "SONY ILCE-7M3", "Apple iPhone 12", "FUJIFILM X-T3")
 # A query line, and which photos pass it.
 FILTERS: dict[str, Callable[[int], bool]] = {
@@ -197,7 +197,7 @@ def through_s3(folder: Path, photos: int, policy: LancePolicy) -> dict[str, Any]
             for text in texts
         ]
         measured: dict[str, Any] = {"cold_ms": cold_ms, "warm_up_s": timed(catalogue.warm_up)}
-        return measured | ask(address, photos, policy, ())
+        return measured | ask(address, photos, policy, (), queries_each=THROUGH_S3)
 
 
 def ask(
@@ -206,14 +206,15 @@ def ask(
     policy: LancePolicy,
     lines: Iterable[str] = tuple(FILTERS),
     is_gone: Callable[[int], bool] = lambda number: False,
+    queries_each: int = QUERIES,
 ) -> dict[str, Any]:
     """Times and recall of queries, without a filter and with each of these."""
     catalogue = LanceCatalogue(address, policy)
     catalogue.warm_up()
     measured: dict[str, Any] = {"settings": repr(catalogue.search_settings)}
     queries = {
-        "text": space_for(photos).texts(QUERIES, seed=3),
-        "image": next(space_for(photos).photos(QUERIES, seed=2)),
+        "text": space_for(photos).texts(queries_each, seed=3),
+        "image": next(space_for(photos).photos(queries_each, seed=2)),
     }
     is_there = np.array([not is_gone(number) for number in range(photos)])
     passing = {
@@ -222,7 +223,7 @@ def ask(
     }
     passing[""] = is_there
     ids = np.array([id_of(hash_of(number).hex()) for number in range(photos)])
-    nothing = (np.empty((QUERIES, 0), np.int64), np.empty((QUERIES, 0), np.float32))
+    nothing = (np.empty((queries_each, 0), np.int64), np.empty((queries_each, 0), np.float32))
     best = {(kind, line): nothing for kind in queries for line in passing}
     for numbers, vectors in chunks(photos):
         rows = vectors.astype(np.float16).astype(np.float32)
@@ -232,7 +233,7 @@ def ask(
             for line, mask in passing.items():
                 own = np.flatnonzero(mask[numbers.start : numbers.stop])
                 known_ids, known_scores = best[kind, line]
-                new_ids = np.broadcast_to(ids[numbers.start + own], (QUERIES, len(own)))
+                new_ids = np.broadcast_to(ids[numbers.start + own], (queries_each, len(own)))
                 all_ids = np.concatenate([known_ids, new_ids], axis=1)
                 all_scores = np.concatenate([known_scores, scores[:, own]], axis=1)
                 if all_scores.shape[1] > K:
@@ -248,15 +249,15 @@ def ask(
 
         one(0)
         times, shares = [], []
-        for at in range(QUERIES):
+        for at in range(queries_each):
             start = time.perf_counter()
             found = one(at)
             times.append((time.perf_counter() - start) * 1000)
             shares.append(len(set(found.ids.tolist()) & set(exact[at].tolist())) / K)
         with ThreadPoolExecutor(CLIENTS) as clients:
             start = time.perf_counter()
-            list(clients.map(one, list(range(QUERIES)) * 2))
-            per_s = 2 * QUERIES / (time.perf_counter() - start)
+            list(clients.map(one, list(range(queries_each)) * 2))
+            per_s = 2 * queries_each / (time.perf_counter() - start)
         measured[f"{kind} {line}".strip()] = {
             "p50_ms": round(float(np.percentile(times, 50)), 1),
             "p95_ms": round(float(np.percentile(times, 95)), 1),
@@ -276,17 +277,22 @@ def main() -> None:
     options = parser.parse_args()
     address: Path = options.folder / "catalogue"
     policy = LancePolicy(bits=options.bits)
-    measured: dict[str, Any] = {}
     if not address.exists():
-        measured |= fill(address, options.photos, policy)
-    measured["photos_mb"] = megabytes(address / "photos.lance" / "data")
-    measured["indexes_mb"] = megabytes(address / "photos.lance" / "_indices")
-    measured |= ask(address, options.photos, policy)
+        print_part("made", fill(address, options.photos, policy))
+    sizes = {
+        "photos_mb": megabytes(address / "photos.lance" / "data"),
+        "indexes_mb": megabytes(address / "photos.lance" / "_indices"),
+    }
+    print_part("in a folder", sizes | ask(address, options.photos, policy))
     if options.s3:
-        measured["s3"] = through_s3(address, options.photos, policy)
+        print_part("through S3", through_s3(address, options.photos, policy))
     if options.forget:
-        measured |= forget_a_tenth(address, options.photos, policy)
-    print(json.dumps(measured, indent=1))
+        print_part("forgetting", forget_a_tenth(address, options.photos, policy))
+
+
+def print_part(name: str, measured: dict[str, Any]) -> None:
+    """Print what one part of the benchmark has measured."""
+    print(json.dumps({name: measured}, indent=1), flush=True)
 
 
 if __name__ == "__main__":
