@@ -1,12 +1,16 @@
 """`make scale-test`: a fleet on two nodes and object storage, with everything killed once.
 
     python -m benchmarks.scale_test run [--photos 2000] [--work DIR]
+    python -m benchmarks.scale_test overhead [--photos 2000] [--work DIR]
 
 Starts an S3 server and two nodes of Ray on the loopback interface. The fleet embeds the photos
 (with copies, and files that cannot be read) into a catalogue in object storage. Meanwhile a worker
 is killed with -9, then the driver, which is started again, and then the S3 server is away for ten
 seconds. The catalogue has to end equal to a library on this machine, vector by vector. Two fleets
 at once with overlapping folders, into another catalogue, have to end the same.
+
+`overhead` measures how long an archive takes beside a library on this machine, without a cluster
+and with the two nodes, and how much of it passes before the first photos are done.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from typing import Any
 
 import psutil
 
-from imgsearch import Library, Settings
+from imgsearch import Archive, Library, Settings
 from imgsearch.catalogue.lance.reader import LanceCatalogue
 from imgsearch.catalogue.lance.writer import LanceWriter
 from imgsearch.encoders.registry import open_encoder
@@ -368,15 +372,49 @@ def _killed_fleet(s3: S3, work: Path, arguments: tuple[str, ...], count: int) ->
     say(log.read_text().splitlines()[-1])
 
 
+def overhead(count: int, work: Path) -> None:
+    """Index the same photos into a library and into archives, and print how long each took."""
+    shutil.rmtree(work, ignore_errors=True)
+    photos = work / "photos"
+    make_photos(photos, count)
+    os.environ |= ENVIRONMENT
+
+    def library(name: str) -> None:
+        settings = Settings.load(data_dir=work / name, encoder="lite")
+        with Library.open(settings) as opened:
+            _say_how_long(name, opened.index([photos]))
+
+    def archive(name: str, ray: str | None = None) -> None:
+        settings = Settings.load(data_dir=work / name / "data", encoder="lite")
+        with Archive.open(work / name / "archive", settings) as opened:
+            _say_how_long(name, opened.index([photos], ray=ray))
+
+    library("library")
+    archive("archive")
+    with two_nodes() as address:
+        archive("archive by two nodes", address)
+    library("library again")
+
+
+def _say_how_long(what: str, job: Job[SyncReport]) -> None:
+    started = time.monotonic()
+    first = ""
+    for step in job:
+        if not first and step.part is None and step.done:
+            first = f", the first {step.done} after {time.monotonic() - started:.1f} s"
+    say(f"{what}: {time.monotonic() - started:.1f} s{first}")
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    whole = commands.add_parser("run")
-    whole.add_argument("--photos", type=int, default=2000)
-    whole.add_argument("--work", type=Path, default=HOUSE / "build" / "scale-test")
+    for name in ("run", "overhead"):
+        whole = commands.add_parser(name)
+        whole.add_argument("--photos", type=int, default=2000)
+        whole.add_argument("--work", type=Path, default=HOUSE / "build" / "scale-test")
     driver = commands.add_parser("drive")
     driver.add_argument("address")
     driver.add_argument("sources", nargs="+")
@@ -386,6 +424,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.command == "run":
         run(given.photos, given.work)
+    elif given.command == "overhead":
+        overhead(given.photos, given.work)
     else:
         drive(given.address, given.sources, given.work, given.ray, given.every)
 
