@@ -18,6 +18,7 @@ from tests.browsing import (
     settle,
     wait_for_count,
     wait_for_first,
+    wait_until_shown,
 )
 from tests.factories import run_cli
 
@@ -58,6 +59,7 @@ def test_photos_of_an_archive_are_found_and_shown(
     settle(tab)
     assert tab.get_by_role("link", name="Timeline").count() == 0
     assert tab.get_by_role("button", name="Filters").count() == 0
+    wait_until_shown(tab.locator(".tile img").first)
     widths_px = tab.locator(".tile img").evaluate_all("each => each.map(one => one.naturalWidth)")
     assert 0 < max(widths_px) <= 256, "tiles need no original"
     screenshot(tab, f"archive-newest-{width_px}-{theme}")
