@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.scale_test import ENVIRONMENT, INDEX, S3_PORT, put_files
 from benchmarks.synthetic import SyntheticSpace
 from imgsearch.catalogue.lance.nearest import LancePolicy
 from imgsearch.catalogue.lance.reader import LanceCatalogue
@@ -157,31 +158,16 @@ def forget_a_tenth(address: Path, photos: int, policy: LancePolicy) -> dict[str,
 @contextmanager
 def object_storage(folder: Path) -> Iterator[str]:
     """The address of a copy of this folder in object storage, which is there until the end."""
-    import boto3
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    os.environ.update(
-        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
-        AWS_ALLOW_HTTP="true",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-        AWS_DEFAULT_REGION="us-east-1",
-        AWS_EC2_METADATA_DISABLED="true",
-    )
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    os.environ |= ENVIRONMENT
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(S3_PORT)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", S3_PORT), 1):
                 break
             time.sleep(0.1)
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="index")
-        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
-            client.upload_file(str(file), "index", f"archive/{file.relative_to(folder)}")
-        yield "s3://index/archive"
+        put_files(folder, INDEX, "archive/")
+        yield f"s3://{INDEX}/archive"
     finally:
         server.terminate()
         server.wait()

@@ -30,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 
 from imgsearch import Archive, Library, Settings
@@ -154,18 +155,12 @@ class S3:
         self._server.stop()
 
 
-def fill(folder: Path) -> None:
-    """Put the files of a folder into the bucket of photos, and create that of the catalogue."""
-    import boto3
-
+def put_files(folder: Path, bucket: str, prefix: str = "") -> None:
+    """Put the files of a folder into a bucket, which is made if there is none."""
     client = boto3.client("s3")
-    for bucket in (PHOTOS, INDEX):
-        client.create_bucket(Bucket=bucket)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            client.put_object(
-                Bucket=PHOTOS, Key=str(path.relative_to(folder)), Body=path.read_bytes()
-            )
+    client.create_bucket(Bucket=bucket)
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        client.upload_file(str(path), bucket, f"{prefix}{path.relative_to(folder)}")
 
 
 @contextmanager
@@ -322,7 +317,8 @@ def run(count: int, work: Path) -> None:
     expected = of_library(library, folder)
     s3 = S3()
     s3.start()
-    timed("photos into object storage", lambda: fill(folder))
+    timed("photos into object storage", lambda: put_files(folder, PHOTOS))
+    boto3.client("s3").create_bucket(Bucket=INDEX)
     wrong: list[str] = []
     with two_nodes() as ray:
         address = f"s3://{INDEX}/archive"

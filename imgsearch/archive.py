@@ -257,6 +257,17 @@ class Archive:
         with closing(self._readable_files(found, with_video=moving_part)) as files:
             return (open_moving_part if moving_part else open_original)(found.photo, files)
 
+    def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
+        """What opens the original at a path of this archive, for other programs.
+
+        A file, also that of an object below a mount point of the settings; else an address that
+        opens the object without credentials for `valid_s` seconds, at most seven days. Whoever has
+        it can open it. Raises ObjectStorageError without credentials.
+        """
+        address = path_text(path)
+        file = self._file_at(address)
+        return self._objects.signed_address(address, valid_s) if file is None else str(file)
+
     def near_duplicates(self, min_score: float = 0.9) -> Job[Pairs]:
         """All pairs of photos with at least this score, and how sharp these are.
 
@@ -313,17 +324,6 @@ class Archive:
     def _kept_examples(self) -> KeptExamples:
         return KeptExamples(self.settings.cache_dir / "examples")
 
-    def openable(self, path: str | Path, valid_s: int = 3_600) -> str:
-        """What opens the original at a path of this archive, for other programs.
-
-        A file, also that of an object below a mount point of the settings; else an address that
-        opens the object without credentials for `valid_s` seconds, at most seven days. Whoever has
-        it can open it. Raises ObjectStorageError without credentials.
-        """
-        address = path_text(path)
-        file = self._file_at(address)
-        return self._objects.signed_address(address, valid_s) if file is None else str(file)
-
     def _file_at(self, path: str) -> Path | None:
         """The file at a path of this archive; None for an object that is not mounted here."""
         return self._mounts.file_of(path) if is_object(path) else Path(path)
@@ -378,7 +378,7 @@ class Archive:
         return self._writer(self._catalogue.encoder if encoder is None else encoder)
 
     def _writer(self, row: EncoderRow, build_large_index: BuildIndex | None = None) -> LanceWriter:
-        from imgsearch.catalogue.lance.writer import LanceWriter, build_index
+        from imgsearch.catalogue.lance.writer import LanceWriter
 
         self._encoders.check(row)
 
@@ -395,7 +395,7 @@ class Archive:
             row,
             embed_queries,
             make_baseline,
-            build_large_index=build_large_index or build_index,
+            build_large_index=build_large_index,
         )
 
     # ------------------------------------------------------------------ filling

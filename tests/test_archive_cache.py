@@ -16,7 +16,7 @@ from PIL import Image
 
 from imgsearch import Archive, Settings
 from tests.factories import write_photos
-from tests.fleets import S3Server, s3_server
+from tests.fleets import S3Server
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")
@@ -26,12 +26,6 @@ pytestmark = pytest.mark.skipif(
     reason="needs rclone and FUSE: apt-get install rclone fuse3",
 )
 ALL = "sort:path width:>0"
-
-
-@pytest.fixture
-def s3() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from imgsearch import Archive, Settings
 from imgsearch.catalogue.lance.tables import lance_errors
 from imgsearch.errors import PhotoError, StoreError
 from tests.factories import write_photos
-from tests.fleets import S3Server, s3_server
+from tests.fleets import S3Server
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")
@@ -31,13 +31,12 @@ READING = {
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    with s3_server() as server:
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
-        try:
-            yield server
-        finally:
-            check_permissions(server, after=10**9)
+def s3(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    try:
+        yield s3
+    finally:
+        check_permissions(s3, after=10**9)
 
 
 def check_permissions(server: S3Server, after: int) -> None:

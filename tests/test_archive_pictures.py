@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -14,17 +13,10 @@ from imgsearch import Archive, Library, Settings, removal_script
 from imgsearch.catalogue.lance import tables
 from imgsearch.errors import PhotoError, UsageError
 from tests.factories import write_photos
-from tests.fleets import S3Server, s3_server
+from tests.fleets import S3Server
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")
-
-
-@pytest.fixture
-def s3() -> Iterator[S3Server]:
-    pytest.importorskip("moto", reason="needs moto")
-    with s3_server() as server:
-        yield server
 
 
 def open_archive(folder: Path, thumbnails_mb: int | None = None) -> Archive:

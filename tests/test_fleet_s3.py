@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded
 from tests.factories import scene, write_noise, write_photo, write_photos
-from tests.fleets import S3Server, run_in, s3_server, workers_here
+from tests.fleets import S3Server, run_in, workers_here
 from tests.small_catalogue import SmallCatalogue
 
 pytest.importorskip("moto")
@@ -28,12 +27,6 @@ XMP = (
     'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
     'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>'
 )
-
-
-@pytest.fixture
-def s3() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
 
 
 def embed(run: FleetRun, *addresses: str | Path) -> SyncReport:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -13,18 +12,10 @@ from imgsearch import Archive, Settings
 from imgsearch.errors import SettingsError
 from imgsearch.fleet.mounts import MountPoints
 from tests.factories import run_cli
-from tests.fleets import S3Server, s3_server
+from tests.fleets import S3Server
 from tests.stand_in import StandIn
 
 SUNSET = "2020/a sunset+sea.jpg"
-
-
-@pytest.fixture
-def s3() -> Iterator[S3Server]:
-    pytest.importorskip("lance", reason="needs the extra scale")
-    pytest.importorskip("moto", reason="needs moto")
-    with s3_server() as server:
-        yield server
 
 
 def image_bytes(folder: Path, colour: str) -> bytes:
@@ -36,6 +27,7 @@ def image_bytes(folder: Path, colour: str) -> bytes:
 def test_a_mounted_object_is_a_file_and_another_gets_a_signed_address(
     tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("lance", reason="needs the extra scale")
     sunset, dog = image_bytes(tmp_path / "1", "red"), image_bytes(tmp_path / "2", "blue")
     s3.put({SUNSET: sunset, "dog.jpg": dog})
     mounted = tmp_path / "mnt" / SUNSET

@@ -11,6 +11,7 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from imgsearch import private_files
 from imgsearch.analysis.sharpness import SIDES_PX, measure_sharpness
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode, decode_bytes
@@ -58,7 +59,7 @@ def find_pairs(
     finds. If there are more than `max_pairs`, the best are kept, and the `min_score` of the result
     is raised to the score down to which it is complete.
 
-    Meanwhile the vectors are in a file without a name in `scratch_dir`, a kilobyte a photo, so that
+    Meanwhile the vectors are in a temporary file in `scratch_dir`, a kilobyte a photo, so that
     memory does not limit how many there may be. Progress is in photos, first as they are read, then
     by the share of the work done; its steps are short, so that the job stops quickly. Raises
     DiskError.
@@ -77,14 +78,14 @@ def find_pairs(
 
 
 class _VectorFile:
-    """Vectors in a file without a name: the system frees it when nobody reads it any more."""
+    """Vectors in a temporary file, which the system deletes when nobody reads it any more."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._ids: list[Ids] = []
         self._dim = 0
         with self._disk_errors():
-            folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(folder)
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # see `close`
 
     def __len__(self) -> int:
@@ -273,8 +274,7 @@ def measure_photos(
 
 def photos_to_measure(pairs: Pairs) -> list[int]:
     """The photos of the best pairs, at most `MAX_MEASURED`."""
-    ids = dict.fromkeys(photo_id for pair in pairs.pairs for photo_id in (pair.a, pair.b))
-    return list(ids)[:MAX_MEASURED]
+    return pairs.photo_ids()[:MAX_MEASURED]
 
 
 def _rows_done(start: int, end: int, total: int, block_rows: int) -> int:

@@ -109,8 +109,7 @@ def propose_among(
     catalogue: Catalogue, pairs: Pairs, min_score: float, prefer: Sequence[Path]
 ) -> tuple[DuplicateGroup, ...]:
     """As `propose`, for the photos of a catalogue; those that have left it are left out."""
-    linked = (pair for pair in pairs.pairs if pair.score >= min_score)
-    ids = list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
+    ids = pairs.photo_ids(min_score)
     hits = {hit.photo.id: hit for hit in make_hits(catalogue, ids)}
     return propose(pairs, hits, min_score, catalogue.raw_pairs(ids), prefer)
 

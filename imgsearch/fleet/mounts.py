@@ -15,7 +15,10 @@ _NO_NAMES = frozenset(("", ".", ".."))
 
 @dataclass(frozen=True, slots=True)
 class MountPoints:
-    """Where objects are files. `folders` are by the address of what is mounted, ending in "/"."""
+    """Where objects are files.
+
+    `folders` are by the address of what is mounted, which ends in "/"; the longest address first.
+    """
 
     folders: Mapping[str, Path]
 
@@ -25,7 +28,7 @@ class MountPoints:
 
         Raises SettingsError.
         """
-        folders = {}
+        folders: dict[str, Path] = {}
         for entry in filter(str.strip, setting.split(";")):
             address, _, folder = entry.strip().partition("=")
             path = Path(folder.strip()).expanduser()
@@ -39,16 +42,17 @@ class MountPoints:
                     "with the folder where it is mounted, and ; between two of them."
                 )
             folders[str(mounted)] = path
-        return cls(folders)
+        longest_first = sorted(folders, key=len, reverse=True)
+        return cls({mounted: folders[mounted] for mounted in longest_first})
 
     def file_of(self, address: str) -> Path | None:
         """The file that an object is; None where it is not mounted, or not there now."""
-        for mounted in sorted(self.folders, key=len, reverse=True):
+        for mounted, folder in self.folders.items():
             if address.startswith(mounted):
                 names = address.removeprefix(mounted).split("/")
                 # A key may have "..", and must not lead out of the folder.
                 if _NO_NAMES.isdisjoint(names):
-                    file = self.folders[mounted].joinpath(*names)
+                    file = folder.joinpath(*names)
                     if file.is_file():
                         return file
         return None

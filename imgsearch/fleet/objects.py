@@ -114,7 +114,7 @@ class ObjectStorage:
         from botocore.config import Config
 
         config = Config(
-            signature_version="s3v4",  # what is signed as before is refused by most regions
+            signature_version="s3v4",  # most regions refuse older signatures
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=_CONNECT_LIMIT_S,
             read_timeout=_READ_LIMIT_S,

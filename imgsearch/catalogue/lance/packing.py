@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from imgsearch.catalogue.lance.rows import PHOTO_COLUMNS, id_of, photo_of, reading_of
+from imgsearch.catalogue.lance.rows import (
+    PHOTO_COLUMNS,
+    id_of,
+    images_by_hash,
+    photo_of,
+    reading_of,
+)
 from imgsearch.catalogue.lance.tables import Table, lance_errors, literal, loaded
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors
 
@@ -106,4 +112,4 @@ class PhotosToPack:
         if self._thumbnails is None:
             return {}
         rows = self._thumbnails.newest().read_with("hash", hashes, ["hash", "image"])
-        return dict(zip(rows["hash"].to_pylist(), rows["image"].to_pylist(), strict=True))
+        return images_by_hash(rows)

@@ -25,6 +25,7 @@ from imgsearch.catalogue.lance.nearest import (
 from imgsearch.catalogue.lance.rows import (
     PHOTO_COLUMNS,
     id_of,
+    images_by_hash,
     photo_of,
     reading_of,
     stem_of,
@@ -251,7 +252,7 @@ class LanceCatalogue:
             if table is None:
                 return {}
             rows = table.newest().read_with("hash", content_hashes, ["hash", "image"])
-        return dict(zip(rows["hash"].to_pylist(), rows["image"].to_pylist(), strict=True))
+        return images_by_hash(rows)
 
     @property
     def _thumbnails(self) -> Table | None:

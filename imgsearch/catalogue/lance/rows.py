@@ -253,6 +253,11 @@ def vectors_in(rows: pa.Table) -> Vectors:
     return np.asarray(vectors, np.float32)
 
 
+def images_by_hash(rows: pa.Table) -> dict[str, bytes]:
+    """The small pictures (WebP) in rows of the table `thumbnails`, by content in hexadecimal."""
+    return dict(zip(rows["hash"].to_pylist(), rows["image"].to_pylist(), strict=True))
+
+
 # ------------------------------------------------------------------------- derived columns
 
 

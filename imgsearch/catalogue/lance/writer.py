@@ -121,13 +121,6 @@ class _Steps:
     refuse: list[str] = field(default_factory=list)
 
 
-def build_index(dataset: Any, name: str, bits: int) -> None:
-    """Index the vectors of a table in this process."""
-    dataset.create_index(
-        "vector", "IVF_RQ", name=name, metric="cosine", num_bits=bits, replace=True
-    )
-
-
 class LanceWriter:
     """Writes to a catalogue in Lance tables, in a folder or in object storage.
 
@@ -141,13 +134,12 @@ class LanceWriter:
         encode_texts: EncodeTexts | None = None,
         make_baseline: MakeBaseline | None = None,
         policy: LancePolicy = USUAL_POLICY,
-        build_large_index: BuildIndex = build_index,
+        build_large_index: BuildIndex | None = None,
     ) -> None:
         """Open a catalogue; all but its address are needed by `settle` alone.
 
-        `build_large_index` indexes the vectors of more than one fragment.
-
-        Raises StoreError where there is none, or a damaged or foreign one.
+        `build_large_index` indexes the vectors of more than one fragment; without it, this process
+        does. Raises StoreError where there is none, or a damaged or foreign one.
         """
         self.address = normal_address(address)
         self._encode_texts = encode_texts
@@ -169,7 +161,7 @@ class LanceWriter:
         encode_texts: EncodeTexts | None = None,
         make_baseline: MakeBaseline | None = None,
         policy: LancePolicy = USUAL_POLICY,
-        build_large_index: BuildIndex = build_index,
+        build_large_index: BuildIndex | None = None,
     ) -> Self:
         """Open a catalogue for the vectors of an encoder; a new one is made where there is none.
 
@@ -477,7 +469,7 @@ class LanceWriter:
     def _index_anew(self, dataset: Any) -> None:
         # The parts that several machines index are fragments.
         is_large = len(dataset.get_fragments()) > 1
-        build = self._build_large_index if is_large else build_index
+        build = (self._build_large_index if is_large else None) or _build_index
         build(dataset, INDEX_NAME, self._policy.bits)
 
     def _calibrated(self) -> SearchSettings:
@@ -569,6 +561,13 @@ class LanceWriter:
 def _index(column: str, kind: str, name: str) -> Callable[[Any], object]:
     """The step that indexes a column."""
     return lambda dataset: dataset.create_scalar_index(column, kind, name=name)
+
+
+def _build_index(dataset: Any, name: str, bits: int) -> None:
+    """Index the vectors of a table in this process."""
+    dataset.create_index(
+        "vector", "IVF_RQ", name=name, metric="cosine", num_bits=bits, replace=True
+    )
 
 
 def _extend(name: str) -> Callable[[Any], object]:

@@ -4,7 +4,7 @@
 // A kind of grid extends the class: it says which photos there are and how their sections look.
 
 import { isPlainClick, visit } from "../history/history.js";
-import { ask } from "../shared/ask.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
 import { fillWindow } from "../shared/page.js";
 import { createTile, dropTile, fillTile } from "../shared/photo_tile.js";
@@ -13,7 +13,6 @@ import { Scrubber } from "./scrubber.js";
 import { TileSource } from "./tiles.js";
 
 const REMEMBER_MS = 150; // after the last scroll
-const NO_SERVER = "The page's server does not answer. Is imgsearch ui still running?";
 
 // What the module of a component exports: it keeps one grid of the class in its element.
 export function mount(Grid) {

@@ -5,7 +5,7 @@
 import "./leaflet/leaflet.js"; // defines window.L
 import { countOf, element } from "../shared/dom.js";
 import { isPlainClick, visit } from "../history/history.js";
-import { ask } from "../shared/ask.js";
+import { NO_SERVER, ask } from "../shared/ask.js";
 import { fillWindow } from "../shared/page.js";
 import { loadWorld } from "./world.js";
 
@@ -104,7 +104,7 @@ class PhotoMap {
     const answer = await ask(`/map/clusters?${parameters}`, { signal: request.signal });
     if (request.signal.aborted) return;
     if (answer?.ok) this.showClusters(answer.content, zoom);
-    else this.say(answer ? answer.content : "The page's server does not answer. Is imgsearch ui still running?");
+    else this.say(answer ? answer.content : NO_SERVER);
   }
 
   showClusters(clusters, zoom) {
@@ -155,7 +155,7 @@ class PhotoMap {
     const answer = await ask(`/map/circle?${parameters}`);
     if (this.selected !== circle) return; // another was chosen meanwhile
     if (answer?.ok) this.showPanel(circle, answer.content);
-    else this.say(answer ? answer.content : "The page's server does not answer.");
+    else this.say(answer ? answer.content : NO_SERVER);
   }
 
   showPanel({ lat, lon, radius_km, place, area }, photos) {

@@ -1,5 +1,7 @@
 // Asks the server of the page.
 
+export const NO_SERVER = "The page's server does not answer. Is imgsearch ui still running?";
+
 // Returns { ok, status, content }, in which content is what the server has sent, parsed if it is JSON; null where the
 // server does not answer, the request was aborted, or the page is being left, which Firefox reports as an error.
 export async function ask(address, options) {
