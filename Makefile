@@ -41,6 +41,7 @@ soak-hour: install  ## The same for an hour; draws memory, threads and open file
 	$(BIN)/python -m tests.soak --seconds 3600 --json build/soak.json --svg docs/images/soak.svg
 
 scale-test: install  ## A fleet on two nodes and object storage, with everything killed once
+	tests/install_ceph.sh
 	$(BIN)/python -m benchmarks.scale_test run
 
 crash: install  ## 200 kills at random moments; no photo may be lost

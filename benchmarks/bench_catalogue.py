@@ -4,8 +4,8 @@
 
 The vectors are synthetic, and each photo has facts: a date, a camera, a folder, a keyword. The
 catalogue is made in FOLDER/catalogue, unless it is there. Times are wall clock, of one process.
-With `--s3`, queries are also asked through a server on this machine that speaks as S3 does: moto,
-in Python, so its times are upper bounds. With `--forget`, a tenth of the photos is forgotten at the
+With `--s3`, queries are also asked through object storage on this machine: Ceph, which
+`tests/install_ceph.sh` installs. With `--forget`, a tenth of the photos is forgotten at the
 end, and queries are asked again before and after the catalogue is settled.
 """
 
@@ -16,21 +16,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.scale_test import ENVIRONMENT, INDEX, S3_PORT, put_files
 from benchmarks.synthetic import SyntheticSpace
 from imgsearch.catalogue.lance.nearest import LancePolicy
 from imgsearch.catalogue.lance.reader import LanceCatalogue
@@ -42,8 +36,10 @@ from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.photo import Facts
 from imgsearch.records.query import Selection
+from tests.object_storage import s3_server
 
-K, QUERIES, CLIENTS, AT_ONCE, COLD, THROUGH_S3 = 10, 100, 16, 10_000, 5, 16
+K, QUERIES, CLIENTS, AT_ONCE, COLD = 10, 100, 16, 10_000, 5
+INDEX = "index"
 CAMERAS = ("Canon EOS R5", "NIKON D70", "SONY ILCE-7M3", "Apple iPhone 12", "FUJIFILM X-T3")
 # A query line, and which photos pass it.
 FILTERS: dict[str, Callable[[int], bool]] = {
@@ -155,35 +151,21 @@ def forget_a_tenth(address: Path, photos: int, policy: LancePolicy) -> dict[str,
     return measured
 
 
-@contextmanager
-def object_storage(folder: Path) -> Iterator[str]:
-    """The address of a copy of this folder in object storage, which is there until the end."""
-    os.environ |= ENVIRONMENT
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(S3_PORT)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", S3_PORT), 1):
-                break
-            time.sleep(0.1)
-        put_files(folder, INDEX, "archive/")
-        yield f"s3://{INDEX}/archive"
-    finally:
-        server.terminate()
-        server.wait()
-
-
 def through_s3(folder: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
     """Queries through object storage: the first ones, then those with the indexes in memory."""
-    with object_storage(folder) as address:
+    with s3_server("ceph") as server:
+        measured: dict[str, Any] = {
+            "put_s": timed(lambda: server.put_files(folder, INDEX, "archive/"))
+        }
+        address = f"s3://{INDEX}/archive"
         catalogue = LanceCatalogue(address, policy)
         texts = space_for(photos).texts(COLD, seed=6)
         cold_ms = [
             round(1000 * timed(lambda text=text: catalogue.nearest(text, K, kind="text")))  # type: ignore[misc]
             for text in texts
         ]
-        measured: dict[str, Any] = {"cold_ms": cold_ms, "warm_up_s": timed(catalogue.warm_up)}
-        return measured | ask(address, photos, policy, (), queries_each=THROUGH_S3)
+        measured |= {"cold_ms": cold_ms, "warm_up_s": timed(catalogue.warm_up)}
+        return measured | ask(address, photos, policy)
 
 
 def ask(
@@ -192,15 +174,14 @@ def ask(
     policy: LancePolicy,
     lines: Iterable[str] = tuple(FILTERS),
     is_gone: Callable[[int], bool] = lambda number: False,
-    queries_each: int = QUERIES,
 ) -> dict[str, Any]:
     """Times and recall of queries, without a filter and with each of these."""
     catalogue = LanceCatalogue(address, policy)
     catalogue.warm_up()
     measured: dict[str, Any] = {"settings": repr(catalogue.search_settings)}
     queries = {
-        "text": space_for(photos).texts(queries_each, seed=3),
-        "image": next(space_for(photos).photos(queries_each, seed=2)),
+        "text": space_for(photos).texts(QUERIES, seed=3),
+        "image": next(space_for(photos).photos(QUERIES, seed=2)),
     }
     is_there = np.array([not is_gone(number) for number in range(photos)])
     passing = {
@@ -209,7 +190,7 @@ def ask(
     }
     passing[""] = is_there
     ids = np.array([id_of(hash_of(number).hex()) for number in range(photos)])
-    nothing = (np.empty((queries_each, 0), np.int64), np.empty((queries_each, 0), np.float32))
+    nothing = (np.empty((QUERIES, 0), np.int64), np.empty((QUERIES, 0), np.float32))
     best = {(kind, line): nothing for kind in queries for line in passing}
     for numbers, vectors in chunks(photos):
         rows = vectors.astype(np.float16).astype(np.float32)
@@ -219,7 +200,7 @@ def ask(
             for line, mask in passing.items():
                 own = np.flatnonzero(mask[numbers.start : numbers.stop])
                 known_ids, known_scores = best[kind, line]
-                new_ids = np.broadcast_to(ids[numbers.start + own], (queries_each, len(own)))
+                new_ids = np.broadcast_to(ids[numbers.start + own], (QUERIES, len(own)))
                 all_ids = np.concatenate([known_ids, new_ids], axis=1)
                 all_scores = np.concatenate([known_scores, scores[:, own]], axis=1)
                 if all_scores.shape[1] > K:
@@ -235,15 +216,15 @@ def ask(
 
         one(0)
         times, shares = [], []
-        for at in range(queries_each):
+        for at in range(QUERIES):
             start = time.perf_counter()
             found = one(at)
             times.append((time.perf_counter() - start) * 1000)
             shares.append(len(set(found.ids.tolist()) & set(exact[at].tolist())) / K)
         with ThreadPoolExecutor(CLIENTS) as clients:
             start = time.perf_counter()
-            list(clients.map(one, list(range(queries_each)) * 2))
-            per_s = 2 * queries_each / (time.perf_counter() - start)
+            list(clients.map(one, list(range(QUERIES)) * 2))
+            per_s = 2 * QUERIES / (time.perf_counter() - start)
         measured[f"{kind} {line}".strip()] = {
             "p50_ms": round(float(np.percentile(times, 50)), 1),
             "p95_ms": round(float(np.percentile(times, 95)), 1),

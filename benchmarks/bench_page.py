@@ -109,6 +109,14 @@ def taken(photos: int) -> Iterator[tuple[datetime, MadePlace]]:
         yield at.replace(microsecond=0), MadePlace(place.town, place.country, lat, lon)
 
 
+def library_in(place: Path, photos: int) -> Path:
+    """The library in this folder, which is made if it is not there."""
+    if not (place / "library").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        fill(place, photos)
+    return place / "library"
+
+
 def fill(place: Path, photos: int) -> None:
     """Make a library of hard links to 50 small JPEGs, each with its own content hash and vector."""
     encoder = open_encoder("lite", default_cache_dir())
@@ -263,11 +271,9 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         place = options.library or Path(folder)
-        if not (place / "library").exists():
-            place.mkdir(parents=True, exist_ok=True)
-            fill(place, options.photos)
+        library = library_in(place, options.photos)
         browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        with serving(place / "library") as address:
+        with serving(library) as address:
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             context.set_default_timeout(PATIENCE_MS)
             context.request.get(f"{address}/?token={TOKEN}")  # logs the browser in

@@ -1,14 +1,17 @@
 """What the service saves: commands with it compared with the same commands without it.
 
     .venv/bin/python -m benchmarks.bench_serve
+    .venv/bin/python -m benchmarks.bench_serve --library DIR --photos 1000000
 
 On the demo photos and `lite`: the library is small, so that the time measured is for starting,
-loading and communicating. Prints a table and, with --json FILE, writes it.
+loading and communicating. With `--library`, on that of `bench_page` in this folder, which is made
+if it is not there: then the index has its share. Prints a table and, with --json FILE, writes it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -20,8 +23,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
+import numpy as np
+
+from benchmarks import bench_page
 from imgsearch import Library, Settings
 from imgsearch.cli.demo import copy_photos
 from imgsearch.query.grammar import parse
@@ -30,6 +38,8 @@ from imgsearch.service.codec import query_to_json
 
 COMMAND = [sys.executable, "-m", "imgsearch"]
 CLIENTS = 16
+LOAD_S = 10.0
+KNOWN = 100  # different words under load
 
 
 def timed(run: Callable[[int], object], times: int) -> tuple[float, float]:
@@ -82,6 +92,46 @@ def is_answered(client: Client, line: str) -> bool:
         return False
 
 
+def under_load(settings: Settings) -> dict[str, object]:
+    """Known words from clients that keep their connections: answers a second, and their times."""
+    bodies = [
+        json.dumps({"query": query_to_json(parse(f"a photo of {number} dogs"))}).encode()
+        for number in range(KNOWN)
+    ]
+
+    def ask(connection: HTTPConnection, body: bytes) -> float:
+        started = time.perf_counter()
+        connection.request("POST", "/search", body)
+        response = connection.getresponse()
+        content = response.read()
+        assert response.status == 200, content
+        return (time.perf_counter() - started) * 1000
+
+    with ExitStack() as opened, ThreadPoolExecutor(CLIENTS) as pool:
+        connections = [
+            opened.enter_context(connect(settings.data_dir)) for number in range(CLIENTS)
+        ]
+        for connection in connections:
+            connection.sock.settimeout(ANSWER_S)
+        for body in bodies:
+            ask(connections[0], body)
+        started = time.perf_counter()
+
+        def client(number: int) -> list[float]:
+            own = itertools.cycle(bodies[number:] + bodies[:number])
+            took_ms = []
+            while time.perf_counter() < started + LOAD_S:
+                took_ms.append(ask(connections[number], next(own)))
+            return took_ms
+
+        took_ms = np.concatenate(list(pool.map(client, range(CLIENTS))))
+        seconds = time.perf_counter() - started
+    return {
+        f"{CLIENTS} clients, known words, queries/s": round(len(took_ms) / seconds, 1),
+        "... p50 / p95, ms": np.percentile(took_ms, (50, 95)).round(1).tolist(),
+    }
+
+
 def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object]:
     without = {**environment, "IMGSEARCH_SERVICE": "off"}
     results: dict[str, object] = {
@@ -102,24 +152,38 @@ def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object
         rate = sum(answered) / (time.perf_counter() - started)
     results[f"{CLIENTS} clients, new words, queries/s"] = round(rate, 1)
     results["of these not answered in time"] = f"{answered.count(False) / 2:.1f} %"
+    results |= under_load(settings)
     missing = Client(Settings.load(data_dir=settings.data_dir / "none"))
     no_service_ms, _ = timed(lambda number: is_answered(missing, "a dog"), 200)
     results["finding out that there is no service, ms"] = round(no_service_ms, 3)
     return results
 
 
+def demo_library(place: Path) -> Path:
+    """A library of the demo photos."""
+    photos, data = place / "photos", place / "library"
+    photos.mkdir()
+    copy_photos(photos)
+    with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
+        library.index([photos]).run()
+    return data
+
+
 def main() -> None:
     """Create the library, start the service and measure with and without it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--library", type=Path)
+    parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        photos, data = Path(place) / "photos", Path(place) / "library"
-        photos.mkdir()
-        copy_photos(photos)
+        if options.library is None:
+            data = demo_library(Path(place))
+        else:
+            data = bench_page.library_in(options.library, options.photos)
         settings = Settings.load(data_dir=data, encoder="lite")
-        with Library.open(settings) as library:
-            library.index([photos]).run()
         environment = {**os.environ, "IMGSEARCH_DATA": str(data), "IMGSEARCH_ENCODER": "lite"}
         service = subprocess.Popen([*COMMAND, "serve"], env=environment, stderr=subprocess.PIPE)
         assert service.stderr is not None

@@ -3,11 +3,12 @@
     python -m benchmarks.scale_test run [--photos 2000] [--work DIR]
     python -m benchmarks.scale_test overhead [--photos 2000] [--work DIR]
 
-Starts an S3 server and two nodes of Ray on the loopback interface. The fleet embeds the photos
-(with copies, and files that cannot be read) into a catalogue in object storage. Meanwhile a worker
-is killed with -9, then the driver, which is started again, and then the S3 server is away for ten
-seconds. The catalogue has to end equal to a library on this machine, vector by vector. Two fleets
-at once with overlapping folders, into another catalogue, have to end the same.
+Starts an S3 server (Ceph where it is installed, otherwise moto) and two nodes of Ray on the
+loopback interface. The fleet embeds the photos (with copies, and files that cannot be read) into a
+catalogue in object storage. Meanwhile a worker is killed with -9, then the driver, which is started
+again, and then the S3 server is away for ten seconds. The catalogue has to end equal to a library
+on this machine, vector by vector. Two fleets at once with overlapping folders, into another
+catalogue, have to end the same.
 
 `overhead` measures how long an archive takes beside a library on this machine, without a cluster
 and with the two nodes, and how much of it passes before the first photos are done.
@@ -30,7 +31,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psutil
 
 from imgsearch import Archive, Library, Settings
@@ -44,23 +44,15 @@ from imgsearch.progress import Job, SyncReport
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.query import Selection
 from imgsearch.store.store import Store
+from tests.object_storage import S3Server, is_ceph_there, s3_server
 
 HOUSE = Path(__file__).parent.parent
 DATA = Path(os.environ.get("IMGSEARCH_TEST_DATA", HOUSE.parent / "shared" / "data"))
 # Addresses of their own: Ray takes 127.0.0.1 for the outer one.
 HEAD, NODE, PORT = "127.0.0.2", "127.0.0.3", 6399
-S3_PORT = 5999
 PHOTOS, INDEX = "photos", "index"
 AWAY_S = 10.0
 ENVIRONMENT = {
-    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{S3_PORT}",
-    "AWS_ALLOW_HTTP": "true",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_CONFIG_FILE": os.devnull,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
     "RAY_AUTH_MODE": "token",
@@ -137,30 +129,6 @@ class Driver:
 
 
 # ------------------------------------------------------------------------- servers
-
-
-class S3:
-    """An S3 server whose objects outlive a stop."""
-
-    def start(self) -> None:
-        """Answer requests."""
-        from moto.server import ThreadedMotoServer
-
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
-        self._server = ThreadedMotoServer("127.0.0.1", S3_PORT, verbose=False)
-        self._server.start()
-
-    def stop(self) -> None:
-        """Answer none."""
-        self._server.stop()
-
-
-def put_files(folder: Path, bucket: str, prefix: str = "") -> None:
-    """Put the files of a folder into a bucket, which is made if there is none."""
-    client = boto3.client("s3")
-    client.create_bucket(Bucket=bucket)
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        client.upload_file(str(path), bucket, f"{prefix}{path.relative_to(folder)}")
 
 
 @contextmanager
@@ -315,10 +283,18 @@ def run(count: int, work: Path) -> None:
 
     timed("the indexer of this machine", index)
     expected = of_library(library, folder)
-    s3 = S3()
-    s3.start()
-    timed("photos into object storage", lambda: put_files(folder, PHOTOS))
-    boto3.client("s3").create_bucket(Bucket=INDEX)
+    kind = "ceph" if is_ceph_there() else "moto"
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto writes a line for every request
+    with s3_server(kind) as s3:
+        timed(f"photos into object storage ({kind})", lambda: s3.put_files(folder, PHOTOS))
+        s3.put({}, bucket=INDEX)
+        wrong = _fleets(s3, work, count, expected)
+    say("\n".join(wrong) or "equal: none lost, none doubled, vector by vector")
+    sys.exit(1 if wrong else 0)
+
+
+def _fleets(s3: S3Server, work: Path, count: int, expected: dict[str, Any]) -> list[str]:
+    """One fleet with everything killed once, and two at once; how their archives differ."""
     wrong: list[str] = []
     with two_nodes() as ray:
         address = f"s3://{INDEX}/archive"
@@ -342,12 +318,10 @@ def run(count: int, work: Path) -> None:
 
         timed("two fleets at once, three of seven folders in common", both)
         wrong += compare(expected, of_catalogue(two, f"s3:/{PHOTOS}"))
-    s3.stop()
-    say("\n".join(wrong) or "equal: none lost, none doubled, vector by vector")
-    sys.exit(1 if wrong else 0)
+    return wrong
 
 
-def _killed_fleet(s3: S3, work: Path, arguments: tuple[str, ...], count: int) -> None:
+def _killed_fleet(s3: S3Server, work: Path, arguments: tuple[str, ...], count: int) -> None:
     log = work / "fleet.log"
     driver = Driver(log, *arguments)
     done = driver.wait_for(count // 8)

@@ -18,7 +18,7 @@ from tests.stand_in import StandIn
 if TYPE_CHECKING:
     from imgsearch import Library
     from imgsearch.encoders.base import Encoder
-    from tests.fleets import S3Server
+    from tests.object_storage import S3Server
 
 # The same examples at every run: a new finding must not stop unrelated work.
 # No deadline: on a busy machine an example may take any time.
@@ -121,7 +121,7 @@ def make_photo(tmp_path: Path) -> Callable[..., Path]:
 def s3() -> Iterator[S3Server]:
     """An empty S3 server on the loopback interface, for this process and those that it starts."""
     pytest.importorskip("moto", reason="needs moto")
-    from tests.fleets import s3_server  # here, since most tests need none of what it loads
+    from tests.object_storage import s3_server  # here, since most tests need none of what it loads
 
     with s3_server() as server:
         yield server

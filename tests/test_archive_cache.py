@@ -16,7 +16,7 @@ from PIL import Image
 
 from imgsearch import Archive, Settings
 from tests.factories import write_photos
-from tests.fleets import S3Server
+from tests.object_storage import S3Server
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")

@@ -14,7 +14,7 @@ from imgsearch.errors import FolderError, UsageError
 from imgsearch.store.reads import Reads
 from imgsearch.store.thumbnails import ThumbnailStore
 from tests.factories import run_cli
-from tests.fleets import s3_server
+from tests.object_storage import s3_server
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")

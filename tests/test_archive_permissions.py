@@ -14,7 +14,7 @@ from imgsearch import Archive, Settings
 from imgsearch.catalogue.lance.tables import lance_errors
 from imgsearch.errors import PhotoError, StoreError
 from tests.factories import write_photos
-from tests.fleets import S3Server
+from tests.object_storage import S3Server
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")

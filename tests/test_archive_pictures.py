@@ -13,7 +13,7 @@ from imgsearch import Archive, Library, Settings, removal_script
 from imgsearch.catalogue.lance import tables
 from imgsearch.errors import PhotoError, UsageError
 from tests.factories import write_photos
-from tests.fleets import S3Server
+from tests.object_storage import S3Server
 from tests.stand_in import StandIn
 
 pytest.importorskip("lance", reason="needs the extra scale")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import unicodedata
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,6 +48,7 @@ from imgsearch.records.query import Filter, Interval, Listed, NamedPhrase, Selec
 from imgsearch.records.status import Failure
 from imgsearch.store.store import Store
 from tests.factories import CHECKOUT, PATIENCE_S, unit
+from tests.object_storage import S3Server
 from tests.test_filters import FOLDERS, ROOTS, Known, date_of, filters, passes, random_facts
 
 lance = pytest.importorskip("lance", reason="needs the extra scale")
@@ -994,25 +994,10 @@ def test_two_that_settle_while_a_third_writes_spoil_nothing(writer: LanceWriter)
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty bucket of a server on this machine that speaks as S3 does."""
-    server_module = pytest.importorskip("moto.server", reason="needs moto")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ALLOW_HTTP": "true",
-        "NO_PROXY": "127.0.0.1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    create = urllib.request.Request(f"http://{host}:{port}/index", method="PUT")
-    urllib.request.urlopen(create).close()
-    yield "s3://index"
-    server.stop()
+def bucket(s3: S3Server) -> str:
+    """An empty bucket of a server on this machine."""
+    s3.put({}, bucket="index")
+    return "s3://index"
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded
 from tests.factories import scene, write_noise, write_photo, write_photos
-from tests.fleets import S3Server, run_in, workers_here
+from tests.fleets import run_in, workers_here
+from tests.object_storage import S3Server
 from tests.small_catalogue import SmallCatalogue
 
 pytest.importorskip("moto")

@@ -12,7 +12,7 @@ from imgsearch import Archive, Settings
 from imgsearch.errors import SettingsError
 from imgsearch.fleet.mounts import MountPoints
 from tests.factories import run_cli
-from tests.fleets import S3Server
+from tests.object_storage import S3Server
 from tests.stand_in import StandIn
 
 SUNSET = "2020/a sunset+sea.jpg"
