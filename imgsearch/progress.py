@@ -271,6 +271,7 @@ class CopyReport:
     texts: int = 0  # photos whose text was carried over
     failures: int = 0
     lacking: int = 0  # have no vectors of the catalogue's encoder, and were left out
+    reread: int = 0  # the catalogue had, with other facts
     seconds: float = 0.0
 
     def plus(self, other: CopyReport) -> CopyReport:
@@ -282,6 +283,7 @@ class CopyReport:
             self.texts + other.texts,
             self.failures + other.failures,
             self.lacking + other.lacking,
+            self.reread + other.reread,
             self.seconds + other.seconds,
         )
 

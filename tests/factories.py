@@ -187,6 +187,16 @@ def write_photo(path: Path, number: int = 0) -> Path:
     return path
 
 
+def write_xmp(path: Path, rating: int) -> Path:
+    """An XMP file that gives its photo so many stars."""
+    path.write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        f'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{rating}"/></rdf:RDF></x:xmpmeta>'
+    )
+    return path
+
+
 def write_photos(folder: Path, count: int, first: int = 0) -> Path:
     """Write `0000.png` and so on, with numbers from `first` on; returns the folder."""
     for number in range(first, first + count):

@@ -98,7 +98,6 @@ class S3Server:
     """Object storage with credentials that are not secret, and what tests do with it."""
 
     def __init__(self, server: StorageProgram) -> None:
-        self._server = server
         self.port = server.port
         self.start, self.stop, self.empty = server.start, server.stop, server.empty
 

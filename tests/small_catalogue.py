@@ -6,7 +6,7 @@ import json
 import os
 import pickle
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +86,18 @@ class SmallCatalogue:
             "INSERT OR REPLACE INTO paths VALUES (?, ?)", (path, result.content_hash)
         )
         connection.execute("DELETE FROM failures WHERE path = ?", (path,))
+
+    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+        photos = self.photos
+        changed = {
+            each: own for each, own in facts.items() if each in photos and photos[each].facts != own
+        }
+        with closing(self._connect()) as connection:
+            connection.executemany(
+                "UPDATE photos SET facts = ? WHERE content_hash = ?",
+                [(pickle.dumps(own), each) for each, own in changed.items()],
+            )
+        return len(changed)
 
     def forget(self, paths: Sequence[str]) -> int:
         with closing(self._connect()) as connection:

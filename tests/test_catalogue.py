@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +70,8 @@ class Engine(Protocol):
 
     def put(self, results: Sequence[IngestResult]) -> None: ...
 
+    def put_facts(self, facts: Mapping[bytes, Facts]) -> int: ...
+
     def forget(self, paths: Sequence[str]) -> int: ...
 
     def settle(self) -> None: ...
@@ -86,7 +88,7 @@ class LanceEngine:
         self.address = folder / "catalogue"
         policy = LancePolicy(scalar_index_from=1)
         writer: CatalogueWriter = LanceWriter.open(self.address, ENCODER, policy=policy)
-        self.put, self.forget = writer.put, writer.forget
+        self.put, self.put_facts, self.forget = writer.put, writer.put_facts, writer.forget
         self.settle, self.known = writer.settle, writer.known
 
     def catalogue(self) -> Catalogue:
@@ -102,7 +104,7 @@ class LocalEngine:
         self._row = self._store.vectors.add_encoder(ENCODER.encoder_id, ENCODER.name, DIM)
         writer: CatalogueWriter = LocalWriter(self._store, self._row.key, self._build_index)
         self._put, self._forget = writer.put, writer.forget
-        self.settle, self.known = writer.settle, writer.known
+        self.put_facts, self.settle, self.known = writer.put_facts, writer.settle, writer.known
 
     def put(self, results: Sequence[IngestResult]) -> None:
         self._add_roots(result.stat.path for result in results)
@@ -306,6 +308,41 @@ def test_a_photo_without_a_path_is_gone_at_once_and_comes_back(engine: Engine) -
     assert_answer(catalogue, range(30))
     assert catalogue.photo_at(Path("/photos/back/again.jpg")) == lost_id
     assert_answer(catalogue, [lost], Selection((Filter("in", ("back",)),)))
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_facts_that_are_read_again_take_the_place_of_those_before(
+    engine: Engine, is_settled: bool
+) -> None:
+    before, after = random_facts(Random(3)), random_facts(Random(4))
+    engine.put([photo(5, "/photos/5.jpg", before), *some_photos(4)])
+    if is_settled:
+        engine.settle()
+    after = replace(after, keywords=("Fähre", "Reise|Norwegen"), rating=4)
+    new = {content_of(5): after, content_of(1): Facts("JPEG", 40, 30), content_of(99): after}
+    assert engine.put_facts(new) == 1  # one is equal, and one is not there
+    assert engine.put_facts(new) == 0
+    catalogue = engine.catalogue()
+    five = id_in(catalogue, 5)
+
+    def assert_new(files: int) -> None:
+        found = catalogue.photos([five])[five]
+        assert (found.photo.facts, len(found.files)) == (after, files)
+        if after.taken_at is not None:
+            assert found.date == after.taken_at.isoformat()
+        for wanted in (Filter("keyword", ("norwegen",)), Filter("rating", (Interval(4, 4),))):
+            assert [each.id for each in catalogue.listing(Selection((wanted,)), "path")] == [five]
+        assert catalogue.names.has_named("fahre")
+        assert_answer(catalogue, [*range(4), 5])
+
+    assert_new(files=1)
+    engine.put([at_path(photo(5, ""), "/photos/copy.jpg")])
+    assert_new(files=2)
+    engine.forget(["/photos/copy.jpg", "/photos/5.jpg"])
+    assert_answer(catalogue, range(4))
+    engine.put([at_path(photo(5, ""), "/photos/back.jpg")])
+    engine.settle()
+    assert_new(files=1)
 
 
 def test_a_file_with_new_content_is_another_photo(engine: Engine) -> None:
@@ -920,6 +957,38 @@ def test_writers_that_move_the_same_photos_agree_in_the_end(writer: LanceWriter)
         own = [Path(f"/copies/{number}.jpg"), *([Path(path_of(number))] if number else [])]
         files = found[id_in(catalogue, number)].files
         assert [file.path for file in files] == own
+
+
+@pytest.mark.slow
+def test_facts_stay_while_others_move_their_photos(writer: LanceWriter) -> None:
+    """Whoever writes a row that it has read before takes the facts from their own table."""
+    writer.put(some_photos(12))
+    errors: list[BaseException] = []
+    is_over = threading.Event()
+
+    def move() -> None:
+        own = LanceWriter(writer.address)
+        try:
+            while not is_over.is_set():
+                own.put([at_path(photo(n, ""), f"/copies/{n}.jpg") for n in range(12)])
+                own.forget([f"/copies/{number}.jpg" for number in range(12)])
+        except BaseException as error:  # noqa: BLE001  # shown by the test
+            errors.append(error)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        for rating in (1, 2, 3, 4, 5):
+            facts = Facts("JPEG", 40, 30, rating=rating)
+            assert writer.put_facts({content_of(number): facts for number in range(12)}) == 12
+    finally:
+        is_over.set()
+        mover.join(PATIENCE_S)
+    assert not errors, errors
+    catalogue = LanceCatalogue(writer.address)
+    found = catalogue.photos([id_in(catalogue, number) for number in range(12)])
+    assert {each.photo.facts.rating for each in found.values()} == {5}
+    assert {len(each.files) for each in found.values()} == {1}
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.store.lock import writing
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-from tests.factories import noise, write_photo, write_photos
+from tests.factories import noise, write_photo, write_photos, write_xmp
 from tests.small_catalogue import SmallCatalogue
 from tests.stand_in import StandIn
 
@@ -91,9 +91,26 @@ def test_a_copy_that_was_stopped_goes_on(tmp_path: Path, indexed: Path) -> None:
         report = Job(copy_library(store, catalogue, encoder, photos_at_once=10)).run()
         assert report.new == 22
         again = Job(copy_library(store, catalogue, encoder, photos_at_once=10)).run()
-    assert again.new == 0
+    assert (again.new, again.reread) == (0, 0)
     assert len(catalogue.photos) == 32
     assert len(catalogue.paths) == 33
+
+
+def test_a_second_copy_brings_facts_that_have_changed(
+    tmp_path: Path, indexed: Path, library: Library
+) -> None:
+    catalogue = SmallCatalogue(tmp_path / "catalogue.db")
+    with Store.open(indexed) as store:
+        Job(copy_library(store, catalogue, encoder_of(store))).run()
+    write_xmp(tmp_path / "photos" / "0003.xmp", rating=4)
+    library.index().run()
+    with Store.open(indexed) as store:
+        report = Job(copy_library(store, catalogue, encoder_of(store))).run()
+        photo_id = store.reads.photo_at(tmp_path / "photos" / "0003.png")
+        assert photo_id is not None
+        content_hash = store.reads.photos([photo_id])[photo_id].content_hash
+    assert (report.new, report.reread) == (0, 1)
+    assert catalogue.photos[bytes.fromhex(content_hash)].facts.rating == 4
 
 
 def test_vectors_of_a_video_keep_their_times(tmp_path: Path, indexed: Path) -> None:

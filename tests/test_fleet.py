@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +20,13 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.errors import EncoderMismatch, FolderError, LibraryLocked, StoreError
 from imgsearch.fleet.embedding import FleetRun, embed_photos
 from imgsearch.fleet.manifest import MANIFEST_FILE, Manifest
+from imgsearch.fleet.sources import source_of
 from imgsearch.fleet.worker import WorkPlan
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded, IngestResult
 from imgsearch.store.store import Store
-from tests.factories import write_noise, write_photo, write_photos
+from tests.factories import write_noise, write_photo, write_photos, write_xmp
 from tests.fleets import open_lite, plan_for, run_in, workers_here
 from tests.small_catalogue import SmallCatalogue
 from tests.stand_in import StandIn
@@ -51,13 +54,20 @@ def embed(run: FleetRun, *addresses: Path | str, accept_removals: bool = False) 
 
 
 def counts(report: SyncReport) -> dict[str, int]:
-    names = ("new", "moved", "unchanged", "gone", "missing", "failed")
+    names = ("new", "moved", "unchanged", "gone", "missing", "failed", "reread")
     return {name: getattr(report, name) for name in names if getattr(report, name)}
 
 
 def small(run: FleetRun) -> SmallCatalogue:
     assert isinstance(run.writer, SmallCatalogue)
     return run.writer
+
+
+def ratings(run: FleetRun) -> dict[str, int]:
+    """The rating of each photo that has one, by its name."""
+    photos = small(run).photos
+    found = {Path(path).name: photos[each].facts.rating for path, each in small(run).paths.items()}
+    return {name: rating for name, rating in found.items() if rating is not None}
 
 
 def test_photos_get_the_vectors_and_facts_of_the_local_indexer(
@@ -99,6 +109,63 @@ def test_a_second_run_reads_nothing_and_an_edited_photo_alone_is_read(tmp_path: 
     write_photo(photos / "new.png", 99)
     assert counts(embed(run, photos)) == {"new": 2, "unchanged": 29}
     assert sorted(decoder.names) == ["0003.png", "new.png"]
+
+
+def test_a_changed_file_beside_a_photo_brings_new_facts_and_no_embedding(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos" / "2020", 5)
+    write_xmp(photos / "0001.xmp", rating=2)
+    decoder = CountingDecoder()
+    run = run_in(tmp_path, PhotoDecoder(decoder))
+    assert counts(embed(run, photos.parent)) == {"new": 5}
+    assert ratings(run) == {"0001.png": 2}
+    decoder.names.clear()
+    assert counts(embed(run, photos.parent)) == {"unchanged": 5}
+    write_xmp(photos / "0001.xmp", rating=4)
+    write_xmp(photos / "0003.png.xmp", rating=5)
+    write_xmp(photos / "other.xmp", rating=1)  # of no photo
+    assert counts(embed(run, photos.parent)) == {"reread": 2, "unchanged": 3}
+    assert ratings(run) == {"0001.png": 4, "0003.png": 5}
+    (photos / "0001.xmp").unlink()
+    write_noise(photos / "0003.png", 77)  # the photo itself, which is read with what is beside it
+    write_xmp(photos / "0003.png.xmp", rating=3)
+    assert counts(embed(run, photos.parent)) == {"new": 1, "reread": 1, "unchanged": 3}
+    assert ratings(run) == {"0003.png": 3}
+    assert decoder.names == ["0003.png"]
+    assert counts(embed(run, photos.parent)) == {"unchanged": 5}
+
+
+def test_facts_that_could_not_be_read_again_are_read_by_the_next_run(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 3)
+    run = run_in(tmp_path)
+    embed(run, photos)
+    for name in ("0000", "0001"):
+        write_xmp(photos / f"{name}.xmp", rating=4)
+    with Manifest.open(run.folder) as manifest:  # a run that is stopped once it has listed
+        (source,) = (source_of(str(photos)),)
+        manifest.resume(source.address, anew=True)
+        for page in source.pages(""):
+            manifest.add(source.address, page)
+        manifest.end_listing(source.address)
+        assert manifest.count_facts_due(source.address) == 2
+    moved = photos / "0001.png"
+    moved.rename(tmp_path / "away.png")
+    assert counts(embed(run, photos)) == {"gone": 1, "reread": 1, "unchanged": 1}
+    (tmp_path / "away.png").rename(moved)
+    assert counts(embed(run, photos)) == {"moved": 1, "unchanged": 2}
+
+
+def test_a_manifest_from_before_reads_no_facts_again(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 3)
+    write_xmp(photos / "0000.xmp", rating=4)
+    run = run_in(tmp_path)
+    embed(run, photos)
+    with closing(sqlite3.connect(run.folder / MANIFEST_FILE)) as connection:
+        connection.execute("ALTER TABLE files DROP COLUMN facts_due")
+        connection.execute("UPDATE files SET done_version = NULL WHERE NOT is_photo")
+        connection.commit()
+    assert counts(embed(run, photos)) == {"unchanged": 3}
+    write_xmp(photos / "0000.xmp", rating=5)
+    assert counts(embed(run, photos)) == {"reread": 1, "unchanged": 2}
 
 
 def test_copies_and_moves_are_known_by_their_content(tmp_path: Path) -> None:

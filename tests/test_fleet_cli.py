@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Archive, Library, Settings
-from tests.factories import run_cli
+from tests.factories import run_cli, write_xmp
 
 pytest.importorskip("lance", reason="needs the extra scale")
 
@@ -39,6 +39,14 @@ def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(
     expected = found(data)
     assert found(data, "--library", str(archive)) == expected
     assert found(data, "--library", str(copied)) == expected
+    write_xmp(photos / "chelsea.xmp", rating=5)
+    assert run_cli("index", data=data).returncode == 0
+    changed = "The metadata of 1 photo changed with the files beside them."
+    assert changed in run_cli("index", photos, "--library", archive, data=data).stderr
+    assert "The metadata of 1 photo there" in run_cli("copy", "--to", copied, data=data).stderr
+    for address in (archive, copied):
+        rated = run_cli("search", "rating:5", "--paths", "--library", address, data=data)
+        assert Path(rated.stdout.strip()).name == "chelsea.png"
 
 
 def test_mistakes_about_archives_are_said_in_a_sentence(tmp_path: Path) -> None:

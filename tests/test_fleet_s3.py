@@ -16,18 +16,12 @@ from imgsearch.fleet.objects import ObjectStorage, S3Address
 from imgsearch.indexer.reading import PhotoDecoder
 from imgsearch.progress import Job, SyncReport
 from imgsearch.records.files import Decoded
-from tests.factories import scene, write_noise, write_photo, write_photos
+from tests.factories import scene, write_noise, write_photo, write_photos, write_xmp
 from tests.fleets import run_in, workers_here
 from tests.object_storage import S3Server
 from tests.small_catalogue import SmallCatalogue
 
 pytest.importorskip("moto")
-
-XMP = (
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
-    'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
-    'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>'
-)
 
 
 def embed(run: FleetRun, *addresses: str | Path) -> SyncReport:
@@ -51,7 +45,7 @@ def test_objects_give_what_their_files_give(tmp_path: Path, s3: S3Server) -> Non
     photos = tmp_path / "photos"
     write_photos(photos / "2019", 12)
     scene(64, 48).save(photos / "dated.jpg")
-    (photos / "dated.xmp").write_text(XMP)
+    write_xmp(photos / "dated.xmp", rating=4)
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     (photos / "notes.txt").write_text("no photo")
     write_photo(photos / ".hidden" / "0.png", 40)
@@ -76,6 +70,10 @@ def test_objects_give_what_their_files_give(tmp_path: Path, s3: S3Server) -> Non
     assert {photo.facts.rating for photo in found.values()} == {None, 4}
     again = embed(there, "s3://photos/archive/")
     assert (again.new, again.unchanged) == (0, 14)
+    s3.put({"archive/dated.xmp": write_xmp(tmp_path / "new.xmp", rating=5).read_bytes()})
+    again = embed(there, "s3://photos/archive/")
+    assert (again.new, again.reread, again.unchanged) == (0, 1, 13)
+    assert {photo.facts.rating for photo in small(there).photos.values()} == {None, 5}
 
 
 def test_an_object_that_changes_after_it_was_listed_is_left_to_the_next_run(

@@ -8,7 +8,7 @@ is its content hash; its `id` is a number of 63 bits that belongs to one catalog
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import HalfVectors, Ids, Vector
     from imgsearch.records.files import IngestResult
     from imgsearch.records.index import EncoderRow
-    from imgsearch.records.photo import Photo, PhotoVectors
+    from imgsearch.records.photo import Facts, Photo, PhotoVectors
     from imgsearch.records.picture_text import PhotoText
 
 
@@ -187,6 +187,12 @@ class CatalogueWriter(Protocol):
 
     def put(self, results: Sequence[IngestResult]) -> None:
         """Record new photos with facts and vectors, known contents at new paths, and failures."""
+
+    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+        """Replace the facts of photos, by their content; returns how many changed.
+
+        Contents without vectors are passed over.
+        """
 
     def forget(self, paths: Sequence[str]) -> int:
         """Remove paths; returns how many there were. A photo without a path is not found any more.

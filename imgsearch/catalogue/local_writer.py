@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from imgsearch.errors import UsageError
 from imgsearch.records.files import IngestResult
+from imgsearch.records.photo import Facts
 from imgsearch.store.sql import prefix_of
 from imgsearch.store.store import Store
 
@@ -39,6 +40,12 @@ class LocalWriter:
                     of_roots[_root_of(result.stat.path, roots)].append(result)
             for root_id, of_root in sorted(of_roots.items()):
                 self._store.record(root_id, self._encoder_key, of_root)
+
+    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+        with_ids = {self._store.reads.photo_with(each): known for each, known in facts.items()}
+        return self._store.photos.update_facts(
+            {photo_id: known for photo_id, known in with_ids.items() if photo_id is not None}
+        )
 
     def forget(self, paths: Sequence[str]) -> int:
         roots = self._store.reads.roots()

@@ -28,10 +28,11 @@ def command(address: str, as_json: bool, data_dir: str | None) -> None:
       imgsearch copy --to s3://index/archive
       imgsearch search "a ferry at dawn" --library s3://index/archive
 
-    An archive has vectors, facts, paths, the text in pictures, and the files that could not be
-    read, in tables that many machines search at once (docs/scale.md). The photos themselves are
-    not copied, nor are saved searches, concepts and thumbnails. The library stays as it is. What
-    the archive has is not copied again, so a copy that was stopped goes on.
+    An archive has vectors, facts, paths, the text in pictures, small pictures, and the files that
+    could not be read, in tables that many machines search at once (docs/scale.md). The photos
+    themselves are not copied, nor are saved searches and concepts. The library stays as it is. What
+    the archive has is not copied again, so a copy that was stopped goes on; facts that have changed
+    replace those that it has.
     """
     with open_archive(address, data_dir) as archive:
         job = archive.copy_from(archive.settings.data_dir)
@@ -45,6 +46,9 @@ def command(address: str, as_json: bool, data_dir: str | None) -> None:
         f"{format_count(report.failures, 'failure')} in {report.seconds:.1f} s: "
         f"{printable(address)}"
     )
+    if report.reread:
+        photos = format_count(report.reread, "photo")
+        info(f"The metadata of {photos} there changed with the library's.")
     if report.lacking:
         photos = format_count(report.lacking, "photo")
         info(

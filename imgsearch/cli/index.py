@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.progress import run_with_progress
 from imgsearch.text import format_count
+
+if TYPE_CHECKING:
+    from imgsearch.progress import SyncReport
 
 
 @click.command("index", short_help="Add photo folders and update the library.")
@@ -128,9 +132,7 @@ def command(
         f"{report.failed} failed "
         f"in {report.seconds:.1f} s"
     )
-    if report.reread:
-        photos = format_count(report.reread, "photo")
-        info(f"The metadata of {photos} changed with the files beside them.")
+    _say_what_was_read_again(report)
     if report.failed:
         info("To see why photos failed: imgsearch failures")
     if report.photos:
@@ -160,3 +162,10 @@ def _index_archive(
         f"{report.gone} gone, {report.missing} missing, {report.failed} failed "
         f"in {report.seconds:.1f} s"
     )
+    _say_what_was_read_again(report)
+
+
+def _say_what_was_read_again(report: SyncReport) -> None:
+    if report.reread:
+        photos = format_count(report.reread, "photo")
+        info(f"The metadata of {photos} changed with the files beside them.")

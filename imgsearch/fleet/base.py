@@ -24,7 +24,8 @@ class ListedFile:
 
     `path` is absolute, or `s3://BUCKET/KEY`. Equal versions mean equal content: the etag of an
     object, size and modification time of a file. `beside` are the metadata files and the other half
-    of a Live Photo that lie beside an object, which are fetched with it.
+    of a Live Photo that lie beside an object, which are fetched with it. If `is_done`, this version
+    is in the catalogue already, and its facts alone are read again.
     """
 
     path: str
@@ -32,6 +33,7 @@ class ListedFile:
     mtime_ns: int
     version: str
     beside: tuple[ListedFile, ...] = ()
+    is_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class FileOutcome:
     """What became of a listed file.
 
     Without a result it is no photo of its own (the video of a Live Photo), or was gone when it was
-    its turn: then `is_gone`. A new photo may have a thumbnail, WebP.
+    its turn: then `is_gone`. A new photo may have a thumbnail, WebP. A known one whose facts were
+    read again has a result with facts and without vectors.
     """
 
     file: ListedFile

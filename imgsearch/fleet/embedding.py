@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,11 @@ def embed_photos(
             unreadable |= yield from _list(manifest, source, run.notify)
         fingerprint = plan.fingerprint
         counts = {each.address: manifest.count(each.address) for each in sources}
-        to_do = {each.address: manifest.count_to_do(each.address, fingerprint) for each in sources}
+        to_do = {
+            each.address: manifest.count_to_do(each.address, fingerprint)
+            + manifest.count_facts_due(each.address)
+            for each in sources
+        }
         if not sum(counts.values()):
             raise FolderError(
                 f"No photos were found in {', '.join(counts)}. Check the name, and that these "
@@ -91,8 +96,9 @@ def embed_photos(
             recorder = _Recorder(run, manifest, report, total)
             with start_workers(plan) as workers:
                 for source in sources:
-                    files = manifest.to_do(source.address, fingerprint, run.files_per_round)
-                    for at_once in files:
+                    at_most = run.files_per_round
+                    to_read = manifest.to_do(source.address, fingerprint, at_most)
+                    for at_once in chain(to_read, manifest.facts_due(source.address, at_most)):
                         yield from recorder.record_all(workers, at_once)
             report = recorder.report
         for source in sources:
@@ -166,6 +172,14 @@ class _Recorder:
         if not outcomes:
             return
         results = [outcome.result for outcome in outcomes if outcome.result is not None]
+        facts = {
+            result.content_hash: result.facts
+            for result in results
+            if result.vectors is None
+            and result.facts is not None
+            and result.content_hash is not None
+        }
+        results = [result for result in results if result.content_hash not in facts]
         keep_thumbnails = self._run.keep_thumbnails
         if keep_thumbnails is not None:
             # First: a photo that is known is never read again, so it would never get one.
@@ -173,6 +187,7 @@ class _Recorder:
         # New photos first: a copy needs the photo that it is a copy of.
         results.sort(key=lambda result: result.vectors is None)
         patiently(lambda: self._run.writer.put(results))
+        changed = patiently(lambda: self._run.writer.put_facts(facts))
         self._manifest.mark_done([outcome for outcome in outcomes if _is_final(outcome)])
         new = sum(result.vectors is not None for result in results)
         failed = sum(result.failure is not None for result in results)
@@ -181,6 +196,7 @@ class _Recorder:
             new=self.report.new + new,
             failed=self.report.failed + failed,
             moved=self.report.moved + len(results) - new - failed,
+            reread=self.report.reread + changed,
         )
 
 

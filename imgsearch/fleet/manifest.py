@@ -11,10 +11,13 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from imgsearch import private_files
+from imgsearch.decode.sidecars import sidecar_paths
 from imgsearch.errors import DiskError, LibraryLocked
 from imgsearch.fleet.base import ListedFile
 from imgsearch.fleet.sources import beside_paths
@@ -44,8 +47,16 @@ CREATE TABLE IF NOT EXISTS files (
     version TEXT NOT NULL,
     done_version TEXT,            -- of the content that the catalogue has a row of
     failed_by TEXT,               -- the fingerprint of the decoders that failed
-    content_hash BLOB
+    content_hash BLOB,
+    facts_due INTEGER NOT NULL DEFAULT 0  -- a file beside it has changed since they were read
 ) WITHOUT ROWID;
+"""
+# A manifest from before that column: what lies beside photos was read with them.
+_ADD_FACTS_DUE = """
+BEGIN;
+ALTER TABLE files ADD COLUMN facts_due INTEGER NOT NULL DEFAULT 0;
+UPDATE files SET done_version = version WHERE NOT is_photo;
+COMMIT;
 """
 _LIST = (
     "INSERT INTO files (path, source, listing, is_photo, size_bytes, mtime_ns, version) "
@@ -53,12 +64,17 @@ _LIST = (
     "listing = excluded.listing, is_photo = excluded.is_photo, size_bytes = excluded.size_bytes, "
     "mtime_ns = excluded.mtime_ns, version = excluded.version"
 )
-_DONE = "UPDATE files SET done_version = ?, failed_by = ?, content_hash = ? WHERE path = ?"
+_DONE = (
+    "UPDATE files SET done_version = ?, failed_by = ?, content_hash = ?, facts_due = 0 "
+    "WHERE path = ?"
+)
 _TO_DO = (
     "source = ? AND listing = ? AND is_photo AND (done_version IS NOT version "
     "OR (failed_by IS NOT NULL AND failed_by IS NOT ?))"
 )
+_FACTS_DUE = "source = ? AND listing = ? AND facts_due AND done_version IS version"
 _GONE = "source = ? AND listing < ?"
+_CHANGED_BESIDE = "source = ? AND NOT is_photo AND (listing < ? OR done_version IS NOT version)"
 
 
 class Manifest:
@@ -98,6 +114,9 @@ class Manifest:
                     connection.execute("PRAGMA journal_mode = WAL")
                     connection.execute("PRAGMA synchronous = NORMAL")
                     connection.executescript(_SCHEMA)
+                    columns = connection.execute("PRAGMA table_info (files)")
+                    if not any(name == "facts_due" for _, name, *_ in columns):
+                        connection.executescript(_ADD_FACTS_DUE)
                     yield cls(connection)
                 finally:
                     connection.close()
@@ -138,8 +157,45 @@ class Manifest:
             )
 
     def end_listing(self, address: str) -> None:
-        """The current listing of a source is complete."""
-        self._connection.execute("UPDATE sources SET is_listed = 1 WHERE address = ?", (address,))
+        """The current listing of a source is complete.
+
+        The facts of photos are due again if a file beside them was added, changed or removed.
+        """
+        listing = self._listing(address)
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE files SET facts_due = 1 WHERE path = ?",
+                [(path,) for path in self._photos_of_changed(address, listing)],
+            )
+            self._connection.execute(
+                "DELETE FROM files WHERE source = ? AND NOT is_photo AND listing < ?",
+                (address, listing),
+            )
+            self._connection.execute(
+                "UPDATE files SET done_version = version WHERE source = ? AND NOT is_photo",
+                (address,),
+            )
+            self._connection.execute(
+                "UPDATE sources SET is_listed = 1 WHERE address = ?", (address,)
+            )
+
+    def _photos_of_changed(self, address: str, listing: int) -> Iterator[bytes]:
+        """The paths of photos that are done, and of which a file beside them has changed."""
+        changed = self._connection.execute(
+            f"SELECT path FROM files WHERE {_CHANGED_BESIDE} ORDER BY path", (address, listing)
+        )
+        paths = (os.fsdecode(path) for (path,) in changed)
+        for folder, of_folder in groupby(paths, lambda path: path.rpartition("/")[0]):
+            beside = set(of_folder)
+            below = os.fsencode(f"{folder}/")
+            photos = self._connection.execute(
+                "SELECT path FROM files WHERE path > ? AND path < ? AND is_photo AND listing = ? "
+                "AND content_hash IS NOT NULL",
+                (below, below[:-1] + b"0", listing),  # "0" follows "/"
+            )
+            for (photo,) in photos:
+                if not beside.isdisjoint(sidecar_paths(os.fsdecode(photo))):
+                    yield photo
 
     def _listing(self, address: str) -> int:
         row = self._connection.execute(
@@ -161,12 +217,26 @@ class Manifest:
 
     def to_do(self, address: str, fingerprint: str, limit: int) -> Iterator[list[ListedFile]]:
         """These photos, by their paths, up to `limit` at once. Each is given once."""
+        return self._pages(address, limit, _TO_DO, fingerprint)
+
+    def count_facts_due(self, address: str) -> int:
+        """How many photos are to be read again for their facts alone."""
+        return self._count(_FACTS_DUE, address, self._listing(address))
+
+    def facts_due(self, address: str, limit: int) -> Iterator[list[ListedFile]]:
+        """These photos, by their paths, up to `limit` at once. Each is given once."""
+        for page in self._pages(address, limit, _FACTS_DUE):
+            yield [replace(file, is_done=True) for file in page]
+
+    def _pages(
+        self, address: str, limit: int, condition: str, *parameters: object
+    ) -> Iterator[list[ListedFile]]:
         listing, after = self._listing(address), b""
         while True:
             rows = self._connection.execute(
-                f"SELECT path, size_bytes, mtime_ns, version FROM files WHERE path > ? AND {_TO_DO}"
-                " ORDER BY path LIMIT ?",
-                (after, address, listing, fingerprint, limit),
+                "SELECT path, size_bytes, mtime_ns, version FROM files "
+                f"WHERE path > ? AND {condition} ORDER BY path LIMIT ?",
+                (after, address, listing, *parameters, limit),
             ).fetchall()
             if not rows:
                 return
@@ -239,8 +309,9 @@ class Manifest:
 
     def count_gone(self, address: str) -> tuple[int, int]:
         """How many photos were in an earlier listing of a source only, and how many in any."""
-        gone = self._count(f"{_GONE} AND done_version IS NOT NULL", address, self._listing(address))
-        return gone, self._count("source = ? AND done_version IS NOT NULL", address)
+        is_known = "is_photo AND done_version IS NOT NULL"
+        gone = self._count(f"{_GONE} AND {is_known}", address, self._listing(address))
+        return gone, self._count(f"source = ? AND {is_known}", address)
 
     def gone(self, address: str, limit: int) -> Iterator[list[str]]:
         """The paths that only an earlier listing has, up to `limit` at once; forgotten when given.

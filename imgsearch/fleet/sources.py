@@ -73,7 +73,7 @@ class _Folder:
 
     def pages(self, after: str) -> Iterator[ListedPage]:
         del after  # a walk has no order to go on in
-        found = scan(self.address, is_photo_name)
+        found = scan(self.address, is_photo_name, is_sidecar=is_sidecar_name)
         missing = (*found.unreadable, *found.dangling)
         if self.address in found.unreadable:
             raise FolderError(f"The folder {self.address} cannot be read; check its permissions.")
@@ -81,7 +81,8 @@ class _Folder:
         for start in range(0, max(1, len(paths)), _FILES_AT_ONCE):
             at_once = paths[start : start + _FILES_AT_ONCE]
             photos = tuple(_listed(found.files[path]) for path in at_once)
-            yield ListedPage(photos, unreadable=missing)
+            beside = () if start else tuple(map(_listed, found.sidecars.values()))
+            yield ListedPage(photos, beside, unreadable=missing)
 
 
 def _listed(stat: FileStat) -> ListedFile:

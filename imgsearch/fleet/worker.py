@@ -186,10 +186,12 @@ class PhotoWorker:
     def _read(self, item: tuple[_Fetched, bool]) -> _Fetched:
         fetched, is_new = item
         try:
-            if fetched.stat is None or not is_new:
-                return fetched
-            facts, model_input = self._reader.read(fetched.stat, self._plan.make_thumbnails)
-            return replace(fetched, facts=facts, model_input=model_input)
+            if fetched.stat is not None and is_new:
+                facts, model_input = self._reader.read(fetched.stat, self._plan.make_thumbnails)
+                return replace(fetched, facts=facts, model_input=model_input)
+            if fetched.stat is not None and fetched.file.is_done:
+                return replace(fetched, facts=self._reader.read_facts(fetched.stat))
+            return fetched
         except VANISHED:
             return replace(fetched, is_gone=True)
         except PhotoError as error:
@@ -215,7 +217,8 @@ class PhotoWorker:
 
 
 def _outcome(fetched: _Fetched, embedded: PhotoVectors | None) -> FileOutcome:
-    if fetched.is_gone:
+    if fetched.is_gone or (fetched.file.is_done and fetched.failure is not None):
+        # What the catalogue has of a photo stays if it cannot be read again now.
         return FileOutcome(fetched.file, is_gone=True)
     if fetched.content_hash is None and fetched.failure is None:
         return FileOutcome(fetched.file)

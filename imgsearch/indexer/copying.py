@@ -54,7 +54,8 @@ def copy_library(
 
     Vectors, facts, paths and failures are carried over; with `put_texts` also the text that was
     read in pictures, and small pictures with `thumbnails` and `keep_thumbnails`. What the catalogue
-    has is not put again, so a run that was stopped goes on where it was. Raises EncoderMismatch.
+    has is not put again, but for facts that have changed, so a run that was stopped goes on where
+    it was. Raises EncoderMismatch.
     """
     started = time.monotonic()
     check_encoder(store, encoder)
@@ -79,6 +80,9 @@ def copy_library(
         # New photos first: another file of one needs it.
         results.sort(key=lambda result: result.vectors is None)
         writer.put(results)
+        reread = writer.put_facts(
+            {photo.content_hash: photo.facts for photo in photos if photo.content_hash in known}
+        )
         texts = {
             photo.content_hash: photo.text
             for photo, vectors in embedded
@@ -96,6 +100,7 @@ def copy_library(
                 files=len(results),
                 texts=len(texts) if put_texts is not None else 0,
                 lacking=lacking,
+                reread=reread,
             )
         )
         yield Progress(min(start + photos_at_once, len(ids)), len(ids))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 
-from imgsearch.decode.reader import decode, decoder_fingerprint, side_to_embed
+from imgsearch.decode.reader import decode, decoder_fingerprint, read_facts, side_to_embed
 from imgsearch.decode.request import open_regular_file, unreadable_error
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.decode.tiles import images_to_embed
@@ -125,6 +125,12 @@ class PhotoReader:
         facts = with_place_names(decoded.facts, self.gazetteer)
         thumbnail = kept_thumbnail(decoded) if make_thumbnail else None
         return facts, ModelInput(cast("PixelBatch", pixels), times_s, thumbnail)
+
+    def read_facts(self, stat: FileStat) -> Facts:
+        """The facts of one photo, for a fraction of the work. Raises as `read` does."""
+        with _read_errors():
+            facts = read_facts(Path(stat.path), self.max_megapixels)
+        return with_place_names(facts, self.gazetteer)
 
 
 def embed(encoder: Encoder, photos: Mapping[_Key, ModelInput]) -> dict[_Key, PhotoVectors]:

@@ -131,13 +131,11 @@ class NewPhoto:
             result.times_s,
         )
 
-    def date_columns(self) -> dict[str, str | None]:
-        """When it was taken, and what says so, as columns have it."""
-        taken_at = self.facts.taken_at
-        return {
-            "taken_at": None if taken_at is None else taken_at.isoformat(),
-            "dated_by": self.facts.dated_by,
-        }
+
+def facts_rows(facts: Mapping[str, Facts], schema: pa.Schema) -> pa.Table:
+    """The rows of the table of facts, by content in hexadecimal."""
+    rows = [{"hash": each, **_fact_columns(own)} for each, own in facts.items()]
+    return pa.Table.from_pylist(rows, schema)
 
 
 def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Schema) -> pa.Table:
@@ -170,12 +168,13 @@ def photo_rows(photos: Sequence[tuple[NewPhoto, dict[str, Any]]], schema: pa.Sch
 def with_columns(
     rows: pa.Table, derived: Mapping[str, Mapping[str, object]], schema: pa.Schema
 ) -> pa.Table:
-    """Rows of photos with these columns in place of theirs: by hash, for all rows the same ones."""
+    """Rows of photos with these columns in place of theirs, by hash."""
     hashes = rows["hash"].to_pylist()
-    names = next(iter(derived.values())).keys() if derived else ()
-    for name in names:
+    for name in dict.fromkeys(name for columns in derived.values() for name in columns):
         at = schema.get_field_index(name)
-        values = pa.array([derived[each][name] for each in hashes], schema.field(name).type)
+        own = rows[name].to_pylist()
+        new = [derived[each].get(name, value) for each, value in zip(hashes, own, strict=True)]
+        values = pa.array(new, schema.field(name).type)
         rows = rows.set_column(at, schema.field(name), values)
     words = [[text or "" for text in rows[column].to_pylist()] for column in _WORDS]
     joined = pa.array(map("".join, zip(*words, strict=True)), pa.string())
@@ -183,7 +182,16 @@ def with_columns(
 
 
 def _content_columns(photo: NewPhoto) -> dict[str, Any]:
-    facts = photo.facts
+    return {
+        "id": id_of(photo.content_hash),
+        "hash": photo.content_hash,
+        "size_bytes": photo.size_bytes,
+        **facts_columns(photo.facts),
+    }
+
+
+def facts_columns(facts: Facts) -> dict[str, Any]:
+    """The facts of a photo, and what filters and names ask of them."""
     names: dict[str, Iterable[str]] = {
         **{field: [getattr(facts, field) or ""] for field in _TEXT_FACTS},
         "keywords": [
@@ -193,10 +201,7 @@ def _content_columns(photo: NewPhoto) -> dict[str, Any]:
         "place": [facts.town or "", facts.region or ""],
     }
     return {
-        "id": id_of(photo.content_hash),
-        "hash": photo.content_hash,
-        "size_bytes": photo.size_bytes,
-        **{fact.name: _to_column(getattr(facts, fact.name)) for fact in FACTS},
+        **_fact_columns(facts),
         **{
             plain_column(fact): None if text is None else stored(without_spaces(text))
             for fact in PART_FACTS
@@ -214,6 +219,10 @@ def _content_columns(photo: NewPhoto) -> dict[str, Any]:
     }
 
 
+def _fact_columns(facts: Facts) -> dict[str, object]:
+    return {fact.name: _to_column(getattr(facts, fact.name)) for fact in FACTS}
+
+
 def _to_column(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
@@ -228,6 +237,11 @@ PHOTO_COLUMNS = ("id", "hash", "size_bytes", *(fact.name for fact in FACTS))
 
 def photo_of(row: Mapping[str, Any]) -> Photo:
     """The photo of a row."""
+    return Photo(row["id"], row["hash"], row["size_bytes"], facts_of(row))
+
+
+def facts_of(row: Mapping[str, Any]) -> Facts:
+    """The facts in a row of photos or facts."""
     facts: dict[str, Any] = {}
     for fact in FACTS:
         value = row[fact.name]
@@ -240,7 +254,7 @@ def photo_of(row: Mapping[str, Any]) -> Photo:
         elif isinstance(value, str):
             value = loaded(value)
         facts[fact.name] = value
-    return Photo(row["id"], row["hash"], row["size_bytes"], Facts(**facts))
+    return Facts(**facts)
 
 
 def vectors_in(rows: pa.Table) -> Vectors:
@@ -261,9 +275,7 @@ def images_by_hash(rows: pa.Table) -> dict[str, bytes]:
 # ------------------------------------------------------------------------- derived columns
 
 
-def place_columns(
-    files: Iterable[KnownFile], taken_at: str | None, dated_by: str | None
-) -> dict[str, Any]:
+def place_columns(files: Iterable[KnownFile], facts: Facts) -> dict[str, Any]:
     """What follows from the files of a photo, of which there is at least one."""
     files = sorted(files, key=lambda file: os.fsencode(file.path))
     paths = [file.path for file in files]
@@ -271,8 +283,8 @@ def place_columns(
     folders = [folded for _, folded, _ in parts]
     oldest_s = min(file.mtime_ns for file in files) // 10**9
     return {
-        "date": taken_at or datetime.fromtimestamp(oldest_s).isoformat(),
-        "date_source": "file" if taken_at is None else dated_by,
+        "date": (facts.taken_at or datetime.fromtimestamp(oldest_s)).isoformat(),
+        "date_source": "file" if facts.taken_at is None else facts.dated_by,
         "paths": [stored(path) for path in paths],
         "first_path": stored(paths[0]),
         "folders": sorted({stored(each) for path in paths for each in _ancestors(path)}),

@@ -5,9 +5,10 @@
 - `kept` has the same columns: photos that have lost all their files. They are not found, and come
   back without being embedded.
 - `files` says which content lies at each path, or why it could not be indexed. It is the authority
-  for paths, as `texts` is for what was read in the pictures.
-- `thumbnails` has a small picture of each photo. A search does without it, and a catalogue that was
-  made before there were any has no such table.
+  for paths, as `texts` is for what was read in the pictures, and `facts` for the facts of those
+  photos whose facts were read again.
+- `thumbnails` has a small picture of each photo. A search does without it, as without `facts`, and
+  a catalogue that was made before there were any has no such table.
 - `pending` has the contents of changes that are under way: one that was cut off is completed.
 - `baselines` has the score baseline that was published last, and the words of all names.
 
@@ -50,7 +51,7 @@ except ImportError as error:
     ) from error
 
 TableName: TypeAlias = Literal[
-    "photos", "kept", "files", "texts", "thumbnails", "pending", "baselines"
+    "photos", "kept", "files", "texts", "facts", "thumbnails", "pending", "baselines"
 ]
 
 FORMAT_VERSION = 1
@@ -66,6 +67,7 @@ _KEYS: dict[TableName, str] = {
     "kept": "key",
     "files": "path",
     "texts": "hash",
+    "facts": "hash",
     "thumbnails": "hash",
     "pending": "change",
     "baselines": "number",
@@ -100,6 +102,7 @@ _FACT_TYPES = {
     datetime: pa.string(),  # ISO 8601
     tuple: _STRINGS,
 }
+_FACT_COLUMNS = {fact.name: _FACT_TYPES[fact.type] for fact in FACTS}
 # What follows from the files of a photo, and what from the text that was read in it.
 PLACE_COLUMNS = {
     "date": pa.string(),  # as `Hit.date`: ISO text, local time
@@ -137,6 +140,7 @@ def schema_of(name: TableName, encoder: EncoderRow) -> pa.Schema:
         "kept": _photo_columns,
         "files": _file_columns,
         "texts": _text_columns,
+        "facts": _facts_columns,
         "thumbnails": _thumbnail_columns,
         "pending": _pending_columns,
         "baselines": _baseline_columns,
@@ -166,7 +170,7 @@ def _photo_columns(dim: int) -> dict[str, pa.DataType]:
         # an index on a column of fp16.
         "vector": pa.list_(pa.float32(), dim),
         "at_s": pa.float64(),
-        **{fact.name: _FACT_TYPES[fact.type] for fact in FACTS},
+        **_FACT_COLUMNS,
         **PLACE_COLUMNS,
         **_OTHER_COLUMNS,
     }
@@ -190,6 +194,10 @@ def _file_columns(dim: int) -> dict[str, pa.DataType]:
 
 def _text_columns(dim: int) -> dict[str, pa.DataType]:
     return {"hash": pa.string(), "reading": pa.string()}  # JSON of `PhotoText`
+
+
+def _facts_columns(dim: int) -> dict[str, pa.DataType]:
+    return {"hash": pa.string(), **_FACT_COLUMNS}
 
 
 def _thumbnail_columns(dim: int) -> dict[str, pa.DataType]:

@@ -36,8 +36,12 @@ from imgsearch.catalogue.lance.nearest import (
     settings_text,
 )
 from imgsearch.catalogue.lance.rows import (
+    PHOTO_COLUMNS,
     KnownFile,
     NewPhoto,
+    facts_columns,
+    facts_of,
+    facts_rows,
     file_columns,
     id_of,
     photo_rows,
@@ -53,6 +57,7 @@ from imgsearch.catalogue.lance.tables import (
     IDS_AT_ONCE,
     TEXT_COLUMN,
     Table,
+    TableName,
     View,
     is_one_of,
     lance_errors,
@@ -67,6 +72,7 @@ from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.records.files import IngestResult
 from imgsearch.records.index import EncoderRow
 from imgsearch.records.names import NAME_FIELDS
+from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.status import Failure
 from imgsearch.text import path_text
@@ -105,6 +111,7 @@ _INDEXES: dict[str, dict[str, str]] = {
     "kept": {"key": "BTREE", "id": "BTREE"},
     "files": {"path": "BTREE", "hash": "BTREE", "stem": "BTREE"},
     "texts": {"hash": "BTREE"},
+    "facts": {"hash": "BTREE"},
     "thumbnails": {"hash": "BTREE"},
 }
 # Compacting writes the last fragment anew, so those of pictures have a quarter of a GB.
@@ -240,6 +247,26 @@ class LanceWriter:
                 removed += count
         return removed
 
+    def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
+        """Replace the facts of photos, by their content; returns how many changed.
+
+        Contents that no photo with files has are passed over.
+        """
+        own = {content_hash.hex(): each for content_hash, each in facts.items()}
+        with lance_errors(self.address):
+            ids = [id_of(each) for each in own]
+            rows = self._photos.newest().read_with("id", ids, PHOTO_COLUMNS, " AND part = 0")
+            changed = {
+                row["hash"]: own[row["hash"]]
+                for row in rows.to_pylist()
+                if row["hash"] in own and facts_of(row) != own[row["hash"]]
+            }
+            if changed:
+                with self._change(set(changed)) as hashes:
+                    self._facts.merge(facts_rows(changed, self._facts.schema), update=True)
+                    self._follow(hashes, {})
+        return len(changed)
+
     def put_texts(self, readings: Mapping[bytes, PhotoText]) -> None:
         """Record what was read in photos, by their content."""
         if not readings:
@@ -264,9 +291,17 @@ class LanceWriter:
 
     @cached_property
     def _thumbnails(self) -> Table:
-        if not tables.exists(self.address, "thumbnails"):  # a catalogue from before there were any
+        return self._later_table("thumbnails")
+
+    @cached_property
+    def _facts(self) -> Table:
+        return self._later_table("facts")
+
+    def _later_table(self, name: TableName) -> Table:
+        """A table that a catalogue from before there was such a one does not have."""
+        if not tables.exists(self.address, name):
             tables.create(self.address, self.encoder)
-        return Table(self.address, "thumbnails")
+        return Table(self.address, name)
 
     def _hashes_at(self, files: View, paths: Sequence[str]) -> set[str]:
         """Which contents are at these paths in a version of the table of files."""
@@ -298,7 +333,7 @@ class LanceWriter:
     # ------------------------------------------------------------------ photos follow from files
 
     def _follow(self, hashes: Collection[str], fresh: Mapping[str, NewPhoto]) -> None:
-        """Make the photos with these contents follow from their files and texts."""
+        """Make the photos with these contents follow from their files, texts and new facts."""
         left = set(hashes)
         for _ in range(_ROUNDS):
             changed = set[str]()
@@ -341,7 +376,9 @@ class LanceWriter:
         files = self._files_with(hashes)
         rows = self._texts.newest().read_with("hash", hashes, ["hash", "reading"])
         readings = {row["hash"]: reading_of(row["reading"]) for row in rows.to_pylist()}
-        columns = ["id", "hash", "taken_at", "dated_by", "paths", "date", TEXT_COLUMN]
+        rows = self._facts.newest().read_with("hash", hashes, self._facts.schema.names)
+        facts = {row["hash"]: facts_of(row) for row in rows.to_pylist()}
+        columns = [*PHOTO_COLUMNS, "paths", "date", TEXT_COLUMN]
         ids = [id_of(each) for each in hashes]
         found = self._photos.newest().read_with("id", ids, columns, " AND part = 0").to_pylist()
         live = {row["id"]: row for row in found}
@@ -361,13 +398,15 @@ class LanceWriter:
                 if photo_id in live:
                     steps.remove.append(content_hash)
             elif row is not None or content_hash in fresh:  # else nobody has embedded it yet
-                dated = fresh[content_hash].date_columns() if row is None else row
-                derived = place_columns(own_files, dated["taken_at"], dated["dated_by"])
-                derived |= text_columns(readings.get(content_hash))
+                before = fresh[content_hash].facts if row is None else facts_of(row)
+                now = facts.get(content_hash, before)
+                derived = place_columns(own_files, now) | text_columns(readings.get(content_hash))
+                if now != before:
+                    derived |= facts_columns(now)
                 if photo_id not in live:
                     arriving[photo_id] = content_hash
                     steps.insert[content_hash] = derived
-                elif any(
+                elif now != before or any(
                     live[photo_id][name] != derived[name] for name in ("paths", "date", TEXT_COLUMN)
                 ):
                     steps.update[content_hash] = derived
@@ -415,7 +454,14 @@ class LanceWriter:
         """
         with lance_errors(self.address):
             self._complete()
-            indexed = (self._files, self._texts, self._kept, self._photos, self._thumbnails)
+            indexed = (
+                self._files,
+                self._texts,
+                self._facts,
+                self._kept,
+                self._photos,
+                self._thumbnails,
+            )
             for table in indexed:
                 self._step(table, self._compact(table))
                 self._index_columns(table)
