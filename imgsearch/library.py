@@ -131,6 +131,7 @@ class Library:
         self._encoders = EncoderLoader(settings, notify, on_download, encoder)
         self._index_policy = index_policy
         self._database: Database | None = None
+        self._reads_object: Reads | None = None
         self._index: LiveIndex | None = None
         self._indexer_object: Indexer | None = None
         self._thumbnails_object: Thumbnails | None = None
@@ -190,7 +191,7 @@ class Library:
             self._database.close()
         if self._kept_object is not None:
             self._kept_object.close()
-        self._database = self._index = self._kept_object = None
+        self._database = self._reads_object = self._index = self._kept_object = None
         self._encoders.close()
 
     def exists(self) -> bool:
@@ -1111,7 +1112,10 @@ class Library:
         private_files.make_private(self.settings.cache_dir)
 
     def _reads(self) -> Reads:
-        return Reads(self._open_database())
+        database = self._open_database()
+        if self._reads_object is None:
+            self._reads_object = Reads(database)
+        return self._reads_object
 
     def _saved_searches(self) -> SavedSearchStore:
         from imgsearch.store.saved import SavedSearchStore

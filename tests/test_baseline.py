@@ -10,6 +10,7 @@ import numpy as np
 from imgsearch.search import baseline
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store.lock import writing
+from imgsearch.store.reads import Reads
 from tests.factories import ingested, unit
 
 DIM = 8
@@ -43,6 +44,10 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         assert len(embedded) == 2, "captions and nouns"
         made = store.reads.baseline(row.key)
         assert made is not None
+        reader = Reads.open(tmp_path)  # as a page or a service has it
+        of_reader = reader.baseline(row.key)
+        assert of_reader is not None and np.array_equal(of_reader.photos, made.photos)
+        assert reader.baseline(row.key) is of_reader, "it is read once"
         vectors = np.concatenate([chunk for _, _, chunk in store.reads.vectors(row.key)])
         assert np.allclose(made.mean, vectors.mean(axis=0), atol=1e-3)
         assert made.photos.shape == (baseline.SAMPLE_PHOTOS, DIM)
@@ -51,9 +56,11 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
 
         add(1000, 5)  # too few to matter
         assert not baseline.refresh(store, row, embed_texts)
+        assert reader.baseline(row.key) is of_reader
         add(2000, 50)
         assert baseline.refresh(store, row, embed_texts)
         assert len(embedded) == 2
+        assert reader.baseline(row.key) is not of_reader, "it has changed"
         renewed = store.reads.baseline(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55
         assert np.array_equal(renewed.prompts, made.prompts)

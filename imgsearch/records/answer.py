@@ -271,7 +271,7 @@ class Explanation:
     concepts: tuple[ConceptVerdict, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScoreBaseline:
     """What unrelated queries and usual photos of a library look like, to compare scores with."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from imgsearch.encoders.prompts import prompts_for
@@ -50,12 +51,7 @@ class LibraryBaseline:
         scores = catalogue.baseline()
         if scores is None:
             return None
-        encoder_id = catalogue.encoder.encoder_id
-        mean_noun = mean_noun_of(scores, encoder_id)
-        if mean_noun is not None:
-            share = mean_noun_share(encoder_id)
-            scores = replace(scores, nouns=less_mean_noun(scores.nouns, mean_noun, share))
-        return cls(catalogue, scores, mean_noun)
+        return cls(catalogue, *_as_searched_for(scores, catalogue.encoder.encoder_id))
 
     @property
     def usual_caption(self) -> Vector:
@@ -79,6 +75,16 @@ class LibraryBaseline:
         )
         candidates = self.catalogue.count(among)
         return confidence.assess(self.scores, query, hits, closest, candidates)
+
+
+@lru_cache(maxsize=2)  # catalogues give the same baseline until it changes
+def _as_searched_for(scores: ScoreBaseline, encoder_id: str) -> tuple[ScoreBaseline, Vector | None]:
+    """A baseline with the nouns as they are searched for, and their mean."""
+    mean_noun = mean_noun_of(scores, encoder_id)
+    if mean_noun is None:
+        return scores, None
+    nouns = less_mean_noun(scores.nouns, mean_noun, mean_noun_share(encoder_id))
+    return replace(scores, nouns=nouns), mean_noun
 
 
 def mean_noun_of(scores: ScoreBaseline | None, encoder_id: str) -> Vector | None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import Enum
 from math import isfinite
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypedDict, TypeVar
 
 from imgsearch import errors
@@ -41,6 +42,7 @@ JsonFields: TypeAlias = Callable[[JsonObject], JsonObject]
 _Fields: TypeAlias = dict[str, Any]  # of an object that was read, not yet checked
 _Record = TypeVar("_Record")
 
+_PLAIN_TYPES = (NoneType, str, int, bool)  # what JSON has itself
 _PRINTED_DIGITS = 4  # of a score or a probability that a command prints
 # The facts in the JSON of a hit itself, and those in its `file`.
 HIT_FACTS = tuple(fact.name for fact in FACTS if not fact.in_file_json)
@@ -482,6 +484,8 @@ def _fields(record: object) -> JsonObject:
 
 def _plain(value: object) -> object:
     """A value of a record as JSON: paths and dates as text, infinite numbers as null."""
+    if type(value) in _PLAIN_TYPES:  # most are: an answer has hundreds of facts
+        return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):

@@ -131,15 +131,21 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection in one read transaction: everything read on it is of one moment."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection that only reads. After an error it is closed, and with it what it began."""
         file = self.data_dir / DATABASE_FILE
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = connect(file, writable=False)
         try:
-            connection.execute("BEGIN")
             yield connection
-            connection.execute("COMMIT")
         except BaseException as error:
             connection.close()
             if isinstance(error, sqlite3.Error | UnicodeDecodeError):
@@ -168,13 +174,13 @@ class Database:
                 raise_translated(error, file)
 
     def fetch_all(self, query: str, *parameters: object) -> list[Any]:
-        """All rows of one plain SQL query."""
-        with self.reading() as connection:
+        """All rows of one plain SQL query, all of one moment."""
+        with self._connection() as connection:
             return connection.execute(query, parameters).fetchall()
 
     def fetch_one(self, query: str, *parameters: object) -> Any:
         """The first row of one plain SQL query, or None."""
-        with self.reading() as connection:
+        with self._connection() as connection:
             return connection.execute(query, parameters).fetchone()
 
     def raise_if_damaged(self, error: Exception) -> None:

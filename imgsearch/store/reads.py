@@ -69,6 +69,8 @@ class Reads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Read last, with what tells whether it is still the same.
+        self._baseline: tuple[tuple[int, object], ScoreBaseline | None] | None = None
 
     @classmethod
     def open(cls, data_dir: Path) -> Self:
@@ -730,7 +732,21 @@ class Reads:
         )
 
     def baseline(self, encoder_key: int) -> ScoreBaseline | None:
-        """The score baseline of this encoder, None before it was first computed."""
+        """The score baseline of this encoder, None before it was first computed.
+
+        It is the same object until it changes: every query asks for it, and reading it takes longer
+        than many a search.
+        """
+        query = (
+            "SELECT prompts_sha256, vectors, mean, length(photos), length(nouns) FROM nulls "
+            "WHERE encoder_key = ?"
+        )
+        version = (encoder_key, self._database.fetch_one(query, encoder_key))
+        if self._baseline is None or self._baseline[0] != version:
+            self._baseline = version, self._read_baseline(encoder_key)
+        return self._baseline[1]
+
+    def _read_baseline(self, encoder_key: int) -> ScoreBaseline | None:
         import numpy as np
 
         query = (

@@ -20,7 +20,7 @@ from tests.browsing import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 pytestmark = NEEDS_BROWSER
 SIDECAR = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
@@ -91,6 +91,35 @@ def test_a_name_is_chosen_by_keyboard(
     wait_for_line(page, "")
 
 
+def test_what_was_chosen_stays_chosen_when_an_answer_is_late(
+    page: Page, address: str, place: Path
+) -> None:
+    from playwright.sync_api import expect
+
+    with Library.open(place / "library") as library:
+        library.forget_queries()  # else one may be suggested first
+    page.goto(address)
+    page.locator(".tile img").first.wait_for()
+    box = box_of(page)
+    box.press_sequentially("zo")
+    options_of(page, "Zora <b>Neale", "Zoë Lindqvist")
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/suggest?q=zor", hold)
+    with page.expect_request("**/suggest?q=zor"):
+        box.press_sequentially("r")
+    box.press("ArrowDown")  # in the list for "zo"
+    late[0].continue_()
+    options = page.get_by_role("option")
+    expect(options).to_have_count(1, timeout=PATIENCE_MS)
+    expect(options).to_have_attribute("aria-selected", "true")
+    box.press_sequentially("a")  # who goes on typing has not chosen
+    expect(options).to_have_attribute("aria-selected", "false", timeout=PATIENCE_MS)
+
+
 def test_a_name_is_put_where_the_cursor_is(page: Page, address: str) -> None:
     page.goto(address)
     page.locator(".tile img").first.wait_for()
@@ -147,7 +176,10 @@ def test_past_queries_are_suggested_and_deleted(
         page.wait_for_url("**/?q=a+rocket")
         settle(page)
         box.fill("")
-        box.press("ArrowDown")
+        options_of(page, "a rocket", "zoe drinks", "Clear past queries")
+        box.press("Escape")
+        expect(page.get_by_role("option")).to_have_count(0)
+        box.press("ArrowDown")  # opens the list; in an open one it would choose the first
         options = options_of(page, "a rocket", "zoe drinks", "Clear past queries")
         box.press("ArrowUp")
         expect(options.nth(2)).to_have_attribute("aria-selected", "true")

@@ -69,13 +69,15 @@ function start(box) {
     describe();
   };
   const show = (found, typed) => {
+    const chosen = options[active];
     options = found.some((each) => each.kind === "query") ? [...found, { kind: "clear", text: "Clear past queries" }] : found;
     if (!found.length) { close(); return; }
     list.replaceChildren(...options.map((option, at) => optionNode(option, at, typed)));
     if (!isOpen()) list.showPopover();
     place();
     list.scrollTop = 0;
-    activate(-1);
+    // What was chosen in the list before, while this answer was on its way, stays chosen.
+    activate(chosen ? options.findIndex((each) => each.kind === chosen.kind && each.line === chosen.line) : -1);
     status.textContent = `${found.length} suggestion${found.length === 1 ? "" : "s"}`;
   };
   const askForSuggestions = async () => {
@@ -167,7 +169,11 @@ function start(box) {
       activate(-1);
     }
   };
-  const onInput = (event) => { if (event.target === input() && event.isTrusted) askSoon(); };
+  const onInput = (event) => {
+    if (event.target !== input() || !event.isTrusted) return;
+    activate(-1);
+    askSoon();
+  };
   const onFocusIn = (event) => { if (event.target === input()) describe(); };
   const onClick = (event) => {
     if (event.target === input()) { if (!isOpen() && !event.target.value) askForSuggestions(); }
