@@ -50,6 +50,8 @@ class OpenTab(Protocol):
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[OpenTab]:
     """Afterwards the tabs must have requested nothing from elsewhere, and no script have failed."""
+    from playwright.sync_api import expect
+
     contexts: list[BrowserContext] = []
     foreign: list[str] = []
     errors: list[str] = []
@@ -65,6 +67,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
         context = browser.new_context(viewport=viewport, color_scheme=color_scheme)  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         context.request.get(f"{address}/?token={TOKEN}")  # logs the browser in
         tab = context.new_page()
         tab.on(

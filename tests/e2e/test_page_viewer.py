@@ -129,8 +129,12 @@ def test_full_screen_zoom_and_escape(
     page.mouse.down()
     page.mouse.move(500, 430, steps=4)
     page.mouse.up()
-    after = image.bounding_box()
-    assert before and after and after["x"] < before["x"] - 50, "the photo is dragged"
+    assert before is not None
+    page.wait_for_function(  # it is drawn where it was dragged to
+        "(x) => [...document.querySelectorAll('.pswp__item[aria-hidden=false] img.pswp__img')]"
+        ".at(-1).getBoundingClientRect().x < x - 50",
+        arg=before["x"],
+    )
     page.mouse.dblclick(640, 430)
     page.wait_for_function(
         "(fit) => [...document.querySelectorAll('.pswp__item[aria-hidden=false] img.pswp__img')]"
