@@ -1113,9 +1113,10 @@ class Library:
 
     def _reads(self) -> Reads:
         database = self._open_database()
-        if self._reads_object is None:
-            self._reads_object = Reads(database)
-        return self._reads_object
+        reads = self._reads_object  # another thread may close the library
+        if reads is None:
+            reads = self._reads_object = Reads(database)
+        return reads
 
     def _saved_searches(self) -> SavedSearchStore:
         from imgsearch.store.saved import SavedSearchStore

@@ -8,20 +8,10 @@ from pathlib import Path
 import pytest
 
 from imgsearch import Library
-from tests.factories import write_photos
+from tests.factories import write_photos, write_xmp
 from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("stand_in")  # `library` embeds with it
-
-
-def write_sidecar(path: Path, rating: int) -> Path:
-    """Write an XMP file with this rating."""
-    path.write_text(
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF '
-        'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
-        f'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="{rating}"/></r:RDF></x:xmpmeta>'
-    )
-    return path
 
 
 def ratings(library: Library) -> dict[str, int]:
@@ -37,14 +27,14 @@ def test_an_added_changed_or_removed_xmp_file_applies_at_the_next_run(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 5)
-    sidecar = write_sidecar(here / "0001.png.xmp", 3)  # read together with its photo
+    sidecar = write_xmp(here / "0001.png.xmp", 3)  # read together with its photo
     first = library.index([here]).run()
     assert (ratings(library), first.reread) == ({"0001.png": 3}, 0)
     assert library.index().run().reread == 0
-    write_sidecar(here / "0002.xmp", 5)
-    write_sidecar(here / "of no photo.xmp", 1)
+    write_xmp(here / "0002.xmp", 5)
+    write_xmp(here / "of no photo.xmp", 1)
     assert (library.index().run().reread, ratings(library)) == (1, {"0001.png": 3, "0002.png": 5})
-    write_sidecar(sidecar, 4)
+    write_xmp(sidecar, 4)
     os.utime(sidecar, ns=(1, 1))
     assert (library.index().run().reread, ratings(library)) == (1, {"0001.png": 4, "0002.png": 5})
     sidecar.unlink()
@@ -57,8 +47,8 @@ def test_a_photo_that_moves_to_or_from_an_xmp_file_is_read_again(
     library: Library, stand_in: StandIn, tmp_path: Path
 ) -> None:
     here = write_photos(tmp_path / "photos", 3)
-    write_sidecar(here / "0001.xmp", 3)
-    write_sidecar(here / "waiting.xmp", 5)
+    write_xmp(here / "0001.xmp", 3)
+    write_xmp(here / "waiting.xmp", 5)
     library.index([here]).run()
     (here / "0001.png").rename(here / "elsewhere.png")
     library.index().run()
@@ -78,12 +68,12 @@ def test_the_xmp_files_of_an_offline_drive_stay_in_effect(library: Library, tmp_
         write_photos(tmp_path / "drive" / "photos", 3),
         write_photos(tmp_path / "photos", 2, 10),
     )
-    write_sidecar(drive / "0001.xmp", 3)
+    write_xmp(drive / "0001.xmp", 3)
     library.index([drive, other]).run()
     (tmp_path / "drive").rename(tmp_path / "unplugged")
     assert library.index().run().offline == 3
     assert ratings(library) == {"0001.png": 3}
-    write_sidecar(tmp_path / "unplugged" / "photos" / "0001.xmp", 4)
+    write_xmp(tmp_path / "unplugged" / "photos" / "0001.xmp", 4)
     (tmp_path / "unplugged").rename(tmp_path / "drive")
     assert (library.index().run().reread, ratings(library)) == (1, {"0001.png": 4})
 
@@ -94,7 +84,7 @@ def test_an_xmp_file_is_read_again_until_its_photo_is_readable(
     here = write_photos(tmp_path / "photos", 2)
     library.index([here]).run()
     whole, status = (here / "0001.png").read_bytes(), os.stat(here / "0001.png")
-    write_sidecar(here / "0001.xmp", 4)
+    write_xmp(here / "0001.xmp", 4)
     for content, reread in ((b"?" * len(whole), 0), (whole, 1)):  # unreadable, then readable again
         (here / "0001.png").write_bytes(content)
         os.utime(here / "0001.png", ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -191,7 +191,7 @@ class CatalogueWriter(Protocol):
     def put_facts(self, facts: Mapping[bytes, Facts]) -> int:
         """Replace the facts of photos, by their content; returns how many changed.
 
-        Contents without vectors are passed over.
+        Contents that the library does not have are passed over.
         """
 
     def forget(self, paths: Sequence[str]) -> int:

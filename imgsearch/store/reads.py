@@ -742,9 +742,10 @@ class Reads:
             "WHERE encoder_key = ?"
         )
         version = (encoder_key, self._database.fetch_one(query, encoder_key))
-        if self._baseline is None or self._baseline[0] != version:
-            self._baseline = version, self._read_baseline(encoder_key)
-        return self._baseline[1]
+        known = self._baseline  # another thread may replace it
+        if known is None or known[0] != version:
+            known = self._baseline = version, self._read_baseline(encoder_key)
+        return known[1]
 
     def _read_baseline(self, encoder_key: int) -> ScoreBaseline | None:
         import numpy as np

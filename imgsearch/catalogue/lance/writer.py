@@ -252,6 +252,8 @@ class LanceWriter:
 
         Contents that no photo with files has are passed over.
         """
+        if not facts:
+            return 0
         own = {content_hash.hex(): each for content_hash, each in facts.items()}
         with lance_errors(self.address):
             ids = [id_of(each) for each in own]
