@@ -130,13 +130,18 @@ def settle(tab: Page) -> None:
     )
 
 
+def bring_into_view(element: Locator) -> None:
+    """Scroll to it, also if the page replaces the element meanwhile."""
+    element.click(trial=True)  # `scroll_into_view_if_needed` fails then
+
+
 def open_control(tab: Page, control: Locator) -> None:
     """Click what opens a list or a question, once nothing scrolls or moves any more.
 
     Lists close when the page scrolls, and an open question stays where it is when what is above
     it grows. Events of scrolling come before the frame that follows.
     """
-    control.scroll_into_view_if_needed()
+    bring_into_view(control)
     settle(tab)
     tab.evaluate(
         "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"

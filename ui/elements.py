@@ -2,7 +2,8 @@
 button for an example image, suggestions, and the frame of every view.
 
 Some are scripts in `assets/`, the others modules in `components/`. Each gets its data as
-JSON and inserts it as text, never as HTML.
+JSON and inserts it as text, never as HTML. An event reruns the page only if a callback is
+registered for it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from imgsearch import Hit, Region, path_text, printable
 from ui.addresses import START, address_of
 from ui.component_files import component
 from ui.formatting import alt_text
+from ui.query_line import note_click
 from ui.tiles import captioned_tile_json, photo_address, thumbnail_url
 
 # By the name of the format: these a browser shows upright and in their own colours.
@@ -131,9 +133,9 @@ def answer(
             "selected": {"version": selected.version, "ranges": selected.ranges},
             "token": token,
         },
-        on_selected_change=_rerun,
-        on_weaker_change=_rerun,
-        on_stacked_change=_rerun,
+        on_selected_change=note_click,
+        on_weaker_change=note_click,
+        on_stacked_change=note_click,
     )
     changed = result.get("selected")
     now = None
@@ -236,7 +238,7 @@ def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] |
     """
     sides = None if region is None else [region.x, region.y, region.width, region.height]
     data = {"src": source, "alt": "Example image", "region": sides}
-    drawn = _crop(key=key, data=data, on_drawn_change=_rerun).get("drawn")
+    drawn = _crop(key=key, data=data, on_drawn_change=note_click).get("drawn")
     if not isinstance(drawn, list | tuple):
         return None
     if len(drawn) != 4:
@@ -250,7 +252,7 @@ def example_button() -> str | None:
 
     Returns the name of a file that was dropped or pasted and is no image.
     """
-    refused = _example_button(key="example", data={}, on_refused_change=_rerun).get("refused")
+    refused = _example_button(key="example", data={}, on_refused_change=note_click).get("refused")
     return refused if isinstance(refused, str) else None
 
 
@@ -266,7 +268,7 @@ def period(
     days = {"from": first, "to": last}
     data: dict[str, object] = {name: day.isoformat() if day else "" for name, day in days.items()}
     data["range"] = [day.isoformat() for day in range_]
-    changed = _period(key="period", data=data, on_changed_change=_rerun).get("changed")
+    changed = _period(key="period", data=data, on_changed_change=note_click).get("changed")
     if not (isinstance(changed, list | tuple) and len(changed) == 2):
         return None
     name, text = changed
@@ -278,9 +280,8 @@ def filter_choices(chosen: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
 
     `chosen` are the filters that are on: field and value. Returns the one that was clicked.
     """
-    clicked = _choices(
-        key="choices", data={"chosen": [list(each) for each in chosen]}, on_clicked_change=_rerun
-    ).get("clicked")
+    data = {"chosen": [list(each) for each in chosen]}
+    clicked = _choices(key="choices", data=data, on_clicked_change=note_click).get("clicked")
     if isinstance(clicked, list | tuple) and len(clicked) == 2:
         return str(clicked[0]), str(clicked[1])
     return None
@@ -302,7 +303,3 @@ def fill_window() -> None:
 def visit(address: str) -> None:
     """Send the browser to another view of the page."""
     _visit(key="visit", data={"address": address})
-
-
-def _rerun() -> None:
-    """A component's event reruns the page only if a callback is registered for it."""

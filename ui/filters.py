@@ -13,6 +13,7 @@ import streamlit as st
 from imgsearch import ImgsearchError, Query, filter_of, parse, printable, to_text
 from ui import cards, elements
 from ui.formatting import escape_markdown, format_date
+from ui.query_line import change_line, current_line, go_on_with, note_click
 from ui.session import session
 
 FilterValues: TypeAlias = dict[str, str]  # by field of the query language; "" is no filter
@@ -133,7 +134,7 @@ def filter_chips() -> None:
     A filter that words stand for is undone by quotes around them, and the words stay.
     """
     try:
-        query = parse_line(st.session_state["line"])
+        query = parse_line(current_line())
         parts = session().searched.understand(query).parts
     except ImgsearchError:
         return  # the results show the error
@@ -147,7 +148,7 @@ def filter_chips() -> None:
                 icon=":material/close:",
                 help=f"Understood from “{escape_markdown(part.words)}”. A click puts it in quotes: "
                 "then the words are searched for.",
-                on_click=_set_line,
+                on_click=change_line,
                 args=(part.undo,),
             )
         for number, chip in enumerate(chips_of(query)):
@@ -156,13 +157,9 @@ def filter_chips() -> None:
                 key=f"chip {number}",
                 icon=":material/close:",
                 help=f"Remove this filter: {escape_markdown(chip.text)}",
-                on_click=_set_line,
+                on_click=change_line,
                 args=(chip.rest,),
             )
-
-
-def _set_line(line: str) -> None:
-    st.session_state["line"] = line
 
 
 # ------------------------------------------------------------------------- the form
@@ -171,7 +168,7 @@ def _set_line(line: str) -> None:
 def filter_form() -> None:
     """Offers what the photos of the library have. Each change applies at once."""
     try:
-        query = parse_line(st.session_state["line"])
+        query = parse_line(current_line())
     except ImgsearchError as error:
         cards.error_card(error)
         return
@@ -183,7 +180,7 @@ def filter_form() -> None:
     chosen = [(chip.field, chip.value) for chip in chips_of(query) if not chip.negated]
     clicked = elements.filter_choices(chosen)
     if clicked is not None:
-        _go_on_with(toggled(st.session_state["line"], *clicked))
+        go_on_with(toggled(current_line(), *clicked))
     _other_filters(values, query.sort)
 
 
@@ -198,13 +195,7 @@ def _dates(values: FilterValues, sort: Sort) -> None:
         new = {"after": day.isoformat() if day else ""}
     else:
         new = {"before": (day + timedelta(days=1)).isoformat() if day else ""}
-    _go_on_with(with_filters(st.session_state["line"], new, sort))
-
-
-def _go_on_with(line: str) -> None:
-    # Streamlit forbids changing the state of a widget that is already on the page.
-    st.session_state["next_line"] = line
-    st.rerun()
+    go_on_with(with_filters(current_line(), new, sort))
 
 
 def _other_filters(values: FilterValues, sort: str) -> None:
@@ -268,17 +259,16 @@ def _text_input(field: str, label: str, placeholder: str, values: FilterValues) 
 
 def _apply(field: str) -> None:
     """Write the value of this input into the search box."""
-    state = st.session_state
-    chosen = state[f"filter {field}"]
+    chosen, line = st.session_state[f"filter {field}"], current_line()
+    note_click()
     try:
-        line = state["line"]
         if field == "sort":
-            state["line"] = with_filters(line, {}, chosen)
+            change_line(with_filters(line, {}, chosen))
         else:
             values = {field: _value_text(chosen)}
-            state["line"] = with_filters(line, values, parse_line(line).sort)
+            change_line(with_filters(line, values, parse_line(line).sort))
     except ImgsearchError as error:
-        state["filter_error"] = str(error)
+        st.session_state["filter_error"] = str(error)
 
 
 def _value_text(chosen: object) -> str:

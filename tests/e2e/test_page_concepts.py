@@ -12,6 +12,7 @@ from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
+    bring_into_view,
     open_control,
     settle,
     small_targets,
@@ -92,7 +93,7 @@ def test_teach_from_the_selection_and_judge_a_photo(
             tab.get_by_role("button", name="No", exact=True).click()
             wait_until(lambda: judgement() is False)
             settle(tab)
-            tab.get_by_role("heading", name="Concepts").scroll_into_view_if_needed()
+            bring_into_view(tab.get_by_role("heading", name="Concepts"))
             screenshot(tab, f"concept-photo-{width}-{scheme}")
             if width == 390:
                 assert small_targets(tab) == []

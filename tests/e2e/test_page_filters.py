@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -18,14 +20,15 @@ from imgsearch.store.lock import writing
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
+    settle,
     wait_for_count,
     wait_for_line,
     wait_for_only,
 )
-from tests.factories import write_noise
+from tests.factories import CHECKOUT, write_noise
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute
 
     from tests.e2e.conftest import OpenTab
 
@@ -143,6 +146,36 @@ def test_people_and_labels_are_found_by_name(page: Page, address: str) -> None:
     wait_for_count(page, 2)
 
 
+def test_two_clicks_count_if_the_first_has_not_been_answered(page: Page, address: str) -> None:
+    """The browser sends the query and the address of before the first one along with the second."""
+    held: list[str | bytes] = []
+    is_holding = False
+
+    def relay(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        sockets.append(socket)
+        server.on_message(lambda reply: held.append(reply) if is_holding else socket.send(reply))
+
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket(re.compile("/_stcore/stream"), relay)
+    open_filters(page, address)
+    page.locator(".kind", has_text="People").click()
+    settle(page)
+    is_holding = True
+    page.locator(".choice", has_text="Anna").click()
+    while not any(b"person:Anna" in reply for reply in held if isinstance(reply, bytes)):
+        page.wait_for_timeout(20)
+    page.locator(".choice", has_text="Geneviève").click()
+    is_holding = False
+    for reply in held:
+        sockets[-1].send(reply)
+    wait_for_line(page, "person:Anna person:Geneviève")
+    wait_for_only(page, "lake.png")
+    page.go_back()
+    wait_for_line(page, "person:Anna")
+    wait_for_count(page, 2)
+
+
 def test_the_arrow_keys_reach_what_was_found(page: Page, address: str) -> None:
     find = open_filters(page, address)
     find.fill("boat")
@@ -151,6 +184,44 @@ def test_the_arrow_keys_reach_what_was_found(page: Page, address: str) -> None:
     page.keyboard.press("Enter")
     wait_for_line(page, "keyword:boat")
     wait_for_only(page, "lake.png")
+
+
+def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
+    """A field that loses the focus may report a day that was replaced while it had it."""
+    page = browser.new_page()
+
+    def answer(route: Route) -> None:
+        name = urlsplit(route.request.url).path.lstrip("/")
+        if name:
+            route.fulfill(path=CHECKOUT / "ui" / "components" / name)
+        else:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    page.route("http://components.test/**", answer)
+    page.goto("http://components.test/")
+    sent = page.evaluate(
+        """async () => {
+            const { default: period } = await import("/period/period.js");
+            const sent = [], range = ["1800-01-01", "2100-12-31"];
+            const setTriggerValue = (name, value) => sent.push(value);
+            const show = (from) =>
+                period(document.body, { data: { from, to: "", range }, setTriggerValue });
+            show("");
+            const input = document.querySelector("input");
+            const report = () => input.dispatchEvent(new Event("change"));
+            input.value = "2019-07-01";
+            report();
+            show("");  // still without it
+            report();
+            show("2019-07-01");
+            report();
+            input.value = "";
+            report();
+            return sent;
+        }"""
+    )
+    page.close()
+    assert sent == [["from", "2019-07-01"], ["from", ""]]
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from imgsearch import EncoderTrial, Library, Settings
-from tests.browsing import NEEDS_BROWSER, axe_violations, open_control, serving, settle
+from tests.browsing import (
+    NEEDS_BROWSER,
+    axe_violations,
+    bring_into_view,
+    open_control,
+    serving,
+    settle,
+)
 from tests.factories import wait_until
 
 if TYPE_CHECKING:
@@ -49,7 +56,7 @@ def test_both_answers_are_shown_side_by_side(
         tab.goto(f"{address}/library")
         heading = tab.get_by_role("heading", name="Trial of lite+views")
         heading.wait_for()
-        heading.scroll_into_view_if_needed()
+        bring_into_view(heading)
         tab.get_by_text("21 photos").first.wait_for()
         for number in (0, 1):
             query = trial.queries[number]
@@ -59,7 +66,7 @@ def test_both_answers_are_shown_side_by_side(
             shared = f"{query.shared} of 10 photos are in both answers."
             tab.get_by_text(shared).first.wait_for()
             wait_for_tiles(tab, [*query.before, *query.after], names)
-        tab.get_by_role("button", name="Change to lite+views").scroll_into_view_if_needed()
+        bring_into_view(tab.get_by_role("button", name="Change to lite+views"))
         screenshot(tab, f"trial-{width_px}-{theme}")
 
 

@@ -15,6 +15,14 @@ from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.elements import AnswerOptions, Selected
 from ui.formatting import escape_markdown
+from ui.query_line import (
+    LINE,
+    change_line,
+    current_line,
+    note_click,
+    note_typing,
+    start_line,
+)
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
 from ui.tasks import show_coming_photos
@@ -47,7 +55,9 @@ def title() -> str:
 
 def show() -> None:
     """The first view of the page."""
-    _adopt_url()
+    typed = start_line(st.query_params.get("q", ""))
+    if typed is not None:
+        _remember(typed)
     if not session().photo_count():
         cards.empty_library()
         return
@@ -65,29 +75,17 @@ def show() -> None:
         _suggestions()
 
 
-def _adopt_url() -> None:
-    """Take the words of the query from the address: it can be shared, and the browser goes back."""
-    state, line = st.session_state, st.query_params.get("q", "")
-    if state.get("line_in_url") != line:
-        state["line"] = line
-    state.setdefault("line", line)
-    # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
-    state["line"] = state["line"]
-
-
 def _search_box() -> SearchInput:
     """The box, the filters and the example image."""
-    state = st.session_state
-    state["line"] = state.pop("next_line", state["line"])
     with st.container(horizontal=True, key="search_row", gap="small"):
         line = st.text_input(
             "Search",
-            key="line",
+            key=LINE,
             placeholder="two kids jumping into a lake",
             label_visibility="collapsed",
             icon=":material/search:",
             autocomplete="off",
-            on_change=_remember_line,
+            on_change=note_typing,
         )
         is_library = session().archive is None
         if is_library:
@@ -113,11 +111,10 @@ def _search_box() -> SearchInput:
     return search_input
 
 
-def _remember_line() -> None:
+def _remember(line: str) -> None:
     """Keep what was typed, so that it is suggested; but nothing that the language refuses."""
     if session().archive is not None:
         return
-    line = st.session_state["line"]
     try:
         parse(line)
     except QueryError:
@@ -128,7 +125,7 @@ def _remember_line() -> None:
 def _set_address(search_input: SearchInput) -> None:
     """Put the whole search into the address of this view."""
     put_in_address(search_input.parameters)
-    st.session_state["line_in_url"] = search_input.line
+    st.session_state["line_in_address"] = search_input.line
 
 
 def _example_image(search_input: SearchInput) -> None:
@@ -183,7 +180,8 @@ def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
 
 
 def _remove_example() -> None:
-    _set_address(SearchInput(st.session_state["line"]))
+    note_click()
+    _set_address(SearchInput(current_line()))
 
 
 def _suggestions() -> None:
@@ -192,7 +190,7 @@ def _suggestions() -> None:
         st.caption("Try", width="content")
         for text in EXAMPLES:
             st.button(
-                text, on_click=_set_line, args=(text,), key=f"example {text}", type="tertiary"
+                text, on_click=change_line, args=(text,), key=f"example {text}", type="tertiary"
             )
         with st.popover("Search tips", icon=":material/lightbulb:", type="tertiary"):
             st.markdown(HELP)
@@ -209,10 +207,6 @@ def _suggestions() -> None:
             heading=("Newest", f"of {photos}"),
         ),
     )
-
-
-def _set_line(text: str) -> None:
-    st.session_state["line"] = text
 
 
 def _show_results(search_input: SearchInput) -> None:
@@ -246,7 +240,7 @@ def _remarks(results: Answer) -> None:
         st.button(
             f"Did you mean {escape_markdown(results.suggestion)}?",
             icon=":material/spellcheck:",
-            on_click=_set_line,
+            on_click=change_line,
             args=(results.suggestion,),
             key="suggestion",
             type="tertiary",
@@ -254,6 +248,7 @@ def _remarks(results: Answer) -> None:
 
 
 def _show_weak() -> None:
+    note_click()
     st.session_state["show_weak"] = True
 
 
@@ -386,5 +381,6 @@ def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:
 
 
 def _clear_selection() -> None:
+    note_click()
     st.session_state["selected"] = ()
     st.session_state["times_cleared"] = st.session_state.get("times_cleared", 0) + 1

@@ -4,8 +4,12 @@
 import { element } from "../shared/dom.js";
 
 export default function (box, { data, setTriggerValue }) {
-  const state = (box.state ??= { inputs: new Map() });
-  state.send = (name, day) => setTriggerValue("changed", [name, day]);
+  const state = (box.state ??= { inputs: new Map(), days: {} });
+  state.send = (name, day) => {
+    if (day === state.days[name]) return; // a browser also reports what Python has changed meanwhile
+    state.days[name] = day;
+    setTriggerValue("changed", [name, day]);
+  };
   if (!state.inputs.size) {
     for (const [name, title] of [["from", "From"], ["to", "To"]]) {
       const label = element("label", "", title), input = element("input");
@@ -20,5 +24,6 @@ export default function (box, { data, setTriggerValue }) {
   for (const [name, input] of state.inputs) {
     [input.min, input.max] = data.range;
     if (input.value !== data[name]) input.value = data[name];
+    state.days[name] = data[name];
   }
 }
