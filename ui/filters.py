@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -141,25 +142,40 @@ def filter_chips() -> None:
     if not (query.filters or parts):
         return
     with st.container(horizontal=True, key="chips", gap="small"):
-        for number, part in enumerate(parts):
+        for part, key in zip(
+            parts, _keys("understood", (part.words for part in parts)), strict=True
+        ):
             st.button(
                 f":blue[{escape_markdown(part.filters)}]",
-                key=f"understood {number}",
+                key=key,
                 icon=":material/close:",
                 help=f"Understood from “{escape_markdown(part.words)}”. A click puts it in quotes: "
                 "then the words are searched for.",
                 on_click=change_line,
                 args=(part.undo,),
             )
-        for number, chip in enumerate(chips_of(query)):
+        chips = list(chips_of(query))
+        for chip, key in zip(chips, _keys("chip", (chip.text for chip in chips)), strict=True):
             st.button(
                 escape_markdown(chip.label),
-                key=f"chip {number}",
+                key=key,
                 icon=":material/close:",
                 help=f"Remove this filter: {escape_markdown(chip.text)}",
                 on_click=change_line,
                 args=(chip.rest,),
             )
+
+
+def _keys(prefix: str, texts: Iterable[str]) -> Iterator[str]:
+    """A key for the button of each text; equal texts are numbered.
+
+    By its place alone, a click that is made before the last one is answered would be one on the
+    button that has come to this place.
+    """
+    times = Counter[str]()
+    for text in texts:
+        times[text] += 1
+        yield f"{prefix} {text} {times[text]}"
 
 
 # ------------------------------------------------------------------------- the form

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -70,6 +71,37 @@ def open_filters(tab: Page, address: str, query: str = "") -> Locator:
     tab.get_by_role("button", name="Filters").click()
     tab.get_by_role("button", name="Folders").wait_for()
     return tab.get_by_role("searchbox", name="Find a folder, place, person, keyword or label")
+
+
+class Replies:
+    """What the server of the page sends to it, which a test can hold back. Create it first."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._sockets: list[WebSocketRoute] = []
+        self._held: list[str | bytes] = []
+        self._is_holding = False
+        page.route_web_socket(re.compile("/_stcore/stream"), self._relay)
+
+    def _relay(self, socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        self._sockets.append(socket)
+        server.on_message(
+            lambda reply: self._held.append(reply) if self._is_holding else socket.send(reply)
+        )
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[str], None]]:
+        """Nothing reaches the page inside. Yields what waits for a reply that has a text in it."""
+        self._is_holding = True
+        yield self._wait_for
+        self._is_holding = False
+        for reply in self._held:
+            self._sockets[-1].send(reply)
+
+    def _wait_for(self, text: str) -> None:
+        while not any(text.encode() in reply for reply in self._held if isinstance(reply, bytes)):
+            self._page.wait_for_timeout(20)
 
 
 def chip(tab: Page, label: str) -> Locator:
@@ -148,32 +180,34 @@ def test_people_and_labels_are_found_by_name(page: Page, address: str) -> None:
 
 def test_two_clicks_count_if_the_first_has_not_been_answered(page: Page, address: str) -> None:
     """The browser sends the query and the address of before the first one along with the second."""
-    held: list[str | bytes] = []
-    is_holding = False
-
-    def relay(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-        sockets.append(socket)
-        server.on_message(lambda reply: held.append(reply) if is_holding else socket.send(reply))
-
-    sockets: list[WebSocketRoute] = []
-    page.route_web_socket(re.compile("/_stcore/stream"), relay)
+    replies = Replies(page)
     open_filters(page, address)
     page.locator(".kind", has_text="People").click()
     settle(page)
-    is_holding = True
-    page.locator(".choice", has_text="Anna").click()
-    while not any(b"person:Anna" in reply for reply in held if isinstance(reply, bytes)):
-        page.wait_for_timeout(20)
-    page.locator(".choice", has_text="Geneviève").click()
-    is_holding = False
-    for reply in held:
-        sockets[-1].send(reply)
+    with replies.held() as has_answered:
+        page.locator(".choice", has_text="Anna").click()
+        has_answered("person:Anna")
+        page.locator(".choice", has_text="Geneviève").click()
     wait_for_line(page, "person:Anna person:Geneviève")
     wait_for_only(page, "lake.png")
     page.go_back()
     wait_for_line(page, "person:Anna")
     wait_for_count(page, 2)
+
+
+def test_a_click_on_a_chip_is_one_on_this_chip_if_the_first_has_not_been_answered(
+    page: Page, address: str
+) -> None:
+    replies = Replies(page)
+    line = "person:Anna keyword:boat camera:none"
+    page.goto(f"{address}/?q={quote(line)}")
+    chip(page, "camera:none").wait_for()
+    settle(page)
+    with replies.held() as has_answered:
+        chip(page, "Person Anna").click()
+        has_answered("keyword:boat camera:none")
+        chip(page, "Keyword boat").click()
+    wait_for_line(page, "camera:none")
 
 
 def test_the_arrow_keys_reach_what_was_found(page: Page, address: str) -> None:
