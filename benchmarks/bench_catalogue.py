@@ -26,6 +26,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.synthetic import SyntheticSpace
+from imgsearch.analysis.browse import days_of, positions_of
+from imgsearch.analysis.events import find_events
+from imgsearch.catalogue.lance.browsing import LanceBrowsing
 from imgsearch.catalogue.lance.nearest import LancePolicy
 from imgsearch.catalogue.lance.reader import LanceCatalogue
 from imgsearch.catalogue.lance.rows import id_of
@@ -151,6 +154,18 @@ def forget_a_tenth(address: Path, photos: int, policy: LancePolicy) -> dict[str,
     return measured
 
 
+def browse(address: Path) -> dict[str, Any]:
+    """How long counting and listing all photos takes, in seconds."""
+    browsing = LanceBrowsing(LanceCatalogue(address))
+    return {
+        "months_s": timed(browsing.month_counts),
+        "places_s": timed(browsing.place_counts),
+        "days_s": timed(lambda: days_of(browsing, None)),
+        "positions_s": timed(lambda: positions_of(browsing, None)),
+        "events_s": timed(lambda: find_events(browsing.moments())),
+    }
+
+
 def through_s3(folder: Path, photos: int, policy: LancePolicy) -> dict[str, Any]:
     """Queries through object storage: the first ones, then those with the indexes in memory."""
     with s3_server("ceph") as server:
@@ -251,6 +266,7 @@ def main() -> None:
         "indexes_mb": megabytes(address / "photos.lance" / "_indices"),
     }
     print_part("in a folder", sizes | ask(address, options.photos, policy))
+    print_part("browsing", browse(address))
     if options.s3:
         print_part("through S3", through_s3(address, options.photos, policy))
     if options.forget:

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from imgsearch.analysis.browse import days_of
+from imgsearch.analysis import browse
+from imgsearch.analysis.events import find_events
 from imgsearch.catalogue.address import normal_address, working_folder
 from imgsearch.config import default_cache_dir
 from imgsearch.decode.thumbnails import Thumbnails, photo_thumbnail
@@ -41,6 +42,7 @@ from imgsearch.text import SCHEME, path_text
 if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
     from imgsearch.catalogue.base import CataloguedPhoto
+    from imgsearch.catalogue.lance.browsing import LanceBrowsing
     from imgsearch.catalogue.lance.reader import LanceCatalogue
     from imgsearch.catalogue.lance.writer import BuildIndex, LanceWriter
     from imgsearch.config import Settings
@@ -58,7 +60,13 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.answer import ScoreBaseline
     from imgsearch.records.arrays import Ids, Vector, Vectors
-    from imgsearch.records.browse import DayPhotos
+    from imgsearch.records.browse import (
+        DayPhotos,
+        PhotoEvent,
+        PhotoPositions,
+        PlaceCounts,
+        Timeline,
+    )
     from imgsearch.records.duplicates import DuplicateGroup, Pairs
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
@@ -179,9 +187,29 @@ class Archive:
         """Which of these photos are nearly the same, as `Library.stacks_of` says it."""
         return stacks_of(self._context(), photo_ids)
 
+    def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline:
+        """How many photos each year and month has, as `Library.timeline` counts them."""
+        return browse.timeline_of(self._browsing, self._counted(query, k))
+
+    def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
+        """The photos of each day, newest first: all of them, or as for `timeline`."""
+        return browse.days_of(self._browsing, self._counted(query, k))
+
     def days_of(self, photo_ids: Ids) -> tuple[DayPhotos, ...]:
         """These photos by day, newest first, as `sort:date` has them."""
-        return days_of(self._catalogue, photo_ids)
+        return browse.days_of(self._browsing, photo_ids)
+
+    def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
+        """Where the photos were taken: all of them, or as for `timeline`."""
+        return browse.positions_of(self._browsing, self._counted(query, k))
+
+    def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
+        """How many photos each country, region and town has: of all, or as for `timeline`."""
+        return browse.places_of(self._browsing, self._counted(query, k))
+
+    def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]:
+        """Occasions and trips, as `Library.events` finds them."""
+        return find_events(self._browsing.moments(self._counted(query, k)))
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """What reading the text of a photo gave; None if that was not tried yet."""
@@ -537,8 +565,18 @@ class Archive:
         )
 
     @cached_property
+    def _browsing(self) -> LanceBrowsing:
+        from imgsearch.catalogue.lance.browsing import LanceBrowsing
+
+        return LanceBrowsing(self._catalogue)
+
+    @property
     def _thumbnails(self) -> Thumbnails:
         return Thumbnails(self.settings.cache_dir / "thumbnails", self.settings.max_megapixels)
+
+    def _counted(self, query: str | Query | None, k: int) -> Ids | None:
+        resolved = None if query is None else resolve_query(query)
+        return engine.counted_ids(self._context(), resolved, k)
 
     def _context(self) -> SearchContext:
         row = self._catalogue.encoder

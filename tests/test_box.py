@@ -17,7 +17,7 @@ from imgsearch.search.name_search import fused_score
 from imgsearch.store.store import Store
 from tests.factories import run_cli, write_noise
 from tests.stand_in import StandIn
-from tests.test_browse import AREZZO, SYDNEY, write_taken
+from tests.travels import AREZZO, SYDNEY, write_taken
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -32,56 +30,13 @@ from imgsearch.records.browse import (
 )
 from tests.factories import dng, encoded, scene, write_photo
 from tests.stand_in import StandIn
-
-AREZZO, FLORENCE, SYDNEY = (43.46446, 11.88148), (43.7793, 11.2463), (-33.8688, 151.2093)
-FIJI = (-18.1416, 178.4419)
-ATLANTIC = (45.0, -30.0)
-FILE_DATE = datetime(2012, 3, 4, 12)
-
-
-def write_taken(
-    path: Path,
-    taken_at: str | None = None,
-    at: tuple[float, float] | None = None,
-    **names: str,
-) -> Path:
-    """Write a photo of its own content, and an XMP file beside it that states these facts.
-
-    `names` are properties of the namespace "photoshop", such as Country. The file is of 2012.
-    """
-    write_photo(path, zlib.crc32(path.name.encode()) % 251**2)
-    stated = {f"photoshop:{name}": value for name, value in names.items()}
-    if taken_at is not None:
-        stated["photoshop:DateCreated"] = taken_at
-    if at is not None:
-        lat, lon = at
-        stated["exif:GPSLatitude"] = f"{int(abs(lat))},{abs(lat) % 1 * 60:.6f}{'NS'[lat < 0]}"
-        stated["exif:GPSLongitude"] = f"{int(abs(lon))},{abs(lon) % 1 * 60:.6f}{'EW'[lon < 0]}"
-    attributes = " ".join(f'{name}="{value}"' for name, value in stated.items())
-    path.with_suffix(".xmp").write_text(
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF '
-        'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description '
-        'xmlns:exif="http://ns.adobe.com/exif/1.0/" '
-        f'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" {attributes}/></r:RDF></x:xmpmeta>'
-    )
-    os.utime(path, (FILE_DATE.timestamp(), FILE_DATE.timestamp()))
-    return path
+from tests.travels import AREZZO, FIJI, SYDNEY, write_taken, write_travels
 
 
 @pytest.fixture
 def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
     """A library of photos of 2008, 2012 and 2015, in Italy, Australia and elsewhere."""
-    folder = tmp_path / "photos"
-    write_taken(folder / "a1.png", "2008-10-22T16:28:39", AREZZO)
-    write_taken(folder / "a2.png", "2008-10-22T23:59:59+02:00", AREZZO)
-    write_taken(folder / "a3.png", "2008-12-31", FLORENCE)
-    write_taken(folder / "s1.png", "2015-02-01T10:00:00", SYDNEY)
-    write_taken(folder / "o1.png", "2015-02-02T10:00:00", ATLANTIC)
-    write_taken(folder / "n1.png", "2015-11-05T10:00:00", Country="Italy")
-    write_taken(folder / "f1.png")
-    for suffix in (".png", ".xmp"):
-        shutil.copy(folder / f"a1{suffix}", folder / f"copy of a1{suffix}")
-    library.index([folder]).run()
+    library.index([write_travels(tmp_path / "photos")]).run()
     return library
 
 

@@ -26,19 +26,30 @@ if TYPE_CHECKING:
     from imgsearch.store.reads import Reads
 
 
-class DatedPhotos(Protocol):
-    """A library or an archive, of which the dates are wanted."""
+class BrowsedPhotos(Protocol):
+    """The photos of a library or an archive; each method is of some of them, or of all."""
+
+    def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
+        """How many photos are of each month, in order."""
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
-        """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
+        """The day of each photo, newest first: (id, day as ISO text, …).
 
         The last says whether only the file has a date.
         """
 
+    def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
+        """Where each photo was taken, newest first: (id, latitude, longitude), or None twice."""
 
-def timeline_of(reads: Reads, ids: Ids | None) -> Timeline:
+    def place_counts(
+        self, ids: Ids | None = None
+    ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
+        """How many photos are of each place: ((country, region, town), photos, located photos)."""
+
+
+def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
     """These photos, or all, by year and month."""
-    months = reads.month_counts(ids)
+    months = photos.month_counts(ids)
     if not months:
         return Timeline(())
     by_year: dict[int, list[MonthCount]] = defaultdict(list)
@@ -49,7 +60,7 @@ def timeline_of(reads: Reads, ids: Ids | None) -> Timeline:
     )
 
 
-def days_of(photos: DatedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
+def days_of(photos: BrowsedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
     """These photos, or all, by day, newest first."""
     import numpy as np
 
@@ -60,11 +71,11 @@ def days_of(photos: DatedPhotos, ids: Ids | None) -> tuple[DayPhotos, ...]:
     return tuple(days)
 
 
-def positions_of(reads: Reads, ids: Ids | None) -> PhotoPositions:
+def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
     """Where these photos, or all, were taken."""
     import numpy as np
 
-    rows = reads.positions(ids)
+    rows = photos.positions(ids)
     located = [row for row in rows if row[1] is not None]
     table = np.array(located, np.float64).reshape(-1, 3)
     photo_ids = np.array([row[0] for row in located], np.int64)
@@ -88,16 +99,16 @@ def _year(year: int, months: Iterable[MonthCount]) -> YearCount:
     )
 
 
-def places_of(reads: Reads, ids: Ids | None) -> PlaceCounts:
+def places_of(photos: BrowsedPhotos, ids: Ids | None) -> PlaceCounts:
     """These photos, or all, by country, region and town."""
     tree: dict[str | None, dict[str | None, list[TownCount]]] = {}
     unnamed = unknown = 0
-    for (country, region, town), photos, located in reads.place_counts(ids):
+    for (country, region, town), number, located in photos.place_counts(ids):
         if (country, region, town) == (None, None, None):
-            unnamed, unknown = located, photos - located
+            unnamed, unknown = located, number - located
         else:
             towns = tree.setdefault(country, {}).setdefault(region, [])
-            towns.append(TownCount(town, photos))
+            towns.append(TownCount(town, number))
     countries = (_country(name, regions) for name, regions in tree.items())
     return PlaceCounts(
         tuple(sorted(countries, key=lambda c: _rank(c.photos, c.country))), unnamed, unknown

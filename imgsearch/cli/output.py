@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.progress import Download
-    from imgsearch.service.api import FindAPI, SearchAPI
+    from imgsearch.service.api import LibraryAPI, SearchAPI
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Result = TypeVar("_Result")
@@ -118,7 +118,7 @@ def open_either(data_dir: str | None, address: str | None) -> Library | Archive:
     return open_library(data_dir) if address is None else open_archive(address, data_dir)
 
 
-def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Result:
+def call_api(data_dir: str | None, call: Callable[[LibraryAPI], _Result]) -> _Result:
     """The result of `call` with the library's running service, or without one with the library."""
     from imgsearch.config import Settings
     from imgsearch.service.api import ask
@@ -127,8 +127,12 @@ def call_api(data_dir: str | None, call: Callable[[SearchAPI], _Result]) -> _Res
     return ask(settings, call, lambda: _open(settings, info))
 
 
-def call_archive(address: str, data_dir: str | None, call: Callable[[FindAPI], _Result]) -> _Result:
-    """The result of `call` with an archive's running service, or without one with the archive."""
+def call_either(
+    data_dir: str | None, address: str | None, call: Callable[[SearchAPI], _Result]
+) -> _Result:
+    """As `call_api`; with an address, that of `call` with the archive or its running service."""
+    if address is None:
+        return call_api(data_dir, call)
     from imgsearch.catalogue.address import working_folder
     from imgsearch.config import Settings
     from imgsearch.service.api import ask

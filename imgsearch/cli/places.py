@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import NO_RESULT, call_api, data_option, info, json_option, print_json
+from imgsearch.cli.output import (
+    NO_RESULT,
+    archive_option,
+    call_either,
+    data_option,
+    info,
+    json_option,
+    print_json,
+)
 from imgsearch.cli.query_options import (
     NOTHING_TO_COUNT,
     counted_option,
@@ -28,8 +36,11 @@ _INDENT = "  "
 @query_options
 @counted_option
 @json_option
+@archive_option
 @data_option
-def command(words: tuple[str, ...], k: int, as_json: bool, data_dir: str | None) -> None:
+def command(
+    words: tuple[str, ...], k: int, as_json: bool, address: str | None, data_dir: str | None
+) -> None:
     """Count the photos of each country, of its regions, and of their towns.
 
     \b
@@ -43,7 +54,7 @@ def command(words: tuple[str, ...], k: int, as_json: bool, data_dir: str | None)
     photo has a place.
     """
     query = optional_query_from(words)
-    places = call_api(data_dir, lambda library: library.places(query, k))
+    places = call_either(data_dir, address, lambda library: library.places(query, k))
     if as_json:
         from imgsearch.service.codec import places_to_json
 

@@ -12,7 +12,7 @@ from imgsearch.cli.output import (
     NO_RESULT,
     archive_option,
     call_api,
-    call_archive,
+    call_either,
     data_option,
     info,
     json_option,
@@ -32,7 +32,7 @@ from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer, Hit, Level
-    from imgsearch.service.api import SearchAPI
+    from imgsearch.service.api import LibraryAPI
 
 _DEFAULT_K = 20
 _LEVEL_COLOURS: dict[Level, Colour | None] = {
@@ -137,9 +137,7 @@ def command(
         if address is None:
             return call_api(data_dir, lambda library: _find(library, wanted, k, cursor, is_look))
         limit = k or _DEFAULT_K
-        answer = call_archive(
-            address, data_dir, lambda archive: archive.find(wanted, limit, cursor)
-        )
+        answer = call_either(data_dir, address, lambda archive: archive.find(wanted, limit, cursor))
         return _Page(answer, limit, False, ())
 
     page = find(query, k, cursor)
@@ -176,7 +174,7 @@ class _Page(NamedTuple):
 
 
 def _find(
-    library: SearchAPI, query: Query, k: int | None, cursor: str | None, is_look: bool
+    library: LibraryAPI, query: Query, k: int | None, cursor: str | None, is_look: bool
 ) -> _Page:
     """The answer. With `is_look`, it is recorded that the user has looked at a saved search."""
     name = saved_name_of(query)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imgsearch.cli.output import NO_RESULT, call_api, data_option, info, json_option, print_json
+from imgsearch.cli.output import (
+    NO_RESULT,
+    archive_option,
+    call_either,
+    data_option,
+    info,
+    json_option,
+    print_json,
+)
 from imgsearch.cli.query_options import (
     NOTHING_TO_COUNT,
     counted_option,
@@ -25,6 +33,7 @@ from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
+    from imgsearch.records.answer import Answer
     from imgsearch.records.browse import PhotoEvent, Timeline
 
 MIN_PHOTOS = 5  # of an event that is listed
@@ -47,6 +56,7 @@ _BLOCKS, _ASCII = ("█", "░"), ("#", ".")  # a photo's own date, the date of 
     help="With --events: only those of at least N photos.  [default: 5]",
 )
 @json_option
+@archive_option
 @data_option
 def command(
     words: tuple[str, ...],
@@ -56,6 +66,7 @@ def command(
     on_this_day: bool,
     min_photos: int | None,
     as_json: bool,
+    address: str | None,
     data_dir: str | None,
 ) -> None:
     """Show how many photos each year or month has, as bars.
@@ -81,13 +92,16 @@ def command(
         raise click.UsageError("--min-photos needs --events.")
     query = optional_query_from(words)
     if on_this_day:
-        _print_photos(in_earlier_years(query or Query(), date.today()), k, as_json, data_dir)
+        on_this = in_earlier_years(query or Query(), date.today())
+        _print_photos(
+            call_either(data_dir, address, lambda library: library.find(on_this, k)), as_json
+        )
         return
     if as_events:
-        events = call_api(data_dir, lambda library: library.events(query, k))
+        events = call_either(data_dir, address, lambda library: library.events(query, k))
         _print_events(events, min_photos or MIN_PHOTOS, as_json)
         return
-    timeline = call_api(data_dir, lambda library: library.timeline(query, k))
+    timeline = call_either(data_dir, address, lambda library: library.timeline(query, k))
     if as_json:
         from imgsearch.service.codec import timeline_to_json
 
@@ -99,8 +113,8 @@ def command(
         sys.exit(NO_RESULT)
 
 
-def _print_photos(query: Query, k: int, as_json: bool, data_dir: str | None) -> None:
-    answer = call_api(data_dir, lambda library: library.find(query, k)).without_weak_hits()
+def _print_photos(found: Answer, as_json: bool) -> None:
+    answer = found.without_weak_hits()
     if as_json:
         print_json_answer(answer)
     else:

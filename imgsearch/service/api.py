@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from imgsearch.records.suggestion import Suggestion
 
 
-class FindAPI(Protocol):
-    """The method that `Library`, `Archive` and `Client` share."""
+class SearchAPI(Protocol):
+    """The methods that `Library`, `Archive` and `Client` share."""
 
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer: ...
-
-
-class SearchAPI(FindAPI, Protocol):
-    """The methods that `Library` and `Client` share."""
 
     def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline: ...
 
     def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]: ...
 
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts: ...
+
+
+class LibraryAPI(SearchAPI, Protocol):
+    """The methods that `Library` and `Client` share."""
 
     def saved_search(self, name: str) -> SavedSearch: ...
 
@@ -50,7 +50,7 @@ class SearchAPI(FindAPI, Protocol):
     def running(self) -> RunningJob | None: ...
 
 
-_API = TypeVar("_API", bound=FindAPI)
+_API = TypeVar("_API", bound=SearchAPI)
 _Result = TypeVar("_Result")
 
 

@@ -65,6 +65,9 @@ def create_app(
         Route("/search", searches.search, methods=["POST"]),
         Route("/similar", searches.similar, methods=["POST"]),
         Route("/label", searches.label, methods=["POST"]),
+        Route("/timeline", searches.timeline, methods=["POST"]),
+        Route("/events", searches.events, methods=["POST"]),
+        Route("/places", searches.places, methods=["POST"]),
         Route("/thumbnail/{photo_id}", searches.thumbnail),
         Route("/hello", searches.hello),
     ]
@@ -88,9 +91,6 @@ def _library_routes(library: Library, answering: Answering) -> list[Route]:
     """What only a library on one machine has."""
     endpoints = LibraryEndpoints(library, answering)
     return [
-        Route("/timeline", endpoints.timeline, methods=["POST"]),
-        Route("/events", endpoints.events, methods=["POST"]),
-        Route("/places", endpoints.places, methods=["POST"]),
         Route("/saved", endpoints.saved_searches, methods=["GET"]),
         Route("/saved", endpoints.save_search, methods=["POST"]),
         Route("/saved/looked", endpoints.mark_looked_at, methods=["POST"]),
@@ -116,7 +116,7 @@ async def openapi(request: Request) -> Response:
 
 
 class SearchEndpoints:
-    """What a library and an archive answer alike: searches, labels, and pictures of photos."""
+    """What a library and an archive answer alike: searches, labels, counts, pictures of photos."""
 
     def __init__(self, searched: Library | Archive, answering: Answering) -> None:
         self._searched = searched
@@ -137,6 +137,15 @@ class SearchEndpoints:
 
     async def label(self, request: Request) -> Response:
         return await self._answering.answer_body(request, LabelRequest, self._label)
+
+    async def timeline(self, request: Request) -> Response:
+        return await self._answering.answer_body(request, CountRequest, self._timeline)
+
+    async def events(self, request: Request) -> Response:
+        return await self._answering.answer_body(request, CountRequest, self._events)
+
+    async def places(self, request: Request) -> Response:
+        return await self._answering.answer_body(request, CountRequest, self._places)
 
     async def thumbnail(self, request: Request) -> Response:
         """A photo as WebP, by its id: nothing else can be fetched."""
@@ -183,6 +192,18 @@ class SearchEndpoints:
             ]
         }
 
+    def _timeline(self, request: Request, body: CountRequest) -> codec.JsonObject:
+        query = allowed_if_any(request, body.parsed(), body.k)
+        return codec.timeline_to_json(self._searched.timeline(query, body.k))
+
+    def _events(self, request: Request, body: CountRequest) -> codec.JsonObject:
+        query = allowed_if_any(request, body.parsed(), body.k)
+        return codec.events_to_json(self._searched.events(query, body.k))
+
+    def _places(self, request: Request, body: CountRequest) -> codec.JsonObject:
+        query = allowed_if_any(request, body.parsed(), body.k)
+        return codec.places_to_json(self._searched.places(query, body.k))
+
 
 class LibraryEndpoints:
     """What a library on one machine answers beyond searches."""
@@ -206,15 +227,6 @@ class LibraryEndpoints:
         return await self._answering.answer(
             lambda: codec.suggestions_to_json(self._library.suggest(line, k))
         )
-
-    async def timeline(self, request: Request) -> Response:
-        return await self._answering.answer_body(request, CountRequest, self._timeline)
-
-    async def events(self, request: Request) -> Response:
-        return await self._answering.answer_body(request, CountRequest, self._events)
-
-    async def places(self, request: Request) -> Response:
-        return await self._answering.answer_body(request, CountRequest, self._places)
 
     async def saved_searches(self, request: Request) -> Response:
         return await self._answering.answer(self._saved_searches)
@@ -259,18 +271,6 @@ class LibraryEndpoints:
         return await self._answering.answer_body(request, TryRequest, self._try_encoder)
 
     # ------------------------------------------------------------------ answers
-
-    def _timeline(self, request: Request, body: CountRequest) -> codec.JsonObject:
-        query = allowed_if_any(request, body.parsed(), body.k)
-        return codec.timeline_to_json(self._library.timeline(query, body.k))
-
-    def _events(self, request: Request, body: CountRequest) -> codec.JsonObject:
-        query = allowed_if_any(request, body.parsed(), body.k)
-        return codec.events_to_json(self._library.events(query, body.k))
-
-    def _places(self, request: Request, body: CountRequest) -> codec.JsonObject:
-        query = allowed_if_any(request, body.parsed(), body.k)
-        return codec.places_to_json(self._library.places(query, body.k))
 
     def _saved_searches(self) -> codec.JsonObject:
         return codec.saved_searches_to_json(self._library.saved_searches())

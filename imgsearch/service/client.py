@@ -50,9 +50,9 @@ class ServiceUnavailable(Exception):
 
 
 class Client:
-    """The running service of the library in `settings.data_dir`, with the methods of `SearchAPI`.
+    """The running service of the library in `settings.data_dir`, with the methods of `LibraryAPI`.
 
-    With `folder`, that of the archive whose working folder it is: it has `find` alone.
+    With `folder`, that of the archive whose working folder it is, with those of `SearchAPI`.
 
     Each method raises ServiceUnavailable if no service runs, if it runs with other settings or in
     another version, and if it does not answer. An error in the request is raised as the library

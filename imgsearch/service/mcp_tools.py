@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from imgsearch.records.answer import Answer, Hit
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
     from imgsearch.records.saved import SavedSearchSummary
-    from imgsearch.service.api import SearchAPI
+    from imgsearch.service.api import LibraryAPI
 
 MAX_PHOTOS = 50  # in one answer
 MAX_SIDE_PX = 1024  # of a picture; assistants scale larger ones down to about 1,500 px
@@ -488,7 +488,7 @@ class PhotoTools:
         return self._page(query, arguments.k, arguments.cursor), None
 
     def _page(self, query: Query, k: int, cursor: str | None) -> PhotoPage:
-        def find(api: SearchAPI) -> Answer:
+        def find(api: LibraryAPI) -> Answer:
             return api.find(query, k, cursor)
 
         whole = self._ask(find)
@@ -580,7 +580,7 @@ class PhotoTools:
         return ListedConcepts(concepts=listed, left_out=len(concepts) - len(listed)), None
 
     def _saved(self, arguments: SavedArguments) -> tuple[SavedQueryList, None]:
-        def list_saved(api: SearchAPI) -> tuple[SavedSearchSummary, ...]:
+        def list_saved(api: LibraryAPI) -> tuple[SavedSearchSummary, ...]:
             return api.saved_searches()
 
         searches = self._ask(list_saved)
@@ -599,7 +599,7 @@ class PhotoTools:
     def _places(self, arguments: PlacesArguments) -> tuple[PlaceList, None]:
         query = _optional_query(arguments.query)
 
-        def count(api: SearchAPI) -> PlaceCounts:
+        def count(api: LibraryAPI) -> PlaceCounts:
             return api.places(query, COUNTED_PHOTOS)
 
         places = self._ask(count)
@@ -615,13 +615,13 @@ class PhotoTools:
         query = _optional_query(arguments.query)
         if arguments.by == "event":
 
-            def list_events(api: SearchAPI) -> tuple[PhotoEvent, ...]:
+            def list_events(api: LibraryAPI) -> tuple[PhotoEvent, ...]:
                 return api.events(query, COUNTED_PHOTOS)
 
             periods = list(_events(self._ask(list_events)))
         else:
 
-            def count(api: SearchAPI) -> Timeline:
+            def count(api: LibraryAPI) -> Timeline:
                 return api.timeline(query, COUNTED_PHOTOS)
 
             timeline = self._ask(count)
@@ -631,7 +631,7 @@ class PhotoTools:
 
     # ------------------------------------------------------------------ mechanics
 
-    def _ask(self, call: Callable[[SearchAPI], _Result]) -> _Result:
+    def _ask(self, call: Callable[[LibraryAPI], _Result]) -> _Result:
         return ask(self._library.settings, call, lambda: nullcontext(self._library))
 
     def _hit(self, photo_id: int) -> Hit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +22,7 @@ from tests.browsing import (
     wait_until_shown,
 )
 from tests.factories import run_cli
+from tests.travels import state_beside
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 pytest.importorskip("lance", reason="needs the extra scale")
 pytestmark = NEEDS_BROWSER
+ROME, VIENNA = (41.9, 12.5), (48.2, 16.4)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_photos_of_an_archive_are_found_and_shown(
     tab.goto(address)
     wait_for_count(tab, 21)
     settle(tab)
-    assert tab.get_by_role("link", name="Timeline").count() == 0
+    assert tab.get_by_role("link", name="Labels").count() == 0
     assert tab.get_by_role("button", name="Filters").count() == 0
     wait_until_shown(tab.locator(".tile img").first)
     widths_px = tab.locator(".tile img").evaluate_all("each => each.map(one => one.naturalWidth)")
@@ -80,6 +83,61 @@ def test_photos_of_an_archive_are_found_and_shown(
     settle(tab)
     screenshot(tab, f"archive-state-{width_px}-{theme}")
     assert axe_violations(tab) == []
+
+
+@pytest.fixture(scope="module")
+def travels(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of an archive of 6 photos at home, 12 of a trip to Rome, and 3 without a place."""
+    place = tmp_path_factory.mktemp("archive-travels")
+    shutil.copytree(demo_photos, place / "photos")
+    for number, photo in enumerate(sorted((place / "photos").iterdir())):
+        if number < 12:
+            state_beside(photo, f"2018-05-0{4 + number // 5}T12:{number:02}:00", ROME)
+        elif number < 18:
+            state_beside(photo, f"2018-0{number - 10}-07T12:00:00", VIENNA)
+        else:
+            state_beside(photo, f"2017-03-1{number - 18}T12:00:00")
+    with Archive.open(place / "archive", Settings.load(data_dir=place / "data")) as opened:
+        opened.index([place / "photos"]).run()
+    with serving(place / "data", "--library", str(place / "archive")) as served:
+        yield served
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "theme"), [(1280, 860, "light"), (390, 844, "dark")]
+)
+def test_an_archive_has_a_timeline_and_a_map(
+    travels: str,
+    open_tab: OpenTab,
+    screenshot: Callable[[Page, str], None],
+    width_px: int,
+    height_px: int,
+    theme: Literal["light", "dark"],
+) -> None:
+    tab = open_tab(travels, width_px, height_px, theme)
+    tab.goto(f"{travels}/timeline")
+    tab.get_by_text("21 photos").wait_for()
+    tab.get_by_role("heading", name="Trip to Rome").wait_for()
+    wait_until_shown(tab.locator(".section .tile img").first)
+    settle(tab)
+    screenshot(tab, f"archive-timeline-{width_px}-{theme}")
+    assert axe_violations(tab) == []
+    tab.locator(".section .tile a[aria-label]").first.click()
+    tab.get_by_text("1 of 21").wait_for()
+    tab.keyboard.press("ArrowRight")
+    tab.get_by_text("2 of 21").wait_for()
+    tab.goto(f"{travels}/map")
+    tab.locator(".map[data-drawn][data-clusters]").wait_for()
+    tab.get_by_text("18 photos · 3 without a place").wait_for()
+    settle(tab)
+    screenshot(tab, f"archive-map-{width_px}-{theme}")
+    assert axe_violations(tab) == []
+    tab.get_by_role("button", name="12 photos, Rome").click()
+    tab.get_by_role("link", name="Show photos").click()
+    tab.wait_for_url("**/?q=near*")
+    wait_for_count(tab, 12)
+    tab.get_by_role("link", name="By date").click()
+    tab.get_by_text("12 photos for near:").wait_for()
 
 
 def test_near_duplicates_of_an_archive_are_shown_side_by_side(

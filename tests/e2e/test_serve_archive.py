@@ -16,6 +16,7 @@ import pytest
 from imgsearch import Archive, Library, Settings
 from imgsearch.catalogue.address import working_folder
 from imgsearch.service.auth import TOKEN_FILE
+from imgsearch.service.codec import places_to_json, timeline_to_json
 from imgsearch.service.schema import archive_openapi_document
 from tests.factories import run_cli, wait_until
 from tests.services import serving
@@ -77,6 +78,8 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     similar = served.asked("POST", "/similar", {"photo_id": first["photo_id"], "k": 3})
     assert first["path"] not in {hit["path"] for hit in similar["hits"]}
     assert served.asked("GET", "/status")["photos"] == 21
+    assert served.asked("POST", "/timeline", {}) == timeline_to_json(demo.timeline())
+    assert served.asked("POST", "/places", {}) == places_to_json(demo.places())
 
 
 def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
@@ -90,6 +93,9 @@ def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
     for path, method, form in (
         ("/search", "post", {"query": "a cat type:png", "k": 2}),
         ("/label", "post", {"classes": ["cat", "rocket"], "query": "type:png"}),
+        ("/timeline", "post", {"query": "type:png"}),
+        ("/events", "post", {}),
+        ("/places", "post", {"query": "type:png"}),
         ("/status", "get", None),
         ("/hello", "get", None),
     ):

@@ -196,7 +196,7 @@ def _location(lat: float, lon: float) -> None:
     with st.container(horizontal=True):
         if st.button("Photos nearby", icon=":material/near_me:"):
             open_search(f"near:{lat:.5f},{lon:.5f},5km")
-        if session().archive is None and st.button("Around it on the map", icon=":material/map:"):
+        if st.button("Around it on the map", icon=":material/map:"):
             go_to(address_of("map", {"at": f"{lat:.5f},{lon:.5f},{MAP_ZOOM}"}))
 
 

@@ -264,8 +264,6 @@ def _verdict(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
 
 def _other_views(search_input: SearchInput) -> tuple[tuple[str, str, str], ...]:
     """Views that show the same photos in another way: icon, label and address."""
-    if session().archive is not None:
-        return ()
     return tuple(
         (icon, label, address_of(view, search_input.parameters))
         for view, label, icon in (

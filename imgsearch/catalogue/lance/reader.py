@@ -262,20 +262,19 @@ class LanceCatalogue:
                 self._thumbnail_table = Table.if_there(self.address, "thumbnails")
             return self._thumbnail_table
 
-    def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
-        """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
+    def whole_photos(
+        self, columns: Sequence[str], ids: Ids | None = None, condition: str = "true"
+    ) -> Any:
+        """These columns (a pyarrow.Table) of these photos, or of all, if they fulfil a condition.
 
-        The last says whether only the file has a date. The order is that of `listing` by date.
+        Each photo is one row, however many parts it has.
         """
-        columns, day = ["id", "date", "date_source"], slice(len("2023-06-15"))
+        wanted = f"{_WHOLES} AND {condition}"
         with self._errors():
             view = self.photos_view()
             if ids is None:
-                rows = view.read(columns, _WHOLES)
-            else:
-                rows = view.read_with("id", _plain_ids(ids), columns, f" AND {_WHOLES}")
-        rows = rows.sort_by([("date", "descending"), ("id", "descending")]).to_pylist()
-        return [(row["id"], row["date"][day], row["date_source"] == "file") for row in rows]
+                return view.read(columns, wanted)
+            return view.read_with("id", _plain_ids(ids), columns, f" AND {wanted}")
 
     def photo_with(self, content_hash: bytes) -> int | None:
         """The id of the photo with this content."""

@@ -1,0 +1,108 @@
+"""What an archive is browsed by: the dates and places of its photos, or of some of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from imgsearch.catalogue.lance.tables import loaded
+from imgsearch.records.browse import Moment, MonthCount
+
+if TYPE_CHECKING:
+    from imgsearch.catalogue.lance.reader import LanceCatalogue
+    from imgsearch.records.arrays import Ids
+
+_TO_THE_MONTH, _TO_THE_DAY = len("2023-06"), len("2023-06-15")
+
+
+class LanceBrowsing:
+    """Implements `imgsearch.analysis.browse.BrowsedPhotos`, as `store.reads.Reads` does.
+
+    Each method reads a few columns: of all photos, that takes as long as there are photos.
+    """
+
+    def __init__(self, catalogue: LanceCatalogue) -> None:
+        self._catalogue = catalogue
+
+    def month_counts(self, ids: Ids | None = None) -> list[MonthCount]:
+        """How many of these photos, or of all, are of each month, in order."""
+        rows = self._catalogue.whole_photos(["date", "date_source"], ids)
+        month = pc.utf8_slice_codeunits(rows["date"], 0, _TO_THE_MONTH)
+        by_file = pc.equal(rows["date_source"], "file").cast("int64")
+        counted = rows.append_column("month", month).append_column("by_file", by_file)
+        counts = counted.group_by("month").aggregate([([], "count_all"), ("by_file", "sum")])
+        return [
+            MonthCount(row["month"], row["count_all"], row["by_file_sum"])
+            for row in counts.sort_by("month").to_pylist()
+        ]
+
+    def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
+        """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
+
+        The last says whether only the file has a date. The order is that of `listing` by date.
+        """
+        rows = self._newest_first(["date_source"], ids)
+        days = pc.utf8_slice_codeunits(rows["date"], 0, _TO_THE_DAY)
+        return _tuples(rows["id"], days, pc.equal(rows["date_source"], "file"))
+
+    def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
+        """The coordinates of these photos, or of all, newest first: (id, latitude, longitude).
+
+        Both are None where the photo has none.
+        """
+        rows = self._newest_first(["lat", "lon"], ids)
+        return _tuples(rows["id"], rows["lat"], rows["lon"])
+
+    def place_counts(
+        self, ids: Ids | None = None
+    ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
+        """How many of these photos, or of all, are of each place: ((country, region, town), …).
+
+        With each, the number of photos and how many of them have coordinates.
+        """
+        place = ["country", "region", "town"]
+        rows = self._catalogue.whole_photos([*place, "lat"], ids)
+        counts = rows.group_by(place).aggregate([([], "count_all"), ("lat", "count")])
+        return [
+            (
+                (_loaded(row["country"]), _loaded(row["region"]), _loaded(row["town"])),
+                row["count_all"],
+                row["lat_count"],
+            )
+            for row in counts.to_pylist()
+        ]
+
+    def moments(self, ids: Ids | None = None) -> list[Moment]:
+        """When and where these photos, or all, were taken, in order of time.
+
+        Photos whose metadata has no date are left out.
+        """
+        columns = ["id", "taken_at", "lat", "lon", "town", "country"]
+        rows = self._catalogue.whole_photos(columns, ids, "taken_at IS NOT NULL")
+        moments = [
+            Moment(
+                row["id"],
+                datetime.fromisoformat(row["taken_at"]).replace(tzinfo=None),
+                row["lat"],
+                row["lon"],
+                _loaded(row["town"]),
+                _loaded(row["country"]),
+            )
+            for row in rows.to_pylist()
+        ]
+        return sorted(moments, key=lambda moment: (moment.taken_at, moment.photo_id))
+
+    def _newest_first(self, columns: list[str], ids: Ids | None) -> Any:
+        rows = self._catalogue.whole_photos(["id", "date", *columns], ids)
+        return rows.sort_by([("date", "descending"), ("id", "descending")])
+
+
+def _tuples(*columns: Any) -> list[Any]:
+    """The rows of these columns of equal length."""
+    return list(zip(*(column.to_pylist() for column in columns), strict=True))
+
+
+def _loaded(text: str | None) -> str | None:
+    return None if text is None else loaded(text)

@@ -1,0 +1,118 @@
+"""An archive counts its photos by date and place as the library that it was filled from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imgsearch import Archive, Library
+from imgsearch.cli import commands
+from tests.stand_in import StandIn
+from tests.travels import write_travels
+
+pytest.importorskip("lance", reason="needs the extra scale")
+
+QUERIES = (None, "country:Italy", "after:2010", "dated:file", "country:France", "a boat")
+
+
+@pytest.fixture
+def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
+    library.index([write_travels(tmp_path / "photos")]).run()
+    return library
+
+
+@pytest.fixture
+def archive(tmp_path: Path, travels: Library) -> Iterator[Archive]:
+    with Archive.open(tmp_path / "archive", travels.settings, encoder=StandIn()) as opened:
+        opened.copy_from(travels.settings.data_dir).run()
+        yield opened
+
+
+def names(opened: Library | Archive, ids: Sequence[int]) -> list[str]:
+    """The photos of these ids, which belong to one catalogue."""
+    return sorted(hit.path.name for hit in opened.photos(ids))
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_dates_and_places_are_those_of_the_library(
+    travels: Library, archive: Archive, query: str | None
+) -> None:
+    assert archive.timeline(query) == travels.timeline(query)
+    assert archive.places(query) == travels.places(query)
+
+    def days(opened: Library | Archive) -> list[object]:
+        return [
+            (day.day, day.dated_by_file, names(opened, day.photo_ids.tolist()))
+            for day in opened.days(query)
+        ]
+
+    def events(opened: Library | Archive) -> list[object]:
+        return [
+            (replace(event, photo_ids=()), names(opened, event.photo_ids))
+            for event in opened.events(query)
+        ]
+
+    def positions(opened: Library | Archive) -> tuple[object, ...]:
+        found = opened.positions(query)
+        shown = [hit.path.name for hit in opened.photos(found.photo_ids.tolist())]
+        return shown, found.lat.tolist(), found.lon.tolist(), found.unknown
+
+    assert days(archive) == days(travels)
+    assert events(archive) == events(travels)
+    assert positions(archive) == positions(travels)
+
+
+def test_there_is_something_to_compare(travels: Library, archive: Archive) -> None:
+    years = {year.year: year.photos for year in archive.timeline().years if year.photos}
+    assert years == {2008: 3, 2012: 1, 2015: 3}
+    assert [country.country for country in archive.places().countries] == ["Italy", "Australia"]
+    assert archive.places().unnamed == archive.places().unknown == 1
+    assert len(archive.events()) == 4 and len(archive.positions().photo_ids) == 5
+
+
+def test_a_photo_that_was_forgotten_is_not_counted(
+    tmp_path: Path, travels: Library, archive: Archive
+) -> None:
+    before = archive.timeline("after:2015")
+    archive.writer().forget([str(tmp_path / "photos" / "s1.png")])
+    assert archive.timeline("after:2015").years[0].photos == before.years[0].photos - 1
+    assert [country.country for country in archive.places().countries] == ["Italy"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("timeline",),
+        ("timeline", "--months", "country:Italy"),
+        ("timeline", "--events", "--min-photos", "2", "--json"),
+        ("timeline", "country:France"),
+        ("timeline", "--on-this-day"),
+        ("places",),
+        ("places", "--json", "after:2010"),
+    ],
+)
+def test_the_commands_print_the_same(
+    travels: Library, archive: Archive, arguments: tuple[str, ...]
+) -> None:
+    travels.close()
+
+    def run(*more: str) -> tuple[int, str, str]:
+        data = ("--data", str(travels.settings.data_dir))
+        done = CliRunner(env={"COLUMNS": "60"}).invoke(
+            commands, [*arguments, *data, *more], obj=StandIn()
+        )
+        return done.exit_code, done.stdout, done.stderr
+
+    def without_ids(output: str) -> str:
+        return "".join(
+            line for line in output.splitlines(True) if not line.strip(" ,\n").isdecimal()
+        )
+
+    code, output, remarks = run()
+    there_code, there_output, there_remarks = run("--library", archive.address)
+    assert (there_code, there_remarks) == (code, remarks)
+    assert without_ids(there_output) == without_ids(output)
