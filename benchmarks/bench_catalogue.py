@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.synthetic import SyntheticSpace
-from imgsearch.analysis.browse import days_of, positions_of
+from imgsearch.analysis.browse import days_of, name_counts_of, positions_of
 from imgsearch.analysis.events import find_events
 from imgsearch.catalogue.lance.browsing import LanceBrowsing
 from imgsearch.catalogue.lance.nearest import LancePolicy
@@ -162,6 +162,7 @@ def browse(address: Path) -> dict[str, Any]:
         "places_s": timed(browsing.place_counts),
         "days_s": timed(lambda: days_of(browsing, None)),
         "positions_s": timed(lambda: positions_of(browsing, None)),
+        "names_s": timed(lambda: name_counts_of(browsing)),
         "events_s": timed(lambda: find_events(browsing.moments())),
     }
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, closing
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from imgsearch.analysis import browse
 from imgsearch.analysis.events import find_events
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.browse import (
         DayPhotos,
+        NameCounts,
         PhotoEvent,
         PhotoPositions,
         PlaceCounts,
@@ -206,6 +207,14 @@ class Archive:
     def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts:
         """How many photos each country, region and town has: of all, or as for `timeline`."""
         return browse.places_of(self._browsing, self._counted(query, k))
+
+    def name_counts(self) -> NameCounts:
+        """How many photos each folder, person and keyword has, as `Library.name_counts` has it."""
+        return browse.name_counts_of(self._browsing)
+
+    def text_counts(self, fact: Literal["camera", "format"]) -> dict[str, int]:
+        """How many photos have each value of a fact, most first; unknown values are left out."""
+        return self._browsing.text_counts_of(fact)
 
     def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]:
         """Occasions and trips, as `Library.events` finds them."""

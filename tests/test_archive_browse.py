@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from imgsearch import Archive, Library
 from imgsearch.cli import commands
+from imgsearch.store.lock import writing
 from tests.stand_in import StandIn
 from tests.travels import write_travels
 
@@ -72,6 +73,29 @@ def test_there_is_something_to_compare(travels: Library, archive: Archive) -> No
     assert [country.country for country in archive.places().countries] == ["Italy", "Australia"]
     assert archive.places().unnamed == archive.places().unknown == 1
     assert len(archive.events()) == 4 and len(archive.positions().photo_ids) == 5
+
+
+def test_names_are_counted_as_in_the_library(tmp_path: Path, travels: Library) -> None:
+    people = {"a1.png": ("Anna",), "a2.png": ("Bob", "Anna"), "s1.png": ()}
+    with writing(travels.settings.data_dir) as store:
+        ids = {name: store.reads.photo_at(tmp_path / "photos" / name) for name in people}
+        known = store.reads.photos(photo_id for photo_id in ids.values() if photo_id)
+        store.photos.update_facts(
+            {
+                photo_id: replace(
+                    known[photo_id].facts, people=people[name], keywords=("sea",), camera="Leica M9"
+                )
+                for name, photo_id in ids.items()
+                if photo_id is not None
+            }
+        )
+    with Archive.open(tmp_path / "named", travels.settings, encoder=StandIn()) as archive:
+        archive.copy_from(travels.settings.data_dir).run()
+        names = archive.name_counts()
+        assert names == travels.name_counts()
+        assert names.people == {"Anna": 2, "Bob": 1} and names.keywords == {"sea": 3}
+        assert archive.text_counts("camera") == {"Leica M9": 3} == travels.counts().cameras
+        assert archive.text_counts("format") == travels.counts().formats == {"PNG": 7}
 
 
 def test_a_photo_that_was_forgotten_is_not_counted(

@@ -549,6 +549,22 @@ def test_folders_are_a_tree_from_the_folders_of_the_library() -> None:
     assert tree[1].below[0].below[0].value == "/photos/2019/Genève"
 
 
+def test_folders_of_an_archive_are_a_tree_below_their_buckets() -> None:
+    photos_in = {
+        Path("s3://photos/2019/Rome"): 2,
+        Path("s3://photos/2019/Genève"): 3,
+        Path("s3://scans"): 1,
+        Path("/nas/family"): 6,
+    }
+    tree = filter_data.folder_tree(photos_in, [])
+    assert shape(tree) == [
+        ("s3://scans", 1, []),
+        ("/nas/family", 6, []),
+        ("s3://photos/2019", 5, [("Genève", 3, []), ("Rome", 2, [])]),
+    ]
+    assert tree[2].below[1].value == "s3://photos/2019/Rome"
+
+
 def test_a_place_without_a_name_is_left_out_and_what_is_in_it_is_not() -> None:
     geneva = RegionCount("Geneva", 3, (TownCount("Genève", 2), TownCount(None, 1)))
     nowhere = RegionCount(None, 1, (TownCount("Springfield", 1),))

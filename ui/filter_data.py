@@ -15,7 +15,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from imgsearch import ImgsearchError, PlaceCounts, plain_text, printable
+from imgsearch import ImgsearchError, Library, PlaceCounts, path_text, plain_text, printable
 from ui.recent_answers import RecentAnswers
 from ui.responses import NOT_STORED
 from ui.session import Session, session
@@ -55,21 +55,16 @@ def _recent(here: Session) -> RecentAnswers[str, list[dict[str, object]]]:
 
 
 def _all_choices(here: Session) -> list[dict[str, object]]:
-    library = here.library
-    if not library.exists():
+    if not here.photo_count():
         return []
-    names = library.name_counts()
-    labels = [
-        FilterChoice(f"{facet.name}: {name}", "label", f"{facet.name}/{name}", photos)
-        for facet, photos_by_name in library.saved_labels().items()
-        for name, photos in photos_by_name.items()
-    ]
+    names = here.searched.name_counts()
+    roots = [] if here.archive else [root.path for root in here.library.roots()]
     kinds = (
-        ("Folders", "folder", folder_tree(names.folders, [root.path for root in library.roots()])),
-        ("Places", "place", place_tree(library.places())),
+        ("Folders", "folder", folder_tree(names.folders, roots)),
+        ("Places", "place", place_tree(here.searched.places())),
         ("People", "person", _of_names("person", names.people)),
         ("Keywords", "sell", _of_names("keyword", names.keywords)),
-        ("Labels", "label", labels),
+        ("Labels", "label", [] if here.archive else _saved_labels(here.library)),
     )
     return [
         {"title": title, "icon": icon, "choices": [choice.to_json() for choice in found]}
@@ -78,8 +73,16 @@ def _all_choices(here: Session) -> list[dict[str, object]]:
     ]
 
 
+def _saved_labels(library: Library) -> list[FilterChoice]:
+    return [
+        FilterChoice(f"{facet.name}: {name}", "label", f"{facet.name}/{name}", photos)
+        for facet, photos_by_name in library.saved_labels().items()
+        for name, photos in photos_by_name.items()
+    ]
+
+
 def folder_tree(photos_in: Mapping[Path, int], roots: Iterable[Path]) -> list[FilterChoice]:
-    """The folders that the library follows, and below each those that have photos of their own.
+    """The folders that a library follows, and below each those that have photos of their own.
 
     `photos_in` is how many photos each folder has itself. A folder without any is shown only where
     the tree branches. Folders whose names cannot be typed are left out, and so are the deepest if
@@ -99,23 +102,27 @@ def folder_tree(photos_in: Mapping[Path, int], roots: Iterable[Path]) -> list[Fi
     nodes: dict[str, FilterChoice] = {}
     tree: list[FilterChoice] = []
     for path in shown[:MAX_CHOICES]:
-        above = next((folder for folder in _upwards(_parent(path)) if folder in nodes), None)
-        label = path if above is None else path[len(above) :].lstrip("/")
-        nodes[path] = FilterChoice(label, "in", path, totals[path])
+        above = next((folder for folder in _upwards(path) if folder in nodes), None)
+        label = path_text(path) if above is None else path[len(above) :].lstrip("/")
+        nodes[path] = FilterChoice(label, "in", path_text(path), totals[path])
         (tree if above is None else nodes[above].below).append(nodes[path])
     return tree
 
 
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0] or "/"
+def _parent(path: str) -> str | None:
+    """The folder above; None above "/" and above a bucket, such as "s3:/bucket"."""
+    above, _, name = path.rpartition("/")
+    if not above:
+        return "/" if name else None
+    return None if above.endswith(":") and "/" not in above else above
 
 
 def _upwards(path: str) -> Iterator[str]:
     """This absolute path and those above it."""
-    yield path
-    while path != "/":
-        path = _parent(path)
-        yield path
+    step: str | None = path
+    while step is not None:
+        yield step
+        step = _parent(step)
 
 
 def place_tree(places: PlaceCounts) -> list[FilterChoice]:

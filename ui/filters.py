@@ -215,14 +215,14 @@ def _dates(values: FilterValues, sort: Sort) -> None:
 
 
 def _other_filters(values: FilterValues, sort: str) -> None:
-    counts = session().counts()
+    here = session()
     left, right = st.columns(2)
     with left:
-        _multiselect("camera", "Camera", list(counts.cameras), values)
+        _multiselect("camera", "Camera", here.values_of("camera"), values)
         _selectbox("orientation", "Orientation", _ORIENTATIONS, values)
         _text_input("near", "Location", "48.85,2.35,5km", values)
     with right:
-        formats = sorted({name.lower() for name in counts.formats})
+        formats = sorted({name.lower() for name in here.values_of("format")})
         _multiselect("type", "Format", formats, values)
         _selectbox("rating", "Rating", _RATINGS, values)
         st.session_state["filter sort"] = sort

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from imgsearch import (
     ARCHIVE_VARIABLE,
@@ -100,6 +100,14 @@ class Session:
     def counts(self) -> Counts:
         """What the photos can be filtered by, up to a minute old."""
         return self._cached("counts", self.library.counts, COUNTS_S)
+
+    def values_of(self, fact: Literal["camera", "format"]) -> tuple[str, ...]:
+        """The cameras or the formats of the photos, sorted; up to a minute old."""
+        if self.archive is not None:
+            archive = self.archive
+            return self._cached(fact, lambda: tuple(sorted(archive.text_counts(fact))), COUNTS_S)
+        counts = self.counts()
+        return tuple(counts.cameras if fact == "camera" else counts.formats)
 
     def stored_encoders(self) -> tuple[StoredEncoder, ...]:
         """The models whose vectors the library has, up to a minute old: all vectors are counted."""

@@ -22,8 +22,9 @@ from imgsearch.records.browse import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imgsearch.records.arrays import Ids
-    from imgsearch.store.reads import Reads
 
 
 class BrowsedPhotos(Protocol):
@@ -45,6 +46,12 @@ class BrowsedPhotos(Protocol):
         self, ids: Ids | None = None
     ) -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
         """How many photos are of each place: ((country, region, town), photos, located photos)."""
+
+    def folder_counts(self) -> dict[Path, int]:
+        """How many photo files each folder has, without those in its subfolders; sorted."""
+
+    def text_counts_of(self, fact: str) -> dict[str, int]:
+        """How many photos have each of the people or keywords; most first, then by text."""
 
 
 def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:
@@ -82,10 +89,10 @@ def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
     return PhotoPositions(photo_ids, table[:, 1], table[:, 2], len(rows) - len(located))
 
 
-def name_counts_of(reads: Reads) -> NameCounts:
+def name_counts_of(photos: BrowsedPhotos) -> NameCounts:
     """The folders, people and keywords of all photos, with their numbers of photos."""
     return NameCounts(
-        reads.folder_counts(), reads.text_counts_of("people"), reads.text_counts_of("keywords")
+        photos.folder_counts(), photos.text_counts_of("people"), photos.text_counts_of("keywords")
     )
 
 

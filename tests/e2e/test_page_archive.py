@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from imgsearch import Archive, Library, Settings
 from tests.browsing import (
@@ -61,7 +62,6 @@ def test_photos_of_an_archive_are_found_and_shown(
     wait_for_count(tab, 21)
     settle(tab)
     assert tab.get_by_role("link", name="Labels").count() == 0
-    assert tab.get_by_role("button", name="Filters").count() == 0
     wait_until_shown(tab.locator(".tile img").first)
     widths_px = tab.locator(".tile img").evaluate_all("each => each.map(one => one.naturalWidth)")
     assert 0 < max(widths_px) <= 256, "tiles need no original"
@@ -138,6 +138,33 @@ def test_an_archive_has_a_timeline_and_a_map(
     wait_for_count(tab, 12)
     tab.get_by_role("link", name="By date").click()
     tab.get_by_text("12 photos for near:").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "theme"), [(1280, 860, "light"), (390, 844, "dark")]
+)
+def test_photos_of_an_archive_are_filtered_by_folder_and_place(
+    travels: str,
+    open_tab: OpenTab,
+    screenshot: Callable[[Page, str], None],
+    width_px: int,
+    height_px: int,
+    theme: Literal["light", "dark"],
+) -> None:
+    tab = open_tab(travels, width_px, height_px, theme)
+    tab.goto(travels)
+    tab.get_by_role("button", name="Filters").click()
+    tab.get_by_role("button", name="Folders").wait_for()
+    find = tab.get_by_role("searchbox", name="Find a folder, place, person, keyword or label")
+    find.fill("rome")
+    tab.locator(".choice", has_text="Rome").first.wait_for()
+    settle(tab)
+    screenshot(tab, f"archive-filters-{width_px}-{theme}")
+    assert axe_violations(tab) == []
+    tab.locator(".choice", has_text="Rome").first.click()
+    expect(tab.get_by_role("textbox", name="Search")).to_have_value("place:Rome")
+    wait_for_count(tab, 12)
+    tab.locator(".st-key-chips").get_by_role("button", name="Place Rome").wait_for()
 
 
 def test_near_duplicates_of_an_archive_are_shown_side_by_side(

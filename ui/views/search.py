@@ -91,7 +91,7 @@ def _search_box() -> SearchInput:
         if is_library:
             elements.suggestions("Search")
         refused = elements.example_button()
-        filter_button = st.popover("Filters", icon=":material/tune:") if is_library else None
+        filter_button = st.popover("Filters", icon=":material/tune:")
         search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
         if is_library:
             saved_shelf.save_popover(search_input)
@@ -103,9 +103,8 @@ def _search_box() -> SearchInput:
     # Before the elements that follow reach the browser: a click on one of them sends the URL along,
     # and an old one would bring back the old query.
     _set_address(search_input)
-    if filter_button is not None:
-        with filter_button:
-            filters.filter_form()
+    with filter_button:
+        filters.filter_form()
     filters.filter_chips()
     _example_image(search_input)
     return search_input

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from imgsearch.catalogue.lance.tables import loaded
@@ -74,6 +77,20 @@ class LanceBrowsing:
             for row in counts.to_pylist()
         ]
 
+    def folder_counts(self) -> dict[Path, int]:
+        """How many photo files each folder has, without those in its subfolders; sorted."""
+        paths = pc.list_flatten(self._catalogue.whole_photos(["paths"])["paths"])
+        folders = pc.replace_substring_regex(paths, "/[^/]*$", "")
+        return dict(sorted((Path(loaded(folder) or "/"), n) for folder, n in _counted(folders)))
+
+    def text_counts_of(self, fact: str) -> dict[str, int]:
+        """How many photos have each text of a fact; most first, then by text."""
+        texts = self._catalogue.whole_photos([fact])[fact]
+        if pa.types.is_list(texts.type):
+            texts = pc.list_flatten(texts)
+        counts = [(loaded(text), number) for text, number in _counted(texts)]
+        return dict(sorted(counts, key=lambda count: (-count[1], count[0])))
+
     def moments(self, ids: Ids | None = None) -> list[Moment]:
         """When and where these photos, or all, were taken, in order of time.
 
@@ -97,6 +114,12 @@ class LanceBrowsing:
     def _newest_first(self, columns: list[str], ids: Ids | None) -> Any:
         rows = self._catalogue.whole_photos(["id", "date", *columns], ids)
         return rows.sort_by([("date", "descending"), ("id", "descending")])
+
+
+def _counted(texts: Any) -> Iterator[tuple[str, int]]:
+    """How often each text is there; None does not count."""
+    for row in pc.value_counts(texts.drop_null()).to_pylist():
+        yield row["values"], row["counts"]
 
 
 def _tuples(*columns: Any) -> list[Any]:
