@@ -32,6 +32,7 @@ from imgsearch.store.sql import (
     DATED_BY,
     HAS_PATH,
     IN_IDS,
+    ids_of,
     ids_parameter,
     is_called,
     lies_in,
@@ -58,12 +59,9 @@ class SqlCondition(NamedTuple):
 
 def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
     """The photos of a selection: ids, sorted, unique."""
-    import numpy as np
-
     where = _where(connection, selection)
     query = f"SELECT photos.id FROM photos WHERE {where.text} ORDER BY photos.id"
-    rows = connection.execute(query, where.parameters).fetchall()
-    return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    return ids_of(connection.execute(query, where.parameters))
 
 
 def has_any(connection: sqlite3.Connection, selection: Selection) -> bool:

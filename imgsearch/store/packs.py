@@ -21,6 +21,7 @@ from imgsearch.store.sql import (
     IN_IDS,
     LIST_FACTS,
     from_columns,
+    ids_of,
     ids_parameter,
     list_query,
     now,
@@ -80,7 +81,7 @@ class PackStore:
         with self._database.reading() as connection:
             for part in self._parts(folder):
                 rows = connection.execute(query, (part.root_id, len(part.inside), part.inside))
-                found.append(np.fromiter((photo_id for (photo_id,) in rows), np.int64))
+                found.append(ids_of(rows))
         return np.unique(np.concatenate(found))
 
     def photos(self, ids: Iterable[int], folder: str) -> list[PackedPhoto]:

@@ -41,6 +41,7 @@ from imgsearch.store.sql import (
     IN_IDS,
     LIST_FACTS,
     from_columns,
+    ids_of,
     ids_parameter,
     list_query,
 )
@@ -217,16 +218,11 @@ class Reads:
 
     def live_ids(self, ids: Ids | None = None) -> Ids:
         """The photos, among these or all, that have at least one path; sorted, unique."""
-        import numpy as np
-
-        query = "SELECT DISTINCT photo_id FROM paths WHERE photo_id "
-        if ids is None:
-            rows = self._database.fetch_all(query + "IS NOT NULL ORDER BY photo_id")
-        else:
-            rows = self._database.fetch_all(
-                f"{query}{IN_IDS} ORDER BY photo_id", ids_parameter(ids.tolist())
-            )
-        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        among = "IS NOT NULL" if ids is None else IN_IDS
+        parameters = () if ids is None else (ids_parameter(ids.tolist()),)
+        query = f"SELECT DISTINCT photo_id FROM paths WHERE photo_id {among} ORDER BY photo_id"
+        with self._database.reading() as connection:
+            return ids_of(connection.execute(query, parameters))
 
     def matching(self, selection: Selection) -> Ids:
         """The photos of a selection: ids, sorted, unique."""
