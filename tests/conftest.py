@@ -30,6 +30,9 @@ settings.load_profile("same")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Users do not set it: what a process prints into a pipe or a file waits in a buffer.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # No test asks a model hub, unless it says so itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

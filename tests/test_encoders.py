@@ -709,7 +709,7 @@ from imgsearch.encoders import onnx
 
 def build(folder):
     (folder / "model.onnx").write_bytes(b"half")
-    print(os.listdir(folder.parent))
+    print(os.listdir(folder.parent), flush=True)
     os._exit(0)
 
 onnx.write_export(Path(sys.argv[1]), "m", build)

@@ -50,7 +50,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         with _recognise_closed_output():
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # what is still in its buffer may find a full disk
+            return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -120,7 +122,8 @@ def main(encoder: Encoder | None = None) -> None:
         code = _exit_code(error)
         try:
             _print_failure(error)
-        except OSError:  # nobody reads, or the disk behind standard error is full
+            sys.stdout.flush()  # if this fails now, it would at the end: Python exits with 120 then
+        except OSError:  # nobody reads, or the disk behind standard output or error is full
             _discard_output()
     # The system takes back all memory anyway; Python's search for garbage at exit would take a
     # sixth of the time of a query.

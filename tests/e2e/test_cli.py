@@ -407,10 +407,19 @@ def test_a_command_works_without_standard_streams(demo: Path) -> None:
     assert "chelsea.png" in done.stdout
 
 
-def test_a_full_disk_for_the_output_is_reported(demo: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("search", "cat", "--json"),
+        ("status", "--json"),
+        ("timeline", "--json", "country:Nowhere"),  # exits with 1 if it can print
+        ("search", "--help"),
+    ],
+)
+def test_a_full_disk_for_the_output_is_reported(demo: Path, arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "imgsearch", "search", "cat", "--json", "--data", demo],
+            [sys.executable, "-m", "imgsearch", *arguments], env=cli_environment(demo),
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=SECONDS,
         )  # fmt: skip
     assert done.returncode == 10, done.stderr
