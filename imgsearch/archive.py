@@ -212,7 +212,7 @@ class Archive:
         """How many photos each folder, person and keyword has, as `Library.name_counts` has it."""
         return browse.name_counts_of(self._browsing)
 
-    def text_counts(self, fact: Literal["camera", "format"]) -> dict[str, int]:
+    def value_counts(self, fact: Literal["camera", "format"]) -> dict[str, int]:
         """How many photos have each value of a fact, most first; unknown values are left out."""
         return self._browsing.text_counts_of(fact)
 
@@ -579,7 +579,7 @@ class Archive:
 
         return LanceBrowsing(self._catalogue)
 
-    @property
+    @cached_property
     def _thumbnails(self) -> Thumbnails:
         return Thumbnails(self.settings.cache_dir / "thumbnails", self.settings.max_megapixels)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -75,27 +76,45 @@ def test_there_is_something_to_compare(travels: Library, archive: Archive) -> No
     assert len(archive.events()) == 4 and len(archive.positions().photo_ids) == 5
 
 
-def test_names_are_counted_as_in_the_library(tmp_path: Path, travels: Library) -> None:
-    people = {"a1.png": ("Anna",), "a2.png": ("Bob", "Anna"), "s1.png": ()}
-    with writing(travels.settings.data_dir) as store:
-        ids = {name: store.reads.photo_at(tmp_path / "photos" / name) for name in people}
+def state_facts(library: Library, folder: Path, stated: Mapping[str, Mapping[str, Any]]) -> None:
+    """Replace facts of photos, by the names of their files."""
+    with writing(library.settings.data_dir) as store:
+        ids = {name: store.reads.photo_at(folder / name) for name in stated}
         known = store.reads.photos(photo_id for photo_id in ids.values() if photo_id)
         store.photos.update_facts(
             {
-                photo_id: replace(
-                    known[photo_id].facts, people=people[name], keywords=("sea",), camera="Leica M9"
-                )
+                photo_id: replace(known[photo_id].facts, **stated[name])
                 for name, photo_id in ids.items()
                 if photo_id is not None
             }
         )
+
+
+def test_names_are_counted_as_in_the_library(tmp_path: Path, travels: Library) -> None:
+    of_all = {"keywords": ("sea",), "camera": "Leica M9"}
+    people = {"a1.png": ("Anna",), "a2.png": ("Bob", "Anna"), "s1.png": ()}
+    stated = {name: {**of_all, "people": shown} for name, shown in people.items()}
+    state_facts(travels, tmp_path / "photos", stated)
     with Archive.open(tmp_path / "named", travels.settings, encoder=StandIn()) as archive:
         archive.copy_from(travels.settings.data_dir).run()
         names = archive.name_counts()
         assert names == travels.name_counts()
         assert names.people == {"Anna": 2, "Bob": 1} and names.keywords == {"sea": 3}
-        assert archive.text_counts("camera") == {"Leica M9": 3} == travels.counts().cameras
-        assert archive.text_counts("format") == travels.counts().formats == {"PNG": 7}
+        assert archive.value_counts("camera") == {"Leica M9": 3} == travels.counts().cameras
+        assert archive.value_counts("format") == travels.counts().formats == {"PNG": 7}
+
+
+def test_an_impossible_position_of_an_old_library_is_on_no_map(
+    tmp_path: Path, travels: Library
+) -> None:
+    before = travels.positions()
+    state_facts(travels, tmp_path / "photos", {"s1.png": {"lat": 200.0}})
+    with Archive.open(tmp_path / "old", travels.settings, encoder=StandIn()) as archive:
+        archive.copy_from(travels.settings.data_dir).run()
+        for opened in (travels, archive):
+            found = opened.positions()
+            assert len(found.photo_ids) == len(before.photo_ids) - 1
+            assert found.unknown == before.unknown + 1 and found.lat.max() < 90
 
 
 def test_a_photo_that_was_forgotten_is_not_counted(

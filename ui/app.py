@@ -36,14 +36,8 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
     "photo": (with_error_card(photo.show), "Photo", ":material/image:"),
 }
 HIDDEN = "photo"  # not in the navigation, since it needs a photo
-OF_ARCHIVES = (
-    "search",
-    "timeline",
-    "map",
-    "similar",
-    "archive",
-    "photo",
-)  # the views that a page of an archive has
+# The views that the page of an archive has.
+OF_ARCHIVES = ("search", "timeline", "map", "similar", "archive", "photo")
 
 
 # Of views whose title depends on the address.

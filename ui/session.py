@@ -105,7 +105,7 @@ class Session:
         """The cameras or the formats of the photos, sorted; up to a minute old."""
         if self.archive is not None:
             archive = self.archive
-            return self._cached(fact, lambda: tuple(sorted(archive.text_counts(fact))), COUNTS_S)
+            return self._cached(fact, lambda: tuple(sorted(archive.value_counts(fact))), COUNTS_S)
         counts = self.counts()
         return tuple(counts.cameras if fact == "camera" else counts.formats)
 

@@ -40,7 +40,10 @@ class BrowsedPhotos(Protocol):
         """
 
     def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
-        """Where each photo was taken, newest first: (id, latitude, longitude), or None twice."""
+        """Where each photo was taken, newest first: (id, latitude, longitude), or None twice.
+
+        Not all need be possible: older versions did not check them.
+        """
 
     def place_counts(
         self, ids: Ids | None = None
@@ -83,7 +86,11 @@ def positions_of(photos: BrowsedPhotos, ids: Ids | None) -> PhotoPositions:
     import numpy as np
 
     rows = photos.positions(ids)
-    located = [row for row in rows if row[1] is not None]
+    located = [
+        (photo_id, lat, lon)
+        for photo_id, lat, lon in rows
+        if lat is not None and lon is not None and abs(lat) <= 90 and abs(lon) <= 180
+    ]
     table = np.array(located, np.float64).reshape(-1, 3)
     photo_ids = np.array([row[0] for row in located], np.int64)
     return PhotoPositions(photo_ids, table[:, 1], table[:, 2], len(rows) - len(located))

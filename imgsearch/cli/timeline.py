@@ -92,10 +92,9 @@ def command(
         raise click.UsageError("--min-photos needs --events.")
     query = optional_query_from(words)
     if on_this_day:
-        on_this = in_earlier_years(query or Query(), date.today())
-        _print_photos(
-            call_either(data_dir, address, lambda library: library.find(on_this, k)), as_json
-        )
+        earlier = in_earlier_years(query or Query(), date.today())
+        found = call_either(data_dir, address, lambda library: library.find(earlier, k))
+        _print_photos(found, as_json)
         return
     if as_events:
         events = call_either(data_dir, address, lambda library: library.events(query, k))

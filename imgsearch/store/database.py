@@ -15,9 +15,12 @@ from urllib.parse import quote
 from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
 from imgsearch.store import migrations, names
+from imgsearch.store.sql import ids_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, ExceptionContext
+
+    from imgsearch.records.arrays import Ids
 
 DATABASE_FILE = "library.db"
 SNAPSHOT_FOLDER = "snapshots"
@@ -177,6 +180,11 @@ class Database:
         """All rows of one plain SQL query, all of one moment."""
         with self._connection() as connection:
             return connection.execute(query, parameters).fetchall()
+
+    def fetch_ids(self, query: str, *parameters: object) -> Ids:
+        """The ids in the first column of one plain SQL query, all of one moment."""
+        with self._connection() as connection:
+            return ids_of(connection.execute(query, parameters))
 
     def fetch_one(self, query: str, *parameters: object) -> Any:
         """The first row of one plain SQL query, or None."""

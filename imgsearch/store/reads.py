@@ -41,7 +41,6 @@ from imgsearch.store.sql import (
     IN_IDS,
     LIST_FACTS,
     from_columns,
-    ids_of,
     ids_parameter,
     list_query,
 )
@@ -221,8 +220,7 @@ class Reads:
         among = "IS NOT NULL" if ids is None else IN_IDS
         parameters = () if ids is None else (ids_parameter(ids.tolist()),)
         query = f"SELECT DISTINCT photo_id FROM paths WHERE photo_id {among} ORDER BY photo_id"
-        with self._database.reading() as connection:
-            return ids_of(connection.execute(query, parameters))
+        return self._database.fetch_ids(query, *parameters)
 
     def matching(self, selection: Selection) -> Ids:
         """The photos of a selection: ids, sorted, unique."""
@@ -278,13 +276,9 @@ class Reads:
     def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
         """The coordinates of these photos, or of all, newest first: (id, latitude, longitude).
 
-        Both are None where the photo has none, or impossible ones from an older version.
+        Both are None where the photo has none. An older version stored impossible ones, too.
         """
-        query = (
-            "SELECT id, CASE WHEN abs(lat) <= 90 AND abs(lon) <= 180 THEN lat END, "
-            "CASE WHEN abs(lat) <= 90 AND abs(lon) <= 180 THEN lon END FROM photos WHERE {} "
-            f"ORDER BY {DATE_TAKEN} DESC, id DESC"
-        )
+        query = f"SELECT id, lat, lon FROM photos WHERE {{}} ORDER BY {DATE_TAKEN} DESC, id DESC"
         return self._of_live_photos(query, ids)
 
     def place_counts(

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 pytest.importorskip("lance", reason="needs the extra scale")
 pytestmark = NEEDS_BROWSER
+ON_BOTH_SCREENS = pytest.mark.parametrize(
+    ("width_px", "height_px", "theme"), [(1280, 860, "light"), (390, 844, "dark")]
+)
 ROME, VIENNA = (41.9, 12.5), (48.2, 16.4)
 
 
@@ -103,9 +106,7 @@ def travels(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield served
 
 
-@pytest.mark.parametrize(
-    ("width_px", "height_px", "theme"), [(1280, 860, "light"), (390, 844, "dark")]
-)
+@ON_BOTH_SCREENS
 def test_an_archive_has_a_timeline_and_a_map(
     travels: str,
     open_tab: OpenTab,
@@ -140,9 +141,7 @@ def test_an_archive_has_a_timeline_and_a_map(
     tab.get_by_text("12 photos for near:").wait_for()
 
 
-@pytest.mark.parametrize(
-    ("width_px", "height_px", "theme"), [(1280, 860, "light"), (390, 844, "dark")]
-)
+@ON_BOTH_SCREENS
 def test_photos_of_an_archive_are_filtered_by_folder_and_place(
     travels: str,
     open_tab: OpenTab,

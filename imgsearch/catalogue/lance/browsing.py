@@ -53,7 +53,7 @@ class LanceBrowsing:
     def positions(self, ids: Ids | None = None) -> list[tuple[int, float | None, float | None]]:
         """The coordinates of these photos, or of all, newest first: (id, latitude, longitude).
 
-        Both are None where the photo has none.
+        Both are None where the photo has none. Photos of old libraries may have impossible ones.
         """
         rows = self._newest_first(["lat", "lon"], ids)
         return _tuples(rows["id"], rows["lat"], rows["lon"])

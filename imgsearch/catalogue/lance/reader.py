@@ -263,7 +263,7 @@ class LanceCatalogue:
             return self._thumbnail_table
 
     def whole_photos(
-        self, columns: Sequence[str], ids: Ids | None = None, condition: str = "true"
+        self, columns: Sequence[str], ids: Iterable[int] | None = None, condition: str = "true"
     ) -> Any:
         """These columns (a pyarrow.Table) of these photos, or of all, if they fulfil a condition.
 
@@ -376,10 +376,7 @@ class LanceCatalogue:
         return known
 
     def _rows_of(self, ids: Iterable[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        with self._errors():
-            also = f" AND {_WHOLES}"
-            rows = self.photos_view().read_with("id", _plain_ids(ids), columns, also)
-            found: list[dict[str, Any]] = rows.to_pylist()
+        found: list[dict[str, Any]] = self.whole_photos(columns, ids).to_pylist()
         return found
 
     def _published(self) -> tuple[ScoreBaseline | None, list[str]]:
