@@ -24,6 +24,7 @@ import platform
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -113,6 +114,7 @@ def fill_store(folder: Path, vectors: np.ndarray) -> None:
             "INSERT INTO vectors (encoder_key, photo_id, part, vector) VALUES (?, ?, 0, ?)",
             ((key, i, vectors[i - 1].astype("<f2").tobytes()) for i in ids),
         )
+        database.execute("DELETE FROM stale_names")  # nobody asks for names here
     database.close()
     store.close()
 
@@ -152,13 +154,37 @@ def memory_mb(field: str) -> float:
     return 0.0
 
 
+class Peak:
+    """Measures in a thread how much a memory field of this process grows while a block runs."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+        self._before_mb = memory_mb(field)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._measure)
+        self.grown_mb = 0.0
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _measure(self) -> None:
+        while not self._done.wait(0.05):
+            self.grown_mb = max(self.grown_mb, memory_mb(self._field) - self._before_mb)
+
+
 # ---------------------------------------------------------------------- imgsearch itself
 
 
 def build(folder: Path) -> Result:
     """Build a snapshot of the store: when each step began, and peak memory above the start.
 
-    And once more, with the lists and codes of the first.
+    And once more, with the lists and codes of the first. `peak_anonymous_mb` is without the pages
+    of files, which the system takes back when memory is short.
     """
     from imgsearch.index.build import build_snapshot
     from imgsearch.store.store import Store
@@ -180,7 +206,8 @@ def build(folder: Path) -> Result:
         info = build_snapshot(store, 1, "made@1", encode_texts, fresh=fresh, on_step=on_step)
         return info, round(time.perf_counter() - began, 1), steps
 
-    info, build_s, steps = timed(fresh=True)
+    with Peak("RssAnon") as anonymous:
+        info, build_s, steps = timed(fresh=True)
     peak_mb = memory_mb("VmHWM") - before_mb
     raw_mb = rows * 512 * 4 / 2**20
     _, rebuild_s, rebuild_steps = timed(fresh=False)
@@ -189,6 +216,7 @@ def build(folder: Path) -> Result:
         "rebuild_s": rebuild_s,
         "rebuild_steps_s": rebuild_steps,
         "peak_mb": round(peak_mb),
+        "peak_anonymous_mb": round(anonymous.grown_mb),
         "peak_by_raw": round(peak_mb / raw_mb, 2),
         "file_mb": round(info.size_bytes / 2**20),
         "steps_s": steps,

@@ -102,6 +102,20 @@ def test_fewer_photos_than_ten_are_all_there_is_to_find() -> None:
     assert empty.score(flat.search(few, AT)).mean == 1.0
 
 
+def test_the_exact_results_are_the_same_however_the_vectors_are_cut() -> None:
+    vectors = vectors_of(3_000)
+    ids = np.arange(3_000) // 2 + 5  # photos of two parts
+    queries = vectors_of(8, seed=2)
+    whole, cut = RecallBenchmark("image", queries), RecallBenchmark("image", queries)
+    whole.observe(ids, vectors)
+    cut.observe(ids[:0], vectors[:0])
+    for start in range(0, 3_000, 250):
+        cut.observe(ids[start : start + 250], vectors[start : start + 250])
+    assert cut.deep_results() == whole.deep_results()
+    assert all(len(photos) == 64 for photos in cut.deep_results())
+    assert cut.wanted() == whole.wanted()
+
+
 def test_recall_by_depth_is_that_of_the_best_among_the_first_candidates(
     vectors: np.ndarray,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -726,19 +727,28 @@ def test_two_encoders_keep_a_snapshot_each(library: VectorLibrary) -> None:
 # -------------------------------------------------------------------- disk and memory
 
 
-def test_a_full_disk_leaves_the_old_snapshot_in_use(library: VectorLibrary) -> None:
+@pytest.mark.parametrize(
+    ("policy", "bytes_max"),
+    # As large as the database may be, and far too small for an index of 1,200 vectors; and for
+    # the codes that a build keeps on the disk meanwhile.
+    [(POLICY, 100_000), (replace(POLICY, specs=COMPRESSED.specs), 20_000)],
+)
+def test_a_full_disk_leaves_the_old_snapshot_in_use(
+    library: VectorLibrary, policy: IndexPolicy, bytes_max: int
+) -> None:
     library.add(vectors_of(600))
     info = library.build()
     library.add(vectors_of(600, seed=2))
+    names = sorted(path.name for path in library.store.data_dir.iterdir())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # As large as the database may be, and far too small for an index of 1,200 vectors.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, hard))
     try:
         with pytest.raises(DiskError, match="old one stays in use"):
-            library.build()
+            library.build(policy)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert library.files() == [info.file_name]
+    assert sorted(path.name for path in library.store.data_dir.iterdir()) == names
     assert library.store.reads.current_snapshot(library.key) == info
     index = library.open()
     assert (len(index), index.tail) == (1_200, 600)
@@ -764,6 +774,27 @@ def test_an_interrupted_build_leaves_nothing(library: VectorLibrary) -> None:
     with pytest.raises(KeyboardInterrupt):
         library.build(on_step=interrupt)
     assert library.files() == []
+
+
+@pytest.mark.parametrize("at", ["adding", "calibrating", "writing"])
+def test_a_killed_build_leaves_no_codes_behind(library: VectorLibrary, at: str) -> None:
+    library.add(vectors_of(600))
+    library.store.close()
+    before = {path.name for path in library.store.data_dir.iterdir()}
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from tests.test_snapshots import *
+store = Store.open(Path({str(library.store.data_dir)!r}), writable=True)
+def die(step):
+    if step == {at!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+build_snapshot(store, 1, "made@1", encode_texts, policy=COMPRESSED, on_step=die)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    after = {path.name for path in library.store.data_dir.iterdir()}
+    assert after - before <= {"library.db-shm", "library.db-wal", "snapshots"}
 
 
 PEAK = """

@@ -7,14 +7,16 @@ scores the candidates that they give by the stored vectors, which are in the sam
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
 from math import ceil, inf, log2, sqrt
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any, BinaryIO, TypeAlias, TypeVar
+from weakref import finalize
 
 import numpy as np
 from numpy.lib import format as npy
@@ -28,10 +30,21 @@ from imgsearch.index.base import (
     Effort,
     VectorSource,
 )
+from imgsearch.index.code_lists import CodeLists, Codes, close_scratch, mapped_scratch
 from imgsearch.index.flat import NO_NEIGHBOURS, map_array, sorted_unique
 from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.index.recall import RecallBenchmark, calibration_benchmarks, smallest_setting
 from imgsearch.index.rows import RowsWriter, StoredRows, open_rows, padding
+from imgsearch.index.scan_settings import (
+    CANDIDATES_MAX,
+    CODES_PER_ROW,
+    FILTER_POWER,
+    TEXT_FACTOR,
+    ListsOfPhotos,
+    Scanned,
+    ScanSetting,
+    calibrated,
+)
 from imgsearch.installation import pip_install
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -52,33 +65,22 @@ _POINTS_PER_LIST_WHOLE = 64  # for lists of vectors: "sq8" finds its ranges in t
 _ROUNDS = 7  # of k-means: three more take half as long again, and find nothing more
 _LISTS_MAX = 8_192  # unless a policy says otherwise: more centres need a larger sample
 _SAMPLE_MAX = _POINTS_PER_LIST_MIN * _LISTS_MAX  # 650 MB of 512 numbers
-# Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
-_TEXT_FACTOR = 4
 _BLOCK_RESULTS = 1 << 21  # results held at once in a bulk search: 12 bytes each
 _BITMAP_IDS = 1 << 29  # above this id a bitmap (64 MiB) gives way to a hash set
 
 _BITS = 4  # of a code: 16 points for every two dimensions
 _BLOCK_CODES = 32  # the codes that fast-scan compares at once
-_CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to select more
-_CALIBRATED_K = 10
-_CLOSE = 0.005  # of recall: as good as the best that can be reached
-# Scoring a stored vector takes as long as comparing this many codes.
-_CODES_PER_ROW = 32
-_FILTER_POWER = 0.4  # unless it was calibrated
-# Small filters need results that are deeper than those known, and a limit of lists that is too low
-# costs the hardest queries their results.
-_LISTS_POWER_MIN, _GAP_POWER_MIN = 0.3, 0.1
-_FILTER_GAP = 1.06  # times as far: which photos pass is one more chance to miss one
+_COPIED_BYTES = 1 << 22
+_ID_BYTES = 8
 _FILTER_SAMPLE = 2_048  # photos that pass a filter, to see which lists they are in
 # A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
 # hold less than this part of what they would hold of photos taken at random.
 _DEPTHS = (8, 4, 2, 1)
 _USUAL_PART = 0.6
-_LISTS_BEYOND = (1.0, 1.25, 1.5, 2.0)  # times the fewest lists for all queries alike: tried limits
-_GAPS_TRIED = 16
-_SCANNED = 4 * _CANDIDATES_MAX  # candidates that settings are tried on
-_TRAILER = struct.Struct("<8sQ")  # at the end of a file: where the stored vectors begin in it
-_MAGIC = b"imgsrows"
+# At the end of a file: where the table of its lists and then the stored vectors begin in it.
+_TRAILER = struct.Struct("<8sQ")
+_MAGIC = b"imgslist"
+_MAGIC_WITHOUT_TABLE = b"imgsrows"  # files of before have the lengths of the lists only
 
 
 class IvfIndex:
@@ -255,10 +257,10 @@ class CompressedIndex:
         self.settings: dict[Effort, ScanSetting] = {
             kind: ScanSetting(
                 min(self.nlist, int(details.get(f"nprobe_{kind}", self.nlist))),
-                int(details.get(f"candidates_{kind}", _CANDIDATES_MAX)),
+                int(details.get(f"candidates_{kind}", CANDIDATES_MAX)),
                 float(details.get(f"gap_{kind}", inf)),  # files of before have none
-                float(details.get(f"nprobe_power_{kind}", _FILTER_POWER)),
-                float(details.get(f"gap_power_{kind}", _FILTER_POWER)),
+                float(details.get(f"nprobe_power_{kind}", FILTER_POWER)),
+                float(details.get(f"gap_power_{kind}", FILTER_POWER)),
             )
             for kind in ("text", "image")
         }
@@ -299,7 +301,7 @@ class CompressedIndex:
         setting = self.settings[effort].for_results(k)
         share = 1.0 if only is None else min(1.0, len(only) / len(self))
         cost = _cost(self._index, setting.under_filter(share, self.nlist))
-        if _CODES_PER_ROW * share * len(self) <= cost:
+        if CODES_PER_ROW * share * len(self) <= cost:
             return self.rows.search(queries, k, only)
         if only is None:
             candidates = _candidates(self._index, queries, setting)
@@ -351,38 +353,6 @@ class CompressedIndex:
         return index
 
 
-@dataclass(frozen=True, slots=True)
-class ScanSetting:
-    """Which lists a search compares the codes of, and how many vectors it scores then.
-
-    It goes through the lists whose centre scores at most `gap` less than the best one with the
-    query, `nprobe` at most. What is clearly of one topic then takes few lists, and what lies
-    between many topics takes many, as in SPANN (Chen et al., NeurIPS 2021, query-aware pruning).
-    Results n times as deep lie in n^`nprobe_power` times the lists, which are n^`gap_power` times
-    as far behind.
-    """
-
-    nprobe: int
-    candidates: int
-    gap: float = inf
-    nprobe_power: float = _FILTER_POWER
-    gap_power: float = _FILTER_POWER
-
-    def for_results(self, k: int) -> ScanSetting:
-        """The setting is calibrated for ten results; more of them need more candidates."""
-        factor = sqrt(max(1.0, k / _CALIBRATED_K))
-        return replace(self, candidates=max(2 * k, ceil(self.candidates * factor)))
-
-    def under_filter(self, share: float, nlist: int) -> ScanSetting:
-        """With a filter that leaves this share of the vectors.
-
-        The results then have ranks of ten by the share among all vectors. To reach these takes far
-        fewer lists than that many times, where the filter does not depend on the query.
-        """
-        nprobe = min(nlist, ceil(self.nprobe / share**self.nprobe_power))
-        return replace(self, nprobe=nprobe, gap=_FILTER_GAP * self.gap / share**self.gap_power)
-
-
 class IvfPqBackend:
     """Builds and opens compressed indexes. Their one option is "nlist", as that of "ivf"."""
 
@@ -400,36 +370,35 @@ class IvfPqBackend:
         on_step("sampling")
         benchmarks = calibration_benchmarks(source, policy, context.encode_texts)
         previous = _reusable(context, options.nlist, self.open)
-        index: Any = None
+        filled: _FilledIndex | None = None
         trained_on = source.count
-        rows = RowsWriter(source)
         if previous is not None:
-            index = previous.without_vectors()
             on_step("adding")
-            _add_all(index, source, [rows.note, *_observers(benchmarks)])
+            observers = _observers(benchmarks)
+            filled = _FilledIndex(previous.without_vectors(), source, observers, previous.rows)
             trained_on = previous.trained_on
-            if _codes_have_drifted(index, previous, benchmarks):
-                index = None  # before the next one needs as much memory
-        if index is None:
+            if _codes_have_drifted(filled.index, previous, benchmarks):
+                filled = None  # before the next one needs as much room
+        if filled is None:
             on_step("training")
             points = min(_POINTS_PER_LIST * options.nlist, _SAMPLE_MAX)
             _, sample = source.sample(points, policy.seed)
             index = _trained_codes(sample, options, policy.seed)
             del sample
             on_step("adding")
-            rows = RowsWriter(source)
-            observing = benchmarks if previous is None else []  # they observe only once
-            _add_all(index, source, [rows.note, *_observers(observing)])
+            # They observe only once.
+            filled = _FilledIndex(index, source, _observers(benchmarks if previous is None else []))
             trained_on = source.count
+        index = filled.index
         details: dict[str, float | int | str] = {
             "nlist": options.nlist,
             "trained_on": trained_on,
             "imbalance": round(float(index.invlists.imbalance_factor()), 4),
         }
         on_step("calibrating")
-        details |= _calibrate_codes(index, policy, benchmarks)
-        built = CompressedIndex(index, lambda: rows.read(_lists_by_id(index)), details, policy)
-        return BuiltIndex(built, details, partial(_write_with_rows, index, rows))
+        details |= calibrated(filled.scanned(), policy, benchmarks)
+        built = CompressedIndex(index, filled.rows.read, details, policy)
+        return BuiltIndex(built, details, filled.write)
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> CompressedIndex:
         """The index in a file, memory-mapped. SnapshotError when it cannot be read as one."""
@@ -437,13 +406,17 @@ class IvfPqBackend:
             with path.open("rb") as file:
                 file.seek(-_TRAILER.size, 2)
                 magic, start = _TRAILER.unpack(file.read())
-                if magic != _MAGIC:
+                if magic not in (_MAGIC, _MAGIC_WITHOUT_TABLE):
                     raise ValueError("it is not complete")
                 file.seek(start)
-                sizes = map_array(path, file)
+                lists = map_array(path, file)
                 rows = open_rows(path, file)
-            index = _mapped(path)
-            _shorten(index, sizes)
+            if magic == _MAGIC:
+                index = faiss.read_index(str(path))
+                _map_lists(index, str(path), lists)
+            else:
+                index = _mapped(path)
+                _shorten(index, lists)
         except (OSError, ValueError, RuntimeError, MemoryError, AttributeError) as error:
             raise _unreadable(path, error) from error
         return CompressedIndex(index, lambda: rows, details, policy)
@@ -554,7 +527,7 @@ def _cost(index: Any, setting: ScanSetting) -> float:
     """What a query costs, as the number of codes compared in the same time."""
     vectors = int(index.ntotal)
     compared = vectors * setting.nprobe / int(index.nlist)
-    return compared + _CODES_PER_ROW * min(setting.candidates, vectors)
+    return compared + CODES_PER_ROW * min(setting.candidates, vectors)
 
 
 def _recall_by_depth(index: Any, benchmark: RecallBenchmark, setting: ScanSetting) -> Vector:
@@ -589,6 +562,89 @@ def _trained_codes(sample: Vectors, options: IvfOptions, seed: int) -> Any:
 Observer: TypeAlias = Callable[[Ids, Vectors], None]
 
 
+class _FilledIndex:
+    """An index with codes of all vectors of a source, its lists in a file without a name.
+
+    A vector that `known` has as well goes into the same list, if its photo has only that one there:
+    to find the nearest of all centres is most of the work. Raises OSError when the disk is full.
+    """
+
+    def __init__(
+        self,
+        index: Any,
+        source: VectorSource,
+        observers: Sequence[Observer],
+        known: StoredRows | None = None,
+    ) -> None:
+        self.index = index
+        self.rows = RowsWriter(source)
+        self._codes = CodeLists(
+            int(index.nlist), int(index.code_size), source.count, source.scratch
+        )
+        for ids, vectors in source.chunks():
+            vectors = np.ascontiguousarray(vectors, np.float32)
+            lists = (
+                np.full(len(ids), -1, np.int64)
+                if known is None
+                else known.groups_of_same(ids, vectors)
+            )
+            new = np.flatnonzero(lists < 0)
+            if len(new):
+                lists[new] = index.quantizer.search(vectors[new], 1)[1][:, 0]
+            self._codes.add(lists, ids, _encoded(index, vectors, lists))
+            self.rows.note(ids, vectors, lists)
+            for observe in observers:
+                observe(ids, vectors)
+        self._without_lists = faiss.serialize_index(index).tobytes()
+        packer = index.get_CodePacker()
+        self._lists = mapped_scratch(
+            self._codes.size_bytes(_BLOCK_CODES),
+            source.scratch,
+            lambda path: _map_lists(index, path, self._codes.table(_BLOCK_CODES, 0)),
+        )
+        finalize(self, close_scratch, self._lists)
+        self._codes.write(self._lists, _BLOCK_CODES, partial(_packed, packer))
+        self._lists.flush()
+
+    def scanned(self) -> Scanned:
+        """What a calibration asks."""
+        nlist = int(self.index.nlist)
+        return Scanned(
+            ListsOfPhotos(*self.rows.groups_by_id()),
+            _list_sizes(self.index),
+            lambda queries: self.index.quantizer.search(queries, nlist),
+            partial(_candidates, self.index),
+        )
+
+    def write(self, file: BinaryIO) -> None:
+        """FAISS's index without lists, the lists, where they are, and then the stored vectors."""
+        start = len(self._without_lists) + len(padding(len(self._without_lists)))
+        file.write(self._without_lists + padding(len(self._without_lists)))
+        self._lists.seek(0)
+        copyfileobj(self._lists, file, _COPIED_BYTES)
+        end = start + self._codes.size_bytes(_BLOCK_CODES)
+        file.write(padding(end))
+        npy.write_array(file, self._codes.table(_BLOCK_CODES, start), version=(1, 0))
+        self.rows.write(file, int(self.index.d))
+        file.write(_TRAILER.pack(_MAGIC, end + len(padding(end))))
+
+
+def _encoded(index: Any, vectors: Vectors, lists: Ids) -> Codes:
+    """The code of each vector, in the list that it shall be in."""
+    codes = np.empty((len(vectors), int(index.code_size)), np.uint8)
+    index.encode_vectors(len(vectors), *map(faiss.swig_ptr, (vectors, lists, codes)))
+    return codes
+
+
+def _packed(packer: Any, codes: Codes) -> bytes:
+    """Codes in the blocks that fast-scan reads; as many as fill whole blocks."""
+    blocks = np.empty((len(codes) // _BLOCK_CODES, packer.block_size), np.uint8)
+    for number, block in enumerate(blocks):
+        first = codes[number * _BLOCK_CODES :]
+        packer.pack_all(faiss.swig_ptr(first), faiss.swig_ptr(block))
+    return blocks.tobytes()
+
+
 def _add_all(index: Any, source: VectorSource, observers: Sequence[Observer]) -> None:
     for ids, vectors in source.chunks():
         index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
@@ -619,7 +675,7 @@ def _calibrate(index: IvfIndex, benchmarks: Sequence[RecallBenchmark]) -> Detail
         details[f"nprobe_{benchmark.kind}"] = nprobe
         details[f"recall_{benchmark.kind}"] = round(recall, 4)
     if "nprobe_text" not in details:  # no texts could be embedded
-        details["nprobe_text"] = min(index.nlist, _TEXT_FACTOR * int(details["nprobe_image"]))
+        details["nprobe_text"] = min(index.nlist, TEXT_FACTOR * int(details["nprobe_image"]))
     return details
 
 
@@ -634,212 +690,8 @@ def _codes_have_drifted(
     )
 
 
-def _calibrate_codes(
-    index: Any, policy: IndexPolicy, benchmarks: Sequence[RecallBenchmark]
-) -> dict[str, float | int | str]:
-    """For each kind of query what it costs least to reach the recall wanted with."""
-    goals = {"text": policy.recall_target + policy.recall_margin}
-    goals["image"] = goals["text"] + policy.new_photo_margin
-    settings: dict[Effort, ScanSetting] = {}
-    recalls: dict[str, float | int | str] = {}
-    lists = _ListsOfPhotos.of(index)
-    for benchmark in benchmarks:
-        trial = _SettingsTrial(index, benchmark, lists)
-        settings[benchmark.kind], recall = trial.cheapest_setting(goals[benchmark.kind])
-        recalls[f"recall_{benchmark.kind}"] = round(recall, 4)
-    image = settings["image"]
-    # Without a model for texts: as many lists more as they usually need.
-    usual = replace(image, nprobe=_TEXT_FACTOR * image.nprobe, candidates=2 * image.candidates)
-    text = settings.get("text", usual)
-    # Texts lie off the manifold of photos, so what photos need is the least that they need.
-    text = replace(
-        text,
-        nprobe=min(int(index.nlist), max(text.nprobe, image.nprobe)),
-        candidates=min(_CANDIDATES_MAX, max(text.candidates, image.candidates)),
-    )
-    of_kinds = {"text": text, "image": image}
-    return recalls | {
-        f"{name}_{kind}": value
-        for kind, setting in of_kinds.items()
-        for name, value in asdict(setting).items()
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _ListsOfPhotos:
-    """The ids of an index, sorted, and the list of each; a photo of several parts has several."""
-
-    ids: Ids
-    lists: NDArray[np.uint32]
-
-    @classmethod
-    def of(cls, index: Any) -> _ListsOfPhotos:
-        ids, lists = _ids_and_lists(index)
-        order = np.argsort(ids, kind="stable")
-        return cls(ids[order], lists[order])
-
-    def places(self, ids: Ids, place_of_list: Ids) -> Ids:
-        """Where each photo's list comes in a query's order of lists; the first of its parts."""
-        first = np.searchsorted(self.ids, ids)
-        counts = np.searchsorted(self.ids, ids, "right") - first
-        places = place_of_list[self.lists[first]]
-        for part in range(1, int(counts.max(initial=0))):
-            others = np.flatnonzero(counts > part)
-            of_part = place_of_list[self.lists[first[others] + part]]
-            places[others] = np.minimum(places[others], of_part)
-        return places
-
-
-class _SettingsTrial:
-    """A benchmark's queries, scanned once more widely than any setting that is tried on them."""
-
-    def __init__(self, index: Any, benchmark: RecallBenchmark, lists: _ListsOfPhotos) -> None:
-        self._index = index
-        queries = np.ascontiguousarray(benchmark.queries, np.float32)
-        nlist = int(index.nlist)
-        scores, order = index.quantizer.search(queries, nlist)
-        self._gaps = scores[:, :1] - scores
-        self._compared = np.cumsum(_list_sizes(index)[order], axis=1)
-        self._wanted = benchmark.wanted()
-        self._deep = benchmark.deep_results()
-        self._queries = queries
-        self._order, self._lists = order, lists
-
-    def cheapest_setting(self, goal: float) -> tuple[ScanSetting, float]:
-        """The setting whose recall reaches the goal and that compares least, and that recall.
-
-        With more lists fewer candidates may be enough. Where no setting reaches the goal (codes
-        are rough), one that comes close to the best.
-        """
-        nlist = self._gaps.shape[1]
-        places, gaps = self._places_of([right for right, _ in self._wanted])
-        if not len(places):
-            return ScanSetting(1, _CALIBRATED_K, 0.0), 1.0
-        fewest = int(np.quantile(places, goal, method="higher")) + 1
-        powers = self._powers(fewest, float(np.quantile(gaps, goal)), goal)
-        limits = sorted({min(nlist, ceil(factor * fewest)) for factor in _LISTS_BEYOND})
-        scan = self._scan(limits[-1])
-        tried: list[tuple[int, float, Vector]] = []
-        for limit in limits:
-            reached = gaps[places < limit]
-            quantiles = np.quantile(reached, np.linspace(min(goal, 0.9), 1, _GAPS_TRIED))
-            steps = np.unique(np.ceil(quantiles * 1e4) / 1e4).tolist()
-            tried += [(limit, gap, self._recall_by_depth(scan, limit, gap)) for gap in steps]
-        best = max(float(by_depth[-1]) for *_, by_depth in tried)
-        goal = goal if best >= goal else best - _CLOSE
-        found = []
-        for limit, gap, by_depth in tried:
-            candidates = int(np.searchsorted(by_depth, goal)) + 1
-            if candidates <= len(by_depth):
-                cost = self._mean_compared(limit, gap) + _CODES_PER_ROW * candidates
-                setting = ScanSetting(limit, candidates, gap, *powers)
-                found.append((cost, setting, float(by_depth[candidates - 1])))
-        _, setting, recall = min(found, key=lambda each: each[0])
-        return setting, recall
-
-    def _powers(self, lists: int, gap: float, goal: float) -> tuple[float, float]:
-        """How lists and gap grow with the depth of results, from that of ten to the deepest known.
-
-        `lists` and `gap` are what ten results need. The ten best of those that pass a filter are
-        spread among that many more of all.
-        """
-        depth = max(map(len, self._deep)) / _CALIBRATED_K
-        if depth <= 1 or gap <= 0:
-            return _FILTER_POWER, _FILTER_POWER
-        places, gaps = self._places_of(self._deep)
-        deep = float(np.quantile(places, goal)) + 1, float(np.quantile(gaps, goal))
-        growths = (deep[0] / lists, deep[1] / gap)
-        nprobe_power, gap_power = (log2(max(1.0, each)) / log2(depth) for each in growths)
-        return (
-            round(max(nprobe_power, _LISTS_POWER_MIN), 3),
-            round(max(gap_power, _GAP_POWER_MIN), 3),
-        )
-
-    def _places_of(self, photos: Sequence[Collection[int]]) -> tuple[Ids, Vector]:
-        """Where the lists of each query's photos come, and how far these are behind the best."""
-        places, gaps = [], []
-        for row, ids in enumerate(photos):
-            own = self._lists.places(np.array(sorted(ids), np.int64), self._place_of_list(row))
-            places.append(own)
-            gaps.append(self._gaps[row, own])
-        return np.concatenate(places), np.concatenate(gaps)
-
-    def _place_of_list(self, row: int) -> Ids:
-        places = np.empty(self._order.shape[1], np.int64)
-        places[self._order[row]] = np.arange(len(places))
-        return places
-
-    def _scan(self, nprobe: int) -> list[tuple[Ids, NDArray[np.bool_]]]:
-        """Of each query's candidates, where their lists come and which are right, each once."""
-        setting = ScanSetting(nprobe, _SCANNED)
-        scan = []
-        for row, near in enumerate(_candidates(self._index, self._queries, setting)):
-            right = np.isin(near.ids, list(self._wanted[row][0])) & _is_first(near.ids)
-            scan.append((self._lists.places(near.ids, self._place_of_list(row)), right))
-        return scan
-
-    def _recall_by_depth(
-        self, scan: Sequence[tuple[Ids, NDArray[np.bool_]]], limit: int, gap: float
-    ) -> Vector:
-        """Recall@10 of a setting with only the first 1, 2, 3, … of the candidates."""
-        gained = np.zeros(_CANDIDATES_MAX, np.float64)
-        asked = 0
-        for row, (_, most) in enumerate(self._wanted):
-            if most:
-                asked += 1
-                places, right = scan[row]
-                is_near = (places < limit) & (self._gaps[row, places] <= gap)
-                depths = np.cumsum(is_near)[right & is_near][:most] - 1
-                gained[depths[depths < _CANDIDATES_MAX]] += 1 / most
-        return np.asarray(np.cumsum(gained) / max(1, asked), np.float32)
-
-    def _mean_compared(self, limit: int, gap: float) -> float:
-        """How many codes a query compares."""
-        lists = np.minimum((self._gaps <= gap).sum(axis=1), limit)
-        return float(self._compared[np.arange(len(lists)), lists - 1].mean())
-
-
-def _is_first(ids: Ids) -> NDArray[np.bool_]:
-    """Which ids occur for the first time."""
-    _, first = np.unique(ids, return_index=True)
-    is_first = np.zeros(len(ids), np.bool_)
-    is_first[first] = True
-    return is_first
-
-
 def _write_lists(index: Any, file: BinaryIO) -> None:
     _write(index, file)
-
-
-def _write_with_rows(index: Any, rows: RowsWriter, file: BinaryIO) -> None:
-    """The codes in FAISS's format, then how long its lists are, and then the stored vectors.
-
-    FAISS can memory-map plain lists only, not those of blocks of codes. So the blocks are written
-    as if they were plain lists, whose lengths are rounded up to whole blocks.
-    """
-    blocks = faiss.downcast_InvertedLists(index.invlists)
-    nlist, code_size = int(index.nlist), blocks.block_size // _BLOCK_CODES
-    sizes = _list_sizes(index)
-    padded = faiss.ArrayInvertedLists(nlist, code_size)
-    for number in np.flatnonzero(sizes).tolist():
-        size = int(sizes[number])
-        capacity = -(-size // _BLOCK_CODES) * _BLOCK_CODES
-        ids = np.full(capacity, -1, np.int64)
-        ids[:size] = faiss.rev_swig_ptr(blocks.get_ids(number), size)
-        codes = faiss.rev_swig_ptr(blocks.get_codes(number), capacity * code_size)
-        padded.add_entries(number, capacity, faiss.swig_ptr(ids), faiss.swig_ptr(codes))
-    index.own_invlists = False
-    index.replace_invlists(padded, False)
-    try:
-        start = _write(index, file)
-    finally:
-        index.replace_invlists(blocks, True)
-    del padded
-    file.write(padding(start))
-    start += len(padding(start))
-    npy.write_array(file, sizes, version=(1, 0))
-    rows.write(file, int(index.d), _lists_by_id(index))
-    file.write(_TRAILER.pack(_MAGIC, start))
 
 
 def _list_sizes(index: Any) -> Ids:
@@ -847,33 +699,33 @@ def _list_sizes(index: Any) -> Ids:
     return np.array([lists.list_size(number) for number in range(int(index.nlist))], np.int64)
 
 
-def _lists_by_id(index: Any) -> NDArray[np.uint32]:
-    """The list of each vector, in the order of their ids."""
-    return _ListsOfPhotos.of(index).lists
-
-
-def _ids_and_lists(index: Any) -> tuple[Ids, NDArray[np.uint32]]:
-    """The id and the list of each vector, list by list."""
-    lists = faiss.downcast_InvertedLists(index.invlists)
-    sizes = _list_sizes(index)
-    ids = np.empty(int(index.ntotal), np.int64)
-    start = 0
-    for number, size in enumerate(sizes.tolist()):
-        if size:
-            ids[start : start + size] = faiss.rev_swig_ptr(lists.get_ids(number), size)
-        start += size
-    return ids, np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
-
-
 def _shorten(index: Any, sizes: NDArray[Any]) -> None:
     """Give lists that were written as whole blocks their lengths again."""
     lists = faiss.downcast_InvertedLists(index.invlists)
-    table = np.empty((int(index.nlist), 3), np.uint64)  # size, capacity, offset
+    table = np.empty((int(index.nlist), 3), np.uint64)
     faiss.memcpy(faiss.swig_ptr(table), lists.lists.data(), table.nbytes)
     if sizes.shape != (len(table),) or np.any(table[:, 0].astype(np.int64) - sizes >= _BLOCK_CODES):
         raise ValueError("its lists have other lengths")
     table[:, 0] = sizes
     faiss.memcpy(lists.lists.data(), faiss.swig_ptr(table), table.nbytes)
+
+
+def _map_lists(index: Any, path: str, table: NDArray[Any]) -> None:
+    """Give an empty index the lists in a file, where a table says that they are (see CodeLists)."""
+    lists = faiss.OnDiskInvertedLists()
+    lists.nlist, lists.code_size = int(index.nlist), int(index.code_size)
+    ends = table[:, 2] + table[:, 1] * np.uint64(lists.code_size + _ID_BYTES)
+    size_bytes = Path(path).stat().st_size
+    if table.shape != (lists.nlist, 3) or table.dtype != np.uint64 or np.any(ends > size_bytes):
+        raise ValueError("its lists are not where they should be")
+    lists.lists.resize(lists.nlist)
+    faiss.memcpy(lists.lists.data(), faiss.swig_ptr(np.ascontiguousarray(table)), table.nbytes)
+    lists.filename, lists.totsize, lists.read_only = path, size_bytes, True
+    lists.prefetch_nthread = 0
+    lists.do_mmap()
+    lists.this.disown()
+    index.replace_invlists(lists, True)
+    index.ntotal = int(table[:, 0].sum())
 
 
 def _write(index: Any, file: BinaryIO) -> int:

@@ -10,7 +10,14 @@ from typing import Literal
 import numpy as np
 
 from imgsearch.index.base import EncodeTexts, VectorSource
-from imgsearch.index.flat import NO_NEIGHBOURS, FlatIndex, nearest_photos, top
+from imgsearch.index.flat import (
+    NO_NEIGHBOURS,
+    FlatIndex,
+    first_of_each,
+    merge,
+    nearest_photos,
+    top,
+)
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -51,12 +58,27 @@ class RecallBenchmark:
         self._exact = [NO_NEIGHBOURS for _ in queries]
 
     def observe(self, ids: Ids, vectors: Vectors) -> None:
-        """Take a chunk of the library into the exact results."""
+        """Take a chunk of the library, with all vectors of its photos, into the exact results."""
+        if not len(ids):
+            return
+        if len(self._exact) and all(len(best.ids) == _KEPT for best in self._exact):
+            self._observe_better(ids, vectors)
+            return
         chunk = nearest_photos(FlatIndex(ids, vectors).search, self.queries, _KEPT)
         self._exact = [
             top(_KEPT, best, near.ids, near.scores)
             for best, near in zip(self._exact, chunk, strict=True)
         ]
+
+    def _observe_better(self, ids: Ids, vectors: Vectors) -> None:
+        """The same once every query has all results that are kept: few vectors are better."""
+        scores = self.queries @ vectors.T
+        floors = np.array([best.scores[-1] for best in self._exact])
+        for row in np.flatnonzero(scores.max(axis=1) >= floors).tolist():
+            better = np.flatnonzero(scores[row] >= floors[row])
+            near = merge(NO_NEIGHBOURS, Neighbours(ids[better], scores[row, better]), len(better))
+            photos = first_of_each(near, _KEPT)
+            self._exact[row] = merge(self._exact[row], photos, _KEPT)
 
     def score(self, results: Sequence[Neighbours]) -> Recall:
         """Recall@10 of results for the queries; 1 when there is nothing to find.

@@ -63,6 +63,25 @@ class StoredRows:
         """The lists of these photos (sorted, unique), once for each of their vectors."""
         return self.groups[self._positions(ids)]
 
+    def groups_of_same(self, ids: Ids, vectors: Vectors) -> Ids:
+        """The list of each of these photos' vectors that is the same here, and -1 of others.
+
+        -1 also of the vectors of a photo that has several here.
+        """
+        groups = np.full(len(ids), -1, np.int64)
+        if not len(self):
+            return groups
+        first = np.searchsorted(self.ids, ids)
+        last = len(self) - 1
+        is_there = self.ids[np.minimum(first, last)] == ids
+        is_repeated = (first < last) & (self.ids[np.minimum(first + 1, last)] == ids)
+        known = np.flatnonzero(is_there & ~is_repeated)
+        places = first[known]
+        here = self.halves[self.places[places]].view(np.uint16)
+        is_same = (here == _halves(vectors[known]).view(np.uint16)).all(axis=1)
+        groups[known[is_same]] = self.groups[places[is_same]]
+        return groups
+
     def _positions(self, only: Ids) -> Ids:
         """Where in `ids` these photos are, once for each of their vectors."""
         if not len(self):
@@ -121,35 +140,43 @@ class RowsWriter:
     def __init__(self, source: VectorSource) -> None:
         self._source = source
         self._ids = np.empty(source.count, np.int64)
+        self._groups = np.empty(source.count, np.uint32)
         self._lengths = np.empty(source.count, np.float32)
         self._count = 0
 
-    def note(self, ids: Ids, vectors: Vectors) -> None:
-        """The next chunk, in the order of the source."""
+    def note(self, ids: Ids, vectors: Vectors, groups: Ids) -> None:
+        """The next chunk, in the order of the source, and the list of each vector."""
         chunk = slice(self._count, self._count + len(ids))
         self._ids[chunk] = ids
-        self._lengths[chunk] = np.linalg.norm(_halves(vectors).astype(np.float32), axis=1)
+        self._groups[chunk] = groups
+        stored = _halves(vectors).astype(np.float32)
+        self._lengths[chunk] = np.sqrt(np.einsum("ij,ij->i", stored, stored))
         self._count += len(ids)
 
-    def read(self, groups: NDArray[np.uint32]) -> StoredRows:
+    def groups_by_id(self) -> tuple[Ids, NDArray[np.uint32]]:
+        """The ids, sorted, and the list of each vector."""
+        ids, _, groups = self._by_id()
+        return ids, groups
+
+    def read(self) -> StoredRows:
         """All of it in memory."""
         _, vectors = self._source.read_all()
-        return StoredRows(*self._places(), groups, self._lengths[: self._count], _halves(vectors))
+        return StoredRows(*self._by_id(), self._lengths[: self._count], _halves(vectors))
 
-    def write(self, file: BinaryIO, dim: int, groups: NDArray[np.uint32]) -> None:
+    def write(self, file: BinaryIO, dim: int) -> None:
         """Five arrays in NumPy's own format, one after the other: see `open_rows`."""
-        ids, places = self._places()
-        for array in (ids, places, groups, self._lengths[: self._count]):
+        for array in (*self._by_id(), self._lengths[: self._count]):
             npy.write_array(file, array, version=(1, 0))
         header = {"descr": "<f2", "fortran_order": False, "shape": (self._count, dim)}
         npy.write_array_header_1_0(file, header)
         for _, vectors in self._source.chunks():
             file.write(_halves(vectors).tobytes())
 
-    def _places(self) -> tuple[Ids, NDArray[np.uint32]]:
+    def _by_id(self) -> tuple[Ids, NDArray[np.uint32], NDArray[np.uint32]]:
+        """The ids, sorted, and of each vector its row and its list."""
         ids = self._ids[: self._count]
-        order = np.argsort(ids, kind="stable")
-        return ids[order], order.astype(np.uint32)
+        order = np.argsort(ids, kind="stable").astype(np.uint32)
+        return ids[order], order, self._groups[order]
 
 
 def open_rows(path: Path, file: BinaryIO) -> StoredRows:

@@ -61,7 +61,7 @@ def write(path: Path, suffix: str, dump: Callable[[BinaryIO], None], on_step: On
             temporary.replace(final)
             _sync_folder(final.parent)
         except OSError as error:
-            raise _disk_error(path.parent, error) from error
+            raise disk_error(path.parent, error) from error
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -172,7 +172,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _disk_error(folder: Path, error: OSError) -> DiskError:
+def disk_error(folder: Path, error: OSError) -> DiskError:
+    """The error to raise when an index file cannot be written."""
     if error.errno in _FULL:
         return DiskError(
             f"The disk is full: a new index file does not fit into {folder}. The old one stays in "

@@ -1,0 +1,123 @@
+"""Sorts codes into the lists of an index on the disk, so that a build of any size needs little
+memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile, mkstemp
+from typing import IO, BinaryIO
+from weakref import finalize
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsearch.records.arrays import Ids
+
+_PART_BYTES = 64 << 20
+_NO_ID = -1  # of what fills the last block of a list
+
+Codes = NDArray[np.uint8]  # (vectors, bytes of a code)
+Pack = Callable[[Codes], bytes]
+
+
+class CodeLists:
+    """Codes and ids of vectors, gathered chunk by chunk and read list by list.
+
+    They are kept in files without a name in the folder `scratch` (the system's without one), each
+    for a range of lists, as in a bucket sort; `part_bytes` is about how much of them is in memory
+    at once. Raises OSError when the disk is full.
+    """
+
+    def __init__(
+        self,
+        nlist: int,
+        code_size: int,
+        vectors: int,
+        scratch: Path | None,
+        part_bytes: int = _PART_BYTES,
+    ) -> None:
+        self._record = np.dtype([("list", "<u4"), ("id", "<i8"), ("code", "u1", (code_size,))])
+        parts = min(nlist, 1 + vectors * self._record.itemsize // part_bytes)
+        self._part_of_list = np.arange(nlist) * parts // nlist
+        self._files = [TemporaryFile(dir=scratch) for _ in range(parts)]  # noqa: SIM115
+        for file in self._files:
+            finalize(self, close_scratch, file)
+        self._bytes_per_vector = code_size + np.dtype(np.int64).itemsize
+        self.sizes = np.zeros(nlist, np.int64)
+
+    def add(self, lists: Ids, ids: Ids, codes: Codes) -> None:
+        """Vectors whose lists, ids and codes these are, in the order that lists shall have."""
+        records = np.empty(len(ids), self._record)
+        records["list"], records["id"], records["code"] = lists, ids, codes
+        self.sizes += np.bincount(lists, minlength=len(self.sizes))
+        parts = self._part_of_list[lists]
+        for part, file in enumerate(self._files):
+            file.write(records[parts == part].tobytes())
+
+    def __iter__(self) -> Iterator[tuple[Ids, Codes]]:
+        """The ids and codes of each list, in the order of the lists."""
+        for part, file in enumerate(self._files):
+            file.seek(0)
+            records = np.frombuffer(file.read(), self._record)
+            order = np.argsort(records["list"], kind="stable")
+            ids, codes = records["id"][order], records["code"][order]
+            ends = np.cumsum(self.sizes[self._part_of_list == part])
+            for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+                yield ids[start:end], codes[start:end]
+
+    def size_bytes(self, block: int) -> int:
+        """How many bytes `write` writes."""
+        rooms = -(-self.sizes // block) * block
+        return int(rooms.sum()) * self._bytes_per_vector
+
+    def table(self, block: int, start: int) -> NDArray[np.uint64]:
+        """For each list how many vectors it has, for how many there is room, and where it is.
+
+        Shape (lists, 3), for a file with the lists from byte `start` on. There is room for whole
+        blocks of this many codes.
+        """
+        rooms = -(-self.sizes // block) * block
+        sizes_bytes = rooms * self._bytes_per_vector
+        places = start + np.cumsum(sizes_bytes) - sizes_bytes
+        return np.stack([self.sizes, rooms, places], axis=1).astype(np.uint64)
+
+    def write(self, file: BinaryIO, block: int, pack: Pack) -> None:
+        """The lists: of each its codes in whole blocks, as packed, and then as many ids."""
+        for ids, codes in self:
+            room = -(-len(ids) // block) * block
+            filled = np.zeros((room, codes.shape[1]), np.uint8)
+            filled[: len(codes)] = codes
+            filled_ids = np.full(room, _NO_ID, np.int64)
+            filled_ids[: len(ids)] = ids
+            file.write(pack(filled))
+            file.write(filled_ids.tobytes())
+
+
+def close_scratch(file: IO[bytes]) -> None:
+    """Close a file that nobody reads any more, also if what is not written yet does not fit."""
+    with suppress(OSError):
+        file.close()
+
+
+def mapped_scratch(
+    size_bytes: int, scratch: Path | None, map_file: Callable[[str], None]
+) -> BinaryIO:
+    """A file to write to, of this size, that `map_file` has mapped by its name.
+
+    It loses its name at once, so a killed process leaves nothing. Raises OSError.
+    """
+    descriptor, name = mkstemp(dir=scratch)
+    file = os.fdopen(descriptor, "w+b")
+    try:
+        file.truncate(max(1, size_bytes))  # an empty file cannot be mapped
+        map_file(name)
+    except BaseException:
+        file.close()
+        raise
+    finally:
+        with suppress(OSError):
+            Path(name).unlink()
+    return file

@@ -1,0 +1,247 @@
+"""How much of an index with codes a search compares, and what is enough: its calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import ceil, inf, log2, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsearch.index.base import Effort
+from imgsearch.index.policy import IndexPolicy
+from imgsearch.index.recall import RecallBenchmark
+from imgsearch.records.answer import Neighbours
+from imgsearch.records.arrays import Ids, Vector, Vectors
+
+# Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
+TEXT_FACTOR = 4
+CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to select more
+# Scoring a stored vector takes as long as comparing this many codes.
+CODES_PER_ROW = 32
+FILTER_POWER = 0.4  # unless it was calibrated
+_CALIBRATED_K = 10
+_CLOSE = 0.005  # of recall: as good as the best that can be reached
+# Small filters need results that are deeper than those known, and a limit of lists that is too low
+# costs the hardest queries their results.
+_LISTS_POWER_MIN, _GAP_POWER_MIN = 0.3, 0.1
+_FILTER_GAP = 1.06  # times as far: which photos pass is one more chance to miss one
+_LISTS_BEYOND = (1.0, 1.25, 1.5, 2.0)  # times the fewest lists for all queries alike: tried limits
+_GAPS_TRIED = 16
+_SCANNED = 4 * CANDIDATES_MAX  # candidates that settings are tried on
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSetting:
+    """Which lists a search compares the codes of, and how many vectors it scores then.
+
+    It goes through the lists whose centre scores at most `gap` less than the best one with the
+    query, `nprobe` at most. What is clearly of one topic then takes few lists, and what lies
+    between many topics takes many, as in SPANN (Chen et al., NeurIPS 2021, query-aware pruning).
+    Results n times as deep lie in n^`nprobe_power` times the lists, which are n^`gap_power` times
+    as far behind.
+    """
+
+    nprobe: int
+    candidates: int
+    gap: float = inf
+    nprobe_power: float = FILTER_POWER
+    gap_power: float = FILTER_POWER
+
+    def for_results(self, k: int) -> ScanSetting:
+        """The setting is calibrated for ten results; more of them need more candidates."""
+        factor = sqrt(max(1.0, k / _CALIBRATED_K))
+        return replace(self, candidates=max(2 * k, ceil(self.candidates * factor)))
+
+    def under_filter(self, share: float, nlist: int) -> ScanSetting:
+        """With a filter that leaves this share of the vectors.
+
+        The results then have ranks of ten by the share among all vectors. To reach these takes far
+        fewer lists than that many times, where the filter does not depend on the query.
+        """
+        nprobe = min(nlist, ceil(self.nprobe / share**self.nprobe_power))
+        return replace(self, nprobe=nprobe, gap=_FILTER_GAP * self.gap / share**self.gap_power)
+
+
+@dataclass(frozen=True, slots=True)
+class ListsOfPhotos:
+    """The ids of an index, sorted, and the list of each; a photo of several parts has several."""
+
+    ids: Ids
+    lists: NDArray[np.uint32]
+
+    def places(self, ids: Ids, place_of_list: Ids) -> Ids:
+        """Where each photo's list comes in a query's order of lists; the first of its parts."""
+        first = np.searchsorted(self.ids, ids)
+        counts = np.searchsorted(self.ids, ids, "right") - first
+        places = place_of_list[self.lists[first]]
+        for part in range(1, int(counts.max(initial=0))):
+            others = np.flatnonzero(counts > part)
+            of_part = place_of_list[self.lists[first[others] + part]]
+            places[others] = np.minimum(places[others], of_part)
+        return places
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a calibration asks of an index with codes.
+
+    `sizes` is how many vectors each list has. `centres` gives for query rows all lists, nearest
+    first: the scores of their centres, and their numbers. `scan` gives the candidates of query rows
+    with a setting, best first.
+    """
+
+    photos: ListsOfPhotos
+    sizes: Ids
+    centres: Callable[[Vectors], tuple[Vectors, Ids]]
+    scan: Callable[[Vectors, ScanSetting], list[Neighbours]]
+
+
+def calibrated(
+    index: Scanned, policy: IndexPolicy, benchmarks: Sequence[RecallBenchmark]
+) -> dict[str, float | int | str]:
+    """For each kind of query what it costs least to reach the recall wanted with, and that recall.
+
+    As the details of an index have it: `recall_text`, `nprobe_text` and so on.
+    """
+    goals = {"text": policy.recall_target + policy.recall_margin}
+    goals["image"] = goals["text"] + policy.new_photo_margin
+    settings: dict[Effort, ScanSetting] = {}
+    recalls: dict[str, float | int | str] = {}
+    for benchmark in benchmarks:
+        trial = _SettingsTrial(index, benchmark)
+        settings[benchmark.kind], recall = trial.cheapest_setting(goals[benchmark.kind])
+        recalls[f"recall_{benchmark.kind}"] = round(recall, 4)
+    image = settings["image"]
+    # Without a model for texts: as many lists more as they usually need.
+    usual = replace(image, nprobe=TEXT_FACTOR * image.nprobe, candidates=2 * image.candidates)
+    text = settings.get("text", usual)
+    # Texts lie off the manifold of photos, so what photos need is the least that they need.
+    text = replace(
+        text,
+        nprobe=min(len(index.sizes), max(text.nprobe, image.nprobe)),
+        candidates=min(CANDIDATES_MAX, max(text.candidates, image.candidates)),
+    )
+    of_kinds = {"text": text, "image": image}
+    return recalls | {
+        f"{name}_{kind}": value
+        for kind, setting in of_kinds.items()
+        for name, value in asdict(setting).items()
+    }
+
+
+class _SettingsTrial:
+    """A benchmark's queries, scanned once more widely than any setting that is tried on them."""
+
+    def __init__(self, index: Scanned, benchmark: RecallBenchmark) -> None:
+        self._index = index
+        self._queries = np.ascontiguousarray(benchmark.queries, np.float32)
+        scores, self._order = index.centres(self._queries)
+        self._gaps = scores[:, :1] - scores
+        self._compared = np.cumsum(index.sizes[self._order], axis=1)
+        self._wanted = benchmark.wanted()
+        self._deep = benchmark.deep_results()
+
+    def cheapest_setting(self, goal: float) -> tuple[ScanSetting, float]:
+        """The setting whose recall reaches the goal and that compares least, and that recall.
+
+        With more lists fewer candidates may be enough. Where no setting reaches the goal (codes
+        are rough), one that comes close to the best.
+        """
+        nlist = self._gaps.shape[1]
+        places, gaps = self._places_of([right for right, _ in self._wanted])
+        if not len(places):
+            return ScanSetting(1, _CALIBRATED_K, 0.0), 1.0
+        fewest = int(np.quantile(places, goal, method="higher")) + 1
+        powers = self._powers(fewest, float(np.quantile(gaps, goal)), goal)
+        limits = sorted({min(nlist, ceil(factor * fewest)) for factor in _LISTS_BEYOND})
+        scan = self._scan(limits[-1])
+        tried: list[tuple[int, float, Vector]] = []
+        for limit in limits:
+            reached = gaps[places < limit]
+            quantiles = np.quantile(reached, np.linspace(min(goal, 0.9), 1, _GAPS_TRIED))
+            steps = np.unique(np.ceil(quantiles * 1e4) / 1e4).tolist()
+            tried += [(limit, gap, self._recall_by_depth(scan, limit, gap)) for gap in steps]
+        best = max(float(by_depth[-1]) for *_, by_depth in tried)
+        goal = goal if best >= goal else best - _CLOSE
+        found = []
+        for limit, gap, by_depth in tried:
+            candidates = int(np.searchsorted(by_depth, goal)) + 1
+            if candidates <= len(by_depth):
+                cost = self._mean_compared(limit, gap) + CODES_PER_ROW * candidates
+                setting = ScanSetting(limit, candidates, gap, *powers)
+                found.append((cost, setting, float(by_depth[candidates - 1])))
+        _, setting, recall = min(found, key=lambda each: each[0])
+        return setting, recall
+
+    def _powers(self, lists: int, gap: float, goal: float) -> tuple[float, float]:
+        """How lists and gap grow with the depth of results, from that of ten to the deepest known.
+
+        `lists` and `gap` are what ten results need. The ten best of those that pass a filter are
+        spread among that many more of all.
+        """
+        depth = max(map(len, self._deep)) / _CALIBRATED_K
+        if depth <= 1 or gap <= 0:
+            return FILTER_POWER, FILTER_POWER
+        places, gaps = self._places_of(self._deep)
+        deep = float(np.quantile(places, goal)) + 1, float(np.quantile(gaps, goal))
+        growths = (deep[0] / lists, deep[1] / gap)
+        nprobe_power, gap_power = (log2(max(1.0, each)) / log2(depth) for each in growths)
+        return (
+            round(max(nprobe_power, _LISTS_POWER_MIN), 3),
+            round(max(gap_power, _GAP_POWER_MIN), 3),
+        )
+
+    def _places_of(self, photos: Sequence[Collection[int]]) -> tuple[Ids, Vector]:
+        """Where the lists of each query's photos come, and how far these are behind the best."""
+        places, gaps = [], []
+        for row, ids in enumerate(photos):
+            own = self._index.photos.places(
+                np.array(sorted(ids), np.int64), self._place_of_list(row)
+            )
+            places.append(own)
+            gaps.append(self._gaps[row, own])
+        return np.concatenate(places), np.concatenate(gaps)
+
+    def _place_of_list(self, row: int) -> Ids:
+        places = np.empty(self._order.shape[1], np.int64)
+        places[self._order[row]] = np.arange(len(places))
+        return places
+
+    def _scan(self, nprobe: int) -> list[tuple[Ids, NDArray[np.bool_]]]:
+        """Of each query's candidates, where their lists come and which are right, each once."""
+        setting = ScanSetting(nprobe, _SCANNED)
+        scan = []
+        for row, near in enumerate(self._index.scan(self._queries, setting)):
+            right = np.isin(near.ids, list(self._wanted[row][0])) & _is_first(near.ids)
+            scan.append((self._index.photos.places(near.ids, self._place_of_list(row)), right))
+        return scan
+
+    def _recall_by_depth(
+        self, scan: Sequence[tuple[Ids, NDArray[np.bool_]]], limit: int, gap: float
+    ) -> Vector:
+        """Recall@10 of a setting with only the first 1, 2, 3, … of the candidates."""
+        gained = np.zeros(CANDIDATES_MAX, np.float64)
+        asked = 0
+        for row, (_, most) in enumerate(self._wanted):
+            if most:
+                asked += 1
+                places, right = scan[row]
+                is_near = (places < limit) & (self._gaps[row, places] <= gap)
+                depths = np.cumsum(is_near)[right & is_near][:most] - 1
+                gained[depths[depths < CANDIDATES_MAX]] += 1 / most
+        return np.asarray(np.cumsum(gained) / max(1, asked), np.float32)
+
+    def _mean_compared(self, limit: int, gap: float) -> float:
+        """How many codes a query compares."""
+        lists = np.minimum((self._gaps <= gap).sum(axis=1), limit)
+        return float(self._compared[np.arange(len(lists)), lists - 1].mean())
+
+
+def _is_first(ids: Ids) -> NDArray[np.bool_]:
+    """Which ids occur for the first time."""
+    _, first = np.unique(ids, return_index=True)
+    is_first = np.zeros(len(ids), np.bool_)
+    is_first[first] = True
+    return is_first

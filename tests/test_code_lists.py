@@ -1,0 +1,155 @@
+"""Codes sorted into lists on the disk, and an index with such lists, compared with FAISS's own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgsearch.errors import SnapshotError
+from imgsearch.index.base import BuildContext, VectorSource
+from imgsearch.index.code_lists import CodeLists, Codes, mapped_scratch
+from imgsearch.index.ivf import CompressedIndex, IvfPqBackend, faiss
+from imgsearch.index.policy import IndexPolicy
+from tests.factories import random_vectors
+
+OLD_FILE = Path(__file__).parent / "data" / "index-without-table.ivfpq"
+BLOCK = 4
+
+
+def as_bytes(codes: Codes) -> bytes:
+    return codes.tobytes()
+
+
+@given(
+    st.integers(1, 9).flatmap(
+        lambda nlist: st.tuples(
+            st.just(nlist), st.lists(st.lists(st.integers(0, nlist - 1), max_size=12), max_size=6)
+        )
+    ),
+    st.sampled_from([1, 40, 1 << 20]),
+)
+def test_lists_have_what_was_added_in_its_order(
+    nlist_and_chunks: tuple[int, list[list[int]]], part_bytes: int
+) -> None:
+    nlist, chunks = nlist_and_chunks
+    count = sum(map(len, chunks))
+    lists = CodeLists(nlist, 2, count, None, part_bytes)
+    expected: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
+    for chunk in chunks:
+        first = sum(map(len, expected.values()))
+        ids = np.arange(first, first + len(chunk)) * 3
+        codes = np.stack([ids % 251, ids // 251], axis=1).astype(np.uint8)
+        lists.add(np.array(chunk, np.int64), ids, codes)
+        for number, photo_id, code in zip(chunk, ids.tolist(), codes.tolist(), strict=True):
+            expected[number].append((photo_id, code))
+    found = [list(zip(ids.tolist(), codes.tolist(), strict=True)) for ids, codes in lists]
+    assert found == [expected[number] for number in range(nlist)]
+    assert lists.sizes.tolist() == [len(expected[number]) for number in range(nlist)]
+
+    file = BytesIO()
+    file.write(b"before")
+    lists.write(file, BLOCK, as_bytes)
+    assert len(file.getvalue()) == 6 + lists.size_bytes(BLOCK)
+    for number, (size, room, place) in enumerate(lists.table(BLOCK, 6).tolist()):
+        assert size == len(expected[number])
+        assert room == -(-size // BLOCK) * BLOCK
+        content = file.getvalue()[place : place + 10 * room]
+        codes = np.frombuffer(content[: 2 * room], np.uint8).reshape(room, 2)
+        ids = np.frombuffer(content[2 * room :], np.int64)
+        assert codes[:size].tolist() == [code for _, code in expected[number]]
+        assert ids.tolist() == [photo_id for photo_id, _ in expected[number]] + [-1] * (room - size)
+
+
+def test_a_scratch_file_has_no_name_once_it_is_mapped(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def map_file(name: str) -> None:
+        seen.append(name)
+        assert Path(name).stat().st_size == 100
+
+    with mapped_scratch(100, tmp_path, map_file) as file:
+        file.write(b"x")
+    assert len(seen) == 1
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ZeroDivisionError):
+        mapped_scratch(100, tmp_path, lambda name: 1 // 0)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def built(vectors: np.ndarray, folder: Path, rows: int = 900) -> tuple[CompressedIndex, Path]:
+    """A compressed index of the vectors, whose ids are 1, 2, 3, …, opened from its file."""
+    ids = np.arange(1, len(vectors) + 1)
+    chunks = [(ids[i : i + rows], vectors[i : i + rows]) for i in range(0, len(ids), rows)]
+    source = VectorSource(len(ids), lambda: iter(chunks), folder)
+    made = IvfPqBackend().build(BuildContext(source, IndexPolicy(), {"nlist": 16}))
+    path = folder / "index"
+    with path.open("wb") as file:
+        made.write(file)
+    return IvfPqBackend().open(path, made.details, IndexPolicy()), path
+
+
+def content_of(index: Any) -> list[tuple[list[int], bytes]]:
+    """The ids and the blocks of codes of each list."""
+    lists = faiss.downcast_InvertedLists(index.invlists)
+    found = []
+    for number in range(index.nlist):
+        size = lists.list_size(number)
+        room = -(-size // 32) * 32
+        ids = faiss.rev_swig_ptr(lists.get_ids(number), size).tolist() if size else []
+        codes = faiss.rev_swig_ptr(lists.get_codes(number), room * index.code_size).tobytes()
+        found.append((ids, codes if size else b""))
+    return found
+
+
+@pytest.mark.parametrize("dim", [16, 7])
+def test_the_lists_are_those_that_faiss_makes(tmp_path: Path, dim: int) -> None:
+    vectors = random_vectors(2_000, dim, seed=3)
+    index, _ = built(vectors, tmp_path)
+    theirs = index.without_vectors()
+    theirs.add_with_ids(vectors, np.arange(1, len(vectors) + 1))
+    assert content_of(index._index) == content_of(theirs)
+
+
+def test_a_file_without_a_table_of_its_lists_is_opened_and_searched() -> None:
+    details = {"nprobe_text": 2, "candidates_text": 58, "nprobe_image": 2, "candidates_image": 29}
+    index = IvfPqBackend().open(OLD_FILE, details, IndexPolicy())
+    vectors = random_vectors(100, 8, seed=1)
+    assert len(index) == 100
+    for query in vectors[:10]:
+        truth = np.lexsort((np.arange(1, 101), -(vectors @ query)))[:3] + 1
+        assert index.search(query[None], 3)[0].ids.tolist() == truth.tolist()
+        assert index.search(query[None], 3, effort="image")[0].ids[0] == truth[0]
+
+
+def test_a_file_whose_lists_lie_elsewhere_is_not_opened(tmp_path: Path) -> None:
+    _, path = built(random_vectors(1_000, 16, seed=3), tmp_path)
+    content = path.read_bytes()
+    start = int.from_bytes(content[-8:], "little")
+    header_bytes = content.index(b"\n", start) + 1 - start
+    damaged = bytearray(content)
+    place = start + header_bytes + 16  # where the first list is
+    damaged[place : place + 8] = (len(content) * 2).to_bytes(8, "little")
+    path.write_bytes(damaged)
+    with pytest.raises(SnapshotError, match="imgsearch rebuild"):
+        IvfPqBackend().open(path, {}, IndexPolicy())
+
+
+def test_vectors_that_are_known_keep_their_lists(tmp_path: Path) -> None:
+    vectors = random_vectors(1_000, 16, seed=3)
+    index, _ = built(vectors, tmp_path)
+    ids = np.arange(1, 1_001)
+    changed = vectors.copy()
+    changed[10] = changed[20]
+    groups = index.rows.groups_of_same(np.append(ids, 5_000), np.vstack([changed, vectors[:1]]))
+    lists = [set(near) for near, _ in content_of(index._index)]
+    assert groups[[10, 1_000]].tolist() == [-1, -1]
+    known = np.flatnonzero(groups >= 0).tolist()
+    assert len(known) == 999
+    assert all(row + 1 in lists[groups[row]] for row in known)
