@@ -92,16 +92,20 @@ def is_answered(client: Client, line: str) -> bool:
         return False
 
 
-def under_load(settings: Settings) -> dict[str, object]:
-    """Known words from clients that keep their connections: answers a second, and their times."""
-    bodies = [
+def known_words() -> list[bytes]:
+    """Requests for known words."""
+    return [
         json.dumps({"query": query_to_json(parse(f"a photo of {number} dogs"))}).encode()
         for number in range(KNOWN)
     ]
 
-    def ask(connection: HTTPConnection, body: bytes) -> float:
+
+def under_load(settings: Settings, path: str, bodies: list[bytes | None]) -> list[float]:
+    """Clients that keep their connections: answers a second, and the median and p95 in ms."""
+
+    def ask(connection: HTTPConnection, body: bytes | None) -> float:
         started = time.perf_counter()
-        connection.request("POST", "/search", body)
+        connection.request("GET" if body is None else "POST", path, body)
         response = connection.getresponse()
         content = response.read()
         assert response.status == 200, content
@@ -126,10 +130,7 @@ def under_load(settings: Settings) -> dict[str, object]:
 
         took_ms = np.concatenate(list(pool.map(client, range(CLIENTS))))
         seconds = time.perf_counter() - started
-    return {
-        f"{CLIENTS} clients, known words, queries/s": round(len(took_ms) / seconds, 1),
-        "... p50 / p95, ms": np.percentile(took_ms, (50, 95)).round(1).tolist(),
-    }
+    return [round(len(took_ms) / seconds, 1), *np.percentile(took_ms, (50, 95)).round(1).tolist()]
 
 
 def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object]:
@@ -152,7 +153,12 @@ def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object
         rate = sum(answered) / (time.perf_counter() - started)
     results[f"{CLIENTS} clients, new words, queries/s"] = round(rate, 1)
     results["of these not answered in time"] = f"{answered.count(False) / 2:.1f} %"
-    results |= under_load(settings)
+    clients = f"{CLIENTS} clients,"
+    results[f"{clients} known words [a second, p50, p95 ms]"] = under_load(
+        settings, "/search", [*known_words()]
+    )
+    # What the requests and the answers alone cost the service and its clients.
+    results[f"{clients} nothing searched"] = under_load(settings, "/hello", [None])
     missing = Client(Settings.load(data_dir=settings.data_dir / "none"))
     no_service_ms, _ = timed(lambda number: is_answered(missing, "a dog"), 200)
     results["finding out that there is no service, ms"] = round(no_service_ms, 3)

@@ -29,6 +29,7 @@ from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
 from imgsearch.records.query import Query, Understanding
 from imgsearch.records.status import ArchiveStatus
+from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.search import engine
 from imgsearch.search.baseline import new_baseline
 from imgsearch.search.confidence import MIN_PHOTOS
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from imgsearch.analysis.duplicates import Picture
     from imgsearch.catalogue.base import CataloguedPhoto
     from imgsearch.catalogue.lance.browsing import LanceBrowsing
+    from imgsearch.catalogue.lance.name_list import NameList
     from imgsearch.catalogue.lance.reader import LanceCatalogue
     from imgsearch.catalogue.lance.writer import BuildIndex, LanceWriter
     from imgsearch.config import Settings
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from imgsearch.records.labels import Classes, Label
     from imgsearch.records.photo import Photo
     from imgsearch.records.picture_text import PhotoText
+    from imgsearch.records.suggestion import Suggestion
 
 _PACKAGE = "lance"
 _MOST_LISTED = 100_000  # a page can show that many, and an archive may have a thousand million
@@ -219,6 +222,16 @@ class Archive:
     def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]:
         """Occasions and trips, as `Library.events` finds them."""
         return find_events(self._browsing.moments(self._counted(query, k)))
+
+    def suggest(self, line: str, k: int = SUGGESTIONS) -> tuple[Suggestion, ...]:
+        """How to go on with a query line, as `Library.suggest`, but no past queries.
+
+        The names are those of up to a minute ago. To read them takes longer than a suggestion, so
+        the first call is slower.
+        """
+        from imgsearch.search.suggestions import suggest
+
+        return tuple(suggest(self._names, None, line, k))
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """What reading the text of a photo gave; None if that was not tried yet."""
@@ -578,6 +591,12 @@ class Archive:
         from imgsearch.catalogue.lance.browsing import LanceBrowsing
 
         return LanceBrowsing(self._catalogue)
+
+    @cached_property
+    def _names(self) -> NameList:
+        from imgsearch.catalogue.lance.name_list import NameList
+
+        return NameList(self._catalogue)
 
     @cached_property
     def _thumbnails(self) -> Thumbnails:

@@ -308,8 +308,6 @@ class Library:
         """
         from imgsearch.search.suggestions import suggest
 
-        if k < 1:
-            raise UsageError(f"The number of suggestions must be 1 or more, not {k}.")
         return tuple(suggest(self._reads(), self._past_queries(), line, k))
 
     def remember_query(self, line: str) -> None:

@@ -12,11 +12,10 @@ from ui.session import session
 
 def suggest(request: Request) -> Response:
     """Suggestions for the text before the cursor; none while there is no library."""
-    if session().archive is not None:
-        return JSONResponse([], headers=NOT_STORED)
-    library = session().library
+    here = session()
+    is_empty = here.archive is None and not here.library.exists()
     try:
-        found = library.suggest(request.query_params.get("q", "")) if library.exists() else ()
+        found = () if is_empty else here.searched.suggest(request.query_params.get("q", ""))
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(

@@ -8,13 +8,15 @@ import click
 
 from imgsearch.cli.output import (
     NO_RESULT,
-    call_api,
+    archive_option,
+    call_either,
     data_option,
     info,
     json_option,
     open_library,
     print_json,
 )
+from imgsearch.errors import UsageError
 from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
 from imgsearch.text import format_count, printable
 
@@ -26,8 +28,11 @@ from imgsearch.text import format_count, printable
 )
 @click.option("--clear", is_flag=True, help="Delete the past queries of the page, and end.")
 @json_option
+@archive_option
 @data_option
-def command(line: str, k: int, clear: bool, as_json: bool, data_dir: str | None) -> None:
+def command(
+    line: str, k: int, clear: bool, as_json: bool, address: str | None, data_dir: str | None
+) -> None:
     """Suggest how to go on with a query, as the page does while you type.
 
     \b
@@ -38,15 +43,17 @@ def command(line: str, k: int, clear: bool, as_json: bool, data_dir: str | None)
     Printed are queries with the name of a person, a place, a folder, a keyword, a camera, a lens, a
     label, a concept or a saved search of the library in place of the last words of QUERY, and
     queries that were typed on the page; without QUERY, the newest of these. After the colon of any
-    filter with names or words for values, such as type:, these are printed. Exit code 1 means that
-    there is no suggestion.
+    filter with names or words for values, such as type:, these are printed. An archive keeps no
+    queries. Exit code 1 means that there is no suggestion.
     """
     if clear:
+        if address is not None:
+            raise UsageError("An archive keeps no queries. Leave out --clear or --library.")
         with open_library(data_dir) as library:
             number = library.forget_queries()
         info(f"Past queries deleted: {number}.")
         return
-    suggestions = call_api(data_dir, lambda library: library.suggest(line, k))
+    suggestions = call_either(data_dir, address, lambda library: library.suggest(line, k))
     if as_json:
         from imgsearch.service.codec import suggestions_to_json
 

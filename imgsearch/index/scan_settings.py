@@ -73,14 +73,16 @@ class ListsOfPhotos:
 
     def places(self, ids: Ids, place_of_list: Ids) -> Ids:
         """Where each photo's list comes in a query's order of lists; the first of its parts."""
-        first = np.searchsorted(self.ids, ids)
-        counts = np.searchsorted(self.ids, ids, "right") - first
-        places = place_of_list[self.lists[first]]
-        for part in range(1, int(counts.max(initial=0))):
-            others = np.flatnonzero(counts > part)
-            of_part = place_of_list[self.lists[first[others] + part]]
-            places[others] = np.minimum(places[others], of_part)
-        return places
+        rows, at = np.arange(len(ids)), np.searchsorted(self.ids, ids)
+        places = place_of_list[self.lists[at]]
+        while True:  # as long as some have further parts
+            at = at + 1
+            is_part = self.ids[np.minimum(at, len(self.ids) - 1)] == ids[rows]
+            is_part &= at < len(self.ids)
+            if not is_part.any():
+                return places
+            rows, at = rows[is_part], at[is_part]
+            places[rows] = np.minimum(places[rows], place_of_list[self.lists[at]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,19 @@ def calibrated(
         for kind, setting in of_kinds.items()
         for name, value in asdict(setting).items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _WideScan:
+    """The candidates of each query in a scan of more lists than any setting has.
+
+    `places` (queries, candidates) is where their lists come; `rows` and `columns` are which of them
+    are right, each photo once, in the order of both.
+    """
+
+    places: NDArray[np.int32]
+    rows: Ids
+    columns: Ids
 
 
 class _SettingsTrial:
@@ -209,33 +224,36 @@ class _SettingsTrial:
         places[self._order[row]] = np.arange(len(places))
         return places
 
-    def _scan(self, nprobe: int) -> list[tuple[Ids, NDArray[np.bool_]]]:
-        """Of each query's candidates, where their lists come and which are right, each once."""
-        setting = ScanSetting(nprobe, _SCANNED)
-        scan = []
-        for row, near in enumerate(self._index.scan(self._queries, setting)):
-            right = np.isin(near.ids, list(self._wanted[row][0])) & _is_first(near.ids)
-            scan.append((self._index.photos.places(near.ids, self._place_of_list(row)), right))
-        return scan
+    def _scan(self, nprobe: int) -> _WideScan:
+        found = self._index.scan(self._queries, ScanSetting(nprobe, _SCANNED))
+        most = max((len(near.ids) for near in found), default=0)
+        places = np.full((len(found), most), np.iinfo(np.int32).max, np.int32)
+        is_right = np.zeros(places.shape, np.bool_)
+        for row, near in enumerate(found):
+            own = slice(len(near.ids))
+            places[row, own] = self._index.photos.places(near.ids, self._place_of_list(row))
+            is_right[row, own] = np.isin(near.ids, list(self._wanted[row][0])) & _is_first(near.ids)
+        return _WideScan(places, *np.nonzero(is_right))
 
-    def _recall_by_depth(
-        self, scan: Sequence[tuple[Ids, NDArray[np.bool_]]], limit: int, gap: float
-    ) -> Vector:
+    def _recall_by_depth(self, scan: _WideScan, limit: int, gap: float) -> Vector:
         """Recall@10 of a setting with only the first 1, 2, 3, … of the candidates."""
-        gained = np.zeros(CANDIDATES_MAX, np.float64)
-        asked = 0
-        for row, (_, most) in enumerate(self._wanted):
-            if most:
-                asked += 1
-                places, right = scan[row]
-                is_near = (places < limit) & (self._gaps[row, places] <= gap)
-                depths = np.cumsum(is_near)[right & is_near][:most] - 1
-                gained[depths[depths < CANDIDATES_MAX]] += 1 / most
-        return np.asarray(np.cumsum(gained) / max(1, asked), np.float32)
+        wanted = np.array([most for _, most in self._wanted], np.int64)
+        is_near = scan.places < self._compared_lists(limit, gap)[:, None]
+        found = is_near[scan.rows, scan.columns]
+        rows, columns = scan.rows[found], scan.columns[found]
+        depths = np.cumsum(is_near, axis=1, dtype=np.int32)[rows, columns] - 1
+        rank = np.arange(len(rows)) - np.searchsorted(rows, rows)  # among the right ones of a query
+        counts = (rank < wanted[rows]) & (depths < CANDIDATES_MAX)
+        gained = np.bincount(depths[counts], 1 / wanted[rows[counts]], CANDIDATES_MAX)
+        return np.asarray(np.cumsum(gained) / max(1, int(np.count_nonzero(wanted))), np.float32)
+
+    def _compared_lists(self, limit: int, gap: float) -> Ids:
+        """How many lists each query compares."""
+        return np.asarray(np.minimum((self._gaps <= gap).sum(axis=1), limit), np.int64)
 
     def _mean_compared(self, limit: int, gap: float) -> float:
         """How many codes a query compares."""
-        lists = np.minimum((self._gaps <= gap).sum(axis=1), limit)
+        lists = self._compared_lists(limit, gap)
         return float(self._compared[np.arange(len(lists)), lists - 1].mean())
 
 

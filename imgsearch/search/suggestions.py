@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
+from imgsearch.errors import UsageError
 from imgsearch.query.completion import typed_end
 from imgsearch.query.fields import FIELDS
 from imgsearch.query.grammar import to_text
@@ -19,8 +20,8 @@ from imgsearch.search.understanding import LINKS, PERSON_WORDS, PLACE_WORDS
 from imgsearch.text import words_of
 
 if TYPE_CHECKING:
+    from imgsearch.records.names import KnownName
     from imgsearch.store.past_queries import PastQueries
-    from imgsearch.store.reads import Reads
 
 MAX_PAST_QUERIES = 3  # among other suggestions
 _MAX_CHARS = 500  # of a line, beyond which nothing is suggested
@@ -66,22 +67,45 @@ _LINKS_BEFORE: dict[SuggestionKind, set[str]] = {
 }
 
 
-def suggest(reads: Reads, past: PastQueries, line: str, limit: int) -> list[Suggestion]:
+class SuggestedNames(Protocol):
+    """The names and values that a library or an archive has. See `imgsearch.store.known.Reads`."""
+
+    def names_beginning(
+        self, phrases: Sequence[str], fields: Collection[NameField], limit: int
+    ) -> list[KnownName]: ...
+
+    def distinct_values(self, kind: Literal["camera", "lens", "creator"]) -> list[str]: ...
+
+    def label_names(self) -> dict[str, tuple[str, ...]]: ...
+
+    def concept_names(self) -> list[str]: ...
+
+    def saved_search_names(self) -> list[str]: ...
+
+    def roots(self) -> dict[int, str]: ...
+
+
+def suggest(
+    known: SuggestedNames, past: PastQueries | None, line: str, limit: int
+) -> list[Suggestion]:
     """At most `limit` suggestions for a line that is typed to its end, the best first.
 
-    Past queries come first, at most three of them unless nothing was typed yet. Then those names
-    that have the most of the words that were typed, those that begin with them, and those of the
-    most photos.
+    Past queries, where they are kept, come first, at most three of them unless nothing was typed
+    yet. Then those names that have the most of the words that were typed, those that begin with
+    them, and those of the most photos. Raises UsageError for a limit below 1.
     """
+    if limit < 1:
+        raise UsageError(f"The number of suggestions must be 1 or more, not {limit}.")
     if len(line) > _MAX_CHARS:
         return []
-    queries = past.newest(MAX_PAST_QUERIES if line.strip() else limit, line)
+    most = MAX_PAST_QUERIES if line.strip() else limit
+    queries = [] if past is None else past.newest(most, line)
     found = [Suggestion("query", each, each) for each in queries]
     end = _as_words(line)
     if end is not None:
-        values = _of_values(reads, line, end)[: limit if end.field else _MAX_VALUES]
+        values = _of_values(known, line, end)[: limit if end.field else _MAX_VALUES]
         room = limit - len(queries) - len(values)
-        found += [*_of_names(reads, line, end, max(0, room)), *values]
+        found += [*_of_names(known, line, end, max(0, room)), *values]
     unique: dict[str, Suggestion] = {}
     for each in found:
         if each.line != line.strip():
@@ -118,11 +142,11 @@ def _as_words(line: str) -> _End | None:
     return _End(texts, starts, end.field, end.negated)
 
 
-def _of_names(reads: Reads, line: str, end: _End, limit: int) -> Iterator[Suggestion]:
+def _of_names(known: SuggestedNames, line: str, end: _End, limit: int) -> Iterator[Suggestion]:
     fields = _fields_of(end.field)
     if not (fields and limit):
         return
-    for name in reads.names_beginning(end.phrases, fields, limit):
+    for name in known.names_beginning(end.phrases, fields, limit):
         kind, field = _NAMES[name.field]
         if end.field == "place":
             field = "place"  # it takes countries as well
@@ -130,7 +154,7 @@ def _of_names(reads: Reads, line: str, end: _End, limit: int) -> Iterator[Sugges
         yield from _suggestion(line, name.phrase, end, kind, field, text, text, name.photos)
 
 
-def _of_values(reads: Reads, line: str, end: _End) -> list[Suggestion]:
+def _of_values(known: SuggestedNames, line: str, end: _End) -> list[Suggestion]:
     """Values of filters with a word that begins so: the longest phrase first, then the beginning.
 
     Values that are alike in both stay in their own order.
@@ -139,7 +163,7 @@ def _of_values(reads: Reads, line: str, end: _End) -> list[Suggestion]:
     for field in _NAMED if end.field is None else (end.field,):
         if field not in _VALUES or (end.negated and field in _NOT_NEGATED):
             continue
-        for text, value in _values_of(reads, field, line):
+        for text, value in _values_of(known, field, line):
             words = f" {' '.join(words_of(text))} "
             places = [words.find(f" {phrase}") for phrase in end.phrases]
             phrase = next((at for at, place in enumerate(places) if place >= 0), None)
@@ -149,17 +173,17 @@ def _of_values(reads: Reads, line: str, end: _End) -> list[Suggestion]:
     return [each for _, _, each in sorted(found, key=lambda one: one[:2])]
 
 
-def _values_of(reads: Reads, field: str, line: str) -> list[tuple[str, str]]:
+def _values_of(known: SuggestedNames, field: str, line: str) -> list[tuple[str, str]]:
     """All values of a filter: what people call them, and what stands in the filter."""
     names: dict[str, Callable[[], list[str]]] = {
-        "camera": lambda: reads.distinct_values("camera"),
-        "lens": lambda: reads.distinct_values("lens"),
-        "creator": lambda: reads.distinct_values("creator"),
-        "label": lambda: _labels(reads, with_facet="/" in line),
-        "shows": reads.concept_names,
-        "concept": reads.concept_names,
-        "saved": reads.saved_search_names,
-        "root": lambda: _roots(reads),
+        "camera": lambda: known.distinct_values("camera"),
+        "lens": lambda: known.distinct_values("lens"),
+        "creator": lambda: known.distinct_values("creator"),
+        "label": lambda: _labels(known, with_facet="/" in line),
+        "shows": known.concept_names,
+        "concept": known.concept_names,
+        "saved": known.saved_search_names,
+        "root": lambda: _roots(known),
         "sort": lambda: [sort for sort in get_args(Sort) if sort != Query().sort],
     }
     if field in names:
@@ -167,9 +191,9 @@ def _values_of(reads: Reads, field: str, line: str) -> list[tuple[str, str]]:
     return list(FIELDS[field].choices().items())
 
 
-def _labels(reads: Reads, with_facet: bool) -> list[str]:
+def _labels(known: SuggestedNames, with_facet: bool) -> list[str]:
     """The labels; one of several facets with the name of each, and all if that is asked for."""
-    facets = reads.label_names()
+    facets = known.label_names()
     times = Counter(label for labels in facets.values() for label in labels)
     return [label for label, number in times.items() if number == 1] + [
         f"{facet}/{label}"
@@ -179,9 +203,9 @@ def _labels(reads: Reads, with_facet: bool) -> list[str]:
     ]
 
 
-def _roots(reads: Reads) -> list[str]:
+def _roots(known: SuggestedNames) -> list[str]:
     """The indexed folders by their names, those of one name by their paths."""
-    name_of = {path: PurePath(path).name for path in reads.roots().values()}
+    name_of = {path: PurePath(path).name for path in known.roots().values()}
     times = Counter(name_of.values())
     return [name if name and times[name] == 1 else path for path, name in name_of.items()]
 

@@ -68,6 +68,7 @@ def create_app(
         Route("/timeline", searches.timeline, methods=["POST"]),
         Route("/events", searches.events, methods=["POST"]),
         Route("/places", searches.places, methods=["POST"]),
+        Route("/suggest", searches.suggest),
         Route("/thumbnail/{photo_id}", searches.thumbnail),
         Route("/hello", searches.hello),
     ]
@@ -105,7 +106,6 @@ def _library_routes(library: Library, answering: Answering) -> list[Route]:
         Route("/encoders/drop", endpoints.drop_encoder, methods=["POST"]),
         Route("/encoders/trial", endpoints.last_trial, methods=["GET"]),
         Route("/encoders/trial", endpoints.try_encoder, methods=["POST"]),
-        Route("/suggest", endpoints.suggest),
         Route("/status", endpoints.status),
     ]
 
@@ -146,6 +146,19 @@ class SearchEndpoints:
 
     async def places(self, request: Request) -> Response:
         return await self._answering.answer_body(request, CountRequest, self._places)
+
+    async def suggest(self, request: Request) -> Response:
+        """How to go on with a line of the query language."""
+        line = request.query_params.get("line", "")
+        try:
+            k = int(request.query_params.get("k", SUGGESTIONS))
+            if k > MAX_K:
+                raise ValueError
+        except ValueError:
+            return refusal(UsageError(f"The field k must be a whole number up to {MAX_K:,}."))
+        return await self._answering.answer(
+            lambda: codec.suggestions_to_json(self._searched.suggest(line, k))
+        )
 
     async def thumbnail(self, request: Request) -> Response:
         """A photo as WebP, by its id: nothing else can be fetched."""
@@ -214,19 +227,6 @@ class LibraryEndpoints:
 
     async def status(self, request: Request) -> Response:
         return await self._answering.answer(lambda: codec.status_to_json(self._library.status()))
-
-    async def suggest(self, request: Request) -> Response:
-        """How to go on with a line of the query language."""
-        line = request.query_params.get("line", "")
-        try:
-            k = int(request.query_params.get("k", SUGGESTIONS))
-            if k > MAX_K:
-                raise ValueError
-        except ValueError:
-            return refusal(UsageError(f"The field k must be a whole number up to {MAX_K:,}."))
-        return await self._answering.answer(
-            lambda: codec.suggestions_to_json(self._library.suggest(line, k))
-        )
 
     async def saved_searches(self, request: Request) -> Response:
         return await self._answering.answer(self._saved_searches)

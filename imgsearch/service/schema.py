@@ -312,7 +312,7 @@ def invalid_in_words(message: str, noun: str, whole: str, cure: str) -> str:
 
 _PATHS_OF_ARCHIVES = (
     *("/search", "/similar", "/label", "/thumbnail/{photo_id}"),
-    *("/timeline", "/events", "/places"),
+    *("/timeline", "/events", "/places", "/suggest"),
     *("/status", "/hello", "/openapi.json"),
 )
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "string"}

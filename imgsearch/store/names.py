@@ -219,6 +219,27 @@ def beginning(
     limit: int,
 ) -> list[KnownName]:
     """See `Reads.names_beginning`."""
+    rows = ranked_names(connection, phrases, fields, limit)
+    photos = [_photo_named(connection, field, name) for field, name, _, _ in rows]
+    known = [photo_id for photo_id in photos if photo_id is not None]
+    spelled = _spelled_names(connection, ids_parameter(known))
+    return [
+        KnownName(field, _spelling(spelled[photo_id][field], name), count, phrase)
+        for (field, name, count, phrase), photo_id in zip(rows, photos, strict=True)
+        if photo_id in spelled
+    ]
+
+
+def ranked_names(
+    connection: sqlite3.Connection,
+    phrases: Sequence[str],
+    fields: Collection[NameField],
+    limit: int,
+) -> list[tuple[NameField, str, int, int]]:
+    """The names of `Reads.names_beginning` as words: (field, name, photos, phrase).
+
+    The table `known_names` is all that is read.
+    """
     *longer, last = phrases
     found: dict[tuple[NameField, str], tuple[int, int]] = {}
     steps: list[Callable[[], Iterable[Any]]] = [
@@ -231,15 +252,7 @@ def beginning(
             found.setdefault((field, name), (count, len(longer) if phrase is None else phrase))
         if len(found) >= limit:
             break
-    rows = [(*known, *about) for known, about in found.items()][:limit]
-    photos = [_photo_named(connection, field, name) for field, name, _, _ in rows]
-    known = [photo_id for photo_id in photos if photo_id is not None]
-    spelled = _spelled_names(connection, ids_parameter(known))
-    return [
-        KnownName(field, _spelling(spelled[photo_id][field], name), count, phrase)
-        for (field, name, count, phrase), photo_id in zip(rows, photos, strict=True)
-        if photo_id in spelled
-    ]
+    return [(*known, *about) for known, about in found.items()][:limit]
 
 
 # Each gives field, name, photos and phrase. A scan of 50,000 names takes SQLite 3 ms where few

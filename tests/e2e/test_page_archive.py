@@ -69,7 +69,7 @@ def test_photos_of_an_archive_are_found_and_shown(
     widths_px = tab.locator(".tile img").evaluate_all("each => each.map(one => one.naturalWidth)")
     assert 0 < max(widths_px) <= 256, "tiles need no original"
     screenshot(tab, f"archive-newest-{width_px}-{theme}")
-    tab.get_by_role("textbox", name="Search").fill("a cat")
+    tab.get_by_role("combobox", name="Search").fill("a cat")
     tab.keyboard.press("Enter")
     wait_for_first(tab, "chelsea.png")
     settle(tab)
@@ -161,9 +161,35 @@ def test_photos_of_an_archive_are_filtered_by_folder_and_place(
     screenshot(tab, f"archive-filters-{width_px}-{theme}")
     assert axe_violations(tab) == []
     tab.locator(".choice", has_text="Rome").first.click()
-    expect(tab.get_by_role("textbox", name="Search")).to_have_value("place:Rome")
+    expect(tab.get_by_role("combobox", name="Search")).to_have_value("place:Rome")
     wait_for_count(tab, 12)
     tab.locator(".st-key-chips").get_by_role("button", name="Place Rome").wait_for()
+
+
+@ON_BOTH_SCREENS
+def test_names_in_an_archive_are_suggested_while_somebody_types(
+    travels: str,
+    open_tab: OpenTab,
+    screenshot: Callable[[Page, str], None],
+    width_px: int,
+    height_px: int,
+    theme: Literal["light", "dark"],
+) -> None:
+    tab = open_tab(travels, width_px, height_px, theme)
+    tab.goto(travels)
+    wait_for_count(tab, 21)
+    box = tab.get_by_role("combobox", name="Search")
+    box.click()
+    tab.keyboard.type("type:png in vien")
+    option = tab.get_by_role("option")
+    expect(option).to_contain_text(["Vienna"])
+    settle(tab)
+    screenshot(tab, f"archive-suggestions-{width_px}-{theme}")
+    assert axe_violations(tab) == []
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Enter")
+    expect(box).to_have_value("type:png place:Vienna")
+    expect(tab.get_by_role("option")).to_have_count(0)
 
 
 def test_near_duplicates_of_an_archive_are_shown_side_by_side(

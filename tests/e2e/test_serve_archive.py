@@ -78,6 +78,10 @@ def test_requests_get_the_answers_of_the_library(demo: Library, served: ServedAr
     similar = served.asked("POST", "/similar", {"photo_id": first["photo_id"], "k": 3})
     assert first["path"] not in {hit["path"] for hit in similar["hits"]}
     assert served.asked("GET", "/status")["photos"] == 21
+    suggested = served.asked("GET", "/suggest?line=a+cat+type:p")["suggestions"]
+    assert [each["line"] for each in suggested] == [
+        each.line for each in demo.suggest("a cat type:p")
+    ]
     assert served.asked("POST", "/timeline", {}) == timeline_to_json(demo.timeline())
     assert served.asked("POST", "/places", {}) == places_to_json(demo.places())
 
@@ -87,7 +91,7 @@ def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
     assert document == archive_openapi_document()
 
     def schema_of(path: str, method: str) -> dict[str, object]:
-        answer = document["paths"][path][method]["responses"]["200"]["content"]
+        answer = document["paths"][path.partition("?")[0]][method]["responses"]["200"]["content"]
         return {**answer["application/json"]["schema"], "components": document["components"]}
 
     for path, method, form in (
@@ -96,12 +100,13 @@ def test_the_document_has_what_an_archive_has(served: ServedArchive) -> None:
         ("/timeline", "post", {"query": "type:png"}),
         ("/events", "post", {}),
         ("/places", "post", {"query": "type:png"}),
+        ("/suggest?line=type:p", "get", None),
         ("/status", "get", None),
         ("/hello", "get", None),
     ):
         answer = served.asked(method.upper(), path, form)
         jsonschema.Draft202012Validator(schema_of(path, method)).validate(answer)
-    for path in ("/saved", "/concepts", "/encoders", "/suggest"):
+    for path in ("/saved", "/concepts", "/encoders"):
         status, content = served.request("GET", path)
         assert status == 404 and b"openapi.json" in content, path
 

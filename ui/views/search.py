@@ -87,13 +87,11 @@ def _search_box() -> SearchInput:
             autocomplete="off",
             on_change=note_typing,
         )
-        is_library = session().archive is None
-        if is_library:
-            elements.suggestions("Search")
+        elements.suggestions("Search")
         refused = elements.example_button()
         filter_button = st.popover("Filters", icon=":material/tune:")
         search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
-        if is_library:
+        if session().archive is None:
             saved_shelf.save_popover(search_input)
     if refused is not None:
         st.toast(

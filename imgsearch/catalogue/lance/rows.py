@@ -194,9 +194,7 @@ def facts_columns(facts: Facts) -> dict[str, Any]:
     """The facts of a photo, and what filters and names ask of them."""
     names: dict[str, Iterable[str]] = {
         **{field: [getattr(facts, field) or ""] for field in _TEXT_FACTS},
-        "keywords": [
-            name for each in facts.keywords for name in (each, *_LEVELS.split(each))
-        ],  # "Nature|Birds" is also "Nature" and "Birds"
+        "keywords": [name for each in facts.keywords for name in names_of_keyword(each)],
         "people": facts.people,
         "place": [facts.town or "", facts.region or ""],
     }
@@ -212,7 +210,7 @@ def facts_columns(facts: Facts) -> dict[str, Any]:
                 stored(name)
                 for keyword in facts.keywords
                 for folded in [plain_text(keyword)]
-                for name in (folded, *_LEVELS.split(folded))
+                for name in names_of_keyword(folded)
             }
         ),
         **{words_column(field): words_text(texts) for field, texts in names.items()},
@@ -296,6 +294,16 @@ def place_columns(files: Iterable[KnownFile], facts: Facts) -> dict[str, Any]:
         words_column("file_name"): words_text(name for _, _, name in parts),
         words_column("folder"): words_text(name for names, _, _ in parts for name in names),
     }
+
+
+def names_of_keyword(keyword: str) -> list[str]:
+    """A keyword, and its levels: "Nature|Birds" is also "Nature" and "Birds"."""
+    return [keyword, *_LEVELS.split(keyword)]
+
+
+def folder_names(path: str) -> list[str]:
+    """The names of the folders of a file, from the outermost on."""
+    return _folders_and_name(path)[0]
 
 
 def _folders_and_name(path: str) -> tuple[list[str], str, str]:
