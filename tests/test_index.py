@@ -211,6 +211,18 @@ def test_a_large_sample_is_the_same_in_a_file_without_a_name(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_samples_that_are_read_together_are_those_read_alone() -> None:
+    rows, ids = vectors_of(1_000), np.arange(1_000) + 7
+    chunks = [(ids[i : i + 90], rows[i : i + 90]) for i in range(0, len(ids), 90)]
+    source = VectorSource(len(ids), lambda: iter([(ids[:0], rows[:0]), *chunks]))
+    wanted = [(10, 1), (300, 2), (1_000, 3), (2_000, 4)]
+    for (count, seed), together in zip(wanted, source.samples(*wanted), strict=True):
+        alone = source.sample(count, seed)
+        assert len(alone[0]) == min(count, 1_000)
+        assert all(np.array_equal(*pair) for pair in zip(together, alone, strict=True))
+        assert np.array_equal(rows[together[0] - 7], together[1])
+
+
 def test_compressed_lists_find_what_exact_search_finds_among_twenty_thousand(
     tmp_path: Path,
 ) -> None:

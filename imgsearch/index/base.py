@@ -68,27 +68,39 @@ class VectorSource:
 
     def read_all(self) -> tuple[Ids, Vectors]:
         """All ids and vectors, in the order of `chunks`."""
-        return self._rows(np.arange(self.count))
+        return self._read([np.arange(self.count)])[0]
 
     def sample(self, count: int, seed: int) -> tuple[Ids, Vectors]:
         """At most `count` of them, in the order of `chunks`; the same seed gives the same ones."""
-        if count >= self.count:
-            return self.read_all()
-        generator = np.random.default_rng(seed)
-        return self._rows(np.sort(generator.choice(self.count, count, replace=False)))
+        return self.samples((count, seed))[0]
 
-    def _rows(self, rows: Ids) -> tuple[Ids, Vectors]:
-        ids = np.empty(len(rows), np.int64)
-        vectors = np.empty((len(rows), 0), np.float32)
-        start = last = 0
+    def samples(self, *wanted: tuple[int, int]) -> list[tuple[Ids, Vectors]]:
+        """A sample for each pair of count and seed, as `sample` gives it, by reading once."""
+        return self._read([self._sampled_rows(count, seed) for count, seed in wanted])
+
+    def _sampled_rows(self, count: int, seed: int) -> Ids:
+        if count >= self.count:
+            return np.arange(self.count)
+        generator = np.random.default_rng(seed)
+        return np.sort(generator.choice(self.count, count, replace=False))
+
+    def _read(self, wanted: Sequence[Ids]) -> list[tuple[Ids, Vectors]]:
+        """The ids and vectors at each of these sequences of positions (sorted)."""
+        ids = [np.empty(len(rows), np.int64) for rows in wanted]
+        vectors = [np.empty((len(rows), 0), np.float32) for rows in wanted]
+        ends = [0] * len(wanted)
+        start = 0
         for chunk_ids, chunk in self.chunks():
-            if not vectors.shape[1]:  # filled in place: a list of chunks needs twice the memory
-                vectors = self._room_for(len(rows), chunk.shape[1])
-            first, last = np.searchsorted(rows, (start, start + len(chunk_ids)))
-            in_chunk = rows[first:last] - start
-            ids[first:last], vectors[first:last] = chunk_ids[in_chunk], chunk[in_chunk]
+            if not start:  # filled in place: a list of chunks needs twice the memory
+                vectors = [self._room_for(len(rows), chunk.shape[1]) for rows in wanted]
+            for number, rows in enumerate(wanted):
+                first, last = np.searchsorted(rows, (start, start + len(chunk_ids)))
+                in_chunk = rows[first:last] - start
+                ids[number][first:last] = chunk_ids[in_chunk]
+                vectors[number][first:last] = chunk[in_chunk]
+                ends[number] = int(last)
             start += len(chunk_ids)
-        return ids[:last], vectors[:last]
+        return [(ids[number][:end], vectors[number][:end]) for number, end in enumerate(ends)]
 
     def _room_for(self, rows: int, dim: int) -> Vectors:
         size_bytes = rows * dim * np.dtype(np.float32).itemsize

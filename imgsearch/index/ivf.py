@@ -33,7 +33,13 @@ from imgsearch.index.base import (
 from imgsearch.index.code_lists import CodeLists, Codes, close_scratch, mapped_scratch
 from imgsearch.index.flat import NO_NEIGHBOURS, map_array, sorted_unique
 from imgsearch.index.policy import IndexPolicy, Options
-from imgsearch.index.recall import RecallBenchmark, calibration_benchmarks, smallest_setting
+from imgsearch.index.recall import (
+    RecallBenchmark,
+    benchmarks_with,
+    calibration_benchmarks,
+    photo_queries,
+    smallest_setting,
+)
 from imgsearch.index.rows import RowsWriter, StoredRows, open_rows, padding
 from imgsearch.index.scan_settings import (
     CANDIDATES_MAX,
@@ -367,9 +373,13 @@ class IvfPqBackend:
         """
         source, policy, on_step = context.source, context.policy, context.on_step
         options = IvfOptions.read(context.options, source.count)
-        on_step("sampling")
-        benchmarks = calibration_benchmarks(source, policy, context.encode_texts)
         previous = _reusable(context, options.nlist, self.open)
+        training = (min(_POINTS_PER_LIST * options.nlist, _SAMPLE_MAX), policy.seed)
+        on_step("sampling")
+        photos, *samples = source.samples(
+            photo_queries(policy), *([training] if previous is None else [])
+        )
+        benchmarks = benchmarks_with(photos, context.encode_texts)
         filled: _FilledIndex | None = None
         trained_on = source.count
         if previous is not None:
@@ -379,12 +389,10 @@ class IvfPqBackend:
             trained_on = previous.trained_on
             if _codes_have_drifted(filled.index, previous, benchmarks):
                 filled = None  # before the next one needs as much room
+                samples = source.samples(training)
         if filled is None:
             on_step("training")
-            points = min(_POINTS_PER_LIST * options.nlist, _SAMPLE_MAX)
-            _, sample = source.sample(points, policy.seed)
-            index = _trained_codes(sample, options, policy.seed)
-            del sample
+            index = _trained_codes(samples.pop()[1], options, policy.seed)
             on_step("adding")
             # They observe only once.
             filled = _FilledIndex(index, source, _observers(benchmarks if previous is None else []))

@@ -149,7 +149,19 @@ def calibration_benchmarks(
 
     They have observed nothing yet.
     """
-    ids, vectors = source.sample(policy.image_queries, policy.seed + 1)
+    return benchmarks_with(source.sample(*photo_queries(policy)), encode_texts)
+
+
+def photo_queries(policy: IndexPolicy) -> tuple[int, int]:
+    """How many photos serve as queries, and the seed of that sample."""
+    return policy.image_queries, policy.seed + 1
+
+
+def benchmarks_with(
+    photos: tuple[Ids, Vectors], encode_texts: EncodeTexts | None
+) -> list[RecallBenchmark]:
+    """The benchmarks of `calibration_benchmarks`, with a sample of photos that was read already."""
+    ids, vectors = photos
     image = RecallBenchmark("image", vectors, ids)
     if encode_texts is None:
         return [image]
