@@ -227,7 +227,7 @@ class Archive:
         """How to go on with a query line, as `Library.suggest`, but no past queries.
 
         The names are those of up to a minute ago. To read them takes longer than a suggestion, so
-        the first call is slower.
+        the first call is slower. Raises UsageError for a k below 1, and StoreError.
         """
         from imgsearch.search.suggestions import suggest
 

@@ -40,17 +40,23 @@ def test_lists_have_what_was_added_in_its_order(
 ) -> None:
     nlist, chunks = nlist_and_chunks
     count = sum(map(len, chunks))
-    lists = CodeLists(nlist, 2, count, None, part_bytes)
     expected: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
-    for chunk in chunks:
-        first = sum(map(len, expected.values()))
-        ids = np.arange(first, first + len(chunk)) * 3
-        codes = np.stack([ids % 251, ids // 251], axis=1).astype(np.uint8)
-        lists.add(np.array(chunk, np.int64), ids, codes)
-        for number, photo_id, code in zip(chunk, ids.tolist(), codes.tolist(), strict=True):
-            expected[number].append((photo_id, code))
-    found = [list(zip(ids.tolist(), codes.tolist(), strict=True)) for ids, codes in lists]
-    assert found == [expected[number] for number in range(nlist)]
+
+    def filled() -> CodeLists:
+        expected.clear()
+        lists = CodeLists(nlist, 2, count, None, part_bytes)
+        for chunk in chunks:
+            first = sum(map(len, expected.values()))
+            ids = np.arange(first, first + len(chunk)) * 3
+            codes = np.stack([ids % 251, ids // 251], axis=1).astype(np.uint8)
+            lists.add(np.array(chunk, np.int64), ids, codes)
+            for number, photo_id, code in zip(chunk, ids.tolist(), codes.tolist(), strict=True):
+                expected[number].append((photo_id, code))
+        return lists
+
+    taken = [list(zip(*map(np.ndarray.tolist, both), strict=True)) for both in filled().take()]
+    assert taken == [expected[number] for number in range(nlist)]
+    lists = filled()
     assert lists.sizes.tolist() == [len(expected[number]) for number in range(nlist)]
 
     file = BytesIO()

@@ -24,7 +24,7 @@ Pack = Callable[[Codes], bytes]
 
 
 class CodeLists:
-    """Codes and ids of vectors, gathered chunk by chunk and read list by list.
+    """Codes and ids of vectors, gathered chunk by chunk and read once, list by list.
 
     They are kept in files without a name in the folder `scratch` (the system's without one), each
     for a range of lists, as in a bucket sort; `part_bytes` is about how much of them is in memory
@@ -57,11 +57,12 @@ class CodeLists:
         for part, file in enumerate(self._files):
             file.write(records[parts == part].tobytes())
 
-    def __iter__(self) -> Iterator[tuple[Ids, Codes]]:
-        """The ids and codes of each list, in the order of the lists."""
+    def take(self) -> Iterator[tuple[Ids, Codes]]:
+        """The ids and codes of each list, in the order of the lists; what was read is gone."""
         for part, file in enumerate(self._files):
             file.seek(0)
             records = np.frombuffer(file.read(), self._record)
+            file.close()
             order = np.argsort(records["list"], kind="stable")
             ids, codes = records["id"][order], records["code"][order]
             ends = np.cumsum(self.sizes[self._part_of_list == part])
@@ -85,8 +86,8 @@ class CodeLists:
         return np.stack([self.sizes, rooms, places], axis=1).astype(np.uint64)
 
     def write(self, file: BinaryIO, block: int, pack: Pack) -> None:
-        """The lists: of each its codes in whole blocks, as packed, and then as many ids."""
-        for ids, codes in self:
+        """Take the lists, and write of each its codes in whole blocks, and then as many ids."""
+        for ids, codes in self.take():
             room = -(-len(ids) // block) * block
             filled = np.zeros((room, codes.shape[1]), np.uint8)
             filled[: len(codes)] = codes
@@ -105,14 +106,14 @@ def close_scratch(file: IO[bytes]) -> None:
 def mapped_scratch(
     size_bytes: int, scratch: Path | None, map_file: Callable[[str], None]
 ) -> BinaryIO:
-    """A file to write to, of this size, that `map_file` has mapped by its name.
+    """A file to write to, of this size (above 0), that `map_file` has mapped by its name.
 
     It loses its name at once, so a killed process leaves nothing. Raises OSError.
     """
     descriptor, name = mkstemp(dir=scratch)
     file = os.fdopen(descriptor, "w+b")
     try:
-        file.truncate(max(1, size_bytes))  # an empty file cannot be mapped
+        file.truncate(size_bytes)
         map_file(name)
     except BaseException:
         file.close()

@@ -591,14 +591,7 @@ class _FilledIndex:
         )
         for ids, vectors in source.chunks():
             vectors = np.ascontiguousarray(vectors, np.float32)
-            lists = (
-                np.full(len(ids), -1, np.int64)
-                if known is None
-                else known.groups_of_same(ids, vectors)
-            )
-            new = np.flatnonzero(lists < 0)
-            if len(new):
-                lists[new] = index.quantizer.search(vectors[new], 1)[1][:, 0]
+            lists = _lists_of(index, ids, vectors, known)
             self._codes.add(lists, ids, _encoded(index, vectors, lists))
             self.rows.note(ids, vectors, lists)
             for observe in observers:
@@ -635,6 +628,16 @@ class _FilledIndex:
         npy.write_array(file, self._codes.table(_BLOCK_CODES, start), version=(1, 0))
         self.rows.write(file, int(self.index.d))
         file.write(_TRAILER.pack(_MAGIC, end + len(padding(end))))
+
+
+def _lists_of(index: Any, ids: Ids, vectors: Vectors, known: StoredRows | None) -> Ids:
+    """The list that each vector goes into."""
+    if known is None:
+        return np.asarray(index.quantizer.search(vectors, 1)[1][:, 0].copy())
+    lists = known.groups_of_same(ids, vectors)
+    new = np.flatnonzero(lists < 0)
+    lists[new] = index.quantizer.search(vectors[new], 1)[1][:, 0]
+    return lists
 
 
 def _encoded(index: Any, vectors: Vectors, lists: Ids) -> Codes:

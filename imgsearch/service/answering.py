@@ -20,6 +20,7 @@ from imgsearch.service.auth import is_private
 from imgsearch.service.client import MAX_BODY_BYTES, MAX_K, names_files
 from imgsearch.service.connections import deadline_of
 from imgsearch.service.schema import Body, read_request
+from imgsearch.service.turns import Turns
 
 _STATUS_CODES = {2: 400, 5: 422, 6: 503, 9: 409}  # by exit code of the error's class; else 500
 
@@ -27,15 +28,17 @@ _Body = TypeVar("_Body", bound=Body)
 
 
 class Answering:
-    """Computes answers, each in a thread. `on_request` is called before each."""
+    """Computes answers, each in a thread, in turns. `on_request` is called before each."""
 
-    def __init__(self, on_request: Callable[[], None]) -> None:
+    def __init__(self, on_request: Callable[[], None], turns: Turns) -> None:
         self._on_request = on_request
+        self._turns = turns
 
     async def answer(self, compute: Callable[[], codec.JsonObject]) -> Response:
         """The answer to a request without a body."""
         self._on_request()
-        return await run_in_threadpool(_response, compute)
+        async with self._turns.turn():
+            return await run_in_threadpool(_response, compute)
 
     def is_at_work(self) -> None:
         """Say that an answer that takes long is still being computed: the service is not idle."""

@@ -45,6 +45,7 @@ from imgsearch.service.schema import (
     archive_openapi_document,
     openapi_document,
 )
+from imgsearch.service.turns import Turns
 
 if TYPE_CHECKING:
     from imgsearch.archive import Archive
@@ -52,6 +53,10 @@ if TYPE_CHECKING:
 HOSTS = ["localhost", "127.0.0.1"]
 MAX_SIDE_PX = 4096
 MAX_AT_S = 1e6  # into a video
+# Answers that are computed at once: see "Sixteen clients" in docs/serve.md.
+AT_ONCE = 3
+AT_ONCE_OF_ARCHIVE = 40  # they wait for object storage
+LONG_S = 0.1  # then an answer does not count any more
 CONCURRENT_THUMBNAILS = 8  # a page requests sixty at once, and queries must not wait for them
 
 
@@ -59,7 +64,8 @@ def create_app(
     served: Library | Archive, token: str | None, on_request: Callable[[], None]
 ) -> Starlette:
     """The service as an ASGI application. `on_request` is called at each use of what it serves."""
-    answering = Answering(on_request)
+    at_once = AT_ONCE if isinstance(served, Library) else AT_ONCE_OF_ARCHIVE
+    answering = Answering(on_request, Turns(at_once, LONG_S))
     searches = SearchEndpoints(served, answering)
     routes = [
         Route("/search", searches.search, methods=["POST"]),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +56,7 @@ class NameList:
         self._lock = Lock()
         self._until_s = -np.inf
         self._names: sqlite3.Connection | None = None
+        self._close: Callable[[], object] = lambda: None
         self._values: dict[str, list[str]] = {}
 
     def names_beginning(
@@ -95,7 +97,9 @@ class NameList:
             columns = [column for sources, _ in _NAMES.values() for column in sources]
             photos = self._catalogue.whole_photos([*columns, *_VALUES])
             self._values = {kind: _distinct(photos[kind]) for kind in _VALUES}
+            self._close()
             self._names = _table_of(photos)
+            self._close = finalize(self, self._names.close)
             read_s = self._now_s() - began_s
             self._until_s = began_s + max(_KEPT_S, _KEPT_PER_READ * read_s)
         return self._names
