@@ -54,7 +54,7 @@ def test_lists_have_what_was_added_in_its_order(
                 expected[number].append((photo_id, code))
         return lists
 
-    taken = [list(zip(*map(np.ndarray.tolist, both), strict=True)) for both in filled().take()]
+    taken = [list(zip(ids.tolist(), codes.tolist(), strict=True)) for ids, codes in filled().take()]
     assert taken == [expected[number] for number in range(nlist)]
     lists = filled()
     assert lists.sizes.tolist() == [len(expected[number]) for number in range(nlist)]

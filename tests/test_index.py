@@ -219,7 +219,7 @@ def test_samples_that_are_read_together_are_those_read_alone() -> None:
     for (count, seed), together in zip(wanted, source.samples(*wanted), strict=True):
         alone = source.sample(count, seed)
         assert len(alone[0]) == min(count, 1_000)
-        assert all(np.array_equal(*pair) for pair in zip(together, alone, strict=True))
+        assert np.array_equal(together[0], alone[0]) and np.array_equal(together[1], alone[1])
         assert np.array_equal(rows[together[0] - 7], together[1])
 
 

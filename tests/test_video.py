@@ -149,6 +149,15 @@ def test_coordinates_in_iso_6709(text: str, place: tuple[float, float] | None) -
     assert (facts.get("lat"), facts.get("lon")) == pytest.approx((lat, lon))
 
 
+def test_what_is_not_utf_8_in_a_tag_is_left_out(tmp_path: Path) -> None:
+    tags = {"com.apple.quicktime.make": "Can~~on", "com.apple.quicktime.model": "EOS"}
+    content = video([scene()], 1.0, "mov", tags=tags)
+    assert content.count(b"Can~~on") == 1
+    clip = tmp_path / "clip.mov"
+    clip.write_bytes(content.replace(b"Can~~on", b"Can\xff\xfeon"))
+    assert read_facts(clip).camera == "Canon EOS"
+
+
 def test_a_camera_without_a_clock_has_no_date() -> None:
     for text in ("1904-01-01T00:00:00.000000Z", "soon"):
         assert "taken_at" not in read_container_tags({"creation_time": text}).facts

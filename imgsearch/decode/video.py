@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from math import ceil
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -38,6 +38,10 @@ MIN_STEP_S = 2.0  # between frames
 BUDGET_MEGAPIXELS = 1_500  # decoded on the way from key frames: some seconds on one core
 _EXACT_S = 0.002  # stored times are rounded to milliseconds
 _ORIENTATION_OF_TURN = {90: 8, -90: 6, 180: 3, -180: 3, 270: 6, -270: 8}  # anticlockwise -> EXIF's
+# Bytes of tags that are not UTF-8 are surrogates, from PyAV 19 on always, and before if asked for.
+_TAG_ERRORS: dict[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "surrogateescape"}
+)
 _FIRST_YEAR = 1990  # cameras without a clock write 1904 or 1970
 _ISO_6709 = re.compile(r"([+-]\d{2,6}(?:\.\d+)?)([+-]\d{3,7}(?:\.\d+)?)")
 
@@ -57,7 +61,7 @@ def decode_video(
     try:
         # The format is given, since FFmpeg might detect a playlist, which opens other files.
         with av.open(
-            file, "r", format=container_format, io_open=_refuse_open, metadata_errors="ignore"
+            file, "r", format=container_format, io_open=_refuse_open, **_TAG_ERRORS
         ) as container:
             clip = _Clip(container, _video_stream(container), budget_megapixels)
             return clip.decode(request, xmp)
@@ -196,7 +200,10 @@ class _Clip:
         return _Frame(time_s, upright_srgb(image, orientation, request.min_side_px), size_px)
 
     def _facts(self, size_px: tuple[int, int], xmp: MetadataSource) -> Facts:
-        tags = {**self._stream.metadata, **self._container.metadata}
+        tags = {
+            name: text.encode("utf-8", "ignore").decode()  # without surrogates
+            for name, text in {**self._stream.metadata, **self._container.metadata}.items()
+        }
         facts = replace(Facts(VIDEO.name, *size_px), duration_s=self._duration_s())
         return merge_metadata(facts, [read_container_tags(tags), xmp])
 
