@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from weakref import finalize
 
 from imgsearch import private_files
 from imgsearch.errors import MissingPackage
@@ -179,18 +180,24 @@ class Gazetteer:
     def _rows(self, query: str, *parameters: object) -> list[_Row]:
         with self._lock:
             if self._connection is None:
-                self._connection = self._open()
+                self._connection = self._opened()
             try:
                 return self._connection.execute(query, parameters).fetchall()
             except sqlite3.DatabaseError:  # damaged, by a power failure for instance
                 self._connection.close()
                 self._file().unlink(missing_ok=True)
-                self._connection = self._open()
+                self._connection = self._opened()
                 return self._connection.execute(query, parameters).fetchall()
 
     def _file(self) -> Path:
         # Other data have another size. Reading the version of a package takes 20 ms.
         return self._cache_dir / f"towns-{_data_file(_PLACES).stat().st_size}.db"
+
+    def _opened(self) -> sqlite3.Connection:
+        """The towns; closed with `close`, or else with the gazetteer."""
+        connection = self._open()
+        finalize(self, connection.close)
+        return connection
 
     def _open(self) -> sqlite3.Connection:
         """The file, made if it is missing; in memory where the cache folder cannot be written."""
