@@ -632,10 +632,10 @@ def plot(results: dict[str, Result], size: int) -> str:
             points = curves[kind, name]
             if points:
                 line = " ".join(f"{x(recall):.1f},{y(ms):.1f}" for recall, ms in points)
-                recall, ms = points[-1]
+                recall, ms = points[0]  # where the curves are farthest apart
                 parts.append(
                     f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
-                    f'<text x="{x(recall) - 50:.1f}" y="{y(ms) - 6:.1f}" fill="{colour}">'
+                    f'<text x="{x(recall):.1f}" y="{y(ms) - 8:.1f}" fill="{colour}">'
                     f"{name}</text>"
                 )
     return "\n".join([*parts, "</svg>", ""])
