@@ -83,7 +83,7 @@ def test_type_a_query_and_open_a_photo(
     page.wait_for_url("**/?q=espresso")
     screenshot(page, "search")
     settle(page)  # until the photos of the start are gone
-    page.locator(".tile a").first.click()
+    page.locator(".tile a[href]").first.click()
     page.locator(".frame img").wait_for()
     page.get_by_text("600 × 400 px").wait_for()
     page.locator("code", has_text="coffee.png").wait_for()
@@ -121,7 +121,7 @@ def test_a_video_shows_the_best_matching_moment(
         cat = Image.open(BytesIO(picture)).convert("RGB").resize((8, 6))
         assert_alike(cat, images[1].resize((8, 6)))
         screenshot(tab, "video")
-        tab.locator(".tile a").first.click()
+        tab.locator(".tile a[href]").first.click()
         tab.locator(f".frame video[poster*='at={round(moment * 1000)}']").wait_for()
         tab.get_by_text("0:12").wait_for()  # its duration
 
@@ -142,7 +142,7 @@ def test_the_query_is_in_the_url(page: Page, address: str) -> None:
 
 def test_find_similar(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=name:chelsea")
-    page.locator(".tile a").click()
+    page.locator(".tile a[href]").click()
     page.get_by_role("link", name="Find similar").click()
     wait_for_first(page, "cat_small.jpg")
     page.locator(".tile a[aria-label^='chelsea.png']").wait_for(state="detached")
@@ -173,7 +173,7 @@ def test_search_by_an_image_and_by_a_part_of_it(
     page.locator(".region:not([hidden])").wait_for()
     settle(page)
     screenshot(page, "image")
-    page.locator(".tile a").first.wait_for()
+    page.locator(".tile a[href]").first.wait_for()
 
 
 def test_an_unreadable_upload_is_reported(page: Page, address: str) -> None:
@@ -227,7 +227,7 @@ def test_a_hostile_file_name_is_shown_as_text(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=name:onerror")
     page.locator(".tile img").wait_for()
     assert r"\u202egpj.\n*bold*.jpg" in page.locator(".caption .first").inner_text()
-    page.locator(".tile a").click()
+    page.locator(".tile a[href]").click()
     page.locator(".frame img").wait_for()
     page.get_by_text("<img src=x onerror=hacked=1>").first.wait_for()
     assert page.evaluate("window.hacked === undefined")
@@ -359,15 +359,15 @@ def test_dark_and_narrow(open_tab: OpenTab, address: str, screenshot: Callable[.
 
 def test_the_page_can_be_used_with_the_keyboard(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=sort:date")
-    page.locator(".tile a").nth(2).wait_for()
+    page.locator(".tile a[href]").nth(2).wait_for()
     settle(page)
-    page.locator(".tile a").first.focus()
+    page.locator(".tile a[href]").first.focus()
     page.keyboard.press("ArrowRight")
     focused = page.evaluate(
         "(() => { let e = document.activeElement; "
         "while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement; return e.href })()"
     )
-    assert focused == page.locator(".tile a").nth(1).evaluate("link => link.href")
+    assert focused == page.locator(".tile a[href]").nth(1).evaluate("link => link.href")
     page.keyboard.press("Enter")
     page.locator(".frame img").wait_for()
     first = page.url

@@ -48,7 +48,7 @@ def open_view(tab: Page, address: str, view: str) -> None:
     if view == "map":
         tab.locator(".cluster").first.wait_for()
     if is_photo:
-        tab.locator(".tile a").first.click()
+        tab.locator(".tile a[href]").first.click()
         tab.locator(".frame img").wait_for()
         tab.get_by_text("Why it matched").wait_for()
     if view == "full screen":
