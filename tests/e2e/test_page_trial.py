@@ -75,7 +75,7 @@ def wait_for_tiles(tab: Page, ids: list[int], names: dict[int, str]) -> None:
     wanted = [names[photo_id] for photo_id in ids]
 
     def are_shown() -> bool:
-        labels = tab.locator(".tile a[href]").evaluate_all("links => links.map(link => link.ariaLabel)")
+        labels = tab.locator(".tile a").evaluate_all("links => links.map(link => link.ariaLabel)")
         return len(labels) == len(wanted) and all(map(str.startswith, labels, wanted))
 
     wait_until(are_shown)
