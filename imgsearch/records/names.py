@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -23,12 +24,18 @@ NAME_FIELDS: tuple[NameField, ...] = get_args(NameField)
 WHOLE_NAME_FIELDS: tuple[NameField, ...] = ("file_name", "folder", "title", "headline", "keywords")
 # What words of a query can match: names, and the text that was read in the picture.
 MatchedField: TypeAlias = NameField | Literal["text"]
+_LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
 # What one name of a field is called, where it is not as the field.
 _ONE_NAME: dict[MatchedField, str] = {
     "file_name": "file name",
     "keywords": "keyword",
     "people": "person",
 }
+
+
+def names_of_keyword(keyword: str) -> list[str]:
+    """A keyword, and its levels: "Nature|Birds" is also "Nature" and "Birds"."""
+    return [keyword, *_LEVELS.split(keyword)]
 
 
 def name_of_field(field: MatchedField) -> str:

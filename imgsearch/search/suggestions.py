@@ -68,7 +68,7 @@ _LINKS_BEFORE: dict[SuggestionKind, set[str]] = {
 
 
 class SuggestedNames(Protocol):
-    """The names and values that a library or an archive has. See `imgsearch.store.known.Reads`."""
+    """The names and values that a library or an archive has. See `imgsearch.store.reads.Reads`."""
 
     def names_beginning(
         self, phrases: Sequence[str], fields: Collection[NameField], limit: int

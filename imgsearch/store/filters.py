@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from imgsearch.records.names import NAME_FIELDS, NameField
+from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import (
     FACT_TOLERANCE,
@@ -203,7 +203,7 @@ def _keyword(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
     def passes(keyword: str) -> bool:
         folded = plain_text(keyword)
-        return wanted == folded or wanted in re.split(r"[|/]", folded)
+        return wanted in names_of_keyword(folded)
 
     matches = context.rows_with("keywords", "name", passes)
     return matches._replace(

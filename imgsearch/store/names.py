@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -32,6 +31,7 @@ from imgsearch.records.names import (
     MatchedField,
     NameField,
     NameMatch,
+    names_of_keyword,
 )
 from imgsearch.records.picture_text import (
     TextLine,
@@ -61,7 +61,6 @@ _WEIGHTS: dict[NameField, float] = {
     "country": 3,
 }
 _PARTS_FIELDS = tuple(field for field in NAME_FIELDS if field != "description")
-_LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 _COLUMNS = ", ".join(NAME_FIELDS)
 _IN_FIELDS = "field IN (SELECT value FROM json_each(?))"
@@ -126,9 +125,7 @@ def _spelled_names(
     for fact in LIST_FACTS:
         for photo_id, text in connection.execute(list_query(fact), (parameter,)):
             if photo_id in names:
-                names[photo_id][fact].append(text)
-                if fact == "keywords":  # "Nature|Birds" is also "Nature" and "Birds"
-                    names[photo_id][fact] += _LEVELS.split(text)
+                names[photo_id][fact] += names_of_keyword(text) if fact == "keywords" else [text]
     return names
 
 

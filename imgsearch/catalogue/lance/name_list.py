@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imgsearch.catalogue.lance.rows import folder_names, names_of_keyword
+from imgsearch.catalogue.lance.rows import folder_names
 from imgsearch.catalogue.lance.tables import loaded
-from imgsearch.records.names import KnownName, NameField
+from imgsearch.records.names import KnownName, NameField, names_of_keyword
 from imgsearch.store.names import ranked_names
 from imgsearch.text import words_of
 
@@ -45,7 +45,8 @@ class NameList:
     """Implements `imgsearch.search.suggestions.SuggestedNames`, as `store.reads.Reads` does.
 
     Names are read when they are first asked for: a few columns of all photos. They are used for a
-    minute, or for twenty times as long as reading them took. Any number of threads may ask at once.
+    minute, or for twenty times as long as reading them took if that is longer. Any number of
+    threads may ask at once.
     """
 
     def __init__(

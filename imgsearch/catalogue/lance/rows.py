@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from imgsearch.catalogue.lance.tables import (
 )
 from imgsearch.records.arrays import Vectors
 from imgsearch.records.files import FileStat, IngestResult
-from imgsearch.records.names import NAME_FIELDS
+from imgsearch.records.names import NAME_FIELDS, names_of_keyword
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.picture_text import PhotoText, searchable_texts
 from imgsearch.records.status import Failure
@@ -36,7 +35,6 @@ from imgsearch.text import SCHEME, path_text, plain_text, without_spaces, words_
 NAME_END = " \ue000 "
 # Between the texts of several files in one column: no path has it.
 FILE_END = "\0"
-_LEVELS = re.compile(r"[|/]")  # of a hierarchical keyword
 _WORDS = [words_column(field) for field in (*NAME_FIELDS, TEXTS)]
 _TEXT_FACTS = ("title", "headline", "description", "creator", "country")
 
@@ -294,11 +292,6 @@ def place_columns(files: Iterable[KnownFile], facts: Facts) -> dict[str, Any]:
         words_column("file_name"): words_text(name for _, _, name in parts),
         words_column("folder"): words_text(name for names, _, _ in parts for name in names),
     }
-
-
-def names_of_keyword(keyword: str) -> list[str]:
-    """A keyword, and its levels: "Nature|Birds" is also "Nature" and "Birds"."""
-    return [keyword, *_LEVELS.split(keyword)]
 
 
 def folder_names(path: str) -> list[str]:
