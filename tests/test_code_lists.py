@@ -44,7 +44,7 @@ def test_lists_have_what_was_added_in_its_order(
 
     def filled() -> CodeLists:
         expected.clear()
-        lists = CodeLists(nlist, 2, count, None, part_bytes)
+        lists = CodeLists(nlist, 2, BLOCK, count, None, part_bytes)
         for chunk in chunks:
             first = sum(map(len, expected.values()))
             ids = np.arange(first, first + len(chunk)) * 3
@@ -61,9 +61,9 @@ def test_lists_have_what_was_added_in_its_order(
 
     file = BytesIO()
     file.write(b"before")
-    lists.write(file, BLOCK, as_bytes)
-    assert len(file.getvalue()) == 6 + lists.size_bytes(BLOCK)
-    for number, (size, room, place) in enumerate(lists.table(BLOCK, 6).tolist()):
+    lists.write(file, as_bytes)
+    assert len(file.getvalue()) == 6 + lists.size_bytes
+    for number, (size, room, place) in enumerate(lists.table(6).tolist()):
         assert size == len(expected[number])
         assert room == -(-size // BLOCK) * BLOCK
         content = file.getvalue()[place : place + 10 * room]

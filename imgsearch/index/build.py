@@ -50,11 +50,9 @@ def build_snapshot(
     if current is not None and current.kind == backend.name and not fresh:
         verified_path = partial(snapshot.verify, store.snapshots_dir, current, full=True)
         previous = PreviousIndex(current.details, verified_path)
-    context = BuildContext(source, policy, spec.options, previous, encode_texts, on_step)
-    try:
-        built = backend.build(context)
-    except OSError as error:  # what a build keeps on the disk meanwhile does not fit
-        raise snapshot.disk_error(store.snapshots_dir, error) from error
+    built = backend.build(
+        BuildContext(source, policy, spec.options, previous, encode_texts, on_step)
+    )
     path = store.snapshots_dir / f"{encoder_key}-{last_seq}"
     written = snapshot.write(path, f".{backend.name}", built.write, on_step)
     info = SnapshotInfo(

@@ -1,5 +1,4 @@
-"""Sorts codes into the lists of an index on the disk, so that a build of any size needs little
-memory."""
+"""Sorts codes into the lists of an index on the disk: only a part of them is in memory."""
 
 from __future__ import annotations
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from imgsearch.records.arrays import Ids
 
+ID_BYTES = 8
 _PART_BYTES = 64 << 20
 _NO_ID = -1  # of what fills the last block of a list
 
@@ -28,13 +28,15 @@ class CodeLists:
 
     They are kept in files without a name in the folder `scratch` (the system's without one), each
     for a range of lists, as in a bucket sort; `part_bytes` is about how much of them is in memory
-    at once. Raises OSError when the disk is full.
+    at once. They are written in whole blocks of `block` codes. Raises OSError when the disk is
+    full.
     """
 
     def __init__(
         self,
         nlist: int,
         code_size: int,
+        block: int,
         vectors: int,
         scratch: Path | None,
         part_bytes: int = _PART_BYTES,
@@ -45,7 +47,8 @@ class CodeLists:
         self._files = [TemporaryFile(dir=scratch) for _ in range(parts)]  # noqa: SIM115
         for file in self._files:
             finalize(self, close_scratch, file)
-        self._bytes_per_vector = code_size + np.dtype(np.int64).itemsize
+        self._block = block
+        self._bytes_per_vector = code_size + ID_BYTES
         self.sizes = np.zeros(nlist, np.int64)
 
     def add(self, lists: Ids, ids: Ids, codes: Codes) -> None:
@@ -69,32 +72,35 @@ class CodeLists:
             for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
                 yield ids[start:end], codes[start:end]
 
-    def size_bytes(self, block: int) -> int:
+    @property
+    def size_bytes(self) -> int:
         """How many bytes `write` writes."""
-        rooms = -(-self.sizes // block) * block
-        return int(rooms.sum()) * self._bytes_per_vector
+        return int(self._rooms().sum()) * self._bytes_per_vector
 
-    def table(self, block: int, start: int) -> NDArray[np.uint64]:
+    def table(self, start: int) -> NDArray[np.uint64]:
         """For each list how many vectors it has, for how many there is room, and where it is.
 
-        Shape (lists, 3), for a file with the lists from byte `start` on. There is room for whole
-        blocks of this many codes.
+        Shape (lists, 3), for a file with the lists from byte `start` on.
         """
-        rooms = -(-self.sizes // block) * block
+        rooms = self._rooms()
         sizes_bytes = rooms * self._bytes_per_vector
         places = start + np.cumsum(sizes_bytes) - sizes_bytes
         return np.stack([self.sizes, rooms, places], axis=1).astype(np.uint64)
 
-    def write(self, file: BinaryIO, block: int, pack: Pack) -> None:
+    def write(self, file: BinaryIO, pack: Pack) -> None:
         """Take the lists, and write of each its codes in whole blocks, and then as many ids."""
-        for ids, codes in self.take():
-            room = -(-len(ids) // block) * block
+        rooms = self._rooms().tolist()
+        for room, (ids, codes) in zip(rooms, self.take(), strict=True):
             filled = np.zeros((room, codes.shape[1]), np.uint8)
             filled[: len(codes)] = codes
             filled_ids = np.full(room, _NO_ID, np.int64)
             filled_ids[: len(ids)] = ids
             file.write(pack(filled))
             file.write(filled_ids.tobytes())
+
+    def _rooms(self) -> Ids:
+        """How many vectors fit into the blocks of each list."""
+        return -(-self.sizes // self._block) * self._block
 
 
 def close_scratch(file: IO[bytes]) -> None:

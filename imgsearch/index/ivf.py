@@ -15,6 +15,7 @@ from importlib import import_module
 from math import ceil, inf, log2, sqrt
 from pathlib import Path
 from shutil import copyfileobj
+from tempfile import gettempdir
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 from weakref import finalize
 
@@ -30,7 +31,13 @@ from imgsearch.index.base import (
     Effort,
     VectorSource,
 )
-from imgsearch.index.code_lists import CodeLists, Codes, close_scratch, mapped_scratch
+from imgsearch.index.code_lists import (
+    ID_BYTES,
+    CodeLists,
+    Codes,
+    close_scratch,
+    mapped_scratch,
+)
 from imgsearch.index.flat import NO_NEIGHBOURS, map_array, sorted_unique
 from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.index.recall import (
@@ -51,6 +58,7 @@ from imgsearch.index.scan_settings import (
     ScanSetting,
     calibrated,
 )
+from imgsearch.index.snapshot import disk_error
 from imgsearch.installation import pip_install
 from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
@@ -77,7 +85,6 @@ _BITMAP_IDS = 1 << 29  # above this id a bitmap (64 MiB) gives way to a hash set
 _BITS = 4  # of a code: 16 points for every two dimensions
 _BLOCK_CODES = 32  # the codes that fast-scan compares at once
 _COPIED_BYTES = 1 << 22
-_ID_BYTES = 8
 _FILTER_SAMPLE = 2_048  # photos that pass a filter, to see which lists they are in
 # A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
 # hold less than this part of what they would hold of photos taken at random.
@@ -86,7 +93,7 @@ _USUAL_PART = 0.6
 # At the end of a file: where the table of its lists and then the stored vectors begin in it.
 _TRAILER = struct.Struct("<8sQ")
 _MAGIC = b"imgslist"
-_MAGIC_WITHOUT_TABLE = b"imgsrows"  # files of before have the lengths of the lists only
+_MAGIC_WITHOUT_TABLE = b"imgsrows"  # older files have only the lengths of the lists
 
 
 class IvfIndex:
@@ -369,7 +376,8 @@ class IvfPqBackend:
 
         The lists and codes of the previous index are used again while they suit. Details: nlist,
         trained_on (how many vectors there were at the last training), imbalance, and for text and
-        for image queries nprobe (lists compared), candidates (vectors scored) and recall.
+        for image queries nprobe (lists compared), candidates (vectors scored) and recall. Raises
+        DiskError when the codes do not fit on the disk.
         """
         source, policy, on_step = context.source, context.policy, context.on_step
         options = IvfOptions.read(context.options, source.count)
@@ -574,7 +582,8 @@ class _FilledIndex:
     """An index with codes of all vectors of a source, its lists in a file without a name.
 
     A vector that `known` has as well goes into the same list, if its photo has only that one there:
-    to find the nearest of all centres is most of the work. Raises OSError when the disk is full.
+    to find the nearest of all centres takes half of the time. Raises DiskError when the disk is
+    full.
     """
 
     def __init__(
@@ -586,8 +595,17 @@ class _FilledIndex:
     ) -> None:
         self.index = index
         self.rows = RowsWriter(source)
+        try:
+            self._fill(source, observers, known)
+        except OSError as error:
+            raise disk_error(source.scratch or Path(gettempdir()), error) from error
+
+    def _fill(
+        self, source: VectorSource, observers: Sequence[Observer], known: StoredRows | None
+    ) -> None:
+        index = self.index
         self._codes = CodeLists(
-            int(index.nlist), int(index.code_size), source.count, source.scratch
+            int(index.nlist), int(index.code_size), _BLOCK_CODES, source.count, source.scratch
         )
         for ids, vectors in source.chunks():
             vectors = np.ascontiguousarray(vectors, np.float32)
@@ -599,12 +617,12 @@ class _FilledIndex:
         self._without_lists = faiss.serialize_index(index).tobytes()
         packer = index.get_CodePacker()
         self._lists = mapped_scratch(
-            self._codes.size_bytes(_BLOCK_CODES),
+            self._codes.size_bytes,
             source.scratch,
-            lambda path: _map_lists(index, path, self._codes.table(_BLOCK_CODES, 0)),
+            lambda path: _map_lists(index, path, self._codes.table(0)),
         )
         finalize(self, close_scratch, self._lists)
-        self._codes.write(self._lists, _BLOCK_CODES, partial(_packed, packer))
+        self._codes.write(self._lists, partial(_packed, packer))
         self._lists.flush()
 
     def scanned(self) -> Scanned:
@@ -623,18 +641,16 @@ class _FilledIndex:
         file.write(self._without_lists + padding(len(self._without_lists)))
         self._lists.seek(0)
         copyfileobj(self._lists, file, _COPIED_BYTES)
-        end = start + self._codes.size_bytes(_BLOCK_CODES)
+        end = start + self._codes.size_bytes
         file.write(padding(end))
-        npy.write_array(file, self._codes.table(_BLOCK_CODES, start), version=(1, 0))
+        npy.write_array(file, self._codes.table(start), version=(1, 0))
         self.rows.write(file, int(self.index.d))
         file.write(_TRAILER.pack(_MAGIC, end + len(padding(end))))
 
 
 def _lists_of(index: Any, ids: Ids, vectors: Vectors, known: StoredRows | None) -> Ids:
     """The list that each vector goes into."""
-    if known is None:
-        return np.asarray(index.quantizer.search(vectors, 1)[1][:, 0].copy())
-    lists = known.groups_of_same(ids, vectors)
+    lists = np.full(len(ids), -1) if known is None else known.groups_of_same(ids, vectors)
     new = np.flatnonzero(lists < 0)
     lists[new] = index.quantizer.search(vectors[new], 1)[1][:, 0]
     return lists
@@ -725,7 +741,7 @@ def _map_lists(index: Any, path: str, table: NDArray[Any]) -> None:
     """Give an empty index the lists in a file, where a table says that they are (see CodeLists)."""
     lists = faiss.OnDiskInvertedLists()
     lists.nlist, lists.code_size = int(index.nlist), int(index.code_size)
-    ends = table[:, 2] + table[:, 1] * np.uint64(lists.code_size + _ID_BYTES)
+    ends = table[:, 2] + table[:, 1] * np.uint64(lists.code_size + ID_BYTES)
     size_bytes = Path(path).stat().st_size
     if table.shape != (lists.nlist, 3) or table.dtype != np.uint64 or np.any(ends > size_bytes):
         raise ValueError("its lists are not where they should be")

@@ -69,12 +69,7 @@ class StoredRows:
         -1 also of the vectors of a photo that has several here.
         """
         groups = np.full(len(ids), -1, np.int64)
-        if not len(self):
-            return groups
-        first = np.searchsorted(self.ids, ids)
-        last = len(self) - 1
-        is_there = self.ids[np.minimum(first, last)] == ids
-        is_repeated = (first < last) & (self.ids[np.minimum(first + 1, last)] == ids)
+        first, is_there, is_repeated = self._looked_up(ids)
         known = np.flatnonzero(is_there & ~is_repeated)
         places = first[known]
         here = self.halves[self.places[places]].view(np.uint16)
@@ -84,17 +79,22 @@ class StoredRows:
 
     def _positions(self, only: Ids) -> Ids:
         """Where in `ids` these photos are, once for each of their vectors."""
-        if not len(self):
-            return np.empty(0, np.int64)
-        first = np.searchsorted(self.ids, only)
-        last = len(self) - 1
-        is_there = self.ids[np.minimum(first, last)] == only
-        is_repeated = (first < last) & (self.ids[np.minimum(first + 1, last)] == only)
+        first, is_there, is_repeated = self._looked_up(only)
         if not is_repeated.any():  # the usual case, with half the steps
             return np.asarray(first[is_there], np.int64)
         counts = np.searchsorted(self.ids, only, "right") - first
         ends = np.cumsum(counts)
         return np.repeat(first - (ends - counts), counts) + np.arange(int(ends[-1]))
+
+    def _looked_up(self, ids: Ids) -> tuple[Ids, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where in `ids` each of these photos would be, which are there, and which are repeated."""
+        first = np.searchsorted(self.ids, ids)
+        if not len(self):
+            return first, np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
+        last = len(self) - 1
+        is_there = self.ids[np.minimum(first, last)] == ids
+        is_repeated = (first < last) & (self.ids[np.minimum(first + 1, last)] == ids)
+        return first, is_there, is_repeated
 
     def _search_block(self, queries: Vectors, k: int, positions: Ids | None) -> list[Neighbours]:
         count = len(self) if positions is None else len(positions)
