@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -32,10 +33,34 @@ if TYPE_CHECKING:
 
 pytest.importorskip("lance", reason="needs the extra scale")
 pytestmark = NEEDS_BROWSER
-ON_BOTH_SCREENS = pytest.mark.parametrize(
-    ("width_px", "height_px", "theme"), [(1280, 860, "light"), (390, 844, "dark")]
-)
+PHONE = (390, 844, "dark")
+ON_BOTH_SCREENS = pytest.mark.parametrize("screen", [(1280, 860, "light"), PHONE], indirect=True)
 ROME, VIENNA = (41.9, 12.5), (48.2, 16.4)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a page is looked at."""
+
+    width_px: int
+    height_px: int
+    theme: Literal["light", "dark"]
+    open_tab: OpenTab
+    screenshot: Callable[[Page, str], None]
+
+    def open(self, address: str) -> Page:
+        return self.open_tab(address, self.width_px, self.height_px, self.theme)
+
+    def picture(self, tab: Page, name: str) -> None:
+        self.screenshot(tab, f"archive-{name}-{self.width_px}-{self.theme}")
+
+
+@pytest.fixture
+def screen(
+    request: pytest.FixtureRequest, open_tab: OpenTab, screenshot: Callable[[Page, str], None]
+) -> Screen:
+    width_px, height_px, theme = request.param
+    return Screen(width_px, height_px, theme, open_tab, screenshot)
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +74,12 @@ def address(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield served
 
 
-@pytest.mark.parametrize(
-    ("width_px", "height_px", "theme"), [(1440, 900, "light"), (390, 844, "dark")]
-)
+@pytest.mark.parametrize("screen", [(1440, 900, "light"), PHONE], indirect=True)
 def test_photos_of_an_archive_are_found_and_shown(
     address: str,
-    open_tab: OpenTab,
-    screenshot: Callable[[Page, str], None],
-    width_px: int,
-    height_px: int,
-    theme: Literal["light", "dark"],
+    screen: Screen,
 ) -> None:
-    tab = open_tab(address, width_px, height_px, theme)
+    tab = screen.open(address)
     tab.goto(address)
     wait_for_count(tab, 21)
     settle(tab)
@@ -68,23 +87,23 @@ def test_photos_of_an_archive_are_found_and_shown(
     wait_until_shown(tab.locator(".tile img").first)
     widths_px = tab.locator(".tile img").evaluate_all("each => each.map(one => one.naturalWidth)")
     assert 0 < max(widths_px) <= 256, "tiles need no original"
-    screenshot(tab, f"archive-newest-{width_px}-{theme}")
+    screen.picture(tab, "newest")
     tab.get_by_role("combobox", name="Search").fill("a cat")
     tab.keyboard.press("Enter")
     wait_for_first(tab, "chelsea.png")
     settle(tab)
-    screenshot(tab, f"archive-answer-{width_px}-{theme}")
+    screen.picture(tab, "answer")
     assert axe_violations(tab) == []
     tab.locator(".tile a[aria-label^='chelsea.png']").click()
     tab.get_by_role("heading", name="Why it matched").wait_for()
     settle(tab)
     assert tab.get_by_text("chelsea.png").first.is_visible()
-    screenshot(tab, f"archive-photo-{width_px}-{theme}")
+    screen.picture(tab, "photo")
     assert axe_violations(tab) == []
     tab.goto(f"{address}/archive")
     tab.get_by_text("none; 28 vectors compared").wait_for()
     settle(tab)
-    screenshot(tab, f"archive-state-{width_px}-{theme}")
+    screen.picture(tab, "state")
     assert axe_violations(tab) == []
 
 
@@ -109,19 +128,15 @@ def travels(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @ON_BOTH_SCREENS
 def test_an_archive_has_a_timeline_and_a_map(
     travels: str,
-    open_tab: OpenTab,
-    screenshot: Callable[[Page, str], None],
-    width_px: int,
-    height_px: int,
-    theme: Literal["light", "dark"],
+    screen: Screen,
 ) -> None:
-    tab = open_tab(travels, width_px, height_px, theme)
+    tab = screen.open(travels)
     tab.goto(f"{travels}/timeline")
     tab.get_by_text("21 photos").wait_for()
     tab.get_by_role("heading", name="Trip to Rome").wait_for()
     wait_until_shown(tab.locator(".section .tile img").first)
     settle(tab)
-    screenshot(tab, f"archive-timeline-{width_px}-{theme}")
+    screen.picture(tab, "timeline")
     assert axe_violations(tab) == []
     tab.locator(".section .tile a[aria-label]").first.click()
     tab.get_by_text("1 of 21").wait_for()
@@ -131,7 +146,7 @@ def test_an_archive_has_a_timeline_and_a_map(
     tab.locator(".map[data-drawn][data-clusters]").wait_for()
     tab.get_by_text("18 photos · 3 without a place").wait_for()
     settle(tab)
-    screenshot(tab, f"archive-map-{width_px}-{theme}")
+    screen.picture(tab, "map")
     assert axe_violations(tab) == []
     tab.get_by_role("button", name="12 photos, Rome").click()
     tab.get_by_role("link", name="Show photos").click()
@@ -144,13 +159,9 @@ def test_an_archive_has_a_timeline_and_a_map(
 @ON_BOTH_SCREENS
 def test_photos_of_an_archive_are_filtered_by_folder_and_place(
     travels: str,
-    open_tab: OpenTab,
-    screenshot: Callable[[Page, str], None],
-    width_px: int,
-    height_px: int,
-    theme: Literal["light", "dark"],
+    screen: Screen,
 ) -> None:
-    tab = open_tab(travels, width_px, height_px, theme)
+    tab = screen.open(travels)
     tab.goto(travels)
     tab.get_by_role("button", name="Filters").click()
     tab.get_by_role("button", name="Folders").wait_for()
@@ -158,7 +169,7 @@ def test_photos_of_an_archive_are_filtered_by_folder_and_place(
     find.fill("rome")
     tab.locator(".choice", has_text="Rome").first.wait_for()
     settle(tab)
-    screenshot(tab, f"archive-filters-{width_px}-{theme}")
+    screen.picture(tab, "filters")
     assert axe_violations(tab) == []
     tab.locator(".choice", has_text="Rome").first.click()
     expect(tab.get_by_role("combobox", name="Search")).to_have_value("place:Rome")
@@ -169,13 +180,9 @@ def test_photos_of_an_archive_are_filtered_by_folder_and_place(
 @ON_BOTH_SCREENS
 def test_names_in_an_archive_are_suggested_while_somebody_types(
     travels: str,
-    open_tab: OpenTab,
-    screenshot: Callable[[Page, str], None],
-    width_px: int,
-    height_px: int,
-    theme: Literal["light", "dark"],
+    screen: Screen,
 ) -> None:
-    tab = open_tab(travels, width_px, height_px, theme)
+    tab = screen.open(travels)
     tab.goto(travels)
     wait_for_count(tab, 21)
     box = tab.get_by_role("combobox", name="Search")
@@ -184,7 +191,7 @@ def test_names_in_an_archive_are_suggested_while_somebody_types(
     option = tab.get_by_role("option")
     expect(option).to_contain_text(["Vienna"])
     settle(tab)
-    screenshot(tab, f"archive-suggestions-{width_px}-{theme}")
+    screen.picture(tab, "suggestions")
     assert axe_violations(tab) == []
     tab.keyboard.press("ArrowDown")
     tab.keyboard.press("Enter")
