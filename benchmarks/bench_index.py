@@ -40,6 +40,8 @@ from imgsearch.records.index import SnapshotInfo
 
 QUERIES = 300
 K = 10
+DEEP = 200  # photos that the search engine asks for, to count those of each level
+DEEP_QUERIES = 100
 ROUNDS = 3
 ENOUGH = 0.98  # recall
 ALL = 0.998  # a curve ends here
@@ -83,12 +85,14 @@ def space_for(size: int) -> SyntheticSpace:
     return SyntheticSpace(topics=max(2_000, size // 50))
 
 
-def exact(vectors: np.ndarray, queries: np.ndarray, only: np.ndarray | None = None) -> np.ndarray:
-    """The ids (row number + 1) of the K best of each query, by plain matrix products."""
+def exact(
+    vectors: np.ndarray, queries: np.ndarray, only: np.ndarray | None = None, k: int = K
+) -> np.ndarray:
+    """The ids (row number + 1) of the k best of each query, by plain matrix products."""
     from imgsearch.index.flat import FlatIndex
 
     index = FlatIndex(np.arange(1, len(vectors) + 1), vectors)
-    return np.stack([near.ids for near in index.search(queries, K, only)])
+    return np.stack([near.ids for near in index.search(queries, k, only)])
 
 
 def fill_store(folder: Path, vectors: np.ndarray) -> None:
@@ -120,7 +124,7 @@ def fill_store(folder: Path, vectors: np.ndarray) -> None:
 
 
 def measured(search: Search, queries: np.ndarray, truth: np.ndarray) -> Result:
-    """Latency of single queries, after a few to warm up, and recall@10.
+    """Latency of single queries, after a few to warm up, and the share of the truth found.
 
     Of several rounds the least is taken: what another process adds in one of them says nothing
     about the index. `cpu_ms` is the processor time of all threads.
@@ -135,7 +139,7 @@ def measured(search: Search, queries: np.ndarray, truth: np.ndarray) -> Result:
             ids = search(query)
             took_ms.append(1e3 * (time.perf_counter() - began))
             each_cpu_ms.append(1e3 * (time.process_time() - cpu_began))
-            right += len(set(ids[:K].tolist()) & set(best.tolist()))
+            right += len(set(ids[: len(best)].tolist()) & set(best.tolist()))
         rounds.append((np.median(took_ms), np.quantile(took_ms, 0.95), np.median(each_cpu_ms)))
     p50_ms, p95_ms, cpu_ms = np.min(rounds, axis=0).tolist()
     return {
@@ -255,6 +259,13 @@ def query(folder: Path) -> Result:
 
         result[kind] = measured(search, queries[kind], data[f"{kind}_ids"])
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+    for kind in ("text", "image"):
+
+        def search_deep(row: np.ndarray, kind: Any = kind) -> np.ndarray:
+            return index.search(row[None], DEEP, kind=kind)[0].ids
+
+        some = queries[kind][:DEEP_QUERIES]
+        result[f"{kind}_{DEEP}"] = measured(search_deep, some, exact(vectors, some, k=DEEP))
     for share in (0.01, 0.1, 0.5):
         generator = np.random.default_rng(int(1_000 * share))
         only = np.flatnonzero(generator.random(len(vectors)) < share) + 1

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from importlib import import_module
 from math import ceil, inf, log2, sqrt
 from pathlib import Path
@@ -250,7 +250,8 @@ class CompressedIndex:
 
     A search compares codes, takes the best as candidates, and scores these by the stored vectors:
     its scores are exact, and what it may miss are photos whose code was not good enough.
-    `read_rows` gives the stored vectors when they are first needed: a build needs none.
+    `read_rows` gives the stored vectors when they are first needed: a build needs none. `sizes` is
+    how many vectors each list has.
     """
 
     is_exact = False
@@ -258,11 +259,13 @@ class CompressedIndex:
     def __init__(
         self,
         index: Any,
+        sizes: Ids,
         read_rows: Callable[[], StoredRows],
         details: Details,
         policy: IndexPolicy,
     ) -> None:
         self._index = index
+        self._sizes = sizes
         self._read_rows = read_rows
         self._rows: StoredRows | None = None
         self.policy = policy
@@ -293,11 +296,6 @@ class CompressedIndex:
             self._rows = self._read_rows()
         return self._rows
 
-    @cached_property
-    def _sizes(self) -> Ids:
-        """How many vectors each list has."""
-        return _list_sizes(self._index)
-
     def search(
         self, queries: Vectors, k: int, only: Ids | None = None, effort: Effort = "exact"
     ) -> list[Neighbours]:
@@ -311,13 +309,13 @@ class CompressedIndex:
             return [NO_NEIGHBOURS for _ in queries]
         if effort == "exact":
             return self.rows.search(queries, k, only)
-        setting = self.settings[effort].for_results(k)
+        setting = self.settings[effort].for_results(k, self.nlist)
         share = 1.0 if only is None else min(1.0, len(only) / len(self))
         cost = _cost(self._index, setting.under_filter(share, self.nlist))
         if CODES_PER_ROW * share * len(self) <= cost:
             return self.rows.search(queries, k, only)
         if only is None:
-            candidates = _candidates(self._index, queries, setting)
+            candidates = _candidates(self._index, self._sizes, queries, setting)
         else:
             candidates = self._filtered_candidates(queries, setting, share, only)
         results: list[Neighbours] = []
@@ -339,7 +337,7 @@ class CompressedIndex:
             (np.flatnonzero(depends), replace(setting, nprobe=self.nlist, gap=inf)),
         ):
             if len(rows):
-                near = _candidates(self._index, queries[rows], wider, only)
+                near = _candidates(self._index, self._sizes, queries[rows], wider, only)
                 for row, candidates in zip(rows.tolist(), near, strict=True):
                     found[row] = candidates
         return found
@@ -413,7 +411,7 @@ class IvfPqBackend:
         }
         on_step("calibrating")
         details |= calibrated(filled.scanned(), policy, benchmarks)
-        built = CompressedIndex(index, filled.rows.read, details, policy)
+        built = CompressedIndex(index, filled.sizes, filled.rows.read, details, policy)
         return BuiltIndex(built, details, filled.write)
 
     def open(self, path: Path, details: Details, policy: IndexPolicy) -> CompressedIndex:
@@ -430,12 +428,14 @@ class IvfPqBackend:
             if magic == _MAGIC:
                 index = faiss.read_index(str(path))
                 _map_lists(index, str(path), lists)
+                sizes = lists[:, 0].astype(np.int64)
             else:
                 index = _mapped(path)
                 _shorten(index, lists)
+                sizes = lists.astype(np.int64)
         except (OSError, ValueError, RuntimeError, MemoryError, AttributeError) as error:
             raise _unreadable(path, error) from error
-        return CompressedIndex(index, lambda: rows, details, policy)
+        return CompressedIndex(index, sizes, lambda: rows, details, policy)
 
 
 def _reusable(
@@ -503,10 +503,15 @@ def _index_around(centroids: Vectors, sample: Vectors, options: IvfOptions) -> A
 
 
 def _candidates(
-    index: Any, queries: Vectors, setting: ScanSetting, only: Ids | None = None
+    index: Any, sizes: Ids, queries: Vectors, setting: ScanSetting, only: Ids | None = None
 ) -> list[Neighbours]:
-    """The vectors of each query row whose codes score best, with these rough scores."""
+    """The vectors of each query row whose codes score best, with these rough scores, best first.
+
+    However near few of the lists are, those compared hold as many vectors as candidates are wanted:
+    too few candidates would have every vector scored.
+    """
     k = min(setting.candidates, int(index.ntotal))
+    share = 1.0 if only is None else min(1.0, len(only) / int(index.ntotal))
     queries = np.ascontiguousarray(queries, np.float32)
     results: list[Neighbours] = []
     step = max(1, _BLOCK_RESULTS // max(k, setting.nprobe))
@@ -515,6 +520,8 @@ def _candidates(
             block = queries[start : start + step]
             scores, lists = index.quantizer.search(block, setting.nprobe)
             is_near = scores[:, :1] - scores <= setting.gap
+            held = np.cumsum(sizes[lists[:, :-1]], axis=1)
+            is_near[:, 1:] |= share * held < k
             nprobe = int(is_near.sum(axis=1).max())
             scores, lists = _first_columns(scores, nprobe), _first_columns(lists, nprobe)
             lists[~is_near[:, :nprobe]] = -1  # FAISS leaves these out
@@ -531,7 +538,9 @@ def _candidates(
                 False,
                 faiss.SearchParametersIVF(nprobe=nprobe, sel=selector),
             )
-            results += [_neighbours(ids, row) for row, ids in zip(*near, strict=True)]
+            for row, ids in zip(*near, strict=True):
+                found = ids >= 0
+                results.append(Neighbours(ids[found], row[found]))
     return results
 
 
@@ -549,7 +558,8 @@ def _cost(index: Any, setting: ScanSetting) -> float:
 def _recall_by_depth(index: Any, benchmark: RecallBenchmark, setting: ScanSetting) -> Vector:
     """Recall@10 of a benchmark's queries with only the first 1, 2, 3, … of the candidates."""
     depth = min(setting.candidates, int(index.ntotal))
-    return benchmark.recall_by_depth(_candidates(index, benchmark.queries, setting), depth)
+    near = _candidates(index, _list_sizes(index), benchmark.queries, setting)
+    return benchmark.recall_by_depth(near, depth)
 
 
 def _code_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
@@ -624,15 +634,16 @@ class _FilledIndex:
         finalize(self, close_scratch, self._lists)
         self._codes.write(self._lists, partial(_packed, packer))
         self._lists.flush()
+        self.sizes = _list_sizes(index)
 
     def scanned(self) -> Scanned:
         """What a calibration asks."""
         nlist = int(self.index.nlist)
         return Scanned(
             ListsOfPhotos(*self.rows.groups_by_id()),
-            _list_sizes(self.index),
+            self.sizes,
             lambda queries: self.index.quantizer.search(queries, nlist),
-            partial(_candidates, self.index),
+            partial(_candidates, self.index, self.sizes),
         )
 
     def write(self, file: BinaryIO) -> None:

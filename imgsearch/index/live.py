@@ -157,10 +157,10 @@ class LiveIndex:
         while len(pending):
             candidates = view.candidates(queries[pending], limit, only, effort)
             ids = sorted_unique(np.concatenate([found.near.ids for found in candidates]))
-            live = self._store.live_ids(ids)
+            gone = self._store.ids_without_path(ids)
             short = []
             for row, found in zip(pending.tolist(), candidates, strict=True):
-                alive = contains(live, found.near.ids)
+                alive = ~contains(gone, found.near.ids)
                 near = Neighbours(found.near.ids[alive], found.near.scores[alive])
                 results[row] = first_of_each(near, k)
                 if len(results[row].ids) < k and not found.is_all:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import ceil, inf, log2, sqrt
+from math import ceil, inf, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ CODES_PER_ROW = 32
 FILTER_POWER = 0.4  # unless it was calibrated
 _CALIBRATED_K = 10
 _CLOSE = 0.005  # of recall: as good as the best that can be reached
+# Results beyond the ten best need more candidates, from more lists: docs/decisions/0028.
+_DEEP_CANDIDATES_POWER = 0.15
+_CANDIDATES_PER_RESULT = 3
+_DEEP_LISTS_SHARE = 0.7
 # Small filters need results that are deeper than those known, and a limit of lists that is too low
 # costs the hardest queries their results.
 _LISTS_POWER_MIN, _GAP_POWER_MIN = 0.3, 0.1
@@ -49,10 +53,17 @@ class ScanSetting:
     nprobe_power: float = FILTER_POWER
     gap_power: float = FILTER_POWER
 
-    def for_results(self, k: int) -> ScanSetting:
-        """The setting is calibrated for ten results; more of them need more candidates."""
-        factor = sqrt(max(1.0, k / _CALIBRATED_K))
-        return replace(self, candidates=max(2 * k, ceil(self.candidates * factor)))
+    def for_results(self, k: int, nlist: int) -> ScanSetting:
+        """The setting is calibrated for ten results; more of them need more of everything."""
+        depth = max(1.0, k / _CALIBRATED_K)
+        candidates = ceil(self.candidates * depth**_DEEP_CANDIDATES_POWER)
+        lists = ceil(self.nprobe * depth ** (_DEEP_LISTS_SHARE * self.nprobe_power))
+        return replace(
+            self,
+            candidates=max(candidates, _CANDIDATES_PER_RESULT * k),
+            nprobe=min(nlist, lists),
+            gap=self.gap * depth ** (_DEEP_LISTS_SHARE * self.gap_power),
+        )
 
     def under_filter(self, share: float, nlist: int) -> ScanSetting:
         """With a filter that leaves this share of the vectors.

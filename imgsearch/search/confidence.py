@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -168,16 +169,47 @@ def answer_strength(
     baseline: ScoreBaseline, query: ScoredQuery, closest: Vectors, candidates: PhotoCount
 ) -> float:
     """How far an answer exceeds chance, in standard deviations; 0 is chance."""
-    unrelated = unrelated_queries(baseline, query)
-    above_chance = z_score(baseline, query, closest, unrelated) - chance(candidates.vectors)
-    spread = spread_z(baseline, query, unrelated)
+    others = _compared_with(baseline, query)
+    above_chance = _z_score(baseline, query, closest, others) - chance(candidates.vectors)
+    spread = _spread_z(baseline, query, others)
     if candidates.vectors < baseline.vectors:
         spread = min(spread, 0.0)  # what spreads the scores may have been filtered out
     return above_chance + _SPREAD_WEIGHT * spread
 
 
-def z_score(
-    baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors, unrelated: Vectors
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """Unrelated queries that an answer is compared with, and what is the same for every answer.
+
+    `rows` (n, dim) have length 1. `mean_score` is theirs with the usual photo of the library. Their
+    scores with the sample photos have a standard deviation, whose mean and deviation are `spread`:
+    None if the sample photos are all the same.
+    """
+
+    rows: Vectors
+    mean_score: float
+    spread: tuple[float, float] | None
+
+
+def _compared_with(baseline: ScoreBaseline, query: ScoredQuery) -> _Others:
+    if query.negative is None:
+        return _others_with(baseline, tuple(query.terms))
+    return _others(baseline, query)
+
+
+@lru_cache(maxsize=8)  # most queries have the same terms: one text
+def _others_with(baseline: ScoreBaseline, terms: tuple[tuple[TermKind, float], ...]) -> _Others:
+    return _others(baseline, ScoredQuery(baseline.mean, terms))
+
+
+def _others(baseline: ScoreBaseline, query: ScoredQuery) -> _Others:
+    rows = unrelated_queries(baseline, query)
+    mean_score = float(rows.mean(axis=0) @ baseline.mean)
+    return _Others(rows, mean_score, _usual_spread(baseline, query, rows))
+
+
+def _z_score(
+    baseline: ScoreBaseline, query: ScoredQuery, photos: Vectors, others: _Others
 ) -> float:
     """The highest z-score among photos (m, dim): how unusual the query's score with them is.
 
@@ -187,38 +219,49 @@ def z_score(
     """
     import numpy as np
 
-    scores = unrelated @ photos.T
-    numbers = np.arange(len(unrelated))
+    scores = others.rows @ photos.T
+    numbers = np.arange(len(others.rows))
     counts = np.ones(scores.shape, np.bool_)
     for examples in _examples(baseline, query, numbers):
         counts &= examples @ photos.T < _SAME_PHOTO_SCORE
     counts |= counts.sum(axis=0) < 2  # all sample photos are this one: use them nevertheless
-    gain = float((query.vector - unrelated.mean(axis=0)) @ baseline.mean)  # with the usual photo
+    gain = float(query.vector @ baseline.mean) - others.mean_score  # with the usual photo
     above = photos @ query.vector - scores.mean(axis=0, where=counts) - _GAIN_SHARE * gain
     deviation = np.maximum(scores.std(axis=0, where=counts), _MIN_DEVIATION)
     return float((above / deviation).max())
 
 
-def spread_z(baseline: ScoreBaseline, query: ScoredQuery, unrelated: Vectors) -> float:
+def _spread_z(baseline: ScoreBaseline, query: ScoredQuery, others: _Others) -> float:
     """How much the query's scores differ between the sample photos, compared with other queries.
 
     In standard deviations of what unrelated queries have, from -3 to 3.
     """
     import numpy as np
 
-    photos = baseline.photos
+    own = baseline.photos @ query.vector
+    is_other = own < _SAME_PHOTO_SCORE
+    if others.spread is None or is_other.sum() < 2:
+        return 0.0
+    usual, deviation = others.spread
+    difference = own.std(where=is_other) - usual
+    return float(np.clip(difference / max(deviation, _MIN_DEVIATION), -3, 3))
+
+
+def _usual_spread(
+    baseline: ScoreBaseline, query: ScoredQuery, unrelated: Vectors
+) -> tuple[float, float] | None:
+    """See `_Others`."""
+    import numpy as np
+
     numbers = np.arange(0, len(unrelated), _SPREAD_STRIDE)
-    scores = _row_by_row(unrelated[numbers], photos)
+    scores = _row_by_row(unrelated[numbers], baseline.photos)
     counts = np.ones(scores.shape, np.bool_)
     for examples in _examples(baseline, query, numbers):
-        counts &= _row_by_row(examples, photos) < _SAME_PHOTO_SCORE
-    own = photos @ query.vector
-    is_other = own < _SAME_PHOTO_SCORE
-    if min(is_other.sum(), counts.sum(axis=1).min()) < 2:
-        return 0.0  # the sample photos are all the same
-    usual = scores.std(axis=1, where=counts)
-    difference = own.std(where=is_other) - usual.mean()
-    return float(np.clip(difference / max(float(usual.std()), _MIN_DEVIATION), -3, 3))
+        counts &= _row_by_row(examples, baseline.photos) < _SAME_PHOTO_SCORE
+    if counts.sum(axis=1).min() < 2:
+        return None
+    spreads = scores.std(axis=1, where=counts)
+    return float(spreads.mean()), float(spreads.std())
 
 
 def _row_by_row(rows: Vectors, photos: Vectors) -> Vectors:

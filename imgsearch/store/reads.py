@@ -222,6 +222,18 @@ class Reads:
         query = f"SELECT DISTINCT photo_id FROM paths WHERE photo_id {among} ORDER BY photo_id"
         return self._database.fetch_ids(query, *parameters)
 
+    def ids_without_path(self, ids: Ids) -> Ids:
+        """The photos among these that no path points at, in their order.
+
+        There are few, so a search asks for these: `live_ids` would give nearly all back, and Python
+        takes its lock anew for each row.
+        """
+        query = (
+            "SELECT value FROM json_each(?) "
+            "WHERE NOT EXISTS (SELECT 1 FROM paths WHERE photo_id = value)"
+        )
+        return self._database.fetch_ids(query, ids_parameter(ids.tolist()))
+
     def matching(self, selection: Selection) -> Ids:
         """The photos of a selection: ids, sorted, unique."""
         from imgsearch.store import filters  # lazy: many queries have no filter
@@ -665,13 +677,15 @@ class Reads:
         self, encoder_key: int, ids: Iterable[int], only_several: bool = False
     ) -> dict[int, PhotoVectors]:
         """All vectors of each of these photos; with `only_several`, of those with several parts."""
+        # SQLite would look up every photo in the index of all vectors. That of further parts is
+        # small: in most libraries it has nothing.
         several = (
-            "AND EXISTS (SELECT 1 FROM vectors AS other WHERE other.encoder_key = "
-            "vectors.encoder_key AND other.photo_id = vectors.photo_id AND other.part > 0) "
+            "IN (SELECT photo_id FROM vectors INDEXED BY vectors_of_parts "
+            f"WHERE encoder_key = ?1 AND part > 0 AND photo_id {IN_IDS}) "
         )
         query = (
             "SELECT photo_id, vector, at_s FROM vectors "
-            f"WHERE encoder_key = ? AND photo_id {IN_IDS} {several if only_several else ''}"
+            f"WHERE encoder_key = ?1 AND photo_id {several if only_several else IN_IDS} "
             "ORDER BY photo_id, part"
         )
         rows = self._database.fetch_all(query, encoder_key, ids_parameter(ids))
