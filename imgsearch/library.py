@@ -499,7 +499,7 @@ class Library:
 
     def photo_count(self) -> int:
         """How many photos the library has."""
-        return self._store().photos.count()
+        return self._reads().photo_count()
 
     def counts(self) -> Counts:
         """How many photos each camera, format, month, day added and folder has."""

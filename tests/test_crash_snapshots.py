@@ -69,7 +69,7 @@ def check_library(data_dir: Path, at_least: int, found_before: int = 0) -> int:
         reader.close()
         return 0
     index = live.LiveIndex(reader.reads, row.key, crash_writer.POLICY)  # the snapshot is whole
-    photos = reader.photos.count()
+    photos = reader.reads.photo_count()
     assert photos % crash_writer.BATCH == 0
     assert photos >= max(at_least, found_before)
     assert len(index) == photos

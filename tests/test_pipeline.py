@@ -136,13 +136,13 @@ def index(
         report = job.run()
         taken_s = time.perf_counter() - started
         assert report == SyncReport(new=PHOTOS)
-        assert store.photos.count() == PHOTOS
+        assert store.reads.photo_count() == PHOTOS
     return taken_s
 
 
 def photo_count(data_dir: Path) -> int:
     with Store.open(data_dir) as store:
-        return store.photos.count()
+        return store.reads.photo_count()
 
 
 class Meetings:

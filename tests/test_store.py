@@ -83,7 +83,7 @@ def test_a_photo_comes_back_as_it_went_in(store: Store) -> None:
         Path("/p/a.jpg"),
         Path("/p/b/copy.jpg"),
     ]
-    assert store.photos.count() == 1
+    assert store.reads.photo_count() == 1
 
 
 def test_vectors_survive_fp16_and_keep_length_1(store: Store) -> None:
@@ -167,8 +167,8 @@ def test_a_reader_sees_whole_batches_and_never_waits(tmp_path: Path, store: Stor
     reader = Store.open(tmp_path, writable=False)
     with store.database.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM paths")
-        assert reader.photos.count() == 1, "not committed, so not seen, and no waiting"
-    assert reader.photos.count() == 0
+        assert reader.reads.photo_count() == 1, "not committed, so not seen, and no waiting"
+    assert reader.reads.photo_count() == 0
     with pytest.raises(DiskError, match="Cannot write to"):
         reader.record(root_id, key, [photo("/p/b.jpg", b"2")])
     reader.close()
@@ -221,7 +221,7 @@ def test_migrations_end_in_the_tables_that_queries_use(tmp_path: Path, store: St
 def test_opening_twice_migrates_once(tmp_path: Path, store: Store) -> None:
     fill(store, photo("/p/a.jpg", b"1"))
     again = Store.open(tmp_path, writable=True)
-    assert again.photos.count() == 1
+    assert again.reads.photo_count() == 1
     assert again.database.check_integrity() == "ok"
     again.close()
 
@@ -317,7 +317,7 @@ from imgsearch.store.store import Store
 import imgsearch.store.database, sqlalchemy.dialects.sqlite
 os.setuid(65534)  # once all is imported: nobody may not read root's Python
 store = Store.open(Path(sys.argv[1]), writable=False)
-print(store.photos.count())
+print(store.reads.photo_count())
 try:
     Store.open(Path(sys.argv[1]), writable=True)
 except DiskError as error:
@@ -362,7 +362,7 @@ except DiskError as error:
     committed = int(done.stdout.split()[0])
     assert "Free some space" in done.stdout
     after = Store.open(tmp_path, writable=True)
-    assert after.photos.count() == committed > 0
+    assert after.reads.photo_count() == committed > 0
     assert after.database.check_integrity() == "ok"
     after.close()
 

@@ -75,7 +75,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
-    photos, row = store.photos.count(), store.reads.current_encoder()
+    photos, row = store.reads.photo_count(), store.reads.current_encoder()
     dangling = store.database.dangling_rows()
     if dangling:
         message = f"Rows of the database that refer to something that does not exist: {dangling:,}."

@@ -24,7 +24,7 @@ def status_of(store: Store) -> Status:
     return Status(
         data_dir=store.data_dir,
         roots=list_roots(store.reads),
-        photos=store.photos.count(),
+        photos=store.reads.photo_count(),
         vectors=0 if row is None else store.vectors.count(row.key),
         encoder=None if row is None else row.name,
         snapshot=snapshot,

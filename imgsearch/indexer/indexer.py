@@ -554,7 +554,7 @@ class Indexer:
             missing=removals.missing,
             reread=reread,
             offline=changes.offline,
-            photos=store.photos.count(),
+            photos=store.reads.photo_count(),
         )
 
     def _rebuild(

@@ -62,6 +62,8 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._engine: Engine | None = None
         self._engine_lock = Lock()
+        self._watching: sqlite3.Connection | None = None  # for `version` alone
+        self._watching_lock = Lock()
 
     @classmethod
     def open(cls, data_dir: Path, writable: bool = False) -> Self:
@@ -125,6 +127,10 @@ class Database:
             self._idle.pop().close()
         if self._engine is not None:
             self._engine.dispose()
+        with self._watching_lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
 
     @property
     def snapshots_dir(self) -> Path:
@@ -158,6 +164,18 @@ class Database:
             self._idle.append(connection)
         else:
             connection.close()
+
+    def version(self) -> int:
+        """A number that changes whenever anything is committed to the library, by any process."""
+        file = self.data_dir / DATABASE_FILE
+        with self._watching_lock:
+            try:
+                # SQLite counts the commits of all other connections, so this one must be the same.
+                if self._watching is None:
+                    self._watching = connect(file, writable=False)
+                return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error as error:
+                raise_translated(error, file)
 
     @contextmanager
     def brief_transaction(self) -> Iterator[sqlite3.Connection]:

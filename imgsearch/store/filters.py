@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -32,7 +32,7 @@ from imgsearch.store.sql import (
     DATED_BY,
     HAS_PATH,
     IN_IDS,
-    ids_of,
+    ids_from_text,
     ids_parameter,
     is_called,
     lies_in,
@@ -47,7 +47,7 @@ _FIRST_PATH = (
     "(SELECT min(CAST(roots.path || '/' || paths.name AS BLOB)) FROM paths "
     "JOIN roots ON roots.id = root_id WHERE photo_id = photos.id)"
 )
-_NEVER = "0"
+_ALWAYS, _NEVER = "1", "0"
 
 
 class SqlCondition(NamedTuple):
@@ -59,9 +59,22 @@ class SqlCondition(NamedTuple):
 
 def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
     """The photos of a selection: ids, sorted, unique."""
-    where = _where(connection, selection)
-    query = f"SELECT photos.id FROM photos WHERE {where.text} ORDER BY photos.id"
-    return ids_of(connection.execute(query, where.parameters))
+    import numpy as np
+
+    # Many photos may be near a place. As a parameter of SQL, their ids would take a second.
+    circles = [each for each in selection.filters if each.field == "near"]
+    others = tuple(each for each in selection.filters if each.field != "near")
+    where = _where(connection, replace(selection, filters=others), _ALWAYS)
+    query = f"SELECT group_concat(id) FROM photos WHERE {where.text}"
+    ids = ids_from_text(connection.execute(query, where.parameters).fetchone()[0])
+    # There are few without a path, and to look for that of each photo takes longer than the rest.
+    gone = "SELECT group_concat(id) FROM photos WHERE gone_at IS NOT NULL"
+    ids = ids[~np.isin(ids, ids_from_text(connection.execute(gone).fetchone()[0]))]
+    for circle in circles:
+        places = [value for value in circle.values if isinstance(value, Place)]
+        near = np.concatenate([_ids_near(connection, place) for place in places])
+        ids = ids[np.isin(ids, near) != circle.negated]
+    return ids
 
 
 def has_any(connection: sqlite3.Connection, selection: Selection) -> bool:
@@ -97,12 +110,14 @@ def listing(
     ]
 
 
-def _where(connection: sqlite3.Connection, selection: Selection) -> SqlCondition:
-    """The condition that a photo is in a selection."""
+def _where(
+    connection: sqlite3.Connection, selection: Selection, there: str = HAS_PATH
+) -> SqlCondition:
+    """The condition that a photo is in a selection; `there` is that it is in the library at all."""
     connection.create_function("lies_in", 3, lies_in, deterministic=True)
     connection.create_function("is_called", 2, is_called, deterministic=True)
     context = ConditionContext(connection, selection.online)
-    conditions = [SqlCondition(HAS_PATH)]
+    conditions = [SqlCondition(there)]
     if selection.among is not None:
         conditions.append(_is_one_of("photos.id", selection.among.tolist()))
     for condition in selection.filters:
@@ -236,17 +251,21 @@ def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _near(context: ConditionContext, value: FilterValue) -> SqlCondition:
+    assert isinstance(value, Place)
+    return _is_one_of("photos.id", _ids_near(context.connection, value).tolist())
+
+
+def _ids_near(connection: sqlite3.Connection, place: Place) -> Ids:
+    """The photos in a circle around a place, also those without a path."""
     import numpy as np
 
-    assert isinstance(value, Place)
-    box = _box(value)
-    rows = context.connection.execute(
+    box = _box(place)
+    rows = connection.execute(
         f"SELECT id, lat, lon FROM photos WHERE {box.text}", box.parameters
     ).fetchall()
     table = np.array(rows, np.float64).reshape(-1, 3)
-    arc_km = arcs_km(table[:, 1], table[:, 2], value.lat, value.lon)
-    near = table[arc_km <= value.radius_km, 0].astype(np.int64)
-    return _is_one_of("photos.id", near.tolist())
+    arc_km = arcs_km(table[:, 1], table[:, 2], place.lat, place.lon)
+    return np.asarray(table[arc_km <= place.radius_km, 0], np.int64)
 
 
 def _box(place: Place) -> SqlCondition:

@@ -54,12 +54,6 @@ class PhotoStore:
         self._database = database
         self._reads = reads
 
-    def count(self) -> int:
-        """How many photos have at least one path."""
-        query = select(func.count(schema.paths.c.photo_id.distinct()))
-        with self._database.engine.connect() as connection:
-            return connection.execute(query).scalar_one()
-
     def last_id(self) -> int:
         """The id of the newest photo, 0 without any; photos added later have higher ids."""
         with self._database.engine.connect() as connection:

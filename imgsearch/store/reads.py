@@ -33,14 +33,17 @@ from imgsearch.records.picture_text import PhotoText, TextMatch
 from imgsearch.records.query import Filter, Listed, Selection
 from imgsearch.store import names
 from imgsearch.store.database import Database
+from imgsearch.store.recent_reads import RecentReads
 from imgsearch.store.sql import (
     DATE_TAKEN,
     DATED_BY,
     FACT_COLUMNS,
     HAS_PATH,
     IN_IDS,
+    IS_LIVE,
     LIST_FACTS,
     from_columns,
+    ids_from_text,
     ids_parameter,
     list_query,
 )
@@ -71,6 +74,7 @@ class Reads:
         self._database = database
         # Read last, with what tells whether it is still the same.
         self._baseline: tuple[tuple[int, object], ScoreBaseline | None] | None = None
+        self._recent = RecentReads(database)
 
     @classmethod
     def open(cls, data_dir: Path) -> Self:
@@ -123,6 +127,11 @@ class Reads:
         """The roots with at least one known file."""
         query = "SELECT id FROM roots WHERE EXISTS (SELECT 1 FROM paths WHERE root_id = roots.id)"
         return {root_id for (root_id,) in self._database.fetch_all(query)}
+
+    def photo_count(self) -> int:
+        """How many photos have at least one path."""
+        query = "SELECT count(DISTINCT photo_id) FROM paths"
+        return self._recent.get("photos", lambda: int(self._database.fetch_one(query)[0]))
 
     def photo_counts(self) -> dict[int, int]:
         """How many photo files each root has."""
@@ -219,8 +228,9 @@ class Reads:
         """The photos, among these or all, that have at least one path; sorted, unique."""
         among = "IS NOT NULL" if ids is None else IN_IDS
         parameters = () if ids is None else (ids_parameter(ids.tolist()),)
-        query = f"SELECT DISTINCT photo_id FROM paths WHERE photo_id {among} ORDER BY photo_id"
-        return self._database.fetch_ids(query, *parameters)
+        each = f"SELECT DISTINCT photo_id FROM paths WHERE photo_id {among}"
+        query = f"SELECT group_concat(photo_id) FROM ({each})"
+        return ids_from_text(self._database.fetch_one(query, *parameters)[0])
 
     def ids_without_path(self, ids: Ids) -> Ids:
         """The photos among these that no path points at, in their order.
@@ -235,11 +245,16 @@ class Reads:
         return self._database.fetch_ids(query, ids_parameter(ids.tolist()))
 
     def matching(self, selection: Selection) -> Ids:
-        """The photos of a selection: ids, sorted, unique."""
+        """The photos of a selection: ids, sorted, unique, and read-only."""
         from imgsearch.store import filters  # lazy: many queries have no filter
 
-        with self._database.reading() as connection:
-            return filters.matching(connection, selection)
+        def read() -> Ids:
+            with self._database.reading() as connection:
+                return _read_only(filters.matching(connection, selection))
+
+        if selection.among is not None:  # it has no hash, and few ask again
+            return read()
+        return self._recent.get((selection.filters, selection.online), read)
 
     def has_any(self, conditions: Sequence[Filter]) -> bool:
         """Whether some photo passes all of these filters, none of which names a town or root."""
@@ -271,7 +286,11 @@ class Reads:
             f"SELECT substr({DATE_TAKEN}, 1, 7) AS month, count(*), sum(taken_at IS NULL) "
             "FROM photos WHERE {} GROUP BY month ORDER BY month"
         )
-        return [MonthCount(*row) for row in self._of_live_photos(query, ids)]
+
+        def read() -> list[MonthCount]:
+            return [MonthCount(*row) for row in self._of_live_photos(query, ids)]
+
+        return read() if ids is not None else list(self._recent.get("months", read))
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
         """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
@@ -304,7 +323,11 @@ class Reads:
             "SELECT country, region, town, count(*), count(lat) FROM photos WHERE {} "
             "GROUP BY country, region, town"
         )
-        return [(tuple(row[:3]), *row[3:]) for row in self._of_live_photos(query, ids)]
+
+        def read() -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
+            return [(tuple(row[:3]), *row[3:]) for row in self._of_live_photos(query, ids)]
+
+        return read() if ids is not None else list(self._recent.get("places", read))
 
     def folder_counts(self) -> dict[Path, int]:
         """How many photo files each folder has, without those in its subfolders; sorted."""
@@ -350,7 +373,7 @@ class Reads:
     def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
         """The rows of a query about photos that have a path, and are among `ids` if given."""
         if ids is None:
-            return self._database.fetch_all(query.format(HAS_PATH))
+            return self._database.fetch_all(query.format(IS_LIVE))
         condition = f"{HAS_PATH} AND photos.id {IN_IDS}"
         return self._database.fetch_all(query.format(condition), ids_parameter(ids.tolist()))
 
@@ -437,12 +460,15 @@ class Reads:
         """The photos that have this phrase in a name, or in the text read in them; sorted, unique.
 
         With `is_whole`, as a whole name: of a file, without its suffix, a folder, a title, a
-        headline or a keyword.
+        headline or a keyword. They are read-only.
         """
         import numpy as np
 
-        with self._database.reading() as connection:
-            return np.array(names.ids_with(connection, phrase, is_whole), np.int64)
+        def read() -> Ids:
+            with self._database.reading() as connection:
+                return _read_only(np.array(names.ids_with(connection, phrase, is_whole), np.int64))
+
+        return self._recent.get(("named", phrase, is_whole), read)
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether `ids_named` finds a photo."""
@@ -483,12 +509,15 @@ class Reads:
 
     def photos_around(self, lat: float, lon: float) -> int:
         """How many photos were taken within half a degree of latitude and longitude."""
+        box = "lat BETWEEN ?1 - 0.5 AND ?1 + 0.5 AND lon BETWEEN ?2 - 0.5 AND ?2 + 0.5"
+        # Those without a path are few. To look for that of each photo would take ten times as long.
         query = (
-            "SELECT count(*) FROM photos WHERE lat BETWEEN ? AND ? AND lon BETWEEN ? AND ? "
-            f"AND {HAS_PATH}"
+            f"SELECT (SELECT count(*) FROM photos WHERE {box}) - (SELECT count(*) FROM photos "
+            f"INDEXED BY photos_gone WHERE gone_at IS NOT NULL AND {box})"
         )
-        row = self._database.fetch_one(query, lat - 0.5, lat + 0.5, lon - 0.5, lon + 0.5)
-        return int(row[0])
+        return self._recent.get(
+            ("around", lat, lon), lambda: int(self._database.fetch_one(query, lat, lon)[0])
+        )
 
     # ------------------------------------------------------------------ text in pictures
 
@@ -766,6 +795,11 @@ class Reads:
             np.frombuffer(blob, "<f2").astype(np.float32).reshape(-1, dim) for blob in halves
         )
         return ScoreBaseline(prompts, nouns, photos, np.frombuffer(mean, "<f4"), vectors)
+
+
+def _read_only(ids: Ids) -> Ids:
+    ids.flags.writeable = False
+    return ids
 
 
 def photo_starts(ids: Ids) -> Ids:

@@ -28,6 +28,7 @@ DATE_TAKEN = (
 )
 DATED_BY = "CASE WHEN photos.taken_at IS NULL THEN 'file' ELSE photos.dated_by END"
 HAS_PATH = "EXISTS (SELECT 1 FROM paths WHERE photo_id = photos.id)"
+IS_LIVE = "photos.gone_at IS NULL"  # the same by triggers, and faster where every row is read
 _SURROGATE = re.compile("[\ud800-\udfff]")
 IN_IDS = "IN (SELECT value FROM json_each(?))"  # SQLite limits the parameters of a statement
 
@@ -40,6 +41,16 @@ def ids_of(rows: Iterable[Sequence[Any]]) -> Ids:
     import numpy as np
 
     return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def ids_from_text(text: str | None) -> Ids:
+    """The ids that `group_concat` joined, sorted; it makes NULL of none.
+
+    So a million ids take a quarter of the time that they take row by row.
+    """
+    import numpy as np
+
+    return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
 
 def ids_parameter(ids: Iterable[int]) -> str:

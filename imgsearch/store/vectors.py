@@ -184,6 +184,8 @@ class VectorStore:
     def count(self, encoder_key: int, after_seq: int = 0) -> int:
         """How many vectors an encoder has, or has after a `seq`, including unlinked photos'."""
         query = select(func.count()).where(_c.encoder_key == encoder_key, _c.seq > after_seq)
+        if after_seq:  # SQLite would go through an index of all
+            query = query.with_hint(schema.vectors, "NOT INDEXED", "sqlite")
         with self._database.engine.connect() as connection:
             return connection.execute(query).scalar_one()
 

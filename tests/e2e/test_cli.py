@@ -592,7 +592,7 @@ def test_ctrl_c_keeps_what_was_done(undisturbed: tuple[Path, object], tmp_path: 
     assert code == 130, errors
     assert "continue" in errors and "Traceback" not in errors
     with Store.open(tmp_path, writable=False) as store:
-        kept = store.photos.count()
+        kept = store.reads.photo_count()
     assert kept > 0
     report = json.loads(run_cli("index", "--json", data=tmp_path).stdout)
     assert report["new"] == PHOTOS - kept

@@ -63,7 +63,7 @@ def add_photos(
         root_id = store.files.add_root(str(folder))
         row = store.reads.current_encoder() or store.vectors.add_encoder("lite/none", "lite", 8)
         results = []
-        first = store.photos.count()
+        first = store.reads.photo_count()
         for number, (taken_at, place) in enumerate(taken, first):
             path = folder / f"{number:04}.jpg"
             os.link(copies[number % len(copies)], path)
