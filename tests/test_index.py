@@ -296,3 +296,22 @@ def test_a_query_near_few_lists_compares_enough_vectors(compressed: Compressed) 
         only = np.arange(1, len(compressed.vectors), 3)
         results = index.search(queries, 100, only, effort=kind)
         assert np.mean([len(near.ids) == 100 for near in results]) > 0.9
+
+
+def test_a_filter_that_comes_again_is_the_same_unless_it_was_changed(
+    compressed: Compressed,
+) -> None:
+    query = compressed.queries["text"][:1]
+    ids = np.arange(1, len(compressed.vectors) + 1)
+    only = ids[::2].copy()
+    for effort in ("text", "exact"):
+        only[:] = ids[::2]
+        odd = compressed.index.search(query, 50, only, effort)[0]
+        only += 1
+        even = compressed.index.search(query, 50, only, effort)[0]
+        assert set(odd.ids % 2) == {1} and set(even.ids % 2) == {0}
+        only.flags.writeable = False
+        for _ in range(2):
+            again = compressed.index.search(query, 50, only, effort)[0]
+            assert again.ids.tolist() == even.ids.tolist()
+        only = only.copy()

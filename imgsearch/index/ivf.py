@@ -7,10 +7,9 @@ scores the candidates that they give by the stored vectors, which are in the sam
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from math import ceil, inf, log2, sqrt
 from pathlib import Path
@@ -85,6 +84,7 @@ _BITMAP_IDS = 1 << 29  # above this id a bitmap (64 MiB) gives way to a hash set
 _BITS = 4  # of a code: 16 points for every two dimensions
 _BLOCK_CODES = 32  # the codes that fast-scan compares at once
 _COPIED_BYTES = 1 << 22
+_FILTERS_KEPT = 4  # of up to 17 bytes for each photo that passes
 _FILTER_SAMPLE = 2_048  # photos that pass a filter, to see which lists they are in
 # A filter depends on a query where an eighth, a quarter, half or all of the lists nearest to it
 # hold less than this part of what they would hold of photos taken at random.
@@ -268,6 +268,7 @@ class CompressedIndex:
         self._sizes = sizes
         self._read_rows = read_rows
         self._rows: StoredRows | None = None
+        self._filters: tuple[_Filter, ...] = ()  # the last ones
         self.policy = policy
         self.nlist = int(index.nlist)
         self.settings: dict[Effort, ScanSetting] = {
@@ -307,53 +308,75 @@ class CompressedIndex:
         k = min(k, len(self))
         if k <= 0 or (only is not None and not len(only)):
             return [NO_NEIGHBOURS for _ in queries]
+        passing = None if only is None else self._filter(only)
         if effort == "exact":
-            return self.rows.search(queries, k, only)
+            return self._search_exactly(queries, k, passing)
         setting = self.settings[effort].for_results(k, self.nlist)
         share = 1.0 if only is None else min(1.0, len(only) / len(self))
         cost = _cost(self._index, setting.under_filter(share, self.nlist))
         if CODES_PER_ROW * share * len(self) <= cost:
-            return self.rows.search(queries, k, only)
-        if only is None:
+            return self._search_exactly(queries, k, passing)
+        queries = np.ascontiguousarray(queries, np.float32)
+        if passing is None:
             candidates = _candidates(self._index, self._sizes, queries, setting)
         else:
-            candidates = self._filtered_candidates(queries, setting, share, only)
+            candidates = self._filtered_candidates(queries, setting, passing)
         results: list[Neighbours] = []
         for row, near in enumerate(candidates):
-            results += self.rows.search(queries[row : row + 1], k, sorted_unique(near.ids))
+            positions = self.rows.positions(sorted_unique(near.ids))
+            results += self.rows.search(queries[row : row + 1], k, positions)
         return results
 
+    def _search_exactly(
+        self, queries: Vectors, k: int, passing: _Filter | None
+    ) -> list[Neighbours]:
+        return self.rows.search(queries, k, None if passing is None else passing.positions)
+
+    def _filter(self, only: Ids) -> _Filter:
+        """What searches need of a filter, found before if this is one of the last.
+
+        Whoever gives the same array again must not have changed it, so only read-only ones count.
+        """
+        for known in self._filters:
+            if known.ids is only:
+                return known
+        new = _Filter(only, self.rows, len(self), self.nlist)
+        if not only.flags.writeable:
+            self._filters = (new, *self._filters[: _FILTERS_KEPT - 1])
+        return new
+
     def _filtered_candidates(
-        self, queries: Vectors, setting: ScanSetting, share: float, only: Ids
+        self, queries: Vectors, setting: ScanSetting, passing: _Filter
     ) -> list[Neighbours]:
         """Candidates that pass a filter, from all lists where those near a query hold too few.
 
         `setting` is that of searches without a filter.
         """
-        depends = self._depends_on_query(queries, setting.nprobe, only)
+        wider = setting.under_filter(passing.share, self.nlist)
+        scores, lists = self._index.quantizer.search(queries, wider.nprobe)
+        depends = self._depends_on_query(lists[:, : setting.nprobe], passing)
         found: list[Neighbours] = [NO_NEIGHBOURS] * len(queries)
-        for rows, wider in (
-            (np.flatnonzero(~depends), setting.under_filter(share, self.nlist)),
-            (np.flatnonzero(depends), replace(setting, nprobe=self.nlist, gap=inf)),
-        ):
-            if len(rows):
-                near = _candidates(self._index, self._sizes, queries[rows], wider, only)
-                for row, candidates in zip(rows.tolist(), near, strict=True):
-                    found[row] = candidates
+        for row, own in enumerate(queries[:, None]):
+            if depends[row]:
+                every = replace(setting, nprobe=self.nlist, gap=inf)
+                near = _candidates(self._index, self._sizes, own, every, passing)
+            else:
+                lists_near = scores[row : row + 1], lists[row : row + 1]
+                near = _candidates(self._index, self._sizes, own, wider, passing, lists_near)
+            (found[row],) = near
         return found
 
-    def _depends_on_query(self, queries: Vectors, nprobe: int, only: Ids) -> NDArray[np.bool_]:
+    def _depends_on_query(self, lists: Ids, passing: _Filter) -> NDArray[np.bool_]:
         """For which query rows the lists nearest to it hold fewer that pass than others do.
 
-        What is searched for then lies in lists so far off that their order means little.
+        What is searched for then lies in lists so far off that their order means little. `lists`
+        (queries, n) are the nearest ones, nearest first.
         """
-        sample = only[:: max(1, len(only) // _FILTER_SAMPLE)]
-        counts = np.bincount(self.rows.groups_of(sample), minlength=self.nlist)
-        _, lists = self._index.quantizer.search(np.ascontiguousarray(queries), nprobe)
-        passing = np.cumsum(counts[lists], axis=1) / max(1, counts.sum())
+        counts = passing.sample_by_list
+        passed = np.cumsum(counts[lists], axis=1) / max(1, counts.sum())
         usual = np.cumsum(self._sizes[lists], axis=1) / max(1, len(self))
-        depths = [max(1, nprobe // part) - 1 for part in _DEPTHS]
-        return np.asarray((passing < _USUAL_PART * usual)[:, depths].any(axis=1))
+        depths = [max(1, lists.shape[1] // part) - 1 for part in _DEPTHS]
+        return np.asarray((passed < _USUAL_PART * usual)[:, depths].any(axis=1))
 
     def without_vectors(self) -> Any:
         """FAISS's index with the same centres and codes, and nothing in its lists."""
@@ -362,6 +385,32 @@ class CompressedIndex:
         faiss.copy_array_to_vector(codebook, index.pq.centroids)
         index.is_trained = True
         return index
+
+
+class _Filter:
+    """The photos that pass a filter, sorted and unique, and what searches need of them."""
+
+    def __init__(self, ids: Ids, rows: StoredRows, vectors: int, nlist: int) -> None:
+        self.ids = ids
+        self.share = min(1.0, len(ids) / vectors)  # of all photos
+        self._rows = rows
+        self._nlist = nlist
+
+    @cached_property
+    def positions(self) -> Ids:
+        """Where their vectors are among the stored ones."""
+        return self._rows.positions(self.ids)
+
+    @cached_property
+    def selector(self) -> Any:
+        """FAISS's form of them."""
+        return _selector(self.ids)
+
+    @cached_property
+    def sample_by_list(self) -> NDArray[np.int64]:
+        """How many of a sample of them are in each list."""
+        sample = self.ids[:: max(1, len(self.ids) // _FILTER_SAMPLE)]
+        return np.bincount(self._rows.groups_of(sample), minlength=self._nlist)
 
 
 class IvfPqBackend:
@@ -503,49 +552,52 @@ def _index_around(centroids: Vectors, sample: Vectors, options: IvfOptions) -> A
 
 
 def _candidates(
-    index: Any, sizes: Ids, queries: Vectors, setting: ScanSetting, only: Ids | None = None
+    index: Any,
+    sizes: Ids,
+    queries: Vectors,
+    setting: ScanSetting,
+    passing: _Filter | None = None,
+    nearest_lists: tuple[Vectors, Ids] | None = None,
 ) -> list[Neighbours]:
     """The vectors of each query row whose codes score best, with these rough scores, best first.
 
     However near few of the lists are, those compared hold as many vectors as candidates are wanted:
-    too few candidates would have every vector scored.
+    too few candidates would have every vector scored. `nearest_lists` are the scores and the
+    numbers of the `nprobe` lists nearest to each query, if they are known.
     """
     k = min(setting.candidates, int(index.ntotal))
-    share = 1.0 if only is None else min(1.0, len(only) / int(index.ntotal))
-    queries = np.ascontiguousarray(queries, np.float32)
+    share, selector = (1.0, None) if passing is None else (passing.share, passing.selector)
     results: list[Neighbours] = []
     step = max(1, _BLOCK_RESULTS // max(k, setting.nprobe))
-    with _selecting(only) as selector:
-        for start in range(0, len(queries), step):
-            block = queries[start : start + step]
+    for start in range(0, len(queries), step):
+        block = np.ascontiguousarray(queries[start : start + step], np.float32)
+        if nearest_lists is None:
             scores, lists = index.quantizer.search(block, setting.nprobe)
-            is_near = scores[:, :1] - scores <= setting.gap
-            held = np.cumsum(sizes[lists[:, :-1]], axis=1)
-            is_near[:, 1:] |= share * held < k
-            nprobe = int(is_near.sum(axis=1).max())
-            scores, lists = _first_columns(scores, nprobe), _first_columns(lists, nprobe)
-            lists[~is_near[:, :nprobe]] = -1  # FAISS leaves these out
-            near = np.empty((len(block), k), np.float32), np.empty((len(block), k), np.int64)
-            # FAISS's method for Python reads the number of lists from the index, which all threads
-            # share.
-            index.search_preassigned_c(
-                len(block),
-                faiss.swig_ptr(block),
-                k,
-                faiss.swig_ptr(lists),
-                faiss.swig_ptr(scores),
-                *map(faiss.swig_ptr, near),
-                False,
-                faiss.SearchParametersIVF(nprobe=nprobe, sel=selector),
-            )
-            for row, ids in zip(*near, strict=True):
-                found = ids >= 0
-                results.append(Neighbours(ids[found], row[found]))
+        else:
+            scores, lists = (each[start : start + step] for each in nearest_lists)
+        is_near = scores[:, :1] - scores <= setting.gap
+        held = np.cumsum(sizes[lists[:, :-1]], axis=1)
+        is_near[:, 1:] |= share * held < k
+        nprobe = int(is_near.sum(axis=1).max())
+        scores = np.ascontiguousarray(scores[:, :nprobe])
+        lists = np.where(is_near[:, :nprobe], lists[:, :nprobe], -1)  # FAISS leaves those out
+        near = np.empty((len(block), k), np.float32), np.empty((len(block), k), np.int64)
+        # FAISS's method for Python reads the number of lists from the index, which all threads
+        # share.
+        index.search_preassigned_c(
+            len(block),
+            faiss.swig_ptr(block),
+            k,
+            faiss.swig_ptr(lists),
+            faiss.swig_ptr(scores),
+            *map(faiss.swig_ptr, near),
+            False,
+            faiss.SearchParametersIVF(nprobe=nprobe, sel=selector),
+        )
+        for row, ids in zip(*near, strict=True):
+            found = ids >= 0
+            results.append(Neighbours(ids[found], row[found]))
     return results
-
-
-def _first_columns(array: NDArray[Any], count: int) -> NDArray[Any]:
-    return np.ascontiguousarray(array[:, :count])
 
 
 def _cost(index: Any, setting: ScanSetting) -> float:
@@ -817,12 +869,12 @@ def _search(
     queries = np.ascontiguousarray(queries, np.float32)
     results: list[Neighbours] = []
     step = max(1, _BLOCK_RESULTS // k)
-    with _selecting(only) as selector:
-        # The parameters go with the call: the index is shared between threads.
-        parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
-        for start in range(0, len(queries), step):
-            scores, ids = index.search(queries[start : start + step], k, params=parameters)
-            results += [_neighbours(*row) for row in zip(ids, scores, strict=True)]
+    # The parameters go with the call: the index is shared between threads.
+    selector = None if only is None else _selector(only)
+    parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
+    for start in range(0, len(queries), step):
+        scores, ids = index.search(queries[start : start + step], k, params=parameters)
+        results += [_neighbours(*row) for row in zip(ids, scores, strict=True)]
     return results
 
 
@@ -830,18 +882,13 @@ def _centroids(index: Any) -> Vectors:
     return np.asarray(index.quantizer.reconstruct_n(0, int(index.nlist)), np.float32)
 
 
-@contextmanager
-def _selecting(only: Ids | None) -> Iterator[Any]:
-    """FAISS's form of a filter. It is valid as long as the arrays in here live."""
-    if only is None:
-        yield None
-    elif int(only[-1]) >= _BITMAP_IDS:
-        yield faiss.IDSelectorBatch(only)
-    else:
-        mask = np.zeros(int(only[-1]) + 1, np.bool_)
-        mask[only] = True
-        bitmap = np.packbits(mask, bitorder="little")
-        yield faiss.IDSelectorBitmap(bitmap)
+def _selector(only: Ids) -> Any:
+    """FAISS's form of a filter; it keeps the bitmap alive."""
+    if int(only[-1]) >= _BITMAP_IDS:
+        return faiss.IDSelectorBatch(only)
+    mask = np.zeros(int(only[-1]) + 1, np.bool_)
+    mask[only] = True
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
 def _neighbours(ids: Ids, scores: Vector) -> Neighbours:

@@ -51,9 +51,8 @@ class StoredRows:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def search(self, queries: Vectors, k: int, only: Ids | None = None) -> list[Neighbours]:
-        """The k nearest of each query row among the photos in `only` (sorted, unique), exactly."""
-        positions = None if only is None else self._positions(only)
+    def search(self, queries: Vectors, k: int, positions: Ids | None = None) -> list[Neighbours]:
+        """The k nearest of each query row among the vectors at these positions, or all, exactly."""
         results: list[Neighbours] = []
         for start in range(0, len(queries), _BLOCK_QUERIES):
             results += self._search_block(queries[start : start + _BLOCK_QUERIES], k, positions)
@@ -61,7 +60,7 @@ class StoredRows:
 
     def groups_of(self, ids: Ids) -> NDArray[np.uint32]:
         """The lists of these photos (sorted, unique), once for each of their vectors."""
-        return self.groups[self._positions(ids)]
+        return self.groups[self.positions(ids)]
 
     def groups_of_same(self, ids: Ids, vectors: Vectors) -> Ids:
         """The list of each of these photos' vectors that is the same here, and -1 of others.
@@ -77,12 +76,12 @@ class StoredRows:
         groups[known[is_same]] = self.groups[places[is_same]]
         return groups
 
-    def _positions(self, only: Ids) -> Ids:
-        """Where in `ids` these photos are, once for each of their vectors."""
-        first, is_there, is_repeated = self._looked_up(only)
+    def positions(self, ids: Ids) -> Ids:
+        """Where in `self.ids` these photos (sorted, unique) are, once for each of their vectors."""
+        first, is_there, is_repeated = self._looked_up(ids)
         if not is_repeated.any():  # the usual case, with half the steps
             return np.asarray(first[is_there], np.int64)
-        counts = np.searchsorted(self.ids, only, "right") - first
+        counts = np.searchsorted(self.ids, ids, "right") - first
         ends = np.cumsum(counts)
         return np.repeat(first - (ends - counts), counts) + np.arange(int(ends[-1]))
 
