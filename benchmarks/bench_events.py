@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from imgsearch.analysis.events import GAP_RATIO, GAPS_AROUND, find_events
-from imgsearch.records.browse import Moment
+from imgsearch.records.browse import Moments
 
 LIBRARIES = 10
 YEARS = 5
@@ -43,6 +43,16 @@ LIVES = {
     "moved house": Life(moves=True),
     "no coordinates": Life(located=0.0),
 }
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When and where a photo was taken."""
+
+    photo_id: int
+    taken_at: datetime
+    lat: float | None = None
+    lon: float | None = None
 
 
 @dataclass(frozen=True)
@@ -147,8 +157,21 @@ def days(moments: Sequence[Moment]) -> list[list[int]]:
     return list(groups.values())
 
 
+def columns(moments: Sequence[Moment]) -> Moments:
+    """The same as the library has it."""
+    nowhere = [None] * len(moments)
+    return Moments.of(
+        [moment.photo_id for moment in moments],
+        [moment.taken_at.isoformat() for moment in moments],
+        [moment.lat for moment in moments],
+        [moment.lon for moment in moments],
+        nowhere,
+        nowhere,
+    )
+
+
 def ours(moments: Sequence[Moment]) -> list[list[int]]:
-    return [list(event.photo_ids) for event in find_events(moments)]
+    return [list(event.photo_ids) for event in find_events(columns(moments))]
 
 
 def score(shots: Sequence[Shot], groups: Sequence[Sequence[int]]) -> tuple[float, float, float]:

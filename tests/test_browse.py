@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.bench_events import LIVES, make_library, ours, score
+from benchmarks.bench_events import LIVES, Moment, columns, make_library, ours, score
 from imgsearch import Library, Query, Settings, to_text
 from imgsearch.analysis.events import find_events
 from imgsearch.cli import commands
@@ -20,7 +20,6 @@ from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.anniversary import in_earlier_years
 from imgsearch.records.browse import (
     CountryCount,
-    Moment,
     MonthCount,
     PlaceCounts,
     RegionCount,
@@ -158,7 +157,7 @@ def at_home(weeks: Iterable[int]) -> list[Moment]:
 def spans(moments: Iterable[Moment]) -> list[tuple[float, float, bool]]:
     """First and last photo of each event, in days, and whether it is a trip."""
     moments = sorted(moments, key=lambda moment: moment.taken_at)
-    events = find_events(moments)
+    events = find_events(columns(moments))
     assert [n for event in events for n in event.photo_ids] == [m.photo_id for m in moments]
     return [
         (event.photo_ids[0] / 1e6, event.photo_ids[-1] / 1e6, event.is_trip) for event in events

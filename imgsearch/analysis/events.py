@@ -8,14 +8,17 @@ libraries with known events: benchmarks/bench_events.py.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
+from typing import TypeAlias
 
-from imgsearch.records.browse import Moment, PhotoEvent
-from imgsearch.sphere import away_km
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsearch.records.arrays import Degrees
+from imgsearch.records.browse import Moments, PhotoEvent
+from imgsearch.sphere import arcs_km
 
 GAP_RATIO = 17.0  # of a gap to the geometric mean of those around it; as in PhotoTOC
 GAPS_AROUND = 10  # on either side; as in PhotoTOC
@@ -29,107 +32,111 @@ _HOME_WEEKS = 5  # with photos, within half a year before and after
 _HOME_SHARE = 0.5  # of the weeks of the most frequent place
 _WINDOW_MONTHS = 6
 
-_Point = tuple[float, float]
+_Cell: TypeAlias = tuple[int, int]  # of a grid in degrees, south to north and west to east
+_Seconds: TypeAlias = NDArray[np.float64]
+_WeeksOfCells: TypeAlias = Mapping[_Cell, set[int]]  # in which weeks photos were taken there
 
 
-def find_events(moments: Sequence[Moment]) -> tuple[PhotoEvent, ...]:
-    """The events of photos in order of time, in order; each photo is in one of them."""
-    if not moments:
+def find_events(moments: Moments) -> tuple[PhotoEvent, ...]:
+    """The events of photos, in order of time; each photo is in one of them."""
+    if not len(moments):
         return ()
-    points = _points(moments)
-    homes = _homes(moments)
-    away = [
-        point is not None
-        and all(away_km(*point, *home) > HOME_KM for home in homes[_month(moment.taken_at)])
-        for moment, point in zip(moments, points, strict=True)
-    ]
-    gaps_s = [
-        (later.taken_at - earlier.taken_at).total_seconds() for earlier, later in pairwise(moments)
-    ]
-    limits_s = _limits_s(gaps_s)
-    events, start = [], 0
-    for last, gap_s in enumerate(gaps_s):
-        if away[last] and away[last + 1]:
-            ends = gap_s > TRIP_GAP_S
-        else:
-            ends = away[last] != away[last + 1] or gap_s > limits_s[last]
-        if ends:
-            events.append(_event(moments[start : last + 1], away[start]))
-            start = last + 1
-    events.append(_event(moments[start:], away[start]))
-    return tuple(events)
+    away = _are_away(moments, *_places(moments))
+    gaps_s = _seconds(np.diff(moments.taken_at))
+    ends = (away[:-1] != away[1:]) | (gaps_s > _limits_s(gaps_s))
+    ends = np.where(away[:-1] & away[1:], gaps_s > TRIP_GAP_S, ends)
+    starts = [0, *(np.flatnonzero(ends) + 1).tolist(), len(moments)]
+    return tuple(_event(moments, first, end, bool(away[first])) for first, end in pairwise(starts))
 
 
-def _limits_s(gaps_s: Sequence[float]) -> list[float]:
+def _seconds(times: NDArray[np.timedelta64]) -> _Seconds:
+    return np.asarray(times / np.timedelta64(1, "s"), np.float64)
+
+
+def _limits_s(gaps_s: _Seconds) -> _Seconds:
     """For each gap, how long it may be within an event in one place."""
-    logs = [math.log(max(gap_s, 1.0)) for gap_s in gaps_s]
-    sums = [0.0]
-    for log in logs:
-        sums.append(sums[-1] + log)
-    limits = []
-    for place in range(len(logs)):
-        first, end = max(0, place - GAPS_AROUND), min(len(logs), place + GAPS_AROUND + 1)
-        mean = (sums[end] - sums[first]) / (end - first)
-        limits.append(min(max(GAP_RATIO * math.exp(mean), MIN_GAP_S), MAX_GAP_S))
-    return limits
+    sums = np.append(0.0, np.cumsum(np.log(np.maximum(gaps_s, 1.0))))
+    places = np.arange(len(gaps_s))
+    first = np.maximum(places - GAPS_AROUND, 0)
+    end = np.minimum(places + GAPS_AROUND + 1, len(gaps_s))
+    mean = (sums[end] - sums[first]) / (end - first)
+    return np.asarray(np.clip(GAP_RATIO * np.exp(mean), MIN_GAP_S, MAX_GAP_S))
 
 
-def _points(moments: Sequence[Moment]) -> list[_Point | None]:
-    """Where each photo was taken; without coordinates, where the nearest in time was."""
-    before = _last_located(moments, range(len(moments)))
-    after = _last_located(moments, range(len(moments) - 1, -1, -1))
-    points = []
-    for number, moment in enumerate(moments):
-        nearest = min(
-            (
-                moments[other]
-                for other in (before.get(number), after.get(number))
-                if other is not None
-            ),
-            key=lambda other: abs(other.taken_at - moment.taken_at),
-            default=moment,
-        )
-        apart_s = abs((nearest.taken_at - moment.taken_at).total_seconds())
-        points.append(_point_of(nearest) if apart_s <= SAME_PLACE_S else None)
-    return points
+def _are_located(moments: Moments) -> NDArray[np.bool_]:
+    """Which photos have coordinates; an older version stored impossible ones, too."""
+    return np.asarray((np.abs(moments.lats) <= 90) & (np.abs(moments.lons) <= 180))
 
 
-def _last_located(moments: Sequence[Moment], order: Iterable[int]) -> dict[int, int]:
-    """For each photo, the last one with coordinates up to it in this order, if there is one."""
-    found: dict[int, int] = {}
-    last: int | None = None
-    for number in order:
-        if _point_of(moments[number]) is not None:
-            last = number
-        if last is not None:
-            found[number] = last
-    return found
+def _places(moments: Moments) -> tuple[Degrees, Degrees]:
+    """Where each photo was taken; without coordinates, where the nearest in time was.
+
+    NaN where none is near enough.
+    """
+    count, located = len(moments), _are_located(moments)
+    numbers = np.arange(count)
+    before = np.maximum.accumulate(np.where(located, numbers, -1))
+    after = np.minimum.accumulate(np.where(located, numbers, count)[::-1])[::-1]
+    times = moments.taken_at
+    since_s = _seconds(times - times[np.maximum(before, 0)])
+    until_s = _seconds(times[np.minimum(after, count - 1)] - times)
+    since_s[before < 0] = until_s[after == count] = np.inf
+    nearest = np.where(since_s <= until_s, before, after)
+    is_near = np.minimum(since_s, until_s) <= SAME_PLACE_S
+    nearest = np.where(is_near, nearest, 0)
+    lats, lons = (
+        np.where(is_near, degrees[nearest], np.nan) for degrees in (moments.lats, moments.lons)
+    )
+    return lats, lons
 
 
-def _point_of(moment: Moment) -> _Point | None:
-    return None if moment.lat is None or moment.lon is None else (moment.lat, moment.lon)
+def _are_away(moments: Moments, lats: Degrees, lons: Degrees) -> NDArray[np.bool_]:
+    """Which photos were taken far from every home."""
+    away = ~np.isnan(lats)
+    months = moments.taken_at.astype("datetime64[M]").astype(np.int64)
+    first_of_each = np.flatnonzero(np.append(True, months[1:] != months[:-1]))
+    homes = _homes(moments, months)
+    for first, end in pairwise([*first_of_each.tolist(), len(months)]):
+        own = slice(first, end)
+        for row, column in homes[int(months[first])]:
+            home = row * _CELL_DEGREES, column * _CELL_DEGREES
+            with np.errstate(invalid="ignore"):  # NaN is not farther
+                away[own] &= arcs_km(lats[own], lons[own], *home) > HOME_KM
+    return away
 
 
-def _homes(moments: Sequence[Moment]) -> dict[int, list[_Point]]:
-    """The homes in each month: places with photos in many weeks of the months around it."""
-    weeks: dict[int, dict[_Point, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for moment in moments:
-        point = _point_of(moment)
-        if point is not None:
-            week = moment.taken_at.toordinal() // 7
-            weeks[_month(moment.taken_at)][_cell(point)].add(week)
+def _homes(moments: Moments, months: NDArray[np.int64]) -> dict[int, list[_Cell]]:
+    """The homes in each month: cells with photos in many weeks of the months around it."""
+    located = _are_located(moments)
+    # Weeks begin on Sundays: the first of January 1970 was a Thursday.
+    weeks = (moments.taken_at.astype("datetime64[D]").astype(np.int64) + 4) // 7
+    cells = (
+        np.rint(degrees[located] / _CELL_DEGREES).astype(np.int64)
+        for degrees in (moments.lats, moments.lons)
+    )
+    by_month: dict[int, dict[_Cell, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for month, row, column, week in _different(months[located], *cells, weeks[located]):
+        by_month[month][row, column].add(week)
     return {
         month: _most_frequent(
-            weeks[other]
+            by_month[other]
             for other in range(month - _WINDOW_MONTHS, month + _WINDOW_MONTHS + 1)
-            if other in weeks
+            if other in by_month
         )
-        for month in {_month(moment.taken_at) for moment in moments}
+        for month in set(months.tolist())
     }
 
 
-def _most_frequent(months: Iterable[Mapping[_Point, set[int]]]) -> list[_Point]:
-    weeks: dict[_Point, set[int]] = defaultdict(set)
+def _different(*columns: NDArray[np.int64]) -> list[tuple[int, ...]]:
+    """The rows of these columns, each once."""
+    order = np.lexsort(columns)
+    changes = [np.diff(column[order]) != 0 for column in columns]
+    is_first = np.append(True, np.logical_or.reduce(changes))[: len(order)]
+    return list(zip(*(column[order[is_first]].tolist() for column in columns), strict=True))
+
+
+def _most_frequent(months: Iterable[_WeeksOfCells]) -> list[_Cell]:
+    weeks: dict[_Cell, set[int]] = defaultdict(set)
     for month in months:
         for cell, own in month.items():
             weeks[cell] |= own
@@ -138,26 +145,16 @@ def _most_frequent(months: Iterable[Mapping[_Point, set[int]]]) -> list[_Point]:
     return [cell for cell, own in weeks.items() if len(own) >= needed]
 
 
-def _cell(point: _Point) -> _Point:
-    """The middle of the cell of a grid that a point is in."""
-    lat, lon = (round(degrees / _CELL_DEGREES) * _CELL_DEGREES for degrees in point)
-    return lat, lon
-
-
-def _month(taken_at: datetime) -> int:
-    return taken_at.year * 12 + taken_at.month
-
-
-def _event(moments: Sequence[Moment], is_trip: bool) -> PhotoEvent:
+def _event(moments: Moments, first: int, end: int, is_trip: bool) -> PhotoEvent:
     return PhotoEvent(
-        start=moments[0].taken_at,
-        end=moments[-1].taken_at,
+        start=moments.taken_at[first].item(),
+        end=moments.taken_at[end - 1].item(),
         is_trip=is_trip,
-        photo_ids=tuple(moment.photo_id for moment in moments),
-        towns=_frequent(moment.town for moment in moments),
-        countries=_frequent(moment.country for moment in moments),
+        photo_ids=tuple(moments.photo_ids[first:end].tolist()),
+        towns=_frequent(moments.towns[first:end]),
+        countries=_frequent(moments.countries[first:end]),
     )
 
 
-def _frequent(names: Iterable[str | None]) -> tuple[str, ...]:
+def _frequent(names: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(name for name, _ in Counter(names).most_common() if name is not None)

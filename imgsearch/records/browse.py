@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from imgsearch.records.arrays import Degrees, Ids
+
+_TO_THE_SECOND = len("2023-06-15T12:30:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +132,58 @@ class NameCounts:
     keywords: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When and where a photo was taken: the camera's local time, degrees, names of the place."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """When and where n photos were taken, each fact in an array (n,) or a list of its own.
 
-    photo_id: int
-    taken_at: datetime  # without a UTC offset
-    lat: float | None = None
-    lon: float | None = None
-    town: str | None = None
-    country: str | None = None
+    In order of time, and of the same time by id.
+    """
+
+    photo_ids: Ids
+    taken_at: NDArray[np.datetime64]  # the camera's local time, in microseconds
+    lats: Degrees  # NaN where they are not known
+    lons: Degrees
+    towns: Sequence[str | None]
+    countries: Sequence[str | None]
+
+    def __len__(self) -> int:
+        return len(self.photo_ids)
+
+    @classmethod
+    def of(
+        cls,
+        photo_ids: Sequence[int],
+        taken_at: Sequence[str],
+        lats: Sequence[float | None],
+        lons: Sequence[float | None],
+        towns: Sequence[str | None],
+        countries: Sequence[str | None],
+    ) -> Moments:
+        """Those of photos in any order. The times are ISO text; UTC offsets do not count."""
+        import numpy as np
+
+        ids, times = np.array(photo_ids, np.int64), _local_times(taken_at)
+        order = np.lexsort((ids, times))
+        places = order.tolist()
+        return cls(
+            ids[order],
+            times[order],
+            np.array(lats, np.float64)[order],
+            np.array(lons, np.float64)[order],
+            [towns[place] for place in places],
+            [countries[place] for place in places],
+        )
+
+
+def _local_times(texts: Sequence[str]) -> NDArray[np.datetime64]:
+    """Times in ISO text, without their UTC offsets, in microseconds."""
+    import numpy as np
+
+    times = np.array([text[:_TO_THE_SECOND] for text in texts], "datetime64[us]")
+    for place, text in enumerate(texts):
+        if text[_TO_THE_SECOND : _TO_THE_SECOND + 1] == ".":
+            times[place] = datetime.fromisoformat(text).replace(tzinfo=None)
+    return times
 
 
 @dataclass(frozen=True, slots=True)

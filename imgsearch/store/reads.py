@@ -51,7 +51,7 @@ from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
-    from imgsearch.records.browse import Moment, MonthCount
+    from imgsearch.records.browse import Moments, MonthCount
     from imgsearch.records.saved import SavedSearch
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
@@ -353,22 +353,19 @@ class Reads:
             )
         )
 
-    def moments(self, ids: Ids | None = None) -> list[Moment]:
+    def moments(self, ids: Ids | None = None) -> Moments:
         """When and where these photos, or all, were taken, in order of time.
 
         Photos whose metadata has no date are left out.
         """
-        from imgsearch.records.browse import Moment
+        from imgsearch.records.browse import Moments
 
         query = (
             "SELECT id, taken_at, lat, lon, town, country FROM photos "
             "WHERE taken_at IS NOT NULL AND {}"
         )
-        moments = [
-            Moment(photo_id, datetime.fromisoformat(taken_at).replace(tzinfo=None), *place)
-            for photo_id, taken_at, *place in self._of_live_photos(query, ids)
-        ]
-        return sorted(moments, key=lambda moment: (moment.taken_at, moment.photo_id))
+        rows = self._of_live_photos(query, ids)
+        return Moments.of(*(zip(*rows, strict=True) if rows else [()] * 6))
 
     def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
         """The rows of a query about photos that have a path, and are among `ids` if given."""

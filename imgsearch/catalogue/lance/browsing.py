@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imgsearch.catalogue.lance.tables import loaded
-from imgsearch.records.browse import Moment, MonthCount
+from imgsearch.records.browse import Moments, MonthCount
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.lance.reader import LanceCatalogue
@@ -91,25 +90,16 @@ class LanceBrowsing:
         counts = [(loaded(text), number) for text, number in _counted(texts)]
         return dict(sorted(counts, key=lambda count: (-count[1], count[0])))
 
-    def moments(self, ids: Ids | None = None) -> list[Moment]:
+    def moments(self, ids: Ids | None = None) -> Moments:
         """When and where these photos, or all, were taken, in order of time.
 
         Photos whose metadata has no date are left out.
         """
         columns = ["id", "taken_at", "lat", "lon", "town", "country"]
         rows = self._catalogue.whole_photos(columns, ids, "taken_at IS NOT NULL")
-        moments = [
-            Moment(
-                row["id"],
-                datetime.fromisoformat(row["taken_at"]).replace(tzinfo=None),
-                row["lat"],
-                row["lon"],
-                _loaded(row["town"]),
-                _loaded(row["country"]),
-            )
-            for row in rows.to_pylist()
-        ]
-        return sorted(moments, key=lambda moment: (moment.taken_at, moment.photo_id))
+        facts = [rows[column].to_pylist() for column in columns]
+        names = ([_loaded(name) for name in column] for column in facts[4:])
+        return Moments.of(*facts[:4], *names)
 
     def _newest_first(self, columns: list[str], ids: Ids | None) -> Any:
         rows = self._catalogue.whole_photos(["id", "date", *columns], ids)
