@@ -104,6 +104,8 @@ class LocalCatalogue:
             vectors = 0 if self._baseline is None else self._baseline.vectors
             return PhotoCount(vectors - int(further.sum()), vectors)
         ids = self.ids(among)
+        if not len(with_several):  # the usual case, without a pass over all ids
+            return PhotoCount(len(ids), len(ids))
         return PhotoCount(len(ids), len(ids) + int(further[np.isin(with_several, ids)].sum()))
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
