@@ -21,6 +21,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from imgsearch.records.arrays import Vector, Vectors
 
 # The kind of a term; "short" is a text averaged over templates, see `encoders.prompts`.
@@ -82,7 +85,9 @@ def negative_rows(
         usual_share = _USUAL_SHARE_LESS_MEAN_NOUN if is_less_mean_noun else _USUAL_SHARE
         usual = [0.0 if kind == "concept" else usual_share * of_short for kind in kinds]
         rows = vectors + np.array(usual, np.float32)[:, None] * usual_caption
-        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+        lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
+        lengths = np.maximum(lengths, 1e-6)
+        rows = rows / lengths
     turns = weights * np.array(
         [
             sum(share * _turn(positive, kind, is_less_mean_noun) for positive, share in shares)
@@ -125,7 +130,8 @@ def factors(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
 
     along, orthogonal = _split(positive, negative)
     length = np.linalg.norm(negative)
-    scales: Vector = length / np.maximum(orthogonal, max(_ALIKE * float(length), 1e-12))
+    divisors: Vector = np.maximum(orthogonal, max(_ALIKE * float(length), 1e-12))
+    scales: Vector = length / divisors
     return 1 - scales * along, scales
 
 
@@ -146,5 +152,5 @@ def _split(positive: Vectors, negative: Vector) -> tuple[Vector, Vector]:
 
     squares = np.maximum((positive * positive).sum(axis=1), 1e-12)
     along: Vector = positive @ negative / squares
-    rest: Vector = np.linalg.norm(negative - along[:, None] * positive, axis=1)
-    return along, rest
+    rest: Vectors = negative - along[:, None] * positive
+    return along, np.linalg.norm(rest, axis=1)

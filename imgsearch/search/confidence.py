@@ -315,8 +315,9 @@ def unrelated_queries(baseline: ScoreBaseline, query: ScoredQuery) -> Vectors:
         total += np.float32(weight) * bank[_stand_ins(position, np.arange(rows), len(bank))]
     if query.negative is not None:
         total = compose(total, query.negative)
-    lengths = np.linalg.norm(total, axis=1, keepdims=True)
-    result: Vectors = total / np.maximum(lengths, np.float32(1e-6))
+    lengths: NDArray[np.float32] = np.linalg.norm(total, axis=1, keepdims=True)
+    lengths = np.maximum(lengths, np.float32(1e-6))
+    result: Vectors = total / lengths
     return result
 
 

@@ -18,6 +18,9 @@ from imgsearch.encoders.registry import kind_of
 from imgsearch.search import everyday
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.search.composition import TermKind
 
@@ -98,6 +101,7 @@ def less_mean_noun(vectors: Vectors, mean_noun: Vector, share: float) -> Vectors
 def _unit(rows: Vectors) -> Vectors:
     import numpy as np
 
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    result: Vectors = rows / np.maximum(lengths, np.float32(1e-6))
+    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
+    lengths = np.maximum(lengths, np.float32(1e-6))
+    result: Vectors = rows / lengths
     return result
