@@ -147,7 +147,8 @@ class LanceCatalogue:
         condition = filters.all_of([_WHOLES, filters.where(among)])
         with self._errors():
             rows = self.photos_view().read(["id"], condition)
-        return np.sort(rows["id"].to_numpy()).astype(np.int64)
+        ids: Ids = np.sort(rows["id"].to_numpy()).astype(np.int64)
+        return ids
 
     def within(self, ids: Sequence[int], among: Selection) -> set[int]:
         """Which of these photos are in a selection."""

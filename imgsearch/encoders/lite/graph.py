@@ -158,9 +158,8 @@ def layers(tensors: Tensors) -> Iterator[ConvLayer]:
 
 
 def _folded(tensors: Tensors, conv: str, norm: str) -> tuple[Floats, Floats]:
-    gain = tensors[norm + ".weight"] / np.sqrt(
-        tensors[norm + ".running_var"] + np.float32(_BATCH_NORM_EPSILON)
-    )
+    deviation: Floats = np.sqrt(tensors[norm + ".running_var"] + np.float32(_BATCH_NORM_EPSILON))
+    gain = tensors[norm + ".weight"] / deviation
     weight = tensors[conv + ".weight"] * gain[:, None, None, None]
     return weight, tensors[norm + ".bias"] - tensors[norm + ".running_mean"] * gain
 

@@ -210,7 +210,7 @@ def _quantised(
     grouped = weights.reshape(by_group)
     scales = np.abs(grouped).max(axis=axis + 1, keepdims=True) / _MAX_INT8
     scales[scales == 0] = 1
-    parts = {
+    parts: dict[str, np.ndarray] = {
         "whole": np.rint(grouped / scales).astype(np.int8),
         "scales": scales.astype(np.float32),
         "shape": np.array(weights.shape, np.int64),
