@@ -126,7 +126,7 @@ class TextScale:
     @classmethod
     def of(cls, captions: Floats, class_texts: Floats) -> TextScale:
         """By captions and class names, half of the mean from each; the rest by the captions."""
-        mean = (captions.mean(axis=0) + class_texts.mean(axis=0))[:TEXT_WIDTH] / 2
+        mean = (captions.mean(axis=0) + class_texts.mean(axis=0))[:TEXT_WIDTH] / np.float32(2)
         others = captions[:, TEXT_WIDTH:]
         offset = others.mean(axis=0)
         by_layer = (others - offset).reshape(len(others), -1, TEXT_WIDTH)
@@ -153,12 +153,14 @@ def train_heads(
         for a, b in zip(flickr.views, samples.views, strict=True)
     ]
     mean = flickr.views[0].features.mean(axis=0)
-    spread = flickr.views[0].features.std(axis=0) + np.float32(1e-3)  # keeps dead features small
+    spread: Floats = flickr.views[0].features.std(axis=0)
+    spread = spread + np.float32(1e-3)  # keeps dead features small
     classes = len(class_texts)
     # Where ConSE places the mean photo, half Flickr8k's and half a sample's, becomes the origin.
     shares = [heads.class_shares(part.views[0].logits, classes) for part in (flickr, samples)]
     names = class_texts[:, :TEXT_WIDTH]
-    names = names - (shares[0].mean(axis=0) + shares[1].mean(axis=0)) / 2 @ names
+    mean_shares: Floats = (shares[0].mean(axis=0) + shares[1].mean(axis=0)) / np.float32(2)
+    names = names - mean_shares @ names
     text_scale = TextScale.of(flickr.texts, class_texts)
     counts = len(flickr.views[0].features), len(samples.views[0].features)
     texts_of = np.concatenate([flickr.texts_of(), samples.texts_of() + len(flickr.texts)])
@@ -172,7 +174,7 @@ def train_heads(
         class_texts=torch.from_numpy(text_scale(class_texts)),
     )
     model = fit(corpus, schedule)
-    feature_map = _array(model.features.weight) / spread  # includes the standardising
+    feature_map: Floats = _array(model.features.weight) / spread  # includes the standardising
     text_map = _array(model.text.weight).T.copy()
     text_map[TEXT_WIDTH:] /= text_scale.spread[:, None]
     return Heads(
