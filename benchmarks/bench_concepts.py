@@ -53,7 +53,7 @@ from imgsearch.encoders.base import Encoder
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline
-from imgsearch.records.arrays import Vector
+from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
 from imgsearch.search.composition import CONCEPT_SHARE, TermKind
 from imgsearch.search.confidence import (
@@ -85,7 +85,7 @@ class LabelledPhotos:
     """Photos as vectors, and for each concept the rows that show it and those that may."""
 
     name: str
-    photos: np.ndarray
+    photos: Vectors
     concepts: dict[str, tuple[np.ndarray, np.ndarray]]
 
 

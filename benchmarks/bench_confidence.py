@@ -46,6 +46,7 @@ from imgsearch.encoders.prompts import embed_texts, prompts_for
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.records.arrays import Vector, Vectors
 from imgsearch.search import confidence
 from imgsearch.search.baseline import SAMPLE_PHOTOS, nouns
 from imgsearch.search.confidence import (
@@ -96,7 +97,7 @@ SMALL_WORDS = {"a", "in", "of", "on", "the"}
 class Split:
     """Photos as vectors, and captions with the row of the photo that each describes."""
 
-    photos: np.ndarray
+    photos: Vectors
     captions: list[str]
     own: np.ndarray
 
@@ -128,7 +129,7 @@ def chosen_splits(description: str) -> Iterator[tuple[Split, Encoder]]:
         yield split, encoder
 
 
-def embed_photos(paths: Sequence[Path], encoder: Encoder) -> np.ndarray:
+def embed_photos(paths: Sequence[Path], encoder: Encoder) -> Vectors:
     def prepare(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return encoder.prepare(image.convert("RGB"))
@@ -148,7 +149,7 @@ def embed_searched(
     texts: Sequence[str],
     negative: bool = False,
     share: float | None = None,
-) -> np.ndarray:
+) -> Vectors:
     """The vectors that texts are searched for with, or turned away from where `negative`."""
     return embed_meant(
         encoder.id,
@@ -160,17 +161,17 @@ def embed_searched(
 
 
 @cache
-def _mean_noun(encoder: Hashable) -> np.ndarray:
-    mean: np.ndarray = embed_texts(cast(Encoder, encoder), NAME, nouns()).mean(axis=0)
+def _mean_noun(encoder: Hashable) -> Vector:
+    mean: Vector = embed_texts(cast(Encoder, encoder), NAME, nouns()).mean(axis=0)
     return mean
 
 
-def mean_noun(encoder: Encoder) -> np.ndarray:
+def mean_noun(encoder: Encoder) -> Vector:
     """The mean of the vectors of the nouns (dim,), which are embedded once."""
     return _mean_noun(cast(Hashable, encoder))
 
 
-def searched_nouns(encoder: Encoder) -> np.ndarray:
+def searched_nouns(encoder: Encoder) -> Vectors:
     """The nouns of a score baseline, as they are searched for."""
     vectors = embed_texts(encoder, NAME, nouns())
     return less_mean_noun(vectors, mean_noun(encoder), mean_noun_share(encoder.id))
@@ -183,19 +184,19 @@ class TextVectors:
     encoder: Encoder
     cache: Path
 
-    def searched(self, texts: Sequence[str]) -> np.ndarray:
+    def searched(self, texts: Sequence[str]) -> Vectors:
         """The vectors that texts are searched for with."""
         groups = [texts_meant(self.encoder.id, text) for text in texts]
         return embed_meant(self.encoder.id, groups, self(nouns()).mean(axis=0), self)
 
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+    def __call__(self, texts: Sequence[str]) -> Vectors:
         read_as = [prompt for text in texts for prompt in prompts_for(NAME, text)]
         key = hashlib.sha256("\n".join([self.encoder.id, *texts, *read_as]).encode()).hexdigest()
         file = self.cache / f"texts-{key[:20]}.npy"
         if not file.exists():
             self.cache.mkdir(parents=True, exist_ok=True)
             np.save(file, embed_texts(self.encoder, NAME, texts))
-        vectors: np.ndarray = np.load(file)
+        vectors: Vectors = np.load(file)
         return vectors
 
 
@@ -305,7 +306,7 @@ class BenchLibrary:
     """A library as vectors, the queries to it by name, and its score baseline."""
 
     name: str
-    photos: np.ndarray
+    photos: Vectors
     baseline: ScoreBaseline
     queries: dict[str, Queries]
 
@@ -319,7 +320,7 @@ def make_library(
 ) -> BenchLibrary:
     """A library of these rows of a split, and of all photos of another one."""
     rng = np.random.default_rng(11)
-    photos = split.photos[rows]
+    photos: Vectors = split.photos[rows]
     photos = photos if more is None else np.concatenate([photos, more.photos])
     order = rng.permutation(len(photos))
     photos = photos[order]

@@ -144,8 +144,8 @@ def alone(query: MinusQuery) -> Vector:
 
 
 def subtracted(query: MinusQuery) -> Vector:
-    result: Vector = query.positive - np.sum(query.negatives, axis=0)
-    return result
+    total: Vector = np.sum(query.negatives, axis=0)
+    return query.positive - total
 
 
 def with_weight(weight: float, usual_caption: Vector | None) -> Combine:

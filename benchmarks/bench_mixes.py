@@ -39,6 +39,7 @@ from imgsearch.encoders.prompts import embed_texts
 from imgsearch.encoders.registry import open_encoder
 from imgsearch.index.recall import prompts
 from imgsearch.records.answer import Neighbours, ScoreBaseline, Verdict
+from imgsearch.records.arrays import Vectors
 from imgsearch.records.query import MINUS_WEIGHT
 from imgsearch.search.baseline import SAMPLE_PHOTOS
 from imgsearch.search.composition import TermKind, compose, negative_rows
@@ -119,7 +120,7 @@ def make_terms(arguments: argparse.Namespace, split: Split, encoder: Encoder) ->
 class SmallLibrary:
     """The photos of a library, as vectors, and its score baseline."""
 
-    photos: np.ndarray
+    photos: Vectors
     baseline: ScoreBaseline
 
     def verdict(
@@ -153,7 +154,7 @@ class SmallLibrary:
         )
 
 
-def report(size: int, split: Split, terms: QueryTerms, banks: Sequence[np.ndarray]) -> None:
+def report(size: int, split: Split, terms: QueryTerms, banks: Sequence[Vectors]) -> None:
     rng = np.random.default_rng(11)
     rows = rng.permutation(len(split.photos))[:size]
     photos = split.photos[rows]

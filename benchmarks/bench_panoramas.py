@@ -108,7 +108,8 @@ def vectors_of(images: Sequence[Image.Image], encoder: Encoder) -> np.ndarray:
 def best_scores(texts: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
     """(texts, photos): each photo's score is that of its best part."""
     starts = np.cumsum([0, *(len(vectors) for vectors in parts[:-1])])
-    return np.maximum.reduceat(texts @ np.concatenate(parts).T, starts, axis=1)
+    scores: np.ndarray = np.maximum.reduceat(texts @ np.concatenate(parts).T, starts, axis=1)
+    return scores
 
 
 def recall(scores: np.ndarray, own: np.ndarray) -> str:
