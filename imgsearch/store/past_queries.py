@@ -94,7 +94,11 @@ class PastQueries:
     def _connect(self) -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(self._file))}?mode=rw"  # does not create it
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)
-        connection.execute("PRAGMA synchronous = OFF")
-        # What is deleted is overwritten, and no journal with it stays on the disk.
-        connection.execute("PRAGMA secure_delete = ON")
+        try:
+            connection.execute("PRAGMA synchronous = OFF")
+            # What is deleted is overwritten, and no journal with it stays on the disk.
+            connection.execute("PRAGMA secure_delete = ON")
+        except sqlite3.Error:  # no database
+            connection.close()
+            raise
         return connection
