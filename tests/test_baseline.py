@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         embedded.append(len(texts))
         return unit(rng.normal(size=(len(texts), DIM)))
 
-    with writing(tmp_path) as store:
+    # The reader is as a page or a service has it.
+    with writing(tmp_path) as store, closing(Reads.open(tmp_path)) as reader:
         root_id = store.files.add_root("/photos")
         row = store.vectors.add_encoder("stand-in/1", "stand-in", DIM)
 
@@ -44,7 +46,6 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         assert len(embedded) == 2, "captions and nouns"
         made = store.reads.baseline(row.key)
         assert made is not None
-        reader = Reads.open(tmp_path)  # as a page or a service has it
         of_reader = reader.baseline(row.key)
         assert of_reader is not None and np.array_equal(of_reader.photos, made.photos)
         assert reader.baseline(row.key) is of_reader, "it is read once"

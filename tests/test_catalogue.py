@@ -9,6 +9,7 @@ import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +81,8 @@ class Engine(Protocol):
 
     def catalogue(self) -> Catalogue: ...
 
+    def close(self) -> None: ...
+
 
 class LanceEngine:
     """Lance tables in a folder, with indexes of columns however few photos there are."""
@@ -93,6 +96,9 @@ class LanceEngine:
 
     def catalogue(self) -> Catalogue:
         return LanceCatalogue(self.address)
+
+    def close(self) -> None:
+        """Tables in a folder stay open in nothing."""
 
 
 class LocalEngine:
@@ -119,6 +125,9 @@ class LocalEngine:
         online = dict.fromkeys(reads.roots(), True)
         return LocalCatalogue(reads, self._row, lambda: LiveIndex(reads, self._row.key), online)
 
+    def close(self) -> None:
+        self._store.close()
+
     def _build_index(self) -> None:
         build_snapshot(self._store, self._row.key, ENCODER.encoder_id)
 
@@ -132,8 +141,9 @@ ENGINES: dict[str, Callable[[Path], Engine]] = {"local": LocalEngine, "lance": L
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    return ENGINES[request.param](tmp_path)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    with closing(ENGINES[request.param](tmp_path)) as engine:
+        yield engine
 
 
 def path_of(number: int) -> str:
@@ -445,7 +455,8 @@ def stock(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StockedCatalogue]:
     name, is_settled = request.param
-    yield stocked(ENGINES[name](tmp_path_factory.mktemp("stock")), is_settled)
+    with closing(ENGINES[name](tmp_path_factory.mktemp("stock"))) as engine:
+        yield stocked(engine, is_settled)
 
 
 def is_about_drives(condition: Filter) -> bool:
@@ -610,8 +621,9 @@ def test_hostile_names_are_kept_and_found(stock_of_names: Engine, text: str) -> 
 @pytest.fixture(scope="module", params=ENGINES)
 def stock_of_names(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Engine:
-    return ENGINES[request.param](tmp_path_factory.mktemp("names"))
+) -> Iterator[Engine]:
+    with closing(ENGINES[request.param](tmp_path_factory.mktemp("names"))) as engine:
+        yield engine
 
 
 # ------------------------------------------------------------------------- Lance alone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def test_people_see_it_as_cameras_show_it(facts: dict[str, float], shown: tuple[
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
+def library(tmp_path: Path) -> Iterator[Library]:
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "fast.jpg").write_bytes(jpeg(EXPOSURE))
@@ -114,12 +114,12 @@ def library(tmp_path: Path) -> Library:
     }
     (photos / "night.jpg").write_bytes(jpeg(night, "navy"))
     (photos / "scan.jpg").write_bytes(jpeg({}, "grey"))
-    opened = Library.open(
+    with Library.open(
         Settings.load(data_dir=tmp_path / "library", cache_dir=tmp_path / "cache"),
         encoder=StandIn(),
-    )
-    opened.index([photos]).run()
-    return opened
+    ) as opened:
+        opened.index([photos]).run()
+        yield opened
 
 
 @pytest.mark.parametrize(

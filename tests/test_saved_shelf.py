@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> Library:
+def saved(tmp_path: Path) -> Iterator[Library]:
     """A library of photos of plain colours, with two saved searches."""
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         library.index([write_photos(tmp_path / "photos", 4)]).run()
         library.save_search("all of them", "in:photos sort:path")
         part = Example((tmp_path / "photos" / "0001.png").read_bytes(), Region(0, 0, 4, 4))
         library.save_search("alike", Query((Term(part),)), include_weak=True)
-    return Library.open(Settings.load(data_dir=tmp_path / "library"))
+    with Library.open(Settings.load(data_dir=tmp_path / "library")) as library:
+        yield library
 
 
 @pytest.fixture

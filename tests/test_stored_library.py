@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,12 +27,14 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def library(tmp_path: Path, photos: Path, model_cache: Path) -> Library:
+def library(tmp_path: Path, photos: Path, model_cache: Path) -> Iterator[Library]:
     """The stored library, with its root at `photos`."""
     data_dir = shutil.copytree(STORED / "library", tmp_path / "library")
     with closing(sqlite3.connect(data_dir / "library.db")) as connection, connection:
         connection.execute("UPDATE roots SET path = ?", (str(photos).encode(),))
-    return Library.open(Settings.load(data_dir=data_dir, cache_dir=model_cache, service="off"))
+    settings = Settings.load(data_dir=data_dir, cache_dir=model_cache, service="off")
+    with Library.open(settings) as library:
+        yield library
 
 
 @pytest.mark.parametrize("query", UNCHANGED)
