@@ -373,7 +373,7 @@ class CompressedIndex:
         (queries, n) are the nearest ones, nearest first.
         """
         counts = passing.sample_by_list
-        passed = np.cumsum(counts[lists], axis=1) / max(1, counts.sum())
+        passed = np.cumsum(counts[lists], axis=1) / max(1, int(counts.sum()))
         usual = np.cumsum(self._sizes[lists], axis=1) / max(1, len(self))
         depths = [max(1, lists.shape[1] // part) - 1 for part in _DEPTHS]
         return np.asarray((passed < _USUAL_PART * usual)[:, depths].any(axis=1))

@@ -105,7 +105,11 @@ class QueryCache:
     def _connect(self) -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(self._file))}?mode=rw"  # does not create it
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)
-        connection.execute("PRAGMA synchronous = OFF")
+        try:
+            connection.execute("PRAGMA synchronous = OFF")
+        except sqlite3.Error:  # no database
+            connection.close()
+            raise
         return connection
 
     def _key(self, content: bytes) -> bytes:

@@ -175,6 +175,9 @@ class Database:
                     self._watching = connect(file, writable=False)
                 return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
             except sqlite3.Error as error:
+                if self._watching is not None:
+                    self._watching.close()
+                    self._watching = None
                 raise_translated(error, file)
 
     @contextmanager
@@ -287,10 +290,14 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute("PRAGMA foreign_keys = ON")
-        if writable:
-            connection.execute(f"PRAGMA journal_mode = {journal_mode}")
-            connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            if writable:
+                connection.execute(f"PRAGMA journal_mode = {journal_mode}")
+                connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:  # it is no database, for instance
+            connection.close()
+            raise
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise_translated(error, file)
     return connection
