@@ -63,6 +63,7 @@ class Database:
         self._engine: Engine | None = None
         self._engine_lock = Lock()
         self._watching: sqlite3.Connection | None = None  # for `version` alone
+        self._watchers = 0  # how many connections there have been for it
         self._watching_lock = Lock()
 
     @classmethod
@@ -165,15 +166,17 @@ class Database:
         else:
             connection.close()
 
-    def version(self) -> int:
-        """A number that changes whenever anything is committed to the library, by any process."""
+    def version(self) -> tuple[int, int]:
+        """Changes whenever anything is committed to the library, by any process."""
         file = self.data_dir / DATABASE_FILE
         with self._watching_lock:
             try:
-                # SQLite counts the commits of all other connections, so this one must be the same.
+                # SQLite counts the commits of all connections but this one, for this one.
                 if self._watching is None:
                     self._watching = connect(file, writable=False)
-                return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+                    self._watchers += 1
+                (commits,) = self._watching.execute("PRAGMA data_version").fetchone()
+                return self._watchers, commits
             except sqlite3.Error as error:
                 if self._watching is not None:
                     self._watching.close()

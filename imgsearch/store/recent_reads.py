@@ -27,7 +27,7 @@ class RecentReads:
         self._database = database
         self._most_bytes = most_bytes
         self._lock = Lock()
-        self._version: int | None = None
+        self._version: tuple[int, int] | None = None
         self._kept: OrderedDict[Hashable, object] = OrderedDict()
         self._bytes = 0
 
