@@ -619,7 +619,7 @@ def plot(results: dict[str, Result], size: int) -> str:
 
     def y(ms: float) -> float:
         spread = (np.log2(ms) - low) / max(1e-9, high - low)
-        return float(height - bottom - (height - bottom - 40) * spread)
+        return float(height - bottom - (height - bottom - 50) * spread)
 
     for number, kind in enumerate(("text", "image")):
         start = left + number * panel
@@ -640,16 +640,16 @@ def plot(results: dict[str, Result], size: int) -> str:
             f'<text x="{x(recall) - 10:.1f}" y="{height - bottom + 20}">{recall:.2f}</text>'
             for recall in (0.9, 0.92, 0.94, 0.96, 0.98, 1.0)
         ]
+        name_at = start  # beside each other: where curves cross, their names would, too
         for name, colour in COLOURS.items():
             points = curves[kind, name]
             if points:
                 line = " ".join(f"{x(recall):.1f},{y(ms):.1f}" for recall, ms in points)
-                recall, ms = points[0]  # where the curves are farthest apart
                 parts.append(
                     f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
-                    f'<text x="{x(recall):.1f}" y="{y(ms) - 8:.1f}" fill="{colour}">'
-                    f"{name}</text>"
+                    f'<text x="{name_at}" y="36" fill="{colour}">{name}</text>'
                 )
+                name_at += 80
     return "\n".join([*parts, "</svg>", ""])
 
 
