@@ -312,7 +312,7 @@ class CompressedIndex:
         if effort == "exact":
             return self._search_exactly(queries, k, passing)
         setting = self.settings[effort].for_results(k, self.nlist)
-        share = 1.0 if only is None else min(1.0, len(only) / len(self))
+        share = 1.0 if passing is None else passing.share
         cost = _cost(self._index, setting.under_filter(share, self.nlist))
         if CODES_PER_ROW * share * len(self) <= cost:
             return self._search_exactly(queries, k, passing)
@@ -335,7 +335,7 @@ class CompressedIndex:
     def _filter(self, only: Ids) -> _Filter:
         """What searches need of a filter, found before if this is one of the last.
 
-        Whoever gives the same array again must not have changed it, so only read-only ones count.
+        Only read-only arrays are kept: others may have been changed since.
         """
         for known in self._filters:
             if known.ids is only:
@@ -442,7 +442,7 @@ class IvfPqBackend:
             observers = _observers(benchmarks)
             filled = _FilledIndex(previous.without_vectors(), source, observers, previous.rows)
             trained_on = previous.trained_on
-            if _codes_have_drifted(filled.index, previous, benchmarks):
+            if _codes_have_drifted(filled, previous, benchmarks):
                 filled = None  # before the next one needs as much room
                 samples = source.samples(training)
         if filled is None:
@@ -561,8 +561,8 @@ def _candidates(
 ) -> list[Neighbours]:
     """The vectors of each query row whose codes score best, with these rough scores, best first.
 
-    However near few of the lists are, those compared hold as many vectors as candidates are wanted:
-    too few candidates would have every vector scored. `nearest_lists` are the scores and the
+    Even where few lists are near, those compared hold as many vectors as candidates are wanted:
+    with too few candidates, every vector would be scored. `nearest_lists` are the scores and the
     numbers of the `nprobe` lists nearest to each query, if they are known.
     """
     k = min(setting.candidates, int(index.ntotal))
@@ -607,10 +607,12 @@ def _cost(index: Any, setting: ScanSetting) -> float:
     return compared + CODES_PER_ROW * min(setting.candidates, vectors)
 
 
-def _recall_by_depth(index: Any, benchmark: RecallBenchmark, setting: ScanSetting) -> Vector:
+def _recall_by_depth(
+    filled: _FilledIndex, benchmark: RecallBenchmark, setting: ScanSetting
+) -> Vector:
     """Recall@10 of a benchmark's queries with only the first 1, 2, 3, … of the candidates."""
-    depth = min(setting.candidates, int(index.ntotal))
-    near = _candidates(index, _list_sizes(index), benchmark.queries, setting)
+    depth = min(setting.candidates, int(filled.index.ntotal))
+    near = _candidates(filled.index, filled.sizes, benchmark.queries, setting)
     return benchmark.recall_by_depth(near, depth)
 
 
@@ -686,7 +688,11 @@ class _FilledIndex:
         finalize(self, close_scratch, self._lists)
         self._codes.write(self._lists, partial(_packed, packer))
         self._lists.flush()
-        self.sizes = _list_sizes(index)
+
+    @property
+    def sizes(self) -> Ids:
+        """How many vectors each list has."""
+        return self._codes.sizes
 
     def scanned(self) -> Scanned:
         """What a calibration asks."""
@@ -770,23 +776,18 @@ def _calibrate(index: IvfIndex, benchmarks: Sequence[RecallBenchmark]) -> Detail
 
 
 def _codes_have_drifted(
-    index: Any, previous: CompressedIndex, benchmarks: Sequence[RecallBenchmark]
+    filled: _FilledIndex, previous: CompressedIndex, benchmarks: Sequence[RecallBenchmark]
 ) -> bool:
     """Whether the old lists and codes, searched as before, find too little of what is there now."""
     floor = previous.policy.recall_target - previous.policy.recall_drift
     return any(
-        _recall_by_depth(index, each, previous.settings[each.kind])[-1] < floor
+        _recall_by_depth(filled, each, previous.settings[each.kind])[-1] < floor
         for each in benchmarks
     )
 
 
 def _write_lists(index: Any, file: BinaryIO) -> None:
     _write(index, file)
-
-
-def _list_sizes(index: Any) -> Ids:
-    lists = index.invlists
-    return np.array([lists.list_size(number) for number in range(int(index.nlist))], np.int64)
 
 
 def _shorten(index: Any, sizes: NDArray[Any]) -> None:

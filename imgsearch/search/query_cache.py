@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from imgsearch import private_files
 from imgsearch.encoders.prompts import prompts_for
+from imgsearch.store.sql import with_pragmas
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
@@ -105,12 +106,7 @@ class QueryCache:
     def _connect(self) -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(self._file))}?mode=rw"  # does not create it
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)
-        try:
-            connection.execute("PRAGMA synchronous = OFF")
-        except sqlite3.Error:  # no database
-            connection.close()
-            raise
-        return connection
+        return with_pragmas(connection, "synchronous = OFF")
 
     def _key(self, content: bytes) -> bytes:
         text = self._encoder_id.encode() + b"\0" + content

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from imgsearch import private_files
 from imgsearch.errors import DiskError, LibraryLocked, StoreError, UsageError
 from imgsearch.store import migrations, names
-from imgsearch.store.sql import ids_of
+from imgsearch.store.sql import ids_of, with_pragmas
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, ExceptionContext
@@ -129,9 +129,7 @@ class Database:
         if self._engine is not None:
             self._engine.dispose()
         with self._watching_lock:
-            if self._watching is not None:
-                self._watching.close()
-                self._watching = None
+            self._stop_watching()
 
     @property
     def snapshots_dir(self) -> Path:
@@ -171,17 +169,20 @@ class Database:
         file = self.data_dir / DATABASE_FILE
         with self._watching_lock:
             try:
-                # SQLite counts the commits of all connections but this one, for this one.
+                # For one connection, SQLite counts the commits of all others.
                 if self._watching is None:
                     self._watching = connect(file, writable=False)
                     self._watchers += 1
                 (commits,) = self._watching.execute("PRAGMA data_version").fetchone()
                 return self._watchers, commits
             except sqlite3.Error as error:
-                if self._watching is not None:
-                    self._watching.close()
-                    self._watching = None
+                self._stop_watching()
                 raise_translated(error, file)
+
+    def _stop_watching(self) -> None:
+        if self._watching is not None:
+            self._watching.close()
+            self._watching = None
 
     @contextmanager
     def brief_transaction(self) -> Iterator[sqlite3.Connection]:
@@ -293,17 +294,10 @@ def connect(file: Path, writable: bool, journal_mode: str = "WAL") -> sqlite3.Co
             isolation_level=None,
             check_same_thread=False,
         )
-        try:
-            connection.execute("PRAGMA foreign_keys = ON")
-            if writable:
-                connection.execute(f"PRAGMA journal_mode = {journal_mode}")
-                connection.execute("PRAGMA synchronous = NORMAL")
-        except BaseException:  # it is no database, for instance
-            connection.close()
-            raise
+        writing = (f"journal_mode = {journal_mode}", "synchronous = NORMAL") if writable else ()
+        return with_pragmas(connection, "foreign_keys = ON", *writing)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise_translated(error, file)
-    return connection
 
 
 def _uri(file: Path, writable: bool) -> str:

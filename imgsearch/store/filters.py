@@ -71,8 +71,7 @@ def matching(connection: sqlite3.Connection, selection: Selection) -> Ids:
     gone = "SELECT group_concat(id) FROM photos WHERE gone_at IS NOT NULL"
     ids = ids[~np.isin(ids, ids_from_text(connection.execute(gone).fetchone()[0]))]
     for circle in circles:
-        places = [value for value in circle.values if isinstance(value, Place)]
-        near = np.concatenate([_ids_near(connection, place) for place in places])
+        near = np.concatenate([_ids_near(connection, place) for place in circle.values])
         ids = ids[np.isin(ids, near) != circle.negated]
     return ids
 
@@ -251,14 +250,14 @@ def _shows(context: ConditionContext, value: FilterValue) -> SqlCondition:
 
 
 def _near(context: ConditionContext, value: FilterValue) -> SqlCondition:
-    assert isinstance(value, Place)
     return _is_one_of("photos.id", _ids_near(context.connection, value).tolist())
 
 
-def _ids_near(connection: sqlite3.Connection, place: Place) -> Ids:
+def _ids_near(connection: sqlite3.Connection, place: FilterValue) -> Ids:
     """The photos in a circle around a place, also those without a path."""
     import numpy as np
 
+    assert isinstance(place, Place)
     box = _box(place)
     rows = connection.execute(
         f"SELECT id, lat, lon FROM photos WHERE {box.text}", box.parameters

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError
+from imgsearch.store.sql import with_pragmas
 from imgsearch.text import words_of
 
 PAST_QUERIES_FILE = "past-queries.db"
@@ -94,11 +95,5 @@ class PastQueries:
     def _connect(self) -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(self._file))}?mode=rw"  # does not create it
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)
-        try:
-            connection.execute("PRAGMA synchronous = OFF")
-            # What is deleted is overwritten, and no journal with it stays on the disk.
-            connection.execute("PRAGMA secure_delete = ON")
-        except sqlite3.Error:  # no database
-            connection.close()
-            raise
-        return connection
+        # What is deleted is overwritten, and no journal with it stays on the disk.
+        return with_pragmas(connection, "synchronous = OFF", "secure_delete = ON")

@@ -287,10 +287,7 @@ class Reads:
             "FROM photos WHERE {} GROUP BY month ORDER BY month"
         )
 
-        def read() -> list[MonthCount]:
-            return [MonthCount(*row) for row in self._of_live_photos(query, ids)]
-
-        return read() if ids is not None else list(self._recent.get("months", read))
+        return [MonthCount(*row) for row in self._counts_of_live_photos(query, ids)]
 
     def dated(self, ids: Ids | None = None) -> list[tuple[int, str, bool]]:
         """The day of each of these photos, or of all, newest first: (id, day as ISO text, …).
@@ -323,11 +320,8 @@ class Reads:
             "SELECT country, region, town, count(*), count(lat) FROM photos WHERE {} "
             "GROUP BY country, region, town"
         )
-
-        def read() -> list[tuple[tuple[str | None, str | None, str | None], int, int]]:
-            return [(tuple(row[:3]), *row[3:]) for row in self._of_live_photos(query, ids)]
-
-        return read() if ids is not None else list(self._recent.get("places", read))
+        rows = self._counts_of_live_photos(query, ids)
+        return [(tuple(row[:3]), *row[3:]) for row in rows]
 
     def folder_counts(self) -> dict[Path, int]:
         """How many photo files each folder has, without those in its subfolders; sorted."""
@@ -366,6 +360,14 @@ class Reads:
         )
         rows = self._of_live_photos(query, ids)
         return Moments.of(*(zip(*rows, strict=True) if rows else [()] * 6))
+
+    def _counts_of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
+        """As `_of_live_photos`; of all photos, what was read last is kept until a change."""
+
+        def read() -> list[Any]:
+            return self._of_live_photos(query, ids)
+
+        return read() if ids is not None else self._recent.get(query, read)
 
     def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
         """The rows of a query about photos that have a path, and are among `ids` if given."""
@@ -435,7 +437,7 @@ class Reads:
             f"WITH RECURSIVE each (value) AS (SELECT min({kind}) FROM photos UNION ALL "
             f"SELECT (SELECT min({kind}) FROM photos WHERE {kind} > value) FROM each "
             "WHERE value IS NOT NULL) SELECT value FROM each WHERE value IS NOT NULL AND "
-            f"EXISTS (SELECT 1 FROM photos WHERE {kind} = value AND gone_at IS NULL)"
+            f"EXISTS (SELECT 1 FROM photos WHERE {kind} = value AND {IS_LIVE})"
         )
         return [value for (value,) in self._database.fetch_all(query)]
 

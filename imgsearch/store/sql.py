@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -46,7 +47,7 @@ def ids_of(rows: Iterable[Sequence[Any]]) -> Ids:
 def ids_from_text(text: str | None) -> Ids:
     """The ids that `group_concat` joined, sorted; it makes NULL of none.
 
-    So a million ids take a quarter of the time that they take row by row.
+    This takes a quarter of the time of reading them row by row.
     """
     import numpy as np
 
@@ -56,6 +57,20 @@ def ids_from_text(text: str | None) -> Ids:
 def ids_parameter(ids: Iterable[int]) -> str:
     """Ids as the one parameter that `IN_IDS` takes."""
     return json.dumps(list(ids))
+
+
+def with_pragmas(connection: sqlite3.Connection, *pragmas: str) -> sqlite3.Connection:
+    """A new connection with these pragmas, which is closed if one fails.
+
+    Raises sqlite3.Error, for instance on a file that is no database.
+    """
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def now() -> str:
