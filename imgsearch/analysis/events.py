@@ -41,7 +41,7 @@ def find_events(moments: Moments) -> tuple[PhotoEvent, ...]:
     """The events of photos, in order of time; each photo is in one of them."""
     if not len(moments):
         return ()
-    away = _are_away(moments, *_places(moments))
+    away = _are_away(moments)
     gaps_s = _seconds(np.diff(moments.taken_at))
     ends = (away[:-1] != away[1:]) | (gaps_s > _limits_s(gaps_s))
     ends = np.where(away[:-1] & away[1:], gaps_s > TRIP_GAP_S, ends)
@@ -68,12 +68,12 @@ def _are_located(moments: Moments) -> NDArray[np.bool_]:
     return np.asarray((np.abs(moments.lats) <= 90) & (np.abs(moments.lons) <= 180))
 
 
-def _places(moments: Moments) -> tuple[Degrees, Degrees]:
+def _places(moments: Moments, located: NDArray[np.bool_]) -> tuple[Degrees, Degrees]:
     """Where each photo was taken; without coordinates, where the nearest in time was.
 
     NaN where none is near enough.
     """
-    count, located = len(moments), _are_located(moments)
+    count = len(moments)
     numbers = np.arange(count)
     before = np.maximum.accumulate(np.where(located, numbers, -1))
     after = np.minimum.accumulate(np.where(located, numbers, count)[::-1])[::-1]
@@ -90,12 +90,14 @@ def _places(moments: Moments) -> tuple[Degrees, Degrees]:
     return lats, lons
 
 
-def _are_away(moments: Moments, lats: Degrees, lons: Degrees) -> NDArray[np.bool_]:
+def _are_away(moments: Moments) -> NDArray[np.bool_]:
     """Which photos were taken far from every home."""
+    located = _are_located(moments)
+    lats, lons = _places(moments, located)
     away = ~np.isnan(lats)
     months = moments.taken_at.astype("datetime64[M]").astype(np.int64)
     first_of_each = np.flatnonzero(np.append(True, months[1:] != months[:-1]))
-    homes = _homes(moments, months)
+    homes = _homes(moments, located, months)
     for first, end in pairwise([*first_of_each.tolist(), len(months)]):
         own = slice(first, end)
         for row, column in homes[int(months[first])]:
@@ -105,9 +107,10 @@ def _are_away(moments: Moments, lats: Degrees, lons: Degrees) -> NDArray[np.bool
     return away
 
 
-def _homes(moments: Moments, months: NDArray[np.int64]) -> dict[int, list[_Cell]]:
+def _homes(
+    moments: Moments, located: NDArray[np.bool_], months: NDArray[np.int64]
+) -> dict[int, list[_Cell]]:
     """The homes in each month: cells with photos in many weeks of the months around it."""
-    located = _are_located(moments)
     # Weeks begin on Sundays: the first of January 1970 was a Thursday.
     weeks = (moments.taken_at.astype("datetime64[D]").astype(np.int64) + 4) // 7
     cells = (
