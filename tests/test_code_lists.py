@@ -19,7 +19,7 @@ from imgsearch.index.ivf import CompressedIndex, IvfPqBackend, faiss
 from imgsearch.index.policy import IndexPolicy
 from tests.factories import random_vectors
 
-OLD_FILE = Path(__file__).parent / "data" / "index-without-table.ivfpq"
+OLD_FILES = ("index-without-table.ivfpq", "index-with-ids.ivfpq")
 BLOCK = 4
 
 
@@ -47,30 +47,33 @@ def test_lists_have_what_was_added_in_its_order(
         lists = CodeLists(nlist, 2, BLOCK, count, None, part_bytes)
         for chunk in chunks:
             first = sum(map(len, expected.values()))
-            ids = np.arange(first, first + len(chunk)) * 3
-            codes = np.stack([ids % 251, ids // 251], axis=1).astype(np.uint8)
-            lists.add(np.array(chunk, np.int64), ids, codes)
-            for number, photo_id, code in zip(chunk, ids.tolist(), codes.tolist(), strict=True):
-                expected[number].append((photo_id, code))
+            numbers = np.arange(first, first + len(chunk))
+            codes = np.stack([numbers % 251, numbers // 251], axis=1).astype(np.uint8)
+            lists.add(np.array(chunk, np.int64), codes)
+            for which, number, code in zip(chunk, numbers.tolist(), codes.tolist(), strict=True):
+                expected[which].append((number, code))
         return lists
 
-    taken = [list(zip(ids.tolist(), codes.tolist(), strict=True)) for ids, codes in filled().take()]
-    assert taken == [expected[number] for number in range(nlist)]
+    taken = [
+        list(zip(each.tolist(), codes.tolist(), strict=True)) for each, codes in filled().take()
+    ]
+    assert taken == [expected[which] for which in range(nlist)]
     lists = filled()
-    assert lists.sizes.tolist() == [len(expected[number]) for number in range(nlist)]
+    assert lists.sizes.tolist() == [len(expected[which]) for which in range(nlist)]
 
     file = BytesIO()
     file.write(b"before")
-    lists.write(file, as_bytes)
+    lists.write(file, as_bytes, np.arange(count)[::-1] * 3)
     assert len(file.getvalue()) == 6 + lists.size_bytes
-    for number, (size, room, place) in enumerate(lists.table(6).tolist()):
-        assert size == len(expected[number])
+    for which, (size, room, place) in enumerate(lists.table(6).tolist()):
+        assert size == len(expected[which])
         assert room == -(-size // BLOCK) * BLOCK
         content = file.getvalue()[place : place + 10 * room]
         codes = np.frombuffer(content[: 2 * room], np.uint8).reshape(room, 2)
         ids = np.frombuffer(content[2 * room :], np.int64)
-        assert codes[:size].tolist() == [code for _, code in expected[number]]
-        assert ids.tolist() == [photo_id for photo_id, _ in expected[number]] + [-1] * (room - size)
+        assert codes[:size].tolist() == [code for _, code in expected[which]]
+        written = [(count - 1 - number) * 3 for number, _ in expected[which]]
+        assert ids.tolist() == written + [-1] * (room - size)
 
 
 def test_a_scratch_file_has_no_name_once_it_is_mapped(tmp_path: Path) -> None:
@@ -89,9 +92,11 @@ def test_a_scratch_file_has_no_name_once_it_is_mapped(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def built(vectors: np.ndarray, folder: Path, rows: int = 900) -> tuple[CompressedIndex, Path]:
-    """A compressed index of the vectors, whose ids are 1, 2, 3, …, opened from its file."""
-    ids = np.arange(1, len(vectors) + 1)
+def built(
+    vectors: np.ndarray, folder: Path, ids: np.ndarray | None = None, rows: int = 900
+) -> tuple[CompressedIndex, Path]:
+    """A compressed index of the vectors, opened from its file; the ids are 1, 2, 3, … or these."""
+    ids = np.arange(1, len(vectors) + 1) if ids is None else ids
     chunks = [(ids[i : i + rows], vectors[i : i + rows]) for i in range(0, len(ids), rows)]
     source = VectorSource(len(ids), lambda: iter(chunks), folder)
     made = IvfPqBackend().build(BuildContext(source, IndexPolicy(), {"nlist": 16}))
@@ -102,7 +107,7 @@ def built(vectors: np.ndarray, folder: Path, rows: int = 900) -> tuple[Compresse
 
 
 def content_of(index: Any) -> list[tuple[list[int], bytes]]:
-    """The ids and the blocks of codes of each list."""
+    """What each list has in place of ids, and its blocks of codes."""
     lists = faiss.downcast_InvertedLists(index.invlists)
     found = []
     for number in range(index.nlist):
@@ -119,19 +124,39 @@ def test_the_lists_are_those_that_faiss_makes(tmp_path: Path, dim: int) -> None:
     vectors = random_vectors(2_000, dim, seed=3)
     index, _ = built(vectors, tmp_path)
     theirs = index.without_vectors()
-    theirs.add_with_ids(vectors, np.arange(1, len(vectors) + 1))
+    theirs.add(vectors)
     assert content_of(index._index) == content_of(theirs)
 
 
-def test_a_file_without_a_table_of_its_lists_is_opened_and_searched() -> None:
+@pytest.mark.parametrize("filtered", [False, True])
+def test_photos_in_any_order_and_of_several_parts_are_found(tmp_path: Path, filtered: bool) -> None:
+    vectors = random_vectors(2_000, 16, seed=3)
+    ids = np.random.default_rng(4).permutation(np.arange(2_000) // 2) * 7 + 3  # two parts each
+    index, _ = built(vectors, tmp_path, ids)
+    passing = np.unique(ids)[:: 3 if filtered else 1]
+    only = passing if filtered else None
+    for row in np.flatnonzero(np.isin(ids, passing))[:40].tolist():
+        for effort in ("text", "image", "exact"):
+            near = index.search(vectors[row : row + 1], 5, only, effort)[0]
+            assert near.ids[0] == ids[row]
+            assert near.scores[0] == pytest.approx(1.0, abs=1e-5)
+            assert np.isin(near.ids, passing).all()
+
+
+@pytest.mark.parametrize("name", OLD_FILES)
+def test_older_files_are_opened_and_searched(name: str) -> None:
     details = {"nprobe_text": 2, "candidates_text": 58, "nprobe_image": 2, "candidates_image": 29}
-    index = IvfPqBackend().open(OLD_FILE, details, IndexPolicy())
-    vectors = random_vectors(100, 8, seed=1)
+    path = Path(__file__).parent / "data" / name
+    index = IvfPqBackend().open(path, details, IndexPolicy())
+    vectors, ids = random_vectors(100, 8, seed=1), np.arange(1, 101)
     assert len(index) == 100
-    for query in vectors[:10]:
-        truth = np.lexsort((np.arange(1, 101), -(vectors @ query)))[:3] + 1
-        assert index.search(query[None], 3)[0].ids.tolist() == truth.tolist()
-        assert index.search(query[None], 3, effort="image")[0].ids[0] == truth[0]
+    for only in (None, ids[::2]):
+        passing = ids if only is None else only
+        for query in vectors[:10]:
+            scores = vectors[passing - 1] @ query
+            truth = passing[np.lexsort((passing, -scores))[:3]]
+            assert index.search(query[None], 3, only)[0].ids.tolist() == truth.tolist()
+            assert index.search(query[None], 3, only, effort="image")[0].ids[0] == truth[0]
 
 
 def test_a_file_whose_lists_lie_elsewhere_is_not_opened(tmp_path: Path) -> None:
@@ -158,4 +183,4 @@ def test_vectors_that_are_known_keep_their_lists(tmp_path: Path) -> None:
     assert groups[[10, 1_000]].tolist() == [-1, -1]
     known = np.flatnonzero(groups >= 0).tolist()
     assert len(known) == 999
-    assert all(row + 1 in lists[groups[row]] for row in known)
+    assert all(row in lists[groups[row]] for row in known)

@@ -127,7 +127,8 @@ def test_recall_by_depth_is_that_of_the_best_among_the_first_candidates(
     for near in flat.search(queries, 60):
         order = np.random.default_rng(len(shuffled)).permutation(60)
         shuffled.append(Neighbours(near.ids[order], near.scores[order]))
-    by_depth = benchmark.recall_by_depth(shuffled, 80)
+    candidates = [near.ids for near in shuffled]
+    by_depth = benchmark.recall_by_depth(candidates, 80)
     assert by_depth.shape == (80,)
     for depth in (1, 10, 33, 60):
         first = [Neighbours(near.ids[:depth], near.scores[:depth]) for near in shuffled]
@@ -135,7 +136,7 @@ def test_recall_by_depth_is_that_of_the_best_among_the_first_candidates(
         assert by_depth[depth - 1] == pytest.approx(benchmark.score(best).mean, abs=1e-5)
     assert by_depth[-1] == pytest.approx(1.0, abs=1e-5)
     nothing = RecallBenchmark("text", queries)  # has observed no photo
-    assert nothing.recall_by_depth(shuffled, 3).tolist() == [1.0, 1.0, 1.0]
+    assert nothing.recall_by_depth(candidates, 3).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_the_smallest_nprobe_is_the_smallest(index: IvfIndex, vectors: np.ndarray) -> None:

@@ -24,12 +24,12 @@ Pack = Callable[[Codes], bytes]
 
 
 class CodeLists:
-    """Codes and ids of vectors, gathered chunk by chunk and read once, list by list.
+    """Codes of vectors, gathered chunk by chunk and read once, list by list.
 
-    They are kept in files without a name in the folder `scratch` (the system's without one), each
-    for a range of lists, as in a bucket sort; `part_bytes` is about how much of them is in memory
-    at once. They are written in whole blocks of `block` codes. Raises OSError when the disk is
-    full.
+    Vectors have the numbers 0, 1, 2, … in the order in which they are added. They are kept in files
+    without a name in the folder `scratch` (the system's without one), each for a range of lists, as
+    in a bucket sort; `part_bytes` is about how much of them is in memory at once. They are written
+    in whole blocks of `block` codes. Raises OSError when the disk is full.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class CodeLists:
         scratch: Path | None,
         part_bytes: int = _PART_BYTES,
     ) -> None:
-        self._record = np.dtype([("list", "<u4"), ("id", "<i8"), ("code", "u1", (code_size,))])
+        self._record = np.dtype([("list", "<u4"), ("number", "<u4"), ("code", "u1", (code_size,))])
         parts = min(nlist, 1 + vectors * self._record.itemsize // part_bytes)
         self._part_of_list = np.arange(nlist) * parts // nlist
         self._files = [TemporaryFile(dir=scratch) for _ in range(parts)]  # noqa: SIM115
@@ -51,26 +51,28 @@ class CodeLists:
         self._bytes_per_vector = code_size + ID_BYTES
         self.sizes = np.zeros(nlist, np.int64)
 
-    def add(self, lists: Ids, ids: Ids, codes: Codes) -> None:
-        """Vectors whose lists, ids and codes these are, in the order that lists shall have."""
-        records = np.empty(len(ids), self._record)
-        records["list"], records["id"], records["code"] = lists, ids, codes
+    def add(self, lists: Ids, codes: Codes) -> None:
+        """The next vectors, whose lists and codes these are, in the order that lists shall have."""
+        first = int(self.sizes.sum())
+        records = np.empty(len(lists), self._record)
+        records["list"], records["code"] = lists, codes
+        records["number"] = np.arange(first, first + len(lists))
         self.sizes += np.bincount(lists, minlength=len(self.sizes))
         parts = self._part_of_list[lists]
         for part, file in enumerate(self._files):
             file.write(records[parts == part].tobytes())
 
-    def take(self) -> Iterator[tuple[Ids, Codes]]:
-        """The ids and codes of each list, in the order of the lists; what was read is gone."""
+    def take(self) -> Iterator[tuple[NDArray[np.uint32], Codes]]:
+        """The numbers and codes of each list, in the order of the lists; what was read is gone."""
         for part, file in enumerate(self._files):
             file.seek(0)
             records = np.frombuffer(file.read(), self._record)
             file.close()
             order = np.argsort(records["list"], kind="stable")
-            ids, codes = records["id"][order], records["code"][order]
+            numbers, codes = records["number"][order], records["code"][order]
             ends = np.cumsum(self.sizes[self._part_of_list == part])
             for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
-                yield ids[start:end], codes[start:end]
+                yield numbers[start:end], codes[start:end]
 
     @property
     def size_bytes(self) -> int:
@@ -87,14 +89,17 @@ class CodeLists:
         places = start + np.cumsum(sizes_bytes) - sizes_bytes
         return np.stack([self.sizes, rooms, places], axis=1).astype(np.uint64)
 
-    def write(self, file: BinaryIO, pack: Pack) -> None:
-        """Take the lists, and write of each its codes in whole blocks, and then as many ids."""
+    def write(self, file: BinaryIO, pack: Pack, ids: Ids | NDArray[np.uint32]) -> None:
+        """Take the lists, and write of each its codes in whole blocks, and then as many ids.
+
+        `ids` has that of each number.
+        """
         rooms = self._rooms().tolist()
-        for room, (ids, codes) in zip(rooms, self.take(), strict=True):
+        for room, (numbers, codes) in zip(rooms, self.take(), strict=True):
             filled = np.zeros((room, codes.shape[1]), np.uint8)
             filled[: len(codes)] = codes
             filled_ids = np.full(room, _NO_ID, np.int64)
-            filled_ids[: len(ids)] = ids
+            filled_ids[: len(numbers)] = ids[numbers]
             file.write(pack(filled))
             file.write(filled_ids.tobytes())
 

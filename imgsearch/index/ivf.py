@@ -49,6 +49,7 @@ from imgsearch.index.recall import (
 from imgsearch.index.rows import RowsWriter, StoredRows, open_rows, padding
 from imgsearch.index.scan_settings import (
     CANDIDATES_MAX,
+    CANDIDATES_PER_RESULT,
     CODES_PER_ROW,
     FILTER_POWER,
     TEXT_FACTOR,
@@ -92,8 +93,9 @@ _DEPTHS = (8, 4, 2, 1)
 _USUAL_PART = 0.6
 # At the end of a file: where the table of its lists and then the stored vectors begin in it.
 _TRAILER = struct.Struct("<8sQ")
-_MAGIC = b"imgslist"
-_MAGIC_WITHOUT_TABLE = b"imgsrows"  # older files have only the lengths of the lists
+_MAGIC = b"imgsposn"
+_MAGIC_WITH_IDS = b"imgslist"  # older files have the ids of photos in their lists ...
+_MAGIC_WITHOUT_TABLE = b"imgsrows"  # ... and still older ones only the lengths of the lists
 
 
 class IvfIndex:
@@ -251,7 +253,8 @@ class CompressedIndex:
     A search compares codes, takes the best as candidates, and scores these by the stored vectors:
     its scores are exact, and what it may miss are photos whose code was not good enough.
     `read_rows` gives the stored vectors when they are first needed: a build needs none. `sizes` is
-    how many vectors each list has.
+    how many vectors each list has. The lists have the positions of vectors among the stored ones
+    or, `with_ids`, the ids of their photos, as in older files.
     """
 
     is_exact = False
@@ -263,8 +266,11 @@ class CompressedIndex:
         read_rows: Callable[[], StoredRows],
         details: Details,
         policy: IndexPolicy,
+        *,
+        with_ids: bool = False,
     ) -> None:
         self._index = index
+        self._with_ids = with_ids
         self._sizes = sizes
         self._read_rows = read_rows
         self._rows: StoredRows | None = None
@@ -278,6 +284,7 @@ class CompressedIndex:
                 float(details.get(f"gap_{kind}", inf)),  # files of before have none
                 float(details.get(f"nprobe_power_{kind}", FILTER_POWER)),
                 float(details.get(f"gap_power_{kind}", FILTER_POWER)),
+                float(details.get(f"per_result_{kind}", CANDIDATES_PER_RESULT)),
             )
             for kind in ("text", "image")
         }
@@ -323,8 +330,9 @@ class CompressedIndex:
             candidates = self._filtered_candidates(queries, setting, passing)
         results: list[Neighbours] = []
         for row, near in enumerate(candidates):
-            positions = self.rows.positions(sorted_unique(near.ids))
-            results += self.rows.search(queries[row : row + 1], k, positions)
+            # In their order, memory is read faster.
+            found = self.rows.positions(sorted_unique(near)) if self._with_ids else np.sort(near)
+            results += self.rows.search(queries[row : row + 1], k, found)
         return results
 
     def _search_exactly(
@@ -340,43 +348,39 @@ class CompressedIndex:
         for known in self._filters:
             if known.ids is only:
                 return known
-        new = _Filter(only, self.rows, len(self), self.nlist)
+        new = _Filter(only, self.rows, self.nlist, with_ids=self._with_ids)
         if not only.flags.writeable:
             self._filters = (new, *self._filters[: _FILTERS_KEPT - 1])
         return new
 
     def _filtered_candidates(
         self, queries: Vectors, setting: ScanSetting, passing: _Filter
-    ) -> list[Neighbours]:
+    ) -> list[Ids]:
         """Candidates that pass a filter, from all lists where those near a query hold too few.
 
         `setting` is that of searches without a filter.
         """
         wider = setting.under_filter(passing.share, self.nlist)
-        scores, lists = self._index.quantizer.search(queries, wider.nprobe)
-        depends = self._depends_on_query(lists[:, : setting.nprobe], passing)
-        found: list[Neighbours] = [NO_NEIGHBOURS] * len(queries)
-        for row, own in enumerate(queries[:, None]):
-            if depends[row]:
-                every = replace(setting, nprobe=self.nlist, gap=inf)
-                near = _candidates(self._index, self._sizes, own, every, passing)
-            else:
-                lists_near = scores[row : row + 1], lists[row : row + 1]
-                near = _candidates(self._index, self._sizes, own, wider, passing, lists_near)
-            (found[row],) = near
+        every = replace(setting, nprobe=self.nlist, gap=inf)
+        found: list[Ids] = []
+        for query in queries[:, None]:
+            scores = _scores_of_centres(self._index, query)
+            nearest = _nearest_lists(scores[0], setting.nprobe)
+            of_query = every if self._depends_on_query(nearest, passing) else wider
+            found += _candidates(self._index, self._sizes, query, of_query, passing, scores)
         return found
 
-    def _depends_on_query(self, lists: Ids, passing: _Filter) -> NDArray[np.bool_]:
-        """For which query rows the lists nearest to it hold fewer that pass than others do.
+    def _depends_on_query(self, lists: Ids, passing: _Filter) -> bool:
+        """Whether the lists nearest to a query hold fewer that pass than others do.
 
         What is searched for then lies in lists so far off that their order means little. `lists`
-        (queries, n) are the nearest ones, nearest first.
+        are the nearest ones, nearest first.
         """
         counts = passing.sample_by_list
-        passed = np.cumsum(counts[lists], axis=1) / max(1, int(counts.sum()))
-        usual = np.cumsum(self._sizes[lists], axis=1) / max(1, len(self))
-        depths = [max(1, lists.shape[1] // part) - 1 for part in _DEPTHS]
-        return np.asarray((passed < _USUAL_PART * usual)[:, depths].any(axis=1))
+        passed = np.cumsum(counts[lists]) / max(1, int(counts.sum()))
+        usual = np.cumsum(self._sizes[lists]) / max(1, len(self))
+        depths = [max(1, len(lists) // part) - 1 for part in _DEPTHS]
+        return bool((passed < _USUAL_PART * usual)[depths].any())
 
     def without_vectors(self) -> Any:
         """FAISS's index with the same centres and codes, and nothing in its lists."""
@@ -390,11 +394,12 @@ class CompressedIndex:
 class _Filter:
     """The photos that pass a filter, sorted and unique, and what searches need of them."""
 
-    def __init__(self, ids: Ids, rows: StoredRows, vectors: int, nlist: int) -> None:
+    def __init__(self, ids: Ids, rows: StoredRows, nlist: int, *, with_ids: bool) -> None:
         self.ids = ids
-        self.share = min(1.0, len(ids) / vectors)  # of all photos
+        self.share = min(1.0, len(ids) / len(rows))  # of all photos
         self._rows = rows
         self._nlist = nlist
+        self._with_ids = with_ids
 
     @cached_property
     def positions(self) -> Ids:
@@ -403,8 +408,8 @@ class _Filter:
 
     @cached_property
     def selector(self) -> Any:
-        """FAISS's form of them."""
-        return _selector(self.ids)
+        """FAISS's form of what the lists have of them."""
+        return _selector(self.ids if self._with_ids else self.positions)
 
     @cached_property
     def sample_by_list(self) -> NDArray[np.int64]:
@@ -469,22 +474,23 @@ class IvfPqBackend:
             with path.open("rb") as file:
                 file.seek(-_TRAILER.size, 2)
                 magic, start = _TRAILER.unpack(file.read())
-                if magic not in (_MAGIC, _MAGIC_WITHOUT_TABLE):
+                if magic not in (_MAGIC, _MAGIC_WITH_IDS, _MAGIC_WITHOUT_TABLE):
                     raise ValueError("it is not complete")
                 file.seek(start)
                 lists = map_array(path, file)
                 rows = open_rows(path, file)
-            if magic == _MAGIC:
-                index = faiss.read_index(str(path))
-                _map_lists(index, str(path), lists)
-                sizes = lists[:, 0].astype(np.int64)
-            else:
+            if magic == _MAGIC_WITHOUT_TABLE:
                 index = _mapped(path)
                 _shorten(index, lists)
                 sizes = lists.astype(np.int64)
+            else:
+                index = faiss.read_index(str(path))
+                _map_lists(index, str(path), lists)
+                sizes = lists[:, 0].astype(np.int64)
         except (OSError, ValueError, RuntimeError, MemoryError, AttributeError) as error:
             raise _unreadable(path, error) from error
-        return CompressedIndex(index, sizes, lambda: rows, details, policy)
+        with_ids = magic != _MAGIC
+        return CompressedIndex(index, sizes, lambda: rows, details, policy, with_ids=with_ids)
 
 
 def _reusable(
@@ -557,31 +563,28 @@ def _candidates(
     queries: Vectors,
     setting: ScanSetting,
     passing: _Filter | None = None,
-    nearest_lists: tuple[Vectors, Ids] | None = None,
-) -> list[Neighbours]:
-    """The vectors of each query row whose codes score best, with these rough scores, best first.
+    scores: Vectors | None = None,
+) -> list[Ids]:
+    """What the lists have of the vectors of each query row whose codes score best, best first.
 
     Even where few lists are near, those compared hold as many vectors as candidates are wanted:
-    with too few candidates, every vector would be scored. `nearest_lists` are the scores and the
-    numbers of the `nprobe` lists nearest to each query, if they are known.
+    with too few candidates, every vector would be scored. `scores` are those of the centres, if
+    they are known.
     """
     k = min(setting.candidates, int(index.ntotal))
     share, selector = (1.0, None) if passing is None else (passing.share, passing.selector)
-    results: list[Neighbours] = []
-    step = max(1, _BLOCK_RESULTS // max(k, setting.nprobe))
+    results: list[Ids] = []
+    step = max(1, _BLOCK_RESULTS // max(k, int(index.nlist)))
     for start in range(0, len(queries), step):
         block = np.ascontiguousarray(queries[start : start + step], np.float32)
-        if nearest_lists is None:
-            scores, lists = index.quantizer.search(block, setting.nprobe)
-        else:
-            scores, lists = (each[start : start + step] for each in nearest_lists)
-        is_near = scores[:, :1] - scores <= setting.gap
-        held = np.cumsum(sizes[lists[:, :-1]], axis=1)
-        is_near[:, 1:] |= share * held < k
-        nprobe = int(is_near.sum(axis=1).max())
-        scores = np.ascontiguousarray(scores[:, :nprobe])
-        lists = np.where(is_near[:, :nprobe], lists[:, :nprobe], -1)  # FAISS leaves those out
-        near = np.empty((len(block), k), np.float32), np.empty((len(block), k), np.int64)
+        of_block = _scores_of_centres(index, block) if scores is None else scores[start:][:step]
+        near = [_lists_to_compare(row, sizes, setting, k / share) for row in of_block]
+        nprobe = max(map(len, near))
+        lists = np.full((len(block), nprobe), -1, np.int64)  # FAISS leaves those out
+        list_scores = np.zeros(lists.shape, np.float32)
+        for row, own in enumerate(near):
+            lists[row, : len(own)], list_scores[row, : len(own)] = own, of_block[row, own]
+        found = np.empty((len(block), k), np.float32), np.empty((len(block), k), np.int64)
         # FAISS's method for Python reads the number of lists from the index, which all threads
         # share.
         index.search_preassigned_c(
@@ -589,15 +592,47 @@ def _candidates(
             faiss.swig_ptr(block),
             k,
             faiss.swig_ptr(lists),
-            faiss.swig_ptr(scores),
-            *map(faiss.swig_ptr, near),
+            faiss.swig_ptr(list_scores),
+            *map(faiss.swig_ptr, found),
             False,
             faiss.SearchParametersIVF(nprobe=nprobe, sel=selector),
         )
-        for row, ids in zip(*near, strict=True):
-            found = ids >= 0
-            results.append(Neighbours(ids[found], row[found]))
+        results += [row[row >= 0] for row in found[1]]
     return results
+
+
+def _scores_of_centres(index: Any, queries: Vectors) -> Vectors:
+    """The product of each query row with the centre of each list: (queries, lists)."""
+    dim, nlist = int(index.d), int(index.nlist)
+    scores = np.empty((len(queries), nlist), np.float32)
+    centres = faiss.downcast_index(index.quantizer).get_xb()
+    if len(queries) == 1:  # BLAS takes longer when the centres are not in the processor's cache
+        pointers = map(faiss.swig_ptr, (scores, queries))
+        faiss.fvec_inner_products_ny(*pointers, centres, dim, nlist)
+    else:
+        array = faiss.rev_swig_ptr(centres, nlist * dim).reshape(nlist, dim)
+        np.matmul(queries, array.T, out=scores)
+    return scores
+
+
+def _nearest_lists(scores: Vector, count: int, least: float = -inf) -> Ids:
+    """The lists whose centres score best, best first: at most `count`, with `least` or more."""
+    lists = np.flatnonzero(scores >= least)
+    if len(lists) > count:
+        lists = lists[np.argpartition(-scores[lists], count - 1)[:count]]
+    return lists[np.argsort(-scores[lists])]
+
+
+def _lists_to_compare(scores: Vector, sizes: Ids, setting: ScanSetting, vectors: float) -> Ids:
+    """The lists that a setting chooses by the scores of their centres, best first.
+
+    More than that if these have fewer vectors than wanted.
+    """
+    lists = _nearest_lists(scores, setting.nprobe, float(scores.max()) - setting.gap)
+    if len(lists) < setting.nprobe and sizes[lists].sum() < vectors:
+        lists = _nearest_lists(scores, setting.nprobe)
+        lists = lists[: np.searchsorted(np.cumsum(sizes[lists]), vectors) + 1]
+    return lists
 
 
 def _cost(index: Any, setting: ScanSetting) -> float:
@@ -612,8 +647,8 @@ def _recall_by_depth(
 ) -> Vector:
     """Recall@10 of a benchmark's queries with only the first 1, 2, 3, … of the candidates."""
     depth = min(setting.candidates, int(filled.index.ntotal))
-    near = _candidates(filled.index, filled.sizes, benchmark.queries, setting)
-    return benchmark.recall_by_depth(near, depth)
+    found = filled.candidates(benchmark.queries, setting)
+    return benchmark.recall_by_depth([filled.photos.ids[row] for row in found], depth)
 
 
 def _code_lists(dim: int, nlist: int, centroids: Vectors | None = None) -> Any:
@@ -674,7 +709,7 @@ class _FilledIndex:
         for ids, vectors in source.chunks():
             vectors = np.ascontiguousarray(vectors, np.float32)
             lists = _lists_of(index, ids, vectors, known)
-            self._codes.add(lists, ids, _encoded(index, vectors, lists))
+            self._codes.add(lists, _encoded(index, vectors, lists))
             self.rows.note(ids, vectors, lists)
             for observe in observers:
                 observe(ids, vectors)
@@ -686,7 +721,7 @@ class _FilledIndex:
             lambda path: _map_lists(index, path, self._codes.table(0)),
         )
         finalize(self, close_scratch, self._lists)
-        self._codes.write(self._lists, partial(_packed, packer))
+        self._codes.write(self._lists, partial(_packed, packer), self.rows.positions())
         self._lists.flush()
 
     @property
@@ -698,11 +733,21 @@ class _FilledIndex:
         """What a calibration asks."""
         nlist = int(self.index.nlist)
         return Scanned(
-            ListsOfPhotos(*self.rows.groups_by_id()),
+            self.photos,
             self.sizes,
             lambda queries: self.index.quantizer.search(queries, nlist),
-            partial(_candidates, self.index, self.sizes),
+            self.candidates,
         )
+
+    def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
+        """Positions of the vectors of each query row whose codes score best, best first."""
+        return _candidates(self.index, self.sizes, queries, setting)
+
+    @cached_property
+    def photos(self) -> ListsOfPhotos:
+        """The photos of the vectors, and their lists."""
+        ids, _, lists = self.rows.by_id
+        return ListsOfPhotos(ids, lists)
 
     def write(self, file: BinaryIO) -> None:
         """FAISS's index without lists, the lists, where they are, and then the stored vectors."""

@@ -31,7 +31,7 @@ class IndexPolicy:
 
     recall_target: float = 0.98  # recall@10, for text and for image queries each
     recall_margin: float = 0.005  # calibration aims above the target: its sample has noise
-    new_photo_margin: float = 0.0055  # more for image queries: new photos are found less well
+    new_photo_margin: float = 0.0035  # more for image queries: new photos are found less well
     image_queries: int = 512  # how many photos serve as queries of a calibration or a check
 
     # What an index was trained on is used again by later builds until its recall on the

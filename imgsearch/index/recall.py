@@ -96,17 +96,17 @@ class RecallBenchmark:
             return Recall(1.0, 0.0)
         return Recall(float(np.mean(shares)), float(np.std(shares) / np.sqrt(len(shares))))
 
-    def recall_by_depth(self, candidates: Sequence[Neighbours], depth: int) -> Vector:
+    def recall_by_depth(self, candidates: Sequence[Ids], depth: int) -> Vector:
         """Recall@10 if the best of the first 1, 2, … `depth` candidates were the results.
 
-        The candidates of each query are in the order in which they would be scored exactly.
+        The candidates of each query are photos, in the order in which they would be scored exactly.
         """
         gained = np.zeros(depth, np.float64)
         asked = 0
-        for near, (right_ids, most) in zip(candidates, self.wanted(), strict=True):
+        for found, (right_ids, most) in zip(candidates, self.wanted(), strict=True):
             if most:
                 asked += 1
-                ids = near.ids[:depth].tolist()
+                ids = found[:depth].tolist()
                 first = {photo_id: place for place, photo_id in reversed(list(enumerate(ids)))}
                 places = sorted(first[photo_id] for photo_id in right_ids if photo_id in first)
                 gained[places[:most]] += 1 / most

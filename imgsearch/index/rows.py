@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +20,7 @@ _BLOCK_ROWS = 16_384  # scored between two selections of the best
 _PART_ROWS = 256  # converted at once: both forms stay in the cache
 _BLOCK_QUERIES = 256  # with _BLOCK_ROWS: at most 16 MiB of scores
 _ALIGNMENT = 64
+_KEPT_ROWS = 250_000  # 256 MB of 512 numbers
 # The bits of a half, moved to where a float has them, are the number divided by 2^112, since the
 # exponents have other offsets. A query is multiplied by it instead. NumPy's own conversion takes
 # four times as long.
@@ -132,12 +135,13 @@ class StoredRows:
 class RowsWriter:
     """Gathers what is needed of the vectors while an index is built from them, and writes them.
 
-    `note` takes a chunk of the source. The vectors themselves are read a second time for `write`,
-    so that a build needs little memory however many there are.
+    `note` takes a chunk of the source. The vectors themselves are kept if they are few. Others are
+    read a second time for `write`, so that a build needs little memory however many there are.
     """
 
     def __init__(self, source: VectorSource) -> None:
         self._source = source
+        self._kept: list[NDArray[np.float16]] | None = [] if source.count <= _KEPT_ROWS else None
         self._ids = np.empty(source.count, np.int64)
         self._groups = np.empty(source.count, np.uint32)
         self._lengths = np.empty(source.count, np.float32)
@@ -148,34 +152,49 @@ class RowsWriter:
         chunk = slice(self._count, self._count + len(ids))
         self._ids[chunk] = ids
         self._groups[chunk] = groups
-        stored = _halves(vectors).astype(np.float32)
+        halves = _halves(vectors)
+        if self._kept is not None:
+            self._kept.append(halves)
+        stored = halves.astype(np.float32)
         self._lengths[chunk] = np.sqrt(np.einsum("ij,ij->i", stored, stored))
         self._count += len(ids)
 
-    def groups_by_id(self) -> tuple[Ids, NDArray[np.uint32]]:
-        """The ids, sorted, and the list of each vector."""
-        ids, _, groups = self._by_id()
-        return ids, groups
+    @cached_property
+    def by_id(self) -> tuple[Ids, NDArray[np.uint32], NDArray[np.uint32]]:
+        """The ids, sorted, and of each vector its row and its list, once all have been noted."""
+        ids, groups = self._ids[: self._count], self._groups[: self._count]
+        if bool(np.all(ids[1:] >= ids[:-1])):  # usually, and then nothing is copied
+            return ids, np.arange(len(ids), dtype=np.uint32), groups
+        order = np.argsort(ids, kind="stable").astype(np.uint32)
+        return ids[order], order, groups[order]
+
+    def positions(self) -> NDArray[np.uint32]:
+        """Where in the sorted ids each vector is, in the order in which they were noted."""
+        _, rows, _ = self.by_id
+        positions = np.empty_like(rows)
+        positions[rows] = np.arange(len(rows), dtype=np.uint32)
+        return positions
 
     def read(self) -> StoredRows:
         """All of it in memory."""
-        _, vectors = self._source.read_all()
-        return StoredRows(*self._by_id(), self._lengths[: self._count], _halves(vectors))
+        halves = np.concatenate(list(self._chunks()))
+        return StoredRows(*self.by_id, self._lengths[: self._count], halves)
 
     def write(self, file: BinaryIO, dim: int) -> None:
         """Five arrays in NumPy's own format, one after the other: see `open_rows`."""
-        for array in (*self._by_id(), self._lengths[: self._count]):
+        for array in (*self.by_id, self._lengths[: self._count]):
             npy.write_array(file, array, version=(1, 0))
         header = {"descr": "<f2", "fortran_order": False, "shape": (self._count, dim)}
         npy.write_array_header_1_0(file, header)
-        for _, vectors in self._source.chunks():
-            file.write(_halves(vectors).tobytes())
+        for halves in self._chunks():
+            file.write(halves.tobytes())
 
-    def _by_id(self) -> tuple[Ids, NDArray[np.uint32], NDArray[np.uint32]]:
-        """The ids, sorted, and of each vector its row and its list."""
-        ids = self._ids[: self._count]
-        order = np.argsort(ids, kind="stable").astype(np.uint32)
-        return ids[order], order, self._groups[order]
+    def _chunks(self) -> Iterator[NDArray[np.float16]]:
+        if self._kept is not None:
+            yield from self._kept
+        else:
+            for _, vectors in self._source.chunks():
+                yield _halves(vectors)
 
 
 def open_rows(path: Path, file: BinaryIO) -> StoredRows:

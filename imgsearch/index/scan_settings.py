@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from imgsearch.index.base import Effort
 from imgsearch.index.policy import IndexPolicy
 from imgsearch.index.recall import RecallBenchmark
-from imgsearch.records.answer import Neighbours
 from imgsearch.records.arrays import Ids, Vector, Vectors
 
 # Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
@@ -21,12 +20,12 @@ CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to sel
 # Scoring a stored vector takes as long as comparing this many codes.
 CODES_PER_ROW = 32
 FILTER_POWER = 0.4  # unless it was calibrated
+CANDIDATES_PER_RESULT = 3.0  # unless it was calibrated
 _CALIBRATED_K = 10
 _CLOSE = 0.005  # of recall: as good as the best that can be reached
 # Results beyond the ten best need more candidates, from more lists: docs/decisions/0028.
-_DEEP_CANDIDATES_POWER = 0.15
-_CANDIDATES_PER_RESULT = 3
 _DEEP_LISTS_SHARE = 0.7
+_DEEP_RECALL = 0.97  # that the candidates of deep results shall allow
 # Small filters need results that are deeper than those known, and a limit of lists that is too low
 # costs the hardest queries their results.
 _LISTS_POWER_MIN, _GAP_POWER_MIN = 0.3, 0.1
@@ -44,7 +43,7 @@ class ScanSetting:
     query, `nprobe` at most. What is clearly of one topic then takes few lists, and what lies
     between many topics takes many, as in SPANN (Chen et al., NeurIPS 2021, query-aware pruning).
     Results n times as deep lie in n^`nprobe_power` times the lists, which are n^`gap_power` times
-    as far behind.
+    as far behind; each of them needs `per_result` candidates.
     """
 
     nprobe: int
@@ -52,15 +51,15 @@ class ScanSetting:
     gap: float = inf
     nprobe_power: float = FILTER_POWER
     gap_power: float = FILTER_POWER
+    per_result: float = CANDIDATES_PER_RESULT
 
     def for_results(self, k: int, nlist: int) -> ScanSetting:
         """The setting is calibrated for ten results; more of them need more of everything."""
         depth = max(1.0, k / _CALIBRATED_K)
-        candidates = ceil(self.candidates * depth**_DEEP_CANDIDATES_POWER)
         lists = ceil(self.nprobe * depth ** (_DEEP_LISTS_SHARE * self.nprobe_power))
         return replace(
             self,
-            candidates=max(candidates, _CANDIDATES_PER_RESULT * k),
+            candidates=max(self.candidates, ceil(self.per_result * k)),
             nprobe=min(nlist, lists),
             gap=self.gap * depth ** (_DEEP_LISTS_SHARE * self.gap_power),
         )
@@ -77,7 +76,10 @@ class ScanSetting:
 
 @dataclass(frozen=True, slots=True)
 class ListsOfPhotos:
-    """The ids of an index, sorted, and the list of each; a photo of several parts has several."""
+    """The photos of an index's vectors, sorted, and the list of each vector.
+
+    A photo of several parts occurs several times.
+    """
 
     ids: Ids
     lists: NDArray[np.uint32]
@@ -102,13 +104,13 @@ class Scanned:
 
     `sizes` is how many vectors each list has. `centres` gives for query rows all lists, nearest
     first: the scores of their centres, and their numbers. `scan` gives the candidates of query rows
-    with a setting, best first.
+    with a setting, best first, as positions among the vectors of `photos`.
     """
 
     photos: ListsOfPhotos
     sizes: Ids
     centres: Callable[[Vectors], tuple[Vectors, Ids]]
-    scan: Callable[[Vectors, ScanSetting], list[Neighbours]]
+    scan: Callable[[Vectors, ScanSetting], list[Ids]]
 
 
 def calibrated(
@@ -149,12 +151,14 @@ class _WideScan:
     """The candidates of each query in a scan of more lists than any setting has.
 
     `places` (queries, candidates) is where their lists come; `rows` and `columns` are which of them
-    are right, each photo once, in the order of both.
+    are right, each photo once, in the order of both. `deep` is how many candidates each of the deep
+    results takes, of those that are among them.
     """
 
     places: NDArray[np.int32]
     rows: Ids
     columns: Ids
+    deep: Ids
 
 
 class _SettingsTrial:
@@ -183,6 +187,7 @@ class _SettingsTrial:
         powers = self._powers(fewest, float(np.quantile(gaps, goal)), goal)
         limits = sorted({min(nlist, ceil(factor * fewest)) for factor in _LISTS_BEYOND})
         scan = self._scan(limits[-1])
+        per_result = self._candidates_per_result(scan)
         tried: list[tuple[int, float, Vector]] = []
         for limit in limits:
             reached = gaps[places < limit]
@@ -196,7 +201,7 @@ class _SettingsTrial:
             candidates = int(np.searchsorted(by_depth, goal)) + 1
             if candidates <= len(by_depth):
                 cost = self._mean_compared(limit, gap) + CODES_PER_ROW * candidates
-                setting = ScanSetting(limit, candidates, gap, *powers)
+                setting = ScanSetting(limit, candidates, gap, *powers, per_result)
                 found.append((cost, setting, float(by_depth[candidates - 1])))
         _, setting, recall = min(found, key=lambda each: each[0])
         return setting, recall
@@ -219,6 +224,12 @@ class _SettingsTrial:
             round(max(gap_power, _GAP_POWER_MIN), 3),
         )
 
+    def _candidates_per_result(self, scan: _WideScan) -> float:
+        results = max(map(len, self._deep))
+        if results <= _CALIBRATED_K or not len(scan.deep):
+            return CANDIDATES_PER_RESULT
+        return round(float(np.quantile(scan.deep, _DEEP_RECALL)) / results, 2)
+
     def _places_of(self, photos: Sequence[Collection[int]]) -> tuple[Ids, Vector]:
         """Where the lists of each query's photos come, and how far these are behind the best."""
         places, gaps = [], []
@@ -237,14 +248,21 @@ class _SettingsTrial:
 
     def _scan(self, nprobe: int) -> _WideScan:
         found = self._index.scan(self._queries, ScanSetting(nprobe, _SCANNED))
-        most = max((len(near.ids) for near in found), default=0)
+        most = max(map(len, found), default=0)
         places = np.full((len(found), most), np.iinfo(np.int32).max, np.int32)
         is_right = np.zeros(places.shape, np.bool_)
-        for row, near in enumerate(found):
-            own = slice(len(near.ids))
-            places[row, own] = self._index.photos.places(near.ids, self._place_of_list(row))
-            is_right[row, own] = np.isin(near.ids, list(self._wanted[row][0])) & _is_first(near.ids)
-        return _WideScan(places, *np.nonzero(is_right))
+        photos, deep = self._index.photos, []
+        for row, positions in enumerate(found):
+            ids, place_of_list = photos.ids[positions], self._place_of_list(row)
+            known = np.flatnonzero(np.isin(ids, list(self._deep[row])))
+            known = known[_is_first(ids[known])]
+            right = known[np.isin(ids[known], list(self._wanted[row][0]))]
+            deep.append(known + 1)
+            own = place_of_list[photos.lists[positions]]
+            own[right] = photos.places(ids[right], place_of_list)
+            places[row, : len(ids)], is_right[row, right] = own, True
+        rows, columns = np.nonzero(is_right)
+        return _WideScan(places, rows, columns, np.concatenate(deep))
 
     def _recall_by_depth(self, scan: _WideScan, limit: int, gap: float) -> Vector:
         """Recall@10 of a setting with only the first 1, 2, 3, … of the candidates."""

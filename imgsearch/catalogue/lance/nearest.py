@@ -308,8 +308,7 @@ def _recall_by_depth(
             prefilter=condition is not None,
             disable_scoring_autoprojection=True,
         )
-        ids = rows["id"].to_numpy()
-        candidates.append(Neighbours(ids, np.zeros(len(ids), np.float32)))
+        candidates.append(rows["id"].to_numpy())
     return benchmark.recall_by_depth(candidates, depth)
 
 
