@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsearch.errors import SnapshotError
-from imgsearch.index.base import BuildContext, VectorSource
+from imgsearch.index.base import BuildContext, Details, VectorSource
 from imgsearch.index.code_lists import CodeLists, Codes, mapped_scratch
 from imgsearch.index.ivf import CompressedIndex, IvfPqBackend, faiss
 from imgsearch.index.policy import IndexPolicy
@@ -170,6 +170,23 @@ def test_a_file_whose_lists_lie_elsewhere_is_not_opened(tmp_path: Path) -> None:
     path.write_bytes(damaged)
     with pytest.raises(SnapshotError, match="imgsearch rebuild"):
         IvfPqBackend().open(path, {}, IndexPolicy())
+
+
+def test_a_damaged_centre_costs_no_more_than_its_list(tmp_path: Path) -> None:
+    vectors = random_vectors(2_000, 16, seed=3)
+    _, path = built(vectors, tmp_path)
+    made: Details = {"gap_image": 0.3, "nprobe_image": 8, "candidates_image": 300}
+    index = IvfPqBackend().open(path, made, IndexPolicy())
+    centres = faiss.downcast_index(index._index.quantizer).reconstruct_n(0, index.nlist)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(centres[3].tobytes(), np.full(16, np.nan, "<f4").tobytes()))
+    damaged = IvfPqBackend().open(path, made, IndexPolicy())
+    lost = index.rows.ids[index.rows.groups == 3]
+    queries = random_vectors(50, 16, seed=5)
+    before = index.search(queries, 10, effort="image")
+    for old, new in zip(before, damaged.search(queries, 20, effort="image"), strict=True):
+        assert np.isin(old.ids[~np.isin(old.ids, lost)], new.ids).all()
+    assert damaged.search(np.full((1, 16), np.nan, np.float32), 1, effort="image")[0].ids.size == 0
 
 
 def test_vectors_that_are_known_keep_their_lists(tmp_path: Path) -> None:

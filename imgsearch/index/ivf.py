@@ -628,7 +628,8 @@ def _lists_to_compare(scores: Vector, sizes: Ids, setting: ScanSetting, vectors:
 
     More than that if these have fewer vectors than wanted.
     """
-    lists = _nearest_lists(scores, setting.nprobe, float(scores.max()) - setting.gap)
+    best = float(np.fmax.reduce(scores))  # NaN, the score of a damaged centre, is left out
+    lists = _nearest_lists(scores, setting.nprobe, best - setting.gap)
     if len(lists) < setting.nprobe and sizes[lists].sum() < vectors:
         lists = _nearest_lists(scores, setting.nprobe)
         lists = lists[: np.searchsorted(np.cumsum(sizes[lists]), vectors) + 1]
