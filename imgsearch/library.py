@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -32,7 +33,7 @@ from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hit, Hits
 from imgsearch.records.query import Example, Query, Term, Understanding
 from imgsearch.records.suggestion import SUGGESTIONS
-from imgsearch.search import engine
+from imgsearch.search import engine, kept_answers
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_examples import KeptExamples
 from imgsearch.search.saved_queries import with_saved
@@ -239,16 +240,23 @@ class Library:
     def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer:
         """One page of the answer to a query; with the cursor of a page, the page after it.
 
-        Raises as `search` does, and QueryError for a cursor of another query.
+        The answer is kept, and given again until anything in the library changes. Raises as
+        `search` does, and QueryError for a cursor of another query.
         """
         context, resolved = self._context(), resolve_query(query)
+        page = partial(self._page, context, resolved, k, cursor)
+        key = kept_answers.key_of(context, resolved, k, cursor)
+        recent = self._reads().recent
+        answer = page() if key is None else recent.get(key, page, kept_answers.size_bytes)
+        return replace(answer, hits=tuple(self._with_thumbnails(answer.hits)))
+
+    def _page(self, context: SearchContext, query: Query, k: int, cursor: str | None) -> Answer:
         try:
-            answer = engine.search_page(context, resolved, k, cursor)
+            return engine.search_page(context, query, k, cursor)
         except SnapshotError as error:  # damage that showed only in the scores
             with self._index_lock:
                 self._index = self._replace_index(self._reads(), context.row, str(error))
-            answer = engine.search_page(context, resolved, k, cursor)
-        return replace(answer, hits=tuple(self._with_thumbnails(answer.hits)))
+            return engine.search_page(context, query, k, cursor)
 
     def find_all(self, query: str | Query, k: int = 10_000) -> FoundPhotos:
         """All photos of the answer to a query, in its order, as ids with scores.

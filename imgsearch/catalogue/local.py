@@ -136,7 +136,8 @@ class LocalCatalogue:
             if photo_id not in photos or photo_id not in files or photo_id not in dates:
                 continue  # deleted since it was found
             of_photo = [
-                PhotoFile(path, self._online[root_id], path in held)
+                # A folder that was added since this request began has just been read.
+                PhotoFile(path, self._online.get(root_id, True), path in held)
                 for root_id, path in files[photo_id]
             ]
             of_photo.sort(key=lambda file: (not file.is_online, file.is_missing))

@@ -68,13 +68,16 @@ _TO_THE_DAY = len("2023-06-15")
 
 
 class Reads:
-    """Reads a library for queries. Safe to use from several threads."""
+    """Reads a library for queries. Safe to use from several threads.
+
+    `recent` keeps what was read or computed last, until anything is committed to the library.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         # Read last, with what tells whether it is still the same.
         self._baseline: tuple[tuple[int, object], ScoreBaseline | None] | None = None
-        self._recent = RecentReads(database)
+        self.recent = RecentReads(database)
 
     @classmethod
     def open(cls, data_dir: Path) -> Self:
@@ -131,7 +134,7 @@ class Reads:
     def photo_count(self) -> int:
         """How many photos have at least one path."""
         query = "SELECT count(DISTINCT photo_id) FROM paths"
-        return self._recent.get("photos", lambda: int(self._database.fetch_one(query)[0]))
+        return self.recent.get("photos", lambda: int(self._database.fetch_one(query)[0]))
 
     def photo_counts(self) -> dict[int, int]:
         """How many photo files each root has."""
@@ -254,7 +257,7 @@ class Reads:
 
         if selection.among is not None:  # it has no hash, and few ask again
             return read()
-        return self._recent.get((selection.filters, selection.online), read)
+        return self.recent.get((selection.filters, selection.online), read)
 
     def has_any(self, conditions: Sequence[Filter]) -> bool:
         """Whether some photo passes all of these filters, none of which names a town or root."""
@@ -367,7 +370,7 @@ class Reads:
         def read() -> list[Any]:
             return self._of_live_photos(query, ids)
 
-        return read() if ids is not None else self._recent.get(query, read)
+        return read() if ids is not None else self.recent.get(query, read)
 
     def _of_live_photos(self, query: str, ids: Ids | None) -> list[Any]:
         """The rows of a query about photos that have a path, and are among `ids` if given."""
@@ -467,7 +470,7 @@ class Reads:
             with self._database.reading() as connection:
                 return _read_only(np.array(names.ids_with(connection, phrase, is_whole), np.int64))
 
-        return self._recent.get(("named", phrase, is_whole), read)
+        return self.recent.get(("named", phrase, is_whole), read)
 
     def has_named(self, phrase: str, is_whole: bool = False) -> bool:
         """Whether `ids_named` finds a photo."""
@@ -514,7 +517,7 @@ class Reads:
             f"SELECT (SELECT count(*) FROM photos WHERE {box}) - (SELECT count(*) FROM photos "
             f"INDEXED BY photos_gone WHERE gone_at IS NOT NULL AND {box})"
         )
-        return self._recent.get(
+        return self.recent.get(
             ("around", lat, lon), lambda: int(self._database.fetch_one(query, lat, lon)[0])
         )
 

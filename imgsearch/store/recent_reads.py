@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from imgsearch.store.database import Database
@@ -14,6 +14,10 @@ MOST_BYTES = 100_000_000  # of arrays: the ids of twelve filters that a million 
 _SMALL_BYTES = 10_000  # of anything else
 
 _Read = TypeVar("_Read")
+
+
+def _array_bytes(value: object) -> int:
+    return int(getattr(value, "nbytes", _SMALL_BYTES))
 
 
 class RecentReads:
@@ -28,11 +32,19 @@ class RecentReads:
         self._most_bytes = most_bytes
         self._lock = Lock()
         self._version: tuple[int, int] | None = None
-        self._kept: OrderedDict[Hashable, object] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: Hashable, read: Callable[[], _Read]) -> _Read:
-        """What `read` gives, or gave for this key since the last change. Never to be changed."""
+    def get(
+        self,
+        key: Hashable,
+        read: Callable[[], _Read],
+        size_of: Callable[[_Read], int] = _array_bytes,
+    ) -> _Read:
+        """What `read` gives, or gave for this key since the last change. Never to be changed.
+
+        `size_of` says how many bytes it takes.
+        """
         version = self._database.version()  # before reading: later changes then show
         with self._lock:
             if version != self._version:
@@ -40,17 +52,14 @@ class RecentReads:
                 self._version, self._bytes = version, 0
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return cast(_Read, self._kept[key])
+                return cast(_Read, self._kept[key][0])
         value = read()
+        size_bytes = size_of(value)
         with self._lock:
             if version == self._version and key not in self._kept:
-                self._kept[key] = value
-                self._bytes += _size_bytes(value)
+                self._kept[key] = value, size_bytes
+                self._bytes += size_bytes
                 while self._bytes > self._most_bytes:
-                    _, oldest = self._kept.popitem(last=False)
-                    self._bytes -= _size_bytes(oldest)
+                    _, (_, oldest_bytes) = self._kept.popitem(last=False)
+                    self._bytes -= oldest_bytes
         return value
-
-
-def _size_bytes(value: Any) -> int:
-    return int(getattr(value, "nbytes", _SMALL_BYTES))

@@ -1,0 +1,152 @@
+"""The same answer is given again, and no longer once anything that it depends on has changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from imgsearch import Example, Library, Query, Term
+from imgsearch.records.answer import Answer
+from tests.factories import run_cli, write_noise, write_xmp
+
+DOGS = "a dog"
+
+
+@pytest.fixture
+def photos(tmp_path: Path, demo_photos: Path, library: Library) -> Path:
+    """A folder of photos that `library` has, and that a test may change."""
+    folder = tmp_path / "photos"
+    shutil.copytree(demo_photos, folder)
+    library.index([folder]).run()
+    return folder
+
+
+def is_kept(library: Library, query: str | Query, k: int = 20) -> bool:
+    """Whether a query is answered twice by the same computation."""
+    return library.find(query, k).verdict is library.find(query, k).verdict
+
+
+def content(answer: Answer) -> tuple[object, ...]:
+    """What somebody sees of an answer."""
+    hits = [(hit.photo, hit.paths, hit.score, hit.level, hit.offline) for hit in answer.hits]
+    return (*hits, answer.verdict, answer.remarks, answer.understood)
+
+
+def same_in_a_new_process(library: Library, query: str) -> bool:
+    """Whether a library that has kept nothing gives the same answer."""
+    with Library.open(library.settings) as other:
+        return content(other.find(query)) == content(library.find(query))
+
+
+def test_an_answer_is_computed_once(library: Library, photos: Path) -> None:
+    first = library.find(DOGS)
+    assert len(first.hits) == 20
+    assert first.verdict is not None
+    assert library.find(DOGS).verdict is first.verdict
+    assert content(library.find(DOGS)) == content(first)
+    assert library.find(DOGS, 5).hits == first.hits[:5]
+    second_page = library.find(DOGS, 5, library.find(DOGS, 5).cursor)
+    assert [hit.photo.id for hit in second_page.hits] == [hit.photo.id for hit in first.hits[5:10]]
+    assert is_kept(library, Query((Term(Example(first.hits[0].photo.id)),)))
+
+
+def _add(library: Library, photos: Path) -> None:
+    write_noise(photos / "noise.png", seed=1)
+    library.index().run()
+
+
+def _remove(library: Library, photos: Path) -> None:
+    next(iter(sorted(photos.rglob("*.jpg")))).unlink()
+    library.index().run()
+
+
+def _rate(library: Library, photos: Path) -> None:
+    write_xmp(next(iter(sorted(photos.rglob("*.jpg")))).with_suffix(".jpg.xmp"), rating=5)
+    library.index().run()
+
+
+def _save(library: Library, photos: Path) -> None:
+    library.save_search("mine", "a boat")
+
+
+def _in_another_process(library: Library, photos: Path) -> None:
+    write_noise(photos / "other.png", seed=2)
+    done = run_cli("index", data=library.settings.data_dir)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("change", [_add, _remove, _rate, _save, _in_another_process])
+def test_after_a_change_it_is_computed_anew(
+    library: Library, photos: Path, change: Callable[[Library, Path], None]
+) -> None:
+    queries = [DOGS, "noise", "rating:5", "a dog -people"]
+    before = {query: library.find(query).verdict for query in queries}
+    change(library, photos)
+    for query in queries:
+        assert same_in_a_new_process(library, query)
+    assert library.find(DOGS).verdict is not before[DOGS]
+
+
+def test_a_saved_search_that_changed_is_searched_as_it_is_now(
+    library: Library, photos: Path
+) -> None:
+    library.save_search("mine", "a boat")
+    boats = library.find("saved:mine")
+    library.remove_saved_search("mine")
+    library.save_search("mine", DOGS)
+    dogs = library.find("saved:mine")
+    assert dogs.hits[0].photo.id == library.find(DOGS).hits[0].photo.id
+    assert dogs.hits[0].photo.id != boats.hits[0].photo.id
+
+
+def test_a_folder_that_cannot_be_reached_shows_at_once(library: Library, photos: Path) -> None:
+    assert not any(hit.offline for hit in library.find(DOGS).hits)
+    assert library.find(f"{DOGS} is:online").hits
+    away = photos.rename(photos.with_name("away"))
+    assert all(hit.offline for hit in library.find(DOGS).hits)
+    assert not library.find(f"{DOGS} is:online").hits
+    away.rename(photos)
+    assert not any(hit.offline for hit in library.find(DOGS).hits)
+
+
+def test_an_example_file_is_read_again(library: Library, photos: Path, tmp_path: Path) -> None:
+    one, other = sorted(photos.rglob("*.jpg"))[:2]
+    example = tmp_path / "example.jpg"
+    query = Query((Term(Example(example)),))
+    found = []
+    for source in (one, other):
+        shutil.copy(source, example)
+        found.append(library.find(query).remarks)
+        assert str(source) in found[-1][0]
+    assert not is_kept(library, query)
+    assert not is_kept(library, Query((Term(Example(one.read_bytes())),)))
+
+
+def test_words_in_quotes_are_another_query(library: Library, photos: Path) -> None:
+    free, quoted = (Query((Term("last year", is_free=is_free),)) for is_free in (True, False))
+    assert free == quoted  # how a text was typed does not count when terms are compared
+    assert library.find(free).understood
+    assert not library.find(quoted).understood
+
+
+def test_yesterday_is_another_day_tomorrow(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def understood(today: date) -> object:
+        class Today(date):
+            @classmethod
+            def today(cls) -> date:  # type: ignore[override]
+                return today
+
+        monkeypatch.setattr("imgsearch.search.understanding.date", Today)
+        monkeypatch.setattr("imgsearch.search.kept_answers.date", Today)
+        return library.find("a dog yesterday").understood
+
+    first = understood(date(2026, 11, 28))
+    assert first
+    assert understood(date(2026, 11, 29)) != first
+    assert understood(date(2026, 11, 28)) == first
