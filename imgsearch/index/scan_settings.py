@@ -29,7 +29,6 @@ _DEEP_RECALL = 0.97  # that the candidates of deep results shall allow
 # Small filters need results that are deeper than those known, and a limit of lists that is too low
 # costs the hardest queries their results.
 _LISTS_POWER_MIN, _GAP_POWER_MIN = 0.3, 0.1
-_FILTER_GAP = 1.06  # times as far: which photos pass is one more chance to miss one
 _LISTS_BEYOND = (1.0, 1.25, 1.5, 2.0)  # times the fewest lists for all queries alike: tried limits
 _GAPS_TRIED = 16
 _SCANNED = 4 * CANDIDATES_MAX  # candidates that settings are tried on
@@ -71,7 +70,7 @@ class ScanSetting:
         fewer lists than that many times, where the filter does not depend on the query.
         """
         nprobe = min(nlist, ceil(self.nprobe / share**self.nprobe_power))
-        return replace(self, nprobe=nprobe, gap=_FILTER_GAP * self.gap / share**self.gap_power)
+        return replace(self, nprobe=nprobe, gap=self.gap / share**self.gap_power)
 
 
 @dataclass(frozen=True, slots=True)
