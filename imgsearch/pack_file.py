@@ -7,7 +7,6 @@ reader notices damage where it reads. The columns are described in docs/packs.md
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import msgspec
 
-from imgsearch import private_files
+from imgsearch import c_memory, private_files
 from imgsearch.errors import (
     DiskError,
     MissingPackage,
@@ -415,8 +414,7 @@ class PackReader:
         import pyarrow as pa
 
         pa.default_memory_pool().release_unused()
-        with suppress(OSError, AttributeError):  # not glibc
-            ctypes.CDLL(None).malloc_trim(0)
+        c_memory.give_back()
 
     @property
     def groups(self) -> int:

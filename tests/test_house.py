@@ -14,7 +14,16 @@ from tests.factories import CHECKOUT
 
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
-    {"errors", "installation", "page_access", "private_files", "sphere", "text", "version"},
+    {
+        "errors",
+        "installation",
+        "page_access",
+        "c_memory",
+        "private_files",
+        "sphere",
+        "text",
+        "version",
+    },
     {"concurrency", "config", "gazetteer", "progress", "records"},
     {"decode", "encoders", "pack_file", "store"},
     {"index", "ocr", "query"},

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TypeVar
 
+from imgsearch import c_memory
 from imgsearch.cli.output import info
 from imgsearch.progress import Job, RateMeter
 
@@ -19,6 +20,7 @@ def run_with_progress(job: Job[_Report], title: str) -> _Report:
 
     Progress goes to standard error: a bar on a terminal, otherwise a line every few seconds.
     """
+    c_memory.share_between_threads()  # else what decoders free is kept for them: 65 MB
     return _run_with_bar(job, title) if sys.stderr.isatty() else _run_with_lines(job, title)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
+from imgsearch import c_memory
 from imgsearch.cli.output import PATH, complete_folder, data_option, open_library
 from imgsearch.cli.outputs import outputs_from, outputs_in_words, outputs_options, updating
 from imgsearch.progress import Progress, SyncReport, TextReport, WatchEvent, Watching
@@ -68,6 +69,7 @@ def command(
         print_event("saved", {name: getattr(done, name) for name in names})
 
     printed_s = 0.0
+    c_memory.share_between_threads()
     with (
         open_library(data_dir, notify=notify) as library,
         updating(library, outputs, report, notify, stop) as notice,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -159,13 +158,10 @@ class EncoderLoader:
     def release(self) -> None:
         """Release the encoder and return its memory to the system; the process goes on."""
         if self._given is None and self._loaded is not None:
-            import ctypes
             import gc
+
+            from imgsearch import c_memory
 
             self.close()
             gc.collect()
-            if sys.platform.startswith("linux"):
-                # The C library keeps what is freed: of 175 MB that `lite` takes, 130 MB.
-                trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-                if trim is not None:
-                    trim(0)
+            c_memory.give_back()  # of 175 MB that `lite` takes, 130 MB would be kept
