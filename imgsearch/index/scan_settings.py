@@ -20,7 +20,7 @@ CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to sel
 # Scoring a stored vector takes as long as comparing this many codes.
 CODES_PER_ROW = 32
 FILTER_POWER = 0.4  # unless it was calibrated
-CANDIDATES_PER_RESULT = 3.0  # unless it was calibrated
+CANDIDATES_PER_RESULT = 7.0  # unless it was calibrated: what a million vectors need
 _CALIBRATED_K = 10
 _CLOSE = 0.005  # of recall: as good as the best that can be reached
 # Results beyond the ten best need more candidates, from more lists: docs/decisions/0028.
