@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.grammar import check_size, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Filter, Query, Term
-from imgsearch.records.saved import PlacedTerm, SavedSearch
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
+    from imgsearch.records.saved import SavedSearch
     from imgsearch.search.definitions import Definitions
 
 SAVED = "saved"  # the filter
@@ -132,6 +132,8 @@ def new_search(
     Example files of the query have been kept: see `with_kept_examples`. Raises UsageError for a bad
     name, and QueryError for an empty query and a k below 1.
     """
+    from imgsearch.records.saved import PlacedTerm, SavedSearch  # lazy: few queries have one
+
     if k is not None and k < 1:
         raise QueryError(f"The number of results must be 1 or more, not {k}.")
     full = with_saved(definitions, query)

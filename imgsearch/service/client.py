@@ -17,8 +17,7 @@ from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.query.grammar import resolve_query
 from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Query
-from imgsearch.records.status import Status
-from imgsearch.records.suggestion import SUGGESTIONS, Suggestion
+from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.service import codec
 from imgsearch.service.address import socket_address
 from imgsearch.version import VERSION
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from imgsearch.progress import RunningJob
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
     from imgsearch.records.saved import SavedSearch, SavedSearchSummary
+    from imgsearch.records.status import Status
+    from imgsearch.records.suggestion import Suggestion
 
 MAX_BODY_BYTES = 64 << 20  # of a request; example images are the large ones
 MAX_K = 10_000  # photos in one answer

@@ -20,7 +20,6 @@ from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
 from imgsearch.records.concepts import ConceptProbe
 from imgsearch.records.index import EncoderRow, SnapshotInfo
-from imgsearch.records.labels import Classes
 from imgsearch.records.names import (
     NAME_FIELDS,
     KnownName,
@@ -578,6 +577,8 @@ class Reads:
 
     def label_names(self) -> dict[str, tuple[str, ...]]:
         """The labels that photos may get, by the name of their facet."""
+        from imgsearch.records.labels import Classes  # lazy: few queries ask
+
         rows = self._database.fetch_all(
             "SELECT name, classes, none_of_these FROM facets ORDER BY name"
         )
