@@ -21,7 +21,7 @@ INDEXER = {
     *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
 }
 # A record takes half a millisecond to create.
-RECORDS = {"imgsearch.records.labels", "imgsearch.records.saved"}
+RECORDS = {f"imgsearch.records.{name}" for name in ("concepts", "labels", "saved")}
 DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from imgsearch.records.concepts import ConceptVerdict
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
@@ -246,6 +245,23 @@ class FoundPhotos:
             verdict.level_of(score, is_named=photo_id in self.named)
             for photo_id, score in zip(self.ids.tolist(), self.scores.tolist(), strict=True)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptVerdict:
+    """What a concept says of one photo. `judged` is what the user said: like, unlike or nothing."""
+
+    name: str
+    score: float
+    probability: float
+    level: Literal["sure", "likely"] | None
+    judged: bool | None = None
+
+    def __str__(self) -> str:
+        verdict = self.level or "not likely"
+        said = {True: ", and was taught as an example", False: ", and was taught as unlike it"}
+        more = "" if self.judged is None else said[self.judged]
+        return f"is {verdict} here (probability {self.probability:.2f}){more}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,20 +154,3 @@ class ConceptState:
     encoder_key: int | None
     last_seq: int
     vectors: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptVerdict:
-    """What a concept says of one photo. `judged` is what the user said: like, unlike or nothing."""
-
-    name: str
-    score: float
-    probability: float
-    level: ConceptLevel | None
-    judged: bool | None = None
-
-    def __str__(self) -> str:
-        verdict = self.level or "not likely"
-        said = {True: ", and was taught as an example", False: ", and was taught as unlike it"}
-        more = "" if self.judged is None else said[self.judged]
-        return f"is {verdict} here (probability {self.probability:.2f}){more}"

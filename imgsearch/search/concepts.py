@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
-from imgsearch.records.answer import Verdict
-from imgsearch.records.concepts import ConceptProbe, ConceptVerdict
+from imgsearch.records.answer import ConceptVerdict, Verdict
 from imgsearch.records.query import Filter, Query, TaughtConcept
 from imgsearch.search.confidence import COUNTED_HITS
 from imgsearch.text import plain_text
 
 if TYPE_CHECKING:
+    from imgsearch.records.concepts import ConceptProbe
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.photo import PhotoVectors
     from imgsearch.search.definitions import Definitions

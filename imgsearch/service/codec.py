@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypedDict, TypeVar
 from imgsearch import errors
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.query.grammar import to_text
-from imgsearch.records.answer import Answer, Hit, Verdict
+from imgsearch.records.answer import Answer, ConceptVerdict, Hit, Verdict
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.query import Query, TaughtConcept, Term
 from imgsearch.text import path_text
@@ -29,7 +29,7 @@ from imgsearch.text import path_text
 # takes a tenth of the time of a whole command.
 if TYPE_CHECKING:
     from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
-    from imgsearch.records.concepts import Concept, ConceptVerdict
+    from imgsearch.records.concepts import Concept
     from imgsearch.records.duplicates import DuplicateGroup
     from imgsearch.records.labels import Label
     from imgsearch.records.picture_text import PhotoText

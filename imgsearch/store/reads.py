@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
-from imgsearch.records.concepts import ConceptProbe
 from imgsearch.records.index import EncoderRow, SnapshotInfo
 from imgsearch.records.names import (
     NAME_FIELDS,
@@ -51,6 +50,7 @@ from imgsearch.text import plain_text
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vector, Vectors
     from imgsearch.records.browse import Moments, MonthCount
+    from imgsearch.records.concepts import ConceptProbe
     from imgsearch.records.saved import SavedSearch
 
 CHUNK_ROWS = 20_000  # 20 MB of fp16 at 512 dimensions
@@ -622,6 +622,8 @@ class Reads:
         None for an unknown one, and for one that the encoder has not learned.
         """
         import numpy as np
+
+        from imgsearch.records.concepts import ConceptProbe  # lazy: few queries name one
 
         row = self._database.fetch_one(
             "SELECT name, direction, slope, intercept, sure_from, likely_from FROM concepts "
