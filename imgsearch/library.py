@@ -108,6 +108,7 @@ MAX_PRUNE_DAYS = 36_500
 _RECENT = 50  # past queries that a trial of an encoder may use
 _NOTEBOOK_SIDE_PX = 160  # of the thumbnail of a hit in a notebook
 
+_Found = TypeVar("_Found")
 _Report = TypeVar("_Report")
 
 
@@ -244,19 +245,12 @@ class Library:
         `search` does, and QueryError for a cursor of another query.
         """
         context, resolved = self._context(), resolve_query(query)
-        page = partial(self._page, context, resolved, k, cursor)
+        page = partial(engine.search_page, context, resolved, k, cursor)
+        compute = partial(self._with_sound_index, context, page)
         key = kept_answers.key_of(context, resolved, k, cursor)
         recent = self._reads().recent
-        answer = page() if key is None else recent.get(key, page, kept_answers.size_bytes)
+        answer = compute() if key is None else recent.get(key, compute, kept_answers.size_bytes)
         return replace(answer, hits=tuple(self._with_thumbnails(answer.hits)))
-
-    def _page(self, context: SearchContext, query: Query, k: int, cursor: str | None) -> Answer:
-        try:
-            return engine.search_page(context, query, k, cursor)
-        except SnapshotError as error:  # damage that showed only in the scores
-            with self._index_lock:
-                self._index = self._replace_index(self._reads(), context.row, str(error))
-            return engine.search_page(context, query, k, cursor)
 
     def find_all(self, query: str | Query, k: int = 10_000) -> FoundPhotos:
         """All photos of the answer to a query, in its order, as ids with scores.
@@ -265,12 +259,8 @@ class Library:
         as `search` does.
         """
         context, resolved = self._context(), resolve_query(query)
-        try:
-            return engine.find_all(context, resolved, k)
-        except SnapshotError as error:  # damage that showed only in the scores
-            with self._index_lock:
-                self._index = self._replace_index(self._reads(), context.row, str(error))
-            return engine.find_all(context, resolved, k)
+        find = partial(engine.find_all, context, resolved, k)
+        return self._with_sound_index(context, find)
 
     def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
         """These photos of what `find_all` found, in this order, as an answer has them.
@@ -1180,6 +1170,15 @@ class Library:
         online = {root_id for root_id, online in online_roots(store.reads).items() if online}
         photos = readable_photos(store, online, photos_to_measure(pairs))
         return (yield from measure_photos(pairs, photos, self.settings))
+
+    def _with_sound_index(self, context: SearchContext, search: Callable[[], _Found]) -> _Found:
+        """What a search finds; where its scores show that the index is damaged, with another."""
+        try:
+            return search()
+        except SnapshotError as error:
+            with self._index_lock:
+                self._index = self._replace_index(self._reads(), context.row, str(error))
+            return search()
 
     def _context(self) -> SearchContext:
         reads = self._reads()

@@ -15,10 +15,10 @@ from tests.factories import CHECKOUT
 # From the lowest floor up. A part imports from lower floors only, never from its own.
 FLOORS = (
     {
+        "c_memory",
         "errors",
         "installation",
         "page_access",
-        "c_memory",
         "private_files",
         "sphere",
         "text",

@@ -25,9 +25,9 @@ def photos(tmp_path: Path, demo_photos: Path, library: Library) -> Path:
     return folder
 
 
-def is_kept(library: Library, query: str | Query, k: int = 20) -> bool:
-    """Whether a query is answered twice by the same computation."""
-    return library.find(query, k).verdict is library.find(query, k).verdict
+def is_kept(library: Library, query: str | Query) -> bool:
+    """Whether a query that is asked twice is answered by the same computation."""
+    return library.find(query).verdict is library.find(query).verdict
 
 
 def content(answer: Answer) -> tuple[object, ...]:
@@ -36,8 +36,8 @@ def content(answer: Answer) -> tuple[object, ...]:
     return (*hits, answer.verdict, answer.remarks, answer.understood)
 
 
-def same_in_a_new_process(library: Library, query: str) -> bool:
-    """Whether a library that has kept nothing gives the same answer."""
+def is_as_computed_anew(library: Library, query: str) -> bool:
+    """Whether the library gives the same answer when it is opened again, with nothing kept."""
     with Library.open(library.settings) as other:
         return content(other.find(query)) == content(library.find(query))
 
@@ -60,12 +60,12 @@ def _add(library: Library, photos: Path) -> None:
 
 
 def _remove(library: Library, photos: Path) -> None:
-    next(iter(sorted(photos.rglob("*.jpg")))).unlink()
+    min(photos.rglob("*.jpg")).unlink()
     library.index().run()
 
 
 def _rate(library: Library, photos: Path) -> None:
-    write_xmp(next(iter(sorted(photos.rglob("*.jpg")))).with_suffix(".jpg.xmp"), rating=5)
+    write_xmp(min(photos.rglob("*.jpg")).with_suffix(".jpg.xmp"), rating=5)
     library.index().run()
 
 
@@ -87,7 +87,7 @@ def test_after_a_change_it_is_computed_anew(
     before = {query: library.find(query).verdict for query in queries}
     change(library, photos)
     for query in queries:
-        assert same_in_a_new_process(library, query)
+        assert is_as_computed_anew(library, query)
     assert library.find(DOGS).verdict is not before[DOGS]
 
 
