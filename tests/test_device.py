@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import time
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Barrier, Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
 from imgsearch.encoders.device import CpuDevice, cpu_batch_size
+from tests.factories import PATIENCE_S
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -37,8 +40,36 @@ def test_a_cpu_gets_a_photo_for_each_core(tmp_path: Path) -> None:
     shape = (100, 3, model.side_px, model.side_px)
     photos = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     np.testing.assert_allclose(embed(photos), model.encode_pixels(photos), atol=1e-6)
-    assert embed.batch_size == 48 and embed.batches_at_once == 1
-    assert sizes == [48, 48, 4], "a trial on a CPU has nothing to find"
+    assert embed.batch_size == 48 and embed.batches_at_once == 2
+    assert sorted(sizes) == [4, 48, 48], "a trial on a CPU has nothing to find"
+
+
+def test_a_cpu_computes_a_batch_while_the_one_before_ends(tmp_path: Path) -> None:
+    both_are_here = Barrier(2)
+
+    def tower(batch: PixelBatch) -> Vectors:
+        both_are_here.wait(PATIENCE_S)  # breaks where the second waits for the end of the first
+        return np.full((len(batch), 4), batch[0, 0, 0, 0], np.float32)
+
+    embed = BatchScheduler(CpuDevice(tower, 4, 8), BatchSizeCache(tmp_path, "m@1"), batch_size=2)
+    photos = np.repeat(np.arange(2, dtype=np.uint8), 2)[:, None, None, None] + np.zeros(
+        (4, 3, 8, 8), np.uint8
+    )
+    assert embed(photos)[:, 0].tolist() == [0, 0, 1, 1]
+
+
+def test_a_tower_for_one_thread_gets_one_batch_at_a_time(tmp_path: Path) -> None:
+    taken = Lock()
+
+    def tower(batch: PixelBatch) -> Vectors:
+        assert taken.acquire(blocking=False)
+        time.sleep(0.01)
+        taken.release()
+        return np.zeros((len(batch), 4), np.float32)
+
+    device = CpuDevice(tower, 4, 8, slots=1)
+    embed = BatchScheduler(device, BatchSizeCache(tmp_path, "m@1"), batch_size=2)
+    assert embed(np.zeros((12, 3, 8, 8), np.uint8)).shape == (12, 4)
 
 
 # ---------------------------------------------------------------------------- a GPU, without one

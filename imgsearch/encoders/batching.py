@@ -2,7 +2,8 @@
 
 A GPU works while the CPU does other things. So two batches are under way at any time: while one is
 computed, the next is copied into the other slot and uploaded, and the vectors of the previous one
-are downloaded. Where the CPU is the device, one batch is enough.
+are downloaded. A CPU has nothing to copy, but computes the next batch on the cores that the last
+photos of one leave idle.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
+CPU_BATCHES = 2  # at once: threads that the end of one does not need begin with the next
 _MIN_CPU_BATCH = 16
 
 
@@ -50,9 +51,12 @@ class Device(Protocol):
 
 
 class CpuDevice:
-    """The CPU as a device: there is nothing to copy, and one batch at a time keeps it busy."""
+    """The CPU as a device: there is nothing to copy.
 
-    name, slots = "processor", 1
+    `slots` of 1 is for a `tower` that one thread at a time may call.
+    """
+
+    name = "processor"
 
     def __init__(
         self,
@@ -60,25 +64,24 @@ class CpuDevice:
         dim: int,
         side_px: int,
         cores: int | None = None,
+        slots: int = CPU_BATCHES,
     ) -> None:
-        self.dim, self.side_px = dim, side_px
+        self.dim, self.side_px, self.slots = dim, side_px, slots
         self.batch_sizes: tuple[int, ...] = (cpu_batch_size(cores or usable_cores()),)
         self._tower = tower
-        self._batch: PixelBatch | None = None
+        self._batches: dict[int, PixelBatch] = {}  # by slot
 
     def upload(self, slot: int, batch: PixelBatch) -> None:
-        self._batch = batch
+        self._batches[slot] = batch
 
     def compute(self, slot: int) -> None:
         """Nothing: starting early gains nothing on the CPU, so `download` does the work."""
 
     def download(self, slot: int) -> Vectors:
-        batch, self._batch = self._batch, None
-        assert batch is not None
-        return self._tower(batch)
+        return self._tower(self._batches.pop(slot))
 
     def release(self, slot: int) -> None:
-        self._batch = None
+        self._batches.pop(slot, None)
 
 
 def cpu_batch_size(cores: int) -> int:

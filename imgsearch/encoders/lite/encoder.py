@@ -11,7 +11,7 @@ import numpy as np
 
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache, sha256_of
-from imgsearch.encoders.device import CpuDevice, cpu_batch_size, usable_cores
+from imgsearch.encoders.device import CPU_BATCHES, CpuDevice, cpu_batch_size, usable_cores
 from imgsearch.encoders.lite import heads, towers, weights
 from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX
@@ -86,7 +86,7 @@ class Lite:
 
     @property
     def batches_at_once(self) -> int:
-        return CpuDevice.slots
+        return CPU_BATCHES
 
     @property
     def logit_scale(self) -> float:

@@ -63,7 +63,7 @@ class TorchModel:
         """The GPU, if the model is on one; else the CPU, or what torch drives through it (mps)."""
         if self.device.type == "cuda":
             return CudaDevice(self.device, self.image_rows, self.dim, self.preprocess.side_px)
-        return CpuDevice(self.images, self.dim, self.preprocess.side_px)
+        return CpuDevice(self.images, self.dim, self.preprocess.side_px, slots=1)
 
     def images(self, batch: PixelBatch) -> Vectors:
         """Embed uint8 pixels (n, 3, side_px, side_px), all at once, as rows of length 1."""
