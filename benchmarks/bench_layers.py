@@ -12,6 +12,7 @@ each has the share of the rate that large int8 products reach in one thread of t
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
 from collections import defaultdict
@@ -24,7 +25,8 @@ import numpy as np
 from benchmarks import limits
 from imgsearch.config import default_cache_dir
 from imgsearch.encoders import openvino
-from imgsearch.encoders.openclip.spec import IMAGE, INT8_GROUP, ModelSpec, seed_of
+from imgsearch.encoders.onnx import MANIFEST
+from imgsearch.encoders.openclip.spec import IMAGE, ModelSpec
 from imgsearch.encoders.registry import open_encoder
 
 ROWS = 4  # as ParallelModel gives each of its threads
@@ -40,13 +42,16 @@ class Layers:
     seconds: float = 0.0  # the same
 
 
-def measure(graph: Path, float_type: str) -> tuple[float, dict[str, Layers]]:
-    """The least processor time of a photo, in seconds, and the layers by what they do."""
+def measure(graph: Path, group: int, float_type: str) -> tuple[float, dict[str, Layers]]:
+    """The least processor time of a photo, in seconds, and the layers by what they do.
+
+    `group` is how many activations have one scale.
+    """
     options = {
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": 1,
         "ENABLE_CPU_PINNING": False,
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": INT8_GROUP,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
         "INFERENCE_PRECISION_HINT": float_type,
         "PERF_COUNT": True,
     }
@@ -74,10 +79,10 @@ def measure(graph: Path, float_type: str) -> tuple[float, dict[str, Layers]]:
         took = best.get(node.friendly_name, 0.0) / ROWS
         name, gflop = describe(node)
         if took or gflop:
-            group = layers[name]
-            group.count += 1
-            group.gflop += gflop
-            group.seconds += took
+            alike = layers[name]
+            alike.count += 1
+            alike.gflop += gflop
+            alike.seconds += took
     return cpu_s / ROWS, dict(layers)
 
 
@@ -124,11 +129,11 @@ def main() -> None:
     options = parser.parse_args()
     name = f"openclip:{options.model}+int8"
     open_encoder(name, options.cache, "cpu")  # makes the export if need be
-    arch, _, tag = options.model.partition("/")
-    folder = ModelSpec(arch, tag, seed_of(tag), int8=True).export_folder(options.cache)
+    folder = ModelSpec.of(name).export_folder(options.cache)
+    group = json.loads((folder / MANIFEST).read_text())["facts"]["group"]
     peak = limits.gemm_peaks(threads=1)["int8"]
     print(f"int8 products of one thread: {peak:.0f} Gflop/s; the rest in {options.float_type}")
-    print(table(*measure(folder / IMAGE, options.float_type), peak))
+    print(table(*measure(folder / IMAGE, group, options.float_type), peak))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,7 @@ import onnx
 import pytest
 from PIL import Image
 
-from imgsearch import Library, Settings
+from imgsearch import Example, Library, Query, Settings, Term
 from imgsearch.encoders import openvino
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
 from imgsearch.encoders.cache import JsonCache
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow  # exports models
 
 SMALL = "openclip:ViT-S-32-alt/random"
+FIRST = f"{SMALL}+int8:1"  # the first format
+WIDTH = 384  # of its image tower
 PHOTOS = 40
 OPTION = Int8Option("trial+int8", "trial+fp32", Path("trial", "int8.json"), lambda: "this machine")
 GOOD = Int8Comparison(512, 0.999, 0.995, 2.5)
@@ -58,6 +61,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder with the small model exported, in float32 and in int8."""
     folder = tmp_path_factory.mktemp("exports")
     open_encoder(f"{SMALL}+int8", folder, "cpu")
+    open_encoder(FIRST, folder, "cpu")
     return folder
 
 
@@ -99,14 +103,28 @@ def one_layer(
 # ------------------------------------------------------------------------ the graph, the runtimes
 
 
-def test_the_large_matrices_are_in_int8(cache: Path) -> None:
-    float32_graph, int8_graph = (
-        onnx.load(cache / "openclip" / f"ViT-S-32-alt--random{suffix}" / "image.onnx").graph
-        for suffix in ("", "+int8")
-    )
-    matrices = [c for c in int8_graph.initializer if c.data_type == onnx.TensorProto.INT8]
+def graph_of(cache: Path, suffix: str) -> onnx.GraphProto:
+    return onnx.load(cache / "openclip" / f"ViT-S-32-alt--random{suffix}" / "image.onnx").graph
+
+
+@pytest.mark.parametrize(
+    ("suffix", "groups"),
+    [("+int8", {WIDTH: 1, 4 * WIDTH: 1}), ("+int8-1", {WIDTH: 3, 4 * WIDTH: 12})],
+)
+def test_the_large_matrices_are_in_int8(
+    cache: Path, suffix: str, groups: Mapping[int, int]
+) -> None:
+    float32_graph, int8_graph = graph_of(cache, ""), graph_of(cache, suffix)
+    constants = {c.name: onnx.numpy_helper.to_array(c) for c in int8_graph.initializer}
+    matrices = {name: c for name, c in constants.items() if c.dtype == np.int8}
     # The one of the patches, and four in each of the twelve blocks.
     assert len(matrices) >= 1 + 4 * 12
+    for name, matrix in matrices.items():
+        outputs = matrix.shape[-1]
+        depth = matrix.size // outputs
+        if depth in groups:
+            scales = constants[name.replace(".whole", ".scales")]
+            assert scales.size == groups[depth] * outputs
     assert "Conv" in {node.op_type for node in float32_graph.node}
     assert "Conv" not in {node.op_type for node in int8_graph.node}
 
@@ -219,6 +237,93 @@ def test_layers_behind_the_last_attention_are_computed_for_the_token_that_counts
     assert (rows["wide"], rows["narrow"]) == (rows_of_up, rows_of_down)
 
 
+def normed_product(transposed: bool = False, shared: bool = False) -> onnx.ModelProto:
+    """A layer norm with a few large channels, and the product of its tokens with a matrix.
+
+    With `transposed`, tokens and photos change places between them, and with `shared` the norm
+    goes to an output of its own.
+    """
+    random = np.random.default_rng(0)
+    gain = random.uniform(0.5, 1, WIDTH)
+    gain[::64] *= 60
+    constants = {
+        "gain": gain,
+        "shift": random.normal(size=WIDTH) / 10,
+        "matrix": random.normal(size=(WIDTH, 2 * WIDTH)) / WIDTH**0.5,
+    }
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [node("LayerNormalization", ["tokens", "gain", "shift"], ["normal"], axis=-1)]
+    if transposed:
+        nodes.append(node("Transpose", ["normal"], ["moved"], perm=[1, 0, 2]))
+    nodes.append(node("MatMul", ["moved" if transposed else "normal", "matrix"], ["output"]))
+    outputs = [value("output", onnx.TensorProto.FLOAT, [None, None, 2 * WIDTH])]
+    if shared:
+        outputs.append(value("normal", onnx.TensorProto.FLOAT, [None, None, WIDTH]))
+    inputs = [value("tokens", onnx.TensorProto.FLOAT, [None, None, WIDTH])]
+    initializers = [
+        onnx.numpy_helper.from_array(part.astype(np.float32), name)
+        for name, part in constants.items()
+    ]
+    graph = onnx.helper.make_graph(nodes, "normed product", inputs, outputs, initializers)
+    version = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(graph, opset_imports=version, ir_version=9)
+
+
+TOKENS = np.random.default_rng(1).normal(size=(8, 5, WIDTH)).astype(np.float32)
+
+
+@needs_openvino
+@pytest.mark.parametrize("transposed", [False, True])
+def test_large_channels_do_not_coarsen_the_others(transposed: bool, tmp_path: Path) -> None:
+    model = normed_product(transposed)
+    onnx.save(model, tmp_path / "float.onnx")
+    expected = OnnxModel(tmp_path / "float.onnx", threads=1).run(TOKENS)[0]
+    random = np.random.default_rng(2)
+    samples = {"tokens": random.normal(size=(4, 5, WIDTH)).astype(np.float32)}
+    facts = int8.convert(tmp_path / "float.onnx", tmp_path / "int8.onnx", samples)
+    assert asdict(facts) == {"matrices": 1, "group": WIDTH}
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "float.onnx",
+        "int8.onnx",
+        "int8.weights",
+    ]
+    constants = {c.name: c for c in onnx.load(tmp_path / "int8.onnx").graph.initializer}
+    before = {c.name: onnx.numpy_helper.to_array(c) for c in model.graph.initializer}
+    factors = before["gain"] / onnx.numpy_helper.to_array(constants["normal.1"])
+    assert np.array_equal(np.exp2(np.rint(np.log2(factors))), factors), "others would round"
+    assert factors[::64].min() >= 4 * np.median(factors)
+
+    def error(file: str) -> float:
+        vectors = openvino.OpenVinoModel(tmp_path / file, WIDTH, threads=1).run(TOKENS)[0]
+        return float(np.linalg.norm(vectors - expected) / np.linalg.norm(expected))
+
+    smoothed = error("int8.onnx")
+    onnx.save(normed_product(transposed, shared=True), tmp_path / "shared.onnx")
+    int8.convert(tmp_path / "shared.onnx", tmp_path / "coarse.onnx", samples)
+    assert smoothed < 0.01
+    assert smoothed < 0.7 * error("coarse.onnx")
+
+
+@needs_openvino
+def test_a_norm_that_others_use_stays_as_it_is(tmp_path: Path) -> None:
+    onnx.save(normed_product(shared=True), tmp_path / "float.onnx")
+    before = OnnxModel(tmp_path / "float.onnx", threads=1).run(TOKENS)
+    int8.convert(tmp_path / "float.onnx", tmp_path / "int8.onnx", {"tokens": TOKENS})
+    after = OnnxModel(tmp_path / "int8.onnx", threads=1).run(TOKENS)
+    np.testing.assert_allclose(after[1], before[1], atol=1e-6)
+    assert cosines(after[0][0], before[0][0]).min() > 0.999
+
+
+def test_pictures_for_the_conversion_are_like_photos_and_always_the_same() -> None:
+    pictures = int8.made_pictures(224)
+    np.testing.assert_array_equal(pictures, int8.made_pictures(224))
+    assert pictures.shape == (8, 3, 224, 224) and pictures.dtype == np.uint8
+    assert ((pictures.std(axis=(1, 2, 3)) > 20) & (pictures.std(axis=(1, 2, 3)) < 80)).all()
+    neighbours = np.abs(np.diff(pictures.astype(int), axis=-1)).mean()
+    assert neighbours < 0.5 * pictures.std(), "this is noise"
+    assert len({picture.tobytes() for picture in pictures}) == 8
+
+
 def test_of_the_last_block_only_the_token_that_is_the_output_is_computed(cache: Path) -> None:
     graph = onnx.load(cache / "openclip/ViT-S-32-alt--random+int8/image.onnx").graph
     chosen = [node for node in graph.node if node.op_type == "Gather" and "token" in node.output[0]]
@@ -238,6 +343,17 @@ def test_int8_is_close_to_float32_and_has_an_id_of_its_own(cache: Path, views: P
     assert similarity.min() >= 0.998
     assert similarity.max() < 1 - 1e-6, "this is float32"
     np.testing.assert_array_equal(in_int8.encode_texts(["a cat"]), float32.encode_texts(["a cat"]))
+
+
+@needs_openvino
+def test_both_formats_of_int8_agree(cache: Path, views: Path) -> None:
+    first, now = (open_encoder(name, cache, "cpu") for name in (FIRST, f"{SMALL}+int8"))
+    assert first.id.endswith("/1.1") and now.id.endswith("/1.2")
+    assert first.id[:-1] == now.id[:-1], "an id from before there were formats"
+    pixels = pixels_of(now, views)
+    similarity = cosines(first.encode_pixels(pixels), now.encode_pixels(pixels))
+    assert similarity.min() >= 0.998
+    assert similarity.max() < 1 - 1e-6, "they are the same"
 
 
 @needs_openvino
@@ -563,7 +679,7 @@ def test_open_clip_models_are_compared_on_the_photos(
     library = open_library("open_clip", notes)
     assert {step.part for step in library.index([views])} == {"Trying int8", None}
     ((key, values),) = json.loads(results.read_text()).items()
-    assert key == f"{open_encoder(SMALL, cache, 'cpu').id}, int8 format 1, {openvino.machine()}"
+    assert key == f"{open_encoder(SMALL, cache, 'cpu').id}, int8 format 2, {openvino.machine()}"
     comparison = Int8Comparison(**values)
     assert comparison.photos == PHOTOS and comparison.cosine_least >= 0.998
     # Which one is faster depends on the processor: the model is small.
@@ -585,6 +701,37 @@ def test_precision_can_be_requested_and_changed(
     assert library.status().photos == PHOTOS
     library.rebuild(f"{SMALL}+fp32").run()
     assert encoder_of(open_library("requested", notes)) == SMALL
+
+
+@needs_openvino
+def test_a_library_in_the_first_format_goes_on_in_it_until_it_is_rebuilt(
+    open_library: Callable[..., Library], tmp_path: Path, views: Path
+) -> None:
+    notes: list[str] = []
+    library = open_library("old", notes, FIRST)
+    library.index([views]).run()
+    library.close()
+    database = sqlite3.connect(tmp_path / "old" / "library.db")
+    with database:  # as the name was stored before there were formats
+        database.execute("UPDATE encoders SET name = ?", (f"{SMALL}+int8",))
+    database.close()
+    photo, crop = (views / f"{number:02}.png" for number in (3, 24))
+    example = Query((Term(Example(photo)),))
+    copy = Image.open(photo).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    copy.save(views / "mirrored.png")
+    for requested in ("auto", SMALL, f"{SMALL}+int8"):
+        library = open_library("old", notes, requested)
+        assert library.index([views]).run().photos == PHOTOS + 1
+        assert library.find(example, k=1).hits[0].path == crop
+        assert {each.encoder_id[-4:] for each in library.stored_encoders()} == {"/1.1"}
+        library.close()
+    library = open_library("old", notes)
+    library.rebuild(f"{SMALL}+int8").run()
+    assert library.find(example, k=1).hits[0].path == crop
+    assert encoder_of(library) == f"{SMALL}+int8"
+    in_use = [each for each in library.stored_encoders() if each.state == "current"]
+    assert [each.encoder_id[-4:] for each in in_use] == ["/1.2"]
+    (views / "mirrored.png").unlink()
 
 
 def test_too_few_photos_are_not_compared(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 ExportFacts: TypeAlias = dict[str, object]  # JSON values
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
 _SHARE = 4  # rows at most: with more, the numbers between two layers leave the cache
 _PROBE_BYTES = 1 << 20
@@ -151,7 +151,7 @@ def optimise(model: bytes | Path, path: Path) -> None:
 def read_export(folder: Path, made_for: str) -> ExportFacts | None:
     """The facts of a complete and undamaged export that was made for this, or None."""
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["made_for"] != made_for:
             return None
         if not all(
@@ -167,7 +167,7 @@ def read_export(folder: Path, made_for: str) -> ExportFacts | None:
 def damaged_exports(cache_dir: Path) -> list[Path]:
     """The exports below the cache folder whose files are not, byte for byte, what was written."""
     damaged = []
-    for manifest in sorted(cache_dir.rglob(_MANIFEST)):
+    for manifest in sorted(cache_dir.rglob(MANIFEST)):
         folder = manifest.parent
         if folder.name.startswith("."):  # being written, or left behind
             continue
@@ -244,7 +244,7 @@ def _build(folder: Path, made_for: str, build: Callable[[Path], ExportFacts]) ->
             "facts": facts,
             "files": entries,
         }
-        (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         private_files.make_entries_private(temporary)  # the runtimes write as the umask says
         for path in (*temporary.iterdir(), temporary):
             _flush(path)

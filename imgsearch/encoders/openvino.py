@@ -39,8 +39,8 @@ class OpenVinoModel(ParallelModel):
     """One exported graph, run by OpenVINO on the CPU. To be called, it must have one input.
 
     As with OnnxModel, a batch is split among `threads`, and any number of threads may call.
-    `group` is how many values of a row of activations have one scale, as for the weights. Raises
-    EncoderError for a file that cannot be loaded.
+    `group` is how many values of a row of activations have one scale: as many as weights have, or
+    fewer. Raises EncoderError for a file that cannot be loaded.
     """
 
     def __init__(self, path: Path, group: int, threads: int | None = None) -> None:

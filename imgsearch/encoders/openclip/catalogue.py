@@ -17,6 +17,9 @@ from imgsearch.errors import UsageError
 
 PREFIX = "openclip:"
 INT8, FP32 = "+int8", "+fp32"  # at the end of a name: the image tower's precision
+# Not offered to choose from: it opens the libraries made with it, whose stored name ends in +int8.
+FIRST_INT8 = "+int8:1"
+INT8_FORMATS = {FIRST_INT8: 1, INT8: 2}  # part of ids, since vectors differ
 
 # Parts of the names of architectures whose text towers read many languages.
 _MULTILINGUAL_ARCHITECTURES = ("SigLIP2", "i18n", "xlm-roberta", "nllb", "mt5", "worldwide")
@@ -102,7 +105,12 @@ MODELS = (
 
 def plain(name: str) -> str:
     """A name without its precision."""
-    return name.removesuffix(INT8).removesuffix(FP32)
+    return name.removesuffix(int8_of(name)).removesuffix(FP32)
+
+
+def int8_of(name: str) -> str:
+    """The key of INT8_FORMATS that a name ends in; "" where it does not ask for int8."""
+    return next((suffix for suffix in INT8_FORMATS if name.endswith(suffix)), "")
 
 
 def reads_only_english(name: str) -> bool:

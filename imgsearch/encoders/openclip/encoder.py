@@ -10,9 +10,9 @@ import numpy as np
 
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache
-from imgsearch.encoders.openclip import catalogue
+from imgsearch.encoders.openclip.catalogue import INT8, INT8_FORMATS, plain
 from imgsearch.encoders.openclip.runtime import Runtime, open_runtime
-from imgsearch.encoders.openclip.spec import INT8_FORMAT, ModelSpec, seed_of
+from imgsearch.encoders.openclip.spec import ModelSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,17 +41,18 @@ class OpenClip:
         on_download: OnDownload | None = None,
         batch_size: int = 0,
     ) -> None:
-        arch, tag = catalogue.split(model)
-        self._spec = ModelSpec(arch, tag, seed_of(tag), model.endswith(catalogue.INT8))
+        self._spec = ModelSpec.of(model)
         self.runtime: Runtime = open_runtime(self._spec, cache_dir, device, on_download)
         sizes = BatchSizeCache(cache_dir, self.id)
         self._images = BatchScheduler(self.runtime.image_device(), sizes, batch_size)
 
     @property
     def id(self) -> str:
-        version = f"{VERSION}.{INT8_FORMAT}" if self._spec.int8 else str(VERSION)
+        name, version = plain(self._spec.name), str(VERSION)
+        if self._spec.int8:
+            name, version = f"{name}{INT8}", f"{version}.{INT8_FORMATS[self._spec.int8]}"
         parts = (self.runtime.weights_id, self.runtime.preprocess.fingerprint, version)
-        return f"{self._spec.name}@{'/'.join(parts)}"
+        return f"{name}@{'/'.join(parts)}"
 
     @property
     def dim(self) -> int:

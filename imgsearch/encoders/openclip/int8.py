@@ -1,8 +1,15 @@
 """Converts the graph of an image tower from float32 to int8 weights.
 
-Each group of weights in a row has a scale of its own, the largest of them divided by 127, and so
-have the activations when the graph runs: outliers, which trained vision transformers have, only
-affect their own group. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
+The weights of each output of a matrix have a scale of their own, the largest of them divided by
+127. When the graph runs, so have the activations of each token, in groups as wide as the tower.
+Trained transformers have a few channels whose activations are far larger than all others, and
+would leave few of the 255 steps to the others. So what a layer norm gives is divided by a factor
+for each channel, and the weights that it is multiplied by are multiplied by the same factor, which
+leaves the product as it is (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). The
+factors come from the activations of a few pictures that are made here.
+
+The first format has a scale for each 128 weights and activations, and no such factors; it took an
+eighth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
 
 Where the patches of a photo do not overlap, the convolution that embeds them is a matrix product
 too, and is written as one. What the last layers compute for tokens that the output does not depend
@@ -14,57 +21,227 @@ recognises them and multiplies integers; ONNX Runtime computes the float32 weigh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from imgsearch.encoders.openclip.spec import INT8_GROUP as GROUP
+from imgsearch.encoders.onnx import open_session
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _MIN_WEIGHTS = 2**16  # a smaller matrix gains nothing
 _MAX_INT8 = 127
+_FIRST_GROUP = 128
+_SMOOTHING = 0.5  # the share of the largest activations that moves into the weights, as a power
+_PICTURES = 8  # sixty captions in place of eight gave MiniLM the same vectors
 
 
-def convert(source: Path, target: Path) -> int:
-    """Write the graph of `source` to `target`, its large matrices in int8; returns their count."""
+@dataclass(frozen=True, slots=True)
+class Int8Facts:
+    """What a reader of a converted graph needs: how many matrices are in int8, and the group.
+
+    `group` is how many activations of a token have one scale.
+    """
+
+    matrices: int
+    group: int
+
+
+def convert(source: Path, target: Path, samples: Mapping[str, NDArray[np.generic]]) -> Int8Facts:
+    """Write the graph of `source` to `target`, its large matrices in int8.
+
+    `samples` are inputs by their name, for which the graph is run once to see which activations
+    are large. The folder of `target` takes the graph in float32 meanwhile.
+    """
+    largest = _largest_activations(source, target, samples)
     model = onnx.load(source)
+    for norm, products in _norms_before_products(model.graph):
+        _smooth(model.graph, norm, products, largest[norm.output[0]])
+    group = _usual_depth(model.graph)
+    return Int8Facts(_write(model, target, group, by_group=False), group)
+
+
+def convert_to_first_format(source: Path, target: Path) -> Int8Facts:
+    """As `convert`, with one scale for each 128 weights and activations."""
+    matrices = _write(onnx.load(source), target, _FIRST_GROUP, by_group=True)
+    return Int8Facts(matrices, _FIRST_GROUP)
+
+
+def made_pictures(side_px: int) -> NDArray[np.uint8]:
+    """A few pictures, (n, 3, side_px, side_px), with the spectrum and the contrast of photos.
+
+    Amplitudes fall with the frequency, by a power around 1: Field 1987, "Relations between the
+    statistics of natural images and the response properties of cortical cells".
+    """
+    random = np.random.default_rng(0)
+    across, down = np.fft.rfftfreq(side_px), np.fft.fftfreq(side_px)
+    frequency = np.hypot(down[:, None], across)
+    frequency[0, 0] = 1 / side_px
+    pictures = []
+    for _ in range(_PICTURES):
+        phases = np.exp(2j * np.pi * random.random((4, *frequency.shape)))
+        planes = np.fft.irfft2(phases * frequency ** -random.uniform(1.0, 1.6), (side_px, side_px))
+        planes /= planes.std(axis=(1, 2), keepdims=True)
+        picture = planes[0] + 0.4 * planes[1:]  # colours are mostly one brightness
+        brightness, contrast = random.uniform(60, 190), random.uniform(30, 60)
+        pictures.append(np.clip(brightness + contrast * picture, 0, 255).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def _write(model: onnx.ModelProto, target: Path, group: int, by_group: bool) -> int:
+    """Write a graph with its large matrices in int8; returns their count.
+
+    Takes the matrices whose depth consists of whole groups. With `by_group`, each group of a row
+    of weights has a scale; else the whole row has.
+    """
     graph = model.graph
-    patches_as_product(graph)
+    patches_as_product(graph, group)
     keep_one_token(graph)
     constants = {constant.name: constant for constant in graph.initializer}
     rewritten: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        name = _matrix_of(node)
-        if name not in constants or name in rewritten:
-            continue
+    for node in _products(graph):
+        name, axis = node.input[1], _depth_axis(node)
         weights = numpy_helper.to_array(constants[name])
-        axis = 1 if _is_transposed(node) else 0  # the one that products are summed along
-        if weights.ndim == 2 and weights.size >= _MIN_WEIGHTS and weights.shape[axis] % GROUP == 0:
-            rewritten[name] = _quantised(graph, name, weights, axis)
-    for name in rewritten:
-        graph.initializer.remove(constants[name])
+        depth = weights.shape[axis]
+        if name not in rewritten and depth % group == 0:
+            one_scale = group if by_group else depth
+            rewritten[name] = _quantised(graph, name, weights, axis, one_scale)
     _set_nodes(graph, [*(node for nodes in rewritten.values() for node in nodes), *graph.node])
-    onnx.save(
-        model,
-        target,
-        save_as_external_data=True,  # one file of this format cannot hold a large model
-        location=f"{target.stem}.weights",
-        size_threshold=1024,
-    )
+    _remove_unused_constants(graph)
+    _save(model, target)
     return len(rewritten)
 
 
-def patches_as_product(graph: onnx.GraphProto) -> None:
-    """Replace a convolution over patches that do not overlap by a product with each patch."""
+# ---------------------------------------------------------------------------- large activations
+
+
+def _norms_before_products(
+    graph: onnx.GraphProto,
+) -> list[tuple[onnx.NodeProto, list[onnx.NodeProto]]]:
+    """Each layer norm whose output only goes into products with large matrices, and these."""
+    constants = {constant.name: constant for constant in graph.initializer}
+    consumers = _consumers(graph)
+    products = {node.output[0]: node.input[1] for node in _products(graph)}
+    uses = Counter(products.values())
+    outputs = {output.name for output in graph.output}
+
+    def products_of(name: str) -> list[onnx.NodeProto] | None:
+        """The products that take this value, None where anything else does."""
+        found: list[onnx.NodeProto] = []
+        for user in consumers.get(name, []):
+            matrix = products.get(user.output[0])
+            if matrix is not None and uses[matrix] == 1:
+                found.append(user)
+            elif _keeps_channels(user):
+                behind = products_of(user.output[0])
+                if behind is None:
+                    return None
+                found += behind
+            else:
+                return None
+        return None if name in outputs else found
+
+    pairs = []
+    for node in graph.node:
+        if node.op_type != "LayerNormalization" or not _is_along_channels(node):
+            continue
+        if all(name in constants and len(constants[name].dims) == 1 for name in node.input[1:]):
+            found = products_of(node.output[0])
+            if found:
+                pairs.append((node, found))
+    return pairs
+
+
+def _keeps_channels(node: onnx.NodeProto) -> bool:
+    """Whether a node only moves tokens about, and leaves the last axis of its input where it is."""
+    if node.op_type != "Transpose":
+        return False
+    order = next(list(a.ints) for a in node.attribute if a.name == "perm")
+    return bool(order[-1] == len(order) - 1)
+
+
+def _largest_activations(
+    source: Path, target: Path, samples: Mapping[str, NDArray[np.generic]]
+) -> dict[str, NDArray[np.float32]]:
+    """The largest activation of each channel that such a layer norm gives, by its output's name."""
+    model = onnx.load(source)
+    names = [norm.output[0] for norm, _ in _norms_before_products(model.graph)]
+    if not names:
+        return {}
+    model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    file = target.with_name(f"watched-{target.name}")
+    _save(model, file)
+    values = open_session(file).run(names, dict(samples))
+    file.unlink()
+    _weights_of(file).unlink()
+    return {
+        name: np.abs(value.reshape(-1, value.shape[-1])).max(axis=0)
+        for name, value in zip(names, values, strict=True)
+    }
+
+
+def _smooth(
+    graph: onnx.GraphProto,
+    norm: onnx.NodeProto,
+    products: Sequence[onnx.NodeProto],
+    largest: NDArray[np.float32],
+) -> None:
+    """Divide each channel of a layer norm by a factor, and multiply the weights behind it by it.
+
+    The factors are powers of two, so that nothing is rounded, and do not depend on the last digits
+    that a processor computes.
+    """
+    constants = {constant.name: constant for constant in graph.initializer}
+    matrices = [numpy_helper.to_array(constants[node.input[1]]) for node in products]
+    axes = [_depth_axis(node) for node in products]
+    weights = np.max(
+        [np.abs(matrix).max(axis=1 - axis) for matrix, axis in zip(matrices, axes, strict=True)],
+        axis=0,
+    )
+    has_both = (largest > 0) & (weights > 0)
+    ratio = np.where(has_both, largest, 1) ** _SMOOTHING / np.where(has_both, weights, 1) ** (
+        1 - _SMOOTHING
+    )
+    factors = np.exp2(np.rint(np.log2(ratio))).astype(np.float32)
+    for place in range(1, len(norm.input)):
+        parameter = numpy_helper.to_array(constants[norm.input[place]])
+        name = f"{norm.output[0]}.{place}"  # layers may share the parameter
+        graph.initializer.append(numpy_helper.from_array(parameter / factors, name))
+        norm.input[place] = name
+    for node, matrix, axis in zip(products, matrices, axes, strict=True):
+        smoothed = matrix * (factors if axis else factors[:, None])
+        constants[node.input[1]].CopyFrom(numpy_helper.from_array(smoothed, node.input[1]))
+
+
+def _usual_depth(graph: onnx.GraphProto) -> int:
+    """How many values each output of most large matrices is summed over: the width of a tower."""
+    dims = {constant.name: constant.dims for constant in graph.initializer}
+    depths = Counter(dims[node.input[1]][_depth_axis(node)] for node in _products(graph))
+    return depths.most_common(1)[0][0] if depths else _FIRST_GROUP
+
+
+# ---------------------------------------------------------------------------- fewer operations
+
+
+def patches_as_product(graph: onnx.GraphProto, group: int = _FIRST_GROUP) -> None:
+    """Replace a convolution over patches that do not overlap by a product with each patch.
+
+    Where a patch does not consist of whole groups, it stays.
+    """
     constants = {constant.name: constant for constant in graph.initializer}
     side_px = graph.input[0].type.tensor_type.shape.dim[-1].dim_value
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         kernels = constants.get(node.input[1]) if node.op_type == "Conv" else None
-        if kernels is None or not _has_disjoint_patches(node, kernels.dims, side_px):
+        if kernels is None or not _has_disjoint_patches(node, kernels.dims, side_px, group):
             nodes.append(node)
             continue
         nodes += _product(graph, node, numpy_helper.to_array(kernels), side_px)
@@ -79,10 +256,7 @@ def keep_one_token(graph: onnx.GraphProto) -> None:
     of twelve blocks they are a twentieth of the work. The results stay the same.
     """
     constants = {constant.name: constant for constant in graph.initializer}
-    consumers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            consumers.setdefault(name, []).append(node)
+    consumers = _consumers(graph)
     chosen = next((node for node in graph.node if _takes_first_token(node, constants)), None)
     if chosen is None:
         return
@@ -138,7 +312,7 @@ def _takes_each_token_by_itself(
     """Whether each row of the result, (n, tokens, width), depends on that row of the input only."""
     dims = [len(constants[name].dims) for name in node.input[1:] if name in constants]
     if node.op_type == "LayerNormalization":
-        return next((a.i for a in node.attribute if a.name == "axis"), -1) == -1
+        return _is_along_channels(node)
     if node.op_type == "MatMul":
         return dims == [2]
     if node.op_type in ("BiasGelu", "FastGelu", "Gelu", "QuickGelu", "Sigmoid", "Tanh", "Erf"):
@@ -177,7 +351,9 @@ def _product(
     ]
 
 
-def _has_disjoint_patches(conv: onnx.NodeProto, dims: Sequence[int], side_px: int) -> bool:
+def _has_disjoint_patches(
+    conv: onnx.NodeProto, dims: Sequence[int], side_px: int, group: int
+) -> bool:
     """Whether kernels of these `dims` take each pixel once, and patches consist of whole groups."""
     attributes = {a.name: helper.get_attribute_value(a) for a in conv.attribute}
     patch_px = dims[-1]
@@ -185,43 +361,74 @@ def _has_disjoint_patches(conv: onnx.NodeProto, dims: Sequence[int], side_px: in
         len(dims) == 4
         and list(dims[2:]) == list(attributes.get("strides", [])) == [patch_px, patch_px]
         and side_px % patch_px == 0
-        and dims[1] * patch_px**2 % GROUP == 0
+        and dims[1] * patch_px**2 % group == 0
         and not any(attributes.get("pads", []))
         and set(attributes.get("dilations", [1])) == {1}
         and attributes.get("group", 1) == 1
     )
 
 
-def _matrix_of(node: onnx.NodeProto) -> str:
-    """The name of the matrix that the node multiplies by, "" for other nodes."""
-    return node.input[1] if node.op_type in ("MatMul", "Gemm") else ""
+# ---------------------------------------------------------------------------- the graph
 
 
-def _is_transposed(node: onnx.NodeProto) -> bool:
-    return any(a.name == "transB" and a.i for a in node.attribute)
+def _products(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The products with a large matrix of constants."""
+    dims = {constant.name: constant.dims for constant in graph.initializer}
+    for node in graph.node:
+        if node.op_type in ("MatMul", "Gemm"):
+            of_matrix = dims.get(node.input[1], ())
+            if len(of_matrix) == 2 and math.prod(of_matrix) >= _MIN_WEIGHTS:
+                yield node
+
+
+def _depth_axis(product: onnx.NodeProto) -> int:
+    """The axis of the matrix that products are summed along."""
+    return int(any(a.name == "transB" and a.i for a in product.attribute))
+
+
+def _is_along_channels(norm: onnx.NodeProto) -> bool:
+    return next((a.i for a in norm.attribute if a.name == "axis"), -1) == -1
+
+
+def _consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
+    """The nodes that take each value, by its name."""
+    consumers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            consumers.setdefault(name, []).append(node)
+    return consumers
 
 
 def _quantised(
-    graph: onnx.GraphProto, name: str, weights: np.ndarray, axis: int
+    graph: onnx.GraphProto,
+    name: str,
+    weights: NDArray[np.float32],
+    axis: int,
+    one_scale: int,
 ) -> list[onnx.NodeProto]:
-    """Add the weights as integers and scales; the nodes that multiply the two."""
+    """Add weights as integers, and a scale for each `one_scale` of them along the axis.
+
+    Returns the nodes that multiply the two.
+    """
+    groups = weights.shape[axis] // one_scale
     rows, columns = weights.shape
-    by_group = (rows, columns // GROUP, GROUP) if axis else (rows // GROUP, GROUP, columns)
+    by_group = (rows, groups, one_scale) if axis else (groups, one_scale, columns)
     grouped = weights.reshape(by_group)
     scales = np.abs(grouped).max(axis=axis + 1, keepdims=True) / _MAX_INT8
     scales[scales == 0] = 1
-    parts: dict[str, np.ndarray] = {
-        "whole": np.rint(grouped / scales).astype(np.int8),
-        "scales": scales.astype(np.float32),
-        "shape": np.array(weights.shape, np.int64),
-    }
-    _add_constants(graph, name, parts)
-    floats, scaled = f"{name}.floats", f"{name}.scaled"
-    return [
+    whole = np.rint(grouped / scales).astype(np.int8)
+    if groups == 1:
+        whole, scales = whole.squeeze(axis), scales.squeeze(axis)
+    _add_constants(graph, name, {"whole": whole, "scales": scales.astype(np.float32)})
+    floats, scaled = f"{name}.floats", f"{name}.scaled" if groups > 1 else name
+    nodes = [
         helper.make_node("Cast", [f"{name}.whole"], [floats], to=onnx.TensorProto.FLOAT),
         helper.make_node("Mul", [floats, f"{name}.scales"], [scaled]),
-        helper.make_node("Reshape", [scaled, f"{name}.shape"], [name]),
     ]
+    if groups > 1:
+        _add_constants(graph, name, {"shape": np.array(weights.shape, np.int64)})
+        nodes.append(helper.make_node("Reshape", [scaled, f"{name}.shape"], [name]))
+    return nodes
 
 
 def _add_constants(graph: onnx.GraphProto, name: str, parts: Mapping[str, np.ndarray]) -> None:
@@ -234,3 +441,27 @@ def _add_constants(graph: onnx.GraphProto, name: str, parts: Mapping[str, np.nda
 def _set_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _remove_unused_constants(graph: onnx.GraphProto) -> None:
+    """Remove constants that no node takes, or that a node computes by now."""
+    taken = {name for node in graph.node for name in node.input}
+    taken -= {name for node in graph.node for name in node.output}
+    kept = [constant for constant in graph.initializer if constant.name in taken]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+def _save(model: onnx.ModelProto, file: Path) -> None:
+    """Write a graph and, in a second file, its weights. `model` is without them afterwards."""
+    onnx.save(
+        model,
+        file,
+        save_as_external_data=True,  # one file of this format cannot hold a large model
+        location=_weights_of(file).name,
+        size_threshold=1024,
+    )
+
+
+def _weights_of(file: Path) -> Path:
+    return file.with_suffix(".weights")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Recommendation
 from imgsearch.encoders.device import has_gpu
 from imgsearch.encoders.openclip import catalogue, hub
-from imgsearch.encoders.openclip.catalogue import FP32, INT8, plain
+from imgsearch.encoders.openclip.catalogue import FIRST_INT8, FP32, INT8, plain
 from imgsearch.records.status import EncoderInfo
 
 if TYPE_CHECKING:
@@ -40,9 +40,15 @@ def _check(name: str) -> None:
 
 def _names(requested: str) -> tuple[str, ...]:
     name = plain(requested)
-    if requested.endswith(INT8):
+    if catalogue.int8_of(requested):
         return (requested,)
     return (name,) if requested.endswith(FP32) else (name, name + INT8)
+
+
+def _name_of(encoder_id: str) -> str:
+    name, _, version = encoder_id.partition("@")
+    is_first = name.endswith(INT8) and version.endswith(f".{catalogue.INT8_FORMATS[FIRST_INT8]}")
+    return f"{name.removesuffix(INT8)}{FIRST_INT8}" if is_first else name
 
 
 def _choices() -> tuple[EncoderInfo, ...]:
@@ -104,9 +110,7 @@ def _int8(requested: str, device: str) -> Int8Option | None:
         return None
 
     def conditions() -> str:
-        from imgsearch.encoders.openclip.spec import INT8_FORMAT
-
-        return f"int8 format {INT8_FORMAT}, {openvino.machine()}"
+        return f"int8 format {catalogue.INT8_FORMATS[INT8]}, {openvino.machine()}"
 
     return Int8Option(name + INT8, name + FP32, Path("openclip", "int8.json"), conditions)
 
@@ -117,6 +121,7 @@ KIND = EncoderKind(
     name_format="openclip:ARCH/PRETRAINED (any model of open_clip)",
     check=_check,
     names=_names,
+    name_of=_name_of,
     choices=_choices,
     verify=_verify,
     recommend=_recommend,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,12 +20,11 @@ from imgsearch.encoders import openvino
 from imgsearch.encoders.device import CpuDevice, has_gpu
 from imgsearch.encoders.onnx import ExportFacts, OnnxModel, ParallelModel, read_export, write_export
 from imgsearch.encoders.openclip import catalogue, hub
-from imgsearch.encoders.openclip.catalogue import FP32, plain
+from imgsearch.encoders.openclip.catalogue import FIRST_INT8, FP32, plain
 from imgsearch.encoders.openclip.spec import (
     FORMAT,
     IMAGE,
     INT8_EXPORT,
-    INT8_GROUP,
     TEXT,
     TOKENIZER,
     ModelSpec,
@@ -83,15 +82,22 @@ class Runtime(Protocol):
 class OnnxRuntime:
     """A model that runs from its export. Each tower loads when it is first used.
 
-    `int8` is the folder with the image tower in int8, if that is to be used.
+    `int8` is the folder with the image tower in int8, if that is to be used, and `group` how many
+    activations have one scale there.
     """
 
     text_batch_size = 16
 
     def __init__(
-        self, arch: str, folder: Path, facts: dict[str, Any], int8: Path | None = None
+        self,
+        arch: str,
+        folder: Path,
+        facts: dict[str, Any],
+        int8: Path | None = None,
+        group: int = 0,
     ) -> None:
-        self._arch, self.folder, self._facts, self._int8 = arch, folder, facts, int8
+        self._arch, self.folder, self._facts = arch, folder, facts
+        self._int8, self._group = int8, group
         self._lock = threading.Lock()
         self._models: dict[str, ParallelModel] = {}
         self._tokens: Tokens | None = None
@@ -101,9 +107,9 @@ class OnnxRuntime:
         self.logit_scale: float = facts["logit_scale"]
         self.preprocess = Preprocess.of(facts["preprocess"])
 
-    def in_int8(self, folder: Path) -> OnnxRuntime:
-        """The same model with the image tower from that folder."""
-        return OnnxRuntime(self._arch, self.folder, self._facts, folder)
+    def in_int8(self, folder: Path, group: int) -> OnnxRuntime:
+        """The same model with the image tower from that folder, in int8."""
+        return OnnxRuntime(self._arch, self.folder, self._facts, folder, group)
 
     @property
     def label(self) -> str:
@@ -141,7 +147,7 @@ class OnnxRuntime:
         if file == TEXT or self._int8 is None:
             return OnnxModel(self.folder / file, lean=file == TEXT)
         if openvino.is_installed():
-            return openvino.OpenVinoModel(self._int8 / file, INT8_GROUP)
+            return openvino.OpenVinoModel(self._int8 / file, self._group)
         return OnnxModel(self._int8 / file)
 
     def _load_tokens(self) -> Tokens:
@@ -189,7 +195,7 @@ def open_runtime(
 
 def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None) -> Runtime:
     """The model with its image tower in int8, converted from the export in float32."""
-    float32 = open_runtime(replace(spec, int8=False), cache_dir, "cpu", on_download)
+    float32 = open_runtime(replace(spec, int8=""), cache_dir, "cpu", on_download)
     if not isinstance(float32, OnnxRuntime):
         raise EncoderError(
             f"{spec.name} needs the model's export, and that cannot be made here. Use "
@@ -201,11 +207,14 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
     def build(empty: Path) -> ExportFacts:
         from imgsearch.encoders.openclip import int8  # onnx: for an export only
 
-        return {"matrices": int8.convert(float32.folder / IMAGE, empty / IMAGE)}
+        source, target = float32.folder / IMAGE, empty / IMAGE
+        if spec.int8 == FIRST_INT8:
+            return asdict(int8.convert_to_first_format(source, target))
+        pictures = int8.made_pictures(float32.preprocess.side_px)
+        return asdict(int8.convert(source, target, {"input": pictures}))
 
-    if read_export(folder, made_for) is None:
-        write_export(folder, made_for, build)
-    return float32.in_int8(folder)
+    facts = read_export(folder, made_for) or write_export(folder, made_for, build)
+    return float32.in_int8(folder, int(str(facts["group"])))
 
 
 def require_torch(name: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imgsearch.encoders.openclip.catalogue import INT8, PREFIX
+from imgsearch.encoders.openclip.catalogue import PREFIX, int8_of, split
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 IMAGE, TEXT, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"  # the files of an export
 FORMAT = 3  # of an export: raise it when earlier exports must be made again
-INT8_FORMAT = 1  # of the int8 weights; part of the encoder's id, since vectors change with it
-INT8_EXPORT = 2  # of the files with them: raise it when they must be converted again
-INT8_GROUP = 128  # how many weights, and activations, have one scale
+INT8_EXPORT = 3  # of the int8 weights: raise it when they must be converted again
 
 _RANDOM = "random"
 
@@ -34,18 +32,23 @@ _RANDOM = "random"
 class ModelSpec:
     """Which model: its architecture, and the tag of its weights or the seed of random ones.
 
-    With `int8`, the image tower's weights are in int8.
+    `int8` is a key of INT8_FORMATS for an image tower with int8 weights, "" for float32.
     """
 
     arch: str
     tag: str
     seed: int | None
-    int8: bool = False
+    int8: str = ""
+
+    @classmethod
+    def of(cls, name: str) -> ModelSpec:
+        """The model of a name, with or without prefix and precision. Raises UsageError."""
+        arch, tag = split(name)
+        return cls(arch, tag, seed_of(tag), int8_of(name))
 
     @property
     def name(self) -> str:
-        precision = INT8 if self.int8 else ""
-        return f"{PREFIX}{self.arch}/{self.tag}{precision}"
+        return f"{PREFIX}{self.arch}/{self.tag}{self.int8}"
 
     def export_folder(self, cache_dir: Path) -> Path:
         """The folder of this model's export."""
