@@ -8,8 +8,8 @@ for each channel, and the weights that it is multiplied by are multiplied by the
 leaves the product as it is (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). The
 factors come from the activations of a few pictures that are made here.
 
-The first format has a scale for each 128 weights and activations, and no such factors; it took an
-eighth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
+The first format has a scale for each 128 weights and activations, and no such factors; it takes a
+tenth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
 
 Where the patches of a photo do not overlap, the convolution that embeds them is a matrix product
 too, and is written as one. What the last layers compute for tokens that the output does not depend
@@ -41,7 +41,7 @@ _MIN_WEIGHTS = 2**16  # a smaller matrix gains nothing
 _MAX_INT8 = 127
 _FIRST_GROUP = 128
 _SMOOTHING = 0.5  # the share of the largest activations that moves into the weights, as a power
-_PICTURES = 8  # sixty captions in place of eight gave MiniLM the same vectors
+_PICTURES = 8  # as good as sixty: a few show which channels are large
 
 
 @dataclass(frozen=True, slots=True)
