@@ -23,7 +23,7 @@ from imgsearch.encoders import openvino
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
 from imgsearch.encoders.cache import JsonCache
 from imgsearch.encoders.onnx import OnnxModel
-from imgsearch.encoders.openclip import int8
+from imgsearch.encoders.openclip import int8, rewrites
 from imgsearch.encoders.registry import (
     int8_option,
     name_of,
@@ -163,7 +163,7 @@ def test_a_convolution_of_disjoint_patches_becomes_a_product(
         return OnnxModel(tmp_path / "image.onnx", threads=1)(photos)
 
     before = output()
-    int8.patches_as_product(model.graph)
+    rewrites.patches_as_product(model.graph, 128)
     assert ("MatMul" in {node.op_type for node in model.graph.node}) is replaced
     np.testing.assert_allclose(output(), before, atol=1e-4)
 
@@ -226,7 +226,7 @@ def test_layers_behind_the_last_attention_are_computed_for_the_token_that_counts
         return OnnxModel(tmp_path / "image.onnx", threads=1).outputs(tokens)
 
     before = outputs()
-    int8.keep_one_token(model.graph)
+    rewrites.keep_one_token(model.graph)
     for now, then in zip(outputs(), before, strict=True):
         np.testing.assert_allclose(now, then, atol=1e-5)
     inferred = onnx.shape_inference.infer_shapes(model).graph

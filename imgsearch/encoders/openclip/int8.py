@@ -11,10 +11,6 @@ factors come from the activations of a few pictures that are made here.
 The first format has a scale for each 128 weights and activations, and no such factors; it takes a
 tenth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
 
-Where the patches of a photo do not overlap, the convolution that embeds them is a matrix product
-too, and is written as one. What the last layers compute for tokens that the output does not depend
-on is left out.
-
 The graph uses operators that every runtime has (weights · scales, on constants): OpenVINO
 recognises them and multiplies integers; ONNX Runtime computes the float32 weights once.
 """
@@ -26,13 +22,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from imgsearch.encoders.onnx import open_session
+from imgsearch.encoders.openclip.rewrites import (
+    add_constants,
+    consumers,
+    is_along_channels,
+    keep_one_token,
+    patches_as_product,
+    set_nodes,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +118,7 @@ def _write(model: onnx.ModelProto, target: Path, group: int, by_group: bool) -> 
         if name not in rewritten and depth % group == 0:
             one_scale = group if by_group else depth
             rewritten[name] = _quantised(graph, name, weights, axis, one_scale)
-    _set_nodes(graph, [*(node for nodes in rewritten.values() for node in nodes), *graph.node])
+    set_nodes(graph, [*(node for nodes in rewritten.values() for node in nodes), *graph.node])
     _remove_unused_constants(graph)
     _save(model, target)
     return len(rewritten)
@@ -128,7 +132,7 @@ def _norms_before_products(
 ) -> list[tuple[onnx.NodeProto, list[onnx.NodeProto]]]:
     """Each layer norm whose output only goes into products with large matrices, and these."""
     constants = {constant.name: constant for constant in graph.initializer}
-    consumers = _consumers(graph)
+    users = consumers(graph)
     products = {node.output[0]: node.input[1] for node in _products(graph)}
     uses = Counter(products.values())
     outputs = {output.name for output in graph.output}
@@ -136,8 +140,8 @@ def _norms_before_products(
     def products_of(name: str) -> list[onnx.NodeProto] | None:
         """The products that take this value, None where anything else does."""
         found: list[onnx.NodeProto] = []
-        for user in consumers.get(name, []):
-            matrix = products.get(user.output[0])
+        for user in users.get(name, []):
+            matrix = products.get(user.output[0]) if user.input[0] == name else None
             if matrix is not None and uses[matrix] == 1:
                 found.append(user)
             elif _keeps_channels(user):
@@ -151,7 +155,7 @@ def _norms_before_products(
 
     pairs = []
     for node in graph.node:
-        if node.op_type != "LayerNormalization" or not _is_along_channels(node):
+        if node.op_type != "LayerNormalization" or not is_along_channels(node):
             continue
         if all(name in constants and len(constants[name].dims) == 1 for name in node.input[1:]):
             found = products_of(node.output[0])
@@ -228,146 +232,6 @@ def _usual_depth(graph: onnx.GraphProto) -> int:
     return depths.most_common(1)[0][0] if depths else _FIRST_GROUP
 
 
-# ---------------------------------------------------------------------------- fewer operations
-
-
-def patches_as_product(graph: onnx.GraphProto, group: int = _FIRST_GROUP) -> None:
-    """Replace a convolution over patches that do not overlap by a product with each patch.
-
-    Where a patch does not consist of whole groups, it stays.
-    """
-    constants = {constant.name: constant for constant in graph.initializer}
-    side_px = graph.input[0].type.tensor_type.shape.dim[-1].dim_value
-    nodes: list[onnx.NodeProto] = []
-    for node in graph.node:
-        kernels = constants.get(node.input[1]) if node.op_type == "Conv" else None
-        if kernels is None or not _has_disjoint_patches(node, kernels.dims, side_px, group):
-            nodes.append(node)
-            continue
-        nodes += _product(graph, node, numpy_helper.to_array(kernels), side_px)
-        graph.initializer.remove(kernels)
-    _set_nodes(graph, nodes)
-
-
-def keep_one_token(graph: onnx.GraphProto) -> None:
-    """Where the output depends on one token, compute the last layers for it alone.
-
-    Those layers are the ones behind the last attention: they take each token by itself. In a tower
-    of twelve blocks they are a twentieth of the work. The results stay the same.
-    """
-    constants = {constant.name: constant for constant in graph.initializer}
-    consumers = _consumers(graph)
-    chosen = next((node for node in graph.node if _takes_first_token(node, constants)), None)
-    if chosen is None:
-        return
-    outputs = {output.name for output in graph.output}
-    alone = {chosen.output[0]}  # what is computed for one token
-    for node in reversed(graph.node):
-        needed_by = consumers.get(node.output[0], [])
-        if (
-            needed_by
-            and node.output[0] not in outputs
-            and all(user.output[0] in alone for user in needed_by)
-            and _takes_each_token_by_itself(node, constants)
-        ):
-            alone.add(node.output[0])
-    before = {  # what is computed for all tokens, and goes into what is computed for one
-        name
-        for node in graph.node
-        if node.output[0] in alone and node is not chosen
-        for name in node.input
-        if name and name not in constants and name not in alone
-    }
-    index = f"{chosen.output[0]}.token"
-    graph.initializer.append(numpy_helper.from_array(np.array([0], np.int64), index))
-    nodes: list[onnx.NodeProto] = []
-    selected: dict[str, str] = {}
-    for node in graph.node:
-        if node.output[0] in alone and node is not chosen:
-            for place, name in enumerate(node.input):
-                if name not in before:
-                    continue
-                if name not in selected:
-                    selected[name] = f"{name}.token"
-                    nodes.append(
-                        helper.make_node("Gather", [name, index], [selected[name]], axis=1)
-                    )
-                node.input[place] = selected[name]
-        nodes.append(node)
-    _set_nodes(graph, nodes)
-
-
-def _takes_first_token(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> bool:
-    """Whether the node selects the first of the tokens, as the output of a tower does."""
-    if node.op_type != "Gather" or node.input[1] not in constants:
-        return False
-    index = numpy_helper.to_array(constants[node.input[1]])
-    axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
-    return axis == 1 and index.ndim == 0 and int(index) == 0 and node.input[0] not in constants
-
-
-def _takes_each_token_by_itself(
-    node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
-) -> bool:
-    """Whether each row of the result, (n, tokens, width), depends on that row of the input only."""
-    dims = [len(constants[name].dims) for name in node.input[1:] if name in constants]
-    if node.op_type == "LayerNormalization":
-        return _is_along_channels(node)
-    if node.op_type == "MatMul":
-        return dims == [2]
-    if node.op_type in ("BiasGelu", "FastGelu", "Gelu", "QuickGelu", "Sigmoid", "Tanh", "Erf"):
-        return all(count == 1 for count in dims)
-    if node.op_type in ("Add", "Mul", "Sub", "Div"):
-        return all(len(constants[name].dims) <= 1 for name in node.input if name in constants)
-    return False
-
-
-def _product(
-    graph: onnx.GraphProto, conv: onnx.NodeProto, kernels: np.ndarray, side_px: int
-) -> list[onnx.NodeProto]:
-    """Add the constants of the product; the nodes that replace the convolution."""
-    name, (width, channels, patch_px, _) = conv.output[0], kernels.shape
-    patches = side_px // patch_px
-    parts = {
-        "grid": np.array([0, channels, patches, patch_px, patches, patch_px]),  # 0: the batch
-        "patches": np.array([0, patches**2, channels * patch_px**2]),
-        "matrix": np.ascontiguousarray(kernels.reshape(width, -1).T),
-        "image": np.array([0, width, patches, patches]),
-    }
-    _add_constants(graph, name, parts)
-    steps: list[tuple[str, list[str], dict[str, Any]]] = [  # operator, further inputs, attributes
-        ("Reshape", [f"{name}.grid"], {}),
-        ("Transpose", [], {"perm": [0, 2, 4, 1, 3, 5]}),
-        ("Reshape", [f"{name}.patches"], {}),
-        ("MatMul", [f"{name}.matrix"], {}),
-        *(("Add", [bias], {}) for bias in conv.input[2:]),
-        ("Transpose", [], {"perm": [0, 2, 1]}),
-        ("Reshape", [f"{name}.image"], {}),
-    ]
-    names = [conv.input[0], *(f"{name}.{step}" for step in range(1, len(steps))), name]
-    return [
-        helper.make_node(op, [names[step], *inputs], [names[step + 1]], **attributes)
-        for step, (op, inputs, attributes) in enumerate(steps)
-    ]
-
-
-def _has_disjoint_patches(
-    conv: onnx.NodeProto, dims: Sequence[int], side_px: int, group: int
-) -> bool:
-    """Whether kernels of these `dims` take each pixel once, and patches consist of whole groups."""
-    attributes = {a.name: helper.get_attribute_value(a) for a in conv.attribute}
-    patch_px = dims[-1]
-    return (
-        len(dims) == 4
-        and list(dims[2:]) == list(attributes.get("strides", [])) == [patch_px, patch_px]
-        and side_px % patch_px == 0
-        and dims[1] * patch_px**2 % group == 0
-        and not any(attributes.get("pads", []))
-        and set(attributes.get("dilations", [1])) == {1}
-        and attributes.get("group", 1) == 1
-    )
-
-
 # ---------------------------------------------------------------------------- the graph
 
 
@@ -384,19 +248,6 @@ def _products(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 def _depth_axis(product: onnx.NodeProto) -> int:
     """The axis of the matrix that products are summed along."""
     return int(any(a.name == "transB" and a.i for a in product.attribute))
-
-
-def _is_along_channels(norm: onnx.NodeProto) -> bool:
-    return next((a.i for a in norm.attribute if a.name == "axis"), -1) == -1
-
-
-def _consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
-    """The nodes that take each value, by its name."""
-    consumers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            consumers.setdefault(name, []).append(node)
-    return consumers
 
 
 def _quantised(
@@ -419,28 +270,16 @@ def _quantised(
     whole = np.rint(grouped / scales).astype(np.int8)
     if groups == 1:
         whole, scales = whole.squeeze(axis), scales.squeeze(axis)
-    _add_constants(graph, name, {"whole": whole, "scales": scales.astype(np.float32)})
+    add_constants(graph, name, {"whole": whole, "scales": scales.astype(np.float32)})
     floats, scaled = f"{name}.floats", f"{name}.scaled" if groups > 1 else name
     nodes = [
         helper.make_node("Cast", [f"{name}.whole"], [floats], to=onnx.TensorProto.FLOAT),
         helper.make_node("Mul", [floats, f"{name}.scales"], [scaled]),
     ]
     if groups > 1:
-        _add_constants(graph, name, {"shape": np.array(weights.shape, np.int64)})
+        add_constants(graph, name, {"shape": np.array(weights.shape, np.int64)})
         nodes.append(helper.make_node("Reshape", [scaled, f"{name}.shape"], [name]))
     return nodes
-
-
-def _add_constants(graph: onnx.GraphProto, name: str, parts: Mapping[str, np.ndarray]) -> None:
-    """Add arrays to the graph, each named by `name` and its key."""
-    graph.initializer.extend(
-        numpy_helper.from_array(part, f"{name}.{kind}") for kind, part in parts.items()
-    )
-
-
-def _set_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def _remove_unused_constants(graph: onnx.GraphProto) -> None:
