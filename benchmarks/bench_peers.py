@@ -40,6 +40,7 @@ from benchmarks import limits, photo_sets, programs, ratios
 from benchmarks.peer_tables import OURS, PEER, markdown
 from benchmarks.processes import Command, CommandFailed, run
 from benchmarks.programs import Program
+from imgsearch.encoders.openclip.spec import TEXT, ModelSpec
 from imgsearch.search import query_cache
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -158,6 +159,8 @@ def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
     benchmark.index(rounds)
     benchmark.results["agreement"] = agreement(benchmark)
     benchmark.search(rounds + 2)
+    text_graph = ModelSpec.of(programs.ENCODER).export_folder(work / "cache") / TEXT
+    benchmark.results["limits"]["query_s"] = limits.query_floors(text_graph)
     benchmark.results["ratios"] = ratios.measure(
         Path(tempfile.mkdtemp(dir=work)), demo_photos(work), work / "cache"
     )

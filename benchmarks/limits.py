@@ -1,22 +1,26 @@
-"""The best that this machine allows: arithmetic, JPEG decoding, reading from the disk.
+"""The best that this machine allows: arithmetic, JPEG decoding, reading, starting a process.
 
-A first index must multiply the model's matrices and decode every file once. This file measures
-only that, on all cores, with the fastest of the installed libraries: rates that no indexer exceeds
-without doing less work.
+A first index must multiply the model's matrices and decode every file once, and a query must start
+Python and load what it computes with. This file measures only that, with the fastest of the
+installed libraries: rates that no indexer exceeds without doing less work, on all cores, and times
+below which no query stays.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.processes import Command, run
 from imgsearch.encoders.onnx import import_onnxruntime
 
 CORES = len(os.sched_getaffinity(0))
@@ -96,6 +100,32 @@ def disk_mb_s(folder: Path) -> float:
     began = time.perf_counter()
     size_bytes = sum(len(path.read_bytes()) for path in paths)
     return round(size_bytes / 1e6 / (time.perf_counter() - began), 1)
+
+
+def query_floors(text_graph: Path, length: int = 8) -> dict[str, float]:
+    """Seconds of a process with ever more of what a query needs, each the median of seven runs.
+
+    Python alone; with NumPy; with ONNX Runtime, too; and with a text of `length` tokens embedded by
+    this graph, opened in the way that is fastest for one text.
+    """
+    steps = {
+        "Python": "",
+        "NumPy": "import numpy",
+        "ONNX Runtime": "import onnxruntime",
+        "a text": f"""
+options = onnxruntime.SessionOptions()
+options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+options.add_session_config_entry("session.disable_prepacking", "1")
+session = onnxruntime.InferenceSession({str(text_graph)!r}, options)
+session.run(None, {{session.get_inputs()[0].name: numpy.ones((1, {length}), numpy.int64)}})
+""",
+    }
+    floors, code = {}, ""
+    for name, step in steps.items():
+        code += f"{step}\n"
+        command = Command([sys.executable, "-c", code], text_graph.parent, {})
+        floors[name] = round(median(run(command).wall_s for _ in range(7)), 3)
+    return floors
 
 
 def _onnx_product(kind: type[np.generic], threads: int) -> Callable[[], object]:

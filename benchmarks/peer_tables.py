@@ -157,6 +157,15 @@ def limits_table(results: Result) -> str:
         ("libjpeg-turbo, photos a second on all cores", rates),
         ("reading the large photos, not cached", f"{limits['disk_mb_s']:.0f} MB/s"),
     ]
+    floors = limits["query_s"]
+    known, new = (middle(results, f"{kind} words", PEER, "wall_s") for kind in ("known", "new"))
+    rows.append(
+        (
+            f"a process of {', and '.join(floors)} embedded",
+            f"{', '.join(f'{1e3 * s:.0f}' for s in floors.values())} ms: for known words at least "
+            f"{floors['NumPy'] / known:.2f} × rclip, for new words {floors['a text'] / new:.2f} ×",
+        )
+    )
     lines = ["**What the machine allows**", "", "| what | measured |", "|---|---|"]
     return "\n".join([*lines, *(f"| {what} | {value} |" for what, value in rows)])
 
