@@ -17,9 +17,8 @@ from imgsearch.records.arrays import Ids, Vector, Vectors
 # Text queries need 3.2 to 3.7 times the lists of image queries (1M CLIP vectors, VIBE).
 TEXT_FACTOR = 4
 CANDIDATES_MAX = 1_000  # of a calibrated search; FAISS takes much longer to select more
-# Scoring a stored vector takes as long as comparing this many codes: 45 for many in their order,
-# 65 for a few hundred here and there (2026-11-29).
-CODES_PER_ROW = 48
+# Scoring a stored vector takes as long as comparing this many codes.
+CODES_PER_ROW = 32
 FILTER_POWER = 0.4  # unless it was calibrated
 CANDIDATES_PER_RESULT = 7.0  # unless it was calibrated: what a million vectors need
 _CALIBRATED_K = 10
@@ -191,7 +190,7 @@ class _SettingsTrial:
         tried: list[tuple[int, float, Vector]] = []
         for limit in limits:
             reached = gaps[places < limit]
-            quantiles = np.quantile(reached, np.linspace(goal, 1, _GAPS_TRIED))
+            quantiles = np.quantile(reached, np.linspace(min(goal, 0.9), 1, _GAPS_TRIED))
             steps = np.unique(np.ceil(quantiles * 1e4) / 1e4).tolist()
             tried += [(limit, gap, self._recall_by_depth(scan, limit, gap)) for gap in steps]
         best = max(float(by_depth[-1]) for *_, by_depth in tried)
