@@ -26,6 +26,7 @@ from imgsearch.encoders.onnx import import_onnxruntime
 CORES = len(os.sched_getaffinity(0))
 GEMM_SIDE = 2048
 TRIES = 10
+QUIET = {"ORT_DISABLE_TELEMETRY": "1"}  # as `import_onnxruntime` sets it
 TARGET_PX = 256  # the model's side: no decoder scales a photo down further
 
 
@@ -123,7 +124,7 @@ session.run(None, {{session.get_inputs()[0].name: numpy.ones((1, {length}), nump
     floors, code = {}, ""
     for name, step in steps.items():
         code += f"{step}\n"
-        command = Command([sys.executable, "-c", code], text_graph.parent, {})
+        command = Command([sys.executable, "-c", code], text_graph.parent, QUIET)
         floors[name] = round(median(run(command).wall_s for _ in range(7)), 3)
     return floors
 
