@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,6 +34,7 @@ from imgsearch.encoders.lite.encoder import Lite
 from imgsearch.encoders.lite.heads import CURRENT
 from imgsearch.encoders.onnx import open_session, optimise
 from imgsearch.encoders.openclip import int8
+from imgsearch.encoders.openclip.rewrites import set_nodes
 from imgsearch.encoders.registry import open_encoder
 from training import datasets
 
@@ -121,12 +123,14 @@ def trained(flickr8k: Path, count: int) -> None:
         before = vectors(in_float32)
         print_similarity_of_others(before)
         separate_norms(source)
-        formats = {
-            "as it is": int8.convert(source, Path(folder) / "int8.onnx", made_sentences()),
-            "in the first format": int8.convert_to_first_format(source, Path(folder) / "1.onnx"),
+        conversions: dict[str, Callable[[Path, Path], int8.Int8Facts]] = {
+            "as it is": partial(int8.convert, samples=made_sentences()),
+            "in the first format": int8.convert_to_first_format,
         }
-        for (name, facts), file in zip(formats.items(), ("int8.onnx", "1.onnx"), strict=True):
-            after = vectors(openvino.OpenVinoModel(Path(folder) / file, facts.group).infer)
+        for number, (name, convert) in enumerate(conversions.items()):
+            file = Path(folder) / f"int8-{number}.onnx"
+            facts = convert(source, file)
+            after = vectors(openvino.OpenVinoModel(file, facts.group).infer)
             title = f"MiniLM, {facts.matrices} matrices in int8, {name}"
             print_similarity(title, (before * after).sum(axis=1))
 
@@ -149,15 +153,14 @@ def separate_norms(file: Path) -> None:
             copy.CopyFrom(node)
             copy.output[0] = copies[node.output[0]] = f"{node.output[0]}.copy"
             nodes.append(copy)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    set_nodes(model.graph, nodes)
     onnx.save(model, file)
 
 
-def made_sentences() -> dict[str, np.ndarray]:
+def made_sentences() -> list[np.ndarray]:
     """Random words, as an image tower is converted with pictures that are made."""
     tokens = np.random.default_rng(0).integers(1000, 30000, (8, 14), np.int64)
-    return {"tokens": tokens, "mask": np.ones_like(tokens)}
+    return [tokens, np.ones_like(tokens)]  # and the mask
 
 
 def print_similarity_of_others(rows: Vectors) -> None:

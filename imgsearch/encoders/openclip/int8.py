@@ -8,8 +8,8 @@ for each channel, and the weights that it is multiplied by are multiplied by the
 leaves the product as it is (SmoothQuant, Xiao et al. 2023, https://arxiv.org/abs/2211.10438). The
 factors come from the activations of a few pictures that are made here.
 
-The first format has a scale for each 128 weights and activations, and no such factors; it takes a
-tenth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
+The first format has a scale for each 128 weights and activations, and no such factors; it takes
+up to a tenth more time. llama.cpp's Q8_0 rounds in the same way, in groups of 32 (ggml-quants.c).
 
 The graph uses operators that every runtime has (weights · scales, on constants): OpenVINO
 recognises them and multiplies integers; ONNX Runtime computes the float32 weights once.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 _MIN_WEIGHTS = 2**16  # a smaller matrix gains nothing
 _MAX_INT8 = 127
 _FIRST_GROUP = 128
-_SMOOTHING = 0.5  # the share of the largest activations that moves into the weights, as a power
-_PICTURES = 8  # as good as sixty: a few show which channels are large
+_SMOOTHING = 0.5  # α in the paper: how much of the differences between channels weights take over
+_PICTURES = 8  # eight random sentences served MiniLM as well as sixty captions
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class Int8Facts:
     group: int
 
 
-def convert(source: Path, target: Path, samples: Mapping[str, NDArray[np.generic]]) -> Int8Facts:
+def convert(source: Path, target: Path, samples: Sequence[NDArray[np.generic]]) -> Int8Facts:
     """Write the graph of `source` to `target`, its large matrices in int8.
 
-    `samples` are inputs by their name, for which the graph is run once to see which activations
-    are large. The folder of `target` takes the graph in float32 meanwhile.
+    `samples` has an array for each input of the graph, for which it is run once to see which
+    activations are large. The folder of `target` takes the graph in float32 meanwhile.
     """
     largest = _largest_activations(source, target, samples)
     model = onnx.load(source)
@@ -173,17 +173,18 @@ def _keeps_channels(node: onnx.NodeProto) -> bool:
 
 
 def _largest_activations(
-    source: Path, target: Path, samples: Mapping[str, NDArray[np.generic]]
+    source: Path, target: Path, samples: Sequence[NDArray[np.generic]]
 ) -> dict[str, NDArray[np.float32]]:
     """The largest activation of each channel that such a layer norm gives, by its output's name."""
     model = onnx.load(source)
     names = [norm.output[0] for norm, _ in _norms_before_products(model.graph)]
     if not names:
         return {}
+    inputs = dict(zip((each.name for each in model.graph.input), samples, strict=True))
     model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
     file = target.with_name(f"watched-{target.name}")
     _save(model, file)
-    values = open_session(file).run(names, dict(samples))
+    values = open_session(file).run(names, inputs)
     file.unlink()
     _weights_of(file).unlink()
     return {

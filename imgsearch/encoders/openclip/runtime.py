@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -79,11 +79,18 @@ class Runtime(Protocol):
     def texts(self, ids: NDArray[np.int64]) -> Vectors: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Int8Tower:
+    """Where an image tower in int8 is, and how many of its activations have one scale."""
+
+    folder: Path
+    group: int
+
+
 class OnnxRuntime:
     """A model that runs from its export. Each tower loads when it is first used.
 
-    `int8` is the folder with the image tower in int8, if that is to be used, and `group` how many
-    activations have one scale there.
+    `int8` is the image tower in int8, if that is to be used.
     """
 
     text_batch_size = 16
@@ -93,11 +100,9 @@ class OnnxRuntime:
         arch: str,
         folder: Path,
         facts: dict[str, Any],
-        int8: Path | None = None,
-        group: int = 0,
+        int8: Int8Tower | None = None,
     ) -> None:
-        self._arch, self.folder, self._facts = arch, folder, facts
-        self._int8, self._group = int8, group
+        self._arch, self.folder, self._facts, self._int8 = arch, folder, facts, int8
         self._lock = threading.Lock()
         self._models: dict[str, ParallelModel] = {}
         self._tokens: Tokens | None = None
@@ -107,9 +112,9 @@ class OnnxRuntime:
         self.logit_scale: float = facts["logit_scale"]
         self.preprocess = Preprocess.of(facts["preprocess"])
 
-    def in_int8(self, folder: Path, group: int) -> OnnxRuntime:
-        """The same model with the image tower from that folder, in int8."""
-        return OnnxRuntime(self._arch, self.folder, self._facts, folder, group)
+    def in_int8(self, tower: Int8Tower) -> OnnxRuntime:
+        """The same model with this image tower."""
+        return OnnxRuntime(self._arch, self.folder, self._facts, tower)
 
     @property
     def label(self) -> str:
@@ -147,8 +152,8 @@ class OnnxRuntime:
         if file == TEXT or self._int8 is None:
             return OnnxModel(self.folder / file, lean=file == TEXT)
         if openvino.is_installed():
-            return openvino.OpenVinoModel(self._int8 / file, self._group)
-        return OnnxModel(self._int8 / file)
+            return openvino.OpenVinoModel(self._int8.folder / file, self._int8.group)
+        return OnnxModel(self._int8.folder / file)
 
     def _load_tokens(self) -> Tokens:
         arguments = self._facts["tokenizer"]
@@ -211,10 +216,10 @@ def _open_int8(spec: ModelSpec, cache_dir: Path, on_download: OnDownload | None)
         if spec.int8 == FIRST_INT8:
             return asdict(int8.convert_to_first_format(source, target))
         pictures = int8.made_pictures(float32.preprocess.side_px)
-        return asdict(int8.convert(source, target, {"input": pictures}))
+        return asdict(int8.convert(source, target, [pictures]))
 
-    facts = read_export(folder, made_for) or write_export(folder, made_for, build)
-    return float32.in_int8(folder, int(str(facts["group"])))
+    facts: dict[str, Any] = read_export(folder, made_for) or write_export(folder, made_for, build)
+    return float32.in_int8(Int8Tower(folder, facts["group"]))
 
 
 def require_torch(name: str) -> None:
