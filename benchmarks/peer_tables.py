@@ -161,7 +161,7 @@ def limits_table(results: Result) -> str:
     known, new = (middle(results, f"{kind} words", PEER, "wall_s") for kind in ("known", "new"))
     rows.append(
         (
-            f"a process of {', and '.join(floors)} embedded",
+            f"a process: {', with '.join(floors)} embedded",
             f"{', '.join(f'{1e3 * s:.0f}' for s in floors.values())} ms: for known words at least "
             f"{floors['NumPy'] / known:.2f} × rclip, for new words {floors['a text'] / new:.2f} ×",
         )
