@@ -27,13 +27,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from msgspec.structs import replace
 
 from benchmarks.synthetic import SyntheticSpace
 from imgsearch.records.index import SnapshotInfo

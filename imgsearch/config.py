@@ -7,9 +7,10 @@ variables, arguments.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, get_type_hints
+
+from msgspec import Struct
 
 from imgsearch.errors import DiskError, SettingsError
 
@@ -19,8 +20,7 @@ _SWITCH = {"true": True, "yes": True, "on": True, "1": True,
 PRUNE_DAYS = 30.0  # common recycle bins keep files as long
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything that a user can configure. Create it with `Settings.load`."""
 
     data_dir: Path  # the library: database and index files
@@ -147,7 +147,7 @@ def default_cache_dir() -> Path:
 
 def _from_environment() -> dict[str, object]:
     """`IMGSEARCH_DATA`, `IMGSEARCH_CACHE`, and `IMGSEARCH_` with the name of any other setting."""
-    names = {field.name: f"IMGSEARCH_{field.name.upper()}" for field in fields(Settings)}
+    names = {name: f"IMGSEARCH_{name.upper()}" for name in Settings.__struct_fields__}
     names.update(data_dir="IMGSEARCH_DATA", cache_dir="IMGSEARCH_CACHE")
     return {
         name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)
@@ -168,7 +168,7 @@ def _from_file(file: Path) -> dict[str, object]:
         raise _unreadable(file, "it is not text in UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(file, str(error)) from error
-    known = {field.name for field in fields(Settings)} - {"data_dir"}
+    known = {*Settings.__struct_fields__} - {"data_dir"}
     for name in values:
         if name not in known:
             raise SettingsError(

@@ -15,13 +15,14 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import finalize
+
+from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import MissingPackage
@@ -90,8 +91,7 @@ _COUNTRY_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Town:
+class Town(Struct, frozen=True):
     """A populated place: degrees (WGS 84), and region and country in English, "" if unknown."""
 
     name: str
@@ -102,8 +102,7 @@ class Town:
     population: int
 
 
-@dataclass(frozen=True, slots=True)
-class TownOfPoint:
+class TownOfPoint(Struct, frozen=True):
     """The town that a point is in, or only near."""
 
     town: Town

@@ -10,17 +10,19 @@ import json
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 DISTRIBUTION = "imgsearch-photos"
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where this copy was installed from: a folder, another URL, or with neither an index."""
+class _Source(NamedTuple):
+    """Where this copy was installed from: a folder, another URL, or with neither an index.
+
+    Not a Struct: what tells how to install packages needs none.
+    """
 
     folder: Path | None = None
     is_checkout: bool = False  # the code runs from that folder, it was not copied

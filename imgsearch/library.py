@@ -7,13 +7,16 @@ takes 0.2 s, as long as a whole one-shot query (docs/decisions/0015).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Self, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch import private_files
 from imgsearch.catalogue.local import LocalCatalogue
@@ -1092,7 +1095,7 @@ class Library:
 
     def _with_thumbnails(self, hits: Iterable[Hit]) -> Iterator[Hit]:
         thumbnails = NotebookThumbnails(self.settings)
-        return (replace(hit, thumbnails=thumbnails) for hit in hits)
+        return (dataclasses.replace(hit, thumbnails=thumbnails) for hit in hits)
 
     def _open_database(self) -> Database:
         with self._database_lock:  # the page and the service call from many threads
@@ -1242,8 +1245,7 @@ class Library:
             return LiveIndex(reads, row.key, self._index_policy, use_snapshot=False)
 
 
-@dataclass(frozen=True, slots=True)
-class NotebookThumbnails:
+class NotebookThumbnails(Struct, frozen=True):
     """Finds the picture of a hit for a notebook, also after the library has been closed.
 
     It opens the library for each picture: a hit can be copied, pickled and kept.

@@ -14,7 +14,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from itertools import pairwise
@@ -22,6 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from imgsearch import c_memory, private_files
 from imgsearch.errors import (
@@ -61,8 +62,7 @@ def require_pyarrow(package: str = "pyarrow") -> None:
         raise MissingPackage(f"Packs need one more package: {install_command('packs')}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Manifest:
+class _Manifest(Struct, frozen=True):
     format: int
     sha256: str  # of all bytes before the footer
     pack: PackInfo

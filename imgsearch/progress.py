@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 _Report = TypeVar("_Report")
 
@@ -19,8 +20,7 @@ _PAUSE_S = 10.0  # without a step, before the rate sinks
 _MIN_S = 0.3  # a rate over less says nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """One step of a long job: `done` of `total`, and the file just processed.
 
     `part` names the current part of the job if it differs from the job itself. Each part counts
@@ -139,8 +139,7 @@ class Job(Generic[_Report]):
         self._steps.close()
 
 
-@dataclass(frozen=True, slots=True)
-class RunningJob:
+class RunningJob(Struct, frozen=True):
     """What a process that writes to a library is doing now."""
 
     doing: str  # "Indexing", "Rebuilding", "Reading metadata"
@@ -158,8 +157,7 @@ class RunningJob:
 # ------------------------------------------------------------------------- reports
 
 
-@dataclass(frozen=True, slots=True)
-class SyncReport:
+class SyncReport(Struct, frozen=True):
     """What an indexing run did, in files; `photos` is the size of the library afterwards."""
 
     new: int = 0
@@ -175,8 +173,7 @@ class SyncReport:
     photos: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataReport:
+class MetadataReport(Struct, frozen=True):
     """What rereading the metadata did, in photos."""
 
     read: int
@@ -184,8 +181,7 @@ class MetadataReport:
     failed: int  # could not be read now; their known metadata stays
 
 
-@dataclass(frozen=True, slots=True)
-class TextReport:
+class TextReport(Struct, frozen=True):
     """What reading the text in pictures did, in photos."""
 
     read: int  # have text
@@ -212,8 +208,7 @@ class TextReport:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ThumbnailReport:
+class ThumbnailReport(Struct, frozen=True):
     """What making the missing thumbnails did, in photos."""
 
     kept: int  # photos that have one now
@@ -221,8 +216,7 @@ class ThumbnailReport:
     failed: int  # could not be read now
 
 
-@dataclass(frozen=True, slots=True)
-class RebuildReport:
+class RebuildReport(Struct, frozen=True):
     """What a rebuild did. With `missing` above 0 the library still uses its old encoder."""
 
     encoder: str
@@ -231,8 +225,7 @@ class RebuildReport:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class PackReport:
+class PackReport(Struct, frozen=True):
     """What making a pack did."""
 
     file: Path
@@ -242,8 +235,7 @@ class PackReport:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class MergeReport:
+class MergeReport(Struct, frozen=True):
     """What merging a pack did. Photos and files that the library had are not among the new ones."""
 
     folder: Path  # that the paths of the pack are below
@@ -261,8 +253,7 @@ class MergeReport:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CopyReport:
+class CopyReport(Struct, frozen=True):
     """What copying a library to another catalogue did."""
 
     photos: int = 0  # of the library
@@ -291,8 +282,7 @@ class CopyReport:
 # ------------------------------------------------------------------------- watching
 
 
-@dataclass(frozen=True, slots=True)
-class Watching:
+class Watching(Struct, frozen=True):
     """The roots that are watched from now on.
 
     `polled` are those without file system events, each with the reason. They are scanned every
@@ -310,8 +300,7 @@ WatchEvent: TypeAlias = Progress | SyncReport | TextReport | Watching  # what `L
 # ------------------------------------------------------------------------- downloads
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(Struct, frozen=True):
     """The progress of downloading one file. The first report has `done_bytes` 0 and the size."""
 
     file: str

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from imgsearch import Library
 from imgsearch.errors import (
@@ -161,8 +162,18 @@ def test_the_records_used_here_have_a_value_in_every_field(record: Any) -> None:
 
     Fields that do not count in comparisons are for this process only.
     """
-    for field in filter(lambda field: field.compare, fields(record)):
-        assert getattr(record, field.name) != field.default, f"{field.name}: give it a value here"
+    for name, default in defaults_of(record).items():
+        assert getattr(record, name) != default, f"{name}: give it a value here"
+
+
+def defaults_of(record: Any) -> dict[str, object]:
+    if dataclasses.is_dataclass(record):
+        return {field.name: field.default for field in dataclasses.fields(record) if field.compare}
+    # Only the last fields have defaults.
+    pairs = zip(
+        reversed(record.__struct_fields__), reversed(record.__struct_defaults__), strict=False
+    )
+    return dict(pairs)
 
 
 def sent(form: object) -> object:
@@ -411,5 +422,5 @@ def test_the_document_has_the_fields_that_are_accepted(kind: type[Body]) -> None
 def test_the_document_has_every_fact_of_a_photo() -> None:
     schemas = schemas_of(openapi_document())
     described = {**schemas["File"]["properties"], **schemas["Hit"]["properties"]}
-    assert {field.name for field in fields(Facts)} <= set(described)
+    assert {*Facts.__struct_fields__} <= set(described)
     assert described["taken_at"]["type"] == ["string", "null"]

@@ -28,7 +28,7 @@ NEVER = {
     "rich",
     *INDEXER,
 }
-SERVICE = {"http.client", "msgspec", "starlette", "uvicorn", "imgsearch.service.client"}
+SERVICE = {"http.client", "starlette", "uvicorn", "imgsearch.service.client"}
 WITH_A_MODEL = {"imgsearch.encoders.batching"}
 MODEL = {"onnxruntime", "tokenizers", "safetensors"}
 HEAVY = {"torch", "faiss", "onnxruntime", "streamlit", "open_clip", "timm", "transformers"}

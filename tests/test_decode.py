@@ -8,12 +8,12 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image, ImageCms
 
 from imgsearch.decode.formats import FORMATS_BY_SUFFIX, is_photo_name

@@ -7,13 +7,13 @@ import os
 import shutil
 import struct
 import subprocess
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from PIL import Image
 
 from imgsearch import Library, Settings

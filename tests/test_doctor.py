@@ -8,11 +8,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from imgsearch import Library, Settings
 from imgsearch.encoders.onnx import ExportFacts, write_export

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import asdict, replace
 from PIL import Image
 
 from imgsearch import Example, Library, Query, Settings, Term

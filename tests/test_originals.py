@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from imgsearch import Library, Settings
@@ -56,7 +56,7 @@ def test_a_real_motion_photo_has_its_video(shared_data: Path) -> None:
 
 
 def photo_of(path: Path, **facts: str) -> Photo:
-    return Photo(1, "0" * 64, path.stat().st_size, replace(Facts("JPEG", 64, 48), **facts))  # type: ignore[arg-type]
+    return Photo(1, "0" * 64, path.stat().st_size, replace(Facts("JPEG", 64, 48), **facts))
 
 
 def test_the_video_of_a_live_photo_is_the_one_beside_it(tmp_path: Path) -> None:

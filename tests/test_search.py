@@ -6,12 +6,12 @@ import base64
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from imgsearch import Example, Library, Query, Region, Term

@@ -9,11 +9,11 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from imgsearch import Classes, Library, Query, Settings, parse
 from imgsearch.cli import commands

@@ -13,11 +13,12 @@ same for all parts, so that a small part is not trained less. One seed is traine
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from imgsearch.analysis.metrics import Retrieval
 from imgsearch.encoders.lite import heads
@@ -41,7 +42,11 @@ def learning_curve(
         samples = len(data.samples.views[0].features)
         epochs = round(schedule.epochs * (photos + samples) / (photos // divisor + samples))
         trained = train_heads(
-            part, data.samples, data.class_texts, data.ranges, replace(schedule, epochs=epochs)
+            part,
+            data.samples,
+            data.class_texts,
+            data.ranges,
+            dataclasses.replace(schedule, epochs=epochs),
         )
         weighted = replace(trained, alpha=alpha)
         rows.append(

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import groupby
 from urllib.parse import urlencode
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -33,8 +34,7 @@ HEADINGS = {"sure": "", "likely": "Likely", "possible": "Possible", "weak": "Wea
 _LEVELS = tuple(HEADINGS)
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoList:
+class PhotoList(Struct, frozen=True):
     """Photos in the order in which a grid shows them. Equal lists have equal versions."""
 
     ids: np.ndarray  # int64 (n,)
@@ -75,8 +75,7 @@ class PhotoList:
         return int(found[0]) if len(found) else None
 
 
-@dataclass(frozen=True)
-class WholeAnswer:
+class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
     """All photos that a search finds, with what there is to tell about the search."""
 
     search_input: SearchInput

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 import streamlit as st
+from msgspec import Struct
 
 from imgsearch import Hit, Region, path_text, printable
 from ui.addresses import START, address_of
@@ -71,8 +71,7 @@ _shell = component("shell")
 _suggest = component("suggest", is_isolated=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerOptions:
+class AnswerOptions(Struct, frozen=True):
     """What a grid of found photos shows and offers."""
 
     address: str  # of the view: the browser comes back to the same place in it
@@ -84,16 +83,17 @@ class AnswerOptions:
     stacked: bool | None = None  # whether similar photos are stacked; None where they cannot be
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """Photos selected in a grid: ranges [first, end) of positions in a version of its list."""
 
     version: str
     ranges: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerEvents:
+_NOTHING = Selected("")
+
+
+class AnswerEvents(Struct, frozen=True):
     """What the visitor did in a grid of found photos since the last run."""
 
     selected: Selected | None  # None if nothing was selected or unselected
@@ -101,8 +101,7 @@ class AnswerEvents:
     stacked: bool | None  # whether similar photos are to be stacked; None if nothing was said
 
 
-@dataclass(frozen=True, slots=True)
-class ViewerOptions:
+class ViewerOptions(Struct, frozen=True):
     """Where the links of the viewer lead, and what it says."""
 
     results: str  # address of the view with the results
@@ -114,7 +113,7 @@ class ViewerOptions:
 def answer(
     key: str,
     options: AnswerOptions,
-    selected: Selected = Selected(""),  # frozen
+    selected: Selected = _NOTHING,
     token: str = "",
 ) -> AnswerEvents:
     """All photos that a search found, to open and to select. A new `token` resets the selection to

@@ -6,12 +6,12 @@ photos and the filter it stands for.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -23,15 +23,14 @@ from ui.session import Session, session
 MAX_CHOICES = 20_000  # of one kind; the browser gets all at once
 
 
-@dataclasses.dataclass(slots=True)
-class FilterChoice:
+class FilterChoice(Struct):
     """One value of a filter. In a tree, `photos` includes those of the choices below."""
 
     label: str
     field: str  # of the query language
     value: str
     photos: int
-    below: list[FilterChoice] = dataclasses.field(default_factory=list)
+    below: list[FilterChoice] = []
 
     def to_json(self) -> list[object]:
         """[label, field, value, photos, below]: short, since there may be thousands."""

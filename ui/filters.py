@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import streamlit as st
+from msgspec.structs import replace
 
 from imgsearch import ImgsearchError, Query, filter_of, parse, printable, to_text
 from ui import cards, elements

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Self
 
 import streamlit as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch import Example, Hit, Query, Region, Term, parse
 from ui.addresses import START, address_of, number_of
@@ -14,8 +15,7 @@ from ui.navigation import go_to
 from ui.session import session
 
 
-@dataclass(frozen=True, slots=True)
-class SearchInput:
+class SearchInput(Struct, frozen=True):
     """A line of the query language, and an example: a kept image or a photo of the library.
 
     Both by their ids; where both are given, the image counts.

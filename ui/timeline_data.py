@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -37,8 +39,7 @@ NAMES_SHOWN = 3  # towns and countries of a trip
 CLOCK_NOT_SET = date(1970, 1, 1)  # where the clocks of computers start to count
 
 
-@dataclass(frozen=True, slots=True)
-class PhotosByDay:
+class PhotosByDay(Struct, frozen=True):
     """The photos of a search by day, newest first; equal ones have equal versions."""
 
     days: tuple[DayPhotos, ...]
@@ -73,7 +74,7 @@ def days_around(search_input: SearchInput, photo_id: int, reach: int) -> tuple[l
         return [], 0, 0
     first = max(0, offset - reach)
     hits = session().searched.photos(photos.photo_ids[first : offset + reach + 1].tolist())
-    found = [replace(hit, at_s=photos.times_s.get(hit.photo.id)) for hit in hits]
+    found = [dataclasses.replace(hit, at_s=photos.times_s.get(hit.photo.id)) for hit in hits]
     return found, first, len(photos.photo_ids)
 
 
@@ -82,8 +83,7 @@ def _recent(here: Session) -> RecentAnswers[SearchInput, PhotosByDay]:
     return RecentAnswers(_photos_by_day)
 
 
-@dataclass(frozen=True, slots=True)
-class EventHeadings:
+class EventHeadings(Struct, frozen=True):
     """What the events of a search add to the headings of its days."""
 
     trips: tuple[PhotoEvent, ...]  # in order of time
@@ -225,7 +225,9 @@ def day_tile_json(
     hit: Hit, search_input: SearchInput, at_s: float | None = None
 ) -> dict[str, object]:
     """What a tile shows of a photo that a search found; of a video, the moment found."""
-    return tile_json(replace(hit, at_s=at_s), {"from": "timeline", **search_input.parameters})
+    return tile_json(
+        dataclasses.replace(hit, at_s=at_s), {"from": "timeline", **search_input.parameters}
+    )
 
 
 def _trip_json(trip: PhotoEvent) -> dict[str, object]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from imgsearch.analysis.metrics import summary
 from imgsearch.encoders import prompts
@@ -32,8 +33,7 @@ _FORM = "Write one line per caption: photo,caption"
 _TIE = 1e-6  # scores closer than this are equal: float32 sums depend on their order
 
 
-@dataclass(frozen=True, slots=True)
-class Captions:
+class Captions(Struct, frozen=True):
     """Captions and the id of the photo that each describes.
 
     Captions of `unknown` photos, which the library does not have, are left out.

@@ -6,10 +6,11 @@ import mmap
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec.structs import replace
 
 from imgsearch import private_files
 from imgsearch.analysis.sharpness import SIDES_PX, measure_sharpness

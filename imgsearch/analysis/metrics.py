@@ -6,10 +6,10 @@ gives everything the same score gains nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids, Vectors
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 1024  # queries at once; their scores are held in memory
 
 
-@dataclass(frozen=True, slots=True)
-class Retrieval:
+class Retrieval(Struct, frozen=True):
     """Recall at 1, 5 and 10 as shares from 0 to 1, and the median rank; rank 1 is the best."""
 
     recall_at_1: float

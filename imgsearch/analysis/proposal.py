@@ -8,11 +8,13 @@ nor do videos of different durations, and a RAW file stays with the developed ph
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.analysis.sharpness import is_sharper
 from imgsearch.decode.formats import RAW
@@ -41,8 +43,7 @@ _ALONE = "resembles no other photo that is kept"
 _SAME_SHOT = "of the same shot as the kept photo"
 
 
-@dataclass(frozen=True, slots=True)
-class _Criterion:
+class _Criterion(Struct, frozen=True):
     """One step of the choice: which of some photos go on to the next, and how that is said."""
 
     best_of: Callable[[Sequence[int]], Sequence[int]]  # photo ids, at least one

@@ -9,9 +9,10 @@ is its content hash; its `id` is a number of 63 bits that belongs to one catalog
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
 
 from imgsearch.records.names import MatchedField, NameField
 from imgsearch.records.query import Filter, Listed, Selection
@@ -25,16 +26,14 @@ if TYPE_CHECKING:
     from imgsearch.records.picture_text import PhotoText
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoCount:
+class PhotoCount(Struct, frozen=True):
     """How many photos there are, and how many vectors these have."""
 
     photos: int
     vectors: int
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoFile:
+class PhotoFile(Struct, frozen=True):
     """A file of a photo. Its removal is held where it `is_missing`: see `Hit.missing`."""
 
     path: Path
@@ -42,8 +41,7 @@ class PhotoFile:
     is_missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CataloguedPhoto:
+class CataloguedPhoto(Struct, frozen=True):
     """A photo with its files, the best first: those that can be read now, then by path.
 
     `date` and `dated_by` are as in `Hit`; the date is ISO text.

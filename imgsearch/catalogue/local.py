@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec.structs import replace
 
 from imgsearch.catalogue.base import CataloguedPhoto, KnownNames, PhotoCount, PhotoFile
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from imgsearch.cli.output import data_option, info, json_option, open_archive, print_json
@@ -38,7 +36,7 @@ def command(address: str, as_json: bool, data_dir: str | None) -> None:
         job = archive.copy_from(archive.settings.data_dir)
         report = run_with_progress(job, "Copying")
     if as_json:
-        print_json(asdict(report))
+        print_json(report)
         return
     click.echo(
         f"{format_count(report.photos, 'photo')} ({report.new} new there, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -35,7 +34,7 @@ def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
                 info(sentence)
         findings = [*library.doctor(), _service_finding(library.settings.data_dir)]
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json(findings)
     else:
         for finding in findings:
             _print(finding)

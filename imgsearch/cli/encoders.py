@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from imgsearch.cli.output import data_option, info, json_option, open_library, print_json
 from imgsearch.text import format_count
@@ -43,7 +43,7 @@ def command(use: str | None, drop: str | None, as_json: bool, data_dir: str | No
 def _use(library: Library, name: str, as_json: bool) -> None:
     stored = library.use_encoder(name)
     if as_json:
-        print_json(asdict(stored))
+        print_json(stored)
     else:
         click.echo(f"{name} answers searches now, for {format_count(stored.photos, 'photo')}")
     if stored.missing:
@@ -57,7 +57,7 @@ def _use(library: Library, name: str, as_json: bool) -> None:
 def _drop(library: Library, name: str, as_json: bool) -> None:
     dropped = library.drop_encoder(name)
     if as_json:
-        print_json(asdict(dropped))
+        print_json(dropped)
     else:
         click.echo(dropped_line(dropped))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from imgsearch.cli.output import PATH, data_option, info, json_option, open_library, print_json
@@ -32,7 +30,7 @@ def command(captions: str, as_json: bool, data_dir: str | None) -> None:
     with open_library(data_dir) as library:
         result = library.evaluate(captions)
     if as_json:
-        print_json(asdict(result))
+        print_json(result)
         return
     captions = format_count(result.captions, "caption")
     click.echo(f"{captions}, searched among {format_count(result.photos, 'photo')}")

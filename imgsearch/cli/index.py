@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -123,7 +122,7 @@ def command(
                 f"{format_count(made.kept, 'thumbnail')}."
             )
     if as_json:
-        print_json(asdict(report))
+        print_json(report)
         return
     click.echo(
         f"{report.new} new, {report.moved - report.copied} moved, {report.copied} copied, "
@@ -155,7 +154,7 @@ def _index_archive(
         job = archive.index(sources, ray=ray, accept_removals=accept_removals)
         report = run_with_progress(job, "Indexing")
     if as_json:
-        print_json(asdict(report))
+        print_json(report)
         return
     click.echo(
         f"{report.new} new, {report.moved} known by their content, {report.unchanged} unchanged, "

@@ -183,8 +183,13 @@ def print_paths(paths: Iterable[str | Path], nul: bool) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON value. ASCII only, so that file names that are not UTF-8 survive, escaped."""
-    click.echo(json.dumps(value, ensure_ascii=True, indent=2))
+    """Print one JSON value; records in it become objects with their fields.
+
+    ASCII only, so that file names that are not UTF-8 survive, escaped.
+    """
+    from msgspec.structs import asdict  # not for `--help`
+
+    click.echo(json.dumps(value, ensure_ascii=True, indent=2, default=asdict))
 
 
 class DownloadPrinter:

@@ -8,10 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -86,8 +86,7 @@ def open_on_desktop(path: Path) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PageOfPhotos:
+class PageOfPhotos(Struct, frozen=True):
     """One page of an answer, and the cursor that led to it; None for the first page."""
 
     cursor: str | None

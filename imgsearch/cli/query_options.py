@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import click
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
 from imgsearch.query.fields import FIELDS
@@ -21,8 +23,7 @@ NOTHING_TO_COUNT = "No photo matches, or all matches are weak. Try fewer filters
 MAX_INPUT_BYTES = 256 << 20  # of an image on standard input, which is held in memory
 
 
-@dataclass(slots=True)
-class _QueryOptions:
+class _QueryOptions(Struct):
     """The values of the options of one command line, terms and filters in their order."""
 
     terms: list[Term] = field(default_factory=list)
@@ -89,7 +90,7 @@ def _with_region(terms: list[Term], text: str) -> list[Term]:
         raise QueryError(f"--region needs exactly one --image, and there are {len(examples)}.")
     (example,) = examples
     assert isinstance(example.what, Example)
-    part = replace(example, what=replace(example.what, region=region_of(text)))
+    part = dataclasses.replace(example, what=replace(example.what, region=region_of(text)))
     return [part if term is example else term for term in terms]
 
 
@@ -143,7 +144,7 @@ def _set_min_score(options: _QueryOptions, name: str, value: str) -> None:
 
 
 def _negated(term: Term) -> Term:
-    return replace(term, weight=-term.weight)
+    return dataclasses.replace(term, weight=-term.weight)
 
 
 def _example(value: str, default_weight: float = 1.0) -> Term:

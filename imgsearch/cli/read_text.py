@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
+from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     PATH,
@@ -58,7 +57,7 @@ def command(
         )
         counts = library.text_counts()
     if as_json:
-        print_json({**asdict(report), "library": asdict(counts)})
+        print_json({**asdict(report), "library": counts})
         return
     click.echo(
         f"{report.read} with text, {report.none} without, {report.failed} failed, "

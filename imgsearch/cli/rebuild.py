@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from imgsearch.cli.encoders import stored_line
 from imgsearch.cli.output import (
@@ -96,7 +96,7 @@ def command(
         stored = library.stored_encoders() if encoder is not None and not report.missing else ()
         kept = [each for each in stored if each.state == "kept"]
     if as_json:
-        print_json(asdict(report))
+        print_json(report)
     else:
         vectors = format_count(report.vectors, "vector")
         click.echo(f"{vectors} of {report.encoder} in {report.seconds:.1f} s")

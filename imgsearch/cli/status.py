@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -40,7 +39,7 @@ def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
     if as_json:
         from imgsearch.service.codec import status_to_cli_json
 
-        print_json({**status_to_cli_json(status), "running": running and asdict(running)})
+        print_json({**status_to_cli_json(status), "running": running})
         return
     print_status(status)
     if running is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import click
+from msgspec import Struct
 
 from imgsearch.text import printable
 
@@ -21,8 +21,7 @@ _WITHOUT_LINKS = ("linux", "rxvt")
 _FIRST_VTE_WITH_LINKS = 5000  # 0.50
 
 
-@dataclass(frozen=True, slots=True)
-class TerminalText:
+class TerminalText(Struct, frozen=True):
     """Formats text for people. Without colours and links it is the text itself, escaped."""
 
     has_colours: bool = False

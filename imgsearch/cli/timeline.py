@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from imgsearch.cli.output import (
     NO_RESULT,
@@ -145,8 +145,7 @@ def _print_events(events: Sequence[PhotoEvent], min_photos: int, as_json: bool) 
         sys.exit(NO_RESULT)
 
 
-@dataclass(frozen=True, slots=True)
-class _Period:
+class _Period(Struct, frozen=True):
     name: str
     photos: int = 0
     dated_by_file: int = 0

@@ -8,11 +8,11 @@ docs/decisions/0027-concepts.md. This module is arithmetic on arrays, without fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from imgsearch.records.concepts import ConceptTest
 
@@ -41,8 +41,7 @@ _MIN_UNLIKE_ABOVE = 0.7  # and from unlikes,
 _MIN_RECALL = 0.3  # and the recall below which they do not
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
+class TrainingSet(Struct, frozen=True):
     """What a probe learns from: rows of length 1, each (n, dim).
 
     `others` is a random sample of the library without the examples; a few of them may show the
@@ -55,8 +54,7 @@ class TrainingSet:
     words: Vector | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A direction (dim,) of length 1, and the calibration of scores along it (Platt 1999)."""
 
     direction: Vector
@@ -68,8 +66,7 @@ class Probe:
         return (float(np.log(probability / (1 - probability))) - self.intercept) / self.slope
 
 
-@dataclass(frozen=True, slots=True)
-class HeldOut:
+class HeldOut(Struct, frozen=True):
     """Scores of photos by probes that had not seen them, in standard deviations of the others'."""
 
     likes: NDArray[np.float64]

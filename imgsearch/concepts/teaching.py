@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from imgsearch.concepts import probe
 from imgsearch.errors import UsageError
@@ -27,16 +29,14 @@ EmbedWords: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 EmbedPicture: TypeAlias = "Callable[[bytes], Vector]"
 
 
-@dataclass(frozen=True, slots=True)
-class Embedders:
+class Embedders(Struct, frozen=True):
     """Embeds the words of a concept as a query searches for them, and the bytes of a picture."""
 
     words: EmbedWords
     picture: EmbedPicture
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(Struct, frozen=True):
     """What is to be taught: new judgements, examples to withdraw, and words that describe it.
 
     `withdrawn` are content hashes. `words` is None to leave them as they are, "" for none. An

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import re
 import warnings
-from dataclasses import replace
 from importlib import import_module
 from io import BytesIO
 from typing import BinaryIO
 
+from msgspec.structs import replace
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from msgspec import Struct, field
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -33,8 +33,7 @@ _PNG_XMP = "XML:com.adobe.xmp"
 _NOT_HEXADECIMAL = re.compile(r"[^0-9A-Fa-f]")
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedMetadata:
+class EmbeddedMetadata(Struct, frozen=True):
     """The blocks of metadata in one photo, None where it has none.
 
     `exif` is a TIFF structure, or a whole TIFF file; `texts` are those of a PNG by their names.

@@ -13,10 +13,11 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from imgsearch.decode.canon_notes import CanonNotes, read_canon_notes
 from imgsearch.decode.iptc import iptc_in_resources
@@ -82,8 +83,7 @@ _EXIF_DATE = re.compile(
 _OFFSET = re.compile(r"\s*([+-])(\d\d):?(\d\d)\s*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Exif:
+class Exif(Struct, frozen=True):
     """What one EXIF block says.
 
     `orientation` is 1 to 8 (1 upright). `adobe_rgb` is set when the camera says so without
@@ -221,8 +221,7 @@ def _exif(found: _Directories) -> Exif:
 # ---------------------------------------------------------------------------- directories
 
 
-@dataclass(frozen=True, slots=True)
-class _Directories:
+class _Directories(Struct, frozen=True):
     """The main directory, and those for the photo, its GPS position and its interoperability."""
 
     top: Directory = field(default_factory=dict)

@@ -7,14 +7,14 @@ A suffix decides only whether a file is opened; the first bytes decide what it i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePath
+
+from msgspec import Struct
 
 HEAD_BYTES = 64  # how much of a file `format_of` needs
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFormat:
+class ImageFormat(Struct, frozen=True):
     """One image format: its names, its decoder, and the package that the decoder needs."""
 
     name: str  # the value of Facts.format

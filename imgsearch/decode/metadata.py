@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 from unicodedata import category
+
+from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 
 from imgsearch.records.photo import FACTS, Fact, Facts
 
@@ -25,8 +27,7 @@ _MAX_KEYWORD_LENGTH = 200  # characters; longer text is not a keyword
 _MAX_TEXT_LENGTH = 2000  # characters of a title, a description and the like
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataSource:
+class MetadataSource(Struct, frozen=True):
     """The facts that one source knows, by the field names of `Facts`.
 
     `name` is what `dated_by` says of a date from this source: exif, xmp, iptc, text, video or
@@ -51,7 +52,7 @@ class MetadataSource:
         if not _is_position(known.get("lat"), known.get("lon")):
             known.pop("lat", None)
             known.pop("lon", None)
-        object.__setattr__(self, "facts", known)
+        force_setattr(self, "facts", known)
 
     def texts(self, fact: str) -> tuple[str, ...]:
         """The texts of a fact that is a list, such as the keywords."""
@@ -102,7 +103,7 @@ def merge_metadata(facts: Facts, sources: Sequence[MetadataSource]) -> Facts:
     for fact in _LIST_FACTS:
         texts = (source.texts(fact) for source in sources)
         merged[fact] = merge_texts(*texts, getattr(facts, fact))
-    return replace(facts, **merged)  # type: ignore[arg-type]  # the readers' types are Facts' own
+    return replace(facts, **merged)
 
 
 def merge_texts(*groups: Sequence[str]) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from imgsearch.decode.boxes import MAX_BOXES, box_content, boxes, child_content
 from imgsearch.decode.exif import APPLE_MAKER_NOTE, read_apple_note

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from imgsearch.decode.formats import FORMATS_BY_NAME
 from imgsearch.decode.motion import MOTION_BESIDE, MOTION_INSIDE, live_photo_video, video_inside
@@ -40,8 +41,7 @@ _VIDEO_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OriginalFile:
+class OriginalFile(Struct, frozen=True):
     """A file of the library, open for reading: `size_bytes` of it, from `start` on.
 
     Whoever has it closes `file`. `media_type` follows from what the file was indexed as, and

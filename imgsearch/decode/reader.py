@@ -12,13 +12,15 @@ Safe in any thread; the decoding itself does not hold the interpreter lock. File
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.decode.decoders import decode_in_process
 from imgsearch.decode.exif import is_raw
@@ -45,8 +47,7 @@ _NOTES_PACKAGE = "exiv2"  # an extra: without it, lenses that only makers' notes
 _OVERSAMPLING = 1.4  # with less, photos differ more from themselves decoded whole: docs/formats.md
 
 
-@dataclass(frozen=True, slots=True)
-class InProcessLimits:
+class InProcessLimits(Struct, frozen=True):
     """Up to where a JPEG or PNG is decoded in this process; beyond, a decoder process does it."""
 
     file_bytes: int = 64 << 20  # millions of tiny chunks take time, though they hold no pixel

@@ -6,17 +6,17 @@ import os
 import re
 import stat
 import struct
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+
+from msgspec import Struct
 
 from imgsearch.errors import PhotoError, Reason
 
 _LARGEST_MEGAPIXELS = 65_535**2 / 1e6  # of a JPEG. No setting is advised for more than that
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeRequest:
+class DecodeRequest(Struct, frozen=True):
     """How large the image must be at least, and how large the photo may be at most."""
 
     min_side_px: int  # of the result's short side, if the photo has as much

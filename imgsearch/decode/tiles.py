@@ -6,9 +6,10 @@ or cropped; as a tile of its own each end can be found. A photo's score is that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from imgsearch.records.files import Decoded
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom; Pillow's order
 
 
-@dataclass(frozen=True, slots=True)
-class TilingPolicy:
+class TilingPolicy(Struct, frozen=True):
     """How panoramas are tiled. Chosen with `benchmarks/bench_panoramas.py`: see docs/formats.md.
 
     Aspects are the long side divided by the short side.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from math import ceil
@@ -20,6 +19,8 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from msgspec import Struct
+from msgspec.structs import replace
 from PIL.Image import Image
 
 from imgsearch.decode import colour
@@ -84,8 +85,7 @@ def _video_stream(container: InputContainer) -> VideoStream:
     raise PhotoError(Reason.NOT_AN_IMAGE, "It has sound, but no picture.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
+class _Frame(Struct, frozen=True):
     """One decoded frame. `size_px` is that of the whole frame, upright."""
 
     time_s: float

@@ -8,9 +8,10 @@ outside a kind has to know which one it deals with.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -95,8 +96,7 @@ class OpenEncoder(Protocol):
     ) -> Encoder: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Struct, frozen=True):
     """What a kind offers when the user leaves the choice to imgsearch.
 
     `name` is None where the kind has nothing that can be used now. `reason` says why this encoder
@@ -107,8 +107,7 @@ class Recommendation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Int8Option:
+class Int8Option(Struct, frozen=True):
     """An int8 variant that may replace a float32 encoder, if a trial on this machine favours it.
 
     Results of trials are kept in `results_file`, relative to the cache folder, by the id of the
@@ -129,8 +128,7 @@ def _before_at(encoder_id: str) -> str:
     return encoder_id.partition("@")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderKind:
+class EncoderKind(Struct, frozen=True, kw_only=True):
     """A kind of encoder. `prefix` and `open` suffice; the rest has defaults for a simple kind.
 
     The name of an encoder is the prefix alone, or the prefix, a colon and more.

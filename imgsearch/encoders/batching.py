@@ -13,12 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from math import ceil
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from imgsearch.encoders.device import DeviceOutOfMemory
 from imgsearch.errors import EncoderError
@@ -195,8 +195,7 @@ def smallest_fast_size(sizes: Sequence[int], images_per_s: Callable[[int], float
 # ---------------------------------------------------------------------------- texts
 
 
-@dataclass(frozen=True, slots=True)
-class _TextRequest:
+class _TextRequest(Struct, frozen=True):
     texts: tuple[str, ...]
     vectors: Future[Vectors] = field(default_factory=Future)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
 from imgsearch.errors import UsageError
@@ -32,8 +33,7 @@ _registered: dict[str, EncoderKind] = {}
 _PREFIX = re.compile(r"[\w-]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderChoice:
+class EncoderChoice(Struct, frozen=True):
     """The encoder to use, and one line that says which, why, and how to change it."""
 
     name: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _ID_DIGITS = 12  # no vocabulary has more
 
 
-@dataclass(frozen=True, slots=True)
-class TokenizerSpec:
+class TokenizerSpec(Struct, frozen=True):
     """How a tokenizer splits plain texts: into the matches of `words`, each followed by `end`,
     between a begin and an end mark. With `lower`, the text is lower-cased first.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from msgspec import Struct
 
 from imgsearch.errors import StoreError
 
@@ -18,8 +19,7 @@ _Result = TypeVar("_Result")
 FILES_PER_TASK = 256  # at most
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(Struct, frozen=True):
     """A file or object as it was listed.
 
     `path` is absolute, or `s3://BUCKET/KEY`. Equal versions mean equal content: the etag of an
@@ -36,8 +36,7 @@ class ListedFile:
     is_done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FileOutcome:
+class FileOutcome(Struct, frozen=True):
     """What became of a listed file.
 
     Without a result it is no photo of its own (the video of a Live Photo), or was gone when it was

@@ -16,10 +16,11 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from imgsearch.errors import FleetError, ImgsearchError, MissingPackage, UsageError
 from imgsearch.fleet.base import FILES_PER_TASK, FileOutcome, ListedFile
@@ -48,8 +49,7 @@ _ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerShape:
+class WorkerShape(Struct, frozen=True):
     """How many workers a cluster has room for, and what each of them is given."""
 
     count: int

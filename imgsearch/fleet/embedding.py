@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.errors import FolderError
 from imgsearch.fleet.base import patiently
@@ -35,8 +37,7 @@ _ROWS_PER_COMMIT = 5000
 _COMMIT_EVERY_S = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class FleetRun:
+class FleetRun(Struct, frozen=True):
     """What a run works with.
 
     `folder` is the working folder of the catalogue on this machine. `keep_thumbnails` stores small

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 from imgsearch.errors import SettingsError, UsageError
 from imgsearch.fleet.objects import S3Address
@@ -13,8 +14,7 @@ from imgsearch.fleet.objects import S3Address
 _NO_NAMES = frozenset(("", ".", ".."))
 
 
-@dataclass(frozen=True, slots=True)
-class MountPoints:
+class MountPoints(Struct, frozen=True):
     """Where objects are files.
 
     `folders` are by the address of what is mounted, which ends in "/"; the longest address first.

@@ -11,11 +11,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
 
 from imgsearch.decode.motion import live_photo_paths
 from imgsearch.errors import MissingPackage, ObjectStorageError, PhotoError, Reason, UsageError
@@ -36,8 +37,7 @@ _CHANGED = ("PreconditionFailed", "412")
 _REFUSED = ("AccessDenied", "403", "InvalidObjectState", "KMS.DisabledException")
 
 
-@dataclass(frozen=True, slots=True)
-class S3Address:
+class S3Address(Struct, frozen=True):
     """A bucket, and the beginning of the keys in it that are meant: a folder, or empty for all."""
 
     bucket: str

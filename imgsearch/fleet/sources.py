@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.motion import live_photo_paths
@@ -22,8 +23,7 @@ from imgsearch.records.files import FileStat
 _FILES_AT_ONCE = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class ListedPage:
+class ListedPage(Struct, frozen=True):
     """Some of the files of a source: photos, and what may lie beside one.
 
     `after` is where the listing goes on from, if it is interrupted after this page; empty where it

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from imgsearch.concurrency import WriteBehind, prefetch, write_behind
 from imgsearch.config import default_cache_dir
@@ -39,8 +41,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import Facts, PhotoVectors
 
 
-@dataclass(frozen=True, slots=True)
-class WorkPlan:
+class WorkPlan(Struct, frozen=True):
     """How photos are embedded: what every worker is sent. It can be pickled.
 
     The functions are called in the worker. `encoder_id` is that of the catalogue.
@@ -70,8 +71,7 @@ def given_encoder(encoder: Encoder) -> Encoder:
     return encoder
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetched:
+class _Fetched(Struct, frozen=True):
     """A file that was fetched and hashed, or why it was not."""
 
     number: int

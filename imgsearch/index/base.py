@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Literal, Protocol, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from imgsearch.index.policy import IndexPolicy, Options
 from imgsearch.records.answer import Neighbours
@@ -53,8 +53,7 @@ class VectorIndex(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class VectorSource:
+class VectorSource(Struct, frozen=True):
     """The vectors that an index is built from: `count` of them.
 
     `chunks` reads them all, as pairs of ids and vectors, in the same order every time. A large
@@ -112,8 +111,7 @@ class VectorSource:
         return np.empty((rows, dim), np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class PreviousIndex:
+class PreviousIndex(Struct, frozen=True):
     """The index file that a build will replace, written by the same backend.
 
     `verified_path` checks the whole file first; it raises SnapshotError when that is damaged.
@@ -123,8 +121,7 @@ class PreviousIndex:
     verified_path: Callable[[], Path]
 
 
-@dataclass(frozen=True, slots=True)
-class BuildContext:
+class BuildContext(Struct, frozen=True):
     """What a backend builds from.
 
     `options` are those of the policy's spec. `previous` is None where the backend wrote no index
@@ -141,8 +138,7 @@ class BuildContext:
     on_step: OnStep = lambda step: None
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltIndex:
+class BuiltIndex(Struct, frozen=True):
     """A new index in memory. `write` writes its file; `details` are needed to open that again."""
 
     index: VectorIndex

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from imgsearch.index.base import EncodeTexts
 from imgsearch.index.flat import contains
@@ -15,8 +14,7 @@ from imgsearch.index.snapshot import verify
 from imgsearch.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class RecallReport:
+class RecallReport(Struct, frozen=True):
     """Recall@10 of searches now, for text and for image queries, and what it should be."""
 
     text: Recall

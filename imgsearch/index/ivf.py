@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
 from math import ceil, inf, log2, sqrt
@@ -19,6 +18,8 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 from weakref import finalize
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -166,8 +167,7 @@ class IvfIndex:
         return float(self._index.invlists.imbalance_factor())
 
 
-@dataclass(frozen=True, slots=True)
-class IvfOptions:
+class IvfOptions(Struct, frozen=True):
     """The options of an "ivf" spec, for one number of vectors.
 
     Without "nlist" it is 2^round(log2(4·√n)), at most 8,192; FAISS wants 39 vectors a list, so

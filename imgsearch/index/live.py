@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from msgspec import Struct, field
 
 from imgsearch.errors import SnapshotError
 from imgsearch.index.base import Effort, VectorIndex
@@ -190,8 +190,7 @@ def _are_cosines(results: list[Neighbours]) -> bool:
     return all(bool((np.abs(near.scores) < _MAX_COSINE).all()) for near in results)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidates:
+class _Candidates(Struct, frozen=True):
     """The best vectors for one query, those of deleted photos and several of one among them."""
 
     near: Neighbours
@@ -199,8 +198,7 @@ class _Candidates:
     is_short: bool  # too few, and there may be others that an approximate search has not seen
 
 
-@dataclass(frozen=True, slots=True)
-class _Tail:
+class _Tail(Struct, frozen=True):
     """Vectors in memory. Extending a tail rarely copies, and never changes what others see."""
 
     ids: Ids = field(default_factory=lambda: NO_NEIGHBOURS.ids)
@@ -232,8 +230,7 @@ class _Tail:
         return index.search(queries, k, only)
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Struct, frozen=True):
     """What one search sees from beginning to end: a snapshot, and its tail up to `last_seq`."""
 
     info: SnapshotInfo | None

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 Options: TypeAlias = Mapping[str, float | int | str]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSpec:
+class IndexSpec(Struct, frozen=True):
     """A registered backend, by name, and the options to build with; the backend defines them."""
 
     backend: str
     options: Options = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexPolicy:
+class IndexPolicy(Struct, frozen=True):
     """Every threshold of the index. Numbers count vectors unless the name says otherwise."""
 
     # The fewest vectors that a spec is for, ascending from 0, and the spec.

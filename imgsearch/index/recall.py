@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from imgsearch.index.base import EncodeTexts, VectorSource
 from imgsearch.index.flat import (
@@ -28,8 +28,7 @@ _TIE = 1e-5  # scores closer than this are equal: float32 sums differ in their o
 _CLOSE = 0.005  # of recall
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
+class Recall(Struct, frozen=True):
     """Recall over a sample of queries: its mean, in [0, 1], and the standard error of the mean."""
 
     mean: float

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
 from math import ceil, inf, log2
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
 from imgsearch.index.base import Effort
@@ -34,8 +35,7 @@ _GAPS_TRIED = 16
 _SCANNED = 4 * CANDIDATES_MAX  # candidates that settings are tried on
 
 
-@dataclass(frozen=True, slots=True)
-class ScanSetting:
+class ScanSetting(Struct, frozen=True):
     """Which lists a search compares the codes of, and how many vectors it scores then.
 
     It goes through the lists whose centre scores at most `gap` less than the best one with the
@@ -73,8 +73,7 @@ class ScanSetting:
         return replace(self, nprobe=nprobe, gap=self.gap / share**self.gap_power)
 
 
-@dataclass(frozen=True, slots=True)
-class ListsOfPhotos:
+class ListsOfPhotos(Struct, frozen=True):
     """The photos of an index's vectors, sorted, and the list of each vector.
 
     A photo of several parts occurs several times.
@@ -97,8 +96,7 @@ class ListsOfPhotos:
             places[rows] = np.minimum(places[rows], place_of_list[self.lists[at]])
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(Struct, frozen=True):
     """What a calibration asks of an index with codes.
 
     `sizes` is how many vectors each list has. `centres` gives for query rows all lists, nearest
@@ -145,8 +143,7 @@ def calibrated(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _WideScan:
+class _WideScan(Struct, frozen=True):
     """The candidates of each query in a scan of more lists than any setting has.
 
     `places` (queries, candidates) is where their lists come; `rows` and `columns` are which of them

@@ -8,10 +8,11 @@ import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
+
+from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, SnapshotError
@@ -25,8 +26,7 @@ if TYPE_CHECKING:  # a query opens snapshots, but must not load what writes
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A complete file, synced to the disk under its final name."""
 
     path: Path

@@ -7,9 +7,11 @@ may be unplugged or replaced by another one, and its folder may be unreadable.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from imgsearch.decode.formats import is_photo_name
 from imgsearch.decode.sidecars import is_sidecar_name
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """A folder of a root to scan: with its subfolders if `recursive`, else only its own files."""
 
     root_id: int
@@ -34,8 +35,7 @@ class Scope:
     recursive: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeDiff:
+class ScopeDiff(Struct, frozen=True):
     """What changed in one scope."""
 
     scope: Scope
@@ -45,8 +45,7 @@ class ScopeDiff:
     sidecars: SidecarChanges = field(default_factory=SidecarChanges)
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryDiff:
+class LibraryDiff(Struct, frozen=True):
     """What changed in each scope, and how many known files are offline."""
 
     scopes: tuple[ScopeDiff, ...]

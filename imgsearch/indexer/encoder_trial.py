@@ -10,11 +10,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.encoders import prompts
@@ -60,8 +61,7 @@ _USUAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _AskedText:
+class _AskedText(Struct, frozen=True):
     """A text to search for, and the photos of the sample that are known to be right.
 
     `among` are the photos of the library that pass its `filters`, None without filters.
@@ -74,8 +74,7 @@ class _AskedText:
     among: frozenset[int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TrialContext:
+class TrialContext(Struct, frozen=True):
     """What a trial works with.
 
     `before` is the encoder in use and `embed_before` embeds queries with it; `open_after` opens the

@@ -10,12 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from imgsearch import ocr
 from imgsearch.concepts import teaching

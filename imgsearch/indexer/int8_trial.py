@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode, side_to_embed
@@ -29,8 +31,7 @@ _MIN_MEAN_COSINE, _MIN_COSINE = 0.99, 0.98  # to float32; fast decoding may cost
 _MIN_SPEEDUP = 1.25  # less is not worth an encoder of its own
 
 
-@dataclass(frozen=True, slots=True)
-class Int8Comparison:
+class Int8Comparison(Struct, frozen=True):
     """How int8 compares with float32: the cosines of their vectors, and the ratio of their speeds.
 
     The names of the fields are those of the file in the cache folder.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from imgsearch.decode.reader import read_facts
 from imgsearch.decode.sidecars import sidecar_paths
@@ -40,8 +41,7 @@ def reread_all_metadata(
     return MetadataReport(len(photos) - len(unread), changed, len(unread))
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataRefresh:
+class MetadataRefresh(Struct, frozen=True):
     """Changed sidecar files, with the id of their root, and the ids of the photos affected."""
 
     sidecars: Sequence[tuple[int, Changes]]

@@ -6,9 +6,11 @@ concept whose name the library has stays as it is there.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from imgsearch.concepts.teaching import Lesson
 from imgsearch.errors import ImgsearchError
@@ -87,7 +89,7 @@ def _search_of(reads: Reads, packed: PackedSearch) -> SavedSearch | None:
                 photo_id = _photo_of(reads, packed.photos, term.what)
                 if photo_id is None:
                     return None
-                term = replace(term, what=replace(term.what, source=photo_id))
+                term = dataclasses.replace(term, what=replace(term.what, source=photo_id))
             terms.append(term)
         exact = replace(query, terms=tuple(terms))
         search = new_search(reads, packed.name, exact, packed.k, packed.include_weak)

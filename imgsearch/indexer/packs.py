@@ -6,11 +6,13 @@ import os
 import stat
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, EncoderMismatch, FolderError, PhotosNotFound, UsageError
@@ -169,8 +171,7 @@ def _with_thumbnail(photo: PackedPhoto, thumbnails: ThumbnailStore) -> PackedPho
 # ------------------------------------------------------------------------- merging
 
 
-@dataclass(frozen=True, slots=True)
-class PackPlace:
+class PackPlace(Struct, frozen=True):
     """Where the photos of a pack are: below `folder`, now or, if `offline`, at another time."""
 
     folder: str
@@ -294,8 +295,7 @@ def merge_pack(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _FoundFile:
+class _FoundFile(Struct, frozen=True):
     """A file of a pack that is there, as it was when it was packed, so that `index` compares it."""
 
     stat: FileStat

@@ -12,9 +12,11 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.concurrency import prefetch
 from imgsearch.decode.reader import decode
@@ -38,8 +40,7 @@ _AHEAD = 2  # photos decoded in advance, besides those that threads are decoding
 _TRANSIENT = (Reason.UNREADABLE, Reason.CHANGED)
 
 
-@dataclass(frozen=True, slots=True)
-class TextPlan:
+class TextPlan(Struct, frozen=True):
     """The photos to read, the likeliest first.
 
     Those in `to_look_at` are read only if their small copy looks as if it had text. `below_gate` is

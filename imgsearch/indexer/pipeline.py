@@ -8,10 +8,12 @@ work, and the next run continues from there.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.catalogue.local_writer import LocalWriter
 from imgsearch.concurrency import ClaimedHashes, WriteBehind, prefetch, write_behind
@@ -33,8 +35,7 @@ if TYPE_CHECKING:
 MAX_FILES_PER_BATCH = 500  # moved files need no model, so they would never fill its batch
 
 
-@dataclass(frozen=True, slots=True)
-class IngestContext:
+class IngestContext(Struct, frozen=True):
     """What an indexing run works with.
 
     `fingerprint` identifies how files are decoded. A failure is stored with it and expected to
@@ -78,8 +79,7 @@ class IngestContext:
             self.keep_thumbnails(thumbnails)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(Struct, frozen=True):
     """A file that was hashed and, if its content is new, decoded.
 
     One with neither a hash nor a failure is the video of a Live Photo, which has no entry of its

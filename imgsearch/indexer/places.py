@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from imgsearch.gazetteer import Gazetteer
 from imgsearch.records.photo import Facts

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
+
+from msgspec import Struct
 
 from imgsearch.decode.reader import decode, decoder_fingerprint, read_facts, side_to_embed
 from imgsearch.decode.request import open_regular_file, unreadable_error
@@ -41,8 +42,7 @@ class DecodeFile(Protocol):
     ) -> Decoded: ...
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoDecoder:
+class PhotoDecoder(Struct, frozen=True):
     """How photos are decoded, and what identifies that.
 
     A file that could not be decoded is tried again when the fingerprint has changed.
@@ -60,8 +60,7 @@ class PhotoDecoder:
 KeepThumbnails: TypeAlias = Callable[[Mapping[bytes, bytes]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInput:
+class ModelInput(Struct, frozen=True):
     """The images of one photo to embed: `pixels` (parts, 3, side_px, side_px), the whole first.
 
     `times_s` are the times of a video's frames, in seconds; empty for a photo. `thumbnail` is the
@@ -84,8 +83,7 @@ def content_hash_of(stat: FileStat) -> bytes:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoReader:
+class PhotoReader(Struct, frozen=True):
     """Decodes photos and prepares them for an encoder. Safe in any thread."""
 
     encoder: Encoder

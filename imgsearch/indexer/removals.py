@@ -7,7 +7,8 @@ back or the user confirms them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from imgsearch.indexer.diff import LibraryDiff
 from imgsearch.store.store import Store
@@ -17,8 +18,7 @@ HELD_FROM = 50
 HELD_SHARE = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class RemovalCounts:
+class RemovalCounts(Struct, frozen=True):
     """How many photos left the library, and how many files are held as missing."""
 
     gone: int

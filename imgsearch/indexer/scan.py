@@ -9,7 +9,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.records.files import Changes, FileStat
@@ -45,8 +46,7 @@ def folder_identity(folder: str) -> tuple[int, int] | None:
 # ------------------------------------------------------------------------- scanning
 
 
-@dataclass(frozen=True, slots=True)
-class ScanResult:
+class ScanResult(Struct, frozen=True):
     """The photos and sidecar files in a folder, by path, and what could not be read.
 
     `unreadable` are folders that exist but may not be read; `dangling` are symbolic links whose

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from imgsearch.decode.sidecars import sidecar_paths
 from imgsearch.decode.takeout import SUFFIX as JSON_SUFFIX
@@ -11,8 +13,7 @@ from imgsearch.indexer.scan import ScanResult, find_changes
 from imgsearch.records.files import Changes, FileStat
 
 
-@dataclass(frozen=True, slots=True)
-class SidecarChanges:
+class SidecarChanges(Struct, frozen=True):
     """The sidecar files that were added, changed or removed, and the photos affected, by path.
 
     These include photos that were moved to a sidecar file or away from one.

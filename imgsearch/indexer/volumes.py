@@ -9,8 +9,9 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 # File systems that other machines may change without an event on this one.
 _NETWORK = frozenset(
@@ -21,8 +22,7 @@ _NETWORK = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """One mounted file system: the folder `inside` of its volume is mounted at `point`."""
 
     point: str
@@ -36,16 +36,14 @@ class Mount:
         return self.kind in _NETWORK or self.kind.startswith("fuse.")
 
 
-@dataclass(frozen=True, slots=True)
-class VolumePath:
+class VolumePath(Struct, frozen=True):
     """A folder independent of mount points: the identity of its volume, and its path on it."""
 
     volume: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class MountTable:
+class MountTable(Struct, frozen=True):
     """The mounts of the system, read anew by every method.
 
     A local volume is identified by its UUID, a link in `by_uuid`; a network volume by its address.

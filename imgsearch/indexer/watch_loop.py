@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct, field
 from watchdog.observers.api import BaseObserver
 
 from imgsearch.decode.formats import is_photo_name
@@ -29,8 +29,7 @@ from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class WatchSchedule:
+class WatchSchedule(Struct, frozen=True):
     """When to do what."""
 
     timing: WatchTiming = field(default_factory=WatchTiming)
@@ -40,8 +39,7 @@ class WatchSchedule:
     retry_s: float = 5.0  # before another attempt, if another process writes or the disk is full
 
 
-@dataclass(frozen=True, slots=True)
-class WatchContext:
+class WatchContext(Struct, frozen=True):
     """What a watch works with.
 
     `compare(store, scopes, notify)` finds what changed and `sync(store, changes)` applies it.

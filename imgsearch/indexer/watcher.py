@@ -16,10 +16,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from msgspec import Struct
 from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
@@ -44,8 +44,7 @@ _EVENT_TYPES: list[type[events.FileSystemEvent]] = [
 _EVENT_QUEUE_LENGTH = Path("/proc/sys/fs/inotify/max_queued_events")
 
 
-@dataclass(frozen=True, slots=True)
-class WatchTiming:
+class WatchTiming(Struct, frozen=True):
     """When folders count as changed, and how often what causes no events is checked."""
 
     quiet_ms: int = 2_000  # without an event, before a folder is named or a file is complete
@@ -56,8 +55,7 @@ class WatchTiming:
     burst: int = 500  # events in one root after which the whole root is named
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(Struct, frozen=True):
     """Something may have changed in `folder`; if `recursive`, anywhere below it."""
 
     folder: str

@@ -7,10 +7,10 @@ of the photo with unrelated captions, so only a class that stands out beats it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +21,7 @@ NONE_DEVIATIONS = 1.75  # chosen on Flickr8k's dev split: see docs/models.md
 BLOCK_ROWS = 8_192  # photos at once, so that their scores fit into the processor's cache
 
 
-@dataclass(frozen=True, slots=True)
-class ZeroShotClassifier:
+class ZeroShotClassifier(Struct, frozen=True):
     """Classes as vectors of length 1.
 
     `classes` (c, dim); `unrelated` (u, dim) makes "none of these" class number c, which does not

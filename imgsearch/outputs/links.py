@@ -14,9 +14,11 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.errors import DiskError, UsageError
 
@@ -26,8 +28,7 @@ _SHOWN_FILES = 3
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnLink:
+class OwnLink(Struct, frozen=True):
     """A link that is ours: its name in the folder, its photo, and where it leads."""
 
     name: str
@@ -41,8 +42,7 @@ class MakeLink(Protocol):
     def __call__(self, target: str, name: str, /, *, dir_fd: int) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class LinkChanges:
+class LinkChanges(Struct, frozen=True):
     """How many links were made and removed."""
 
     made: int = 0

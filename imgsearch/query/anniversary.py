@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from calendar import isleap
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 from imgsearch.records.query import Filter, Query
 

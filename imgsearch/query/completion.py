@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from imgsearch.query.fields import FIELDS, OTHER_NAMES
 
@@ -15,16 +16,14 @@ _FILTER = re.compile(r"(-?)([^\W\d_]+):(.*)$", re.DOTALL)
 _WEIGHTED = re.compile(r"[\d.]+:")
 
 
-@dataclass(frozen=True, slots=True)
-class TypedPhrase:
+class TypedPhrase(Struct, frozen=True):
     """Words at the end of a line, and their position in it."""
 
     text: str
     start: int
 
 
-@dataclass(frozen=True, slots=True)
-class TypedEnd:
+class TypedEnd(Struct, frozen=True):
     """What is being typed at the end of a line.
 
     `phrases` are the words that a name may be completed from, the longest first: "trip to gen", "to

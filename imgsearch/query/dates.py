@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.records.query import Filter
 
@@ -73,8 +75,7 @@ FIRST_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """What some words say of the time: alternatives, each "2021", "2021-06" or "2021-06-15".
 
     If `kind` is "day", they are days of any year, "12-24", and if it is "month", months, "06".

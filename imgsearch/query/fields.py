@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from imgsearch.records.photo import FACTS
 from imgsearch.records.query import FilterSpec, FilterValue, Interval, NamedPlace, Place
@@ -26,8 +27,7 @@ _PLACE = rf"({_DECIMAL})\s*,\s*({_DECIMAL})(?:\s*,\s*{_RADIUS})?$"
 _WITH_RADIUS = rf"(.*?)\s*,\s*{_RADIUS}$"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One filter: `read` parses a value, `write` turns it back into text that `read` accepts.
 
     `read` raises ValueError, with a sentence for the user, when the text is invalid. `choices` are

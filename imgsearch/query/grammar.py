@@ -10,14 +10,17 @@ phrase  = '"' (any character, with " and \\ written \\" and \\\\) '"'
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from imgsearch.encoders.phrasing import asks_for_any_photo
 from imgsearch.errors import QueryError, UsageError
@@ -144,8 +147,7 @@ def region_of(text: str) -> Region:
     return Region(x, y, width, height, percent="%" in units)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """A line, the position in it, and what has been parsed so far."""
 
     line: str
@@ -422,7 +424,7 @@ def resolve_query(query: str | Query) -> Query:
         raise QueryError(f"A query is a line of text or a Query, not {parsed!r}. {_EXAMPLE_QUERY}")
     check_size(parsed)
     terms = tuple(
-        replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
+        dataclasses.replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
         if isinstance(term.what, Example) and isinstance(term.what.source, Path)
         else term
         for term in parsed.terms

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
@@ -29,16 +32,14 @@ _TABLE_ROWS = 50  # of a table in a notebook; each holds a picture of some kilob
 _NOT_IN_DATA_FRAME = ("taken_at", "dated_by")  # the hit's own date and source are there
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(Struct, frozen=True):
     """The nearest vectors of one query: `ids` (m,) int64, `scores` (m,) float32 descending."""
 
     ids: Ids
     scores: Vector
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """How far an answer can be trusted, as `imgsearch.search.confidence` computes it.
 
     In the state "found", some hits are sure or likely, and those after them possible. In the state
@@ -147,8 +148,7 @@ class Hits(list[Hit]):
         return _data_frame(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One page of hits. `cursor` requests the next page; None on the last one.
 
     A cursor remains valid while the library changes: no hit is repeated or skipped. There is no
@@ -220,8 +220,7 @@ def _data_frame(hits: Sequence[Hit]) -> DataFrame:
     return data_frame(columns, times="date")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FoundPhotos:
+class FoundPhotos(Struct, frozen=True, eq=False):
     """All photos of an answer in its order, without their facts; `Library.hits_of` adds those.
 
     `scores` has one for each photo, in the same order; None for a query without terms. `named` are
@@ -247,8 +246,7 @@ class FoundPhotos:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class ConceptVerdict:
+class ConceptVerdict(Struct, frozen=True):
     """What a concept says of one photo. `judged` is what the user said: like, unlike or nothing."""
 
     name: str
@@ -264,8 +262,7 @@ class ConceptVerdict:
         return f"is {verdict} here (probability {self.probability:.2f}){more}"
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """Why a photo has its rank in an answer, or why it is not in it.
 
     `reason` is a sentence that says why the photo is not in the answer, otherwise None. `rank`
@@ -287,8 +284,7 @@ class Explanation:
     concepts: tuple[ConceptVerdict, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScoreBaseline:
+class ScoreBaseline(Struct, frozen=True, eq=False):
     """What unrelated queries and usual photos of a library look like, to compare scores with."""
 
     prompts: Vectors  # (p, dim): captions of other things

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _TO_THE_SECOND = len("2023-06-15T12:30:00")
 
 
-@dataclass(frozen=True, slots=True)
-class MonthCount:
+class MonthCount(Struct, frozen=True):
     """The photos of one month; `dated_by_file` of them have only the date of their file."""
 
     month: str  # "2023-06"
@@ -26,8 +26,7 @@ class MonthCount:
     dated_by_file: int
 
 
-@dataclass(frozen=True, slots=True)
-class YearCount:
+class YearCount(Struct, frozen=True):
     """The photos of one year, and its months that have any, in order."""
 
     year: int
@@ -36,15 +35,13 @@ class YearCount:
     months: tuple[MonthCount, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """All years from the first photo to the last, also those without a photo, in order."""
 
     years: tuple[YearCount, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DayPhotos:
+class DayPhotos(Struct, frozen=True):
     """The photos of one day, the latest first; `dated_by_file` have only the date of their file."""
 
     day: date
@@ -52,8 +49,7 @@ class DayPhotos:
     dated_by_file: int
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoPositions:
+class PhotoPositions(Struct, frozen=True):
     """Where photos were taken, the latest first, in degrees (WGS 84)."""
 
     photo_ids: Ids  # (n,)
@@ -62,8 +58,7 @@ class PhotoPositions:
     unknown: int  # photos without coordinates
 
 
-@dataclass(frozen=True, slots=True)
-class MapArea:
+class MapArea(Struct, frozen=True):
     """An area between two latitudes and two longitudes, in degrees."""
 
     south: float
@@ -72,8 +67,7 @@ class MapArea:
     east: float
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoCluster:
+class PhotoCluster(Struct, frozen=True):
     """Photos that are close to each other on a map."""
 
     latest_id: int  # of the photo taken last
@@ -84,16 +78,14 @@ class PhotoCluster:
     area: MapArea
 
 
-@dataclass(frozen=True, slots=True)
-class TownCount:
+class TownCount(Struct, frozen=True):
     """The photos in or near a town; None for those of the region without a town."""
 
     town: str | None
     photos: int
 
 
-@dataclass(frozen=True, slots=True)
-class RegionCount:
+class RegionCount(Struct, frozen=True):
     """The photos of a region, also without a town; None for those of the country without one."""
 
     region: str | None
@@ -101,8 +93,7 @@ class RegionCount:
     towns: tuple[TownCount, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CountryCount:
+class CountryCount(Struct, frozen=True):
     """The photos of a country; None for those with a region or town and no country."""
 
     country: str | None
@@ -110,8 +101,7 @@ class CountryCount:
     regions: tuple[RegionCount, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceCounts:
+class PlaceCounts(Struct, frozen=True):
     """Countries, their regions, and the towns of these: most photos first, then by name."""
 
     countries: tuple[CountryCount, ...]
@@ -119,8 +109,7 @@ class PlaceCounts:
     unknown: int  # photos without coordinates and without the name of a place
 
 
-@dataclass(frozen=True, slots=True)
-class NameCounts:
+class NameCounts(Struct, frozen=True):
     """How many photos are in each folder, show each person and have each keyword.
 
     A photo with paths in several folders counts in each of them, and only in the folder of its
@@ -132,8 +121,7 @@ class NameCounts:
     keywords: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class Moments(Struct, frozen=True, eq=False):
     """When and where n photos were taken, each fact in an array (n,) or a list of its own.
 
     In order of time, and of the same time by id.
@@ -186,8 +174,7 @@ def _local_times(texts: Sequence[str]) -> NDArray[np.datetime64]:
     return times
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoEvent:
+class PhotoEvent(Struct, frozen=True):
     """Photos of one occasion, in order: an afternoon, a party, or a whole trip.
 
     Towns and countries are those of its photos, the most frequent first.

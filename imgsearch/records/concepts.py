@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from msgspec import Struct
+
 from imgsearch.text import format_count
 
 if TYPE_CHECKING:
@@ -17,8 +19,7 @@ ConceptLevel: TypeAlias = Literal["sure", "likely"]
 ExampleSource: TypeAlias = str | Path | int | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ConceptTest:
+class ConceptTest(Struct, frozen=True):
     """A cross-validation: each liked example in turn was judged by a probe that had not seen it.
 
     `recall` is the share of liked examples that would be found, and `precision` the estimated share
@@ -46,8 +47,7 @@ class ConceptTest:
         return f"Too alike to others here to be told from them well. {shares}"
 
 
-@dataclass(frozen=True, slots=True)
-class Concept:
+class Concept(Struct, frozen=True):
     """A concept by its name, with the number of examples and of photos that it was found in.
 
     `sure` and `likely` count photos by the verdict of the concept, the liked examples included.
@@ -95,8 +95,7 @@ class ConceptExample:
     vector: Vector | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ConceptProbe:
+class ConceptProbe(Struct, frozen=True):
     """A concept as a query uses it: a direction (dim,) of length 1, and what scores along it mean.
 
     The probability that a photo with the score s shows the concept is 1 / (1 + exp(-z)), where
@@ -130,8 +129,7 @@ class ConceptProbe:
         return "likely" if score >= self.likely_from else None
 
 
-@dataclass(frozen=True, slots=True)
-class FittedConcept:
+class FittedConcept(Struct, frozen=True):
     """A probe, what its cross-validation gave, the words that it was fitted with, if any, and how
     many vectors the library had then.
     """
@@ -142,8 +140,7 @@ class FittedConcept:
     vectors: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConceptState:
+class ConceptState(Struct, frozen=True):
     """How far a concept is up to date: the encoder that it was fitted to, None if that is gone, the
     last `seq` that it has judged, and how many vectors the library had when it was fitted.
     """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from imgsearch.records.answer import Hit
 
@@ -12,8 +13,7 @@ Sharpness: TypeAlias = tuple[float, ...]
 """Fine detail of a photo at several sizes, smallest first; see `analysis.sharpness`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """Two photos, by id, and their score (cosine)."""
 
     a: int
@@ -21,8 +21,7 @@ class Pair:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Struct, frozen=True):
     """All pairs of photos with a score of at least `min_score`, best first.
 
     `sharpness` has those photos of the pairs, by id, that could be read.
@@ -38,8 +37,7 @@ class Pairs:
         return list(dict.fromkeys(photo_id for pair in linked for photo_id in (pair.a, pair.b)))
 
 
-@dataclass(frozen=True, slots=True)
-class GroupedPhoto:
+class GroupedPhoto(Struct, frozen=True):
     """One photo of a group: whether it is proposed to keep it, and why, in words for a person.
 
     `score` is the one with the photo that is kept in its place; None for a kept photo.
@@ -51,8 +49,7 @@ class GroupedPhoto:
     score: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateGroup:
+class DuplicateGroup(Struct, frozen=True):
     """Photos that are nearly the same; those to keep come first, and there is at least one."""
 
     photos: tuple[GroupedPhoto, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from imgsearch.records.status import Failure
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _INT64_LIMIT = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(Struct, frozen=True):
     """What the file system states about one file.
 
     `path` is absolute text, not a Path: 100,000 of them are compared in every run.
@@ -51,8 +51,7 @@ class FileStat:
         return self.size_bytes == other.size_bytes and self.mtime_ns == other.mtime_ns
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """The difference between the disk and the library, in files."""
 
     upserts: tuple[FileStat, ...] = ()  # new and changed files
@@ -60,8 +59,7 @@ class Changes:
     unchanged: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """An upright sRGB image, possibly scaled down, with the facts of its file.
 
     For a video, `image` is the representative frame, `others` are further frames and `times_s` are
@@ -76,8 +74,7 @@ class Decoded:
     has_unread_notes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class IngestResult:
+class IngestResult(Struct, frozen=True):
     """The result of indexing one file: a new photo, known content, or a failure.
 
     A new photo has facts and `vectors` of shape (parts, dim), for a video with their times; known

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class FolderChoice:
+
+class FolderChoice(Struct, frozen=True):
     """A folder where people keep photos: their home folder, one of its usual folders, a drive."""
 
     path: Path
@@ -16,8 +16,7 @@ class FolderChoice:
     kind: Literal["home", "usual", "drive"]
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoFileCount:
+class PhotoFileCount(Struct, frozen=True):
     """How many photos and videos are in a folder and below; at least, if it is not complete."""
 
     files: int

@@ -5,13 +5,13 @@ Every query reads these two records, but not the others of a library's state (do
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class EncoderRow:
+
+class EncoderRow(Struct, frozen=True):
     """An encoder of a library's vectors. `key` identifies it in the database."""
 
     key: int
@@ -25,8 +25,7 @@ class EncoderRow:
 EncoderState: TypeAlias = Literal["current", "building", "kept"]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVectors:
+class StoredVectors(Struct, frozen=True):
     """What a library has of one encoder: vectors, photos that have them, bytes of its index."""
 
     row: EncoderRow
@@ -41,8 +40,7 @@ class StoredVectors:
         return self.vectors * self.row.dim * 2 + self.index_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotInfo:
+class SnapshotInfo(Struct, frozen=True):
     """One immutable index file of all vectors up to `last_seq`, with its size and checksum."""
 
     file_name: str

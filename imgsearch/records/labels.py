@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 NONE_OF_THESE = "none of these"
 
@@ -10,8 +10,7 @@ NONE_OF_THESE = "none of these"
 # ---------------------------------------------------------------------------- labels
 
 
-@dataclass(frozen=True, slots=True)
-class Classes:
+class Classes(Struct, frozen=True):
     """Classes named in words. `template` has `{}` in the place of the name.
 
     With `none_of_these`, a photo that resembles none of the classes gets that label.
@@ -27,8 +26,7 @@ class Classes:
         return (*self.names, NONE_OF_THESE) if self.none_of_these else self.names
 
 
-@dataclass(frozen=True, slots=True)
-class Facet:
+class Facet(Struct, frozen=True):
     """Classes saved under a name; the filter `label:` uses them."""
 
     id: int
@@ -36,8 +34,7 @@ class Facet:
     classes: Classes
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """The most probable class of a photo, and its probability among all classes (0 to 1)."""
 
     photo_id: int
@@ -45,8 +42,7 @@ class Label:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Confusion:
+class Confusion(Struct, frozen=True):
     """A confusion matrix: how photos of known classes were labelled.
 
     `counts[i][j]` photos of class i got label j; "none of these" may be a further label. `unread`
@@ -72,8 +68,7 @@ class Confusion:
 # ---------------------------------------------------------------------------- evaluation
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """How well a library finds photos by their captions. Shares are from 0 to 1.
 
     `kept` is the share of captions whose photo is not hidden as weak, None without verdicts;

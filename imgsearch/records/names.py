@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
+
+from msgspec import Struct
 
 # `folder` has all folders of the file from its root on, `place` the town and the region.
 NameField: TypeAlias = Literal[
@@ -43,8 +44,7 @@ def name_of_field(field: MatchedField) -> str:
     return _ONE_NAME.get(field, field)
 
 
-@dataclass(frozen=True, slots=True)
-class NameMatch:
+class NameMatch(Struct, frozen=True):
     """A photo with a name that was looked for.
 
     `fields` are those that matched, in the order of `NAME_FIELDS`. `score` is that of BM25 with a
@@ -56,8 +56,7 @@ class NameMatch:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class KnownName:
+class KnownName(Struct, frozen=True):
     """A name in a library, as it is spelled there, and how many photos have it.
 
     `phrase` is the position of the longest of the phrases looked for that begins a word of it.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from imgsearch.records.photo import Facts
 from imgsearch.records.picture_text import PhotoText
 
 
-@dataclass(frozen=True, slots=True)
-class PackedFile:
+class PackedFile(Struct, frozen=True):
     """A file of a photo: its path below the folder of the pack, and its stat there."""
 
     path: str
@@ -18,8 +18,7 @@ class PackedFile:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class PackedVectors:
+class PackedVectors(Struct, frozen=True):
     """The embeddings of one photo by one encoder, one a part, the whole image first.
 
     Each is fp16, little-endian. `times_s` are the moments of a video's parts, in seconds; it is
@@ -31,8 +30,7 @@ class PackedVectors:
     times_s: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PackedPhoto:
+class PackedPhoto(Struct, frozen=True):
     """One photo of a pack. `thumbnail` is WebP."""
 
     content_hash: bytes
@@ -45,8 +43,7 @@ class PackedPhoto:
     thumbnail: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PackEncoder:
+class PackEncoder(Struct, frozen=True):
     """An encoder whose vectors a pack has; one of them answered the queries of its library."""
 
     encoder_id: str
@@ -55,8 +52,7 @@ class PackEncoder:
     is_current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PackedSearch:
+class PackedSearch(Struct, frozen=True):
     """A saved search. `photos` has the content hashes of the photos that its line names by id."""
 
     name: str
@@ -67,8 +63,7 @@ class PackedSearch:
     photos: dict[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PackedExample:
+class PackedExample(Struct, frozen=True):
     """An example of a concept; `picture` is WebP, of an example that is no photo of the library."""
 
     content_hash: str  # hexadecimal
@@ -76,8 +71,7 @@ class PackedExample:
     picture: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PackedConcept:
+class PackedConcept(Struct, frozen=True):
     """A concept that was taught, and the words that describe it, if any."""
 
     name: str
@@ -85,8 +79,7 @@ class PackedConcept:
     examples: tuple[PackedExample, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PackInfo:
+class PackInfo(Struct, frozen=True):
     """What a pack states about itself.
 
     `folder` is the name of the folder that the paths are below, without its parents; `volume` and
@@ -108,8 +101,7 @@ class PackInfo:
     concepts: tuple[PackedConcept, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MergeCounts:
+class MergeCounts(Struct, frozen=True):
     """What merging photos of a pack changed."""
 
     new: int = 0  # photos

@@ -1,11 +1,10 @@
 """A photo of the library: the facts its file states, and the vectors of its parts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+
+from msgspec import Struct
 
 from imgsearch.records.query import FilterSpec
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """Everything the rest of the program needs to know of one field of `Facts`.
 
     The columns of the database, its SELECT and UPDATE statements, the JSON of a hit, the OpenAPI
@@ -58,76 +56,72 @@ def _fact(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a photo's file and the metadata files beside it state. Unknown is None, never a guess.
 
     This is the one place where a fact is declared. To add one: a field here, a migration, and the
-    tags it is read from in `imgsearch.decode`.
+    tags it is read from in `imgsearch.decode`. What else there is to know of it stands in its
+    annotation.
     """
 
-    format: str = field(
-        metadata=_fact(
-            "Pillow's name of the format (JPEG, PNG, HEIF, …), or RAW, or VIDEO", "Format"
-        )
-    )
-    width_px: int = field(
-        metadata=_fact(
+    format: Annotated[
+        str, _fact("Pillow's name of the format (JPEG, PNG, HEIF, …), or RAW, or VIDEO", "Format")
+    ]
+    width_px: Annotated[
+        int,
+        _fact(
             "Width of the upright image",
             in_file_json=False,
             filter=FilterSpec("width", "number", "this many pixels wide: >=3000"),
-        )
-    )
-    height_px: int = field(
-        metadata=_fact(
+        ),
+    ]
+    height_px: Annotated[
+        int,
+        _fact(
             "Height of the upright image",
             in_file_json=False,
             filter=FilterSpec("height", "number", "this many pixels high"),
-        )
-    )
-    taken_at: datetime | None = field(
-        default=None,
-        metadata=_fact(
+        ),
+    ]
+    taken_at: Annotated[
+        datetime | None,
+        _fact(
             "The camera's local time, with its UTC offset where the file states one",
             "Taken",
             lambda taken_at: taken_at.isoformat(sep=" "),
             in_file_json=False,
         ),
-    )
-    camera: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    camera: Annotated[
+        str | None,
+        _fact(
             "Maker and model, without repeating the maker",
             "Camera",
             filter=FilterSpec("camera", "text", "whose camera make and model contain TEXT"),
         ),
-    )
-    lens: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    lens: Annotated[
+        str | None,
+        _fact(
             "Model of the lens",
             "Lens",
             filter=FilterSpec(
                 "lens", "text", "whose lens name contains TEXT; 50mm does not match 150mm"
             ),
         ),
-    )
-    lat: float | None = field(
-        default=None, metadata=_fact("Latitude in degrees (WGS 84), south is negative")
-    )
-    lon: float | None = field(
-        default=None, metadata=_fact("Longitude in degrees (WGS 84), west is negative")
-    )
-    dated_by: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    lat: Annotated[float | None, _fact("Latitude in degrees (WGS 84), south is negative")] = None
+    lon: Annotated[float | None, _fact("Longitude in degrees (WGS 84), west is negative")] = None
+    dated_by: Annotated[
+        str | None,
+        _fact(
             "Source of taken_at: exif, xmp, iptc, text (of a PNG or an early camera), video (the "
             "container), or sidecar (a file beside the photo)"
         ),
-    )
-    rating: int | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    rating: Annotated[
+        int | None,
+        _fact(
             "0 to 5 stars, -1 for rejected",
             "Rating",
             filter=FilterSpec(
@@ -137,90 +131,83 @@ class Facts:
                 missing_as=0,
             ),
         ),
-    )
-    keywords: tuple[str, ...] = field(
-        default=(),
-        metadata=_fact(
+    ] = None
+    keywords: Annotated[
+        tuple[str, ...],
+        _fact(
             "Keywords as written; a hierarchical one with its levels: A|B|C",
             "Keywords",
             lambda keywords: ", ".join(keywords),
         ),
-    )
-    people: tuple[str, ...] = field(
-        default=(),
-        metadata=_fact(
+    ] = ()
+    people: Annotated[
+        tuple[str, ...],
+        _fact(
             "The people in the photo, as a person has named them in another program",
             "People",
             lambda people: ", ".join(people),
             filter=FilterSpec("person", "words", "that show this person, as named in a program"),
         ),
-    )
-    title: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = ()
+    title: Annotated[
+        str | None,
+        _fact(
             "Title",
             "Title",
             filter=FilterSpec("title", "words", "whose title has the words TEXT"),
         ),
-    )
-    headline: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    headline: Annotated[
+        str | None,
+        _fact(
             "Headline: a short summary, as news agencies write it",
             "Headline",
             filter=FilterSpec("headline", "words", "whose headline has the words TEXT"),
         ),
-    )
-    description: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    description: Annotated[
+        str | None,
+        _fact(
             "Description or caption, on one line, at most 2,000 characters",
             "Description",
             filter=FilterSpec("description", "words", "whose description has the words TEXT"),
         ),
-    )
-    creator: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    creator: Annotated[
+        str | None,
+        _fact(
             "Who took the photo; several names are separated by commas",
             "Creator",
             filter=FilterSpec("creator", "words", "taken by this person"),
         ),
-    )
-    town: str | None = field(
-        default=None,
-        metadata=_fact("Town or village, as a program has written it or by the coordinates"),
-    )
-    region: str | None = field(
-        default=None, metadata=_fact("State, province or region of the country")
-    )
-    country: str | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    town: Annotated[
+        str | None, _fact("Town or village, as a program has written it or by the coordinates")
+    ] = None
+    region: Annotated[str | None, _fact("State, province or region of the country")] = None
+    country: Annotated[
+        str | None,
+        _fact(
             "Country",
             filter=FilterSpec("country", "words", "taken in this country"),
         ),
+    ] = None
+    near_town: Annotated[bool, _fact("The coordinates are outside of the town, but near it")] = (
+        False
     )
-    near_town: bool = field(
-        default=False, metadata=_fact("The coordinates are outside of the town, but near it")
-    )
-    duration_s: float | None = field(
-        default=None,
-        metadata=_fact("Duration of a video in seconds", "Duration", lambda s: f"{s:g} s"),
-    )
-    motion: str | None = field(
-        default=None,
-        metadata=_fact(
-            "A motion photo: its video is inside its file, or beside it", in_file_json=False
-        ),
-    )
-    animated: bool = field(
-        default=False,
-        metadata=_fact("Several frames, of which the first represents all", in_file_json=False),
-    )
-    exposure_s: float | None = field(
-        default=None,
-        metadata=_fact(
+    duration_s: Annotated[
+        float | None, _fact("Duration of a video in seconds", "Duration", lambda s: f"{s:g} s")
+    ] = None
+    motion: Annotated[
+        str | None,
+        _fact("A motion photo: its video is inside its file, or beside it", in_file_json=False),
+    ] = None
+    animated: Annotated[
+        bool, _fact("Several frames, of which the first represents all", in_file_json=False)
+    ] = False
+    exposure_s: Annotated[
+        float | None,
+        _fact(
             "Exposure time in seconds",
             "Exposure",
             _exposure_text,
@@ -233,29 +220,29 @@ class Facts:
                 fractions=True,
             ),
         ),
-    )
-    aperture: float | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    aperture: Annotated[
+        float | None,
+        _fact(
             "Aperture as an f-number",
             "Aperture",
             lambda number: f"f/{number:g}",
             maximum=256,
             filter=FilterSpec("aperture", "number", "taken at this f-number: 2.8, <2.8, 8..16"),
         ),
-    )
-    iso: int | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    iso: Annotated[
+        int | None,
+        _fact(
             "Sensitivity (ISO)",
             "ISO",
             maximum=10_000_000,
             filter=FilterSpec("iso", "number", "taken at this ISO sensitivity: 100, >=1600"),
         ),
-    )
-    focal_mm: float | None = field(
-        default=None,
-        metadata=_fact(
+    ] = None
+    focal_mm: Annotated[
+        float | None,
+        _fact(
             "Focal length in millimetres, as engraved on the lens",
             "Focal length",
             lambda mm: f"{mm:g} mm",
@@ -267,7 +254,7 @@ class Facts:
                 units={"mm": 1},
             ),
         ),
-    )
+    ] = None
 
     @property
     def place(self) -> str | None:
@@ -288,16 +275,15 @@ class Facts:
 
 
 def _declared() -> tuple[Fact, ...]:
-    types = get_type_hints(Facts)
-    return tuple(
-        Fact(
-            name=each.name,
-            type=_plain_type(types[each.name]),
-            required=each.default is MISSING,
-            **each.metadata,
+    hints = get_type_hints(Facts, include_extras=True)
+    optional = Facts.__struct_fields__[-len(Facts.__struct_defaults__) :]
+    facts = []
+    for name in Facts.__struct_fields__:
+        hint, about = get_args(hints[name])
+        facts.append(
+            Fact(name=name, type=_plain_type(hint), required=name not in optional, **about)
         )
-        for each in fields(Facts)
-    )
+    return tuple(facts)
 
 
 def _plain_type(hint: Any) -> type:
@@ -309,8 +295,7 @@ def _plain_type(hint: Any) -> type:
 FACTS = _declared()
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
+class Photo(Struct, frozen=True):
     """One photo of the library, identified by its content. Paths say where it is stored."""
 
     id: int
@@ -347,17 +332,16 @@ def are_raw_pair(
     return raw_format == RAW and developed_format in DEVELOPED and len(seconds) <= 1
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoVectors:
+class PhotoVectors(Struct, frozen=True):
     """The embeddings of one photo: `vectors` (parts, dim), the first of the whole image.
 
     The score of a photo is that of its best part. `times_s` are the moments of a video's parts, in
     seconds; it is empty for a photo.
     """
 
-    vectors: Vectors
+    vectors: "Vectors"
     times_s: tuple[float, ...] = ()
 
-    def best_part(self, query: Vector) -> int:
+    def best_part(self, query: "Vector") -> int:
         """Which part has the highest score with a query (dim,)."""
         return int((self.vectors @ query).argmax())

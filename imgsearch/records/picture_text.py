@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from imgsearch.text import words_of
 
@@ -20,8 +21,7 @@ _HYPHENS = ("-", "\u2010", "\u00ad", "\u00ac")
 _LARGEST_GAP = 1.5  # between two lines of a column, in heights of the upper one
 
 
-@dataclass(frozen=True, slots=True)
-class TextLine:
+class TextLine(Struct, frozen=True):
     """One line of text in a picture and where it stands.
 
     The box is upright: the left and top edge, width and height as shares of the width and the
@@ -36,8 +36,7 @@ class TextLine:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoText:
+class PhotoText(Struct, frozen=True):
     """What reading the text of one photo gave.
 
     The state is "read" (with at least one line), "none" (there is no legible text) or "failed"
@@ -52,16 +51,14 @@ class PhotoText:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TextMatch:
+class TextMatch(Struct, frozen=True):
     """A photo with the text that was looked for. `score` is that of BM25, higher is better."""
 
     photo_id: int
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class TextCounts:
+class TextCounts(Struct, frozen=True):
     """How many photos of a library are in each state; `unread` ones were not tried yet.
 
     `passed_over` are those of the unread in whose small copy no text was seen.

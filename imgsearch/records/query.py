@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPhrase:
+class NamedPhrase(Struct, frozen=True):
     """Words that are in the names of photos, in their order; `is_whole` as a whole name.
 
     A whole name is that of a file, without its suffix, a folder, a title, a headline or a keyword.
@@ -23,8 +25,7 @@ class NamedPhrase:
     is_whole: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The photos that have a path and pass all filters; with `among`, only those of these ids.
 
     With `named`, only those that have all of these phrases in their names, or with `any_named`, any
@@ -38,16 +39,14 @@ class Selection:
     any_named: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One photo of a sorted list: `key` is the sort key, ties are sorted by `id`."""
 
     id: int
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """A rectangle of an upright image: left and top edge, width and height, in pixels.
 
     With `percent`, all four are in percent of the image's sides.
@@ -60,16 +59,14 @@ class Region:
     percent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """An image to search by: a file, a photo of the library by id, or the bytes of a file."""
 
     source: Path | int | bytes
     region: Region | None = None  # use only this part
 
 
-@dataclass(frozen=True, slots=True)
-class TaughtConcept:
+class TaughtConcept(Struct, frozen=True):
     """A concept that was taught by examples, by its name: see `imgsearch.records.concepts`."""
 
     name: str
@@ -78,7 +75,7 @@ class TaughtConcept:
 MINUS_WEIGHT = 1.0  # of a term with a minus and no number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Term:
     """A text, an example or a concept with its weight; a negative weight asks for photos unlike it.
 
@@ -89,11 +86,10 @@ class Term:
 
     what: str | Example | TaughtConcept
     weight: float = 1.0
-    is_free: bool = field(default=False, repr=False, compare=False)
+    is_free: bool = dataclasses.field(default=False, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A circle on the Earth: degrees (WGS 84), south and west negative."""
 
     lat: float
@@ -101,8 +97,7 @@ class Place:
     radius_km: float
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPlace:
+class NamedPlace(Struct, frozen=True):
     """A circle around a town: "Paris", or "Paris, Texas" where there are several.
 
     Of several towns, the one with the most photos of the library around it is meant; without any,
@@ -113,8 +108,7 @@ class NamedPlace:
     radius_km: float
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """The numbers from `low` to `high`; None is no limit, an open end is excluded."""
 
     low: float | None = None
@@ -147,8 +141,7 @@ FACT_TOLERANCE = 0.001
 FilterValue: TypeAlias = str | Place | NamedPlace | Interval
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A condition on photos, by its name in `imgsearch.query.fields`: one of `values` must match.
 
     Dates are text, "2023", "2023-06" or "2023-06-15T14:30", and stand for the whole period.
@@ -159,8 +152,7 @@ class Filter:
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FilterSpec:
+class FilterSpec(Struct, frozen=True):
     """A filter that compares one fact of a photo with words, a text or a number.
 
     "words" finds the value's words in the fact, whole and in their order; "text" any part of it.
@@ -182,8 +174,7 @@ class FilterSpec:
 Sort: TypeAlias = Literal["relevance", "date", "path"]
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A query: the weighted terms form one vector, and all filters must match.
 
     The vector has length 1, so that a score is a cosine. Without terms, the photos that pass the
@@ -196,8 +187,7 @@ class Query:
     sort: Sort = "relevance"
 
 
-@dataclass(frozen=True, slots=True)
-class UnderstoodPart:
+class UnderstoodPart(Struct, frozen=True):
     """Words of a query that stand for a filter: `words` as typed, `filters` as a query line.
 
     `undo` is the query line in which these words are in quotes, so that they stand for what they
@@ -209,16 +199,14 @@ class UnderstoodPart:
     undo: str
 
 
-@dataclass(frozen=True, slots=True)
-class Understanding:
+class Understanding(Struct, frozen=True):
     """How a query was understood: the exact query, and the parts of it that were words before."""
 
     query: Query
     parts: tuple[UnderstoodPart, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """The contribution of one term to a photo's score: all shares add up to the score."""
 
     term: Term

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from imgsearch.records.query import Term
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedTerm:
+class PlacedTerm(Struct, frozen=True):
     """A term and its position among the terms of a query, from 0."""
 
     position: int
     term: Term
 
 
-@dataclass(frozen=True, slots=True)
-class SavedSearch:
+class SavedSearch(Struct, frozen=True):
     """A query with a name. `saved:NAME` stands for it in other queries.
 
     `line` is the query in the query language, without the `examples` that a line cannot express:
@@ -36,8 +35,7 @@ class SavedSearch:
     looked_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SavedSearchSummary:
+class SavedSearchSummary(Struct, frozen=True):
     """A saved search and what it finds now, as far as that can be told.
 
     `photos` is how many photos it finds, `new` how many of them it did not find when the user last
@@ -58,8 +56,7 @@ class SavedSearchSummary:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SavedSearchOutputs:
+class SavedSearchOutputs(Struct, frozen=True):
     """What is kept in step with the saved search of this name; absolute paths.
 
     `links` is a folder of symbolic links to its photos, `playlist` an M3U file of their paths, and
@@ -75,8 +72,7 @@ class SavedSearchOutputs:
     nul: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OutputsReport:
+class OutputsReport(Struct, frozen=True):
     """What one update of `SavedSearchOutputs` has done.
 
     `photos` is how many photos the search finds, `linked` and `unlinked` count links made and

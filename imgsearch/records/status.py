@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from imgsearch.errors import Reason
 from imgsearch.installation import install_command
 from imgsearch.records.index import EncoderState, SnapshotInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """How many photos have each value of a fact. Unknown values are left out; keys are sorted."""
 
     cameras: dict[str, int]
@@ -23,8 +23,7 @@ class Counts:
     folders: dict[Path, int]  # files by folder directly inside each root
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderInfo:
+class EncoderInfo(Struct, frozen=True):
     """One encoder to choose, as `imgsearch encoders` shows it."""
 
     name: str  # what --encoder takes: "lite", "openclip:ARCH/PRETRAINED"
@@ -36,8 +35,7 @@ class EncoderInfo:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEncoder:
+class StoredEncoder(Struct, frozen=True):
     """An encoder whose vectors a library has. `imgsearch encoders --use` and `--drop` take it."""
 
     name: str
@@ -49,8 +47,7 @@ class StoredEncoder:
     size_bytes: int  # of the vectors and the index
 
 
-@dataclass(frozen=True, slots=True)
-class DroppedEncoder:
+class DroppedEncoder(Struct, frozen=True):
     """What deleting the vectors and the index of an encoder has given back."""
 
     name: str
@@ -59,8 +56,7 @@ class DroppedEncoder:
     reusable_bytes: int  # free space in the database, for what is indexed next
 
 
-@dataclass(frozen=True, slots=True)
-class ThumbnailCounts:
+class ThumbnailCounts(Struct, frozen=True):
     """How many photos have a kept thumbnail, and the size of the file that holds them.
 
     `photos` is None where that file is damaged.
@@ -70,8 +66,7 @@ class ThumbnailCounts:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """The state of a library at one moment."""
 
     data_dir: Path
@@ -87,8 +82,7 @@ class Status:
     thumbnails: ThumbnailCounts
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveStatus:
+class ArchiveStatus(Struct, frozen=True):
     """What an archive has. A vector that is not `indexed` is compared on its own.
 
     The recall@10 was measured when the archive was last settled; None without an index.
@@ -104,8 +98,7 @@ class ArchiveStatus:
     failures: int  # files that could not be indexed
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A file that could not be indexed, or a folder that could not be read, and why.
 
     `extra` is the extra of imgsearch-photos that would read it, if only that is missing. `read_by`
@@ -120,8 +113,7 @@ class Failure:
     failed_at: datetime | None = None  # UTC; None for a folder
 
 
-@dataclass(frozen=True, slots=True)
-class MissingExtra:
+class MissingExtra(Struct, frozen=True):
     """An extra that is not installed, and the files that need it."""
 
     extra: str
@@ -134,8 +126,7 @@ class MissingExtra:
         return install_command(self.extra)
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """A photo folder that the library follows.
 
     It is offline if it cannot be reached now. While it is paused, indexing and watching leave it
@@ -150,8 +141,7 @@ class Root:
     paused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One result of `Library.doctor`.
 
     `exit_code` is that of the command for this finding: 0 for "ok" and "note", 1 for "warning",

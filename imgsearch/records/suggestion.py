@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 SUGGESTIONS = 8  # where no other number is given
 SuggestionKind: TypeAlias = Literal[
@@ -34,8 +35,7 @@ _KIND_NAMES: dict[SuggestionKind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True):
     """One way to go on with a query line.
 
     `text` is the name, as the library spells it, the value, or the past query. `line` is what was

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 # Where a query comes from: given by the user for the trial, typed on the page before, a saved
 # search, the description or title of a photo, a keyword, or, where there are not enough of these, a
@@ -12,16 +13,14 @@ from typing import Literal, TypeAlias
 QuerySource: TypeAlias = Literal["own", "recent", "saved", "caption", "keyword", "usual"]
 
 
-@dataclass(frozen=True, slots=True)
-class SourcedQuery:
+class SourcedQuery(Struct, frozen=True):
     """A query line and where it comes from."""
 
     line: str
     source: QuerySource
 
 
-@dataclass(frozen=True, slots=True)
-class TrialQuery:
+class TrialQuery(Struct, frozen=True):
     """One query as two encoders answer it: the ids of the best photos of the sample, best first.
 
     `text` is what was embedded; only photos that pass `filters`, as a line of the query language,
@@ -51,8 +50,7 @@ class TrialQuery:
         return len(set(self.right) & set(photo_ids))
 
 
-@dataclass(frozen=True, slots=True)
-class KnownItems:
+class KnownItems(Struct, frozen=True):
     """How well two encoders find what is known to be right, as means over queries, 0 to 1.
 
     For captions: the share whose photo is among the first ten (recall at 10). For keywords: the
@@ -65,8 +63,7 @@ class KnownItems:
     after: float
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderTrial:
+class EncoderTrial(Struct, frozen=True):
     """An encoder compared with the one in use, before anything is decided."""
 
     encoder: str

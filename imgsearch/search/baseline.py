@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.encoders.prompts import prompts_for
 from imgsearch.records.answer import Neighbours, ScoreBaseline
@@ -33,8 +35,7 @@ EmbedQueries: TypeAlias = "Callable[[Sequence[str]], Vectors]"
 # ------------------------------------------------------------------------- assessing answers
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryBaseline:
+class LibraryBaseline(Struct, frozen=True):
     """The score baseline of a library, read once to embed queries and to assess answers.
 
     `scores` has the nouns as they are searched for: less a share of `mean_noun` (dim,), which is

@@ -25,10 +25,11 @@ the thresholds. This module is arithmetic on arrays, without files or models.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from imgsearch.records.answer import ScoreBaseline, Verdict
 from imgsearch.search.composition import TermKind, compose
@@ -53,8 +54,7 @@ _SPREAD_STRIDE = 4  # every fourth unrelated query is enough for the usual sprea
 _MIN_DEVIATION = 1e-4  # at least the rounding error
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """The operating point, see docs/search.md.
 
     The first seven are about strengths: where anything is found, by the kind of the terms. The
@@ -104,8 +104,7 @@ def _mean_of(of_kind: Mapping[str, float], query: ScoredQuery) -> float:
 THRESHOLDS = Thresholds()
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredQuery:
+class ScoredQuery(Struct, frozen=True):
     """A query as a vector of length 1, and the terms it was made of.
 
     `terms` are the kind and weight of each positive term. `negative` (dim,) is what the negative
@@ -177,8 +176,7 @@ def answer_strength(
     return above_chance + _SPREAD_WEIGHT * spread
 
 
-@dataclass(frozen=True, slots=True)
-class _Others:
+class _Others(Struct, frozen=True):
     """Unrelated queries that an answer is compared with, and what is the same for every answer.
 
     `rows` (n, dim) have length 1. `mean_score` is theirs with the usual photo of the library. Their

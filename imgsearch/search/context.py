@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from imgsearch.records.query import Filter, Query, Selection, Understanding
 from imgsearch.search.concepts import checked
@@ -37,8 +38,7 @@ def selection_of(
     return Selection(conditions, online, among)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchContext:
+class SearchContext(Struct, frozen=True):
     """Everything that a query needs. `encoder` loads on its first call.
 
     `catalogue` has the photos that are searched, and `definitions` are what queries may name

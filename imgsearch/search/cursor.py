@@ -11,8 +11,9 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from imgsearch.errors import QueryError
 from imgsearch.records.query import Query
@@ -21,8 +22,7 @@ from imgsearch.records.query import Query
 SCORE_NOISE = 1e-5
 
 
-@dataclass(frozen=True, slots=True)
-class ByScore:
+class ByScore(Struct, frozen=True):
     """After a hit of this score. `shown` are all hits so far that scored about the same."""
 
     score: float
@@ -34,16 +34,14 @@ class ByScore:
         return score <= self.score + SCORE_NOISE and photo_id not in self.shown
 
 
-@dataclass(frozen=True, slots=True)
-class ByTwoScores:
+class ByTwoScores(Struct, frozen=True):
     """After these hits of the photos that were found by name, and of all others; None for none."""
 
     named: ByScore | None
     others: ByScore | None
 
 
-@dataclass(frozen=True, slots=True)
-class ByKey:
+class ByKey(Struct, frozen=True):
     """After the photo with this id, in an answer that is sorted by this key."""
 
     key: str

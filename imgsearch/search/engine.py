@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
 from imgsearch.query.grammar import EMPTY_QUERY
@@ -211,8 +214,7 @@ def _check_min_score(query: Query) -> None:
         raise QueryError("t: needs words or an example: without them, photos have no score.")
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Struct, frozen=True):
     """The best photos for a query, as (id, score), best first."""
 
     photos: list[tuple[int, float]]
@@ -282,8 +284,7 @@ def _raw_paths(catalogue: Catalogue, ids: Sequence[int]) -> dict[int, list[Path]
 # ------------------------------------------------------------------------- by relevance
 
 
-@dataclass(frozen=True, slots=True)
-class FusedRanking:
+class FusedRanking(Struct, frozen=True):
     """The photos of an answer in their order, as far as they were ranked, and its verdict."""
 
     photos: list[tuple[int, float]]  # ids and scores
@@ -452,7 +453,7 @@ def _rated(
     if named_here:
         fields = context.catalogue.names.fields_with_any(named_here, phrases)
     return [
-        replace(
+        dataclasses.replace(
             hit,
             at_s=times_s.get(hit.photo.id),
             level=None

@@ -9,8 +9,10 @@ SIGIR 2009.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.encoders.phrasing import unwrapped, without_article
 from imgsearch.query.words import is_common
@@ -37,8 +39,7 @@ _SUFFIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NameMatches:
+class NameMatches(Struct, frozen=True):
     """The photos that are found by the names in a query, and how many they are."""
 
     selection: Selection

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
 from imgsearch.records.query import Filter, FilterValue, NamedPlace, Place

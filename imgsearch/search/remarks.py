@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from imgsearch.encoders.phrasing import with_emoji_named
 from imgsearch.encoders.registry import kind_of
@@ -155,7 +157,8 @@ def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer)
         positive = [term for term in query.terms if term.weight > 0] or query.terms
         if all(term in unread for term in positive):
             hits = tuple(
-                hit if hit.matched_by else replace(hit, level="weak") for hit in answer.hits
+                hit if hit.matched_by else dataclasses.replace(hit, level="weak")
+                for hit in answer.hits
             )
             answer = replace(answer, hits=hits, verdict=None, is_read=False)
     readable = [term for term in query.terms if term not in unread]
@@ -183,7 +186,7 @@ def _suggestion(
         text = None
         if isinstance(term.what, str) and term in readable:
             text = corrected(term.what, is_name, names)
-        terms.append(term if text is None else replace(term, what=text))
+        terms.append(term if text is None else dataclasses.replace(term, what=text))
     if tuple(terms) == query.terms:
         return None
     return to_text(replace(query, terms=tuple(filter(is_expressible, terms))))

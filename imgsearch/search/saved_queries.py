@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.grammar import check_size, is_expressible, parse, to_text
@@ -194,8 +196,8 @@ def _kept_term(catalogue: Catalogue, term: Term) -> Term:
     if photo_id is not None and photo_id in catalogue.photos(
         [photo_id]
     ):  # else `prune` will take it
-        return replace(term, what=replace(what, source=photo_id))
-    return replace(term, what=replace(what, source=_read(what.source)))
+        return dataclasses.replace(term, what=replace(what, source=photo_id))
+    return dataclasses.replace(term, what=replace(what, source=_read(what.source)))
 
 
 def _read(source: Path | bytes) -> bytes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from msgspec import Struct
 
 from imgsearch.errors import UsageError
 from imgsearch.query.completion import typed_end
@@ -113,8 +114,7 @@ def suggest(
     return list(unique.values())[:limit]
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(Struct, frozen=True):
     """The end of a line as words: phrases as in `Reads.names_beginning`, and where each begins."""
 
     phrases: tuple[str, ...]

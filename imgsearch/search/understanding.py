@@ -8,10 +8,13 @@ with a capital letter after a preposition ("in Nice"), or as part of a longer na
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.encoders.phrasing import asks_for_any_photo
 from imgsearch.query.date_words import FUNCTION_WORD, meaning_of
@@ -74,8 +77,7 @@ _COUNTRIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(Struct, frozen=True):
     """Words from `start` to `end` that are a name or a date, which begins at `name`."""
 
     start: int
@@ -101,7 +103,7 @@ def understand(names: KnownNames, query: Query, today: date | None = None) -> Un
         return Understanding(replace(query, terms=_exact(query.terms)))
     rest = _rest(words, matches)
     terms = tuple(
-        replace(each, what=rest, is_free=False) if each is free else each
+        dataclasses.replace(each, what=rest, is_free=False) if each is free else each
         for each in query.terms
         if each is not free or rest
     )
@@ -122,7 +124,9 @@ def exact_line(names: KnownNames, query: Query) -> str:
 
 
 def _exact(terms: Sequence[Term]) -> tuple[Term, ...]:
-    return tuple(replace(term, is_free=False) if term.is_free else term for term in terms)
+    return tuple(
+        dataclasses.replace(term, is_free=False) if term.is_free else term for term in terms
+    )
 
 
 def _part(query: Query, free: Term, words: Sequence[str], match: _Match) -> UnderstoodPart:

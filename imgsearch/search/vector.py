@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from imgsearch.encoders.prompts import embed_texts
 from imgsearch.errors import ImgsearchError, QueryError
@@ -32,8 +33,7 @@ _FULL_SIDE_PX = 1 << 20  # decode every pixel: a region is cut out of them
 _CANCEL_OUT = "The terms of this query cancel each other out. Change one of them."
 
 
-@dataclass(frozen=True, slots=True)
-class QueryVector:
+class QueryVector(Struct, frozen=True):
     """A query as one vector of length 1, and what it was made of.
 
     `vector` is the sum of `contributions` (terms, dim). `term_vectors` (terms, dim) are the terms

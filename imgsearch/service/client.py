@@ -7,11 +7,12 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import fields, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from imgsearch.errors import ImgsearchError, UsageError
 from imgsearch.query.grammar import resolve_query
@@ -182,7 +183,7 @@ def names_files(query: Query) -> bool:
 
 def handshake(settings: Settings) -> codec.JsonObject:
     """What has to be equal in two processes that give the same answers."""
-    relevant = [field.name for field in fields(settings) if field.name not in _IRRELEVANT_SETTINGS]
+    relevant = [name for name in settings.__struct_fields__ if name not in _IRRELEVANT_SETTINGS]
     return {"version": VERSION, **{name: getattr(settings, name) for name in relevant}}
 
 

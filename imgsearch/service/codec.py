@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from math import isfinite
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypedDict, TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from imgsearch import errors
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
@@ -481,10 +484,9 @@ class _RefusalForm(TypedDict):
 # ------------------------------------------------------------------------- records
 
 
-def _fields(record: object) -> JsonObject:
-    """The fields of a dataclass in their order, as JSON."""
-    assert is_dataclass(record)
-    return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
+def _fields(record: Struct) -> JsonObject:
+    """The fields of a record in their order, as JSON."""
+    return {name: _plain(value) for name, value in asdict(record).items()}
 
 
 def _plain(value: object) -> object:
@@ -501,14 +503,11 @@ def _plain(value: object) -> object:
         return value if isfinite(value) else None
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return _fields(value) if is_dataclass(value) else value
+    return _fields(value) if isinstance(value, Struct) else value
 
 
 def _record_of(kind: type[_Record], form: object) -> _Record:
     """The record that a JSON value holds, its fields checked. Raises UsageError."""
-    # Loaded here, since printing JSON without a service needs only the other direction.
-    import msgspec
-
     try:
         return msgspec.convert(form, kind, dec_hook=_path)
     except msgspec.ValidationError as error:

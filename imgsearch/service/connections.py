@@ -8,10 +8,10 @@ and those that have waited longest make room where there are too many.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -26,8 +26,7 @@ _CONNECTION = "connection"  # keys of the state of an ASGI scope
 _DEADLINE = "deadline"
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
+class ConnectionLimits(Struct, frozen=True):
     """`request_s` is how long a request may take to arrive, from its first byte to its last.
 
     A connection may be without a request for as long.

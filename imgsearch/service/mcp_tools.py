@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from imgsearch.errors import PhotoError, QueryError, UsageError
 from imgsearch.query.fields import FIELDS
@@ -301,16 +300,14 @@ _Arguments = TypeVar("_Arguments", bound=Body)
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class ToolAnswer:
+class ToolAnswer(Struct, frozen=True):
     """What a tool returns: a JSON object, and a WebP image if a picture was asked for."""
 
     content: JsonObject
     picture: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tool(Generic[_Arguments]):
+class Tool(Struct, Generic[_Arguments], frozen=True):
     """One tool: its names, what it takes and what it returns."""
 
     name: str

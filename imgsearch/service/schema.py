@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.grammar import check_size, parse

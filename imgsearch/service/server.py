@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from filelock import FileLock, Timeout
+from msgspec import Struct
 
 from imgsearch import private_files
 from imgsearch.errors import DiskError, UsageError
@@ -39,16 +39,14 @@ BACKLOG = 128  # connections not yet accepted; all of them may be accepted at on
 SWITCH_INTERVAL_S = 0.0005  # handshakes are answered in time while sixteen threads compute
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """Listen at a port of this machine besides the socket; port 0 is any free one."""
 
     port: int
     token: str | None = None  # None: the one stored in the data folder
 
 
-@dataclass(frozen=True, slots=True)
-class RunningService:
+class RunningService(Struct, frozen=True):
     """Where a service that has started can be reached."""
 
     socket: Path

@@ -10,9 +10,11 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
 from imgsearch.records.photo import FACTS, Fact
@@ -148,8 +150,7 @@ def _is_one_of(column: str, ids: Collection[int]) -> SqlCondition:
 Condition = Callable[["ConditionContext", FilterValue], SqlCondition]
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionContext:
+class ConditionContext(Struct, frozen=True):
     """What a condition may read while it is being built."""
 
     connection: sqlite3.Connection

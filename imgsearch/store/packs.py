@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from imgsearch.records.files import FileStat
@@ -48,8 +48,7 @@ _ADD_VECTOR = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """The files of a root that are below a folder: their names begin with `inside`.
 
     Below the folder, `prefix` comes in place of that.

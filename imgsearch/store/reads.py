@@ -10,11 +10,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+
+from msgspec import Struct
 
 from imgsearch.errors import UsageError
 from imgsearch.records.answer import ScoreBaseline
@@ -832,8 +833,7 @@ def _to_float32(halves: Sequence[bytes]) -> Vectors:
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class _StackFile:
+class _StackFile(Struct, frozen=True):
     root_id: int
     name: bytes  # as the file system spells it
     id: int

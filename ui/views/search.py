@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from msgspec.structs import replace
 
 from imgsearch import Answer, Hit, ImgsearchError, QueryError, format_count, parse
 from ui import cards, elements, exports, filters, saved_shelf, teaching

@@ -6,10 +6,10 @@ Nothing is deleted here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from msgspec import Struct
 
 from imgsearch import (
     DuplicateGroup,
@@ -84,8 +84,7 @@ def _start() -> None:
     st.rerun()
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     """What the visitor has set: the lowest score in a group, and the folders to keep."""
 
     min_score: float

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from math import ceil, log
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from imgsearch.catalogue.lance.rows import vectors_in
 from imgsearch.catalogue.lance.tables import View
@@ -38,8 +38,7 @@ _FILTER_POWER = 0.4  # see docs/decisions/0028: of the share that passes a filte
 _SCAN_ROWS = 8_192
 
 
-@dataclass(frozen=True, slots=True)
-class LancePolicy:
+class LancePolicy(Struct, frozen=True):
     """When tables get indexes, and how good these must be. Numbers count vectors."""
 
     index_from: int = 5_000  # fewer are compared one by one, which is exact
@@ -59,8 +58,7 @@ class LancePolicy:
 USUAL_POLICY = LancePolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class SearchEffort:
+class SearchEffort(Struct, frozen=True):
     """How one kind of query is searched, and the recall@10 that was measured with that.
 
     `depth` is how many candidates are scored for ten results; `filtered_depth` how many under a
@@ -80,8 +78,7 @@ class SearchEffort:
         return ceil(self.depth * float(growth**power)) + 3 * max(0, k - _CALIBRATED_K)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchSettings:
+class SearchSettings(Struct, frozen=True):
     """How the index of one version is searched.
 
     `segments` are the parts of the index that this holds for. `text` is None where no texts could
@@ -124,8 +121,7 @@ def indexed_rows(dataset: Any) -> int:
     return sum(index.num_rows_indexed for index in indexes if index.name == INDEX_NAME)
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoVectorsView:
+class PhotoVectorsView(Struct, frozen=True):
     """The vectors of one version of the table of photos, and how they are searched.
 
     `settings` are None where there is no index, or none that was calibrated: then all partitions
@@ -220,8 +216,7 @@ def _best(k: int, ids: Ids, scores: Vector) -> Neighbours:
 # ------------------------------------------------------------------------- calibration
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
+class _Trial(Struct, frozen=True):
     """Queries of one kind with their exact results, among all photos and among some of them.
 
     Ids are as good as random, so those below a bound are a random sample that an index can find.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from imgsearch.catalogue.lance.tables import (
     ALL_WORDS,
@@ -52,8 +52,7 @@ def id_of(content_hash: str) -> int:
 # ------------------------------------------------------------------------- files
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(Struct, frozen=True):
     """A file of a photo, as the table of files has it."""
 
     path: str
@@ -106,8 +105,7 @@ def refused(row: Mapping[str, Any], failure: Failure) -> IngestResult:
 # ------------------------------------------------------------------------- photos
 
 
-@dataclass(frozen=True, slots=True)
-class NewPhoto:
+class NewPhoto(Struct, frozen=True):
     """A photo that was embedded just now."""
 
     content_hash: str

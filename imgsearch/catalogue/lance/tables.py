@@ -24,9 +24,10 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from imgsearch.errors import (
     DiskError,
@@ -255,15 +256,14 @@ def _is_not_found(error: Exception) -> bool:
     return "not found" in text and "bucket" not in text
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True, eq=False):
     """A version of a table, which no writer changes any more.
 
     `counts` has the conditions whose rows were counted: one answer asks for the same several times.
     """
 
     dataset: Any  # lance.LanceDataset
-    counts: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)
+    counts: dict[str | None, int] = {}
 
     @property
     def version(self) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 
 from imgsearch.catalogue.address import normal_address
 from imgsearch.catalogue.lance import tables
@@ -118,8 +118,7 @@ _INDEXES: dict[str, dict[str, str]] = {
 _ROWS_PER_FRAGMENT = {"thumbnails": 1 << 15}  # by table; else those of the policy
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
+class _Steps(Struct, frozen=True):
     """What has to be done so that photos follow from their files."""
 
     insert: dict[str, dict[str, Any]] = field(default_factory=dict)  # hash: derived columns

@@ -28,12 +28,12 @@ all arithmetic is in float32.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import onnx
+from msgspec import Struct
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -115,8 +115,7 @@ _PIXEL_SCALE, _PIXEL_ZERO = 1 / 128, 127
 _SPATIAL_AXES = (2, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class ConvLayer:
+class ConvLayer(Struct, frozen=True):
     """One convolution with its batch normalisation folded in."""
 
     weight: Floats  # (out, in / groups, k, k)
@@ -200,8 +199,7 @@ def image_model_float32(tensors: Tensors, *, with_ranges: bool = False) -> onnx.
     return _finished(graph, [value, *stages], tensors, ("lows", "highs") if with_ranges else ())
 
 
-@dataclass(frozen=True, slots=True)
-class _Quantised:
+class _Quantised(Struct, frozen=True):
     """A uint8 value of the graph: real = scale · (value - zero)."""
 
     value: str

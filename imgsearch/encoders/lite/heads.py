@@ -9,11 +9,11 @@ so that one inner product is alpha · cosine(conse, text) + (1 - alpha) · cosin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from imgsearch.encoders.lite.spec import TEXT_WIDTH
@@ -26,8 +26,7 @@ Floats = NDArray[np.float32]
 _CONSE_TEMPERATURE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class HeadsFile:
+class HeadsFile(Struct, frozen=True):
     """The heads file of one generation of `lite`, pinned by its sha256."""
 
     generation: int
@@ -48,8 +47,7 @@ CURRENT = HeadsFile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(Struct, frozen=True):
     """All trained arrays, float32 in memory and float16 on disk where that loses nothing."""
 
     class_texts: Floats  # (1000, 384): the text tower's vector of each ImageNet class

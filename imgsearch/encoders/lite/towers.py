@@ -11,11 +11,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from imgsearch.encoders.lite import weights
@@ -42,8 +42,7 @@ BERT_WORDS = TokenizerSpec(re.compile(r"[a-z0-9]+|[^\sa-z0-9]"), "", ("[CLS]", "
 # ---------------------------------------------------------------------------- exports
 
 
-@dataclass(frozen=True, slots=True)
-class TowerRecipe:
+class TowerRecipe(Struct, frozen=True):
     """What a tower is made from. `ingredients` determine the content of all files.
 
     `build` writes the model to a path; files with its weights may lie next to it.

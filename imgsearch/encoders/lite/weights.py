@@ -7,10 +7,11 @@ installed with `--no-deps` where the stack is not wanted (docs/installing.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from imgsearch.encoders.cache import sha256_of
 from imgsearch.errors import EncoderError, EncoderUnavailable
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     Tensors = dict[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True)
-class WeightFile:
+class WeightFile(Struct, frozen=True):
     """One file inside an installed package, pinned by its sha256."""
 
     distribution: str  # the name for pip

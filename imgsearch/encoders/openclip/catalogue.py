@@ -8,10 +8,11 @@ model card.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from msgspec import Struct
 
 from imgsearch.errors import UsageError
 
@@ -29,8 +30,7 @@ CPU_DEFAULT = "openclip:ViT-B-32-256/datacomp_s34b_b86k"
 GPU_DEFAULT = "openclip:ViT-B-16-SigLIP2-256/webli"
 
 
-@dataclass(frozen=True, slots=True)
-class RecommendedModel:
+class RecommendedModel(Struct, frozen=True):
     """A recommended model and where its files are on the model hub."""
 
     name: str  # openclip:ARCH/PRETRAINED

@@ -9,13 +9,13 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import open_clip
 import torch
+from msgspec.structs import asdict
 
 from imgsearch.encoders.onnx import ExportFacts, OnnxModel, optimise
 from imgsearch.encoders.openclip.spec import IMAGE, TEXT, TOKENIZER

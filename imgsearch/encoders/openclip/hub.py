@@ -14,9 +14,10 @@ import contextlib
 import errno
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from imgsearch.encoders import cache
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable
@@ -29,8 +30,7 @@ WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _SHA256_CHARS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class HubFile:
+class HubFile(Struct, frozen=True):
     """A file that the hub has. Its size is 0 where the hub does not say."""
 
     name: str

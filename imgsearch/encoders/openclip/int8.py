@@ -20,12 +20,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+from msgspec import Struct
 from onnx import helper, numpy_helper
 
 from imgsearch.encoders.onnx import open_session
@@ -48,8 +48,7 @@ _SMOOTHING = 0.5  # α in the paper: how much of the differences between channel
 _PICTURES = 8  # eight random sentences served MiniLM as well as sixty captions
 
 
-@dataclass(frozen=True, slots=True)
-class Int8Facts:
+class Int8Facts(Struct, frozen=True):
     """What a reader of a converted graph needs: how many matrices are in int8, and the group.
 
     `group` is how many activations of a token have one scale.

@@ -11,10 +11,12 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from imgsearch.encoders import openvino
 from imgsearch.encoders.device import CpuDevice, has_gpu
@@ -79,8 +81,7 @@ class Runtime(Protocol):
     def texts(self, ids: NDArray[np.int64]) -> Vectors: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Int8Tower:
+class Int8Tower(Struct, frozen=True):
     """Where an image tower in int8 is, and how many of its activations have one scale."""
 
     folder: Path

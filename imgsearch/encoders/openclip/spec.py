@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from imgsearch.encoders.openclip.catalogue import PREFIX, int8_of, split
 from imgsearch.errors import UsageError
@@ -28,8 +28,7 @@ INT8_EXPORT = 3  # of the int8 weights: raise it when they must be converted aga
 _RANDOM = "random"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
+class ModelSpec(Struct, frozen=True):
     """Which model: its architecture, and the tag of its weights or the seed of random ones.
 
     `int8` is a key of INT8_FORMATS for an image tower with int8 weights, "" for float32.
@@ -66,8 +65,7 @@ def seed_of(tag: str) -> int | None:
     return int(seed or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Preprocess:
+class Preprocess(Struct, frozen=True):
     """How a model takes photos: scaled and cropped as by open_clip's transform, into uint8.
 
     `mean` and `std` are for pixels in [0, 1], one a channel. The tower applies them: there it
@@ -83,7 +81,7 @@ class Preprocess:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Preprocess:
-        """The one that `dataclasses.asdict` wrote, as JSON gives it back."""
+        """The one that `asdict` wrote, as JSON gives it back."""
         return cls(**{**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])})
 
     @property
