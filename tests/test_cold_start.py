@@ -17,11 +17,8 @@ from tests.factories import modules_after
 INDEXER = {
     *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.indexer"),
     *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
-    *("imgsearch.records.files", "imgsearch.records.status", "imgsearch.records.browse"),
     *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
 }
-# A record takes half a millisecond to create.
-RECORDS = {f"imgsearch.records.{name}" for name in ("concepts", "labels", "saved")}
 DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),
@@ -99,7 +96,6 @@ def test_a_repeated_query_loads_no_model_no_index_and_no_sqlalchemy(
     assert "numpy" in loaded
     long_jobs = {"imgsearch.progress"}
     unneeded = NEVER | DECODERS | SERVICE | MODEL | WITH_A_MODEL | FILTERS | INDEX | long_jobs
-    unneeded |= RECORDS
     assert sorted(loaded & unneeded) == []
 
 
@@ -128,10 +124,10 @@ def test_filters_and_dates_load_no_sqlalchemy_and_no_model(
     assert sorted(loaded & (NEVER | DECODERS | SERVICE | MODEL | INDEX | SQLALCHEMY)) == []
 
 
-def test_a_client_of_the_service_loads_what_an_answer_consists_of() -> None:
+def test_a_client_of_the_service_loads_records_alone() -> None:
     loaded = modules_after("import imgsearch.service.client")
     assert "imgsearch.records.answer" in loaded
-    assert not loaded & {*RECORDS, *INDEXER, "numpy", "sqlite3"}
+    assert not loaded & {*INDEXER, "numpy", "sqlite3"}
 
 
 def test_help_loads_next_to_nothing() -> None:

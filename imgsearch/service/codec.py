@@ -24,29 +24,27 @@ from imgsearch import errors
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.query.grammar import to_text
 from imgsearch.records.answer import Answer, ConceptVerdict, Hit, Verdict
+from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
 from imgsearch.records.photo import FACTS, Facts, Photo
 from imgsearch.records.query import Query, TaughtConcept, Term
+from imgsearch.records.saved import SavedSearchSummary
+from imgsearch.records.status import Status
+from imgsearch.records.suggestion import Suggestion
 from imgsearch.text import path_text
 
-# The records that an answer does not consist of are loaded where they are read: to create them
-# takes a tenth of the time of a whole command.
 if TYPE_CHECKING:
-    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
     from imgsearch.records.concepts import Concept
     from imgsearch.records.duplicates import DuplicateGroup
     from imgsearch.records.labels import Label
     from imgsearch.records.picture_text import PhotoText
-    from imgsearch.records.saved import SavedSearchSummary
     from imgsearch.records.status import (
         ArchiveStatus,
         DroppedEncoder,
         EncoderInfo,
         Failure,
         Root,
-        Status,
         StoredEncoder,
     )
-    from imgsearch.records.suggestion import Suggestion
     from imgsearch.records.trial import EncoderTrial
 
 JsonObject: TypeAlias = dict[str, object]
@@ -273,8 +271,6 @@ def saved_searches_to_json(searches: Sequence[SavedSearchSummary]) -> JsonObject
 
 def saved_searches_from_json(form: object) -> tuple[SavedSearchSummary, ...]:
     """The reverse of `saved_searches_to_json`. Raises UsageError."""
-    from imgsearch.records.saved import SavedSearchSummary
-
     return _records_of(SavedSearchSummary, form, "searches")
 
 
@@ -344,8 +340,6 @@ def timeline_to_json(timeline: Timeline) -> JsonObject:
 
 def timeline_from_json(form: object) -> Timeline:
     """The reverse of `timeline_to_json`. Raises UsageError."""
-    from imgsearch.records.browse import Timeline
-
     return _record_of(Timeline, form)
 
 
@@ -356,8 +350,6 @@ def events_to_json(events: Sequence[PhotoEvent]) -> JsonObject:
 
 def events_from_json(form: object) -> tuple[PhotoEvent, ...]:
     """The reverse of `events_to_json`. Raises UsageError."""
-    from imgsearch.records.browse import PhotoEvent
-
     return _records_of(PhotoEvent, form, "events")
 
 
@@ -368,8 +360,6 @@ def places_to_json(places: PlaceCounts) -> JsonObject:
 
 def places_from_json(form: object) -> PlaceCounts:
     """The reverse of `places_to_json`. Raises UsageError."""
-    from imgsearch.records.browse import PlaceCounts
-
     return _record_of(PlaceCounts, form)
 
 
@@ -383,8 +373,6 @@ def suggestions_to_json(suggestions: Sequence[Suggestion]) -> JsonObject:
 
 def suggestions_from_json(form: object) -> tuple[Suggestion, ...]:
     """The reverse of `suggestions_to_json`. Raises UsageError."""
-    from imgsearch.records.suggestion import Suggestion
-
     return _records_of(Suggestion, form, "suggestions")
 
 
@@ -408,8 +396,6 @@ def archive_status_to_json(status: ArchiveStatus) -> JsonObject:
 
 def status_from_json(form: object) -> Status:
     """The reverse of `status_to_json`. Raises UsageError."""
-    from imgsearch.records.status import Status
-
     status = _record_of(_Fields, form)
     if status.get("snapshot") is not None:
         snapshot = _record_of(_Fields, status["snapshot"])

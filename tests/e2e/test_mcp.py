@@ -447,6 +447,6 @@ def test_a_running_service_answers_and_no_model_is_loaded_here(data: Path) -> No
 def test_the_sdk_is_not_loaded_by_other_commands() -> None:
     done = run_python(
         "import sys\nimport imgsearch.cli.search, imgsearch.library, imgsearch.service.client\n"
-        "import imgsearch.cli.mcp\nassert not {'mcp', 'pydantic', 'msgspec'} & set(sys.modules)"
+        "import imgsearch.cli.mcp\nassert not {'mcp', 'pydantic'} & set(sys.modules)"
     )
     assert done.returncode == 0, done.stderr
