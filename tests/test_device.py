@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------------------- the CPU
 
 
-def test_a_cpu_gets_a_photo_for_each_core(tmp_path: Path) -> None:
-    assert [cpu_batch_size(cores) for cores in (1, 2, 16, 17, 64)] == [16, 16, 16, 17, 64]
+def test_a_cpu_gets_eight_photos_for_each_core(tmp_path: Path) -> None:
+    assert [cpu_batch_size(cores) for cores in (1, 2, 16, 17, 64)] == [16, 16, 128, 136, 512]
     model = StandIn()
     sizes: list[int] = []
 
@@ -35,7 +35,7 @@ def test_a_cpu_gets_a_photo_for_each_core(tmp_path: Path) -> None:
         sizes.append(len(batch))
         return model.encode_pixels(batch)
 
-    device = CpuDevice(tower, model.dim, model.side_px, cores=48)
+    device = CpuDevice(tower, model.dim, model.side_px, cores=6)
     embed = BatchScheduler(device, BatchSizeCache(tmp_path, "m@1"))
     shape = (100, 3, model.side_px, model.side_px)
     photos = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CPU_BATCHES = 2  # at once: threads that the end of one does not need begin with the next
 _MIN_CPU_BATCH = 16
+_PHOTOS_PER_CORE = 8  # one at a time takes a core 7 to 14 % longer: each run reads all weights
 
 
 class DeviceOutOfMemory(Exception):  # never leaves BatchScheduler: a caller sees EncoderError
@@ -85,8 +86,8 @@ class CpuDevice:
 
 
 def cpu_batch_size(cores: int) -> int:
-    """How many photos at once keep this many cores busy, and with few cores still fit its cache."""
-    return max(_MIN_CPU_BATCH, cores)
+    """How many photos at once keep this many cores busy."""
+    return max(_MIN_CPU_BATCH, _PHOTOS_PER_CORE * cores)
 
 
 def usable_cores() -> int:

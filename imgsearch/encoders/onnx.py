@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 ExportFacts: TypeAlias = dict[str, object]  # JSON values
 MANIFEST = "manifest.json"
 _MAKERS = ("imgsearch-photos", "onnxruntime", "onnx", "torch", "open_clip_torch", "numpy")
-_SHARE = 4  # rows at most: with more, the numbers between two layers leave the cache
+_ROWS = 4  # at once in a thread: with more, the numbers between two layers leave the cache
 _PROBE_BYTES = 1 << 20
 _LOCK_S = 600  # the largest model takes a few minutes; a process that takes longer is stuck
 
 
 class ParallelModel:
-    """A model whose batches are split: each of `threads` runs the whole model on a few rows.
+    """A model whose batches are split: each of `threads` runs the whole model on up to `rows`.
 
     Threads that worked on the same rows would wait for one another at every layer, and longest for
     one whose core a decoder keeps busy. Safe to call from any number of threads.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, rows: int) -> None:
+        self.threads, self._rows = threads, rows
         self._workers = ThreadPoolExecutor(threads, "imgsearch-model")
 
     def __call__(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -54,7 +54,7 @@ class ParallelModel:
 
     def outputs(self, batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         """All outputs, in the order of the graph."""
-        share = min(_SHARE, ceil(len(batch) / self.threads))
+        share = min(self._rows, ceil(len(batch) / self.threads))
         if self.threads == 1 or len(batch) <= share:
             return self.run(batch)
         shares = [batch[start : start + share] for start in range(0, len(batch), share)]
@@ -74,7 +74,7 @@ class OnnxModel(ParallelModel):
 
     def __init__(self, path: Path, lean: bool = False, threads: int | None = None) -> None:
         threads = threads or usable_cores()
-        super().__init__(1 if lean else threads)
+        super().__init__(1 if lean else threads, _ROWS)
         self._session = open_session(path, threads if lean else 1, lean)
         self._input = self._session.get_inputs()[0].name
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMPILED = "compiled"  # a folder next to the graph, which OpenVINO maintains
 PRECISION = "precision.json"  # next to the graph, too: which float type is faster, by machine
 FLOAT_TYPES = ("bf16", "f32")
+_ROWS = 8  # at once in a thread: each run reads all weights from memory
 _ROUNDS = 8  # for each type; the shortest time counts, as other work only adds to it
 _TRIAL_ROWS = 4
 _CONVERTERS = "openvino.tools.ovc"
@@ -44,7 +45,7 @@ class OpenVinoModel(ParallelModel):
     """
 
     def __init__(self, path: Path, group: int, threads: int | None = None) -> None:
-        super().__init__(threads or usable_cores())
+        super().__init__(threads or usable_cores(), _ROWS)
         options: dict[str, object] = {
             "NUM_STREAMS": self.threads,  # each works on its own rows, with one thread
             "INFERENCE_NUM_THREADS": self.threads,
