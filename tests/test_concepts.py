@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from imgsearch import Library
-from imgsearch.cli.teach import command
+from imgsearch.cli import commands
 from imgsearch.concepts import probe
 from imgsearch.concepts.probe import TrainingSet
 from imgsearch.errors import QueryError, UsageError
@@ -378,7 +378,8 @@ def test_the_command_teaches_shows_and_forgets(library: Library, painted: Path) 
 
     def teach(*words: object) -> tuple[int, str, str]:
         runner = CliRunner()
-        done = runner.invoke(command, [*map(str, words)], obj=StandIn(), env=environment)
+        arguments = ["teach", *map(str, words)]
+        done = runner.invoke(commands, arguments, obj=StandIn(), env=environment)
         return done.exit_code, done.stdout, done.stderr
 
     code, _, error = teach()

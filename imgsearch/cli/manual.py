@@ -28,7 +28,7 @@ _ENVIRONMENT = (
 
 def manual_page(group: click.Group) -> str:
     """The manual page of a command with subcommands, in roff with the macros of `man`."""
-    context = click.Context(group, info_name="imgsearch")
+    context = click.Context(group, info_name="imgsearch", **group.context_settings)
     lines = [
         f'.TH IMGSEARCH 1 "" "imgsearch {VERSION}" "User Commands"',
         ".SH NAME",
