@@ -17,8 +17,11 @@ from tests.factories import modules_after
 INDEXER = {
     *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.indexer"),
     *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
+    *(f"imgsearch.records.{name}" for name in ("files", "status", "browse")),
     *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
 }
+# Few queries need these.
+RECORDS = {f"imgsearch.records.{name}" for name in ("concepts", "labels", "saved")}
 DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),
@@ -96,6 +99,7 @@ def test_a_repeated_query_loads_no_model_no_index_and_no_sqlalchemy(
     assert "numpy" in loaded
     long_jobs = {"imgsearch.progress"}
     unneeded = NEVER | DECODERS | SERVICE | MODEL | WITH_A_MODEL | FILTERS | INDEX | long_jobs
+    unneeded |= RECORDS
     assert sorted(loaded & unneeded) == []
 
 
@@ -127,7 +131,8 @@ def test_filters_and_dates_load_no_sqlalchemy_and_no_model(
 def test_a_client_of_the_service_loads_records_alone() -> None:
     loaded = modules_after("import imgsearch.service.client")
     assert "imgsearch.records.answer" in loaded
-    assert not loaded & {*INDEXER, "numpy", "sqlite3"}
+    indexer = {name for name in INDEXER if not name.startswith("imgsearch.records.")}
+    assert not loaded & {*indexer, "numpy", "sqlite3"}
 
 
 def test_help_loads_next_to_nothing() -> None:

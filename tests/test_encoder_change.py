@@ -51,7 +51,7 @@ def answers(library: Library) -> list[tuple[list[str], list[float | None]]]:
 
 
 def agree(library: Library, other: Library) -> bool:
-    """Whether both find the same; the last digits depend on where in memory vectors are."""
+    """Whether both find the same photos in the same order, with scores that differ by rounding."""
     return all(
         names == other_names and scores == pytest.approx(other_scores, abs=1e-6)
         for (names, scores), (other_names, other_scores) in zip(

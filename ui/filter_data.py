@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from msgspec import Struct
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -23,14 +23,14 @@ from ui.session import Session, session
 MAX_CHOICES = 20_000  # of one kind; the browser gets all at once
 
 
-class FilterChoice(Struct):
+class FilterChoice(msgspec.Struct):
     """One value of a filter. In a tree, `photos` includes those of the choices below."""
 
     label: str
     field: str  # of the query language
     value: str
     photos: int
-    below: list[FilterChoice] = []
+    below: list[FilterChoice] = msgspec.field(default_factory=list)
 
     def to_json(self) -> list[object]:
         """[label, field, value, photos, below]: short, since there may be thousands."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from msgspec.structs import asdict
 
 from imgsearch.text import path_text, printable
 
@@ -187,8 +188,6 @@ def print_json(value: object) -> None:
 
     ASCII only, so that file names that are not UTF-8 survive, escaped.
     """
-    from msgspec.structs import asdict  # not for `--help`
-
     click.echo(json.dumps(value, ensure_ascii=True, indent=2, default=asdict))
 
 

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from imgsearch.errors import (
     DiskError,
@@ -263,7 +263,7 @@ class View(Struct, frozen=True, eq=False):
     """
 
     dataset: Any  # lance.LanceDataset
-    counts: dict[str | None, int] = {}
+    counts: dict[str | None, int] = field(default_factory=dict)
 
     @property
     def version(self) -> int:
