@@ -12,6 +12,7 @@ from typing import Any, Self, get_type_hints
 
 from msgspec import Struct
 
+from imgsearch.cores import usable_cores
 from imgsearch.errors import DiskError, SettingsError
 
 SETTINGS_FILE = "imgsearch.toml"
@@ -121,11 +122,7 @@ class Settings(Struct, frozen=True):
     @property
     def thread_count(self) -> int:
         """The number of threads to use: `threads`, or one per core that this process may use."""
-        if self.threads:
-            return self.threads
-        if hasattr(os, "sched_getaffinity"):  # Linux: honours taskset and containers
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
+        return self.threads or usable_cores()
 
 
 def default_data_dir() -> Path:

@@ -16,6 +16,7 @@ from tests.factories import CHECKOUT
 FLOORS = (
     {
         "c_memory",
+        "cores",
         "errors",
         "installation",
         "page_access",

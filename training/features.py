@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from imgsearch.encoders.device import usable_cores
+from imgsearch.cores import usable_cores
 from imgsearch.encoders.lite import graph, weights
 from imgsearch.encoders.lite.spec import SIDE_PX, TEXT_LAYERS
 from imgsearch.encoders.lite.towers import open_image_tower

@@ -21,6 +21,7 @@ from typing import BinaryIO, Self
 
 from PIL import Image
 
+from imgsearch.cores import usable_cores
 from imgsearch.decode.formats import ImageFormat
 from imgsearch.decode.request import DecodeRequest, DecoderOutOfMemory
 from imgsearch.decode.worker import (
@@ -68,7 +69,7 @@ class DecoderPool:
         self._memory_bytes_of_retry = memory_bytes_of_retry
         self._files_per_process = files_per_process
         self._python = python
-        self._slots = threading.BoundedSemaphore(processes or os.cpu_count() or 1)
+        self._slots = threading.BoundedSemaphore(processes or usable_cores())
         self._idle: list[_DecoderProcess] = []  # append and pop are atomic
         self._retrying = threading.Lock()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from imgsearch import private_files
+from imgsearch.cores import usable_cores
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
@@ -44,7 +45,7 @@ class Thumbnails:
         self._held_bytes: int | None = None  # None: not counted yet
         self._counting = threading.Lock()
         # A page requests sixty at once; more decoders than cores would only take memory.
-        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._decoding = threading.BoundedSemaphore(usable_cores())
 
     def get(
         self, photo: Photo, paths: Iterable[Path], side_px: int, at_s: float | None = None

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from imgsearch.cores import usable_cores
+
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch, Vectors
 
@@ -88,13 +90,6 @@ class CpuDevice:
 def cpu_batch_size(cores: int) -> int:
     """How many photos at once keep this many cores busy."""
     return max(_MIN_CPU_BATCH, _PHOTOS_PER_CORE * cores)
-
-
-def usable_cores() -> int:
-    """The cores this process may use: ONNX Runtime would count those of the whole machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def has_gpu(device: str = "auto") -> bool:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from imgsearch import private_files
+from imgsearch.cores import usable_cores
 from imgsearch.encoders.cache import sha256_of
-from imgsearch.encoders.device import usable_cores
 from imgsearch.errors import DiskError, EncoderError
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgsearch import private_files
+from imgsearch.cores import usable_cores
 from imgsearch.encoders.cache import JsonCache
-from imgsearch.encoders.device import usable_cores
 from imgsearch.encoders.onnx import ParallelModel, load_error
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 import torch
 
-from imgsearch.encoders.device import usable_cores
+from imgsearch.cores import usable_cores
 from imgsearch.errors import ImgsearchError
 from imgsearch.private_files import make_folder, replace_file
 from training.objectives.corpus import StudyData

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsearch.cores import usable_cores
 from imgsearch.encoders.batching import BatchScheduler
 from imgsearch.encoders.cache import BatchSizeCache, sha256_of
-from imgsearch.encoders.device import CPU_BATCHES, CpuDevice, cpu_batch_size, usable_cores
+from imgsearch.encoders.device import CPU_BATCHES, CpuDevice, cpu_batch_size
 from imgsearch.encoders.lite import heads, towers, weights
 from imgsearch.encoders.lite.heads import CURRENT, HeadsFile
 from imgsearch.encoders.lite.spec import CONTEXT_LENGTH, SIDE_PX, VIEWS_SIDE_PX

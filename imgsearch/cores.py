@@ -1,0 +1,12 @@
+"""The cores that this process may use."""
+
+from __future__ import annotations
+
+import os
+
+
+def usable_cores() -> int:
+    """How many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):  # Linux: honours taskset and containers
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
