@@ -325,7 +325,7 @@ class CompressedIndex:
             return self._search_exactly(queries, k, passing)
         queries = np.ascontiguousarray(queries, np.float32)
         if passing is None:
-            candidates = _candidates(self._index, self._sizes, queries, setting)
+            candidates = self.candidates(queries, setting)
         else:
             candidates = self._filtered_candidates(queries, setting, passing)
         results: list[Neighbours] = []
@@ -334,6 +334,13 @@ class CompressedIndex:
             found = self.rows.positions(sorted_unique(near)) if self._with_ids else np.sort(near)
             results += self.rows.search(queries[row : row + 1], k, found)
         return results
+
+    def candidates(self, queries: Vectors, setting: ScanSetting) -> list[Ids]:
+        """What the lists have of the vectors of each query row whose codes score best, best first.
+
+        That is all of a search but the exact scores of these.
+        """
+        return _candidates(self._index, self._sizes, queries, setting)
 
     def _search_exactly(
         self, queries: Vectors, k: int, passing: _Filter | None
