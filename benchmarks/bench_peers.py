@@ -158,7 +158,9 @@ def measure_all(work: Path, full: bool, small: int, rounds: int) -> None:
     warm_up(benchmark)
     benchmark.index(rounds)
     benchmark.results["agreement"] = agreement(benchmark)
+    benchmark.save()  # so far: the rest takes minutes, and may be interrupted
     benchmark.search(rounds + 2)
+    benchmark.save()
     text_graph = ModelSpec.of(programs.ENCODER).export_folder(work / "cache") / TEXT
     benchmark.results["limits"]["query_s"] = limits.query_floors(text_graph)
     benchmark.results["ratios"] = ratios.measure(
