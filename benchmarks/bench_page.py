@@ -42,7 +42,7 @@ from imgsearch.encoders.registry import open_encoder
 from imgsearch.records.files import FileStat, IngestResult
 from imgsearch.records.photo import Facts
 from imgsearch.store.lock import writing
-from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, TOKEN, serving
+from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -272,7 +272,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         place = options.library or Path(folder)
         library = library_in(place, options.photos)
-        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        browser = launch_chromium(driver)
         with serving(library) as address:
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             context.set_default_timeout(PATIENCE_MS)

@@ -58,6 +58,13 @@ TARGETS = """() => {
 }"""
 
 
+def launch_chromium(driver: Playwright, *flags: str) -> Browser:
+    """The Chromium of this machine, without a window."""
+    return driver.chromium.launch(
+        executable_path=BROWSER, args=[*FLAGS, *flags], timeout=PATIENCE_MS
+    )
+
+
 def launch_firefox(driver: Playwright, color_scheme: str) -> Browser:
     """The Firefox of this machine, driven by WebDriver BiDi, in a "light" or "dark" scheme.
 
@@ -67,6 +74,7 @@ def launch_firefox(driver: Playwright, color_scheme: str) -> Browser:
     return driver.firefox.launch(
         channel="moz-firefox",
         executable_path=FIREFOX,
+        timeout=PATIENCE_MS,
         firefox_user_prefs={scheme: int(color_scheme == "light")},
     )
 

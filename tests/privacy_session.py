@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from imgsearch.ocr import is_installed
-from tests.browsing import BROWSER, FLAGS, TOKEN
+from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium
 
 FAKE_ADDRESS = "203.0.113.1"
 CALLS = (
@@ -213,8 +213,9 @@ def visit_page(port: int) -> None:
 
     rules = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=[*FLAGS, rules])
+        browser = launch_chromium(playwright, rules)
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)  # the page is recorded, which slows it down
         page.goto(f"http://127.0.0.1:{port}/?token={TOKEN}")
         box = page.get_by_label("Search").first
         box.fill("a red square")

@@ -24,7 +24,7 @@ import click
 from playwright.sync_api import sync_playwright
 
 from imgsearch.cli.demo import copy_photos
-from tests.browsing import BROWSER, FLAGS, PATIENCE_MS
+from tests.browsing import BROWSER, PATIENCE_MS, launch_chromium
 from tests.factories import wait_until
 from tests.ports import free_port
 
@@ -116,13 +116,14 @@ def try_page(artefact: Path, environment: BareEnvironment) -> None:
 def search_on_page(address: str) -> None:
     wait_until(lambda: _answers(address))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        browser = launch_chromium(playwright)
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(address)
         box = page.get_by_label("Search").first
         box.fill("a cat")
         box.press("Enter")
-        page.locator('img[alt^="chelsea.png"]').first.wait_for(timeout=PATIENCE_MS)
+        page.locator('img[alt^="chelsea.png"]').first.wait_for()
         browser.close()
 
 

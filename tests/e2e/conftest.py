@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import pytest
 
-from tests.browsing import BROWSER, FLAGS, PATIENCE_MS, TOKEN, serving, settle
+from tests.browsing import PATIENCE_MS, TOKEN, launch_chromium, serving, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        browser = launch_chromium(driver)
         yield browser
         browser.close()
 

@@ -20,6 +20,7 @@ from imgsearch import Classes, Library, Settings
 from imgsearch.store.lock import writing
 from tests.browsing import (
     NEEDS_BROWSER,
+    PATIENCE_MS,
     axe_violations,
     settle,
     wait_for_count,
@@ -223,6 +224,7 @@ def test_the_arrow_keys_reach_what_was_found(page: Page, address: str) -> None:
 def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
     """A field that loses the focus may report a day that was replaced while it had it."""
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
 
     def answer(route: Route) -> None:
         name = urlsplit(route.request.url).path.lstrip("/")
