@@ -13,6 +13,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from imgsearch.config import default_cache_dir
+from imgsearch.search import query_cache
 from tests.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ os.environ.pop("PYTHONUNBUFFERED", None)
 
 # No test asks a model hub, unless it says so itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# Tests leave the user's cache folder alone, and those that run at the same time share none: a
+# vector that another test embeds differs in its last digits if it was embedded with other texts,
+# and nothing is kept while another one writes. Models are kept, since to export one takes half a
+# minute, and queries are forgotten, as on a new machine.
+_CACHE = Path(__file__).parent.parent / "build" / "test-cache"
+os.environ["XDG_CACHE_HOME"] = str(_CACHE / os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+(default_cache_dir() / query_cache.FILE).unlink(missing_ok=True)
 
 SHARED = Path(
     os.environ.get("IMGSEARCH_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data")
@@ -61,9 +71,7 @@ def demo_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model_cache() -> Path:
-    """The folder of exported models, kept between runs: exporting takes half a minute."""
-    from imgsearch.config import default_cache_dir
-
+    """The folder of exported models, kept between runs."""
     return default_cache_dir()
 
 
