@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -268,6 +269,43 @@ def test_headings_that_arrive_late_move_nothing(page: Page, address: str) -> Non
     assert before is not None and after is not None
     assert abs(before["y"] - after["y"]) < 3
     assert focused_name(page) == "0900.jpg", "it keeps the focus out of sight"
+
+
+@pytest.mark.parametrize("way", ["click", "Enter", "click, then scroll"])
+def test_a_tile_chosen_before_its_photo_arrives_opens_it_then(
+    page: Page, address: str, way: str
+) -> None:
+    held: list[Route] = []
+    is_holding = True
+    page.route(
+        "**/timeline/tiles*",
+        lambda route: held.append(route) if is_holding else route.continue_(),
+    )
+    page.goto(f"{address}/timeline?q=on:2016-08-20")
+    tile = page.locator(".section .tile.loading").nth(3)
+    if way == "Enter":
+        tile.locator("a").evaluate("link => link.focus()")
+        page.keyboard.press("Enter")
+    else:
+        tile.click()
+    if way == "click, then scroll":
+        page.locator(".scroller").evaluate(
+            """scroller => new Promise((done) => {
+                scroller.addEventListener("scroll", () => done(), { once: true });
+                scroller.scrollTop += 10;
+            })"""
+        )
+    wait_until(lambda: bool(held))
+    is_holding = False
+    for route in held:
+        route.continue_()
+    if way == "click, then scroll":
+        page.locator(".section .tile a[aria-label]").first.wait_for()
+        settle(page)
+        assert urlsplit(page.url).path == "/timeline", "it is not meant any more"
+    else:
+        page.wait_for_url("**/photo?id=*")
+        page.get_by_text(f"4 of {MANY}").wait_for()
 
 
 def test_the_arrow_keys_of_a_photo_follow_the_timeline(page: Page, address: str) -> None:

@@ -30,6 +30,7 @@ export class PhotoGrid {
     this.path = location.pathname;
     this.sections = new Map();
     this.active = 0;
+    this.awaited = null; // the offset of a tile to open when its photo arrives
     this.scroller = element("div", "scroller");
     Object.assign(this.scroller, { tabIndex: -1, role: "region", ariaLabel: label });
     this.canvas = element("div", "canvas");
@@ -40,7 +41,7 @@ export class PhotoGrid {
     this.grid = element("div", "grid");
     this.grid.append(this.scroller, this.scrubber.node, this.message);
     box.replaceChildren(this.grid);
-    this.scroller.onscroll = () => this.renderSoon();
+    this.scroller.onscroll = () => { this.awaited = null; this.renderSoon(); };
     this.scroller.onkeydown = (event) => this.onKey(event);
     this.canvas.onclick = (event) => this.onClick(event);
     this.resized = new ResizeObserver(() => this.resize());
@@ -104,6 +105,7 @@ export class PhotoGrid {
     }
     const list = answer.content;
     this.version = list.version;
+    this.awaited = null;
     this.adopt(list);
     this.source?.close();
     const { path, parameters } = this.tilesAddress();
@@ -122,6 +124,8 @@ export class PhotoGrid {
   tilesArrived() {
     this.render();
     if (this.mustRemember) this.remember(this.firstInSight());
+    const photo = this.awaited === null ? null : this.source.at(this.awaited);
+    if (photo) this.open(this.awaited, photo.link);
   }
 
   // The library has changed; the photo at the top stays there.
@@ -279,8 +283,9 @@ export class PhotoGrid {
   }
 
   onKey(event) {
-    const offset = event.target.closest(".tile")?.offset, { layout, scroller } = this;
+    const tile = event.target.closest(".tile"), offset = tile?.offset, { layout, scroller } = this;
     if (offset === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    this.awaited = event.key === "Enter" ? offsetAwaited(tile) : null;
     const page = (direction) => {
       const { x, y } = placeOf(layout, offset);
       return this.tileNear(x, y + direction * (scroller.clientHeight - layout.side));
@@ -322,14 +327,21 @@ export class PhotoGrid {
   }
 
   onClick(event) {
-    const link = event.target.closest("a[href]"), offset = link?.closest(".tile")?.offset;
-    if (!link || !isPlainClick(event)) return;
+    if (!isPlainClick(event)) return;
+    const tile = event.target.closest(".tile"), link = event.target.closest("a[href]");
+    this.awaited = offsetAwaited(tile);
+    if (!link) return;
     event.preventDefault();
+    this.open(tile?.offset, link.getAttribute("href"));
+  }
+
+  // Visit an address; the place of the tile that leads there, if it has one, is remembered.
+  open(offset, address) {
     if (offset !== undefined) {
       this.active = offset;
       this.remember({ offset, below: placeOf(this.layout, offset).y - this.scroller.scrollTop }, true);
     }
-    visit(link.getAttribute("href"));
+    visit(address);
   }
 
   // Keep a place: a photo, and how far below the upper edge it is.
@@ -340,4 +352,9 @@ export class PhotoGrid {
     this.mustRemember = Boolean(place && !id); // when its tile has arrived
     if (!this.mustRemember) this.keepPlace(place && { id, below: place.below, isOpened });
   }
+}
+
+// The offset of a tile whose photo has not arrived, else null.
+function offsetAwaited(tile) {
+  return tile?.classList.contains("loading") ? tile.offset : null;
 }
