@@ -36,6 +36,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from benchmarks.synthetic import SyntheticSpace
+from imgsearch.cores import usable_cores
 from imgsearch.records.index import SnapshotInfo
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def curve(folder: Path) -> Result:
     kinds: tuple[Literal["text", "image"], ...] = ("text", "image")
     with Store.open(folder, writable=True) as store:
         info = store.reads.current_snapshot(1)
-        if info is None or "nprobe_text" not in info.details:
+        if info is None or info.kind != IvfPqBackend.name:
             return {}
         result: Result = {"read_gb_s": round(memory_gb_s(), 1)}
         result |= {f"{kind}_curve": [] for kind in kinds}
@@ -556,7 +557,7 @@ def run(work: Path, sizes: list[int], jobs: list[str], peers: list[str]) -> None
     results = json.loads(path.read_text()) if path.exists() else {}
     results["machine"] = {
         "cpu": cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "python": platform.python_version(),
     }
     for size in sizes:

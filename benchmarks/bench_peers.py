@@ -40,6 +40,7 @@ from benchmarks import limits, photo_sets, programs, ratios
 from benchmarks.peer_tables import OURS, PEER, markdown
 from benchmarks.processes import Command, CommandFailed, run
 from benchmarks.programs import Program
+from imgsearch.cores import usable_cores
 from imgsearch.encoders.openclip.spec import TEXT, ModelSpec
 from imgsearch.search import query_cache
 
@@ -239,7 +240,7 @@ def machine() -> Result:
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cpu": cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "memory_gib": round(memory_bytes / 2**30),
         "python": platform.python_version(),
         "system": platform.system(),

@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.processes import Command, run
+from imgsearch.cores import usable_cores
 from imgsearch.encoders.onnx import import_onnxruntime
 
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_cores()
 GEMM_SIDE = 2048
 TRIES = 10
 QUIET = {"ORT_DISABLE_TELEMETRY": "1"}  # as `import_onnxruntime` sets it

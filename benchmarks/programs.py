@@ -8,7 +8,6 @@ state dict.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import Command
+from imgsearch.cores import usable_cores
 
 ARCH = "ViT-B-32-256"
 ENCODER = f"openclip:{ARCH}/random"
@@ -175,7 +175,7 @@ def clip_retrieval(work: Path) -> Program:
             "enable_text": False,
             "use_jit": False,
             "batch_size": 32,
-            "num_prepro_workers": len(os.sched_getaffinity(0)),
+            "num_prepro_workers": usable_cores(),
         }
         argv = [program, "inference", *(f"--{name}={value}" for name, value in options.items())]
         return Command(argv, work, OFFLINE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
+from imgsearch.cores import usable_cores
 from imgsearch.errors import FolderError, UsageError
 from training.objectives.fit import FINAL, FittedRun
 from training.objectives.study import StudyPlan
@@ -90,7 +91,7 @@ class StudyResults:
 
 def _machine() -> str:
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return (
         f"{cores} cores, {memory_gib:.0f} GiB, Python {platform.python_version()}, "
         f"torch {torch.__version__}"
