@@ -12,7 +12,7 @@ _PORTS = range(20_000, 32_768)
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody uses, or will use unasked."""
+    """A port of the loopback interface that nothing uses, and that no connection is given."""
     chance = random.SystemRandom()  # not as other workers of the same run
     while True:
         port = chance.choice(_PORTS)

@@ -1,4 +1,4 @@
-"""A process that may use only some of the cores starts no more threads than these."""
+"""Cores that a process may not use do not count."""
 
 from __future__ import annotations
 

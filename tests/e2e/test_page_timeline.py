@@ -302,7 +302,7 @@ def test_a_tile_chosen_before_its_photo_arrives_opens_it_then(
     if way == "click, then scroll":
         page.locator(".section .tile a[aria-label]").first.wait_for()
         settle(page)
-        assert urlsplit(page.url).path == "/timeline", "it is not meant any more"
+        assert urlsplit(page.url).path == "/timeline", "a tile chosen before a scroll stays closed"
     else:
         page.wait_for_url("**/photo?id=*")
         page.get_by_text(f"4 of {MANY}").wait_for()
