@@ -9,11 +9,11 @@ registered for it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -23,7 +23,7 @@ from imgsearch import Hit, Region, path_text, printable
 from ui.addresses import START, address_of
 from ui.component_files import component
 from ui.formatting import alt_text
-from ui.query_line import note_click
+from ui.query_line import query_line
 from ui.tiles import captioned_tile_json, photo_address, thumbnail_url
 
 # By the name of the format: these a browser shows upright and in their own colours.
@@ -39,6 +39,7 @@ ASSETS = Path(__file__).with_name("assets")
 FACE = ASSETS / "icon.png"
 FACE_URL = "data:image/png;base64," + base64.b64encode(FACE.read_bytes()).decode()
 
+_CHIPS, _CHOICES, _PERIOD = "chips", "choices", "period"  # keys of components
 _HISTORY = "../components/history/history.js"
 
 
@@ -65,6 +66,7 @@ _crop = st.components.v2.component(
 )
 _visit = st.components.v2.component("imgsearch_visit", js=_asset(_HISTORY, "visit.js"))
 _example_button = component("example")
+_chips = component("chips")
 _choices = component("choices")
 _period = component("period")
 _shell = component("shell")
@@ -101,6 +103,18 @@ class AnswerEvents(Struct, frozen=True):
     stacked: bool | None  # whether similar photos are to be stacked; None if nothing was said
 
 
+ChipKind: TypeAlias = Literal["words", "filter"]
+
+
+class Chip(Struct, frozen=True):
+    """A filter of the search: words that stand for it, or the filter itself."""
+
+    kind: ChipKind
+    name: str  # the words, or the filter in the query language
+    label: str
+    explanation: str
+
+
 class ViewerOptions(Struct, frozen=True):
     """Where the links of the viewer lead, and what it says."""
 
@@ -132,9 +146,9 @@ def answer(
             "selected": {"version": selected.version, "ranges": selected.ranges},
             "token": token,
         },
-        on_selected_change=note_click,
-        on_weaker_change=note_click,
-        on_stacked_change=note_click,
+        on_selected_change=_run_fragment,
+        on_weaker_change=_run_fragment,
+        on_stacked_change=_run_fragment,
     )
     changed = result.get("selected")
     now = None
@@ -144,6 +158,13 @@ def answer(
     return AnswerEvents(
         now, bool(result.get("weaker")), stacked if isinstance(stacked, bool) else None
     )
+
+
+def _run_fragment() -> None:
+    """That a callback is there makes the event run the fragment around a grid of found photos.
+
+    It does not run the search box: a click that was noted would be taken for one in a later run.
+    """
 
 
 def _selected(told: Mapping[str, object]) -> Selected:
@@ -237,7 +258,7 @@ def crop(source: str, region: Region | None, key: str) -> tuple[Region | None] |
     """
     sides = None if region is None else [region.x, region.y, region.width, region.height]
     data = {"src": source, "alt": "Example image", "region": sides}
-    drawn = _crop(key=key, data=data, on_drawn_change=note_click).get("drawn")
+    drawn = _crop(key=key, data=data, on_drawn_change=query_line().note_click).get("drawn")
     if not isinstance(drawn, list | tuple):
         return None
     if len(drawn) != 4:
@@ -251,7 +272,9 @@ def example_button() -> str | None:
 
     Returns the name of a file that was dropped or pasted and is no image.
     """
-    refused = _example_button(key="example", data={}, on_refused_change=note_click).get("refused")
+    refused = _example_button(
+        key="example", data={}, on_refused_change=query_line().note_click
+    ).get("refused")
     return refused if isinstance(refused, str) else None
 
 
@@ -260,30 +283,78 @@ def suggestions(label: str) -> None:
     _suggest(key="suggest", data={"label": label})
 
 
-def period(
-    first: date | None, last: date | None, range_: tuple[date, date]
-) -> tuple[Literal["from", "to"], date | None] | None:
-    """The first and the last day of a period. Returns which was changed, and to what."""
+def chips(shown: Sequence[Chip]) -> None:
+    """A button for each filter. `clicked_chips` tells the clicks."""
+    data = {
+        "chips": [
+            {
+                "kind": chip.kind,
+                "name": chip.name,
+                "label": printable(chip.label),
+                "help": printable(chip.explanation),
+            }
+            for chip in shown
+        ],
+        "handled": _handled(_CHIPS),
+    }
+    _chips(key=_CHIPS, data=data, on_events_change=query_line().note_click)
+
+
+def clicked_chips() -> Iterator[tuple[ChipKind, str]]:
+    """Kinds and names of chips that were clicked and not told yet."""
+    for kind, name in _new_events(_CHIPS):
+        yield ("words" if kind == "words" else "filter"), name
+
+
+def period(first: date | None, last: date | None, range_: tuple[date, date]) -> None:
+    """The first and the last day of a period. `changed_days` tells which were changed."""
     days = {"from": first, "to": last}
     data: dict[str, object] = {name: day.isoformat() if day else "" for name, day in days.items()}
     data["range"] = [day.isoformat() for day in range_]
-    changed = _period(key="period", data=data, on_changed_change=note_click).get("changed")
-    if not (isinstance(changed, list | tuple) and len(changed) == 2):
-        return None
-    name, text = changed
-    return ("from" if name == "from" else "to"), (date.fromisoformat(text) if text else None)
+    data["handled"] = _handled(_PERIOD)
+    _period(key=_PERIOD, data=data, on_events_change=query_line().note_click)
 
 
-def filter_choices(chosen: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+def changed_days() -> Iterator[tuple[Literal["from", "to"], date | None]]:
+    """What was changed in `period` and not told yet: which day, and to what."""
+    for name, text in _new_events(_PERIOD):
+        day = date.fromisoformat(text) if text else None
+        yield ("from" if name == "from" else "to"), day
+
+
+def filter_choices(chosen: Sequence[tuple[str, str]]) -> None:
     """Folders, places, people, keywords and labels to filter by, with a field to find them.
 
-    `chosen` are the filters that are on: field and value. Returns the one that was clicked.
+    `chosen` are the filters that are on: field and value. `clicked_choices` tells the clicks.
     """
-    data = {"chosen": [list(each) for each in chosen]}
-    clicked = _choices(key="choices", data=data, on_clicked_change=note_click).get("clicked")
-    if isinstance(clicked, list | tuple) and len(clicked) == 2:
-        return str(clicked[0]), str(clicked[1])
-    return None
+    data = {"chosen": [list(each) for each in chosen], "handled": _handled(_CHOICES)}
+    _choices(key=_CHOICES, data=data, on_events_change=query_line().note_click)
+
+
+def clicked_choices() -> Iterator[tuple[str, str]]:
+    """Fields and values that were clicked in `filter_choices` and not told yet."""
+    return _new_events(_CHOICES)
+
+
+def _new_events(key: str) -> Iterator[tuple[str, str]]:
+    """What happened in a component and was not told yet.
+
+    Streamlit would pass on the last of several triggers. So the component keeps its events in its
+    state, numbered, until it is told that they were handled (`shared/unhandled_events.js`).
+    """
+    told = st.session_state.get(key, {}).get("events") or []
+    handled = _handled(key)
+    new = [event for event in told if event[0] > handled]
+    if new:
+        # Nothing ends the run from here until the caller has them.
+        st.session_state[f"{key} handled"] = new[-1][0]
+    return ((str(first), str(second)) for _, first, second in new)
+
+
+def _handled(key: str) -> int:
+    """The number of the last event of a component that was told."""
+    number: int = st.session_state.get(f"{key} handled", 0)
+    return number
 
 
 def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from imgsearch import ImgsearchError, Query, filter_of, parse, printable, to_text
 from ui import cards, elements
 from ui.formatting import escape_markdown, format_date
-from ui.query_line import change_line, current_line, go_on_with, note_click
+from ui.query_line import query_line
 from ui.session import session
 
 FilterValues: TypeAlias = dict[str, str]  # by field of the query language; "" is no filter
@@ -51,14 +51,14 @@ def values_of(query: Query) -> FilterValues:
     return values
 
 
-def with_filters(line: str, values: Mapping[str, str], sort: Sort) -> str:
+def with_filters(line: str, values: Mapping[str, str], sort: Sort | None = None) -> str:
     """`line` with `values` in place of the filters of the same fields, and with this order."""
     query = parse_line(line)
     kept = tuple(
         filter_ for filter_ in query.filters if filter_.negated or filter_.field not in values
     )
     new = tuple(filter_of(field, value) for field, value in values.items() if value)
-    return to_text(replace(query, filters=kept + new, sort=sort))
+    return to_text(replace(query, filters=kept + new, sort=sort or query.sort))
 
 
 def toggled(line: str, field: str, value: str) -> str:
@@ -135,83 +135,85 @@ def filter_chips() -> None:
     A filter that words stand for is undone by quotes around them, and the words stay.
     """
     try:
-        query = parse_line(current_line())
+        query = parse_line(query_line().line)
         parts = session().searched.understand(query).parts
     except ImgsearchError:
         return  # the results show the error
     if not (query.filters or parts):
         return
-    with st.container(horizontal=True, key="chips", gap="small"):
-        for part, key in zip(
-            parts, _keys("understood", (part.words for part in parts)), strict=True
-        ):
-            st.button(
-                f":blue[{escape_markdown(part.filters)}]",
-                key=key,
-                icon=":material/close:",
-                help=f"Understood from “{escape_markdown(part.words)}”. A click puts it in quotes: "
-                "then the words are searched for.",
-                on_click=change_line,
-                args=(part.undo,),
-            )
-        chips = list(chips_of(query))
-        for chip, key in zip(chips, _keys("chip", (chip.text for chip in chips)), strict=True):
-            st.button(
-                escape_markdown(chip.label),
-                key=key,
-                icon=":material/close:",
-                help=f"Remove this filter: {escape_markdown(chip.text)}",
-                on_click=change_line,
-                args=(chip.rest,),
-            )
+    elements.chips(
+        [
+            *(
+                elements.Chip(
+                    "words",
+                    part.words,
+                    part.filters,
+                    f"Understood from “{part.words}”. A click puts it in quotes: then the words "
+                    "are searched for.",
+                )
+                for part in parts
+            ),
+            *(
+                elements.Chip("filter", chip.text, chip.label, f"Remove this filter: {chip.text}")
+                for chip in chips_of(query)
+            ),
+        ]
+    )
 
 
-def _keys(prefix: str, texts: Iterable[str]) -> Iterator[str]:
-    """A key for the button of each text; equal texts are numbered.
-
-    By its place alone, a click that is made before the last one is answered would be one on the
-    button that has come to this place.
-    """
-    times = Counter[str]()
-    for text in texts:
-        times[text] += 1
-        yield f"{prefix} {text} {times[text]}"
+def _without_chip(line: str, kind: elements.ChipKind, name: str) -> str:
+    """`line` without this filter, or with these words, which stand for one, in quotes."""
+    query = parse_line(line)
+    if kind == "filter":
+        return next((chip.rest for chip in chips_of(query) if chip.text == name), line)
+    parts = session().searched.understand(query).parts
+    return next((part.undo for part in parts if part.words == name), line)
 
 
 # ------------------------------------------------------------------------- the form
 
 
+def take_changes() -> None:
+    """Let clicks on chips, and what was changed in the form, count in this run.
+
+    To be called before `QueryLine.start`.
+    """
+    line = query_line()
+    for kind, name in elements.clicked_chips():
+        line.change(partial(_without_chip, kind=kind, name=name))
+    for field, value in elements.clicked_choices():
+        line.change(partial(toggled, field=field, value=value))
+    for name, day in elements.changed_days():
+        line.change(partial(with_filters, values=_day_values(name, day)))
+
+
 def filter_form() -> None:
     """Offers what the photos of the library have. Each change applies at once."""
     try:
-        query = parse_line(current_line())
+        query = parse_line(query_line().line)
     except ImgsearchError as error:
         cards.error_card(error)
         return
-    refused = st.session_state.pop("filter_error", None)
-    if refused is not None:
-        st.warning(escape_markdown(refused))
+    refusal = query_line().refusal
+    if refusal is not None:
+        st.warning(escape_markdown(refusal))
     values = values_of(query)
-    _dates(values, query.sort)
+    _dates(values)
     chosen = [(chip.field, chip.value) for chip in chips_of(query) if not chip.negated]
-    clicked = elements.filter_choices(chosen)
-    if clicked is not None:
-        go_on_with(toggled(current_line(), *clicked))
+    elements.filter_choices(chosen)
     _other_filters(values, query.sort)
 
 
-def _dates(values: FilterValues, sort: Sort) -> None:
+def _day_values(name: Literal["from", "to"], day: date | None) -> FilterValues:
+    if name == "to" and day is not None:
+        day += timedelta(days=1)
+    return {"after" if name == "from" else "before": day.isoformat() if day else ""}
+
+
+def _dates(values: FilterValues) -> None:
     """From and to, beside each other on narrow screens as well. Both days are included."""
     first, last = first_day(values.get("after")), last_day(values.get("before"))
-    changed = elements.period(first, last, (_FIRST_DAY, _LAST_DAY))
-    if changed is None:
-        return
-    name, day = changed
-    if name == "from":
-        new = {"after": day.isoformat() if day else ""}
-    else:
-        new = {"before": (day + timedelta(days=1)).isoformat() if day else ""}
-    go_on_with(with_filters(current_line(), new, sort))
+    elements.period(first, last, (_FIRST_DAY, _LAST_DAY))
 
 
 def _other_filters(values: FilterValues, sort: str) -> None:
@@ -275,16 +277,17 @@ def _text_input(field: str, label: str, placeholder: str, values: FilterValues) 
 
 def _apply(field: str) -> None:
     """Write the value of this input into the search box."""
-    chosen, line = st.session_state[f"filter {field}"], current_line()
-    note_click()
-    try:
+
+    def changed(line: str) -> str:
+        key = f"filter {field}"
+        if key not in st.session_state:
+            return line  # another view was shown meanwhile
+        chosen = st.session_state[key]
         if field == "sort":
-            change_line(with_filters(line, {}, chosen))
-        else:
-            values = {field: _value_text(chosen)}
-            change_line(with_filters(line, values, parse_line(line).sort))
-    except ImgsearchError as error:
-        st.session_state["filter_error"] = str(error)
+            return with_filters(line, {}, chosen)
+        return with_filters(line, {field: _value_text(chosen)})
+
+    query_line().change(changed)
 
 
 def _value_text(chosen: object) -> str:

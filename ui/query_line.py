@@ -2,79 +2,102 @@
 
 The browser sends the text of the box and its address along with every event. A click that is made
 before the last change has reached the browser sends those from before: they undo nothing.
+
+Streamlit ends a run when another event arrives, and a callback as well, wherever they use its
+session state. So a callback calls a method of `QueryLine`, which does not, and what it asks for is
+done by the next run that gets as far as the search box.
 """
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Callable
 
 import streamlit as st
+
+from imgsearch import ImgsearchError
 
 LINE = "line"  # key of the text input
 
 
-def note_click() -> None:
-    """To be called by whatever else than the search box reruns the page."""
-    st.session_state["is_click"] = True
+class QueryLine:
+    """The query of one visitor."""
+
+    def __init__(self) -> None:
+        self.line = ""  # that the page is about
+        self.refusal: str | None = None  # why a change was not made in this run
+        self._changes: list[Callable[[str], str]] = []  # that no run has made yet
+        self._is_click = self._is_typing = False
+        self._address: str | None = None  # the query in the address
+        # What was replaced and the browser may still send.
+        self._old_lines: set[str] = set()
+        self._old_addresses: set[str] = set()
+
+    def note_click(self) -> None:
+        """To be called by whatever else than the search box reruns the page."""
+        self._is_click = True
+
+    def note_typing(self) -> None:
+        """To be called when the text of the search box is another one than before."""
+        self._is_typing = True
+
+    def change(self, changed: Callable[[str], str]) -> None:
+        """Let the next run put what this makes of the query into the box.
+
+        The query may be another one by then than when a click was made. Where `changed` raises
+        an ImgsearchError, `refusal` says why, and the query stays.
+        """
+        self._changes.append(changed)
+
+    def replace(self, line: str) -> None:
+        """Let the next run put this query into the box."""
+        self.change(lambda _: line)
+
+    def note_address(self, line: str) -> None:
+        """To be called when the address of the view has got this query."""
+        if self._address is not None:
+            self._old_addresses.add(self._address)
+        self._old_addresses.discard(line)
+        self._address = line
+
+    def start(self, in_address: str) -> str | None:
+        """Find out at the start of a run what the query is, before the box is drawn.
+
+        Returns what was typed, if another text was typed since the last run.
+        """
+        # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
+        shown = st.session_state.get(LINE, in_address)
+        is_click = self._is_click or bool(self._changes)
+        if not is_click and self._is_typing:
+            self._old_lines.discard(shown)
+        elif not is_click:  # the browser has loaded the page or gone back: it knows all changes
+            self._old_lines.clear()
+            self._old_addresses.clear()
+        is_old = shown in self._old_lines
+        line = self.line if is_old else shown
+        typed = shown if self._is_typing and not is_old else None
+        if in_address != self._address and in_address not in self._old_addresses:
+            line = in_address
+        line, refusal = self._changed(line)  # which may use the session state
+        if line != shown:
+            self._old_lines.update({shown, self.line})
+            self._old_lines.discard(line)
+        self.line, self.refusal, self._changes = line, refusal, []
+        self._is_click = self._is_typing = False
+        st.session_state[LINE] = line
+        return typed
+
+    def _changed(self, line: str) -> tuple[str, str | None]:
+        """What all changes make of the query, and why the last that was refused was."""
+        refusal = None
+        for changed in self._changes:
+            try:
+                line = changed(line)
+            except ImgsearchError as error:
+                refusal = str(error)
+        return line, refusal
 
 
-def note_typing() -> None:
-    """To be called when the text of the search box is another one than before."""
-    st.session_state["is_typing"] = True
-
-
-def start_line(in_address: str) -> str | None:
-    """Find out at the start of a run what the query is, before the box is drawn.
-
-    Returns what was typed, if another text was typed since the last run.
-    """
-    state = st.session_state
-    is_click, is_typing = state.get("is_click", False), state.get("is_typing", False)
-    # Streamlit drops a widget's state while another view is shown; assigning it keeps it.
-    state[LINE] = state.get(LINE, in_address)
-    if not is_click and is_typing:
-        _replaced().discard(state[LINE])
-    elif not is_click and "next_line" not in state:
-        _replaced().clear()  # the browser has loaded the page or gone back: it knows all changes
-    typed = state[LINE] if is_typing and state[LINE] not in _replaced() else None
-    if state.get("line_in_address") != in_address and in_address not in _replaced():
-        change_line(in_address)
-    elif current_line() != state[LINE]:
-        change_line(current_line())
-    state.update(is_click=False, is_typing=False)
-    return typed
-
-
-def current_line() -> str:
-    """The query that a click is about."""
-    state = st.session_state
-    if "next_line" in state:
-        key = "next_line"
-    else:
-        key = "new_line" if state[LINE] in _replaced() else LINE
-    line: str = state[key]
+def query_line() -> QueryLine:
+    """The query of the visitor whose page this run is for."""
+    line: QueryLine = st.session_state.setdefault("query_line", QueryLine())
     return line
-
-
-def change_line(line: str) -> None:
-    """Put another query into the box: in a callback, or before the box is drawn."""
-    note_click()
-    state = st.session_state
-    replaced = _replaced()
-    replaced.update({state[LINE], current_line()})
-    replaced.discard(line)
-    state.update({LINE: line, "new_line": line})
-    state.pop("next_line", None)
-
-
-def go_on_with(line: str) -> NoReturn:
-    """Put another query into the box when it is drawn already."""
-    # Streamlit forbids changing the state of a widget that is already on the page.
-    st.session_state["next_line"] = line
-    st.rerun()
-
-
-def _replaced() -> set[str]:
-    """Queries that were replaced and the browser may still have."""
-    lines: set[str] = st.session_state.setdefault("replaced_lines", set())
-    return lines

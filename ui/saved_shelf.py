@@ -21,7 +21,7 @@ from ui.addresses import START, address_of
 from ui.answer_data import forget_answers
 from ui.component_files import component
 from ui.formatting import escape_markdown, format_date
-from ui.query_line import go_on_with
+from ui.query_line import query_line
 from ui.search_state import SearchInput
 from ui.session import session
 from ui.tiles import thumbnail_url
@@ -154,5 +154,6 @@ def _show_search(line: str) -> None:
     names may be gone.
     """
     st.query_params.from_dict({"q": line} if line else {})
-    st.session_state["line_in_address"] = line
-    go_on_with(line)
+    query_line().note_address(line)
+    query_line().replace(line)
+    st.rerun()

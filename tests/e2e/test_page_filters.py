@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
@@ -74,35 +75,63 @@ def open_filters(tab: Page, address: str, query: str = "") -> Locator:
     return tab.get_by_role("searchbox", name="Find a folder, place, person, keyword or label")
 
 
-class Replies:
-    """What the server of the page sends to it, which a test can hold back. Create it first."""
+class Traffic:
+    """What the page and its server send each other, which a test can hold back. Create it first."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._sockets: list[WebSocketRoute] = []
-        self._held: list[str | bytes] = []
-        self._is_holding = False
+        self._requests = Held()
+        self._replies = Held()
         page.route_web_socket(re.compile("/_stcore/stream"), self._relay)
 
     def _relay(self, socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
-        self._sockets.append(socket)
-        server.on_message(
-            lambda reply: self._held.append(reply) if self._is_holding else socket.send(reply)
+        socket.on_message(lambda request: self._requests.pass_on(request, server.send))
+        server.on_message(lambda reply: self._replies.pass_on(reply, socket.send))
+
+    @contextmanager
+    def replies_held(self) -> Iterator[Callable[[str], None]]:
+        """Nothing reaches the page inside. Yields what waits for a reply that has a text in it."""
+        with self._replies.holding():
+            yield lambda text: self._wait(lambda: self._replies.has(text))
+
+    @contextmanager
+    def requests_held(self) -> Iterator[Callable[[int], None]]:
+        """Nothing leaves the page inside. Yields what waits until so many requests are held."""
+        with self._requests.holding():
+            yield lambda number: self._wait(lambda: len(self._requests.messages) >= number)
+
+    def _wait(self, is_there: Callable[[], bool]) -> None:
+        while not is_there():
+            self._page.wait_for_timeout(20)
+
+
+class Held:
+    """Messages in one direction, in their order."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str | bytes, Callable[[str | bytes], None]]] = []
+        self._is_holding = False
+
+    def pass_on(self, message: str | bytes, send: Callable[[str | bytes], None]) -> None:
+        if self._is_holding:
+            self.messages.append((message, send))
+        else:
+            send(message)
+
+    def has(self, text: str) -> bool:
+        return any(
+            text.encode() in message for message, _ in self.messages if isinstance(message, bytes)
         )
 
     @contextmanager
-    def held(self) -> Iterator[Callable[[str], None]]:
-        """Nothing reaches the page inside. Yields what waits for a reply that has a text in it."""
+    def holding(self) -> Iterator[None]:
         self._is_holding = True
-        yield self._wait_for
+        yield
         self._is_holding = False
-        for reply in self._held:
-            self._sockets[-1].send(reply)
-
-    def _wait_for(self, text: str) -> None:
-        while not any(text.encode() in reply for reply in self._held if isinstance(reply, bytes)):
-            self._page.wait_for_timeout(20)
+        for message, send in self.messages:
+            send(message)
+        self.messages.clear()
 
 
 def chip(tab: Page, label: str) -> Locator:
@@ -181,11 +210,11 @@ def test_people_and_labels_are_found_by_name(page: Page, address: str) -> None:
 
 def test_two_clicks_count_if_the_first_has_not_been_answered(page: Page, address: str) -> None:
     """The browser sends the query and the address of before the first one along with the second."""
-    replies = Replies(page)
+    traffic = Traffic(page)
     open_filters(page, address)
     page.locator(".kind", has_text="People").click()
     settle(page)
-    with replies.held() as has_answered:
+    with traffic.replies_held() as has_answered:
         page.locator(".choice", has_text="Anna").click()
         has_answered("person:Anna")
         page.locator(".choice", has_text="Geneviève").click()
@@ -199,16 +228,120 @@ def test_two_clicks_count_if_the_first_has_not_been_answered(page: Page, address
 def test_a_click_on_a_chip_is_one_on_this_chip_if_the_first_has_not_been_answered(
     page: Page, address: str
 ) -> None:
-    replies = Replies(page)
+    traffic = Traffic(page)
     line = "person:Anna keyword:boat camera:none"
     page.goto(f"{address}/?q={quote(line)}")
     chip(page, "camera:none").wait_for()
     settle(page)
-    with replies.held() as has_answered:
+    with traffic.replies_held() as has_answered:
         chip(page, "Person Anna").click()
         has_answered("keyword:boat camera:none")
         chip(page, "Keyword boat").click()
     wait_for_line(page, "camera:none")
+
+
+def test_a_click_undoes_nothing_that_was_typed_and_has_not_been_answered(
+    page: Page, address: str
+) -> None:
+    """The browser sends the address of before along with the click."""
+    traffic = Traffic(page)
+    page.goto(f"{address}/?q={quote('person:Anna camera:none')}")
+    chip(page, "camera:none").wait_for()
+    settle(page)
+    with traffic.replies_held() as has_answered:
+        box = page.get_by_role("combobox", name="Search")
+        box.fill("person:Anna keyword:boat camera:none")
+        box.press("Enter")
+        has_answered("keyword:boat")
+        chip(page, "camera:none").click()
+    wait_for_line(page, "person:Anna keyword:boat")
+    wait_for_only(page, "lake.png")
+
+
+def test_back_leads_to_the_query_before_also_after_a_photo_was_selected(
+    page: Page, address: str
+) -> None:
+    page.goto(f"{address}/?q=person:Anna")
+    wait_for_count(page, 2)
+    box = page.get_by_role("combobox", name="Search")
+    box.fill("keyword:boat")
+    box.press("Enter")
+    wait_for_only(page, "lake.png")
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_text("1 photo selected").wait_for()
+    page.go_back()
+    wait_for_line(page, "person:Anna")
+    wait_for_count(page, 2)
+
+
+def test_two_clicks_on_chips_count_if_they_arrive_together(page: Page, address: str) -> None:
+    """The server draws no chip between them, so that the second knows nothing of the first."""
+    traffic = Traffic(page)
+    line = "person:Anna keyword:boat camera:none"
+    page.goto(f"{address}/?q={quote(line)}")
+    chip(page, "camera:none").wait_for()
+    settle(page)
+    with traffic.requests_held() as are_held:
+        chip(page, "Person Anna").click()
+        are_held(1)
+        chip(page, "Keyword boat").click()
+        are_held(2)
+    wait_for_line(page, "camera:none")
+
+
+def test_two_clicks_on_choices_count_if_they_arrive_together(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    open_filters(page, address)
+    page.locator(".kind", has_text="People").click()
+    settle(page)
+    with traffic.requests_held() as are_held:
+        page.locator(".choice", has_text="Anna").click()
+        are_held(1)
+        page.locator(".choice", has_text="Geneviève").click()
+        are_held(2)
+    wait_for_line(page, "person:Anna person:Geneviève")
+    wait_for_only(page, "lake.png")
+
+
+def test_two_days_count_if_they_arrive_together(page: Page, address: str) -> None:
+    traffic = Traffic(page)
+    open_filters(page, address, "?q=sort:date")
+    settle(page)
+    with traffic.requests_held() as are_held:
+        page.get_by_label("From", exact=True).fill("2019-07-01")
+        are_held(1)
+        page.get_by_label("To", exact=True).fill("2020-01-01")
+        are_held(2)
+    wait_for_line(page, "after:2019-07-01 before:2020-01-02 sort:date")
+    wait_for_count(page, 2)
+
+
+def test_two_clicks_on_what_was_understood_count_if_they_arrive_together(
+    page: Page, address: str
+) -> None:
+    traffic = Traffic(page)
+    page.goto(f"{address}/?q={quote('Anna Switzerland')}")
+    chip(page, "country:Switzerland").wait_for()
+    settle(page)
+    with traffic.requests_held() as are_held:
+        chip(page, "person:Anna").click()
+        are_held(1)
+        chip(page, "country:Switzerland").click()
+        are_held(2)
+    wait_for_line(page, '"Anna" "Switzerland"')
+
+
+def test_the_keyboard_removes_one_chip_after_the_other(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q={quote('person:Anna keyword:boat camera:none')}")
+    chip(page, "Keyword boat").focus()
+    page.keyboard.press("Enter")
+    wait_for_line(page, "person:Anna camera:none")
+    chip(page, "Keyword boat").wait_for(state="detached")
+    page.keyboard.press("Enter")
+    wait_for_line(page, "person:Anna")
+    chip(page, "camera:none").wait_for(state="detached")
+    page.keyboard.press("Enter")
+    wait_for_line(page, "")
 
 
 def test_the_arrow_keys_reach_what_was_found(page: Page, address: str) -> None:
@@ -239,9 +372,10 @@ def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
         """async () => {
             const { default: period } = await import("/period/period.js");
             const sent = [], range = ["1800-01-01", "2100-12-31"];
-            const setTriggerValue = (name, value) => sent.push(value);
+            const setStateValue = (name, value) => sent.push(value);
+            let handled = 0;
             const show = (from) =>
-                period(document.body, { data: { from, to: "", range }, setTriggerValue });
+                period(document.body, { data: { from, to: "", range, handled }, setStateValue });
             show("");
             const input = document.querySelector("input");
             const report = () => input.dispatchEvent(new Event("change"));
@@ -249,6 +383,7 @@ def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
             report();
             show("");  // still without it
             report();
+            handled = sent[0][0][0];
             show("2019-07-01");
             report();
             input.value = "";
@@ -257,7 +392,10 @@ def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
         }"""
     )
     page.close()
-    assert sent == [["from", "2019-07-01"], ["from", ""]]
+    assert [[event for _, *event in events] for events in sent] == [
+        [["from", "2019-07-01"]],
+        [["from", ""]],
+    ]
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
@@ -287,6 +425,11 @@ def test_dates_from_and_to_are_beside_each_other(
     chip(tab, "Until 1 January 2020").wait_for()
     tab.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     screenshot(tab, f"filters-chips-{width}-{scheme}")
+    assert not axe_violations(tab)
+    row = tab.locator(".st-key-search_row").locator("input[type=text], button").all()
+    sides = [(box["x"], box["x"] + box["width"]) for each in row if (box := each.bounding_box())]
+    assert len(sides) == 4 and sides[0][1] - sides[0][0] > width / 3
+    assert all(end < start for (_, end), (start, _) in pairwise(sides)), "none covers the next"
     chip(tab, "From 1 July 2019").click()
     wait_for_line(tab, "before:2020-01-02 sort:date")
 

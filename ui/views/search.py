@@ -15,14 +15,7 @@ from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.elements import AnswerOptions, Selected
 from ui.formatting import escape_markdown
-from ui.query_line import (
-    LINE,
-    change_line,
-    current_line,
-    note_click,
-    note_typing,
-    start_line,
-)
+from ui.query_line import LINE, query_line
 from ui.search_state import NEWEST, SearchInput
 from ui.session import session
 from ui.tasks import show_coming_photos
@@ -55,7 +48,8 @@ def title() -> str:
 
 def show() -> None:
     """The first view of the page."""
-    typed = start_line(st.query_params.get("q", ""))
+    filters.take_changes()
+    typed = query_line().start(st.query_params.get("q", ""))
     if typed is not None:
         _remember(typed)
     if not session().photo_count():
@@ -85,7 +79,7 @@ def _search_box() -> SearchInput:
             label_visibility="collapsed",
             icon=":material/search:",
             autocomplete="off",
-            on_change=note_typing,
+            on_change=query_line().note_typing,
         )
         elements.suggestions("Search")
         refused = elements.example_button()
@@ -122,7 +116,7 @@ def _remember(line: str) -> None:
 def _set_address(search_input: SearchInput) -> None:
     """Put the whole search into the address of this view."""
     put_in_address(search_input.parameters)
-    st.session_state["line_in_address"] = search_input.line
+    query_line().note_address(search_input.line)
 
 
 def _example_image(search_input: SearchInput) -> None:
@@ -177,8 +171,8 @@ def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
 
 
 def _remove_example() -> None:
-    note_click()
-    _set_address(SearchInput(current_line()))
+    query_line().note_click()
+    _set_address(SearchInput(query_line().line))
 
 
 def _suggestions() -> None:
@@ -187,7 +181,11 @@ def _suggestions() -> None:
         st.caption("Try", width="content")
         for text in EXAMPLES:
             st.button(
-                text, on_click=change_line, args=(text,), key=f"example {text}", type="tertiary"
+                text,
+                on_click=query_line().replace,
+                args=(text,),
+                key=f"example {text}",
+                type="tertiary",
             )
         with st.popover("Search tips", icon=":material/lightbulb:", type="tertiary"):
             st.markdown(HELP)
@@ -237,7 +235,7 @@ def _remarks(results: Answer) -> None:
         st.button(
             f"Did you mean {escape_markdown(results.suggestion)}?",
             icon=":material/spellcheck:",
-            on_click=change_line,
+            on_click=query_line().replace,
             args=(results.suggestion,),
             key="suggestion",
             type="tertiary",
@@ -245,7 +243,7 @@ def _remarks(results: Answer) -> None:
 
 
 def _show_weak() -> None:
-    note_click()
+    query_line().note_click()
     st.session_state["show_weak"] = True
 
 
@@ -376,6 +374,6 @@ def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:
 
 
 def _clear_selection() -> None:
-    note_click()
+    query_line().note_click()
     st.session_state["selected"] = ()
     st.session_state["times_cleared"] = st.session_state.get("times_cleared", 0) + 1

@@ -4,6 +4,7 @@
 
 import { ask } from "../shared/ask.js";
 import { element } from "../shared/dom.js";
+import { UnhandledEvents } from "../shared/unhandled_events.js";
 
 const MAX_FOUND = 60;
 const LETTERS = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ł: "l", ı: "i" };
@@ -14,14 +15,16 @@ export const plain = (text) =>
 
 const wordsOf = (text) => text.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
 
-export default function (box, { data, setTriggerValue }) {
+export default function (box, { data, setStateValue }) {
   const state = (box.state ??= new Choices(box));
-  state.show(data, (choice) => setTriggerValue("clicked", [choice.field, choice.value]));
+  state.clicks.drop(data.handled);
+  state.show(data, (choice) => setStateValue("events", state.clicks.add(choice.field, choice.value)));
 }
 
 class Choices {
   constructor(box) {
     this.kinds = null;
+    this.clicks = new UnhandledEvents();
     this.open = new Set(); // keys of what is unfolded
     this.find = element("input", "find");
     this.find.type = "search";

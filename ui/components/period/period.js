@@ -2,13 +2,15 @@
 // on a desktop, and open the picker of the system on a phone.
 
 import { element } from "../shared/dom.js";
+import { UnhandledEvents } from "../shared/unhandled_events.js";
 
-export default function (box, { data, setTriggerValue }) {
-  const state = (box.state ??= { inputs: new Map(), days: {} });
+export default function (box, { data, setStateValue }) {
+  const state = (box.state ??= { inputs: new Map(), days: {}, changes: new UnhandledEvents() });
+  state.changes.drop(data.handled);
   state.send = (name, day) => {
     if (day === state.days[name]) return; // a browser also reports what Python has changed meanwhile
     state.days[name] = day;
-    setTriggerValue("changed", [name, day]);
+    setStateValue("events", state.changes.add(name, day));
   };
   if (!state.inputs.size) {
     for (const [name, title] of [["from", "From"], ["to", "To"]]) {
