@@ -227,21 +227,20 @@ def _other_filters(values: FilterValues, sort: str) -> None:
         formats = sorted({name.lower() for name in here.values_of("format")})
         _multiselect("type", "Format", formats, values)
         _selectbox("rating", "Rating", _RATINGS, values)
-        st.session_state["filter sort"] = sort
+        key = _new_key("sort", sort)
         st.selectbox(
             "Sort by",
             list(_SORTS),
-            key="filter sort",
+            key=key,
             format_func=_SORTS.__getitem__,
             on_change=_apply,
-            args=("sort",),
+            args=("sort", key),
         )
 
 
 def _multiselect(field: str, label: str, options: Sequence[str], values: FilterValues) -> None:
     selected = values[field].split("|") if values.get(field) else []
-    key = f"filter {field}"
-    st.session_state[key] = selected
+    key = _new_key(field, selected)
     st.multiselect(
         label,
         [*options, *(value for value in selected if value not in options)],
@@ -249,14 +248,13 @@ def _multiselect(field: str, label: str, options: Sequence[str], values: FilterV
         format_func=printable,
         placeholder="any",
         on_change=_apply,
-        args=(field,),
+        args=(field, key),
     )
 
 
 def _selectbox(field: str, label: str, options: Sequence[str], values: FilterValues) -> None:
     current = values.get(field) or None
-    key = f"filter {field}"
-    st.session_state[key] = current
+    key = _new_key(field, current)
     st.selectbox(
         label,
         [*options, current] if current and current not in options else options,
@@ -265,23 +263,41 @@ def _selectbox(field: str, label: str, options: Sequence[str], values: FilterVal
         format_func=printable,
         placeholder="any",
         on_change=_apply,
-        args=(field,),
+        args=(field, key),
     )
 
 
 def _text_input(field: str, label: str, placeholder: str, values: FilterValues) -> None:
-    key = f"filter {field}"
-    st.session_state[key] = values.get(field, "")
-    st.text_input(label, key=key, placeholder=placeholder, on_change=_apply, args=(field,))
+    key = _new_key(field, values.get(field, ""))
+    st.text_input(label, key=key, placeholder=placeholder, on_change=_apply, args=(field, key))
 
 
-def _apply(field: str) -> None:
-    """Write the value of this input into the search box."""
+def _new_key(field: str, value: object) -> str:
+    """The key of the input of a field, which is to show `value`.
+
+    Another one than before where the value was changed elsewhere. The browser sends the old value
+    until it has got the new one, and Streamlit takes that for a change.
+    """
+    state = st.session_state
+    key = _key(field)
+    if key in state and state[key] != value:
+        state[f"filter {field}"] = state.get(f"filter {field}", 0) + 1
+        key = _key(field)
+    state[key] = value
+    return key
+
+
+def _key(field: str) -> str:
+    """The key that the input of a field was drawn with the last time."""
+    return f"filter {field} {st.session_state.get(f'filter {field}', 0)}"
+
+
+def _apply(field: str, key: str) -> None:
+    """Write the value of the input with this key into the search box."""
 
     def changed(line: str) -> str:
-        key = f"filter {field}"
-        if key not in st.session_state:
-            return line  # another view was shown meanwhile
+        if key != _key(field) or key not in st.session_state:
+            return line  # replaced, or another view was shown meanwhile
         chosen = st.session_state[key]
         if field == "sort":
             return with_filters(line, {}, chosen)

@@ -274,6 +274,22 @@ def test_back_leads_to_the_query_before_also_after_a_photo_was_selected(
     wait_for_count(page, 2)
 
 
+def test_a_filter_that_a_chip_removed_stays_removed_if_that_has_not_been_answered(
+    page: Page, address: str
+) -> None:
+    """The browser sends the values of the form of before along with the next click."""
+    traffic = Traffic(page)
+    open_filters(page, address, f"?q={quote('person:Anna type:png camera:none')}")
+    page.keyboard.press("Escape")
+    chip(page, "type:png").wait_for()
+    settle(page)
+    with traffic.replies_held() as has_answered:
+        chip(page, "type:png").click()
+        has_answered("person:Anna camera:none")
+        chip(page, "Person Anna").click()
+    wait_for_line(page, "camera:none")
+
+
 def test_two_clicks_on_chips_count_if_they_arrive_together(page: Page, address: str) -> None:
     """The server draws no chip between them, so that the second knows nothing of the first."""
     traffic = Traffic(page)
