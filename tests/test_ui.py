@@ -159,20 +159,22 @@ def test_an_input_of_the_form_stays_the_same_one_while_it_is_used(
 ) -> None:
     """Its list of choices would close, and several of them are often chosen one after the other."""
     page = run_view("search", demo_library, q="a cat")
+    formats = page.multiselect(key="filter type 0").options
+    assert len(formats) > 1
+    for name in formats:
+        page.multiselect(key="filter type 0").select(name).run()
     camera = page.multiselect(key="filter camera 0")
-    assert len(camera.options) > 1
-    for name in camera.options:
-        page.multiselect(key="filter camera 0").select(name).run()
+    camera.select(camera.options[0]).run()
     page.selectbox(key="filter rating 0").select(">=2").run()
     page.selectbox(key="filter orientation 0").select("landscape").run()
     page.selectbox(key="filter sort 0").select("date").run()
     page.text_input(key="filter near 0").set_value("48.85,2.35,5km").run()
     line = page.text_input(key="line").value
     assert line is not None
-    assert all(name.split()[0] in line for name in camera.options)
+    assert f"type:{'|'.join(formats)} camera:" in line
     assert line.endswith("rating:>=2 orientation:landscape near:48.85,2.35,5km sort:date")
     page.text_input(key="line").set_value("a cat").run()
-    assert page.multiselect(key="filter camera 1").value == []
+    assert page.multiselect(key="filter type 1").value == []
 
 
 def test_weaker_matches_are_a_click_away(
