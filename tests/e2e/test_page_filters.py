@@ -258,8 +258,9 @@ def test_a_click_undoes_nothing_that_was_typed_and_has_not_been_answered(
     wait_for_only(page, "lake.png")
 
 
+@pytest.mark.parametrize("is_cleared", [False, True])
 def test_back_leads_to_the_query_before_also_after_a_photo_was_selected(
-    page: Page, address: str
+    page: Page, address: str, is_cleared: bool
 ) -> None:
     page.goto(f"{address}/?q=person:Anna")
     wait_for_count(page, 2)
@@ -269,6 +270,9 @@ def test_back_leads_to_the_query_before_also_after_a_photo_was_selected(
     wait_for_only(page, "lake.png")
     page.get_by_role("button", name="Select all").click()
     page.get_by_text("1 photo selected").wait_for()
+    if is_cleared:
+        page.get_by_role("button", name="Clear").click()
+        page.get_by_text("1 photo selected").wait_for(state="detached")
     page.go_back()
     wait_for_line(page, "person:Anna")
     wait_for_count(page, 2)

@@ -374,6 +374,5 @@ def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:
 
 
 def _clear_selection() -> None:
-    query_line().note_click()
     st.session_state["selected"] = ()
     st.session_state["times_cleared"] = st.session_state.get("times_cleared", 0) + 1
