@@ -161,9 +161,10 @@ def answer(
 
 
 def _run_fragment() -> None:
-    """That a callback is there makes the event run the fragment around a grid of found photos.
+    """The callback of a grid of found photos: with one, an event reruns the fragment around it.
 
-    It does not run the search box: a click that was noted would be taken for one in a later run.
+    It must not note a click: the fragment does not run the search box, so the next run of the
+    whole page would be taken for the answer to this click.
     """
 
 
@@ -284,7 +285,7 @@ def suggestions(label: str) -> None:
 
 
 def chips(shown: Sequence[Chip]) -> None:
-    """A button for each filter. `clicked_chips` tells the clicks."""
+    """A button for each filter. `clicked_chips` returns the clicks."""
     data = {
         "chips": [
             {
@@ -301,13 +302,13 @@ def chips(shown: Sequence[Chip]) -> None:
 
 
 def clicked_chips() -> Iterator[tuple[ChipKind, str]]:
-    """Kinds and names of chips that were clicked and not told yet."""
+    """Kinds and names of the chips that were clicked since the last call."""
     for kind, name in _new_events(_CHIPS):
         yield ("words" if kind == "words" else "filter"), name
 
 
 def period(first: date | None, last: date | None, range_: tuple[date, date]) -> None:
-    """The first and the last day of a period. `changed_days` tells which were changed."""
+    """The first and the last day of a period. `changed_days` returns the changes."""
     days = {"from": first, "to": last}
     data: dict[str, object] = {name: day.isoformat() if day else "" for name, day in days.items()}
     data["range"] = [day.isoformat() for day in range_]
@@ -316,7 +317,7 @@ def period(first: date | None, last: date | None, range_: tuple[date, date]) -> 
 
 
 def changed_days() -> Iterator[tuple[Literal["from", "to"], date | None]]:
-    """What was changed in `period` and not told yet: which day, and to what."""
+    """What was changed in `period` since the last call: which day, and to what."""
     for name, text in _new_events(_PERIOD):
         day = date.fromisoformat(text) if text else None
         yield ("from" if name == "from" else "to"), day
@@ -325,34 +326,34 @@ def changed_days() -> Iterator[tuple[Literal["from", "to"], date | None]]:
 def filter_choices(chosen: Sequence[tuple[str, str]]) -> None:
     """Folders, places, people, keywords and labels to filter by, with a field to find them.
 
-    `chosen` are the filters that are on: field and value. `clicked_choices` tells the clicks.
+    `chosen` are the filters that are on: field and value. `clicked_choices` returns the clicks.
     """
     data = {"chosen": [list(each) for each in chosen], "handled": _handled(_CHOICES)}
     _choices(key=_CHOICES, data=data, on_events_change=query_line().note_click)
 
 
 def clicked_choices() -> Iterator[tuple[str, str]]:
-    """Fields and values that were clicked in `filter_choices` and not told yet."""
+    """Fields and values that were clicked in `filter_choices` since the last call."""
     return _new_events(_CHOICES)
 
 
 def _new_events(key: str) -> Iterator[tuple[str, str]]:
-    """What happened in a component and was not told yet.
+    """The events of a component since the last call.
 
-    Streamlit would pass on the last of several triggers. So the component keeps its events in its
-    state, numbered, until it is told that they were handled (`shared/unhandled_events.js`).
+    Of several triggers, Streamlit passes on only the last. So the component keeps its events in
+    its state, numbered, until it learns that they were handled (`shared/unhandled_events.js`).
     """
-    told = st.session_state.get(key, {}).get("events") or []
+    events = st.session_state.get(key, {}).get("events") or []
     handled = _handled(key)
-    new = [event for event in told if event[0] > handled]
+    new = [event for event in events if event[0] > handled]
     if new:
-        # Nothing ends the run from here until the caller has them.
+        # Streamlit may end the run before this is set, but not from here to the caller.
         st.session_state[f"{key} handled"] = new[-1][0]
     return ((str(first), str(second)) for _, first, second in new)
 
 
 def _handled(key: str) -> int:
-    """The number of the last event of a component that was told."""
+    """The number of the last event of a component that `_new_events` has returned."""
     number: int = st.session_state.get(f"{key} handled", 0)
     return number
 

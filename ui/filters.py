@@ -52,7 +52,10 @@ def values_of(query: Query) -> FilterValues:
 
 
 def with_filters(line: str, values: Mapping[str, str], sort: Sort | None = None) -> str:
-    """`line` with `values` in place of the filters of the same fields, and with this order."""
+    """`line` with `values` in place of the filters of the same fields.
+
+    With `sort`, the photos are in this order.
+    """
     query = parse_line(line)
     kept = tuple(
         filter_ for filter_ in query.filters if filter_.negated or filter_.field not in values
@@ -174,10 +177,7 @@ def _without_chip(line: str, kind: elements.ChipKind, name: str) -> str:
 
 
 def take_changes() -> None:
-    """Let clicks on chips, and what was changed in the form, count in this run.
-
-    To be called before `QueryLine.start`.
-    """
+    """Pass clicks on chips and changes in the form to the query. Before `QueryLine.start`."""
     line = query_line()
     for kind, name in elements.clicked_chips():
         line.change(partial(_without_chip, kind=kind, name=name))
@@ -273,10 +273,10 @@ def _text_input(field: str, label: str, placeholder: str, values: FilterValues) 
 
 
 def _new_key(field: str, value: object) -> str:
-    """The key of the input of a field, which is to show `value`.
+    """The key for the input of a field, which is to show `value`.
 
-    Another one than before where the value was changed elsewhere. The browser sends the old value
-    until it has got the new one, and Streamlit takes that for a change.
+    A new key if the value was changed elsewhere: until the browser has received the new value it
+    sends the old one, which Streamlit takes for a change.
     """
     state = st.session_state
     key = _key(field)
@@ -288,7 +288,7 @@ def _new_key(field: str, value: object) -> str:
 
 
 def _key(field: str) -> str:
-    """The key that the input of a field was drawn with the last time."""
+    """The key with which the input of a field was last drawn."""
     return f"filter {field} {st.session_state.get(f'filter {field}', 0)}"
 
 

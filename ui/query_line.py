@@ -3,9 +3,9 @@
 The browser sends the text of the box and its address along with every event. A click that is made
 before the last change has reached the browser sends those from before: they undo nothing.
 
-Streamlit ends a run when another event arrives, and a callback as well, wherever they use its
-session state. So a callback calls a method of `QueryLine`, which does not, and what it asks for is
-done by the next run that gets as far as the search box.
+When another event arrives, Streamlit ends a run or a callback wherever it uses the session state.
+So callbacks that change the query call methods of `QueryLine` that do not use it, and the next run
+that reaches the search box makes the change.
 """
 
 from __future__ import annotations

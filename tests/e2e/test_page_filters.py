@@ -294,19 +294,28 @@ def test_a_filter_that_a_chip_removed_stays_removed_if_that_has_not_been_answere
     wait_for_line(page, "camera:none")
 
 
-def test_two_clicks_on_chips_count_if_they_arrive_together(page: Page, address: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "first", "second", "left"),
+    [
+        ("person:Anna keyword:boat camera:none", "Person Anna", "Keyword boat", "camera:none"),
+        ("Anna Switzerland", "person:Anna", "country:Switzerland", '"Anna" "Switzerland"'),
+    ],
+    ids=["filters", "understood words"],
+)
+def test_two_clicks_on_chips_count_if_they_arrive_together(
+    page: Page, address: str, line: str, first: str, second: str, left: str
+) -> None:
     """The server draws no chip between them, so that the second knows nothing of the first."""
     traffic = Traffic(page)
-    line = "person:Anna keyword:boat camera:none"
     page.goto(f"{address}/?q={quote(line)}")
-    chip(page, "camera:none").wait_for()
+    chip(page, second).wait_for()
     settle(page)
     with traffic.requests_held() as are_held:
-        chip(page, "Person Anna").click()
+        chip(page, first).click()
         are_held(1)
-        chip(page, "Keyword boat").click()
+        chip(page, second).click()
         are_held(2)
-    wait_for_line(page, "camera:none")
+    wait_for_line(page, left)
 
 
 def test_two_clicks_on_choices_count_if_they_arrive_together(page: Page, address: str) -> None:
@@ -334,21 +343,6 @@ def test_two_days_count_if_they_arrive_together(page: Page, address: str) -> Non
         are_held(2)
     wait_for_line(page, "after:2019-07-01 before:2020-01-02 sort:date")
     wait_for_count(page, 2)
-
-
-def test_two_clicks_on_what_was_understood_count_if_they_arrive_together(
-    page: Page, address: str
-) -> None:
-    traffic = Traffic(page)
-    page.goto(f"{address}/?q={quote('Anna Switzerland')}")
-    chip(page, "country:Switzerland").wait_for()
-    settle(page)
-    with traffic.requests_held() as are_held:
-        chip(page, "person:Anna").click()
-        are_held(1)
-        chip(page, "country:Switzerland").click()
-        are_held(2)
-    wait_for_line(page, '"Anna" "Switzerland"')
 
 
 def test_the_keyboard_removes_one_chip_after_the_other(page: Page, address: str) -> None:

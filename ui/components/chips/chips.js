@@ -19,11 +19,12 @@ export default function (box, { data, setStateValue }) {
 // The buttons that are there are used again: one may have the focus, or be pressed just now.
 function chipButtons(box, chips) {
   const there = [...box.children];
-  return chips.map(({ kind, label, help }) => {
-    const place = there.findIndex((button) => button.title === help);
+  return chips.map(({ kind, name, label, help }) => {
+    const key = `${kind}\n${name}`, place = there.findIndex((button) => button.key === key);
     if (place >= 0) return there.splice(place, 1)[0];
     const button = element("button", kind), icon = element("span", "icon", "close");
     button.type = "button";
+    button.key = key;
     button.title = help;
     icon.ariaHidden = "true";
     button.append(icon, element("span", "", label));
