@@ -522,12 +522,12 @@ def measure_counts(settings: Settings) -> None:
     print("\ncounts, ms (first, best):")
     with Library.open(settings) as library:
         for name, count in (
-            ("timeline", library.timeline),
-            ("days", library.days),
-            ("places", library.places),
-            ("positions", library.positions),
-            ("timeline of in:Folder42", lambda: library.timeline("in:Folder42")),
-            ("timeline of country:Country3", lambda: library.timeline("country:Country3")),
+            ("timeline", library.browse.timeline),
+            ("days", library.browse.days),
+            ("places", library.browse.places),
+            ("positions", library.browse.positions),
+            ("timeline of in:Folder42", lambda: library.browse.timeline("in:Folder42")),
+            ("timeline of country:Country3", lambda: library.browse.timeline("country:Country3")),
         ):
             times_ms = []
             for _ in range(5):

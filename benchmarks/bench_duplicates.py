@@ -90,14 +90,14 @@ def main() -> None:
             memory_mb = [own_memory_mb()]
             wall, cpu = time.perf_counter(), time.process_time()
             steps = [time.perf_counter()]
-            job = library.near_duplicates(options.min_score)
+            job = library.duplicates.find(options.min_score)
             for _ in job:
                 steps.append(time.perf_counter())
                 memory_mb.append(own_memory_mb())
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             found = {(pair.a, pair.b) for pair in job.report.pairs}
             started = time.perf_counter()
-            groups = library.groups(job.report, options.min_score)
+            groups = library.duplicates.groups(job.report, options.min_score)
             grouping = time.perf_counter() - started
         all_of_some = pairs_of_some(Path(folder), job.report.min_score)
     made = {(at - 1, at) for at in range(EVERY, options.photos + 1, EVERY)}

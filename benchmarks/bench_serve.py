@@ -32,9 +32,9 @@ import numpy as np
 from benchmarks import bench_page
 from imgsearch import Library, Settings
 from imgsearch.cli.demo import copy_photos
+from imgsearch.operations.bodies import query_form
 from imgsearch.query.grammar import parse
 from imgsearch.service.client import ANSWER_S, Client, ServiceUnavailable, connect
-from imgsearch.service.codec import query_to_json
 
 COMMAND = [sys.executable, "-m", "imgsearch"]
 CLIENTS = 16
@@ -75,7 +75,7 @@ def new(number: int) -> str:
 
 def inside_ms(settings: Settings, line: str) -> float:
     """The time the library took, as the service reports it, in ms."""
-    form = json.dumps({"query": query_to_json(parse(line))}).encode()
+    form = json.dumps({"query": query_form(parse(line))}).encode()
     with connect(settings.data_dir) as connection:
         connection.sock.settimeout(ANSWER_S)
         connection.request("POST", "/search", form)
@@ -87,7 +87,7 @@ def inside_ms(settings: Settings, line: str) -> float:
 def is_answered(client: Client, line: str) -> bool:
     """Whether the service answered; otherwise a command would have opened the library."""
     try:
-        return client.find(line) is not None
+        return client.call(Library.find, line) is not None
     except ServiceUnavailable:
         return False
 
@@ -95,7 +95,7 @@ def is_answered(client: Client, line: str) -> bool:
 def known_words(k: int = 20) -> list[bytes]:
     """Requests for the k best photos for known words."""
     return [
-        json.dumps({"query": query_to_json(parse(f"a photo of {number} dogs")), "k": k}).encode()
+        json.dumps({"query": query_form(parse(f"a photo of {number} dogs")), "k": k}).encode()
         for number in range(KNOWN)
     ]
 
@@ -147,8 +147,12 @@ def measure(settings: Settings, environment: dict[str, str]) -> dict[str, object
         "one shot, known words, with": one_shot(environment, lambda number: "a dog"),
     }
     client = Client(settings)
-    results["round trip, new words, ms"] = round(timed(lambda n: client.find(new(n)), 40)[0], 1)
-    results["round trip, known words, ms"] = round(timed(lambda n: client.find("a dog"), 40)[0], 1)
+
+    def round_trip_ms(words: Callable[[int], str]) -> float:
+        return round(timed(lambda number: client.call(Library.find, words(number)), 40)[0], 1)
+
+    results["round trip, new words, ms"] = round_trip_ms(new)
+    results["round trip, known words, ms"] = round_trip_ms(lambda number: "a dog")
     for name, line in (("new", new), ("known", lambda number: "a dog")):
         inside = [inside_ms(settings, line(number)) for number in range(40)]
         results[f"inside, {name} words, ms"] = round(statistics.median(inside), 1)

@@ -139,7 +139,7 @@ def main() -> None:
     with Library.open(settings, print) as library:
         print(library.index([folder]).run())
         started_s, cpu_s = time.monotonic(), time.process_time()
-        report = library.read_text(everything=True).run()
+        report = library.upkeep.read_text(everything=True).run()
         wall_s, cpu_s = time.monotonic() - started_s, time.process_time() - cpu_s
         print(report)
         if report.tried:

@@ -33,7 +33,7 @@ from typing import Any
 
 import psutil
 
-from imgsearch import Archive, Library, Settings
+from imgsearch import Library, Settings
 from imgsearch.catalogue.lance.reader import LanceCatalogue
 from imgsearch.catalogue.lance.writer import LanceWriter
 from imgsearch.encoders.registry import open_encoder
@@ -356,7 +356,7 @@ def overhead(count: int, work: Path) -> None:
 
     def archive(name: str, ray: str | None = None) -> None:
         settings = Settings.load(data_dir=work / name / "data", encoder="lite")
-        with Archive.open(work / name / "archive", settings) as opened:
+        with Library.open_archive(work / name / "archive", settings) as opened:
             _say_how_long(name, opened.index([photos], ray=ray))
 
     library("library")

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from imgsearch.analysis.clusters import cluster_photos, count_within
     from imgsearch.analysis.proposal import with_kept
     from imgsearch.analysis.removal_script import has_objects, removal_paths, removal_script
-    from imgsearch.archive import Archive
     from imgsearch.config import Settings
     from imgsearch.decode.original import OriginalFile
     from imgsearch.errors import ImgsearchError, QueryError, UsageError
     from imgsearch.indexer.folder_choices import count_photo_files, subfolders, usual_folders
     from imgsearch.library import Library
+    from imgsearch.operations.saved import Saved
     from imgsearch.page_access import (
         ARCHIVE_VARIABLE,
         LOOPBACK,
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from imgsearch.records.suggestion import Suggestion
     from imgsearch.records.trial import EncoderTrial, TrialQuery
     from imgsearch.search.saved_queries import saved_name_of
-    from imgsearch.service.api import ask
+    from imgsearch.service.api import Asking
     from imgsearch.text import (
         clock,
         format_count,
@@ -94,7 +94,7 @@ __version__ = VERSION
 _MODULES = {
     "ARCHIVE_VARIABLE": "imgsearch.page_access",
     "Answer": "imgsearch.records.answer",
-    "Archive": "imgsearch.archive",
+    "Asking": "imgsearch.service.api",
     "Classes": "imgsearch.records.labels",
     "Counts": "imgsearch.records.status",
     "DuplicateGroup": "imgsearch.records.duplicates",
@@ -130,6 +130,7 @@ _MODULES = {
     "RateMeter": "imgsearch.progress",
     "Region": "imgsearch.records.query",
     "Root": "imgsearch.records.status",
+    "Saved": "imgsearch.operations.saved",
     "RunningJob": "imgsearch.progress",
     "SavedSearch": "imgsearch.records.saved",
     "SavedSearchOutputs": "imgsearch.records.saved",
@@ -147,7 +148,6 @@ _MODULES = {
     "UnderstoodPart": "imgsearch.records.query",
     "Understanding": "imgsearch.records.query",
     "Verdict": "imgsearch.records.answer",
-    "ask": "imgsearch.service.api",
     "cluster_photos": "imgsearch.analysis.clusters",
     "count_photo_files": "imgsearch.indexer.folder_choices",
     "count_within": "imgsearch.analysis.clusters",
@@ -176,7 +176,7 @@ __all__ = [
     "PASSWORD_VARIABLE",
     "TOKEN_VARIABLE",
     "Answer",
-    "Archive",
+    "Asking",
     "Classes",
     "Counts",
     "DayPhotos",
@@ -211,6 +211,7 @@ __all__ = [
     "Region",
     "Root",
     "RunningJob",
+    "Saved",
     "SavedSearch",
     "SavedSearchOutputs",
     "SavedSearchSummary",
@@ -226,7 +227,6 @@ __all__ = [
     "UnderstoodPart",
     "UsageError",
     "Verdict",
-    "ask",
     "clock",
     "cluster_photos",
     "count_photo_files",

@@ -123,7 +123,7 @@ class Soak:
         library = Library.open(settings, encoder=encoder, index_policy=POLICY)
         with library, suppress(LibraryLocked):  # next time
             library.index(accept_removals=True).run()
-            library.prune(0)
+            library.folders.prune(0)
 
     # ------------------------------------------------------------------ the disk
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Archive, Classes, Library, Settings, removal_paths
+from imgsearch import Classes, Library, Settings, removal_paths
 from imgsearch.errors import QueryError, StoreError, UsageError
 from imgsearch.records.answer import Answer
 from imgsearch.records.files import FileStat, IngestResult
@@ -33,14 +33,14 @@ LINES = (
 
 
 @pytest.fixture(scope="module")
-def archive(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+def archive(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """All photos of the demo library, with its vectors."""
     address = tmp_path_factory.mktemp("archive") / "photos"
     reads = Reads.open(demo.settings.data_dir)
     row, ids = reads.encoder_in_use(), reads.live_ids().tolist()
     vectors, paths = reads.parts(row.key, ids), reads.paths(ids)
-    with Archive.open(address, demo.settings) as archive:
-        writer = archive.writer(row)
+    with Library.open_archive(address, demo.settings) as archive:
+        writer = archive.fleet.writer(row)
         writer.put(
             [
                 IngestResult(
@@ -69,7 +69,7 @@ def seen(answer: Answer) -> list[Seen]:
 
 @pytest.mark.parametrize("line", LINES)
 def test_an_archive_gives_the_answers_of_the_library(
-    demo: Library, archive: Archive, line: str
+    demo: Library, archive: Library, line: str
 ) -> None:
     own, there = demo.find(line, 30), archive.find(line, 30)
     assert there.hits, line
@@ -83,7 +83,7 @@ def test_an_archive_gives_the_answers_of_the_library(
         assert there.verdict.strength == pytest.approx(own.verdict.strength, abs=0.02)
 
 
-def test_pages_follow_each_other_and_all_are_found(demo: Library, archive: Archive) -> None:
+def test_pages_follow_each_other_and_all_are_found(demo: Library, archive: Library) -> None:
     first = archive.find("people", 4)
     second = archive.find("people", 4, first.cursor)
     assert seen(first) + seen(second) == seen(demo.find("people", 8))
@@ -95,7 +95,7 @@ def test_pages_follow_each_other_and_all_are_found(demo: Library, archive: Archi
 
 
 def test_explain_says_the_same(
-    demo: Library, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    demo: Library, archive: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = demo.find("a cat").hits[0].path
     own, there = demo.explain(path, "a cat -people"), archive.explain(path, "a cat -people")
@@ -108,10 +108,10 @@ def test_explain_says_the_same(
 
 
 @pytest.mark.parametrize("line", ["people", "type:png", "width:>=0"])
-def test_labels_are_those_of_the_library(demo: Library, archive: Archive, line: str) -> None:
+def test_labels_are_those_of_the_library(demo: Library, archive: Library, line: str) -> None:
     classes = Classes(("a cat", "a drink", "a building"))
 
-    def labels(library: Library | Archive) -> dict[Path, tuple[str, float]]:
+    def labels(library: Library) -> dict[Path, tuple[str, float]]:
         found = library.label(classes, line)
         hits = library.photos([label.photo_id for label in found])
         return {
@@ -124,29 +124,29 @@ def test_labels_are_those_of_the_library(demo: Library, archive: Archive, line: 
         archive.label(classes)
 
 
-def test_an_example_of_the_archive_is_recognised(demo: Library, archive: Archive) -> None:
+def test_an_example_of_the_archive_is_recognised(demo: Library, archive: Library) -> None:
     path = demo.find("a cat").hits[0].path
     answer = archive.find(f'image:"{path}"')
     assert path not in {hit.path for hit in answer.hits}
     assert seen(answer) == seen(demo.find(f'image:"{path}"'))
 
 
-def test_near_duplicates_are_those_of_the_library(demo: Library, archive: Archive) -> None:
+def test_near_duplicates_are_those_of_the_library(demo: Library, archive: Library) -> None:
     def proposal(
-        library: Library | Archive,
+        library: Library,
     ) -> set[frozenset[tuple[Path, bool, str, float | None]]]:
-        pairs = library.near_duplicates(0.6).run()
+        pairs = library.duplicates.find(0.6).run()
         return {
             frozenset(
                 (each.hit.path, each.keep, each.reason, each.score and round(each.score, 3))
                 for each in group.photos
             )
-            for group in library.groups(pairs, 0.6)
+            for group in library.duplicates.groups(pairs, 0.6)
         }
 
     assert proposal(archive) == proposal(demo) != set()
-    pairs = archive.near_duplicates(0.6).run()
-    superfluous = removal_paths(archive.groups(pairs, 0.6))
+    pairs = archive.duplicates.find(0.6).run()
+    superfluous = removal_paths(archive.duplicates.groups(pairs, 0.6))
     listed = run_cli(
         *("duplicates", "--min-score", "0.6", "--list", "--library", archive.address),
         data=demo.settings.data_dir,
@@ -155,13 +155,13 @@ def test_near_duplicates_are_those_of_the_library(demo: Library, archive: Archiv
     assert listed.stdout.splitlines() == list(map(str, superfluous))
 
 
-def test_what_an_archive_does_not_have_is_refused_with_a_sentence(archive: Archive) -> None:
+def test_what_an_archive_does_not_have_is_refused_with_a_sentence(archive: Library) -> None:
     for line in ("saved:beach", "concept:beach", "label:kind/cat", "root:photos"):
         with pytest.raises(QueryError, match=r"\w+.*\."):
             archive.find(line)
 
 
-def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Archive) -> None:
+def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Library) -> None:
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return run_cli(*arguments, "--library", archive.address, data=demo.settings.data_dir)
 
@@ -183,7 +183,7 @@ def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Arch
 
 def test_without_an_archive_there_the_error_says_so(tmp_path: Path) -> None:
     with (
-        Archive.open(tmp_path / "none", Settings.load(data_dir=tmp_path)) as archive,
+        Library.open_archive(tmp_path / "none", Settings.load(data_dir=tmp_path)) as archive,
         pytest.raises(StoreError, match="none"),
     ):
         archive.find("a cat")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from imgsearch import Archive, Library
+from imgsearch import Library
 from imgsearch.cli import commands
 from imgsearch.store.lock import writing
 from tests.stand_in import StandIn
@@ -28,38 +28,38 @@ def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, travels: Library) -> Iterator[Archive]:
-    with Archive.open(tmp_path / "archive", travels.settings, encoder=StandIn()) as opened:
-        opened.copy_from(travels.settings.data_dir).run()
+def archive(tmp_path: Path, travels: Library) -> Iterator[Library]:
+    with Library.open_archive(tmp_path / "archive", travels.settings, encoder=StandIn()) as opened:
+        opened.fleet.copy_from(travels.settings.data_dir).run()
         yield opened
 
 
-def names(opened: Library | Archive, ids: Sequence[int]) -> list[str]:
+def names(opened: Library, ids: Sequence[int]) -> list[str]:
     """The photos of these ids, which belong to one catalogue."""
     return sorted(hit.path.name for hit in opened.photos(ids))
 
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_dates_and_places_are_those_of_the_library(
-    travels: Library, archive: Archive, query: str | None
+    travels: Library, archive: Library, query: str | None
 ) -> None:
-    assert archive.timeline(query) == travels.timeline(query)
-    assert archive.places(query) == travels.places(query)
+    assert archive.browse.timeline(query) == travels.browse.timeline(query)
+    assert archive.browse.places(query) == travels.browse.places(query)
 
-    def days(opened: Library | Archive) -> list[object]:
+    def days(opened: Library) -> list[object]:
         return [
             (day.day, day.dated_by_file, names(opened, day.photo_ids.tolist()))
-            for day in opened.days(query)
+            for day in opened.browse.days(query)
         ]
 
-    def events(opened: Library | Archive) -> list[object]:
+    def events(opened: Library) -> list[object]:
         return [
             (replace(event, photo_ids=()), names(opened, event.photo_ids))
-            for event in opened.events(query)
+            for event in opened.browse.events(query)
         ]
 
-    def positions(opened: Library | Archive) -> tuple[object, ...]:
-        found = opened.positions(query)
+    def positions(opened: Library) -> tuple[object, ...]:
+        found = opened.browse.positions(query)
         shown = [hit.path.name for hit in opened.photos(found.photo_ids.tolist())]
         return shown, found.lat.tolist(), found.lon.tolist(), found.unknown
 
@@ -68,12 +68,15 @@ def test_dates_and_places_are_those_of_the_library(
     assert positions(archive) == positions(travels)
 
 
-def test_there_is_something_to_compare(travels: Library, archive: Archive) -> None:
-    years = {year.year: year.photos for year in archive.timeline().years if year.photos}
+def test_there_is_something_to_compare(travels: Library, archive: Library) -> None:
+    years = {year.year: year.photos for year in archive.browse.timeline().years if year.photos}
     assert years == {2008: 3, 2012: 1, 2015: 3}
-    assert [country.country for country in archive.places().countries] == ["Italy", "Australia"]
-    assert archive.places().unnamed == archive.places().unknown == 1
-    assert len(archive.events()) == 4 and len(archive.positions().photo_ids) == 5
+    assert [country.country for country in archive.browse.places().countries] == [
+        "Italy",
+        "Australia",
+    ]
+    assert archive.browse.places().unnamed == archive.browse.places().unknown == 1
+    assert len(archive.browse.events()) == 4 and len(archive.browse.positions().photo_ids) == 5
 
 
 def state_facts(library: Library, folder: Path, stated: Mapping[str, Mapping[str, Any]]) -> None:
@@ -95,35 +98,37 @@ def test_names_are_counted_as_in_the_library(tmp_path: Path, travels: Library) -
     people = {"a1.png": ("Anna",), "a2.png": ("Bob", "Anna"), "s1.png": ()}
     stated = {name: {**of_all, "people": shown} for name, shown in people.items()}
     state_facts(travels, tmp_path / "photos", stated)
-    with Archive.open(tmp_path / "named", travels.settings, encoder=StandIn()) as archive:
-        archive.copy_from(travels.settings.data_dir).run()
-        names = archive.name_counts()
-        assert names == travels.name_counts()
+    with Library.open_archive(tmp_path / "named", travels.settings, encoder=StandIn()) as archive:
+        archive.fleet.copy_from(travels.settings.data_dir).run()
+        names = archive.browse.names()
+        assert names == travels.browse.names()
         assert names.people == {"Anna": 2, "Bob": 1} and names.keywords == {"sea": 3}
-        assert archive.value_counts("camera") == {"Leica M9": 3} == travels.counts().cameras
-        assert archive.value_counts("format") == travels.counts().formats == {"PNG": 7}
+        assert (
+            archive.browse.values("camera") == {"Leica M9": 3} == travels.folders.counts().cameras
+        )
+        assert archive.browse.values("format") == travels.folders.counts().formats == {"PNG": 7}
 
 
 def test_an_impossible_position_of_an_old_library_is_on_no_map(
     tmp_path: Path, travels: Library
 ) -> None:
-    before = travels.positions()
+    before = travels.browse.positions()
     state_facts(travels, tmp_path / "photos", {"s1.png": {"lat": 200.0}})
-    with Archive.open(tmp_path / "old", travels.settings, encoder=StandIn()) as archive:
-        archive.copy_from(travels.settings.data_dir).run()
+    with Library.open_archive(tmp_path / "old", travels.settings, encoder=StandIn()) as archive:
+        archive.fleet.copy_from(travels.settings.data_dir).run()
         for opened in (travels, archive):
-            found = opened.positions()
+            found = opened.browse.positions()
             assert len(found.photo_ids) == len(before.photo_ids) - 1
             assert found.unknown == before.unknown + 1 and found.lat.max() < 90
 
 
 def test_a_photo_that_was_forgotten_is_not_counted(
-    tmp_path: Path, travels: Library, archive: Archive
+    tmp_path: Path, travels: Library, archive: Library
 ) -> None:
-    before = archive.timeline("after:2015")
-    archive.writer().forget([str(tmp_path / "photos" / "s1.png")])
-    assert archive.timeline("after:2015").years[0].photos == before.years[0].photos - 1
-    assert [country.country for country in archive.places().countries] == ["Italy"]
+    before = archive.browse.timeline("after:2015")
+    archive.fleet.writer().forget([str(tmp_path / "photos" / "s1.png")])
+    assert archive.browse.timeline("after:2015").years[0].photos == before.years[0].photos - 1
+    assert [country.country for country in archive.browse.places().countries] == ["Italy"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_a_photo_that_was_forgotten_is_not_counted(
     ],
 )
 def test_the_commands_print_the_same(
-    travels: Library, archive: Archive, arguments: tuple[str, ...]
+    travels: Library, archive: Library, arguments: tuple[str, ...]
 ) -> None:
     travels.close()
 

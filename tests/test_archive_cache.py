@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgsearch import Archive, Settings
+from imgsearch import Library, Settings
 from tests.factories import write_photos
 from tests.object_storage import S3Server
 from tests.stand_in import StandIn
@@ -61,7 +61,7 @@ def mounted(server: S3Server, bucket: str, folder: Path) -> Iterator[Path]:
 
 def names_in(address: str | Path, settings: Settings) -> list[str]:
     """The photos of an archive, opened anew: nothing of it is in memory."""
-    with Archive.open(address, settings, encoder=StandIn()) as archive:
+    with Library.open_archive(address, settings, encoder=StandIn()) as archive:
         return [hit.path.name for hit in archive.search(ALL, k=100)]
 
 
@@ -73,7 +73,7 @@ def test_what_was_read_once_is_read_from_the_disk_and_news_are_seen(
     settings = Settings.load(data_dir=tmp_path / "data")
 
     def index() -> None:
-        with Archive.open("s3://index/archive", settings, encoder=StandIn()) as archive:
+        with Library.open_archive("s3://index/archive", settings, encoder=StandIn()) as archive:
             archive.index([photos]).run()
 
     def objects_fetched() -> int:

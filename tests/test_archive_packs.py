@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgsearch import Archive, Library, Settings
+from imgsearch import Library, Settings
 from imgsearch.errors import FolderError, UsageError
 from imgsearch.store.reads import Reads
 from imgsearch.store.thumbnails import ThumbnailStore
@@ -43,16 +43,16 @@ def test_a_library_comes_back_as_it_went(
 ) -> None:
     data, archive, pack = demo.settings.data_dir, tmp_path / "archive", tmp_path / "back.imgsearch"
     photos = Path(demo.find("a cat").hits[0].path).parent
-    with Archive.open(archive, Settings.load(data_dir=tmp_path / "other")) as opened:
-        opened.copy_from(data).run()
-        report = opened.pack(photos, pack).run()
+    with Library.open_archive(archive, Settings.load(data_dir=tmp_path / "other")) as opened:
+        opened.fleet.copy_from(data).run()
+        report = opened.packs.make(photos, pack).run()
         assert (report.photos, report.files) == (21, 21)
         monkeypatch.chdir(photos)
-        assert opened.pack(f"../{photos.name}/", pack).run().photos == 21
+        assert opened.packs.make(f"../{photos.name}/", pack).run().photos == 21
         with pytest.raises(FolderError, match="No photo of the archive"):
-            opened.pack(tmp_path, tmp_path / "none.imgsearch").run()
+            opened.packs.make(tmp_path, tmp_path / "none.imgsearch").run()
         with pytest.raises(UsageError, match="photo folder"):
-            opened.pack(photos, photos / "x.imgsearch").run()
+            opened.packs.make(photos, photos / "x.imgsearch").run()
     done = run_cli("unpack", pack, "--at", photos, data=tmp_path / "back")
     assert done.returncode == 0 and "21 new" in done.stdout, done.stderr
     assert contents(tmp_path / "back") == contents(data)
@@ -66,14 +66,14 @@ def test_objects_become_files_of_a_folder(tmp_path: Path, demo_photos: Path) -> 
     settings = Settings.load(data_dir=tmp_path / "data")
     with s3_server() as s3:
         s3.put({f"2020/{name}": (demo_photos / name).read_bytes() for name in names})
-        with Archive.open(tmp_path / "archive", settings, encoder=StandIn()) as archive:
+        with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as archive:
             archive.index(["s3://photos"]).run()
-            archive.pack("s3://photos", tmp_path / "a.imgsearch").run()
+            archive.packs.make("s3://photos", tmp_path / "a.imgsearch").run()
     (nas / "2020").mkdir(parents=True)
     for name in names:
         shutil.copy(demo_photos / name, nas / "2020" / name)
     with Library.open(Settings.load(data_dir=tmp_path / "back"), encoder=StandIn()) as library:
-        assert library.unpack(tmp_path / "a.imgsearch", at=nas).run().new == 2
+        assert library.packs.merge(tmp_path / "a.imgsearch", at=nas).run().new == 2
         paths = {hit.path for hit in library.search("sort:path width:>0")}
         assert paths == {nas / "2020" / name for name in names}
         assert library.index([nas]).run().new == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Archive, Settings
+from imgsearch import Library, Settings
 from imgsearch.catalogue.lance.tables import lance_errors
 from imgsearch.errors import PhotoError, StoreError
 from tests.factories import write_photos
@@ -63,9 +63,9 @@ def as_reader(server: S3Server) -> Iterator[None]:
         yield
 
 
-def open_archive(folder: Path) -> Archive:
+def open_archive(folder: Path) -> Library:
     settings = Settings.load(data_dir=folder / "data", cache_dir=folder / "cache")
-    return Archive.open(ADDRESS, settings, encoder=StandIn())
+    return Library.open_archive(ADDRESS, settings, encoder=StandIn())
 
 
 def test_a_reader_searches_and_does_not_write(tmp_path: Path, s3: S3Server) -> None:
@@ -110,7 +110,7 @@ def test_an_address_that_is_not_encrypted_must_be_allowed(
 ) -> None:
     monkeypatch.delenv("AWS_ALLOW_HTTP")
     with (
-        Archive.open(ADDRESS, Settings.load(data_dir=tmp_path)) as archive,
+        Library.open_archive(ADDRESS, Settings.load(data_dir=tmp_path)) as archive,
         pytest.raises(StoreError, match="AWS_ALLOW_HTTP=true"),
     ):
         archive.status()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter
 
-from imgsearch import Archive, Library, Settings, removal_script
+from imgsearch import Library, Settings, removal_script
 from imgsearch.catalogue.lance import tables
 from imgsearch.errors import PhotoError, UsageError
 from tests.factories import write_photos
@@ -19,8 +19,8 @@ from tests.stand_in import StandIn
 pytest.importorskip("lance", reason="needs the extra scale")
 
 
-def open_archive(folder: Path, thumbnails_mb: int | None = None) -> Archive:
-    return Archive.open(
+def open_archive(folder: Path, thumbnails_mb: int | None = None) -> Library:
+    return Library.open_archive(
         folder / "archive",
         Settings.load(
             data_dir=folder / "data", cache_dir=folder / "cache", thumbnails_mb=thumbnails_mb
@@ -29,7 +29,7 @@ def open_archive(folder: Path, thumbnails_mb: int | None = None) -> Archive:
     )
 
 
-def ids_by_name(archive: Archive) -> dict[str, int]:
+def ids_by_name(archive: Library) -> dict[str, int]:
     return {hit.path.name: hit.photo.id for hit in archive.search("sort:path width:>0", k=100)}
 
 
@@ -91,9 +91,11 @@ def test_of_near_duplicates_in_object_storage_the_sharper_is_kept(
     names = ("sharp.png", "blurred.png")
     s3.put({name: (tmp_path / name).read_bytes() for name in names})
     settings = Settings.load(data_dir=tmp_path / "data", encoder="lite")
-    with Archive.open(tmp_path / "archive", settings) as archive:
+    with Library.open_archive(tmp_path / "archive", settings) as archive:
         archive.index(["s3://photos"]).run()
-        (group,) = archive.groups(archive.near_duplicates(0.5).run(), 0.5, ["s3://other"])
+        (group,) = archive.duplicates.groups(
+            archive.duplicates.find(0.5).run(), 0.5, ["s3://other"]
+        )
     (kept,), (other,) = group.kept, group.others
     assert (kept.hit.path.name, kept.reason) == ("sharp.png", "sharper")
     assert (other.hit.path.name, other.reason) == ("blurred.png", "less sharp")
@@ -102,8 +104,8 @@ def test_of_near_duplicates_in_object_storage_the_sharper_is_kept(
 
 
 def test_a_copied_library_brings_its_pictures(demo: Library, tmp_path: Path) -> None:
-    with Archive.open(tmp_path / "archive", Settings.load(data_dir=tmp_path)) as archive:
-        archive.copy_from(demo.settings.data_dir).run()
+    with Library.open_archive(tmp_path / "archive", Settings.load(data_dir=tmp_path)) as archive:
+        archive.fleet.copy_from(demo.settings.data_dir).run()
         for own in demo.search("a cat", k=3):
             (there,) = (hit for hit in archive.search("a cat", k=3) if hit.path == own.path)
             assert archive.thumbnail(there.photo.id, 256) == demo.thumbnail(own.photo.id, 256)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from imgsearch import Archive, Library, Settings
+from imgsearch import Library, Settings
 from imgsearch.cli import commands
 from imgsearch.errors import UsageError
 from imgsearch.records.files import IngestResult
@@ -48,14 +48,16 @@ def writer(tmp_path: Path) -> LanceWriter:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, writer: LanceWriter) -> Iterator[Archive]:
-    with Archive.open(tmp_path / "archive", Settings.load(data_dir=tmp_path / "data")) as opened:
+def archive(tmp_path: Path, writer: LanceWriter) -> Iterator[Library]:
+    with Library.open_archive(
+        tmp_path / "archive", Settings.load(data_dir=tmp_path / "data")
+    ) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("typed", [typed for typed, _ in NAMES])
 def test_an_archive_suggests_what_the_library_suggests(
-    library: Library, archive: Archive, typed: str
+    library: Library, archive: Library, typed: str
 ) -> None:
     of_library = [
         each
@@ -66,7 +68,7 @@ def test_an_archive_suggests_what_the_library_suggests(
 
 
 def test_values_of_filters_are_suggested_and_none_that_an_archive_does_not_have(
-    archive: Archive,
+    archive: Library,
 ) -> None:
     assert [each.text for each in archive.suggest("month:j")] == ["January", "June", "July"]
     assert [each.line for each in archive.suggest("creator:zo")] == ['creator:"Zoë Lindqvist"']
@@ -79,7 +81,9 @@ def test_values_of_filters_are_suggested_and_none_that_an_archive_does_not_have(
 def test_an_empty_archive_suggests_nothing(tmp_path: Path) -> None:
     encoder = EncoderRow(1, "test/1", "test", 2)
     LanceWriter.open(tmp_path / "none", encoder, lambda texts: random_vectors(len(texts), 2))
-    with Archive.open(tmp_path / "none", Settings.load(data_dir=tmp_path / "data")) as archive:
+    with Library.open_archive(
+        tmp_path / "none", Settings.load(data_dir=tmp_path / "data")
+    ) as archive:
         assert archive.suggest("anna") == archive.suggest("camera:") == ()
 
 
@@ -99,7 +103,7 @@ def test_new_names_are_suggested_after_a_minute(writer: LanceWriter, tmp_path: P
     assert photos_of("anna weid") == 3  # the photo counts once
 
 
-def test_the_command_asks_an_archive(archive: Archive, tmp_path: Path) -> None:
+def test_the_command_asks_an_archive(archive: Library, tmp_path: Path) -> None:
     options = ["--library", archive.address, "--data", str(tmp_path / "data")]
     shown = CliRunner().invoke(commands, ["suggest", "a dog with anna w", *options])
     assert shown.exit_code == 0

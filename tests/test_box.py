@@ -138,7 +138,7 @@ def test_understood_parts_are_filters(travels: Library) -> None:
     exact = travels.find('"a red car" country:Italy on:2018', 60)
     assert names(exact) == names(answer) and exact.understood == ()
     assert travels.exact_line("a red car in Italy 2018") == "a red car country:Italy on:2018"
-    assert travels.timeline("in Italy 2018").years[0].photos == 4
+    assert travels.browse.timeline("in Italy 2018").years[0].photos == 4
     line = answer.understood[0].undo
     assert set(names(travels.find(line, 60))) == set(names(travels.find("on:2018", 60)))
 
@@ -171,7 +171,7 @@ def test_explain_knows_the_rank_of_a_photo_found_by_name(travels: Library) -> No
     explanation = travels.explain(path, "DSCN0042")
     assert (explanation.rank, explanation.matched_by) == (1, ("file_name",))
     explained = travels.explain(path, "in Italy 2018").filters
-    assert [passes for _, passes in explained] == [False, False]
+    assert [each.passes for each in explained] == [False, False]
 
 
 def test_names_that_come_later_do_not_disturb_a_cursor(travels: Library, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def travels(tmp_path: Path, library: Library, stand_in: StandIn) -> Library:
 
 
 def test_photos_are_counted_by_year_and_month(travels: Library) -> None:
-    assert travels.timeline() == Timeline(
+    assert travels.browse.timeline() == Timeline(
         (
             YearCount(2008, 3, 0, (MonthCount("2008-10", 2, 0), MonthCount("2008-12", 1, 0))),
             *(YearCount(year, 0, 0, ()) for year in (2009, 2010, 2011)),
@@ -52,7 +52,7 @@ def test_photos_are_counted_by_year_and_month(travels: Library) -> None:
 
 
 def test_a_month_counts_what_a_search_for_it_finds(travels: Library) -> None:
-    for year in travels.timeline().years:
+    for year in travels.browse.timeline().years:
         for month in year.months:
             assert len(travels.find(f"on:{month.month}").hits) == month.photos
             by_file = travels.find(f"on:{month.month} dated:file").hits
@@ -60,7 +60,7 @@ def test_a_month_counts_what_a_search_for_it_finds(travels: Library) -> None:
 
 
 def test_photos_are_listed_by_day_newest_first(travels: Library) -> None:
-    days = travels.days()
+    days = travels.browse.days()
     assert [(day.day.isoformat(), len(day.photo_ids), day.dated_by_file) for day in days] == [
         ("2015-11-05", 1, 0),
         ("2015-02-02", 1, 0),
@@ -73,16 +73,16 @@ def test_photos_are_listed_by_day_newest_first(travels: Library) -> None:
     assert in_order == [hit.photo.id for hit in travels.find("sort:date", 100).hits]
     names = [hit.path.stem for hit in travels.photos(days[-1].photo_ids.tolist())]
     assert names == ["a2", "a1"], "the latest first"
-    (day,) = travels.days("country:Italy after:2012")
+    (day,) = travels.browse.days("country:Italy after:2012")
     assert day.day == date(2015, 11, 5)
-    assert travels.days("country:France") == ()
+    assert travels.browse.days("country:France") == ()
 
 
 def test_photos_are_counted_by_country_region_and_town(travels: Library) -> None:
     towns = (TownCount("Arezzo", 2), TownCount("Florence", 1))
     italy = (RegionCount("Tuscany", 3, towns), RegionCount(None, 1, (TownCount(None, 1),)))
     sydney = RegionCount("New South Wales", 1, (TownCount("Sydney", 1),))
-    assert travels.places() == PlaceCounts(
+    assert travels.browse.places() == PlaceCounts(
         (CountryCount("Italy", 4, italy), CountryCount("Australia", 1, (sydney,))),
         unnamed=1,
         unknown=1,
@@ -90,36 +90,36 @@ def test_photos_are_counted_by_country_region_and_town(travels: Library) -> None
 
 
 def test_only_the_photos_of_a_query_are_counted(travels: Library) -> None:
-    (year,) = travels.timeline("country:Italy before:2010").years
+    (year,) = travels.browse.timeline("country:Italy before:2010").years
     assert (year.year, year.photos) == (2008, 3)
-    assert [country.photos for country in travels.places("on:2008-10").countries] == [2]
-    assert travels.timeline("country:France") == Timeline(())
-    assert travels.places("country:France") == PlaceCounts((), 0, 0)
-    nearest = travels.timeline("something", k=2)  # too few photos here for weak results
+    assert [country.photos for country in travels.browse.places("on:2008-10").countries] == [2]
+    assert travels.browse.timeline("country:France") == Timeline(())
+    assert travels.browse.places("country:France") == PlaceCounts((), 0, 0)
+    nearest = travels.browse.timeline("something", k=2)  # too few photos here for weak results
     assert sum(year.photos for year in nearest.years) == 2
     with pytest.raises(QueryError, match="without them, photos have no score"):
-        travels.timeline("country:Italy t:0.5")
+        travels.browse.timeline("country:Italy t:0.5")
     with pytest.raises(QueryError, match="Unknown filter"):
-        travels.places("contry:Italy")
+        travels.browse.places("contry:Italy")
 
 
 def test_weak_results_are_not_counted(demo: Library) -> None:
     hits = [hit for hit in demo.find("a cat", 1000).hits if hit.level != "weak"]
     assert 0 < len(hits) < demo.photo_count()
-    assert sum(year.photos for year in demo.timeline("a cat").years) == len(hits)
-    assert demo.places("a cat").unknown == len(hits)
-    assert demo.timeline("a violin") == Timeline(())
+    assert sum(year.photos for year in demo.browse.timeline("a cat").years) == len(hits)
+    assert demo.browse.places("a cat").unknown == len(hits)
+    assert demo.browse.timeline("a violin") == Timeline(())
 
 
 def test_a_photo_whose_file_is_gone_is_not_counted(travels: Library, tmp_path: Path) -> None:
     (tmp_path / "photos" / "s1.png").unlink()
     travels.index().run()
-    assert [country.country for country in travels.places().countries] == ["Italy"]
-    assert travels.timeline().years[-1].photos == 2
+    assert [country.country for country in travels.browse.places().countries] == ["Italy"]
+    assert travels.browse.timeline().years[-1].photos == 2
 
 
 def test_an_empty_library_says_what_to_do(library: Library) -> None:
-    for count in (library.timeline, library.places):
+    for count in (library.browse.timeline, library.browse.places):
         with pytest.raises(UsageError, match="imgsearch index"):
             count()
 
@@ -136,8 +136,10 @@ def test_a_shot_counts_once_with_stack_raw(
     with Library.open(settings, encoder=stand_in) as library:
         library.index([folder]).run()
         for query in (None, "in:photos", "anything"):
-            assert library.places(query).unknown == photos
-        assert library.places("type:raw").unknown == 1, "its JPEG does not pass, and hides nothing"
+            assert library.browse.places(query).unknown == photos
+        assert library.browse.places("type:raw").unknown == 1, (
+            "its JPEG does not pass, and hides nothing"
+        )
 
 
 # ------------------------------------------------------------------------- events
@@ -220,15 +222,15 @@ def test_events_of_made_libraries_are_found() -> None:
 
 
 def test_events_of_a_library_have_its_photos_and_places(travels: Library) -> None:
-    events = travels.events()
+    events = travels.browse.events()
     names = [[hit.path.stem[:2] for hit in travels.photos(event.photo_ids)] for event in events]
     assert [sorted(each) for each in names[1:]] == [["a3"], ["o1", "s1"], ["n1"]]
     assert len(names[0]) == 2, "the copy is the same photo, and f1 has only its file's date"
     assert (events[0].towns, events[0].countries) == (("Arezzo",), ("Italy",))
     assert events[0].start == datetime(2008, 10, 22, 16, 28, 39)
     assert events[0].end == datetime(2008, 10, 22, 23, 59, 59), "as the camera showed it"
-    assert travels.events("on:2008-12") == events[1:2]
-    assert travels.events("dated:file") == ()
+    assert travels.browse.events("on:2008-12") == events[1:2]
+    assert travels.browse.events("dated:file") == ()
 
 
 # ------------------------------------------------------------------------- the commands

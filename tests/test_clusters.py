@@ -85,14 +85,14 @@ def test_a_circle_counts_what_the_filter_near_finds(library: Library, tmp_path: 
         root_id = store.files.add_root(str(tmp_path / "photos"))
         row = store.vectors.add_encoder("lite/x", "lite", 8)
         store.record(root_id, row.key, list(_ingested(tmp_path / "photos", points)))
-    found = library.positions()
+    found = library.browse.positions()
     assert (len(found.photo_ids), found.unknown) == (42, 2), "out of range, and none"
     for (lat, lon), radius_km in ((VIENNA, 12.0), (VIENNA, 25.5), (FIJI, 30.0)):
         hits = library.find(f"near:{lat},{lon},{radius_km}km", 100).hits
         assert 0 < len(hits) < 42
         assert count_within(found, lat, lon, radius_km) == len(hits)
     assert count_within(found, *FIJI, 30.0) == 2, "across the meridian of 180 degrees"
-    assert len(library.positions(f"near:{VIENNA[0]},{VIENNA[1]},12km").photo_ids) < 40
+    assert len(library.browse.positions(f"near:{VIENNA[0]},{VIENNA[1]},12km").photo_ids) < 40
 
 
 def _ingested(folder: Path, points: Sequence[tuple[float, float] | None]) -> Iterator[IngestResult]:

@@ -19,7 +19,6 @@ from imgsearch.concepts.probe import TrainingSet
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.grammar import parse, to_text
 from imgsearch.records.answer import Hit
-from imgsearch.records.query import TaughtConcept, Term
 from tests.factories import random_vectors, unit, wait_until
 from tests.stand_in import StandIn
 
@@ -163,7 +162,7 @@ def test_a_concept_is_a_term_and_a_filter(
     library: Library, painted: Path, stand_in: StandIn
 ) -> None:
     before = stand_in.embedded
-    concept = library.teach("Pink band", pinks(painted, 6), [painted / "green-00.png"])
+    concept = library.concepts.teach("Pink band", pinks(painted, 6), [painted / "green-00.png"])
     assert stand_in.embedded == before  # nothing was embedded again
     assert (concept.likes, concept.unlikes) == (6, 1)
     assert concept.test is not None and concept.test.separates
@@ -184,7 +183,7 @@ def test_a_concept_is_a_term_and_a_filter(
 
 
 def test_the_verdict_on_a_concept_is_its_own(library: Library, painted: Path) -> None:
-    concept = library.teach("pink", pinks(painted, 6))
+    concept = library.concepts.teach("pink", pinks(painted, 6))
     answer = library.find("concept:pink", k=PINKS + GREENS)
     assert answer.verdict is not None and answer.verdict.state == "found"
     shown = [hit for hit in answer.hits if hit.level in ("sure", "likely")]
@@ -196,22 +195,22 @@ def test_the_verdict_on_a_concept_is_its_own(library: Library, painted: Path) ->
     assert (verdict.name, verdict.judged) == ("pink", True)
     assert verdict.probability > 0.5
     (share,) = explained.shares
-    assert share.term == Term(TaughtConcept("pink"))
+    assert share.term == "concept:pink"
     (other,) = library.explain(painted / "green-01.png", "concept:pink").concepts
     assert other.level is None and other.judged is None and "not likely" in str(other)
 
 
 def test_a_page_notices_that_the_concept_was_taught_again(library: Library, painted: Path) -> None:
-    library.teach("pink", pinks(painted, 3))
+    library.concepts.teach("pink", pinks(painted, 3))
     cursor = library.find("concept:pink", k=4).cursor
     assert len(library.find("concept:pink", k=4, cursor=cursor).hits) == 4
-    library.teach("pink", pinks(painted, 5))
+    library.concepts.teach("pink", pinks(painted, 5))
     with pytest.raises(QueryError, match="taught again since"):
         library.find("concept:pink", k=4, cursor=cursor)
 
 
 def test_new_photos_are_judged_as_they_come(library: Library, painted: Path) -> None:
-    library.teach("pink", pinks(painted, 8))
+    library.concepts.teach("pink", pinks(painted, 8))
     paint(painted / "pink-new.png", (250, 30, 160), 555)
     paint(painted / "green-new.png", (30, 200, 60), 556)
     library.index().run()
@@ -221,15 +220,15 @@ def test_new_photos_are_judged_as_they_come(library: Library, painted: Path) -> 
 
 def test_a_photo_that_is_judged_again_changes_sides(library: Library, painted: Path) -> None:
     first = painted / "pink-00.png"
-    library.teach("pink", pinks(painted, 6))
+    library.concepts.teach("pink", pinks(painted, 6))
     ids = {hit.path.name: hit.photo.id for hit in library.search("name:pink", k=100)}
-    assert library.judged_photos("pink") == {ids[f"pink-0{n}.png"]: True for n in range(6)}
-    library.teach("pink", unlike=[ids[first.name]])
-    assert library.judged_photos("pink")[ids[first.name]] is False
+    assert library.concepts.judged("pink") == {ids[f"pink-0{n}.png"]: True for n in range(6)}
+    library.concepts.teach("pink", unlike=[ids[first.name]])
+    assert library.concepts.judged("pink")[ids[first.name]] is False
     assert first.name not in names(library.search("shows:pink"))
-    library.teach("pink", withdraw=[f"photo:{ids[first.name]}"])
-    assert ids[first.name] not in library.judged_photos("pink")
-    assert library.concept("pink").likes == 5
+    library.concepts.teach("pink", withdraw=[f"photo:{ids[first.name]}"])
+    assert ids[first.name] not in library.concepts.judged("pink")
+    assert library.concepts.get("pink").likes == 5
 
 
 def test_a_picture_from_elsewhere_is_an_example(
@@ -237,14 +236,14 @@ def test_a_picture_from_elsewhere_is_an_example(
 ) -> None:
     elsewhere = [paint(tmp_path / f"{n}.png", (250, 30, 160), 900 + n) for n in range(3)]
     before = stand_in.embedded
-    concept = library.teach("pink", [*elsewhere[:2], elsewhere[2].read_bytes()])
+    concept = library.concepts.teach("pink", [*elsewhere[:2], elsewhere[2].read_bytes()])
     assert stand_in.embedded == before + 3
     assert concept.likes == 3
-    assert library.judged_photos("pink") == {}
+    assert library.concepts.judged("pink") == {}
     assert all(name.startswith("pink") for name in names(library.search("concept:pink", k=5)))
     for path in elsewhere:
         path.unlink()
-    again = library.teach("pink", [painted / "pink-00.png"])  # their vectors are kept
+    again = library.concepts.teach("pink", [painted / "pink-00.png"])  # their vectors are kept
     assert (again.likes, stand_in.embedded) == (4, before + 3)
 
 
@@ -254,13 +253,13 @@ def test_after_a_change_of_the_model_a_concept_is_learned_again(
     other = StandIn()
     other.id = "lite/another"
     elsewhere = paint(tmp_path / "one.png", (250, 30, 160), 900)
-    library.teach("pink", [*pinks(painted, 6), elsewhere])
+    library.concepts.teach("pink", [*pinks(painted, 6), elsewhere])
     elsewhere.unlink()
     settings = library.settings
     library.close()
     with Library.open(settings, encoder=other) as changed:
         changed.rebuild("lite").run()
-        concept = changed.concept("pink")
+        concept = changed.concepts.get("pink")
         assert concept.is_ready and concept.likes == 7
         found = names(changed.search("concept:pink", k=PINKS))
         assert sorted(found) == [path.name for path in pinks(painted, PINKS)]
@@ -268,10 +267,10 @@ def test_after_a_change_of_the_model_a_concept_is_learned_again(
 
 
 def test_proposals_are_uncertain_and_not_judged_yet(library: Library, painted: Path) -> None:
-    library.teach("pink", pinks(painted, 4), [painted / "green-00.png"])
-    proposed = library.photos_to_judge("pink", 6)
+    library.concepts.teach("pink", pinks(painted, 4), [painted / "green-00.png"])
+    proposed = library.concepts.to_judge("pink", 6)
     assert len(proposed) == 6
-    judged = library.judged_photos("pink")
+    judged = library.concepts.judged("pink")
     assert not {hit.photo.id for hit in proposed} & judged.keys()
     doubts: list[tuple[float, int]] = []
     for hit in library.search("concept:pink", k=PINKS + GREENS):
@@ -284,17 +283,17 @@ def test_proposals_are_uncertain_and_not_judged_yet(library: Library, painted: P
 def test_examples_that_leave_the_library_leave_the_concept(
     library: Library, painted: Path, tmp_path: Path
 ) -> None:
-    library.teach("pink", pinks(painted, 3))
+    library.concepts.teach("pink", pinks(painted, 3))
     for path in pinks(painted, 3):
         path.unlink()
     library.index(accept_removals=True).run()
 
     def is_pruned() -> bool:
-        library.prune(0)  # what was removed in an earlier second, perhaps not all at once
-        return library.concept("pink").likes == 0
+        library.folders.prune(0)  # what was removed in an earlier second, perhaps not all at once
+        return library.concepts.get("pink").likes == 0
 
     wait_until(is_pruned)
-    assert library.concept("pink").is_ready
+    assert library.concepts.get("pink").is_ready
     assert names(library.search("concept:pink", k=3))[0].startswith("pink")
     other = StandIn()
     other.id = "lite/another"
@@ -302,7 +301,7 @@ def test_examples_that_leave_the_library_leave_the_concept(
     library.close()
     with Library.open(settings, encoder=other) as changed:
         changed.rebuild("lite").run()
-        assert not changed.concept("pink").is_ready
+        assert not changed.concepts.get("pink").is_ready
         with pytest.raises(QueryError, match="no examples left"):
             changed.search("concept:pink")
 
@@ -312,40 +311,40 @@ def test_examples_that_leave_the_library_leave_the_concept(
 
 def test_errors_say_what_to_do(library: Library, painted: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="list of examples is empty"):
-        library.teach("pink")
+        library.concepts.teach("pink")
     with pytest.raises(QueryError, match="none was taught yet"):
         library.search("concept:pink")
     with pytest.raises(UsageError, match="at least one photo that shows it"):
-        library.teach("pink", unlike=pinks(painted, 1))
-    assert library.concepts() == ()
-    library.teach("pink", pinks(painted, 3))
+        library.concepts.teach("pink", unlike=pinks(painted, 1))
+    assert library.concepts.all() == ()
+    library.concepts.teach("pink", pinks(painted, 3))
     with pytest.raises(UsageError, match="There is a concept 'pink' already"):
-        library.teach("Pink", pinks(painted, 4), new=True)
+        library.concepts.teach("Pink", pinks(painted, 4), new=True)
     for query in ("concept:pnik", "shows:pnik", "-concept:pnik dog"):
         with pytest.raises(QueryError, match=r"Unknown concept 'pnik'. Did you mean pink\?"):
             library.search(query)
     with pytest.raises(QueryError, match="Unknown verdict 'maybe'"):
         library.search("shows:pink/maybe")
     with pytest.raises(UsageError, match="not an example of 'pink'"):
-        library.teach("pink", withdraw=[painted / "green-00.png"])
+        library.concepts.teach("pink", withdraw=[painted / "green-00.png"])
     with pytest.raises(UsageError, match="at least one photo that shows it"):
-        library.teach("pink", withdraw=pinks(painted, 3))
+        library.concepts.teach("pink", withdraw=pinks(painted, 3))
     with pytest.raises(QueryError, match="no photo with the id 9999"):
-        library.teach("pink", ["photo:9999"])
+        library.concepts.teach("pink", ["photo:9999"])
     with pytest.raises(QueryError, match="does not exist"):
-        library.teach("pink", [tmp_path / "none.jpg"])
+        library.concepts.teach("pink", [tmp_path / "none.jpg"])
     (tmp_path / "text.jpg").write_text("no image")
     with pytest.raises(QueryError, match="cannot be read"):
-        library.teach("pink", [tmp_path / "text.jpg"])
+        library.concepts.teach("pink", [tmp_path / "text.jpg"])
     for name in ("", " ", "a/b", "-x", 'say "a"', "x" * 61):
         with pytest.raises(UsageError, match="name"):
-            library.teach(name, pinks(painted, 1))
+            library.concepts.teach(name, pinks(painted, 1))
     with pytest.raises(UsageError, match="as a list"):
-        library.teach("pink", str(pinks(painted, 1)[0]))
-    assert library.concept("PINK").likes == 3  # nothing of the above changed it
-    assert library.forget_concept("pink")
-    assert not library.forget_concept("pink")
-    assert library.concepts() == ()
+        library.concepts.teach("pink", str(pinks(painted, 1)[0]))
+    assert library.concepts.get("PINK").likes == 3  # nothing of the above changed it
+    assert library.concepts.forget("pink")
+    assert not library.concepts.forget("pink")
+    assert library.concepts.all() == ()
 
 
 def test_a_library_of_examples_alone_has_nothing_to_tell_them_from(
@@ -354,7 +353,7 @@ def test_a_library_of_examples_alone_has_nothing_to_tell_them_from(
     one = paint(tmp_path / "photos" / "one.png", (250, 30, 160), 1)
     library.index([one.parent]).run()
     with pytest.raises(UsageError, match="no other photos"):
-        library.teach("pink", [one])
+        library.concepts.teach("pink", [one])
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_a_crowd_of_idle_connections_does_not_keep_clients_out(data_dir: Path) -
         with running(data_dir, connections=256, request_s=600) as service, ExitStack() as stack:
             crowd = [stack.enter_context(service.connect()) for _ in range(CROWD)]
             assert service.status() == 200
-            assert Client(service.settings).find("a photo").hits
+            assert Client(service.settings).call(Library.find, "a photo").hits
             assert closed_after(crowd[0]) < PATIENCE_S, "the oldest made room"
             crowd[-1].sendall(request("GET", "/status"))
             assert status_of(crowd[-1].recv(100)) == 200, "the newest may still ask"

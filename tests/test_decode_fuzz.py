@@ -22,6 +22,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,19 +35,15 @@ from imgsearch.decode.xmp import read_xmp
 from imgsearch.encoders.cache import JsonCache
 from imgsearch.encoders.onnx import read_export
 from imgsearch.errors import ImgsearchError, PhotoError, QueryError, Reason, UsageError
+from imgsearch.library import Library
+from imgsearch.operations.bodies import query_form
+from imgsearch.operations.requests import Operation, operation_of
 from imgsearch.query.grammar import parse
 from imgsearch.records.files import Decoded
 from imgsearch.records.photo import Facts
 from imgsearch.search.cursor import ByScore, read_by_score
 from imgsearch.search.cursor import write as write_cursor
-from imgsearch.service.codec import query_to_json
-from imgsearch.service.schema import (
-    Body,
-    LabelRequest,
-    SearchRequest,
-    SimilarRequest,
-    read_request,
-)
+from imgsearch.service.answering import read_body
 from imgsearch.store.progress_file import PROGRESS_FILE, running_job
 from imgsearch.store.store import Store
 from tests.factories import ingested
@@ -316,13 +313,12 @@ class Targets:
         else:  # valid JSON, so that the query language gets to read it
             text = mutated_text(QUERY.encode(), self._all_blocks, self._chance)
             self.data = json.dumps({"query": text.decode("utf-8", "surrogateescape")}).encode()
-            kind = SearchRequest
+            kind = FIND
         try:
-            body = read_request(self.data, kind)
-            if isinstance(body, SearchRequest):
-                query = body.parsed()
-                assert query_to_json(query)
-                read_by_score(body.cursor, query)
+            read: dict[str, Any] = read_body(kind, self.data)
+            if kind is FIND:
+                assert query_form(read["query"])
+                read_by_score(read["cursor"], read["query"])
         except ImgsearchError as error:
             assert str(error) and error.exit_code in (QueryError.exit_code, UsageError.exit_code)
             return "refused"
@@ -357,7 +353,10 @@ QUERY = '2:sunset -people camera:canon after:2023-06 rating:>=4 "a b" near:48.8,
 PROGRESS = b'{"doing": "index", "done": 3, "total": 12, "pid": 4711, "rate": 8.5, "files": {}}'
 
 
-def requests() -> list[tuple[bytes, type[Body]]]:
+FIND = operation_of(Library.find)
+
+
+def requests() -> list[tuple[bytes, Operation]]:
     """Valid request bodies with all their fields, and what they are read as."""
     cursor = write_cursor(parse(QUERY), ByScore(0.25, (3, 4), 20))
     image = {"image": "aGVsbG8=", "region": {"x": 0.5, "y": 0, "width": 1, "height": 2.5}}
@@ -366,11 +365,14 @@ def requests() -> list[tuple[bytes, type[Body]]]:
                   {"path": "/photos/a.jpg"}],
         "filters": ["camera:canon", "iso:>=1600"], "min_score": 0.2, "sort": "date",
     }  # fmt: skip
-    forms: list[tuple[object, type[Body]]] = [
-        ({"query": QUERY, "k": 20, "cursor": cursor}, SearchRequest),
-        ({"query": parts, "k": 5}, SearchRequest),
-        ({"photo_id": 7, "k": 3, "region": image["region"]}, SimilarRequest),
-        ({"classes": ["dog", "cat"], "query": "a dog", "k": 9}, LabelRequest),
+    forms: list[tuple[object, Operation]] = [
+        ({"query": QUERY, "k": 20, "cursor": cursor}, FIND),
+        ({"query": parts, "k": 5}, FIND),
+        ({"example": image, "k": 3}, operation_of(Library.similar)),
+        (
+            {"classes": {"names": ["dog", "cat"]}, "query": "a dog", "k": 9},
+            operation_of(Library.label),
+        ),
     ]
     return [(json.dumps(form).encode(), kind) for form, kind in forms]
 

@@ -159,7 +159,7 @@ def test_the_video_of_a_live_photo_is_not_a_separate_result(
         assert [hit.path for hit in library.search("is:live")] == [still_path]
         assert "Live Photo" in (library.explain(video, "a cat").reason or "")
         report = library.index().run()
-        assert (report.unchanged, library.failures()) == (2, ())
+        assert (report.unchanged, library.folders.failures()) == (2, ())
         still_path.unlink()
         report = library.index(verify=True).run()
         assert (report.failed, report.gone) == (1, 1), (

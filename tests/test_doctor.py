@@ -37,7 +37,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def problems(library: Library) -> list[Finding]:
-    return [each for each in library.doctor() if each.level in ("warning", "error")]
+    return [each for each in library.upkeep.doctor() if each.level in ("warning", "error")]
 
 
 def change(library: Library, statement: str, *parameters: object) -> None:
@@ -52,10 +52,10 @@ def index_file(library: Library) -> Path:
 
 
 def test_a_healthy_library_has_no_problem(library: Library) -> None:
-    findings = library.doctor()
+    findings = library.upkeep.doctor()
     assert problems(library) == []
     assert {"versions", "database", "vectors", "index", "folders"} <= {f.area for f in findings}
-    assert library.repair() == []
+    assert library.upkeep.repair() == []
 
 
 @pytest.mark.parametrize("content", [np.full(32, np.nan), np.zeros(32), np.ones(32)])
@@ -68,7 +68,7 @@ def test_vectors_that_cannot_be_right(library: Library, content: np.ndarray) -> 
     (finding,) = problems(library)
     assert (finding.area, finding.level, finding.exit_code) == ("vectors", "error", 8)
     assert "photo 3" in finding.message
-    assert library.repair()[0] == "Deleted the invalid vectors of 1 photo."
+    assert library.upkeep.repair()[0] == "Deleted the invalid vectors of 1 photo."
     library.index().run()
     assert problems(library) == []
     assert library.status().vectors == 20
@@ -89,7 +89,7 @@ def test_a_damaged_index_is_found_though_size_and_time_stayed(library: Library) 
     os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
     (finding,) = problems(library)
     assert (finding.area, finding.exit_code, finding.repairable) == ("index", 7, True)
-    assert library.repair() == ["Rebuilt the index from the stored vectors."]
+    assert library.upkeep.repair() == ["Rebuilt the index from the stored vectors."]
     assert problems(library) == []
 
 
@@ -114,7 +114,7 @@ def test_leftovers_are_deleted(library: Library) -> None:
     left.touch(0o600)
     (finding,) = problems(library)
     assert "1-9.partial" in finding.message
-    assert library.repair() == ["Deleted 1 leftover index file."]
+    assert library.upkeep.repair() == ["Deleted 1 leftover index file."]
     assert not left.exists() and problems(library) == []
 
 
@@ -140,12 +140,12 @@ def test_what_is_wrong_in_the_cache_is_deleted(library: Library) -> None:
     for path in cache_dir.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
 
-    found = [each for each in library.doctor() if each.area == "cache"]
+    found = [each for each in library.upkeep.doctor() if each.area == "cache"]
     assert [each.repairable for each in found] == [True, True, True]
     assert str(cache_dir / "damaged") in found[0].message
     assert "2 leftovers of processes that were killed" in found[2].message
-    assert len(library.repair()) == 3
-    assert [each for each in library.doctor() if each.area == "cache"] == []
+    assert len(library.upkeep.repair()) == 3
+    assert [each for each in library.upkeep.doctor() if each.area == "cache"] == []
     assert (cache_dir / "sound" / "tower.onnx").read_bytes() == b"a graph"
     assert (cache_dir / "thumbnails" / "ab" / "new.1-2.part").exists()
     assert not (cache_dir / "damaged").exists()
@@ -156,11 +156,11 @@ def test_files_that_were_not_indexed_since_they_changed(library: Library) -> Non
     write_photos(photos, 2, first=100)
     write_photo(photos / "0003.png", 200)
     (photos / "0004.png").unlink()
-    (finding,) = [each for each in library.doctor() if "last indexed" in each.message]
+    (finding,) = [each for each in library.upkeep.doctor() if "last indexed" in each.message]
     assert "files are: 2 new, 1 changed, 1 gone." in finding.message
     assert (finding.level, finding.cure) == ("note", "imgsearch index")
     library.index().run()
-    assert not [each for each in library.doctor() if "last indexed" in each.message]
+    assert not [each for each in library.upkeep.doctor() if "last indexed" in each.message]
 
 
 def test_rows_that_refer_to_nothing(library: Library) -> None:
@@ -172,9 +172,11 @@ def test_rows_that_refer_to_nothing(library: Library) -> None:
 
 def test_a_process_that_writes_is_named(library: Library) -> None:
     with writing(library.settings.data_dir):
-        messages = [each.message for each in library.doctor()]
+        messages = [each.message for each in library.upkeep.doctor()]
     assert "A process writes to the library now." in messages
-    assert "Nothing writes to the library now." in [each.message for each in library.doctor()]
+    assert "Nothing writes to the library now." in [
+        each.message for each in library.upkeep.doctor()
+    ]
 
 
 def test_weights_that_are_damaged(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_weights_that_are_damaged(tmp_path: Path) -> None:
         encoder.id = "worn@1"
         with Library.open(settings, encoder=encoder) as library:
             library.index([write_photos(tmp_path / "photos", 2)]).run()
-            (finding,) = [each for each in library.doctor() if each.area == "encoder"]
+            (finding,) = [each for each in library.upkeep.doctor() if each.area == "encoder"]
         assert (finding.level, finding.message) == ("error", "The weights are damaged.")
         assert finding.exit_code == EncoderError.exit_code
     finally:

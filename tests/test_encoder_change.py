@@ -26,7 +26,7 @@ def changed(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     data = tmp_path_factory.mktemp("changed")
     with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
         library.index([demo_photos]).run()
-        library.save_labels("animals", Classes(("cat", "horse")))
+        library.labels.save("animals", Classes(("cat", "horse")))
     with Library.open(data) as library:
         library.rebuild("lite+views").run()
     return data
@@ -51,19 +51,19 @@ def answers(library: Library) -> list[list[tuple[str, float | None]]]:
 def test_the_former_encoder_answers_again_as_before(library: Library, demo: Library) -> None:
     views, lite = answers(library), answers(demo)
     assert views != lite
-    used = library.use_encoder("lite")
+    used = library.encoders.use("lite")
     assert (used.state, used.photos, used.missing) == ("current", 21, 0)
     assert answers(library) == lite
     assert library.status().encoder == "lite"
-    library.use_encoder("lite+views")
+    library.encoders.use("lite+views")
     assert answers(library) == views
 
 
 def test_the_way_back_loads_no_model(library: Library, demo: Library) -> None:
-    library.forget_labels("animals")  # these would be given anew
-    library.use_encoder("lite")
+    library.labels.forget("animals")  # these would be given anew
+    library.encoders.use("lite")
     assert not library.encoder_is_loaded
-    stored = {each.name: each for each in library.stored_encoders()}
+    stored = {each.name: each for each in library.encoders.stored()}
     assert {name: each.state for name, each in stored.items()} == {
         "lite": "current",
         "lite+views": "kept",
@@ -73,9 +73,11 @@ def test_the_way_back_loads_no_model(library: Library, demo: Library) -> None:
 
 
 def test_labels_follow_the_encoder(library: Library, demo: Library) -> None:
-    before = library.saved_labels()
-    library.use_encoder("lite")
-    probabilities = {hit.photo.id: library.labels_of(hit.photo.id) for hit in library.search("cat")}
+    before = library.labels.facets()
+    library.encoders.use("lite")
+    probabilities = {
+        hit.photo.id: library.labels.of_photo(hit.photo.id) for hit in library.search("cat")
+    }
     fresh = {label.photo_id: label for label in library.label(Classes(("cat", "horse")))}
     assert [sum(counts.values()) for counts in before.values()] == [21]
     for photo_id, labels in probabilities.items():
@@ -88,7 +90,7 @@ def test_photos_indexed_since_are_counted_and_can_be_embedded(
 ) -> None:
     write_noise(tmp_path / "new" / "noise.png", 5)
     library.index([tmp_path / "new"]).run()
-    assert library.use_encoder("lite").missing == 1
+    assert library.encoders.use("lite").missing == 1
     assert "noise.png" not in {hit.path.name for hit in library.search("noise", k=50)}
     report = library.rebuild("lite").run()
     assert report.missing == 0
@@ -98,17 +100,19 @@ def test_photos_indexed_since_are_counted_and_can_be_embedded(
 
 def test_dropping_deletes_vectors_and_index(library: Library, data: Path) -> None:
     library.rebuild().run()
-    before = {each.name: each.size_bytes for each in library.stored_encoders()}
+    before = {each.name: each.size_bytes for each in library.encoders.stored()}
     with pytest.raises(UsageError, match=r"lite\+views is in use"):
-        library.drop_encoder("lite+views")
-    dropped = library.drop_encoder("lite")
+        library.encoders.drop("lite+views")
+    dropped = library.encoders.drop("lite")
     assert (dropped.name, dropped.size_bytes) == ("lite", before["lite"])
     assert dropped.freed_bytes > before["lite"], "its score baseline, too"
-    assert [each.name for each in library.stored_encoders()] == ["lite+views"]
+    assert [each.name for each in library.encoders.stored()] == ["lite+views"]
     with pytest.raises(UsageError, match=r"no vectors of the encoder 'lite'.*lite\+views"):
-        library.use_encoder("lite")
+        library.encoders.use("lite")
     assert library.search("a cat")[0].path.name == "chelsea.png"
-    assert not [finding for finding in library.doctor() if finding.level in ("warning", "error")]
+    assert not [
+        finding for finding in library.upkeep.doctor() if finding.level in ("warning", "error")
+    ]
 
 
 def add_views(data: Path, count: int) -> None:
@@ -122,13 +126,13 @@ def add_views(data: Path, count: int) -> None:
 def test_dropping_much_makes_the_database_smaller(library: Library, data: Path) -> None:
     add_views(data, 3000)
     before, answered = (data / "library.db").stat().st_size, answers(library)
-    dropped = library.drop_encoder("lite")
+    dropped = library.encoders.drop("lite")
     after = (data / "library.db").stat().st_size
     assert before - after == dropped.freed_bytes > 3000 * 1536
     assert dropped.reusable_bytes == 0
     assert (data / "library.db-wal").stat().st_size == 0
     assert answers(library) == answered
-    assert not [each for each in library.doctor() if each.level in ("warning", "error")]
+    assert not [each for each in library.upkeep.doctor() if each.level in ("warning", "error")]
 
 
 def test_without_room_to_write_it_anew_the_database_keeps_its_size(
@@ -139,19 +143,19 @@ def test_without_room_to_write_it_anew_the_database_keeps_its_size(
     full = shutil.disk_usage(data)._replace(free=1000)
     with Library.open(data, notify=told.append) as library, monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda folder: full)
-        dropped = library.drop_encoder("lite")
+        dropped = library.encoders.drop("lite")
         assert dropped.reusable_bytes > 3000 * 1536 and dropped.freed_bytes == 0
         (sentence,) = told
         assert "MB smaller" in sentence and "doctor --repair" in sentence
         with pytest.raises(DiskError, match="Free some space"):
-            library.repair()
+            library.upkeep.repair()
     with Library.open(data) as library:
-        assert [each.repairable for each in library.doctor() if "are free" in each.message] == [
-            True
-        ]
-        (done,) = library.repair()
+        assert [
+            each.repairable for each in library.upkeep.doctor() if "are free" in each.message
+        ] == [True]
+        (done,) = library.upkeep.repair()
         assert done.startswith("Gave ") and done.endswith(" back to the disk.")
-        assert library.repair() == []
+        assert library.upkeep.repair() == []
 
 
 def test_on_the_command_line(data: Path) -> None:
@@ -207,8 +211,8 @@ def untried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         (photos / name).with_suffix(".xmp").write_text(sidecar)
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         library.index([photos]).run()
-        library.save_search("machines", "an old machine")
-        library.save_search("pngs", "an old machine type:png")
+        library.saved.save("machines", "an old machine")
+        library.saved.save("pngs", "an old machine type:png")
         library.remember_query("a bright flower")
         library.remember_query("a bright flower type:png")
     return place / "library"
@@ -220,7 +224,7 @@ def tried(untried: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     data = Path(shutil.copytree(untried, tmp_path_factory.mktemp("tried") / "library"))
     with Library.open(data) as library:
         queries = ["a motorcycle", "an animal in Genoa"]
-        return data, library.try_encoder("lite+views", queries=queries).run()
+        return data, library.encoders.try_out("lite+views", queries=queries).run()
 
 
 def best_ten(library: Library, query: TrialQuery) -> tuple[int, ...]:
@@ -236,7 +240,7 @@ def test_a_trial_changes_nothing_for_searches(
     with Library.open(tried[0]) as after, Library.open(untried) as before:
         assert answers(after) == answers(before)
         assert after.status().encoder == "lite"
-        assert after.last_trial() == tried[1]
+        assert after.encoders.last_trial() == tried[1]
 
 
 def test_the_queries_are_ones_own_and_those_with_known_answers(
@@ -274,7 +278,7 @@ def test_both_answers_are_those_of_a_whole_library(
             assert each.before == best_ten(library, each), each.line
         job = library.rebuild("lite+views")
         assert list(job) == [], "the sample is not embedded again"
-        assert library.last_trial() is None, "it is in use now"
+        assert library.encoders.last_trial() is None, "it is in use now"
         for each in trial.queries:
             assert each.after == best_ten(library, each), each.line
     found = [each.right[0] in each.after for each in trial.queries if each.source == "caption"]
@@ -300,11 +304,11 @@ def test_it_says_what_the_change_would_cost(
     assert 50e6 < trial.memory_bytes < 20e9
     data = Path(shutil.copytree(untried, tmp_path / "library"))
     with Library.open(data) as library:
-        part = library.try_encoder("lite+views", photos=20).run()
+        part = library.encoders.try_out("lite+views", photos=20).run()
         assert (part.photos, part.left) == (20, 1)
         assert part.left_s == pytest.approx(1 / (part.photos_per_s or 0), rel=0.01)
         library.rebuild("lite+views").run()
-        stored = {each.name: each for each in library.stored_encoders()}["lite+views"]
+        stored = {each.name: each for each in library.encoders.stored()}["lite+views"]
     assert 0.6 < part.size_bytes / stored.size_bytes < 3
 
 
@@ -314,17 +318,17 @@ def test_a_trial_leaves_a_rebuild_that_was_stopped_as_it_is(untried: Path, tmp_p
         job = library.rebuild("lite:1")
         next(step for step in job if step.done == step.total)
         job.close()
-        before = {each.name: each for each in library.stored_encoders()}["lite:1"]
+        before = {each.name: each for each in library.encoders.stored()}["lite:1"]
         assert before.state == "building"
-        library.try_encoder("lite+views", photos=20).run()
-        after = {each.name: each for each in library.stored_encoders()}["lite:1"]
+        library.encoders.try_out("lite+views", photos=20).run()
+        after = {each.name: each for each in library.encoders.stored()}["lite:1"]
         assert after == before
-        assert library.last_trial() is not None
+        assert library.encoders.last_trial() is not None
         library.forget_queries()
-        assert library.last_trial() is None, "it had some of them"
-        library.try_encoder("lite+views", photos=20).run()
-        library.drop_encoder("lite+views")
-        assert library.last_trial() is None
+        assert library.encoders.last_trial() is None, "it had some of them"
+        library.encoders.try_out("lite+views", photos=20).run()
+        library.encoders.drop("lite+views")
+        assert library.encoders.last_trial() is None
 
 
 @pytest.mark.parametrize(
@@ -349,7 +353,7 @@ def test_what_cannot_be_tried_is_refused(
     done = run_cli(*arguments, data=untried, IMGSEARCH_ENCODER="auto")
     assert done.returncode == 2 and sentence in done.stderr, done.stderr
     with Library.open(untried) as library:
-        assert library.last_trial() is None
+        assert library.encoders.last_trial() is None
 
 
 def test_the_table_of_a_trial(untried: Path, tmp_path: Path) -> None:

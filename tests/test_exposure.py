@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +13,10 @@ from PIL.TiffImagePlugin import IFDRational
 from imgsearch import Library, Settings
 from imgsearch.decode.reader import decode_bytes
 from imgsearch.decode.xmp import read_xmp
+from imgsearch.operations.records import to_json
 from imgsearch.records.photo import FACTS, Facts
-from imgsearch.service.schema import openapi_document
+from imgsearch.service.openapi import openapi_document
+from imgsearch.service.table import operations
 from tests.stand_in import StandIn
 
 EXPOSURE = {
@@ -141,13 +142,10 @@ def test_filters_find_it(library: Library, query: str, names: set[str]) -> None:
 
 
 def test_a_hit_and_the_openapi_document_have_it(library: Library) -> None:
-    from imgsearch.service.codec import hit_to_json
-
     (hit,) = library.find("iso:1600").hits
-    file = hit_to_json(hit)["file"]
-    assert isinstance(file, dict)
-    assert (file["aperture"], file["iso"], file["focal_mm"]) == (2.8, 1600, 50.0)
-    assert file["exposure_s"] == pytest.approx(1 / 250)
-    text = json.dumps(openapi_document())
+    facts = to_json(hit)["photo"]["facts"]
+    assert (facts["aperture"], facts["iso"], facts["focal_mm"]) == (2.8, 1600, 50.0)
+    assert facts["exposure_s"] == pytest.approx(1 / 250)
+    described = openapi_document(operations())["components"]["schemas"]["Facts"]["properties"]
     for fact in FACTS:
-        assert f'"{fact.name}"' in text and fact.meaning in text.replace("\\u2026", "…"), fact.name
+        assert described[fact.name]["description"] == f"{fact.meaning}."

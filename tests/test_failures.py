@@ -81,7 +81,7 @@ def folder(make_photo: MakePhoto) -> Path:
 
 
 def reasons(library: Library) -> dict[str, str]:
-    return {failure.path.name: failure.reason.value for failure in library.failures()}
+    return {failure.path.name: failure.reason.value for failure in library.folders.failures()}
 
 
 def test_content_that_failed_is_not_decoded_again_at_any_path(
@@ -155,9 +155,8 @@ def test_files_that_need_an_extra_are_tried_again_once_it_is_installed(
             (folder / f"{number}.jxl").write_bytes(HALF_JXL + bytes([number]))
         index(folder)
         status = library.status()
-        assert status.wants == (MissingExtra("jxl", "JPEG XL", 3),)
-        assert status.wants[0].cure == install_command("jxl")
-        (failure,) = (each for each in library.failures() if each.path.name == "0.jxl")
+        assert status.wants == (MissingExtra("jxl", "JPEG XL", 3, install_command("jxl")),)
+        (failure,) = (each for each in library.folders.failures() if each.path.name == "0.jxl")
         assert (failure.reason, failure.extra) == (Reason.UNSUPPORTED, "jxl")
         assert failure.message.startswith("JPEG XL files need one more package")
         decoder.take_names()
@@ -188,28 +187,30 @@ def test_unreadable_folders_are_listed_before_the_files(
     library: Library, folder: Path, index: Index
 ) -> None:
     index(folder)
-    root_id = library.root(folder).id
+    root_id = library.folders.get(folder).id
     with closing(Store.open(library.settings.data_dir, writable=True)) as store:
         store.failures.set_folders(root_id, str(folder), {str(folder / "locked"): "no permission"})
-    first, *files = library.failures()
+    first, *files = library.folders.failures()
     assert (first.path, first.reason) == (folder / "locked", Reason.UNREADABLE)
     assert [failure.path.name for failure in files] == ["half.png", "text.jpg"]
-    assert library.failures(["unreadable"]) == (first,)
-    assert first not in library.failures(["not-an-image"])
+    assert library.folders.failures(["unreadable"]) == (first,)
+    assert first not in library.folders.failures(["not-an-image"])
 
 
 def test_failed_files_are_tried_again_on_demand(
     library: Library, folder: Path, index: Index
 ) -> None:
     index(folder)
-    steps = [step.path for step in library.retry(["not-an-image"])]
+    steps = [step.path for step in library.folders.retry(["not-an-image"])]
     assert steps == [folder / "text.jpg"]
-    assert [failure.path.name for failure in library.failures(["not-an-image"])] == ["text.jpg"]
+    assert [failure.path.name for failure in library.folders.failures(["not-an-image"])] == [
+        "text.jpg"
+    ]
     (folder / "text.jpg").unlink()
-    steps = [step.path for step in library.retry()]
+    steps = [step.path for step in library.folders.retry()]
     assert steps == [folder / "half.png"], "a removed file is left to the next scan"
     assert "text.jpg" in reasons(library)
-    for function in (library.retry, library.failures):
+    for function in (library.folders.retry, library.folders.failures):
         with pytest.raises(UsageError, match="not-an-image"):
             function(["ugly"])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imgsearch import Archive, Library, Settings
+from imgsearch import Library, Settings
 from tests.factories import run_cli, write_xmp
 
 pytest.importorskip("lance", reason="needs the extra scale")
@@ -72,8 +72,8 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path: Path, demo_photos: Path)
 
 
 def test_a_copy_in_python_reports_what_it_did(demo: Library, tmp_path: Path) -> None:
-    with Archive.open(tmp_path / "archive", Settings.load(data_dir=tmp_path)) as archive:
-        report = archive.copy_from(demo.settings.data_dir).run()
+    with Library.open_archive(tmp_path / "archive", Settings.load(data_dir=tmp_path)) as archive:
+        report = archive.fleet.copy_from(demo.settings.data_dir).run()
         assert (report.photos, report.new) == (21, 21)
         assert {hit.path for hit in archive.search("a cat", k=100)} == {
             hit.path for hit in demo.search("a cat", k=100)

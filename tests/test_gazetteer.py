@@ -260,4 +260,4 @@ def test_places_are_kept_with_photos_and_found(library: Library, tmp_path: Path)
         library.find("near:Nowhereville")
     assert ("Place", "Arezzo, Tuscany, Italy") in hits["0000"].shown()
     explanation = library.explain(here / "0001.png", "near:Paris,20km")
-    assert [passes for _, passes in explanation.filters] == [True]
+    assert [each.passes for each in explanation.filters] == [True]

@@ -146,7 +146,7 @@ def test_a_library_is_indexed_and_searched_with_an_index_from_outside(
         assert (snapshot.kind, snapshot.vectors) == ("sketch", 60)
         assert snapshot.file_name.endswith(".sketch")
         assert float(snapshot.details["recall_text"]) >= POLICY.recall_target
-        assert library.check_recall().is_enough
+        assert library.encoders.check_recall().is_enough
     with open_library(tmp_path / "library", POLICY) as library:
         for _ in range(2):
             assert paths(library, "a red square type:png", 60) == paths(exact, "a red square", 60)

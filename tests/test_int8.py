@@ -725,13 +725,13 @@ def test_a_library_in_the_first_format_goes_on_in_it_until_it_is_rebuilt(
         library = open_library("old", notes, requested)
         assert library.index([views]).run().photos == PHOTOS + 1
         assert library.find(example, k=1).hits[0].path == crop
-        assert {each.encoder_id[-4:] for each in library.stored_encoders()} == {"/1.1"}
+        assert {each.encoder_id[-4:] for each in library.encoders.stored()} == {"/1.1"}
         library.close()
     library = open_library("old", notes)
     library.rebuild(f"{SMALL}+int8").run()
     assert library.find(example, k=1).hits[0].path == crop
     assert encoder_of(library) == f"{SMALL}+int8"
-    in_use = [each for each in library.stored_encoders() if each.state == "current"]
+    in_use = [each for each in library.encoders.stored() if each.state == "current"]
     assert [each.encoder_id[-4:] for each in in_use] == ["/1.2"]
 
 

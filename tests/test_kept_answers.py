@@ -70,7 +70,7 @@ def _rate(library: Library, photos: Path) -> None:
 
 
 def _save(library: Library, photos: Path) -> None:
-    library.save_search("mine", "a boat")
+    library.saved.save("mine", "a boat")
 
 
 def _in_another_process(library: Library, photos: Path) -> None:
@@ -94,10 +94,10 @@ def test_after_a_change_it_is_computed_anew(
 def test_a_saved_search_that_changed_is_searched_as_it_is_now(
     library: Library, photos: Path
 ) -> None:
-    library.save_search("mine", "a boat")
+    library.saved.save("mine", "a boat")
     boats = library.find("saved:mine")
-    library.remove_saved_search("mine")
-    library.save_search("mine", DOGS)
+    library.saved.remove("mine")
+    library.saved.save("mine", DOGS)
     dogs = library.find("saved:mine")
     assert dogs.hits[0].photo.id == library.find(DOGS).hits[0].photo.id
     assert dogs.hits[0].photo.id != boats.hits[0].photo.id

@@ -110,11 +110,11 @@ def test_a_copy_and_a_move_share_the_picture_and_a_new_content_gets_its_own(tmp_
         for hit in library.search("anything", k=10):
             red = rgb_at(picture(library.thumbnail(hit.photo.id, 256)), 9, 9)[0]
             assert abs(red - {"moved.png": 0, "001.png": 250}[hit.path.name]) <= 4
-        wait_until(lambda: library.prune(0))  # what was removed in an earlier second
+        wait_until(lambda: library.folders.prune(0))  # what was removed in an earlier second
         assert library.status().thumbnails.photos == 2
-        library.forget(photos)
+        library.folders.forget(photos)
         assert library.status().thumbnails.photos == 2, "forgetting can be undone for 30 days"
-        wait_until(lambda: library.prune(0))
+        wait_until(lambda: library.folders.prune(0))
         assert library.status().thumbnails.photos == 0
 
 
@@ -125,16 +125,16 @@ def test_photos_of_an_older_library_get_theirs_when_asked_for(tmp_path: Path) ->
     (tmp_path / "data" / THUMBNAIL_FILE).unlink()  # as an older version left it
     with opened(tmp_path) as library:
         assert library.status().thumbnails.photos == 0
-        (note,) = [each for each in library.doctor() if "without a kept" in each.message]
+        (note,) = [each for each in library.upkeep.doctor() if "without a kept" in each.message]
         assert note.cure == "imgsearch index --thumbnails" and note.level == "note"
         library.index().run()
         assert library.status().thumbnails.photos == 0, "no photo was read"
         (photos / "003.png").write_bytes((photos / "002.png").read_bytes())  # another content now
-        job = library.make_thumbnails()
+        job = library.upkeep.make_thumbnails()
         steps = list(job)
         assert (steps[-1].done, steps[-1].total) == (4, 4)
         assert (job.report.kept, job.report.made, job.report.failed) == (3, 3, 1)
-        again = library.make_thumbnails().run()
+        again = library.upkeep.make_thumbnails().run()
         assert (again.kept, again.made, again.failed) == (3, 0, 1)
 
 
@@ -190,12 +190,12 @@ def test_the_setting_turns_them_off_and_bounds_them(tmp_path: Path) -> None:
         library.index([photos]).run()
         assert not (tmp_path / "data" / THUMBNAIL_FILE).exists()
         with pytest.raises(UsageError, match="thumbnails_mb is 0"):
-            library.make_thumbnails()
+            library.upkeep.make_thumbnails()
     with opened(tmp_path) as library:
-        library.make_thumbnails().run()
+        library.upkeep.make_thumbnails().run()
         assert (tmp_path / "data" / THUMBNAIL_FILE).exists()
     with opened(tmp_path, thumbnails_mb=0) as library:
-        library.prune(30)
+        library.folders.prune(30)
         assert not (tmp_path / "data" / THUMBNAIL_FILE).exists()
     with pytest.raises(SettingsError, match="thumbnails_mb"):
         settings_of(tmp_path, thumbnails_mb=-1)
@@ -269,11 +269,11 @@ def test_a_file_that_is_no_database_is_noticed_and_replaced(tmp_path: Path) -> N
         write(photos, 1, first=9)
         assert library.index().run().new == 1, "photos are indexed nevertheless"
         assert "imgsearch doctor --repair" in told[-1]
-        (finding,) = [each for each in library.doctor() if each.area == "thumbnails"]
+        (finding,) = [each for each in library.upkeep.doctor() if each.area == "thumbnails"]
         assert finding.level == "warning" and finding.repairable
-        assert "Repaired the thumbnails: 0 photos kept theirs." in library.repair()
-        assert library.make_thumbnails().run().made == 4
-        (finding,) = [each for each in library.doctor() if each.area == "thumbnails"]
+        assert "Repaired the thumbnails: 0 photos kept theirs." in library.upkeep.repair()
+        assert library.upkeep.make_thumbnails().run().made == 4
+        (finding,) = [each for each in library.upkeep.doctor() if each.area == "thumbnails"]
         assert finding.level == "ok" and finding.message.startswith("4 kept thumbnails")
 
 
@@ -355,7 +355,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_cannot_be_made_again(tmp_path: 
     assert -signal.SIGKILL in codes and set(codes) <= {0, -signal.SIGKILL}
     with opened(tmp_path) as library:
         library.index([photos]).run()
-        library.make_thumbnails().run()
+        library.upkeep.make_thumbnails().run()
         hits = library.search("anything", k=300)
         assert len(hits) == 250
         for hit in hits:

@@ -76,7 +76,7 @@ def test_saved_labels_are_a_filter_and_include_new_photos(
     folder.mkdir()
     shutil.copy(demo_photos / "coffee.png", folder)
     library.index([folder]).run()
-    assert library.save_labels("things", THINGS) == {"cup of coffee": 1}
+    assert library.labels.save("things", THINGS) == {"cup of coffee": 1}
     shutil.copy(demo_photos / "chelsea.png", folder)
     library.index().run()
     (cat,) = library.search("label:cat")
@@ -84,13 +84,13 @@ def test_saved_labels_are_a_filter_and_include_new_photos(
     assert [hit.path.name for hit in library.search("label:Things/CAT")] == ["chelsea.png"]
     assert library.search("label:other/cat") == []
     assert [hit.path.name for hit in library.search("-label:cat")] == ["coffee.png"]
-    ((facet, counts),) = library.saved_labels().items()
+    ((facet, counts),) = library.labels.facets().items()
     assert (facet.name, facet.classes) == ("things", THINGS)
     assert counts == {"cat": 1, "cup of coffee": 1}
-    library.save_labels("things", Classes(("dog", "cat")))  # replaces the old one
+    library.labels.save("things", Classes(("dog", "cat")))  # replaces the old one
     assert library.search('label:"cup of coffee"') == []
-    assert library.forget_labels("things")
-    assert not library.forget_labels("things")
+    assert library.labels.forget("things")
+    assert not library.labels.forget("things")
     assert library.search("label:cat") == []
 
 
@@ -101,7 +101,7 @@ def test_photos_in_folders_named_by_class_evaluate_the_labels(
         (tmp_path / folder).mkdir(exist_ok=True)
         shutil.copy(demo_photos / f"{name}.png", tmp_path / folder)
     (tmp_path / "cat" / "broken.jpg").write_bytes(b"no image")
-    confusion = demo.try_labels(tmp_path, Classes(("lawn",), none_of_these=False)).run()
+    confusion = demo.labels.evaluate(tmp_path, Classes(("lawn",), none_of_these=False)).run()
     assert confusion.classes == ("cat", "cup of coffee")
     assert confusion.labels == ("cat", "cup of coffee", "lawn")
     assert confusion.counts == ((1, 0, 1), (0, 1, 0))
@@ -109,7 +109,7 @@ def test_photos_in_folders_named_by_class_evaluate_the_labels(
     assert confusion.accuracy == pytest.approx(2 / 3)
     assert confusion.unread == 1
     with pytest.raises(FolderError, match="folder"):
-        demo.try_labels(tmp_path / "cat").run()
+        demo.labels.evaluate(tmp_path / "cat").run()
 
 
 def test_dogs_horses_and_bicycles_of_flickr8k(lite, shared_data: Path) -> None:  # type: ignore[no-untyped-def]

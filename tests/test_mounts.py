@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import pytest
 from PIL import Image
 
-from imgsearch import Archive, Settings
+from imgsearch import Library, Settings
 from imgsearch.errors import SettingsError
 from imgsearch.fleet.mounts import MountPoints
 from tests.factories import run_cli
@@ -34,10 +34,10 @@ def test_a_mounted_object_is_a_file_and_another_gets_a_signed_address(
     mounted.parent.mkdir(parents=True)
     mounted.write_bytes(sunset)
     settings = Settings.load(data_dir=tmp_path / "data", mounts=f"s3://photos={tmp_path / 'mnt'}")
-    with Archive.open(tmp_path / "archive", settings, encoder=StandIn()) as archive:
+    with Library.open_archive(tmp_path / "archive", settings, encoder=StandIn()) as archive:
         archive.index(["s3://photos"]).run()
         hits = archive.search("sort:path width:>0")
-        opened = {hit.path.name: archive.openable(hit.path) for hit in hits}
+        opened = {hit.path.name: archive.fleet.openable(hit.path) for hit in hits}
         assert opened["a sunset+sea.jpg"] == str(mounted)
         with urlopen(opened["dog.jpg"]) as answer:
             assert answer.read() == dog

@@ -53,7 +53,7 @@ def test_a_closed_library_says_so(photos: Path, library: Library) -> None:
         lambda: library.search("a square"),
         lambda: library.find("a square"),
         lambda: library.index([photos]),
-        lambda: library.prune(1),
+        lambda: library.folders.prune(1),
         lambda: library.thumbnail(1),
     )
     for call in calls:

@@ -269,7 +269,7 @@ def test_reading_the_metadata_again_fills_what_an_older_version_did_not_know(
         before = Facts("PNG", 8, 8)
         assert store.photos.update_facts({photo_id: before}) == 1
     assert library.find("person:anna").hits == library.find("place:genève").hits == ()
-    report = library.read_metadata().run()
+    report = library.upkeep.read_metadata().run()
     assert (report.changed, stand_in.embedded) == (1, 2)
     for query in ("person:anna", "place:genève", "description:lunch", "country:Switzerland"):
         assert [hit.path.name for hit in library.find(query).hits] == ["0000.png"], query

@@ -294,7 +294,7 @@ def test_a_command_that_fails_or_is_stopped_is_told() -> None:
 def stocked(library: Library, stand_in: StandIn, tmp_path: Path) -> Library:
     """A library of three photos, with the saved search `all`."""
     library.index([write_photos(tmp_path / "photos", 3)]).run()
-    library.save_search("all", "in:photos sort:path")
+    library.saved.save("all", "in:photos sort:path")
     return library
 
 
@@ -305,20 +305,20 @@ def test_outputs_follow_a_saved_search(
 ) -> None:
     (command, told), photos = recorder, tmp_path / "photos"
     outputs = SavedSearchOutputs("ALL", tmp_path / "frame", tmp_path / "all.m3u8", (*command, "{}"))
-    assert stocked.update_outputs(outputs) == OutputsReport("all", 3, 3, 0, True, 0)
-    assert stocked.update_outputs(outputs) == OutputsReport("all", 3)
+    assert stocked.saved.update_outputs(outputs) == OutputsReport("all", 3, 3, 0, True, 0)
+    assert stocked.saved.update_outputs(outputs) == OutputsReport("all", 3)
     assert told() == [], "what was there when it was saved is not new"
     write_photo(photos / "0009.png", 9)
     (photos / "0001.png").unlink()
     (photos / "0000.png").rename(photos / "first.png")
     stocked.index().run()
-    assert stocked.update_outputs(outputs) == OutputsReport("all", 3, 2, 2, True, 1)
+    assert stocked.saved.update_outputs(outputs) == OutputsReport("all", 3, 2, 2, True, 1)
     there = [photos / "0002.png", photos / "0009.png", photos / "first.png"]
     assert links_in(tmp_path / "frame") == {path.name: str(path) for path in there}
     assert (tmp_path / "all.m3u8").read_text().splitlines()[2:] == [str(path) for path in there]
     assert [run[0] for run in told()] == [[str(photos / "0009.png")]]
     os.rename(photos, tmp_path / "away")  # as if a drive were unplugged
-    assert stocked.update_outputs(outputs) == OutputsReport("all", 3, 0, 0, True, 0)
+    assert stocked.saved.update_outputs(outputs) == OutputsReport("all", 3, 0, 0, True, 0)
     assert len(links_in(tmp_path / "frame")) == 3
 
 
@@ -333,12 +333,12 @@ def test_a_command_that_failed_hears_of_the_same_photos_again(
     fails = SavedSearchOutputs("all", command=(sys.executable, "-c", "raise SystemExit(1)"))
     for _ in range(2):
         with pytest.raises(ImgsearchError, match="failed"):
-            stocked.update_outputs(fails)
+            stocked.saved.update_outputs(fails)
     works = SavedSearchOutputs("all", command=tuple(command), nul=True)
-    assert stocked.update_outputs(works).announced == 1
-    assert stocked.update_outputs(works).announced == 0
+    assert stocked.saved.update_outputs(works).announced == 1
+    assert stocked.saved.update_outputs(works).announced == 0
     assert bytes.fromhex(str(told()[0][1])) == os.fsencode(tmp_path / "photos/0009.png") + b"\0"
-    assert stocked.saved_searches()[0].new == 1, "a command's look is not the user's"
+    assert stocked.saved.all()[0].new == 1, "a command's look is not the user's"
 
 
 def test_nothing_is_written_into_photo_folders_or_our_own(stocked: Library, tmp_path: Path) -> None:
@@ -351,11 +351,11 @@ def test_nothing_is_written_into_photo_folders_or_our_own(stocked: Library, tmp_
             SavedSearchOutputs("all", playlist=place),
         ):
             with pytest.raises(UsageError, match="is in the indexed folder"):
-                stocked.update_outputs(outputs)
+                stocked.saved.update_outputs(outputs)
     with pytest.raises(UsageError, match="a folder of imgsearch's own"):
-        stocked.update_outputs(SavedSearchOutputs("all", stocked.settings.data_dir / "x"))
+        stocked.saved.update_outputs(SavedSearchOutputs("all", stocked.settings.data_dir / "x"))
     with pytest.raises(QueryError, match="Did you mean 'all'"):
-        stocked.update_outputs(SavedSearchOutputs("al", tmp_path / "frame"))
+        stocked.saved.update_outputs(SavedSearchOutputs("al", tmp_path / "frame"))
     assert contents(photos) == before
 
 
@@ -387,7 +387,7 @@ def test_the_updater_tells_a_problem_once() -> None:
 def test_watch_keeps_links_and_tells_a_command(library: Library, tmp_path: Path) -> None:
     photos, data = tmp_path / "photos", library.settings.data_dir
     library.index([write_photos(photos, 3)]).run()
-    library.save_search("all", "in:photos sort:path")
+    library.saved.save("all", "in:photos sort:path")
     told = tmp_path / "told.txt"
     script = tmp_path / "script"
     script.write_text(f'#!/bin/sh\ncat >> "{told}"\n')

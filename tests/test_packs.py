@@ -157,7 +157,7 @@ def packed(album: Path, tmp_path: Path, open_library: Callable[..., Library]) ->
                 three, "reader 1", [TextLine("EXIT 12", 0.1, 0.2, 0.3, 0.1, 0.9)]
             )
             store.picture_text.record(three + 1, "reader 1", [])
-        library.pack(album, tmp_path / "album.imgsearch").run()
+        library.packs.make(album, tmp_path / "album.imgsearch").run()
     return tmp_path / "album.imgsearch"
 
 
@@ -170,7 +170,7 @@ def test_a_merged_pack_is_the_library_it_came_from(
     shutil.copytree(album, tmp_path / "nas")
     encoder = StandIn()
     with open_library("second", encoder) as library:
-        report = library.unpack(packed, at=tmp_path / "nas").run()
+        report = library.packs.merge(packed, at=tmp_path / "nas").run()
         assert (report.photos, report.new, report.embedded, report.files) == (11, 11, 11, 12)
         assert (report.texts, report.missing, report.to_verify, report.beside) == (2, 0, 0, ())
         assert contents(tmp_path / "second") == contents(tmp_path / "first")
@@ -195,9 +195,9 @@ def test_merging_again_changes_nothing(
     packed: Path, album: Path, tmp_path: Path, open_library: Callable[..., Library]
 ) -> None:
     with open_library("second") as library:
-        library.unpack(packed, at=album).run()
+        library.packs.merge(packed, at=album).run()
         before = contents(tmp_path / "second")
-        report = library.unpack(packed, at=album).run()
+        report = library.packs.merge(packed, at=album).run()
         assert (report.new, report.newer_facts, report.embedded) == (0, 0, 0)
         assert (report.texts, report.files) == (0, 0)
     assert contents(tmp_path / "second") == before
@@ -207,11 +207,11 @@ def test_two_libraries_become_one(tmp_path: Path, open_library: Callable[..., Li
     here, there = write_photos(tmp_path / "here", 6), write_photos(tmp_path / "there", 6, first=3)
     with open_library("first") as library:
         library.index([there]).run()
-        library.pack(there, tmp_path / "there.imgsearch").run()
+        library.packs.make(there, tmp_path / "there.imgsearch").run()
     encoder = StandIn()
     with open_library("second", encoder) as library:
         library.index([here]).run()
-        report = library.unpack(tmp_path / "there.imgsearch", at=there).run()
+        report = library.packs.merge(tmp_path / "there.imgsearch", at=there).run()
         assert (report.photos, report.new, report.files) == (6, 3, 6)
         assert library.photo_count() == 9 and encoder.embedded == 6
         of_both = library.search("name:0004.png")[0]
@@ -223,11 +223,11 @@ def test_a_pack_of_a_folder_has_the_photos_below_it_only(
 ) -> None:
     with open_library("first") as library:
         library.index([album / "a", album / "b"]).run()
-        inside = library.pack(album / "b" / "c d", tmp_path / "inside.imgsearch").run()
-        above = library.pack(album, tmp_path / "above.imgsearch").run()
+        inside = library.packs.make(album / "b" / "c d", tmp_path / "inside.imgsearch").run()
+        above = library.packs.make(album, tmp_path / "above.imgsearch").run()
         assert (inside.photos, inside.files, above.photos, above.files) == (1, 1, 11, 12)
         with pytest.raises(FolderError, match="No photo of the library is in"):
-            library.pack(tmp_path / "alb", tmp_path / "none.imgsearch").run()
+            library.packs.make(tmp_path / "alb", tmp_path / "none.imgsearch").run()
     with PackReader(tmp_path / "inside.imgsearch") as reader:
         assert [file.path for photo in reader.photos(0) for file in photo.files] == ["nine.png"]
     with PackReader(tmp_path / "above.imgsearch") as reader:
@@ -277,8 +277,8 @@ def test_newer_facts_win(tmp_path: Path, open_library: Callable[..., Library]) -
         photo_of(3, facts=new, facts_at=NOW),
     )
     with open_library("data") as library:
-        library.unpack(first, at="/photos", offline=True).run()
-        report = library.unpack(second, at="/photos", offline=True).run()
+        library.packs.merge(first, at="/photos", offline=True).run()
+        report = library.packs.merge(second, at="/photos", offline=True).run()
         assert (report.new, report.newer_facts) == (0, 1)
         assert titles(library) == {"1": "new", "2": "old", "3": "old"}
         assert [hit.photo.facts.keywords for hit in library.search("keyword:c")] == [("b", "c")]
@@ -293,9 +293,9 @@ def test_facts_that_an_older_imgsearch_did_not_know_stay(
     names = tuple(name for name in INFO.fact_names if name not in ("title", "keywords"))
     with open_library("data") as library:
         first = write_pack(tmp_path / "1.imgsearch", photo_of(1, facts=known))
-        library.unpack(first, at="/photos", offline=True).run()
+        library.packs.merge(first, at="/photos", offline=True).run()
         second = write_pack(tmp_path / "2.imgsearch", newer, info=replace(INFO, fact_names=names))
-        library.unpack(second, at="/photos", offline=True).run()
+        library.packs.merge(second, at="/photos", offline=True).run()
         facts = library.search("iso:400")[0].photo.facts
         assert (facts.title, facts.keywords) == ("known", ("a",))
 
@@ -322,10 +322,10 @@ def test_text_that_was_read_later_wins(
 
     first = write_pack(tmp_path / "1.imgsearch", photo_of(1, text=reading("bakery", 0)))
     with open_library("data") as library:
-        library.unpack(first, at="/photos", offline=True).run()
+        library.packs.merge(first, at="/photos", offline=True).run()
         for word, hours, expected in (("cinema", -1, "bakery"), ("station", 1, "station")):
             pack = write_pack(tmp_path / "2.imgsearch", photo_of(1, text=reading(word, hours)))
-            report = library.unpack(pack, at="/photos", offline=True).run()
+            report = library.packs.merge(pack, at="/photos", offline=True).run()
             assert report.texts == (expected == word)
             assert library.search(f"text:{expected}")
         assert not library.search("text:bakery")
@@ -341,8 +341,8 @@ def test_a_file_that_failed_here_gets_the_photo_of_the_pack(
     with open_library("data") as library:
         assert library.index([photos]).run().failed == 1
         pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
-        report = library.unpack(pack, at=photos, beside=True).run()
-        assert report.files == 1 and library.failures() == ()
+        report = library.packs.merge(pack, at=photos, beside=True).run()
+        assert report.files == 1 and library.folders.failures() == ()
         assert titles(library) == {"1": None}
 
 
@@ -365,9 +365,9 @@ def test_the_photos_are_found_where_they_can_be(
             find_place(reader, None, False, ["/nothing"])
     with open_library("second") as library:
         with pytest.raises(FolderError, match="does not have the photos of this pack, such as"):
-            library.unpack(away / packed.name, at=away).run()
+            library.packs.merge(away / packed.name, at=away).run()
         with pytest.raises(UsageError, match="--offline needs --at"):
-            library.unpack(away / packed.name, offline=True).run()
+            library.packs.merge(away / packed.name, offline=True).run()
     assert not (tmp_path / "second" / "library.db").exists()
 
 
@@ -378,7 +378,7 @@ def test_a_pack_says_on_which_drive_its_folder_is(
         library.index([album]).run()
         with writing(tmp_path / "first") as store:
             store.files.set_volume(1, "12AB", "/album")
-        library.pack(album / "b" / "c d", tmp_path / "1.imgsearch").run()
+        library.packs.make(album / "b" / "c d", tmp_path / "1.imgsearch").run()
     with PackReader(tmp_path / "1.imgsearch") as reader:
         assert reader.info.folder == "c d"
         assert (reader.info.volume, reader.info.volume_path) == ("12AB", "/album/b/c d")
@@ -408,7 +408,7 @@ def test_photos_of_a_drive_that_is_not_connected_are_offline(
 ) -> None:
     drive = tmp_path / "drive"
     with open_library("second") as library:
-        report = library.unpack(packed, at=drive, offline=True).run()
+        report = library.packs.merge(packed, at=drive, offline=True).run()
         assert (report.new, report.files, report.missing) == (11, 12, 0)
         hit = library.search("keyword:garden")[0]
         assert hit.offline and hit.path == drive / "a" / "3.png"
@@ -428,7 +428,7 @@ def test_files_that_differ_are_missing_or_read_again(
     os.utime(album / "a" / "4.png")
     encoder = StandIn()
     with open_library("second", encoder) as library:
-        report = library.unpack(packed, at=album).run()
+        report = library.packs.merge(packed, at=album).run()
         assert (report.files, report.missing, report.to_verify) == (10, 2, 1)
         assert library.photo_count() == 9
         write_noise(album / "moved" / "one.png", 1)
@@ -445,21 +445,21 @@ def test_a_folder_carries_its_pack_only_when_told_to(
     with open_library("first") as library:
         library.index([album]).run()
         with pytest.raises(UsageError, match="where imgsearch writes nothing"):
-            library.pack(album, album / "a" / "x.imgsearch").run()
+            library.packs.make(album, album / "a" / "x.imgsearch").run()
         (tmp_path / "link").symlink_to(album / "a")
         with pytest.raises(UsageError, match="where imgsearch writes nothing"):
-            library.pack(album, tmp_path / "link" / "x.imgsearch").run()
+            library.packs.make(album, tmp_path / "link" / "x.imgsearch").run()
         with pytest.raises(UsageError, match="one of the two"):
-            library.pack(album, tmp_path / "x.imgsearch", inside=True)
+            library.packs.make(album, tmp_path / "x.imgsearch", inside=True)
         assert set(album.rglob("*")) == before
-        report = library.pack(album, inside=True).run()
+        report = library.packs.make(album, inside=True).run()
         assert set(album.rglob("*")) - before == {report.file.parent, report.file}
         assert report.file == album / ".imgsearch" / "photos.imgsearch"
         after = library.index().run()
         assert (after.unchanged, after.new, after.failed) == (12, 0, 0)
     album.rename(tmp_path / "drive")
     with open_library("second") as library:
-        merged = library.unpack(tmp_path / "drive").run()
+        merged = library.packs.merge(tmp_path / "drive").run()
         assert merged.folder == tmp_path / "drive" and merged.files == 12
 
 
@@ -468,7 +468,7 @@ def test_a_folder_carries_its_pack_only_when_told_to(
 
 def kept_in(library: Library) -> dict[str, int]:
     """How many photos have vectors of each encoder that is kept."""
-    stored = library.stored_encoders()
+    stored = library.encoders.stored()
     return {each.encoder_id: each.photos for each in stored if each.state == "kept"}
 
 
@@ -480,9 +480,9 @@ def test_vectors_of_another_model_are_kept_beside(
     with open_library("second", other) as library:
         library.index([more]).run()
         with pytest.raises(EncoderMismatch, match="--beside"):
-            library.unpack(packed, at=album).run()
+            library.packs.merge(packed, at=album).run()
         assert library.photo_count() == 2
-        report = library.unpack(packed, at=album, beside=True).run()
+        report = library.packs.merge(packed, at=album, beside=True).run()
         assert (report.new, report.embedded, report.beside) == (11, 11, (StandIn.id,))
         library.index().run()
         assert other.embedded == 13
@@ -497,8 +497,8 @@ def test_vectors_of_another_model_are_kept_beside(
     shutil.copytree(tmp_path / "second", tmp_path / "third")
     with open_library("third", other) as library:
         with pytest.raises(UsageError, match="is in use"):
-            library.drop_encoder(OTHER_MODEL)
-        assert library.drop_encoder("lite").size_bytes == 11 * 2 * StandIn.dim
+            library.encoders.drop(OTHER_MODEL)
+        assert library.encoders.drop("lite").size_bytes == 11 * 2 * StandIn.dim
         assert kept_in(library) == {}
         assert len(library.find("anything", k=20).hits) == 13
     back = StandIn()
@@ -514,7 +514,7 @@ def test_a_merge_says_that_its_encoder_cannot_be_used_here(tmp_path: Path) -> No
     pack = write_pack(tmp_path / "1.imgsearch", *map(photo_of, range(MIN_PHOTOS)))
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
     with Library.open(settings, notices.append) as library:
-        assert library.unpack(pack, at="/photos", offline=True).run().new == MIN_PHOTOS
+        assert library.packs.merge(pack, at="/photos", offline=True).run().new == MIN_PHOTOS
     assert [notice for notice in notices if "its encoder cannot be used here yet" in notice]
 
 
@@ -537,7 +537,7 @@ def test_a_pack_of_several_models_gives_each_its_own(
     with writing(tmp_path / "data") as store:
         store.vectors.add_encoder(StandIn.id, "lite", StandIn.dim)
     with open_library("data") as library:
-        report = library.unpack(pack, at="/photos", offline=True).run()
+        report = library.packs.merge(pack, at="/photos", offline=True).run()
         assert report.beside == (ENCODER.encoder_id,)
 
 
@@ -558,7 +558,7 @@ def test_a_pack_of_a_newer_version_is_refused(
         open_library("second") as library,
         pytest.raises(PackTooNew, match=r"format 2.*Update") as error,
     ):
-        library.unpack(packed).run()
+        library.packs.merge(packed).run()
     assert error.value.exit_code == 12
 
 
@@ -571,7 +571,7 @@ def test_a_pack_that_is_cut_off_is_refused_wherever_it_ends(
         for size in (4, 100, len(whole) // 2, len(whole) - 9, len(whole) - 1):
             cut.write_bytes(whole[:size])
             with pytest.raises(PackError, match="cut off") as error:
-                library.unpack(cut, at=album).run()
+                library.packs.merge(cut, at=album).run()
             assert error.value.exit_code == 12
         assert not library.exists()
 
@@ -583,16 +583,16 @@ def test_flipped_bits_are_noticed(
     flipped = tmp_path / "flipped.imgsearch"
     generator = np.random.default_rng(5)
     with open_library("first") as library:
-        assert library.verify_pack(packed).run().photos == 11
+        assert library.packs.verify(packed).run().photos == 11
         for at in generator.integers(4, len(whole) - 8, 60).tolist():
             flipped.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
             footer_at = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
             if at < footer_at:
                 with pytest.raises(PackError, match="damaged"):
-                    library.verify_pack(flipped).run()
+                    library.packs.verify(flipped).run()
             else:  # names and statistics of the footer that nobody reads may differ
                 try:
-                    library.verify_pack(flipped).run()
+                    library.packs.verify(flipped).run()
                 except PackError:
                     continue
 
@@ -606,9 +606,9 @@ def test_other_files_are_no_packs(
     with open_library("second") as library:
         for file in (foreign, empty, album / "a" / "0.png"):
             with pytest.raises(PackError, match="not a pack"):
-                library.unpack(file, at=album).run()
+                library.packs.merge(file, at=album).run()
         with pytest.raises(UsageError, match="There is no pack"):
-            library.unpack(tmp_path / "none.imgsearch").run()
+            library.packs.merge(tmp_path / "none.imgsearch").run()
 
 
 def test_a_pack_never_replaces_another_file(
@@ -618,10 +618,10 @@ def test_a_pack_never_replaces_another_file(
     letter.write_text("Dear Max")
     with open_library("first") as library:
         with pytest.raises(UsageError, match="is not a pack"):
-            library.pack(album, letter).run()
+            library.packs.make(album, letter).run()
         with pytest.raises(DiskError, match="does not exist"):
-            library.pack(album, tmp_path / "none" / "x.imgsearch").run()
-        assert library.pack(album, packed).run().photos == 11
+            library.packs.make(album, tmp_path / "none" / "x.imgsearch").run()
+        assert library.packs.make(album, packed).run().photos == 11
     assert letter.read_text() == "Dear Max"
     assert packed.stat().st_mode & 0o777 == 0o600
 
@@ -671,11 +671,11 @@ def test_one_process_at_a_time_merges_and_writes_a_pack(
     second, first = open_library("second"), open_library("first")
     locked = pytest.raises(LibraryLocked, match="Another imgsearch is writing to the library")
     with second, writing(tmp_path / "second"), locked as error:
-        second.unpack(packed, at=album).run()
+        second.packs.merge(packed, at=album).run()
     assert error.value.exit_code == 9
     locked = pytest.raises(LibraryLocked, match="Another imgsearch is writing the pack")
     with first, writing_pack(packed, INFO), locked as error:
-        first.pack(album, packed).run()
+        first.packs.make(album, packed).run()
     assert error.value.exit_code == 9
 
 
@@ -711,7 +711,7 @@ def test_a_full_disk_is_told_and_loses_nothing(
         for number in range(12):  # so that the pack is larger than any file that SQLite needs
             write_noise(album / f"{number}.png", 20 + number, side_px=200)
         library.index().run()
-        library.pack(album, packed).run()
+        library.packs.make(album, packed).run()
     whole = packed.read_bytes()
     limit = str(len(whole) - 500)
     done = run_python(FULL_DISK, tmp_path / "first", "pack", packed, album, limit, **cache)
@@ -738,7 +738,7 @@ def test_a_disk_that_fills_during_a_merge_loses_nothing(
     assert len(before) < 40 and len(before) % 5 == 0
     for name in ("second", "whole"):
         with open_library(name) as library:
-            library.unpack(pack, at="/photos", offline=True).run()
+            library.packs.merge(pack, at="/photos", offline=True).run()
     assert contents(tmp_path / "second") == contents(tmp_path / "whole")
 
 
@@ -778,7 +778,7 @@ def test_a_merge_that_is_killed_is_whole_after_the_next(
     photos = [photo_of(number, facts=facts) for number in range(15)]
     pack = write_pack(tmp_path / "1.imgsearch", *photos, at_once=5)
     with open_library("whole") as library:
-        library.unpack(pack, at="/photos", offline=True).run()
+        library.packs.merge(pack, at="/photos", offline=True).run()
     expected = contents(tmp_path / "whole")
     assert len(expected) == 15
     data, merged = tmp_path / "killed", []
@@ -789,7 +789,7 @@ def test_a_merge_that_is_killed_is_whole_after_the_next(
         merged.append(len(known))
     assert merged == [0, 5, 5]
     with open_library("killed") as library:
-        assert library.unpack(pack, at="/photos", offline=True).run().new == 10
+        assert library.packs.merge(pack, at="/photos", offline=True).run().new == 10
     assert contents(data) == expected
 
 
@@ -803,8 +803,8 @@ def test_a_pack_that_is_killed_leaves_the_old_one(
     with open_library("first") as library:
         write_noise(album / "new.png", 99)
         library.index().run()
-        assert library.pack(album, packed).run().photos == 12
-        assert library.verify_pack(packed).run().photos == 12
+        assert library.packs.make(album, packed).run().photos == 12
+        assert library.packs.verify(packed).run().photos == 12
     assert not list(tmp_path.glob(".*.new"))
 
 
@@ -935,11 +935,11 @@ def test_a_merge_that_is_stopped_keeps_what_was_done(
 ) -> None:
     pack = write_pack(tmp_path / "1.imgsearch", *map(photo_of, range(15)), at_once=5)
     with open_library("second") as library:
-        job = library.unpack(pack, at="/photos", offline=True)
+        job = library.packs.merge(pack, at="/photos", offline=True)
         assert [next(job).done for _ in range(4)] == [0, 5, 5, 10]
         job.close()
         assert len(contents(tmp_path / "second")) == 10
-        report = library.unpack(pack, at="/photos", offline=True).run()
+        report = library.packs.merge(pack, at="/photos", offline=True).run()
         assert (report.photos, report.new, report.files) == (15, 5, 5)
 
 
@@ -948,7 +948,7 @@ def test_a_pack_that_is_stopped_leaves_the_old_one(
 ) -> None:
     before = packed.read_bytes()
     with open_library("first") as library:
-        job = library.pack(album, packed)
+        job = library.packs.make(album, packed)
         assert [next(job).done, next(job).done] == [0, 11]
         assert list(tmp_path.glob(".*.new"))
         job.close()
@@ -966,33 +966,33 @@ def test_saved_searches_and_concepts_go_with_the_photos(
     with open_library("first") as library:
         library.index([album]).run()
         by_name = {hit.path.name: hit.photo for hit in library.search("in:album", k=20)}
-        library.save_search("garden", "keyword:garden sort:path", k=7)
-        library.save_search("like three", f"photo:{by_name['3.png'].id}")
-        library.save_search("from elsewhere", Query((Term(Example(elsewhere)),)))
-        library.teach("noise", [album / "a" / "1.png", elsewhere], [album / "a" / "2.png"])
-        library.teach("taken", [album / "a" / "4.png"])
-        library.pack(album, pack).run()
-        alone = library.pack(album, tmp_path / "alone.imgsearch", photos_only=True)
+        library.saved.save("garden", "keyword:garden sort:path", k=7)
+        library.saved.save("like three", f"photo:{by_name['3.png'].id}")
+        library.saved.save("from elsewhere", Query((Term(Example(elsewhere)),)))
+        library.concepts.teach("noise", [album / "a" / "1.png", elsewhere], [album / "a" / "2.png"])
+        library.concepts.teach("taken", [album / "a" / "4.png"])
+        library.packs.make(album, pack).run()
+        alone = library.packs.make(album, tmp_path / "alone.imgsearch", photos_only=True)
         assert alone.run().photos == 11
-        info = library.verify_pack(tmp_path / "alone.imgsearch").run()
+        info = library.packs.verify(tmp_path / "alone.imgsearch").run()
         assert (info.searches, info.concepts) == ((), ())
     with open_library("second") as library:
         library.index([write_photos(tmp_path / "other", 30)]).run()
-        library.teach("taken", [tmp_path / "other" / "0001.png"])
-        library.save_search("GARDEN", "in:other")
-        report = library.unpack(pack, at=album).run()
+        library.concepts.teach("taken", [tmp_path / "other" / "0001.png"])
+        library.saved.save("GARDEN", "in:other")
+        report = library.packs.merge(pack, at=album).run()
         assert (report.searches, report.concepts) == (1, 1)
-        saved = {each.name: each for each in library.saved_searches()}
+        saved = {each.name: each for each in library.saved.all()}
         assert sorted(saved) == ["GARDEN", "like three"]
         assert saved["GARDEN"].line == "in:other", "a name that is taken stays"
         assert saved["like three"].new == 0
         (three,) = library.search("name:3.png in:album")
         assert three.photo.id != by_name["3.png"].id
         assert saved["like three"].line == f"photo:{three.photo.id}"
-        noise = library.concept("noise")
+        noise = library.concepts.get("noise")
         assert (noise.likes, noise.unlikes) == (2, 1)
-        assert library.concept("taken").likes == 1
-        again = library.unpack(pack, at=album).run()
+        assert library.concepts.get("taken").likes == 1
+        again = library.packs.merge(pack, at=album).run()
         assert (again.searches, again.concepts) == (0, 0)
 
 

@@ -26,7 +26,7 @@ def folders(stand_in: StandIn, library: Library, make_photo: MakePhoto) -> tuple
     paused = make_photo("one/red.png", RED).parent
     active = make_photo("two/green.png", GREEN).parent
     library.index([paused, active]).run()
-    library.pause(paused)
+    library.folders.pause(paused)
     return paused, active
 
 
@@ -44,8 +44,11 @@ def test_indexing_leaves_a_paused_folder_alone_and_a_resumed_one_not(
     report = library.index().run()
     assert (report.new, report.gone, report.unchanged) == (1, 0, 1)
     assert names_in(library) == {"red.png", "green.png", "grey.png"}, "it is found as before"
-    assert {root.path: root.paused for root in library.roots()} == {paused: True, active: False}
-    library.resume(paused)
+    assert {root.path: root.paused for root in library.folders.all()} == {
+        paused: True,
+        active: False,
+    }
+    library.folders.resume(paused)
     report = library.index().run()
     assert (report.new, report.gone) == (1, 1)
     assert names_in(library) == {"blue.png", "green.png", "grey.png"}
@@ -56,13 +59,13 @@ def test_a_pause_holds_in_the_database_and_embeds_nothing_again(
 ) -> None:
     with Library.open(library.settings) as another:
         assert [root.paused for root in another.status().roots] == [True, False]
-        another.resume(folders[0])
+        another.folders.resume(folders[0])
     report = library.index().run()
     assert (report.new, report.moved, report.unchanged) == (0, 0, 2)
 
 
 def test_all_folders_may_be_paused(library: Library, folders: tuple[Path, Path]) -> None:
-    library.pause(folders[1])
+    library.folders.pause(folders[1])
     report = library.index().run()
     assert (report.new, report.unchanged, report.gone, report.photos) == (0, 0, 0, 2)
 
@@ -74,26 +77,26 @@ def test_a_paused_folder_cannot_be_indexed_by_name(
     (folders[0] / "sub").mkdir()
     with pytest.raises(UsageError, match=r"one is paused\. Resume it first"):
         library.index([folders[0] / inside]).run()
-    assert [root.paused for root in library.roots()] == [True, False]
+    assert [root.paused for root in library.folders.all()] == [True, False]
 
 
 def test_failed_files_of_a_paused_folder_are_not_tried_again(
     library: Library, folders: tuple[Path, Path], make_photo: MakePhoto
 ) -> None:
-    library.resume(folders[0])
+    library.folders.resume(folders[0])
     (folders[0] / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
     library.index().run()
-    library.pause(folders[0])
+    library.folders.pause(folders[0])
     make_photo("one/good.png", BLUE).replace(folders[0] / "broken.jpg")
-    assert library.retry().run().new == 0
-    library.resume(folders[0])
-    assert library.retry().run().new == 1
+    assert library.folders.retry().run().new == 0
+    library.folders.resume(folders[0])
+    assert library.folders.retry().run().new == 1
 
 
 def test_the_metadata_of_a_paused_folder_is_not_read(
     library: Library, folders: tuple[Path, Path]
 ) -> None:
-    assert library.read_metadata().run().read == 1
+    assert library.upkeep.read_metadata().run().read == 1
 
 
 def test_explain_says_that_the_folder_is_paused(
@@ -107,7 +110,7 @@ def test_explain_says_that_the_folder_is_paused(
 
 def test_only_a_folder_of_the_library_can_be_paused(library: Library, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        library.pause(tmp_path)
+        library.folders.pause(tmp_path)
 
 
 # ------------------------------------------------------------------------- watching
@@ -155,10 +158,10 @@ def test_a_watcher_follows_pauses_of_other_processes(
     with Library.open(library.settings) as another:
         wait_until(lambda: "grey.png" in names_in(another))
         assert "blue.png" not in names_in(another)
-        pause_when_idle(another.resume, paused)
+        pause_when_idle(another.folders.resume, paused)
         wait_until(lambda: "blue.png" in names_in(another))
         assert watch.watched[-1] == (paused, active)
-        pause_when_idle(another.pause, active)
+        pause_when_idle(another.folders.pause, active)
         wait_until(lambda: watch.watched[-1] == (paused,))
 
 

@@ -466,7 +466,7 @@ def test_text_is_a_filter_and_is_shown_with_where_it_stands(
     settings = Settings.load(data_dir=data, cache_dir=model_cache, encoder="lite", service="off")
     with Library.open(settings) as library:
         library.index([folder]).run()
-        assert library.read_text(everything=True).run().read == 2
+        assert library.upkeep.read_text(everything=True).run().read == 2
         (hit,) = library.search('text:"table 12 RESERVED"')
         assert hit.path == folder / "sign.png"
         assert [each.text for each in hit.text_lines] == ["Table 12", "reserved"]

@@ -70,7 +70,7 @@ def use(settings: Settings, photos: Path) -> None:
         library.index([photos]).run()
         library.rebuild().run()
         library.search("a photo")
-        library.save_labels("colours", Classes(("red", "blue")))
+        library.labels.save("colours", Classes(("red", "blue")))
         assert library.thumbnail(1, 32)
         events = library.watch()
         next(events)
@@ -119,7 +119,7 @@ def test_an_older_library_becomes_private_when_it_is_opened(tmp_path: Path) -> N
     set_modes(settings.data_dir)
     set_modes(settings.cache_dir)
     with Library.open(settings, encoder=StandIn()) as library:
-        library.forget(photos)
+        library.folders.forget(photos)
     assert not_private(settings.data_dir, settings.cache_dir) == {}
 
 

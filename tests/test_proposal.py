@@ -179,15 +179,15 @@ def test_the_sharper_and_larger_file_of_a_real_library_is_kept(
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(photos / "black.png")
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         library.index([photos]).run()
-        steps = library.near_duplicates(0.8)
+        steps = library.duplicates.find(0.8)
         parts = {step.part for step in steps}
         assert parts == {"Reading vectors", None, "Measuring sharpness"}
-        (group,) = library.groups(steps.report, 0.8)
+        (group,) = library.duplicates.groups(steps.report, 0.8)
         assert [photo.hit.path.name for photo in group.kept] == ["whole.png"]
         reasons = {photo.hit.path.name: photo.reason for photo in group.photos}
         assert reasons["whole.png"] == "sharper and larger"
         assert reasons["blurred.png"] == "less sharp"
         assert reasons["small.png"] == "smaller: 450 × 299 px, not 900 × 598 px"
         (photos / "whole.png").unlink()  # and so it cannot be measured any more
-        pairs = library.near_duplicates(0.8).run()
+        pairs = library.duplicates.find(0.8).run()
         assert len(pairs.sharpness) == 2

@@ -14,8 +14,9 @@ import pytest
 
 from imgsearch import Example, Library, Query, Region, Term
 from imgsearch.encoders.registry import encoder_choices, kind_of
+from imgsearch.operations.records import from_json, to_json
+from imgsearch.records.answer import Answer
 from imgsearch.search.remarks import MULTILINGUAL
-from imgsearch.service.codec import answer_from_json, answer_to_json
 from tests.factories import modules_after, run_cli
 
 
@@ -95,7 +96,7 @@ def test_the_recommended_model_reads_many_languages() -> None:
 def test_remarks_survive_json(demo: Library) -> None:
     for line in ("a cup of cofee", "ein Hund im Schnee", "type:png"):
         answer = demo.find(line, 2)
-        assert answer_from_json(json.loads(json.dumps(answer_to_json(answer)))) == answer
+        assert from_json(json.loads(json.dumps(to_json(answer))), Answer) == answer
 
 
 def test_known_words_load_no_speller() -> None:

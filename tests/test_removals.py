@@ -130,10 +130,10 @@ def test_forget_removes_a_root_and_only_the_photos_that_are_nowhere_else(
     one, two = write_photos(tmp_path / "one", 5), write_photos(tmp_path / "two", 3)
     library.index([one, two]).run()
     with pytest.raises(UsageError, match="is not a folder of the library"):
-        library.forget(tmp_path)
-    assert library.root(one).photos == 5
+        library.folders.forget(tmp_path)
+    assert library.folders.get(one).photos == 5
     shutil.rmtree(one)
-    assert library.forget(one) == 2, "the other three are also in the other folder"
+    assert library.folders.forget(one) == 2, "the other three are also in the other folder"
     assert library.status().photos == 3
     with pytest.raises(FolderError):
         library.index([one]).run()
@@ -155,7 +155,7 @@ def test_prune_deletes_only_photos_that_were_removed_long_ago(
     for number in range(2, 80):
         (here / f"{number:04}.png").unlink()
     assert library.index().run().missing == 78
-    assert library.prune() == 0
+    assert library.folders.prune() == 0
     assert library.status().vectors == 104
     with Store.open(library.settings.data_dir, writable=True) as store:
         assert store.photos.prune(datetime.now(UTC) - timedelta(days=29)) == 0
@@ -163,9 +163,9 @@ def test_prune_deletes_only_photos_that_were_removed_long_ago(
             connection.exec_driver_sql(
                 "UPDATE photos SET gone_at = '2020-01-01T00:00:00Z' WHERE gone_at IS NOT NULL"
             )
-    assert library.prune() == 2
+    assert library.folders.prune() == 2
     assert library.status().vectors == 102
-    assert library.prune(days=0) == 0
+    assert library.folders.prune(days=0) == 0
 
 
 def test_a_photo_that_came_back_is_not_pruned(library: Library, tmp_path: Path) -> None:
@@ -176,4 +176,4 @@ def test_a_photo_that_came_back_is_not_pruned(library: Library, tmp_path: Path) 
     library.index().run()
     (here / "restored.png").write_bytes(kept)
     library.index().run()
-    assert library.prune(days=0) == 0
+    assert library.folders.prune(days=0) == 0

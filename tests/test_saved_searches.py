@@ -47,7 +47,7 @@ def spelled(query: Query) -> tuple[object, ...]:
 def test_it_finds_what_its_query_finds(library: Library, demo_photos: Path) -> None:
     library.index([demo_photos]).run()
     line = "a cat -dog type:png"
-    library.save_search("pets", line)
+    library.saved.save("pets", line)
     saved, typed = library.find("saved:pets", 5), library.find(line, 5)
     assert saved.hits == typed.hits
     assert saved.hits[0].path.name == "chelsea.png"
@@ -56,14 +56,14 @@ def test_it_finds_what_its_query_finds(library: Library, demo_photos: Path) -> N
     assert page.hits == library.find(line, 5, typed.cursor).hits
     assert library.explain(demo_photos / "chelsea.png", "saved:pets").rank == 1
     assert library.exact_line("saved:pets") == library.exact_line(line)
-    assert library.timeline("saved:pets") == library.timeline(line)
-    (summary,) = library.saved_searches()
+    assert library.browse.timeline("saved:pets") == library.browse.timeline(line)
+    (summary,) = library.saved.all()
     weak = [hit for hit in library.find(line, 21).hits if hit.level == "weak"]
     assert weak and summary.photos == len(library.find(line, 21).hits) - len(weak)
     assert summary.cover_id == saved.hits[0].photo.id
-    library.save_search("all pets", line, include_weak=True)
-    library.save_search("some pets", line, k=1)
-    counts = {each.name: each.photos for each in library.saved_searches()}
+    library.saved.save("all pets", line, include_weak=True)
+    library.saved.save("some pets", line, k=1)
+    counts = {each.name: each.photos for each in library.saved.all()}
     pngs = len(library.find("type:png", 30).hits)
     assert counts == {"all pets": pngs, "pets": summary.photos, "some pets": 1}
 
@@ -86,42 +86,42 @@ def test_it_finds_what_its_query_finds(library: Library, demo_photos: Path) -> N
 def test_it_stands_for_its_query_in_other_queries(
     stocked: Library, saved: str, query: str, same: str
 ) -> None:
-    stocked.save_search("s", saved)
+    stocked.saved.save("s", saved)
     with closing(Reads.open(stocked.settings.data_dir)) as reads:
         assert spelled(with_saved(reads, parse(query))) == spelled(parse(same))
 
 
 def test_names_and_dates_in_its_words_are_understood_anew(stocked: Library) -> None:
-    stocked.save_search("now", "photos from today")
-    stocked.save_search("text", '"photos from today"')
+    stocked.saved.save("now", "photos from today")
+    stocked.saved.save("text", '"photos from today"')
     assert stocked.understand("saved:now").parts[0].words == "from today"
     assert not stocked.understand("saved:text").parts
-    assert stocked.saved_search("now").line == "photos from today"
+    assert stocked.saved.get("now").line == "photos from today"
 
 
 def test_a_saved_search_in_another_is_copied(stocked: Library) -> None:
-    stocked.save_search("red", "name:0001|0002")
-    stocked.save_search("both", "saved:red sort:path")
-    stocked.save_search("red", "name:0003", replace=True)
+    stocked.saved.save("red", "name:0001|0002")
+    stocked.saved.save("both", "saved:red sort:path")
+    stocked.saved.save("red", "name:0003", replace=True)
     assert names(stocked, "saved:both") == ["0001.png", "0002.png"]
     assert names(stocked, "saved:red") == ["0003.png"]
 
 
 def test_names_are_compared_without_case_and_accents(stocked: Library) -> None:
-    stocked.save_search("  Été   à la mer ", "name:0001")
-    assert stocked.saved_search("ete a la MER").name == "Été à la mer"
+    stocked.saved.save("  Été   à la mer ", "name:0001")
+    assert stocked.saved.get("ete a la MER").name == "Été à la mer"
     assert names(stocked, 'saved:"été À LA mer"') == ["0001.png"]
     with pytest.raises(UsageError, match=r"already\. It is: name:0001\. Choose another name"):
-        stocked.save_search("ETE A LA MER", "name:0002")
+        stocked.saved.save("ETE A LA MER", "name:0002")
 
 
 def test_a_taught_concept_is_part_of_it(stocked: Library, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     stocked.index([write_photos(folder, 40)]).run()
-    stocked.teach("dark ones", [folder / f"{number:04}.png" for number in range(4)])
+    stocked.concepts.teach("dark ones", [folder / f"{number:04}.png" for number in range(4)])
     line = 'concept:"dark ones" -photo:30 sort:path'
-    stocked.save_search("dark", line, 5)
-    assert stocked.saved_search("dark").line == line
+    stocked.saved.save("dark", line, 5)
+    assert stocked.saved.get("dark").line == line
     assert stocked.find("saved:dark", 5).hits == stocked.find(line, 5).hits != ()
 
 
@@ -144,14 +144,14 @@ def test_an_example_file_may_go_afterwards(
     }
     before = {name: stocked.find(query).hits for name, query in queries.items()}
     for name, query in queries.items():
-        stocked.save_search(name, query)
+        stocked.saved.save(name, query)
     other.unlink()
     copy.unlink()
     known_id = stocked.find("name:0002").hits[0].photo.id
-    assert stocked.saved_search("known").line == f"photo:{known_id}"
+    assert stocked.saved.get("known").line == f"photo:{known_id}"
     for name in queries:
         assert stocked.find(f"saved:{name}").hits == before[name], name
-    assert query_of(stocked.saved_search("other")).terms == (
+    assert query_of(stocked.saved.get("other")).terms == (
         Term("red"),
         Term(Example(content), 2.0),
     )
@@ -162,12 +162,12 @@ def test_an_example_file_may_go_afterwards(
 def test_an_example_that_is_gone_is_told_and_breaks_no_other_search(
     stocked: Library, tmp_path: Path
 ) -> None:
-    stocked.save_search("like", "photo:3")
-    stocked.save_search("first", "name:0000")
+    stocked.saved.save("like", "photo:3")
+    stocked.saved.save("first", "name:0000")
     (tmp_path / "photos" / "0002.png").unlink()
     stocked.index().run()
-    wait_until(lambda: stocked.prune(0))  # what was removed in an earlier second
-    first, like = stocked.saved_searches()
+    wait_until(lambda: stocked.folders.prune(0))  # what was removed in an earlier second
+    first, like = stocked.saved.all()
     assert (first.photos, first.problem) == (1, None)
     assert (like.photos, like.cover_id) == (0, None)
     assert like.problem is not None and "no photo with the id 3" in like.problem
@@ -178,8 +178,8 @@ def test_an_example_that_is_too_large_is_refused(stocked: Library, tmp_path: Pat
     with large.open("wb") as file:
         file.truncate((32 << 20) + 1)
     with pytest.raises(QueryError, match="larger than 32 MB"):
-        stocked.save_search("large", Query((Term(Example(large)),)))
-    assert stocked.saved_searches() == ()
+        stocked.saved.save("large", Query((Term(Example(large)),)))
+    assert stocked.saved.all() == ()
 
 
 # ------------------------------------------------------------------------- what is new
@@ -187,24 +187,24 @@ def test_an_example_that_is_too_large_is_refused(stocked: Library, tmp_path: Pat
 
 def test_it_says_what_is_new_since_one_looked(stocked: Library, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
-    stocked.save_search("all", "in:photos sort:path")
-    stocked.save_search("like", "photo:1")
-    assert [(each.photos, each.new) for each in stocked.saved_searches()] == [(5, 0), (4, 0)]
+    stocked.saved.save("all", "in:photos sort:path")
+    stocked.saved.save("like", "photo:1")
+    assert [(each.photos, each.new) for each in stocked.saved.all()] == [(5, 0), (4, 0)]
     write_photo(folder / "0005.png", 5)
     (folder / "0000.png").unlink()
     stocked.index().run()
     new_id = stocked.find("name:0005").hits[0].photo.id
-    every, like = stocked.saved_searches()
+    every, like = stocked.saved.all()
     assert (every.photos, every.new) == (5, 1)
     assert every.cover_id == stocked.find("name:0001").hits[0].photo.id
     assert stocked.find("saved:all").hits, "asking is not looking"
-    assert stocked.mark_looked_at("ALL") == (new_id,)
-    assert stocked.mark_looked_at("all") == ()
-    again, like = stocked.saved_searches()
+    assert stocked.saved.mark_looked_at("ALL") == (new_id,)
+    assert stocked.saved.mark_looked_at("all") == ()
+    again, like = stocked.saved.all()
     assert (again.new, like.new) == (0, 1)
     assert again.looked_at >= every.looked_at
-    stocked.rename_saved_search("like", "alike")
-    assert [(each.name, each.new) for each in stocked.saved_searches()] == [
+    stocked.saved.rename("like", "alike")
+    assert [(each.name, each.new) for each in stocked.saved.all()] == [
         ("alike", 1),
         ("all", 0),
     ]
@@ -212,10 +212,10 @@ def test_it_says_what_is_new_since_one_looked(stocked: Library, tmp_path: Path) 
 
 def test_it_is_saved_while_another_process_writes(stocked: Library) -> None:
     with writing(stocked.settings.data_dir):
-        stocked.save_search("all", "in:photos")
-        assert stocked.mark_looked_at("all") == ()
-        stocked.remove_saved_search("all")
-    assert stocked.saved_searches() == ()
+        stocked.saved.save("all", "in:photos")
+        assert stocked.saved.mark_looked_at("all") == ()
+        stocked.saved.remove("all")
+    assert stocked.saved.all() == ()
 
 
 @given(st.sets(st.integers(1, (1 << 62))))
@@ -226,8 +226,8 @@ def test_packed_ids_are_the_same(ids: set[int]) -> None:
 def test_a_library_of_an_older_version_can_save(tmp_path: Path, stand_in: StandIn) -> None:
     shutil.copytree(STORED, tmp_path / "library")
     with Library.open(Settings.load(data_dir=tmp_path / "library")) as library:
-        library.save_search("pictures", "type:jpeg")
-        (summary,) = library.saved_searches()
+        library.saved.save("pictures", "type:jpeg")
+        (summary,) = library.saved.all()
         assert summary.photos == 16
     with closing(sqlite3.connect(tmp_path / "library" / "library.db")) as connection:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -253,10 +253,10 @@ def test_a_library_of_an_older_version_can_save(tmp_path: Path, stand_in: StandI
 )
 def test_names_that_cannot_be_used_are_refused(stocked: Library, name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        stocked.save_search(name, "name:0001")
-    stocked.save_search("fine", "name:0001")
+        stocked.saved.save(name, "name:0001")
+    stocked.saved.save("fine", "name:0001")
     with pytest.raises(UsageError, match=message):
-        stocked.rename_saved_search("fine", name)
+        stocked.saved.rename("fine", name)
 
 
 @pytest.mark.parametrize(
@@ -270,12 +270,12 @@ def test_names_that_cannot_be_used_are_refused(stocked: Library, name: str, mess
     ],
 )
 def test_an_invalid_use_is_explained(stocked: Library, query: str, message: str) -> None:
-    stocked.save_search("beach", "name:0001")
-    stocked.save_search("our dog", "name:0002")
-    for call in (stocked.find, stocked.understand, lambda each: stocked.save_search("x", each)):
+    stocked.saved.save("beach", "name:0001")
+    stocked.saved.save("our dog", "name:0002")
+    for call in (stocked.find, stocked.understand, lambda each: stocked.saved.save("x", each)):
         with pytest.raises(QueryError, match=message):
             call(query)
-    assert len(stocked.saved_searches()) == 2
+    assert len(stocked.saved.all()) == 2
 
 
 def test_queries_that_find_nothing_to_save_are_refused(stocked: Library) -> None:
@@ -287,10 +287,10 @@ def test_queries_that_find_nothing_to_save_are_refused(stocked: Library) -> None
         ("photo:99", "no photo with the id 99"),
     ):
         with pytest.raises(QueryError, match=message):
-            stocked.save_search("x", query)
+            stocked.saved.save("x", query)
     with pytest.raises(QueryError, match="1 or more"):
-        stocked.save_search("x", "sunset", 0)
-    for call in (stocked.saved_search, stocked.remove_saved_search, stocked.mark_looked_at):
+        stocked.saved.save("x", "sunset", 0)
+    for call in (stocked.saved.get, stocked.saved.remove, stocked.saved.mark_looked_at):
         with pytest.raises(QueryError, match="and none at all"):
             call("x")
 

@@ -21,9 +21,9 @@ def saved(tmp_path: Path) -> Iterator[Library]:
     """A library of photos of plain colours, with two saved searches."""
     with Library.open(Settings.load(data_dir=tmp_path / "library", encoder="lite")) as library:
         library.index([write_photos(tmp_path / "photos", 4)]).run()
-        library.save_search("all of them", "in:photos sort:path")
+        library.saved.save("all of them", "in:photos sort:path")
         part = Example((tmp_path / "photos" / "0001.png").read_bytes(), Region(0, 0, 4, 4))
-        library.save_search("alike", Query((Term(part),)), include_weak=True)
+        library.saved.save("alike", Query((Term(part),)), include_weak=True)
     with Library.open(Settings.load(data_dir=tmp_path / "library")) as library:
         yield library
 
@@ -111,7 +111,7 @@ def test_the_present_search_is_saved(open_page: Callable[[str], AppTest], saved:
     page = press(page, "Save this search")
     assert line_in(page) == 'saved:"two of them"'
     assert page.query_params["q"] == 'saved:"two of them"'
-    assert saved.saved_search("two of them").line == "name:0001|0002"
+    assert saved.saved.get("two of them").line == "name:0001|0002"
     assert r"name\:0001|0002".replace("|", r"\|") in text_of(page)
 
 
@@ -131,7 +131,7 @@ def test_a_saved_search_is_renamed_and_removed(
     page = press(page, "Remove this saved search")
     assert line_in(page) == ""
     assert list(shelf_of(page)) == ["all of them"]
-    assert [each.name for each in saved.saved_searches()] == ["all of them"]
+    assert [each.name for each in saved.saved.all()] == ["all of them"]
     assert "Did you mean 'all of them'" in text_of(open_page('saved:"all of the"')).replace(
         "\\", ""
     )

@@ -76,12 +76,12 @@ def test_it_is_indexed_further_and_rebuilt(library: Library, photos: Path) -> No
 
 def test_doctor_mentions_that_there_is_a_newer_encoder(library: Library) -> None:
     (note,) = [
-        finding for finding in library.doctor() if finding.cure and "rebuild" in finding.cure
+        finding for finding in library.upkeep.doctor() if finding.cure and "rebuild" in finding.cure
     ]
     assert (note.area, note.level) == ("encoder", "note")
     library.rebuild("lite").run()
     assert not [
-        finding for finding in library.doctor() if finding.cure and "rebuild" in finding.cure
+        finding for finding in library.upkeep.doctor() if finding.cure and "rebuild" in finding.cure
     ]
 
 
@@ -97,5 +97,5 @@ def test_a_rebuild_with_lite_moves_it_to_the_newest_generation(library: Library)
 
 def test_reading_the_metadata_again_adds_the_new_facts(library: Library, photos: Path) -> None:
     assert library.find("iso:>=100").hits == ()
-    library.read_metadata().run()
+    library.upkeep.read_metadata().run()
     assert len(library.find("iso:>=100").hits) == 8

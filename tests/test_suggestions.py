@@ -65,7 +65,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         fitted = FittedConcept(probe, None, None, len(PHOTOS))
         store.concepts.save("Our house", [example], key, fitted)
     with Library.open(tmp_path) as opened:
-        opened.save_search("Vacation Toskana", "in:Toskana")
+        opened.saved.save("Vacation Toskana", "in:Toskana")
         yield opened
 
 

@@ -426,7 +426,7 @@ def test_a_folder_is_paused_resumed_and_removed_on_the_page(
         library.index([photos]).run()
         page = run_view("library", data)
         button(page, "Pause").click().run()
-        assert [root.paused for root in library.roots()] == [True]
+        assert [root.paused for root in library.folders.all()] == [True]
         assert "paused" in text_of(page)
         assert "Update" not in {each.label for each in page.button}
         Image.new("RGB", (64, 64), (0, 200, 0)).save(photos / "b.png")
@@ -434,9 +434,9 @@ def test_a_folder_is_paused_resumed_and_removed_on_the_page(
         wait_for("index")
         page.run()
         assert "1 new" in text_of(page)
-        assert [root.paused for root in library.roots()] == [False]
+        assert [root.paused for root in library.folders.all()] == [False]
         button(page, "Remove from the library").click().run()
-        assert library.roots() == () and library.photo_count() == 0
+        assert library.folders.all() == () and library.photo_count() == 0
         assert {path.name for path in photos.iterdir()} == {"a.png", "b.png"}
         assert next(m.value for m in page.metric if m.label == "Photos") == "0"
 

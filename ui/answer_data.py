@@ -116,7 +116,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
         return self.everything if with_weak else self.strong
 
     def _stacked(self, photos: PhotoList) -> PhotoList:
-        stacks = session().searched.stacks_of(photos.ids.tolist())
+        stacks = session().library.stacks_of(photos.ids.tolist())
         hidden = {photo_id for behind in stacks.values() for photo_id in behind}
         tops = [photo_id for photo_id in photos.ids.tolist() if photo_id not in hidden]
         return replace(self._listed(tops), stacks=stacks)
@@ -125,7 +125,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
         """The photos under their days if that is their order, else by level."""
         if self.found.query.sort != "date" or not ids:
             return _photo_list(np.array(ids, np.int64), [self._levels[each] for each in ids])
-        days = session().searched.days_of(np.array(ids, np.int64))
+        days = session().library.browse.days_of(np.array(ids, np.int64))
         by_day = np.concatenate([day.photo_ids for day in days])
         return PhotoList(by_day, (("", len(by_day)),), ("sure", "possible"), days)
 
@@ -173,7 +173,7 @@ def photos_around(
         return [], 0, 0
     first = max(0, offset - reach)
     ids = photos.ids[first : offset + reach + 1].tolist()
-    return session().searched.hits_of(answer.found, ids), first, len(photos.ids)
+    return session().library.hits_of(answer.found, ids), first, len(photos.ids)
 
 
 def forget_answers() -> None:
@@ -206,7 +206,7 @@ def _whole_answer(search_input: SearchInput) -> WholeAnswer:
     here = session()
     query, started = search_input.query(), time.perf_counter()
     first = here.find(query, 1)
-    with here.exclusive() as opened:
+    with here.exclusive_library() as opened:
         found = opened.find_all(query)
     return WholeAnswer(search_input, first, found, time.perf_counter() - started)
 
@@ -252,7 +252,7 @@ def tiles(request: Request) -> Response:
         if parameters.get("version") != photos.version:
             return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = photos.ids[first : first + count].tolist()
-        hits = {hit.photo.id: hit for hit in session().searched.hits_of(answer.found, ids)}
+        hits = {hit.photo.id: hit for hit in session().library.hits_of(answer.found, ids)}
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     is_newest = parameters.get("from") == "newest"

@@ -36,8 +36,8 @@ VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, 
     "photo": (with_error_card(photo.show), "Photo", ":material/image:"),
 }
 HIDDEN = "photo"  # not in the navigation, since it needs a photo
-# The views that the page of an archive has.
-OF_ARCHIVES = ("search", "timeline", "map", "similar", "archive", "photo")
+# Views of what not every library has: the part that they show.
+SHOWN_PARTS = {"labels": "labels", "library": "folders", "archive": "fleet"}
 
 
 # Of views whose title depends on the address.
@@ -57,9 +57,12 @@ def _link_to(view: str, shown: str) -> dict[str, object]:
 
 def _views() -> dict[str, tuple[Callable[[], None], str, str]]:
     """Those of `VIEWS` that this page has."""
-    if session().archive is not None:
-        return {name: VIEWS[name] for name in OF_ARCHIVES}
-    return {name: view for name, view in VIEWS.items() if name != "archive"}
+    here = session()
+    return {
+        name: view
+        for name, view in VIEWS.items()
+        if name not in SHOWN_PARTS or here.has(SHOWN_PARTS[name])
+    }
 
 
 def pages() -> dict[str, st.Page]:

@@ -41,7 +41,7 @@ def error_card(error: ImgsearchError) -> None:
     if line:  # an error in a query: mark the character it is about
         before = printable(line[: getattr(error, "at", 0)])
         st.code(f"{printable(line)}\n{' ' * len(before)}^", language=None)
-    if error.exit_code == _MODEL_UNAVAILABLE and session().archive is None:
+    if error.exit_code == _MODEL_UNAVAILABLE and session().has("encoders"):
         _library_button("Choose a model", ":material/model_training:")
 
 
@@ -58,11 +58,11 @@ def unexpected_error(error: Exception) -> bool:
 def empty_library() -> None:
     """There are no photos yet; while the first are being indexed, they appear by themselves."""
     here = session()
-    if here.archive is not None:
+    if not here.has("folders"):
         card(
             "No photos yet",
             "The archive is empty. Fill it: `imgsearch index FOLDER --library "
-            f"{escape_markdown(here.archive.address)}`",
+            f"{escape_markdown(here.library.address)}`",
             ":material/photo_library:",
         )
         return

@@ -56,14 +56,14 @@ def _recent(here: Session) -> RecentAnswers[str, list[dict[str, object]]]:
 def _all_choices(here: Session) -> list[dict[str, object]]:
     if not here.photo_count():
         return []
-    names = here.searched.name_counts()
-    roots = [] if here.archive else [root.path for root in here.library.roots()]
+    names = here.library.browse.names()
+    roots = [root.path for root in here.library.folders.all()] if here.has("folders") else []
     kinds = (
         ("Folders", "folder", folder_tree(names.folders, roots)),
-        ("Places", "place", place_tree(here.searched.places())),
+        ("Places", "place", place_tree(here.library.browse.places())),
         ("People", "person", _of_names("person", names.people)),
         ("Keywords", "sell", _of_names("keyword", names.keywords)),
-        ("Labels", "label", [] if here.archive else _saved_labels(here.library)),
+        ("Labels", "label", _saved_labels(here.library) if here.has("labels") else []),
     )
     return [
         {"title": title, "icon": icon, "choices": [choice.to_json() for choice in found]}
@@ -75,7 +75,7 @@ def _all_choices(here: Session) -> list[dict[str, object]]:
 def _saved_labels(library: Library) -> list[FilterChoice]:
     return [
         FilterChoice(f"{facet.name}: {name}", "label", f"{facet.name}/{name}", photos)
-        for facet, photos_by_name in library.saved_labels().items()
+        for facet, photos_by_name in library.labels.facets().items()
         for name, photos in photos_by_name.items()
     ]
 

@@ -139,7 +139,7 @@ def filter_chips() -> None:
     """
     try:
         query = parse_line(query_line().line)
-        parts = session().searched.understand(query).parts
+        parts = session().library.understand(query).parts
     except ImgsearchError:
         return  # the results show the error
     if not (query.filters or parts):
@@ -169,7 +169,7 @@ def _without_chip(line: str, kind: elements.ChipKind, name: str) -> str:
     query = parse_line(line)
     if kind == "filter":
         return next((chip.rest for chip in chips_of(query) if chip.text == name), line)
-    parts = session().searched.understand(query).parts
+    parts = session().library.understand(query).parts
     return next((part.undo for part in parts if part.words == name), line)
 
 

@@ -49,7 +49,7 @@ def _recent(here: Session) -> RecentAnswers[SearchInput, PhotoPositions]:
 def _photo_positions(search_input: SearchInput) -> PhotoPositions:
     here, query = session(), search_input.query()
     if not query.terms:
-        return here.searched.positions(query if query.filters else None)
+        return here.library.browse.positions(query if query.filters else None)
     # The service answers if it runs, as on the search page: its model is loaded.
     hits = here.find(replace(query, sort="date"), MAX_FOUND).hits
     strong = [hit.photo for hit in hits if hit.level != "weak"]
@@ -76,7 +76,7 @@ def clusters(request: Request) -> Response:
     try:
         positions = photo_positions(SearchInput.from_address(request.query_params))
         found = cluster_photos(positions, MapArea(south, west, north, east), zoom)
-        hits = session().searched.photos([cluster.latest_id for cluster in found])
+        hits = session().library.photos([cluster.latest_id for cluster in found])
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     latest = {hit.photo.id: hit for hit in hits}

@@ -67,7 +67,7 @@ def header(search_input: SearchInput) -> None:
     if name is None:
         st.session_state.pop("looked_token", None)
         return
-    search = session().library.saved_search(name)
+    search = session().library.saved.get(name)
     new, since = _look(search, search_input.token)
     with st.container(horizontal=True, vertical_alignment="center", key="saved_header"):
         examples = len(search.examples)
@@ -93,7 +93,7 @@ def save_popover(search_input: SearchInput) -> None:
                 return
         try:
             library = session().library
-            search = library.save_search(name, search_input.query(), replace=replace)
+            search = library.saved.save(name, search_input.query(), replace=replace)
         except ImgsearchError as error:
             st.warning(escape_markdown(str(error)))
             return
@@ -135,13 +135,13 @@ def _edit_form(search: SavedSearch) -> None:
         is_renamed = st.form_submit_button("Rename")
     try:
         if is_renamed:
-            session().library.rename_saved_search(search.name, name)
+            session().library.saved.rename(search.name, name)
             session().forget_saved_searches()
             _show_search(line_of(" ".join(name.split())))
     except ImgsearchError as error:
         st.warning(escape_markdown(str(error)))
     if st.button("Remove this saved search", icon=":material/delete:", help="No photo is touched."):
-        session().library.remove_saved_search(search.name)
+        session().library.saved.remove(search.name)
         session().forget_saved_searches()
         st.toast(f"Removed {escape_markdown(search.name)}; no photo was touched")
         _show_search("")

@@ -65,14 +65,14 @@ def thumbnail(request: Request) -> Response:
     side_px = SIDES_PX.get(size)
     if side_px is None:
         return PlainTextResponse("Unknown size.", 404)
-    if size == "small" and session().archive is not None:
+    if size == "small" and session().has("fleet"):
         side_px = KEPT_SIDE_PX  # a larger one would fetch the whole original of every tile
     photo_id = number_of(request.path_params["photo_id"])
     at_ms = number_of(request.query_params.get("at", ""))
     at_s = None if at_ms is None else at_ms / 1000
     if photo_id is None:
         return PlainTextResponse("Photo not found.", 404, NOT_STORED)
-    searched, headers = session().searched, _CACHE_FOR_EVER
+    searched, headers = session().library, _CACHE_FOR_EVER
     try:
         try:
             content = searched.thumbnail(photo_id, side_px, at_s, or_kept=False)

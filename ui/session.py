@@ -1,4 +1,4 @@
-"""The library or archive that the page serves, shared by all its visitors.
+"""The library that the page serves, shared by all its visitors.
 
 What belongs to one visitor is kept in `st.session_state`.
 """
@@ -10,26 +10,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Literal, TypeVar, cast
 
 from imgsearch import (
     ARCHIVE_VARIABLE,
     Answer,
+    Asking,
     Counts,
     Library,
     Query,
+    Saved,
     SavedSearchSummary,
     Settings,
     StoredEncoder,
-    UsageError,
-    ask,
 )
 from ui.tasks import BackgroundTasks, LongJob
-
-if TYPE_CHECKING:
-    from imgsearch import Archive
 
 Value = TypeVar("Value")
 
@@ -40,95 +37,61 @@ SAVED_S = 5.0
 
 
 class Session:
-    """The open library or archive, background tasks, and cached counts. Thread-safe."""
+    """The open library, background tasks, and cached counts. Thread-safe."""
 
     def __init__(self, settings: Settings, address: str = "") -> None:
         """Open the archive at an address, or, if that is empty, the library of the settings."""
         self.settings = settings
         self.messages: deque[str] = deque(maxlen=MESSAGES_KEPT)  # the latest from the library
-        self.archive = self._open_archive(address) if address else None
-        self._library = None if address else self._open_library()
+        self._archive_address = address
+        self.library = self._open_library()
         self._cache: dict[str, tuple[float, object]] = {}
         self.tasks = BackgroundTasks(on_end=self.forget_counts)
         self._model_lock = threading.Lock()
+        self._ask = Asking(settings, self.exclusive_library, self.library.working_folder)
 
     def _open_library(self) -> Library:
+        if self._archive_address:
+            return Library.open_archive(self._archive_address, self.settings, self.messages.append)
         return Library.open(self.settings, notify=self.messages.append)
 
-    def _open_archive(self, address: str) -> Archive:
-        from imgsearch import Archive  # here, since it takes 70 ms to load
-
-        return Archive.open(address, self.settings, self.messages.append)
-
-    @property
-    def library(self) -> Library:
-        """The library. Raises UsageError on a page of an archive."""
-        if self._library is None:
-            raise UsageError("This page shows an archive, which has no such view. Search it.")
-        return self._library
-
-    @property
-    def searched(self) -> Library | Archive:
-        """What is searched and shown."""
-        return self.library if self.archive is None else self.archive
+    def has(self, part: str) -> bool:
+        """Whether the library has this part: see `Library.capabilities`."""
+        return part in self.library.capabilities
 
     def start(self, name: str, job_of: Callable[[Library], LongJob]) -> None:
         """Start a job of the library, unless one of this name is running."""
         self.tasks.start(name, self._open_library, job_of)
 
-    def start_on_searched(self, name: str, job_of: Callable[[Library | Archive], LongJob]) -> None:
-        """Start a job of what is searched, in the same way."""
-        self.tasks.start(name, self._open_searched, job_of)
-
-    def _open_searched(self) -> AbstractContextManager[Library | Archive]:
-        if self.archive is None:
-            return self._open_library()
-        return self._open_archive(self.archive.address)
-
     def photo_count(self) -> int:
         """Photos that can be found, up to 2 s old; 0 if there is no library yet."""
-        if self.archive is not None:
-            return self._cached("photos", self.archive.photo_count, PHOTO_COUNT_S)
-        if not self.library.exists():
-            return 0
         # 0 is never taken from the cache: somebody is waiting for the first photos to appear.
-        return (
-            self._cached("photos", self.library.photo_count, PHOTO_COUNT_S)
-            or self.library.photo_count()
-        )
+        return self._cached("photos", self._count, PHOTO_COUNT_S) or self._count()
+
+    def _count(self) -> int:
+        return self.library.photo_count() if self.library.exists() else 0
 
     def counts(self) -> Counts:
         """What the photos can be filtered by, up to a minute old."""
-        return self._cached("counts", self.library.counts, COUNTS_S)
+        return self._cached("counts", self.library.folders.counts, COUNTS_S)
 
     def values_of(self, fact: Literal["camera", "format"]) -> tuple[str, ...]:
         """The cameras or the formats of the photos, sorted; up to a minute old."""
-        if self.archive is not None:
-            archive = self.archive
-            return self._cached(fact, lambda: tuple(sorted(archive.value_counts(fact))), COUNTS_S)
-        counts = self.counts()
-        return tuple(counts.cameras if fact == "camera" else counts.formats)
+        values = partial(self.library.browse.values, fact)
+        return self._cached(fact, lambda: tuple(sorted(values())), COUNTS_S)
 
     def stored_encoders(self) -> tuple[StoredEncoder, ...]:
         """The models whose vectors the library has, up to a minute old: all vectors are counted."""
-        return self._cached("models", self.library.stored_encoders, COUNTS_S)
+        return self._cached("models", self.library.encoders.stored, COUNTS_S)
 
     def saved_searches(self) -> tuple[SavedSearchSummary, ...]:
         """The saved searches and what they find, up to 5 s old; from the service if it runs."""
-        return self._cached(
-            "saved",
-            lambda: ask(
-                self.settings, lambda library: library.saved_searches(), self.exclusive_library
-            ),
-            SAVED_S,
-        )
+        return self._cached("saved", lambda: self._ask(Saved.all), SAVED_S)
 
     def mark_looked_at(self, name: str) -> tuple[int, ...]:
         """Record that the user has looked at a saved search; returns the photos new in it."""
         self.forget_saved_searches()
-        return ask(
-            self.settings, lambda library: library.mark_looked_at(name), self.exclusive_library
-        )
+        return self._ask(Saved.mark_looked_at, name)
 
     def forget_saved_searches(self) -> None:
         """Read them anew: one of them has changed."""
@@ -148,20 +111,11 @@ class Session:
 
     def find(self, query: Query, k: int, cursor: str | None = None) -> Answer:
         """One page of results, from the resident service if it runs: its model is loaded."""
-        folder = self.searched.working_folder
-        return ask(
-            self.settings, lambda opened: opened.find(query, k, cursor), self.exclusive, folder
-        )
-
-    @contextmanager
-    def exclusive(self) -> Iterator[Library | Archive]:
-        """What is searched, for one thread at a time: requests that need the model take turns."""
-        with self._model_lock:
-            yield self.searched
+        return self._ask(Library.find, query, k, cursor)
 
     @contextmanager
     def exclusive_library(self) -> Iterator[Library]:
-        """The library, in the same way."""
+        """The library, for one thread at a time: requests that need the model take turns."""
         with self._model_lock:
             yield self.library
 

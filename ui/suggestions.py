@@ -13,9 +13,9 @@ from ui.session import session
 def suggest(request: Request) -> Response:
     """Suggestions for the text before the cursor; none while there is no library."""
     here = session()
-    is_empty = here.archive is None and not here.library.exists()
     try:
-        found = () if is_empty else here.searched.suggest(request.query_params.get("q", ""))
+        line = request.query_params.get("q", "")
+        found = here.library.suggest(line) if here.photo_count() else ()
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(

@@ -30,11 +30,11 @@ def judge_photo(hit: Hit, line: str) -> None:
     error = state.pop("judging_error", None)
     if error is not None:
         st.warning(escape_markdown(error), icon=":material/school:")
-    concepts = [each for each in library.concepts() if each.is_ready]
+    concepts = [each for each in library.concepts.all() if each.is_ready]
     asked_for = line.casefold()
     concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
     for number, concept in enumerate(concepts[:MAX_SHOWN]):
-        judged = library.judged_photos(concept.name).get(hit.photo.id)
+        judged = library.concepts.judged(concept.name).get(hit.photo.id)
         with st.container(horizontal=True, vertical_alignment="center", key=f"concept {number}"):
             st.markdown(escape_markdown(concept.name), width="stretch")
             for is_like, label, icon in ((True, "Yes", "thumb_up"), (False, "No", "thumb_down")):
@@ -57,7 +57,7 @@ def teach_form(ids: Sequence[int], key: str) -> None:
     these = "This photo" if len(ids) == 1 else f"These {format_count(len(ids), 'photo')}"
     name = st.selectbox(
         "Name of the concept",
-        [concept.name for concept in library.concepts()],
+        [concept.name for concept in library.concepts.all()],
         index=None,
         placeholder="our dog Max",
         accept_new_options=True,
@@ -68,9 +68,9 @@ def teach_form(ids: Sequence[int], key: str) -> None:
         try:
             with st.spinner("Looking through all photos…"):
                 if verb == SHOW_IT:
-                    concept = library.teach(name, ids)
+                    concept = library.concepts.teach(name, ids)
                 else:
-                    concept = library.teach(name, unlike=ids)
+                    concept = library.concepts.teach(name, unlike=ids)
         except ImgsearchError as error:
             st.warning(escape_markdown(str(error)))
             return
@@ -78,7 +78,7 @@ def teach_form(ids: Sequence[int], key: str) -> None:
         st.session_state[f"taught {key}"] = concept.name
     taught = st.session_state.get(f"taught {key}")
     if taught is not None and taught == name:
-        st.success(escape_markdown(library.concept(taught).sentence()))
+        st.success(escape_markdown(library.concepts.get(taught).sentence()))
         _search_buttons(taught, key)
         _proposals(taught, key)
 
@@ -94,7 +94,7 @@ def _proposals(name: str, key: str) -> None:
     error = st.session_state.pop("judging_error", None)
     if error is not None:
         st.warning(escape_markdown(error), icon=":material/school:")
-    hits = session().library.photos_to_judge(name, PROPOSED)
+    hits = session().library.concepts.to_judge(name, PROPOSED)
     if not hits:
         return
     st.markdown(f"Do these show {escape_markdown(name)}? Your answers help most here.")
@@ -119,11 +119,11 @@ def _judge(name: str, photo_id: int, is_like: bool, take_back: bool) -> None:
     library = session().library
     try:
         if take_back:
-            library.teach(name, withdraw=[photo_id])
+            library.concepts.teach(name, withdraw=[photo_id])
         elif is_like:
-            library.teach(name, [photo_id])
+            library.concepts.teach(name, [photo_id])
         else:
-            library.teach(name, unlike=[photo_id])
+            library.concepts.teach(name, unlike=[photo_id])
     except ImgsearchError as error:
         st.session_state["judging_error"] = str(error)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -73,8 +72,8 @@ def days_around(search_input: SearchInput, photo_id: int, reach: int) -> tuple[l
     if offset is None:
         return [], 0, 0
     first = max(0, offset - reach)
-    hits = session().searched.photos(photos.photo_ids[first : offset + reach + 1].tolist())
-    found = [dataclasses.replace(hit, at_s=photos.times_s.get(hit.photo.id)) for hit in hits]
+    hits = session().library.photos(photos.photo_ids[first : offset + reach + 1].tolist())
+    found = [replace(hit, at_s=photos.times_s.get(hit.photo.id)) for hit in hits]
     return found, first, len(photos.photo_ids)
 
 
@@ -100,7 +99,7 @@ def _event_headings(search_input: SearchInput) -> EventHeadings:
     query = search_input.query()
     if query.terms:
         return EventHeadings((), {})  # the best photos for some words are no whole event
-    events = session().searched.events(query if query.filters else None)
+    events = session().library.browse.events(query if query.filters else None)
     trips = (event for event in events if event.is_trip)
     return EventHeadings(
         tuple(trip for trip in trips if len(trip.photo_ids) >= MIN_TRIP_PHOTOS), _towns(events)
@@ -112,7 +111,7 @@ def _photos_by_day(search_input: SearchInput) -> PhotosByDay:
     if query.terms:
         days, times_s = _days_of_hits(here, query)
     else:
-        days, times_s = here.searched.days(query if query.filters else None), {}
+        days, times_s = here.library.browse.days(query if query.filters else None), {}
     photo_ids = np.concatenate([day.photo_ids for day in days]) if days else np.empty(0, np.int64)
     digest = hashlib.sha256(photo_ids.tobytes())
     digest.update(repr([(day.day, len(day.photo_ids)) for day in days]).encode())
@@ -207,7 +206,7 @@ def tiles(request: Request) -> Response:
         if request.query_params.get("version") != photos.version:
             return PlainTextResponse("The photos have changed.", 409, NOT_STORED)
         ids = photos.photo_ids[first : first + count].tolist()
-        found = {hit.photo.id: hit for hit in session().searched.photos(ids)}
+        found = {hit.photo.id: hit for hit in session().library.photos(ids)}
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
@@ -225,9 +224,7 @@ def day_tile_json(
     hit: Hit, search_input: SearchInput, at_s: float | None = None
 ) -> dict[str, object]:
     """What a tile shows of a photo that a search found; of a video, the moment found."""
-    return tile_json(
-        dataclasses.replace(hit, at_s=at_s), {"from": "timeline", **search_input.parameters}
-    )
+    return tile_json(replace(hit, at_s=at_s), {"from": "timeline", **search_input.parameters})
 
 
 def _trip_json(trip: PhotoEvent) -> dict[str, object]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imgsearch.records.arrays import Ids
+    from imgsearch.records.browse import Moments
 
 
 class BrowsedPhotos(Protocol):
@@ -55,6 +56,9 @@ class BrowsedPhotos(Protocol):
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
         """How many photos have each of the people or keywords; most first, then by text."""
+
+    def moments(self, ids: Ids | None = None) -> Moments:
+        """When and where the photos with a date in their metadata were taken, in order of time."""
 
 
 def timeline_of(photos: BrowsedPhotos, ids: Ids | None) -> Timeline:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from imgsearch.decode.formats import FORMATS_BY_NAME
 from imgsearch.encoders import registry
 from imgsearch.indexer.roots import list_roots
+from imgsearch.installation import install_command
 from imgsearch.records.status import Failure, MissingExtra, Status, StoredEncoder
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
@@ -21,21 +22,30 @@ def status_of(store: Store) -> Status:
     files = (file for file in store.data_dir.rglob("*") if file.is_file())
     with ThumbnailStore(store.data_dir) as thumbnails:
         thumbnail_counts = thumbnails.counts()
+    details = {} if snapshot is None else snapshot.details
     return Status(
-        data_dir=store.data_dir,
+        kind="library",
+        address=str(store.data_dir),
         roots=list_roots(store.reads),
         photos=store.reads.photo_count(),
         vectors=0 if row is None else store.vectors.count(row.key),
         encoder=None if row is None else row.name,
         snapshot=snapshot,
+        recall_text=_number(details.get("recall_text")),
+        recall_image=_number(details.get("recall_image")),
         tail=0
         if row is None
         else store.vectors.count(row.key, snapshot.last_seq if snapshot else 0),
+        failed=len(failures),
         failures=failures,
         wants=missing_extras(failures),
         disk_bytes=sum(file.stat().st_size for file in files),
         thumbnails=thumbnail_counts,
     )
+
+
+def _number(detail: object) -> float | None:
+    return float(detail) if isinstance(detail, int | float) else None
 
 
 def stored_encoders(store: Store) -> tuple[StoredEncoder, ...]:
@@ -58,7 +68,7 @@ def missing_extras(failures: Iterable[Failure]) -> tuple[MissingExtra, ...]:
     """The extras that would make files readable, and how many; the most useful first."""
     counts = Counter(failure.extra for failure in failures if failure.extra is not None)
     return tuple(
-        MissingExtra(extra, " or ".join(_formats_of(extra)), files)
+        MissingExtra(extra, " or ".join(_formats_of(extra)), files, install_command(extra))
         for extra, files in counts.most_common()
     )
 

@@ -33,7 +33,7 @@ def command(address: str, as_json: bool, data_dir: str | None) -> None:
     replace those that it has.
     """
     with open_archive(address, data_dir) as archive:
-        job = archive.copy_from(archive.settings.data_dir)
+        job = archive.fleet.copy_from(archive.settings.data_dir)
         report = run_with_progress(job, "Copying")
     if as_json:
         print_json(report)

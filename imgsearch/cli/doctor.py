@@ -30,9 +30,9 @@ def command(repair: bool, as_json: bool, data_dir: str | None) -> None:
     """
     with open_library(data_dir) as library:
         if repair:
-            for sentence in library.repair():
+            for sentence in library.upkeep.repair():
                 info(sentence)
-        findings = [*library.doctor(), _service_finding(library.settings.data_dir)]
+        findings = [*library.upkeep.doctor(), _service_finding(library.settings.data_dir)]
     if as_json:
         print_json(findings)
     else:

@@ -88,12 +88,10 @@ def command(
     if nul and not as_list:
         raise click.UsageError("-0 needs --list.")
     with open_either(data_dir, address) as opened:
-        pairs = run_with_progress(opened.near_duplicates(min_score), "Comparing photos")
-        groups = opened.groups(pairs, min_score, prefer)
+        pairs = run_with_progress(opened.duplicates.find(min_score), "Comparing photos")
+        groups = opened.duplicates.groups(pairs, min_score, prefer)
     if as_json:
-        from imgsearch.service.codec import groups_to_cli_json
-
-        print_json(groups_to_cli_json(groups))
+        print_json(groups)
     elif as_list:
         from imgsearch.analysis.removal_script import removal_paths
 

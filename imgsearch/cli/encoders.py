@@ -41,7 +41,7 @@ def command(use: str | None, drop: str | None, as_json: bool, data_dir: str | No
 
 
 def _use(library: Library, name: str, as_json: bool) -> None:
-    stored = library.use_encoder(name)
+    stored = library.encoders.use(name)
     if as_json:
         print_json(stored)
     else:
@@ -55,7 +55,7 @@ def _use(library: Library, name: str, as_json: bool) -> None:
 
 
 def _drop(library: Library, name: str, as_json: bool) -> None:
-    dropped = library.drop_encoder(name)
+    dropped = library.encoders.drop(name)
     if as_json:
         print_json(dropped)
     else:
@@ -74,9 +74,9 @@ def dropped_line(dropped: DroppedEncoder) -> str:
 
 
 def _list(library: Library, as_json: bool) -> None:
-    used = library.encoder_in_use()
-    choices = library.encoders()
-    stored = library.stored_encoders() if library.exists() else ()
+    used = library.encoders.in_use()
+    choices = library.encoders.choices()
+    stored = library.encoders.stored() if library.exists() else ()
     if as_json:
         print_json(_as_json(choices, stored, used.name))
         return

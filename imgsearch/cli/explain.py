@@ -20,10 +20,8 @@ from imgsearch.cli.output import (
 )
 from imgsearch.cli.query_options import query_from, query_options
 from imgsearch.cli.terminal import standard_output
-from imgsearch.query.grammar import to_text
 from imgsearch.records.names import name_of_field
-from imgsearch.records.query import Filter, Query, Term
-from imgsearch.text import format_count, path_text, printable
+from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Explanation
@@ -58,7 +56,7 @@ def command(
     with open_either(data_dir, address) as library:
         explanation = library.explain(path, query)
     if as_json:
-        print_json(explanation_to_json(explanation))
+        print_json(explanation)
     else:
         _print(explanation)
     if address is None and explanation.photo and not os.path.lexists(explanation.path):
@@ -66,33 +64,8 @@ def command(
             "The file cannot be reached now. Connect its drive. If you deleted the file, update "
             "the library: imgsearch index"
         )
-    if explanation.reason is not None or not all(passes for _, passes in explanation.filters):
+    if explanation.reason is not None or not all(each.passes for each in explanation.filters):
         sys.exit(NO_RESULT)
-
-
-def explanation_to_json(explanation: Explanation) -> dict[str, object]:
-    """The explanation as docs/cli.md documents it."""
-    from imgsearch.service.codec import concept_verdict_to_json, file_to_json, text_to_json
-
-    return {
-        "path": path_text(explanation.path),
-        "photo_id": None if explanation.photo is None else explanation.photo.id,
-        "reason": explanation.reason,
-        "rank": explanation.rank,
-        "score": explanation.score,
-        "matched_by": list(explanation.matched_by),
-        "terms": [
-            {"term": _term_text(share.term), "cosine": share.cosine, "share": share.share}
-            for share in explanation.shares
-        ],
-        "filters": [
-            {"filter": _filter_text(condition), "passes": passes}
-            for condition, passes in explanation.filters
-        ],
-        "concepts": [concept_verdict_to_json(each) for each in explanation.concepts],
-        "text": text_to_json(explanation.text),
-        "file": None if explanation.photo is None else file_to_json(explanation.photo),
-    }
 
 
 def _print(explanation: Explanation) -> None:
@@ -106,10 +79,10 @@ def _print(explanation: Explanation) -> None:
     _print_text(explanation)
     if explanation.reason is not None:
         click.echo(f"Not among the results. {printable(explanation.reason)}")
-    for condition, passes in explanation.filters:
-        result = f"{'passes' if passes else 'FAILS':8}"
-        coloured = text.styled(result, "green" if passes else "red")
-        text.print(f"{coloured}{printable(_filter_text(condition))}")
+    for each in explanation.filters:
+        result = f"{'passes' if each.passes else 'FAILS':8}"
+        coloured = text.styled(result, "green" if each.passes else "red")
+        text.print(f"{coloured}{printable(each.filter)}")
     for verdict in explanation.concepts:
         click.echo(printable(f"concept:{verdict.name} {verdict}"))
     if explanation.matched_by:
@@ -120,9 +93,7 @@ def _print(explanation: Explanation) -> None:
     if explanation.score is not None:
         click.echo(f"Score   {explanation.score:.4f}, the sum of")
     for share in explanation.shares:
-        click.echo(
-            f"{share.share:+14.4f}  {printable(_term_text(share.term))} (alone {share.cosine:.4f})"
-        )
+        click.echo(f"{share.share:+14.4f}  {printable(share.term)} (alone {share.cosine:.4f})")
 
 
 def _print_text(explanation: Explanation) -> None:
@@ -149,15 +120,3 @@ def _shown_lines(explanation: Explanation) -> list[TextLine]:
     lines = () if explanation.text is None else explanation.text.lines
     first = sorted(lines, key=lambda line: line not in explanation.text_lines)[:_SHOWN_LINES]
     return [line for line in lines if line in first][:_SHOWN_LINES]
-
-
-def _term_text(term: Term) -> str:
-    try:
-        return to_text(Query((term,)))
-    except ValueError:  # a part of an image, or an image from standard input, cannot be written
-        sign = "-" if term.weight < 0 else ""
-        return f"{sign}{abs(term.weight):g}:an image, or a part of one"
-
-
-def _filter_text(condition: Filter) -> str:
-    return to_text(Query(filters=(condition,)))

@@ -48,13 +48,11 @@ def command(reasons: tuple[str, ...], retry: bool, as_json: bool, data_dir: str 
     """
     with open_library(data_dir) as library:
         if retry:
-            report = run_with_progress(library.retry(reasons), "Retrying")
+            report = run_with_progress(library.folders.retry(reasons), "Retrying")
             info(f"{report.new + report.moved} can be read now; {report.failed} cannot.")
-        failures = library.failures(reasons)
+        failures = library.folders.failures(reasons)
     if as_json:
-        from imgsearch.service.codec import failure_to_cli_json
-
-        print_json([failure_to_cli_json(failure) for failure in failures])
+        print_json(failures)
         return
     print_failures(failures)
     if not failures:

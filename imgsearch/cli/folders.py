@@ -53,14 +53,12 @@ def command(paused: str | None, resumed: str | None, as_json: bool, data_dir: st
         raise UsageError("Use either --pause or --resume.")
     with open_library(data_dir) as library:
         if paused is not None:
-            library.pause(paused)
+            library.folders.pause(paused)
         if resumed is not None:
-            library.resume(resumed)
-        roots = library.roots()
+            library.folders.resume(resumed)
+        roots = library.folders.all()
     if as_json:
-        from imgsearch.service.codec import root_to_cli_json
-
-        print_json([root_to_cli_json(root) for root in roots])
+        print_json(roots)
         return
     for root in roots:
         click.echo(f"{printable(root.path)} ({describe_root(root)})")

@@ -33,7 +33,7 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
     no cost: imgsearch index FOLDER. See imgsearch prune.
     """
     with open_library(data_dir) as library:
-        root = library.root(folder)
+        root = library.folders.get(folder)
         if not yes:
             info(f"{root.path}: {format_count(root.photos, 'photo')}. No file is touched.")
             if not sys.stdin.isatty():
@@ -50,7 +50,7 @@ def command(folder: str, yes: bool, as_json: bool, data_dir: str | None) -> None
             if not confirmed:
                 info("Nothing was removed.")
                 return
-        gone = library.forget(folder)
+        gone = library.folders.forget(folder)
     if as_json:
         print_json({"folder": str(root.path), "photos": root.photos, "gone": gone})
     else:

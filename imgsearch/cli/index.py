@@ -108,14 +108,14 @@ def command(
         job = library.index(folders, accept_removals=accept_removals, verify=verify)
         report = run_with_progress(job, "Indexing")
         if metadata:
-            reread = run_with_progress(library.read_metadata(), "Reading metadata")
+            reread = run_with_progress(library.upkeep.read_metadata(), "Reading metadata")
             photos = format_count(reread.read, "photo")
             info(
                 f"Read the metadata of {photos}: {reread.changed} changed, {reread.failed} could "
                 "not be read now."
             )
         if thumbnails:
-            made = run_with_progress(library.make_thumbnails(), "Making thumbnails")
+            made = run_with_progress(library.upkeep.make_thumbnails(), "Making thumbnails")
             info(
                 f"Made {format_count(made.made, 'thumbnail')}; could not be read now: "
                 f"{format_count(made.failed, 'photo')}. Kept in all: "

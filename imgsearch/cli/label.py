@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     NO_RESULT,
@@ -26,7 +27,6 @@ from imgsearch.cli.terminal import standard_output
 from imgsearch.text import format_count, printable
 
 if TYPE_CHECKING:
-    from imgsearch.archive import Archive
     from imgsearch.library import Library
     from imgsearch.records.labels import Classes, Confusion, Label
 
@@ -90,14 +90,14 @@ def command(
         if forget is not None:
             _forget(library, forget)
         elif evaluate is not None:
-            job = library.try_labels(evaluate, classes)
+            job = library.labels.evaluate(evaluate, classes)
             _print_confusion(run_with_progress(job, "Labelling"), as_json)
         elif classes is None:
             _list_saved(library, as_json)
         elif save_as is not None:
             if words:
                 raise click.UsageError("--save-as labels all photos: leave QUERY out.")
-            _print_counts(library.save_labels(save_as, classes), as_json)
+            _print_counts(library.labels.save(save_as, classes), as_json)
         else:
             _print_labels(library, library.label(classes, _query(words), k), as_json)
 
@@ -122,14 +122,14 @@ def _query(words: tuple[str, ...]) -> str | None:
 
 
 def _forget(library: Library, name: str) -> None:
-    if not library.forget_labels(name):
+    if not library.labels.forget(name):
         info(f"No labels are saved as {name!r}. To list saved labels: imgsearch label")
         sys.exit(NO_RESULT)
     click.echo(f"Deleted the labels {printable(name)}; no photo was touched")
 
 
 def _list_saved(library: Library, as_json: bool) -> None:
-    saved = library.saved_labels()
+    saved = library.labels.facets()
     if as_json:
         print_json({facet.name: counts for facet, counts in saved.items()})
     else:
@@ -154,14 +154,12 @@ def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _print_labels(library: Library | Archive, labels: list[Label], as_json: bool) -> None:
+def _print_labels(library: Library, labels: list[Label], as_json: bool) -> None:
     order = sorted(labels, key=lambda label: (label.name, -label.probability))
     hits = {hit.photo.id: hit for hit in library.photos([label.photo_id for label in order])}
     labelled = [(label, hits[label.photo_id]) for label in order if label.photo_id in hits]
     if as_json:
-        from imgsearch.service.codec import label_to_cli_json
-
-        print_json([label_to_cli_json(label, hit.path) for label, hit in labelled])
+        print_json([{**asdict(label), "path": hit.path} for label, hit in labelled])
     else:
         text = standard_output()
         for label, hit in labelled:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
-from msgspec.structs import asdict
 
 from imgsearch.text import path_text, printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from imgsearch.archive import Archive
     from imgsearch.config import Settings
     from imgsearch.library import Library
     from imgsearch.progress import Download
-    from imgsearch.service.api import LibraryAPI, SearchAPI
+    from imgsearch.service.api import Asking
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
-_Result = TypeVar("_Result")
 
 NO_RESULT = 1  # exit code
 INTERRUPTED = 130  # exit code after Ctrl-C, as in shells: 128 + SIGINT
@@ -104,43 +102,42 @@ def open_library(
 
 def open_archive(
     address: str, data_dir: str | None = None, encoder_name: str | None = None
-) -> Archive:
+) -> Library:
     """The archive at this address. Raises MissingPackage without the extra `scale`."""
-    from imgsearch.archive import Archive
     from imgsearch.config import Settings
+    from imgsearch.library import Library
 
     encoder = click.get_current_context().obj
     settings = Settings.load(data_dir=data_dir, encoder=encoder_name)
-    return Archive.open(address, settings, info, DownloadPrinter(), encoder=encoder)
+    return Library.open_archive(address, settings, info, DownloadPrinter(), encoder=encoder)
 
 
-def open_either(data_dir: str | None, address: str | None) -> Library | Archive:
+def open_either(data_dir: str | None, address: str | None) -> Library:
     """The archive at an address, or, without one, the library of the data folder."""
     return open_library(data_dir) if address is None else open_archive(address, data_dir)
 
 
-def call_api(data_dir: str | None, call: Callable[[LibraryAPI], _Result]) -> _Result:
-    """The result of `call` with the library's running service, or without one with the library."""
+@contextmanager
+def asking(data_dir: str | None, address: str | None = None) -> Iterator[Asking]:
+    """Something that calls operations: of the running service, or of the library itself.
+
+    The library is opened when the first call needs it, and closed at the end of the block.
+    """
     from imgsearch.config import Settings
-    from imgsearch.service.api import ask
+    from imgsearch.service.api import Asking
 
-    settings = Settings.load(data_dir=data_dir)
-    return ask(settings, call, lambda: _open(settings, info))
+    settings, folder = Settings.load(data_dir=data_dir), None
+    if address is not None:
+        from imgsearch.catalogue.address import working_folder
 
+        folder = working_folder(settings.data_dir, address)
+    with ExitStack() as stack:
 
-def call_either(
-    data_dir: str | None, address: str | None, call: Callable[[SearchAPI], _Result]
-) -> _Result:
-    """As `call_api`; with an address, that of `call` with the archive or its running service."""
-    if address is None:
-        return call_api(data_dir, call)
-    from imgsearch.catalogue.address import working_folder
-    from imgsearch.config import Settings
-    from imgsearch.service.api import ask
+        @cache
+        def library() -> Library:
+            return stack.enter_context(open_either(data_dir, address))
 
-    settings = Settings.load(data_dir=data_dir)
-    folder = working_folder(settings.data_dir, address)
-    return ask(settings, call, lambda: open_archive(address, data_dir), folder)
+        yield Asking(settings, lambda: nullcontext(library()), folder)
 
 
 def _open(settings: Settings, notify: Callable[[str], None]) -> Library:
@@ -188,7 +185,9 @@ def print_json(value: object) -> None:
 
     ASCII only, so that file names that are not UTF-8 survive, escaped.
     """
-    click.echo(json.dumps(value, ensure_ascii=True, indent=2, default=asdict))
+    from imgsearch.operations.records import dump_json, to_json
+
+    click.echo(dump_json(to_json(value), indent=2))
 
 
 class DownloadPrinter:

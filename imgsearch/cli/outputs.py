@@ -136,10 +136,10 @@ def updating(
     from imgsearch.outputs.updater import OutputsUpdater
 
     for each in outputs:
-        report = library.update_outputs(replace(each, command=()))
+        report = library.saved.update_outputs(replace(each, command=()))
         if report.is_change:
             on_report(report)
-    updater = OutputsUpdater(outputs, library.update_outputs, on_report, notify, stop)
+    updater = OutputsUpdater(outputs, library.saved.update_outputs, on_report, notify, stop)
     try:
         yield updater.notice
     finally:

@@ -79,12 +79,12 @@ def command(
         raise click.UsageError("Name the file of the pack, or use --inside; one of the two.")
     if address is None:
         with open_library(data_dir) as library:
-            report = _run(library.pack(folder, pack, inside=inside, photos_only=photos_only))
+            report = _run(library.packs.make(folder, pack, inside=inside, photos_only=photos_only))
     elif pack is None:
         raise click.UsageError("--inside needs a library on this machine: name the file instead.")
     else:
         with open_archive(address, data_dir) as archive:
-            report = _run(archive.pack(folder, pack))
+            report = _run(archive.packs.make(folder, pack))
     if as_json:
         print_json({**asdict(report), "file": str(report.file)})
         return
@@ -105,7 +105,7 @@ def _run(job: Job[PackReport]) -> PackReport:
 
 def _verify(pack: str, as_json: bool, data_dir: str | None) -> None:
     with open_library(data_dir) as library:
-        info = run_with_progress(library.verify_pack(pack), "Verifying")
+        info = run_with_progress(library.packs.verify(pack), "Verifying")
     if as_json:
         names = {
             "searches": [each.name for each in info.searches],

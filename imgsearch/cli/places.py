@@ -11,7 +11,7 @@ import click
 from imgsearch.cli.output import (
     NO_RESULT,
     archive_option,
-    call_either,
+    asking,
     data_option,
     info,
     json_option,
@@ -54,11 +54,12 @@ def command(
     photo has a place.
     """
     query = optional_query_from(words)
-    places = call_either(data_dir, address, lambda library: library.places(query, k))
-    if as_json:
-        from imgsearch.service.codec import places_to_json
+    from imgsearch.operations.browse import Browse
 
-        print_json(places_to_json(places))
+    with asking(data_dir, address) as ask:
+        places = ask(Browse.places, query, k)
+    if as_json:
+        print_json(places)
     else:
         _print_counts(places)
     _print_remarks(places)

@@ -20,7 +20,6 @@ from imgsearch.installation import install_command
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imgsearch.archive import Archive
     from imgsearch.library import Library
     from imgsearch.records.answer import Hit
 
@@ -42,7 +41,7 @@ def is_terminal_for_pictures() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and not is_dumb
 
 
-def image_of(library: Library | Archive, hit: Hit, side_px: int) -> Image | None:
+def image_of(library: Library, hit: Hit, side_px: int) -> Image | None:
     """The picture of a hit; None where none can be made now, as for a photo of an offline drive."""
     from PIL import Image
 

@@ -25,7 +25,7 @@ def command(days: int, as_json: bool, data_dir: str | None) -> None:
     that are offline or held as missing are not affected. imgsearch watch does this automatically.
     """
     with open_library(data_dir) as library:
-        photos = library.prune(days)
+        photos = library.folders.prune(days)
     if as_json:
         print_json({"photos": photos})
     else:

@@ -53,9 +53,9 @@ def command(
     """
     with open_library(data_dir) as library:
         report = run_with_progress(
-            library.read_text(folders, everything=everything, again=again), "Reading text"
+            library.upkeep.read_text(folders, everything=everything, again=again), "Reading text"
         )
-        counts = library.text_counts()
+        counts = library.upkeep.text_counts()
     if as_json:
         print_json({**asdict(report), "library": counts})
         return

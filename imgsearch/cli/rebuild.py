@@ -82,7 +82,7 @@ def command(
         if check or encoder is None:
             raise click.UsageError("--trial tries a model: name it with --encoder NAME.")
         with open_library(data_dir) as library:
-            tried = library.try_encoder(encoder, trial, queries)
+            tried = library.encoders.try_out(encoder, trial, queries)
             run_with_progress(tried, "Embedding a sample")
         _print_trial(tried.report, as_json)
         return
@@ -93,7 +93,7 @@ def command(
         return
     with open_library(data_dir) as library:
         report = run_with_progress(library.rebuild(encoder), "Embedding again")
-        stored = library.stored_encoders() if encoder is not None and not report.missing else ()
+        stored = library.encoders.stored() if encoder is not None and not report.missing else ()
         kept = [each for each in stored if each.state == "kept"]
     if as_json:
         print_json(report)
@@ -170,7 +170,7 @@ def _found(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
 
 def _check(data_dir: str | None, as_json: bool) -> None:
     with open_library(data_dir) as library:
-        report = library.check_recall()
+        report = library.encoders.check_recall()
     if as_json:
         print_json(
             {

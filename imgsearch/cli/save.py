@@ -48,8 +48,8 @@ def command(
             "Say what to look for: imgsearch save beach 'sunset over water', or --image FILE."
         )
     with open_library(data_dir) as library:
-        search = library.save_search(search_name, query, k, include_weak=show_all, replace=replace)
-    click.echo(printable(f"Saved {search.name}: {described(search.line, len(search.examples))}"))
+        search = library.saved.save(search_name, query, k, include_weak=show_all, replace=replace)
+    click.echo(printable(f"Saved {search.name}: {described(search.line, search.example_count)}"))
     word = f'"{search.name}"' if " " in search.name else search.name
     info(f"To search for it: imgsearch search 'saved:{word}'")
 

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     NO_RESULT,
-    call_api,
+    asking,
     data_option,
     info,
     json_option,
@@ -65,17 +65,20 @@ def command(
         )
     if outputs:
         with open_library(data_dir) as library:
-            _print_outputs([library.update_outputs(each) for each in outputs], as_json)
+            _print_outputs([library.saved.update_outputs(each) for each in outputs], as_json)
         return
     if rename is None and remove is None:
-        _print(call_api(data_dir, lambda library: library.saved_searches()), as_json)
+        from imgsearch.operations.saved import Saved
+
+        with asking(data_dir) as ask:
+            _print(ask(Saved.all), as_json)
         return
     with open_library(data_dir) as library:
         if rename is not None:
-            library.rename_saved_search(*rename)
+            library.saved.rename(*rename)
             click.echo(printable(f"Renamed {rename[0]} to {rename[1]}"))
         elif remove is not None:
-            library.remove_saved_search(remove)
+            library.saved.remove(remove)
             click.echo(printable(f"Removed {remove}; no photo was touched"))
 
 
@@ -90,9 +93,7 @@ def _print_outputs(reports: Sequence[OutputsReport], as_json: bool) -> None:
 
 def _print(searches: Sequence[SavedSearchSummary], as_json: bool) -> None:
     if as_json:
-        from imgsearch.service.codec import saved_search_to_json
-
-        print_json([saved_search_to_json(each) for each in searches])
+        print_json(searches)
     else:
         text = standard_output()
         width = max((len(printable(each.name)) for each in searches), default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -11,8 +12,7 @@ from msgspec.structs import replace
 from imgsearch.cli.output import (
     NO_RESULT,
     archive_option,
-    call_api,
-    call_either,
+    asking,
     data_option,
     info,
     json_option,
@@ -32,7 +32,8 @@ from imgsearch.text import clock, printable
 
 if TYPE_CHECKING:
     from imgsearch.records.answer import Answer, Hit, Level
-    from imgsearch.service.api import LibraryAPI
+    from imgsearch.records.saved import SavedSearch
+    from imgsearch.service.api import Asking
 
 _DEFAULT_K = 20
 _LEVEL_COLOURS: dict[Level, Colour | None] = {
@@ -134,11 +135,8 @@ def command(
     is_look = cursor is None and not (paths or as_json)
 
     def find(wanted: Query, k: int | None, cursor: str | None = None) -> _Page:
-        if address is None:
-            return call_api(data_dir, lambda library: _find(library, wanted, k, cursor, is_look))
-        limit = k or _DEFAULT_K
-        answer = call_either(data_dir, address, lambda archive: archive.find(wanted, limit, cursor))
-        return _Page(answer, limit, False, ())
+        with asking(data_dir, address) as ask:
+            return _find(ask, _saved_in(wanted, data_dir, address), wanted, k, cursor, is_look)
 
     page = find(query, k, cursor)
     answer = page.answer
@@ -173,22 +171,39 @@ class _Page(NamedTuple):
     saved_examples: tuple[Term, ...]
 
 
+def _saved_in(query: Query, data_dir: str | None, address: str | None) -> dict[str, SavedSearch]:
+    """The saved searches that a query names, by these names."""
+    names = saved_names(query)
+    if not names:
+        return {}
+    with open_either(data_dir, address) as library:
+        return {name: library.saved.get(name) for name in names}
+
+
 def _find(
-    library: LibraryAPI, query: Query, k: int | None, cursor: str | None, is_look: bool
+    ask: Asking,
+    searches: Mapping[str, SavedSearch],
+    query: Query,
+    k: int | None,
+    cursor: str | None,
+    is_look: bool,
 ) -> _Page:
     """The answer. With `is_look`, it is recorded that the user has looked at a saved search."""
+    from imgsearch.library import Library
+
     name = saved_name_of(query)
-    saved = None if name is None else library.saved_search(name)
+    saved = None if name is None else searches[name]
     if k is None:
         k = (saved and saved.k) or _DEFAULT_K
-    answer = library.find(query, k, cursor)
+    answer = ask(Library.find, query, k, cursor)
     if saved is not None and is_look:
+        from imgsearch.operations.saved import Saved
+
         try:
-            library.mark_looked_at(saved.name)
+            ask(Saved.mark_looked_at, saved.name)
         except (DiskError, LibraryLocked) as error:
             info(f"That you looked at {saved.name} could not be recorded. {error}")
-    searches = map(library.saved_search, saved_names(query))
-    examples = tuple(placed.term for search in searches for placed in search.examples)
+    examples = tuple(placed.term for each in searches.values() for placed in each.examples)
     return _Page(answer, k, saved is not None and saved.include_weak, examples)
 
 
@@ -215,7 +230,7 @@ def _show(answer: Answer, output: _Output) -> bool:
     if not output.show_all:
         answer = answer.without_weak_hits()
     if output.as_json:
-        print_json_answer(answer)
+        print_json(answer)
     elif output.paths:
         _print_paths(answer, output)
     elif output.preview:
@@ -253,13 +268,6 @@ def _corrected(query: Query, suggestion: str, saved_examples: tuple[Term, ...]) 
     return replace(corrected, terms=(*corrected.terms, *saved_examples, *examples))
 
 
-def print_json_answer(answer: Answer) -> None:
-    """The results for programs."""
-    from imgsearch.service.codec import answer_to_cli_json
-
-    print_json(answer_to_cli_json(answer))
-
-
 def print_answer(answer: Answer, first_rank: int = 1) -> None:
     """The results for people, and how far to trust them."""
     text = standard_output()
@@ -275,7 +283,7 @@ def _print_paths(answer: Answer, output: _Output) -> None:
         print_paths(paths, output.nul)
         return
     with open_archive(output.address, output.data_dir) as archive:
-        print_paths(map(archive.openable, paths), output.nul)
+        print_paths(map(archive.fleet.openable, paths), output.nul)
 
 
 def _print_with_pictures(answer: Answer, output: _Output) -> None:

@@ -10,10 +10,9 @@ import click
 from imgsearch.cli.folders import describe_root
 from imgsearch.cli.output import (
     archive_option,
-    call_api,
+    asking,
     data_option,
     json_option,
-    open_archive,
     print_json,
 )
 from imgsearch.cli.progress import format_rate
@@ -32,39 +31,41 @@ FAILURES_SHOWN = 10
 @data_option
 def command(as_json: bool, address: str | None, data_dir: str | None) -> None:
     """Show the state of the library: folders, photos, model, index, failures, disk usage."""
-    if address is not None:
-        _print_archive(address, data_dir, as_json)
-        return
-    status, running = call_api(data_dir, lambda library: (library.status(), library.running()))
-    if as_json:
-        from imgsearch.service.codec import status_to_cli_json
+    from imgsearch.config import Settings
+    from imgsearch.library import Library
+    from imgsearch.operations.records import to_json
+    from imgsearch.store.progress_file import running_job
 
-        print_json({**status_to_cli_json(status), "running": running})
+    with asking(data_dir, address) as ask:
+        status = ask(Library.status)
+    if status.kind == "archive":
+        if as_json:
+            print_json(status)
+        else:
+            _print_archive(status)
+        return
+    running = running_job(Settings.load(data_dir=data_dir).data_dir)
+    if as_json:
+        print_json({**to_json(status), "running": running})
         return
     print_status(status)
     if running is not None:
         click.echo(f"Now       {_running_text(running)} (process {running.pid})")
 
 
-def _print_archive(address: str, data_dir: str | None, as_json: bool) -> None:
-    with open_archive(address, data_dir) as archive:
-        status = archive.status()
-    if as_json:
-        from imgsearch.service.codec import archive_status_to_json
-
-        print_json(archive_status_to_json(status))
-        return
+def _print_archive(status: Status) -> None:
     click.echo(f"Archive   {printable(status.address)}")
     click.echo(f"Photos    {status.photos}")
     click.echo(f"Encoder   {status.encoder}")
     vectors = format_count(status.vectors, "vector")
-    if not status.indexed:
+    indexed = status.vectors - status.tail
+    if not indexed:
         click.echo(f"Index     none yet; searching {vectors} exactly")
     else:
-        newer = format_count(status.vectors - status.indexed, "newer vector")
-        click.echo(f"Index     {status.indexed} of {vectors}; {newer} not in it")
+        newer = format_count(status.tail, "newer vector")
+        click.echo(f"Index     {indexed} of {vectors}; {newer} not in it")
         _print_recall(status.recall_text, status.recall_image)
-    click.echo(f"Failures  {status.failures}")
+    click.echo(f"Failures  {status.failed}")
 
 
 def _print_recall(text: float | None, image: float | None) -> None:
@@ -90,7 +91,7 @@ def _thumbnails_text(thumbnails: ThumbnailCounts) -> str:
 
 def print_status(status: Status) -> None:
     """The status for people."""
-    click.echo(f"Library   {printable(status.data_dir)} ({status.disk_bytes / 1e6:.1f} MB)")
+    click.echo(f"Library   {printable(status.address)} ({status.disk_bytes / 1e6:.1f} MB)")
     for root in status.roots:
         click.echo(f"Folder    {printable(root.path)} ({describe_root(root)})")
         if root.paused:
@@ -118,9 +119,7 @@ def print_status(status: Status) -> None:
             f"Index     {snapshot.kind}, {vectors}, {snapshot.built_at:%Y-%m-%d %H:%M} UTC; "
             f"{newer} not in it"
         )
-        recalls = [snapshot.details.get(f"recall_{kind}") for kind in ("text", "image")]
-        text, image = (each if isinstance(each, int | float) else None for each in recalls)
-        _print_recall(text, image)
+        _print_recall(status.recall_text, status.recall_image)
     click.echo(f"Failures  {len(status.failures)}")
     for reason, count in Counter(failure.reason for failure in status.failures).most_common():
         click.echo(f"  {reason.value}: {count}")

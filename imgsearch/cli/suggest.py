@@ -9,7 +9,7 @@ import click
 from imgsearch.cli.output import (
     NO_RESULT,
     archive_option,
-    call_either,
+    asking,
     data_option,
     info,
     json_option,
@@ -53,11 +53,12 @@ def command(
             number = library.forget_queries()
         info(f"Past queries deleted: {number}.")
         return
-    suggestions = call_either(data_dir, address, lambda library: library.suggest(line, k))
-    if as_json:
-        from imgsearch.service.codec import suggestions_to_json
+    from imgsearch.library import Library
 
-        print_json(suggestions_to_json(suggestions)["suggestions"])
+    with asking(data_dir, address) as ask:
+        suggestions = ask(Library.suggest, line, k)
+    if as_json:
+        print_json(suggestions)
     else:
         _print_lines(suggestions)
     if not suggestions:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from imgsearch.cli.output import (
     NO_RESULT,
@@ -116,25 +117,25 @@ def command(
         if forget:
             _forget(library, name)
             return
-        concept = library.concept(name) if not is_lesson else None
+        concept = library.concepts.get(name) if not is_lesson else None
         if concept is None:
-            concept = library.teach(name, like, unlike, withdraw=withdraw, words=words, new=is_new)
+            concept = library.concepts.teach(
+                name, like, unlike, withdraw=withdraw, words=words, new=is_new
+            )
         _print(library, concept, k, as_json)
 
 
 def _forget(library: Library, name: str) -> None:
-    if not library.forget_concept(name):
+    if not library.concepts.forget(name):
         info(f"There is no concept {name!r}. To list the concepts: imgsearch teach")
         sys.exit(NO_RESULT)
     click.echo(f"Deleted the concept {printable(name)}; no photo was touched")
 
 
 def _list_all(library: Library, as_json: bool) -> None:
-    from imgsearch.service.codec import concept_to_json
-
-    concepts = library.concepts()
+    concepts = library.concepts.all()
     if as_json:
-        print_json([concept_to_json(concept) for concept in concepts])
+        print_json(concepts)
     else:
         for concept in concepts:
             click.echo(printable(f"{concept.name}: {concept.sentence()}"))
@@ -146,12 +147,9 @@ def _list_all(library: Library, as_json: bool) -> None:
 
 
 def _print(library: Library, concept: Concept, k: int, as_json: bool) -> None:
-    from imgsearch.service.codec import concept_to_json
-
-    proposed = library.photos_to_judge(concept.name, k) if k and concept.is_ready else []
+    proposed = library.concepts.to_judge(concept.name, k) if k and concept.is_ready else []
     if as_json:
-        judge = [{"photo_id": hit.photo.id, "path": str(hit.path)} for hit in proposed]
-        print_json({**concept_to_json(concept), "judge_next": judge})
+        print_json({**asdict(concept), "judge_next": proposed})
         return
     click.echo(printable(f"{concept.name}: {concept.sentence()}"))
     if proposed:

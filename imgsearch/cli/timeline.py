@@ -15,7 +15,7 @@ from msgspec import Struct
 from imgsearch.cli.output import (
     NO_RESULT,
     archive_option,
-    call_either,
+    asking,
     data_option,
     info,
     json_option,
@@ -27,7 +27,7 @@ from imgsearch.cli.query_options import (
     optional_query_from,
     query_options,
 )
-from imgsearch.cli.search import print_answer, print_json_answer
+from imgsearch.cli.search import print_answer
 from imgsearch.query.anniversary import in_earlier_years
 from imgsearch.records.query import Query
 from imgsearch.text import format_count, printable
@@ -93,18 +93,23 @@ def command(
     query = optional_query_from(words)
     if on_this_day:
         earlier = in_earlier_years(query or Query(), date.today())
-        found = call_either(data_dir, address, lambda library: library.find(earlier, k))
+        from imgsearch.library import Library
+
+        with asking(data_dir, address) as ask:
+            found = ask(Library.find, earlier, k)
         _print_photos(found, as_json)
         return
+    from imgsearch.operations.browse import Browse
+
     if as_events:
-        events = call_either(data_dir, address, lambda library: library.events(query, k))
+        with asking(data_dir, address) as ask:
+            events = ask(Browse.events, query, k)
         _print_events(events, min_photos or MIN_PHOTOS, as_json)
         return
-    timeline = call_either(data_dir, address, lambda library: library.timeline(query, k))
+    with asking(data_dir, address) as ask:
+        timeline = ask(Browse.timeline, query, k)
     if as_json:
-        from imgsearch.service.codec import timeline_to_json
-
-        print_json(timeline_to_json(timeline))
+        print_json(timeline)
     else:
         _print_bars(list(_monthly(timeline) if by_month else _yearly(timeline)))
     if not timeline.years:
@@ -115,7 +120,7 @@ def command(
 def _print_photos(found: Answer, as_json: bool) -> None:
     answer = found.without_weak_hits()
     if as_json:
-        print_json_answer(answer)
+        print_json(answer)
     else:
         print_answer(answer)
     if not answer.hits:
@@ -126,9 +131,7 @@ def _print_photos(found: Answer, as_json: bool) -> None:
 def _print_events(events: Sequence[PhotoEvent], min_photos: int, as_json: bool) -> None:
     listed = [event for event in events if len(event.photo_ids) >= min_photos]
     if as_json:
-        from imgsearch.service.codec import events_to_json
-
-        print_json(events_to_json(listed))
+        print_json(listed)
     else:
         for event in listed:
             days = list(dict.fromkeys(f"{at:%Y-%m-%d}" for at in (event.start, event.end)))

@@ -69,7 +69,7 @@ def command(
     with open_library(data_dir) as library:
 
         def merge(folder: str | None) -> MergeReport:
-            job = library.unpack(pack, at=folder, offline=offline, beside=beside)
+            job = library.packs.merge(pack, at=folder, offline=offline, beside=beside)
             return run_with_progress(job, "Merging")
 
         try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
 from imgsearch.records.picture_text import PhotoText, TextLine
-from imgsearch.records.query import Filter, Query, Share, UnderstoodPart
+from imgsearch.records.query import Query, UnderstoodPart
 from imgsearch.text import clock, format_count
 
 if TYPE_CHECKING:  # a client of the service loads no NumPy
@@ -27,6 +26,7 @@ Level: TypeAlias = Literal["sure", "likely", "possible", "weak"]
 # By the id of a photo and the moment of a video: a WebP image, or None where none can be made.
 ThumbnailSource: TypeAlias = Callable[[int, float | None], bytes | None]
 
+_THUMBNAILS = "thumbnails"  # in the `__dict__` of a hit
 _TABLE_COLUMNS = ("photo", "score", "level", "date", "path")
 _TABLE_ROWS = 50  # of a table in a notebook; each holds a picture of some kilobytes
 _NOT_IN_DATA_FRAME = ("taken_at", "dated_by")  # the hit's own date and source are there
@@ -47,7 +47,7 @@ class Verdict(Struct, frozen=True):
 
     `strength` is how far the best hits exceed chance, in standard deviations; 0 is chance. Scores
     from `possible_from` up are possible, from `likely_from` up likely, from `sure_from` up sure; a
-    bound that nothing reaches is infinite. `sure`, `likely` and `possible` count hits among the
+    bound that nothing reaches is None. `sure`, `likely` and `possible` count hits among the
     best 200; `more` says that there are further possible hits after those. `named` counts the
     photos that the query finds by their names; if there are any, the state is "found".
     """
@@ -58,9 +58,9 @@ class Verdict(Struct, frozen=True):
     likely: int = 0
     possible: int = 0
     more: bool = False
-    sure_from: float = float("inf")
-    likely_from: float = float("inf")
-    possible_from: float = float("inf")
+    sure_from: float | None = None
+    likely_from: float | None = None
+    possible_from: float | None = None
     named: int = 0
 
     @property
@@ -70,11 +70,13 @@ class Verdict(Struct, frozen=True):
 
     def level(self, score: float) -> Level:
         """How far a hit with this score can be trusted; a higher score never has a lower level."""
-        if score >= self.sure_from:
+        if self.sure_from is not None and score >= self.sure_from:
             return "sure"
-        if score >= self.likely_from:
+        if self.likely_from is not None and score >= self.likely_from:
             return "likely"
-        return "possible" if score >= self.possible_from else "weak"
+        return (
+            "possible" if self.possible_from is not None and score >= self.possible_from else "weak"
+        )
 
     def level_of(self, score: float, *, is_named: bool) -> Level | None:
         """As `level`; None for a photo that was found by its name alone."""
@@ -96,8 +98,7 @@ class Verdict(Struct, frozen=True):
         return ", ".join([*parts, "and more" if self.more else "nothing else"])
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True, dict=True):
     """One photo of an answer, with its paths and its score (cosine, higher is better).
 
     A query without terms gives no scores. `date` is when the photo was taken or, if the metadata
@@ -117,8 +118,6 @@ class Hit:
     # The names, or the text, that words of the query match. If it was found by those alone, it has
     # no level.
     matched_by: tuple[MatchedField, ...] = ()
-    # Where a notebook finds the picture; hits that a client of the service has read have none.
-    thumbnails: ThumbnailSource | None = field(default=None, repr=False, compare=False)
 
     @property
     def path(self) -> Path:
@@ -128,9 +127,21 @@ class Hit:
         """The picture for a notebook, or the path where no picture can be made now."""
         from imgsearch.records.notebook import html_picture  # base64 and html: for notebooks only
 
-        image = None if self.thumbnails is None else self.thumbnails(self.photo.id, self.at_s)
+        thumbnails: ThumbnailSource | None = self.__dict__.get(_THUMBNAILS)
+        image = None if thumbnails is None else thumbnails(self.photo.id, self.at_s)
         time_in_video = "" if self.at_s is None else f" @ {clock(self.at_s)}"
         return html_picture(image, f"{self.path}{time_in_video}")
+
+
+def with_thumbnails(hits: Iterable[Hit], thumbnails: ThumbnailSource) -> Iterator[Hit]:
+    """The hits, with what makes their pictures in a notebook.
+
+    It is no field of a hit: it has no form in JSON, and does not count when hits are compared.
+    """
+    for hit in hits:
+        shown = replace(hit)
+        shown.__dict__[_THUMBNAILS] = thumbnails
+        yield shown
 
 
 class Hits(list[Hit]):
@@ -262,6 +273,37 @@ class ConceptVerdict(Struct, frozen=True):
         return f"is {verdict} here (probability {self.probability:.2f}){more}"
 
 
+class TermShare(Struct, frozen=True):
+    """The contribution of one term to a photo's score: all shares add up to the score.
+
+    `term` is the term as a query line; a part of an image, and one without a file, have no such
+    form, and are described in words. `cosine` is that of the photo with the term alone.
+    """
+
+    term: str
+    cosine: float
+    share: float
+
+
+class FilterResult(Struct, frozen=True):
+    """Whether a photo passes one filter of a query, which is written as in a query line."""
+
+    filter: str
+    passes: bool
+
+
+class PhotoDetails(Struct, frozen=True):
+    """What a library knows of a photo: as a hit, its saved labels, and the text in it.
+
+    `labels` has the name of each by the name under which it was saved; `text` is None if it was
+    not tried to read any.
+    """
+
+    hit: Hit
+    labels: dict[str, str]
+    text: PhotoText | None
+
+
 class Explanation(Struct, frozen=True):
     """Why a photo has its rank in an answer, or why it is not in it.
 
@@ -276,8 +318,8 @@ class Explanation(Struct, frozen=True):
     photo: Photo | None = None
     rank: int | None = None
     score: float | None = None
-    shares: tuple[Share, ...] = ()
-    filters: tuple[tuple[Filter, bool], ...] = ()  # with whether the photo passes
+    shares: tuple[TermShare, ...] = ()
+    filters: tuple[FilterResult, ...] = ()
     text: PhotoText | None = None  # None if the text of the photo was not read yet
     text_lines: tuple[TextLine, ...] = ()  # that a `text:` filter of the query stands in
     matched_by: tuple[MatchedField, ...] = ()

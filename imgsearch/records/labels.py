@@ -34,6 +34,13 @@ class Facet(Struct, frozen=True):
     classes: Classes
 
 
+class SavedLabels(Struct, frozen=True):
+    """Labels saved under a name, and how many photos have each, most first."""
+
+    name: str
+    counts: dict[str, int]
+
+
 class Label(Struct, frozen=True):
     """The most probable class of a photo, and its probability among all classes (0 to 1)."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from imgsearch.records.query import FilterSpec
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Fact(Struct, frozen=True):
     """Everything the rest of the program needs to know of one field of `Facts`.
 
-    The columns of the database, its SELECT and UPDATE statements, the JSON of a hit, the OpenAPI
-    document, the output of `explain` and the simple filters are all made from these.
+    The columns of the database, its SELECT and UPDATE statements, the OpenAPI document, the output
+    of `explain` and the simple filters are all made from these.
     """
 
     name: str
@@ -25,7 +25,6 @@ class Fact(Struct, frozen=True):
     meaning: str  # for the OpenAPI document
     label: str | None = None  # heading for people; None: shown elsewhere or not at all
     text: Callable[[Any], str] = str  # the value for people
-    in_file_json: bool = True  # in the hit's object "file"; otherwise in the hit itself
     maximum: float | None = None  # above it, or not above 0, a value is a placeholder or damage
     filter: FilterSpec | None = None
 
@@ -42,18 +41,11 @@ def _fact(
     label: str | None = None,
     text: Callable[[Any], str] = str,
     *,
-    in_file_json: bool = True,
     maximum: float | None = None,
     filter: FilterSpec | None = None,
-) -> dict[str, object]:
-    return {
-        "meaning": meaning,
-        "label": label,
-        "text": text,
-        "in_file_json": in_file_json,
-        "maximum": maximum,
-        "filter": filter,
-    }
+) -> Meta:
+    about = {"label": label, "text": text, "maximum": maximum, "filter": filter}
+    return Meta(description=f"{meaning}.", extra={"meaning": meaning, **about})
 
 
 class Facts(Struct, frozen=True):
@@ -71,7 +63,6 @@ class Facts(Struct, frozen=True):
         int,
         _fact(
             "Width of the upright image",
-            in_file_json=False,
             filter=FilterSpec("width", "number", "this many pixels wide: >=3000"),
         ),
     ]
@@ -79,7 +70,6 @@ class Facts(Struct, frozen=True):
         int,
         _fact(
             "Height of the upright image",
-            in_file_json=False,
             filter=FilterSpec("height", "number", "this many pixels high"),
         ),
     ]
@@ -89,7 +79,6 @@ class Facts(Struct, frozen=True):
             "The camera's local time, with its UTC offset where the file states one",
             "Taken",
             lambda taken_at: taken_at.isoformat(sep=" "),
-            in_file_json=False,
         ),
     ] = None
     camera: Annotated[
@@ -200,11 +189,9 @@ class Facts(Struct, frozen=True):
     ] = None
     motion: Annotated[
         str | None,
-        _fact("A motion photo: its video is inside its file, or beside it", in_file_json=False),
+        _fact("A motion photo: its video is inside its file, or beside it"),
     ] = None
-    animated: Annotated[
-        bool, _fact("Several frames, of which the first represents all", in_file_json=False)
-    ] = False
+    animated: Annotated[bool, _fact("Several frames, of which the first represents all")] = False
     exposure_s: Annotated[
         float | None,
         _fact(
@@ -281,7 +268,7 @@ def _declared() -> tuple[Fact, ...]:
     for name in Facts.__struct_fields__:
         hint, about = get_args(hints[name])
         facts.append(
-            Fact(name=name, type=_plain_type(hint), required=name not in optional, **about)
+            Fact(name=name, type=_plain_type(hint), required=name not in optional, **about.extra)
         )
     return tuple(facts)
 

@@ -204,11 +204,3 @@ class Understanding(Struct, frozen=True):
 
     query: Query
     parts: tuple[UnderstoodPart, ...] = ()
-
-
-class Share(Struct, frozen=True):
-    """The contribution of one term to a photo's score: all shares add up to the score."""
-
-    term: Term
-    cosine: float  # of the photo with the term alone
-    share: float

@@ -9,7 +9,6 @@ from typing import Literal
 from msgspec import Struct
 
 from imgsearch.errors import Reason
-from imgsearch.installation import install_command
 from imgsearch.records.index import EncoderState, SnapshotInfo
 
 
@@ -59,7 +58,7 @@ class DroppedEncoder(Struct, frozen=True):
 class ThumbnailCounts(Struct, frozen=True):
     """How many photos have a kept thumbnail, and the size of the file that holds them.
 
-    `photos` is None where that file is damaged.
+    `photos` is None where that file is damaged, and where they are not counted.
     """
 
     photos: int | None
@@ -67,35 +66,28 @@ class ThumbnailCounts(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """The state of a library at one moment."""
+    """The state of a library at one moment.
 
-    data_dir: Path
-    roots: tuple[Root, ...]
+    A vector that is in the `tail` is not in the index yet, and compared on its own. The recall@10
+    was measured when the index was built; None without one. An archive counts its failures and
+    does not list them, and has no folders, no index file and no small pictures of its own.
+    """
+
+    kind: Literal["library", "archive"]
+    address: str  # its data folder, or the address of the archive
     photos: int
     vectors: int
     encoder: str | None
-    snapshot: SnapshotInfo | None
-    tail: int  # vectors not yet in the snapshot
-    failures: tuple[Failure, ...]
-    wants: tuple[MissingExtra, ...]  # extras that would read some of them
-    disk_bytes: int
-    thumbnails: ThumbnailCounts
-
-
-class ArchiveStatus(Struct, frozen=True):
-    """What an archive has. A vector that is not `indexed` is compared on its own.
-
-    The recall@10 was measured when the archive was last settled; None without an index.
-    """
-
-    address: str
-    photos: int
-    vectors: int
-    encoder: str
-    indexed: int
-    recall_text: float | None
-    recall_image: float | None
-    failures: int  # files that could not be indexed
+    tail: int
+    failed: int  # files and folders that could not be read
+    recall_text: float | None = None
+    recall_image: float | None = None
+    snapshot: SnapshotInfo | None = None
+    roots: tuple[Root, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    wants: tuple[MissingExtra, ...] = ()  # extras that would read some of them
+    disk_bytes: int = 0  # of the data folder
+    thumbnails: ThumbnailCounts = ThumbnailCounts(None, 0)
 
 
 class Failure(Struct, frozen=True):
@@ -119,11 +111,7 @@ class MissingExtra(Struct, frozen=True):
     extra: str
     format: str  # its common name: "JPEG XL"
     files: int
-
-    @property
-    def cure(self) -> str:
-        """The command that installs it."""
-        return install_command(self.extra)
+    cure: str  # the command that installs it
 
 
 class Root(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import QueryError
@@ -103,8 +104,15 @@ def concept_verdict(probe: ConceptProbe, verdict: Verdict, scores: Sequence[floa
         likely - sure,
         possible - likely,
         possible == len(counted) < len(scores),
-        *bounds,
+        sure_from=_reachable(probe.sure_from),
+        likely_from=_reachable(probe.likely_from),
+        possible_from=possible_from,
     )
+
+
+def _reachable(bound: float) -> float | None:
+    """The bound, or None if no score reaches it."""
+    return bound if isfinite(bound) else None
 
 
 def verdicts(

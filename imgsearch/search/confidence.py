@@ -146,10 +146,10 @@ def assess(
             "unsure", strength, possible=nearest, possible_from=float(hits.scores[nearest - 1])
         )
     likely_from = best - (1 - thresholds.likely_share) * span
-    sure_from = float("inf")
+    sure_from, sure = None, 0
     if strength >= thresholds.sure:
         sure_from = best - (1 - thresholds.sure_share) * span
-    sure = int((hits.scores >= sure_from).sum())
+        sure = int((hits.scores >= sure_from).sum())
     likely = int((hits.scores >= likely_from).sum()) - sure
     return Verdict(
         "found",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -172,7 +171,7 @@ def _ends_weak(ranked: FusedRanking, limit: int) -> bool:
     if ranked.verdict is None or not ranked.photos or ranked.named_photos > limit:
         return False
     last_id, last_score = ranked.photos[-1]
-    return last_id not in ranked.named and last_score < ranked.verdict.possible_from
+    return last_id not in ranked.named and ranked.verdict.level(last_score) == "weak"
 
 
 def hits_of(context: SearchContext, found: FoundPhotos, ids: Sequence[int]) -> tuple[Hit, ...]:
@@ -330,7 +329,7 @@ def rank_fused(
     is_found = verdict is None or verdict.state == "found"
     for photo_id, score in ranking.photos:
         if photo_id not in named:
-            is_good = is_found and (verdict is None or score >= verdict.possible_from)
+            is_good = is_found and (verdict is None or verdict.level(score) != "weak")
             position = -fused_score(None, ranks[photo_id])
             order.append((not is_good, position, (photo_id, score)))
     order.sort(key=lambda each: each[:2])
@@ -453,7 +452,7 @@ def _rated(
     if named_here:
         fields = context.catalogue.names.fields_with_any(named_here, phrases)
     return [
-        dataclasses.replace(
+        replace(
             hit,
             at_s=times_s.get(hit.photo.id),
             level=None

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from imgsearch.records.answer import Explanation
+from imgsearch.query.grammar import is_expressible, to_text
+from imgsearch.records.answer import Explanation, FilterResult, TermShare
 from imgsearch.records.names import MatchedField
-from imgsearch.records.query import Filter, Query, Selection, Share
+from imgsearch.records.query import Filter, Query, Selection, Term
 from imgsearch.search.baseline import LibraryBaseline
 from imgsearch.search.concepts import verdicts
 from imgsearch.search.context import SearchContext
@@ -30,7 +31,10 @@ def explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> 
 
 def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) -> Explanation:
     photo = context.catalogue.photos([photo_id])[photo_id].photo
-    filters = tuple((filter_, _passes(context, photo_id, filter_)) for filter_ in query.filters)
+    filters = tuple(
+        FilterResult(to_text(Query(filters=(each,))), _passes(context, photo_id, each))
+        for each in query.filters
+    )
     parts = context.catalogue.vectors_of([photo_id]).get(photo_id)
     if parts is None:
         no_vector = f"It has no vector of {context.row.name} yet. To finish, run: imgsearch index"
@@ -43,7 +47,7 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
     vector = parts.vectors[parts.best_part(query_vector.vector)]
     cosines = query_vector.term_vectors @ vector
     shares = tuple(
-        Share(term, float(cosine), float(share))
+        TermShare(_term_text(term), float(cosine), float(share))
         for term, cosine, share in zip(
             query.terms, cosines, query_vector.contributions @ vector, strict=True
         )
@@ -56,7 +60,7 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
         reason = "It is the query's own example, and examples are not results."
     elif query.min_score is not None and score < query.min_score:
         reason = f"Its score {score:.4f} is below t:{query.min_score:g}."
-    elif all(passes for _, passes in filters):
+    elif all(each.passes for each in filters):
         among = context.among(query)
         reason = _why_stacked(context, photo_id, among)
         names = find_names(context.catalogue, query, among)
@@ -76,6 +80,15 @@ def _explain(context: SearchContext, photo_id: int, path: Path, query: Query) ->
         matched_by=matched_by,
         concepts=concepts,
     )
+
+
+def _term_text(term: Term) -> str:
+    """A term as a query line, or in words where it has no such form."""
+    if is_expressible(term):
+        return to_text(Query((term,)))
+    sign = "-" if term.weight < 0 else ""
+    weight = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}:"
+    return f"{sign}{weight}an example image"
 
 
 def _passes(context: SearchContext, photo_id: int, filter_: Filter) -> bool:

@@ -157,8 +157,7 @@ def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer)
         positive = [term for term in query.terms if term.weight > 0] or query.terms
         if all(term in unread for term in positive):
             hits = tuple(
-                hit if hit.matched_by else dataclasses.replace(hit, level="weak")
-                for hit in answer.hits
+                hit if hit.matched_by else replace(hit, level="weak") for hit in answer.hits
             )
             answer = replace(answer, hits=hits, verdict=None, is_read=False)
     readable = [term for term in query.terms if term not in unread]

@@ -3,54 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from imgsearch.errors import ImgsearchError, QueryError, UsageError
-from imgsearch.records.query import Query
-from imgsearch.service import codec
+from imgsearch.errors import ImgsearchError, UsageError
+from imgsearch.library import Library
+from imgsearch.operations.declared import method_of
+from imgsearch.operations.records import dump_json, load_json, to_json, without_nulls
+from imgsearch.operations.requests import Operation, names_files
 from imgsearch.service.auth import is_private
-from imgsearch.service.client import MAX_BODY_BYTES, MAX_K, names_files
+from imgsearch.service.client import MAX_BODY_BYTES
 from imgsearch.service.connections import deadline_of
-from imgsearch.service.schema import Body, read_request
+from imgsearch.service.refusals import converted, refusal_of
 from imgsearch.service.turns import Turns
 
+CONCURRENT_PICTURES = 8  # a page requests sixty at once, and queries must not wait for them
 _STATUS_CODES = {2: 400, 5: 422, 6: 503, 9: 409}  # by exit code of the error's class; else 500
-
-_Body = TypeVar("_Body", bound=Body)
+_CURE = "See /openapi.json for all fields."
 
 
 class Answering:
-    """Computes answers, each in a thread, in turns. `on_request` is called before each."""
+    """Computes the answers of one library, each in a thread. `on_request` is called before each.
 
-    def __init__(self, on_request: Callable[[], None], turns: Turns) -> None:
+    Answers take turns; pictures do not wait for them.
+    """
+
+    def __init__(self, library: Library, on_request: Callable[[], None], turns: Turns) -> None:
+        self._library = library
         self._on_request = on_request
         self._turns = turns
 
-    async def answer(self, compute: Callable[[], codec.JsonObject]) -> Response:
-        """The answer to a request without a body."""
-        self._on_request()
-        async with self._turns.turn():
-            return await run_in_threadpool(_response, compute)
+    @cached_property
+    def _picture_limit(self) -> CapacityLimiter:
+        return CapacityLimiter(CONCURRENT_PICTURES)  # can be created only in a running loop
 
-    def is_at_work(self) -> None:
-        """Say that an answer that takes long is still being computed: the service is not idle."""
-        self._on_request()
-
-    async def answer_body(
-        self,
-        request: Request,
-        kind: type[_Body],
-        compute: Callable[[Request, _Body], codec.JsonObject],
-    ) -> Response:
-        """The answer to a request whose body is of this kind."""
+    async def answer(self, operation: Operation, request: Request) -> Response:
+        """The answer to a request of an operation."""
         try:
             content = await _content(request)
         except TimeoutError:
@@ -58,47 +54,63 @@ class Answering:
         if content is None:
             limit_mb = MAX_BODY_BYTES >> 20
             return refusal(UsageError(f"The request is larger than {limit_mb} MB."), 413)
-        return await self.answer(lambda: compute(request, read_request(content, kind)))
+        self._on_request()
+        if operation.is_picture:
+            return await to_thread.run_sync(
+                self._respond, operation, request, content, limiter=self._picture_limit
+            )
+        async with self._turns.turn():
+            return await run_in_threadpool(self._respond, operation, request, content)
 
-
-def _response(answer: Callable[[], codec.JsonObject]) -> Response:
-    started = time.perf_counter()
-    try:
-        response = json_response(answer())
-    except _Forbidden as error:
-        return refusal(UsageError(str(error)), 403)
-    except ImgsearchError as error:
-        return refusal(error)
-    took_ms = (time.perf_counter() - started) * 1000
-    response.headers["Server-Timing"] = f"answer;dur={took_ms:.1f}"
-    return response
+    def _respond(self, operation: Operation, request: Request, content: bytes) -> Response:
+        started = time.perf_counter()
+        try:
+            if operation.declared.method == "GET":
+                arguments = read_address(operation, {**request.query_params, **request.path_params})
+            else:
+                arguments = read_body(operation, content)
+            if names_files(tuple(arguments.values())) and not is_private(request.scope):
+                raise _Forbidden(
+                    "The service reads example files only for requests over its socket. Send the "
+                    "bytes of the image instead."
+                )
+            result = method_of(self._library, operation.function)(**arguments)
+            if operation.is_picture and result is None:
+                return refusal(UsageError("There is no photo with this id."), 404)
+            response = _response(result)
+        except _Forbidden as error:
+            return refusal(UsageError(str(error)), 403)
+        except ImgsearchError as error:
+            return refusal(error)
+        took_ms = (time.perf_counter() - started) * 1000
+        response.headers["Server-Timing"] = f"answer;dur={took_ms:.1f}"
+        return response
 
 
 class _Forbidden(UsageError):
     pass
 
 
-def allowed(request: Request, query: Query, k: int) -> Query:
-    """The query, if this request may ask it. Raises QueryError and, for files, a refusal."""
-    if k > MAX_K:
-        raise QueryError(f"The number of results must be {MAX_K} or less.")
-    if names_files(query):
-        require_private(request)
-    return query
+def read_body(operation: Operation, content: bytes) -> dict[str, Any]:
+    """The arguments that the body of a request stands for. Raises UsageError and QueryError.
+
+    A field that is null counts as absent, and an unknown field is refused.
+    """
+    form = load_json(content, without_nulls)
+    request = converted(form, operation.request, "field", "The request body", _CURE)
+    return operation.arguments(request)
 
 
-def require_private(request: Request) -> None:
-    """Raise if a request that names a file did not come over the socket."""
-    if not is_private(request.scope):
-        raise _Forbidden(
-            "The service reads example files only for requests over its socket. Send the bytes of "
-            "the image instead."
-        )
+def read_address(operation: Operation, fields: Mapping[str, str]) -> dict[str, Any]:
+    """As `read_body`, of the fields in the address of a request."""
+    request = converted(fields, operation.request, "field", "The address", _CURE, from_texts=True)
+    return operation.arguments(request)
 
 
-def allowed_if_any(request: Request, query: Query | None, k: int) -> Query | None:
-    """As `allowed`; None for all photos."""
-    return None if query is None else allowed(request, query, k)
+def _response(result: object) -> Response:
+    if isinstance(result, bytes):
+        return Response(result, media_type="image/webp", headers={"Cache-Control": "private"})
+    return json_response(to_json(result))
 
 
 async def _content(request: Request) -> bytes | None:
@@ -114,15 +126,13 @@ async def _content(request: Request) -> bytes | None:
 
 def json_response(value: object, status: int = 200) -> Response:
     """A value as JSON."""
-    # ASCII, so that file names that are not UTF-8 survive, escaped.
-    content = json.dumps(value, ensure_ascii=True, allow_nan=False)
-    return Response(content, status, {"Cache-Control": "no-store"}, "application/json")
+    return Response(dump_json(value), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def refusal(error: ImgsearchError, status: int | None = None) -> Response:
     """An error as JSON, with the status code of its class."""
     code = status or _STATUS_CODES.get(error.exit_code, 500)
-    return json_response({"error": codec.error_to_json(error)}, code)
+    return json_response(to_json(refusal_of(error)), code)
 
 
 async def no_route(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What a library or an archive and its service answer alike, and which of the two to ask."""
+"""Calls an operation: of the running service, or else of the library itself."""
 
 from __future__ import annotations
 
@@ -6,72 +6,54 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from imgsearch.records.suggestion import SUGGESTIONS
+from imgsearch.operations.declared import method_of
 from imgsearch.service.address import SOCKET
 
 if TYPE_CHECKING:
     from imgsearch.config import Settings
-    from imgsearch.progress import RunningJob
-    from imgsearch.records.answer import Answer
-    from imgsearch.records.browse import PhotoEvent, PlaceCounts, Timeline
-    from imgsearch.records.query import Query
-    from imgsearch.records.saved import SavedSearch, SavedSearchSummary
-    from imgsearch.records.status import Status
-    from imgsearch.records.suggestion import Suggestion
+    from imgsearch.library import Library
 
-
-class SearchAPI(Protocol):
-    """The methods that `Library`, `Archive` and `Client` share."""
-
-    def find(self, query: str | Query, k: int = 20, cursor: str | None = None) -> Answer: ...
-
-    def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline: ...
-
-    def events(self, query: str | Query | None = None, k: int = 1000) -> tuple[PhotoEvent, ...]: ...
-
-    def places(self, query: str | Query | None = None, k: int = 1000) -> PlaceCounts: ...
-
-    def suggest(self, line: str, k: int = SUGGESTIONS) -> tuple[Suggestion, ...]: ...
-
-
-class LibraryAPI(SearchAPI, Protocol):
-    """The methods that `Library` and `Client` share."""
-
-    def saved_search(self, name: str) -> SavedSearch: ...
-
-    def saved_searches(self) -> tuple[SavedSearchSummary, ...]: ...
-
-    def mark_looked_at(self, name: str) -> tuple[int, ...]: ...
-
-    def status(self) -> Status: ...
-
-    def running(self) -> RunningJob | None: ...
-
-
-_API = TypeVar("_API", bound=SearchAPI)
+_Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 
-def ask(
-    settings: Settings,
-    call: Callable[[_API], _Result],
-    open_directly: Callable[[], AbstractContextManager[_API]],
-    folder: Path | None = None,
-) -> _Result:
-    """The result of `call` with the running service, or else with what `open_directly` opens.
+class Asking:
+    """Calls operations of a library; the running service computes the answers, if there is one.
 
-    That is the library of the settings; with `folder`, the archive whose working folder it is. Both
-    ways give the same result. Finding out that there is no service takes at most 50 ms. Raises what
-    the library or the archive raises.
+    `open_directly` opens the library where no service runs. With `folder`, the service is that of
+    the archive whose working folder it is. Both ways give the same result. Finding out that there
+    is no service takes at most 50 ms.
     """
-    folder = folder or settings.data_dir
-    if settings.service != "off" and os.path.lexists(folder / SOCKET):
-        # Loaded here: without a service a command saves the 25 ms that HTTP and JSON take.
-        from imgsearch.service.client import Client, ServiceUnavailable
 
-        with suppress(ServiceUnavailable):
-            return call(cast(_API, Client(settings, folder)))  # it has the methods of both
-    with open_directly() as opened:
-        return call(opened)
+    def __init__(
+        self,
+        settings: Settings,
+        open_directly: Callable[[], AbstractContextManager[Library]],
+        folder: Path | None = None,
+    ) -> None:
+        self._settings = settings
+        self._open_directly = open_directly
+        self._folder = folder or settings.data_dir
+
+    def __call__(
+        self,
+        operation: Callable[Concatenate[Any, _Parameters], _Result],
+        *arguments: _Parameters.args,
+        **named: _Parameters.kwargs,
+    ) -> _Result:
+        """The result of an operation, such as `ask(Library.find, "a dog")`.
+
+        Raises what the library raises.
+        """
+        if self._settings.service != "off" and os.path.lexists(self._folder / SOCKET):
+            # Loaded here: without a service a command saves the time that HTTP and JSON take.
+            from imgsearch.service.client import Client, ServiceUnavailable
+
+            with suppress(ServiceUnavailable):
+                client = Client(self._settings, self._folder)
+                return client.call(operation, *arguments, **named)
+        with self._open_directly() as library:
+            result: _Result = method_of(library, operation)(*arguments, **named)
+            return result

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imgsearch.errors import DiskError, UsageError
-from imgsearch.service import codec
+from imgsearch.operations.records import to_json
+from imgsearch.service.refusals import refusal_of
 
 TOKEN_FILE = "serve.token"
 MIN_TOKEN_LENGTH = 16
@@ -31,9 +32,8 @@ class TokenAuth:
             await self._app(scope, receive, send)
             return
         error = UsageError("Send the token of this service: Authorization: Bearer TOKEN")
-        refusal = JSONResponse(
-            {"error": codec.error_to_json(error)}, 401, {"WWW-Authenticate": "Bearer"}
-        )
+        form = to_json(refusal_of(error))
+        refusal = JSONResponse(form, 401, {"WWW-Authenticate": "Bearer"})
         await refusal(scope, receive, send)
 
     def _has_token(self, headers: Headers) -> bool:

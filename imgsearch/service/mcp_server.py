@@ -9,7 +9,7 @@ import base64
 import json
 import logging
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import mcp_types as types
@@ -149,13 +149,12 @@ class _Handlers:
         return types.TextResourceContents(uri=uri, text=details, mime_type=_JSON)
 
 
-def _tool(tool: Tool[Any]) -> types.Tool:
+def _tool(tool: Tool) -> types.Tool:
     return types.Tool(
         name=tool.name,
         title=tool.title,
         description=tool.description,
         input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
         annotations=types.ToolAnnotations(
             read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
         ),

@@ -28,7 +28,6 @@ from imgsearch.service.connections import USUAL_LIMITS, ConnectionLimits, Connec
 from imgsearch.service.idle import IdleTimer
 
 if TYPE_CHECKING:
-    from imgsearch.archive import Archive
     from imgsearch.library import Library
 
 LOCK_FILE = "serve.lock"
@@ -55,7 +54,7 @@ class RunningService(Struct, frozen=True):
 
 
 def serve(
-    served: Library | Archive,
+    library: Library,
     network: Network | None,
     idle_s: float | None,
     on_ready: Callable[[RunningService], None],
@@ -68,12 +67,12 @@ def serve(
     library does not exist or is served already and if the port is taken; DiskError if the data
     folder cannot be written; and what opening an archive raises.
     """
-    folder = served.working_folder
-    served.photo_count()  # raises if there is nothing to serve
+    folder = library.working_folder
+    library.photo_count()  # raises if there is nothing to serve
     private_files.make_folder(folder)
     with _single_service(folder):
         token = None if network is None else network.token or stored_token(folder)
-        served.warm_up()
+        library.warm_up()
         with _private_socket(folder) as private:
             sockets = [private] if network is None else [private, _network_socket(network.port)]
             token_is_stored = network is not None and network.token is None
@@ -82,18 +81,18 @@ def serve(
                 None if network is None else sockets[1].getsockname()[1],
                 folder / TOKEN_FILE if token_is_stored else None,
             )
-            _run(served, token, sockets, idle_s, lambda: on_ready(running), limits)
+            _run(library, token, sockets, idle_s, lambda: on_ready(running), limits)
 
 
 def _run(
-    served: Library | Archive,
+    library: Library,
     token: str | None,
     sockets: list[socket.socket],
     idle_s: float | None,
     on_ready: Callable[[], None],
     limits: ConnectionLimits,
 ) -> None:
-    idle = IdleTimer(idle_s, served.release_encoder)
+    idle = IdleTimer(idle_s, library.release_encoder)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -102,10 +101,10 @@ def _run(
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             super().handle_exit(sig, frame)
-            _force_exit_later(served.working_folder)
+            _force_exit_later(library.working_folder)
 
     config = uvicorn.Config(
-        create_app(served, token, idle.restart),
+        create_app(library, token, idle.restart),
         log_config=None,
         log_level="error",
         access_log=False,

@@ -339,7 +339,13 @@ class Reads:
         }
 
     def text_counts_of(self, fact: str) -> dict[str, int]:
-        """How many photos have each text of one of `LIST_FACTS`; most first, then by text."""
+        """How many photos have each text of a fact; most first, then by text."""
+        if fact not in LIST_FACTS:
+            query = (
+                f"SELECT {fact}, count(*) AS photos FROM photos WHERE {fact} IS NOT NULL AND {{}} "
+                f"GROUP BY {fact} ORDER BY photos DESC, {fact}"
+            )
+            return dict(self._counts_of_live_photos(query, None))
         table = f"photo_{fact}"
         return dict(
             self._database.fetch_all(

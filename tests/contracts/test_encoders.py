@@ -120,8 +120,8 @@ def test_a_registered_kind_serves_a_whole_library(
         make_photo(f"photos/{name}.png", rgb)
     settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path, encoder="toy")
     with Library.open(settings) as library:
-        assert library.encoder_in_use().name == "toy"
-        assert "toy" in [choice.name for choice in library.encoders()]
+        assert library.encoders.in_use().name == "toy"
+        assert "toy" in [choice.name for choice in library.encoders.choices()]
         assert library.index([tmp_path / "photos"]).run().new == 3
         for text, name in (("something red", "r"), ("a blue wall", "b"), ("green", "g")):
             assert library.search(text, k=1)[0].path.stem == name
@@ -141,7 +141,7 @@ def test_an_encoder_object_needs_no_kind(tmp_path: Path, make_photo: Callable[..
     with Library.open(settings, encoder=encoder) as library:
         assert library.index([tmp_path / "photos"]).run().new == 1
         assert library.search("red", k=1)[0].path.stem == "r"
-        assert library.encoder_in_use().name == library.status().encoder == "mine@1"
+        assert library.encoders.in_use().name == library.status().encoder == "mine@1"
     with Library.open(settings) as library, pytest.raises(UsageError, match="mine@1"):
         library.search("blue")
 

@@ -145,9 +145,9 @@ def data(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.rename(os.fsencode(place / "orange.png"), hostile)
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         library.index([demo_photos, place / "trip"]).run()
-        library.save_labels("animals", Classes(("cat", "horse")))
-        library.save_search("arezzo", "place:Arezzo")
-        library.teach("cup", like=[demo_photos / "coffee.png"], words="a cup")
+        library.labels.save("animals", Classes(("cat", "horse")))
+        library.saved.save("arezzo", "place:Arezzo")
+        library.concepts.teach("cup", like=[demo_photos / "coffee.png"], words="a cup")
     return place / "library"
 
 
@@ -321,7 +321,7 @@ def test_long_lists_end_at_the_limit(data: Path, tmp_path: Path) -> None:
         library.index([write_photo(tmp_path / "photos" / "a.png").parent]).run()
         for number in range(2):
             names = tuple(f"class {number} {index}" for index in range(MAX_ROWS - 50))
-            library.save_labels(f"set {number}", Classes(names, none_of_these=False))
+            library.labels.save(f"set {number}", Classes(names, none_of_these=False))
         listed = PhotoTools(library).call("labels", {}).content
     saved: Any = listed["saved"]
     assert sum(len(each["counts"]) for each in saved) + int(str(listed["left_out"])) <= MAX_ROWS * 2

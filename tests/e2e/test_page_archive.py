@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from imgsearch import Archive, Library, Settings
+from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
@@ -68,8 +68,8 @@ def address(demo: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Where the page of an archive is served that the demo library was copied to."""
     place = tmp_path_factory.mktemp("archive-page")
     archive = place / "archive"
-    with Archive.open(archive, Settings.load(data_dir=place / "data")) as opened:
-        opened.copy_from(demo.settings.data_dir).run()
+    with Library.open_archive(archive, Settings.load(data_dir=place / "data")) as opened:
+        opened.fleet.copy_from(demo.settings.data_dir).run()
     with serving(place / "data", "--library", str(archive)) as served:
         yield served
 
@@ -119,7 +119,7 @@ def travels(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
             state_beside(photo, f"2018-0{number - 10}-07T12:00:00", VIENNA)
         else:
             state_beside(photo, f"2017-03-1{number - 18}T12:00:00")
-    with Archive.open(place / "archive", Settings.load(data_dir=place / "data")) as opened:
+    with Library.open_archive(place / "archive", Settings.load(data_dir=place / "data")) as opened:
         opened.index([place / "photos"]).run()
     with serving(place / "data", "--library", str(place / "archive")) as served:
         yield served
@@ -208,7 +208,7 @@ def test_near_duplicates_of_an_archive_are_shown_side_by_side(
         cat.convert("RGB").save(photos / "cat.png")
         cat.convert("RGB").resize((300, 200)).save(photos / "small.jpg")
     settings = Settings.load(data_dir=tmp_path / "data", encoder="lite")
-    with Archive.open(archive, settings) as opened:
+    with Library.open_archive(archive, settings) as opened:
         opened.index([photos]).run()
     with serving(tmp_path / "data", "--library", str(archive)) as address:
         tab = open_tab(address)

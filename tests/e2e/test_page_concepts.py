@@ -61,17 +61,17 @@ def test_teach_from_the_selection_and_judge_a_photo(
     screenshot(tab, "concept-selection")
     with open_library(place) as library:
         judged = {
-            hit.path.name: library.judged_photos("our animals")[hit.photo.id]
-            for hit in library.photos(list(library.judged_photos("our animals")))
+            hit.path.name: library.concepts.judged("our animals")[hit.photo.id]
+            for hit in library.photos(list(library.concepts.judged("our animals")))
         }
         assert judged == dict.fromkeys(CATS, True)
     tab.get_by_text("Do these show our animals?").wait_for()
     wait_until_shown(tab.locator("[class*=st-key-proposed] img").first)
     assert axe_violations(tab) == []
     with open_library(place) as library:
-        (proposed,) = library.photos_to_judge("our animals", 1)
+        (proposed,) = library.concepts.to_judge("our animals", 1)
         tab.get_by_role("button", name="No", exact=True).first.click()
-        wait_until(lambda: library.judged_photos("our animals").get(proposed.photo.id) is False)
+        wait_until(lambda: library.concepts.judged("our animals").get(proposed.photo.id) is False)
         tab.get_by_text("2 examples, 1 unlike it").wait_for()
     tab.get_by_role("button", name="Search for it").click()
     tab.wait_for_url("**/?q=concept*our+animals*")
@@ -84,7 +84,7 @@ def test_teach_from_the_selection_and_judge_a_photo(
         )
 
         def judgement() -> bool | None:
-            return library.judged_photos("our animals").get(other.photo.id)
+            return library.concepts.judged("our animals").get(other.photo.id)
 
         for width, height, scheme in ((1440, 900, "light"), (390, 844, "dark")):
             tab = open_tab(address, width, height, scheme)  # type: ignore[arg-type]
@@ -105,11 +105,11 @@ def test_teach_from_the_selection_and_judge_a_photo(
 def test_what_cannot_be_taught_is_said(open_tab: OpenTab, address: str, place: Path) -> None:
     with open_library(place) as library:
         (cat,) = library.search("name:chelsea")
-        library.teach("alone", [cat.photo.id])
+        library.concepts.teach("alone", [cat.photo.id])
     tab = open_tab(address)
     tab.goto(f"{address}/photo?id={cat.photo.id}&q=concept:alone")
     tab.get_by_role("heading", name="Concepts").wait_for()
     tab.get_by_role("button", name="Yes", exact=True).first.click()  # takes the only one back
     tab.get_by_text("needs at least one photo that shows it").wait_for()
     with open_library(place) as library:
-        assert library.concept("alone").likes == 1
+        assert library.concepts.get("alone").likes == 1

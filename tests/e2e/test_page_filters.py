@@ -53,7 +53,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_noise(place / "photos" / name, number, 64)
     with Library.open(Settings.load(data_dir=place / "library", encoder="lite")) as library:
         library.index([place / "photos"]).run()
-        library.save_labels("colours", Classes(("red", "green"), none_of_these=False))
+        library.labels.save("colours", Classes(("red", "green"), none_of_these=False))
     with writing(place / "library") as store:
         ids = {name: store.reads.photo_at(place / "photos" / name) for name in PHOTOS}
         known = store.reads.photos(photo_id for photo_id in ids.values() if photo_id)

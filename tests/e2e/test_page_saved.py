@@ -91,7 +91,7 @@ def test_a_saved_search_from_its_beginning_to_its_end(
     wait_for_line(tab, 'saved:"all of them"')
     wait_for_count(tab, 3)
     with open_library(place) as library:
-        assert library.saved_search("all of them").line == LINE
+        assert library.saved.get("all of them").line == LINE
 
         link = open_shelf(tab, address, "3 photos")
         wait_until_shown(link.locator("img"))
@@ -118,12 +118,12 @@ def test_a_saved_search_from_its_beginning_to_its_end(
         tab.get_by_role("button", name="Rename").click()
         wait_for_line(tab, "saved:everything")
         wait_for_count(tab, 5)
-        assert [each.name for each in library.saved_searches()] == ["everything"]
+        assert [each.name for each in library.saved.all()] == ["everything"]
         open_for_editing(tab, "everything")
         tab.get_by_role("button", name="Remove this saved search").click()
         wait_for_line(tab, "")
         on_shelf(tab, "everything").wait_for(state="detached")
-        assert library.saved_searches() == ()
+        assert library.saved.all() == ()
     assert sorted(path.name for path in (place / "photos").iterdir()) == [
         f"{number}.png" for number in range(5)
     ]

@@ -34,7 +34,7 @@ def tried(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
         library.index([demo_photos]).run()
     with Library.open(data) as library:
-        return data, library.try_encoder("lite+views", queries=["a motorcycle"]).run()
+        return data, library.encoders.try_out("lite+views", queries=["a motorcycle"]).run()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_model_is_tried_used_and_deleted_from_the_page(
     with Library.open(data) as library, serving(data, IMGSEARCH_ENCODER="auto") as address:
 
         def states() -> dict[str, str]:
-            return {each.name: each.state for each in library.stored_encoders()}
+            return {each.name: each.state for each in library.encoders.stored()}
 
         tab = open_tab(address)
         tab.goto(f"{address}/library")
@@ -105,7 +105,7 @@ def test_a_model_is_tried_used_and_deleted_from_the_page(
         tab.get_by_role("button", name="Try it").click()
         tab.get_by_text("lite+views was tried on 20 photos. See below.").wait_for()
         tab.get_by_role("heading", name="Trial of lite+views").wait_for()
-        trial = library.last_trial()
+        trial = library.encoders.last_trial()
         assert trial is not None and (trial.photos, trial.left) == (20, 1)
         assert states() == {"lite": "current", "lite+views": "kept"}
         tab.get_by_text("lite+views is kept: 20 photos").wait_for()

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,11 +29,13 @@ from PIL import Image
 
 from imgsearch import Answer, Library, Settings
 from imgsearch.errors import QueryError
+from imgsearch.operations.saved import Saved
 from imgsearch.service.address import SOCKET
 from imgsearch.service.auth import TOKEN_FILE
 from imgsearch.service.client import MAX_BODY_BYTES, Client, ServiceUnavailable
-from imgsearch.service.schema import openapi_document
+from imgsearch.service.openapi import openapi_document
 from imgsearch.service.server import LOCK_FILE
+from imgsearch.service.table import operations
 from tests.factories import cli_environment
 from tests.services import serving
 
@@ -96,7 +98,7 @@ def run(
 
 def find(settings: Settings, query: str, k: int = 20) -> Answer:
     """The answer of the service."""
-    return patiently(lambda: Client(settings).find(query, k))
+    return patiently(lambda: Client(settings).call(Library.find, query, k))
 
 
 def patiently(call: Callable[[], Result]) -> Result:
@@ -260,14 +262,14 @@ def test_a_service_with_other_settings_is_not_used(served: Served) -> None:
         Settings.load(data_dir=served.data, encoder="lite", service="off"),
     ):
         with pytest.raises(ServiceUnavailable):
-            Client(other).find("a cat")
+            Client(other).call(Library.find, "a cat")
 
 
 def test_the_absence_of_a_service_is_noticed_at_once(tmp_path: Path) -> None:
     started = time.perf_counter()
     for _ in range(20):
         with pytest.raises(ServiceUnavailable):
-            Client(Settings.load(data_dir=tmp_path)).find("a cat")
+            Client(Settings.load(data_dir=tmp_path)).call(Library.find, "a cat")
     assert (time.perf_counter() - started) / 20 < 0.05
 
 
@@ -281,7 +283,7 @@ def test_a_service_that_hangs_is_given_up_and_the_library_answers(
         for _ in range(ATTEMPTS):
             started = time.perf_counter()
             with pytest.raises(ServiceUnavailable):
-                Client(served.settings).find("a cat")
+                Client(served.settings).call(Library.find, "a cat")
             seconds.append(time.perf_counter() - started)
         assert 0.04 < min(seconds) < 0.5  # 50 ms, and a busy machine's pauses
         done = run("search", "a cat", "--paths", data=data)
@@ -531,23 +533,22 @@ def test_hostile_bodies_are_refused_and_do_no_harm(served: Served) -> None:
 def test_saved_searches_are_those_of_the_library(served: Served) -> None:
     client = Client(served.settings)
     with Library.open(served.settings) as library:
-        library.save_search("cats", "a cat", 3, include_weak=True)
+        library.saved.save("cats", "a cat", 3, include_weak=True)
         try:
-            assert patiently(client.saved_searches) == library.saved_searches()
-            assert client.saved_search("CATS") == library.saved_search("cats")
-            assert patiently(lambda: client.mark_looked_at("cats")) == ()
+            assert patiently(lambda: client.call(Saved.all)) == library.saved.all()
+            assert patiently(lambda: client.call(Saved.mark_looked_at, "cats")) == ()
             found = find(served.settings, "saved:cats -type:jpeg", 3)
             assert found.hits == library.find("a cat -type:jpeg", 3).hits
             shown = run("search", "saved:cats", data=served.data)
             assert len(shown.stdout.splitlines()) == 3, "as many as were saved"
             with pytest.raises(QueryError, match="Did you mean 'cats'"):
-                patiently(lambda: client.mark_looked_at("cat"))
+                patiently(lambda: client.call(Saved.mark_looked_at, "cat"))
             status, answer = served.post("/search", {"query": "saved:cut"})
             assert status == 400 and "Did you mean 'cats'" in str(answer)
             status, answer = served.post("/saved", {"name": "cats", "query": "a dog"})
             assert status == 400 and "already" in str(answer)
         finally:
-            library.remove_saved_search("cats")
+            library.saved.remove("cats")
     example = {"path": str(served.photos / CAT)}
     status, answer = served.post("/concepts/teach", {"name": "x", "like": [example]})
     assert status == 403
@@ -558,17 +559,16 @@ def test_saved_searches_are_those_of_the_library(served: Served) -> None:
 # ------------------------------------------------------------------------- the documentation
 
 
-def resolved(name: str) -> dict[str, object]:
-    """A schema of the document, with the others that it refers to."""
-    document: Any = openapi_document()
-    return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+DOCUMENT: Any = openapi_document(operations())
 
 
-def checked(name: str, value: object) -> None:
-    jsonschema.Draft202012Validator(resolved(name)).validate(value)
+def checked(schema: Mapping[str, object], value: object) -> None:
+    """Check a value against a schema of the document, with the others that it refers to."""
+    whole = {**schema, "components": DOCUMENT["components"]}
+    jsonschema.Draft202012Validator(whole).validate(value)
 
 
-def test_the_document_describes_every_endpoint_and_every_field(served: Served) -> None:
+def test_answers_are_as_the_document_describes_them(served: Served) -> None:
     image = base64.b64encode((served.photos / CAT).read_bytes()).decode()
     region = {"x": 10, "y": 10, "width": 50, "height": 50, "percent": True}
     query = {
@@ -581,102 +581,96 @@ def test_the_document_describes_every_endpoint_and_every_field(served: Served) -
         "min_score": -1,
         "sort": "relevance",
     }
-    requests: dict[str, list[tuple[str, dict[str, object]]]] = {
+    classes = {"names": ["cat", "rocket"], "template": "a drawing of a {}", "none_of_these": True}
+    requests: dict[str, list[dict[str, object]]] = {
         "/search": [
-            ("SearchRequest", {"query": query, "k": 2, "cursor": None}),
-            ("SearchRequest", {"query": "a cat type:png sort:path"}),
-            ("SearchRequest", {"query": "in:/", "k": 3}),
+            {"query": query, "k": 2, "cursor": None},
+            {"query": "a cat type:png sort:path"},
+            {"query": "in:/", "k": 3},
         ],
         "/similar": [
-            ("SimilarRequest", {"photo_id": 2, "k": 2}),
-            ("SimilarRequest", {"image": image, "region": region, "cursor": None}),
+            {"example": {"photo_id": 2}, "k": 2},
+            {"example": {"image": image, "region": region}, "cursor": None},
         ],
+        "/explain": [{"photo": 1, "query": "a cat type:png"}],
         "/label": [
-            ("LabelRequest", {"classes": ["cat", "rocket"], "none_of_these": True, "k": 9,
-                              "template": "a drawing of a {}", "query": "type:png"}),
-            ("LabelRequest", {"classes": ["cat", "rocket"]}),
+            {"classes": classes, "query": "type:png", "k": 9},
+            {"classes": {"names": ["cat", "rocket"]}},
         ],
-        "/timeline": [("CountRequest", {}), ("CountRequest", {"query": query, "k": 9})],
-        "/events": [("CountRequest", {}), ("CountRequest", {"query": "in:/"})],
-        "/places": [("CountRequest", {}), ("CountRequest", {"query": "type:png"})],
-        "/saved": [("SaveRequest", {"name": "cats", "query": query, "k": 9, "include_weak": True}),
-                   ("SaveRequest", {"name": "cats", "query": "a cat", "replace": True})],
-        "/saved/looked": [("NameRequest", {"name": "cats"})],
-        "/saved/rename": [("RenameRequest", {"name": "cats", "new_name": "our cats"})],
-        "/saved/remove": [("NameRequest", {"name": "our cats"})],
+        "/timeline": [{}, {"query": query, "k": 9}],
+        "/events": [{}, {"query": "in:/"}],
+        "/places": [{}, {"query": "type:png"}],
+        "/saved": [
+            {"name": "cats", "query": query, "k": 9, "include_weak": True},
+            {"name": "cats", "query": "a cat", "replace": True},
+        ],
+        "/saved/looked": [{"name": "cats"}],
+        "/saved/rename": [{"name": "cats", "new_name": "our cats"}],
+        "/saved/remove": [{"name": "our cats"}],
         "/concepts/teach": [
-            ("TeachRequest", {"name": "max", "like": [{"photo_id": 1}, {"image": image}],
-                              "unlike": [{"photo_id": 5}], "words": "a cat", "new": True}),
-            ("TeachRequest", {"name": "max", "like": [{"photo_id": 2}, {"photo_id": 3}],
-                              "withdraw": [{"photo_id": 5}], "words": ""}),
+            {
+                "name": "max",
+                "like": [{"photo_id": 1}, {"image": image}],
+                "unlike": [{"photo_id": 5}],
+                "words": "a cat",
+                "new": True,
+            },
+            {
+                "name": "max",
+                "like": [{"photo_id": 2}, {"photo_id": 3}],
+                "withdraw": [{"photo_id": 5}],
+                "words": "",
+            },
         ],
-        "/concepts/judge": [("JudgeRequest", {"name": "Max", "k": 2})],
-        "/concepts/forget": [("NameRequest", {"name": "max"})],
-        "/encoders/trial": [
-            ("TryRequest", {"name": "lite+views", "photos": 20, "queries": ["a cat type:png"]}),
-        ],
-        "/encoders/use": [("NameRequest", {"name": "lite"})],
-        "/encoders/drop": [("NameRequest", {"name": "lite+views"})],
-    }  # fmt: skip
-    document: Any = openapi_document()
-    paths = document["paths"]
-    assert isinstance(paths, dict)
+        "/concepts/judge": [{"name": "Max", "k": 2}],
+        "/concepts/forget": [{"name": "max"}],
+        "/encoders/trial": [{"name": "lite+views", "photos": 20, "queries": ["a cat type:png"]}],
+        "/encoders/use": [{"name": "lite"}],
+        "/encoders/drop": [{"name": "lite+views"}],
+    }
+    paths = DOCUMENT["paths"]
+
+    def answer_schema(path: str, method: str) -> dict[str, object]:
+        content = paths[path][method]["responses"]["200"]["content"]
+        schema: dict[str, object] = content["application/json"]["schema"]
+        return schema
+
     for path, forms in requests.items():
-        response = paths[path]["post"]["responses"]["200"]
-        schema = response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        for request_schema, form in forms:
-            checked(request_schema, form)
+        body = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        for form in forms:
+            checked(body, {name: value for name, value in form.items() if value is not None})
             status, answer = served.post(path, form)
-            assert status == 200, answer
-            checked(schema, answer)
-    for path, schema in (
-        ("/status", "Status"),
-        ("/hello", "Hello"),
-        ("/saved", "SavedSearches"),
-        ("/concepts", "Concepts"),
-        ("/encoders", "Encoders"),
-        ("/encoders/trial", "Trial"),
-        ("/suggest?line=type&k=3", "Suggestions"),
-    ):
-        status, content = served.request("GET", path)
-        assert status == 200
-        checked(schema, json.loads(content))
+            assert status == 200, (path, answer)
+            checked(answer_schema(path, "post"), answer)
+    asked = {"/suggest": "?line=type&k=3", "/photo/{photo_id}": "/photo/1"}
+    for path, described in paths.items():
+        if "get" not in described or path == "/thumbnail/{photo_id}":
+            continue
+        extra = asked.get(path, "")
+        address = extra if extra.startswith("/") else f"{path}{extra}"
+        status, content = served.request("GET", address)
+        assert status == 200, address
+        checked(answer_schema(path, "get"), json.loads(content))
     status, content = served.request("GET", "/thumbnail/1?side_px=100")
     assert status == 200
     assert content[:4] == b"RIFF" and content[8:12] == b"WEBP"
     status, content = served.request("GET", "/openapi.json")
-    assert status == 200 and json.loads(content) == document
+    assert status == 200 and json.loads(content) == DOCUMENT
+    refusal = {"$ref": "#/components/schemas/RefusedRequest"}
     for path in ("/search", "/none", "/thumbnail/99999"):
-        checked("Refusal", json.loads(served.request("GET", path)[1]))
-    assert set(paths) == {
-        *requests, "/concepts", "/encoders", "/status", "/hello", "/suggest",
-        "/thumbnail/{photo_id}", "/openapi.json",
-    }  # fmt: skip
+        checked(refusal, json.loads(served.request("GET", path)[1]))
+    posted = {path for path, described in paths.items() if "post" in described}
+    assert posted == set(requests), "every operation is asked above"
 
 
 def test_the_schemas_are_exact() -> None:
     """No object is left open, so a field more or less in an answer would fail the test above."""
-    document: Any = openapi_document()
-    schemas = document["components"]["schemas"]
-    requests = {"SearchRequest", "SimilarRequest", "LabelRequest", "CountRequest", "Query", "Term",
-                "Region", "SaveRequest", "NameRequest", "RenameRequest",
-                "TeachRequest", "JudgeRequest", "ConceptExample", "TryRequest"}  # fmt: skip
-    for name, schema in schemas.items():
-        assert schema["additionalProperties"] is False, name
-        if name not in requests:
-            assert schema["required"] == list(schema["properties"]), name
+    for name, schema in DOCUMENT["components"]["schemas"].items():
         jsonschema.Draft202012Validator.check_schema(schema)
-
-
-def test_docs_name_every_endpoint_and_every_field() -> None:
-    page = (HOUSE / "docs" / "serve.md").read_text()
-    document: Any = openapi_document()
-    for path in document["paths"]:
-        assert f"`{path}`" in page, path
-    schemas = document["components"]["schemas"]
-    for name, schema in schemas.items():
-        for field in schema["properties"]:
-            assert re.search(rf"\b{field}\b", page), f"{name}.{field}"
+        if "properties" in schema:
+            assert schema["additionalProperties"] is False, name
+        if not name.endswith(("Request", "Body")) and "properties" in schema and name != "Classes":
+            assert schema["required"] == list(schema["properties"]), name
 
 
 def test_a_thumbnail_is_upright_and_as_large_as_requested(served: Served) -> None:

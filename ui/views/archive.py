@@ -11,20 +11,19 @@ from ui.session import session
 
 def show() -> None:
     """The state of the archive."""
-    archive = session().archive
-    assert archive is not None  # a page of a library has no such view
-    status = archive.status()
+    status = session().library.status()
     st.header("Archive", anchor=False)
     vectors = format_count(status.vectors, "vector")
-    index = f"{status.indexed:,} of {vectors}" if status.indexed else f"none; {vectors} compared"
+    indexed = status.vectors - status.tail
+    index = f"{indexed:,} of {vectors}" if indexed else f"none; {vectors} compared"
     rows = [
         ("Address", status.address),
         ("Photos", f"{status.photos:,}"),
-        ("Model", status.encoder),
+        ("Model", status.encoder or ""),
         ("Index", index),
         ("Recall for words", _share(status.recall_text)),
         ("Recall for examples", _share(status.recall_image)),
-        ("Files that cannot be read", f"{status.failures:,}"),
+        ("Files that cannot be read", f"{status.failed:,}"),
     ]
     elements.facts([(name, printable(value)) for name, value in rows if value], "archive")
     st.caption(

@@ -147,13 +147,13 @@ def _save_form(classes: Classes) -> None:
         st.warning("Enter a name first.")
     elif is_pressed:
         with st.spinner("Labelling all photos…"), session().exclusive_library() as library:
-            library.save_labels(name, classes)
+            library.labels.save(name, classes)
         st.rerun()
 
 
 def _saved_labels() -> None:
     """The saved labels. A click searches for a label."""
-    facets = session().library.saved_labels()
+    facets = session().library.labels.facets()
     if not facets:
         return
     with st.expander(f"Saved: {', '.join(escape_markdown(facet.name) for facet in facets)}"):
@@ -187,4 +187,4 @@ def _saved_labels() -> None:
 
 
 def _delete_labels(name: str) -> None:
-    session().library.forget_labels(name)
+    session().library.labels.forget(name)

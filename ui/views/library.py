@@ -51,7 +51,7 @@ def show() -> None:
             _outcome(name, task)
     busy = other_process_bar(library) or busy
     if library.exists():
-        status = library.status()
+        status = session().library.status()
         _numbers(busy)
         _folders(status.roots, busy)
         _failures(status, busy)
@@ -179,7 +179,7 @@ def _update_and_pause_buttons(root: Root, busy: bool) -> None:
         help="Leave this folder alone until you resume it: neither indexing nor watching reads it. "
         "Its photos stay in the library and are found as before.",
     ):
-        session().library.pause(root.path)
+        session().library.folders.pause(root.path)
         st.rerun()
 
 
@@ -191,7 +191,7 @@ def _resume_button(root: Root, busy: bool) -> None:
         icon=":material/play_arrow:",
         help="End the pause, and bring the folder up to date.",
     ):
-        session().library.resume(root.path)
+        session().library.folders.resume(root.path)
         if root.online:
             _start_index((root.path,))
         st.rerun()
@@ -206,7 +206,7 @@ def _remove_button(root: Root, busy: bool) -> None:
             "is touched. If you add the folder again within 30 days, nothing is read again."
         )
         if st.button("Remove from the library", key=f"remove {root.id}", type="primary"):
-            session().library.forget(root.path)
+            session().library.folders.forget(root.path)
             session().forget_counts()
             st.rerun()
 
@@ -250,12 +250,12 @@ def _start_index(folders: Sequence[Path] = (), accept_removals: bool = False) ->
 
 def _start_retry(reasons: Sequence[str]) -> None:
     """Read failed files again: those with these reasons, or all."""
-    session().start(INDEX, lambda library: library.retry(reasons))
+    session().start(INDEX, lambda library: library.folders.retry(reasons))
 
 
 def _start_trial(encoder: str, photos: int) -> None:
     """Try another model on a sample."""
-    session().start(TRY, lambda library: library.try_encoder(encoder, photos))
+    session().start(TRY, lambda library: library.encoders.try_out(encoder, photos))
 
 
 def _start_rebuild(encoder: str | None = None) -> None:
@@ -330,7 +330,7 @@ def _index(status: Status, busy: bool) -> None:
 def _model(status: Status, busy: bool) -> None:
     """The model and its properties, and a form to change it."""
     st.header("Model", anchor=False)
-    models = {info.name: info for info in session().library.encoders()}
+    models = {info.name: info for info in session().library.encoders.choices()}
     info = models.get(status.encoder or "")
     rows = [("In use", status.encoder or "none yet")]
     if info is not None:
@@ -393,7 +393,7 @@ def _use_button(stored: StoredEncoder, busy: bool) -> None:
             + (f" {missing} will not be found by what they show." if stored.missing else "")
         )
         if st.button("Use this model", key=f"sure use {stored.name}", type="primary"):
-            _change_models(lambda library: library.use_encoder(stored.name))
+            _change_models(lambda library: library.encoders.use(stored.name))
             st.rerun()
 
 
@@ -408,7 +408,7 @@ def _delete_button(stored: StoredEncoder, busy: bool) -> None:
             f"{format_count(stored.photos, 'photo')} must be embedded again. No photo is touched."
         )
         if st.button("Delete the vectors", key=f"sure drop {stored.name}", type="primary"):
-            _change_models(lambda library: library.drop_encoder(stored.name))
+            _change_models(lambda library: library.encoders.drop(stored.name))
             st.rerun()
 
 
@@ -424,7 +424,7 @@ def _change_models(change: Callable[[Library], object]) -> None:
 
 def _trial(busy: bool) -> None:
     """What the last trial of another model found out: its costs, and answers side by side."""
-    trial = session().library.last_trial()
+    trial = session().library.encoders.last_trial()
     if trial is None:
         return
     models = (trial.encoder_in_use, trial.encoder)
@@ -495,7 +495,7 @@ def _judged(query: TrialQuery, photo_ids: tuple[int, ...]) -> str:
 def _text(status: Status, busy: bool) -> None:
     """What is known of text in pictures, and buttons to read it."""
     st.header("Text in pictures", anchor=False)
-    counts = session().library.text_counts()
+    counts = session().library.upkeep.text_counts()
     rows = [
         ("With text", format_count(counts.read, "photo")),
         ("Without text", format_count(counts.none, "photo")),
@@ -523,7 +523,7 @@ def _text(status: Status, busy: bool) -> None:
 
 
 def _start_reading_text(everything: bool = False) -> None:
-    session().start(READ_TEXT, lambda library: library.read_text(everything=everything))
+    session().start(READ_TEXT, lambda library: library.upkeep.read_text(everything=everything))
 
 
 def _choice(info: EncoderInfo) -> str:
@@ -533,7 +533,7 @@ def _choice(info: EncoderInfo) -> str:
 
 def _over_time() -> None:
     """Photos by year taken, and by day added to the library."""
-    counts = session().library.counts()
+    counts = session().library.folders.counts()
     if not counts.months and not counts.added:
         return
     st.header("Over time", anchor=False)

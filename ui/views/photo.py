@@ -12,16 +12,12 @@ from pathlib import Path
 import streamlit as st
 
 from imgsearch import (
-    Example,
     Hit,
     ImgsearchError,
-    Query,
-    Term,
     clock,
     format_count,
     path_text,
     printable,
-    to_text,
 )
 from ui import cards, elements, teaching
 from ui.addresses import START, address_of, number_of
@@ -95,7 +91,7 @@ def _photo_of(text: str) -> list[Hit]:
     photo_id = number_of(text)
     if photo_id is None or not session().photo_count():
         return []
-    return session().searched.photos([photo_id])
+    return session().library.photos([photo_id])
 
 
 def _list_of(
@@ -148,7 +144,7 @@ def _details(hit: Hit, search_input: SearchInput) -> None:
     if hit.photo.facts.lat is not None and hit.photo.facts.lon is not None:
         _location(hit.photo.facts.lat, hit.photo.facts.lon)
     _paths(hit)
-    if session().archive is None:
+    if session().has("concepts"):
         teaching.judge_photo(hit, search_input.line)
     _explanation(hit, search_input)
 
@@ -168,10 +164,10 @@ def _fact_rows(hit: Hit) -> list[tuple[str, str]]:
         ("Rating", _stars(facts.rating)),
     ]
     rows += [(label, text) for label, text in facts.shown() if label not in SHOWN_IN_OTHER_WORDS]
-    if session().archive is None:
-        for facet, label in session().library.labels_of(photo.id).items():
+    if session().has("labels"):
+        for facet, label in session().library.labels.of_photo(photo.id).items():
             rows.append((facet, f"{label.name}, {label.probability:.0%}"))
-    text = session().searched.text_of(photo.id)
+    text = session().library.text_of(photo.id)
     if text is not None and text.lines:
         shown = " · ".join(line.text for line in text.lines)
         rows.append(("Text in it", shown if len(shown) <= MAX_TEXT else f"{shown[:MAX_TEXT]} …"))
@@ -239,7 +235,7 @@ def _explanation(hit: Hit, search_input: SearchInput) -> None:
     if not search_input:
         return
     try:
-        with session().exclusive() as opened:
+        with session().exclusive_library() as opened:
             explanation = opened.explain(hit.path, search_input.query())
     except ImgsearchError:
         return  # the search view shows the error
@@ -247,19 +243,9 @@ def _explanation(hit: Hit, search_input: SearchInput) -> None:
     rows += [(f"concept:{each.name}", str(each)) for each in explanation.concepts]
     rows += [("Score", f"{explanation.score:.3f}")] if explanation.score is not None else []
     for share in explanation.shares:
-        rows.append((_name_of(share.term), f"adds {share.share:+.3f} (alone {share.cosine:.3f})"))
-    for condition, passes in explanation.filters:
-        text = to_text(Query(filters=(condition,)))
-        rows.append((text, "matches" if passes else "does not match"))
+        rows.append((share.term, f"adds {share.share:+.3f} (alone {share.cosine:.3f})"))
+    for each in explanation.filters:
+        rows.append((each.filter, "matches" if each.passes else "does not match"))
     if rows:
         st.header("Why it matched", anchor=False)
         elements.facts(rows, "why")
-
-
-def _name_of(term: Term) -> str:
-    """A term as the box has it: "-people", "2:snow"; an example by what it is."""
-    if not isinstance(term.what, Example):
-        return to_text(Query(terms=(term,)))
-    sign = "-" if term.weight < 0 else ""
-    source = term.what.source
-    return f"{sign}photo:{source}" if isinstance(source, int) else f"{sign}Example image"

@@ -56,15 +56,14 @@ def show() -> None:
         cards.empty_library()
         return
     search_input = _search_box()
-    is_library = session().archive is None
-    if is_library:
+    if session().has("folders"):
         show_coming_photos(session().library, session().tasks)
     if search_input:
-        if is_library:
+        if session().has("saved"):
             saved_shelf.header(search_input)
         _show_results(search_input)
     else:
-        if is_library:
+        if session().has("saved"):
             saved_shelf.shelf()
         _suggestions()
 
@@ -85,7 +84,7 @@ def _search_box() -> SearchInput:
         refused = elements.example_button()
         filter_button = st.popover("Filters", icon=":material/tune:")
         search_input = replace(SearchInput.from_address(st.query_params.to_dict()), line=line)
-        if session().archive is None:
+        if session().has("saved"):
             saved_shelf.save_popover(search_input)
     if refused is not None:
         st.toast(
@@ -104,8 +103,6 @@ def _search_box() -> SearchInput:
 
 def _remember(line: str) -> None:
     """Keep what was typed, so that it is suggested; but nothing that the language refuses."""
-    if session().archive is not None:
-        return
     try:
         parse(line)
     except QueryError:
@@ -143,9 +140,9 @@ def _example_image(search_input: SearchInput) -> None:
 
 def _kept(content: bytes) -> str:
     """The id under which an image is kept. Raises PhotoError for one that cannot be read."""
-    searched = session().searched
-    searched.thumbnail(content, EXAMPLE_SIDE_PX)
-    return searched.keep_example(content)
+    library = session().library
+    library.thumbnail_of(content, EXAMPLE_SIDE_PX)
+    return library.keep_example(content)
 
 
 def _show_example(search_input: SearchInput) -> None:
@@ -163,9 +160,13 @@ def _example_thumbnail(key: str, search_input: SearchInput) -> bytes:
     """WebP, made by the library's isolated decoder: the image is untrusted."""
     cached: tuple[str, bytes] | None = st.session_state.get("example_thumbnail")
     if cached is None or cached[0] != key:
-        searched = session().searched
-        source = search_input.photo_id or searched.kept_example(search_input.image_id)
-        cached = (key, searched.thumbnail(source, EXAMPLE_SIDE_PX) or b"")
+        library = session().library
+        if search_input.photo_id:
+            picture = library.thumbnail(search_input.photo_id, EXAMPLE_SIDE_PX)
+        else:
+            content = library.kept_example(search_input.image_id)
+            picture = library.thumbnail_of(content, EXAMPLE_SIDE_PX)
+        cached = (key, picture or b"")
         st.session_state["example_thumbnail"] = cached
     return cached[1]
 
@@ -311,7 +312,7 @@ def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
         return
 
     def hits() -> list[Hit]:
-        return session().searched.hits_of(answer.found, selected)
+        return session().library.hits_of(answer.found, selected)
 
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.markdown(f"**{format_count(len(selected), 'photo')} selected**")
@@ -331,7 +332,7 @@ def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
             on_click="ignore",
             icon=":material/data_object:",
         )
-        if session().archive is None:
+        if session().has("folders"):
             _library_exports(hits, selected)
         st.button("Clear", icon=":material/close:", on_click=_clear_selection)
 
@@ -364,7 +365,7 @@ def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:
         "New folder", placeholder=str(Path.home() / "selected"), key="link_folder"
     )
     if st.button("Create", disabled=not folder):
-        roots = [root.path for root in session().library.status().roots]
+        roots = [root.path for root in session().library.folders.all()]
         try:
             number = exports.link_folder(hits(), Path(folder).expanduser(), roots)
         except ValueError as error:

@@ -80,7 +80,7 @@ def _introduction() -> None:
 
 
 def _start() -> None:
-    session().start_on_searched(TASK, lambda searched: searched.near_duplicates(MIN_SCORE))
+    session().start(TASK, lambda library: library.duplicates.find(MIN_SCORE))
     st.rerun()
 
 
@@ -106,7 +106,7 @@ def _choice(pairs: Pairs) -> _Choice:
         help="The lowest score of two photos in a group. Photos that look the same have score 1.",
     )
     prefer: list[Path] = []
-    if session().archive is None:  # an archive does not list its folders
+    if session().has("folders"):  # an archive does not list its folders
         prefer = folders.multiselect(
             "Keep the photos in",
             list(session().counts().folders),
@@ -129,7 +129,7 @@ def _groups(pairs: Pairs, choice: _Choice) -> list[DuplicateGroup]:
     """The groups with what the visitor keeps of each; without photos that have left since."""
     cached = st.session_state.get("groups")
     if cached is None or cached[:2] != (id(pairs), choice):
-        groups = session().searched.groups(pairs, choice.min_score, choice.prefer)
+        groups = session().library.duplicates.groups(pairs, choice.min_score, choice.prefer)
         cached = st.session_state["groups"] = (id(pairs), choice, groups)
         st.session_state[KEPT] = {}
     kept = st.session_state[KEPT]

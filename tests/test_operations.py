@@ -1,4 +1,4 @@
-"""JSON: what is read back equals what was written, and an invalid request gets a sentence."""
+"""Operations: JSON in both directions, requests that are refused with a sentence, the document."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ from imgsearch.errors import (
     SettingsError,
     UsageError,
 )
+from imgsearch.operations.bodies import query_form
+from imgsearch.operations.records import dump_json, from_json, load_json, to_json
+from imgsearch.operations.requests import Operation
 from imgsearch.query.grammar import parse
 from imgsearch.records.answer import Answer, Hit, Verdict
 from imgsearch.records.browse import (
@@ -39,26 +42,10 @@ from imgsearch.records.photo import Facts, Photo
 from imgsearch.records.picture_text import TextLine
 from imgsearch.records.query import Example, Query, Region, Term, UnderstoodPart
 from imgsearch.records.status import Failure, MissingExtra, Root, Status, ThumbnailCounts
-from imgsearch.service import codec
-from imgsearch.service.schema import (
-    Body,
-    ConceptExampleBody,
-    CountRequest,
-    JudgeRequest,
-    LabelRequest,
-    NameRequest,
-    QueryBody,
-    RegionBody,
-    RenameRequest,
-    SaveRequest,
-    SearchRequest,
-    SimilarRequest,
-    TeachRequest,
-    TermBody,
-    TryRequest,
-    openapi_document,
-    read_request,
-)
+from imgsearch.service.answering import read_body
+from imgsearch.service.openapi import openapi_document
+from imgsearch.service.refusals import error_of, refusal_of
+from imgsearch.service.table import operations
 
 FACTS = Facts(
     format="JPEG",
@@ -105,7 +92,11 @@ HIT = Hit(
 BARE = Hit(Photo(8, "cd" * 32, 5, Facts("PNG", 1, 2)), (Path("/c.png"),), None)
 PART = UnderstoodPart("in Italy", "country:Italy", '"Italy" a dog')
 STATUS = Status(
-    data_dir=Path("/data"),
+    kind="library",
+    address="/data",
+    failed=1,
+    recall_text=0.98,
+    recall_image=0.99,
     roots=(Root(3, Path("/photos"), False, 9, 2, True),),
     photos=9,
     vectors=10,
@@ -132,7 +123,7 @@ STATUS = Status(
             datetime(2026, 11, 25, tzinfo=UTC),
         ),
     ),
-    wants=(MissingExtra("jxl", "JPEG XL", 3),),
+    wants=(MissingExtra("jxl", "JPEG XL", 3, "pip install it"),),
     disk_bytes=11,
     thumbnails=ThumbnailCounts(3, 4096),
 )
@@ -178,62 +169,59 @@ def defaults_of(record: Any) -> dict[str, object]:
 
 def sent(form: object) -> object:
     """What arrives at the other side."""
-    return codec.read_json(json.dumps(form, allow_nan=False).encode())
+    return load_json(dump_json(form).encode())
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         Answer((HIT, BARE), "next", Verdict("found", 3.5, 1, 2, 3, True, 0.3, 0.2, 0.1)),
-        Answer((), None, Verdict("nothing", -1.5)),  # its bounds are infinite
+        Answer((), None, Verdict("nothing", -1.5)),  # no score reaches its bounds
         Answer((BARE,)),
     ],
 )
 def test_answers_come_back_unchanged(answer: Answer) -> None:
-    assert codec.answer_from_json(sent(codec.answer_to_json(answer))) == answer
+    assert from_json(sent(to_json(answer)), Answer) == answer
 
 
 def test_status_comes_back_unchanged() -> None:
-    assert codec.status_from_json(sent(codec.status_to_json(STATUS))) == STATUS
+    assert from_json(sent(to_json(STATUS)), Status) == STATUS
     bare = replace(STATUS, snapshot=None, encoder=None, roots=(), failures=())
-    assert codec.status_from_json(sent(codec.status_to_json(bare))) == bare
+    assert from_json(sent(to_json(bare)), Status) == bare
 
 
 def test_counts_come_back_unchanged() -> None:
     months = (MonthCount("2023-06", 3, 1), MonthCount("2023-07", 1, 0))
     timeline = Timeline((YearCount(2022, 0, 0, ()), YearCount(2023, 4, 1, months)))
-    assert codec.timeline_from_json(sent(codec.timeline_to_json(timeline))) == timeline
+    assert from_json(sent(to_json(timeline)), Timeline) == timeline
     start, end = datetime(2023, 6, 1, 9), datetime(2023, 6, 3, 12, 0, 0, 500_000)
     event = PhotoEvent(start, end, True, (3, 1), ("Genève", "Nyon"), ("Switzerland",))
-    assert codec.events_from_json(sent(codec.events_to_json([event, event]))) == (event, event)
+    assert from_json(sent(to_json([event])), tuple[PhotoEvent, ...]) == (event,)
     region = RegionCount("Tuscany", 3, (TownCount("Arezzo", 2), TownCount(None, 1)))
     country = CountryCount(None, 1, (RegionCount(None, 1, (TownCount("Genève", 1),)),))
     places = PlaceCounts((CountryCount("Italy", 3, (region,)), country), unnamed=2, unknown=1)
-    assert codec.places_from_json(sent(codec.places_to_json(places))) == places
-
-
-def test_the_command_prints_hits_with_rank_and_verdict_and_fewer_digits() -> None:
-    form = {**codec.hit_to_json(HIT), "score": 0.3, "verdict": "unsure"}
-    verdict = Verdict("unsure", 0.2, possible=2)
-    records = codec.answer_to_cli_json(Answer((HIT, HIT), "next", verdict, suggestion="a dog"))
-    assert records == [
-        {**form, "rank": 1, "cursor": None, "suggestion": None, "understood": None},
-        {**form, "rank": 2, "cursor": "next", "suggestion": "a dog", "understood": []},
-    ]
-    assert codec.answer_to_cli_json(Answer((BARE,)))[0]["verdict"] is None
+    assert from_json(sent(to_json(places)), PlaceCounts) == places
 
 
 def test_answers_of_a_real_library_come_back_unchanged(demo: Library) -> None:
     for query in ("a cat", "a submarine", "type:png sort:path", "photo:3 -dog"):
         answer = demo.find(query, 5)
         assert answer.hits
-        assert codec.answer_from_json(sent(codec.answer_to_json(answer))) == answer
-    assert codec.status_from_json(sent(codec.status_to_json(demo.status()))) == demo.status()
+        assert from_json(sent(to_json(answer)), Answer) == answer
+    assert from_json(sent(to_json(demo.status())), Status) == demo.status()
 
 
-def search(form: object) -> SearchRequest:
-    """The request that the service reads from this JSON value."""
-    return read_request(json.dumps(form).encode(), SearchRequest)
+def named(name: str, method: str = "POST") -> Operation:
+    """The operation of this name."""
+    (found,) = [
+        each for each in operations() if (each.name, each.declared.method) == (name, method)
+    ]
+    return found
+
+
+def search(form: object) -> dict[str, Any]:
+    """The arguments that the service reads from this JSON value."""
+    return read_body(named("search"), json.dumps(form).encode())
 
 
 @pytest.mark.parametrize(
@@ -247,15 +235,15 @@ def search(form: object) -> SearchRequest:
 )
 def test_queries_come_back_unchanged(line: str) -> None:
     query = parse(line)
-    assert search({"query": codec.query_to_json(query), "k": 3}).parsed() == query
-    assert search({"query": line}).parsed() == query
+    assert search({"query": query_form(query), "k": 3})["query"] == query
+    assert search({"query": line})["query"] == query
 
 
 def test_words_stay_free_and_exact_texts_exact() -> None:
     query = parse('Anna "in Italy"')
-    sent_query = search({"query": codec.query_to_json(query)}).parsed()
+    sent_query = search({"query": query_form(query)})["query"]
     assert [term.is_free for term in sent_query.terms] == [True, False]
-    assert [term.is_free for term in search({"query": "Anna"}).parsed().terms] == [True]
+    assert [term.is_free for term in search({"query": "Anna"})["query"].terms] == [True]
 
 
 TERMS = st.builds(
@@ -289,7 +277,7 @@ TERMS = st.builds(
 @given(st.lists(TERMS, max_size=4), st.one_of(st.none(), st.floats(-1, 1)))
 def test_any_terms_come_back_unchanged(terms: list[Term], min_score: float | None) -> None:
     query = Query(tuple(terms), min_score=min_score, sort="path")
-    assert search({"query": codec.query_to_json(query)}).parsed() == query
+    assert search({"query": query_form(query)})["query"] == query
 
 
 JSON = st.recursive(
@@ -315,11 +303,9 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -> None:
-    kinds: list[type[SearchRequest | SimilarRequest | LabelRequest | CountRequest]]
-    kinds = [SearchRequest, SimilarRequest, LabelRequest, CountRequest]
-    for kind in kinds:
+    for name in ("search", "similar", "label", "timeline", "concepts_teach", "saved"):
         try:
-            read_request(json.dumps(value).encode(), kind).parsed()
+            read_body(named(name), json.dumps(value).encode())
         except UsageError as error:
             assert str(error)
 
@@ -352,12 +338,12 @@ def test_every_request_is_understood_or_refused_with_a_sentence(value: object) -
 )
 def test_an_invalid_request_is_refused(form: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        search(form).parsed()
+        search(form)
 
 
 def test_null_counts_as_absent() -> None:
     request = search({"query": {"terms": None, "filters": ["type:png"], "sort": None}, "k": None})
-    assert (request.k, request.parsed()) == (20, parse("type:png"))
+    assert (request["k"], request["query"]) == (20, parse("type:png"))
 
 
 @pytest.mark.parametrize(
@@ -365,19 +351,19 @@ def test_null_counts_as_absent() -> None:
 )
 def test_invalid_json_is_refused(text: bytes) -> None:
     with pytest.raises(UsageError, match="Invalid JSON"):
-        codec.read_json(text)
+        load_json(text)
     with pytest.raises(UsageError, match="Invalid JSON"):
-        read_request(text, SearchRequest)
+        read_body(named("search"), text)
 
 
 def test_a_number_too_large_for_json_is_not_a_score() -> None:
     with pytest.raises(QueryError, match="min_score is a cosine"):
-        read_request(b'{"query": {"min_score": 1e400}}', SearchRequest).parsed()
+        read_body(named("search"), b'{"query": {"min_score": 1e400}}')
 
 
 def test_errors_in_a_request_come_back_and_no_others() -> None:
     def returned(error: ImgsearchError) -> UsageError | None:
-        return codec.error_from_json(sent({"error": codec.error_to_json(error)}))
+        return error_of(sent(to_json(refusal_of(error))))
 
     with pytest.raises(QueryError) as raised:
         parse("a cat camrea:canon")
@@ -395,32 +381,39 @@ def test_errors_in_a_request_come_back_and_no_others() -> None:
     [[], {}, {"hits": [{}], "cursor": None, "verdict": None}, {"hits": 3}, {"error": "?"}, None],
 )
 def test_a_malformed_answer_is_an_error_of_ours(answer: object) -> None:
-    for read in (codec.answer_from_json, codec.status_from_json, codec.error_from_json):
+    for kind in (Answer, Status):
         with pytest.raises(UsageError):
-            read(answer)
+            from_json(answer, kind)
+    with pytest.raises(UsageError):
+        error_of(answer)
 
 
-def schemas_of(document: Any) -> dict[str, Any]:
-    schemas = document["components"]["schemas"]
-    assert isinstance(schemas, dict)
-    return schemas
+DOCUMENT: Any = openapi_document(operations())
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *(SearchRequest, SimilarRequest, LabelRequest, CountRequest, QueryBody, TermBody),
-        *(RegionBody, SaveRequest, NameRequest, RenameRequest, ConceptExampleBody, TeachRequest),
-        *(JudgeRequest, TryRequest),
-    ],
-)
-def test_the_document_has_the_fields_that_are_accepted(kind: type[Body]) -> None:
-    described = schemas_of(openapi_document())[kind.__name__.removesuffix("Body")]
-    assert set(described["properties"]) == set(kind.__struct_fields__)
+@pytest.mark.parametrize("operation", operations(), ids=lambda each: each.name)
+def test_the_document_describes_every_operation(operation: Operation) -> None:
+    declared = operation.declared
+    described = DOCUMENT["paths"][declared.path][declared.method.lower()]
+    assert described["summary"] and not described["summary"].startswith("_")
+    schemas = DOCUMENT["components"]["schemas"]
+    if declared.method == "POST":
+        body = described["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        fields = schemas[body.rpartition("/")[2]]
+        assert list(fields["properties"]) == list(operation.request.__struct_fields__)
+        assert fields["additionalProperties"] is False
+    else:
+        parameters = [each["name"] for each in described.get("parameters", [])]
+        assert parameters == list(operation.request.__struct_fields__)
 
 
 def test_the_document_has_every_fact_of_a_photo() -> None:
-    schemas = schemas_of(openapi_document())
-    described = {**schemas["File"]["properties"], **schemas["Hit"]["properties"]}
-    assert {*Facts.__struct_fields__} <= set(described)
-    assert described["taken_at"]["type"] == ["string", "null"]
+    described = DOCUMENT["components"]["schemas"]["Facts"]["properties"]
+    assert set(described) == set(Facts.__struct_fields__)
+    assert described["taken_at"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
+
+
+def test_a_description_of_an_operation_is_its_docstring() -> None:
+    for each in operations():
+        summary = DOCUMENT["paths"][each.declared.path][each.declared.method.lower()]["summary"]
+        assert " ".join(each.description.split()).startswith(summary), each.name

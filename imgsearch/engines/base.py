@@ -1,0 +1,162 @@
+"""The interface of an engine: a library is searched and shown alike, whatever it is kept in.
+
+`local` is SQLite and FAISS on this machine; `archive` is Lance tables at an address, filled by a
+fleet. What an engine lacks is missing from its `capabilities`, and nobody asks which one it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from imgsearch.analysis.browse import BrowsedPhotos
+    from imgsearch.analysis.duplicates import Picture
+    from imgsearch.catalogue.base import Catalogue
+    from imgsearch.config import Settings
+    from imgsearch.decode.thumbnails import Thumbnails
+    from imgsearch.progress import Job, MergeReport, PackReport, Progress, SyncReport
+    from imgsearch.records.labels import Classes, Label
+    from imgsearch.records.photo import Photo
+    from imgsearch.records.query import Query, Understanding
+    from imgsearch.records.status import Status
+    from imgsearch.search.context import SearchContext
+    from imgsearch.search.kept_examples import KeptExamples
+    from imgsearch.search.suggestions import SuggestedNames
+    from imgsearch.store.past_queries import PastQueries
+
+_Found = TypeVar("_Found")
+
+
+class Engine(Protocol):
+    """What differs between the kinds of libraries. Any number of threads may use it at once."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the library was opened with."""
+
+    @property
+    def address(self) -> str:
+        """Where the library is: its data folder, or the address of an archive."""
+
+    @property
+    def working_folder(self) -> Path:
+        """The folder of this machine where a service of the library has its files."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The parts that a library of this kind has: see `imgsearch.library.Library`."""
+
+    @property
+    def most_listed(self) -> int | None:
+        """How many photos are listed at most by filters alone; None without a limit."""
+
+    def exists(self) -> bool:
+        """Whether there is a library; the first `index` makes one."""
+
+    def close(self) -> None:
+        """Close files and release the encoder."""
+
+    def raise_if_closed(self) -> None:
+        """Raise UsageError after `close`."""
+
+    def raise_if_damaged(self, error: Exception) -> None:
+        """Raise StoreError if an unexpected error came from a damaged database."""
+
+    def warm_up(self) -> None:
+        """Load everything that a text query needs."""
+
+    @property
+    def encoder_is_loaded(self) -> bool:
+        """Whether the encoder is in memory."""
+
+    def release_encoder(self) -> None:
+        """Release the encoder and its memory."""
+
+    def status(self) -> Status:
+        """What the library has, and its state."""
+
+    def photo_count(self) -> int:
+        """How many photos can be found."""
+
+    # ------------------------------------------------------------------ searching
+
+    def context(self) -> SearchContext:
+        """What a query needs. Raises as opening the library does."""
+
+    def catalogue(self) -> Catalogue:
+        """The photos, for what needs no query."""
+
+    def understood(self, query: Query) -> Understanding:
+        """How a query is understood."""
+
+    def search(self, context: SearchContext, find: Callable[[], _Found]) -> _Found:
+        """What `find` finds; again, if its scores showed that an index file is damaged."""
+
+    def kept(
+        self, key: Hashable, compute: Callable[[], _Found], size_of: Callable[[_Found], int]
+    ) -> _Found:
+        """What `compute` gives, or gave for this key since the library changed last."""
+
+    def suggested_names(self) -> SuggestedNames:
+        """The names that a line can be completed with."""
+
+    def past_queries(self) -> PastQueries | None:
+        """The queries that were typed before; None where none are kept."""
+
+    def browsing(self) -> BrowsedPhotos:
+        """Dates, places and names of all photos, or of some."""
+
+    def photo_at(self, path: Path) -> int | None:
+        """The id of the photo at this absolute path."""
+
+    def why_unknown(self, path: Path) -> str:
+        """A sentence that says why there is no photo at this path."""
+
+    def labels(self, classes: Classes, query: Query | None, k: int) -> list[Label]:
+        """The likeliest class of each photo that a query finds, or of all."""
+
+    # ------------------------------------------------------------------ pictures
+
+    def thumbnails(self) -> Thumbnails:
+        """Makes pictures of photos, and keeps large ones in the cache folder."""
+
+    def kept_thumbnail(self, content_hash: bytes) -> bytes | None:
+        """The small picture that the library has of a photo."""
+
+    def photo(self, photo_id: int) -> Photo | None:
+        """The photo with this id, also one that no path points to."""
+
+    def files_of(self, photo_id: int, with_video: bool = False) -> Generator[Path, None, None]:
+        """The files of a photo, each readable until the next one is asked for.
+
+        `with_video` says that the other half of a Live Photo is wanted, too. Raises PhotoError
+        where a file cannot be fetched.
+        """
+
+    def pictures_of(self, ids: Sequence[int]) -> list[tuple[Photo, Picture]]:
+        """The photos that can be read now, each with what is read of it."""
+
+    def kept_examples(self) -> KeptExamples:
+        """Example images that are kept on this machine for a while."""
+
+    def absolute(self, place: str | Path) -> str:
+        """A path of this machine, or an address where the library has those, in full."""
+
+    # ------------------------------------------------------------------ filling
+
+    def index(
+        self, sources: Sequence[str], accept_removals: bool, verify: bool, ray: str | None
+    ) -> Job[SyncReport]:
+        """Bring the library up to date with these sources."""
+
+    def pack(
+        self, folder: str, file: Path | None, photos_only: bool
+    ) -> Generator[Progress, None, PackReport]:
+        """Write the photos below a folder into a pack, or into the folder without a file."""
+
+    def merge(
+        self, pack: Path, place: str | None, offline: bool, beside: bool
+    ) -> Generator[Progress, None, MergeReport]:
+        """Merge a pack. Raises UsageError where the engine takes none."""

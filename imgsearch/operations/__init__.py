@@ -1,0 +1,1 @@
+"""Operations on a collection of photos, one file a subject."""

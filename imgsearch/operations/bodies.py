@@ -1,0 +1,179 @@
+"""The JSON of queries and examples in requests: what a record cannot state by its fields alone.
+
+A query is a line of the query language or an object of its parts. The image of an example is
+Base64 in JSON, its file an absolute path.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+from msgspec import field
+from msgspec.structs import replace
+
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.query.grammar import check_size, parse, resolve_query, to_text
+from imgsearch.records.concepts import ExampleSource
+from imgsearch.records.query import Example, Filter, Query, Region, Sort, TaughtConcept, Term
+from imgsearch.text import path_text
+
+_MAX_PHOTO_ID = (1 << 63) - 1
+_EXAMPLES = ("photo_id", "image", "path")
+_SORTS: tuple[Sort, ...] = get_args(Sort)
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """An object in a request that stands for a record."""
+
+    def record(self) -> object:
+        """The record. Raises UsageError and QueryError."""
+        raise NotImplementedError
+
+
+class RegionBody(Body):
+    """A rectangle of an upright image, in pixels or, with `percent`, in percent of its sides."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    percent: bool = False
+
+    def record(self) -> Region:
+        """The region. Raises QueryError for an empty one."""
+        largest = max(abs(self.x), abs(self.y), self.width, self.height)
+        if not (self.width > 0 and self.height > 0 and largest < float("inf")):
+            raise QueryError("The region is empty: width and height must be above 0.")
+        return Region(self.x, self.y, self.width, self.height, self.percent)
+
+
+class SourceBody(Body):
+    """An image to learn from: exactly one of photo_id, image and path."""
+
+    photo_id: int | None = None
+    image: bytes | None = None  # Base64 in JSON
+    path: str | None = None
+
+    def record(self) -> Path | int | bytes | Example:
+        """The source. Raises UsageError unless there is exactly one, QueryError for a bad id."""
+        given = [name for name in _EXAMPLES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise UsageError(f"An example needs exactly one of: {', '.join(_EXAMPLES)}.")
+        if self.photo_id is not None:
+            if not 0 < self.photo_id <= _MAX_PHOTO_ID:
+                raise QueryError(f"{str(self.photo_id)[:30]} is not a photo id.")
+            return self.photo_id
+        if self.path is None:
+            assert self.image is not None
+            return self.image
+        if not Path(self.path).is_absolute() or "\0" in self.path:
+            raise UsageError("The path of an example must be absolute.")
+        return Path(self.path)
+
+
+class ExampleBody(SourceBody):
+    """An image to search by: exactly one of photo_id, image and path, and a part of it."""
+
+    region: RegionBody | None = None
+
+    def record(self) -> Example:
+        """The example. Raises UsageError and QueryError."""
+        source = super().record()
+        assert not isinstance(source, Example)
+        return Example(source, None if self.region is None else self.region.record())
+
+
+class TermBody(Body):
+    """A text, a concept or an example, and its weight."""
+
+    text: str | None = None
+    concept: str | None = None
+    photo_id: int | None = None
+    image: bytes | None = None
+    path: str | None = None
+    region: RegionBody | None = None
+    weight: float = field(default=1.0)
+    is_free: bool = False
+
+    def record(self) -> Term:
+        """The term. Raises UsageError and QueryError."""
+        if self.text is None and self.concept is None:
+            example = ExampleBody(self.photo_id, self.image, self.path, self.region)
+            return Term(example.record(), self.weight)
+        others = (self.photo_id, self.image, self.path, self.region)
+        if others != (None, None, None, None) or None not in (self.text, self.concept):
+            raise UsageError("A term is a text, an example or a concept: one of them.")
+        if self.concept is not None:
+            return Term(TaughtConcept(self.concept), self.weight)
+        assert self.text is not None
+        return Term(self.text, self.weight, self.is_free)
+
+
+class QueryBody(Body):
+    """A query in parts: terms, filters as lines of the query language, and an order."""
+
+    terms: tuple[TermBody, ...] = ()
+    filters: tuple[str, ...] = ()
+    min_score: float | None = None
+    sort: str = "relevance"
+
+    def record(self) -> Query:
+        """The query. Raises QueryError and UsageError."""
+        sort = next((sort for sort in _SORTS if sort == self.sort), None)
+        if sort is None:
+            raise QueryError(f"Unknown sort order {self.sort[:60]!r}. Known: {', '.join(_SORTS)}.")
+        if self.min_score is not None and not -1 <= self.min_score <= 1:
+            raise QueryError(f"min_score is a cosine from -1 to 1, not {self.min_score}.")
+        query = Query(tuple(term.record() for term in self.terms), (), self.min_score, sort)
+        check_size(query, filters=len(self.filters))  # before each of them is parsed
+        return replace(query, filters=tuple(map(_filter, self.filters)))
+
+
+def _filter(text: str) -> Filter:
+    query = parse(text)
+    if len(query.filters) != 1 or query != Query(filters=query.filters):
+        raise QueryError(f"{text[:60]!r} is not one filter. Write each separately: camera:canon")
+    return query.filters[0]
+
+
+# ------------------------------------------------------------------------- records to JSON
+
+
+def query_form(query: str | Query) -> dict[str, Any]:
+    """A query as JSON, lossless: terms in their order, filters as the query language has them."""
+    query = resolve_query(query)
+    return {
+        "terms": [_term_form(term) for term in query.terms],
+        "filters": [to_text(Query(filters=(condition,))) for condition in query.filters],
+        "min_score": query.min_score,
+        "sort": query.sort,
+    }
+
+
+def _term_form(term: Term) -> dict[str, Any]:
+    if isinstance(term.what, str):
+        free = {"is_free": True} if term.is_free else {}
+        return {"text": term.what, "weight": term.weight, **free}
+    if isinstance(term.what, TaughtConcept):
+        return {"concept": term.what.name, "weight": term.weight}
+    return {**example_form(term.what), "weight": term.weight}
+
+
+def example_form(example: Example) -> dict[str, Any]:
+    """An example image as JSON."""
+    form = source_form(example.source)
+    if example.region is not None:
+        form["region"] = msgspec.structs.asdict(example.region)
+    return form
+
+
+def source_form(source: ExampleSource) -> dict[str, Any]:
+    """What an example is read from, as JSON."""
+    if isinstance(source, bytes):
+        return {"image": base64.b64encode(source).decode("ascii")}
+    if isinstance(source, int):
+        return {"photo_id": source}
+    return {"path": path_text(source)}

@@ -1,0 +1,99 @@
+"""Browsing: photos counted and listed by time, by place and by what they are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from imgsearch.operations.declared import CountedPhotos, operation
+from imgsearch.query.grammar import resolve_query
+from imgsearch.records.browse import (
+    DayPhotos,
+    NameCounts,
+    PhotoEvent,
+    PhotoPositions,
+    PlaceCounts,
+    Timeline,
+)
+from imgsearch.records.query import Query
+
+if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
+    from imgsearch.records.arrays import Ids
+
+
+class Browse:
+    """Counts and lists photos: all of them, or those that a query finds.
+
+    A query with terms finds at most its best k photos, and of these the ones that are not weak; one
+    of filters alone has no such limit. Dates are those of `Hit.date`: a photo whose metadata has
+    none counts by the date of its file. All methods raise as `Library.search` does.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @operation("POST /timeline", tool="Count photos by time")
+    def timeline(self, query: str | Query | None = None, k: CountedPhotos = 1000) -> Timeline:
+        """Count the photos of each year and month.
+
+        The filters after:, before: and on: find the photos of a time.
+        """
+        from imgsearch.analysis.browse import timeline_of
+
+        return timeline_of(self._engine.browsing(), self._counted(query, k))
+
+    @operation("POST /places", tool="Count photos by place")
+    def places(self, query: str | Query | None = None, k: CountedPhotos = 1000) -> PlaceCounts:
+        """Count the photos of each country, of its regions and of their towns.
+
+        The filter place:NAME finds the photos of a place.
+        """
+        from imgsearch.analysis.browse import places_of
+
+        return places_of(self._engine.browsing(), self._counted(query, k))
+
+    @operation("POST /events", tool="List events", newest_last=True)
+    def events(
+        self, query: str | Query | None = None, k: CountedPhotos = 1000
+    ) -> tuple[PhotoEvent, ...]:
+        """Find occasions and trips, in order of time.
+
+        Photos whose metadata has no date are in no event. docs/search.md states the rule.
+        """
+        from imgsearch.analysis.events import find_events
+
+        return find_events(self._engine.browsing().moments(self._counted(query, k)))
+
+    def days(self, query: str | Query | None = None, k: int = 1000) -> tuple[DayPhotos, ...]:
+        """List the photos of each day, the newest day first."""
+        from imgsearch.analysis.browse import days_of
+
+        return days_of(self._engine.browsing(), self._counted(query, k))
+
+    def days_of(self, photo_ids: Ids) -> tuple[DayPhotos, ...]:
+        """Sort these photos by day, newest first, as `sort:date` has them."""
+        from imgsearch.analysis.browse import days_of
+
+        return days_of(self._engine.browsing(), photo_ids)
+
+    def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
+        """List where the photos were taken."""
+        from imgsearch.analysis.browse import positions_of
+
+        return positions_of(self._engine.browsing(), self._counted(query, k))
+
+    def names(self) -> NameCounts:
+        """Count the photos of each folder, person and keyword."""
+        from imgsearch.analysis.browse import name_counts_of
+
+        return name_counts_of(self._engine.browsing())
+
+    def values(self, fact: Literal["camera", "format"]) -> dict[str, int]:
+        """Count the photos with each value of a fact, most first; unknown values are left out."""
+        return self._engine.browsing().text_counts_of(fact)
+
+    def _counted(self, query: str | Query | None, k: int) -> Ids | None:
+        from imgsearch.search.engine import counted_ids
+
+        resolved = None if query is None else resolve_query(query)
+        return counted_ids(self._engine.context(), resolved, k)

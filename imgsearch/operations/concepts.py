@@ -1,0 +1,104 @@
+"""Concepts: what the user has taught a library by examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import QueryError, UsageError
+from imgsearch.operations.declared import ResultCount, operation
+from imgsearch.records.answer import Hits
+from imgsearch.records.concepts import Concept, ExampleSource
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+
+
+class Concepts:
+    """The concepts of a library. `concept:NAME` in a query finds the photos that show one."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    @operation("GET /concepts", tool="List concepts")
+    def all(self) -> tuple[Concept, ...]:
+        """List the concepts that the user has taught by examples, such as the dog Max, by name.
+
+        In a query, concept:NAME finds a concept, also with words: concept:max on a sofa.
+        """
+        return self._engine.store().concepts.all(self._engine.reads().encoder_in_use().key)
+
+    def get(self, name: str) -> Concept:
+        """Return the concept of this name. Raises QueryError, with a similar name if there is."""
+        from imgsearch.search.concepts import require_concept
+
+        known = require_concept(self._engine.reads(), name)
+        return next(each for each in self.all() if each.name == known)
+
+    @operation("POST /concepts/teach")
+    def teach(
+        self,
+        name: str,
+        like: Iterable[ExampleSource] = (),
+        unlike: Iterable[ExampleSource] = (),
+        *,
+        withdraw: Iterable[ExampleSource] = (),
+        words: str | None = None,
+        new: bool = False,
+    ) -> Concept:
+        """Teach a concept by photos that show it and photos that do not; `concept:NAME` finds it.
+
+        An example is a path, the id of a photo of the library, or the bytes of an image file. For a
+        concept that was taught before, they are added to its examples; a photo that is judged again
+        changes sides, and `withdraw` takes examples back. `words` describe the concept, for what
+        words can name; "" takes them back. With `new`, the name must not be taken.
+
+        Nothing is embedded but pictures from elsewhere. Photos that are indexed later are judged as
+        they come. Raises UsageError for an empty list of examples, for a name that is not valid or
+        taken, and if no liked example is left; QueryError for an unknown photo and an image that
+        cannot be read; LibraryLocked.
+        """
+        from imgsearch.concepts.teaching import Lesson
+        from imgsearch.search.judging import example_hash, judged_example
+
+        context = self._engine.context()
+        judged = [judged_example(context, source, True) for source in _listed(like)]
+        judged += [judged_example(context, source, False) for source in _listed(unlike)]
+        withdrawn = frozenset(example_hash(context, source) for source in _listed(withdraw))
+        self._engine.indexer().teach(Lesson(name, tuple(judged), withdrawn, words, new))
+        return self.get(name)
+
+    def judged(self, name: str) -> dict[int, bool]:
+        """Return the photos that are examples of a concept, and whether each is liked.
+
+        Raises QueryError for an unknown concept.
+        """
+        return self._engine.reads().concept_judgements(self.get(name).name)
+
+    @operation("POST /concepts/judge")
+    def to_judge(self, name: str, k: ResultCount = 12) -> Hits:
+        """Find the photos whose judgement would help a concept most, the first most.
+
+        Raises QueryError for an unknown concept, and for a k below 1.
+        """
+        from imgsearch.search.engine import make_hits
+        from imgsearch.search.judging import photos_to_judge
+
+        if k < 1:
+            raise QueryError(f"The number of photos must be 1 or more, not {k}.")
+        engine = self._engine
+        ids = photos_to_judge(engine.context(), self.get(name).name, k)
+        stack_raw = engine.settings.stack_raw
+        return Hits(make_hits(engine.catalogue(), ids, stack_raw=stack_raw))
+
+    @operation("POST /concepts/forget")
+    def forget(self, name: str) -> bool:
+        """Delete a concept with its examples; returns whether there was one of this name."""
+        return self._engine.writer().forget_concept(name)
+
+
+def _listed(examples: Iterable[ExampleSource]) -> list[ExampleSource]:
+    """The examples. Raises UsageError for one alone, whose characters would be taken for many."""
+    if isinstance(examples, str | bytes | int):
+        raise UsageError("Examples are given as a list: library.concepts.teach(name, like=[photo])")
+    return list(examples)

@@ -1,0 +1,78 @@
+"""Declares operations: what programs can ask of a library, each written once.
+
+An operation is a method with `@operation`. The route of the service, the checking of its requests,
+JSON in both directions, the OpenAPI document, the client's call and the assistant's tool follow
+from the method's signature, its docstring and the records that it takes and returns: `requests`
+reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+
+from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    from imgsearch.library import Library
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+MAX_K = 10_000  # photos in one answer
+MAX_SIDE_PX = 4096
+# Ranges that a request is checked against; the method itself accepts more, or says what is wrong.
+PhotoId = Annotated[int, Meta(ge=1, le=(1 << 63) - 1, description="The id of a photo.")]
+ResultCount = Annotated[int, Meta(le=MAX_K, description="How many photos to return at most.")]
+CountedPhotos = Annotated[
+    int, Meta(le=MAX_K, description="How many photos of a query with words count at most.")
+]
+SidePx = Annotated[
+    int, Meta(ge=1, le=MAX_SIDE_PX, description="The long side of the picture in pixels.")
+]
+Seconds = Annotated[float, Meta(ge=0, le=1e6, description="A moment of a video.")]
+
+
+_CORE = "library"  # the module of `Library`; every other module is named like its part of one
+
+
+class Declaration(Struct, frozen=True):
+    """What `@operation` states about a method."""
+
+    method: str
+    path: str
+    tool: str | None
+    newest_last: bool
+
+
+def operation(
+    route: str, *, tool: str | None = None, newest_last: bool = False
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Declare a method as an operation of the service at `route`, such as "POST /places".
+
+    With `tool`, its title for people, an AI assistant can call it as well. `newest_last` says that
+    a list in the result ends with what matters most, so that its beginning is left out where an
+    assistant would get too much.
+    """
+    http_method, path = route.split()
+
+    def declare(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        declaration = Declaration(http_method, path, tool, newest_last)
+        function.declaration = declaration  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def part_of(operation: Callable[..., object]) -> str | None:
+    """The attribute of a library that has this operation; None for the library itself."""
+    module = operation.__module__.rpartition(".")[2]
+    return None if module == _CORE else module
+
+
+def method_of(library: Library, operation: Callable[..., object]) -> Callable[..., Any]:
+    """The operation of this library. Raises UsageError where the library has no such part."""
+    part = part_of(operation)
+    owner = library if part is None else getattr(library, part)
+    method: Callable[..., Any] = getattr(owner, operation.__name__)
+    return method

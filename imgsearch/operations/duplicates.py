@@ -1,0 +1,55 @@
+"""Near-duplicates: photos that resemble each other, and which of them to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
+    from imgsearch.progress import Job, Progress
+    from imgsearch.records.duplicates import DuplicateGroup, Pairs
+
+
+class Duplicates:
+    """Finds near-duplicates among the photos of a library. Nothing is ever deleted."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find(self, min_score: float = 0.9) -> Job[Pairs]:
+        """Find all pairs of photos with at least this score, best first, and measure sharpness.
+
+        Up to 100,000 photos the comparison is exact: about a minute on two cores. Of more photos
+        those are compared that resemble the same ones (docs/benchmarks.md). Then the photos of
+        these pairs are read to measure their sharpness, about 30 a second; objects that are not
+        mounted here are not fetched for that, and their small pictures show heavy blur only.
+        `groups` sorts the pairs into groups. Raises StoreError and DiskError.
+        """
+        from imgsearch.progress import Job
+
+        return Job(self._find(min_score))
+
+    def _find(self, min_score: float) -> Generator[Progress, None, Pairs]:
+        from imgsearch.analysis.duplicates import find_pairs, measure_photos, photos_to_measure
+
+        engine = self._engine
+        pairs = yield from find_pairs(engine.catalogue(), engine.settings.cache_dir, min_score)
+        pictures = engine.pictures_of(photos_to_measure(pairs))
+        return (yield from measure_photos(pairs, pictures, engine.settings))
+
+    def groups(
+        self, pairs: Pairs, min_score: float = 0.9, prefer: Iterable[str | Path] = ()
+    ) -> tuple[DuplicateGroup, ...]:
+        """Group the photos that pairs of at least this score connect, and propose which to keep.
+
+        The group with the best pair comes first. Every photo that need not be kept resembles one
+        that is, with at least this score. Preferred is a photo in one of the folders `prefer`, a
+        RAW file, the sharper photo, the larger, the older, the one in the better folder, in this
+        order. A photo and a video never replace each other. Nothing is read but the database.
+        """
+        from imgsearch.analysis.proposal import propose_among
+
+        folders = [Path(self._engine.absolute(folder)) for folder in prefer]
+        return propose_among(self._engine.catalogue(), pairs, min_score, folders)

@@ -1,0 +1,123 @@
+"""Encoders: the models to choose from, those whose vectors a library has, and trials of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import UsageError
+from imgsearch.operations.declared import operation
+from imgsearch.records.status import DroppedEncoder, EncoderInfo, StoredEncoder
+from imgsearch.records.trial import EncoderTrial, SourcedQuery
+
+if TYPE_CHECKING:
+    from imgsearch.encoders.registry import EncoderChoice
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.index.check import RecallReport
+    from imgsearch.progress import Job
+
+_RECENT = 50  # past queries that a trial of an encoder may use
+
+
+class Encoders:
+    """The encoders of a library, and those that it could have."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    @operation("GET /encoders")
+    def choices(self) -> tuple[EncoderInfo, ...]:
+        """List the encoders to choose from."""
+        from imgsearch.encoders.registry import encoder_choices
+
+        return encoder_choices()
+
+    def in_use(self) -> EncoderChoice:
+        """Return the encoder that a query or a first indexing run would use, and why."""
+        engine = self._engine
+        row = engine.reads().current_encoder() if engine.exists() else None
+        return engine.encoders.choose(row)
+
+    @operation("GET /encoders/stored")
+    def stored(self) -> tuple[StoredEncoder, ...]:
+        """List the encoders whose vectors the library has: in use, kept, or being built."""
+        from imgsearch.analysis.status import stored_encoders
+
+        return stored_encoders(self._engine.store())
+
+    @operation("POST /encoders/use")
+    def use(self, name: str) -> StoredEncoder:
+        """Let an encoder whose vectors the library has, by name or id, answer queries from now on.
+
+        Returns what the library has of it. No photo is read. Photos without a vector of it, as
+        those indexed since, are not found by what they show until `rebuild(name)` has embedded
+        them. Raises UsageError for an encoder of which there are no vectors, and LibraryLocked.
+        """
+        self._engine.writer().use_encoder(name)
+        return next(each for each in self.stored() if each.state == "current")
+
+    @operation("POST /encoders/drop")
+    def drop(self, name: str) -> DroppedEncoder:
+        """Delete the vectors and index of an encoder, by name or id.
+
+        The database is written anew without them if they were a tenth of it or more and the disk
+        has the space for that; else their space is used for what is indexed next. Raises UsageError
+        for the encoder in use, and for one of which there are no vectors; and LibraryLocked.
+        """
+        return self._engine.writer().drop_encoder(name)
+
+    def try_out(
+        self, name: str, photos: int = 2000, queries: Sequence[str] = ()
+    ) -> Job[EncoderTrial]:
+        """Embed a sample of the photos with another encoder, and compare it with the one in use.
+
+        The report says how long all photos would take, what they would take on the disk, and how
+        both answer the same ten queries among the photos of the sample: `queries` first, then
+        recent ones of the page and saved searches, then captions and keywords of the photos, of
+        which the right answer is known. Nothing changes for searches; the vectors are kept, and
+        `rebuild(name)` goes on from there. Raises UsageError for an unknown encoder, for that in
+        use, and for a sample of fewer than 20 photos; and as `Library.index` does.
+        """
+        from imgsearch.progress import Job
+
+        if photos < 1:
+            raise UsageError(f"The number of photos to try must be above 0, not {photos}.")
+        if not name.strip():
+            raise UsageError("The name of the encoder is empty. To list them: imgsearch encoders")
+        if any(not text.strip() for text in queries):
+            raise UsageError("A query is empty. Name what to look for, such as: a dog in snow")
+        engine = self._engine
+        recent = [SourcedQuery(line, "recent") for line in engine.past_queries().newest(_RECENT)]
+        saved = [SourcedQuery(each.line, "saved") for each in engine.saved_searches().all()]
+        past = (*recent, *saved)
+        return Job(engine.indexer().try_encoder(name, photos, tuple(queries), past))
+
+    @operation("POST /encoders/trial")
+    def run_trial(self, name: str, photos: int = 2000, queries: Sequence[str] = ()) -> EncoderTrial:
+        """Run a whole trial of another encoder, as `try_out` does, and return its report.
+
+        It takes as long as embedding its photos.
+        """
+        return self.try_out(name, photos, queries).run()
+
+    @operation("GET /encoders/trial")
+    def last_trial(self) -> EncoderTrial | None:
+        """Return what the last trial found out; None without one, or if its encoder is gone."""
+        from imgsearch.indexer.encoder_trial import read_trial
+
+        trial = read_trial(self._engine.settings.data_dir)
+        stored = self.stored() if trial is not None else ()
+        names = {each.name for each in stored if each.state != "current"}
+        return trial if trial is not None and trial.encoder in names else None
+
+    def check_recall(self) -> RecallReport:
+        """Measure how much of the exact answer the index finds, for texts and example images.
+
+        Raises SnapshotError if the index file is not, byte for byte, what was written.
+        """
+        from imgsearch.index.check import check_recall
+
+        store = self._engine.store()
+        row = store.reads.encoder_in_use()
+        encoder = self._engine.encoders.of(row)
+        return check_recall(store, row.key, encoder.encode_texts, self._engine.index_policy)

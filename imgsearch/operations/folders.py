@@ -1,0 +1,111 @@
+"""Folders: the photo folders that a library follows, and the files that could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.config import PRUNE_DAYS
+from imgsearch.errors import Reason, UsageError
+from imgsearch.query.grammar import absolute
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.progress import Job, SyncReport
+    from imgsearch.records.status import Counts, Failure, Root
+
+MAX_PRUNE_DAYS = 36_500
+
+
+class Folders:
+    """The folders of a library."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    def all(self) -> tuple[Root, ...]:
+        """List the folders. Raises UsageError if there is no library."""
+        from imgsearch.indexer.roots import list_roots
+
+        return list_roots(self._engine.reads())
+
+    def get(self, folder: str | Path) -> Root:
+        """Return the folder of this path. Raises UsageError if the library does not follow it."""
+        from imgsearch.indexer.roots import list_roots, root_id_of
+
+        reads = self._engine.reads()
+        root_id = root_id_of(reads, absolute(folder))
+        return next(root for root in list_roots(reads) if root.id == root_id)
+
+    def counts(self) -> Counts:
+        """Count the photos of each camera, format, month, day added and folder."""
+        return self._engine.store().photos.counts()
+
+    def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
+        """List the folders and files that could not be read; with `reasons`, only for these.
+
+        Folders first, both sorted by path. Raises UsageError for an unknown reason.
+        """
+        known = tuple(reason_of(code) for code in reasons)
+        failures = self._engine.store().failures
+        folders = failures.of_folders() if not known or Reason.UNREADABLE in known else ()
+        return (*folders, *failures.of_files(known))
+
+    def retry(self, reasons: Iterable[str] = ()) -> Job[SyncReport]:
+        """Try the files that failed again now; with `reasons`, only those that failed for these.
+
+        `Library.index` does so by itself when the file or the decoders have changed, and for
+        reasons that may be transient. Raises UsageError for an unknown reason, and as
+        `Library.index` does.
+        """
+        from imgsearch.progress import Job
+
+        known = tuple(reason_of(code) for code in reasons)
+        return Job(self._engine.writer().retry(known))
+
+    def forget(self, folder: str | Path) -> int:
+        """Remove a folder from the library; returns how many photos left the library with it.
+
+        Photos that are also in another folder stay. Nothing on the disk changes, and until `prune`
+        nothing is embedded again if the folder is added again. Raises UsageError for a folder that
+        the library does not follow, and LibraryLocked.
+        """
+        return self._engine.writer().forget(absolute(folder))
+
+    def pause(self, folder: str | Path) -> None:
+        """Leave a folder as it is, when indexing and watching, until it is resumed.
+
+        Its photos stay in the library and are found as before, and their text, metadata and
+        thumbnails are not read either. `Library.rebuild` still embeds them. A watcher in another
+        process follows within seconds. Pausing a paused folder changes nothing. Raises UsageError
+        for a folder that the library does not follow, and LibraryLocked.
+        """
+        self._engine.writer().set_paused(absolute(folder), True)
+
+    def resume(self, folder: str | Path) -> None:
+        """End the pause of a folder: the next `index`, or a running watcher, brings it up to date.
+
+        Raises as `pause` does.
+        """
+        self._engine.writer().set_paused(absolute(folder), False)
+
+    def prune(self, days: float = PRUNE_DAYS) -> int:
+        """Delete photos and vectors that have had no path for this many days; returns how many.
+
+        Photos of offline folders and photos whose removal is held have paths, and stay. Raises
+        UsageError for a number of days below 0 or above 36,500.
+        """
+        if not 0 <= days <= MAX_PRUNE_DAYS:
+            raise UsageError(
+                f"The number of days must be from 0 to {MAX_PRUNE_DAYS:,}, not {days:,}."
+            )
+        return self._engine.writer().prune(days)
+
+
+def reason_of(code: str) -> Reason:
+    """The failure reason with this code. Raises UsageError for an unknown one."""
+    try:
+        return Reason(code)
+    except ValueError:
+        raise UsageError(f"Unknown failure reason {code!r}. Known: {', '.join(Reason)}") from None

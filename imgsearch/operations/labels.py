@@ -1,0 +1,67 @@
+"""Labels: photos sorted into classes that are named in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.operations.declared import operation
+from imgsearch.query.grammar import absolute
+from imgsearch.records.labels import Classes, Facet, Label, SavedLabels
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.progress import Job
+    from imgsearch.records.labels import Confusion
+
+
+class Labels:
+    """The labels that a library has saved: its photos have them from then on."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    def save(self, name: str, classes: Classes) -> dict[str, int]:
+        """Label every photo, now and when photos are added; returns how many have each label.
+
+        `label:NAME` finds them from then on. Raises UsageError and LibraryLocked.
+        """
+        self._engine.context()  # raises if there is nothing to label
+        facet = self._engine.indexer().save_labels(name, classes)
+        return self._engine.store().labels.counts(facet.id)
+
+    def forget(self, name: str) -> bool:
+        """Delete saved labels; returns whether there were any of this name."""
+        return self._engine.indexer().forget_labels(name)
+
+    def facets(self) -> dict[Facet, dict[str, int]]:
+        """Return the saved labels with their classes, and how many photos have each label."""
+        labels = self._engine.store().labels
+        return {facet: labels.counts(facet.id) for facet in labels.facets()}
+
+    @operation("GET /labels", tool="List labels")
+    def all(self) -> tuple[SavedLabels, ...]:
+        """List the labels that the user has saved, and how many photos have each, most first.
+
+        The filter label:NAME finds the photos with a label.
+        """
+        return tuple(
+            SavedLabels(facet.name, dict(sorted(counts.items(), key=lambda item: (-item[1], item))))
+            for facet, counts in self.facets().items()
+        )
+
+    def of_photo(self, photo_id: int) -> dict[str, Label]:
+        """Return the saved labels of a photo, by the name that they were saved under."""
+        return self._engine.store().labels.of_photo(photo_id)
+
+    def evaluate(self, folder: str | Path, more: Classes | None = None) -> Job[Confusion]:
+        """Label photos whose class is known, because their folder is named after it, and count.
+
+        `more` adds classes, a template and "none of these". Raises FolderError.
+        """
+        from imgsearch.labels.evaluate import evaluate_labels
+        from imgsearch.progress import Job
+
+        context = self._engine.context()
+        path, max_megapixels = Path(absolute(folder)), self._engine.settings.max_megapixels
+        return Job(evaluate_labels(path, more, context.row, context.encoder(), max_megapixels))

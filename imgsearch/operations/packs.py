@@ -1,0 +1,77 @@
+"""Packs: photos with all that is known of them, in a file, to carry to another library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import UsageError
+from imgsearch.query.grammar import absolute
+
+if TYPE_CHECKING:
+    from imgsearch.engines.base import Engine
+    from imgsearch.progress import Job, MergeReport, PackReport
+    from imgsearch.records.pack import PackInfo
+
+
+class Packs:
+    """Makes packs of a library and merges them into it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def make(
+        self,
+        folder: str | Path,
+        pack: str | Path | None = None,
+        *,
+        inside: bool = False,
+        photos_only: bool = False,
+    ) -> Job[PackReport]:
+        """Write all that is known of the photos below a folder into a pack for other machines.
+
+        `pack` is the file to write, whole or not at all; it may not be in a photo folder. With
+        `inside`, the folder carries its pack in a hidden folder. Saved searches and concepts go
+        with it, unless `photos_only` is set. docs/packs.md describes the file. Raises UsageError,
+        FolderError for a folder without photos of the library, LibraryLocked while another process
+        writes this pack, DiskError and MissingPackage.
+        """
+        from imgsearch.progress import Job
+
+        if (pack is None) != inside:
+            raise UsageError("Name the file of the pack, or use inside=True; one of the two.")
+        file = None if pack is None else Path(absolute(pack))
+        return Job(self._engine.pack(self._engine.absolute(folder), file, photos_only))
+
+    def verify(self, pack: str | Path) -> Job[PackInfo]:
+        """Read a whole pack and compare every checksum; the report is what it states about itself.
+
+        Needs no library. Raises PackError, UsageError and MissingPackage.
+        """
+        from imgsearch.indexer.packs import verify_pack
+        from imgsearch.progress import Job
+
+        return Job(verify_pack(Path(absolute(pack))))
+
+    def merge(
+        self,
+        pack: str | Path,
+        *,
+        at: str | Path | None = None,
+        offline: bool = False,
+        beside: bool = False,
+    ) -> Job[MergeReport]:
+        """Merge a pack into the library, which is created if needed.
+
+        Photos are recognised by their content, facts that were read later win, and what is there
+        already stays: merging again, also after an interruption, adds nothing twice. Saved searches
+        and concepts of the pack are added where their names are free. `pack` may be a folder that
+        carries its pack. `at` is the folder where its photos are; without it they are looked for.
+        With `offline` they are taken to be there though it is not connected now. `beside` keeps
+        vectors of an encoder that the library does not use. Raises PackError, PhotosNotFound,
+        EncoderMismatch, UsageError, LibraryLocked, DiskError and MissingPackage.
+        """
+        from imgsearch.progress import Job
+
+        place = None if at is None else absolute(at)
+        return Job(self._engine.merge(Path(absolute(pack)), place, offline, beside))

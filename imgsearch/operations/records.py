@@ -1,0 +1,75 @@
+"""Records as JSON and back. A record becomes an object with its fields, in their order.
+
+Paths are text, times ISO 8601. What is read back is checked against the types of the fields.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+
+from imgsearch.errors import UsageError
+from imgsearch.records.answer import Hit, Hits
+from imgsearch.text import path_text
+
+JsonObject: TypeAlias = dict[str, Any]
+_Value = TypeVar("_Value")
+
+
+def to_json(value: object) -> Any:
+    """A record, or a list of them, as values of JSON."""
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_plain)
+
+
+def from_json(form: object, kind: type[_Value]) -> _Value:
+    """The reverse of `to_json`. Raises UsageError for what is no such record."""
+    try:
+        return msgspec.convert(form, kind, dec_hook=_special)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"Malformed answer: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return path_text(value)
+    if isinstance(value, Hits):
+        return list(value)
+    raise NotImplementedError(f"{type(value)} has no form in JSON")
+
+
+def _special(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is Hits:
+        return Hits(msgspec.convert(value, list[Hit], dec_hook=_special))
+    raise TypeError(f"Expected {kind.__name__}")
+
+
+def dump_json(value: object, indent: int | None = None) -> str:
+    """JSON values as text: ASCII, so that file names that are not UTF-8 survive, escaped."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
+
+
+def load_json(text: bytes, object_hook: Callable[[JsonObject], JsonObject] | None = None) -> Any:
+    """The value of a JSON text; lone surrogates of file names that are not UTF-8 survive.
+
+    `object_hook` is called with each object and returns what takes its place. Raises UsageError
+    for invalid JSON; NaN and Infinity are invalid.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse, object_hook=object_hook)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"Invalid JSON: {str(error)[:200]}") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
+
+
+def without_nulls(form: JsonObject) -> JsonObject:
+    """The fields that are not null."""
+    return {key: value for key, value in form.items() if value is not None}

@@ -1,0 +1,194 @@
+"""Reads declared operations: their requests, their arguments as JSON, and their names."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from imgsearch.operations.bodies import (
+    Body,
+    ExampleBody,
+    QueryBody,
+    SourceBody,
+    example_form,
+    query_form,
+    source_form,
+)
+from imgsearch.operations.declared import Declaration, part_of
+from imgsearch.query.grammar import parse
+from imgsearch.records.concepts import ExampleSource
+from imgsearch.records.query import Example, Query
+
+_SEQUENCES = (Sequence, Iterable)
+# The body of a request that stands for an argument of this type.
+_BODIES: Mapping[object, type[Body]] = {
+    Query: QueryBody,
+    Example: ExampleBody,
+    ExampleSource: SourceBody,
+}
+
+
+class Operation(Struct, frozen=True):
+    """A declared operation. `request` has a field for each parameter of the method.
+
+    `part` is the attribute of a library that has the method, None for the library itself, and
+    `result` the type that the method returns. The name follows from the path: "/saved/rename" is
+    "saved_rename".
+    """
+
+    name: str
+    declared: Declaration
+    part: str | None
+    function: Callable[..., Any]
+    request: type[Struct]
+    result: Any
+
+    @property
+    def description(self) -> str:
+        """The docstring of the method."""
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the result is a WebP image as bytes, or None without one."""
+        return bool(self.result == (bytes | None))
+
+    def arguments(self, request: Struct) -> dict[str, Any]:
+        """The arguments that a request stands for. Raises UsageError and QueryError."""
+        hints = hints_of(self.function)
+        return {
+            name: _argument(getattr(request, name), _takes(hints[name], Query))
+            for name in request.__struct_fields__
+        }
+
+    def form(self, arguments: Sequence[object], named: Mapping[str, object]) -> dict[str, Any]:
+        """These arguments as JSON; those with their default are left out."""
+        parameters = parameters_of(self.function)
+        names = [parameter.name for parameter in parameters]
+        given = {**dict(zip(names, arguments, strict=False)), **named}
+        hints = hints_of(self.function)
+        return {
+            parameter.name: _form(given[parameter.name], hints[parameter.name])
+            for parameter in parameters
+            if parameter.name in given and given[parameter.name] is not parameter.default
+        }
+
+
+@cache
+def operation_of(function: Callable[..., Any]) -> Operation:
+    """The operation that a method is declared as."""
+    declared: Declaration = function.declaration  # type: ignore[attr-defined]
+    words = [word for word in declared.path.split("/") if word and not word.startswith("{")]
+    name = "_".join(words).replace("-", "_")
+    return Operation(
+        name,
+        declared,
+        part_of(function),
+        function,
+        request_type(function, f"{declared.method}_{name}", _as_is),
+        hints_of(function)["return"],
+    )
+
+
+def operations_of(owners: Iterable[type]) -> tuple[Operation, ...]:
+    """All operations of these classes, in the order in which they are declared."""
+    return tuple(
+        operation_of(member)
+        for owner in owners
+        for member in vars(owner).values()
+        if hasattr(member, "declaration")
+    )
+
+
+def request_type(
+    function: Callable[..., Any],
+    name: str,
+    field_of: Callable[[Any, Any], tuple[Any, Any]],
+) -> type[Struct]:
+    """A Struct with a field for each parameter of a method.
+
+    `field_of` gives the type and the default of a field for those of a parameter. A parameter
+    without a default has `inspect.Parameter.empty`.
+    """
+    hints = hints_of(function)
+    fields: list[Any] = []
+    for parameter in parameters_of(function):
+        kind, default = field_of(hints[parameter.name], parameter.default)
+        is_required = default is inspect.Parameter.empty
+        fields.append((parameter.name, kind) if is_required else (parameter.name, kind, default))
+    title = "".join(word.capitalize() for word in name.split("_"))
+    return msgspec.defstruct(
+        f"{title}Request", fields, kw_only=True, forbid_unknown_fields=True, frozen=True
+    )
+
+
+def in_request(hint: Any) -> Any:
+    """The type that an argument of this type has in a request."""
+    if hint in _BODIES:
+        return _BODIES[hint]
+    origin, members = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return Union[tuple(dict.fromkeys(map(in_request, members)))]  # noqa: UP007
+    if origin in _SEQUENCES:
+        return tuple[in_request(members[0]), ...]  # type: ignore[misc]
+    return str if hint is Path else hint
+
+
+def _takes(hint: Any, record: type) -> bool:
+    return hint is record or record in get_args(hint)
+
+
+def _argument(value: object, is_query: bool) -> object:
+    if isinstance(value, Body):
+        return value.record()
+    if isinstance(value, tuple):
+        return tuple(_argument(each, is_query) for each in value)
+    return parse(value) if is_query and isinstance(value, str) else value
+
+
+def _form(value: Any, hint: Any) -> Any:
+    if value is None:
+        return None
+    if _takes(hint, Query):
+        return query_form(value)
+    if _takes(hint, Example):
+        return example_form(value)
+    if hint == ExampleSource:
+        return source_form(value)
+    if get_origin(hint) in _SEQUENCES:
+        return [_form(each, get_args(hint)[0]) for each in value]
+    return msgspec.to_builtins(value)
+
+
+def names_files(value: object) -> bool:
+    """Whether an argument names an example that is a file, which the library would read."""
+    if isinstance(value, Query):
+        return any(names_files(term.what) for term in value.terms)
+    if isinstance(value, Example):
+        return isinstance(value.source, Path)
+    if isinstance(value, tuple | list):
+        return any(map(names_files, value))
+    return isinstance(value, Path)
+
+
+def _as_is(hint: Any, default: Any) -> tuple[Any, Any]:
+    return in_request(hint), default
+
+
+@cache
+def parameters_of(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """The parameters of a method, without `self`."""
+    return tuple(inspect.signature(function).parameters.values())[1:]
+
+
+@cache
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the parameters of a method, and of what it returns."""
+    return get_type_hints(function, include_extras=True)

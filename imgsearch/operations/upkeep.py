@@ -1,0 +1,91 @@
+"""Upkeep: reading metadata and text again, small pictures, and finding and repairing damage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgsearch.errors import UsageError
+from imgsearch.query.grammar import absolute
+
+if TYPE_CHECKING:
+    from imgsearch.engines.local import LocalEngine
+    from imgsearch.progress import Job, MetadataReport, TextReport, ThumbnailReport
+    from imgsearch.records.picture_text import TextCounts
+    from imgsearch.records.status import Finding
+
+
+class Upkeep:
+    """Keeps what a library knows of its photos complete and sound."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """Examine files, database, index, cache and encoder; reads all of them, slowly.
+
+        Damage is a finding, not an error. Nothing is changed, and no photo is opened.
+        """
+        from imgsearch.analysis.doctor import examine
+
+        return tuple(examine(self._engine.settings))
+
+    def repair(self) -> list[str]:
+        """Repair what `doctor` finds and what is safe to repair; returns what was done.
+
+        Raises LibraryLocked, DiskError where the disk lacks the space to write the database anew,
+        and StoreError for a damaged database, which is left as it is.
+        """
+        from imgsearch.analysis.doctor import repair_cache
+
+        done = repair_cache(self._engine.settings.cache_dir)
+        if self._engine.exists():
+            done += self._engine.writer().repair()
+        return done
+
+    def read_metadata(self) -> Job[MetadataReport]:
+        """Read the metadata of all photos again, from their files and those beside them.
+
+        Dates, places, ratings, keywords and other facts change; nothing is embedded.
+        """
+        from imgsearch.progress import Job
+
+        return Job(self._engine.writer().read_metadata())
+
+    def read_text(
+        self,
+        folders: Iterable[str | Path] = (),
+        *,
+        everything: bool = False,
+        again: bool = False,
+    ) -> Job[TextReport]:
+        """Read the text in photos, so that `text:` finds it; in all folders if none are given.
+
+        Each photo is read once, the likeliest first. Photos in whose small copy no text is seen are
+        passed over, unless `everything` is set. `again` includes photos that another version of the
+        reader has read or passed over. Needs the extra `ocr`. Raises MissingPackage, FolderError
+        for a folder without photos of the library, UsageError if there is no library, and
+        LibraryLocked.
+        """
+        from imgsearch.progress import Job
+
+        paths = tuple(absolute(folder) for folder in folders)
+        return Job(self._engine.writer().read_text(paths, everything, again))
+
+    def text_counts(self) -> TextCounts:
+        """Count the photos that have text, have none, could not be read, and were not tried."""
+        return self._engine.store().picture_text.counts()
+
+    def make_thumbnails(self) -> Job[ThumbnailReport]:
+        """Make the kept thumbnails of all photos that have none, as those indexed before.
+
+        Raises UsageError where the settings keep none, StoreError for a damaged file of thumbnails,
+        LibraryLocked and DiskError.
+        """
+        from imgsearch.progress import Job
+
+        writer = self._engine.writer()
+        if not self._engine.settings.thumbnails_mb:
+            raise UsageError("The setting thumbnails_mb is 0, so no thumbnails are kept.")
+        return Job(writer.make_thumbnails())

@@ -1,0 +1,27 @@
+"""All operations of a library, of its core and of its parts."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from imgsearch.library import Library
+from imgsearch.operations.browse import Browse
+from imgsearch.operations.concepts import Concepts
+from imgsearch.operations.encoders import Encoders
+from imgsearch.operations.labels import Labels
+from imgsearch.operations.requests import Operation, operations_of
+from imgsearch.operations.saved import Saved
+
+_ALWAYS = (None, "browse", "duplicates")  # parts that every library has
+
+
+@cache
+def operations() -> tuple[Operation, ...]:
+    """Every declared operation."""
+    return operations_of((Library, Browse, Saved, Concepts, Labels, Encoders))
+
+
+def operations_for(library: Library) -> tuple[Operation, ...]:
+    """The operations that this library has."""
+    parts = library.capabilities
+    return tuple(each for each in operations() if each.part in _ALWAYS or each.part in parts)
