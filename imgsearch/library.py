@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
-from imgsearch.operations.declared import PhotoId, ResultCount, Seconds, SidePx, operation
+from imgsearch.operations.declared import Cursor, PhotoId, ResultCount, Seconds, SidePx, operation
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import (
     Answer,
@@ -307,7 +307,7 @@ class Library:
         return Hits(self.find(query, k).hits)
 
     @operation("POST /search", tool="Search photos")
-    def find(self, query: str | Query, k: ResultCount = 20, cursor: str | None = None) -> Answer:
+    def find(self, query: str | Query, k: ResultCount = 20, cursor: Cursor = None) -> Answer:
         """Find photos by what they show and by their metadata: one page of the answer to a query.
 
         With the cursor of a page, the page after it. The answer is kept, and given again until
@@ -326,7 +326,7 @@ class Library:
         return replace(answer, hits=tuple(self._shown(answer.hits)))
 
     @operation("POST /similar", tool="Find similar photos")
-    def similar(self, example: Example, k: ResultCount = 20, cursor: str | None = None) -> Answer:
+    def similar(self, example: Example, k: ResultCount = 20, cursor: Cursor = None) -> Answer:
         """Find photos that look like an example image, other than that photo.
 
         The pages are those of `find` for a query of the example alone.
@@ -513,7 +513,7 @@ class Library:
         self,
         photo_id: PhotoId,
         side_px: SidePx = 320,
-        at_s: Seconds | None = None,
+        at_s: Seconds = None,
         *,
         or_kept: bool = True,
     ) -> bytes | None:

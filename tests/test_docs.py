@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from imgsearch import Settings, errors
 from imgsearch.cli import COMMANDS, commands
+from tests.operations_page import operations_page
 
 HOUSE = Path(__file__).parent.parent
 PAGES = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", *sorted((HOUSE / "docs").rglob("*.md"))]
@@ -34,6 +35,14 @@ def help_pages() -> str:
 def test_the_help_texts_are_in_the_documentation() -> None:
     page = HOUSE / "docs" / "cli.md"
     now = HELP.sub(lambda found: found[1] + help_pages() + found[2], page.read_text())
+    if os.environ.get("UPDATE_DOCS"):
+        page.write_text(now)
+    assert page.read_text() == now, "run: make docs"
+
+
+def test_the_page_of_operations_is_the_one_of_their_declarations() -> None:
+    page = HOUSE / "docs" / "http.md"
+    now = operations_page()
     if os.environ.get("UPDATE_DOCS"):
         page.write_text(now)
     assert page.read_text() == now, "run: make docs"

@@ -30,7 +30,13 @@ CountedPhotos = Annotated[
 SidePx = Annotated[
     int, Meta(ge=1, le=MAX_SIDE_PX, description="The long side of the picture in pixels.")
 ]
-Seconds = Annotated[float, Meta(ge=0, le=1e6, description="A moment of a video.")]
+Seconds = Annotated[
+    Annotated[float, Meta(ge=0, le=1e6)] | None,
+    Meta(description="The moment of a video. Default: its middle."),
+]
+Cursor = Annotated[
+    str | None, Meta(description="The cursor of the page before, for the page after it.")
+]
 
 
 _CORE = "library"  # the module of `Library`; every other module is named like its part of one

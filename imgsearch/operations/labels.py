@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.operations.declared import operation
 from imgsearch.query.grammar import absolute
-from imgsearch.records.labels import Classes, Facet, Label, SavedLabels
+from imgsearch.records.labels import Classes, Facet, Label, LabelCount, SavedLabels
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine
@@ -46,7 +46,15 @@ class Labels:
         The filter label:NAME finds the photos with a label.
         """
         return tuple(
-            SavedLabels(facet.name, dict(sorted(counts.items(), key=lambda item: (-item[1], item))))
+            SavedLabels(
+                facet.name,
+                tuple(
+                    LabelCount(label, photos)
+                    for label, photos in sorted(
+                        counts.items(), key=lambda item: (-item[1], item[0])
+                    )
+                ),
+            )
             for facet, counts in self.facets().items()
         )
 

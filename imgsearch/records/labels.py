@@ -34,11 +34,18 @@ class Facet(Struct, frozen=True):
     classes: Classes
 
 
+class LabelCount(Struct, frozen=True):
+    """How many photos have a label."""
+
+    label: str
+    photos: int
+
+
 class SavedLabels(Struct, frozen=True):
     """Labels saved under a name, and how many photos have each, most first."""
 
     name: str
-    counts: dict[str, int]
+    counts: tuple[LabelCount, ...]
 
 
 class Label(Struct, frozen=True):

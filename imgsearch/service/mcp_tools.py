@@ -39,7 +39,7 @@ MAX_ROWS = 200  # of a result
 MAX_INNER_ROWS = 30  # of a list within a row
 PHOTO_URI = "imgsearch://photo/"
 _LEFT_OUT = "_left_out"  # behind the name of a list: how many rows it lacks
-_DIGITS = 4  # behind the point
+_DIGITS = 5  # behind the point
 
 
 class ToolAnswer(Struct, frozen=True):

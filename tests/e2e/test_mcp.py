@@ -26,7 +26,7 @@ from imgsearch import Library, Settings
 from imgsearch.errors import MissingPackage
 from imgsearch.records.labels import Classes
 from imgsearch.service.address import SOCKET
-from imgsearch.service.mcp_tools import MAX_PHOTOS, MAX_ROWS, PhotoTools
+from imgsearch.service.mcp_tools import MAX_INNER_ROWS, MAX_PHOTOS, MAX_ROWS, PhotoTools
 from tests.factories import (
     CHECKOUT,
     PATIENCE_S,
@@ -49,6 +49,8 @@ TOOLS = {
     "saved",
     "places",
     "timeline",
+    "events",
+    "thumbnail",
 }
 NOT_UTF8 = b"caf\xe9\x1b[2J.png"
 AREZZO = "43,27.8676N", "11,52.8888E"
@@ -158,7 +160,7 @@ def connected(data: Path) -> Iterator[Assistant]:
 
 
 def id_of(connected: Assistant, query: str) -> int:
-    photo_id: int = connected.ask("search", query=query)["photos"][0]["photo_id"]
+    photo_id: int = connected.ask("search", query=query)["hits"][0]["photo"]["id"]
     return photo_id
 
 
@@ -171,24 +173,24 @@ def test_every_tool_has_schemas_and_says_that_it_only_reads(connected: Assistant
     for tool in tools:
         assert tool.description and tool.title
         assert tool.annotations is not None and tool.annotations.read_only_hint
-        for schema in (tool.input_schema, tool.output_schema):
-            assert schema is not None and schema["type"] == "object"
-            jsonschema.Draft202012Validator.check_schema(schema)
+        assert tool.input_schema["type"] == "object"
+        jsonschema.Draft202012Validator.check_schema(tool.input_schema)
         assert tool.input_schema["additionalProperties"] is False
         described = tool.input_schema["properties"].values()
-        assert all(argument["description"] for argument in described)
-    assert "in:FOLDER" in str(next(tool for tool in tools if tool.name == "search").description)
+        assert all("description" in argument or "$ref" in argument for argument in described)
+    schemas = {tool.name: tool.input_schema["properties"] for tool in tools}
+    assert "in:FOLDER" in schemas["search"]["query"]["description"]
+    assert schemas["search"]["k"]["maximum"] == MAX_PHOTOS
 
 
 def test_a_search_finds_what_a_photo_shows_page_by_page(connected: Assistant) -> None:
     found = connected.ask("search", query="a cup of coffee", k=3)
-    best = found["photos"][0]
-    assert Path(best["path"]).name == "coffee.png"
-    assert best["uri"] == f"imgsearch://photo/{best['photo_id']}"
-    assert found["verdict"] is not None
+    best = found["hits"][0]
+    assert Path(best["paths"][0]).name == "coffee.png"
+    assert found["verdict"]["state"] == "found"
     first = connected.ask("search", query="type:png", k=4)
     second = connected.ask("search", query="type:png", k=4, cursor=first["cursor"])
-    ids = [photo["photo_id"] for page in (first, second) for photo in page["photos"]]
+    ids = [hit["photo"]["id"] for page in (first, second) for hit in page["hits"]]
     assert len(set(ids)) == 8
 
 
@@ -199,68 +201,68 @@ def test_a_photo_is_described_and_its_picture_sent_only_when_asked_for(
     told = connected.call("photo", photo_id=photo_id)
     assert len(told.content) == 1
     details = connected.ask("photo", photo_id=photo_id)
-    assert details["photo"]["date"].startswith("2021-08-02T10:00")
-    assert details["facts"]["Headline"] == "Lunch no. 2"
-    assert "Arezzo" in details["photo"]["place"]
-    assert details["lat"] == pytest.approx(43.46446) and details["labels"].keys() == {"animals"}
+    facts = details["hit"]["photo"]["facts"]
+    assert details["hit"]["date"].startswith("2021-08-02T10:00")
+    assert (facts["headline"], facts["town"]) == ("Lunch no. 2", "Arezzo")
+    assert facts["lat"] == pytest.approx(43.4645) and details["labels"].keys() == {"animals"}
+    assert "rating" not in facts, "what is unknown is left out"
 
     coffee = id_of(connected, "a cup of coffee")
-    picture = picture_of(connected.call("photo", photo_id=coffee, picture=True))
-    assert max(picture.size) == 512
-    small = picture_of(connected.call("photo", photo_id=coffee, picture=True, side_px=100))
+    picture = picture_of(connected.call("thumbnail", photo_id=coffee))
+    assert max(picture.size) == 320
+    small = picture_of(connected.call("thumbnail", photo_id=coffee, side_px=100))
     assert max(small.size) == 100
 
 
 def test_no_pictures_sends_none(data: Path) -> None:
     with assistant(data, "--no-pictures", mode="legacy") as careful:
-        assert len(careful.call("photo", photo_id=1, picture=True).content) == 1
-        assert "--no-pictures" in careful.ask("photo", photo_id=1, picture=True)["picture"]
+        assert "Unknown tool 'thumbnail'" in careful.refusal("thumbnail", photo_id=1)
         with pytest.raises(MCPError, match="--no-pictures"):
             careful.read("imgsearch://photo/1/picture")
 
 
 def test_similar_photos_and_explanations(connected: Assistant) -> None:
     cat = id_of(connected, "a cat")
-    similar = connected.ask("similar", photo_id=cat, k=3)["photos"]
-    assert cat not in [photo["photo_id"] for photo in similar]
-    explained = connected.ask("explain", photo_id=cat, query="a cat -dog type:png")
-    assert explained["rank"] == 1 and explained["reason"] is None
-    assert [share["term"] for share in explained["terms"]] == ["a cat", "-dog"]
+    similar = connected.ask("similar", example={"photo_id": cat}, k=3)["hits"]
+    assert len(similar) == 3 and cat not in [hit["photo"]["id"] for hit in similar]
+    explained = connected.ask("explain", photo=cat, query="a cat -dog type:png")
+    assert explained["rank"] == 1 and "reason" not in explained
+    assert [share["term"] for share in explained["shares"]] == ["a cat", "-dog"]
     assert explained["filters"] == [{"filter": "type:png", "passes": True}]
-    missing = connected.ask("explain", photo_id=cat, query="a cat type:heif")
+    missing = connected.ask("explain", photo=cat, query="a cat type:heif")
     assert missing["filters"] == [{"filter": "type:heif", "passes": False}]
 
 
 def test_labels_places_and_times_are_counted(connected: Assistant) -> None:
-    (animals,) = connected.ask("labels")["saved"]
-    counts = {count["label"]: count["photos"] for count in animals["counts"]}
+    (animals,) = connected.ask("labels")["result"]
+    counts = {each["label"]: each["photos"] for each in animals["counts"]}
     assert sum(counts.values()) == 27 and counts["horse"] >= 1
-    places = connected.ask("places")
-    assert [(town["town"], town["photos"]) for town in places["towns"]] == [("Arezzo", 5)]
-    assert connected.ask("places", query="on:2021-08-02")["towns"][0]["photos"] == 1
-    years = connected.ask("timeline", query="in:trip after:2020 before:2022")["periods"]
-    assert years == [{"period": "2021", "photos": 5}]
-    months = connected.ask("timeline", query="place:Arezzo", by="month")["periods"]
-    assert months == [{"period": "2021-08", "photos": 5}]
-    (trip,) = connected.ask("timeline", query="place:Arezzo", by="event")["periods"]
-    assert (trip["period"], trip["photos"]) == ("2021-08-01 to 2021-08-05", 5)
-    assert trip["places"][0] == "Arezzo"
+    (country,) = connected.ask("places")["countries"]
+    (town,) = country["regions"][0]["towns"]
+    assert (country["country"], town["town"], town["photos"]) == ("Italy", "Arezzo", 5)
+    assert connected.ask("places", query="on:2021-08-02")["countries"][0]["photos"] == 1
+    (year,) = connected.ask("timeline", query="in:trip after:2020 before:2022")["years"]
+    assert (year["year"], year["photos"]) == (2021, 5)
+    assert year["months"] == [{"month": "2021-08", "photos": 5, "dated_by_file": 0}]
+    (trip,) = connected.ask("events", query="place:Arezzo")["result"]
+    assert trip["start"].startswith("2021-08-01") and trip["end"].startswith("2021-08-05")
+    assert len(trip["photo_ids"]) == 5 and trip["towns"] == ["Arezzo"]
 
 
 def test_saved_searches_are_listed_and_can_be_used(connected: Assistant) -> None:
-    (trip,) = connected.ask("saved")["saved"]
-    assert (trip["name"], trip["query"], trip["photos"]) == ("arezzo", "place:Arezzo", 5)
-    found = connected.ask("search", query="saved:arezzo on:2021-08-03")["photos"]
-    assert [Path(photo["path"]).name for photo in found] == ["arezzo3.png"]
+    (trip,) = connected.ask("saved")["result"]
+    assert (trip["name"], trip["line"], trip["photos"]) == ("arezzo", "place:Arezzo", 5)
+    found = connected.ask("search", query="saved:arezzo on:2021-08-03")["hits"]
+    assert [Path(hit["paths"][0]).name for hit in found] == ["arezzo3.png"]
     assert "arezzo" in connected.refusal("search", query="saved:arezo")
 
 
 def test_concepts_are_listed_and_can_be_used(connected: Assistant) -> None:
-    (cup,) = connected.ask("concepts")["concepts"]
-    assert (cup["name"], cup["words"]) == ("cup", "a cup") and cup["known"]
-    found = connected.ask("search", query="concept:cup", k=1)["photos"]
-    assert Path(found[0]["path"]).name == "coffee.png"
-    explained = connected.ask("explain", photo_id=found[0]["photo_id"], query="concept:cup")
+    (cup,) = connected.ask("concepts")["result"]
+    assert (cup["name"], cup["words"], cup["likes"]) == ("cup", "a cup", 1)
+    found = connected.ask("search", query="concept:cup", k=1)["hits"]
+    assert Path(found[0]["paths"][0]).name == "coffee.png"
+    explained = connected.ask("explain", photo=found[0]["photo"]["id"], query="concept:cup")
     assert explained["rank"] == 1
 
 
@@ -269,8 +271,9 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
         return hashlib.sha256((data / "library.db").read_bytes()).hexdigest()
 
     before = digest()
-    for tool in sorted(TOOLS - {"search", "explain"}):
-        connected.ask(tool, **({"photo_id": 1} if tool in ("photo", "similar") else {}))
+    for tool in sorted(TOOLS - {"search", "explain", "similar"}):
+        connected.ask(tool, **({"photo_id": 1} if tool in ("photo", "thumbnail") else {}))
+    connected.ask("similar", example={"photo_id": 1})
     connected.ask("search", query="a red square nobody has searched for")
     assert digest() == before
 
@@ -294,13 +297,16 @@ def test_nothing_changes_the_library(connected: Assistant, data: Path) -> None:
         ("search", {"query": "a", "cursor": "x"}, "cursor"),
         ("search", {"query": "image:/etc/passwd"}, "cannot search by a file"),
         ("places", {"query": "image:/etc/passwd"}, "cannot search by a file"),
-        ("explain", {"photo_id": 1, "query": "image:x.png"}, "cannot search by a file"),
+        ("explain", {"photo": 1, "query": "image:x.png"}, "cannot search by a file"),
         ("photo", {"photo_id": 10**9}, "no photo with the id 1000000000"),
         ("photo", {"photo_id": 10**30}, "photo_id"),
-        ("photo", {"photo_id": 1, "side_px": 5000}, "at most 1024"),
-        ("photo", {"photo_id": 1, "picture": "yes"}, "picture must be true or false"),
-        ("similar", {"photo_id": 10**9}, "1000000000"),
-        ("timeline", {"by": "week"}, "by has an unknown value 'week'"),
+        ("explain", {"photo": "/etc/hosts", "query": "a cat"}, "photo must be a whole number"),
+        ("thumbnail", {"photo_id": 1, "side_px": 5000}, "at most 1024"),
+        ("thumbnail", {"photo_id": 1, "or_kept": "yes"}, "or_kept must be true or false"),
+        ("thumbnail", {"photo_id": 10**9}, "no photo with the id 1000000000"),
+        ("similar", {"example": {"photo_id": 10**9}}, "1000000000"),
+        ("similar", {"example": {"path": "/etc/hosts"}}, "unknown argument 'path'"),
+        ("timeline", {"by": "week"}, "unknown argument 'by'"),
         ("delete", {}, "Unknown tool 'delete'. Known: search, similar"),
     ],
 )
@@ -311,9 +317,10 @@ def test_bad_input_gets_a_sentence(
 
 
 def test_what_could_mislead_in_a_name_is_escaped(connected: Assistant) -> None:
-    (photo,) = connected.ask("search", query="name:png in:trip -name:arezzo")["photos"]
-    assert Path(photo["path"]).name == "caf\\udce9\\x1b[2J.png"
-    assert connected.ask("photo", photo_id=photo["photo_id"])["width_px"] == 40
+    (photo,) = connected.ask("search", query="name:png in:trip -name:arezzo")["hits"]
+    assert Path(photo["paths"][0]).name == "caf\\udce9\\x1b[2J.png"
+    details = connected.ask("photo", photo_id=photo["photo"]["id"])
+    assert details["hit"]["photo"]["facts"]["width_px"] == 40
 
 
 def test_long_lists_end_at_the_limit(data: Path, tmp_path: Path) -> None:
@@ -323,9 +330,9 @@ def test_long_lists_end_at_the_limit(data: Path, tmp_path: Path) -> None:
             names = tuple(f"class {number} {index}" for index in range(MAX_ROWS - 50))
             library.labels.save(f"set {number}", Classes(names, none_of_these=False))
         listed = PhotoTools(library).call("labels", {}).content
-    saved: Any = listed["saved"]
-    assert sum(len(each["counts"]) for each in saved) + int(str(listed["left_out"])) <= MAX_ROWS * 2
-    assert sum(len(each["counts"]) for each in saved) <= MAX_ROWS
+    first, second = listed["result"]
+    assert len(first["counts"]) == len(second["counts"]) == MAX_INNER_ROWS
+    assert first["counts_left_out"] == MAX_ROWS - 50 - MAX_INNER_ROWS
 
 
 def test_without_a_library_each_tool_says_how_to_make_one(tmp_path: Path) -> None:
@@ -435,7 +442,7 @@ def test_a_running_service_answers_and_no_model_is_loaded_here(data: Path) -> No
         with Library.open(Settings.load(data_dir=data, encoder="lite")) as library:
             tools = PhotoTools(library)
             found: Any = tools.call("search", {"query": "a mug that holds a hot drink"}).content
-            assert found["photos"]
+            assert found["hits"]
             for tool in ("places", "timeline"):
                 tools.call(tool, {"query": "something that nobody has looked for"})
             assert not library.encoder_is_loaded
