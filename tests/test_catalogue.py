@@ -66,7 +66,7 @@ from tests.catalogue_writer import DIM, content_of, photo, vectors_of  # noqa: E
 ENCODER = EncoderRow(1, "test/1", "test", DIM)
 
 
-class Engine(Protocol):
+class CatalogueKind(Protocol):
     """A catalogue of one engine, as these tests use it."""
 
     def put(self, results: Sequence[IngestResult]) -> None: ...
@@ -84,7 +84,7 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-class LanceEngine:
+class LanceKind:
     """Lance tables in a folder, with indexes of columns however few photos there are."""
 
     def __init__(self, folder: Path) -> None:
@@ -101,7 +101,7 @@ class LanceEngine:
         """Tables in a folder stay open in nothing."""
 
 
-class LocalEngine:
+class LocalKind:
     """A library in a data folder. Each folder at the top is a root as soon as it has a file."""
 
     def __init__(self, folder: Path) -> None:
@@ -137,11 +137,11 @@ class LocalEngine:
             self._store.files.add_root(root)
 
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"local": LocalEngine, "lance": LanceEngine}
+ENGINES: dict[str, Callable[[Path], CatalogueKind]] = {"local": LocalKind, "lance": LanceKind}
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CatalogueKind]:
     with closing(ENGINES[request.param](tmp_path)) as engine:
         yield engine
 
@@ -203,7 +203,7 @@ def assert_answer(
 
 @pytest.mark.parametrize("is_settled", [False, True])
 def test_the_vectors_of_all_photos_are_those_of_their_wholes(
-    engine: Engine, is_settled: bool
+    engine: CatalogueKind, is_settled: bool
 ) -> None:
     engine.put(some_photos(60))
     if is_settled:
@@ -222,7 +222,7 @@ def test_the_vectors_of_all_photos_are_those_of_their_wholes(
 
 @pytest.mark.parametrize("is_settled", [False, True])
 def test_the_nearest_photos_are_exact_and_each_is_found_once(
-    engine: Engine, is_settled: bool
+    engine: CatalogueKind, is_settled: bool
 ) -> None:
     engine.put(some_photos(60))
     if is_settled:
@@ -242,7 +242,7 @@ def test_the_nearest_photos_are_exact_and_each_is_found_once(
     assert catalogue.within(some.tolist(), among) == {id_in(catalogue, 4), id_in(catalogue, 7)}
 
 
-def test_equal_scores_are_in_the_order_of_ids(engine: Engine) -> None:
+def test_equal_scores_are_in_the_order_of_ids(engine: CatalogueKind) -> None:
     same = vectors_of(1)
     engine.put([replace(each, vectors=same, times_s=()) for each in some_photos(30)])
     catalogue = engine.catalogue()
@@ -250,7 +250,7 @@ def test_equal_scores_are_in_the_order_of_ids(engine: Engine) -> None:
     assert catalogue.nearest(same[0], 12, kind="image").ids.tolist() == ids[:12]
 
 
-def test_a_photo_is_known_with_all_that_was_put(engine: Engine) -> None:
+def test_a_photo_is_known_with_all_that_was_put(engine: CatalogueKind) -> None:
     facts = random_facts(Random(3))
     engine.put([photo(5, "/photos/b/5.jpg", facts), photo(6, "/photos/6.jpg")])
     engine.put([at_path(photo(5, ""), "/photos/a/5 copy.jpg")])
@@ -271,7 +271,7 @@ def test_a_photo_is_known_with_all_that_was_put(engine: Engine) -> None:
     assert engine.known([content_of(5), content_of(7)]) == {content_of(5)}
 
 
-def test_a_photo_without_a_date_has_that_of_its_oldest_file(engine: Engine) -> None:
+def test_a_photo_without_a_date_has_that_of_its_oldest_file(engine: CatalogueKind) -> None:
     engine.put([photo(1, "/photos/1.jpg")])
     copy = at_path(photo(1, ""), "/photos/older.jpg")
     older = datetime(2007, 5, 6, 7, 8, 9).astimezone()
@@ -285,7 +285,9 @@ def test_a_photo_without_a_date_has_that_of_its_oldest_file(engine: Engine) -> N
 
 @pytest.mark.parametrize("fraction_ns", [0, 1, 999_600_000, 999_999_999])
 @pytest.mark.parametrize("year", [1965, 2007])
-def test_the_date_of_a_file_has_whole_seconds(engine: Engine, year: int, fraction_ns: int) -> None:
+def test_the_date_of_a_file_has_whole_seconds(
+    engine: CatalogueKind, year: int, fraction_ns: int
+) -> None:
     moment = datetime(year, 5, 6, 23, 59, 59).astimezone()
     mtime_ns = int(moment.timestamp()) * 10**9 + fraction_ns
     new = photo(1, "/photos/1.jpg")
@@ -295,7 +297,7 @@ def test_the_date_of_a_file_has_whole_seconds(engine: Engine, year: int, fractio
     assert found.date == f"{year}-05-06T23:59:59"
 
 
-def test_a_photo_without_a_path_is_gone_at_once_and_comes_back(engine: Engine) -> None:
+def test_a_photo_without_a_path_is_gone_at_once_and_comes_back(engine: CatalogueKind) -> None:
     engine.put(some_photos(30))
     engine.settle()
     catalogue = engine.catalogue()
@@ -322,7 +324,7 @@ def test_a_photo_without_a_path_is_gone_at_once_and_comes_back(engine: Engine) -
 
 @pytest.mark.parametrize("is_settled", [False, True])
 def test_facts_that_are_read_again_take_the_place_of_those_before(
-    engine: Engine, is_settled: bool
+    engine: CatalogueKind, is_settled: bool
 ) -> None:
     before, after = random_facts(Random(3)), random_facts(Random(4))
     engine.put([photo(5, "/photos/5.jpg", before), *some_photos(4)])
@@ -355,7 +357,7 @@ def test_facts_that_are_read_again_take_the_place_of_those_before(
     assert_new(files=1)
 
 
-def test_a_file_with_new_content_is_another_photo(engine: Engine) -> None:
+def test_a_file_with_new_content_is_another_photo(engine: CatalogueKind) -> None:
     engine.put(some_photos(12))
     engine.put([photo(50, path_of(3))])
     catalogue = engine.catalogue()
@@ -368,7 +370,7 @@ def test_a_file_with_new_content_is_another_photo(engine: Engine) -> None:
     assert_answer(catalogue, [number for number in range(12) if number != 3])
 
 
-def test_to_put_the_same_again_changes_nothing(engine: Engine) -> None:
+def test_to_put_the_same_again_changes_nothing(engine: CatalogueKind) -> None:
     for _ in range(3):
         engine.put(some_photos(20))
     engine.put([*some_photos(20), *some_photos(20)])
@@ -377,7 +379,7 @@ def test_to_put_the_same_again_changes_nothing(engine: Engine) -> None:
     assert_answer(engine.catalogue(), range(20))
 
 
-def test_the_jpeg_and_the_raw_of_a_shot_are_a_pair(engine: Engine) -> None:
+def test_the_jpeg_and_the_raw_of_a_shot_are_a_pair(engine: CatalogueKind) -> None:
     jpeg, raw = Facts("JPEG", 4, 3), Facts("RAW", 4, 3)
     taken = datetime(2023, 1, 2, 3, 4, 5, tzinfo=UTC)
     engine.put(
@@ -411,7 +413,7 @@ class StockedCatalogue:
         self.known = known
 
 
-def stocked(engine: Engine, is_settled: bool) -> StockedCatalogue:
+def stocked(engine: CatalogueKind, is_settled: bool) -> StockedCatalogue:
     chance = Random(7)
     results: list[IngestResult] = []
     paths_of: dict[int, list[tuple[int, str]]] = {}
@@ -599,7 +601,7 @@ def test_no_text_can_break_out_of_its_filter(
 
 @settings(max_examples=30)
 @given(st.text("aé'\\%_\0\n /.\U0010ffff\udc80\udcff日[", min_size=1, max_size=8))
-def test_hostile_names_are_kept_and_found(stock_of_names: Engine, text: str) -> None:
+def test_hostile_names_are_kept_and_found(stock_of_names: CatalogueKind, text: str) -> None:
     name = text.replace("/", "").replace("\0", "")
     if name in ("", ".", ".."):  # no file has these
         name = "x"
@@ -621,7 +623,7 @@ def test_hostile_names_are_kept_and_found(stock_of_names: Engine, text: str) -> 
 @pytest.fixture(scope="module", params=ENGINES)
 def stock_of_names(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
+) -> Iterator[CatalogueKind]:
     with closing(ENGINES[request.param](tmp_path_factory.mktemp("names"))) as engine:
         yield engine
 

@@ -9,12 +9,9 @@ reads them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from msgspec import Meta, Struct
-
-if TYPE_CHECKING:
-    from imgsearch.library import Library
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -76,7 +73,7 @@ def part_of(operation: Callable[..., object]) -> str | None:
     return None if module == _CORE else module
 
 
-def method_of(library: Library, operation: Callable[..., object]) -> Callable[..., Any]:
+def method_of(library: object, operation: Callable[..., object]) -> Callable[..., Any]:
     """The operation of this library. Raises UsageError where the library has no such part."""
     part = part_of(operation)
     owner = library if part is None else getattr(library, part)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from msgspec import Meta, Struct
 from msgspec.json import schema_components
+from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.library import Library
@@ -24,12 +25,12 @@ from imgsearch.operations.declared import PhotoId, ResultCount, SidePx, method_o
 from imgsearch.operations.records import JsonObject, to_json, without_nulls
 from imgsearch.operations.requests import Operation, in_request, names_files, request_type
 from imgsearch.query.fields import FIELDS
-from imgsearch.records.answer import Answer
+from imgsearch.records.answer import Answer, Hit
 from imgsearch.records.query import Example, Query
 from imgsearch.service.api import Asking
 from imgsearch.service.refusals import converted
 from imgsearch.service.table import operations_for
-from imgsearch.text import printable
+from imgsearch.text import path_text, printable
 
 MAX_PHOTOS = 50  # in one answer
 USUAL_PHOTOS = 10
@@ -200,10 +201,36 @@ def _content(operation: Operation, result: object) -> JsonObject:
     A list that was cut is followed by the number of rows that it lacks.
     """
     if isinstance(result, Answer):
-        result = result.without_weak_hits()
-    form = to_json(result)
-    whole = form if isinstance(form, dict) else {"result": form}
+        answer = result.without_weak_hits()
+        whole = {**to_json(replace(answer, hits=())), "hits": list(map(_summary, answer.hits))}
+    else:
+        form = to_json(result)
+        whole = form if isinstance(form, dict) else {"result": form}
     return _fields(whole, MAX_ROWS, operation.declared.newest_last)
+
+
+def _summary(hit: Hit) -> JsonObject:
+    """What an assistant is told of a photo that it did not ask about.
+
+    Exact coordinates, keywords and the rest are left to the tool `photo`: whatever an assistant
+    sees goes to its provider (docs/mcp.md).
+    """
+    facts = hit.photo.facts
+    return {
+        "photo_id": hit.photo.id,
+        "uri": f"{PHOTO_URI}{hit.photo.id}",
+        "path": path_text(hit.path),
+        "date": to_json(hit.date),
+        "dated_by": hit.dated_by,
+        "score": hit.score,
+        "level": hit.level,
+        "matched_by": list(hit.matched_by),
+        "at_s": hit.at_s,
+        "title": facts.title,
+        "people": list(facts.people),
+        "place": facts.place,
+        "offline": hit.offline,
+    }
 
 
 def _fields(form: JsonObject, most: int, newest_last: bool) -> JsonObject:

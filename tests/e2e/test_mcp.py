@@ -160,7 +160,7 @@ def connected(data: Path) -> Iterator[Assistant]:
 
 
 def id_of(connected: Assistant, query: str) -> int:
-    photo_id: int = connected.ask("search", query=query)["hits"][0]["photo"]["id"]
+    photo_id: int = connected.ask("search", query=query)["hits"][0]["photo_id"]
     return photo_id
 
 
@@ -186,11 +186,14 @@ def test_every_tool_has_schemas_and_says_that_it_only_reads(connected: Assistant
 def test_a_search_finds_what_a_photo_shows_page_by_page(connected: Assistant) -> None:
     found = connected.ask("search", query="a cup of coffee", k=3)
     best = found["hits"][0]
-    assert Path(best["paths"][0]).name == "coffee.png"
+    assert Path(best["path"]).name == "coffee.png"
+    assert best["uri"] == f"imgsearch://photo/{best['photo_id']}"
     assert found["verdict"]["state"] == "found"
+    (lunch,) = connected.ask("search", query="headline:lunch on:2021-08-02")["hits"]
+    assert "Arezzo" in lunch["place"] and "43.4" not in json.dumps(lunch), "not where exactly"
     first = connected.ask("search", query="type:png", k=4)
     second = connected.ask("search", query="type:png", k=4, cursor=first["cursor"])
-    ids = [hit["photo"]["id"] for page in (first, second) for hit in page["hits"]]
+    ids = [hit["photo_id"] for page in (first, second) for hit in page["hits"]]
     assert len(set(ids)) == 8
 
 
@@ -224,7 +227,7 @@ def test_no_pictures_sends_none(data: Path) -> None:
 def test_similar_photos_and_explanations(connected: Assistant) -> None:
     cat = id_of(connected, "a cat")
     similar = connected.ask("similar", example={"photo_id": cat}, k=3)["hits"]
-    assert len(similar) == 3 and cat not in [hit["photo"]["id"] for hit in similar]
+    assert len(similar) == 3 and cat not in [hit["photo_id"] for hit in similar]
     explained = connected.ask("explain", photo=cat, query="a cat -dog type:png")
     assert explained["rank"] == 1 and "reason" not in explained
     assert [share["term"] for share in explained["shares"]] == ["a cat", "-dog"]
@@ -253,7 +256,7 @@ def test_saved_searches_are_listed_and_can_be_used(connected: Assistant) -> None
     (trip,) = connected.ask("saved")["result"]
     assert (trip["name"], trip["line"], trip["photos"]) == ("arezzo", "place:Arezzo", 5)
     found = connected.ask("search", query="saved:arezzo on:2021-08-03")["hits"]
-    assert [Path(hit["paths"][0]).name for hit in found] == ["arezzo3.png"]
+    assert [Path(hit["path"]).name for hit in found] == ["arezzo3.png"]
     assert "arezzo" in connected.refusal("search", query="saved:arezo")
 
 
@@ -261,8 +264,8 @@ def test_concepts_are_listed_and_can_be_used(connected: Assistant) -> None:
     (cup,) = connected.ask("concepts")["result"]
     assert (cup["name"], cup["words"], cup["likes"]) == ("cup", "a cup", 1)
     found = connected.ask("search", query="concept:cup", k=1)["hits"]
-    assert Path(found[0]["paths"][0]).name == "coffee.png"
-    explained = connected.ask("explain", photo=found[0]["photo"]["id"], query="concept:cup")
+    assert Path(found[0]["path"]).name == "coffee.png"
+    explained = connected.ask("explain", photo=found[0]["photo_id"], query="concept:cup")
     assert explained["rank"] == 1
 
 
@@ -318,8 +321,8 @@ def test_bad_input_gets_a_sentence(
 
 def test_what_could_mislead_in_a_name_is_escaped(connected: Assistant) -> None:
     (photo,) = connected.ask("search", query="name:png in:trip -name:arezzo")["hits"]
-    assert Path(photo["paths"][0]).name == "caf\\udce9\\x1b[2J.png"
-    details = connected.ask("photo", photo_id=photo["photo"]["id"])
+    assert Path(photo["path"]).name == "caf\\udce9\\x1b[2J.png"
+    details = connected.ask("photo", photo_id=photo["photo_id"])
     assert details["hit"]["photo"]["facts"]["width_px"] == 40
 
 
