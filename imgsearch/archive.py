@@ -25,7 +25,8 @@ from imgsearch.errors import FolderError, MissingPackage, QueryError, UsageError
 from imgsearch.fleet.mounts import MountPoints
 from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
-from imgsearch.query.grammar import absolute, is_expressible, resolve_query
+from imgsearch.paths import absolute
+from imgsearch.query.grammar import is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
 from imgsearch.records.query import Query, Understanding
 from imgsearch.records.status import ArchiveStatus
@@ -117,13 +118,14 @@ class Archive:
 
         Nothing is read before it is needed. Of the settings count those for encoders, `cache_dir`,
         `max_megapixels`, `stack_raw`, `mounts`, `index_cache_mb`, and whether `thumbnails_mb` is 0;
-        `notify`, `on_download` and `encoder` are as in `Library.open`. Raises MissingPackage
-        without the extra `scale`, and SettingsError for `mounts` that cannot be understood.
+        `notify`, `on_download` and `encoder` are as in `Library.open`. Raises UsageError for what
+        is no address, MissingPackage without the extra `scale`, and SettingsError for `mounts` that
+        cannot be understood.
         """
         if find_spec(_PACKAGE) is None:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
         tell = notify or (lambda sentence: None)
-        return cls(str(address), settings, tell, on_download, encoder)
+        return cls(normal_address(address), settings, tell, on_download, encoder)
 
     def __enter__(self) -> Self:
         return self
@@ -552,7 +554,7 @@ class Archive:
     def _exists(self) -> bool:
         from imgsearch.catalogue.lance.tables import exists
 
-        return exists(normal_address(self.address))
+        return exists(self.address)
 
     def _new_encoder(self) -> EncoderRow:
         from imgsearch.records.index import EncoderRow

@@ -32,7 +32,8 @@ from imgsearch.errors import (
     UsageError,
 )
 from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
-from imgsearch.query.grammar import absolute, is_expressible, resolve_query
+from imgsearch.paths import absolute
+from imgsearch.query.grammar import check_k, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hit, Hits
 from imgsearch.records.query import Example, Query, Term, Understanding
 from imgsearch.records.suggestion import SUGGESTIONS
@@ -847,8 +848,7 @@ class Library:
         """
         from imgsearch.search.judging import photos_to_judge
 
-        if k < 1:
-            raise QueryError(f"The number of photos must be 1 or more, not {k}.")
+        check_k(k, "photos")
         return self.photos(photos_to_judge(self._context(), self.concept(name).name, k))
 
     def forget_concept(self, name: str) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import ImgsearchError, QueryError
-from imgsearch.query.grammar import absolute, example_of
+from imgsearch.paths import absolute
+from imgsearch.query.grammar import example_of
 from imgsearch.records.concepts import ConceptExample, ExampleSource
 from imgsearch.records.query import Example
 from imgsearch.search.concepts import probe_of
