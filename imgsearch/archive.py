@@ -28,6 +28,7 @@ from imgsearch.installation import install_command
 from imgsearch.paths import absolute
 from imgsearch.query.grammar import is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
+from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.query import Query, Understanding
 from imgsearch.records.status import ArchiveStatus
 from imgsearch.records.suggestion import SUGGESTIONS
@@ -187,11 +188,11 @@ class Archive:
 
     def hits_of(self, found: FoundPhotos, ids: Sequence[int]) -> Hits:
         """These photos of what `find_all` found, in this order, as an answer has them."""
-        return Hits(engine.hits_of(self._context(), found, ids))
+        return Hits(engine.hits_of(self._context(), found, as_ids(ids)))
 
     def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """Which of these photos are nearly the same, as `Library.stacks_of` says it."""
-        return stacks_of(self._context(), photo_ids)
+        return stacks_of(self._context(), as_ids(photo_ids))
 
     def timeline(self, query: str | Query | None = None, k: int = 1000) -> Timeline:
         """How many photos each year and month has, as `Library.timeline` counts them."""
@@ -201,9 +202,11 @@ class Archive:
         """The photos of each day, newest first: all of them, or as for `timeline`."""
         return browse.days_of(self._browsing, self._counted(query, k))
 
-    def days_of(self, photo_ids: Ids) -> tuple[DayPhotos, ...]:
+    def days_of(self, photo_ids: Iterable[int]) -> tuple[DayPhotos, ...]:
         """These photos by day, newest first, as `sort:date` has them."""
-        return browse.days_of(self._browsing, photo_ids)
+        import numpy as np
+
+        return browse.days_of(self._browsing, np.array(as_ids(photo_ids), np.int64))
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """Where the photos were taken: all of them, or as for `timeline`."""
@@ -237,7 +240,7 @@ class Archive:
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """What reading the text of a photo gave; None if that was not tried yet."""
-        return self._catalogue.texts([photo_id]).get(photo_id)
+        return self._catalogue.texts([as_id(photo_id)]).get(photo_id)
 
     def photo_count(self) -> int:
         """How many photos can be found. Raises StoreError where there is no archive."""
@@ -245,7 +248,9 @@ class Archive:
 
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
-        return Hits(engine.make_hits(self._catalogue, ids, stack_raw=self.settings.stack_raw))
+        return Hits(
+            engine.make_hits(self._catalogue, as_ids(ids), stack_raw=self.settings.stack_raw)
+        )
 
     def label(
         self, classes: Classes, query: str | Query | None = None, k: int = 100
@@ -281,7 +286,7 @@ class Archive:
         """
         if isinstance(source, bytes):
             return self._thumbnails.of_bytes(source, side_px)
-        found = self._catalogue.photos([source]).get(source)
+        found = self._catalogue.photos([as_id(source)]).get(source)
         if found is None:
             return None
         content_hash = bytes.fromhex(found.photo.content_hash)
@@ -303,7 +308,7 @@ class Archive:
         """
         from imgsearch.decode.original import open_moving_part, open_original
 
-        found = self._catalogue.photos([photo_id]).get(photo_id)
+        found = self._catalogue.photos([as_id(photo_id)]).get(photo_id)
         if found is None:
             return None
         with closing(self._readable_files(found, with_video=moving_part)) as files:

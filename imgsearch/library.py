@@ -35,6 +35,7 @@ from imgsearch.indexer.roots import list_roots, online_roots, root_id_of
 from imgsearch.paths import absolute
 from imgsearch.query.grammar import check_k, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hit, Hits
+from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.query import Example, Query, Term, Understanding
 from imgsearch.records.suggestion import SUGGESTIONS
 from imgsearch.search import engine, kept_answers
@@ -271,7 +272,7 @@ class Library:
 
         Photos that were deleted since are left out.
         """
-        hits = engine.hits_of(self._context(), found, ids)
+        hits = engine.hits_of(self._context(), found, as_ids(ids))
         return Hits(self._with_thumbnails(hits))
 
     def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
@@ -279,7 +280,7 @@ class Library:
 
         By the id of the photo on top, which is the first of its stack: the ids of those behind it.
         """
-        return stacks_of(self._context(), photo_ids)
+        return stacks_of(self._context(), as_ids(photo_ids))
 
     def understand(self, query: str | Query) -> Understanding:
         """How `find` understands a query: exactly, and which of its words stand for filters.
@@ -524,11 +525,13 @@ class Library:
 
         return days_of(self._reads(), self._counted(query, k))
 
-    def days_of(self, photo_ids: Ids) -> tuple[DayPhotos, ...]:
+    def days_of(self, photo_ids: Iterable[int]) -> tuple[DayPhotos, ...]:
         """These photos by day, newest first, as `sort:date` has them."""
+        import numpy as np
+
         from imgsearch.analysis.browse import days_of
 
-        return days_of(self._reads(), photo_ids)
+        return days_of(self._reads(), np.array(as_ids(photo_ids), np.int64))
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """Where the photos were taken: all of them, or as for `timeline`."""
@@ -560,7 +563,7 @@ class Library:
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
         stack_raw = self.settings.stack_raw
-        hits = engine.make_hits(self._present_catalogue(), ids, stack_raw=stack_raw)
+        hits = engine.make_hits(self._present_catalogue(), as_ids(ids), stack_raw=stack_raw)
         return Hits(self._with_thumbnails(hits))
 
     def thumbnail(
@@ -581,7 +584,8 @@ class Library:
         """
         if isinstance(source, bytes):
             return self._thumbnails().of_bytes(source, side_px)
-        photo = self._reads().photos([source]).get(source)
+        photo_id = as_id(source)
+        photo = self._reads().photos([photo_id]).get(photo_id)
         if photo is None:
             return None
         from imgsearch.decode.thumbnails import photo_thumbnail
@@ -589,7 +593,7 @@ class Library:
         content_hash = bytes.fromhex(photo.content_hash)
         return photo_thumbnail(
             photo,
-            lambda: [path for _, path in self._reads().paths([source]).get(source, [])],
+            lambda: [path for _, path in self._reads().paths([photo_id]).get(photo_id, [])],
             lambda: self._kept_thumbnails().get(content_hash),
             self._thumbnails(),
             side_px,
@@ -605,6 +609,7 @@ class Library:
         """
         from imgsearch.decode.original import open_moving_part, open_original
 
+        photo_id = as_id(photo_id)
         photo = self._reads().photos([photo_id]).get(photo_id)
         if photo is None:
             return None
@@ -756,11 +761,11 @@ class Library:
 
     def labels_of(self, photo_id: int) -> dict[str, Label]:
         """The saved labels of a photo, by the name they were saved under."""
-        return self._store().labels.of_photo(photo_id)
+        return self._store().labels.of_photo(as_id(photo_id))
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """What reading the text of a photo gave; None if that was not tried yet."""
-        return self._reads().texts([photo_id]).get(photo_id)
+        return self._reads().texts([as_id(photo_id)]).get(photo_id)
 
     def text_counts(self) -> TextCounts:
         """How many photos have text, have none, could not be read, and were not tried yet."""

@@ -26,6 +26,7 @@ from imgsearch.errors import QueryError
 from imgsearch.paths import absolute
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
 from imgsearch.query.negation import split_negations
+from imgsearch.records.ids import as_id
 from imgsearch.records.query import (
     MINUS_WEIGHT,
     Example,
@@ -427,13 +428,16 @@ def resolve_query(query: str | Query) -> Query:
     check_size(parsed)
     if not all(is_utf8(what) for what in map(_words_of, parsed.terms)):
         raise QueryError("The words of the query have bytes that are not UTF-8. Type them again.")
-    terms = tuple(
-        dataclasses.replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
-        if isinstance(term.what, Example) and isinstance(term.what.source, Path)
-        else term
-        for term in parsed.terms
-    )
-    return replace(parsed, terms=terms)
+    return replace(parsed, terms=tuple(map(_resolved, parsed.terms)))
+
+
+def _resolved(term: Term) -> Term:
+    """The term with the path of its example absolute, and its id an integer of Python."""
+    if not isinstance(term.what, Example) or isinstance(term.what.source, bytes):
+        return term
+    source = term.what.source
+    resolved = Path(absolute(source)) if isinstance(source, Path) else as_id(source)
+    return dataclasses.replace(term, what=replace(term.what, source=resolved))
 
 
 def check_size(query: Query, filters: int = 0) -> None:
