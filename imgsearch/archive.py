@@ -87,6 +87,8 @@ class Archive:
     """Photos in Lance tables: `find` answers queries. Any number of threads may use it at once.
 
     Use it as a context manager. A search sees what writers have put or forgotten before it began.
+    All that reads or writes the tables raises StoreError for damaged ones, and ObjectStorageError
+    where their storage refuses or cannot be reached.
     """
 
     def __init__(
