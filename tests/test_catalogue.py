@@ -821,6 +821,19 @@ def test_one_can_go_back_to_what_was_published_before(writer: LanceWriter) -> No
     assert_answer(LanceCatalogue(writer.address), [*range(10), 50])
 
 
+@pytest.mark.parametrize("name", ["ü", "a#b", "50%", "a%20b", "why?", '"q"', "a b", "[x]", "日本"])
+def test_nothing_is_written_beside_the_folder_of_a_catalogue(tmp_path: Path, name: str) -> None:
+    address = tmp_path / "around" / name
+    address.parent.mkdir()
+    writer = LanceWriter.open(address, ENCODER)
+    for number in range(2):
+        writer.put([photo(number, path_of(number))])
+        writer.settle()
+    assert [each.name for each in address.parent.iterdir()] == [name]
+    writer.go_back()
+    assert_answer(LanceCatalogue(address), range(1))
+
+
 def test_old_versions_are_removed_and_readers_go_on(tmp_path: Path) -> None:
     address = tmp_path / "catalogue"
     policy = LancePolicy(scalar_index_from=1, keep_minutes=1e-9)

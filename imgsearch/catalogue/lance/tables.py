@@ -25,10 +25,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
+from imgsearch import private_files
 from imgsearch.catalogue.address import is_folder
 from imgsearch.errors import (
     DiskError,
@@ -237,8 +240,14 @@ def exists(address: str, name: TableName = "photos") -> bool:
 
 
 def create(address: str, encoder: EncoderRow) -> None:
-    """Make the tables of a catalogue. What others have made meanwhile stays as it is."""
+    """Make the tables of a catalogue. What others have made meanwhile stays as it is.
+
+    Folders that are made for it can be opened by this user only.
+    """
     with lance_errors(address):
+        if is_folder(address):
+            for name in _KEYS:
+                private_files.make_folder(Path(_uri(address, name)))
         # `photos` comes last: where it is, the others are.
         for name in sorted(_KEYS, key=lambda name: name == "photos"):
             schema = schema_of(name, encoder)
@@ -250,8 +259,36 @@ def create(address: str, encoder: EncoderRow) -> None:
                     raise
 
 
+def make_private(address: str) -> None:
+    """Take the rights of others away from a catalogue in a folder of this user, that has them.
+
+    Where the folder has more than the tables, it keeps its rights. Raises nothing.
+    """
+    if is_folder(address):
+        private_files.make_private(Path(address))
+
+
+def make_files_private(address: str) -> None:
+    """Take the rights of others away from all files of a catalogue in a folder. Raises nothing.
+
+    Lance makes them with the rights that the umask leaves; nobody can open the folder they are in.
+    """
+    if is_folder(address):
+        for name in _KEYS:
+            private_files.make_tree_private(Path(_uri(address, name)))
+
+
 def _uri(address: str, name: str) -> str:
     return f"{address}/{name}.lance"
+
+
+def _uri_for_tags(address: str, name: str) -> str:
+    """The address of a table by which Lance writes tags at the same place as all else.
+
+    By the path of a folder, it makes the folder of a tag at the percent-encoded path as well.
+    """
+    uri = _uri(address, name)
+    return f"file-object-store://{quote(uri)}" if is_folder(address) else uri
 
 
 def _is_not_found(error: Exception) -> bool:
@@ -407,6 +444,12 @@ class Table:
         with lance_errors(self.address):
             # One of its own: views share the other, and a commit moves the dataset it is made by.
             yield lance.dataset(_uri(self.address, self.name))
+
+    @contextmanager
+    def tagging(self) -> Iterator[Any]:
+        """A dataset at the newest version, to write tags."""
+        with lance_errors(self.address):
+            yield lance.dataset(_uri_for_tags(self.address, self.name))
 
 
 # ------------------------------------------------------------------------- conditions
