@@ -25,6 +25,7 @@ from imgsearch.errors import FolderError, MissingPackage, QueryError, UsageError
 from imgsearch.fleet.mounts import MountPoints
 from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
+from imgsearch.outputs.places import refuse_archive_in_photos
 from imgsearch.paths import absolute
 from imgsearch.query.grammar import is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
@@ -474,8 +475,9 @@ class Archive:
         When more than a fifth of a source's photos are gone they are kept, unless
         `accept_removals`.
 
-        The job raises FolderError for a source without photos, ObjectStorageError, FleetError,
-        EncoderMismatch and StoreError.
+        Nothing is written among photos: the job raises UsageError for an archive in one of these
+        folders or in one of the library's. It raises FolderError for a source without photos,
+        ObjectStorageError, FleetError, EncoderMismatch and StoreError.
         """
         from imgsearch.progress import Job
 
@@ -487,9 +489,12 @@ class Archive:
         from imgsearch.fleet.cluster import index_vectors, ray_workers
         from imgsearch.fleet.embedding import FleetRun, embed_photos
         from imgsearch.fleet.here import workers_here
+        from imgsearch.fleet.sources import source_of
 
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
+        photo_places = [source_of(source).address for source in sources]
+        refuse_archive_in_photos(self.address, [*photo_places, *self._library_roots()])
         start: Callable[[WorkPlan], AbstractContextManager[Workers]]
         row = self._catalogue.encoder if self._exists() else self._new_encoder()
         if ray is None:
@@ -512,8 +517,8 @@ class Archive:
         """Carry the library in a data folder over, with its vectors; nothing is embedded.
 
         An archive that does not exist is made for the encoder of the library. What it has is not
-        put again. The job raises EncoderMismatch where the library has no vectors of the archive's
-        encoder, and StoreError.
+        put again. The job raises UsageError for an archive in a photo folder, EncoderMismatch where
+        the library has no vectors of the archive's encoder, and StoreError.
         """
         from imgsearch.progress import Job
 
@@ -525,6 +530,7 @@ class Archive:
         from imgsearch.store.thumbnails import ThumbnailStore
 
         with Store.open(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
+            refuse_archive_in_photos(self.address, list(store.reads.roots().values()))
             row = self._catalogue.encoder if self._exists() else store.reads.encoder_in_use()
             check_encoder(store, row)
             writer = self.writer(row)
@@ -533,6 +539,16 @@ class Archive:
                     store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
                 )
             )
+
+    def _library_roots(self) -> list[str]:
+        """The photo folders of the library in the data folder, if there is one."""
+        from imgsearch.store.database import DATABASE_FILE
+        from imgsearch.store.reads import Reads
+
+        if not (self.settings.data_dir / DATABASE_FILE).exists():
+            return []
+        with closing(Reads.open(self.settings.data_dir)) as reads:
+            return list(reads.roots().values())
 
     def pack(self, folder: str | Path, pack: str | Path) -> Job[PackReport]:
         """Write all that is known of the photos below a folder, or `s3://BUCKET/FOLDER`, into a

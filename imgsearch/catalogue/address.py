@@ -14,6 +14,7 @@ from imgsearch.errors import UsageError
 from imgsearch.paths import absolute
 from imgsearch.text import is_utf8, path_text
 
+TABLE_SUFFIX = ".lance"  # of the names of the tables in an archive
 _S3 = "s3://"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 _FOLDER = "archives"  # in the data folder; in it one for each address

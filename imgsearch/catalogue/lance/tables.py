@@ -32,7 +32,7 @@ from urllib.parse import quote
 from msgspec import Struct, field
 
 from imgsearch import private_files
-from imgsearch.catalogue.address import is_folder
+from imgsearch.catalogue.address import TABLE_SUFFIX, is_folder
 from imgsearch.errors import (
     DiskError,
     LibraryLocked,
@@ -279,7 +279,7 @@ def make_files_private(address: str) -> None:
 
 
 def _uri(address: str, name: str) -> str:
-    return f"{address}/{name}.lance"
+    return f"{address}/{name}{TABLE_SUFFIX}"
 
 
 def _uri_for_tags(address: str, name: str) -> str:
