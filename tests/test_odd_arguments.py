@@ -154,3 +154,21 @@ def test_a_long_query_can_be_labelled(photos: Path, run: Run) -> None:
 def test_a_folder_with_a_colon_in_its_name_can_be_an_archive(photos: Path, run: Run) -> None:
     assert run("copy", "--to", "./memory:x") == (0, "")
     assert Path("memory:x", "photos.lance").is_dir()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("help", "\x1b[31m\u202ered\u2066"),
+        ("\x1b[31m\u202ered\u2066",),
+        ("search", "--\x1b[31m\u202ered\u2066"),
+        ("search", "-k", "\x1b[31m\u202ered\u2066"),
+        ("completion", "\x1b[31m\u202ered\u2066"),
+    ],
+)
+def test_what_was_typed_is_shown_with_its_control_characters_escaped(
+    line: tuple[str, ...], run: Run
+) -> None:
+    code, printed = run(*line)
+    assert code == UsageError.exit_code and "red" in printed
+    assert not {"\x1b", "\u202e", "\u2066"} & set(printed), repr(printed)

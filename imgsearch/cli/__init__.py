@@ -20,6 +20,7 @@ import click
 
 from imgsearch.cli.output import INTERRUPTED, print_error, print_position
 from imgsearch.errors import DiskError, ImgsearchError, QueryError
+from imgsearch.text import printable
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ def _print_failure(error: BaseException) -> None:
             "Stopped. What was done so far is kept; run the same command again to continue."
         )
     elif isinstance(error, click.ClickException):
+        if error.message:  # it quotes what was typed
+            error.message = printable(error.message)
         error.show()
         if _is_minus_in_query(error):
             print_error(
