@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -31,6 +30,7 @@ from imgsearch.service.answering import (
 from imgsearch.service.auth import TokenAuth
 from imgsearch.service.client import MAX_K, handshake
 from imgsearch.service.connections import RequestDeadlines
+from imgsearch.service.hosts import KnownHosts
 from imgsearch.service.schema import (
     CountRequest,
     JudgeRequest,
@@ -50,7 +50,6 @@ from imgsearch.service.turns import Turns
 if TYPE_CHECKING:
     from imgsearch.archive import Archive
 
-HOSTS = ["localhost", "127.0.0.1"]
 MAX_SIDE_PX = 4096
 MAX_AT_S = 1e6  # into a video
 # Answers that are computed at once: see "Sixteen clients" in docs/serve.md.
@@ -87,7 +86,7 @@ def create_app(
         routes=routes,
         middleware=[
             Middleware(RequestDeadlines),
-            Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
+            Middleware(KnownHosts),
             Middleware(TokenAuth, token=token),
         ],
         exception_handlers={404: no_route, 405: no_route, Exception: unexpected},
