@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         PASSWORD_VARIABLE,
         TOKEN_VARIABLE,
     )
+    from imgsearch.paths import expand_home
     from imgsearch.progress import Progress, RateMeter, RunningJob
     from imgsearch.query.anniversary import in_earlier_years
     from imgsearch.query.grammar import filter_of, parse, to_text
@@ -150,6 +151,7 @@ _MODULES = {
     "Verdict": "imgsearch.records.answer",
     "cluster_photos": "imgsearch.analysis.clusters",
     "count_photo_files": "imgsearch.indexer.folder_choices",
+    "expand_home": "imgsearch.paths",
     "count_within": "imgsearch.analysis.clusters",
     "clock": "imgsearch.text",
     "filter_of": "imgsearch.query.grammar",
@@ -231,6 +233,7 @@ __all__ = [
     "cluster_photos",
     "count_photo_files",
     "count_within",
+    "expand_home",
     "filter_of",
     "format_count",
     "format_duration",

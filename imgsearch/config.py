@@ -13,7 +13,8 @@ from typing import Any, Self, get_type_hints
 from msgspec import Struct
 
 from imgsearch.cores import usable_cores
-from imgsearch.errors import DiskError, SettingsError
+from imgsearch.errors import DiskError, SettingsError, UsageError
+from imgsearch.paths import absolute
 
 SETTINGS_FILE = "imgsearch.toml"
 _SWITCH = {"true": True, "yes": True, "on": True, "1": True,
@@ -214,4 +215,7 @@ def _convert(name: str, value: object, kind: type) -> object:
 def _folder(name: str, value: object) -> Path:
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise SettingsError(f"The setting {name} must be a folder, not {value!r}.")
-    return Path(os.path.abspath(Path(value).expanduser()))  # noqa: PTH100  # keeps symbolic links
+    try:
+        return Path(absolute(value))
+    except UsageError as error:
+        raise SettingsError(f"The setting {name} must be a folder. {error}") from error

@@ -22,7 +22,8 @@ from msgspec.structs import replace
 from imgsearch.config import Settings
 from imgsearch.errors import ImgsearchError, QueryError, UsageError
 from imgsearch.operations.declared import Cursor, PhotoId, ResultCount, Seconds, SidePx, operation
-from imgsearch.query.grammar import absolute, is_expressible, resolve_query
+from imgsearch.paths import absolute
+from imgsearch.query.grammar import is_expressible, resolve_query
 from imgsearch.records.answer import (
     Answer,
     Explanation,
@@ -32,6 +33,7 @@ from imgsearch.records.answer import (
     PhotoDetails,
     with_thumbnails,
 )
+from imgsearch.records.ids import as_id, as_ids
 from imgsearch.records.labels import Classes, Label
 from imgsearch.records.picture_text import PhotoText
 from imgsearch.records.query import Example, Query, Term, Understanding
@@ -352,7 +354,7 @@ class Library:
         """
         from imgsearch.search import engine
 
-        return Hits(self._shown(engine.hits_of(self._engine.context(), found, ids)))
+        return Hits(self._shown(engine.hits_of(self._engine.context(), found, as_ids(ids))))
 
     def stacks_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """Find which of these photos are nearly the same as one before them, or of the same burst.
@@ -361,7 +363,7 @@ class Library:
         """
         from imgsearch.search.stacking import stacks_of
 
-        return stacks_of(self._engine.context(), photo_ids)
+        return stacks_of(self._engine.context(), as_ids(photo_ids))
 
     def understand(self, query: str | Query) -> Understanding:
         """Return how `find` understands a query: exactly, and which words stand for filters.
@@ -487,10 +489,8 @@ class Library:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
         from imgsearch.search import engine
 
-        stack_raw = self.settings.stack_raw
-        return Hits(
-            self._shown(engine.make_hits(self._engine.catalogue(), ids, stack_raw=stack_raw))
-        )
+        catalogue, stack_raw = self._engine.catalogue(), self.settings.stack_raw
+        return Hits(self._shown(engine.make_hits(catalogue, as_ids(ids), stack_raw=stack_raw)))
 
     @operation("GET /photo/{photo_id}", tool="Describe a photo")
     def photo(self, photo_id: PhotoId) -> PhotoDetails:
@@ -506,7 +506,8 @@ class Library:
 
     def text_of(self, photo_id: int) -> PhotoText | None:
         """Return what reading the text of a photo gave; None if that was not tried yet."""
-        return self._engine.catalogue().texts([photo_id]).get(photo_id)
+        number = as_id(photo_id)
+        return self._engine.catalogue().texts([number]).get(number)
 
     @operation("GET /thumbnail/{photo_id}", tool="Look at a photo")
     def thumbnail(
@@ -527,7 +528,7 @@ class Library:
         """
         from imgsearch.decode.thumbnails import photo_thumbnail
 
-        engine = self._engine
+        engine, photo_id = self._engine, as_id(photo_id)
         photo = engine.photo(photo_id)
         if photo is None:
             return None
@@ -555,6 +556,7 @@ class Library:
         """
         from imgsearch.decode.original import open_moving_part, open_original
 
+        photo_id = as_id(photo_id)
         photo = self._engine.photo(photo_id)
         if photo is None:
             return None

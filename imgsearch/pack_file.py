@@ -293,7 +293,7 @@ def writing_pack(path: Path, info: PackInfo) -> Iterator[PackWriter]:
     UsageError where `path` is another file, PackLocked while another process writes this pack, and
     DiskError.
     """
-    if path.exists() and not is_parquet(path):
+    if os.path.exists(path) and not is_parquet(path):  # noqa: PTH110  # Path raises for long names
         raise UsageError(
             f"{path} exists and is not a pack, so it was left as it is. Choose another name for "
             "the pack."

@@ -1,8 +1,9 @@
 """Files and folders that only this user can open, whatever the umask.
 
 All that is created in the data folder and the cache folder is created here: folders with mode 0700,
-files with 0600. A disk without such rights, a FAT drive for instance, works too; on Windows the
-rights of the user's profile apply instead.
+files with 0600. Lance creates the files of an archive, in folders that are created here. A disk
+without such rights, a FAT drive for instance, works too; on Windows the rights of the user's
+profile apply instead.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ _LIBRARY_FILES = (
     "trial.json",
 )
 _LIBRARY_FOLDERS = ("snapshots", "thumbnails", "examples", "watch-canary", "archives")
+_TABLES = frozenset(  # of an archive, in its folder
+    f"{name}.lance"
+    for name in ["baselines", "facts", "files", "kept", "pending", "photos", "texts", "thumbnails"]
+)
 _OTHER_NAMES = (
     "imgsearch.toml",
     "README.md",
@@ -125,6 +130,18 @@ def make_entries_private(folder: Path) -> None:
                 make_entries_private(Path(entry.path))
 
 
+def make_tree_private(folder: Path) -> None:
+    """Take the rights of others away from all in a folder of ours, at any depth. Raises nothing.
+
+    Unlike `make_entries_private`, it also looks into folders that are private already.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            _close(entry)
+            if entry.is_dir(follow_symlinks=False):
+                make_tree_private(Path(entry.path))
+
+
 def _opened(path: Path, flag: int) -> int:
     binary = getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag | binary, FILE_MODE)
@@ -158,7 +175,7 @@ def _close(entry: os.DirEntry[str]) -> bool:
 
 def _is_of_library(entry: os.DirEntry[str]) -> bool:
     if entry.is_dir(follow_symlinks=False):
-        return entry.name in _LIBRARY_FOLDERS
+        return entry.name in _LIBRARY_FOLDERS or entry.name in _TABLES
     return entry.name.lstrip(".").startswith(_LIBRARY_FILES)
 
 

@@ -46,6 +46,18 @@ def without_spaces(text: str) -> str:
     return "".join(plain_text(text).split())
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a text can be encoded as UTF-8.
+
+    One with bytes of a file name or an argument that are not UTF-8 cannot: they are surrogates.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def path_text(path: str | Path) -> str:
     """A path, or the address of an object: `Path` makes "s3:/bucket" of "s3://bucket"."""
     return SCHEME.sub(r"\1://", str(path))

@@ -12,7 +12,7 @@ import pytest
 
 from imgsearch import Library, Settings
 from imgsearch.catalogue.lance.tables import lance_errors
-from imgsearch.errors import PhotoError, StoreError
+from imgsearch.errors import ObjectStorageError, PhotoError, StoreError
 from tests.factories import write_photos
 from tests.object_storage import S3Server
 from tests.stand_in import StandIn
@@ -82,7 +82,7 @@ def test_a_reader_searches_and_does_not_write(tmp_path: Path, s3: S3Server) -> N
         others = [path for path in of_object.paths if str(path).startswith("s3:")]
         assert others
         write_photos(photos, 1, first=3)
-        with pytest.raises(StoreError, match=r"refuses access.*permission to write"):
+        with pytest.raises(ObjectStorageError, match=r"refuses access.*permission to write"):
             archive.index([photos]).run()
 
 
@@ -101,8 +101,16 @@ def test_an_object_that_may_not_be_read_has_its_small_picture(tmp_path: Path, s3
 
 def test_a_clock_that_is_wrong_is_named() -> None:
     answer = "Generic S3 error: Client error with status 403 Forbidden: RequestTimeTooSkewed"
-    with pytest.raises(StoreError, match="clock of this machine"), lance_errors(ADDRESS):
+    with pytest.raises(ObjectStorageError, match="clock of this machine"), lance_errors(ADDRESS):
         raise OSError(answer)
+
+
+def test_storage_that_fails_by_itself_is_not_taken_for_damage() -> None:
+    answer = "Generic S3 error: Server error after 10 retries: 503 Service Unavailable: SlowDown"
+    with pytest.raises(ObjectStorageError, match="run the command again"), lance_errors(ADDRESS):
+        raise OSError(answer)
+    with pytest.raises(StoreError, match="refuses access"), lance_errors("/a/folder"):
+        raise OSError("Permission denied (os error 13)")
 
 
 def test_an_address_that_is_not_encrypted_must_be_allowed(
@@ -111,6 +119,6 @@ def test_an_address_that_is_not_encrypted_must_be_allowed(
     monkeypatch.delenv("AWS_ALLOW_HTTP")
     with (
         Library.open_archive(ADDRESS, Settings.load(data_dir=tmp_path)) as archive,
-        pytest.raises(StoreError, match="AWS_ALLOW_HTTP=true"),
+        pytest.raises(ObjectStorageError, match="AWS_ALLOW_HTTP=true"),
     ):
         archive.status()

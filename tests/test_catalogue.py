@@ -28,6 +28,7 @@ from imgsearch.errors import (
     EncoderMismatch,
     ImgsearchError,
     LibraryLocked,
+    ObjectStorageError,
     QueryError,
     Reason,
     SchemaTooNew,
@@ -48,7 +49,7 @@ from imgsearch.records.picture_text import PhotoText, TextLine
 from imgsearch.records.query import Filter, Interval, Listed, NamedPhrase, Selection
 from imgsearch.records.status import Failure
 from imgsearch.store.store import Store
-from tests.factories import CHECKOUT, PATIENCE_S, unit
+from tests.factories import CHECKOUT, PATIENCE_S, run_cli, unit
 from tests.object_storage import S3Server
 from tests.test_filters import FOLDERS, ROOTS, Known, date_of, filters, passes, random_facts
 
@@ -822,6 +823,19 @@ def test_one_can_go_back_to_what_was_published_before(writer: LanceWriter) -> No
     assert_answer(LanceCatalogue(writer.address), [*range(10), 50])
 
 
+@pytest.mark.parametrize("name", ["ü", "a#b", "50%", "a%20b", "why?", '"q"', "a b", "[x]", "日本"])
+def test_nothing_is_written_beside_the_folder_of_a_catalogue(tmp_path: Path, name: str) -> None:
+    address = tmp_path / "around" / name
+    address.parent.mkdir()
+    writer = LanceWriter.open(address, ENCODER)
+    for number in range(2):
+        writer.put([photo(number, path_of(number))])
+        writer.settle()
+    assert [each.name for each in address.parent.iterdir()] == [name]
+    writer.go_back()
+    assert_answer(LanceCatalogue(address), range(1))
+
+
 def test_old_versions_are_removed_and_readers_go_on(tmp_path: Path) -> None:
     address = tmp_path / "catalogue"
     policy = LancePolicy(scalar_index_from=1, keep_minutes=1e-9)
@@ -1097,7 +1111,7 @@ def test_a_catalogue_in_object_storage_is_like_one_in_a_folder(bucket: str) -> N
     assert catalogue.photo_at(Path("s3://photos/a/1.jpg")) == one
     with pytest.raises(StoreError, match="There is no catalogue at s3://index/other"):
         LanceCatalogue(f"{bucket}/other")
-    with pytest.raises(StoreError, match="a bucket of this name does not exist"):
+    with pytest.raises(ObjectStorageError, match="a bucket of this name does not exist"):
         LanceCatalogue("s3://nowhere/archive")
     writer.forget([f"s3://photos/a/{number}.jpg" for number in range(30)])
     assert_two_processes_double_none(address)
@@ -1108,7 +1122,7 @@ def test_storage_that_refuses_or_is_away_is_an_error_with_a_cure(
 ) -> None:
     LanceWriter.open(bucket, ENCODER)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(StoreError, match="cannot be reached"):
+    with pytest.raises(ObjectStorageError, match="cannot be reached"):
         LanceCatalogue(bucket)
 
 
@@ -1187,6 +1201,23 @@ def test_a_damaged_catalogue_is_an_error_with_a_cure(
         file.write_bytes(damage)
     with pytest.raises(ImgsearchError, match=r"Cannot use the catalogue .* backup|no catalogue"):
         LanceCatalogue(writer.address).nearest(a_query(1), 5, kind="text")
+
+
+def test_a_manifest_cut_off_anywhere_is_an_error_with_a_cure(writer: LanceWriter) -> None:
+    """Where the end of what is left happens to be read as a length, Lance panics."""
+    writer.put(some_photos(10))
+    manifests = (Path(writer.address) / "photos.lance" / "_versions").glob("*.manifest")
+    manifest = min(manifests)  # the newest has the least number
+    whole = manifest.read_bytes()
+    for length in range(0, len(whole), 5):
+        manifest.write_bytes(whole[:length])
+        with pytest.raises(StoreError, match=r"restore them from a backup|Check the address"):
+            LanceCatalogue(writer.address)
+    manifest.write_bytes(whole[:-16] + b"\xff\xff\0\0\0\0\0\0" + whole[-8:])  # where it begins
+    failed = run_cli("status", "--library", writer.address, data=Path(writer.address))
+    assert failed.returncode == StoreError.exit_code
+    assert "imgsearch: Cannot use the catalogue" in failed.stderr
+    assert "Traceback" not in failed.stderr and "backtrace:" not in failed.stderr
 
 
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:

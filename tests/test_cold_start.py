@@ -137,7 +137,7 @@ def test_a_client_of_the_service_loads_records_alone() -> None:
 
 def test_help_loads_next_to_nothing() -> None:
     code = "from imgsearch.cli import commands; commands(['--help'], standalone_mode=0)"
-    heavy = {"numpy", "imgsearch.library", "imgsearch.service.codec"}
+    heavy = {"numpy", "imgsearch.library", "imgsearch.operations.requests"}
     unneeded = NEVER | DECODERS | SERVICE | MODEL | FILTERS | INDEX | heavy
     assert sorted(modules_after(code) & unneeded) == []
 

@@ -22,13 +22,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from imgsearch import Library, Settings
 from imgsearch.encoders import onnx
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.registry import choose, encoder_choices, name_of, open_encoder
 from imgsearch.encoders.tokenizer import WholeWordVocabulary
 from imgsearch.errors import DiskError, EncoderError, EncoderUnavailable, UsageError
 from imgsearch.progress import Download
-from tests.factories import cosines, embed, prepared, run_python
+from tests.factories import cosines, embed, prepared, run_python, write_photos
 
 if TYPE_CHECKING:
     from imgsearch.records.arrays import PixelBatch
@@ -210,6 +211,26 @@ def test_auto_chooses_what_the_hub_has_and_gives_its_size(our_hub: Hub) -> None:
     assert choice.name == CLIP
     assert "605 MB" in choice.why
     assert not any(request.startswith("GET") for request in our_hub.requests), "downloaded"
+
+
+def test_a_person_is_told_before_the_hub_is_asked(our_hub: Hub, tmp_path: Path) -> None:
+    told: list[str] = []
+    requests_before: list[int] = []
+
+    def notify(sentence: str) -> None:
+        told.append(sentence)
+        requests_before.append(len(our_hub.requests))
+
+    photos = write_photos(tmp_path / "photos", 1)
+    with Library.open(Settings.load(data_dir=tmp_path / "library"), notify) as library:
+        library.index([photos]).run()
+    assert "asking the model hub" in told[0] and "--encoder lite" in told[0]
+    assert requests_before[0] == 0 < len(our_hub.requests)
+    told.clear()
+    named = Settings.load(data_dir=tmp_path / "named", encoder="lite")
+    with Library.open(named, notify) as library:
+        library.index([photos]).run()
+    assert not any("hub" in sentence for sentence in told)
 
 
 @pytest.mark.alone

@@ -51,17 +51,50 @@ def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(
 
 def test_mistakes_about_archives_are_said_in_a_sentence(tmp_path: Path) -> None:
     data, archive = tmp_path / "library", str(tmp_path / "archive")
+    empty = tmp_path / "empty"
+    empty.mkdir()
     for arguments, code, message in (
         (("index", "s3://photos"), 2, "--ray and s3:// need an archive"),
         (("index", str(tmp_path), "--library", archive, "--verify"), 2, "do not go with --library"),
         (("index", "--library", archive), 2, "Name the folders or buckets"),
-        (("index", str(tmp_path), "--library", archive), 4, "No photos were found in"),
+        (("index", str(empty), "--library", archive), 4, "No photos were found in"),
         (("copy", "--to", archive + "2"), 2, "imgsearch index"),
     ):
         done = run_cli(*arguments, data=data)
         assert done.returncode == code, (arguments, done.stderr)
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_an_archive_is_never_made_among_photos(tmp_path: Path, demo_photos: Path) -> None:
+    photos, data = tmp_path / "photos", tmp_path / "library"
+    shutil.copytree(demo_photos, photos)
+    (tmp_path / "others").mkdir()
+    shutil.copy(demo_photos / "coffee.png", tmp_path / "others")
+    (tmp_path / "link").symlink_to(photos)
+    table = tmp_path / "archive" / "photos.lance"
+    table.mkdir(parents=True)
+    shutil.copy(demo_photos / "coffee.png", table)
+    assert run_cli("index", photos, table, data=data).returncode == 0
+    before = sorted(tmp_path.rglob("*.lance")), sorted(photos.rglob("*"))
+    others = tmp_path / "others"
+    for arguments, sentence in (
+        (("copy", "--to", photos), "is in the indexed folder"),
+        (("copy", "--to", photos / "new" / "archive"), "is in the indexed folder"),
+        (("copy", "--to", tmp_path / "link" / "archive"), "is in the indexed folder"),
+        (("copy", "--to", tmp_path / "archive"), "would write its tables there"),
+        (("index", others, "--library", photos / "archive"), "is in the indexed folder"),
+        (("index", others, "--library", others), "is in the indexed folder"),
+        (("index", others, "--library", others / "archive"), "is in the indexed folder"),
+        (("index", "s3://a/b", "--library", "s3://a/b/archive"), "is among the photos of s3://a/b"),
+    ):
+        done = run_cli(*arguments, data=data)
+        assert (done.returncode, done.stdout) == (2, ""), (arguments, done.stderr)
+        assert sentence in done.stderr, done.stderr
+    assert (sorted(tmp_path.rglob("*.lance")), sorted(photos.rglob("*"))) == before
+    assert [each.name for each in others.iterdir()] == ["coffee.png"]
+    beside = run_cli("index", others, "--library", tmp_path / "photos-archive", data=data)
+    assert beside.returncode == 0, beside.stderr
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path: Path, demo_photos: Path) -> None:

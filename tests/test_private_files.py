@@ -233,3 +233,30 @@ def test_what_a_killed_process_left_is_deleted_after_an_hour(tmp_path: Path) -> 
     os.utime(part, (an_hour_ago, an_hour_ago))
     private_files.delete_abandoned(folder)
     assert not part.exists()
+
+
+def test_an_archive_in_a_folder_is_private(tmp_path: Path, stand_in: StandIn) -> None:
+    pytest.importorskip("lance", reason="needs the extra scale")
+    photos, settings = (
+        write_photos(tmp_path / "photos", 3),
+        Settings.load(data_dir=tmp_path / "data"),
+    )
+    with umask(0), Library.open(settings, encoder=stand_in) as library:
+        library.index([photos]).run()
+    indexed, copied, mixed = (tmp_path / name for name in ("indexed", "copied", "mixed"))
+    mixed.mkdir(0o755)
+    (mixed / "letter.txt").write_text("dear")
+    (mixed / "letter.txt").chmod(0o644)
+    for address in (copied, mixed):
+        with umask(0), Library.open_archive(address, settings, encoder=stand_in) as archive:
+            archive.copy_from(settings.data_dir).run()
+    with umask(0), Library.open_archive(indexed, settings, encoder=stand_in) as archive:
+        archive.index([photos]).run()
+    assert not not_private(indexed, copied, *mixed.glob("*.lance"))
+    assert (mode(mixed), mode(mixed / "letter.txt")) == (0o755, 0o644)
+    set_modes(indexed)  # as an older version left it
+    write_photos(photos, 1, first=3)
+    with umask(0), Library.open_archive(indexed, settings, encoder=stand_in) as archive:
+        archive.index([photos]).run()
+        assert len(archive.search("width:>0")) == 4
+    assert not not_private(indexed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from imgsearch import Example, Library, Query, Region, Term
+from imgsearch import Example, Library, Query, Region, Term, UsageError
 from imgsearch.errors import EncoderMismatch, QueryError, Reason
 from imgsearch.query.grammar import parse
 from imgsearch.records.answer import FilterResult
@@ -339,6 +339,38 @@ def test_a_whole_answer_is_its_pages_without_the_facts(demo: Library, query: str
     last = found.ids.tolist()[-1]
     assert demo.hits_of(found, [last, 999]) == [page.hits[-1]]
     assert demo.find_all(f"{query} after:2099").ids.tolist() == []
+
+
+def test_ids_may_be_numbers_of_numpy(
+    library: Library, stand_in: StandIn, make_photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_photo("photos/1.png").parent
+    make_photo("photos/2.png", (10, 200, 30))
+    library.index([folder]).run()
+    pytest.importorskip("lance", reason="needs the extra scale")
+    with Library.open_archive(tmp_path / "archive", library.settings, encoder=stand_in) as archive:
+        archive.fleet.copy_from(library.settings.data_dir).run()
+        for searched in (library, archive):
+            found = searched.find_all("width:>0")
+            ids = list(found.ids)
+            assert [type(each) for each in ids] == [np.int64, np.int64]
+            plain = found.ids.tolist()
+            assert searched.hits_of(found, ids) == searched.hits_of(found, plain)
+            assert [hit.photo.id for hit in searched.photos(ids)] == plain
+            assert searched.stacks_of(ids) == searched.stacks_of(plain)
+            assert [day.photo_ids.tolist() for day in searched.browse.days_of(ids)] == [plain]
+            assert searched.thumbnail(ids[0]) == searched.thumbnail(plain[0]) is not None
+            assert searched.text_of(ids[0]) is None
+            original = searched.original(ids[0])
+            assert original is not None
+            original.file.close()
+            like_it = searched.find(Query((Term(Example(ids[0])),)))
+            assert [hit.photo.id for hit in like_it.hits] == plain[1:]
+            with pytest.raises(UsageError, match="whole number"):
+                searched.photos(["1"])  # type: ignore[list-item]
+    like, unlike = library.find_all("width:>0").ids
+    assert library.labels.of_photo(like) == {}
+    assert library.concepts.teach("red", like=[like], unlike=[unlike]).likes == 1
 
 
 def test_a_whole_answer_is_as_long_as_it_may_be(noise: Library) -> None:

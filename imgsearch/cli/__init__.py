@@ -14,12 +14,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING, TypeGuard
 
 import click
 
 from imgsearch.cli.output import INTERRUPTED, print_error, print_position
 from imgsearch.errors import DiskError, ImgsearchError, QueryError
+from imgsearch.text import printable
 from imgsearch.version import VERSION
 
 if TYPE_CHECKING:
@@ -148,7 +150,10 @@ def _print_failure(error: BaseException) -> None:
             "Stopped. What was done so far is kept; run the same command again to continue."
         )
     elif isinstance(error, click.ClickException):
-        error.show()
+        shown = StringIO()
+        error.show(shown)
+        for line in shown.getvalue().splitlines():  # it quotes what was typed
+            click.echo(printable(line), err=True)
         if _is_minus_in_query(error):
             print_error(
                 "To exclude what a word names, quote the whole query: 'sunset -people'. If it "

@@ -15,7 +15,7 @@ from imgsearch.cli.progress import run_with_progress
 from imgsearch.cli.search import print_answer
 from imgsearch.errors import DiskError, MissingPackage
 from imgsearch.installation import install_command
-from imgsearch.query.grammar import absolute
+from imgsearch.paths import absolute
 from imgsearch.records.query import Example, Query, Term
 from imgsearch.text import format_count
 

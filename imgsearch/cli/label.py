@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,7 +116,7 @@ def _classes(
 
 
 def _query(words: tuple[str, ...]) -> str | None:
-    if len(words) == 1 and Path(words[0]).is_dir():
+    if len(words) == 1 and os.path.isdir(words[0]):  # noqa: PTH112  # Path raises for long names
         folder = str(Path(words[0]).resolve()).replace("\\", "\\\\").replace('"', '\\"')
         return f'in:"{folder}"'
     return " ".join(words) or None

@@ -66,7 +66,7 @@ def outputs_from(
             raise click.UsageError("-0 needs --exec.")
         return []
     from imgsearch.outputs.command import read_command
-    from imgsearch.query.grammar import absolute
+    from imgsearch.paths import absolute
 
     if nul and not commands:
         raise click.UsageError("-0 needs --exec.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -96,6 +96,9 @@ class OpenEncoder(Protocol):
     ) -> Encoder: ...
 
 
+Notify: TypeAlias = Callable[[str], None]  # called with a sentence for a person
+
+
 class Recommendation(Struct, frozen=True):
     """What a kind offers when the user leaves the choice to imgsearch.
 
@@ -160,8 +163,11 @@ class EncoderKind(Struct, frozen=True, kw_only=True):
     verify: Callable[[str], None] = _any_name
     """Raises EncoderError if the weights of a name, as far as they are here, are damaged."""
 
-    recommend: Callable[[str], Recommendation] | None = None
-    """The encoder for a device (auto, cpu, cuda, …) when the user names none."""
+    recommend: Callable[[str, Notify], Recommendation] | None = None
+    """The encoder for a device (auto, cpu, cuda, …) when the user names none.
+
+    Where the network has to be asked for that, a person is told first.
+    """
 
     int8: Callable[[str, str], Int8Option | None] = lambda requested, device: None
     """The int8 variant to try for a requested name on a device, if any."""

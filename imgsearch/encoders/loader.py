@@ -52,7 +52,7 @@ class EncoderLoader:
             return registry.EncoderChoice(
                 row.name, f"The library uses {row.name}, the encoder it was made with."
             )
-        return registry.choose(self._settings.encoder, self._settings.device)
+        return registry.choose(self._settings.encoder, self._settings.device, self._notify)
 
     def choose_new(self, name: str | None = None) -> str:
         """The name of the encoder for a new library or a rebuild: `name`, else by the settings.
@@ -67,7 +67,9 @@ class EncoderLoader:
                     "without an encoder to change to another one."
                 )
             return given
-        choice = registry.choose(name or self._settings.encoder, self._settings.device)
+        choice = registry.choose(
+            name or self._settings.encoder, self._settings.device, self._notify
+        )
         self._notify(choice.why)
         return choice.name
 

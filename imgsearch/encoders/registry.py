@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
-from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option
+from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify
 from imgsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -146,23 +146,28 @@ def encoder_choices() -> tuple[EncoderInfo, ...]:
     return tuple(choice for kind in kinds() for choice in kind.choices())
 
 
-def choose(name: str = AUTO, device: str = AUTO) -> EncoderChoice:
+def choose(
+    name: str = AUTO, device: str = AUTO, notify: Notify = lambda sentence: None
+) -> EncoderChoice:
     """The encoder that `name` stands for. Raises UsageError for an unknown name.
+
+    `notify` is called with a sentence for a person before the network is asked, which is done for
+    `auto` alone.
 
     `auto` takes the recommendation of the kind registered last that has one, then of the one
     before it, and so on: `lite`, the first, always has one.
     """
     if name == AUTO:
-        return _auto(device)
+        return _auto(device, notify)
     _known_kind(name).check(name)
     return EncoderChoice(name, f"Encoder {name}, as requested. {_CHANGE}")
 
 
-def _auto(device: str) -> EncoderChoice:
+def _auto(device: str, notify: Notify) -> EncoderChoice:
     reasons: list[str] = []
     for kind in reversed(kinds()):
         if kind.recommend is not None:
-            recommendation = kind.recommend(device)
+            recommendation = kind.recommend(device, notify)
             reasons.insert(0, recommendation.reason)
             if recommendation.name is not None:
                 name = recommendation.name

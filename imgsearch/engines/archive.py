@@ -7,7 +7,7 @@ saved searches, concepts) it does not have.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +22,8 @@ from imgsearch.errors import FolderError, MissingPackage, UsageError
 from imgsearch.fleet.mounts import MountPoints
 from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
-from imgsearch.query.grammar import absolute
+from imgsearch.outputs.places import refuse_archive_in_photos
+from imgsearch.paths import absolute
 from imgsearch.records.status import Status
 from imgsearch.search import engine
 from imgsearch.search.baseline import new_baseline
@@ -86,7 +87,7 @@ class ArchiveEngine:
         """
         if find_spec(_PACKAGE) is None:
             raise MissingPackage(f"Archives need more packages: {install_command('scale')}")
-        self.address = address
+        self.address = normal_address(address)
         self.settings = settings
         self._notify = notify
         self._given = encoder
@@ -103,7 +104,7 @@ class ArchiveEngine:
         """Whether there is an archive at the address."""
         from imgsearch.catalogue.lance.tables import exists
 
-        return exists(normal_address(self.address))
+        return exists(self.address)
 
     def close(self) -> None:
         """Release the encoder."""
@@ -321,7 +322,8 @@ class ArchiveEngine:
         """Bring the archive up to date with folders and `s3://BUCKET/FOLDER`; made if need be.
 
         What was listed and done is kept in the working folder, so that the next run goes on where
-        this one is stopped.
+        this one is stopped. Nothing is written among photos: the job raises UsageError for an
+        archive in one of these folders or in one of the library's.
         """
         from imgsearch.progress import Job
 
@@ -335,9 +337,12 @@ class ArchiveEngine:
         from imgsearch.fleet.cluster import index_vectors, ray_workers
         from imgsearch.fleet.embedding import FleetRun, embed_photos
         from imgsearch.fleet.here import workers_here
+        from imgsearch.fleet.sources import source_of
 
         if not sources:
             raise UsageError("Name the folders or buckets whose photos the archive is to have.")
+        photo_places = [source_of(source).address for source in sources]
+        refuse_archive_in_photos(self.address, [*photo_places, *self._library_roots()])
         start: Callable[[WorkPlan], AbstractContextManager[Workers]]
         row = self._catalogue.encoder if self.exists() else self._new_encoder()
         if ray is None:
@@ -363,6 +368,7 @@ class ArchiveEngine:
         from imgsearch.store.thumbnails import ThumbnailStore
 
         with Store.open(data_dir) as store, ThumbnailStore(data_dir) as thumbnails:
+            refuse_archive_in_photos(self.address, list(store.reads.roots().values()))
             row = self._catalogue.encoder if self.exists() else store.reads.encoder_in_use()
             check_encoder(store, row)
             writer = self.writer(row)
@@ -371,6 +377,16 @@ class ArchiveEngine:
                     store, writer, row, writer.put_texts, thumbnails, writer.put_thumbnails
                 )
             )
+
+    def _library_roots(self) -> list[str]:
+        """The photo folders of the library in the data folder, if there is one."""
+        from imgsearch.store.database import DATABASE_FILE
+        from imgsearch.store.reads import Reads
+
+        if not (self.settings.data_dir / DATABASE_FILE).exists():
+            return []
+        with closing(Reads.open(self.settings.data_dir)) as reads:
+            return list(reads.roots().values())
 
     def pack(
         self, folder: str, file: Path | None, photos_only: bool

@@ -17,7 +17,7 @@ from imgsearch.catalogue.local import LocalCatalogue
 from imgsearch.encoders.loader import EncoderLoader
 from imgsearch.errors import DiskError, LibraryLocked, SnapshotError, UsageError
 from imgsearch.indexer.roots import online_roots
-from imgsearch.query.grammar import absolute
+from imgsearch.paths import absolute
 from imgsearch.search import engine
 from imgsearch.search.context import SearchContext
 from imgsearch.search.kept_examples import KeptExamples

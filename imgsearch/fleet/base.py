@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import Struct
 
-from imgsearch.errors import StoreError
+from imgsearch.errors import ObjectStorageError, StoreError
 
 if TYPE_CHECKING:
     from imgsearch.records.files import IngestResult
@@ -59,12 +59,12 @@ class KnownContents(Protocol):
 def patiently(action: Callable[[], _Result], attempts: int = 8) -> _Result:
     """The result of asking a catalogue, which may be asked again: its storage may be away a while.
 
-    Raises the StoreError of the last attempt, after about a minute.
+    Raises the error of the last attempt, after about a minute.
     """
     for attempt in range(attempts - 1):
         try:
             return action()
-        except StoreError:
+        except (ObjectStorageError, StoreError):
             time.sleep(min(20.0, 2.0**attempt) * (0.5 + random.random() / 2))
     return action()
 

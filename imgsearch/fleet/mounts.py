@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from imgsearch.errors import SettingsError, UsageError
 from imgsearch.fleet.objects import S3Address
+from imgsearch.paths import expand_home
 
 _NO_NAMES = frozenset(("", ".", ".."))
 
@@ -31,9 +32,8 @@ class MountPoints(Struct, frozen=True):
         folders: dict[str, Path] = {}
         for entry in filter(str.strip, setting.split(";")):
             address, _, folder = entry.strip().partition("=")
-            path = Path(folder.strip()).expanduser()
             try:
-                mounted = S3Address.parse(address.strip())
+                mounted, path = S3Address.parse(address.strip()), Path(expand_home(folder.strip()))
             except UsageError:
                 mounted = None
             if mounted is None or not path.is_absolute():

@@ -18,6 +18,7 @@ from imgsearch.fleet.base import ListedFile
 from imgsearch.fleet.objects import ObjectStorage, S3Address, is_object, name_of
 from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.scan import scan, stat_of
+from imgsearch.paths import absolute
 from imgsearch.records.files import FileStat
 
 _FILES_AT_ONCE = 10_000
@@ -55,8 +56,8 @@ def source_of(address: str) -> PhotoSource:
     """The source of an address. Raises UsageError, FolderError and MissingPackage."""
     if is_object(address):
         return _Objects(S3Address.parse(address))
-    folder = os.path.abspath(os.path.expanduser(address))  # noqa: PTH100, PTH111  # links stay
-    if not Path(folder).is_dir():
+    folder = absolute(address)
+    if not os.path.isdir(folder):  # noqa: PTH112  # Path raises for long names
         raise FolderError(
             f"{folder} is not a folder that can be read. Check its name and permissions."
         )

@@ -6,6 +6,7 @@ stopped.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -76,7 +77,7 @@ from imgsearch.store.progress_file import publish_progress
 from imgsearch.store.reads import Reads
 from imgsearch.store.store import Store
 from imgsearch.store.thumbnails import ThumbnailStore
-from imgsearch.text import format_count, shell_word
+from imgsearch.text import format_count, is_utf8, shell_word
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -266,7 +267,7 @@ class Indexer:
     ) -> Generator[Progress, None, MergeReport]:
         """Merge a pack. Everything that can be refused is, before anything is written."""
         started = time.monotonic()
-        if pack.is_dir():  # a folder that carries its pack
+        if os.path.isdir(pack):  # noqa: PTH112  # a folder that carries its pack
             pack, at = packs.pack_inside(str(pack)), at or str(pack)
         with PackReader(pack) as reader:
             place = self._place_of_merge(reader, at, offline, beside)
@@ -415,7 +416,7 @@ class Indexer:
     def forget_labels(self, name: str) -> bool:
         """Delete saved labels; returns whether there were any of this name."""
         with writing(self._data_dir) as store:
-            return store.labels.delete_facet(name)
+            return is_utf8(name) and store.labels.delete_facet(name)
 
     def teach(self, lesson: teaching.Lesson) -> None:
         """Teach a concept, and find the photos that show it."""

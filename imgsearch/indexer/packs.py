@@ -55,7 +55,7 @@ def check_destination(file: Path, roots: Sequence[str]) -> None:
                 f"{file} is in the photo folder {root}, where imgsearch writes nothing. Choose "
                 "another place; or use --inside, which puts the pack into a hidden folder there."
             )
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112  # Path raises for long names
         raise DiskError(f"The folder {folder} for the pack does not exist. Create it first.")
 
 
@@ -332,7 +332,7 @@ def _stat_in(folder: str, file: PackedFile) -> FileStat | None:
 
 def verify_pack(file: Path) -> Generator[Progress, None, PackInfo]:
     """Read a whole pack and compare every checksum. Raises as `PackReader`."""
-    if file.is_dir():
+    if os.path.isdir(file):  # noqa: PTH112  # Path raises for long names
         file = pack_inside(str(file))
     with PackReader(file) as reader:
         for done in reader.verify():

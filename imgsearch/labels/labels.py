@@ -9,6 +9,7 @@ from imgsearch.encoders.prompts import class_templates, embed_in
 from imgsearch.errors import UsageError
 from imgsearch.records.labels import Classes, Facet, Label
 from imgsearch.store.reads import photo_starts
+from imgsearch.text import is_utf8
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
@@ -39,6 +40,8 @@ def validate(classes: Classes) -> Classes:
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
         raise UsageError(f"The class {duplicate!r} is named twice. Name it once.")
+    if not all(map(is_utf8, (*classes.names, classes.template or ""))):
+        raise UsageError("A class name or the template has bytes that are not UTF-8. Retype it.")
     longest = max(map(len, names))
     if longest > MAX_NAME_CHARS:
         raise UsageError(
@@ -147,10 +150,10 @@ def _classify(
 def save_facet(store: Store, name: str, classes: Classes) -> Facet:
     """Save classes under a name; `update_facets` then labels the photos.
 
-    Raises UsageError for invalid classes or a blank name.
+    Raises UsageError for invalid classes, and for a name that is blank or not UTF-8.
     """
-    if not name.strip():
-        raise UsageError("The facet needs a name: --save-as animals")
+    if not name.strip() or not is_utf8(name):
+        raise UsageError("The facet needs a name, as text in UTF-8: --save-as animals")
     return store.labels.save_facet(name.strip(), validate(classes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from imgsearch.operations.declared import CountedPhotos, operation
@@ -14,6 +15,7 @@ from imgsearch.records.browse import (
     PlaceCounts,
     Timeline,
 )
+from imgsearch.records.ids import as_ids
 from imgsearch.records.query import Query
 
 if TYPE_CHECKING:
@@ -70,11 +72,13 @@ class Browse:
 
         return days_of(self._engine.browsing(), self._counted(query, k))
 
-    def days_of(self, photo_ids: Ids) -> tuple[DayPhotos, ...]:
+    def days_of(self, photo_ids: Iterable[int]) -> tuple[DayPhotos, ...]:
         """Sort these photos by day, newest first, as `sort:date` has them."""
+        import numpy as np
+
         from imgsearch.analysis.browse import days_of
 
-        return days_of(self._engine.browsing(), photo_ids)
+        return days_of(self._engine.browsing(), np.array(as_ids(photo_ids), np.int64))
 
     def positions(self, query: str | Query | None = None, k: int = 1000) -> PhotoPositions:
         """List where the photos were taken."""

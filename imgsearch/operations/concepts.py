@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from imgsearch.errors import QueryError, UsageError
+from imgsearch.errors import UsageError
 from imgsearch.operations.declared import ResultCount, operation
+from imgsearch.query.grammar import check_k
 from imgsearch.records.answer import Hits
 from imgsearch.records.concepts import Concept, ExampleSource
 
@@ -84,8 +85,7 @@ class Concepts:
         from imgsearch.search.engine import make_hits
         from imgsearch.search.judging import photos_to_judge
 
-        if k < 1:
-            raise QueryError(f"The number of photos must be 1 or more, not {k}.")
+        check_k(k, "photos")
         engine = self._engine
         ids = photos_to_judge(engine.context(), self.get(name).name, k)
         stack_raw = engine.settings.stack_raw

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imgsearch.config import PRUNE_DAYS
 from imgsearch.errors import Reason, UsageError
-from imgsearch.query.grammar import absolute
+from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.operations.declared import operation
-from imgsearch.query.grammar import absolute
+from imgsearch.paths import absolute
+from imgsearch.records.ids import as_id
 from imgsearch.records.labels import Classes, Facet, Label, LabelCount, SavedLabels
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Labels:
 
     def of_photo(self, photo_id: int) -> dict[str, Label]:
         """Return the saved labels of a photo, by the name that they were saved under."""
-        return self._engine.store().labels.of_photo(photo_id)
+        return self._engine.store().labels.of_photo(as_id(photo_id))
 
     def evaluate(self, folder: str | Path, more: Classes | None = None) -> Job[Confusion]:
         """Label photos whose class is known, because their folder is named after it, and count.

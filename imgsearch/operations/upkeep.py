@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import UsageError
-from imgsearch.query.grammar import absolute
+from imgsearch.paths import absolute
 
 if TYPE_CHECKING:
     from imgsearch.engines.local import LocalEngine

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +22,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from imgsearch.encoders.phrasing import asks_for_any_photo
-from imgsearch.errors import QueryError, UsageError
+from imgsearch.errors import QueryError
+from imgsearch.paths import absolute
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
 from imgsearch.query.negation import split_negations
+from imgsearch.records.ids import as_id
 from imgsearch.records.query import (
     MINUS_WEIGHT,
     Example,
@@ -37,6 +38,7 @@ from imgsearch.records.query import (
     TaughtConcept,
     Term,
 )
+from imgsearch.text import is_utf8
 
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
 _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
@@ -53,6 +55,7 @@ _SETTINGS = ("t", "sort")
 # A query within these bounds takes a few seconds at most, and SQLite accepts its conditions.
 MAX_CHARS = 10_000  # of a line, and of all texts, paths and values of a query together
 MAX_TERMS = 100
+MAX_RESULTS = 1_000_000_000  # in one answer; SQLite and Lance count no further than 2^63
 MAX_VALUES = 500  # of all filters together
 
 _EXAMPLE_QUERY = "Say what to look for, for example: a dog in snow"
@@ -416,20 +419,25 @@ def _quoted(text: str) -> str:
 def resolve_query(query: str | Query) -> Query:
     """Parse a query line, if it is one, and make the paths of the examples absolute.
 
-    Raises QueryError, also for a query that exceeds MAX_CHARS, MAX_TERMS or MAX_VALUES, and for
-    what is neither a line nor a Query.
+    Raises QueryError, also for a query that exceeds MAX_CHARS, MAX_TERMS or MAX_VALUES, for words
+    that are not UTF-8, and for what is neither a line nor a Query.
     """
     parsed = parse(query) if isinstance(query, str) else query
     if not isinstance(parsed, Query):
         raise QueryError(f"A query is a line of text or a Query, not {parsed!r}. {_EXAMPLE_QUERY}")
     check_size(parsed)
-    terms = tuple(
-        dataclasses.replace(term, what=replace(term.what, source=Path(absolute(term.what.source))))
-        if isinstance(term.what, Example) and isinstance(term.what.source, Path)
-        else term
-        for term in parsed.terms
-    )
-    return replace(parsed, terms=terms)
+    if not all(is_utf8(what) for what in map(_words_of, parsed.terms)):
+        raise QueryError("The words of the query have bytes that are not UTF-8. Type them again.")
+    return replace(parsed, terms=tuple(map(_resolved, parsed.terms)))
+
+
+def _resolved(term: Term) -> Term:
+    """The term with the path of its example absolute, and its id an integer of Python."""
+    if not isinstance(term.what, Example) or isinstance(term.what.source, bytes):
+        return term
+    source = term.what.source
+    resolved = Path(absolute(source)) if isinstance(source, Path) else as_id(source)
+    return dataclasses.replace(term, what=replace(term.what, source=resolved))
 
 
 def check_size(query: Query, filters: int = 0) -> None:
@@ -445,11 +453,24 @@ def check_size(query: Query, filters: int = 0) -> None:
     _check_bound("characters", sum(map(len, texts)), MAX_CHARS)
 
 
+def check_k(k: int, what: str = "results") -> None:
+    """Raise QueryError for a number of results that is not from 1 to MAX_RESULTS."""
+    if not 1 <= k <= MAX_RESULTS:
+        raise QueryError(
+            f"The number of {what} must be 1 or more, and at most {MAX_RESULTS:,}, not {k:,}."
+        )
+
+
+def _words_of(term: Term) -> str:
+    """The text of a term or the name of a concept; empty for an example."""
+    if isinstance(term.what, Example):
+        return ""
+    return term.what.name if isinstance(term.what, TaughtConcept) else term.what
+
+
 def _source_of(term: Term) -> str | Path | int | bytes:
     """The text or the name of a term, or where its example comes from."""
-    if isinstance(term.what, Example):
-        return term.what.source
-    return term.what.name if isinstance(term.what, TaughtConcept) else term.what
+    return term.what.source if isinstance(term.what, Example) else _words_of(term)
 
 
 def _check_bound(what: str, count: int, bound: int) -> None:
@@ -458,10 +479,3 @@ def _check_bound(what: str, count: int, bound: int) -> None:
             f"The query is too long: it has {count:,} {what}, and at most {bound:,} are allowed. "
             "Shorten it, or split it into several queries."
         )
-
-
-def absolute(path: str | Path) -> str:
-    """The absolute path. Symbolic links in it are kept. Raises UsageError for an empty name."""
-    if path == "":  # mostly a variable of the shell that is not set
-        raise UsageError("The name of a file or folder is empty. For the current folder, use .")
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  # keeps symbolic links

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError
-from imgsearch.query.grammar import EMPTY_QUERY
+from imgsearch.query.grammar import EMPTY_QUERY, check_k
 from imgsearch.records.answer import Answer, FoundPhotos, Hit, Neighbours, Verdict
 from imgsearch.records.query import Listed, Query, Selection
 from imgsearch.search import cursor as cursors
@@ -61,8 +61,7 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
 
 
 def _page(context: SearchContext, query: Query, k: int, cursor: str | None) -> Answer:
-    if k < 1:
-        raise QueryError(f"The number of results must be 1 or more, not {k}.")
+    check_k(k)
     if query == Query():
         raise QueryError(EMPTY_QUERY)
     _check_min_score(query)
@@ -133,6 +132,7 @@ def find_all(
     """
     import numpy as np
 
+    check_k(k)
     query = context.understood(query).query
     if not query.terms:
         return FoundPhotos(query, np.array(found_ids(context, query, most_listed), np.int64))

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgsearch.errors import ImgsearchError, QueryError
-from imgsearch.query.grammar import absolute, example_of
+from imgsearch.paths import absolute
+from imgsearch.query.grammar import example_of
 from imgsearch.records.concepts import ConceptExample, ExampleSource
+from imgsearch.records.ids import as_id
 from imgsearch.records.query import Example
 from imgsearch.search.concepts import probe_of
 from imgsearch.search.example_files import content_hash_of
@@ -78,7 +80,8 @@ def _identity(
         example = example_of(source).what
         assert isinstance(example, Example) and isinstance(example.source, int)
         source = example.source
-    if isinstance(source, int):
+    if not isinstance(source, str | Path | bytes):
+        source = as_id(source)
         stored_vector(context, source)
         photo = context.catalogue.photos([source])[source].photo
         return bytes.fromhex(photo.content_hash), source, None

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.errors import QueryError, UsageError
-from imgsearch.query.grammar import check_size, is_expressible, parse, to_text
+from imgsearch.query.grammar import check_k, check_size, is_expressible, parse, to_text
 from imgsearch.records.query import Example, Filter, Query, Term
 from imgsearch.search.example_files import content_hash_of
-from imgsearch.text import plain_text
+from imgsearch.text import is_utf8, plain_text
 
 if TYPE_CHECKING:
     from imgsearch.catalogue.base import Catalogue
@@ -132,12 +132,13 @@ def new_search(
     """A search to save, of now: it needs no other saved search.
 
     Example files of the query have been kept: see `with_kept_examples`. Raises UsageError for a bad
-    name, and QueryError for an empty query and a k below 1.
+    name and for a value of a filter that is not UTF-8, and QueryError for an empty query and a k
+    below 1.
     """
     from imgsearch.records.saved import PlacedTerm, SavedSearch  # lazy: few queries have one
 
-    if k is not None and k < 1:
-        raise QueryError(f"The number of results must be 1 or more, not {k}.")
+    if k is not None:
+        check_k(k)
     full = with_saved(definitions, query)
     in_line = replace(full, terms=tuple(filter(is_expressible, full.terms)))
     # Without free words, all texts are in quotes: what was quoted must not be understood as names.
@@ -149,6 +150,11 @@ def new_search(
     )
     now = datetime.now(UTC).replace(microsecond=0)
     search = SavedSearch(read_name(name), line, examples, k, include_weak, now, now)
+    if not is_utf8(line):
+        raise UsageError(
+            "A search with bytes that are not UTF-8 cannot be saved. Name the folder or file by "
+            "another part of its name."
+        )
     query_of(search)  # raises if the line cannot be read again
     return search
 

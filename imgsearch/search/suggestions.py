@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from msgspec import Struct
 
-from imgsearch.errors import UsageError
 from imgsearch.query.completion import typed_end
 from imgsearch.query.fields import FIELDS
-from imgsearch.query.grammar import to_text
+from imgsearch.query.grammar import check_k, to_text
 from imgsearch.records.names import NameField
 from imgsearch.records.query import MINUS_WEIGHT, Filter, Query, Sort, TaughtConcept, Term
 from imgsearch.records.suggestion import Suggestion, SuggestionKind
@@ -93,10 +92,9 @@ def suggest(
 
     Past queries, where they are kept, come first, at most three of them unless nothing was typed
     yet. Then those names that have the most of the words that were typed, those that begin with
-    them, and those of the most photos. Raises UsageError for a limit below 1.
+    them, and those of the most photos. Raises QueryError for a limit below 1.
     """
-    if limit < 1:
-        raise UsageError(f"The number of suggestions must be 1 or more, not {limit}.")
+    check_k(limit, "suggestions")
     if len(line) > _MAX_CHARS:
         return []
     most = MAX_PAST_QUERIES if line.strip() else limit

@@ -7,7 +7,6 @@ from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,11 +17,11 @@ from imgsearch.service.answering import Answering, json_response, no_route, unex
 from imgsearch.service.auth import TokenAuth
 from imgsearch.service.client import handshake
 from imgsearch.service.connections import RequestDeadlines
+from imgsearch.service.hosts import KnownHosts
 from imgsearch.service.openapi import openapi_document
 from imgsearch.service.table import operations_for
 from imgsearch.service.turns import Turns
 
-HOSTS = ["localhost", "127.0.0.1"]
 # Answers that are computed at once: see "Sixteen clients" in docs/serve.md.
 AT_ONCE = 3
 AT_ONCE_FROM_STORAGE = 40  # they wait for object storage
@@ -50,7 +49,7 @@ def create_app(library: Library, token: str | None, on_request: Callable[[], Non
         ],
         middleware=[
             Middleware(RequestDeadlines),
-            Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
+            Middleware(KnownHosts),
             Middleware(TokenAuth, token=token),
         ],
         exception_handlers={404: no_route, 405: no_route, Exception: unexpected},

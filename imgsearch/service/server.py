@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LOCK_FILE = "serve.lock"
 HOST = "127.0.0.1"
 GRACE_S = 1.0  # for answers that are being computed when the service is stopped
+MAX_IDLE_S = 366 * 24 * 60 * 60  # timers count no further than 292 years
 FORCED_EXIT_S = 1.6  # exit then, even if a model call is still running
 BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
 SWITCH_INTERVAL_S = 0.0005  # handshakes are answered in time while sixteen threads compute
@@ -64,9 +65,15 @@ def serve(
 
     After `idle_s` without a request the model's memory is released, unless it is None. `on_ready`
     is called when the service can be reached and the model is loaded. Raises UsageError if the
-    library does not exist or is served already and if the port is taken; DiskError if the data
+    library does not exist or is served already, if the port is taken, and for an `idle_s` that is
+    not more than 0 and at most a year; DiskError if the data
     folder cannot be written; and what opening an archive raises.
     """
+    if idle_s is not None and not 0 < idle_s <= MAX_IDLE_S:
+        raise UsageError(
+            f"The time without a request must be more than 0 and at most {MAX_IDLE_S // 60:,} "
+            "minutes. To keep the model in memory, leave --idle out."
+        )
     folder = library.working_folder
     library.photo_count()  # raises if there is nothing to serve
     private_files.make_folder(folder)

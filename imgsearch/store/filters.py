@@ -10,12 +10,12 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from imgsearch.paths import absolute
 from imgsearch.records.names import NAME_FIELDS, NameField, names_of_keyword
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.query import (
@@ -412,5 +412,5 @@ CONDITIONS: dict[str, Condition] = {
 def _folder(text: str) -> str:
     """A folder as a user names it: a path if it begins with / or ~, otherwise a name."""
     if text.startswith(("/", "~")):
-        return os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # keeps symbolic links
+        return absolute(text)
     return text.strip("/")

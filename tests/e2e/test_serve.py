@@ -449,12 +449,23 @@ def test_a_token_from_the_environment(data: Path) -> None:
             connection.close()
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[::1]:80", "", "a@b"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "127.0.0.1.evil.example", "[::1]:80", "", "a@b", "localhost:80@evil"),
+        *("localhost:", "localhost:٣", "localhost\r\nHost: evil.example"),
+    ],
+)
 def test_other_host_names_are_refused(served: Served, host: str) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as line:
         head = f"GET /hello HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n"
         line.sendall(f"{head}Connection: close\r\n\r\n".encode())
-        assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
+        answer = b"".join(iter(lambda: line.recv(1000), b""))
+    status_line, _, body = answer.partition(b"\r\n\r\n")
+    assert status_line.startswith(b"HTTP/1.1 400 ")
+    if "\r\n" not in host:  # which is no request at all, so it gets no further
+        error = json.loads(body)["error"]
+        assert error["kind"] == "UsageError" and "localhost and 127.0.0.1 only" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -239,12 +239,12 @@ def _add_folder_form(busy: bool) -> None:
         ).strip()
         if button.form_submit_button("Index", type="primary", disabled=busy, width="stretch"):
             if folder:
-                _start_index((Path(folder).expanduser(),))
+                _start_index((folder,))
                 st.rerun()
             st.warning("Enter a folder first.")
 
 
-def _start_index(folders: Sequence[Path] = (), accept_removals: bool = False) -> None:
+def _start_index(folders: Sequence[str | Path] = (), accept_removals: bool = False) -> None:
     session().start(INDEX, lambda library: library.index(folders, accept_removals=accept_removals))
 
 

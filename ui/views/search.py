@@ -9,7 +9,16 @@ from pathlib import Path
 import streamlit as st
 from msgspec.structs import replace
 
-from imgsearch import Answer, Hit, ImgsearchError, QueryError, format_count, parse
+from imgsearch import (
+    Answer,
+    Hit,
+    ImgsearchError,
+    QueryError,
+    UsageError,
+    expand_home,
+    format_count,
+    parse,
+)
 from ui import cards, elements, exports, filters, saved_shelf, teaching
 from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
@@ -367,8 +376,8 @@ def _link_form(hits: Callable[[], Sequence[Hit]]) -> None:
     if st.button("Create", disabled=not folder):
         roots = [root.path for root in session().library.folders.all()]
         try:
-            number = exports.link_folder(hits(), Path(folder).expanduser(), roots)
-        except ValueError as error:
+            number = exports.link_folder(hits(), Path(expand_home(folder)), roots)
+        except (ValueError, UsageError) as error:
             st.warning(str(error))
         else:
             st.success(f"Created {format_count(number, 'link')}.")

@@ -6,10 +6,8 @@ written as a literal or, in a pattern, character by character.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from math import ceil, floor, radians
-from pathlib import Path
 
 from imgsearch.catalogue.lance.rows import FILE_END, NAME_END
 from imgsearch.catalogue.lance.tables import (
@@ -21,6 +19,7 @@ from imgsearch.catalogue.lance.tables import (
     words_column,
 )
 from imgsearch.errors import QueryError
+from imgsearch.paths import absolute
 from imgsearch.records.names import NAME_FIELDS, WHOLE_NAME_FIELDS, NameField
 from imgsearch.records.photo import FACTS, Fact
 from imgsearch.records.picture_text import words_in_text
@@ -249,8 +248,7 @@ def _in(value: FilterValue) -> str:
     if "://" in text:
         return f"array_has(folders, {literal(text.rstrip('/'))})"
     if text.startswith(("/", "~")):
-        folder = os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # keeps symbolic links
-        return f"array_has(folders, {literal(folder)})"
+        return f"array_has(folders, {literal(absolute(text))})"
     path = f"/{plain_text(text.strip('/'))}/"
     names = [name for name in path.split("/") if name]
     # Each name is in an index of names; where there are several, their order counts as well.

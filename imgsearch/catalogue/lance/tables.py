@@ -25,14 +25,19 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
+from imgsearch import private_files
+from imgsearch.catalogue.address import TABLE_SUFFIX, is_folder
 from imgsearch.errors import (
     DiskError,
     LibraryLocked,
     MissingPackage,
+    ObjectStorageError,
     SchemaTooNew,
     StoreError,
 )
@@ -43,6 +48,7 @@ from imgsearch.records.photo import FACTS
 
 # Lance logs to the terminal by itself: every empty partition of an index, for example.
 os.environ.setdefault("LANCE_LOG", "error")
+os.environ.setdefault("RUST_BACKTRACE", "0")  # of its panics: see `lance_errors`
 try:
     import lance
     import pyarrow as pa
@@ -234,8 +240,14 @@ def exists(address: str, name: TableName = "photos") -> bool:
 
 
 def create(address: str, encoder: EncoderRow) -> None:
-    """Make the tables of a catalogue. What others have made meanwhile stays as it is."""
+    """Make the tables of a catalogue. What others have made meanwhile stays as it is.
+
+    Folders that are made for it can be opened by this user only.
+    """
     with lance_errors(address):
+        if is_folder(address):
+            for name in _KEYS:
+                private_files.make_folder(Path(_uri(address, name)))
         # `photos` comes last: where it is, the others are.
         for name in sorted(_KEYS, key=lambda name: name == "photos"):
             schema = schema_of(name, encoder)
@@ -247,8 +259,36 @@ def create(address: str, encoder: EncoderRow) -> None:
                     raise
 
 
+def make_private(address: str) -> None:
+    """Take the rights of others away from a catalogue in a folder of this user, that has them.
+
+    Where the folder has more than the tables, it keeps its rights. Raises nothing.
+    """
+    if is_folder(address):
+        private_files.make_private(Path(address))
+
+
+def make_files_private(address: str) -> None:
+    """Take the rights of others away from all files of a catalogue in a folder. Raises nothing.
+
+    Lance makes them with the rights that the umask leaves; nobody can open the folder they are in.
+    """
+    if is_folder(address):
+        for name in _KEYS:
+            private_files.make_tree_private(Path(_uri(address, name)))
+
+
 def _uri(address: str, name: str) -> str:
-    return f"{address}/{name}.lance"
+    return f"{address}/{name}{TABLE_SUFFIX}"
+
+
+def _uri_for_tags(address: str, name: str) -> str:
+    """The address of a table by which Lance writes tags at the same place as all else.
+
+    By the path of a folder, it makes the folder of a tag at the percent-encoded path as well.
+    """
+    uri = _uri(address, name)
+    return f"file-object-store://{quote(uri)}" if is_folder(address) else uri
 
 
 def _is_not_found(error: Exception) -> bool:
@@ -405,6 +445,12 @@ class Table:
             # One of its own: views share the other, and a commit moves the dataset it is made by.
             yield lance.dataset(_uri(self.address, self.name))
 
+    @contextmanager
+    def tagging(self) -> Iterator[Any]:
+        """A dataset at the newest version, to write tags."""
+        with lance_errors(self.address):
+            yield lance.dataset(_uri_for_tags(self.address, self.name))
+
 
 # ------------------------------------------------------------------------- conditions
 
@@ -472,54 +518,74 @@ _MEANINGS = (
     ),
     (
         ("requesttimetooskewed",),
-        StoreError,
+        ObjectStorageError,
         "The storage of the catalogue {} refuses requests because the clock of this machine is "
         "wrong. Set it, and run the command again.",
     ),
     (
         ("builder error",),  # of a request: Lance refuses http:// unless it is allowed
-        StoreError,
+        ObjectStorageError,
         "The storage of the catalogue {} has an address with http://, by which everything is sent "
         "unencrypted. If its network is your own, set AWS_ALLOW_HTTP=true; else use https://.",
     ),
     (
         ("credential", "invalidaccesskeyid", "signaturedoesnotmatch", "expiredtoken"),
-        StoreError,
+        ObjectStorageError,
         "The storage of the catalogue {} does not accept the credentials, or there are none. "
         "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile.",
     ),
     (
         ("403 forbidden", "accessdenied", "access denied", "permission denied"),
-        StoreError,
+        ObjectStorageError,
         "The storage of the catalogue {} refuses access. Searching needs permission to read and "
         "list, and writing needs permission to write and delete as well.",
     ),
     (
         ("nosuchbucket", "404 not found"),
-        StoreError,
+        ObjectStorageError,
         "There is no storage at {}: a bucket of this name does not exist. Check the address.",
     ),
     (
         ("error sending request", "connection", "connect error", "timed out", "dns error"),
-        StoreError,
+        ObjectStorageError,
         "The storage of the catalogue {} cannot be reached. Check the network and, if it has an "
         "address of its own, AWS_ENDPOINT_URL; then run the command again.",
     ),
+    (
+        ("generic s3 error",),
+        ObjectStorageError,
+        "The storage of the catalogue {} answers with an error of its own. Nothing is lost: run "
+        "the command again later.",
+    ),
 )
+_PANIC = "pyo3_runtime"  # the module of the exception that a panic in Rust is; it has no other name
 
 
 @contextmanager
 def lance_errors(address: str) -> Iterator[None]:
-    """What Lance raises, as an error of imgsearch with a cure."""
+    """What Lance raises, as an error of imgsearch with a cure.
+
+    StoreError, DiskError, LibraryLocked, and ObjectStorageError for storage that refuses or cannot
+    be reached. A panic is none of Python's usual exceptions.
+    """
     try:
         yield
     except (OSError, ValueError, RuntimeError, NotImplementedError) as error:
         text = str(error)
         for signs, kind, sentence in _MEANINGS:
             if any(sign in text.lower() for sign in signs):
-                raise kind(sentence.format(address)) from error
-        reason = _PLACES_IN_RUST.sub("", text).strip(" .,")[:300]
-        raise StoreError(
-            f"Cannot use the catalogue {address}: {reason}. Check the address; if its files are "
-            "damaged, restore them from a backup."
-        ) from error
+                is_here = kind is ObjectStorageError and is_folder(address)
+                raise (StoreError if is_here else kind)(sentence.format(address)) from error
+        raise _unusable(address, error) from error
+    except BaseException as error:
+        if type(error).__module__ != _PANIC:
+            raise
+        raise _unusable(address, error) from error  # bytes that make no sense, where it looked
+
+
+def _unusable(address: str, error: BaseException) -> StoreError:
+    reason = _PLACES_IN_RUST.sub("", str(error)).strip(" .,")[:300]
+    return StoreError(
+        f"Cannot use the catalogue {address}: {reason}. Check the address; if its files are "
+        "damaged, restore them from a backup."
+    )

@@ -176,6 +176,7 @@ class LanceWriter:
         address = normal_address(address)
         if not tables.exists(address):
             tables.create(address, encoder)
+        tables.make_private(address)
         writer = cls(address, encode_texts, make_baseline, policy, build_large_index)
         if writer.encoder.encoder_id != encoder.encoder_id:
             raise EncoderMismatch(
@@ -471,6 +472,7 @@ class LanceWriter:
             self._step(self._pending, self._compact(self._pending))
             for table in (*indexed, self._pending, self._baselines):
                 self._clean(table)
+        tables.make_files_private(self.address)
 
     def _step(self, table: Table, do: Callable[[Any], object]) -> None:
         """Do something to a table that others may interrupt by their commits."""
@@ -556,7 +558,7 @@ class LanceWriter:
             self._tag(table, table.newest().version)
 
     def _tag(self, table: Table, version: int) -> None:
-        with table.changing() as dataset:
+        with table.tagging() as dataset:
             known = dataset.tags.list()
             before = known[_PUBLISHED]["version"] if _PUBLISHED in known else None
             for tag, target in ((_BEFORE, before), (_PUBLISHED, version)):

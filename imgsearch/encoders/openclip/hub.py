@@ -117,7 +117,7 @@ def _size_on_hub(repo: str, file: str, timeout_s: float) -> int | None:
         def redirect_request(self, *args: object) -> None:
             return None
 
-    request = urllib.request.Request(f"{_endpoint()}/{repo}/resolve/main/{file}", method="HEAD")
+    request = urllib.request.Request(f"{endpoint()}/{repo}/resolve/main/{file}", method="HEAD")
     request.add_header("User-Agent", "imgsearch")
     try:
         with urllib.request.build_opener(StopAtRedirect).open(request, timeout=timeout_s) as reply:
@@ -200,7 +200,8 @@ def _reporter(file: HubFile, on_download: OnDownload) -> type:
     return Reporter
 
 
-def _endpoint() -> str:
+def endpoint() -> str:
+    """The address of the model hub."""
     from huggingface_hub import constants
 
     return str(constants.ENDPOINT)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Recommendation
+from imgsearch.encoders.base import Encoder, EncoderKind, Int8Option, Notify, Recommendation
 from imgsearch.encoders.device import has_gpu
 from imgsearch.encoders.openclip import catalogue, hub
 from imgsearch.encoders.openclip.catalogue import FIRST_INT8, FP32, INT8, plain
@@ -82,7 +82,7 @@ def _verify(name: str) -> None:
         hub.verify(weights)
 
 
-def _recommend(device: str) -> Recommendation:
+def _recommend(device: str, notify: Notify) -> Recommendation:
     """The default for the device if it is cached or can be downloaded, else the other if cached."""
     gpu = has_gpu(device)
     names = (catalogue.GPU_DEFAULT, catalogue.CPU_DEFAULT)
@@ -93,6 +93,11 @@ def _recommend(device: str) -> Recommendation:
         return Recommendation(None, f"{best.name} needs open_clip, which is not installed")
     if is_downloaded(best):
         return Recommendation(best.name, f"the default {place}")
+    if not hub.is_offline():
+        notify(
+            f"No model was chosen, and {best.name} is not on this machine: asking the model hub "
+            f"({hub.endpoint()}) for it. To ask nobody: --encoder lite, or HF_HUB_OFFLINE=1."
+        )
     if hub.find(best.repo, hub.WEIGHT_FILES):
         return Recommendation(best.name, f"the default {place}, {best.size_mb} MB to download once")
     reason = f"{best.name} is not on this machine and the model hub cannot be reached"

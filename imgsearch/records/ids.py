@@ -1,0 +1,24 @@
+"""Ids of photos as callers give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import index
+from typing import SupportsIndex
+
+from imgsearch.errors import UsageError
+
+
+def as_ids(ids: Iterable[SupportsIndex]) -> list[int]:
+    """Ids as Python's own integers, from those of NumPy too. Raises UsageError as `as_id` does."""
+    return [as_id(each) for each in ids]
+
+
+def as_id(photo_id: SupportsIndex) -> int:
+    """An id as an integer of Python. Raises UsageError for what is not a whole number."""
+    try:
+        return index(photo_id)
+    except TypeError:
+        raise UsageError(
+            f"The id of a photo is a whole number, as hit.photo.id has it, not {photo_id!r}."
+        ) from None
