@@ -417,7 +417,8 @@ class Archive:
         photo_id = context.catalogue.photo_at(path)
         if photo_id is None:
             return Explanation(path, reason=f"The archive {self.address} has no photo there.")
-        return explain(context, photo_id, path, context.understood(resolve_query(query)).query)
+        searched = engine.searched_query(context, resolve_query(query))
+        return explain(context, photo_id, path, searched)
 
     def writer(self, encoder: EncoderRow | None = None) -> LanceWriter:
         """What writes to the archive; with `encoder`, the archive is made if there is none.

