@@ -617,6 +617,7 @@ class Archive:
             frozenset(),
             self.settings.max_megapixels,
             self.settings.cache_dir,
+            lambda: self._names,
             self.settings.stack_raw,
         )
 

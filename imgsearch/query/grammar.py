@@ -242,10 +242,12 @@ class _Reader(Struct):
             alias = difflib.get_close_matches(name, OTHER_NAMES, n=1, cutoff=0.75)
             near = [OTHER_NAMES[other] for other in alias] or near
             hint = f"Did you mean {near[0]}:? " if near else f"Known: {', '.join(known)}. "
+            before, after = self.line[: self.at], self.line[found.end(1) :]
             self.fail(
                 f"Unknown filter {found[1]}:. {hint}To search for the text itself, put it in "
                 "quotes.",
                 self.at,
+                f"{before}{near[0]}{after}" if near else None,
             )
         self.at = found.end()
         return name
@@ -309,8 +311,9 @@ class _Reader(Struct):
             self.fail("A space is missing after the closing quote.", self.at)
         return text
 
-    def fail(self, message: str, at: int) -> NoReturn:
-        with _query_errors(self.line, at):
+    def fail(self, message: str, at: int, suggestion: str | None = None) -> NoReturn:
+        """Point at a character; `suggestion` is the line that may have been meant."""
+        with _query_errors(self.line, at, suggestion):
             raise ValueError(message)
 
 
@@ -346,13 +349,15 @@ def _photo_id(text: str) -> int:
 
 
 @contextmanager
-def _query_errors(line: str | None = None, at: int = 0) -> Iterator[None]:
+def _query_errors(
+    line: str | None = None, at: int = 0, suggestion: str | None = None
+) -> Iterator[None]:
     """Turn a ValueError into a QueryError that points into the line, if there is one."""
     try:
         yield
     except ValueError as error:
         position = "" if line is None else f" (character {at + 1})"
-        raise QueryError(f"{error}{position}", line, at) from None
+        raise QueryError(f"{error}{position}", line, at, suggestion) from None
 
 
 def _split_weight(text: str, default: float) -> tuple[float, str]:

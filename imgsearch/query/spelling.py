@@ -59,6 +59,11 @@ def corrected(
     return None if result == text else result
 
 
+def similarity(word: str, other: str) -> float:
+    """How much alike two words are, from 0 to 1: 1 less the edits between them for each letter."""
+    return float(OSA.normalized_similarity(word, other))
+
+
 def _closest(word: str, names: Sequence[str]) -> str | None:
     """The word that costs least, if that is little."""
     if len(word) < _MIN_LETTERS:

@@ -16,6 +16,7 @@ from imgsearch.query.negation import has_negation
 from imgsearch.query.words import is_english
 from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Filter, Query
+from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
 from imgsearch.search.unread import (
     plain_words,
@@ -96,22 +97,45 @@ def with_empty_dates(understanding: Understanding, answer: Answer) -> Answer:
 
 
 def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    """The empty answer with the part of the query to leave out, if its filters let nothing pass."""
-    if len(query.filters) < 2 or len(query.filters) > _MAX_FILTERS:
+    """The empty answer with the part of the query to leave out, if its filters let nothing pass.
+
+    Of a name or a place that no photo has, it says what there is in its place; the suggestion is
+    the query with that.
+    """
+    if not query.filters or len(query.filters) > _MAX_FILTERS:
         return answer
     if context.catalogue.count(context.selection(query.filters)).photos:
         return answer  # the score was too low
+    every = f"No photo {_every(query.filters)}"
+    known, filters = [], []
+    for condition in query.filters:
+        is_empty = not context.catalogue.count(context.selection((condition,))).photos
+        alternative = alternative_to(context, condition) if is_empty else None
+        known += [] if alternative is None else [alternative.sentence]
+        meant = None if alternative is None else alternative.filter
+        filters.append(condition if meant is None else meant)
+    remarks = [*answer.remarks]
+    if len(query.filters) > 1:
+        remarks.append(f"{every}{_without_one(context, query)}.")
+    elif known:
+        remarks.append(f"{every}.")
+    suggestion = answer.suggestion
+    if tuple(filters) != query.filters:
+        terms = tuple(filter(is_expressible, query.terms))
+        suggestion = to_text(replace(query, terms=terms, filters=tuple(filters)))
+    return replace(answer, remarks=(*remarks, *known), suggestion=suggestion)
+
+
+def _without_one(context: SearchContext, query: Query) -> str:
+    """How many photos pass without the filter that lets the fewest pass; "" if none does."""
     counts = []
     for number, condition in enumerate(query.filters):
         others = query.filters[:number] + query.filters[number + 1 :]
         counts.append((context.catalogue.count(context.selection(others)).photos, condition))
     best, emptying = max(counts, key=lambda each: each[0])
-    every = _every(query.filters)
-    remark = f"No photo {every}."
-    if best:
-        verb = "is" if best == 1 else "are"
-        remark = f"No photo {every}; without {_name_of(emptying)} there {verb} {best:,}."
-    return replace(answer, remarks=(*answer.remarks, remark))
+    if not best:
+        return ""
+    return f"; without {_name_of(emptying)} there {'is' if best == 1 else 'are'} {best:,}"
 
 
 def _every(filters: Sequence[Filter]) -> str:
@@ -164,7 +188,8 @@ def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer)
         answer = replace(answer, remarks=(*answer.remarks, remark))
     others = terms_in_other_languages(context, query)
     readable = [term for term in query.terms if term not in others]
-    return replace(answer, suggestion=_suggestion(context, query, readable, is_name))
+    suggestion = _suggestion(context, query, readable, is_name) or answer.suggestion
+    return replace(answer, suggestion=suggestion)
 
 
 def _remark_on_unread(encoder: str, text: str, found_by: str | None) -> str:
