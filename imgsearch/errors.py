@@ -52,13 +52,16 @@ class QueryError(UsageError):
     """A query is empty or invalid, or its example image cannot be read.
 
     If one character of the query is at fault, `line` is the query as typed and `at` the index of
-    the character.
+    the character. `suggestion` is the line that may have been meant, None if none is likely.
     """
 
-    def __init__(self, message: str, line: str | None = None, at: int = 0) -> None:
+    def __init__(
+        self, message: str, line: str | None = None, at: int = 0, suggestion: str | None = None
+    ) -> None:
         super().__init__(message)
         self.line = line
         self.at = at
+        self.suggestion = suggestion
 
 
 class FolderError(ImgsearchError):

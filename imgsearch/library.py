@@ -425,6 +425,7 @@ class Library:
 
         `photo` is an id or a path. Raises UsageError for an unknown id, and as `search` does.
         """
+        from imgsearch.search.engine import searched_query
         from imgsearch.search.explain import explain
 
         resolved, context = resolve_query(query), self._engine.context()
@@ -437,7 +438,7 @@ class Library:
             photo_id = self._engine.photo_at(path)
         if photo_id is None:
             return Explanation(path, reason=self._engine.why_unknown(path))
-        return explain(context, photo_id, path, context.understood(resolved).query)
+        return explain(context, photo_id, path, searched_query(context, resolved))
 
     @operation("POST /label")
     def label(

@@ -33,6 +33,14 @@ def plain_text(text: str) -> str:
     )
 
 
+def in_usual_characters(text: str) -> str:
+    """Typed text with each character in its usual form (NFKC): "ＤＯＧ" is "DOG", "ﬁsh" is "fish".
+
+    Input methods for Chinese, Japanese and Korean type full-width letters.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
 def words_of(text: str) -> list[str]:
     """The words of a name, as `plain_text`: letters and digits between anything else.
 

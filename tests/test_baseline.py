@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from imgsearch import Library
 from imgsearch.search import baseline
 from imgsearch.search.confidence import MIN_PHOTOS
 from imgsearch.store.lock import writing
 from imgsearch.store.reads import Reads
-from tests.factories import ingested, unit
+from tests.factories import ingested, unit, write_noise
+from tests.held_process import held
+from tests.stand_in import StandIn
 
 DIM = 8
 
@@ -65,3 +68,42 @@ def test_it_follows_the_library_and_embeds_its_texts_once(tmp_path: Path) -> Non
         renewed = store.reads.baseline(row.key)
         assert renewed is not None and renewed.vectors == len(vectors) + 55
         assert np.array_equal(renewed.prompts, made.prompts)
+
+
+def test_it_is_renewed_while_a_library_grows() -> None:
+    photos = [0]
+    renewed: list[int] = []
+    growing = baseline.GrowingBaseline(0, 0, lambda: renewed.append(photos[0]))
+    for _ in range(1000):
+        photos[0] += 16
+        growing.add(16)
+    assert renewed == [304, 1200, 4800]
+    renewed.clear()
+    again = baseline.GrowingBaseline(400, 0, lambda: renewed.append(1))
+    again.add(8)
+    assert renewed == [1], "the run before was killed before it made one"
+    later = baseline.GrowingBaseline(2000, 1900, lambda: renewed.append(2))
+    later.add(2000)
+    assert renewed == [1], "one from 1,900 photos is good for 4,000"
+    later.add(1000)
+    assert renewed == [1, 2]
+
+
+def test_answers_have_a_verdict_before_the_first_index_is_complete(
+    library: Library, tmp_path: Path, stand_in: StandIn
+) -> None:
+    for number in range(700):
+        write_noise(tmp_path / "photos" / f"{number:03}.png", number, 8)
+    data = library.settings.data_dir
+    arguments = ("index", tmp_path / "photos")
+    with held(*arguments, data=data, at_batch=30, stand_in=True) as process:
+        process.wait_until_held()
+        photos, answer = library.photo_count(), library.find("asdkjhqwe")
+        assert 300 <= photos < 700
+        assert answer.verdict is not None
+        assert library.find("asdkjhqwe").verdict == answer.verdict
+        process.release()
+        assert process.finish()[0] == 0
+    assert library.photo_count() == 700
+    final = library.find("asdkjhqwe").verdict
+    assert final is not None and final.strength != answer.verdict.strength, "it was kept"

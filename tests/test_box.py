@@ -166,6 +166,65 @@ def test_an_empty_answer_names_the_part_that_emptied_it(
     assert answer.hits == () and answer.remarks == (remark,)
 
 
+@pytest.mark.parametrize(
+    ("line", "remarks", "suggestion"),
+    [
+        (
+            "in:Genf",
+            (
+                "No photo in Genf.",
+                "No folder is called Genf or nearly so. Known: photos, noise, beach and 2 more.",
+            ),
+            None,
+        ),
+        (
+            "in:Genèv",
+            (
+                "No photo in Genèv.",
+                "No folder is called Genèv. The nearest name is Trip to Genève, with 3 photos.",
+            ),
+            'in:"Trip to Genève"',
+        ),
+        (
+            "a dog place:arezo",
+            (
+                "No photo in arezo.",
+                "No place is called arezo. The nearest name is Arezzo, with 4 photos.",
+            ),
+            "a dog place:Arezzo",
+        ),
+        ("person:Anna", ("No photo with Anna.", "The photos have no person at all."), None),
+        (
+            "near:Florence",
+            ("No photo with near:Florence,5km.", "Within 100 km are 4 photos."),
+            "near:Florence,100km",
+        ),
+        (
+            "country:Italia on:2015",
+            (
+                "No photo of 2015 in Italia; without Italia there is 1.",
+                "No country is called Italia. The nearest name is Italy, with 4 photos.",
+            ),
+            "country:Italy on:2015",
+        ),
+        (
+            "-person:Anna name:nothing",
+            ("No photo with -person:Anna with name:nothing; without name:nothing there are 50.",),
+            None,
+        ),
+        ("name:nothing", (), None),
+    ],
+)  # fmt: skip
+def test_a_name_that_no_photo_has_is_answered_with_what_there_is(
+    travels: Library, line: str, remarks: tuple[str, ...], suggestion: str | None
+) -> None:
+    answer = travels.find(line)
+    assert answer.hits == () and answer.suggestion == suggestion
+    assert answer.remarks == remarks
+    if suggestion is not None and "on:" not in line:
+        assert travels.find(suggestion).hits
+
+
 def test_explain_knows_the_rank_of_a_photo_found_by_name(travels: Library) -> None:
     (path,) = [hit.path for hit in travels.find("DSCN0042", 1).hits]
     explanation = travels.explain(path, "DSCN0042")

@@ -249,7 +249,7 @@ def test_an_archive_in_a_folder_is_private(tmp_path: Path, stand_in: StandIn) ->
     (mixed / "letter.txt").chmod(0o644)
     for address in (copied, mixed):
         with umask(0), Library.open_archive(address, settings, encoder=stand_in) as archive:
-            archive.copy_from(settings.data_dir).run()
+            archive.fleet.copy_from(settings.data_dir).run()
     with umask(0), Library.open_archive(indexed, settings, encoder=stand_in) as archive:
         archive.index([photos]).run()
     assert not not_private(indexed, copied, *mixed.glob("*.lance"))

@@ -213,6 +213,22 @@ def test_an_error_points_at_the_character_at_fault(line: str, at: int, message: 
     assert f"(character {at + 1})" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("a cat camra:canon type:png", "a cat camera:canon type:png"),
+        ('-Make:"Canon EOS"', '-camera:"Canon EOS"'),
+        ("folder:x -subject:y", "in:x -subject:y"),  # one error at a time
+        ("xyzzy:1", None),
+        ("a cat after:2023-13", None),
+    ],
+)
+def test_an_unknown_filter_carries_the_line_that_was_meant(line: str, meant: str | None) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(line)
+    assert caught.value.suggestion == meant
+
+
 def test_an_empty_line_is_refused() -> None:
     with pytest.raises(QueryError, match="empty"):
         parse(" \n")

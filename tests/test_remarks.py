@@ -18,6 +18,7 @@ from imgsearch.operations.records import from_json, to_json
 from imgsearch.records.answer import Answer
 from imgsearch.search.remarks import MULTILINGUAL
 from tests.factories import modules_after, run_cli
+from tests.travels import write_taken
 
 
 def test_a_misspelt_query_gets_a_suggestion(demo: Library) -> None:
@@ -71,6 +72,49 @@ def test_a_query_that_lite_cannot_read_is_told_with_the_model_that_can(
     assert {hit.level for hit in answer.hits} == {"weak"} and len(answer.hits) == 20
     (remark,) = answer.remarks
     assert "lite reads English" in remark and MULTILINGUAL in remark
+
+
+def test_a_date_beside_words_that_cannot_be_read_is_searched_for(
+    library: Library, tmp_path: Path
+) -> None:
+    for number in range(4):
+        write_taken(tmp_path / "photos" / f"{number}.png", f"2022-05-1{number}T10:00:00")
+    for number in range(4, 20):
+        write_taken(tmp_path / "photos" / f"{number}.png", f"2021-05-{number}T10:00:00")
+    library.index([tmp_path / "photos"]).run()
+    answer = library.find("München Mai 2022", 3)
+    paged = [*answer.hits, *library.find("München Mai 2022", 3, answer.cursor).hits]
+    assert [hit.path.stem for hit in paged] == ["3", "2", "1", "0"]
+    assert {hit.level for hit in paged} == {None} and answer.is_read
+    (remark,) = answer.remarks
+    assert "München. It was left out: these are the photos of 2022-05. A model" in remark
+    found = library.find_all("München Mai 2022")
+    assert found.levels() == [None] * 4 and found.ids.tolist() == [hit.photo.id for hit in paged]
+    assert len(run(library, "München", "Mai", "2022").stdout.splitlines()) == 4
+    assert library.explain(paged[0].path, "München Mai 2022").score is None
+    assert not library.find("München").is_read, "nothing is left to search for"
+
+
+def test_a_date_of_which_there_is_no_photo_is_told(library: Library, tmp_path: Path) -> None:
+    write_taken(tmp_path / "photos" / "a.png", "2017-06-01T10:00:00")
+    library.index([tmp_path / "photos"]).run()
+    (remark,) = library.find("New Year's Eve 2017").remarks
+    assert "no photo of New Year's Eve 2017" in remark
+    assert library.find("June 2017").remarks == ()
+
+
+def test_full_width_letters_are_letters(demo: Library) -> None:
+    plain, wide = demo.find("cup of cofee type:png"), demo.find("ｃｕｐ ｏｆ ｃｏｆｅｅ type:png")
+    assert wide == plain and plain.suggestion is not None
+    assert demo.find(Query((Term("ＤＯＧ"),))) == demo.find("DOG")
+
+
+def test_something_other_than_a_dog_is_no_dog(demo: Library) -> None:
+    for line in ("something other than a cup", "anything but a cup", "everything except a cup"):
+        answer = demo.find(line)
+        assert answer.hits == demo.find("-cup").hits and answer.remarks == (), line
+    (remark,) = demo.find("a picture of something red that is other than a big red cup").remarks
+    assert "not understood" in remark
 
 
 def test_another_language_beside_an_example_does_not_hide_what_is_found(demo: Library) -> None:

@@ -255,6 +255,61 @@ def test_a_name_of_a_folder_or_file_is_not_taken_apart(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
+    """Paul, two Hartmanns and a Smith, in a town that is a usual word; a night of fireworks."""
+    photos = [
+        photo("2019-06-15", "Paul Berger", "Lena Hartmann", town="Split", country="Croatia"),
+        photo("2019-08-01", "Klara Hartmann", "Tom Smith"),
+        photo("2018-01-01T00:30:00"),
+        photo("2017-05-01", "Lena Hartmann"),
+        photo("2016-05-01"),
+    ]
+    store = library_of(tmp_path_factory.mktemp("family"), photos)
+    yield store.reads
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Paul and Lena in Split", "person:Paul person:Lena place:Split"),
+        ("Lena in Split", "person:Lena place:Split"),
+        ("with Lena and Paul in Split in June 2019",
+         "person:Lena person:Paul place:Split on:2019-06"),
+        ("Paul Laughing Loudly In Split", "Laughing Loudly In Split person:Paul"),  # a title
+        ("Lena & Paul", "person:Lena person:Paul"),
+        ("Lena + Paul", "person:Lena person:Paul"),
+        ("Lena & Paul at the beach", "beach person:Lena person:Paul"),
+        ("Hartmann 2019", "person:Hartmann on:2019"),
+        ("hartmann at the beach", "beach person:hartmann"),
+        ("Smith 2019", "person:Smith on:2019"),
+        ("a smith", "a smith"),
+        ("Paul without Hartmann", "-Hartmann person:Paul"),
+        ("new year's eve 2017", "after:2017-12-31 before:2018-01-01T06"),
+        ("New Year’s Eve 2017", "after:2017-12-31 before:2018-01-01T06"),
+        ("fireworks on new years eve 2017", "fireworks after:2017-12-31 before:2018-01-01T06"),
+        ("new year's eve 2016", "new year's eve on:2016"),  # no photo of that night
+        ("ＰＡＵＬ　２０１９", "person:PAUL on:2019"),
+        ("ｗｉｔｈｏｕｔ ｄｏｇｓ", "-dogs"),
+    ],
+)  # fmt: skip
+def test_families_surnames_and_the_last_night_of_the_year(
+    family: Reads, line: str, expected: str
+) -> None:
+    assert exact(family, line) == expected
+
+
+def test_a_date_without_photos_is_named(family: Reads) -> None:
+    def empty_dates(line: str) -> tuple[str, ...]:
+        return understand(family, parse(line), TODAY).empty_dates
+
+    assert empty_dates("fireworks, new year's eve 2016") == ("new year's eve 2016",)
+    assert empty_dates("fireworks June 2016, Lena") == ("June 2016",)
+    for line in ("new year's eve 2017", "2019", "in Rome 2012", "June 2019"):
+        assert empty_dates(line) == (), line
+
+
+@pytest.fixture(scope="module")
 def trap_reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
     photos = [
         photo(f"2020-{number % 12 + 1:02}-01", trap.title(), town=trap.title(), country="Italy")
@@ -285,7 +340,8 @@ def test_a_usual_word_written_as_a_name_is_one(trap_reads: Reads, trap: str) -> 
 
 
 def test_names_are_told_from_usual_words() -> None:
-    for word in ("anna", "italy", "geneva", "jurgen", "tom", "arezzo", "vienna", "2019", "zoe"):
+    for word in ("anna", "italy", "geneva", "jurgen", "tom", "arezzo", "vienna", "2019", "zoe",
+                 "hartmann", "smith", "werner", "moreau"):  # fmt: skip
         assert not is_common(word), word
     for word in (*TRAPS, "beaches", "dogs", "selfie", "colour", "wedding", "running"):
         assert is_common(word) or word in ("april", "june"), word
@@ -327,6 +383,9 @@ def test_long_and_odd_lines_are_answered_fast(reads: Reads) -> None:
         ("3 months ago", "on:2026-08"),
         ("easter 2019", "on:2019-04-19|2019-04-20|2019-04-21|2019-04-22"),
         ("halloween 2018", "on:2018-10-31"),
+        ("new year's eve 2019", "after:2019-12-31 before:2020-01-01T06"),
+        ("last new year's eve", "after:2025-12-31 before:2026-01-01T06"),
+        ("new year's eve", "day:12-31"),
         ("24 december", "day:12-24"),
     ],
 )

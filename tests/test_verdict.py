@@ -58,6 +58,16 @@ def test_things_are_not_denied_and_absent_things_not_found(
     assert absent.count("found") <= 12
 
 
+def test_a_way_to_photograph_everyday_things_is_not_denied(coco: Library) -> None:
+    lines = [
+        "close-up of a face",
+        "a close-up of a face",
+        "closeup of a woman",
+        "portrait of a man",
+    ]
+    assert "nothing" not in states(coco, lines)
+
+
 def test_everyday_words_are_not_denied(coco: Library) -> None:
     words = ["people", "person", "men", "woman", "women", "boy", "birds", "trees", "food", "car"]
     assert "nothing" not in states(coco, words)

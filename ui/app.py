@@ -13,20 +13,22 @@ from ui.session import session
 from ui.views import archive, labels, library, map, photo, search, similar, timeline
 
 
-def with_error_card(show: Callable[[], None]) -> Callable[[], None]:
-    """The view, with expected errors shown as a card."""
+def with_error_card(
+    show: Callable[[], None], suggestion_key: str | None = None
+) -> Callable[[], None]:
+    """The view, with expected errors shown as a card, see `cards.error_card`."""
 
     def view() -> None:
         try:
             show()
         except ImgsearchError as error:
-            cards.error_card(error)
+            cards.error_card(error, suggestion_key)
 
     return view
 
 
 VIEWS: dict[str, tuple[Callable[[], None], str, str]] = {  # by URL path: view, title, icon
-    "search": (with_error_card(search.show), "Search", ":material/search:"),
+    "search": (with_error_card(search.show, "suggestion"), "Search", ":material/search:"),
     "timeline": (with_error_card(timeline.show), "Timeline", ":material/calendar_month:"),
     "map": (with_error_card(map.show), "Map", ":material/map:"),
     "similar": (with_error_card(similar.show), "Near-duplicates", ":material/content_copy:"),

@@ -8,6 +8,7 @@ from imgsearch import ImgsearchError, printable
 from ui.addresses import address_of
 from ui.formatting import escape_markdown
 from ui.navigation import go_to
+from ui.query_line import query_line
 from ui.session import session
 from ui.tasks import is_indexing, show_coming_photos
 
@@ -33,14 +34,33 @@ def card(title: str, body: str, icon: str) -> None:
         st.markdown(body, text_alignment="center")
 
 
-def error_card(error: ImgsearchError) -> None:
-    """An expected error: what happened, and the cure from its message."""
+def suggestion_button(line: str, key: str = "suggestion") -> None:
+    """What may have been meant: a click searches for it."""
+    st.button(
+        f"Did you mean {escape_markdown(line)}?",
+        icon=":material/spellcheck:",
+        on_click=query_line().replace,
+        args=(line,),
+        key=key,
+        type="tertiary",
+    )
+
+
+def error_card(error: ImgsearchError, suggestion_key: str | None = None) -> None:
+    """An expected error: what happened, and the cure from its message.
+
+    Beside the search box, `suggestion_key` is the key of the button for the query that may have
+    been meant.
+    """
     title, icon = _TITLES.get(error.exit_code, ("Something went wrong", ":material/error:"))
     card(title, escape_markdown(str(error)), icon)
     line = getattr(error, "line", None)
     if line:  # an error in a query: mark the character it is about
         before = printable(line[: getattr(error, "at", 0)])
         st.code(f"{printable(line)}\n{' ' * len(before)}^", language=None)
+    suggestion = getattr(error, "suggestion", None)
+    if suggestion is not None and suggestion_key is not None:
+        suggestion_button(suggestion, suggestion_key)
     if error.exit_code == _MODEL_UNAVAILABLE and session().has("encoders"):
         _library_button("Choose a model", ":material/model_training:")
 

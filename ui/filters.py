@@ -192,7 +192,7 @@ def filter_form() -> None:
     try:
         query = parse_line(query_line().line)
     except ImgsearchError as error:
-        cards.error_card(error)
+        cards.error_card(error, "suggestion in filters")
         return
     refusal = query_line().refusal
     if refusal is not None:

@@ -63,7 +63,7 @@ class KnownNames(Protocol):
         """Whether some photo has exactly this name in a field.
 
         The field is `folder`, `keywords`, `people`, `place` or `country`. The first words of a
-        person's name are enough: "Anna" for Anna Smith.
+        person's name are enough, and so are the last: "Anna" or "Smith" for Anna Smith.
         """
 
     def has_phrase(self, phrase: str, fields: Collection[NameField] = ...) -> bool:

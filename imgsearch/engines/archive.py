@@ -198,6 +198,7 @@ class ArchiveEngine:
             frozenset(),
             self.settings.max_megapixels,
             self.settings.cache_dir,
+            lambda: self._names,
             self.settings.stack_raw,
         )
 

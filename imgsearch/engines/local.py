@@ -253,6 +253,7 @@ class LocalEngine:
             frozenset(root_id for root_id, is_online in online.items() if is_online),
             self.settings.max_megapixels,
             self.settings.cache_dir,
+            lambda: reads,
             self.settings.stack_raw,
         )
 

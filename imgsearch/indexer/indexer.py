@@ -532,6 +532,7 @@ class Indexer:
                 )
             with ThumbnailStore(self._data_dir) as thumbnails:
                 context = self._ingest_context(store, encoder, thumbnails, retry_failures)
+                context = replace(context, on_recorded=self._growing_baseline(store).add)
                 report = yield from pipeline.ingest(context, changes.upserts)
         # Before removals are applied: afterwards the paths of removed files are unknown.
         refresh = _metadata_refresh(store, changes, last_id)
@@ -692,9 +693,22 @@ class Indexer:
         online, paused = roots.online_roots(reads, self._mounts), reads.paused_roots()
         return {root_id for root_id in online if online[root_id] and root_id not in paused}
 
+    def _growing_baseline(self, store: Store) -> baseline.GrowingBaseline:
+        """Keeps the score baseline of the encoder in use up to date while photos are added."""
+        row = store.reads.encoder_in_use()
+        known = store.reads.baseline(row.key)
+        return baseline.GrowingBaseline(
+            store.vectors.count(row.key),
+            0 if known is None else known.vectors,
+            partial(self._refresh_baseline, store, row),
+        )
+
+    def _refresh_baseline(self, store: Store, row: EncoderRow) -> None:
+        baseline.refresh(store, row, lambda texts: self._embed_as_queries(row, texts))
+
     def _refresh_derived(self, store: Store, row: EncoderRow) -> None:
         """Update what is derived from the vectors: score baseline, saved labels and concepts."""
-        baseline.refresh(store, row, lambda texts: self._embed_as_queries(row, texts))
+        self._refresh_baseline(store, row)
         labels.update_facets(store, row, lambda: self._encoders.of(row))
         teaching.update_concepts(store, row, self._embedders(store, row))
 

@@ -7,7 +7,7 @@ work, and the next run continues from there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +39,8 @@ class IngestContext(Struct, frozen=True):
     """What an indexing run works with.
 
     `fingerprint` identifies how files are decoded. A failure is stored with it and expected to
-    repeat for the same content until it changes, unless `retry_failures` is set.
+    repeat for the same content until it changes, unless `retry_failures` is set. `on_recorded` is
+    called after each batch, in the thread that records.
     """
 
     store: Store
@@ -52,6 +53,7 @@ class IngestContext(Struct, frozen=True):
     threads: int
     retry_failures: bool = False
     keep_thumbnails: KeepThumbnails | None = None  # None: none are made
+    on_recorded: Callable[[int], None] = lambda new: None  # the number of photos just added
 
     @property
     def reader(self) -> PhotoReader:
@@ -326,8 +328,10 @@ class _IngestRun:
         return results
 
     def _record(self, results: Sequence[IngestResult]) -> None:
+        before = self.report.new
         self._context.writer.put(results)
         self._count(results)
+        self._context.on_recorded(self.report.new - before)
 
     def _count(self, results: Sequence[IngestResult]) -> None:
         failed = sum(result.failure is not None for result in results)

@@ -2,16 +2,17 @@
 
 The words must be a date and nothing else; which words of a query to try is decided elsewhere.
 They are English; `foreign_dates` reads others. Seasons are those of meteorology on the northern
-hemisphere: summer is June to August, and "winter 2019" is January, February and December of 2019. A
-day that a country writes before the month and another after it is none, such as 6/7/2021, unless
-both are equal.
+hemisphere: summer is June to August, and "winter 2019" is January, February and December of 2019.
+New Year's Eve of a year is 31 December with the night that follows, until 6 o'clock. A day that a
+country writes before the month and another after it is none, such as 6/7/2021, unless both are
+equal.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -51,6 +52,8 @@ _HOLIDAYS = {
     "valentine's day": ("02-14",),
     "halloween": ("10-31",),
 }
+_WITH_ITS_NIGHT = ("new years eve", "new year's eve")
+_NIGHT_ENDS = "T05"  # the last hour of it
 _EASTER = {"easter": (-2, -1, 0, 1), "easter sunday": (0,), "easter monday": (1,),
            "good friday": (-2,)}  # fmt: skip
 _NUMBERS = {
@@ -79,7 +82,8 @@ class Period(Struct, frozen=True):
     """What some words say of the time: alternatives, each "2021", "2021-06" or "2021-06-15".
 
     If `kind` is "day", they are days of any year, "12-24", and if it is "month", months, "06".
-    `until` is the last of a range of years that begins with the first alternative. `is_relative`
+    `until` is the last of a range that begins with the first alternative: of years, or the last
+    hour of a night, "2018-01-01T05". `is_relative`
     says that it depends on today.
     """
 
@@ -205,6 +209,8 @@ def _holiday(text: str, words: Sequence[str], today: date) -> Period | None:
 
 
 def _holiday_of(name: str, year: int) -> Period | None:
+    if name in _WITH_ITS_NIGHT:
+        return Period((f"{year}-12-31",), until=f"{year + 1}-01-01{_NIGHT_ENDS}")
     if days := _HOLIDAYS.get(name):
         return _on(*(f"{year}-{day}" for day in days))
     if offsets := _EASTER.get(name):
@@ -287,12 +293,14 @@ def _first_day(part: str) -> str:
 
 
 def _next(part: str) -> str:
-    """The year, month or day after this one, as precise."""
+    """The year, month, day or hour after this one, as precise."""
     if len(part) == 4:
         return str(int(part) + 1)
     if len(part) == 7:
         year, month = divmod(int(part[:4]) * 12 + int(part[5:]), 12)
         return f"{year}-{month + 1:02}"
+    if len(part) == 13:
+        return (datetime.fromisoformat(part) + timedelta(hours=1)).isoformat()[:13]
     return (date.fromisoformat(part) + timedelta(1)).isoformat()
 
 

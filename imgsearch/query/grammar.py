@@ -25,7 +25,7 @@ from imgsearch.encoders.phrasing import asks_for_any_photo
 from imgsearch.errors import QueryError
 from imgsearch.paths import absolute
 from imgsearch.query.fields import FIELDS, OTHER_NAMES, decimal_text
-from imgsearch.query.negation import split_negations
+from imgsearch.query.negation import names_anything, split_negations
 from imgsearch.records.ids import as_id
 from imgsearch.records.query import (
     MINUS_WEIGHT,
@@ -38,7 +38,7 @@ from imgsearch.records.query import (
     TaughtConcept,
     Term,
 )
-from imgsearch.text import is_utf8
+from imgsearch.text import in_usual_characters, is_utf8
 
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+|nan|inf(?:inity)?):(?=\S)", re.IGNORECASE)
 _NAME = re.compile(r"([^\W\d_]+):(?=\S)")
@@ -172,7 +172,7 @@ class _Reader(Struct):
         """The query of everything read so far."""
         terms = list(self.terms)
         words, negated = split_negations(self.words)
-        if negated and asks_for_any_photo(" ".join(words)):
+        if negated and (asks_for_any_photo(" ".join(words)) or names_anything(words)):
             words = []
         terms[self.words_position : self.words_position] = [
             *([Term(" ".join(words), is_free=True)] if words else []),
@@ -244,10 +244,12 @@ class _Reader(Struct):
             alias = difflib.get_close_matches(name, OTHER_NAMES, n=1, cutoff=0.75)
             near = [OTHER_NAMES[other] for other in alias] or near
             hint = f"Did you mean {near[0]}:? " if near else f"Known: {', '.join(known)}. "
+            before, after = self.line[: self.at], self.line[found.end(1) :]
             self.fail(
                 f"Unknown filter {found[1]}:. {hint}To search for the text itself, put it in "
                 "quotes.",
                 self.at,
+                f"{before}{near[0]}{after}" if near else None,
             )
         self.at = found.end()
         return name
@@ -259,7 +261,7 @@ class _Reader(Struct):
         if is_word:
             if not self.words:
                 self.words_position = len(self.terms)
-            self.words.append(text)
+            self.words.append(in_usual_characters(text))  # before negations are looked for
         elif not (text if name == "image" else text.strip()):  # a file may be called " "
             self.fail("The text between these quotes is empty.", at)
         elif name == "photo":
@@ -311,8 +313,9 @@ class _Reader(Struct):
             self.fail("A space is missing after the closing quote.", self.at)
         return text
 
-    def fail(self, message: str, at: int) -> NoReturn:
-        with _query_errors(self.line, at):
+    def fail(self, message: str, at: int, suggestion: str | None = None) -> NoReturn:
+        """Point at a character; `suggestion` is the line that may have been meant."""
+        with _query_errors(self.line, at, suggestion):
             raise ValueError(message)
 
 
@@ -348,13 +351,15 @@ def _photo_id(text: str) -> int:
 
 
 @contextmanager
-def _query_errors(line: str | None = None, at: int = 0) -> Iterator[None]:
+def _query_errors(
+    line: str | None = None, at: int = 0, suggestion: str | None = None
+) -> Iterator[None]:
     """Turn a ValueError into a QueryError that points into the line, if there is one."""
     try:
         yield
     except ValueError as error:
         position = "" if line is None else f" (character {at + 1})"
-        raise QueryError(f"{error}{position}", line, at) from None
+        raise QueryError(f"{error}{position}", line, at, suggestion) from None
 
 
 def _split_weight(text: str, default: float) -> tuple[float, str]:

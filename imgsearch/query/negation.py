@@ -1,4 +1,4 @@
-"""Understands "without dogs", "no dog" and "not a dog" in the words of a query as a minus.
+"""Understands "without dogs", "no dog" and "other than a dog" in words of a query as a minus.
 
 Only in short texts: the photo of a caption such as "a man without a shirt on is rock climbing" is
 found better by the text as it is (`benchmarks/bench_phrasing.py`).
@@ -11,6 +11,9 @@ from itertools import pairwise
 
 MAX_WORDS = 7  # of a text in which negations are understood
 _WITHOUT = {"without", "except", "excluding", "minus", "w/o"}
+_OTHER_THAN = (["other", "than"], ["apart", "from"], ["aside", "from"])
+_ANYTHING = {"something", "anything", "everything", "things", "stuff"}
+_BUT_AFTER = {"anything", "everything"}  # "anything but a dog"
 # What may stand before it, and is left out as well: "but no dogs", "with no leaves".
 _CONNECTORS = {"but", "and", "with", "wearing", "having", "showing", "has", "have", "there", "is"}
 _ARTICLES = {"a", "an", "the", "any", "some"}
@@ -59,9 +62,16 @@ def split_negations(
     return rest, negated
 
 
+def names_anything(words: Sequence[str]) -> bool:
+    """Whether words say nothing of what a photo shows: "something", "anything"."""
+    return len(words) == 1 and words[0].lower().strip(",") in _ANYTHING
+
+
 def has_negation(text: str) -> bool:
     """Whether a text still says what not to find, in a way that is not understood."""
     words = text.lower().replace("’", "'").split()
+    if any(list(pair) in _OTHER_THAN for pair in pairwise(words)):
+        return True
     return any(
         word.strip(",.") in _OTHER_NEGATIONS
         or word in _WITHOUT
@@ -81,7 +91,9 @@ def _read_negation(words: Sequence[str], at: int) -> tuple[int, list[str]]:
     elif lower[at] == "no":
         if set(lower[at + 1 : at + 2]) & _PROHIBITED:
             return at, []
-    elif lower[at] not in _WITHOUT:
+    elif lower[at : at + 2] in _OTHER_THAN:
+        at += 1
+    elif lower[at] not in _WITHOUT and not (lower[at] == "but" and lower[at - 1] in _BUT_AFTER):
         return at, []
     texts: list[str] = []
     at += 1

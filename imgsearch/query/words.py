@@ -45,6 +45,12 @@ def english() -> WordList:
 
 
 @cache
+def photo_words() -> WordList:
+    """English words in the captions of photos, the most frequent first."""
+    return WordList(Path(__file__).with_name("photo_words.txt"))
+
+
+@cache
 def other_languages() -> WordList:
     """Words of other languages, some of which are English as well."""
     return WordList(Path(__file__).with_name("other_languages.txt"))

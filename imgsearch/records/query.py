@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from imgsearch.text import in_usual_characters
+
 if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
 
@@ -81,12 +83,17 @@ class Term:
 
     `is_free` marks words that were typed outside of quotes: a search first takes the names and
     dates out of them. How a text was typed does not count when terms are compared, and is not in
-    their `repr`, from which cursors are made.
+    their `repr`, from which cursors are made. Nor do full-width letters and the like: a term has
+    its text as `in_usual_characters` gives it, so that everything that reads words reads the same.
     """
 
     what: str | Example | TaughtConcept
     weight: float = 1.0
     is_free: bool = dataclasses.field(default=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.what, str):
+            object.__setattr__(self, "what", in_usual_characters(self.what))
 
 
 class Place(Struct, frozen=True):
@@ -200,7 +207,12 @@ class UnderstoodPart(Struct, frozen=True):
 
 
 class Understanding(Struct, frozen=True):
-    """How a query was understood: the exact query, and the parts of it that were words before."""
+    """How a query was understood: the exact query, and the parts of it that were words before.
+
+    `empty_dates` are words that are a date of which the library has no photo, where a part of them,
+    mostly the year, is understood in their place.
+    """
 
     query: Query
     parts: tuple[UnderstoodPart, ...] = ()
+    empty_dates: tuple[str, ...] = ()

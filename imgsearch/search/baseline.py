@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from imgsearch.store.store import Store
 
 SAMPLE_PHOTOS = 256
+PROVISIONAL_PHOTOS = 300  # from so many on, a baseline is made while more are being added
+_GROWTH = 4
 _STALE_SHARE = 0.05  # refresh once the number of vectors has changed by more than this
 _SEED = 11
 
@@ -129,6 +131,33 @@ def refresh(store: Store, row: EncoderRow, embed_queries: EmbedQueries) -> bool:
         new = replace(old, photos=photos, mean=mean, vectors=vectors)
     store.vectors.set_baseline(row.key, new, fingerprint)
     return True
+
+
+class GrowingBaseline:
+    """Renews the baseline of a library while photos are being added to it.
+
+    So that answers have a verdict before the first index is complete: from `PROVISIONAL_PHOTOS`
+    photos on, and again each time that there are `_GROWTH` times as many. What it was made from may
+    be the photos of one folder, so the end of the run renews it as well.
+    """
+
+    def __init__(self, photos: int, made_from: int, renew: Callable[[], object]) -> None:
+        """`photos` are in the library now; the baseline was made from `made_from`, 0 for none."""
+        self._photos = photos
+        self._renew = renew
+        self._due = PROVISIONAL_PHOTOS
+        self._wait_beyond(made_from)
+
+    def add(self, photos: int) -> None:
+        """Note that so many photos were added, and renew the baseline if that is due."""
+        self._photos += photos
+        if self._photos >= self._due:
+            self._renew()
+            self._wait_beyond(self._photos)
+
+    def _wait_beyond(self, photos: int) -> None:
+        while self._due <= photos:
+            self._due *= _GROWTH
 
 
 def new_baseline(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Ids
     from imgsearch.records.index import EncoderRow
     from imgsearch.search.definitions import Definitions
+    from imgsearch.search.suggestions import SuggestedNames
 
 
 def selection_of(
@@ -43,8 +44,9 @@ class SearchContext(Struct, frozen=True):
 
     `catalogue` has the photos that are searched, and `definitions` are what queries may name
     besides. `online_roots` are the ids of the roots that can be reached now, and
-    `cache_dir` holds the vectors of past queries. With `stack_raw`, the RAW file of a JPEG is not a
-    result of its own.
+    `cache_dir` holds the vectors of past queries. `name_list` gives the names that there are, for
+    a query that has none of them; an archive reads them on its first call. With `stack_raw`, the
+    RAW file of a JPEG is not a result of its own.
     """
 
     catalogue: Catalogue
@@ -53,6 +55,7 @@ class SearchContext(Struct, frozen=True):
     online_roots: frozenset[int]
     max_megapixels: float
     cache_dir: Path
+    name_list: Callable[[], SuggestedNames]
     stack_raw: bool = False
 
     @property

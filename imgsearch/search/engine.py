@@ -23,8 +23,14 @@ from imgsearch.search.context import SearchContext
 from imgsearch.search.cursor import SCORE_NOISE, ByKey, ByScore, ByTwoScores
 from imgsearch.search.name_search import FUSED_RANKS, NameMatches, find_names, fused_score
 from imgsearch.search.picture_text import with_text_lines
-from imgsearch.search.remarks import with_emptying_part, with_known_examples, with_remarks
+from imgsearch.search.remarks import (
+    with_empty_dates,
+    with_emptying_part,
+    with_known_examples,
+    with_remarks,
+)
 from imgsearch.search.stacking import hidden_by_stack, list_photos
+from imgsearch.search.unread import without_unread
 from imgsearch.search.vector import QueryVector, embed
 
 if TYPE_CHECKING:
@@ -39,14 +45,17 @@ _FIRST_RANKED = 1000  # photos of the first attempt to find all that are not wea
 def search_page(context: SearchContext, query: Query, k: int, cursor: str | None = None) -> Answer:
     """The best k photos, or with the `cursor` of an answer to this query, the k after those.
 
-    Names and dates in free words of the query are filters: see `understanding`. With terms, sorting
+    Names and dates in free words of the query are filters: see `understanding`. If the encoder
+    reads nothing of the words that are left, the photos that pass the filters are the answer. With
+    terms, sorting
     by date or path puts the best k photos in that order, in one page; with a minimum score, all
     photos that reach it. Raises QueryError for an empty query, a k below 1, an image that cannot be
     read, or a cursor of another query.
     """
     understanding = context.understood(query)
     exact = understanding.query
-    answer = _page(context, exact, k, cursor)
+    searched = without_unread(context, exact)
+    answer = _page(context, searched, k, cursor)
     answer = replace(answer, hits=with_text_lines(context.catalogue, exact, answer.hits))
     if understanding.parts:
         answer = replace(answer, understood=understanding.parts)
@@ -55,9 +64,18 @@ def search_page(context: SearchContext, query: Query, k: int, cursor: str | None
     if not answer.hits:
         answer = with_emptying_part(context, exact, answer)
     answer = with_known_examples(context, exact, answer)
+    answer = with_empty_dates(understanding, answer)
     if not any(isinstance(term.what, str) for term in exact.terms):
         return answer
     return with_remarks(context, exact, answer)
+
+
+def searched_query(context: SearchContext, query: Query) -> Query:
+    """What is searched for a query: its exact form, less words that the encoder cannot read.
+
+    The latter only where filters are left: see `without_unread`.
+    """
+    return without_unread(context, context.understood(query).query)
 
 
 def _page(context: SearchContext, query: Query, k: int, cursor: str | None) -> Answer:
@@ -86,7 +104,7 @@ def matching_ids(
     """
     import numpy as np
 
-    query = context.understood(query).query
+    query = searched_query(context, query)
     _check_min_score(query)
     if not query.terms and most_listed is not None:
         listed = context.catalogue.listing(
@@ -107,7 +125,7 @@ def found_ids(
     Weak ones only if they are to be included. k is needed for a query with terms. Raises
     QueryError as `search_page` does.
     """
-    query = context.understood(query).query
+    query = searched_query(context, query)
     if query == Query():
         raise QueryError(EMPTY_QUERY)
     _check_min_score(query)
@@ -133,7 +151,7 @@ def find_all(
     import numpy as np
 
     check_k(k)
-    query = context.understood(query).query
+    query = searched_query(context, query)
     if not query.terms:
         return FoundPhotos(query, np.array(found_ids(context, query, most_listed), np.int64))
     _check_min_score(query)
@@ -192,7 +210,7 @@ def counted_ids(context: SearchContext, query: Query | None, k: int) -> Ids | No
     import numpy as np
 
     if query is not None:
-        query = context.understood(query).query
+        query = searched_query(context, query)
     is_stacked = context.stack_raw and not (query and query.terms)  # search results are already
     if query is None and not is_stacked:
         return None

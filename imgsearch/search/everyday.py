@@ -20,9 +20,20 @@ _WORDS = {
 }
 
 
+# Ways to take a photo of something; that one was taken so is not what a search is about.
+_VIEWS = (["close-up"], ["closeup"], ["close", "up"], ["portrait"], ["view"])
+
+
 def is_everyday(text: str) -> bool:
-    """Whether a text of a query names only what nearly every library shows, such as "a man"."""
-    return all(word.lower() in _WORDS for word in without_article(unwrapped(text).split()))
+    """Whether a text of a query names only what nearly every library shows, such as "a man".
+
+    "A close-up of a face" names no more than "a face".
+    """
+    words = [word.lower() for word in without_article(unwrapped(text).split())]
+    for view in _VIEWS:
+        if words[: len(view) + 1] == [*view, "of"]:
+            words = list(without_article(words[len(view) + 1 :]))
+    return bool(words) and all(word in _WORDS for word in words)
 
 
 def texts_meant(text: str) -> tuple[str, ...]:

@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imgsearch.encoders.phrasing import with_emoji_named
-from imgsearch.encoders.registry import kind_of
 from imgsearch.query.grammar import is_expressible, to_text
 from imgsearch.query.negation import has_negation
 from imgsearch.query.words import is_english
 from imgsearch.records.answer import Answer
 from imgsearch.records.query import Example, Filter, Query
+from imgsearch.search.alternatives import alternative_to
 from imgsearch.search.example_files import content_hash_of
+from imgsearch.search.unread import (
+    plain_words,
+    terms_in_other_languages,
+    unread_terms,
+    without_unread,
+)
 
 if TYPE_CHECKING:
-    from imgsearch.records.query import Term
+    from imgsearch.records.query import Term, Understanding
     from imgsearch.search.context import SearchContext
 
 MULTILINGUAL = "openclip:ViT-B-16-SigLIP2-256/webli"  # docs/models.md: many languages
@@ -50,7 +56,7 @@ def with_remarks(context: SearchContext, query: Query, answer: Answer) -> Answer
             "before it: a street -cars"
         )
         answer = replace(answer, remarks=(*answer.remarks, remark))
-    if all(is_english(word) for text in texts for word in _plain_words(text)):
+    if all(is_english(word) for text in texts for word in plain_words(text)):
         return answer
     return _with_remarks_on_words(context, query, answer)
 
@@ -79,28 +85,66 @@ def with_known_examples(context: SearchContext, query: Query, answer: Answer) ->
     return replace(answer, remarks=(*answer.remarks, *remarks)) if remarks else answer
 
 
+def with_empty_dates(understanding: Understanding, answer: Answer) -> Answer:
+    """The answer with a remark for each date in the query of which the library has no photo."""
+    if not understanding.empty_dates:
+        return answer
+    remarks = [
+        f"The library has no photo of {date}. The photos shown are of a longer time."
+        for date in understanding.empty_dates
+    ]
+    return replace(answer, remarks=(*answer.remarks, *remarks))
+
+
 def with_emptying_part(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    """The empty answer with the part of the query to leave out, if its filters let nothing pass."""
-    if len(query.filters) < 2 or len(query.filters) > _MAX_FILTERS:
+    """The empty answer with the part of the query to leave out, if its filters let nothing pass.
+
+    Of a name or a place that no photo has, it says what there is in its place; the suggestion is
+    the query with that.
+    """
+    if not query.filters or len(query.filters) > _MAX_FILTERS:
         return answer
     if context.catalogue.count(context.selection(query.filters)).photos:
         return answer  # the score was too low
+    every = f"No photo {_every(query.filters)}"
+    known, filters = [], []
+    for condition in query.filters:
+        is_empty = not context.catalogue.count(context.selection((condition,))).photos
+        alternative = alternative_to(context, condition) if is_empty else None
+        known += [] if alternative is None else [alternative.sentence]
+        meant = None if alternative is None else alternative.filter
+        filters.append(condition if meant is None else meant)
+    remarks = [*answer.remarks]
+    if len(query.filters) > 1:
+        remarks.append(f"{every}{_without_one(context, query)}.")
+    elif known:
+        remarks.append(f"{every}.")
+    suggestion = answer.suggestion
+    if tuple(filters) != query.filters:
+        terms = tuple(filter(is_expressible, query.terms))
+        suggestion = to_text(replace(query, terms=terms, filters=tuple(filters)))
+    return replace(answer, remarks=(*remarks, *known), suggestion=suggestion)
+
+
+def _without_one(context: SearchContext, query: Query) -> str:
+    """How many photos pass without the filter that lets the fewest pass; "" if none does."""
     counts = []
     for number, condition in enumerate(query.filters):
         others = query.filters[:number] + query.filters[number + 1 :]
         counts.append((context.catalogue.count(context.selection(others)).photos, condition))
     best, emptying = max(counts, key=lambda each: each[0])
+    if not best:
+        return ""
+    return f"; without {_name_of(emptying)} there {'is' if best == 1 else 'are'} {best:,}"
+
+
+def _every(filters: Sequence[Filter]) -> str:
+    """All filters: "of 2019 in Italy with Anna"."""
     order = list(_PREPOSITIONS)
     ordered = sorted(
-        query.filters,
-        key=lambda each: order.index(each.field) if each.field in order else len(order),
+        filters, key=lambda each: order.index(each.field) if each.field in order else len(order)
     )
-    every = " ".join(map(_with_preposition, ordered))
-    remark = f"No photo {every}."
-    if best:
-        verb = "is" if best == 1 else "are"
-        remark = f"No photo {every}; without {_name_of(emptying)} there {verb} {best:,}."
-    return replace(answer, remarks=(*answer.remarks, remark))
+    return " ".join(map(_with_preposition, ordered))
 
 
 def _with_preposition(condition: Filter) -> str:
@@ -124,44 +168,36 @@ def _name_of(condition: Filter) -> str:
     return to_text(Query(filters=(condition,))) if is_bound else _value(condition)
 
 
-def _plain_words(text: str) -> list[str]:
-    """The words of a text, lower-case: cheaper to find than by `words_in`, and good for most.
-
-    Words with digits are left out: "dscn0042" is no English word, and not a misspelt one.
-    """
-    words = (word.strip(".,;:!?()'\"").lower() for word in text.replace("-", " ").split())
-    return [word for word in words if word and not any(map(str.isdecimal, word))]
-
-
 def _with_remarks_on_words(context: SearchContext, query: Query, answer: Answer) -> Answer:
-    from imgsearch.query.language import is_other_language  # lazy: most queries are plain English
-
     @cache
     def is_name(word: str) -> bool:
         return bool(context.catalogue.names.fields_named(word))
 
-    def is_unread(term: Term) -> bool:
-        if not isinstance(term.what, str):
-            return False
-        return is_other_language(with_emoji_named(term.what), is_name)
-
-    unread = [term for term in query.terms if is_unread(term)]
-    kind = kind_of(context.row.name)
-    if unread and kind is not None and kind.reads_only_english(context.row.name):
-        text = str(unread[0].what)
-        remark = (
-            f"{context.row.name} reads English, and this looks like another language: {text}. A "
-            f"model that reads many: imgsearch rebuild --encoder {MULTILINGUAL}"
-        )
-        answer = replace(answer, remarks=(*answer.remarks, remark))
+    unread = unread_terms(context, query)
+    if unread:
+        is_left_out = without_unread(context, query) != query
         positive = [term for term in query.terms if term.weight > 0] or query.terms
-        if all(term in unread for term in positive):
+        if not is_left_out and all(term in unread for term in positive):
             hits = tuple(
                 hit if hit.matched_by else replace(hit, level="weak") for hit in answer.hits
             )
             answer = replace(answer, hits=hits, verdict=None, is_read=False)
-    readable = [term for term in query.terms if term not in unread]
-    return replace(answer, suggestion=_suggestion(context, query, readable, is_name))
+        found_by = _every(query.filters) if is_left_out else None
+        remark = _remark_on_unread(context.row.name, str(unread[0].what), found_by)
+        answer = replace(answer, remarks=(*answer.remarks, remark))
+    others = terms_in_other_languages(context, query)
+    readable = [term for term in query.terms if term not in others]
+    suggestion = _suggestion(context, query, readable, is_name) or answer.suggestion
+    return replace(answer, suggestion=suggestion)
+
+
+def _remark_on_unread(encoder: str, text: str, found_by: str | None) -> str:
+    """That the encoder cannot read a text; `found_by` is what the answer was found by instead."""
+    left_out = "" if found_by is None else f"It was left out: these are the photos {found_by}. "
+    return (
+        f"{encoder} reads English, and this looks like another language: {text}. {left_out}A "
+        f"model that reads many: imgsearch rebuild --encoder {MULTILINGUAL}"
+    )
 
 
 def _suggestion(

@@ -2,8 +2,9 @@
 
 Only words outside of quotes are looked at, and only names of people, towns, regions and countries
 that photos of the library have, and dates of which it has photos, or that count from today ("last
-summer"). The longest match counts. A usual English word is no name, unless it is written as one:
-with a capital letter after a preposition ("in Nice"), or as part of a longer name.
+summer"). The first or the last words of a person's name are enough. The longest match counts. A
+usual English word is no name, unless it is written as one: with a capital letter after a
+preposition ("in Nice"), or as part of a longer name.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _DETERMINERS = {
 }
 # What may be left at the ends of the rest, and means nothing there.
 LINKS = {
-    *PLACE_WORDS, *PERSON_WORDS, *_DATE_WORDS, "by", "taken", "the", "a", "an", "&", "-", "–",
+    *PLACE_WORDS, *PERSON_WORDS, *_DATE_WORDS, "by", "taken", "the", "a", "an", "&", "+", "-", "–",
 }  # fmt: skip
 # Who is called so in a library is a particular person.
 _KIN = {
@@ -98,7 +99,8 @@ def understand(names: KnownNames, query: Query, today: date | None = None) -> Un
     words = free.what.split()
     if len(words) > MAX_WORDS:
         return Understanding(replace(query, terms=_exact(query.terms)))
-    matches = _Words(names, words, today or date.today()).matches()
+    read = _Words(names, words, today or date.today())
+    matches = read.matches()
     if not matches:
         return Understanding(replace(query, terms=_exact(query.terms)))
     rest = _rest(words, matches)
@@ -110,7 +112,12 @@ def understand(names: KnownNames, query: Query, today: date | None = None) -> Un
     conditions = tuple(each for match in matches for each in match.filters)
     parts = tuple(_part(query, free, words, match) for match in matches)
     exact = replace(query, terms=_exact(terms), filters=(*_merged(conditions), *query.filters))
-    return Understanding(exact, parts)
+    empty_dates = tuple(
+        " ".join(words[start:end]).strip(",;")
+        for start, end in read.empty_dates
+        if any(start <= match.name and match.end <= end for match in matches)
+    )
+    return Understanding(exact, parts, empty_dates)
 
 
 def exact_line(names: KnownNames, query: Query) -> str:
@@ -177,6 +184,7 @@ class _Words:
         self._typed = [word.strip(_PUNCTUATION) for word in words]
         self._lower = [word.lower().replace("’", "'") for word in self._typed]
         self._ends_phrase = [word.rstrip("'’\"”)").endswith((",", ";", ":")) for word in words]
+        self.empty_dates: list[tuple[int, int]] = []  # see `Understanding`: the longest of each
 
     def matches(self) -> list[_Match]:
         """The names and dates, from left to right; none overlap."""
@@ -247,6 +255,8 @@ class _Words:
         elif period.kind != "on" and not self._is_time_of_year(period, words, before, end):
             return None
         if not (period.is_relative or self._has_photos(period, filters)):
+            if not any(first <= at and end <= last for first, last in self.empty_dates):
+                self.empty_dates.append((at, end))
             return None
         if bound in _BOUNDS or before in _DATE_WORDS or is_between:
             start -= 1
@@ -313,11 +323,13 @@ class _Words:
         text = " ".join(words)
         if len(text) < _MIN_NAME_CHARACTERS or words[0] in LINKS - {"the"} or words[-1] in LINKS:
             return None
+        if not (words_of(typed[0]) and words_of(typed[-1])):
+            return None  # "Lena &"
         before = self._before(at, taken)
         kind = self._kind(text, before)
         if kind is None or not self._is_meant(kind, words, before, at, end):
             return None
-        starts_with = PERSON_WORDS | {"&"} if kind == "person" else PLACE_WORDS
+        starts_with = PERSON_WORDS | {"&", "+"} if kind == "person" else PLACE_WORDS
         value = _COUNTRIES.get(text, " ".join(typed)) if kind == "country" else " ".join(typed)
         start = at - 1 if before in starts_with else at
         return _Match(start, at, end, (Filter(kind, (value,)),))
@@ -355,12 +367,22 @@ class _Words:
         return before in leads and self._is_capitalised(at, end)
 
     def _is_capitalised(self, at: int, end: int) -> bool:
-        """Whether these words have capital letters, and not all words of the query have."""
+        """Whether these words have capital letters, and not all words of the query have.
+
+        Words that always have one say nothing about the others: "Lena" in "Paul and Lena in Split".
+        """
         others = [
             word
             for position, word in enumerate(self._typed)
-            if position > 0 and not at <= position < end and word.lower() not in LINKS
+            if position > 0 and not at <= position < end and not self._is_always_capitalised(word)
         ]
         return all(word[:1].isupper() for word in self._typed[at:end]) and not (
             others and all(word[:1].isupper() for word in others)
         )
+
+    def _is_always_capitalised(self, word: str) -> bool:
+        """Whether a word has a capital letter wherever it stands, or is a link that has none."""
+        lower = word.lower()
+        if lower in LINKS or lower in DATE_WORDS or not is_common(lower):
+            return True
+        return any(self._names.knows_name(field, word) for field in _CALLED)

@@ -204,9 +204,17 @@ def is_known(connection: sqlite3.Connection, field: NameField, name: str) -> boo
     query = "SELECT 1 FROM known_names WHERE field = ? AND "
     if _exists(connection, f"{query} name = ?", field, words):
         return True
+    if field != "people":
+        return False
     # The first words of a person's name are enough. After a space, "!" comes next.
     span = (f"{words} ", f"{words}!")
-    return field == "people" and _exists(connection, f"{query} name > ? AND name < ?", field, *span)
+    if _exists(connection, f"{query} name > ? AND name < ?", field, *span):
+        return True
+    # So are the last ones. No index finds those, so first ask for the phrase, which one does.
+    ending = f" {words}"
+    return is_phrase(connection, words, [field]) and _exists(
+        connection, f"{query} substr(name, -{len(ending)}) = ?", field, ending
+    )
 
 
 def beginning(

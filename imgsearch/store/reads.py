@@ -454,7 +454,7 @@ class Reads:
         """Whether some photo has exactly this name in a field, without case, accents and marks.
 
         The field is `folder`, `keywords`, `people`, `place` or `country`. The first words of a
-        person's name are enough: "Anna" for Anna Smith.
+        person's name are enough, and so are the last: "Anna" or "Smith" for Anna Smith.
         """
         with self._database.reading() as connection:
             return names.is_known(connection, field, name)

@@ -241,6 +241,9 @@ def test_no_results_and_an_error_in_the_query(
     search(page, "a cat camra:canon")
     page.get_by_text("Did you mean camera:?").wait_for()
     screenshot(page, "error")
+    page.get_by_role("button", name="Did you mean a cat camera:canon?").click()
+    wait_for_line(page, "a cat camera:canon")
+    page.get_by_text("No photo matches the filters").wait_for()
 
 
 def test_a_click_accepts_the_suggestion_for_a_misspelt_query(page: Page, address: str) -> None:

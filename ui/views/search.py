@@ -242,14 +242,7 @@ def _remarks(results: Answer) -> None:
     for remark in results.remarks:
         st.info(escape_markdown(remark), icon=":material/info:")
     if results.suggestion is not None:
-        st.button(
-            f"Did you mean {escape_markdown(results.suggestion)}?",
-            icon=":material/spellcheck:",
-            on_click=query_line().replace,
-            args=(results.suggestion,),
-            key="suggestion",
-            type="tertiary",
-        )
+        cards.suggestion_button(results.suggestion)
 
 
 def _show_weak() -> None:

@@ -123,6 +123,14 @@ def has_name_beginning(field: NameField, name: str) -> str:
     return _with_words(f"{NAME_END}{words} ", _has(field, f"{NAME_END}{words} "))
 
 
+def has_name_ending(field: NameField, name: str) -> str:
+    """The condition that the last words of a name in a field are these."""
+    words = " ".join(words_of(name))
+    if not words:
+        return NEVER
+    return _with_words(f" {words}{NAME_END}", _has(field, f" {words}{NAME_END}"))
+
+
 def _with_words(part: str, condition: str) -> str:
     """A condition that only photos with this part in their words can fulfil: these are indexed."""
     return all_of([_contains(ALL_WORDS, part), condition])

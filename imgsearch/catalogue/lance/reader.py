@@ -398,8 +398,10 @@ class LanceNames:
     def knows_name(self, field: NameField, name: str) -> bool:
         """Whether some photo has exactly this name in a field."""
         is_known = filters.has_whole_name(field, name)
-        if field == "people":  # the first words of a person's name are enough
-            is_known = filters.has_name_beginning(field, name)
+        if field == "people":  # the first words of a person's name are enough, and the last ones
+            is_known = filters.any_of(
+                [filters.has_name_beginning(field, name), filters.has_name_ending(field, name)]
+            )
         return self._has(is_known)
 
     def has_phrase(self, phrase: str, fields: Collection[NameField] = NAME_FIELDS) -> bool:

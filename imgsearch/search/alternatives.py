@@ -1,0 +1,98 @@
+"""What a filter that no photo passes may have meant: the nearest name, or a larger circle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from imgsearch.records.query import Filter, NamedPlace, Place
+from imgsearch.text import format_count, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgsearch.records.names import KnownName, NameField
+    from imgsearch.search.context import SearchContext
+
+# The names that stand in a filter, and what one of them is called.
+_FIELDS: dict[str, tuple[tuple[NameField, ...], str]] = {
+    "person": (("people",), "person"),
+    "place": (("place", "country"), "place"),
+    "country": (("country",), "country"),
+    "in": (("folder",), "folder"),
+    "keyword": (("keywords",), "keyword"),
+}
+_COMPARED_NAMES = 1000  # those of the most photos
+_NAMED = 3  # names that are told where none is near
+_LEAST_SIMILARITY = 0.6  # of a name that may have been meant: one letter of three, two of five
+_RADII_KM = (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 20_000.0)
+
+
+class Alternative(Struct, frozen=True):
+    """What the library has in place of a filter, as a sentence, and a filter that finds some."""
+
+    sentence: str
+    filter: Filter | None = None
+
+
+def alternative_to(context: SearchContext, condition: Filter) -> Alternative | None:
+    """What the library has in place of a filter that no photo passes; None if nothing is known.
+
+    Only for filters of one value, which is a name or a place.
+    """
+    if condition.negated or len(condition.values) != 1:
+        return None
+    (value,) = condition.values
+    if condition.field == "near":
+        return _larger_circle(context, condition)
+    is_name = condition.field in _FIELDS and isinstance(value, str)
+    if not is_name or str(value).startswith("/"):  # a path
+        return None
+    value = str(value)
+    fields, kind = _FIELDS[condition.field]
+    known = context.name_list().names_beginning(("",), fields, _COMPARED_NAMES)
+    if not known:
+        return Alternative(f"The photos have no {kind} at all.")
+    nearest = _nearest(value, known)
+    if nearest is None:
+        names = ", ".join(name.text for name in known[:_NAMED])
+        more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
+        return Alternative(f"No {kind} is called {value} or nearly so. Known: {names}{more}.")
+    return Alternative(
+        f"No {kind} is called {value}. The nearest name is {nearest.text}, with "
+        f"{format_count(nearest.photos, 'photo')}.",
+        Filter(condition.field, (nearest.text,)),
+    )
+
+
+def _nearest(value: str, known: Sequence[KnownName]) -> KnownName | None:
+    """The name most like a value, as a whole or by one of its words; the first of those alike."""
+    from imgsearch.query.spelling import similarity  # lazy: only an empty answer needs it
+
+    wanted = " ".join(words_of(value))
+
+    def best_similarity(name: KnownName) -> float:
+        words = words_of(name.text)
+        return max(similarity(wanted, each) for each in (*words, " ".join(words)))
+
+    best = max(known, key=best_similarity)
+    return best if best_similarity(best) >= _LEAST_SIMILARITY else None
+
+
+def _larger_circle(context: SearchContext, condition: Filter) -> Alternative | None:
+    """The smallest of some circles around the same place that has photos."""
+    (place,) = condition.values
+    assert isinstance(place, Place | NamedPlace)
+    for radius_km in _RADII_KM:
+        if radius_km <= place.radius_km:
+            continue
+        wider = Filter("near", (replace(place, radius_km=radius_km),))
+        photos = context.catalogue.count(context.selection((wider,))).photos
+        if photos:
+            found = format_count(photos, "photo")
+            return Alternative(
+                f"Within {radius_km:,.0f} km {'is' if photos == 1 else 'are'} {found}.", wider
+            )
+    return Alternative("No photo of the library states where it was taken.")
