@@ -377,11 +377,17 @@ class Indexer:
         done = []
         with writing(self._data_dir) as store:
             row = store.reads.current_encoder()
-            invalid = [] if row is None else store.vectors.invalid(row)
-            if row is not None and invalid:
-                store.vectors.delete_of(row.key, [photo_id for photo_id, _ in invalid])
+            to_rebuild: dict[int, EncoderRow] = {}
+            for encoder, is_current in store.vectors.all_encoders().items():
+                invalid = store.vectors.invalid(encoder)
+                if not invalid:
+                    continue
+                if store.reads.current_snapshot(encoder.key) is not None:
+                    to_rebuild[encoder.key] = encoder
+                store.vectors.delete_of(encoder.key, [photo_id for photo_id, _ in invalid])
                 photos = format_count(len(invalid), "photo")
-                done.append(f"Deleted the invalid vectors of {photos}.")
+                by = "" if is_current else f" by {encoder.encoder_id}, which answers no queries"
+                done.append(f"Deleted the invalid vectors of {photos}{by}.")
             leftovers = snapshot.leftovers(store)
             if leftovers:
                 snapshot.clean(store)
@@ -390,12 +396,11 @@ class Indexer:
             if row is not None and info is not None:
                 try:
                     snapshot.verify(store.snapshots_dir, info, full=True)
-                    is_damaged = bool(invalid)
                 except SnapshotError:
-                    is_damaged = True
-                if is_damaged:
-                    self._build_index(store, row)
-                    done.append("Rebuilt the index from the stored vectors.")
+                    to_rebuild[row.key] = row
+            for encoder in to_rebuild.values():
+                self._build_index(store, encoder)
+                done.append("Rebuilt the index from the stored vectors.")
             if store.database.has_much_room():
                 freed_mb = store.database.compact() / 1e6
                 done.append(f"Gave {freed_mb:,.1f} MB of the database back to the disk.")
