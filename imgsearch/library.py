@@ -1010,11 +1010,13 @@ class Library:
     def verify_pack(self, pack: str | Path) -> Job[PackInfo]:
         """Read a whole pack and compare every checksum; the report is what it states about itself.
 
-        Needs no library. Raises PackError, UsageError and MissingPackage.
+        Needs no library; where there is one, a vector must be as long as it knows. Raises
+        PackError, UsageError and MissingPackage.
         """
         from imgsearch.indexer.packs import verify_pack
 
-        return _job(verify_pack(Path(absolute(pack))))
+        dims = self._reads().encoder_dims() if self.exists() else {}
+        return _job(verify_pack(Path(absolute(pack)), dims, self._encoders.dim_of))
 
     def unpack(
         self,

@@ -52,7 +52,9 @@ _MANIFEST_SHA256 = b"imgsearch.pack.sha256"
 _MAX_THUMBNAIL_BYTES = 1_000_000
 _MAX_LENGTH_ERROR = 0.01  # of a vector; rounding to fp16 makes at most 2^-11
 # What reading damaged data may raise; ArithmeticError for dates beyond all calendars.
-_DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError)
+_DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+_HASH_BYTES = 32  # of a photo's content
+_MAX_DIM = 65_536
 _TEXT_STATES = ("read", "none", "failed")
 
 
@@ -515,7 +517,9 @@ class PackReader:
             )
         if hashlib.sha256(text).hexdigest().encode() != metadata.get(_MANIFEST_SHA256):
             raise self._damage("the checksum of its manifest is wrong")
-        return msgspec.json.decode(text, type=_Manifest)
+        manifest = msgspec.json.decode(text, type=_Manifest)
+        _check_info(manifest.pack)
+        return manifest
 
     def _check_rows(self) -> None:
         found = self._parquet.schema_arrow
@@ -546,9 +550,9 @@ class PackReader:
     def _photo(
         self, row: dict[str, Any], fact_names: Sequence[str], vectors: tuple[PackedVectors, ...]
     ) -> PackedPhoto:
-        content_hash = bytes.fromhex(row["content_hash"])
+        content_hash = _content_hash(row["content_hash"])
         size_bytes, thumbnail = int(row["size_bytes"]), row["thumbnail"]
-        if not content_hash or not 0 <= size_bytes < 1 << 63:
+        if size_bytes < 0:
             raise ValueError("a photo has no content")
         if thumbnail is not None and not _is_webp(thumbnail):
             raise ValueError("a thumbnail is not a WebP image")
@@ -569,7 +573,10 @@ class PackReader:
         # A path that leads out of the folder would show files that are no photos.
         if not parts or path.startswith("/") or ".." in parts or "\0" in path:
             raise ValueError("a path leads out of its folder")
-        return PackedFile("/".join(parts), int(row["size_bytes"]), int(row["mtime_ns"]))
+        size_bytes = int(row["size_bytes"])
+        if size_bytes < 0:
+            raise ValueError("a file has no size")
+        return PackedFile("/".join(parts), size_bytes, int(row["mtime_ns"]))
 
     def _vectors(self, column: pa.ChunkedArray) -> list[tuple[PackedVectors, ...]]:
         import numpy as np
@@ -624,6 +631,34 @@ class PackReader:
                 raise ValueError("a vector is not of length 1")
 
 
+def _check_info(info: PackInfo) -> None:
+    """Raise ValueError for a manifest that no library writes: a pack may come from anybody."""
+    ids = [encoder.encoder_id for encoder in info.encoders]
+    if len(set(ids)) < len(ids) or sum(encoder.is_current for encoder in info.encoders) > 1:
+        raise ValueError("an encoder occurs twice")
+    if not all(1 <= encoder.dim <= _MAX_DIM for encoder in info.encoders):
+        raise ValueError("an encoder has an impossible number of dimensions")
+    texts = (info.folder, info.volume or "", info.volume_path or "")
+    if "/" in info.folder or info.folder == ".." or any("\0" in text for text in texts):
+        raise ValueError("its folder has no name")
+    moments = (info.made_at, *(search.saved_at for search in info.searches))
+    if any(moment.tzinfo is None for moment in moments):
+        raise ValueError("a time has no time zone")
+    for search in info.searches:
+        for content_hash in search.photos.values():
+            _content_hash(content_hash)
+    for concept in info.concepts:
+        for example in concept.examples:
+            _content_hash(example.content_hash)
+
+
+def _content_hash(text: str) -> bytes:
+    content_hash = bytes.fromhex(text)
+    if len(content_hash) != _HASH_BYTES:
+        raise ValueError("a photo has no content")
+    return content_hash
+
+
 def _facts(values: dict[str, Any]) -> Facts:
     facts: dict[str, Any] = {}
     for fact in FACTS:
@@ -639,6 +674,8 @@ def _facts(values: dict[str, Any]) -> Facts:
         elif fact.type is float and value is not None and not abs(value) < float("inf"):
             raise ValueError(f"{fact.name} is not a number")
         facts[fact.name] = value
+    if facts["width_px"] < 1 or facts["height_px"] < 1:
+        raise ValueError("a photo has no size")
     lat, lon = facts["lat"], facts["lon"]
     if (lat is None) != (lon is None) or abs(lat or 0) > 90 or abs(lon or 0) > 180:
         raise ValueError("a place is not on the Earth")

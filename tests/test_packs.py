@@ -38,6 +38,8 @@ from imgsearch.indexer.packs import find_place
 from imgsearch.indexer.volumes import MountTable
 from imgsearch.pack_file import PackReader, require_pyarrow, writing_pack
 from imgsearch.records.pack import (
+    PackedConcept,
+    PackedExample,
     PackedFile,
     PackedPhoto,
     PackedSearch,
@@ -541,7 +543,122 @@ def test_a_pack_of_several_models_gives_each_its_own(
         assert report.beside == (ENCODER.encoder_id,)
 
 
+def pack_of(encoder: PackEncoder, path: Path, photos: int = 3) -> Path:
+    """A pack of one encoder, with vectors of the length that it states."""
+    rows = random_vectors(photos, encoder.dim).astype("<f2")
+    vectors = [(PackedVectors(encoder.encoder_id, (row.tobytes(),)),) for row in rows]
+    made = [photo_of(number, vectors=own) for number, own in enumerate(vectors)]
+    return write_pack(path, *made, info=replace(INFO, encoders=(encoder,)))
+
+
+@pytest.mark.parametrize("dim", [3, StandIn.dim + 1])
+def test_vectors_of_another_length_than_the_librarys_are_refused(
+    dim: int, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = pack_of(PackEncoder(StandIn.id, "lite", dim, True), tmp_path / "1.imgsearch")
+    photos = write_photos(tmp_path / "photos", 3)
+    with open_library("new") as library:  # its encoder is known before there is a library
+        with pytest.raises(PackError, match="Make the pack again"):
+            library.unpack(pack, at="/photos", offline=True).run()
+        assert not library.exists()
+    with open_library("data") as library:
+        library.index([photos]).run()
+        before = contents(tmp_path / "data")
+        for job in (
+            library.unpack(pack, at="/photos", offline=True),
+            library.unpack(pack, at="/photos", offline=True, beside=True),
+            library.verify_pack(pack),
+        ):
+            with pytest.raises(PackError, match=rf"{StandIn.id} has {dim} numbers, and it has 32"):
+                job.run()
+        assert contents(tmp_path / "data") == before
+        assert len(library.find("a photo").hits) == 3
+
+
+def test_vectors_that_are_kept_beside_have_the_length_that_is_known_too(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("data") as library:
+        library.index([write_photos(tmp_path / "photos", 3)]).run()
+        kept = pack_of(ENCODER, tmp_path / "1.imgsearch")
+        library.unpack(kept, at="/photos", offline=True, beside=True).run()
+        other = pack_of(replace(ENCODER, dim=DIM + 1), tmp_path / "2.imgsearch")
+        with pytest.raises(PackError, match=f"has {DIM + 1} numbers, and it has {DIM}"):
+            library.unpack(other, at="/photos", offline=True, beside=True).run()
+
+
+def test_a_built_in_model_has_the_length_that_imgsearch_knows(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    encoder = PackEncoder("lite@1", "lite", 3, is_current=True)
+    pack = pack_of(encoder, tmp_path / "1.imgsearch")
+    with Library.open(settings) as library:
+        for job in (
+            library.verify_pack(pack),
+            library.unpack(pack, at="/photos", offline=True),
+        ):
+            with pytest.raises(PackError, match="has 3 numbers, and it has 768"):
+                job.run()
+        assert not library.exists()
+
+
 # ------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"encoders": (ENCODER, replace(ENCODER, dim=3))}, "an encoder occurs twice"),
+        ({"encoders": (ENCODER, replace(ENCODER, encoder_id="b@1"))}, "an encoder occurs twice"),
+        ({"encoders": (replace(ENCODER, dim=0),)}, "impossible number of dimensions"),
+        ({"encoders": (replace(ENCODER, dim=1 << 40),)}, "impossible number of dimensions"),
+        ({"folder": "../elsewhere"}, "folder has no name"),
+        ({"folder": "a\0b"}, "folder has no name"),
+        ({"volume": "1", "volume_path": "a\0b"}, "folder has no name"),
+        ({"made_at": datetime(2026, 1, 1)}, "no time zone"),
+        ({"searches": (PackedSearch("a", "dog", None, False, datetime(2026, 1, 1), {}),)}, "zone"),
+        ({"searches": (PackedSearch("a", "photo:3", None, False, NOW, {3: "zz"}),)}, "hexadecimal"),
+        ({"searches": (PackedSearch("a", "photo:3", None, False, NOW, {3: "00"}),)}, "no content"),
+        ({"concepts": (PackedConcept("a", None, (PackedExample("zz", True),)),)}, "hexadecimal"),
+        ({"concepts": (PackedConcept("a", None, (PackedExample("", True),)),)}, "no content"),
+    ],
+)
+def test_an_impossible_manifest_is_damage(
+    changes: dict[str, Any], problem: str, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1), info=replace(INFO, **changes))
+    with open_library("data") as library:
+        for job in (
+            library.verify_pack(pack),
+            library.unpack(pack, at="/photos", offline=True, beside=True),
+        ):
+            with pytest.raises(PackError, match=problem):
+                job.run()
+        assert not library.exists()
+
+
+def test_a_manifest_that_nests_too_deeply_is_damage(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+    deep = b'{"format": 1, "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    table = pq.read_table(pack).replace_schema_metadata({b"imgsearch.pack": deep})
+    pq.write_table(table, pack)
+    with pytest.raises(PackError, match="damaged"):
+        PackReader(pack)
+
+
+def test_a_concept_whose_pictures_cannot_be_read_is_left_out(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("first") as library:
+        library.index([write_photos(tmp_path / "photos", 3)]).run()
+        library.pack(tmp_path / "photos", tmp_path / "1.imgsearch").run()
+    with PackReader(tmp_path / "1.imgsearch") as reader:
+        info, photos = reader.info, reader.photos(0)
+    example = PackedExample("11" * 32, True, picture=b"no picture")
+    info = replace(info, concepts=(PackedConcept("dogs", None, (example,)),))
+    pack = write_pack(tmp_path / "2.imgsearch", *photos, info=info)
+    with open_library("second") as library:
+        report = library.unpack(pack, at=tmp_path / "photos").run()
+        assert (report.new, report.concepts) == (3, 0)
 
 
 def test_a_pack_of_a_newer_version_is_refused(
@@ -644,6 +761,10 @@ def test_a_path_that_leads_out_of_its_folder_is_damage(path: str, tmp_path: Path
         ({"facts": Facts("JPEG", 8, 8, aperture=float("nan"))}, "not a number"),
         ({"facts_at": datetime(2026, 1, 1)}, "no time zone"),
         ({"content_hash": b""}, "no content"),
+        ({"content_hash": b"1"}, "no content"),
+        ({"size_bytes": -1}, "no content"),
+        ({"files": (PackedFile("1.jpg", -1, 1),)}, "no size"),
+        ({"facts": Facts("JPEG", 0, 8)}, "no size"),
         ({"text": PhotoText("seen", (), "reader 1", NOW)}, "unknown state"),  # type: ignore[arg-type]
         ({"text": PhotoText("none", (), None, NOW)}, "no reader"),  # type: ignore[arg-type]
         (

@@ -30,6 +30,8 @@ from imgsearch.errors import (
     FolderError,
     LibraryLocked,
     MissingPackage,
+    PhotoError,
+    QueryError,
     SnapshotError,
     StoreError,
     UsageError,
@@ -468,10 +470,13 @@ class Indexer:
         """Where the photos of a pack are. Raises what merging it can be refused for."""
         known: tuple[str, ...] = ()
         row = None
+        dims: dict[str, int] = {}
         if (self._data_dir / DATABASE_FILE).exists():
             with closing(Reads.open(self._data_dir)) as reads:
                 known = tuple(reads.roots().values())
                 row = reads.current_encoder()
+                dims = reads.encoder_dims()
+        packs.check_encoders(reader.info, reader.path, dims, self._encoders.dim_of)
         encoder = packs.encoder_of_merge(reader, row, beside)
         if encoder is not None:
             self._encoders.check(EncoderRow(0, encoder.encoder_id, encoder.name, encoder.dim))
@@ -487,7 +492,8 @@ class Indexer:
                 self._build_index(store, row)
             self._refresh_derived(store, row)
             for lesson in pack_notes.lessons(store, concepts):
-                with suppress(UsageError):  # its examples do not suffice here
+                # Its examples do not suffice here, or it is none that imgsearch has made.
+                with suppress(UsageError, PhotoError, QueryError):
                     teaching.teach(store, row, lesson, self._embedders(store, row))
                     added += 1
         # UsageError for an encoder that this imgsearch does not have.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch import private_files
-from imgsearch.errors import DiskError, EncoderMismatch, FolderError, PhotosNotFound, UsageError
+from imgsearch.errors import (
+    DiskError,
+    EncoderMismatch,
+    FolderError,
+    PackError,
+    PhotosNotFound,
+    UsageError,
+)
 from imgsearch.indexer import pack_notes
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
@@ -222,6 +229,24 @@ def _candidates(reader: PackReader, roots: Sequence[str], mounts: MountTable) ->
     return [folder for folder in dict.fromkeys(folders) if folder]
 
 
+def check_encoders(
+    info: PackInfo, pack: Path, dims: Mapping[str, int], dim_of: Callable[[str], int | None]
+) -> None:
+    """Raise PackError for an encoder whose vectors have another length here.
+
+    No search could compare such vectors. `dims` are the lengths in the library, by encoder;
+    `dim_of` knows those of other encoders, or returns None.
+    """
+    for encoder in info.encoders:
+        dim = dims.get(encoder.encoder_id) or dim_of(encoder.encoder_id)
+        if dim is not None and dim != encoder.dim:
+            raise PackError(
+                f"The pack {pack} states that a vector of {encoder.encoder_id} has {encoder.dim:,} "
+                f"numbers, and it has {dim:,}, so its vectors are wrong. Nothing was merged. Make "
+                "the pack again with imgsearch pack, from a library that answers searches."
+            )
+
+
 def encoder_of_merge(
     reader: PackReader, row: EncoderRow | None, beside: bool
 ) -> PackEncoder | None:
@@ -330,11 +355,14 @@ def _stat_in(folder: str, file: PackedFile) -> FileStat | None:
 # ------------------------------------------------------------------------- verifying
 
 
-def verify_pack(file: Path) -> Generator[Progress, None, PackInfo]:
-    """Read a whole pack and compare every checksum. Raises as `PackReader`."""
+def verify_pack(
+    file: Path, dims: Mapping[str, int], dim_of: Callable[[str], int | None]
+) -> Generator[Progress, None, PackInfo]:
+    """Read a whole pack and compare every checksum. Raises as `PackReader` and `check_encoders`."""
     if file.is_dir():
         file = pack_inside(str(file))
     with PackReader(file) as reader:
+        check_encoders(reader.info, file, dims, dim_of)
         for done in reader.verify():
             yield Progress(done, reader.info.photos)
         return reader.info

@@ -662,6 +662,10 @@ class Reads:
         """The encoder that answers queries; None before the first indexing run."""
         return self._encoder_in("current")
 
+    def encoder_dims(self) -> dict[str, int]:
+        """The length of a vector of each encoder that the library knows, by its id."""
+        return dict(self._database.fetch_all("SELECT encoder_id, dim FROM encoders"))
+
     def encoder_in_use(self) -> EncoderRow:
         """The encoder that answers queries. Raises UsageError for an empty library."""
         row = self.current_encoder()
