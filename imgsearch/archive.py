@@ -27,6 +27,7 @@ from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
 from imgsearch.query.grammar import absolute, is_expressible, resolve_query
 from imgsearch.records.answer import Answer, Explanation, FoundPhotos, Hits
+from imgsearch.records.photo import IndexedFile
 from imgsearch.records.query import Query, Understanding
 from imgsearch.records.status import ArchiveStatus
 from imgsearch.records.suggestion import SUGGESTIONS
@@ -380,20 +381,21 @@ class Archive:
 
     def _readable_files(
         self, photo: CataloguedPhoto, with_video: bool = False
-    ) -> Generator[Path, None, None]:
+    ) -> Generator[IndexedFile, None, None]:
         """The files of a photo, each readable until the next one is asked for.
 
         Objects that are not mounted here are fetched; `with_video` says whether the other half of a
         Live Photo is, too. Raises PhotoError where one cannot be.
         """
+        times = self._catalogue.file_times(photo.photo.content_hash)
         for each in photo.files:
             address = path_text(each.path)
             file = self._file_at(address)
             if file is not None:
-                yield file
+                yield IndexedFile(file, None, times.get(address))
             else:
                 with self._objects.fetched(address, with_video) as path:
-                    yield path
+                    yield IndexedFile(path)  # the copy has another time
 
     def understand(self, query: str | Query) -> Understanding:
         """How `find` understands a query: exactly, and which of its words stand for filters."""

@@ -588,7 +588,7 @@ class Library:
         content_hash = bytes.fromhex(photo.content_hash)
         return photo_thumbnail(
             photo,
-            lambda: [path for _, path in self._reads().paths([source]).get(source, [])],
+            lambda: self._reads().indexed_files(source),
             lambda: self._kept_thumbnails().get(content_hash),
             self._thumbnails(),
             side_px,
@@ -600,15 +600,17 @@ class Library:
         """The file of a photo of the library as it is, open for reading; None for an unknown id.
 
         With `moving_part`, the video of a motion photo or Live Photo. Raises PhotoError if there
-        is none, or if no file of the photo can be read or all have changed since they were indexed.
+        is none, or if no file of the photo can be read or all have changed since they were indexed:
+        a file that is no longer of the same size and time must have the same content, and so must
+        one behind a link that leads out of its folder.
         """
         from imgsearch.decode.original import open_moving_part, open_original
 
         photo = self._reads().photos([photo_id]).get(photo_id)
         if photo is None:
             return None
-        paths = [path for _, path in self._reads().paths([photo_id]).get(photo_id, [])]
-        return (open_moving_part if moving_part else open_original)(photo, paths)
+        files = self._reads().indexed_files(photo_id)
+        return (open_moving_part if moving_part else open_original)(photo, files)
 
     def keep_example(self, content: bytes) -> str:
         """Keep the bytes of an example image for `kept_example`; returns a short id.

@@ -31,6 +31,7 @@ from imgsearch.errors import (
     MissingPackage,
     PackError,
     PackTooNew,
+    PhotoError,
     UsageError,
 )
 from imgsearch.indexer.pack_notes import merge_searches
@@ -438,6 +439,46 @@ def test_files_that_differ_are_missing_or_read_again(
         assert (after.moved, after.failed, after.unchanged) == (2, 1, 9)
         assert encoder.embedded == 0
         assert library.photo_count() == 10
+
+
+def test_a_pack_makes_no_other_files_photos(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    folder, secret = tmp_path / "photos", b"The password is swordfish."
+    outside = write_noise(tmp_path / "outside.jpg", 9)
+    (tmp_path / "elsewhere").mkdir()
+    for path in ("secret.txt", ".hidden.jpg", ".git/1.jpg", "@eaDir/1.jpg", "note.jpg"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(secret)
+    shutil.copy(outside, tmp_path / "elsewhere" / "1.jpg")
+    (folder / "link.jpg").symlink_to(outside)
+    (folder / "sub").symlink_to(tmp_path / "elsewhere")
+    (folder / "inside.jpg").symlink_to("real.jpg")
+    write_noise(folder / "real.jpg", 8)
+    names = [
+        *("secret.txt", ".hidden.jpg", ".git/1.jpg", "@eaDir/1.jpg", "note.jpg"),
+        *("link.jpg", "sub/1.jpg", "inside.jpg", "real.jpg"),
+    ]
+
+    def packed_file(name: str) -> PackedFile:
+        status = (folder / name).stat()
+        return PackedFile(name, status.st_size, status.st_mtime_ns)
+
+    photos = [
+        photo_of(number, files=(file,), size_bytes=file.size_bytes)
+        for number, file in enumerate(map(packed_file, names))
+    ]
+    pack = write_pack(tmp_path / "1.imgsearch", *photos)
+    with open_library("data", StandIn()) as library:
+        report = library.unpack(pack, at=folder).run()
+        assert (report.new, report.files, report.missing) == (9, 3, 6)
+        shown = library.search("sort:path")
+        assert [hit.path.name for hit in shown] == ["inside.jpg", "note.jpg", "real.jpg"]
+        with pytest.raises(PhotoError, match="has changed"):
+            library.original(shown[1].photo.id)
+    with open_library("offline", StandIn()) as library:
+        report = library.unpack(pack, at=folder, offline=True).run()
+        assert (report.files, report.missing) == (5, 4)
 
 
 def test_a_folder_carries_its_pack_only_when_told_to(
