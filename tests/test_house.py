@@ -20,6 +20,7 @@ FLOORS = (
         "errors",
         "installation",
         "page_access",
+        "parquet_pages",
         "private_files",
         "sphere",
         "text",

@@ -677,6 +677,97 @@ def test_an_impossible_manifest_is_damage(
         assert not library.exists()
 
 
+HUGE = WEBP + bytes(999_000)
+
+
+@pytest.mark.parametrize(
+    "photos",
+    [
+        [photo_of(number, thumbnail=HUGE) for number in range(60)],
+        [  # one entry of a dictionary, in every photo
+            photo_of(number, facts=Facts("JPEG", 8, 8, title="x" * 500_000))
+            for number in range(100)
+        ],
+        [photo_of(1, facts=Facts("JPEG", 8, 8, keywords=("",) * 300_000))],
+        [photo_of(1, files=(PackedFile("a/1.jpg", 1, 1),) * 300_000)],
+        [photo_of(1, vectors=(PackedVectors("made@1", photo_of(1).vectors[0].vectors * 100_000),))],
+    ],
+    ids=["thumbnails", "dictionary", "keywords", "files", "vectors"],
+)
+def test_a_small_pack_that_unfolds_to_much_is_refused_before_it_is_read(
+    photos: list[PackedPhoto], tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", *photos)
+    assert pack.stat().st_size < 700_000
+    with open_library("data") as library:
+        for job in (
+            library.verify_pack(pack),
+            library.unpack(pack, at="/photos", offline=True, beside=True),
+        ):
+            with pytest.raises(PackError, match="unfolds to more than it may"):
+                job.run()
+
+
+def test_a_pack_that_unfolds_to_much_takes_little_memory(tmp_path: Path) -> None:
+    """Its thumbnails have 300 MB, of which reading them makes several copies."""
+    pack = write_pack(
+        tmp_path / "1.imgsearch", *(photo_of(n, thumbnail=HUGE) for n in range(300)), at_once=300
+    )
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "import pyarrow.parquet\n"
+        "from imgsearch.errors import PackError\n"
+        "from imgsearch.pack_file import PackReader\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n"
+        "    with PackReader(Path(sys.argv[1])) as reader:\n"
+        "        reader.sample_files(10)\n"
+        "        reader.photos(0)\n"
+        "except PackError as error:\n"
+        "    print(error)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)\n"
+    )
+    done = run_python(program, pack)
+    message, more_mb = done.stdout.splitlines()
+    assert "unfolds to more than it may" in message
+    assert int(more_mb) < 100
+
+
+def test_packs_of_videos_and_of_pages_full_of_text_are_read(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    dim, parts = 1024, 12
+    encoder = PackEncoder("made@1", "made", dim, is_current=True)
+    rows = random_vectors(parts, dim).astype("<f2")
+    vectors = (PackedVectors("made@1", tuple(map(bytes, rows)), tuple(map(float, range(parts)))),)
+    lines = tuple(TextLine(f"line {n} " + "word " * 10, 0, 0, 1, 1, 0.5) for n in range(150))
+    generator = np.random.default_rng(1)
+    photos = [
+        photo_of(
+            number,
+            vectors=vectors,
+            text=PhotoText("read", lines, "reader 1", NOW),
+            thumbnail=WEBP + generator.bytes(40_000),
+            facts=Facts("VIDEO", 8, 8, title=f"title {number}", description="word " * 1000),
+        )
+        for number in range(300)
+    ]
+    pack = write_pack(
+        tmp_path / "1.imgsearch", *photos, info=replace(INFO, encoders=(encoder,)), at_once=300
+    )
+    with PackReader(pack) as reader:
+        assert reader.photos(0) == photos
+
+
+def test_a_pack_that_another_program_has_written_is_refused(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+    content = pack.read_bytes()
+    pack.write_bytes(content.replace(b"parquet-cpp-arrow", b"parquet-mr version"[:17]))
+    with pytest.raises(PackError, match="another program"):
+        PackReader(pack)
+
+
 def test_a_manifest_that_nests_too_deeply_is_damage(tmp_path: Path) -> None:
     pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
     deep = b'{"format": 1, "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
