@@ -1254,6 +1254,8 @@ def test_saved_searches_and_concepts_go_with_the_photos(
     [
         PackedSearch("a/b", "dog", None, False, NOW, {}),
         PackedSearch("bad", "rating:x", None, False, NOW, {}),
+        PackedSearch("empty", "", None, False, NOW, {}),  # the library could not be packed again
+        PackedSearch("none", "dog", 0, False, NOW, {}),
         PackedSearch("unknown", "photo:3", None, False, NOW, {3: "00" * 32}),
         PackedSearch("unnamed", "photo:3", None, False, NOW, {}),
         PackedSearch("other", "saved:nothing", None, False, NOW, {}),
