@@ -553,7 +553,9 @@ class Library:
         """Open the file of a photo as it is, for reading; None for an unknown id.
 
         With `moving_part`, the video of a motion photo or Live Photo. Raises PhotoError if there
-        is none, or if no file of the photo can be read or all have changed since they were indexed.
+        is none, or if no file of the photo can be read or all have changed since they were indexed:
+        a file that is no longer of the same size and time must have the same content, and so must
+        one behind a link that leads out of its folder.
         """
         from imgsearch.decode.original import open_moving_part, open_original
 

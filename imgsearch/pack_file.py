@@ -34,6 +34,7 @@ from imgsearch.errors import (
     UsageError,
 )
 from imgsearch.installation import install_command, update_command
+from imgsearch.parquet_pages import FLOAT, row_groups, unfolded_bytes
 from imgsearch.records.pack import PackedFile, PackedPhoto, PackedVectors, PackInfo
 from imgsearch.records.photo import FACTS, Facts
 from imgsearch.records.picture_text import PhotoText, TextLine
@@ -50,9 +51,14 @@ _TAIL_BYTES = 8  # the size of the footer, and the magic
 _MANIFEST = b"imgsearch.pack"
 _MANIFEST_SHA256 = b"imgsearch.pack.sha256"
 _MAX_THUMBNAIL_BYTES = 1_000_000
+# What the photos of a row group may take in memory, over what each may: several times of what a
+# thumbnail, a page full of text and the rest take, and the frames of a video by two large models.
+_ROOM_BYTES, _PHOTO_BYTES, _VECTOR_BYTES = 8_000_000, 200_000, 12 * 2048 * 12
 _MAX_LENGTH_ERROR = 0.01  # of a vector; rounding to fp16 makes at most 2^-11
 # What reading damaged data may raise; ArithmeticError for dates beyond all calendars.
-_DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError)
+_DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+_HASH_BYTES = 32  # of a photo's content
+_MAX_DIM = 65_536
 _TEXT_STATES = ("read", "none", "failed")
 
 
@@ -393,6 +399,8 @@ class PackReader:
                     self._file, page_checksum_verification=True, pre_buffer=False
                 )
                 manifest = self._read_manifest()
+                self._file.seek(self._size_bytes - _TAIL_BYTES - self._footer_bytes)
+                self._groups = row_groups(self._file.read(self._footer_bytes))
                 self.info, self._sha256 = manifest.pack, manifest.sha256
                 self._check_rows()
         except BaseException:
@@ -419,14 +427,14 @@ class PackReader:
     @property
     def groups(self) -> int:
         """How many row groups there are."""
-        return int(self._parquet.num_row_groups)
+        return len(self._groups)
 
     def photos(self, group: int) -> list[PackedPhoto]:
         """The photos of a row group, checked: a pack may come from anybody."""
         known = [fact.name for fact in FACTS if fact.name in self.info.fact_names]
         names = ["content_hash", "size_bytes", "facts_at", "files", "text", "thumbnail", *known]
         with self._reading():
-            table = self._parquet.read_row_group(group, columns=[*names, "vectors"])
+            table = self._table(group, [*names, "vectors"])
             columns = {name: table.column(name).to_pylist() for name in names}
             vectors = self._vectors(table.column("vectors"))
             photos = [
@@ -437,6 +445,25 @@ class PackReader:
                 raise ValueError("a photo occurs twice")
             return photos
 
+    def _table(self, group: int, names: Sequence[str]) -> pa.Table:
+        """Columns of a row group, unless they unfold to more than its photos can take.
+
+        A small file can unfold to gigabytes. It is refused before any page is read.
+        """
+        part = self._groups[group]
+        if part.rows > PHOTOS_AT_ONCE:
+            raise ValueError("too many photos are in one part")
+        left = _ROOM_BYTES + part.rows * _PHOTO_BYTES
+        left_of_vectors = _ROOM_BYTES + part.rows * _VECTOR_BYTES
+        for column in part.columns:
+            if column.name not in names:
+                continue
+            if column.kind == FLOAT:
+                left_of_vectors -= unfolded_bytes(self._file, column, left_of_vectors)
+            else:
+                left -= unfolded_bytes(self._file, column, left)
+        return self._parquet.read_row_group(group, columns=list(names))
+
     def sample_files(self, count: int) -> list[PackedFile]:
         """About this many files, from all over the pack."""
         groups = range(0, self.groups, max(1, self.groups // 10))
@@ -444,7 +471,7 @@ class PackReader:
         sample: list[PackedFile] = []
         for group in groups:
             with self._reading():
-                rows = self._parquet.read_row_group(group, columns=["files"]).column("files")
+                rows = self._table(group, ["files"]).column("files")
                 step = max(1, len(rows) // each)
                 for row in rows.take(list(range(0, len(rows), step))).to_pylist():
                     sample += [self._packed_file(file) for file in row[:1]]
@@ -515,7 +542,9 @@ class PackReader:
             )
         if hashlib.sha256(text).hexdigest().encode() != metadata.get(_MANIFEST_SHA256):
             raise self._damage("the checksum of its manifest is wrong")
-        return msgspec.json.decode(text, type=_Manifest)
+        manifest = msgspec.json.decode(text, type=_Manifest)
+        _check_info(manifest.pack)
+        return manifest
 
     def _check_rows(self) -> None:
         found = self._parquet.schema_arrow
@@ -523,7 +552,7 @@ class PackReader:
         for field in _schema():
             if field.name not in unknown_to_it and found.field(field.name).type != field.type:
                 raise self._damage(f"its column {field.name} has another type")
-        if self._parquet.metadata.num_rows != self.info.photos:
+        if sum(group.rows for group in self._groups) != self.info.photos:
             raise self._damage("it has another number of photos than it states")
 
     @contextmanager
@@ -546,9 +575,9 @@ class PackReader:
     def _photo(
         self, row: dict[str, Any], fact_names: Sequence[str], vectors: tuple[PackedVectors, ...]
     ) -> PackedPhoto:
-        content_hash = bytes.fromhex(row["content_hash"])
+        content_hash = _content_hash(row["content_hash"])
         size_bytes, thumbnail = int(row["size_bytes"]), row["thumbnail"]
-        if not content_hash or not 0 <= size_bytes < 1 << 63:
+        if size_bytes < 0:
             raise ValueError("a photo has no content")
         if thumbnail is not None and not _is_webp(thumbnail):
             raise ValueError("a thumbnail is not a WebP image")
@@ -569,7 +598,10 @@ class PackReader:
         # A path that leads out of the folder would show files that are no photos.
         if not parts or path.startswith("/") or ".." in parts or "\0" in path:
             raise ValueError("a path leads out of its folder")
-        return PackedFile("/".join(parts), int(row["size_bytes"]), int(row["mtime_ns"]))
+        size_bytes = int(row["size_bytes"])
+        if size_bytes < 0:
+            raise ValueError("a file has no size")
+        return PackedFile("/".join(parts), size_bytes, int(row["mtime_ns"]))
 
     def _vectors(self, column: pa.ChunkedArray) -> list[tuple[PackedVectors, ...]]:
         import numpy as np
@@ -624,6 +656,34 @@ class PackReader:
                 raise ValueError("a vector is not of length 1")
 
 
+def _check_info(info: PackInfo) -> None:
+    """Raise ValueError for a manifest that no library writes: a pack may come from anybody."""
+    ids = [encoder.encoder_id for encoder in info.encoders]
+    if len(set(ids)) < len(ids) or sum(encoder.is_current for encoder in info.encoders) > 1:
+        raise ValueError("an encoder occurs twice")
+    if not all(1 <= encoder.dim <= _MAX_DIM for encoder in info.encoders):
+        raise ValueError("an encoder has an impossible number of dimensions")
+    texts = (info.folder, info.volume or "", info.volume_path or "")
+    if "/" in info.folder or info.folder == ".." or any("\0" in text for text in texts):
+        raise ValueError("its folder has no name")
+    moments = (info.made_at, *(search.saved_at for search in info.searches))
+    if any(moment.tzinfo is None for moment in moments):
+        raise ValueError("a time has no time zone")
+    for search in info.searches:
+        for content_hash in search.photos.values():
+            _content_hash(content_hash)
+    for concept in info.concepts:
+        for example in concept.examples:
+            _content_hash(example.content_hash)
+
+
+def _content_hash(text: str) -> bytes:
+    content_hash = bytes.fromhex(text)
+    if len(content_hash) != _HASH_BYTES:
+        raise ValueError("a photo has no content")
+    return content_hash
+
+
 def _facts(values: dict[str, Any]) -> Facts:
     facts: dict[str, Any] = {}
     for fact in FACTS:
@@ -639,6 +699,8 @@ def _facts(values: dict[str, Any]) -> Facts:
         elif fact.type is float and value is not None and not abs(value) < float("inf"):
             raise ValueError(f"{fact.name} is not a number")
         facts[fact.name] = value
+    if facts["width_px"] < 1 or facts["height_px"] < 1:
+        raise ValueError("a photo has no size")
     lat, lon = facts["lat"], facts["lon"]
     if (lat is None) != (lon is None) or abs(lat or 0) > 90 or abs(lon or 0) > 180:
         raise ValueError("a place is not on the Earth")

@@ -245,7 +245,7 @@ class MergeReport(Struct, frozen=True):
     embedded: int  # photos that got vectors
     texts: int  # photos whose text was read later than here, or only there
     files: int  # added
-    missing: int  # files that are not in the folder, or have another size
+    missing: int  # files that are not in the folder, have another size, or are no photos of it
     to_verify: int  # files that have another time; the next indexing run reads them
     beside: tuple[str, ...] = ()  # ids of encoders whose vectors are kept and not searched
     searches: int = 0  # saved searches that were added

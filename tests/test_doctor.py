@@ -18,7 +18,7 @@ from imgsearch import Library, Settings
 from imgsearch.encoders.onnx import ExportFacts, write_export
 from imgsearch.encoders.openclip import hub
 from imgsearch.encoders.registry import register, unregister, verify
-from imgsearch.errors import EncoderError
+from imgsearch.errors import EncoderError, StoreError
 from imgsearch.records.status import Finding
 from imgsearch.store.lock import writing
 from tests.factories import run_cli, write_photo, write_photos
@@ -78,6 +78,39 @@ def test_a_vector_of_another_length(library: Library) -> None:
     change(library, "UPDATE vectors SET vector = x'0000' WHERE photo_id = 3")
     (finding,) = problems(library)
     assert "2 bytes instead of 64" in finding.message
+
+
+def test_a_vector_of_another_length_is_repaired_as_the_message_says(library: Library) -> None:
+    change(library, "UPDATE vectors SET vector = x'0000' WHERE photo_id = 3")
+    with (
+        pytest.raises(StoreError, match=r"wrong length\).*imgsearch doctor --repair") as error,
+        Library.open(library.settings, encoder=StandIn()) as reopened,
+    ):
+        reopened.status()
+        raise IndexError("far from the cause")
+    assert error.value.exit_code == 8 and "backup" not in str(error.value)
+    assert library.upkeep.repair()[0] == "Deleted the invalid vectors of 1 photo."
+    library.index().run()
+    assert problems(library) == [] and library.status().vectors == 20
+
+
+def test_invalid_vectors_of_an_encoder_that_is_kept_are_repaired_too(library: Library) -> None:
+    change(
+        library,
+        "INSERT INTO encoders (encoder_id, name, dim, state) "
+        "VALUES ('other@1', 'other', 8, 'kept')",
+    )
+    change(
+        library,
+        "INSERT INTO vectors (encoder_key, photo_id, part, vector) "
+        "SELECT key, 3, 0, x'0000' FROM encoders WHERE state = 'kept'",
+    )
+    (finding,) = problems(library)
+    assert finding.area == "vectors" and "other@1" in finding.message
+    (done,) = library.upkeep.repair()
+    assert done.startswith("Deleted the invalid vectors of 1 photo") and "other@1" in done
+    assert problems(library) == []
+    assert library.status().vectors == 20
 
 
 def test_a_damaged_index_is_found_though_size_and_time_stayed(library: Library) -> None:

@@ -21,6 +21,7 @@ FLOORS = (
         "installation",
         "page_access",
         "paths",
+        "parquet_pages",
         "private_files",
         "sphere",
         "text",

@@ -31,6 +31,7 @@ from imgsearch.errors import (
     MissingPackage,
     PackError,
     PackTooNew,
+    PhotoError,
     UsageError,
 )
 from imgsearch.indexer.pack_notes import merge_searches
@@ -38,6 +39,8 @@ from imgsearch.indexer.packs import find_place
 from imgsearch.indexer.volumes import MountTable
 from imgsearch.pack_file import PackReader, require_pyarrow, writing_pack
 from imgsearch.records.pack import (
+    PackedConcept,
+    PackedExample,
     PackedFile,
     PackedPhoto,
     PackedSearch,
@@ -438,6 +441,46 @@ def test_files_that_differ_are_missing_or_read_again(
         assert library.photo_count() == 10
 
 
+def test_a_pack_makes_no_other_files_photos(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    folder, secret = tmp_path / "photos", b"The password is swordfish."
+    outside = write_noise(tmp_path / "outside.jpg", 9)
+    (tmp_path / "elsewhere").mkdir()
+    for path in ("secret.txt", ".hidden.jpg", ".git/1.jpg", "@eaDir/1.jpg", "note.jpg"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(secret)
+    shutil.copy(outside, tmp_path / "elsewhere" / "1.jpg")
+    (folder / "link.jpg").symlink_to(outside)
+    (folder / "sub").symlink_to(tmp_path / "elsewhere")
+    (folder / "inside.jpg").symlink_to("real.jpg")
+    write_noise(folder / "real.jpg", 8)
+    names = [
+        *("secret.txt", ".hidden.jpg", ".git/1.jpg", "@eaDir/1.jpg", "note.jpg"),
+        *("link.jpg", "sub/1.jpg", "inside.jpg", "real.jpg"),
+    ]
+
+    def packed_file(name: str) -> PackedFile:
+        status = (folder / name).stat()
+        return PackedFile(name, status.st_size, status.st_mtime_ns)
+
+    photos = [
+        photo_of(number, files=(file,), size_bytes=file.size_bytes)
+        for number, file in enumerate(map(packed_file, names))
+    ]
+    pack = write_pack(tmp_path / "1.imgsearch", *photos)
+    with open_library("data", StandIn()) as library:
+        report = library.packs.merge(pack, at=folder).run()
+        assert (report.new, report.files, report.missing) == (9, 3, 6)
+        shown = library.search("sort:path")
+        assert [hit.path.name for hit in shown] == ["inside.jpg", "note.jpg", "real.jpg"]
+        with pytest.raises(PhotoError, match="has changed"):
+            library.original(shown[1].photo.id)
+    with open_library("offline", StandIn()) as library:
+        report = library.packs.merge(pack, at=folder, offline=True).run()
+        assert (report.files, report.missing) == (5, 4)
+
+
 def test_a_folder_carries_its_pack_only_when_told_to(
     album: Path, tmp_path: Path, open_library: Callable[..., Library]
 ) -> None:
@@ -541,7 +584,213 @@ def test_a_pack_of_several_models_gives_each_its_own(
         assert report.beside == (ENCODER.encoder_id,)
 
 
+def pack_of(encoder: PackEncoder, path: Path, photos: int = 3) -> Path:
+    """A pack of one encoder, with vectors of the length that it states."""
+    rows = random_vectors(photos, encoder.dim).astype("<f2")
+    vectors = [(PackedVectors(encoder.encoder_id, (row.tobytes(),)),) for row in rows]
+    made = [photo_of(number, vectors=own) for number, own in enumerate(vectors)]
+    return write_pack(path, *made, info=replace(INFO, encoders=(encoder,)))
+
+
+@pytest.mark.parametrize("dim", [3, StandIn.dim + 1])
+def test_vectors_of_another_length_than_the_librarys_are_refused(
+    dim: int, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = pack_of(PackEncoder(StandIn.id, "lite", dim, True), tmp_path / "1.imgsearch")
+    photos = write_photos(tmp_path / "photos", 3)
+    with open_library("new") as library:  # its encoder is known before there is a library
+        with pytest.raises(PackError, match="Make the pack again"):
+            library.packs.merge(pack, at="/photos", offline=True).run()
+        assert not library.exists()
+    with open_library("data") as library:
+        library.index([photos]).run()
+        before = contents(tmp_path / "data")
+        for job in (
+            library.packs.merge(pack, at="/photos", offline=True),
+            library.packs.merge(pack, at="/photos", offline=True, beside=True),
+            library.packs.verify(pack),
+        ):
+            with pytest.raises(PackError, match=rf"{StandIn.id} has {dim} numbers, and it has 32"):
+                job.run()
+        assert contents(tmp_path / "data") == before
+        assert len(library.find("a photo").hits) == 3
+
+
+def test_vectors_that_are_kept_beside_have_the_length_that_is_known_too(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("data") as library:
+        library.index([write_photos(tmp_path / "photos", 3)]).run()
+        kept = pack_of(ENCODER, tmp_path / "1.imgsearch")
+        library.packs.merge(kept, at="/photos", offline=True, beside=True).run()
+        other = pack_of(replace(ENCODER, dim=DIM + 1), tmp_path / "2.imgsearch")
+        with pytest.raises(PackError, match=f"has {DIM + 1} numbers, and it has {DIM}"):
+            library.packs.merge(other, at="/photos", offline=True, beside=True).run()
+
+
+def test_a_built_in_model_has_the_length_that_imgsearch_knows(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    encoder = PackEncoder("lite@1", "lite", 3, is_current=True)
+    pack = pack_of(encoder, tmp_path / "1.imgsearch")
+    with Library.open(settings) as library:
+        for job in (
+            library.packs.verify(pack),
+            library.packs.merge(pack, at="/photos", offline=True),
+        ):
+            with pytest.raises(PackError, match="has 3 numbers, and it has 768"):
+                job.run()
+        assert not library.exists()
+
+
 # ------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"encoders": (ENCODER, replace(ENCODER, dim=3))}, "an encoder occurs twice"),
+        ({"encoders": (ENCODER, replace(ENCODER, encoder_id="b@1"))}, "an encoder occurs twice"),
+        ({"encoders": (replace(ENCODER, dim=0),)}, "impossible number of dimensions"),
+        ({"encoders": (replace(ENCODER, dim=1 << 40),)}, "impossible number of dimensions"),
+        ({"folder": "../elsewhere"}, "folder has no name"),
+        ({"folder": "a\0b"}, "folder has no name"),
+        ({"volume": "1", "volume_path": "a\0b"}, "folder has no name"),
+        ({"made_at": datetime(2026, 1, 1)}, "no time zone"),
+        ({"searches": (PackedSearch("a", "dog", None, False, datetime(2026, 1, 1), {}),)}, "zone"),
+        ({"searches": (PackedSearch("a", "photo:3", None, False, NOW, {3: "zz"}),)}, "hexadecimal"),
+        ({"searches": (PackedSearch("a", "photo:3", None, False, NOW, {3: "00"}),)}, "no content"),
+        ({"concepts": (PackedConcept("a", None, (PackedExample("zz", True),)),)}, "hexadecimal"),
+        ({"concepts": (PackedConcept("a", None, (PackedExample("", True),)),)}, "no content"),
+    ],
+)
+def test_an_impossible_manifest_is_damage(
+    changes: dict[str, Any], problem: str, tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1), info=replace(INFO, **changes))
+    with open_library("data") as library:
+        for job in (
+            library.packs.verify(pack),
+            library.packs.merge(pack, at="/photos", offline=True, beside=True),
+        ):
+            with pytest.raises(PackError, match=problem):
+                job.run()
+        assert not library.exists()
+
+
+HUGE = WEBP + bytes(999_000)
+
+
+@pytest.mark.parametrize(
+    "photos",
+    [
+        [photo_of(number, thumbnail=HUGE) for number in range(60)],
+        [  # one entry of a dictionary, in every photo
+            photo_of(number, facts=Facts("JPEG", 8, 8, title="x" * 500_000))
+            for number in range(100)
+        ],
+        [photo_of(1, facts=Facts("JPEG", 8, 8, keywords=("",) * 300_000))],
+        [photo_of(1, files=(PackedFile("a/1.jpg", 1, 1),) * 300_000)],
+        [photo_of(1, vectors=(PackedVectors("made@1", photo_of(1).vectors[0].vectors * 100_000),))],
+    ],
+    ids=["thumbnails", "dictionary", "keywords", "files", "vectors"],
+)
+def test_a_small_pack_that_unfolds_to_much_is_refused_before_it_is_read(
+    photos: list[PackedPhoto], tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", *photos)
+    assert pack.stat().st_size < 700_000
+    with open_library("data") as library:
+        for job in (
+            library.packs.verify(pack),
+            library.packs.merge(pack, at="/photos", offline=True, beside=True),
+        ):
+            with pytest.raises(PackError, match="unfolds to more than it may"):
+                job.run()
+
+
+def test_a_pack_that_unfolds_to_much_takes_little_memory(tmp_path: Path) -> None:
+    """Its thumbnails have 300 MB, of which reading them makes several copies."""
+    pack = write_pack(
+        tmp_path / "1.imgsearch", *(photo_of(n, thumbnail=HUGE) for n in range(300)), at_once=300
+    )
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "import pyarrow.parquet\n"
+        "from imgsearch.errors import PackError\n"
+        "from imgsearch.pack_file import PackReader\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n"
+        "    with PackReader(Path(sys.argv[1])) as reader:\n"
+        "        reader.sample_files(10)\n"
+        "        reader.photos(0)\n"
+        "except PackError as error:\n"
+        "    print(error)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)\n"
+    )
+    done = run_python(program, pack)
+    message, more_mb = done.stdout.splitlines()
+    assert "unfolds to more than it may" in message
+    assert int(more_mb) < 100
+
+
+def test_packs_of_videos_and_of_pages_full_of_text_are_read(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    dim, parts = 1024, 12
+    encoder = PackEncoder("made@1", "made", dim, is_current=True)
+    rows = random_vectors(parts, dim).astype("<f2")
+    vectors = (PackedVectors("made@1", tuple(map(bytes, rows)), tuple(map(float, range(parts)))),)
+    lines = tuple(TextLine(f"line {n} " + "word " * 10, 0, 0, 1, 1, 0.5) for n in range(150))
+    generator = np.random.default_rng(1)
+    photos = [
+        photo_of(
+            number,
+            vectors=vectors,
+            text=PhotoText("read", lines, "reader 1", NOW),
+            thumbnail=WEBP + generator.bytes(40_000),
+            facts=Facts("VIDEO", 8, 8, title=f"title {number}", description="word " * 1000),
+        )
+        for number in range(300)
+    ]
+    pack = write_pack(
+        tmp_path / "1.imgsearch", *photos, info=replace(INFO, encoders=(encoder,)), at_once=300
+    )
+    with PackReader(pack) as reader:
+        assert reader.photos(0) == photos
+
+
+def test_a_pack_that_another_program_has_written_is_refused(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+    content = pack.read_bytes()
+    pack.write_bytes(content.replace(b"parquet-cpp-arrow", b"parquet-mr version"[:17]))
+    with pytest.raises(PackError, match="another program"):
+        PackReader(pack)
+
+
+def test_a_manifest_that_nests_too_deeply_is_damage(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "1.imgsearch", photo_of(1))
+    deep = b'{"format": 1, "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    table = pq.read_table(pack).replace_schema_metadata({b"imgsearch.pack": deep})
+    pq.write_table(table, pack)
+    with pytest.raises(PackError, match="damaged"):
+        PackReader(pack)
+
+
+def test_a_concept_whose_pictures_cannot_be_read_is_left_out(
+    tmp_path: Path, open_library: Callable[..., Library]
+) -> None:
+    with open_library("first") as library:
+        library.index([write_photos(tmp_path / "photos", 3)]).run()
+        library.packs.make(tmp_path / "photos", tmp_path / "1.imgsearch").run()
+    with PackReader(tmp_path / "1.imgsearch") as reader:
+        info, photos = reader.info, reader.photos(0)
+    example = PackedExample("11" * 32, True, picture=b"no picture")
+    info = replace(info, concepts=(PackedConcept("dogs", None, (example,)),))
+    pack = write_pack(tmp_path / "2.imgsearch", *photos, info=info)
+    with open_library("second") as library:
+        report = library.packs.merge(pack, at=tmp_path / "photos").run()
+        assert (report.new, report.concepts) == (3, 0)
 
 
 def test_a_pack_of_a_newer_version_is_refused(
@@ -644,6 +893,10 @@ def test_a_path_that_leads_out_of_its_folder_is_damage(path: str, tmp_path: Path
         ({"facts": Facts("JPEG", 8, 8, aperture=float("nan"))}, "not a number"),
         ({"facts_at": datetime(2026, 1, 1)}, "no time zone"),
         ({"content_hash": b""}, "no content"),
+        ({"content_hash": b"1"}, "no content"),
+        ({"size_bytes": -1}, "no content"),
+        ({"files": (PackedFile("1.jpg", -1, 1),)}, "no size"),
+        ({"facts": Facts("JPEG", 0, 8)}, "no size"),
         ({"text": PhotoText("seen", (), "reader 1", NOW)}, "unknown state"),  # type: ignore[arg-type]
         ({"text": PhotoText("none", (), None, NOW)}, "no reader"),  # type: ignore[arg-type]
         (
@@ -1001,6 +1254,8 @@ def test_saved_searches_and_concepts_go_with_the_photos(
     [
         PackedSearch("a/b", "dog", None, False, NOW, {}),
         PackedSearch("bad", "rating:x", None, False, NOW, {}),
+        PackedSearch("empty", "", None, False, NOW, {}),  # the library could not be packed again
+        PackedSearch("none", "dog", 0, False, NOW, {}),
         PackedSearch("unknown", "photo:3", None, False, NOW, {3: "00" * 32}),
         PackedSearch("unnamed", "photo:3", None, False, NOW, {}),
         PackedSearch("other", "saved:nothing", None, False, NOW, {}),

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -498,20 +494,6 @@ def test_exports_of_selected_photos(hits: list[Hit]) -> None:
     assert [record["photo_id"] for record in json.loads(exports.hits_json(hits))] == [
         hit.photo.id for hit in hits
     ]
-    archive = zipfile.ZipFile(BytesIO(exports.zip_copies([*hits[:2], hits[0]])))
-    stem, suffix = hits[0].path.stem, hits[0].path.suffix
-    assert archive.namelist() == [hits[0].path.name, hits[1].path.name, f"{stem}-2{suffix}"]
-    assert archive.read(hits[1].path.name) == hits[1].path.read_bytes()
-
-
-def test_copies_in_a_zip_file_keep_their_dates(hits: list[Hit], tmp_path: Path) -> None:
-    copy = tmp_path / hits[0].path.name
-    copy.write_bytes(hits[0].path.read_bytes())
-    moment = datetime(2019, 5, 4, 13, 20, 30).timestamp()
-    for modified_at, date in ((moment, (2019, 5, 4, 13, 20, 30)), (0.0, (1980, 1, 1))):
-        os.utime(copy, (modified_at, modified_at))
-        archive = zipfile.ZipFile(BytesIO(exports.zip_copies([replace(hits[0], paths=(copy,))])))
-        assert archive.infolist()[0].date_time[: len(date)] == date
 
 
 def test_a_folder_of_links_is_never_made_in_a_photo_folder(hits: list[Hit], tmp_path: Path) -> None:

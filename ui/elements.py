@@ -24,7 +24,7 @@ from ui.addresses import START, address_of
 from ui.component_files import component
 from ui.formatting import alt_text
 from ui.query_line import query_line
-from ui.tiles import captioned_tile_json, photo_address, thumbnail_url
+from ui.tiles import captioned_tile_json, id_text, photo_address, thumbnail_url
 
 # By the name of the format: these a browser shows upright and in their own colours.
 SHOWN_BY_BROWSERS = ("JPEG", "PNG", "GIF")
@@ -71,6 +71,7 @@ _choices = component("choices")
 _period = component("period")
 _shell = component("shell")
 _suggest = component("suggest", is_isolated=False)
+_zip = component("zip")
 
 
 class AnswerOptions(Struct, frozen=True):
@@ -277,6 +278,11 @@ def example_button() -> str | None:
         key="example", data={}, on_refused_change=query_line().note_click
     ).get("refused")
     return refused if isinstance(refused, str) else None
+
+
+def zip_button(photo_ids: Sequence[int], refusal: str) -> None:
+    """A button that downloads copies of these photos; without any it is disabled by a `refusal`."""
+    _zip(key="zip", data={"ids": [id_text(each) for each in photo_ids], "refusal": refusal})
 
 
 def suggestions(label: str) -> None:

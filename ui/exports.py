@@ -1,20 +1,17 @@
-"""What leaves the page: lists of paths, JSON, CSV, zip files of copies, folders of links."""
+"""What leaves the page: lists of paths, JSON, CSV, folders of links. See also `zip_copies`."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 
 from imgsearch import DuplicateGroup, Hit, path_text
 from ui.formatting import date_of
-
-MAX_ZIP_BYTES = 1 << 30  # a zip file is held in memory until the browser has it
+from ui.zip_copies import unique_name
 
 
 def paths_text(paths: Iterable[Path]) -> bytes:
@@ -57,28 +54,6 @@ def groups_csv(groups: Iterable[DuplicateGroup]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def zip_copies(hits: Sequence[Hit]) -> bytes:
-    """A zip file of the photos that can be read. Raises ValueError above 1 GB."""
-    if sum(hit.photo.size_bytes for hit in hits) > MAX_ZIP_BYTES:
-        raise ValueError("These photos exceed 1 GB in total. Create a folder of links instead.")
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos do not compress
-        for name, hit in _unique_names(hits):
-            try:
-                content, modified_at = hit.path.read_bytes(), hit.path.stat().st_mtime
-                archive.writestr(zipfile.ZipInfo(name, _zip_date(modified_at)), content)
-            except OSError:
-                continue  # offline or deleted; the list of paths still includes it
-    return buffer.getvalue()
-
-
-def _zip_date(modified_at: float) -> tuple[int, int, int, int, int, int]:
-    """Local date and time of a file as zip files state it, in years from 1980 to 2107."""
-    date = datetime.fromtimestamp(modified_at)
-    year = min(max(date.year, 1980), 2107)
-    return year, date.month, date.day, date.hour, date.minute, date.second
-
-
 def link_folder(hits: Sequence[Hit], folder: Path, roots: Iterable[Path]) -> int:
     """Create `folder` with a symbolic link to each photo; returns how many.
 
@@ -105,10 +80,4 @@ def _unique_names(hits: Sequence[Hit]) -> Iterator[tuple[str, Hit]]:
     """Each photo with a file name that differs from all others, also where case is ignored."""
     taken: set[str] = set()
     for hit in hits:
-        stem, suffix = hit.path.stem, hit.path.suffix
-        name, number = hit.path.name, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}{suffix}"
-        taken.add(name.casefold())
-        yield name, hit
+        yield unique_name(hit.path.name, taken), hit

@@ -40,6 +40,7 @@ from ui import (
     originals,
     suggestions,
     timeline_data,
+    zip_copies,
 )
 from ui.addresses import number_of
 from ui.auth import TOKEN, PasswordLogin, SameOrigin, SecurityHeaders, TokenLogin
@@ -93,6 +94,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/thumbnail/{size}/{photo_id}", thumbnail),
             Route("/original/{photo_id}", originals.original),
             Route("/moving-part/{photo_id}", originals.moving_part),
+            Route("/copies/check", zip_copies.check),
+            Route("/copies/photos.zip", zip_copies.download),
             Route(component_files.ROUTE, component_files.serve),
             Route("/answer/list", answer_data.photo_list),
             Route("/answer/tiles", answer_data.tiles),

@@ -96,6 +96,9 @@ def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
     else:
         yield from _encoder(row)
         yield from _vectors(store, row)
+        for other, is_current in store.vectors.all_encoders().items():
+            if not is_current:
+                yield from _invalid_vectors(store, other)
         yield from _index(store, row)
     yield from _thumbnails(store, settings)
     yield from _failures(store)
@@ -260,13 +263,8 @@ def _encoder(row: EncoderRow) -> Iterator[Finding]:
 
 
 def _vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:
-    invalid = store.vectors.invalid(row)
-    if invalid:
-        photo_id, problem = invalid[0]
-        message = f"Invalid vectors: {len(invalid):,}, the first (photo {photo_id}): {problem}."
-        cure = "imgsearch doctor --repair, then: imgsearch index"
-        code = StoreError.exit_code
-        yield Finding("vectors", "error", message, cure, repairable=True, exit_code=code)
+    invalid = list(_invalid_vectors(store, row))
+    yield from invalid
     unembedded = len(store.photos.unembedded(row.key))
     if unembedded:
         message = f"Photos without a vector yet: {unembedded:,}."
@@ -274,6 +272,19 @@ def _vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:
     if not invalid:
         vectors = format_count(store.vectors.count(row.key), "vector")
         yield Finding("vectors", "ok", f"{vectors} of {row.dim}.")
+
+
+def _invalid_vectors(store: Store, row: EncoderRow) -> Iterator[Finding]:
+    invalid = store.vectors.invalid(row)
+    if invalid:
+        photo_id, problem = invalid[0]
+        message = (
+            f"Invalid vectors of {row.encoder_id}: {len(invalid):,}, the first (photo {photo_id}): "
+            f"{problem}."
+        )
+        cure = "imgsearch doctor --repair, then: imgsearch index"
+        code = StoreError.exit_code
+        yield Finding("vectors", "error", message, cure, repairable=True, exit_code=code)
 
 
 def _index(store: Store, row: EncoderRow) -> Iterator[Finding]:

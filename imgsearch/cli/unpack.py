@@ -93,8 +93,9 @@ def command(
         info(f"Also added: saved searches: {report.searches:,}; {concepts}.")
     if report.missing:
         info(
-            f"Not there, or of another size: {format_count(report.missing, 'file')}. Their photos "
-            "are kept for a month; imgsearch index FOLDER finds them at another place."
+            f"Not there, of another size, or no photo of this folder: "
+            f"{format_count(report.missing, 'file')}. Their photos are kept for a month; imgsearch "
+            "index FOLDER finds them at another place."
         )
     if report.to_verify:
         info(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
 import struct
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 from msgspec import Struct
@@ -59,6 +60,11 @@ def open_regular_file(path: Path) -> BufferedReader:
         os.close(descriptor)
         raise PhotoError(Reason.UNREADABLE, "It is a folder, pipe or device, not a file.")
     return os.fdopen(descriptor, "rb")
+
+
+def content_hash(file: BufferedReader | BytesIO) -> bytes:
+    """The BLAKE2b hash, by which a photo is known, of an open file from where it is read next."""
+    return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).digest()
 
 
 class DecoderOutOfMemory(PhotoError):

@@ -20,10 +20,11 @@ from PIL import Image
 
 from imgsearch import private_files
 from imgsearch.cores import usable_cores
+from imgsearch.decode.original import no_unchanged_file, open_unchanged
 from imgsearch.decode.reader import decode, decode_bytes
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.records.files import Decoded
-from imgsearch.records.photo import Photo
+from imgsearch.records.photo import IndexedFile, Photo
 
 KEPT_SIDE_PX = 256
 LIMIT_BYTES = 2 << 30  # some 150,000 thumbnails of 320 px
@@ -48,12 +49,13 @@ class Thumbnails:
         self._decoding = threading.BoundedSemaphore(usable_cores())
 
     def get(
-        self, photo: Photo, paths: Iterable[Path], side_px: int, at_s: float | None = None
+        self, photo: Photo, files: Iterable[IndexedFile], side_px: int, at_s: float | None = None
     ) -> bytes:
         """A WebP of the photo, upright, its long side at most `side_px`.
 
-        A video gives the frame at `at_s` seconds, or the one in the middle. The first of `paths`
-        that can be read is used. Raises PhotoError where none can and no thumbnail is kept.
+        A video gives the frame at `at_s` seconds, or the one in the middle. The first of `files`
+        that can be read, and has not changed since it was indexed, is used. Raises PhotoError where
+        none can and no thumbnail is kept.
         """
         at_s = None if photo.facts.duration_s is None else at_s
         suffix = "" if at_s is None else f"-{at_s:.3f}s"
@@ -66,7 +68,7 @@ class Thumbnails:
             kept = _read(file)  # another thread may have made it while this one waited
             if kept is not None:
                 return kept
-            made = self._make(paths, side_px, at_s)
+            made = self._make(photo, files, side_px, at_s)
         self._keep(file, made)
         return made
 
@@ -76,11 +78,17 @@ class Thumbnails:
             decoded = decode_bytes(content, side_px, self._max_megapixels)
             return encode_thumbnail(decoded, side_px)
 
-    def _make(self, paths: Iterable[Path], side_px: int, at_s: float | None) -> bytes:
-        failure = PhotoError(Reason.UNREADABLE, "No file of the photo can be read now.")
-        for path in paths:
+    def _make(
+        self, photo: Photo, files: Iterable[IndexedFile], side_px: int, at_s: float | None
+    ) -> bytes:
+        failure = no_unchanged_file()
+        for file in files:
+            unchanged = open_unchanged(photo, file)
+            if unchanged is None:
+                continue
+            unchanged.close()
             try:
-                decoded = decode(path, side_px, self._max_megapixels, at_s=at_s)
+                decoded = decode(file.path, side_px, self._max_megapixels, at_s=at_s)
                 return encode_thumbnail(decoded, side_px)
             except PhotoError as error:
                 failure = error
@@ -150,7 +158,7 @@ def reduce_thumbnail(content: bytes, side_px: int) -> bytes:
 
 def photo_thumbnail(
     photo: Photo,
-    paths: Callable[[], Iterable[Path]],
+    files: Callable[[], Iterable[IndexedFile]],
     kept: Callable[[], bytes | None],
     thumbnails: Thumbnails,
     side_px: int,
@@ -159,14 +167,14 @@ def photo_thumbnail(
 ) -> bytes:
     """A WebP of a photo: the kept one where that is large enough, else one made from its files.
 
-    `paths` and `kept` are called only when they are needed. Where no file can be read, the kept
+    `files` and `kept` are called only when they are needed. Where no file can be read, the kept
     one takes its place if `or_kept`; else raises PhotoError.
     """
     is_middle = at_s is None or photo.facts.duration_s is None
     if is_middle and side_px <= KEPT_SIDE_PX and (small := kept()) is not None:
         return reduce_thumbnail(small, side_px)
     try:
-        return thumbnails.get(photo, paths(), side_px, at_s)
+        return thumbnails.get(photo, files(), side_px, at_s)
     except PhotoError:
         small = kept() if or_kept else None
         if small is None:

@@ -104,6 +104,12 @@ class EncoderLoader:
                 f"--encoder out, or change the library: imgsearch rebuild --encoder {requested}"
             )
 
+    def dim_of(self, encoder_id: str) -> int | None:
+        """The length of the vectors of an encoder; None where that is not known without a model."""
+        if self._given is not None:
+            return self._given.dim if self._given.id == encoder_id else None
+        return registry.dim_of(encoder_id)
+
     # ------------------------------------------------------------------------ loading
 
     def open(self, name: str) -> Encoder:

@@ -111,6 +111,15 @@ def name_of(encoder_id: str) -> str:
     return kind.name_of(encoder_id)
 
 
+def dim_of(encoder_id: str) -> int | None:
+    """The length of the vectors of the encoder with this id; None where it is not known here."""
+    kind = kind_of(encoder_id)
+    if kind is None:
+        return None
+    name = kind.name_of(encoder_id)
+    return next((choice.dim for choice in kind.choices() if choice.name == name), None)
+
+
 def name_in_library(row: EncoderRow) -> str:
     """The name by which a stored encoder is told from the others of its library.
 

@@ -24,6 +24,7 @@ from imgsearch.fleet.objects import ShownObjects, is_object
 from imgsearch.installation import install_command
 from imgsearch.outputs.places import refuse_archive_in_photos
 from imgsearch.paths import absolute
+from imgsearch.records.photo import IndexedFile
 from imgsearch.records.status import Status
 from imgsearch.search import engine
 from imgsearch.search.baseline import new_baseline
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from imgsearch.records.arrays import Vector, Vectors
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
+    from imgsearch.records.pack import PackInfo
     from imgsearch.records.photo import Photo
     from imgsearch.records.query import Query, Understanding
 
@@ -235,20 +237,25 @@ class ArchiveEngine:
         found = self._catalogue.photos([photo_id]).get(photo_id)
         return None if found is None else found.photo
 
-    def files_of(self, photo_id: int, with_video: bool = False) -> Generator[Path, None, None]:
+    def files_of(
+        self, photo_id: int, with_video: bool = False
+    ) -> Generator[IndexedFile, None, None]:
         """The files of a photo. Objects that are not mounted here are fetched.
 
         That takes the credentials of this process. Raises PhotoError where one cannot be.
         """
         found = self._catalogue.photos([photo_id]).get(photo_id)
-        for each in () if found is None else found.files:
+        if found is None:
+            return
+        times = self._catalogue.file_times(found.photo.content_hash)
+        for each in found.files:
             address = path_text(each.path)
             file = self._file_at(address)
             if file is not None:
-                yield file
+                yield IndexedFile(file, None, times.get(address))
             else:
                 with self._objects.fetched(address, with_video) as path:
-                    yield path
+                    yield IndexedFile(path)  # the copy has another time
 
     def _file_at(self, path: str) -> Path | None:
         """The file at a path of this archive; None for an object that is not mounted here."""
@@ -415,6 +422,12 @@ class ArchiveEngine:
             "A pack is merged into a library of this machine. Merge it there, and copy that "
             "library into the archive: imgsearch copy --to ADDRESS"
         )
+
+    def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
+        """Read a whole pack and compare it with its checksums."""
+        from imgsearch.indexer.packs import verify_pack
+
+        return verify_pack(pack, {}, self._encoders.dim_of)
 
     def _new_encoder(self) -> EncoderRow:
         from imgsearch.records.index import EncoderRow

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from imgsearch.decode.thumbnails import Thumbnails
     from imgsearch.progress import Job, MergeReport, PackReport, Progress, SyncReport
     from imgsearch.records.labels import Classes, Label
-    from imgsearch.records.photo import Photo
+    from imgsearch.records.pack import PackInfo
+    from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Status
     from imgsearch.search.context import SearchContext
@@ -128,7 +129,9 @@ class Engine(Protocol):
     def photo(self, photo_id: int) -> Photo | None:
         """The photo with this id, also one that no path points to."""
 
-    def files_of(self, photo_id: int, with_video: bool = False) -> Generator[Path, None, None]:
+    def files_of(
+        self, photo_id: int, with_video: bool = False
+    ) -> Generator[IndexedFile, None, None]:
         """The files of a photo, each readable until the next one is asked for.
 
         `with_video` says that the other half of a Live Photo is wanted, too. Raises PhotoError
@@ -160,3 +163,6 @@ class Engine(Protocol):
         self, pack: Path, place: str | None, offline: bool, beside: bool
     ) -> Generator[Progress, None, MergeReport]:
         """Merge a pack. Raises UsageError where the engine takes none."""
+
+    def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
+        """Read a whole pack and compare it with its checksums and the encoders of the library."""

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.index import EncoderRow
     from imgsearch.records.labels import Classes, Label
-    from imgsearch.records.photo import Photo
+    from imgsearch.records.pack import PackInfo
+    from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Status
     from imgsearch.store.past_queries import PastQueries
@@ -344,10 +345,11 @@ class LocalEngine:
         """The small picture that the library has of a photo."""
         return self.kept_thumbnails().get(content_hash)
 
-    def files_of(self, photo_id: int, with_video: bool = False) -> Generator[Path, None, None]:
+    def files_of(
+        self, photo_id: int, with_video: bool = False
+    ) -> Generator[IndexedFile, None, None]:
         """The files of a photo."""
-        for _, path in self.reads().paths([photo_id]).get(photo_id, []):
-            yield path
+        yield from self.reads().indexed_files(photo_id)
 
     def photo(self, photo_id: int) -> Photo | None:
         """The photo with this id, also one without a path."""
@@ -397,3 +399,10 @@ class LocalEngine:
     ) -> Generator[Progress, None, MergeReport]:
         """Merge a pack into the library, which is made if there is none."""
         return self.indexer().unpack(pack, place, offline, beside)
+
+    def verify_pack(self, pack: Path) -> Generator[Progress, None, PackInfo]:
+        """Read a whole pack and compare it with its checksums and the encoders of the library."""
+        from imgsearch.indexer.packs import verify_pack
+
+        dims = self.reads().encoder_dims() if self.exists() else {}
+        return verify_pack(pack, dims, self.encoders.dim_of)

@@ -31,6 +31,8 @@ from imgsearch.errors import (
     FolderError,
     LibraryLocked,
     MissingPackage,
+    PhotoError,
+    QueryError,
     SnapshotError,
     StoreError,
     UsageError,
@@ -378,11 +380,17 @@ class Indexer:
         done = []
         with writing(self._data_dir) as store:
             row = store.reads.current_encoder()
-            invalid = [] if row is None else store.vectors.invalid(row)
-            if row is not None and invalid:
-                store.vectors.delete_of(row.key, [photo_id for photo_id, _ in invalid])
+            to_rebuild: dict[int, EncoderRow] = {}
+            for encoder, is_current in store.vectors.all_encoders().items():
+                invalid = store.vectors.invalid(encoder)
+                if not invalid:
+                    continue
+                if store.reads.current_snapshot(encoder.key) is not None:
+                    to_rebuild[encoder.key] = encoder
+                store.vectors.delete_of(encoder.key, [photo_id for photo_id, _ in invalid])
                 photos = format_count(len(invalid), "photo")
-                done.append(f"Deleted the invalid vectors of {photos}.")
+                by = "" if is_current else f" by {encoder.encoder_id}, which answers no queries"
+                done.append(f"Deleted the invalid vectors of {photos}{by}.")
             leftovers = snapshot.leftovers(store)
             if leftovers:
                 snapshot.clean(store)
@@ -391,12 +399,11 @@ class Indexer:
             if row is not None and info is not None:
                 try:
                     snapshot.verify(store.snapshots_dir, info, full=True)
-                    is_damaged = bool(invalid)
                 except SnapshotError:
-                    is_damaged = True
-                if is_damaged:
-                    self._build_index(store, row)
-                    done.append("Rebuilt the index from the stored vectors.")
+                    to_rebuild[row.key] = row
+            for encoder in to_rebuild.values():
+                self._build_index(store, encoder)
+                done.append("Rebuilt the index from the stored vectors.")
             if store.database.has_much_room():
                 freed_mb = store.database.compact() / 1e6
                 done.append(f"Gave {freed_mb:,.1f} MB of the database back to the disk.")
@@ -464,10 +471,13 @@ class Indexer:
         """Where the photos of a pack are. Raises what merging it can be refused for."""
         known: tuple[str, ...] = ()
         row = None
+        dims: dict[str, int] = {}
         if (self._data_dir / DATABASE_FILE).exists():
             with closing(Reads.open(self._data_dir)) as reads:
                 known = tuple(reads.roots().values())
                 row = reads.current_encoder()
+                dims = reads.encoder_dims()
+        packs.check_encoders(reader.info, reader.path, dims, self._encoders.dim_of)
         encoder = packs.encoder_of_merge(reader, row, beside)
         if encoder is not None:
             self._encoders.check(EncoderRow(0, encoder.encoder_id, encoder.name, encoder.dim))
@@ -483,7 +493,8 @@ class Indexer:
                 self._build_index(store, row)
             self._refresh_derived(store, row)
             for lesson in pack_notes.lessons(store, concepts):
-                with suppress(UsageError):  # its examples do not suffice here
+                # Its examples do not suffice here, or it is none that imgsearch has made.
+                with suppress(UsageError, PhotoError, QueryError):
                     teaching.teach(store, row, lesson, self._embedders(store, row))
                     added += 1
         # UsageError for an encoder that this imgsearch does not have.

@@ -82,7 +82,7 @@ def lessons(store: Store, concepts: Sequence[PackedConcept]) -> Iterator[Lesson]
 
 def _search_of(reads: Reads, packed: PackedSearch) -> SavedSearch | None:
     try:
-        query = parse(packed.line) if packed.line else Query()
+        query = parse(packed.line)
         terms = []
         for term in query.terms:
             if isinstance(term.what, Example):

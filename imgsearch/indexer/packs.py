@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -15,8 +16,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from imgsearch import private_files
-from imgsearch.errors import DiskError, EncoderMismatch, FolderError, PhotosNotFound, UsageError
+from imgsearch.decode.formats import is_photo_name
+from imgsearch.errors import (
+    DiskError,
+    EncoderMismatch,
+    FolderError,
+    PackError,
+    PhotosNotFound,
+    UsageError,
+)
 from imgsearch.indexer import pack_notes
+from imgsearch.indexer.ignored import is_ignored
 from imgsearch.indexer.volumes import SYSTEM_MOUNTS, MountTable, VolumePath
 from imgsearch.pack_file import PHOTOS_AT_ONCE, PackReader, require_pyarrow, writing_pack
 from imgsearch.progress import MergeReport, PackReport, Progress
@@ -198,7 +208,8 @@ def find_place(
     sample = reader.sample_files(_SAMPLE_FILES)
     candidates = [at] if at is not None else list(_candidates(reader, roots, mounts))
     for folder in candidates:
-        if not sample or any(_stat_in(folder, file) is not None for file in sample):
+        files = _PhotoFiles(folder)
+        if not sample or any(files.stat_of(file) is not None for file in sample):
             return PackPlace(folder)
     example = sample[0].path if sample else ""
     looked = f"{at} does not have" if at is not None else "No folder known here has"
@@ -220,6 +231,24 @@ def _candidates(reader: PackReader, roots: Sequence[str], mounts: MountTable) ->
     folders += [str(Path(root, info.folder)) for root in roots]
     folders += [str(beside / info.folder), str(beside)]
     return [folder for folder in dict.fromkeys(folders) if folder]
+
+
+def check_encoders(
+    info: PackInfo, pack: Path, dims: Mapping[str, int], dim_of: Callable[[str], int | None]
+) -> None:
+    """Raise PackError for an encoder whose vectors have another length here.
+
+    No search could compare such vectors. `dims` are the lengths in the library, by encoder;
+    `dim_of` knows those of other encoders, or returns None.
+    """
+    for encoder in info.encoders:
+        dim = dims.get(encoder.encoder_id) or dim_of(encoder.encoder_id)
+        if dim is not None and dim != encoder.dim:
+            raise PackError(
+                f"The pack {pack} states that a vector of {encoder.encoder_id} has {encoder.dim:,} "
+                f"numbers, and it has {dim:,}, so its vectors are wrong. Nothing was merged. Make "
+                "the pack again with imgsearch pack, from a library that answers searches."
+            )
 
 
 def encoder_of_merge(
@@ -265,6 +294,7 @@ def merge_pack(
         row = store.vectors.adopt_encoder(encoder.encoder_id, encoder.name, encoder.dim)
         keys[encoder.encoder_id] = row.key
     root_id = store.files.add_root(place.folder)
+    files_there = _PhotoFiles(place.folder)
     counts, missing, changed, done = MergeCounts(), 0, 0, 0
     for group in range(reader.groups):
         photos = reader.photos(group)
@@ -273,7 +303,9 @@ def merge_pack(
             lacking = thumbnails.lacking(images)
             keep_thumbnails({key: image for key, image in images.items() if key in lacking})
         yield Progress(done, info.photos)
-        found = {photo.content_hash: _files_of(photo, place) for photo in photos}
+        found = {
+            photo.content_hash: _files_of(photo, files_there, place.offline) for photo in photos
+        }
         stats = {key: [each.stat for each in files] for key, files in found.items() if files}
         counts = counts.plus(store.packs.merge(root_id, photos, stats, keys, info.fact_names))
         present = [each for files in found.values() for each in files]
@@ -302,39 +334,67 @@ class _FoundFile(Struct, frozen=True):
     has_other_time: bool
 
 
-def _files_of(photo: PackedPhoto, place: PackPlace) -> list[_FoundFile]:
+class _PhotoFiles:
+    """The files below a folder that a pack may call photos: those that a scan takes for photos.
+
+    A pack may come from anybody, and a photo is shown to whoever may see the page. So their names
+    are those of photos, and no link leads to them from outside of the folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._prefix = prefix_of(folder)
+        self._real_prefix = prefix_of(os.path.realpath(folder))
+        self._real_folder = lru_cache(maxsize=1000)(os.path.realpath)
+
+    def path_of(self, file: PackedFile) -> str | None:
+        """Where a file of the pack is; None for a name that no photo has."""
+        *folders, name = file.path.split("/")
+        if not is_photo_name(name) or any(map(is_ignored, (*folders, name))):
+            return None
+        return self._prefix + file.path
+
+    def stat_of(self, file: PackedFile) -> FileStat | None:
+        """The stat of a file of the pack; None where there is none of its size."""
+        path = self.path_of(file)
+        if path is None:
+            return None
+        with suppress(OSError):
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                real = os.path.realpath(path)
+                status = os.lstat(real)
+            else:
+                folder, name = os.path.split(path)
+                real = prefix_of(self._real_folder(folder)) + name
+            is_inside = real.startswith(self._real_prefix)
+            is_same = stat.S_ISREG(status.st_mode) and status.st_size == file.size_bytes
+            if is_inside and is_same:
+                return FileStat.from_status(path, status)
+        return None
+
+
+def _files_of(photo: PackedPhoto, files: _PhotoFiles, offline: bool) -> list[_FoundFile]:
     found = []
     for file in photo.files:
-        status = None if place.offline else _stat_in(place.folder, file)
-        if status is not None or place.offline:
-            known = FileStat(
-                prefix_of(place.folder) + file.path,
-                file.size_bytes,
-                file.mtime_ns,
-                0 if status is None else status.inode,
-            )
+        path, status = files.path_of(file), None if offline else files.stat_of(file)
+        if path is not None and (offline or status is not None):
+            inode = 0 if status is None else status.inode
+            known = FileStat(path, file.size_bytes, file.mtime_ns, inode)
             found.append(_FoundFile(known, status is not None and not status.matches(known)))
     return found
-
-
-def _stat_in(folder: str, file: PackedFile) -> FileStat | None:
-    """The stat of a file of a pack in a folder; None where there is none of its size."""
-    path = prefix_of(folder) + file.path
-    with suppress(OSError):
-        status = os.stat(path)  # noqa: PTH116
-        if stat.S_ISREG(status.st_mode) and status.st_size == file.size_bytes:
-            return FileStat.from_status(path, status)
-    return None
 
 
 # ------------------------------------------------------------------------- verifying
 
 
-def verify_pack(file: Path) -> Generator[Progress, None, PackInfo]:
-    """Read a whole pack and compare every checksum. Raises as `PackReader`."""
+def verify_pack(
+    file: Path, dims: Mapping[str, int], dim_of: Callable[[str], int | None]
+) -> Generator[Progress, None, PackInfo]:
+    """Read a whole pack and compare every checksum. Raises as `PackReader` and `check_encoders`."""
     if os.path.isdir(file):  # noqa: PTH112  # Path raises for long names
         file = pack_inside(str(file))
     with PackReader(file) as reader:
+        check_encoders(reader.info, file, dims, dim_of)
         for done in reader.verify():
             yield Progress(done, reader.info.photos)
         return reader.info

@@ -6,7 +6,6 @@ vectors.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 from msgspec import Struct
 
 from imgsearch.decode.reader import decode, decoder_fingerprint, read_facts, side_to_embed
-from imgsearch.decode.request import open_regular_file, unreadable_error
+from imgsearch.decode.request import content_hash, open_regular_file, unreadable_error
 from imgsearch.decode.thumbnails import KEPT_SIDE_PX, kept_thumbnail
 from imgsearch.decode.tiles import images_to_embed
 from imgsearch.errors import ImgsearchError, PhotoError, Reason
@@ -80,7 +79,7 @@ def content_hash_of(stat: FileStat) -> bytes:
     if stat.size_bytes == 0:
         raise PhotoError(Reason.EMPTY, "The file is empty; copy it again from its source.")
     with _read_errors(), open_regular_file(Path(stat.path)) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).digest()
+        return content_hash(file)
 
 
 class PhotoReader(Struct, frozen=True):

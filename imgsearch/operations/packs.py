@@ -46,12 +46,12 @@ class Packs:
     def verify(self, pack: str | Path) -> Job[PackInfo]:
         """Read a whole pack and compare every checksum; the report is what it states about itself.
 
-        Needs no library. Raises PackError, UsageError and MissingPackage.
+        Needs no library; where there is one, a vector must be as long as it knows. Raises
+        PackError, UsageError and MissingPackage.
         """
-        from imgsearch.indexer.packs import verify_pack
         from imgsearch.progress import Job
 
-        return Job(verify_pack(Path(absolute(pack))))
+        return Job(self._engine.verify_pack(Path(absolute(pack))))
 
     def merge(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from msgspec import Meta, Struct
@@ -301,6 +302,18 @@ class Photo(Struct, frozen=True):
     @property
     def height_px(self) -> int:
         return self.facts.height_px
+
+
+class IndexedFile(Struct, frozen=True):
+    """A file of a photo, as it was when it was indexed, by which it is recognised.
+
+    `folder` is the one that was indexed, with all below it, and `mtime_ns` the file's time of
+    change. Each is None where nobody has recorded it.
+    """
+
+    path: Path
+    folder: str | None = None
+    mtime_ns: int | None = None
 
 
 RAW = "RAW"

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 DATABASE_FILE = "library.db"
 SNAPSHOT_FOLDER = "snapshots"
 IDLE_CONNECTIONS = 8  # kept open; the threads of a page open as many as they need
+_WRONG_VECTORS = "a vector has a wrong length"
 # Rows that no imgsearch writes, and that later fail far from here: a query and what it finds.
 _IMPOSSIBLE = (
     (
         "SELECT 1 FROM vectors JOIN encoders ON key = encoder_key WHERE length(vector) != 2 * dim",
-        "a vector has a wrong length",
+        _WRONG_VECTORS,
     ),
     (
         "SELECT 1 FROM nulls JOIN encoders ON key = encoder_key WHERE length(mean) != 4 * dim "
@@ -391,8 +392,15 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def damage(file: Path, problem: str) -> StoreError:
     """The error for a damaged database, with its cure."""
+    cure = (
+        "Restore it from a backup; or move it away and run imgsearch index FOLDER, which reads the "
+        "photos again."
+    )
+    if problem == _WRONG_VECTORS:
+        cure = (
+            "Run imgsearch doctor --repair, which deletes such vectors; then imgsearch index, "
+            "which embeds their photos again."
+        )
     return StoreError(
-        f"The database {file} is damaged ({problem.splitlines()[0]}). Nothing was changed. Restore "
-        "it from a backup; or move it away and run imgsearch index FOLDER, which reads the photos "
-        "again."
+        f"The database {file} is damaged ({problem.splitlines()[0]}). Nothing was changed. {cure}"
     )

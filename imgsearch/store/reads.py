@@ -27,7 +27,7 @@ from imgsearch.records.names import (
     NameField,
     NameMatch,
 )
-from imgsearch.records.photo import RAW, Photo, PhotoVectors, are_raw_pair
+from imgsearch.records.photo import RAW, IndexedFile, Photo, PhotoVectors, are_raw_pair
 from imgsearch.records.picture_text import PhotoText, TextMatch
 from imgsearch.records.query import Filter, Listed, Selection
 from imgsearch.store import names
@@ -186,6 +186,17 @@ class Reads:
             path = Path(os.fsdecode(root), os.fsdecode(name))
             found.setdefault(photo_id, []).append((root_id, path))
         return found
+
+    def indexed_files(self, photo_id: int) -> list[IndexedFile]:
+        """The files of a photo as they were when they were indexed, sorted by path."""
+        query = (
+            "SELECT path, name, mtime_ns FROM paths JOIN roots ON roots.id = root_id "
+            "WHERE photo_id = ? ORDER BY path, name"
+        )
+        return [
+            IndexedFile(Path(os.fsdecode(root), os.fsdecode(name)), os.fsdecode(root), mtime_ns)
+            for root, name, mtime_ns in self._database.fetch_all(query, photo_id)
+        ]
 
     def held_paths(self, ids: Iterable[int]) -> set[Path]:
         """The paths of these photos whose removal is held."""
@@ -667,6 +678,10 @@ class Reads:
     def current_encoder(self) -> EncoderRow | None:
         """The encoder that answers queries; None before the first indexing run."""
         return self._encoder_in("current")
+
+    def encoder_dims(self) -> dict[str, int]:
+        """The length of a vector of each encoder that the library knows, by its id."""
+        return dict(self._database.fetch_all("SELECT encoder_id, dim FROM encoders"))
 
     def encoder_in_use(self) -> EncoderRow:
         """The encoder that answers queries. Raises UsageError for an empty library."""

@@ -221,6 +221,67 @@ def test_select_and_export(
     with zipfile.ZipFile(archive) as copies:
         original = place / "photos" / "animals" / "chelsea.png"
         assert copies.read("chelsea.png") == original.read_bytes()
+        assert sorted(copies.namelist()) == ["chelsea.png", "horse.png"]
+
+
+def test_a_zip_file_says_what_it_lacks(
+    page: Page, address: str, place: Path, screenshot: Callable[..., None]
+) -> None:
+    page.goto(f"{address}/?q=in:animals")
+    page.locator(".tile").nth(1).wait_for()
+    settle(page)
+    page.locator(".tile .select").nth(0).check()
+    page.locator(".tile .select").nth(1).check()
+    page.get_by_text("2 photos selected").wait_for()
+    animals, away = place / "photos" / "animals", place / "away"
+    downloads: list[object] = []
+    page.on("download", lambda each: downloads.append(each))
+    try:
+        animals.joinpath("horse.png").rename(away)
+        archive = download(page, "Zip of copies")
+        page.get_by_text(
+            "Not in the zip file, which lists what it lacks: 1 photo (horse.png)."
+        ).wait_for()
+        screenshot(page, "zip")
+        with zipfile.ZipFile(archive) as copies:
+            assert copies.namelist() == ["chelsea.png", "photos that are not in this zip.txt"]
+            listed = copies.read("photos that are not in this zip.txt").decode()
+            assert str(animals / "horse.png") in listed and "chelsea.png" not in listed
+        assert len(downloads) == 1
+        away.rename(animals / "horse.png")
+        animals.rename(away)
+        page.get_by_role("button", name="Zip of copies").click()
+        page.get_by_text("No copy can be made of").wait_for()
+        page.get_by_text("Connect its drive, or run: imgsearch index").wait_for()
+        settle(page)
+        assert len(downloads) == 1
+    finally:
+        if not animals.exists():
+            away.rename(animals)
+        elif away.exists():
+            away.rename(animals / "horse.png")
+    assert sorted(path.name for path in animals.iterdir()) >= ["chelsea.png", "horse.png"]
+
+
+def test_a_zip_file_is_made_of_photos_of_the_library_only(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=in:animals")
+    page.locator(".tile").nth(1).wait_for()
+    for route in ("check", "photos.zip"):
+        for ids, status in (
+            ("", 422),
+            ("x", 422),
+            ("1,", 422),
+            ("99999", 200),
+            (",".join(["1"] * 501), 422),
+        ):
+            answer = page.request.get(f"{address}/copies/{route}?ids={ids}")
+            refused = status == 200 and route == "photos.zip"
+            assert answer.status == (404 if refused else status), (route, ids[:20])
+    answer = page.request.get(f"{address}/copies/check?ids=99999").json()
+    assert answer["photos"] == 0 and "not in the library any more" in answer["problem"]
+    stranger = HTTPConnection(urllib.parse.urlsplit(address).netloc, timeout=60)
+    stranger.request("GET", "/copies/photos.zip?ids=1")
+    assert stranger.getresponse().status in (401, 403)
 
 
 def test_a_hostile_file_name_is_shown_as_text(page: Page, address: str) -> None:

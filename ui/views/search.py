@@ -19,7 +19,7 @@ from imgsearch import (
     format_count,
     parse,
 )
-from ui import cards, elements, exports, filters, saved_shelf, teaching
+from ui import cards, elements, exports, filters, saved_shelf, teaching, zip_copies
 from ui.addresses import START, address_of, put_in_address
 from ui.answer_data import PhotoList, WholeAnswer, answer_of, list_parameters
 from ui.elements import AnswerOptions, Selected
@@ -46,7 +46,6 @@ HELP = """
 To find photos like an image, drop the image anywhere on this page, or paste it. `?` lists the
 keyboard shortcuts.
 """
-MAX_ZIPPED = 500  # photos; their sizes are added up at each run
 
 
 def title() -> str:
@@ -341,20 +340,10 @@ def _export_bar(answer: WholeAnswer, selected: Sequence[int]) -> None:
 
 def _library_exports(hits: Callable[[], Sequence[Hit]], selected: Sequence[int]) -> None:
     """What can be done with photos whose files are on this machine."""
-    is_too_large = len(selected) > MAX_ZIPPED or (
-        sum(hit.photo.size_bytes for hit in hits()) > exports.MAX_ZIP_BYTES
+    is_too_large = len(selected) > zip_copies.MAX_PHOTOS or (
+        sum(hit.photo.size_bytes for hit in hits()) > zip_copies.MAX_BYTES
     )
-    limit = f"Above 1 GB or {MAX_ZIPPED} photos, create a folder of links instead."
-    st.download_button(
-        "Zip of copies",
-        lambda: exports.zip_copies(hits()),
-        "photos.zip",
-        "application/zip",
-        on_click="ignore",
-        icon=":material/folder_zip:",
-        disabled=is_too_large,
-        help=limit if is_too_large else None,
-    )
+    elements.zip_button([] if is_too_large else selected, zip_copies.TOO_LARGE)
     with st.popover("Folder of links", icon=":material/folder_special:"):
         _link_form(hits)
     with st.popover("Teach from these", icon=":material/school:"):

@@ -206,6 +206,12 @@ class LanceCatalogue:
             if (row := rows.get(photo_id)) is not None
         }
 
+    def file_times(self, content_hash: str) -> dict[str, int]:
+        """The time of change (ns) of each file of a photo when it was recorded, by its path."""
+        with self._errors():
+            rows = self._files.newest().read_with("hash", [content_hash], ["path", "mtime_ns"])
+        return {loaded(row["path"]): row["mtime_ns"] for row in rows.to_pylist()}
+
     def vectors_of(
         self, ids: Iterable[int], *, only_several: bool = False
     ) -> dict[int, PhotoVectors]:
