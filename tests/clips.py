@@ -36,7 +36,7 @@ def avchd(recorded: bytes, scene: Image.Image) -> bytes:
     buffer = BytesIO()
     options = {"mpegts_m2ts_mode": "1"}
     with av.open(buffer, "w", format="mpegts", options=options) as container:
-        stream = cast("VideoStream", container.add_stream("libx264", rate=25))
+        stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height = scene.size
         stream.pix_fmt = "yuv420p"
         frames: list[av.VideoFrame | None] = [av.VideoFrame.from_image(scene) for _ in range(25)]

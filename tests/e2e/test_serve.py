@@ -459,8 +459,8 @@ def test_other_host_names_are_refused(served: Served, host: str) -> None:
         head = f"GET /hello HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n"
         line.sendall(f"{head}Connection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: line.recv(1000), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400 ")
+    start, _, body = answer.partition(b"\r\n\r\n")
+    assert start.startswith(b"HTTP/1.1 400 ")
     if "\r\n" not in host:  # which is no request at all, so it gets no further
         error = json.loads(body)["error"]
         assert error["kind"] == "UsageError" and "localhost and 127.0.0.1 only" in error["message"]
