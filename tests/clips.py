@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
@@ -24,6 +25,31 @@ CODECS = {  # suffix -> codec, and FFmpeg's name for the container
     "mpg": ("mpeg2video", "mpeg"),
     "wmv": ("wmv2", "asf"),
 }
+
+
+def avchd(recorded: bytes, scene: Image.Image) -> bytes:
+    """A clip as camcorders write them, .mts. `recorded` are the entries of its "DV pack"."""
+    mark = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
+    pack = mark + bytes([len(recorded) // 5]) + recorded
+    message = bytes([6, 5, len(pack)]) + pack + b"\x80"  # unregistered user data
+    unit = b"\0\0\0\x01" + re.sub(rb"\0\0(?=[\0-\x03])", b"\0\0\x03", message)
+    buffer = BytesIO()
+    options = {"mpegts_m2ts_mode": "1"}
+    with av.open(buffer, "w", format="mpegts", options=options) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height = scene.size
+        stream.pix_fmt = "yuv420p"
+        frames: list[av.VideoFrame | None] = [av.VideoFrame.from_image(scene) for _ in range(25)]
+        for number, frame in enumerate([*frames, None]):
+            if frame is not None:
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+            for packet in stream.encode(frame):
+                marked = av.Packet(unit + bytes(packet)) if packet.is_keyframe else packet
+                marked.pts, marked.dts = packet.pts, packet.dts
+                marked.time_base, marked.stream = packet.time_base, packet.stream
+                marked.is_keyframe = packet.is_keyframe
+                container.mux(marked)
+    return buffer.getvalue()
 
 
 def video(

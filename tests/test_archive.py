@@ -169,12 +169,12 @@ def test_a_search_of_an_archive_on_the_command_line(demo: Library, archive: Libr
     expected = demo.find("a cat", 3).without_weak_hits().hits
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines() == [str(hit.path) for hit in expected]
-    record = json.loads(run("search", "sort:path", "width:>=0", "--json").stdout)[0]
-    assert record["path"] == str(demo.find("sort:path width:>=0").hits[0].path)
+    record = json.loads(run("search", "sort:path", "width:>=0", "--json").stdout)["hits"][0]
+    assert record["paths"][0] == str(demo.find("sort:path width:>=0").hits[0].path)
     explained = run("explain", expected[0].path, "a cat")
     assert explained.returncode == 0 and "Rank    1" in explained.stdout
     labelled = run("label", "a cat,a drink,a building", "in:/", "--json")
-    assert {each["label"] for each in json.loads(labelled.stdout)} >= {"a cat", "a drink"}
+    assert {each["name"] for each in json.loads(labelled.stdout)} >= {"a cat", "a drink"}
     assert run("label", "a cat,a drink", "--save-as", "x").returncode == 2
     assert run("search", "saved:none").returncode == QueryError.exit_code
     pictures = run("search", "a cat", "--preview", "-k", "3")

@@ -292,7 +292,7 @@ def test_events_are_printed_with_days_photos_and_places(travels: Library) -> Non
     ]
     assert remarks == "Events of fewer than 2 photos: 2.\n"
     code, output, _ = run(travels, "timeline", "--events", "--min-photos", "2", "--json")
-    assert [event["towns"] for event in json.loads(output)["events"]] == [["Arezzo"], ["Sydney"]]
+    assert [event["towns"] for event in json.loads(output)] == [["Arezzo"], ["Sydney"]]
     assert run(travels, "timeline", "--events") == (1, "", "Events of fewer than 5 photos: 4.\n")
     code, _, remarks = run(travels, "timeline", "--events", "dated:file")
     assert code == 1 and "No photo with a date in its metadata" in remarks
@@ -321,7 +321,7 @@ def test_on_this_day_lists_earlier_years(
     assert code == 0
     assert [Path(line.split()[-1]).stem for line in output.splitlines()] == ["one", "two"]
     code, output, _ = run(library, "timeline", "--on-this-day", "name:two", "--json")
-    assert [Path(hit["path"]).stem for hit in json.loads(output)] == ["two"]
+    assert [Path(hit["paths"][0]).stem for hit in json.loads(output)["hits"]] == ["two"]
     code, output, remarks = run(library, "timeline", "--on-this-day", "name:off")
     assert (code, output) == (1, "") and "No photo of this day" in remarks
 

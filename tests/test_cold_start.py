@@ -17,11 +17,11 @@ from tests.factories import modules_after
 INDEXER = {
     *("watchdog", "imgsearch.indexer.pipeline", "imgsearch.indexer.indexer"),
     *("imgsearch.indexer.diff", "imgsearch.indexer.scan", "imgsearch.indexer.sidecars"),
-    *(f"imgsearch.records.{name}" for name in ("files", "status", "browse")),
+    *(f"imgsearch.records.{name}" for name in ("files", "browse")),
     *("imgsearch.indexer.watcher", "imgsearch.indexer.watch_loop", "imgsearch.indexer.metadata"),
 }
 # Few queries need these.
-RECORDS = {f"imgsearch.records.{name}" for name in ("concepts", "labels", "saved")}
+RECORDS = {f"imgsearch.records.{name}" for name in ("concepts", "saved")}
 DECODERS = {"PIL", "pillow_heif", "rawpy", "av", "imgsearch.decode.reader", "imgsearch.decode.pool"}
 NEVER = {
     *("torch", "open_clip", "timm", "transformers", "streamlit", "onnx", "sentence_transformers"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from datetime import datetime
 from functools import cache
 from io import BytesIO
 
@@ -152,6 +153,41 @@ def test_metadata_that_a_decoder_refuses_is_left_out(
     data = plain[:at] + metadata + plain[at:]
     assert np.array_equal(np.asarray(read(data).image), np.asarray(read(plain).image))
     assert decode_bytes(data, 16).facts.width_px == 96
+
+
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+ xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:DateTimeOriginal="2019-07-14T15:16:00"
+ xmlns:aux="http://ns.adobe.com/exif/1.0/aux/" aux:Lens="EF 50mm f/1.8"/></rdf:RDF></x:xmpmeta>"""
+XMP_TEXT = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP)
+XMP_ZIPPED = chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP))
+KEYWORDS = chunk(b"tEXt", b"Keywords\0sea,boat")
+
+
+@pytest.mark.parametrize("at", [33, -12], ids=["before", "behind"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [XMP_TEXT[:-1] + b"?", KEYWORDS],
+        [XMP_TEXT, KEYWORDS[:-1] + b"?"],
+        [XMP_ZIPPED[:-1] + b"?", KEYWORDS[:-1] + b"?"],
+        [HUGE_TEXT, XMP_ZIPPED, KEYWORDS],
+        [XMP_TEXT, KEYWORDS, *100 * [chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1_000_000)))]],
+        [chunk(b"tEXt", b"a\0b")[:-1] + b"?", XMP_TEXT, KEYWORDS],
+        [chunk(b"pHYs", b"ab"), XMP_TEXT, chunk(b"zTXt", b"b\0\7b"), KEYWORDS],
+        [chunk(b"qQqQ", b"ab")[:-1] + b"?", XMP_TEXT, KEYWORDS],
+    ],
+    ids=["XMP", "text", "zipped", "long text", "many texts", "other text", "no numbers", "unknown"],
+)
+def test_the_other_metadata_of_a_png_is_read_where_some_is_refused(
+    parts: list[bytes], at: int
+) -> None:
+    plain = encoded(scene(), "PNG")
+    data = plain[:at] + b"".join(parts) + plain[at:]
+    facts = read(data).facts
+    assert (facts.taken_at, facts.lens) == (datetime(2019, 7, 14, 15, 16), "EF 50mm f/1.8")
+    assert facts.keywords == ("sea", "boat")
+    assert np.array_equal(np.asarray(read(data).image), np.asarray(read(plain).image))
 
 
 def test_exif_without_a_header_in_an_avif_is_left_out() -> None:

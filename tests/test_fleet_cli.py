@@ -18,7 +18,8 @@ def found(data: Path, *more: str) -> list[tuple[str, float]]:
     """Names and scores of what a search finds."""
     done = run_cli("search", "a cat", "--json", *more, data=data)
     assert done.returncode == 0, done.stderr
-    return [(Path(hit["path"]).name, round(hit["score"], 3)) for hit in json.loads(done.stdout)]
+    hits = json.loads(done.stdout)["hits"]
+    return [(Path(hit["paths"][0]).name, round(hit["score"], 3)) for hit in hits]
 
 
 def test_an_archive_that_is_indexed_or_copied_answers_as_the_library(

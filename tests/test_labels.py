@@ -171,7 +171,7 @@ def test_the_command(demo: Library, demo_photos: Path) -> None:
 
     done = run("cat,motorcycle", "name:chelsea", "--json")
     (label,) = json.loads(done.stdout)
-    assert (label["label"], Path(label["path"]).name) == ("cat", "chelsea.png")
+    assert (label["name"], Path(label["path"]).name) == ("cat", "chelsea.png")
     assert run("cat,motorcycle", "name:nothing").returncode == 1
     assert run("cat,cat").returncode == 2
     assert run("--only-these").returncode == 2

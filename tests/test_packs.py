@@ -947,8 +947,8 @@ data, what, pack, folder, limit = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 with Library.open(Settings.load(data_dir=data), encoder=StandIn()) as library:
-    merge = library.unpack(pack, at=folder, offline=True)
-    job = library.pack(folder, pack) if what == "pack" else merge
+    merge = library.packs.merge(pack, at=folder, offline=True)
+    job = library.packs.make(folder, pack) if what == "pack" else merge
     try:
         job.run()
     except DiskError as error:
@@ -1004,8 +1004,8 @@ from imgsearch import Library, Settings
 from tests.stand_in import StandIn
 data, what, pack, folder, kill_at_step = sys.argv[1:]
 with Library.open(Settings.load(data_dir=data), encoder=StandIn()) as library:
-    merge = library.unpack(pack, at=folder, offline=True)
-    job = library.pack(folder, pack) if what == "pack" else merge
+    merge = library.packs.merge(pack, at=folder, offline=True)
+    job = library.packs.make(folder, pack) if what == "pack" else merge
     for number, step in enumerate(job):
         if number == int(kill_at_step):
             os.kill(os.getpid(), signal.SIGKILL)

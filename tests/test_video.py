@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -18,13 +19,14 @@ import pytest
 from PIL import Image
 
 from imgsearch import Library, Settings
+from imgsearch.decode.avchd import read_camcorder_data
 from imgsearch.decode.formats import FORMATS_BY_NAME, format_of
 from imgsearch.decode.reader import decode, decode_bytes, read_facts
 from imgsearch.decode.request import DecodeRequest
 from imgsearch.decode.video import MAX_FRAMES, decode_video, read_container_tags
 from imgsearch.errors import PhotoError, Reason
 from imgsearch.text import clock
-from tests.clips import CODECS, video
+from tests.clips import CODECS, avchd, video
 from tests.factories import BLUE, GREEN, RED, WHITE, assert_quarters, scene
 
 # ---------------------------------------------------------------------------- formats
@@ -217,7 +219,7 @@ def test_the_command_shows_the_moment(clips: Library) -> None:
     command = [sys.executable, "-m", "imgsearch", "search", "a cat", "-k", "1"]
     command += ["--data", str(clips.settings.data_dir)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    (record,) = json.loads(subprocess.run([*command, "--json"], capture_output=True).stdout)
+    (record,) = json.loads(subprocess.run([*command, "--json"], capture_output=True).stdout)["hits"]
     assert 4 <= record["at_s"] < 8
     assert f"clip.mp4 @ {clock(record['at_s'])}" in output
 
@@ -302,3 +304,48 @@ def test_a_pipe_named_like_a_video_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(PhotoError) as caught:
         decode(tmp_path / "clip.mp4", 64)
     assert caught.value.reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("entries", "date"),
+    [
+        ("0d00000001 1804201907 1914151600", datetime(2019, 7, 14, 15, 16)),
+        ("1804200001 1901000000", datetime(2000, 1, 1)),
+        ("182b201907 1914151600 e001080000", datetime(2019, 7, 14, 15, 16)),  # summer time
+        ("1804201907", None),
+        ("18042019aa 1914151600", None),
+        ("1804201913 1914151600", None),
+        ("1800000000 1900000000", None),
+        ("", None),
+    ],
+)
+def test_a_camcorder_writes_its_date_into_the_frames(
+    tmp_path: Path, entries: str, date: datetime | None
+) -> None:
+    path = tmp_path / "00001.mts"
+    path.write_bytes(avchd(bytes.fromhex(entries), scene()))
+    facts = read_facts(path)
+    assert facts.taken_at == date and facts.dated_by == ("video" if date else None)
+    if shutil.which("exiftool") is not None and date is not None:
+        command = [
+            "exiftool",
+            "-s3",
+            "-d",
+            "%Y-%m-%d %H:%M:%S",
+            "-H264:DateTimeOriginal",
+            str(path),
+        ]
+        theirs = subprocess.run(command, capture_output=True, text=True).stdout
+        assert theirs.startswith(str(date)), theirs
+
+
+def test_a_camcorders_data_may_be_damaged_anywhere(tmp_path: Path) -> None:
+    whole = (
+        bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66")
+        + b"MDPM\x02"
+        + bytes.fromhex("1804201907 1914151600")
+    )
+    for length in range(len(whole)):
+        assert read_camcorder_data(whole[:length]).facts == {}
+    found = read_camcorder_data(b"\0" * 100 + whole)
+    assert found.facts["taken_at"] == datetime(2019, 7, 14, 15, 16)

@@ -78,8 +78,8 @@ class Commands(click.Group):
 
             near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=_NEAR_ENOUGH)
             hint = (
-                f"To search for it: imgsearch search {shlex.join(args)}. To list the commands: "
-                "imgsearch help"
+                f"To search for it: imgsearch search {printable(shlex.join(args))}. To list the "
+                "commands: imgsearch help"
             )
             if near:
                 hint = f"Did you mean {near[0]}?"
@@ -150,10 +150,7 @@ def _print_failure(error: BaseException) -> None:
             "Stopped. What was done so far is kept; run the same command again to continue."
         )
     elif isinstance(error, click.ClickException):
-        shown = StringIO()
-        error.show(shown)
-        for line in shown.getvalue().splitlines():  # it quotes what was typed
-            click.echo(printable(line), err=True)
+        _show(error)
         if _is_minus_in_query(error):
             print_error(
                 "To exclude what a word names, quote the whole query: 'sunset -people'. If it "
@@ -174,6 +171,14 @@ def _print_failure(error: BaseException) -> None:
             f"Unexpected error ({type(error).__name__}: {error}). Nothing is lost. Run the command "
             "again with IMGSEARCH_DEBUG=1 and report what it prints."
         )
+
+
+def _show(error: click.ClickException) -> None:
+    """Print click's message, which quotes what was typed, with the usage before it."""
+    shown = StringIO()
+    error.show(shown)
+    for line in shown.getvalue().removesuffix("\n").split("\n"):
+        click.echo(printable(line), err=True)
 
 
 def _is_minus_in_query(error: click.ClickException) -> bool:

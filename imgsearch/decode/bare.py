@@ -1,4 +1,4 @@
-"""Copies a photo without its metadata, for decoders that fail at metadata the pixels do not need.
+"""Copies a photo without what a decoder refuses, though the pixels do not need it.
 
 Pillow refuses a JPEG, PNG or AVIF for some damage in its metadata. Only then are these copies made.
 """
@@ -10,15 +10,16 @@ import zlib
 from io import BytesIO
 from typing import BinaryIO
 
-from PIL.PngImagePlugin import MAX_TEXT_CHUNK
+from PIL.PngImagePlugin import MAX_TEXT_CHUNK, MAX_TEXT_MEMORY
 
 from imgsearch.decode.formats import AVIF, JPEG, PNG, ImageFormat
 
 
-def without_metadata(file: BinaryIO, image_format: ImageFormat) -> BinaryIO | None:
-    """A copy of the file that gives the same pixels and has no metadata.
+def without_refused_parts(file: BinaryIO, image_format: ImageFormat) -> BinaryIO | None:
+    """A copy of the file that gives the same pixels and has nothing that Pillow refuses.
 
-    None where that would make no difference. A valid colour profile stays.
+    A JPEG and an AVIF lose their metadata, but for a valid colour profile; a PNG keeps its own.
+    None where a copy would make no difference.
     """
     copiers = {JPEG: _bare_jpeg, PNG: _bare_png, AVIF: _bare_avif}
     copy = copiers.get(image_format)
@@ -54,36 +55,56 @@ def _bare_jpeg(data: bytes) -> bytes:
 
 
 _PNG_SIGNATURE_BYTES = 8
-_PNG_KEPT = (b"tRNS", b"iCCP", b"cICP")
+_PNG_COLOURS = (b"tRNS", b"iCCP", b"cICP")
+_PNG_METADATA = (b"tEXt", b"zTXt", b"iTXt", b"eXIf")
+_MAX_METADATA_BYTES = MAX_TEXT_MEMORY // 2  # of a PNG, unpacked: Pillow refuses more
 
 
 def _bare_png(data: bytes) -> bytes:
-    """The PNG with its critical chunks, and those for colours that Pillow accepts."""
-    parts, at = [data[:_PNG_SIGNATURE_BYTES]], _PNG_SIGNATURE_BYTES
+    """The PNG with its critical chunks, and those for colours and metadata that Pillow accepts.
+
+    Metadata is read in spite of a wrong checksum: its readers take anything.
+    """
+    parts, at, metadata_bytes = [data[:_PNG_SIGNATURE_BYTES]], _PNG_SIGNATURE_BYTES, 0
     while at < len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4 : at + 8]
-        is_critical = kind[:1].isupper()
-        if is_critical or (kind in _PNG_KEPT and _is_accepted(data[at:end])):
-            parts.append(data[at:end])
+        kind, chunk = data[at + 4 : at + 8], data[at:end]
         at = end
+        if kind in _PNG_METADATA:
+            metadata_bytes += MAX_TEXT_CHUNK if kind in _COMPRESSED else len(chunk)
+            if metadata_bytes > _MAX_METADATA_BYTES or end > len(data):
+                continue
+            chunk = chunk[:-4] + zlib.crc32(chunk[4:-4]).to_bytes(4, "big")
+        is_needed = kind[:1].isupper() or kind in (*_PNG_COLOURS, *_PNG_METADATA)
+        if is_needed and (kind[:1].isupper() or _is_accepted(chunk)):
+            parts.append(chunk)
     return b"".join(parts)
 
 
+_COMPRESSED = {  # what is before the method and the data of a chunk that is compressed
+    b"iCCP": re.compile(rb"[^\0]*\0", re.DOTALL),
+    b"zTXt": re.compile(rb"[^\0]*\0", re.DOTALL),
+    b"iTXt": re.compile(rb"[^\0]*\0[^\0]", re.DOTALL),
+}
+
+
 def _is_accepted(chunk: bytes) -> bool:
-    """Whether the checksum is right and a colour profile is not too large."""
+    """Whether the checksum is right, and what is compressed can be unpacked to a fair size."""
     kind, content = chunk[4:8], chunk[8:-4]
     if zlib.crc32(kind + content) != int.from_bytes(chunk[-4:], "big"):
         return False
-    if kind != b"iCCP":
-        return True
-    _, _, compressed = content.partition(b"\0")
+    before = _COMPRESSED[kind].match(content) if kind in _COMPRESSED else None
+    if before is None:  # a text in iTXt need not be compressed
+        return kind not in (b"iCCP", b"zTXt")
+    method, compressed = content[before.end() : before.end() + 1], content[before.end() + 1 :]
+    if kind == b"iTXt":  # a language and a translated name come first
+        compressed = compressed.split(b"\0", 2)[-1]
     unpacking = zlib.decompressobj()
     try:
-        unpacking.decompress(compressed[1:], MAX_TEXT_CHUNK)
+        unpacking.decompress(compressed, MAX_TEXT_CHUNK)
     except zlib.error:
         return False
-    return compressed[:1] == b"\0" and not unpacking.unconsumed_tail
+    return method == b"\0" and not unpacking.unconsumed_tail
 
 
 # An entry in the list of items: version, flags, id, protection; then the type.

@@ -19,7 +19,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from imgsearch.decode import colour
-from imgsearch.decode.bare import without_metadata
+from imgsearch.decode.bare import without_refused_parts
 from imgsearch.decode.ciff import read_ciff
 from imgsearch.decode.embedded import find_metadata
 from imgsearch.decode.exif import Exif, read_exif
@@ -119,7 +119,7 @@ def _decode_with_pillow(
 
 
 def _open(file: BinaryIO, image_format: ImageFormat) -> ImageFile.ImageFile:
-    """Open with the format's own plugin; without the metadata, if that is what the plugin refuses.
+    """Open with the format's own plugin; without the parts that it refuses, if it does.
 
     Image.open would try every format, and apply a size limit that is global to the process.
     """
@@ -129,7 +129,7 @@ def _open(file: BinaryIO, image_format: ImageFormat) -> ImageFile.ImageFile:
     try:
         return plugin(file)
     except Exception:  # on bad data a decoder may raise anything at all
-        bare = without_metadata(file, image_format)
+        bare = without_refused_parts(file, image_format)
         if bare is None:
             raise
         return plugin(bare)
@@ -141,13 +141,13 @@ def _loaded(
     """The image with its pixels, at a reduced size where the format's decoder can do that.
 
     What fails at a reduced size, or at metadata after the pixels, is opened again and decoded
-    whole and without metadata: neither is a reason to refuse a photo.
+    whole and without what is refused: neither is a reason to refuse a photo.
     """
     is_reduced = _reduce(image, file, request)
     try:
         image.load()
     except Exception:  # on bad data a decoder may raise anything at all
-        bare = without_metadata(file, PNG) if image_format is PNG else None
+        bare = without_refused_parts(file, PNG) if image_format is PNG else None
         if bare is None and not is_reduced:
             raise
         image = _open(bare or file, image_format)

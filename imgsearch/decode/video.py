@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from fractions import Fraction
+from itertools import islice
 from math import ceil
 from typing import Any, BinaryIO
 
@@ -24,6 +26,7 @@ from msgspec.structs import replace
 from PIL.Image import Image
 
 from imgsearch.decode import colour
+from imgsearch.decode.avchd import read_camcorder_data
 from imgsearch.decode.embedded import xmp_in_video
 from imgsearch.decode.formats import HEAD_BYTES, VIDEO, video_container
 from imgsearch.decode.metadata import MetadataSource, camera_name, merge_metadata, written_datetime
@@ -43,6 +46,7 @@ _ORIENTATION_OF_TURN = {90: 8, -90: 6, 180: 3, -180: 3, 270: 6, -270: 8}  # anti
 _TAG_ERRORS: dict[str, Any] = (
     {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "surrogateescape"}
 )
+_FIRST_PACKETS = 50  # up to the first key frame, which a clip may not begin with
 _FIRST_YEAR = 1990  # cameras without a clock write 1904 or 1970
 _ISO_6709 = re.compile(r"([+-]\d{2,6}(?:\.\d+)?)([+-]\d{3,7}(?:\.\d+)?)")
 
@@ -148,11 +152,16 @@ class _Clip:
         offset = self._start + int(target_s / self._time_base)
         # Some containers have no list of key frames, and a jump may land where none follows. Then
         # from the beginning, which is a little before the time at which the first frame is shown.
-        for start in (offset, self._start - int(1 / self._time_base)):
+        for start in (offset, self._before_start):
             frame = self._first_frame_from(from_s, jump_to=start)
             if frame is not None:
                 return frame
         return None
+
+    @property
+    def _before_start(self) -> int:
+        """A jump to the first frame itself may end behind it."""
+        return self._start - int(1 / self._time_base)
 
     def _first_frame_from(self, from_s: float, jump_to: int | None = None) -> VideoFrame | None:
         """The first frame from a time on, decoding onwards from the last one or after a jump."""
@@ -205,7 +214,18 @@ class _Clip:
             for name, text in {**self._stream.metadata, **self._container.metadata}.items()
         }
         facts = replace(Facts(VIDEO.name, *size_px), duration_s=self._duration_s())
-        return merge_metadata(facts, [read_container_tags(tags), xmp])
+        return merge_metadata(facts, [read_container_tags(tags), self._camcorder_data(), xmp])
+
+    def _camcorder_data(self) -> MetadataSource:
+        """What the first frames of an AVCHD clip say of it."""
+        if self._container.format.name == "mpegts" and self._stream.codec_context.name == "h264":
+            with suppress(av.FFmpegError):
+                self._container.seek(self._before_start, stream=self._stream)
+                for packet in islice(self._container.demux(self._stream), _FIRST_PACKETS):
+                    found = read_camcorder_data(bytes(packet))
+                    if found.facts:
+                        return found
+        return MetadataSource("video", {})
 
 
 def _target_times(duration_s: float | None, request: DecodeRequest) -> Sequence[float]:

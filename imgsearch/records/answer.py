@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from imgsearch.records.names import MatchedField
 from imgsearch.records.photo import FACTS, Photo
@@ -123,6 +123,10 @@ class Hit(Struct, frozen=True, dict=True):
     def path(self) -> Path:
         return self.paths[0]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What a copy and a pickle are made from: the fields, and what makes the picture."""
+        return _restored, (astuple(self), self.__dict__.get(_THUMBNAILS))
+
     def _repr_html_(self) -> str:
         """The picture for a notebook, or the path where no picture can be made now."""
         from imgsearch.records.notebook import html_picture  # base64 and html: for notebooks only
@@ -131,6 +135,11 @@ class Hit(Struct, frozen=True, dict=True):
         image = None if thumbnails is None else thumbnails(self.photo.id, self.at_s)
         time_in_video = "" if self.at_s is None else f" @ {clock(self.at_s)}"
         return html_picture(image, f"{self.path}{time_in_video}")
+
+
+def _restored(fields: tuple[Any, ...], thumbnails: ThumbnailSource | None) -> Hit:
+    hit = Hit(*fields)
+    return hit if thumbnails is None else next(with_thumbnails([hit], thumbnails))
 
 
 def with_thumbnails(hits: Iterable[Hit], thumbnails: ThumbnailSource) -> Iterator[Hit]:

@@ -62,14 +62,13 @@ def demo(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_results_as_json(demo: Path, demo_photos: Path) -> None:
     done = run_cli("search", "a", "cat", "-k", "2", "--all", "--json", data=demo)
     assert done.returncode == 0
-    first, second = json.loads(done.stdout)
-    assert first["path"] == str(demo_photos / "chelsea.png")
-    assert first["paths"] == [first["path"]]
-    assert (first["rank"], second["rank"]) == (1, 2)
+    answer = json.loads(done.stdout)
+    first, second = answer["hits"]
+    assert first["paths"] == [str(demo_photos / "chelsea.png")]
     assert first["score"] > second["score"]
     assert (first["level"], second["level"]) == ("sure", "weak")
-    assert (first["verdict"], second["verdict"]) == ("found", "found")
-    assert {"photo_id", "taken_at", "width_px", "height_px"} <= first.keys()
+    assert answer["verdict"]["state"] == "found"
+    assert {"taken_at", "width_px", "height_px"} <= first["photo"]["facts"].keys()
 
 
 def test_results_for_people_and_for_pipes(demo: Path, demo_photos: Path) -> None:
@@ -84,9 +83,11 @@ def test_results_for_people_and_for_pipes(demo: Path, demo_photos: Path) -> None
 def test_an_example_with_and_without_words(demo: Path, demo_photos: Path) -> None:
     done = run_cli("search", "--image", demo_photos / "coffee.png", "--all", "--json", data=demo)
     assert done.returncode == 0
-    assert len(json.loads(done.stdout)) >= 20
+    assert len(json.loads(done.stdout)["hits"]) >= 20
     both = run_cli("search", "a cat", "--image", demo_photos / "coffee.png", "--json", data=demo)
-    assert "chelsea.png" in {Path(hit["path"]).name for hit in json.loads(both.stdout)[:3]}
+    assert "chelsea.png" in {
+        Path(hit["paths"][0]).name for hit in json.loads(both.stdout)["hits"][:3]
+    }
 
 
 def test_a_query_without_matches_says_so(demo: Path) -> None:
@@ -107,18 +108,17 @@ def test_an_unsure_answer_is_shown_and_says_so(demo: Path) -> None:
     assert all(line.endswith("(possible)") for line in lines)
     assert people.stderr == f"Unsure, the {len(lines)} nearest are possible.\n"
     programs = run_cli("search", "a submarine", "--json", data=demo)
-    records = json.loads(programs.stdout)
-    assert {(record["verdict"], record["level"]) for record in records} == {("unsure", "possible")}
+    answer = json.loads(programs.stdout)
+    assert answer["verdict"]["state"] == "unsure"
+    assert {hit["level"] for hit in answer["hits"]} == {"possible"}
 
 
 def test_options_and_pipes_form_the_same_queries(demo: Path, demo_photos: Path) -> None:
     line = run_cli("search", "a pet -type:jpeg sort:path", "-k", "3", "--json", data=demo)
     options = ("--type", "png", "--sort", "path", "-k", "3", "--json")
-    assert json.loads(line.stdout) != []
+    assert json.loads(line.stdout)["hits"] != []
     same = json.loads(run_cli("search", "a", "pet", *options, data=demo).stdout)
-    assert [{**hit, "cursor": None} for hit in same] == [
-        {**hit, "cursor": None} for hit in json.loads(line.stdout)
-    ]
+    assert same["hits"] == json.loads(line.stdout)["hits"]
     image = (demo_photos / "chelsea.png").read_bytes()
     done = subprocess.run(
         [sys.executable, "-m", "imgsearch", "search", "--image", "-", "--minus", "0.5:a cup",
@@ -136,10 +136,10 @@ def test_pages(demo: Path) -> None:
         more = () if cursor is None else ("--cursor", cursor)
         done = run_cli("search", "in:/ sort:path", "-k", "8", "--json", *more, data=demo)
         page = json.loads(done.stdout)
-        paths += [hit["path"] for hit in page]
-        if (cursor := page[-1]["cursor"]) is None:
+        paths += [hit["paths"] for hit in page["hits"]]
+        if (cursor := page["cursor"]) is None:
             break
-    assert paths == [hit["path"] for hit in whole] and len(paths) == 21
+    assert paths == [hit["paths"] for hit in whole["hits"]] and len(paths) == 21
 
 
 def test_explain(demo: Path, demo_photos: Path) -> None:
@@ -152,7 +152,7 @@ def test_explain(demo: Path, demo_photos: Path) -> None:
     assert done.returncode == 1
     explained = json.loads(done.stdout)
     assert explained["filters"] == [{"filter": "type:jpeg", "passes": False}]
-    assert explained["terms"][0]["term"] == "a cat"
+    assert explained["shares"][0]["term"] == "a cat"
     for path in (demo_photos / "none.png", "/nowhere/none.png"):
         done = run_cli("explain", path, "a cat", data=demo)
         assert done.returncode == 1 and "There is no such file" in done.stdout
@@ -324,8 +324,9 @@ def test_hostile_file_names_cannot_control_the_terminal(tmp_path: Path) -> None:
     shown = run_cli("search", "noise", data=tmp_path / "data").stdout
     assert shown.count("\n") == 1 and "\x1b" not in shown
     assert r"\udcff\n\x1b[2J🐶.png" in shown
-    (hit,) = json.loads(run_cli("search", "noise", "--json", data=tmp_path / "data").stdout)
-    assert os.fsencode(hit["path"]).endswith(b"/" + name)
+    found = run_cli("search", "noise", "--json", data=tmp_path / "data")
+    (hit,) = json.loads(found.stdout)["hits"]
+    assert os.fsencode(hit["paths"][0]).endswith(b"/" + name)
     paths = run_cli("search", "noise", "--paths", "-0", data=tmp_path / "data").stdout
     assert os.fsencode(paths) == os.path.join(os.fsencode(folder), name) + b"\0"
 
@@ -485,7 +486,14 @@ def test_folders_are_paused_and_resumed(tmp_path: Path) -> None:
     assert f"Folder    {folder} (2 photos, online, paused)\n          {resume}" in done.stdout
     done = run_cli("folders", "--resume", folder, "--json", data=data)
     assert json.loads(done.stdout) == [
-        {"path": str(folder), "online": True, "photos": 2, "missing": 0, "paused": False}
+        {
+            "id": 1,
+            "path": str(folder),
+            "online": True,
+            "photos": 2,
+            "missing": 0,
+            "paused": False,
+        }
     ]
     assert "1 new, 0 moved, 0 copied, 2 unchanged" in run_cli("index", data=data).stdout
     done = run_cli("folders", "--pause", tmp_path, data=data)
@@ -683,7 +691,7 @@ def test_a_read_only_disk_still_answers(small_disk: Path, tmp_path: Path) -> Non
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     found = run_cli("search", "noise", "--json", data=small_disk)
     assert found.returncode == 0, found.stderr
-    assert len(json.loads(found.stdout)) == 5
+    assert len(json.loads(found.stdout)["hits"]) == 5
     refused = run_cli("index", folder, data=small_disk)
     assert refused.returncode == 10
     assert "cannot be written" in refused.stderr

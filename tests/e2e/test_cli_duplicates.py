@@ -48,7 +48,8 @@ def test_programs_get_groups_of_hits(data: Path) -> None:
     ((kept, other),) = [group["photos"] for group in json.loads(done.stdout)]
     assert (kept["keep"], kept["reason"], kept["score"]) == (True, "larger", None)
     assert not other["keep"] and 0.9 <= other["score"] <= 1
-    assert Path(other["path"]).name == SMALL and other["file"]["size_bytes"] > 0
+    assert Path(other["hit"]["paths"][0]).name == SMALL
+    assert other["hit"]["photo"]["size_bytes"] > 0
 
 
 def test_the_list_is_for_pipes(data: Path) -> None:

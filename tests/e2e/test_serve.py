@@ -203,10 +203,10 @@ def test_pages_for_an_image_from_a_pipe_are_the_same(served: Served) -> None:
         ).stdout
         assert run(*arguments, *cursor, data=served.data, given=image).stdout == without
         page = json.loads(without)
-        pages += [hit["path"] for hit in page]
-        if page[-1]["cursor"] is None:
+        pages += [hit["paths"][0] for hit in page["hits"]]
+        if page["cursor"] is None:
             break
-        cursor = ("--cursor", page[-1]["cursor"])
+        cursor = ("--cursor", page["cursor"])
     assert len(pages) == len(set(pages)) == 20, "all but the cat itself"
 
 
@@ -461,8 +461,8 @@ def test_other_host_names_are_refused(served: Served, host: str) -> None:
         head = f"GET /hello HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n"
         line.sendall(f"{head}Connection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: line.recv(1000), b""))
-    status_line, _, body = answer.partition(b"\r\n\r\n")
-    assert status_line.startswith(b"HTTP/1.1 400 ")
+    start, _, body = answer.partition(b"\r\n\r\n")
+    assert start.startswith(b"HTTP/1.1 400 ")
     if "\r\n" not in host:  # which is no request at all, so it gets no further
         error = json.loads(body)["error"]
         assert error["kind"] == "UsageError" and "localhost and 127.0.0.1 only" in error["message"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
+from msgspec.structs import replace
 
 from imgsearch import Classes, Hit, Label, format_count
 from ui import cards, elements
