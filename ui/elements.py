@@ -69,6 +69,7 @@ _example_button = component("example")
 _chips = component("chips")
 _choices = component("choices")
 _period = component("period")
+_judgements = component("judgements")
 _shell = component("shell")
 _suggest = component("suggest", is_isolated=False)
 
@@ -335,6 +336,18 @@ def filter_choices(chosen: Sequence[tuple[str, str]]) -> None:
 def clicked_choices() -> Iterator[tuple[str, str]]:
     """Fields and values that were clicked in `filter_choices` since the last call."""
     return _new_events(_CHOICES)
+
+
+def judgements(photo_id: int, concepts: Sequence[tuple[str, bool | None]]) -> None:
+    """Thumbs up and down for the names of concepts, and which of them were clicked before.
+
+    A click goes to `ui.judging` by itself, with the photo that is on the screen: it reruns nothing.
+    """
+    data = {
+        "photo": str(photo_id),
+        "concepts": [{"name": name, "judged": judged} for name, judged in concepts],
+    }
+    _judgements(key="judgements", data=data)
 
 
 def _new_events(key: str) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,7 @@ from ui import (
     answer_data,
     component_files,
     filter_data,
+    judging,
     map_data,
     originals,
     suggestions,
@@ -104,6 +105,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/timeline/tiles", timeline_data.tiles),
             Route("/suggest", suggestions.suggest),
             Route("/past-queries", suggestions.forget, methods=["DELETE"]),
+            # PUT, which no other web site may send without asking first.
+            Route("/judgements", judging.judge, methods=["PUT"]),
         ],
         middleware=[Middleware(SecurityHeaders), *access, Middleware(SameOrigin)],
         on_script_error=unexpected_error,
