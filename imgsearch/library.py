@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     )
     from imgsearch.records.suggestion import Suggestion
     from imgsearch.records.trial import EncoderTrial
+    from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
@@ -647,6 +648,27 @@ class Library:
         folders = [Path(absolute(folder)) for folder in prefer]
         return propose_among(self._present_catalogue(), pairs, min_score, folders)
 
+    def duplicate_choices(self) -> dict[int, bool]:
+        """Whether a near-duplicate is to be kept, by its photo id, where that was chosen.
+
+        Nothing here follows them: `groups` always gives the proposal, and `with_kept` changes it.
+        """
+        return self._duplicate_choices().all()
+
+    def choose_duplicate(self, photo_id: int, is_kept: bool | None) -> None:
+        """Remember whether a near-duplicate is to be kept; None forgets it.
+
+        The choice belongs to the content of the photo: it stays when the photo is moved, or leaves
+        the library and comes back. Works while another process writes. Raises UsageError for an
+        unknown photo, and DiskError where the library cannot be written.
+        """
+        if not self._duplicate_choices().set(photo_id, is_kept):
+            raise UsageError(f"There is no photo {photo_id} in the library. Search for it again.")
+
+    def forget_duplicate_choices(self) -> int:
+        """Forget all these choices; returns how many there were. Raises DiskError."""
+        return self._duplicate_choices().clear()
+
     def failures(self, reasons: Iterable[str] = ()) -> tuple[Failure, ...]:
         """The folders and files that could not be read; with `reasons`, only for these.
 
@@ -1116,6 +1138,11 @@ class Library:
         if reads is None:
             reads = self._reads_object = Reads(database)
         return reads
+
+    def _duplicate_choices(self) -> DuplicateChoices:
+        from imgsearch.store.duplicate_choices import DuplicateChoices
+
+        return DuplicateChoices(self._open_database())
 
     def _saved_searches(self) -> SavedSearchStore:
         from imgsearch.store.saved import SavedSearchStore
