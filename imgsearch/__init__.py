@@ -78,6 +78,12 @@ if TYPE_CHECKING:
     from imgsearch.records.trial import EncoderTrial, TrialQuery
     from imgsearch.search.saved_queries import saved_name_of
     from imgsearch.service.api import ask
+    from imgsearch.service.connections import (
+        ConnectionLimits,
+        Connections,
+        RequestDeadlines,
+        deadline_of,
+    )
     from imgsearch.text import (
         clock,
         format_count,
@@ -96,6 +102,8 @@ _MODULES = {
     "Answer": "imgsearch.records.answer",
     "Archive": "imgsearch.archive",
     "Classes": "imgsearch.records.labels",
+    "ConnectionLimits": "imgsearch.service.connections",
+    "Connections": "imgsearch.service.connections",
     "Counts": "imgsearch.records.status",
     "DuplicateGroup": "imgsearch.records.duplicates",
     "DayPhotos": "imgsearch.records.browse",
@@ -129,6 +137,7 @@ _MODULES = {
     "QueryError": "imgsearch.errors",
     "RateMeter": "imgsearch.progress",
     "Region": "imgsearch.records.query",
+    "RequestDeadlines": "imgsearch.service.connections",
     "Root": "imgsearch.records.status",
     "RunningJob": "imgsearch.progress",
     "SavedSearch": "imgsearch.records.saved",
@@ -152,6 +161,7 @@ _MODULES = {
     "count_photo_files": "imgsearch.indexer.folder_choices",
     "count_within": "imgsearch.analysis.clusters",
     "clock": "imgsearch.text",
+    "deadline_of": "imgsearch.service.connections",
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
     "format_duration": "imgsearch.text",
@@ -178,6 +188,8 @@ __all__ = [
     "Answer",
     "Archive",
     "Classes",
+    "ConnectionLimits",
+    "Connections",
     "Counts",
     "DayPhotos",
     "DuplicateGroup",
@@ -209,6 +221,7 @@ __all__ = [
     "QueryError",
     "RateMeter",
     "Region",
+    "RequestDeadlines",
     "Root",
     "RunningJob",
     "SavedSearch",
@@ -231,6 +244,7 @@ __all__ = [
     "cluster_photos",
     "count_photo_files",
     "count_within",
+    "deadline_of",
     "filter_of",
     "format_count",
     "format_duration",

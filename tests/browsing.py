@@ -94,15 +94,20 @@ def page_server(
     *options: str,
     port: int | None = None,
     open_files: int | None = None,
+    soft_open_files: int | None = None,
     open_browser: bool = False,
     **environment: str,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """As `serving`; yields the process as well, which may have no more than `open_files` open."""
+    """As `serving`; yields the process as well, which may have no more than `open_files` open.
+
+    It may raise `soft_open_files` itself.
+    """
     port = port or free_port()
     command = [sys.executable, "-m", "imgsearch", "ui", "--port", str(port)]
     command += ["--data", str(data_dir), *options, *([] if open_browser else ["--no-browser"])]
-    if open_files is not None:
-        command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(open_files), *command]
+    for limit, flags in ((open_files, "-n"), (soft_open_files, "-Sn")):
+        if limit is not None:
+            command = ["sh", "-c", f'ulimit {flags} "$0" && exec "$@"', str(limit), *command]
     server = subprocess.Popen(
         command,
         env={

@@ -35,17 +35,22 @@ def connect(address: str, cookie: str) -> ClientConnection:
     return connection
 
 
-def load(address: str, cookie: str) -> None:
-    """Open a tab, wait until the page is shown, and close the tab."""
+def run_script(connection: ClientConnection) -> None:
+    """Let a tab ask for the page, and wait until all of it has arrived."""
     from streamlit.proto.BackMsg_pb2 import BackMsg
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+    asked = BackMsg()
+    asked.rerun_script.query_string = ""
+    connection.send(asked.SerializeToString())
+    while True:
+        told = ForwardMsg.FromString(connection.recv(PATIENCE_MS / 1000))  # type: ignore[arg-type]
+        if told.WhichOneof("type") == "script_finished":
+            assert told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+            return
+
+
+def load(address: str, cookie: str) -> None:
+    """Open a tab, wait until the page is shown, and close the tab."""
     with connect(address, cookie) as connection:
-        asked = BackMsg()
-        asked.rerun_script.query_string = ""
-        connection.send(asked.SerializeToString())
-        while True:
-            told = ForwardMsg.FromString(connection.recv(PATIENCE_MS / 1000))  # type: ignore[arg-type]
-            if told.WhichOneof("type") == "script_finished":
-                assert told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
-                return
+        run_script(connection)

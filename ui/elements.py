@@ -9,6 +9,7 @@ registered for it.
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -357,18 +358,21 @@ def _new_events(key: str) -> Iterator[tuple[str, str]]:
     its state, numbered, until it learns that they were handled (`shared/unhandled_events.js`).
     """
     events = st.session_state.get(key, {}).get("events") or []
-    handled = _handled(key)
-    new = [event for event in events if event[0] > handled]
+    own, handled = _handled(key)
+    # Those of an earlier session were handled there: the browser sends its state along when it
+    # connects to a server that was started again.
+    new = [event for event in events if event[1] == own and event[0] > handled]
     if new:
         # Streamlit may end the run before this is set, but not from here to the caller.
         st.session_state[f"{key} handled"] = new[-1][0]
-    return ((str(first), str(second)) for _, first, second in new)
+    return ((str(first), str(second)) for _, _, first, second in new)
 
 
-def _handled(key: str) -> int:
-    """The number of the last event of a component that `_new_events` has returned."""
+def _handled(key: str) -> tuple[str, int]:
+    """This session, and the number of the last event of a component that was returned in it."""
+    own: str = st.session_state.setdefault("session of events", secrets.token_hex(8))
     number: int = st.session_state.get(f"{key} handled", 0)
-    return number
+    return own, number
 
 
 def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:
