@@ -79,6 +79,12 @@ if TYPE_CHECKING:
     from imgsearch.records.trial import EncoderTrial, TrialQuery
     from imgsearch.search.saved_queries import saved_name_of
     from imgsearch.service.api import Asking
+    from imgsearch.service.connections import (
+        ConnectionLimits,
+        Connections,
+        RequestDeadlines,
+        deadline_of,
+    )
     from imgsearch.text import (
         clock,
         format_count,
@@ -97,6 +103,8 @@ _MODULES = {
     "Answer": "imgsearch.records.answer",
     "Asking": "imgsearch.service.api",
     "Classes": "imgsearch.records.labels",
+    "ConnectionLimits": "imgsearch.service.connections",
+    "Connections": "imgsearch.service.connections",
     "Counts": "imgsearch.records.status",
     "DuplicateGroup": "imgsearch.records.duplicates",
     "DayPhotos": "imgsearch.records.browse",
@@ -130,6 +138,7 @@ _MODULES = {
     "QueryError": "imgsearch.errors",
     "RateMeter": "imgsearch.progress",
     "Region": "imgsearch.records.query",
+    "RequestDeadlines": "imgsearch.service.connections",
     "Root": "imgsearch.records.status",
     "Saved": "imgsearch.operations.saved",
     "RunningJob": "imgsearch.progress",
@@ -154,6 +163,7 @@ _MODULES = {
     "expand_home": "imgsearch.paths",
     "count_within": "imgsearch.analysis.clusters",
     "clock": "imgsearch.text",
+    "deadline_of": "imgsearch.service.connections",
     "filter_of": "imgsearch.query.grammar",
     "format_count": "imgsearch.text",
     "format_duration": "imgsearch.text",
@@ -180,6 +190,8 @@ __all__ = [
     "Answer",
     "Asking",
     "Classes",
+    "ConnectionLimits",
+    "Connections",
     "Counts",
     "DayPhotos",
     "DuplicateGroup",
@@ -211,6 +223,7 @@ __all__ = [
     "QueryError",
     "RateMeter",
     "Region",
+    "RequestDeadlines",
     "Root",
     "RunningJob",
     "Saved",
@@ -233,6 +246,7 @@ __all__ = [
     "cluster_photos",
     "count_photo_files",
     "count_within",
+    "deadline_of",
     "expand_home",
     "filter_of",
     "format_count",

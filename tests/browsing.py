@@ -84,11 +84,32 @@ def serving(
     data_dir: Path, *options: str, open_browser: bool = False, **environment: str
 ) -> Iterator[str]:
     """`imgsearch ui` as a user starts it; yields the address of the page, without the token."""
-    port = free_port()
-    arguments = ["ui", "--port", str(port), "--data", str(data_dir), *options]
-    arguments += [] if open_browser else ["--no-browser"]
+    with page_server(data_dir, *options, open_browser=open_browser, **environment) as (address, _):
+        yield address
+
+
+@contextmanager
+def page_server(
+    data_dir: Path,
+    *options: str,
+    port: int | None = None,
+    open_files: int | None = None,
+    soft_open_files: int | None = None,
+    open_browser: bool = False,
+    **environment: str,
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """As `serving`; yields the process as well, which may have no more than `open_files` open.
+
+    It may raise `soft_open_files` itself.
+    """
+    port = port or free_port()
+    command = [sys.executable, "-m", "imgsearch", "ui", "--port", str(port)]
+    command += ["--data", str(data_dir), *options, *([] if open_browser else ["--no-browser"])]
+    for limit, flags in ((open_files, "-n"), (soft_open_files, "-Sn")):
+        if limit is not None:
+            command = ["sh", "-c", f'ulimit {flags} "$0" && exec "$@"', str(limit), *command]
     server = subprocess.Popen(
-        [sys.executable, "-m", "imgsearch", *arguments],
+        command,
         env={
             **os.environ,
             "IMGSEARCH_ENCODER": "lite",
@@ -111,7 +132,7 @@ def serving(
                 break  # it runs, and requires a login
             except OSError:
                 time.sleep(0.2)
-        yield address
+        yield address, server
     finally:
         server.terminate()
         try:

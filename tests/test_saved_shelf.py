@@ -48,6 +48,7 @@ def _search_view() -> None:
     from ui import app
 
     st.session_state["pages"] = app.pages()
+    app.begin("search")
     app.VIEWS["search"][0]()
 
 

@@ -64,6 +64,7 @@ def _script(name: str) -> None:
     from ui import app
 
     st.session_state["pages"] = app.pages()
+    app.begin(name)
     app.VIEWS[name][0]()
 
 

@@ -42,8 +42,13 @@ HIDDEN = "photo"  # not in the navigation, since it needs a photo
 SHOWN_PARTS = {"labels": "labels", "library": "folders", "archive": "fleet"}
 
 
-# Of views whose title depends on the address.
-TITLES: dict[str, Callable[[], str]] = {"search": search.title, "photo": photo.title}
+# Called before the view is shown, where the title says more than its name: returns the title.
+_BEGIN: dict[str, Callable[[], str]] = {"search": search.begin, "photo": photo.title}
+
+
+def begin(name: str) -> str:
+    """Find out what a view is about in this run, before it is shown; returns its title."""
+    return _BEGIN.get(name, lambda: "")() or VIEWS[name][1]
 
 
 def _link_to(view: str, shown: str) -> dict[str, object]:
@@ -92,7 +97,7 @@ def main() -> None:
     st.session_state["pages"] = views = pages()
     shown = st.navigation(list(views.values()), position="top")
     name = next(name for name, view in views.items() if view is shown)
-    title = TITLES.get(name, lambda: "")() or shown.title
+    title = begin(name)
     st.set_page_config(page_title=f"{printable(title)} – {elements.NAME}")
     elements.shell(title, [_link_to(view, name) for view in _views() if view != HIDDEN])
     shown.run()

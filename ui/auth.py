@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from imgsearch import deadline_of
 from ui.responses import NOT_STORED
 
 COOKIE = "imgsearch_page_{port}"  # cookies do not tell ports apart, and two pages may run
@@ -173,7 +174,12 @@ class PasswordLogin:
             return PlainTextResponse("Log in first.", 403)
         if request.method != "POST":
             return HTMLResponse(_LOGIN_PAGE % "")
-        if not _equal(await _password_in(request), self._password):
+        try:
+            async with asyncio.timeout_at(deadline_of(request.scope)):
+                password = await _password_in(request)
+        except TimeoutError:
+            return PlainTextResponse("The request did not arrive in time.", 408)
+        if not _equal(password, self._password):
             async with self._guessing:
                 await asyncio.sleep(WRONG_PASSWORD_S)
             return HTMLResponse(_LOGIN_PAGE % "Wrong password.", 401)

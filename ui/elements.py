@@ -9,6 +9,7 @@ registered for it.
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -69,6 +70,7 @@ _example_button = component("example")
 _chips = component("chips")
 _choices = component("choices")
 _period = component("period")
+_judgements = component("judgements")
 _shell = component("shell")
 _suggest = component("suggest", is_isolated=False)
 _zip = component("zip")
@@ -343,6 +345,18 @@ def clicked_choices() -> Iterator[tuple[str, str]]:
     return _new_events(_CHOICES)
 
 
+def judgements(photo_id: int, concepts: Sequence[tuple[str, bool | None]]) -> None:
+    """Thumbs up and down for the names of concepts, and which of them were clicked before.
+
+    A click goes to `ui.judging` by itself, with the photo that is on the screen: it reruns nothing.
+    """
+    data = {
+        "photo": str(photo_id),
+        "concepts": [{"name": name, "judged": judged} for name, judged in concepts],
+    }
+    _judgements(key="judgements", data=data)
+
+
 def _new_events(key: str) -> Iterator[tuple[str, str]]:
     """The events of a component since the last call.
 
@@ -350,18 +364,21 @@ def _new_events(key: str) -> Iterator[tuple[str, str]]:
     its state, numbered, until it learns that they were handled (`shared/unhandled_events.js`).
     """
     events = st.session_state.get(key, {}).get("events") or []
-    handled = _handled(key)
-    new = [event for event in events if event[0] > handled]
+    own, handled = _handled(key)
+    # Those of an earlier session were handled there: the browser sends its state along when it
+    # connects to a server that was started again.
+    new = [event for event in events if event[1] == own and event[0] > handled]
     if new:
         # Streamlit may end the run before this is set, but not from here to the caller.
         st.session_state[f"{key} handled"] = new[-1][0]
-    return ((str(first), str(second)) for _, first, second in new)
+    return ((str(first), str(second)) for _, _, first, second in new)
 
 
-def _handled(key: str) -> int:
-    """The number of the last event of a component that `_new_events` has returned."""
+def _handled(key: str) -> tuple[str, int]:
+    """This session, and the number of the last event of a component that was returned in it."""
+    own: str = st.session_state.setdefault("session of events", secrets.token_hex(8))
     number: int = st.session_state.get(f"{key} handled", 0)
-    return number
+    return own, number
 
 
 def shell(title: str, views: Sequence[Mapping[str, object]]) -> None:

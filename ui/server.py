@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import html
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -14,21 +16,27 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
+from typing import cast
 from urllib.parse import urlencode
 
 import click
+import uvicorn
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
+from streamlit.web import bootstrap
 
 from imgsearch import (
     LOOPBACK,
     PASSWORD_VARIABLE,
     TOKEN_VARIABLE,
+    ConnectionLimits,
+    Connections,
     ImgsearchError,
+    RequestDeadlines,
     Settings,
     printable,
 )
@@ -36,6 +44,7 @@ from ui import (
     answer_data,
     component_files,
     filter_data,
+    judging,
     map_data,
     originals,
     suggestions,
@@ -54,6 +63,10 @@ Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 SIDES_PX = {"small": 360, "large": 1600, "full": 16_383}
 KEPT_SIDE_PX = 256  # of the picture that the library keeps of each photo
 MAX_UPLOAD_MB = 100
+MAX_CONNECTIONS = 256  # as the service has
+BACKLOG = 128  # connections not yet accepted; all of them may be accepted at once
+PING_S = 30.0  # between the signs of life of an open tab, and how long one may take
+OPEN_FILES = 4096  # macOS allows no more than 10,240
 # A thumbnail's URL names the photo's content, so what it serves never changes.
 _CACHE_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _FORWARDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsearch</title>
@@ -107,6 +120,8 @@ def app(access: Sequence[Middleware], lifespan: Lifespan | None = None) -> App:
             Route("/timeline/tiles", timeline_data.tiles),
             Route("/suggest", suggestions.suggest),
             Route("/past-queries", suggestions.forget, methods=["DELETE"]),
+            # PUT, which no other web site may send without asking first.
+            Route("/judgements", judging.judge, methods=["PUT"]),
         ],
         middleware=[Middleware(SecurityHeaders), *access, Middleware(SameOrigin)],
         on_script_error=unexpected_error,
@@ -180,6 +195,9 @@ def streamlit_options(host: str, port: int) -> dict[str, object]:
     return {
         "server.address": host,
         "server.port": port,
+        # A session has an event loop of its own, three descriptors, until it is forgotten; all that
+        # a tab needs to go on after its connection was lost is in its address and in the browser.
+        "server.disconnectedSessionTTL": 0,
         "server.headless": True,  # `opened_in_browser` opens it
         "server.showEmailPrompt": False,
         "server.fileWatcherType": "none",
@@ -240,4 +258,59 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Uvicorn handles Ctrl-C while it serves, and raises it once more when it has ended.
     signal.signal(signal.SIGINT, on_interrupt)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
-        app(access, lifespan).run(config=streamlit_options(options.host, options.port))
+        _run(app(access, lifespan), host, port)
+
+
+def _run(app: App, host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    open_files = _raise_open_files()
+    limits = ConnectionLimits(min(MAX_CONNECTIONS, open_files // 4))
+    bootstrap.load_config_options(streamlit_options(host, port))
+    config = uvicorn.Config(
+        RequestDeadlines(app),
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        http=cast(type[asyncio.Protocol], Connections(limits).protocol),  # uvicorn only calls it
+        ws="websockets-sansio",
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,
+        loop="asyncio",
+        limit_concurrency=limits.connections + 1,
+        backlog=BACKLOG,
+    )
+    with _listening_socket(host, port) as listening:
+        uvicorn.Server(config).run([listening])
+
+
+def _raise_open_files() -> int:
+    """Let this process open more files at once, as far as it may; returns how many it may open.
+
+    A usual limit is 256 on macOS and 1024 on Linux.
+    """
+    if sys.platform == "win32":
+        return OPEN_FILES
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
+        soft = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return OPEN_FILES if soft == resource.RLIM_INFINITY else soft
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    """A socket at this address; "::" takes connections of both kinds."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise SystemExit(f"Cannot serve the page at {host}, port {port}: {error}") from error
+    return listening

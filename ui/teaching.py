@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from imgsearch import Hit, ImgsearchError, Query, TaughtConcept, Term, format_count, to_text
+from ui import elements, judging
 from ui.answer_data import forget_answers
 from ui.formatting import alt_text, escape_markdown
 from ui.search_state import open_search
@@ -25,28 +26,17 @@ def concept_line(name: str) -> str:
 
 def judge_photo(hit: Hit, line: str) -> None:
     """For each concept, whether the photo shows it: yes, no, or not said."""
-    library, state = session().library, st.session_state
+    library = session().library
     st.header("Concepts", anchor=False)
-    error = state.pop("judging_error", None)
-    if error is not None:
-        st.warning(escape_markdown(error), icon=":material/school:")
-    concepts = [each for each in library.concepts.all() if each.is_ready]
+    concepts = [each for each in library.concepts() if each.is_ready]
     asked_for = line.casefold()
     concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
-    for number, concept in enumerate(concepts[:MAX_SHOWN]):
-        judged = library.concepts.judged(concept.name).get(hit.photo.id)
-        with st.container(horizontal=True, vertical_alignment="center", key=f"concept {number}"):
-            st.markdown(escape_markdown(concept.name), width="stretch")
-            for is_like, label, icon in ((True, "Yes", "thumb_up"), (False, "No", "thumb_down")):
-                st.button(
-                    label,
-                    icon=f":material/{icon}:",
-                    key=f"judge {number} {label}",
-                    type="primary" if judged is is_like else "secondary",
-                    help="Click again to take it back." if judged is is_like else None,
-                    on_click=_judge,
-                    args=(concept.name, hit.photo.id, is_like, judged is is_like),
-                )
+    names = [concept.name for concept in concepts[:MAX_SHOWN]]
+    if names:
+        elements.judgements(
+            hit.photo.id,
+            [(name, library.judged_photos(name).get(hit.photo.id)) for name in names],
+        )
     with st.popover("Teach a concept", icon=":material/school:"):
         teach_form([hit.photo.id], "photo")
 
@@ -110,21 +100,13 @@ def _proposals(name: str, key: str) -> None:
                         icon=f":material/thumb_{icon}:",
                         key=f"proposed {key} {hit.photo.id} {label}",
                         on_click=_judge,
-                        args=(name, hit.photo.id, is_like, False),
+                        args=(name, hit.photo.id, is_like),
                     )
 
 
-def _judge(name: str, photo_id: int, is_like: bool, take_back: bool) -> None:
-    """Add a judgement of a photo, or take it back."""
-    library = session().library
+def _judge(name: str, photo_id: int, is_like: bool) -> None:
+    """Add a judgement of a photo that was proposed."""
     try:
-        if take_back:
-            library.concepts.teach(name, withdraw=[photo_id])
-        elif is_like:
-            library.concepts.teach(name, [photo_id])
-        else:
-            library.concepts.teach(name, unlike=[photo_id])
+        judging.teach(name, photo_id, is_like)
     except ImgsearchError as error:
         st.session_state["judging_error"] = str(error)
-    else:
-        forget_answers()

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, closing
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from imgsearch.catalogue.address import normal_address, working_folder
 from imgsearch.config import default_cache_dir
@@ -165,6 +165,10 @@ class ArchiveEngine:
     def past_queries(self) -> None:
         """None: an archive keeps no queries."""
         return
+
+    def duplicate_choices(self) -> NoReturn:
+        """Raise UsageError: an archive is written only when photos are put into it."""
+        raise UsageError("An archive does not keep which near-duplicates you chose.")
 
     def photo_at(self, path: Path) -> int | None:
         """The id of the photo at this path or address."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imgsearch.search.context import SearchContext
     from imgsearch.search.kept_examples import KeptExamples
     from imgsearch.search.suggestions import SuggestedNames
+    from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
 
 _Found = TypeVar("_Found")
@@ -105,6 +106,9 @@ class Engine(Protocol):
 
     def past_queries(self) -> PastQueries | None:
         """The queries that were typed before; None where none are kept."""
+
+    def duplicate_choices(self) -> DuplicateChoices:
+        """Which near-duplicates are to be kept. Raises UsageError where that is not kept."""
 
     def browsing(self) -> BrowsedPhotos:
         """Dates, places and names of all photos, or of some."""

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from imgsearch.records.photo import IndexedFile, Photo
     from imgsearch.records.query import Query, Understanding
     from imgsearch.records.status import Status
+    from imgsearch.store.duplicate_choices import DuplicateChoices
     from imgsearch.store.past_queries import PastQueries
     from imgsearch.store.saved import SavedSearchStore
     from imgsearch.store.store import Store
@@ -61,7 +62,7 @@ class LocalEngine:
 
     most_listed: int | None = None
     capabilities = frozenset(
-        {"folders", "saved", "concepts", "labels", "encoders", "packs", "upkeep", "watch"}
+        {"folders", "saved", "concepts", "labels", "choices", "encoders", "packs", "upkeep", "watch"}
     )
 
     def __init__(
@@ -162,9 +163,16 @@ class LocalEngine:
 
     def past_queries(self) -> PastQueries:
         """The queries that were typed before."""
-        from imgsearch.store.past_queries import PastQueries
+        from imgsearch.store.duplicate_choices import DuplicateChoices
+    from imgsearch.store.past_queries import PastQueries
 
         return PastQueries(self.settings.data_dir, self.settings.past_queries)
+
+    def duplicate_choices(self) -> DuplicateChoices:
+        """Which near-duplicates are to be kept."""
+        from imgsearch.store.duplicate_choices import DuplicateChoices
+
+        return DuplicateChoices(self.database())
 
     def indexer(self) -> Indexer:
         """What writes to the library; it makes one where there is none."""

@@ -6,6 +6,8 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgsearch.errors import UsageError
+
 if TYPE_CHECKING:
     from imgsearch.engines.base import Engine
     from imgsearch.progress import Job, Progress
@@ -53,3 +55,25 @@ class Duplicates:
 
         folders = [Path(self._engine.absolute(folder)) for folder in prefer]
         return propose_among(self._engine.catalogue(), pairs, min_score, folders)
+
+    def choices(self) -> dict[int, bool]:
+        """Return whether a near-duplicate is to be kept, by its photo id, where that was chosen.
+
+        Nothing here follows them: `groups` always gives the proposal, and `with_kept` changes it.
+        Raises UsageError for a library that keeps no choices: "choices" is not in its capabilities.
+        """
+        return self._engine.duplicate_choices().all()
+
+    def choose(self, photo_id: int, is_kept: bool | None) -> None:
+        """Remember whether a near-duplicate is to be kept; None forgets it.
+
+        The choice belongs to the content of the photo: it stays when the photo is moved, or leaves
+        the library and comes back. Works while another process writes. Raises UsageError for an
+        unknown photo, DiskError where the library cannot be written, and as `choices` does.
+        """
+        if not self._engine.duplicate_choices().set(photo_id, is_kept):
+            raise UsageError(f"There is no photo {photo_id} in the library. Search for it again.")
+
+    def forget_choices(self) -> int:
+        """Forget all these choices; returns how many there were. Raises as `choose` does."""
+        return self._engine.duplicate_choices().clear()

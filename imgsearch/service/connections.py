@@ -1,8 +1,9 @@
-"""Bounds on the connections of the service: how many, and how long a request takes to arrive.
+"""Bounds on the connections of a server: how many, and how long a request takes to arrive.
 
 uvicorn limits neither a connection without a request nor headers that arrive slowly. Here each
 connection is either waiting for a request or answering one. Those that wait too long are closed,
-and those that have waited longest make room where there are too many.
+and those that have waited longest make room where there are too many. A websocket answers as long
+as it is open.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ USUAL_LIMITS = ConnectionLimits()
 
 
 class Connections:
-    """All connections of a service."""
+    """All connections of a server."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
@@ -72,7 +73,10 @@ class Connections:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: passes everything on to uvicorn's protocol, and measures the time."""
+    """One connection: passes everything on to uvicorn's protocol, and measures the time.
+
+    That protocol is the one for HTTP, and that for websockets after a request to change to it.
+    """
 
     def __init__(
         self,
@@ -84,7 +88,9 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._connections = connections
         self._loop = _loop or asyncio.get_running_loop()
-        self._http = H11Protocol(config, server_state, {**app_state, _CONNECTION: self}, _loop)
+        self._protocol: asyncio.Protocol = H11Protocol(
+            config, server_state, {**app_state, _CONNECTION: self}, _loop
+        )
         self._transport: asyncio.Transport | None = None
         self._has_begun = False  # whether bytes of the next request have arrived
         self._deadline_s = 0.0  # in the time of the loop
@@ -96,27 +102,28 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add()
         self._wait()
-        self._http.connection_made(self._transport)
+        self._protocol.connection_made(self._transport)
 
     def data_received(self, data: bytes) -> None:
         if self._timer is not None and not self._has_begun:
             self._has_begun = True
             self._restart_timer()
-        self._http.data_received(data)
+        self._protocol.data_received(data)
+        self._follow_protocol()
 
     def eof_received(self) -> None:
-        self._http.eof_received()
+        self._protocol.eof_received()
 
     def pause_writing(self) -> None:
-        self._http.pause_writing()
+        self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        self._http.resume_writing()
+        self._protocol.resume_writing()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._stop_waiting()
         self._connections.remove()
-        self._http.connection_lost(error)
+        self._protocol.connection_lost(error)
 
     # ------------------------------------------------------------------ waiting and answering
 
@@ -127,6 +134,7 @@ class Connection(asyncio.Protocol):
 
     def end_answer(self) -> None:
         """The answer is complete. The next request may come, or the rest of this one."""
+        self._follow_protocol()  # a request to change that has come meanwhile
         if self._transport is not None and not self._transport.is_closing():
             self._wait()
 
@@ -135,6 +143,14 @@ class Connection(asyncio.Protocol):
         self._stop_waiting()
         assert self._transport is not None
         self._transport.abort()
+
+    def _follow_protocol(self) -> None:
+        """Stay between the transport and uvicorn, which gives a websocket a protocol of its own."""
+        assert self._transport is not None
+        protocol = self._transport.get_protocol()
+        if protocol is not self and protocol is not None:  # None: the connection is lost
+            self._protocol = cast(asyncio.Protocol, protocol)
+            self._transport.set_protocol(self)
 
     def _wait(self) -> None:
         self._has_begun = False
@@ -172,6 +188,9 @@ class RequestDeadlines:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
         connection: Connection = scope["state"][_CONNECTION]
         scope["state"][_DEADLINE] = connection.begin_answer()
         try:

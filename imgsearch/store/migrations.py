@@ -480,6 +480,14 @@ _CREATORS = """
 CREATE INDEX photos_by_creator ON photos (creator);
 """
 
+# Which near-duplicates to keep, where somebody has chosen otherwise than was proposed.
+_DUPLICATE_CHOICES = """
+CREATE TABLE duplicate_choices (
+    content_hash BLOB NOT NULL PRIMARY KEY,
+    is_kept BOOLEAN NOT NULL
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: dict[str, str] = {
     "first-tables": _FIRST,
     "volumes-and-removals": _KEEPING,
@@ -502,6 +510,7 @@ MIGRATIONS: dict[str, str] = {
     "concepts": _CONCEPTS,
     "text-looks": _TEXT_LOOKS,
     "creators": _CREATORS,
+    "duplicate-choices": _DUPLICATE_CHOICES,
 }
 _NAMES = tuple(MIGRATIONS)
 

@@ -378,6 +378,15 @@ concept_photos = Table(
     sqlite_with_rowid=False,
 )
 
+# Which near-duplicates to keep. By the content of a photo, which may have left the library.
+duplicate_choices = Table(
+    "duplicate_choices",
+    metadata,
+    Column("content_hash", LargeBinary, primary_key=True),
+    Column("is_kept", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 
 def ids_subquery(ids: Iterable[int]):  # type: ignore[no-untyped-def]  # a scalar subquery
     """Ids as a subquery, since SQLite limits the parameters of a statement."""

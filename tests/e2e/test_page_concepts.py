@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 
 from imgsearch import Library, Settings
 from tests.browsing import (
     NEEDS_BROWSER,
+    PATIENCE_MS,
     axe_violations,
     bring_into_view,
     open_control,
@@ -19,14 +24,29 @@ from tests.browsing import (
     wait_until_shown,
 )
 from tests.factories import wait_until
+from tests.page_loads import cookie_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, WebSocketRoute
 
     from tests.e2e.conftest import OpenTab
 
 pytestmark = NEEDS_BROWSER
 CATS = ("chelsea.png", "horse.png")
+# Presses keys and clicks buttons in one go, in all trees: nothing can reach the server in between.
+ACT = """steps => {
+    const all = (root) => [...root.querySelectorAll("*")].flatMap(
+        (node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
+    for (const step of steps) {
+        if (step.startsWith("Arrow")) {
+            document.dispatchEvent(new KeyboardEvent("keydown", {key: step, bubbles: true}));
+        } else {
+            all(document).find(
+                (node) => node.matches("button, nav a") && node.innerText.endsWith(step)).click();
+        }
+    }
+    return all(document).filter((node) => node.matches(".frame img")).map((node) => node.alt)[0];
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -112,4 +132,103 @@ def test_what_cannot_be_taught_is_said(open_tab: OpenTab, address: str, place: P
     tab.get_by_role("button", name="Yes", exact=True).first.click()  # takes the only one back
     tab.get_by_text("needs at least one photo that shows it").wait_for()
     with open_library(place) as library:
-        assert library.concepts.get("alone").likes == 1
+        assert library.concept("alone").likes == 1
+
+
+def wait_in_browser(tab: Page, condition: Callable[[], bool]) -> None:
+    """As `wait_until`, while the messages of the tab pass through this process."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not condition():
+        assert time.monotonic() < until, "the condition never held"
+        tab.wait_for_timeout(20)
+
+
+def test_a_judgement_is_for_the_photo_on_the_screen(
+    open_tab: OpenTab, address: str, place: Path
+) -> None:
+    """The keys go ahead of the server, whose view of the photo may come seconds later."""
+    from playwright.sync_api import expect
+
+    tab = open_tab(address)
+    late: list[str | bytes] = []
+    sockets: list[WebSocketRoute] = []
+    is_held = False
+
+    def hold(route: WebSocketRoute) -> None:
+        sockets.append(route)
+        server = route.connect_to_server()
+        server.on_message(lambda told: late.append(told) if is_held else route.send(told))
+
+    names = ("brick.png", "chelsea.png", "coffee.png", "flower.jpg")
+    with open_library(place) as library:
+        liked, first, second, third, fourth = (
+            library.search(f"name:{name}")[0].photo.id for name in ("horse.png", *names)
+        )
+        for concept in library.concepts():  # of other tests
+            library.forget_concept(concept.name)
+        library.teach("moving", [liked, first])
+        tab.route_web_socket("**/_stcore/stream", hold)
+        query = f"name:{'|'.join(names)} sort:path"
+        tab.goto(f"{address}/photo?{urlencode({'id': first, 'q': query})}")
+        tab.get_by_text("1 of 4").wait_for()
+        settle(tab)
+        row = tab.get_by_role("group", name="moving")
+        yes, no = (row.get_by_role("button", name=name) for name in ("Yes", "No"))
+        expect(yes).to_have_attribute("aria-pressed", "true")
+        is_held = True  # from here on the browser hears nothing of the runs of the script
+        assert tab.evaluate(ACT, ["ArrowRight"]).startswith(names[1])
+        expect(yes).to_have_attribute("aria-pressed", "false")  # it was said of the photo before
+        assert tab.evaluate(ACT, ["Yes", "ArrowRight", "No", "ArrowRight", "No", "Yes"])
+        wanted = {liked: True, first: True, second: True, third: False, fourth: True}
+        wait_in_browser(tab, lambda: library.judged_photos("moving") == wanted)
+        expect(yes).to_have_attribute("aria-pressed", "true")
+        tab.evaluate(ACT, ["ArrowLeft"])
+        expect(no).to_have_attribute("aria-pressed", "true")
+        is_held = False
+        for told in late:
+            sockets[-1].send(told)
+        tab.get_by_text("3 of 4").wait_for()
+        settle(tab)
+        expect(no).to_have_attribute("aria-pressed", "true")
+        tab.reload()
+        expect(no).to_have_attribute("aria-pressed", "true")
+        assert library.judged_photos("moving") == wanted
+
+
+def test_a_judgement_counts_also_where_another_view_is_opened_at_once(
+    open_tab: OpenTab, address: str, place: Path
+) -> None:
+    with open_library(place) as library:
+        liked, other = (
+            library.search(f"name:{name}")[0].photo.id for name in ("horse.png", "coffee.png")
+        )
+        library.teach("left", [liked])
+        tab = open_tab(address)
+        tab.goto(f"{address}/photo?id={other}&q=concept:left")
+        tab.get_by_role("group", name="left").wait_for()
+        settle(tab)
+        tab.evaluate(ACT, ["Yes", "Results"])
+        wait_until(lambda: library.judged_photos("left") == {liked: True, other: True})
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"concept": "nobody taught this", "photo": 1, "shows": null}', 409),
+        (b'{"concept": "x", "photo": "1", "shows": true}', 422),
+        (b'{"concept": "x", "photo": 1}', 422),
+        (b"x" * 20_000, 413),
+    ],
+)
+def test_a_judgement_that_makes_no_sense_is_refused(address: str, body: bytes, status: int) -> None:
+    headers = {"Cookie": cookie_of(address)}
+    asked = urllib.request.Request(f"{address}/judgements", body, headers, method="PUT")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(asked)
+    assert refused.value.code == status
+    refused.value.close()
+    without = urllib.request.Request(f"{address}/judgements", body, method="PUT")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(without)
+    assert refused.value.code == 403
+    refused.value.close()

@@ -387,7 +387,7 @@ def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
             const { default: period } = await import("/period/period.js");
             const sent = [], range = ["1800-01-01", "2100-12-31"];
             const setStateValue = (name, value) => sent.push(value);
-            let handled = 0;
+            let handled = ["this session", 0];
             const show = (from) =>
                 period(document.body, { data: { from, to: "", range, handled }, setStateValue });
             show("");
@@ -397,7 +397,7 @@ def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
             report();
             show("");  // still without it
             report();
-            handled = sent[0][0][0];
+            handled = ["this session", sent[0][0][0]];
             show("2019-07-01");
             report();
             input.value = "";
@@ -407,8 +407,8 @@ def test_a_day_is_sent_only_if_it_is_another_one(browser: Browser) -> None:
     )
     page.close()
     assert [[event for _, *event in events] for events in sent] == [
-        [["from", "2019-07-01"]],
-        [["from", ""]],
+        [["this session", "from", "2019-07-01"]],
+        [["this session", "from", ""]],
     ]
 
 

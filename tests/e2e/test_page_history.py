@@ -126,6 +126,33 @@ def test_back_from_a_photo_leads_to_the_same_tile(page: Page, address: str) -> N
     page.get_by_text("Newest").wait_for()
 
 
+def test_the_title_is_that_of_the_search_that_is_shown(page: Page, address: str) -> None:
+    """Also where a search follows another, where a click changes it, and on the way back."""
+    from playwright.sync_api import expect
+
+    def expect_title(title: str, name: str) -> None:
+        wait_for_first(page, name)
+        settle(page)
+        expect(page).to_have_title(f"{title} – imgsearch")
+        expect(page.locator("h1")).to_have_text(title)
+
+    page.goto(address)
+    page.locator(".tile").first.wait_for()
+    settle(page)
+    expect(page).to_have_title("Search – imgsearch")
+    for line, name in (("name:chelsea", "chelsea.png"), ("name:coffee", "coffee.png")):
+        search(page, line)
+        page.wait_for_url(f"**/?q={line.replace(':', '%3A')}")
+        expect_title(line, name)
+    page.go_back()
+    expect_title("name:chelsea", "chelsea.png")
+    search(page, "in:many name:105")
+    expect_title("in:many name:105", "105.png")
+    page.get_by_role("button", name="Folder many").click()
+    wait_for_line(page, "name:105")
+    expect_title("name:105", "105.png")
+
+
 @pytest.mark.parametrize("words", ["", "a cat -person"])
 def test_a_dropped_image_is_part_of_the_address(
     page: Page, open_tab: OpenTab, address: str, place: Path, words: str

@@ -48,18 +48,23 @@ keyboard shortcuts.
 """
 
 
-def title() -> str:
-    """What is searched for."""
-    search_input = SearchInput.from_address(st.query_params.to_dict())
-    return search_input.line or ("Search by image" if search_input.has_example else "")
+def begin() -> str:
+    """Find out what is searched for in this run; to be called before `show`.
+
+    Returns the title of the view: the address has the query of the run before until the view has
+    written it.
+    """
+    filters.take_changes()
+    parameters = st.query_params.to_dict()
+    typed = query_line().start(parameters.get("q", ""))
+    if typed is not None:
+        _remember(typed)
+    has_example = SearchInput.from_address(parameters).has_example
+    return query_line().line or ("Search by image" if has_example else "")
 
 
 def show() -> None:
     """The first view of the page."""
-    filters.take_changes()
-    typed = query_line().start(st.query_params.get("q", ""))
-    if typed is not None:
-        _remember(typed)
     if not session().photo_count():
         cards.empty_library()
         return

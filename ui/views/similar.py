@@ -5,7 +5,7 @@ Nothing is deleted here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -14,6 +14,7 @@ from msgspec import Struct
 from imgsearch import (
     DuplicateGroup,
     GroupedPhoto,
+    ImgsearchError,
     Pairs,
     format_count,
     has_objects,
@@ -31,7 +32,9 @@ from ui.tasks import progress_bar
 MIN_SCORE = 0.9  # below, photos are similar rather than nearly the same
 GROUPS_PER_PAGE = 20
 TASK = "near-duplicates"
-KEPT = "kept photos"  # in the session state: ids of the photos to keep, by group
+# Keys of the session state: on the page of an archive, whether to keep a photo, by its id; and why
+# a choice was not recorded.
+KEPT, ERROR = "kept photos", "choice error"
 
 
 def show() -> None:
@@ -53,13 +56,17 @@ def show() -> None:
         "are one photo with several paths. Nothing is deleted here."
     )
     assert isinstance(task.report, Pairs)
-    groups = _groups(task.report, _choice(task.report))
+    error = st.session_state.pop(ERROR, None)
+    if error is not None:
+        st.warning(escape_markdown(error))
+    choice, chosen = _choice(task.report), _chosen()
+    groups = _groups(task.report, choice, chosen)
     if not groups:
         cards.card(
             "No photos are this similar", "Move the slider to the left.", ":material/done_all:"
         )
         return
-    _summary(groups)
+    _summary(groups, sum(photo.hit.photo.id in chosen for each in groups for photo in each.photos))
     shown = st.session_state.get("groups_shown", GROUPS_PER_PAGE)
     for number, group in enumerate(groups[:shown]):
         _show_group(number, group)
@@ -125,27 +132,40 @@ def _choice(pairs: Pairs) -> _Choice:
     return _Choice(float(score), tuple(prefer))
 
 
-def _groups(pairs: Pairs, choice: _Choice) -> list[DuplicateGroup]:
+def _groups(pairs: Pairs, choice: _Choice, chosen: Mapping[int, bool]) -> list[DuplicateGroup]:
     """The groups with what the visitor keeps of each; without photos that have left since."""
     cached = st.session_state.get("groups")
     if cached is None or cached[:2] != (id(pairs), choice):
         groups = session().library.duplicates.groups(pairs, choice.min_score, choice.prefer)
         cached = st.session_state["groups"] = (id(pairs), choice, groups)
-        st.session_state[KEPT] = {}
-    kept = st.session_state[KEPT]
-    return [with_kept(group, kept.get(_key(group), _ids(group.kept))) for group in cached[2]]
+    return [
+        with_kept(group, [id_ for id_, keep in _kept_of(group).items() if chosen.get(id_, keep)])
+        for group in cached[2]
+    ]
 
 
-def _key(group: DuplicateGroup) -> tuple[int, ...]:
-    return tuple(sorted(_ids(group.photos)))
+def _kept_of(group: DuplicateGroup) -> dict[int, bool]:
+    """Whether each photo is kept, by its id."""
+    return {photo.hit.photo.id: photo.keep for photo in group.photos}
 
 
-def _ids(photos: Sequence[GroupedPhoto]) -> frozenset[int]:
-    return frozenset(photo.hit.photo.id for photo in photos)
+def _chosen() -> Mapping[int, bool]:
+    """Whether a photo is to be kept, by its id, where somebody has chosen that.
+
+    In the library, so that every tab shows the same; an archive is written only when photos are
+    added to it, so there it is the choice of this tab.
+    """
+    if session().has("choices"):
+        return session().library.duplicates.choices()
+    kept: dict[int, bool] = st.session_state.setdefault(KEPT, {})
+    return kept
 
 
-def _summary(groups: Sequence[DuplicateGroup]) -> None:
-    """How many there are, and the lists and the script to export."""
+def _summary(groups: Sequence[DuplicateGroup], chosen: int) -> None:
+    """How many there are, and the lists and the script to export.
+
+    `chosen` photos are in them that somebody has chosen to keep, or not to.
+    """
     photos = sum(len(group.photos) for group in groups)
     usable = [group for group in groups if group.kept]
     others = [photo.hit.photo for group in usable for photo in group.others]
@@ -178,6 +198,18 @@ def _summary(groups: Sequence[DuplicateGroup]) -> None:
             ":material/table:",
             "All groups, with what is kept and why.",
         )
+        if chosen:
+            st.button(
+                f"Forget {format_count(chosen, 'choice')}",
+                icon=":material/undo:",
+                help="Keep what is proposed, in all groups.",
+                on_click=_forget_choices,
+            )
+    if not session().has("choices"):
+        st.caption(
+            "What you tick is kept in this tab only, until it is reloaded: an archive has no place "
+            "for it. Export what you have chosen."
+        )
 
 
 def _download(
@@ -203,13 +235,14 @@ def _show_group(number: int, group: DuplicateGroup) -> None:
             photo_parameters={"from": name},
         )
         for rank, photo in enumerate(photos, 1):
+            key = f"keep {photo.hit.photo.id}"
+            st.session_state[key] = photo.keep  # another tab may have changed it
             st.checkbox(
                 f"Keep {rank}: {_facts(photo)}",
-                photo.keep,
-                key=f"keep {photo.hit.photo.id} of {hash(_key(group))}",
+                key=key,
                 help=escape_markdown("\n".join(map(str, photo.hit.paths))),
-                on_change=_toggle,
-                args=(group, photo.hit.photo.id),
+                on_change=_choose,
+                args=(photo.hit.photo.id, key),
             )
         if not group.kept:
             st.warning("Keep at least one: this group is in no list and not in the script.")
@@ -234,9 +267,29 @@ def _facts(photo: GroupedPhoto) -> str:
     return f"**{name}** {escape_markdown(properties)}; *{reason}*"
 
 
-def _toggle(group: DuplicateGroup, photo_id: int) -> None:
+def _choose(photo_id: int, key: str) -> None:
     """Keep a photo that was not to be kept, or the reverse."""
-    st.session_state[KEPT][_key(group)] = _ids(group.kept) ^ {photo_id}
+    is_kept = bool(st.session_state[key])
+    if session().has("choices"):
+        _change(lambda: session().library.duplicates.choose(photo_id, is_kept))
+    else:
+        st.session_state.setdefault(KEPT, {})[photo_id] = is_kept
+
+
+def _forget_choices() -> None:
+    """Keep what is proposed."""
+    if session().has("choices"):
+        _change(session().library.duplicates.forget_choices)
+    else:
+        st.session_state[KEPT] = {}
+
+
+def _change(act: Callable[[], object]) -> None:
+    """Change the choices of the library; the view says why that was not possible."""
+    try:
+        act()
+    except ImgsearchError as error:
+        st.session_state[ERROR] = str(error)
 
 
 def _show_more(shown: int) -> None:

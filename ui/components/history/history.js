@@ -81,9 +81,12 @@ export function placeInHistory() {
 }
 
 // Shows another address in place of the present one, without an entry of its own. The view follows
-// when `announce` is called.
+// when `announce` is called; what depends on the photo that is shown listens to PHOTO_CHANGE.
+export const PHOTO_CHANGE = "imgsearch-photo-change";
+
 export function exchange(address) {
   history.replaceState({ ...history.state, place: undefined }, "", address);
+  dispatchEvent(new Event(PHOTO_CHANGE));
 }
 
 export function announce() {
