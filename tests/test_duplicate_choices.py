@@ -33,26 +33,26 @@ def library(place: Path) -> Iterator[Library]:
 
 def test_choices_are_seen_by_others_and_can_be_taken_back(place: Path, library: Library) -> None:
     one, two, three = sorted(hit.photo.id for hit in library.search("sort:path", k=3))
-    assert library.duplicate_choices() == {}
-    library.choose_duplicate(one, True)
-    library.choose_duplicate(two, False)
+    assert library.duplicates.choices() == {}
+    library.duplicates.choose(one, True)
+    library.duplicates.choose(two, False)
     with open_library(place) as other:
-        assert other.duplicate_choices() == {one: True, two: False}
-        other.choose_duplicate(one, False)
-        other.choose_duplicate(two, None)
-        other.choose_duplicate(three, None)
-    assert library.duplicate_choices() == {one: False}
-    assert library.forget_duplicate_choices() == 1
-    assert library.duplicate_choices() == {} and library.forget_duplicate_choices() == 0
+        assert other.duplicates.choices() == {one: True, two: False}
+        other.duplicates.choose(one, False)
+        other.duplicates.choose(two, None)
+        other.duplicates.choose(three, None)
+    assert library.duplicates.choices() == {one: False}
+    assert library.duplicates.forget_choices() == 1
+    assert library.duplicates.choices() == {} and library.duplicates.forget_choices() == 0
     with pytest.raises(UsageError, match="no photo 999"):
-        library.choose_duplicate(999, True)
+        library.duplicates.choose(999, True)
 
 
 def test_choices_stay_when_photos_move_or_leave_for_a_while(place: Path, library: Library) -> None:
     by_path = {hit.path: hit.photo.id for hit in library.search("sort:path", k=3)}
     (moved, moved_id), (gone, gone_id), _ = sorted(by_path.items())
-    library.choose_duplicate(moved_id, True)
-    library.choose_duplicate(gone_id, False)
+    library.duplicates.choose(moved_id, True)
+    library.duplicates.choose(gone_id, False)
     (place / "photos" / "below").mkdir()
     moved.rename(place / "photos" / "below" / moved.name)
     shutil.move(gone, place / gone.name)
@@ -61,9 +61,9 @@ def test_choices_stay_when_photos_move_or_leave_for_a_while(place: Path, library
     library.index().run()
     hits = {hit.path.name: hit.photo.id for hit in library.search("sort:path", k=3)}
     wanted = {hits[moved.name]: True, hits[gone.name]: False}
-    assert library.duplicate_choices() == wanted
+    assert library.duplicates.choices() == wanted
     library.rebuild().run()
-    assert library.duplicate_choices() == wanted
+    assert library.duplicates.choices() == wanted
 
 
 def test_a_choice_is_made_while_photos_are_indexed(place: Path, library: Library) -> None:
@@ -72,7 +72,7 @@ def test_a_choice_is_made_while_photos_are_indexed(place: Path, library: Library
     with open_library(place) as writer:
         steps = iter(writer.index())
         next(steps)  # it holds the writer's lock
-        library.choose_duplicate(chosen, True)
+        library.duplicates.choose(chosen, True)
         for _ in steps:
             pass
-    assert library.duplicate_choices() == {chosen: True}
+    assert library.duplicates.choices() == {chosen: True}

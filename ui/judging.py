@@ -49,9 +49,9 @@ def teach(concept: str, photo_id: int, shows: bool | None) -> None:
     """Add a judgement of a photo; None takes it back. Raises what `Concepts.teach` raises."""
     library = session().library
     if shows is None:
-        library.teach(concept, withdraw=[photo_id])
+        library.concepts.teach(concept, withdraw=[photo_id])
     elif shows:
-        library.teach(concept, [photo_id])
+        library.concepts.teach(concept, [photo_id])
     else:
-        library.teach(concept, unlike=[photo_id])
+        library.concepts.teach(concept, unlike=[photo_id])
     forget_answers()

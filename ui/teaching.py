@@ -28,14 +28,14 @@ def judge_photo(hit: Hit, line: str) -> None:
     """For each concept, whether the photo shows it: yes, no, or not said."""
     library = session().library
     st.header("Concepts", anchor=False)
-    concepts = [each for each in library.concepts() if each.is_ready]
+    concepts = [each for each in library.concepts.all() if each.is_ready]
     asked_for = line.casefold()
     concepts.sort(key=lambda each: each.name.casefold() not in asked_for)
     names = [concept.name for concept in concepts[:MAX_SHOWN]]
     if names:
         elements.judgements(
             hit.photo.id,
-            [(name, library.judged_photos(name).get(hit.photo.id)) for name in names],
+            [(name, library.concepts.judged(name).get(hit.photo.id)) for name in names],
         )
     with st.popover("Teach a concept", icon=":material/school:"):
         teach_form([hit.photo.id], "photo")

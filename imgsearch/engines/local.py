@@ -62,7 +62,10 @@ class LocalEngine:
 
     most_listed: int | None = None
     capabilities = frozenset(
-        {"folders", "saved", "concepts", "labels", "choices", "encoders", "packs", "upkeep", "watch"}
+        {
+            *("choices", "concepts", "encoders", "folders", "labels", "packs", "saved"),
+            *("upkeep", "watch"),
+        }
     )
 
     def __init__(
@@ -163,8 +166,7 @@ class LocalEngine:
 
     def past_queries(self) -> PastQueries:
         """The queries that were typed before."""
-        from imgsearch.store.duplicate_choices import DuplicateChoices
-    from imgsearch.store.past_queries import PastQueries
+        from imgsearch.store.past_queries import PastQueries
 
         return PastQueries(self.settings.data_dir, self.settings.past_queries)
 

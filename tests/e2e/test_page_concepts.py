@@ -132,7 +132,7 @@ def test_what_cannot_be_taught_is_said(open_tab: OpenTab, address: str, place: P
     tab.get_by_role("button", name="Yes", exact=True).first.click()  # takes the only one back
     tab.get_by_text("needs at least one photo that shows it").wait_for()
     with open_library(place) as library:
-        assert library.concept("alone").likes == 1
+        assert library.concepts.get("alone").likes == 1
 
 
 def wait_in_browser(tab: Page, condition: Callable[[], bool]) -> None:
@@ -164,9 +164,9 @@ def test_a_judgement_is_for_the_photo_on_the_screen(
         liked, first, second, third, fourth = (
             library.search(f"name:{name}")[0].photo.id for name in ("horse.png", *names)
         )
-        for concept in library.concepts():  # of other tests
-            library.forget_concept(concept.name)
-        library.teach("moving", [liked, first])
+        for concept in library.concepts.all():  # of other tests
+            library.concepts.forget(concept.name)
+        library.concepts.teach("moving", [liked, first])
         tab.route_web_socket("**/_stcore/stream", hold)
         query = f"name:{'|'.join(names)} sort:path"
         tab.goto(f"{address}/photo?{urlencode({'id': first, 'q': query})}")
@@ -180,7 +180,7 @@ def test_a_judgement_is_for_the_photo_on_the_screen(
         expect(yes).to_have_attribute("aria-pressed", "false")  # it was said of the photo before
         assert tab.evaluate(ACT, ["Yes", "ArrowRight", "No", "ArrowRight", "No", "Yes"])
         wanted = {liked: True, first: True, second: True, third: False, fourth: True}
-        wait_in_browser(tab, lambda: library.judged_photos("moving") == wanted)
+        wait_in_browser(tab, lambda: library.concepts.judged("moving") == wanted)
         expect(yes).to_have_attribute("aria-pressed", "true")
         tab.evaluate(ACT, ["ArrowLeft"])
         expect(no).to_have_attribute("aria-pressed", "true")
@@ -192,7 +192,7 @@ def test_a_judgement_is_for_the_photo_on_the_screen(
         expect(no).to_have_attribute("aria-pressed", "true")
         tab.reload()
         expect(no).to_have_attribute("aria-pressed", "true")
-        assert library.judged_photos("moving") == wanted
+        assert library.concepts.judged("moving") == wanted
 
 
 def test_a_judgement_counts_also_where_another_view_is_opened_at_once(
@@ -202,13 +202,13 @@ def test_a_judgement_counts_also_where_another_view_is_opened_at_once(
         liked, other = (
             library.search(f"name:{name}")[0].photo.id for name in ("horse.png", "coffee.png")
         )
-        library.teach("left", [liked])
+        library.concepts.teach("left", [liked])
         tab = open_tab(address)
         tab.goto(f"{address}/photo?id={other}&q=concept:left")
         tab.get_by_role("group", name="left").wait_for()
         settle(tab)
         tab.evaluate(ACT, ["Yes", "Results"])
-        wait_until(lambda: library.judged_photos("left") == {liked: True, other: True})
+        wait_until(lambda: library.concepts.judged("left") == {liked: True, other: True})
 
 
 @pytest.mark.parametrize(
