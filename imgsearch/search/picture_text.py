@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from imgsearch.records.answer import Hit
 from imgsearch.records.picture_text import PhotoText, TextLine, lines_with
