@@ -241,6 +241,11 @@ class Archive:
         """How many photos can be found. Raises StoreError where there is no archive."""
         return self._catalogue.count().photos
 
+    def baseline_vectors(self) -> int:
+        """How many vectors the verdicts of answers were calibrated with, see `Library`."""
+        baseline = self._catalogue.baseline()
+        return 0 if baseline is None else baseline.vectors
+
     def photos(self, ids: Sequence[int]) -> Hits:
         """These photos, in this order, with their paths; unknown ids are left out."""
         return Hits(engine.make_hits(self._catalogue, ids, stack_raw=self.settings.stack_raw))

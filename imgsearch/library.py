@@ -502,6 +502,15 @@ class Library:
         """How many photos the library has."""
         return self._reads().photo_count()
 
+    def baseline_vectors(self) -> int:
+        """How many vectors of photos the verdicts of answers were calibrated with.
+
+        0 while the library is too small for a verdict. It grows while the first index runs.
+        """
+        row = self._reads().current_encoder()
+        baseline = None if row is None else self._reads().baseline(row.key)
+        return 0 if baseline is None else baseline.vectors
+
     def counts(self) -> Counts:
         """How many photos each camera, format, month, day added and folder has."""
         return self._store().photos.counts()
