@@ -486,6 +486,13 @@ class Library:
         """Count the photos of the library."""
         return self._engine.photo_count()
 
+    def baseline_vectors(self) -> int:
+        """Count the vectors of photos that the verdicts of answers were calibrated with.
+
+        0 while the library is too small for a verdict. It grows while the first index runs.
+        """
+        return self._engine.baseline_vectors()
+
     def photos(self, ids: Sequence[int]) -> Hits:
         """Return these photos, in this order, with their paths; unknown ids are left out."""
         from imgsearch.search import engine

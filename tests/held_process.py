@@ -6,8 +6,8 @@
         process.release()
 
 The process stops before its model embeds the n-th batch of photos and waits until the test lets it
-go on. All its other threads run. Batches are recorded in order, one behind the model: when the
-third is held, the first is in the library.
+go on: to its end, or with `step` to a later batch. All its other threads run. Batches are recorded
+in order, one behind the model: when the third is held, the first is in the library.
 """
 
 from __future__ import annotations
@@ -55,6 +55,15 @@ class HeldProcess:
         if self._gate is not None:
             os.close(self._gate)
             self._gate = None
+
+    def step(self, batches: int) -> None:
+        """Let the process embed so many batches, and return once it waits before the next.
+
+        Only with the stand-in: `lite` embeds two batches at the same time.
+        """
+        assert self._gate is not None, "it was released"
+        os.write(self._gate, f"{batches}\n".encode())
+        self.wait_until_held()
 
     def send_signal(self, number: int) -> None:
         assert self._process.poll() is None, "it has ended already"
@@ -128,7 +137,8 @@ class GatedEncoder:
         self._left -= 1
         if self._left == 0:
             os.write(self._report, b"!")
-            os.read(self._waiting, 1)  # until the test closes the other end
+            # Until the test says how many batches more, or closes the other end.
+            self._left = int(os.read(self._waiting, 20) or 0)
         return self._encoder.encode_pixels(batch)
 
 

@@ -19,6 +19,8 @@ def test_an_answer_is_computed_again_when_photos_were_added() -> None:
     assert [answers.get("dog", 100), answers.get("dog", 100), answers.get("cat", 100)] == [1, 1, 2]
     assert answers.get("dog", 101) == 3 and answers.kept("dog") == 3
     assert asked == ["dog", "cat", "dog"]
+    with_verdict = (101, 300)  # the photos, and those that the verdicts were calibrated with
+    assert answers.get("dog", with_verdict) == 4 and answers.get("dog", with_verdict) == 4
 
 
 def test_only_the_last_few_are_kept() -> None:

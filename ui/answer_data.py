@@ -81,6 +81,7 @@ class WholeAnswer(Struct, frozen=True, dict=True):  # for what is computed once
     search_input: SearchInput
     first: Answer  # without photos: the verdict, remarks and the like
     found: FoundPhotos
+    total: int  # photos that were searched
     seconds: float  # that the search took
 
     @cached_property
@@ -154,7 +155,7 @@ def answer_of(search_input: SearchInput) -> WholeAnswer:
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(search_input, here.photo_count())
+    return _recent(here).get(search_input, here.content_state())
 
 
 def photos_around(
@@ -208,7 +209,9 @@ def _whole_answer(search_input: SearchInput) -> WholeAnswer:
     first = here.find(query, 1)
     with here.exclusive_library() as opened:
         found = opened.find_all(query)
-    return WholeAnswer(search_input, first, found, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        total = opened.photo_count()  # now: while more are being added, none that was found is left
+    return WholeAnswer(search_input, first, found, total, seconds)
 
 
 # ------------------------------------------------------------------------- JSON for the grid
@@ -217,12 +220,13 @@ def _whole_answer(search_input: SearchInput) -> WholeAnswer:
 def photo_list(request: Request) -> Response:
     """The photos of an answer: their ids, and the sections that they stand in.
 
-    `at` is the id of a photo whose position is asked for.
+    `at` is the id of a photo whose position is asked for. The list of the version `of` is given
+    where it is the last that was computed: what stands above a grid tells of that one.
     """
     photo_id = number_of(request.query_params.get("at", ""))
     is_newest = request.query_params.get("from") == "newest"
     try:
-        photos, _ = _requested(request.query_params)
+        photos = _listed_photos(request.query_params)
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(
@@ -235,6 +239,11 @@ def photo_list(request: Request) -> Response:
         },
         headers=NOT_STORED,
     )
+
+
+def _listed_photos(parameters: Mapping[str, str]) -> PhotoList:
+    kept, _ = _requested(parameters, is_kept=True)
+    return kept if kept.version == parameters.get("of") else _requested(parameters)[0]
 
 
 def tiles(request: Request) -> Response:

@@ -87,7 +87,7 @@ def empty_library() -> None:
         )
         return
     if is_indexing(here.library, here.tasks):
-        show_coming_photos(here.library, here.tasks)
+        show_coming_photos(here)
         card(
             "The first photos come soon",
             "They appear here as soon as they are indexed, and can be searched at once.",

@@ -81,6 +81,7 @@ class AnswerOptions(Struct, frozen=True):
 
     address: str  # of the view: the browser comes back to the same place in it
     photos: str  # what the grid sends along to get them
+    version: str  # of their list: with another one, the grid fetches it again
     heading: tuple[str, str]  # above it; the first part is bold. Changes are announced
     other_views: tuple[tuple[str, str, str], ...] = ()  # icon, label and address of links above it
     weaker: bool = False  # whether a button below the photos offers weaker matches
@@ -141,6 +142,7 @@ def answer(
         data={
             "address": options.address,
             "parameters": options.photos,
+            "version": options.version,
             "heading": options.heading,
             "other_views": options.other_views,
             "weaker": options.weaker,

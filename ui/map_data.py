@@ -38,7 +38,7 @@ def photo_positions(search_input: SearchInput) -> PhotoPositions:
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(search_input, here.photo_count())
+    return _recent(here).get(search_input, here.content_state())
 
 
 @cache

@@ -71,6 +71,18 @@ class Session:
     def _count(self) -> int:
         return self.library.photo_count() if self.library.exists() else 0
 
+    def content_state(self) -> tuple[int, int]:
+        """What the answers to searches depend on, as old as `photo_count`: it, and the baseline."""
+        if not self.photo_count():
+            return (0, 0)
+        vectors = self._cached("baseline", self.library.baseline_vectors, PHOTO_COUNT_S)
+        return (self.photo_count(), vectors)
+
+    def forget_photo_count(self) -> None:
+        """Count the photos anew: those that were added in the meantime are to be shown."""
+        for name in ("photos", "baseline"):
+            self._cache.pop(name, None)
+
     def counts(self) -> Counts:
         """What the photos can be filtered by, up to a minute old."""
         return self._cached("counts", self.library.folders.counts, COUNTS_S)

@@ -11,7 +11,15 @@ from typing import Protocol, TypeVar
 
 import streamlit as st
 
-from imgsearch import ImgsearchError, Library, Progress, RateMeter, RunningJob, format_duration
+from imgsearch import (
+    ImgsearchError,
+    Library,
+    Progress,
+    RateMeter,
+    RunningJob,
+    format_count,
+    format_duration,
+)
 from ui.formatting import escape_markdown
 
 Opened = TypeVar("Opened")
@@ -171,23 +179,46 @@ def is_indexing(library: Library, tasks: BackgroundTasks) -> bool:
     return _indexing_job(library, tasks) is not None
 
 
-def show_coming_photos(library: Library, tasks: BackgroundTasks) -> None:
+class Shown(Protocol):
+    """What is shown on the page: see `ui.session.Session`."""
+
+    @property
+    def library(self) -> Library: ...
+    @property
+    def tasks(self) -> BackgroundTasks: ...
+    def photo_count(self) -> int: ...
+    def forget_photo_count(self) -> None: ...
+
+
+def show_coming_photos(shown: Shown, on_click: Callable[[], None] = lambda: None) -> None:
     """While photos are being added, a line that says how many are there and that more will come.
 
-    Reruns the page when the last one was added, and when the first.
+    A button shows those that have come since the page was drawn: counts, answers and the timeline
+    follow. Reruns the page by itself when the last one was added, and when the first.
     """
-    if is_indexing(library, tasks):
-        st.fragment(_coming_photos, run_every=2.0)(library, tasks, _has_photos(library))
+    if is_indexing(shown.library, shown.tasks):
+        st.fragment(_coming_photos, run_every=2.0)(shown, shown.photo_count(), on_click)
 
 
-def _coming_photos(library: Library, tasks: BackgroundTasks, had_photos: bool) -> None:
-    job = _indexing_job(library, tasks)
-    if job is None or _has_photos(library) != had_photos:
+def _coming_photos(shown: Shown, photos: int, on_click: Callable[[], None]) -> None:
+    job = _indexing_job(shown.library, shown.tasks)
+    new = shown.library.photo_count() - photos if _has_photos(shown.library) else 0
+    if job is None or (new > 0 and not photos):
+        shown.forget_photo_count()
         st.rerun(scope="app")
-    st.progress(
+    place = st.container(horizontal=True, vertical_alignment="center", key="coming_photos")
+    place.progress(
         _fraction(job),
         text=f"Photos are being indexed, and more will be found: {_format_progress(job, 'photos')}",
     )
+    if new > 0 and place.button(
+        f"{format_count(new, 'new photo')}: show",
+        key="show_new_photos",
+        icon=":material/refresh:",
+        on_click=on_click,
+    ):
+        shown.forget_photo_count()
+        st.rerun(scope="app")
 
 
 def _has_photos(library: Library) -> bool:

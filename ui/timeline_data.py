@@ -58,7 +58,7 @@ def photos_by_day(search_input: SearchInput) -> PhotosByDay:
     Raises the errors of the query language and of the library.
     """
     here = session()
-    return _recent(here).get(search_input, here.photo_count())
+    return _recent(here).get(search_input, here.content_state())
 
 
 def days_around(search_input: SearchInput, photo_id: int, reach: int) -> tuple[list[Hit], int, int]:
@@ -179,7 +179,7 @@ def headings(request: Request) -> Response:
     """The trips of a search, newest first, and the towns of its days."""
     here, search_input = session(), SearchInput.from_address(request.query_params)
     try:
-        found = _recent_headings(here).get(search_input, here.photo_count())
+        found = _recent_headings(here).get(search_input, here.content_state())
     except ImgsearchError as error:
         return PlainTextResponse(str(error), 422, NOT_STORED)
     return JSONResponse(

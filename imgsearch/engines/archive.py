@@ -154,6 +154,11 @@ class ArchiveEngine:
         """How many photos can be found. Raises StoreError where there is no archive."""
         return self._catalogue.count().photos
 
+    def baseline_vectors(self) -> int:
+        """How many vectors the score baseline was made from; 0 without one."""
+        baseline = self._catalogue.baseline()
+        return 0 if baseline is None else baseline.vectors
+
     def browsing(self) -> LanceBrowsing:
         """Dates, places and names of all photos, or of some."""
         return self._browsing

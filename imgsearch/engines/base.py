@@ -82,6 +82,9 @@ class Engine(Protocol):
     def photo_count(self) -> int:
         """How many photos can be found."""
 
+    def baseline_vectors(self) -> int:
+        """How many vectors the score baseline was made from; 0 without one."""
+
     # ------------------------------------------------------------------ searching
 
     def context(self) -> SearchContext:

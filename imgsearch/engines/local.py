@@ -223,6 +223,12 @@ class LocalEngine:
         """How many photos can be found."""
         return self.reads().photo_count()
 
+    def baseline_vectors(self) -> int:
+        """How many vectors the score baseline was made from; 0 without one."""
+        row = self.reads().current_encoder()
+        baseline = None if row is None else self.reads().baseline(row.key)
+        return 0 if baseline is None else baseline.vectors
+
     def browsing(self) -> Reads:
         """Dates, places and names of all photos, or of some."""
         return self.reads()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from imgsearch import Library
 from tests.browsing import (
     NEEDS_BROWSER,
     axe_violations,
@@ -20,7 +22,7 @@ from tests.browsing import (
     wait_for_count,
 )
 from tests.factories import write_noise
-from tests.held_process import held
+from tests.held_process import PATIENCE_S, held
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -133,6 +135,79 @@ def test_photos_are_searched_while_more_are_indexed(
         tab.get_by_text("more will be found").wait_for(state="detached")
         search(tab, "name:119")
         wait_for_count(tab, 1)
+
+
+def test_a_click_shows_the_photos_that_have_come(
+    open_tab: OpenTab, tmp_path: Path, screenshot: Callable[..., None]
+) -> None:
+    for number in range(200):
+        write_noise(tmp_path / "many" / f"{number:03}.png", number, 48)
+    data = tmp_path / "library"
+    with (
+        held("index", tmp_path / "many", data=data, at_batch=3, stand_in=True) as other,
+        serving(data) as address,
+    ):
+        other.wait_until_held()
+        wait_for_photos(data, 32)
+        tab, timeline = open_tab(address), open_tab(address)
+        tab.goto(address)
+        tab.get_by_text("Newest of 32 photos").wait_for()
+        height = wait_until_taller(tab, 0)
+        timeline.goto(f"{address}/timeline")
+        timeline.get_by_text("32 photos", exact=True).wait_for()
+        height_of_days = wait_until_taller(timeline, 0)
+        tab.get_by_text(re.compile(r"more will be found: \d+ of 200 photos")).wait_for()
+        assert not tab.get_by_role("button", name="new photo").is_visible()
+        other.step(2)
+        wait_for_photos(data, 64)
+        show = tab.get_by_role("button", name="32 new photos: show")
+        show.wait_for()
+        screenshot(tab, "library-new-photos")
+        assert tab.get_by_text("Newest of 32 photos").is_visible(), "nothing moves without a click"
+        show.click()
+        tab.get_by_text("Newest of 64 photos").wait_for()
+        wait_until_taller(tab, height)
+        show.wait_for(state="detached")
+        timeline.get_by_role("button", name="32 new photos: show").click()
+        timeline.get_by_text("64 photos", exact=True).wait_for()
+        wait_until_taller(timeline, height_of_days)
+        search(tab, "type:png")
+        tab.get_by_text("64 of 64 photos").wait_for()
+        height = wait_until_taller(tab, 0)
+        other.step(2)
+        wait_for_photos(data, 96)
+        tab.get_by_role("button", name="32 new photos: show").click()
+        tab.get_by_text("96 of 96 photos").wait_for()
+        height = wait_until_taller(tab, height)
+        other.release()
+        tab.get_by_text("more will be found").wait_for(state="detached")
+        tab.get_by_text("200 of 200 photos").wait_for()  # at the end by itself
+        wait_until_taller(tab, height)
+        timeline.get_by_text("200 photos", exact=True).wait_for()
+
+
+def wait_for_photos(data: Path, number: int) -> None:
+    """Return once the library has so many: the batches before the one that is held."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        with Library.open(data) as library:
+            if library.photo_count() == number:
+                return
+    raise AssertionError(f"there are never {number} photos")
+
+
+def wait_until_taller(tab: Page, height: int) -> int:
+    """Return once the grid is taller than that, as with more photos; how tall it is."""
+    canvas = tab.locator(".canvas")
+    canvas.locator(".tile").first.wait_for()
+
+    def is_taller() -> bool:
+        return int(canvas.evaluate("node => node.offsetHeight")) > height
+
+    until = time.monotonic() + PATIENCE_S
+    while not is_taller():
+        assert time.monotonic() < until, "the grid does not grow"
+    return int(canvas.evaluate("node => node.offsetHeight"))
 
 
 def test_the_first_photos_appear_by_themselves(open_tab: OpenTab, tmp_path: Path) -> None:

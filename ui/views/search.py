@@ -70,7 +70,7 @@ def show() -> None:
         return
     search_input = _search_box()
     if session().has("folders"):
-        show_coming_photos(session().library, session().tasks)
+        show_coming_photos(session(), query_line().note_click)
     if search_input:
         if session().has("saved"):
             saved_shelf.header(search_input)
@@ -206,13 +206,14 @@ def _suggestions() -> None:
     answer = answer_of(NEWEST)
     if not len(answer.found.ids):
         return
-    photos = format_count(session().photo_count(), "photo")
+    photos = format_count(answer.total, "photo")
     elements.fill_window()
     elements.answer(
         "newest",
         AnswerOptions(
             address=address_of(START),
             photos=list_parameters(NEWEST, is_newest=True),
+            version=answer.everything.version,
             heading=("Newest", f"of {photos}"),
         ),
     )
@@ -257,7 +258,7 @@ def _show_weak() -> None:
 def _verdict(answer: WholeAnswer, photos: PhotoList) -> tuple[str, str]:
     """ "12 sure, 30 likely, nothing else" and "42 among 8,091 photos, 18 ms"."""
     number, verdict = len(photos.ids), answer.first.verdict
-    everything = format_count(session().photo_count(), "photo")
+    everything = format_count(answer.total, "photo")
     rest = f"of {everything}, {answer.seconds * 1000:,.0f} ms"
     if verdict is not None:
         return str(verdict).capitalize(), f"{number:,} {rest}"
@@ -290,6 +291,7 @@ def _result_grid(search_input: SearchInput, answer: WholeAnswer, with_weak: bool
         AnswerOptions(
             address=address_of(START, search_input.parameters),
             photos=list_parameters(search_input, with_weak=with_weak, stacked=bool(stacked)),
+            version=version,
             heading=_verdict(answer, answer.photos(with_weak=with_weak)),
             other_views=_other_views(search_input),
             weaker=not with_weak and len(answer.everything.ids) > len(answer.strong.ids),

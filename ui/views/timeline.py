@@ -12,6 +12,7 @@ from ui import cards, component_files, elements
 from ui.formatting import date_of, escape_markdown
 from ui.search_state import SearchInput, search_buttons
 from ui.session import session
+from ui.tasks import show_coming_photos
 from ui.timeline_data import CLOCK_NOT_SET, MAX_FOUND, PhotosByDay, day_tile_json, photos_by_day
 
 MEMORIES = 24  # photos of this day in earlier years that are shown
@@ -24,14 +25,20 @@ def show() -> None:
         cards.empty_library()
         return
     search_input = SearchInput.from_address(st.query_params.to_dict())
+    if session().has("folders"):
+        show_coming_photos(session())
     photos = photos_by_day(search_input)  # raises what is wrong with the query
     elements.fill_window()
     _heading(search_input, photos)
     if not photos.days:
         cards.no_results("No photo matches, or all matches are weak.")
         return
-    memories = None if search_input else _memories()
-    _timeline(key="timeline", data={"search": search_input.parameters, "memories": memories})
+    data = {
+        "search": search_input.parameters,
+        "version": photos.version,
+        "memories": None if search_input else _memories(),
+    }
+    _timeline(key="timeline", data=data)
 
 
 def _heading(search_input: SearchInput, photos: PhotosByDay) -> None:

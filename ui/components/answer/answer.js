@@ -38,7 +38,8 @@ class Answer extends PhotoGrid {
     if (isNewSelection) this.selected = data.selected; // it counts when its photos are there
     if (before?.parameters === data.parameters) {
       if (isNewSelection) this.takeSelection();
-      if (before.weaker !== data.weaker && this.layout) this.layOutAgain();
+      if (before.version !== data.version) this.loadAgain(); // photos have come or gone
+      else if (before.weaker !== data.weaker && this.layout) this.layOutAgain();
       return;
     }
     if (before?.address === data.address) { this.loadAgain(); return; } // with weaker matches, or without
@@ -51,7 +52,7 @@ class Answer extends PhotoGrid {
 
   // ---------------------------------------------------------------- photos
 
-  listAddress() { return `/answer/list?${this.data.parameters}`; }
+  listAddress() { return `/answer/list?${this.data.parameters}&of=${this.data.version}`; }
 
   tilesAddress() { return { path: "/answer/tiles", parameters: this.data.parameters }; }
 

@@ -18,13 +18,15 @@ class Timeline extends PhotoGrid {
 
   update(data) {
     const isOther = JSON.stringify(this.search) !== JSON.stringify(data.search);
+    const isChanged = !isOther && this.told !== data.version; // photos have come or gone
     this.search = data.search;
+    this.told = data.version;
     this.memories = data.memories;
     this.fit();
     if (isOther) {
       const at = new URLSearchParams(location.search).get("at"), place = history.state?.place;
       this.load(at, String(place?.id) === at ? place : { below: 100 });
-    }
+    } else if (isChanged) this.loadAgain();
   }
 
   get parameters() { return new URLSearchParams(this.search); }
